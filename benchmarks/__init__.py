@@ -1,0 +1,1 @@
+"""Measurements of the whole path and its parts: one harness, flat JSON rows."""

@@ -1,0 +1,1 @@
+"""A music library becomes segments, embeddings and metadata that can be searched."""

@@ -1,0 +1,1 @@
+"""A trained tower becomes ONNX graphs, checked for parity, and a bundle."""

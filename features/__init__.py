@@ -1,0 +1,1 @@
+"""Pixels and samples to arrays: pure functions and clock-free meters."""

@@ -1,0 +1,82 @@
+"""Every rate, size and shape that a feature has. Nothing else in the project repeats one of these numbers.
+
+Conventions: times in seconds, rates in hertz, arrays in NumPy order (rows first). A **clip** is 4 s, clips of a video
+start one **hop** apart, and a **window** is at most seven clips end to end (UT-CMVMR, section 3.1).
+
+``FEATURES`` describes, under the name that a bundle's graph inputs use, each feature that this code can compute. A bundle
+stores the descriptions it was trained with; the loader refuses it when they differ from these.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+CLIP_S: Final = 4
+HOP_S: Final = 1  # a live session embeds one new clip per hop
+MAX_CLIPS: Final = 7
+WINDOW_S: Final = CLIP_S * MAX_CLIPS  # 28 s
+
+# Video. Every sampled frame is first scaled to one canonical picture; appearance and motion both read that.
+APPEARANCE_FPS: Final = 1
+MOTION_FPS: Final = 8
+MOTION_PER_APPEARANCE: Final = MOTION_FPS // APPEARANCE_FPS
+PICTURE_WIDTH: Final = 160
+PICTURE_HEIGHT: Final = 90  # RGB, uint8; other aspect ratios are squeezed, so displacement is per frame width
+THUMB_SIZE: Final = 64  # grey thumbnail, square
+THUMBS_PER_CLIP: Final = CLIP_S * APPEARANCE_FPS  # 4
+CLIP_IMAGE_SHAPE: Final = (THUMB_SIZE, THUMB_SIZE * THUMBS_PER_CLIP)  # (64, 256): four thumbnails side by side
+MOTION_PER_CLIP: Final = CLIP_S * MOTION_FPS  # 32
+
+# Music.
+MUSIC_RATE_HZ: Final = 16_000  # mono
+CLIP_SAMPLES: Final = CLIP_S * MUSIC_RATE_HZ  # 64 000
+MEL_BANDS: Final = 80
+MEL_WINDOW: Final = MUSIC_RATE_HZ * 25 // 1000  # 400 samples, 25 ms
+MEL_HOP: Final = MUSIC_RATE_HZ * 10 // 1000  # 160 samples, 10 ms
+MEL_FFT: Final = 512
+MEL_MIN_HZ: Final = 20.0
+MEL_MAX_HZ: Final = 7_600.0
+MEL_FLOOR: Final = 1e-6  # power; log(1e-6) = -13.8 stands for silence
+MEL_FRAMES: Final = 1 + (CLIP_SAMPLES - MEL_WINDOW) // MEL_HOP  # 398
+CLIP_MEL_SHAPE: Final = (MEL_FRAMES, MEL_BANDS)
+RHYTHM_FIELDS: Final = ("beats", "strength", "interval_s")  # per clip
+
+# Mood axes, each in [0, 1].
+MOOD_AXES: Final = ("energy", "valence", "tension")
+
+FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
+    "clip_image": {
+        "dtype": "uint8",
+        "shape": list(CLIP_IMAGE_SHAPE),
+        "fps": APPEARANCE_FPS,
+        "picture": [PICTURE_HEIGHT, PICTURE_WIDTH],
+        "grey": "BT.601",
+        "padding": "last frame",
+    },
+    "displacement": {
+        "dtype": "float32",
+        "shape": [],
+        "fps": MOTION_FPS,
+        "picture": [PICTURE_HEIGHT, PICTURE_WIDTH],
+        "flow": "DIS ultrafast",
+        "unit": "frame widths per second",
+        "over": "mean of a clip",
+    },
+    "clip_mel": {
+        "dtype": "float32",
+        "shape": list(CLIP_MEL_SHAPE),
+        "rate_hz": MUSIC_RATE_HZ,
+        "window": MEL_WINDOW,
+        "hop": MEL_HOP,
+        "fft": MEL_FFT,
+        "range_hz": [MEL_MIN_HZ, MEL_MAX_HZ],
+        "floor": MEL_FLOOR,
+        "scale": "natural log of power",
+        "padding": "zeros",
+    },
+    "rhythm": {
+        "dtype": "float32",
+        "shape": [len(RHYTHM_FIELDS)],
+        "fields": list(RHYTHM_FIELDS),
+        "tracker": "librosa dynamic programming over the whole track",
+    },
+}

@@ -1,0 +1,1 @@
+"""Live video becomes a rolling embedding, a ranking, suggestions."""

@@ -1,0 +1,1 @@
+"""The path of a frame without I/O: no clock, no socket, no event loop."""

@@ -1,0 +1,1 @@
+"""Sessions over HTTP and websockets: bytes only."""

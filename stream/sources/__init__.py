@@ -1,0 +1,1 @@
+"""Frames in: WebRTC, pulled files and URLs."""

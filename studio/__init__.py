@@ -1,0 +1,1 @@
+"""Music and video made out of nothing: demo catalogue, tests, training corpus."""

@@ -1,0 +1,1 @@
+"""What is learned: the papers' networks, losses, corpora, training, evaluation."""
