@@ -1,0 +1,1 @@
+"""Music out of nothing: a recipe of a dozen numbers becomes stereo samples."""
