@@ -28,7 +28,9 @@ COMMANDS = {
 def parser() -> argparse.ArgumentParser:
     """The top level only; every command parses its own arguments."""
     top = argparse.ArgumentParser(
-        prog="segue", description="Live video in, rolling music suggestions out.", epilog="segue COMMAND --help says more."
+        prog="segue",
+        description="Live video in, rolling music suggestions out.",
+        epilog="segue COMMAND --help says more.",
     )
     top.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=" · ".join(COMMANDS))
     top.add_argument("arguments", nargs=argparse.REMAINDER, help="the command's own arguments")

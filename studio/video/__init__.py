@@ -1,0 +1,1 @@
+"""Video out of nothing: scene recipes and their render."""
