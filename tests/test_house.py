@@ -97,7 +97,7 @@ def test_no_other_distribution_claims_our_folders() -> None:
 
 
 def test_the_live_path_runs_where_torch_is_absent() -> None:
-    """Importing every module of the runtime with torch blocked; a lazy import would fail in use, the edges forbid it."""
+    """Import every module of the runtime with torch blocked; a lazy import of it is what the edges above forbid."""
     names = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for folder in ("features", "engines", "catalog", "stream", "studio")
