@@ -1,0 +1,79 @@
+"""What every engine offers, and the check of a request against the manifest that all of them share."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bundle import Bundle
+from .errors import EngineError
+from .manifest import GraphSpec, TensorSpec, shape_text
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Runs a bundle's graphs. ``run`` may be called from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Runtime and device, as a report prints it."""
+
+    @property
+    def bundle(self) -> Bundle: ...
+
+    def spec(self, graph: str) -> GraphSpec:
+        """The graph's inputs and outputs; ``BundleError`` when the bundle has no such graph."""
+
+    def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """The graph's outputs by name, a row for each row of ``inputs``; ``EngineError`` for inputs it does not take."""
+
+    def warmup(self) -> None:
+        """Run every graph once, so that the first real request pays for no lazy set-up."""
+
+    def close(self) -> None:
+        """Release what the engine holds; a later ``run`` raises ``EngineClosed``. May be called twice."""
+
+
+def check_inputs(spec: GraphSpec, inputs: Arrays) -> int:
+    """The number of rows of a valid request: same names, dtypes and shapes as ``spec``, at least one row, only finite
+    floats, no mask row without a valid clip. Raises ``EngineError`` that names both sides."""
+    asked, given = {tensor.name for tensor in spec.inputs}, set(inputs)
+    if asked != given:
+        raise EngineError(
+            f"graph {spec.name} takes {', '.join(sorted(asked))}, was given {', '.join(sorted(given)) or 'nothing'}"
+        )
+    rows: dict[str, int] = {}
+    for tensor in spec.inputs:
+        array = inputs[tensor.name]
+        where = f"graph {spec.name}: input {tensor.name}"
+        if not isinstance(array, np.ndarray):
+            raise EngineError(f"{where} is {type(array).__name__}, must be a NumPy array {tensor}")
+        if array.dtype.name != tensor.dtype:
+            raise EngineError(f"{where} is {array.dtype.name}, must be {tensor.dtype}; convert it first")
+        if array.ndim != len(tensor.shape) or array.shape[1:] != tensor.shape[1:]:
+            raise EngineError(f"{where} has shape {shape_text(array.shape)}, must be {shape_text(tensor.shape)}")
+        if array.shape[0] == 0:
+            raise EngineError(f"{where} has batch 0, must have at least one row")
+        if tensor.dtype == "float32" and not np.isfinite(array).all():
+            raise EngineError(f"{where} holds NaN or infinity, must be finite")
+        if tensor.dtype == "bool" and not array.any(axis=tuple(range(1, array.ndim))).all():
+            row = int(np.flatnonzero(~array.any(axis=tuple(range(1, array.ndim))))[0])
+            raise EngineError(f"{where} has no true value in row {row}, must have at least one valid clip in each")
+        rows[tensor.name] = array.shape[0]
+    if len(set(rows.values())) > 1:
+        sizes = ", ".join(f"{name} {count}" for name, count in rows.items())
+        raise EngineError(f"graph {spec.name}: inputs differ in batch ({sizes}), must have as many rows each")
+    return next(iter(rows.values()))
+
+
+def example_inputs(spec: GraphSpec, rows: int = 1) -> dict[str, NDArray[Any]]:
+    """Zeros (and true masks) of the graph's shapes with ``rows`` rows: valid input for warm-ups and probes."""
+    return {tensor.name: _example(tensor, rows) for tensor in spec.inputs}
+
+
+def _example(tensor: TensorSpec, rows: int) -> NDArray[Any]:
+    shape = (rows, *(int(size) for size in tensor.shape[1:]))
+    return np.ones(shape, bool) if tensor.dtype == "bool" else np.zeros(shape, tensor.dtype)

@@ -1,0 +1,17 @@
+"""What the user of an engine or of a bundle can mend. Every text names the input, the cause and the cure."""
+
+
+class EngineError(ValueError):
+    """Base of this folder's errors: an input that a graph does not take, or an engine that cannot be used."""
+
+
+class BundleError(EngineError):
+    """A folder that is not a bundle, is damaged, or contradicts itself or this version of segue."""
+
+
+class EngineBusy(EngineError):  # noqa: N818 - a state of the engine, read as such by callers
+    """The queue in front of an engine is at its bound; try again later or ask for less."""
+
+
+class EngineClosed(EngineError):  # noqa: N818
+    """The engine was closed before the request could be run."""

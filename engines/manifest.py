@@ -1,0 +1,151 @@
+"""``manifest.json`` as frozen dataclasses. Parsing checks types and spelling; ``bundle.py`` what must agree."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .errors import BundleError
+
+FORMAT: Final = 1
+BATCH: Final = "batch"  # how a shape spells its leading, free axis
+DTYPES: Final = ("float32", "uint8", "bool")
+
+Shape = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output: ``shape`` is ``("batch", ...)`` with positive integers behind it."""
+
+    name: str
+    dtype: str
+    shape: Shape
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype} {shape_text(self.shape)}"
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """One graph of a bundle; ``file`` is a plain name inside the bundle's folder, ``sha256`` is in hex."""
+
+    name: str
+    file: str
+    sha256: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """``features`` maps an input's name to the description that the towers were trained with."""
+
+    format: int
+    name: str
+    system: str
+    clip_dim: int
+    embedding_dim: int
+    max_clips: int
+    opset: int
+    graphs: Mapping[str, GraphSpec]
+    features: Mapping[str, Mapping[str, Any]]
+    training: Mapping[str, Any]
+
+
+def shape_text(shape: Sequence[int | str]) -> str:
+    """``(batch, 7, 3)``, without quotes."""
+    return "(" + ", ".join(str(size) for size in shape) + ")"
+
+
+def parse_manifest(data: object, where: str) -> Manifest:
+    """The manifest that the decoded JSON ``data`` says; ``where`` stands in front of every error.
+
+    Raises ``BundleError`` for another format version, a missing field, or a field of another type.
+    """
+    if not isinstance(data, Mapping):
+        raise BundleError(f"{where}: holds {kind(data)}, not an object; export the bundle again")
+    version = data.get("format")
+    if type(version) is not int or version != FORMAT:
+        raise BundleError(
+            f"{where}: format is {version!r}, this segue reads {FORMAT}; export again or use a matching segue"
+        )
+    graphs = field(data, "graphs", dict, where)
+    features = field(data, "features", dict, where)
+    for name, description in features.items():
+        if not isinstance(description, Mapping):
+            raise BundleError(
+                f"{where}: features.{name} is {kind(description)}, not an object; export the bundle again"
+            )
+    return Manifest(
+        format=version,
+        name=field(data, "name", str, where),
+        system=field(data, "system", str, where),
+        clip_dim=positive(data, "clip_dim", where),
+        embedding_dim=positive(data, "embedding_dim", where),
+        max_clips=positive(data, "max_clips", where),
+        opset=positive(data, "opset", where),
+        graphs={name: parse_graph(name, entry, f"{where}: graph {name}") for name, entry in graphs.items()},
+        features=features,
+        training=field(data, "training", dict, where),
+    )
+
+
+def parse_graph(name: str, data: object, where: str) -> GraphSpec:
+    if not isinstance(data, Mapping):
+        raise BundleError(f"{where}: is {kind(data)}, not an object; export the bundle again")
+    file = field(data, "file", str, where)
+    if not file or file in (".", "..") or set(file) & set("/\\:\0"):
+        raise BundleError(f"{where}: file {file!r} is not a plain file name inside the bundle; export the bundle again")
+    digest = field(data, "sha256", str, where).lower()
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise BundleError(f"{where}: sha256 {digest!r} is not 64 hex digits; export the bundle again")
+    inputs = tuple(parse_tensor(entry, f"{where}: inputs") for entry in field(data, "inputs", list, where))
+    outputs = tuple(parse_tensor(entry, f"{where}: outputs") for entry in field(data, "outputs", list, where))
+    return GraphSpec(name=name, file=file, sha256=digest, inputs=inputs, outputs=outputs)
+
+
+def parse_tensor(data: object, where: str) -> TensorSpec:
+    if not isinstance(data, Mapping):
+        raise BundleError(f"{where}: hold {kind(data)}, not an object; export the bundle again")
+    name = field(data, "name", str, where)
+    where = f"{where}.{name}"
+    dtype = field(data, "dtype", str, where)
+    if dtype not in DTYPES:
+        raise BundleError(f"{where}: dtype {dtype!r} is none of {', '.join(DTYPES)}; export the bundle again")
+    shape = tuple(field(data, "shape", list, where))
+    sizes_ok = all(type(size) is int and size > 0 for size in shape[1:])
+    if not shape or shape[0] != BATCH or not sizes_ok:
+        raise BundleError(f"{where}: shape {list(shape)!r} is not [{BATCH!r}, sizes...]; export the bundle again")
+    return TensorSpec(name=name, dtype=dtype, shape=shape)
+
+
+def field(data: Mapping[str, Any], name: str, wanted: type, where: str) -> Any:
+    if name not in data:
+        raise BundleError(f"{where}: the field {name} is missing; export the bundle again")
+    value = data[name]
+    if not isinstance(value, wanted):
+        raise BundleError(f"{where}: {name} is {kind(value)}, not {NAMES[wanted]}; export the bundle again")
+    return value
+
+
+def positive(data: Mapping[str, Any], name: str, where: str) -> int:
+    value = data.get(name)
+    if type(value) is not int or value < 1:
+        raise BundleError(f"{where}: {name} is {value!r}, not a positive whole number; export the bundle again")
+    return value
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in a reader's words."""
+    return NAMES.get(type(value), type(value).__name__)
+
+
+NAMES: Final[Mapping[type, str]] = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "a truth value",
+    type(None): "null",
+}
