@@ -1,0 +1,134 @@
+"""What a session says. Questions (``Infer``, ``Search``) want an answer; everything else is to be published.
+
+Times are seconds of media time since the first frame after the start or the last ``Reset``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog.records import Candidate, Filters
+
+Arrays = Mapping[str, np.ndarray]
+Answer = Arrays | Sequence[Candidate]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Infer:
+    """Run one graph of the bundle; the answer is its outputs by name."""
+
+    id: int
+    graph: str
+    inputs: Arrays
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """Find the ``n`` nearest tracks; the answer is a list of ``Candidate``, best first. ``query`` is (E,) float32."""
+
+    id: int
+    query: np.ndarray
+    n: int
+    filters: Filters
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """The parts of a score, each in [0, 1]."""
+
+    content: float
+    rhythm: float
+    mood: float
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One suggestion: a track, where to start in it, and why. ``start_s`` lies on a beat of the track."""
+
+    rank: int
+    track: str
+    title: str
+    artist: str
+    start_s: float
+    duration_s: float
+    score: float
+    reasons: Reasons
+    tempo_bpm: float
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """The list after one hop. ``window_s`` is how much video it rests on (at most 28); ``late_ms`` the time from the
+    arrival of the newest frame used to the publication, filled in by a driver that has a clock, else None.
+    """
+
+    pts_s: float
+    window_s: float
+    advice: str  # "stay" or "switch"
+    items: tuple[Item, ...]
+    late_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A change of shot; ``strength`` in [0, 1]."""
+
+    pts_s: float
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The timestamps broke: the window was emptied and media time starts again at 0."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A command that was not carried out, and why. ``command`` is its type as sent, at most 40 characters."""
+
+    command: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A command that was carried out; ``track`` where it was about one."""
+
+    command: str
+    track: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The session ended because of a failure; the text is for the viewer. ``Failed`` is followed by ``End``."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """The input was damaged, the session went on or ended normally."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last event of a session. ``dropped`` counts frames lost to overload or bad timestamps; frames that the
+    sampler had no use for count in ``frames`` only.
+    """
+
+    frames: int
+    sampled: int
+    dropped: int
+    suggestions: int
+    skipped_hops: int = 0
+
+
+Question = Infer | Search
+Notice = Suggestions | Cut | Reset | Refused | Accepted | Failed | Warned | End
+Event = Question | Notice

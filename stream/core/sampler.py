@@ -1,0 +1,76 @@
+"""Which frames are looked at: by timestamp, before any pixel is converted.
+
+Media time is cut into slots of 1/8 s that begin with the first frame. The first frame to arrive in a new slot fills it;
+the others are passed over. All arithmetic is exact (integers and ``Fraction``), so the choice depends on the timestamps
+alone and never drifts. Timestamps that cannot be trusted are counted or answered with a ``Discontinuity``, never
+mended by a guess.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from features.spec import MOTION_FPS
+
+STEP_BACK_S: Final = 1  # a late frame up to this far behind the newest is passed over; beyond it, time has jumped
+STEP_FORWARD_S: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Discontinuity:
+    """Time jumped. With ``slot`` 0 the frame that showed it is the first of the new time; None: it has no usable time."""
+
+    reason: str
+    slot: int | None
+
+
+class Sampler:
+    """State: the first and the newest timestamp, the newest slot, and counts.
+
+    ``frames`` offered, ``sampled``, ``stale`` (stepped back a little) and ``undated`` (no timestamp).
+    """
+
+    def __init__(self) -> None:
+        self.frames = self.sampled = self.stale = self.undated = 0
+        self._first: Fraction | None = None
+        self._newest = Fraction(0)
+        self._slot = -1
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds from the first frame of this time to the newest."""
+        return 0.0 if self._first is None else float(self._newest - self._first)
+
+    def offer(self, pts: int | None, time_base: Fraction | None) -> int | Discontinuity | None:
+        """The motion slot (1/8 s since the first frame) to fill with this frame, or None to pass it over."""
+        self.frames += 1
+        if pts is None or time_base is None or time_base <= 0:
+            self.undated += 1
+            if self._first is None:
+                return None  # already said, or never had a time
+            self._first = None
+            return Discontinuity("a frame has no timestamp", None)
+        now = pts * time_base
+        if self._first is None:
+            return self._begin(now)
+        step = now - self._newest
+        if step < 0:
+            if -step <= STEP_BACK_S:
+                self.stale += 1
+                return None
+            return Discontinuity(f"time stepped back by {float(-step):.3g} s", self._begin(now))
+        if step > STEP_FORWARD_S:
+            return Discontinuity(f"time jumped forward by {float(step):.3g} s", self._begin(now))
+        self._newest = now
+        slot = int((now - self._first) * MOTION_FPS)
+        if slot <= self._slot:
+            return None
+        self._slot = slot
+        self.sampled += 1
+        return slot
+
+    def _begin(self, now: Fraction) -> int:
+        self._first = self._newest = now
+        self._slot = 0
+        self.sampled += 1
+        return 0

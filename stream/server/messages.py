@@ -1,0 +1,147 @@
+"""The objects on the wire: events out, commands in. ``stream/PROTOCOL.md`` is this file in prose.
+
+Both ``watch --json`` (an object a line) and the websocket (an object a message) use these.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stream.core.events import (
+    Accepted,
+    Cut,
+    End,
+    Failed,
+    Item,
+    Notice,
+    Reasons,
+    Refused,
+    Reset,
+    Suggestions,
+    Warned,
+)
+from stream.errors import MessageError
+
+VERSION: Final = 1
+COMMAND_BYTES: Final = 4096
+
+
+def encode(event: Notice) -> dict[str, Any]:
+    """The JSON object of an event; numbers are rounded (times 1 ms, scores 4 digits)."""
+    match event:
+        case Suggestions():
+            return _object(
+                "suggestions",
+                pts_s=round(event.pts_s, 3),
+                window_s=round(event.window_s, 3),
+                advice=event.advice,
+                late_ms=None if event.late_ms is None else round(event.late_ms, 1),
+                items=[_item(item) for item in event.items],
+            )
+        case Cut():
+            return _object("cut", pts_s=round(event.pts_s, 3), strength=round(event.strength, 4))
+        case Reset():
+            return _object("reset", reason=event.reason)
+        case Refused():
+            return _object("refused", command=event.command, reason=event.reason)
+        case Accepted():
+            return _object("accepted", command=event.command, track=event.track)
+        case Warned():
+            return _object("warning", reason=event.reason)
+        case Failed():
+            return _object("error", reason=event.reason)
+        case End():
+            return _object(
+                "end",
+                frames=event.frames,
+                sampled=event.sampled,
+                dropped=event.dropped,
+                suggestions=event.suggestions,
+                skipped_hops=event.skipped_hops,
+            )
+
+
+def line(event: Notice) -> str:
+    """The event as one line of JSON, without the newline; the same event gives the same text."""
+    return json.dumps(encode(event), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def decode(message: Mapping[str, Any]) -> Notice:
+    """The event that an object stands for. Raises MessageError when it is none."""
+    if message.get("v") != VERSION:
+        raise MessageError(f"message version {message.get('v')!r}: this program reads version {VERSION}; update one side")
+    try:
+        return _decode(message)
+    except (KeyError, TypeError, ValueError) as error:
+        kind = message.get("type")
+        raise MessageError(f"message of type {kind!r}: {error!r}; compare it with stream/PROTOCOL.md") from error
+
+
+def parse_command(data: str | bytes) -> dict[str, Any]:
+    """A viewer's command: a JSON object with a string ``type``; what the type means is the session's affair.
+
+    Raises MessageError for anything larger than ``COMMAND_BYTES``, no JSON, or no such object.
+    """
+    size = len(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
+    if size > COMMAND_BYTES:
+        raise MessageError(f"a command of {size} bytes: at most {COMMAND_BYTES} are read; send less at a time")
+    try:
+        message = json.loads(data, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"a command is not JSON ({error}); send one JSON object a message") from error
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise MessageError('a command is no object with a "type"; send for example {"type":"skip","track":"ID"}')
+    if message.get("v", VERSION) != VERSION:
+        raise MessageError(f"command version {str(message['v'])[:20]}: this server speaks {VERSION}; reload the page")
+    return message
+
+
+def _object(kind: str, **fields: object) -> dict[str, Any]:
+    return {"v": VERSION, "type": kind, **fields}
+
+
+def _item(item: Item) -> dict[str, Any]:
+    return {
+        "rank": item.rank,
+        "track": item.track,
+        "title": item.title,
+        "artist": item.artist,
+        "start_s": round(item.start_s, 3),
+        "duration_s": round(item.duration_s, 3),
+        "score": round(item.score, 4),
+        "reasons": {
+            "content": round(item.reasons.content, 4),
+            "rhythm": round(item.reasons.rhythm, 4),
+            "mood": round(item.reasons.mood, 4),
+        },
+        "tempo_bpm": round(item.tempo_bpm, 1),
+        "licence": item.licence,
+    }
+
+
+def _decode(message: Mapping[str, Any]) -> Notice:
+    fields = {name: value for name, value in message.items() if name not in ("v", "type")}
+    match message.get("type"):
+        case "suggestions":
+            items = tuple(Item(**{**item, "reasons": Reasons(**item["reasons"])}) for item in fields.pop("items"))
+            return Suggestions(items=items, **fields)
+        case "cut":
+            return Cut(**fields)
+        case "reset":
+            return Reset(**fields)
+        case "refused":
+            return Refused(**fields)
+        case "accepted":
+            return Accepted(**fields)
+        case "warning":
+            return Warned(**fields)
+        case "error":
+            return Failed(**fields)
+        case "end":
+            return End(**fields)
+        case other:
+            raise ValueError(f"unknown type {other!r}")
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,104 @@
+"""Who may talk to the server from a browser, and the headers that keep the page to itself.
+
+A server on a loopback address is open to every page that the same person has in a browser, unless the browser's word
+is checked: ``Host`` against names that an attacker's DNS points here, ``Origin`` against pages from elsewhere. Programs
+that are not browsers send no ``Origin`` and are let in.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+WHIP_METHODS: Final = "POST, DELETE, OPTIONS"
+
+HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+    "permissions-policy": "camera=(self), display-capture=(self), microphone=(), geolocation=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own; without a port."""
+    return host.strip("[]").lower() in LOOPBACK or host.startswith("127.")
+
+
+def hostname(netloc: str) -> str:
+    """The name in ``name:port`` or ``[address]:port``, lower case, without brackets."""
+    try:
+        return urlsplit(f"//{netloc}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def origin_allowed(origin: str | None, host: str, extra: Iterable[str] = ()) -> bool:
+    """Whether a request from a page at ``origin`` may reach the server that the browser calls ``host``.
+
+    Yes without an origin (no browser), for the server's own page, for pages on loopback names where the server is
+    reached by one, and for the origins in ``extra``.
+    """
+    if origin is None or origin in set(extra):
+        return True
+    netloc = urlsplit(origin).netloc
+    if not netloc:
+        return False
+    return netloc == host or (is_loopback(hostname(netloc)) and is_loopback(hostname(host)))
+
+
+def cors_headers(origin: str | None) -> dict[str, str]:
+    """What lets a page at an allowed ``origin`` read an answer of the WHIP endpoint."""
+    headers = {
+        "Access-Control-Allow-Methods": WHIP_METHODS,
+        "Access-Control-Allow-Headers": "Content-Type, Authorization, If-Match",
+        "Access-Control-Expose-Headers": "Location, Link, Retry-After",
+        "Vary": "Origin",
+    }
+    return headers | ({"Access-Control-Allow-Origin": origin} if origin else {})
+
+
+class Guard:
+    """ASGI middleware: refuses foreign hosts on a loopback server and foreign origins everywhere, adds the headers."""
+
+    def __init__(self, app: ASGIApp, *, loopback_only: bool, origins: Iterable[str] = ()) -> None:
+        self.app = app
+        self.loopback_only = loopback_only
+        self.origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        headers = Headers(scope=scope)
+        reason = self._refusal(headers.get("host", ""), headers.get("origin"))
+        if reason is None:
+            return await self.app(scope, receive, _with_headers(send))
+        if scope["type"] == "websocket":
+            await receive()
+            return await send({"type": "websocket.close", "code": 4403, "reason": reason})
+        return await PlainTextResponse(reason, 403)(scope, receive, send)
+
+    def _refusal(self, host: str, origin: str | None) -> str | None:
+        if self.loopback_only and not is_loopback(hostname(host)):
+            return "this server answers to localhost only; start it with --host to be reached by other names"
+        if not origin_allowed(origin, host, self.origins):
+            return "this page's origin is not allowed here; --allow-origin lets it in"
+        return None
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

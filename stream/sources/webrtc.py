@@ -1,0 +1,206 @@
+"""One WebRTC publisher: its offer checked and answered, its tracks drained, its video frames handed on.
+
+The signalling is WHIP's (RFC 9725): one offer, one answer, no trickling. Media arrives through aiortc, which decodes
+H.264 and VP8 in threads of its own and queues what it decoded without a bound, so every track is read all the time,
+audio too; whoever takes the frames must not block.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+import av
+from aiortc import InvalidStateError, MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.exceptions import OperationError
+from aiortc.mediastreams import MediaStreamError
+from aiortc.sdp import SessionDescription
+
+log = logging.getLogger(__name__)
+
+VIDEO_CODECS: Final = ("H264", "VP8")
+AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA", "G722")
+MAX_MEDIA: Final = 8
+MAX_CANDIDATES: Final = 64  # each one is an address that this process sends checks to
+# aiortc's parser lets these out for text that is no SDP
+PARSE_ERRORS: Final = (ValueError, AssertionError, IndexError, KeyError, AttributeError, TypeError)
+
+
+class OfferError(ValueError):
+    """An offer that is not SDP, or lacks what WebRTC needs."""
+
+
+class UnusableOfferError(OfferError):
+    """A well-formed offer of something that cannot be received here."""
+
+
+@dataclass(frozen=True)
+class PeerOptions:
+    """How long a publisher may take: from the answer to a connection, and from one video frame to the next."""
+
+    handshake_timeout_s: float = 10.0
+    idle_timeout_s: float = 15.0
+
+
+def checked_offer(text: str) -> str:
+    """The offer as aiortc can use it; raises `OfferError` with the reason otherwise.
+
+    Candidates that are names (browsers hide addresses behind ``.local`` ones) and the end-of-candidates mark are taken
+    out: resolving needs multicast and a second, and the publisher's own checks reveal its address anyway.
+    """
+    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
+    if not lines or lines[0].strip() != "v=0":
+        raise OfferError("the body is not SDP: it does not start with v=0")
+    kept = [line for line in lines if not _is_unusable_candidate(line)]
+    if sum(line.startswith("a=candidate:") for line in kept) > MAX_CANDIDATES:
+        raise UnusableOfferError(f"the offer has more than {MAX_CANDIDATES} ICE candidates")
+    offer = "\r\n".join(kept) + "\r\n"
+    try:
+        media = SessionDescription.parse(offer).media
+    except PARSE_ERRORS as error:
+        raise OfferError(f"the SDP cannot be parsed ({type(error).__name__}: {error})") from error
+    if not media:
+        raise OfferError("the SDP has no media section")
+    if len(media) > MAX_MEDIA:
+        raise UnusableOfferError(f"the offer has {len(media)} media sections; {MAX_MEDIA} is the limit")
+    videos = [m for m in media if m.kind == "video" and m.port != 0 and m.direction in ("sendonly", "sendrecv", None)]
+    if not videos:
+        raise UnusableOfferError("the offer sends no video; it needs a video section with a=sendonly")
+    for section in media:
+        if section.ice is None or not section.ice.usernameFragment or not section.ice.password:
+            raise OfferError(f"the {section.kind} section has no ICE credentials (a=ice-ufrag, a=ice-pwd)")
+        if section.dtls is None or not section.dtls.fingerprints:
+            raise OfferError(f"the {section.kind} section has no DTLS fingerprint (a=fingerprint)")
+        _check_codecs(section.kind, [codec.name for codec in section.rtp.codecs])
+    return offer
+
+
+def _is_unusable_candidate(line: str) -> bool:
+    if line.startswith("a=end-of-candidates"):
+        return True
+    words = line.split()
+    if not line.startswith("a=candidate:") or len(words) < 5:
+        return False
+    try:
+        ipaddress.ip_address(words[4].partition("%")[0])
+    except ValueError:
+        return True
+    return words[2].lower() != "udp"
+
+
+def _check_codecs(kind: str, offered: list[str]) -> None:
+    wanted = {"video": VIDEO_CODECS, "audio": AUDIO_CODECS}.get(kind)
+    if wanted is None or {name.upper() for name in wanted} & {name.upper() for name in offered}:
+        return
+    listed = ", ".join(dict.fromkeys(offered)) or "no codec"
+    raise UnusableOfferError(f"the offer's {kind} is {listed}; this server decodes {' and '.join(wanted)}")
+
+
+class WebRtcPeer:
+    """One publisher.
+
+    ``on_frame`` gets every decoded video frame of the first video track, on the event loop, and must return at once.
+    ``on_end`` is called once, with the reason in words, unless `close` was called by the owner.
+    """
+
+    def __init__(
+        self, options: PeerOptions, on_frame: Callable[[av.VideoFrame], None], on_end: Callable[[str], None]
+    ) -> None:
+        self.options = options
+        self.frames = 0
+        self.connected = False
+        self._on_frame = on_frame
+        self._on_end: Callable[[str], None] | None = on_end
+        # an empty list, not None: aiortc's default contacts a public STUN server
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._state = asyncio.Event()
+        self._last_frame_s = 0.0
+        self._video: MediaStreamTrack | None = None
+        self._connection.on("track", self._track)
+        self._connection.on("connectionstatechange", self._state.set)
+
+    async def answer(self, offer: str) -> str:
+        """The SDP answer, complete with candidates; from here on the handshake's clock runs.
+
+        Raises `OfferError` and closes the connection when the offer cannot be used.
+        """
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(checked_offer(offer), "offer"))
+            await self._connection.setLocalDescription()
+        except OfferError:
+            await self.close()
+            raise
+        except (*PARSE_ERRORS, OperationError, InvalidStateError) as error:
+            await self.close()
+            raise UnusableOfferError(f"the offer cannot be answered ({type(error).__name__}: {error})") from error
+        except BaseException:
+            await self.close()
+            raise
+        self._spawn(self._watch())
+        return str(self._connection.localDescription.sdp)
+
+    async def close(self) -> None:
+        """Close the connection and stop reading; idempotent, and `on_end` is not called any more."""
+        self._on_end = None
+        current = asyncio.current_task()
+        tasks = [task for task in self._tasks if task is not current]
+        for task in tasks:
+            task.cancel()
+        await self._connection.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "video" and self._video is None:
+            self._video = track
+        self._spawn(self._drain(track))
+
+    async def _drain(self, track: MediaStreamTrack) -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if track is self._video and isinstance(frame, av.VideoFrame):
+                    self.frames += 1
+                    self._last_frame_s = loop.time()
+                    self._on_frame(frame)
+
+    async def _watch(self) -> None:
+        """Until something ends the connection: then say what, once."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + self.options.handshake_timeout_s
+        while True:
+            state = self._connection.connectionState
+            if state in ("failed", "closed"):
+                # aiortc calls a publisher that said goodbye "closed", one that fell silent "failed"
+                words = {"closed": "the publisher stopped", "failed": "the connection failed"}
+                return self._end(words[state] if self.connected else "the connection could not be made")
+            if state == "connected" and not self.connected:
+                self.connected = True
+                self._last_frame_s = loop.time()
+            if self.connected:
+                deadline_s = self._last_frame_s + self.options.idle_timeout_s
+            if loop.time() >= deadline_s:
+                return self._end(self._silence())
+            self._state.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._state.wait(), deadline_s - loop.time())
+
+    def _silence(self) -> str:
+        if self.connected:
+            return f"no video for {self.options.idle_timeout_s:g} s"
+        return f"the publisher did not connect within {self.options.handshake_timeout_s:g} s"
+
+    def _end(self, reason: str) -> None:
+        log.info("publisher ended: %s", reason)
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(reason)
