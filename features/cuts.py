@@ -1,0 +1,58 @@
+"""How much a picture looks like the first of a new shot.
+
+A cut changes the palette or the layout at once and by far more than the motion before it. So the score multiplies two
+things: *strength*, how different the two pictures are (total variation between colour histograms, and the mean
+difference of strongly shrunk pictures, which motion hardly moves), and *surprise*, how far that difference stands above
+its own recent mean.
+"""
+
+from math import exp
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .picture import check_picture
+
+HARD_CUT = 0.5  # a score from here on is a hard cut
+
+_BINS = 8  # per colour channel
+_SMALL = (20, 11)  # width, height
+_HISTOGRAM_SCALE = 0.35
+_DIFFERENCE_SCALE = 0.08
+_MEAN_FLOOR = 0.012  # differences below this are noise, whatever came before
+_MEAN_START = 0.025
+_MEAN_RATE = 0.125  # about one second at eight pictures a second
+
+
+class CutMeter:
+    """Scores each picture against the one before it; holds one histogram, one tiny picture and one running mean."""
+
+    def __init__(self) -> None:
+        self._histogram: NDArray[np.float32] | None = None
+        self._small: NDArray[np.float32] | None = None
+        self._mean = _MEAN_START
+
+    def push(self, picture: NDArray[np.uint8]) -> float:
+        """Score in [0, 1] of a canonical RGB picture: 0 for the first, from ``HARD_CUT`` on a hard cut."""
+        check_picture(picture)
+        histogram = _histogram(picture)
+        small = cv2.resize(picture, _SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        before_histogram, before_small = self._histogram, self._small
+        self._histogram, self._small = histogram, small
+        if before_histogram is None or before_small is None:
+            return 0.0
+        palette = 0.5 * float(np.abs(histogram - before_histogram).sum())
+        layout = float(np.abs(small - before_small).mean()) / 255.0
+        usual = max(self._mean, _MEAN_FLOOR)
+        # A cut must not count as the motion that later cuts are compared with.
+        self._mean += _MEAN_RATE * (min(layout, 2.0 * usual) - self._mean)
+        surprise = max(0.0, (layout - usual) / (layout + usual))
+        strength = 1.0 - exp(-palette / _HISTOGRAM_SCALE - layout / _DIFFERENCE_SCALE)
+        return min(1.0, surprise * strength)
+
+
+def _histogram(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Joint RGB histogram, ``(512,)`` float32, sum 1."""
+    counts = cv2.calcHist([picture], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3)
+    return np.asarray(counts.ravel() / float(picture.shape[0] * picture.shape[1]), dtype=np.float32)

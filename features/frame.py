@@ -1,0 +1,72 @@
+"""A picture and its time -> everything that the rest of the program knows about it.
+
+The state is the previous picture and a few means; no clock is read.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .appearance import ColourStats, colour_stats, shrink
+from .cuts import HARD_CUT, CutMeter
+from .flow import FlowMeter, FlowSample
+from .motion import OnsetMeter
+from .picture import grey
+
+_REST = FlowSample(speed=0.0, dx=0.0, dy=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFeatures:
+    """Features of one picture.
+
+    ``thumb``: ``(64, 64)`` uint8 grey. ``speed``, ``dx``, ``dy``: frame widths per second. ``onset``: >= 0.
+    ``cut``: in [0, 1], a hard cut from ``features.cuts.HARD_CUT`` on.
+    """
+
+    thumb: NDArray[np.uint8]
+    colour: ColourStats
+    speed: float
+    dx: float
+    dy: float
+    onset: float
+    cut: float
+
+
+class FrameMeter:
+    """Measures pictures in order.
+
+    The first picture, and the first after a gap that has no flow, have speed, onset and cut 0, and the means start
+    anew. At a hard cut displacement means nothing, because the two pictures show different things: the motion of the
+    picture before is held, so that a cut neither stops the motion nor looks like an accent of it.
+    """
+
+    def __init__(self) -> None:
+        self._flow = FlowMeter()
+        self._cuts = CutMeter()
+        self._onsets = OnsetMeter()
+        self._motion = _REST
+
+    def push(self, picture: NDArray[np.uint8], t_s: float) -> FrameFeatures:
+        """Features of a canonical picture, ``(90, 160, 3)`` uint8 RGB, at media time ``t_s`` seconds.
+
+        Raises ``FeatureError`` for another shape or type and for a time that is not finite or does not increase; the
+        meter is then as it was before.
+        """
+        luma = grey(picture)
+        motion = self._flow.push(luma, t_s)
+        if motion is None:
+            self._cuts, self._onsets, self._motion = CutMeter(), OnsetMeter(), _REST
+        cut = self._cuts.push(picture)
+        if motion is not None and cut < HARD_CUT:
+            self._motion = motion
+        return FrameFeatures(
+            thumb=shrink(luma),
+            colour=colour_stats(picture),
+            speed=self._motion.speed,
+            dx=self._motion.dx,
+            dy=self._motion.dy,
+            onset=self._onsets.push(self._motion.speed),
+            cut=cut,
+        )

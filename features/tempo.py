@@ -1,0 +1,64 @@
+"""Tempo from an autocorrelation: shared by picture motion and music."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+PRIOR_BPM = 120.0
+PRIOR_OCTAVES = 1.0  # standard deviation of the log-Gaussian prior
+_REFINE_ABOVE = 0.2  # share of the first peak's height that a later multiple needs to refine it
+
+
+def autocorrelation(series: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row of ``(..., n)``, mean removed, divided by its value at lag 0; zeros for a constant row."""
+    n = series.shape[-1]
+    centred = series - series.mean(axis=-1, keepdims=True)
+    spectrum = np.fft.rfft(centred, 2 * n)
+    result = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, 2 * n)[..., :n]
+    # Fewer products stand behind a longer lag; without this, short periods would win.
+    result *= n / np.arange(n, 0, -1)
+    zero = result[..., :1].copy()
+    flat = zero <= 1e-12 * n * (1.0 + np.square(series).max(axis=-1, keepdims=True, initial=0.0))
+    return np.asarray(np.where(flat, 0.0, result / np.where(flat, 1.0, zero)))
+
+
+def best_tempo(acf: NDArray[np.float64], rate_hz: float, min_bpm: float, max_bpm: float) -> tuple[float, float]:
+    """The most likely tempo of an autocorrelation ``(n,)`` taken at ``rate_hz``: ``(bpm, height of its peak)``.
+
+    Peaks are weighed by a log-Gaussian prior around 120 bpm, the winner's place is interpolated by a parabola, then
+    refined at its multiples, whose places are k times as exact. ``(0, 0)`` where there is no positive peak.
+    """
+    first = max(1, int(60.0 * rate_hz / max_bpm))
+    last = min(len(acf) - 2, int(np.ceil(60.0 * rate_hz / min_bpm)))
+    found = []
+    for lag in range(first, last + 1):
+        if acf[lag] > 0.0 and acf[lag] >= acf[lag - 1] and acf[lag] > acf[lag + 1]:
+            place, height = _parabola(acf, lag)
+            bpm = 60.0 * rate_hz / place
+            if min_bpm <= bpm <= max_bpm:
+                weight = np.exp(-0.5 * (np.log2(bpm / PRIOR_BPM) / PRIOR_OCTAVES) ** 2)
+                found.append((height * weight, height, place))
+    if not found:
+        return 0.0, 0.0
+    _, height, place = max(found)
+    refined = _refine(acf, place, height)
+    return float(np.clip(60.0 * rate_hz / refined, min_bpm, max_bpm)), float(min(height, 1.0))
+
+
+def _refine(acf: NDArray[np.float64], place: float, height: float) -> float:
+    for k in range(2, 9):
+        near = round(k * place)
+        if near + 2 >= len(acf) // 2:
+            break
+        lag = near - 1 + int(np.argmax(acf[near - 1 : near + 2]))
+        if acf[lag] < _REFINE_ABOVE * height or not acf[lag - 1] <= acf[lag] >= acf[lag + 1]:
+            break
+        place = _parabola(acf, lag)[0] / k
+    return place
+
+
+def _parabola(values: NDArray[np.float64], at: int) -> tuple[float, float]:
+    """Place and height of the top of the parabola through a local maximum and its neighbours."""
+    left, top, right = float(values[at - 1]), float(values[at]), float(values[at + 1])
+    bend = left - 2.0 * top + right
+    shift = 0.0 if bend >= 0.0 else 0.5 * (left - right) / bend
+    return at + shift, top - 0.25 * (left - right) * shift
