@@ -50,7 +50,7 @@ class FlowMeter:
         self._grey, self._t_s = grey.copy(), t_s
         if before is None or t_s - before_s > MAX_GAP_S:
             return None
-        field = self._estimator.calc(before, grey, None)
+        field = self._estimator.calc(before, grey, None)  # type: ignore[call-overload]  # stub lacks None
         per_second = 1.0 / (PICTURE_WIDTH * (t_s - before_s))
         dx, dy, _, _ = cv2.mean(field)
         distance = cv2.mean(cv2.magnitude(field[..., 0], field[..., 1]))[0]

@@ -44,7 +44,7 @@ class MelMeter:
     def __init__(self) -> None:
         # Imported here: the live path has no sound and should not wait for librosa.
         from librosa.filters import mel
-        from scipy.sparse import csr_matrix
+        from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
         bank = mel(
             sr=MUSIC_RATE_HZ, n_fft=MEL_FFT, n_mels=MEL_BANDS, fmin=MEL_MIN_HZ, fmax=MEL_MAX_HZ, dtype=np.float32

@@ -38,6 +38,8 @@ MEL_MAX_HZ: Final = 7_600.0
 MEL_FLOOR: Final = 1e-6  # power; log(1e-6) = -13.8 stands for silence
 MEL_FRAMES: Final = 1 + (CLIP_SAMPLES - MEL_WINDOW) // MEL_HOP  # 398
 CLIP_MEL_SHAPE: Final = (MEL_FRAMES, MEL_BANDS)
+BEAT_FFT: Final = 1024  # onset envelope: 64 ms windows ...
+BEAT_HOP: Final = 256  # ... every 16 ms
 RHYTHM_FIELDS: Final = ("beats", "strength", "interval_s")  # per clip
 
 # Mood axes, each in [0, 1].
