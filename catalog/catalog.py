@@ -1,0 +1,174 @@
+"""A catalogue opened for searching: a snapshot of what was indexed, safe for any number of threads.
+
+Tracks, segment vectors, beats and rhythm are held in memory; clip embeddings stay on disk, memory-mapped, at most
+``OPEN_FILES`` at once. What an indexer writes later is seen by the next ``open``.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Generic, Self, TypeVar
+
+import numpy as np
+
+from engines.bundle import Bundle
+from features.spec import MAX_CLIPS, RHYTHM_FIELDS
+
+from .errors import CatalogError, UnknownTrackError
+from .index import Hit, SegmentIndex
+from .layout import Layout, check_bundle, layout_of, read_layout, write_layout
+from .records import Candidate, Filters, Floats, Mask, Track
+from .store import Store, StoredSegment, StoredTrack, clip_path
+
+OPEN_FILES = 256
+KEPT_FILTERS = 64
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Catalog:
+    """Made by ``Catalog.open`` or ``Catalog.create``; a context manager."""
+
+    def __init__(self, folder: Path, layout: Layout, tracks: list[StoredTrack], segments: list[StoredSegment],
+                 vectors: Floats, moods: Floats | None) -> None:  # fmt: skip
+        self.folder = folder
+        self.layout = layout
+        self._tracks = {stored.track.id: stored for stored in tracks}
+        self._order = [stored.track for stored in tracks]
+        self._segments = segments
+        self._moods = moods
+        numbers = {track.id: i for i, track in enumerate(self._order)}
+        self._owners = np.array([numbers[segment.track] for segment in segments], dtype=np.int64)
+        self._index = SegmentIndex(vectors, self._owners)
+        self._clips: Recent[str, Floats] = Recent(OPEN_FILES)
+        self._allowed: Recent[Filters, Mask] = Recent(KEPT_FILTERS)
+
+    @classmethod
+    def open(cls, folder: Path | str, bundle: Bundle | None) -> Self:
+        """Load a catalogue. ``bundle`` None: it will only be asked about its own tracks.
+
+        Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it.
+        """
+        folder = Path(folder)
+        layout = read_layout(folder)
+        if bundle is not None:
+            check_bundle(folder, layout, bundle)
+        store = Store(folder, write=False)
+        try:
+            with store.snapshot():
+                tracks = store.tracks()
+                segments, vectors, moods = store.segments(layout.embedding_dim)
+        finally:
+            store.close()
+        return cls(folder, layout, tracks, segments, vectors, moods)
+
+    @classmethod
+    def create(cls, folder: Path | str, bundle: Bundle) -> Self:
+        """Make an empty catalogue for ``bundle`` in a new or empty folder, and open it."""
+        folder = Path(folder)
+        write_layout(folder, layout_of(bundle))
+        Store(folder, write=True).close()
+        return cls.open(folder, bundle)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the mapped files. May be called twice."""
+        self._clips.clear()
+
+    def tracks(self) -> list[Track]:
+        """All tracks, by artist and title."""
+        return sorted(self._order, key=lambda track: (track.artist.casefold(), track.title.casefold(), track.id))
+
+    def track(self, id: str) -> Track:
+        """Raises ``UnknownTrackError``."""
+        return self._stored(id).track
+
+    def beats(self, id: str) -> Floats:
+        """(m,) float32, the track's beats in seconds. Raises ``UnknownTrackError``."""
+        return self._stored(id).beats
+
+    def vector(self, id: str) -> Floats:
+        """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it."""
+        owner = self._order.index(self.track(id))
+        mean: Floats = self._index.vectors[self._owners == owner].mean(axis=0)
+        return mean / max(float(np.linalg.norm(mean)), 1e-12)
+
+    def search(self, query: Floats, n: int, filters: Filters | None = None) -> list[Candidate]:
+        """The best segment of each of the ``n`` best tracks for ``query`` (E,) of unit norm, best first.
+
+        Fewer when fewer pass ``filters``. A track whose clip file an indexer has removed since is left out.
+        """
+        allowed = None if filters is None or filters == Filters() else self._rows(filters)
+        hits = self._index.search(query, n, allowed)
+        candidates = (self._candidate(hit) for hit in hits)
+        return [candidate for candidate in candidates if candidate is not None]
+
+    def _stored(self, id: str) -> StoredTrack:
+        try:
+            return self._tracks[id]
+        except KeyError:
+            raise UnknownTrackError(f"{id!r}: no such track in {self.folder}; segue search lists ids") from None
+
+    def _rows(self, filters: Filters) -> Mask:
+        def passing() -> Mask:
+            return np.array([filters.passes(track) for track in self._order], dtype=np.bool_)[self._owners]
+
+        return self._allowed.get(filters, passing)
+
+    def _candidate(self, hit: Hit) -> Candidate | None:
+        segment = self._segments[hit.row]
+        stored = self._tracks[segment.track]
+        try:
+            mapped = self._clips.get(segment.track, lambda: self._map(segment.track))
+        except FileNotFoundError:
+            return None
+        window = slice(segment.first_clip, segment.first_clip + MAX_CLIPS)
+        valid = len(mapped[window])
+        clips = np.zeros((MAX_CLIPS, self.layout.clip_dim), np.float32)
+        rhythm = np.zeros((MAX_CLIPS, len(RHYTHM_FIELDS)), np.float32)
+        clips[:valid], rhythm[:valid] = mapped[window], stored.rhythm[window]
+        mood = None if self._moods is None else self._moods[hit.row]
+        mask = np.arange(MAX_CLIPS) < valid
+        return Candidate(stored.track, segment.start_s, hit.score, clips, mask, rhythm, mood)
+
+    def _map(self, id: str) -> Floats:
+        path = clip_path(self.folder, id)
+        try:
+            clips: Floats = np.load(path, mmap_mode="r")
+        except ValueError as error:
+            raise CatalogError(f"{path}: damaged ({error}); remove the catalogue and index the music again") from error
+        return clips
+
+
+class Recent(Generic[K, V]):
+    """The ``limit`` values used last; one lock, made under it, so that two threads never make the same twice."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = make()
+                if len(self._values) > self._limit:
+                    self._values.popitem(last=False)
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()

@@ -1,0 +1,29 @@
+"""What a user of the catalogue can mend. Every text names the input, the cause and the cure."""
+
+
+class CatalogError(ValueError):
+    """Base class: bad input to ``segue index`` or ``segue search``, or a catalogue that cannot be used as asked."""
+
+
+class MusicFolderError(CatalogError):
+    """The folder of music is missing, empty, or holds nothing that can be used."""
+
+
+class AudioError(CatalogError):
+    """One file that cannot be used as music."""
+
+
+class FormatError(CatalogError):
+    """A folder that is not a catalogue, or one of another format version."""
+
+
+class BundleMismatchError(CatalogError):
+    """A catalogue built with another bundle than the one given."""
+
+
+class LockedError(CatalogError):
+    """Another ``segue index`` is writing this catalogue."""
+
+
+class UnknownTrackError(CatalogError):
+    """No track of that id."""

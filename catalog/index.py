@@ -1,0 +1,86 @@
+"""Nearest segments by inner product, one per track: FAISS over everything, an exact scan where a filter leaves little.
+
+A track is as good as its best segment (max-pooling), so a search fetches more segments than tracks are wanted and goes
+on doubling until enough distinct tracks are in. Ties break by row, so that the same query always has the same answer.
+
+*Conventions*: a **row** is the number of a segment in the index; vectors are (rows, E) float32 of unit norm.
+"""
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from .records import Floats, Mask
+
+EXACT_SHARE = 0.15  # below this share of rows, scanning them beats filtering what the whole index returns
+OVER_FETCH = 8  # segments fetched at first per track wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A row and its inner product with the query."""
+
+    row: int
+    score: float
+
+
+class SegmentIndex:
+    """An immutable index; ``search`` may be called by several threads at once."""
+
+    def __init__(self, vectors: Floats, owners: NDArray[np.int64]) -> None:
+        """``vectors`` (rows, E) float32; ``owners`` (rows,): the number of the track that each row belongs to."""
+        if vectors.ndim != 2 or len(vectors) != len(owners):
+            raise ValueError(f"{vectors.shape} vectors for {len(owners)} owners")
+        self._owners = owners
+        self._flat = faiss.IndexFlatIP(vectors.shape[1])
+        self._flat.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        # FAISS owns the only copy; this is a view of it.
+        self._vectors = (
+            faiss.rev_swig_ptr(self._flat.get_xb(), vectors.size).reshape(vectors.shape) if len(vectors) else vectors
+        )
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    @property
+    def vectors(self) -> Floats:
+        """(rows, E) float32, not to be written to."""
+        view: Floats = self._vectors
+        return view
+
+    def search(self, query: Floats, n: int, allowed: Mask | None = None) -> list[Hit]:
+        """The best row of each of the ``n`` best tracks, best first. ``allowed`` (rows,) bool: rows that count."""
+        if query.shape != (self._flat.d,):
+            raise ValueError(f"a query has shape {(self._flat.d,)}, not {query.shape}")
+        if not np.isfinite(query).all():
+            raise ValueError("the query holds numbers that are not finite")
+        if n < 1 or not len(self):
+            return []
+        if allowed is not None and int(allowed.sum()) < EXACT_SHARE * len(self):
+            return self._scan(query, n, np.flatnonzero(allowed))
+        return self._fetch(query, n, allowed)
+
+    def _scan(self, query: Floats, n: int, rows: NDArray[np.int64]) -> list[Hit]:
+        return self._best(rows, self._vectors[rows] @ query, n)
+
+    def _fetch(self, query: Floats, n: int, allowed: Mask | None) -> list[Hit]:
+        faiss.omp_set_num_threads(1)  # per calling thread; sessions run side by side instead
+        wanted = min(n * OVER_FETCH, len(self))
+        while True:
+            scores, rows = self._flat.search(np.ascontiguousarray(query[None], dtype=np.float32), wanted)
+            found, values = rows[0], scores[0]
+            if allowed is not None:
+                kept = allowed[found]
+                found, values = found[kept], values[kept]
+            hits = self._best(found, values, n)
+            if len(hits) == n or wanted == len(self):
+                return hits
+            wanted = min(wanted * 2, len(self))
+
+    def _best(self, rows: NDArray[np.int64], scores: Floats, n: int) -> list[Hit]:
+        order = np.lexsort((rows, -scores))
+        rows, scores = rows[order], scores[order]
+        _, first = np.unique(self._owners[rows], return_index=True)
+        return [Hit(int(rows[i]), float(scores[i])) for i in np.sort(first)[:n]]

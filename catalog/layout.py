@@ -1,0 +1,85 @@
+"""``catalog.json``: which format a catalogue has and which bundle made its vectors.
+
+It is written first and whole, so a folder with it is a catalogue, if perhaps an empty one.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from engines.bundle import Bundle
+
+from .errors import BundleMismatchError, FormatError
+
+FORMAT = 1
+FILE = "catalog.json"
+CURE = "index the music into a new folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The bundle's identity and name, the clip width C and the embedding width E."""
+
+    bundle: str
+    bundle_name: str
+    clip_dim: int
+    embedding_dim: int
+
+
+def layout_of(bundle: Bundle) -> Layout:
+    """What a catalogue made with ``bundle`` says of itself."""
+    manifest = bundle.manifest
+    return Layout(bundle.identity, manifest.name, manifest.clip_dim, manifest.embedding_dim)
+
+
+def is_catalog(folder: Path) -> bool:
+    return (folder / FILE).is_file()
+
+
+def read_layout(folder: Path) -> Layout:
+    """Raises ``FormatError`` for a folder that is no catalogue or one of another format."""
+    path = folder / FILE
+    try:
+        data: Any = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        what = "has no catalog.json" if folder.is_dir() else "no such folder"
+        raise FormatError(f"{folder}: not a catalogue ({what}); make one with segue index") from error
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path}: cannot be read ({error}); {CURE}") from error
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise FormatError(f"{path}: format {found!r}, this program reads {FORMAT}; {CURE}")
+    try:
+        layout = Layout(**{key: value for key, value in data.items() if key != "format"})
+    except TypeError as error:
+        raise FormatError(f"{path}: not what segue index writes ({error}); {CURE}") from error
+    types = {"bundle": str, "bundle_name": str, "clip_dim": int, "embedding_dim": int}
+    for name, kind in types.items():
+        if type(getattr(layout, name)) is not kind:
+            raise FormatError(f"{path}: {name} is {getattr(layout, name)!r}; {CURE}")
+    return layout
+
+
+def write_layout(folder: Path, layout: Layout) -> None:
+    """Make ``folder`` a catalogue. Refuses a folder that holds something else."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        others = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        raise FormatError(f"{folder}: cannot be made a catalogue ({error.strerror}); name another folder") from error
+    if others:
+        raise FormatError(f"{folder}: not a catalogue, and not empty ({others[0]!r}); name a new folder for it")
+    partial = folder / ".catalog.json.tmp"
+    partial.write_text(json.dumps({"format": FORMAT} | asdict(layout), indent=2) + "\n")
+    os.replace(partial, folder / FILE)  # noqa: PTH105
+
+
+def check_bundle(folder: Path, layout: Layout, bundle: Bundle) -> None:
+    """Raises ``BundleMismatchError`` unless ``bundle`` made the catalogue in ``folder``."""
+    if layout.bundle != bundle.identity:
+        raise BundleMismatchError(
+            f"{folder}: made with bundle {layout.bundle_name} ({layout.bundle}), not with {bundle.manifest.name} "
+            f"({bundle.identity}); pass the bundle that made it, or {CURE}"
+        )
