@@ -28,7 +28,7 @@ class Engine(Protocol):
         """The graph's inputs and outputs; ``BundleError`` when the bundle has no such graph."""
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """The graph's outputs by name, a row for each row of ``inputs``; ``EngineError`` for inputs it does not take."""
+        """The graph's outputs by name, a row for each row of ``inputs``; ``EngineError`` for inputs it refuses."""
 
     def warmup(self) -> None:
         """Run every graph once, so that the first real request pays for no lazy set-up."""
