@@ -5,6 +5,7 @@ is checked: ``Host`` against names that an attacker's DNS points here, ``Origin`
 that are not browsers send no ``Origin`` and are let in.
 """
 
+import ipaddress
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,7 +14,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 WHIP_METHODS: Final = "POST, DELETE, OPTIONS"
 
 HEADERS: Final = {
@@ -29,7 +29,12 @@ HEADERS: Final = {
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine's own; without a port."""
-    return host.strip("[]").lower() in LOOPBACK or host.startswith("127.")
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def hostname(netloc: str) -> str:
