@@ -18,7 +18,7 @@ STEP_FORWARD_S: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Discontinuity:
-    """Time jumped. With ``slot`` 0 the frame that showed it is the first of the new time; None: it has no usable time."""
+    """Time jumped. ``slot`` 0: the frame that showed it is the first of the new time; None: it has no usable time."""
 
     reason: str
     slot: int | None

@@ -1,0 +1,173 @@
+"""Candidates and the state of the stream -> scores, with the parts that a score is made of.
+
+A score is the weighted mean of three parts, each in [0, 1]:
+
+*content*: how near the segment's vector is to the window's, and the matcher's opinion where the bundle has one. Both
+are read absolutely and relative to the other candidates: retrieval returns near neighbours, whose absolute values
+hardly differ, so half of the part says how a candidate stands among them.
+
+*rhythm*: does the pulse of the pictures fit the track's tempo (octaves folded: 60 fits 120), as far as the visual tempo
+can be trusted; and does the amount of motion fit how dense and strong the beats are.
+
+*mood*: distance of the two points on ``features.spec.MOOD_AXES``. A bundle without a mood graph says nothing of mood;
+then the energy that colour and motion suggest is compared with the energy that tempo and beats suggest.
+
+Everything here is a pure function; ties are broken by track id.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.records import Candidate
+from features.motion import VisualTempo
+from features.spec import CLIP_S
+
+from .events import Reasons
+
+Floats = NDArray[np.float64]
+
+STILL, FAST = 0.02, 2.0  # frame widths per second: the ends of the motion scale, which is logarithmic
+SLOW_BPM, QUICK_BPM = 60.0, 180.0
+TEMPO_SHARE = 0.7  # of rhythm, at full confidence; the rest always compares motion with the beats
+MOOD_REACH = 0.25  # root-mean-square distance on the axes at which mood is 0.5
+LOGIT_BOUND = 1e-4  # scores this close to 0 or 1 are not told apart
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each part counts; not negative, not all 0."""
+
+    content: float = 0.5
+    rhythm: float = 0.25
+    mood: float = 0.25
+
+    def __post_init__(self) -> None:
+        parts = (self.content, self.rhythm, self.mood)
+        if not all(math.isfinite(part) and part >= 0 for part in parts) or sum(parts) == 0:
+            raise ValueError(f"weights {parts}: give finite numbers, 0 or more, not all 0")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What the pictures are like now. ``speed``: frame widths per second; colours and ``mood`` (3,) in [0, 1]."""
+
+    tempo: VisualTempo
+    speed: float
+    brightness: float
+    contrast: float
+    colourfulness: float
+    warmth: float
+    mood: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """A candidate with its score in [0, 1] and the parts of it."""
+
+    candidate: Candidate
+    score: float
+    reasons: Reasons
+
+
+def rank(
+    candidates: Sequence[Candidate], matches: Floats | None, scene: Scene, weights: Weights | None = None
+) -> list[Ranked]:
+    """Best first. ``matches``: the matcher's scores (n,) in [0, 1] in the order of ``candidates``, or None."""
+    if not candidates:
+        return []
+    weights = weights or Weights()
+    contents = content(np.array([c.similarity for c in candidates], np.float64), matches)
+    energies = music_energy(candidates)
+    ranked = []
+    for candidate, part, energy in zip(candidates, contents.tolist(), energies.tolist(), strict=True):
+        reasons = Reasons(part, rhythm(scene, candidate.track.tempo_bpm, energy), mood(scene, candidate.mood, energy))
+        ranked.append(Ranked(candidate, weighted(reasons, weights), reasons))
+    return sorted(ranked, key=order)
+
+
+def order(ranked: Ranked) -> tuple[float, str]:
+    """Sort key: best score first, then by track id."""
+    return -ranked.score, ranked.candidate.track.id
+
+
+def weighted(reasons: Reasons, weights: Weights) -> float:
+    total = weights.content + weights.rhythm + weights.mood
+    return (weights.content * reasons.content + weights.rhythm * reasons.rhythm + weights.mood * reasons.mood) / total
+
+
+def content(similarities: Floats, matches: Floats | None) -> Floats:
+    """(n,) in [0, 1] from cosines (n,) in [-1, 1] and the matcher's scores (n,) in [0, 1], if any."""
+    absolute = (1.0 + np.clip(similarities, -1.0, 1.0)) / 2.0
+    relative = spread(similarities)
+    if matches is not None:
+        bounded = np.clip(matches, LOGIT_BOUND, 1.0 - LOGIT_BOUND)
+        absolute = (absolute + np.clip(matches, 0.0, 1.0)) / 2.0
+        relative = (relative + spread(np.log(bounded / (1.0 - bounded)))) / 2.0
+    return np.asarray((absolute + relative) / 2.0)
+
+
+def spread(values: Floats) -> Floats:
+    """Values -> (0, 1) by their standard score through a logistic curve; 0.5 for all when they do not differ."""
+    deviation = float(values.std())
+    if deviation < 1e-6:
+        return np.full(values.shape, 0.5)
+    return np.asarray(1.0 / (1.0 + np.exp(-(values - values.mean()) / deviation)))
+
+
+def rhythm(scene: Scene, tempo_bpm: float, energy: float) -> float:
+    """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy."""
+    motion_fit = 1.0 - abs(motion_energy(scene.speed) - energy)
+    if scene.tempo.bpm <= 0 or tempo_bpm <= 0:
+        return motion_fit
+    trust = TEMPO_SHARE * min(1.0, max(0.0, scene.tempo.confidence))
+    return trust * tempo_fit(scene.tempo.bpm, tempo_bpm) + (1.0 - trust) * motion_fit
+
+
+def tempo_fit(first_bpm: float, second_bpm: float) -> float:
+    """1 for equal tempi and whole octaves apart, 0 for half an octave apart, a cosine between."""
+    octaves = math.log2(first_bpm / second_bpm)
+    return 0.5 + 0.5 * math.cos(2.0 * math.pi * octaves)
+
+
+def motion_energy(speed: float) -> float:
+    """Frame widths per second -> [0, 1], logarithmic between ``STILL`` and ``FAST``."""
+    return _unit(math.log(max(speed, STILL) / STILL) / math.log(FAST / STILL))
+
+
+def music_energy(candidates: Sequence[Candidate]) -> Floats:
+    """(n,) in [0, 1]: tempo and beats per second on a fixed scale, beat strength against the other candidates'."""
+    tempi = np.array([c.track.tempo_bpm for c in candidates], np.float64)
+    beats, strengths = np.array([_beats(c) for c in candidates], np.float64).T
+    pace = (np.where(tempi > 0, tempi, SLOW_BPM) - SLOW_BPM) / (QUICK_BPM - SLOW_BPM)
+    density = beats / (QUICK_BPM / 60.0)
+    return np.asarray((np.clip(pace, 0, 1) + np.clip(density, 0, 1) + 2.0 * spread(strengths)) / 4.0)
+
+
+def mood(scene: Scene, music: NDArray[np.float32] | None, energy: float) -> float:
+    """In [0, 1]; ``energy`` stands in where one side has no mood."""
+    if scene.mood is None or music is None:
+        return 1.0 - abs(scene_energy(scene) - energy)
+    distance = float(np.sqrt(np.mean(np.square(scene.mood.astype(np.float64) - music))))
+    return 1.0 / (1.0 + (distance / MOOD_REACH) ** 2)
+
+
+def scene_energy(scene: Scene) -> float:
+    """In [0, 1]: half of it motion, half of it colour (colourful, contrasting, bright)."""
+    colour = (2.0 * scene.colourfulness + scene.contrast + scene.brightness) / 4.0
+    return _unit((motion_energy(scene.speed) + colour) / 2.0)
+
+
+def _beats(candidate: Candidate) -> tuple[float, float]:
+    """Beats per second and mean beat strength over the valid clips of a segment."""
+    rows = candidate.rhythm[candidate.mask].astype(np.float64)
+    if rows.size == 0:
+        return 0.0, 0.0
+    return float(rows[:, 0].mean()) / CLIP_S, float(rows[:, 1].mean())
+
+
+def _unit(value: float) -> float:
+    return min(1.0, max(0.0, value))
