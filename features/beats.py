@@ -1,8 +1,8 @@
 """Beats of a whole track, and the rhythm of its clips.
 
 The onset envelope is the half-wave rectified rise of a log-mel spectrum, the tempo comes from its autocorrelation in
-overlapping windows, and librosa's dynamic programming places the beats (D. Ellis, "Beat tracking by dynamic
-programming", 2007).
+overlapping windows, and dynamic programming places the beats (D. Ellis, "Beat tracking by dynamic programming", 2007).
+Nothing here depends on how loud the track is.
 
 Memory: the spectrum is made and dropped in blocks of 30 s; what grows with the track is the envelope, 62.5 numbers a
 second, and the tempo windows, about 20 kB a second: under 100 MB above the samples for an hour.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .beat_path import beat_path
 from .errors import FeatureError
 from .mel import check_samples
 from .spec import BEAT_FFT, BEAT_HOP, CLIP_S, MEL_BANDS, MEL_MAX_HZ, MEL_MIN_HZ, MUSIC_RATE_HZ
@@ -28,7 +29,10 @@ _ENVELOPE_HZ = MUSIC_RATE_HZ / BEAT_HOP
 _BLOCK = round(30 * _ENVELOPE_HZ)
 _TEMPO_WINDOW = 512  # envelope frames: 8.2 s, 6 beats at the slowest
 _TEMPO_HOP = 128
-_SILENCE = 1e-4  # mean power of a spectrum's bin, against 1e4 and more for full scale; far below any music
+_SILENT_RMS = 1e-5  # -100 dB: a track below it is silent
+_FLOOR = 0.04  # power in a bin, of a track at unit RMS (white noise: 384): 40 dB below noise is nothing
+_STEADY = 0.02  # an envelope that never rises above this is a drone
+_MAX_STRENGTH = 4.0
 # Where in its window an attack makes the log spectrum rise most; measured with clicks and tone bursts.
 _ATTACK_S = 0.8 * BEAT_FFT / MUSIC_RATE_HZ
 
@@ -49,8 +53,8 @@ class BeatTrack:
 def track_beats(samples: NDArray[np.floating]) -> BeatTrack:
     """Beats of a mono 16 kHz track; none, with tempo and confidence 0, if it is silent, beatless or under 2 s.
 
-    Raises ``FeatureError`` unless ``samples`` are finite floats of shape (n,). The first call in a process compiles
-    code: see ``warm_up``.
+    Raises ``FeatureError`` unless ``samples`` are finite floats of shape (n,). The first call in a process loads
+    librosa's filters: see ``warm_up``.
     """
     samples = check_samples(samples)
     nothing = BeatTrack(np.zeros(0), np.zeros(0, dtype=np.float32), 0.0, 0.0)
@@ -60,17 +64,14 @@ def track_beats(samples: NDArray[np.floating]) -> BeatTrack:
     bpm, confidence = _tempo(envelope)
     if confidence < MIN_CONFIDENCE:
         return nothing
-    from librosa.beat import beat_track  # here, because the live path must not wait for librosa
-
-    _, frames = beat_track(onset_envelope=envelope, sr=MUSIC_RATE_HZ, hop_length=BEAT_HOP, bpm=bpm)
+    frames = beat_path(envelope, 60.0 * _ENVELOPE_HZ / bpm)
     if len(frames) < 2:
         return nothing
-    times_s = frames * (BEAT_HOP / MUSIC_RATE_HZ) + _ATTACK_S
+    times_s = np.asarray(frames * (BEAT_HOP / MUSIC_RATE_HZ) + _ATTACK_S, dtype=np.float64)
     # Attacks spread over neighbouring frames: a beat has the strongest of the three around it.
     around = np.stack([envelope[np.clip(frames + shift, 0, len(envelope) - 1)] for shift in (-1, 0, 1)])
-    strengths = np.minimum(around.max(axis=0) / max(float(np.percentile(envelope, 95)), 1e-9), 4.0)
-    keep = times_s < len(samples) / MUSIC_RATE_HZ
-    return BeatTrack(times_s[keep], strengths[keep].astype(np.float32), _refined(bpm, times_s[keep]), confidence)
+    strengths = np.minimum(around.max(axis=0) / max(float(np.percentile(envelope, 95)), 1e-9), _MAX_STRENGTH)
+    return BeatTrack(times_s, strengths.astype(np.float32), _refined(bpm, times_s), confidence)
 
 
 def clip_rhythm(beats: BeatTrack, start_s: float) -> NDArray[np.float32]:
@@ -88,7 +89,7 @@ def clip_rhythm(beats: BeatTrack, start_s: float) -> NDArray[np.float32]:
 
 
 def warm_up() -> None:
-    """Load librosa and compile what ``track_beats`` runs, on 4 s of clicks; call it behind a progress message."""
+    """Load what the first ``track_beats`` of a process would load, about two seconds; for behind a progress message."""
     clicks = np.zeros(4 * MUSIC_RATE_HZ, dtype=np.float32)
     clicks[:: MUSIC_RATE_HZ // 2] = 1.0
     track_beats(clicks)
@@ -96,27 +97,36 @@ def warm_up() -> None:
 
 def onset_envelope(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Onset strength every 16 ms: mean over 80 mel bands of the rise of log power; ``(n,)`` float32, >= 0."""
-    from librosa.filters import mel
+    from librosa.filters import mel  # here, because the live path must not wait for librosa
 
+    gain = _gain(samples)
+    if gain == 0.0:
+        return np.zeros(max(0, 1 + (len(samples) - BEAT_FFT) // BEAT_HOP), dtype=np.float32)
     bank = mel(sr=MUSIC_RATE_HZ, n_fft=BEAT_FFT, n_mels=MEL_BANDS, fmin=MEL_MIN_HZ, fmax=MEL_MAX_HZ)
     bank /= bank.sum(axis=1, keepdims=True)
     parts = [np.zeros(0, dtype=np.float32)]
     last: NDArray[np.float32] | None = None
-    for power in _power_blocks(samples):
-        levels = np.log(power @ bank.T + np.float32(_SILENCE))
+    for power in _power_blocks(samples, gain):
+        levels = np.log(power @ bank.T + np.float32(_FLOOR))
         before = np.concatenate([levels[:1] if last is None else last, levels[:-1]])
         parts.append(np.maximum(levels - before, 0.0).mean(axis=1, dtype=np.float32))
         last = levels[-1:]
     return np.concatenate(parts)
 
 
-def _power_blocks(samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+def _gain(samples: NDArray[np.float32]) -> float:
+    """What brings the track's root mean square to 1; 0 for silence."""
+    rms = float(np.sqrt(np.mean([np.mean(np.square(part)) for part in np.array_split(samples, 64)])))
+    return 1.0 / rms if rms > _SILENT_RMS else 0.0
+
+
+def _power_blocks(samples: NDArray[np.float32], gain: float) -> Iterator[NDArray[np.float32]]:
     count = 1 + (len(samples) - BEAT_FFT) // BEAT_HOP
-    window = np.hanning(BEAT_FFT + 1)[:-1].astype(np.float32)
+    window = (gain * np.hanning(BEAT_FFT + 1)[:-1]).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(samples, BEAT_FFT)[::BEAT_HOP]
     for start in range(0, count, _BLOCK):
         spectrum = np.fft.rfft(windows[start : start + _BLOCK] * window)
-        yield spectrum.real**2 + spectrum.imag**2
+        yield np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
 
 
 def _tempo(envelope: NDArray[np.float32]) -> tuple[float, float]:
@@ -127,7 +137,7 @@ def _tempo(envelope: NDArray[np.float32]) -> tuple[float, float]:
     smooth = np.convolve(envelope, (0.25, 0.5, 0.25), mode="same").astype(np.float64)
     windows = np.lib.stride_tricks.sliding_window_view(smooth, _TEMPO_WINDOW)[::_TEMPO_HOP]
     energy = windows.var(axis=1)
-    if not energy.any():
+    if envelope.max() < _STEADY:
         return 0.0, 0.0
     # Loud windows may not drown the others, silent ones must not count.
     weights = np.sqrt(energy)

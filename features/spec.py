@@ -79,6 +79,6 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "dtype": "float32",
         "shape": [len(RHYTHM_FIELDS)],
         "fields": list(RHYTHM_FIELDS),
-        "tracker": "librosa dynamic programming over the whole track",
+        "tracker": "dynamic programming (Ellis 2007) over the whole track",
     },
 }
