@@ -1,11 +1,12 @@
 """What is asked of the music: style, tempo, key, and how energy, brightness and tension stand.
 
-Whatever a recipe does not name (instrument variants, progression, pan, humanisation, where in the bar the render starts)
-is drawn from its seed, so that none of it tells anything about the rest.
+Whatever a recipe does not name (instrument variants, progression, pan, humanisation, where in the bar the render
+starts) is drawn from its seed, so that none of it tells anything about the rest.
 
 Conventions: times in seconds from the start of the render; levels in [0, 1]; the tonic in semitones above C.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -106,5 +107,5 @@ def _check_energy(energy: float | tuple[tuple[float, float], ...]) -> None:
         if not math.isfinite(time_s):
             raise StudioError(f"energy breakpoint at {time_s!r} s: not a time; give finite seconds")
         _check_level(f"energy at {time_s:g} s:", level)
-    if any(after[0] <= before[0] for before, after in zip(energy, energy[1:], strict=False)):
+    if any(after[0] <= before[0] for before, after in itertools.pairwise(energy)):
         raise StudioError(f"energy {energy!r}: times do not rise; sort the breakpoints and drop repeated times")
