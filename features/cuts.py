@@ -2,7 +2,7 @@
 
 A cut changes the palette or the layout at once and by far more than the motion before it. So the score multiplies two
 things: *strength*, how different the two pictures are (total variation between colour histograms, and the mean
-difference of strongly shrunk pictures, which motion hardly moves), and *surprise*, how far that difference stands above
+difference of strongly shrunk pictures, which motion hardly moves, leaving out the quarter that changed most), and *surprise*, how far that difference stands above
 its own recent mean.
 """
 
@@ -22,7 +22,9 @@ _HISTOGRAM_SCALE = 0.35
 _DIFFERENCE_SCALE = 0.08
 _MEAN_FLOOR = 0.012  # differences below this are noise, whatever came before
 _MEAN_START = 0.025
-_MEAN_RATE = 0.125  # about one second at eight pictures a second
+_MEAN_CAP = 3.0  # times the mean: what one difference may add to it
+_LOCAL = 0.25  # share of the picture that may change at will: something moving fast is no cut
+_MEAN_RATE = 0.25  # about half a second at eight pictures a second
 
 
 class CutMeter:
@@ -43,11 +45,11 @@ class CutMeter:
         if before_histogram is None or before_small is None:
             return 0.0
         palette = 0.5 * float(np.abs(histogram - before_histogram).sum())
-        layout = float(np.abs(small - before_small).mean()) / 255.0
+        layout = _layout(small, before_small)
         usual = max(self._mean, _MEAN_FLOOR)
         # A cut must not count as the motion that later cuts are compared with.
-        self._mean += _MEAN_RATE * (min(layout, 2.0 * usual) - self._mean)
-        surprise = max(0.0, (layout - usual) / (layout + usual))
+        self._mean += _MEAN_RATE * (min(layout, _MEAN_CAP * usual) - self._mean)
+        surprise = max(0.0, 1.0 - usual / layout) if layout else 0.0
         strength = 1.0 - exp(-palette / _HISTOGRAM_SCALE - layout / _DIFFERENCE_SCALE)
         return min(1.0, surprise * strength)
 
@@ -56,3 +58,9 @@ def _histogram(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Joint RGB histogram, ``(512,)`` float32, sum 1."""
     counts = cv2.calcHist([picture], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3)
     return np.asarray(counts.ravel() / float(picture.shape[0] * picture.shape[1]), dtype=np.float32)
+
+
+def _layout(small: NDArray[np.float32], before: NDArray[np.float32]) -> float:
+    """Mean difference in [0, 1] of the cells that changed least."""
+    cells = np.sort(np.abs(small - before).mean(axis=2), axis=None)
+    return float(cells[: round(len(cells) * (1.0 - _LOCAL))].mean()) / 255.0

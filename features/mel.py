@@ -22,7 +22,7 @@ from .spec import (
     MUSIC_RATE_HZ,
 )
 
-_BLOCK = 1024  # frames worked on at once: bounds the memory that a long input takes
+_BLOCK = 256  # frames worked on at once: fits a cache, and bounds the memory that a long input takes
 
 
 def check_samples(samples: NDArray[np.floating]) -> NDArray[np.float32]:
