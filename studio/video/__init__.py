@@ -1,1 +1,1 @@
-"""Video out of nothing: scene recipes and their render."""
+"""Pictures made out of nothing: scene recipes and what draws them."""

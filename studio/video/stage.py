@@ -1,0 +1,97 @@
+"""What every scene shares: the grid of pixels, tiling noise, moments in time, and strips that scroll."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.video.texture import Plane
+
+Canvas: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point of a shot: seconds and frame widths of travel, both since the video's start."""
+
+    t_s: float
+    travel: float
+    step: float  # travel since about one frame before, for streaks
+    accent: float
+
+
+# tone (h, w) float32 in [0, 1] and tint likewise (0: the palette's main ramp, 1: its second).
+Painting: TypeAlias = tuple[Plane, Plane]
+Painter: TypeAlias = Callable[[Moment], Painting]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The picture's geometry and raw material. ``x`` runs 0..1 to the right, ``y`` 0..1 down, both (h, w) float32."""
+
+    width: int
+    height: int
+    x: Plane
+    y: Plane
+    noise: tuple[Plane, Plane]  # coarse to fine clouds; finer grain
+    detail: float
+
+    @property
+    def aspect(self) -> float:
+        """Height in frame widths."""
+        return self.height / self.width
+
+    def zeros(self) -> Plane:
+        """A plane of zeros."""
+        return np.zeros((self.height, self.width), np.float32)
+
+    def canvas(self, value: int = 0) -> Canvas:
+        """A uint8 plane to draw on."""
+        return np.full((self.height, self.width), value, np.uint8)
+
+    def count(self, low: int, high: int) -> int:
+        """A number of things, by the detail."""
+        return round(low + (high - low) * self.detail)
+
+
+def make_stage(width: int, height: int, noise: tuple[Plane, Plane], detail: float) -> Stage:
+    """The grid for a picture size."""
+    x = (np.arange(width, dtype=np.float32) + 0.5) / width
+    y = (np.arange(height, dtype=np.float32) + 0.5) / height
+    grid_x, grid_y = np.meshgrid(x, y)
+    return Stage(width, height, grid_x.astype(np.float32), grid_y.astype(np.float32), noise, detail)
+
+
+def scroll(strip: Plane, shift: float, width: int) -> Plane:
+    """``width`` columns of a strip that is periodic along x, from column ``shift`` (sub-pixel) on."""
+    matrix = np.array([[1, 0, shift % strip.shape[1]], [0, 1, 0]], np.float32)
+    size, flags = (width, strip.shape[0]), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(strip, matrix, size, flags=flags, borderMode=cv2.BORDER_WRAP), np.float32)
+
+
+def over(below: Plane, above: Plane, alpha: Plane) -> Plane:
+    """``above`` laid over ``below``."""
+    return below + (above - below) * alpha
+
+
+def soft(value: Plane, edge: float) -> Plane:
+    """A step from 0 to 1 about 0 that is ``edge`` wide."""
+    return np.asarray(np.clip(value / np.float32(edge) + np.float32(0.5), 0, 1), np.float32)
+
+
+def blur(plane: Plane, sigma_px: float) -> Plane:
+    """Gaussian blur; nothing below a fifth of a pixel."""
+    return plane if sigma_px < 0.2 else np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px), np.float32)
+
+
+def unit(canvas: Canvas) -> Plane:
+    """A drawn canvas as a float32 plane in [0, 1]."""
+    return np.asarray(canvas * np.float32(1 / 255), np.float32)
+
+
+def px(value: float) -> int:
+    """Pixels in the 1/16 steps that OpenCV draws with ``shift=4``."""
+    return round(value * 16)
