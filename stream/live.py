@@ -1,26 +1,32 @@
 """One live input in real time: frames in at any rate, events out, and the event loop never blocked.
 
 A frame waits in a slot of capacity 1 (the newest wins, replaced ones are counted). The sampler decides by its timestamp
-before any pixel is converted; pixels, features and inference run in a thread of the shared executor, one conversion and
+before any pixel is converted; pixels, features and inference run in threads of the shared executor, one conversion and
 one hop at a time. The session itself is touched on the event loop only, so it needs no lock.
 """
 
 import asyncio
+import logging
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import av
 
-from stream.core.events import Notice
-from stream.core.session import SessionOptions
+from features.spec import MOTION_FPS, WINDOW_S
+from stream.core.events import End, Event, Failed, Infer, Notice, Question, Search, Suggestions
+from stream.core.sampler import Discontinuity, Sampler
+from stream.core.session import Session, SessionOptions
 from stream.runtime import Runtime
+from stream.stages import Look, Probe, answer
 
 Publish = Callable[[Notice], None]
 Clock = Callable[[], float]
-Probe = Callable[[str, float], None]  # a stage's name and how long it took, in seconds
+
+logger = logging.getLogger("segue.live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,14 @@ class LiveStats:
     resets: int = 0
     late_ms: float | None = None
 
+    @property
+    def dropped(self) -> int:
+        """Frames lost to overload or bad timestamps."""
+        return self.replaced + self.stale + self.undated
+
 
 class LiveSession:
-    """``publish`` is called on the event loop for every notice, ends with exactly one ``End``, and must not block.
+    """``publish`` is called on the event loop for every notice, the last of them ``End``; it must not block.
 
     A failure (a broken picture, an engine's error) ends this session alone: ``Failed`` with a reason, then ``End``.
     """
@@ -64,24 +75,169 @@ class LiveSession:
         workers: Executor,
         probe: Probe | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._runtime = runtime
+        self._options = options
+        self._publish = publish
+        self._clock = clock
+        self._workers = workers
+        self._probe = probe
+        self._session = Session(runtime.model, options.session)
+        self._sampler = Sampler()
+        self._look = Look(probe)
+        self._stats = LiveStats()
+        self._slot: tuple[av.VideoFrame, float] | None = None  # capacity 1, newest wins
+        self._wake = asyncio.Event()
+        self._done = asyncio.Event()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._arrivals: dict[int, float] = {}  # second -> arrival of its newest sampled frame; at most 28
+        self._heard = 0.0  # arrival of the newest frame with a usable time
+        self._running = self._stop = False
+        self._failure: BaseException | None = None
 
     @property
     def stats(self) -> LiveStats:
-        raise NotImplementedError
+        """The counts as they stand now."""
+        sampler, session = self._sampler, self._session
+        self._stats.sampled, self._stats.stale, self._stats.undated = session.sampled, sampler.stale, sampler.undated
+        self._stats.suggestions, self._stats.skipped_hops = session.suggestions, session.skipped_hops
+        self._stats.resets = session.resets
+        return self._stats
 
     def offer(self, frame: av.VideoFrame) -> None:
         """Take a frame; never blocks. Call on the event loop. Ignored after the end."""
-        raise NotImplementedError
+        if self._stop or self._failure is not None:
+            return
+        self._stats.frames += 1
+        self._stats.replaced += self._slot is not None
+        self._slot = frame, self._clock()
+        self._wake.set()
 
     def command(self, message: Mapping[str, Any]) -> None:
         """Carry out a viewer's command (see PROTOCOL.md); the answer is published as Accepted or Refused."""
-        raise NotImplementedError
+        self._handle(self._session.command(message))
 
     async def run(self) -> None:
-        """Work until closed (or failed); returns after ``End`` was published. Safe to cancel."""
-        raise NotImplementedError
+        """Work until closed (or failed); returns after ``End`` was published. Safe to cancel. To be called once."""
+        if self._running:
+            raise RuntimeError("run() was called before: a session runs once")
+        self._running = True
+        try:
+            await self._work()
+            await self._finish()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not take other sessions along
+            self._fail(error)
+        finally:
+            for task in self._asking:
+                task.cancel()
+            self._end()
+            self._done.set()
 
     async def close(self) -> None:
         """End the session and wait until ``run`` has returned. May be called any number of times."""
-        raise NotImplementedError
+        self._stop = True
+        self._wake.set()
+        if self._running:
+            await self._done.wait()
+
+    async def _work(self) -> None:
+        while not self._stop and self._failure is None:
+            try:
+                async with asyncio.timeout(self._options.tick_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                if self._sampler.dated:
+                    now_s = self._sampler.elapsed_s + self._clock() - self._heard
+                    self._handle(self._session.tick(now_s))
+                continue
+            self._wake.clear()
+            taken, self._slot = self._slot, None
+            if taken is not None:
+                await self._take(*taken)
+
+    async def _take(self, frame: av.VideoFrame, arrival: float) -> None:
+        """Sample by timestamp; only a frame that fills a slot has its pixels converted."""
+        slot = self._sampler.offer(frame.pts, frame.time_base)
+        if isinstance(slot, Discontinuity):
+            self._look.restart()
+            self._arrivals.clear()
+            self._handle(self._session.reset(slot.reason))
+            slot = slot.slot
+        if self._sampler.dated:
+            self._heard = arrival
+        if slot is None:
+            return
+        loop = asyncio.get_running_loop()
+        features = await loop.run_in_executor(self._workers, self._look.look, frame, self._sampler.elapsed_s)
+        second = slot // MOTION_FPS
+        self._arrivals[second] = arrival
+        self._arrivals.pop(second - WINDOW_S, None)
+        self._handle(self._session.push(features, slot))
+
+    async def _ask(self, question: Question) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+            outputs = await loop.run_in_executor(self._workers, answer, self._runtime, question, self._probe)
+            begun = self._begin()
+            events = self._session.result(question.id, outputs)
+            if begun is not None and self._probe is not None and any(isinstance(e, Suggestions) for e in events):
+                self._probe("rank", time.perf_counter() - begun)
+            self._handle(events)
+        except Exception as error:  # noqa: BLE001 - ends this session, with the reason
+            self._fail(error)
+
+    def _handle(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Infer | Search):
+                task = asyncio.get_running_loop().create_task(self._ask(event))
+                self._asking.add(task)
+                task.add_done_callback(self._asking.discard)
+            else:
+                self._say(event)
+
+    def _say(self, notice: Notice) -> None:
+        if isinstance(notice, Suggestions):
+            arrival = self._arrivals.get(math.ceil(notice.pts_s) - 1)
+            late_ms = None if arrival is None else 1000.0 * (self._clock() - arrival)
+            self._stats.late_ms = late_ms
+            notice = replace(notice, late_ms=late_ms)
+        begun = self._begin()
+        self._publish(notice)
+        if begun is not None and self._probe is not None:
+            self._probe("publish", time.perf_counter() - begun)
+
+    async def _finish(self) -> None:
+        """Let the open hop and the last frames be answered, for a bounded time."""
+        if self._failure is not None:
+            return
+        self._handle(self._session.finish(self._stats.frames, self.stats.dropped))
+        until = self._clock() + self._options.finish_s
+        while self._asking and self._failure is None and (left := until - self._clock()) > 0:
+            await asyncio.wait(self._asking, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            logger.warning("session failed: %s", error, exc_info=error)
+            self._failure = error
+        self._wake.set()
+
+    def _end(self) -> None:
+        """Whatever happened: the reason if there is one, and one ``End``."""
+        notices: list[Event] = [] if self._failure is None else [Failed(_reason(self._failure))]
+        if not self._session.ended:
+            notices += self._session.finish(self._stats.frames, self.stats.dropped, flush=False)
+        elif self._failure is not None:
+            return  # it was publishing End that failed
+        for notice in notices:
+            if isinstance(notice, Failed | End):
+                try:
+                    self._publish(notice)
+                except Exception as error:  # noqa: BLE001 - nobody is left to tell
+                    logger.warning("the last words of a session were lost: %s", error)
+
+    def _begin(self) -> float | None:
+        return None if self._probe is None else time.perf_counter()
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    return text if isinstance(error, ValueError) else f"internal error, {type(error).__name__}: {text}"

@@ -37,6 +37,11 @@ class Sampler:
         self._slot = -1
 
     @property
+    def dated(self) -> bool:
+        """Whether the newest frames had usable times, so that ``elapsed_s`` means something."""
+        return self._first is not None
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds from the first frame of this time to the newest."""
         return 0.0 if self._first is None else float(self._newest - self._first)

@@ -69,7 +69,9 @@ def line(event: Notice) -> str:
 def decode(message: Mapping[str, Any]) -> Notice:
     """The event that an object stands for. Raises MessageError when it is none."""
     if message.get("v") != VERSION:
-        raise MessageError(f"message version {message.get('v')!r}: this program reads version {VERSION}; update one side")
+        raise MessageError(
+            f"message version {message.get('v')!r}: this program reads version {VERSION}; update one side"
+        )
     try:
         return _decode(message)
     except (KeyError, TypeError, ValueError) as error:

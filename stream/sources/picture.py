@@ -1,0 +1,36 @@
+"""A decoded frame of any size and pixel format -> the canonical picture."""
+
+from typing import Final
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
+from stream.errors import SourceError
+
+MAX_SIDE: Final = 16_384
+
+# Area averaging keeps what is smaller than a canonical pixel from flickering, which optical flow would take for motion.
+# One thread, 854x480: 0.35 ms against 0.20 for FAST_BILINEAR and 0.58 for BILINEAR; 1080p: 1.0 against 0.28 and 1.3.
+# The two flags make the result the same on every processor.
+SCALING: Final = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+
+
+class Scaler:
+    """Keeps the scaling context from frame to frame; one for each input, used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def canonical(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """(90, 160, 3) uint8 RGB, squeezed into that shape. Raises SourceError for a picture with an absurd size."""
+        if not (0 < frame.width <= MAX_SIDE and 0 < frame.height <= MAX_SIDE):
+            raise SourceError(
+                f"a picture of {frame.width}x{frame.height}: sides of 1 to {MAX_SIDE} pixels are taken; scale the input"
+            )
+        scaled = self._reformatter.reformat(
+            frame, PICTURE_WIDTH, PICTURE_HEIGHT, "rgb24", interpolation=SCALING, threads=1
+        )
+        return np.asarray(scaled.to_ndarray(), np.uint8)

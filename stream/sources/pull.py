@@ -1,0 +1,167 @@
+"""Decoded frames of a file or URL, and clear words for what cannot be read.
+
+Damage inside a file does not end it: what cannot be decoded is skipped and counted, and ``warning`` says so afterwards.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import av
+from av.error import FFmpegError
+from av.stream import Disposition
+
+from stream.errors import SourceError
+
+SCHEMES: Final = ("http", "https", "rtmp", "rtmps", "rtsp")
+OPEN_TIMEOUT_S: Final = 15.0
+READ_TIMEOUT_S: Final = 15.0
+TRUNCATED_S: Final = 1.0  # ending this much before the promised end is worth a word
+UNDATED_LIMIT: Final = 250  # frames without a timestamp, with none before, after which the input is refused
+
+Probe = Callable[[str, float], None]
+
+
+def is_url(source: str) -> bool:
+    return "://" in source
+
+
+def is_live(source: str) -> bool:
+    """Whether frames arrive at their own pace; HTTP may run ahead of time, so it is paced like a file."""
+    return source.partition("://")[0].lower() in ("rtmp", "rtmps", "rtsp")
+
+
+class Pull:
+    """An open input; a context manager. ``frames`` yields every decoded frame in decoding order.
+
+    Raises ``SourceError`` for what cannot be opened, holds no video, or never yields a picture. ``threads`` is for the
+    decoder, 0 for as many as there are cores; a live input uses slice threads, since frame threads add latency.
+    """
+
+    def __init__(self, source: str, threads: int = 0) -> None:
+        self._source = source
+        self._decoded = self._dated = self._broken = 0
+        self._end_s: float | None = None
+        self.warning: str | None = None
+        self._container = _open(source)
+        try:
+            self._stream = _video_stream(self._container, source)
+        except BaseException:
+            self._container.close()
+            raise
+        self._stream.thread_type = "SLICE" if is_live(source) else "AUTO"
+        self._stream.codec_context.thread_count = threads
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the input. May be called twice."""
+        self._container.close()
+
+    @property
+    def duration_s(self) -> float | None:
+        """The promised duration, if the input promises one."""
+        stream = self._stream
+        if stream.duration is not None and stream.time_base is not None:
+            return float(stream.duration * stream.time_base)
+        return None if self._container.duration is None else self._container.duration / av.time_base
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """Every frame once. Ends at the end of the input, or where it breaks off, which ``warning`` then tells."""
+        broke_off = ""
+        try:
+            for packet in self._container.demux(self._stream):
+                yield from self._decode(packet)
+        except (FFmpegError, OSError) as error:
+            broke_off = _cause(error)
+        self._judge(broke_off)
+
+    def _decode(self, packet: "av.Packet[av.VideoStream]") -> Iterator[av.VideoFrame]:
+        try:
+            frames = self._stream.decode(packet)
+        except FFmpegError:
+            self._broken += 1
+            return
+        for frame in frames:
+            if not isinstance(frame, av.VideoFrame):
+                continue
+            self._decoded += 1
+            if frame.pts is not None and frame.time_base is not None:
+                self._dated += 1
+                self._end_s = float(frame.pts * frame.time_base)
+            elif not self._dated and self._decoded >= UNDATED_LIMIT:
+                raise SourceError(self._undated())
+            yield frame
+
+    def _judge(self, broke_off: str) -> None:
+        if self._decoded == 0:
+            cause = broke_off or ("its pictures cannot be decoded" if self._broken else "it holds no picture")
+            raise SourceError(f"{self._source}: {cause}; give a video that plays elsewhere")
+        if self._dated == 0:
+            raise SourceError(self._undated())
+        notes = [f"broke off ({broke_off})"] if broke_off else []
+        if self._broken:
+            notes.append(f"{self._broken} damaged packets were skipped")
+        start = self._stream.start_time or 0
+        begin_s = float(start * self._stream.time_base) if self._stream.time_base is not None else 0.0
+        seen_s, promised_s = (self._end_s or 0.0) - begin_s, self.duration_s
+        if promised_s is not None and not is_live(self._source) and seen_s < promised_s - TRUNCATED_S:
+            notes.append(f"ends at {seen_s:.1f} s of {promised_s:.1f} s, so it was probably cut short")
+        if notes:
+            self.warning = f"{self._source}: {'; '.join(notes)}"
+
+    def _undated(self) -> str:
+        return f"{self._source}: its frames carry no timestamps; put it into a container (ffmpeg -i IN -c copy OUT.mkv)"
+
+
+def _open(source: str) -> av.container.InputContainer:
+    if is_url(source):
+        scheme = source.partition("://")[0].lower()
+        if scheme not in SCHEMES:
+            raise SourceError(f"{source}: {scheme} is not taken; use {', '.join(SCHEMES)} or a file")
+        options = {"rtsp_transport": "tcp"} if scheme == "rtsp" else {}
+        try:
+            return av.open(source, options=options, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
+        except (FFmpegError, OSError) as error:
+            raise SourceError(f"{source}: {_cause(error)}; check the address and that it is on air") from error
+    path = Path(source)
+    if not path.exists():
+        raise SourceError(f"{source}: no such file; check the path")
+    if path.is_dir():
+        raise SourceError(f"{source}: is a folder; name one video")
+    if path.is_file() and path.stat().st_size == 0:
+        raise SourceError(f"{source}: is empty (0 bytes); copy or record it again")
+    try:
+        # "file:" keeps a name with a colon from being taken for a protocol.
+        container = av.open(f"file:{source}")
+    except PermissionError as error:
+        raise SourceError(f"{source}: may not be read; change its permissions") from error
+    except (FFmpegError, OSError) as error:
+        raise SourceError(
+            f"{source}: is no video, or its end is missing ({_cause(error)}); give a whole video"
+        ) from error
+    if container.format.name == "tty":  # FFmpeg plays plain text as terminal art
+        container.close()
+        raise SourceError(f"{source}: is text; give a video")
+    return container
+
+
+def _video_stream(container: av.container.InputContainer, source: str) -> av.VideoStream:
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:  # the cover of a song is no video
+            return stream
+    audio = len(container.streams.audio)
+    has = "only audio" if audio else "no video stream"
+    raise SourceError(f"{source}: {'has ' + has}; give a file or stream with video")
+
+
+def _cause(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return str(text)[:200].lower() or type(error).__name__

@@ -1,0 +1,60 @@
+"""The work between events: looking at a frame and answering a question, each with an optional stopwatch.
+
+A probe is called with a stage's name and its duration in seconds; without one no time is taken.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import av
+
+from features.frame import FrameFeatures, FrameMeter
+from stream.core.events import Answer, Infer, Question
+from stream.runtime import Runtime
+from stream.sources.picture import Scaler
+
+Probe = Callable[[str, float], None]
+
+GRAPH_STAGES: Final = {
+    "video_clip": "clip tower",
+    "video_sequence": "sequence tower",
+    "mood": "mood",
+    "matcher": "re-rank",
+}
+
+
+class Look:
+    """Frames of one input -> features. State: the scaling context and the meter, which ``restart`` empties."""
+
+    def __init__(self, probe: Probe | None = None) -> None:
+        self._scaler = Scaler()
+        self._meter = FrameMeter()
+        self._probe = probe
+
+    def restart(self) -> None:
+        """Time jumped: the next frame is the first."""
+        self._meter = FrameMeter()
+
+    def look(self, frame: av.VideoFrame, t_s: float) -> FrameFeatures:
+        """Features of a sampled frame at ``t_s`` seconds of media time. Raises SourceError for an absurd size."""
+        if self._probe is None:
+            return self._meter.push(self._scaler.canonical(frame), t_s)
+        begun = time.perf_counter()
+        picture = self._scaler.canonical(frame)
+        converted = time.perf_counter()
+        features = self._meter.push(picture, t_s)
+        self._probe("convert", converted - begun)
+        self._probe("features", time.perf_counter() - converted)
+        return features
+
+
+def answer(runtime: Runtime, question: Question, probe: Probe | None = None) -> Answer:
+    """``runtime.answer``, timed under the stage's name."""
+    if probe is None:
+        return runtime.answer(question)
+    begun = time.perf_counter()
+    outputs = runtime.answer(question)
+    stage = GRAPH_STAGES.get(question.graph, question.graph) if isinstance(question, Infer) else "search"
+    probe(stage, time.perf_counter() - begun)
+    return outputs

@@ -1,0 +1,160 @@
+"""A file or URL through the whole path: as fast as it goes, or in its own time.
+
+``watch_fast`` is synchronous and deterministic: every frame is offered to the sampler, every answer is waited for, no
+clock is read. ``watch_paced`` feeds a ``LiveSession`` as a live input would, from one reader thread.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from typing import Final
+
+import av
+
+from stream.core.events import Event, Failed, Infer, Notice, Search, Suggestions, Warned
+from stream.core.sampler import STEP_FORWARD_S, Discontinuity, Sampler
+from stream.core.session import Session, SessionOptions
+from stream.live import LiveOptions, LiveSession
+from stream.runtime import Runtime
+from stream.sources.pull import Pull, is_live
+from stream.stages import Look, Probe, answer
+
+WORKERS: Final = 2  # one for pixels, one for answers
+
+Publish = Callable[[Notice], None]
+
+
+def watch_fast(
+    pull: Pull, runtime: Runtime, options: SessionOptions, publish: Publish, probe: Probe | None = None
+) -> None:
+    """Publish everything that the input gives rise to. ``late_ms`` stays None: the same input, the same events."""
+    session = Session(runtime.model, options)
+    sampler = Sampler()
+    look = Look(probe)
+
+    def drive(events: Sequence[Event]) -> None:
+        waiting = deque(events)
+        while waiting:
+            event = waiting.popleft()
+            if isinstance(event, Infer | Search):
+                outputs = answer(runtime, event, probe)
+                begun = time.perf_counter() if probe is not None else 0.0
+                following = session.result(event.id, outputs)
+                if probe is not None and any(isinstance(each, Suggestions) for each in following):
+                    probe("rank", time.perf_counter() - begun)
+                waiting.extend(following)
+            elif probe is None:
+                publish(event)
+            else:
+                begun = time.perf_counter()
+                publish(event)
+                probe("publish", time.perf_counter() - begun)
+
+    for frame in _timed(pull, probe):
+        slot = sampler.offer(frame.pts, frame.time_base)
+        if isinstance(slot, Discontinuity):
+            look.restart()
+            drive(session.reset(slot.reason))
+            slot = slot.slot
+        if slot is not None:
+            drive(session.push(look.look(frame, sampler.elapsed_s), slot))
+    if pull.warning is not None:
+        publish(Warned(pull.warning))
+    drive(session.finish(sampler.frames, sampler.stale + sampler.undated))
+
+
+async def watch_paced(
+    pull: Pull, source: str, runtime: Runtime, options: SessionOptions, publish: Publish, probe: Probe | None = None
+) -> None:
+    """The same in real time, through a ``LiveSession``; returns after its ``End``.
+
+    Raises SourceError when the input turns out to hold nothing; a failure inside the session raises RuntimeError.
+    """
+    loop = asyncio.get_running_loop()
+    failures: list[str] = []
+
+    def listen(notice: Notice) -> None:
+        if isinstance(notice, Failed):
+            failures.append(notice.reason)
+        publish(notice)
+
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="watch") as workers:
+        live = LiveSession(runtime, LiveOptions(session=options), listen, workers=workers, probe=probe)
+        running = loop.create_task(live.run())
+        stop = threading.Event()
+        reader = loop.create_task(asyncio.to_thread(_read, pull, not is_live(source), loop, live, stop, probe))
+        try:
+            await asyncio.wait({running, reader}, return_when=asyncio.FIRST_COMPLETED)
+            if reader.done() and pull.warning is not None and reader.exception() is None:
+                publish(Warned(pull.warning))
+        finally:
+            stop.set()
+            await live.close()
+            await asyncio.gather(running, reader, return_exceptions=True)
+    if (error := reader.exception()) is not None:
+        raise error
+    if failures:
+        raise RuntimeError(failures[0])
+
+
+def _read(
+    pull: Pull,
+    paced: bool,
+    loop: asyncio.AbstractEventLoop,
+    live: LiveSession,
+    stop: threading.Event,
+    probe: Probe | None,
+) -> None:
+    """Decode in a thread and hand over one frame at a time; with ``paced``, each when its time has come."""
+    pace = Pace(time.monotonic())
+    for frame in _timed(pull, probe):
+        if paced and frame.pts is not None and frame.time_base is not None:
+            stop.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
+        if stop.is_set():
+            return
+        taken = threading.Event()
+        loop.call_soon_threadsafe(_hand_over, live, frame, taken)
+        while not taken.wait(0.1):  # the loop takes a frame at once, unless it is gone
+            if stop.is_set():
+                return
+
+
+def _hand_over(live: LiveSession, frame: av.VideoFrame, taken: threading.Event) -> None:
+    live.offer(frame)
+    taken.set()
+
+
+class Pace:
+    """When a frame is due by its timestamp. A jump in the timestamps, or falling behind by as much, starts anew."""
+
+    def __init__(self, now_s: float) -> None:
+        self._begun_s = now_s
+        self._first: Fraction | None = None
+
+    def wait_s(self, pts: Fraction, now_s: float) -> float:
+        """How long from ``now_s`` until the frame at ``pts`` seconds is due; 0 when it is."""
+        if self._first is not None:
+            ahead = float(pts - self._first) - (now_s - self._begun_s)
+            if abs(ahead) <= STEP_FORWARD_S:
+                return max(0.0, ahead)
+        self._first, self._begun_s = pts, now_s
+        return 0.0
+
+
+def _timed(pull: Pull, probe: Probe | None) -> Iterator[av.VideoFrame]:
+    """The frames, with the time that each took to read and decode given to the probe."""
+    if probe is None:
+        yield from pull.frames()
+        return
+    frames = pull.frames()
+    while True:
+        begun = time.perf_counter()
+        frame = next(frames, None)
+        if frame is None:
+            return
+        probe("decode", time.perf_counter() - begun)
+        yield frame
