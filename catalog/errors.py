@@ -27,3 +27,7 @@ class LockedError(CatalogError):
 
 class UnknownTrackError(CatalogError):
     """No track of that id."""
+
+
+class ForeignError(AudioError):
+    """A file that is no music at all; worth a word only if its name promised some."""

@@ -1,0 +1,92 @@
+"""One track's samples -> clips, segments and beats. Pure, given an engine.
+
+A track of n clips has segments of up to seven clips, one starting at each clip. The last ones run over the track's end
+and are kept while at least four of their clips are there; a track within one window has one segment.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.base import Engine
+from features.music import clip_mels, outline
+from features.spec import CLIP_S, MAX_CLIPS, MUSIC_RATE_HZ, RHYTHM_FIELDS
+
+from .errors import AudioError
+from .records import Analysis, Floats
+
+BATCH: Final = 32
+MIN_VALID: Final = 4  # of a segment's seven clips
+SILENCE: Final = 1e-3  # peak, -60 dB of full scale
+TAIL_S: Final = 1.0  # no segment is started closer to the end
+
+
+def analyse(samples: Floats, engine: Engine) -> Analysis:
+    """What the catalogue keeps of a mono 16 kHz track of at least 1 s; ``AudioError`` for silence.
+
+    Mels are made and dropped in batches, so an hour takes the memory of its samples and little more.
+    """
+    if not len(samples) or max(float(samples.max()), -float(samples.min())) < SILENCE:
+        raise AudioError("is silent: nothing in it is louder than -60 dB of full scale")
+    duration_s = len(samples) / MUSIC_RATE_HZ
+    heard = outline(samples)
+    beats = heard.beats.times_s.astype(np.float32)
+    clips = _embed(clip_mels(samples), engine)
+    first_clips = segment_starts(len(clips))
+    vectors, moods = _sequences(clips, heard.rhythm, first_clips, engine)
+    starts_s = np.array([start_on_beat(float(first * CLIP_S), beats, duration_s) for first in first_clips], np.float32)
+    tempo_bpm = heard.beats.tempo_bpm
+    return Analysis(duration_s, tempo_bpm, beats, clips, heard.rhythm, first_clips, starts_s, vectors, moods)
+
+
+def segment_starts(clips: int) -> NDArray[np.int64]:
+    """(k,) int64, the first clip of each segment of a track of that many clips."""
+    return np.arange(1 if clips <= MAX_CLIPS else clips - MIN_VALID + 1)
+
+
+def start_on_beat(start_s: float, beats: Floats, duration_s: float) -> float:
+    """The beat nearest to ``start_s`` that leaves at least 1 s of track; without such a beat, ``start_s`` itself.
+
+    ``beats`` (m,) seconds, rising. The answer lies in [0, duration_s - 1], or is 0 in a track of 1 s.
+    """
+    last_s = max(0.0, duration_s - TAIL_S)
+    usable = beats[(beats >= 0.0) & (beats <= last_s)]
+    if not len(usable):
+        return min(start_s, last_s)
+    return float(usable[np.argmin(np.abs(usable - start_s))])
+
+
+def windows(values: Floats, first_clips: NDArray[np.int64]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Per-clip ``values`` (n, d) -> (k, 7, d), zeros behind the track's end, and the mask (k, 7) of what is valid."""
+    places = first_clips[:, None] + np.arange(MAX_CLIPS)
+    mask = places < len(values)
+    picked = values[np.minimum(places, len(values) - 1)]
+    picked[~mask] = 0.0
+    return picked, mask
+
+
+def _embed(mels: Iterator[Floats], engine: Engine) -> Floats:
+    parts: list[Floats] = []
+    while batch := list(islice(mels, BATCH)):
+        parts.append(engine.run("music_clip", {"clip_mel": np.stack(batch)})["embedding"])
+    return np.concatenate(parts)
+
+
+def _sequences(
+    clips: Floats, rhythm: Floats, first_clips: NDArray[np.int64], engine: Engine
+) -> tuple[Floats, Floats | None]:
+    with_mood = "mood" in engine.bundle.manifest.graphs
+    vectors: list[Floats] = []
+    moods: list[Floats] = []
+    for at in range(0, len(first_clips), BATCH):
+        firsts = first_clips[at : at + BATCH]
+        clip_windows, mask = windows(clips, firsts)
+        rhythm_windows, _ = windows(rhythm.reshape(-1, len(RHYTHM_FIELDS)), firsts)
+        inputs = {"clips": clip_windows, "mask": mask, "rhythm": rhythm_windows}
+        vectors.append(engine.run("music_sequence", inputs)["embedding"])
+        if with_mood:
+            moods.append(engine.run("mood", {"embedding": vectors[-1]})["mood"])
+    return np.concatenate(vectors), np.concatenate(moods) if with_mood else None

@@ -1,0 +1,196 @@
+"""``segue index`` and ``segue search``."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from engines.bundle import default_bundle, load_bundle
+from engines.errors import EngineError
+from engines.onnx_engine import OnnxEngine
+from features.spec import FEATURES
+
+from .catalog import Catalog
+from .errors import CatalogError
+from .indexer import FileNote, IndexReport, index_folder, printable
+from .indexer import Progress as Report
+from .records import Candidate, Filters
+
+USER_ERRORS = (CatalogError, EngineError)
+SHOWN = 20  # files of a kind that the summary names; --json names all
+
+
+def main(command: str, argv: Sequence[str]) -> int:
+    """Run ``index`` or ``search``; returns the exit code. Raises ``USER_ERRORS``."""
+    return {"index": index, "search": search}[command](argv)
+
+
+def index(argv: Sequence[str]) -> int:
+    """0 when the catalogue holds something usable afterwards, 2 when not."""
+    asked = index_parser().parse_args(argv)
+    engine = OnnxEngine(load_bundle(asked.bundle or default_bundle(), FEATURES), threads=1)
+    with progress_shown() as progress:
+        report = index_folder(asked.music, asked.catalog, engine, asked.jobs, progress)
+    if asked.json:
+        say(json.dumps(report_json(asked.catalog, report)))
+    else:
+        show_report(asked.catalog, report)
+    if report.tracks:
+        return 0
+    raise CatalogError(f"{printable(asked.music)}: no file could be used; {asked.catalog} is empty")
+
+
+def index_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="segue index", description="Make a catalogue mirror a folder of music: add, refresh, remove."
+    )
+    parser.add_argument("music", type=Path, metavar="MUSIC_DIR", help="folder of music, searched through and through")
+    parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue, made if missing")
+    parser.add_argument("--bundle", type=Path, help="bundle to analyse with (default: the one that ships)")
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    return parser
+
+
+def search(argv: Sequence[str]) -> int:
+    asked = search_parser().parse_args(argv)
+    with Catalog.open(asked.catalog, None) as catalog:
+        filters = Filters(
+            min_bpm=asked.min_bpm,
+            max_bpm=asked.max_bpm,
+            licences=frozenset(asked.licence),
+            tags=frozenset(asked.tag),
+            exclude=frozenset((*asked.exclude, asked.like)),
+            only=frozenset(asked.only) if asked.only else None,
+            min_duration_s=asked.min_duration,
+        )
+        found = catalog.search(catalog.vector(asked.like), asked.n, filters)
+    if asked.json:
+        for rank, candidate in enumerate(found, 1):
+            say(json.dumps(candidate_json(rank, candidate)))
+    else:
+        show_found(found)
+    return 0
+
+
+def search_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="segue search", description="One-off search of a catalogue.")
+    parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue")
+    parser.add_argument("--like", required=True, metavar="TRACK_ID", help="find what is like this track")
+    parser.add_argument("-n", type=positive, default=10, help="tracks wanted (default 10)")
+    parser.add_argument("--min-bpm", type=float, metavar="BPM")
+    parser.add_argument("--max-bpm", type=float, metavar="BPM")
+    parser.add_argument("--licence", action="append", default=[], help="may be repeated: any of them")
+    parser.add_argument("--tag", action="append", default=[], help="may be repeated: any of them")
+    parser.add_argument("--exclude", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
+    parser.add_argument("--only", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
+    parser.add_argument("--min-duration", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    return parser
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
+    return value
+
+
+@contextmanager
+def progress_shown() -> Iterator[Report]:
+    """A bar on standard error where that is a terminal, else a line for each tenth of the work."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield plain_progress
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("looking for music", total=None)
+        yield lambda done, total, text: bar.update(task, completed=done, total=total, description=text[:50])
+
+
+def plain_progress(done: int, total: int, text: str) -> None:
+    if not done or done == total or done * 10 // total != (done - 1) * 10 // total:
+        print(f"{done}/{total} {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def say(text: str) -> None:
+    print(text)  # noqa: T201
+
+
+def report_json(catalog: Path, report: IndexReport) -> dict[str, Any]:
+    counts = {name: value for name, value in asdict(report).items() if isinstance(value, int)}
+    notes = {name: [{"path": printable(note.path), "text": note.text} for note in kind]
+             for name, kind in (("failed", report.failed), ("notes", report.notes))}  # fmt: skip
+    return {"v": 1, "type": "index", "catalog": printable(catalog)} | counts | notes
+
+
+def candidate_json(rank: int, candidate: Candidate) -> dict[str, Any]:
+    track = candidate.track
+    return {
+        "v": 1,
+        "type": "found",
+        "rank": rank,
+        "track": track.id,
+        "title": track.title,
+        "artist": track.artist,
+        "start_s": round(candidate.start_s, 3),
+        "duration_s": round(track.duration_s, 3),
+        "similarity": round(candidate.similarity, 6),
+        "tempo_bpm": round(track.tempo_bpm, 2),
+        "licence": track.licence,
+        "tags": list(track.tags),
+    }
+
+
+def show_report(catalog: Path, report: IndexReport) -> None:
+    console = Console(highlight=False)
+    table = Table(title=f"{printable(catalog)}: {report.tracks} tracks", title_justify="left", show_header=False)
+    rows = {
+        "added": report.added,
+        "refreshed": report.refreshed,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "renamed": report.renamed,
+        "duplicates": report.duplicates,
+        "failed": len(report.failed),
+        "skipped, not music": report.skipped,
+    }
+    for name, count in rows.items():
+        table.add_row(name, str(count))
+    console.print(table)
+    show_notes(console, "failed", report.failed)
+    show_notes(console, "note", report.notes)
+
+
+def show_notes(console: Console, kind: str, notes: tuple[FileNote, ...]) -> None:
+    for note in notes[:SHOWN]:
+        console.print(f"{kind}: {note.line()}", markup=False, soft_wrap=True)
+    if len(notes) > SHOWN:
+        console.print(f"{kind}: and {len(notes) - SHOWN} more; --json lists them all")
+
+
+def show_found(found: list[Candidate]) -> None:
+    table = Table("", "track", "title", "artist", "from", "tempo", "similarity", "licence")
+    for rank, candidate in enumerate(found, 1):
+        track = candidate.track
+        start = f"{int(candidate.start_s // 60)}:{candidate.start_s % 60:04.1f}"
+        cells = (
+            track.title,
+            track.artist,
+            start,
+            f"{track.tempo_bpm:.0f}",
+            f"{candidate.similarity:.3f}",
+            track.licence,
+        )
+        table.add_row(str(rank), track.id, *(cell.replace("[", r"\[") for cell in cells))
+    Console(highlight=False).print(table)

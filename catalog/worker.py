@@ -1,0 +1,81 @@
+"""What one process of an indexer does: a file's path in, its tags and analysis out.
+
+Heavy modules are imported inside the functions, because ``prepare`` must bound the threads of the numeric libraries
+before they load: tracks are analysed side by side, and more threads than cores make all of them slower.
+"""
+
+import functools
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engines.base import Engine
+
+    from .records import Analysis
+    from .tags import Tags
+
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A usable file; ``note`` says what of it was lost."""
+
+    tags: "Tags"
+    analysis: "Analysis"
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that cannot be used, and why. ``foreign``: it is no music at all."""
+
+    reason: str
+    foreign: bool = False
+
+
+def prepare(bundle: str) -> None:
+    """A process's start: one thread, Ctrl-C kills it without a traceback, engine and beat tracker ready."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for name in THREAD_LIMITS:
+        os.environ[name] = "1"
+    from features.beats import warm_up
+
+    own_engine(bundle)
+    warm_up()
+
+
+@functools.cache
+def own_engine(bundle: str) -> "Engine":
+    """This process's engine for the bundle in that folder."""
+    from engines.bundle import load_bundle
+    from engines.onnx_engine import OnnxEngine
+    from features.spec import FEATURES
+
+    return OnnxEngine(load_bundle(bundle, FEATURES), threads=1)
+
+
+def hear_in_process(path: Path, bundle: str) -> Heard | Refused:
+    """``hear`` with this process's own engine."""
+    return hear(path, own_engine(bundle))
+
+
+def hear(path: Path, engine: "Engine") -> Heard | Refused:
+    """Decode, analyse, read tags. Never raises for a file: one bad file must not end an index of thousands."""
+    from .analysis import analyse
+    from .audio import decode
+    from .errors import AudioError, ForeignError
+    from .tags import read_tags
+
+    try:
+        sound = decode(path)
+        return Heard(read_tags(path), analyse(sound.samples, engine), sound.note)
+    except AudioError as error:
+        return Refused(str(error), isinstance(error, ForeignError))
+    except MemoryError:
+        return Refused("needs more memory than there is; cut it into shorter tracks")
+    except Exception as error:  # noqa: BLE001 - shown with its type in the summary, so not lost
+        return Refused(f"failed unexpectedly: {type(error).__name__}: {error}")
