@@ -1,0 +1,164 @@
+"""Writes a bundle: every graph exported, checked against torch, and the whole folder put in place by one rename."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from engines.bundle import MANIFEST, load_bundle
+from engines.manifest import FORMAT, TensorSpec
+from engines.onnx_engine import OnnxEngine
+from features.spec import FEATURES, MAX_CLIPS
+
+from .errors import ExportError
+from .onnx_graph import OPSET, OnnxGraph, export_graph
+from .parity import Exportable, check_parity
+
+FOLDER_MODE: Final = 0o755  # mkdtemp makes its folders private, a bundle is not
+
+
+class ExportableGraph(Exportable, Protocol):
+    """``towers.system.GraphModule``, as far as a bundle is concerned."""
+
+    @property
+    def features(self) -> tuple[str, ...]: ...
+
+
+class ExportableRun(Protocol):
+    """``towers.run.Run``, as far as a bundle is concerned."""
+
+    @property
+    def clip_dim(self) -> int: ...
+    @property
+    def embedding_dim(self) -> int: ...
+    @property
+    def training(self) -> Mapping[str, Any]: ...
+    def graphs(self) -> Mapping[str, ExportableGraph]: ...
+
+
+@dataclass(frozen=True)
+class GraphReport:
+    """``difference`` is the largest absolute one between torch and ONNX Runtime."""
+
+    name: str
+    size_bytes: int
+    difference: float
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    path: Path
+    identity: str
+    graphs: tuple[GraphReport, ...]
+
+
+def write_bundle(
+    run: ExportableRun, system: str, folder: Path, name: str, progress: Callable[[str], None] = lambda step: None
+) -> ExportReport:
+    """Export every graph of ``run`` to the bundle ``folder``, replacing a bundle that stands there.
+
+    ``progress`` hears each step before it starts. Raises ``ExportError`` for a folder that holds something else, a
+    graph that cannot be exported or differs from torch; ``BundleError`` where the run contradicts the bundle contract.
+    In either case ``folder`` is as it was.
+    """
+    check_target(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    modules = run.graphs()
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        graphs: dict[str, OnnxGraph] = {}
+        for graph, module in modules.items():
+            progress(f"exporting {graph}")
+            graphs[graph] = export_graph(graph, module.module, module.inputs, module.outputs)
+            (part / file_name(graph)).write_bytes(graphs[graph].data)
+        text = manifest_text(run, system, name, graphs, described(modules))
+        (part / MANIFEST).write_text(text, encoding="utf-8")
+        bundle = load_bundle(part, FEATURES)
+        engine = OnnxEngine(bundle)
+        try:
+            progress("comparing with torch")
+            differences = check_parity(engine, modules)
+        finally:
+            engine.close()
+        part.chmod(FOLDER_MODE)
+        put_in_place(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    reports = tuple(GraphReport(graph, len(made.data), differences[graph]) for graph, made in graphs.items())
+    return ExportReport(path=folder, identity=bundle.identity, graphs=reports)
+
+
+def check_target(folder: Path) -> None:
+    """A new name, an empty folder, or a bundle to replace."""
+    if folder.name in ("", ".."):
+        raise ExportError(f"output {folder}: has no name of its own; name the bundle's folder")
+    if folder.exists() and not folder.is_dir():
+        raise ExportError(f"output {folder}: is a file; name a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise ExportError(f"output {folder}: holds files that are no bundle; name a new folder")
+
+
+def put_in_place(part: Path, folder: Path) -> None:
+    """Rename ``part`` to ``folder``; what stood there goes only after the new one stands."""
+    old = part.with_suffix(".old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        part.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def manifest_text(
+    run: ExportableRun, system: str, name: str, graphs: Mapping[str, OnnxGraph], features: Mapping[str, Any]
+) -> str:
+    """``manifest.json``; it holds no time and no path, so the same run gives the same identity again."""
+    manifest = {
+        "format": FORMAT,
+        "name": name,
+        "system": system,
+        "clip_dim": run.clip_dim,
+        "embedding_dim": run.embedding_dim,
+        "max_clips": MAX_CLIPS,
+        "opset": OPSET,
+        "graphs": {graph: graph_entry(graph, made) for graph, made in graphs.items()},
+        "features": features,
+        "training": dict(run.training),
+    }
+    try:
+        return json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise ExportError(f"the run's training record cannot be stored: {error}; train again") from error
+
+
+def graph_entry(graph: str, made: OnnxGraph) -> dict[str, Any]:
+    return {
+        "file": file_name(graph),
+        "sha256": hashlib.sha256(made.data).hexdigest(),
+        "inputs": [tensor_entry(tensor) for tensor in made.inputs],
+        "outputs": [tensor_entry(tensor) for tensor in made.outputs],
+    }
+
+
+def tensor_entry(tensor: TensorSpec) -> dict[str, Any]:
+    return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+
+
+def described(modules: Mapping[str, ExportableGraph]) -> dict[str, Any]:
+    """The descriptions of every feature that the graphs are fed from."""
+    wanted = {feature: graph for graph, module in modules.items() for feature in module.features}
+    for feature, graph in wanted.items():
+        if feature not in FEATURES:
+            raise ExportError(f"graph {graph}: is fed from the feature {feature}, there are {', '.join(FEATURES)}")
+    return {feature: dict(FEATURES[feature]) for feature in FEATURES if feature in wanted}
+
+
+def file_name(graph: str) -> str:
+    return f"{graph}.onnx"
