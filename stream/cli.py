@@ -1,0 +1,94 @@
+"""``segue watch``, ``serve``, ``demo`` and ``doctor``. Each command's own modules are imported only when it runs."""
+
+import argparse
+import asyncio
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Final
+
+from catalog.errors import CatalogError
+from engines.errors import EngineError
+
+from .errors import StreamError
+
+USER_ERRORS = (StreamError, CatalogError, EngineError)
+ELSEWHERE: Final = {"doctor": "stream.doctor"}  # modules that offer main(argv) -> int
+
+
+def main(command: str, argv: Sequence[str]) -> int:
+    """Run one command; returns the exit code. Raises ``USER_ERRORS``."""
+    if command == "watch":
+        return watch(argv)
+    return int(importlib.import_module(ELSEWHERE[command]).main(argv))
+
+
+def watch_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="segue watch", description="Suggest music for a video: a file, or an rtmp, rtsp or http(s) URL."
+    )
+    parser.add_argument("source", metavar="SOURCE", help="file or URL")
+    parser.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    parser.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
+    parser.add_argument("--fast", action="store_true", help="as fast as it goes instead of in real time")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line (stream/PROTOCOL.md)")
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        metavar="N",
+        help="decoder and engine threads (default: all cores to decode, 1 to run)",
+    )
+    return parser
+
+
+def watch(argv: Sequence[str]) -> int:
+    """0 at the normal end, also that of a file which was cut short (a warning says so)."""
+    asked = watch_parser().parse_args(argv)
+    from catalog.catalog import Catalog
+    from engines.bundle import default_bundle, load_bundle
+    from engines.onnx_engine import OnnxEngine
+    from features.spec import FEATURES
+
+    from .core.events import Notice
+    from .core.session import SessionOptions
+    from .runtime import Runtime
+    from .server.messages import line
+    from .sources.pull import Pull
+    from .terminal import Board
+    from .watch import watch_fast, watch_paced
+
+    def say(notice: Notice) -> None:
+        sys.stdout.write(line(notice) + "\n")
+        sys.stdout.flush()
+
+    with Pull(asked.source, asked.threads or 0) as pull:
+        bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
+        with Catalog.open(asked.catalog, bundle) as catalog:
+            if len(catalog) == 0:
+                raise CatalogError(
+                    f"{asked.catalog}: holds no track; fill it with segue index MUSIC_DIR -c {asked.catalog}"
+                )
+            engine = OnnxEngine(bundle, threads=asked.threads or 1)
+            try:
+                engine.warmup()
+                board = None if asked.json else Board(asked.source, pull.duration_s)
+                shown: AbstractContextManager[object] = nullcontext() if board is None else board
+                publish: Callable[[Notice], None] = say if board is None else board.show
+                runtime = Runtime(engine, catalog)
+                with shown:
+                    if asked.fast:
+                        watch_fast(pull, runtime, SessionOptions(), publish)
+                    else:
+                        asyncio.run(watch_paced(pull, asked.source, runtime, SessionOptions(), publish))
+            finally:
+                engine.close()
+    return 0
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
