@@ -1,7 +1,7 @@
 """Who plays: one patch, level, place and echo a part, drawn from the seed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -64,6 +64,4 @@ def draw_band(recipe: MusicRecipe, style: Style, rng: np.random.Generator) -> Ba
 
 
 def _shortened(patch: Patch) -> Patch:
-    from dataclasses import replace
-
     return replace(patch, attack_s=0.005, decay_s=0.12, sustain=0.1, release_s=0.05, breath=0.0)

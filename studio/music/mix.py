@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .band import Band, Player
 from .drums import HITS, stroke
@@ -20,6 +21,7 @@ from .styles import Style
 from .waves import Samples, fast_length, seconds
 
 BRIGHTNESS_LEVELS: Final = 5  # filter positions that energy can choose from
+EQ_POINTS: Final = 4_096  # 4 Hz apart at 32 kHz
 BLOCK_S: Final = 0.01  # resolution of gains that move
 
 
@@ -106,8 +108,9 @@ def colour(buses: Buses, recipe: MusicRecipe, style: Style, rate_hz: int, rng: n
     decay_s = 0.15 + 0.5 * float(rng.random()) + 0.7 * wet
     room = _room(decay_s, rate_hz, rng)
     size = fast_length(n + room.shape[1])
-    freqs = np.fft.rfftfreq(size, 1.0 / rate_hz).astype(np.float32)
-    curve = _equaliser(freqs, recipe.brightness, style.top_hz, rng)
+    coarse_hz = np.linspace(0.0, rate_hz / 2, EQ_POINTS)
+    coarse = _equaliser(coarse_hz, recipe.brightness, style.top_hz, rng)
+    curve = np.interp(np.linspace(0.0, rate_hz / 2, size // 2 + 1), coarse_hz, coarse).astype(np.float32)
     send = (buses.tonal[0] + buses.tonal[1]) * np.float32(0.5 * wet)
     send += (buses.drums[0] + buses.drums[1]) * np.float32(0.18 * wet)
     sent = np.fft.rfft(send, size)
@@ -136,7 +139,9 @@ def _room(decay_s: float, rate_hz: int, rng: np.random.Generator) -> Samples:
     return np.asarray(tail, dtype=np.float32)
 
 
-def _equaliser(freqs: Samples, brightness: float, top_hz: float, rng: np.random.Generator) -> Samples:
+def _equaliser(
+    freqs: NDArray[np.float64], brightness: float, top_hz: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
     octaves = np.log2(np.maximum(freqs, 10.0) / 1000.0)
     tilt_db = 9.0 * (brightness - 0.5) + rng.normal(0.0, 1.0)
     shelf = 1.0 / (1.0 + np.exp(-2.0 * (octaves - 1.0)))
@@ -148,14 +153,14 @@ def _equaliser(freqs: Samples, brightness: float, top_hz: float, rng: np.random.
         top_hz = min(top_hz, float(rng.uniform(3_000.0, 8_000.0)))
     gain = 10.0 ** (gain_db / 20) / np.sqrt(1.0 + (freqs / top_hz) ** 8)
     gain /= np.sqrt(1.0 + (rng.uniform(22.0, 45.0) / np.maximum(freqs, 1.0)) ** 6)
-    return np.asarray(gain, dtype=np.float32)
+    return np.asarray(gain)
 
 
 def master(mix: Samples, recipe: MusicRecipe, rate_hz: int, rng: np.random.Generator) -> Samples:
     """Levelled, compressed, softly limited, shaped by energy, faded at both ends; peak below 1."""
     n = mix.shape[1]
     loud = float(np.sqrt(np.mean(np.square(mix)))) + 1e-7
-    mix *= np.float32(0.17 / loud)
+    mix *= np.float32(0.22 / loud)
     block = max(1, int(BLOCK_S * rate_hz))
     count = -(-n // block)
     squares = np.zeros(count * block, dtype=np.float32)
@@ -177,6 +182,9 @@ def master(mix: Samples, recipe: MusicRecipe, rate_hz: int, rng: np.random.Gener
     return np.asarray(mix * np.float32(0.98))
 
 
-def _stretched(gain: np.ndarray, n: int, block: int) -> Samples:
-    at = (np.arange(len(gain)) + 0.5) * block
-    return np.interp(np.arange(n), at, gain).astype(np.float32)
+def _stretched(gain: NDArray[np.float64], n: int, block: int) -> Samples:
+    """A gain per block as one per sample, in straight lines."""
+    ends = np.append(gain, gain[-1]).astype(np.float32)
+    ramp = np.arange(block, dtype=np.float32) / np.float32(block)
+    lines = ends[:-1, None] + ramp * (ends[1:] - ends[:-1])[:, None]
+    return np.asarray(lines.ravel()[:n], dtype=np.float32)

@@ -179,8 +179,8 @@ def _chords(recipe: MusicRecipe, style: Style, bars: list[Bar], grid: Grid, rng:
         begins = (bar.index - bar.section.first) % span == 0
         if energy >= style.entries[_PAD] and begins:
             bars_left = min(span, bar.section.last - bar.index)
-            for pitch in pad_before[:4]:
-                notes.append(Note("pad", grid.at_s(start), bars_left * grid.bar_s, pitch, 0.8, energy))
+            held = bars_left * grid.bar_s
+            notes += [Note("pad", grid.at_s(start), held, pitch, 0.8, energy) for pitch in pad_before[:4]]
         late = int(rng.random() < 0.5 * recipe.tension)  # syncopation
         for step, held, _ in _events(patterns[bar.section.kind == "chorus"]):
             energy = float(bar.energy[step])
@@ -264,6 +264,6 @@ def _unease(recipe: MusicRecipe, bars: list[Bar], grid: Grid, rng: np.random.Gen
                 pitch = low + int(turn[step])
                 notes.append(Note("pulse", grid.at_s(start + step), 1.5 * grid.step_s, pitch, hard, energy))
         if recipe.tension > 0.7 and (bar.index - bar.section.first) % 2 == 0:
-            for pitch in (high, high + 1):
-                notes.append(Note("rub", grid.at_s(start), 2 * grid.bar_s, pitch, hard, float(bar.energy[0])))
+            held, energy = 2 * grid.bar_s, float(bar.energy[0])
+            notes += [Note("rub", grid.at_s(start), held, pitch, hard, energy) for pitch in (high, high + 1)]
     return notes

@@ -1,7 +1,7 @@
 """Raw material: one-cycle tables, envelopes, shaped noise.
 
-Pitched sounds are read from one-cycle tables built by an inverse FFT of their harmonics, so nothing aliases, and a sound
-that changes (a closing filter, a string whose upper harmonics die first) moves through a few such tables.
+Pitched sounds are read from one-cycle tables built by an inverse FFT of their harmonics, so nothing aliases, and a
+sound that changes (a closing filter, a string whose upper harmonics die first) moves through a few such tables.
 
 Conventions: float32 samples; frequencies in hertz; ``rate_hz`` the sampling rate; ``n`` a number of samples.
 """
@@ -74,6 +74,11 @@ def read(cycle: Samples, cycles: NDArray[np.float64], position: Samples | None =
     return np.asarray(low + share * (flat[index] - low))
 
 
+def sine(cycles: NDArray[np.float64]) -> Samples:
+    """Sine of a phase in cycles: a table look-up, several times as fast as the function."""
+    return read(tables(np.ones((1, 1))), cycles)
+
+
 def seconds(n: int, rate_hz: int) -> NDArray[np.float64]:
     """The times of ``n`` samples."""
     return np.arange(n, dtype=np.float64) / rate_hz
@@ -82,7 +87,7 @@ def seconds(n: int, rate_hz: int) -> NDArray[np.float64]:
 def envelope(
     n: int, rate_hz: int, hold_s: float, attack_s: float, decay_s: float, sustain: float, release_s: float
 ) -> Samples:
-    """Attack, exponential decay to ``sustain`` with time constant ``decay_s``, release from ``hold_s`` on; ends at 0."""
+    """Attack, exponential decay to ``sustain`` (time constant ``decay_s``), release from ``hold_s`` on; ends at 0."""
     t = seconds(n, rate_hz).astype(np.float32)
     shape = sustain + (1.0 - sustain) * np.exp(-np.maximum(t - attack_s, 0.0) / decay_s)
     shape *= np.minimum(t / max(attack_s, 1e-4), 1.0)
