@@ -1,0 +1,92 @@
+// Where the picture comes from. Each source resolves to {stream, label, stop} and shows itself in the <video> given.
+
+export class SourceError extends Error {}
+
+const CAMERA_WORDS = {
+  NotAllowedError: "The camera was not allowed. Allow it beside the address bar, then try again.",
+  NotFoundError: "No camera was found. Share the screen or choose a video file instead.",
+  NotReadableError: "The camera is in use by another program. Close that, then try again.",
+  OverconstrainedError: "This camera cannot deliver a usable picture.",
+};
+
+export async function camera(video) {
+  if (!navigator.mediaDevices?.getUserMedia) throw new SourceError(insecure("camera"));
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({
+      video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 24 } }, audio: false,
+    });
+  } catch (error) {
+    throw new SourceError(CAMERA_WORDS[error.name] ?? `The camera cannot be used (${error.message}).`);
+  }
+  return show(video, stream, "Camera");
+}
+
+export async function screen(video) {
+  if (!navigator.mediaDevices?.getDisplayMedia) throw new SourceError(insecure("screen"));
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15 } }, audio: false });
+  } catch (error) {
+    if (error.name === "NotAllowedError") throw new SourceError("The screen was not shared. Choose a window to go on.");
+    throw new SourceError(`The screen cannot be shared (${error.message}).`);
+  }
+  return show(video, stream, "Screen");
+}
+
+export async function file(video, chosen) {
+  const address = URL.createObjectURL(chosen);
+  video.srcObject = null;
+  video.src = address;
+  video.loop = true;
+  video.muted = true;
+  const forget = () => { video.pause(); video.removeAttribute("src"); video.load(); URL.revokeObjectURL(address); };
+  try {
+    await video.play();
+    if (!video.videoWidth) throw new Error("there is no picture in it");
+  } catch (error) {
+    forget();
+    throw new SourceError(`This browser cannot play ${chosen.name}: ${plain(error)}. MP4 (H.264) and WebM work.`);
+  }
+  const copy = capture(video);
+  return { stream: copy.stream, label: chosen.name, stop: () => { copy.stop(); forget(); } };
+}
+
+function show(video, stream, label) {
+  video.removeAttribute("src");
+  video.loop = false;
+  video.srcObject = stream;
+  video.play().catch(() => {}); // shown as soon as it can be; sending does not depend on it
+  const stop = () => {
+    for (const track of stream.getTracks()) track.stop();
+    video.srcObject = null;
+  };
+  return { stream, label, stop };
+}
+
+// Chromium copies what the element plays. Elsewhere the copying is missing, or ends when the video loops: draw it.
+function capture(video) {
+  if (video.captureStream) {
+    const stream = video.captureStream();
+    if (stream.getVideoTracks().length) return { stream, stop: () => stream.getTracks().forEach((track) => track.stop()) };
+  }
+  const canvas = document.createElement("canvas");
+  canvas.height = Math.min(360, video.videoHeight);
+  canvas.width = Math.max(2, Math.round((canvas.height * video.videoWidth) / video.videoHeight));
+  const pen = canvas.getContext("2d", { alpha: false });
+  const draw = () => pen.drawImage(video, 0, 0, canvas.width, canvas.height);
+  draw();
+  const timer = setInterval(draw, 1000 / 15);
+  const stream = canvas.captureStream(15);
+  return { stream, stop: () => { clearInterval(timer); stream.getTracks().forEach((track) => track.stop()); } };
+}
+
+function insecure(what) {
+  return window.isSecureContext
+    ? `This browser cannot use the ${what} here. Choose a video file instead.`
+    : `Browsers give the ${what} to secure pages only. Open this page as http://localhost or over HTTPS.`;
+}
+
+function plain(error) {
+  return error.name === "NotSupportedError" ? "it does not know the format" : error.message;
+}

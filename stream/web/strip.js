@@ -1,0 +1,90 @@
+// Movement in the picture over the last minute, measured here from the shown video, with the cuts that the server saw.
+
+const SPAN_S = 60;
+const RATE = 8;
+const WIDTH = 32;
+const HEIGHT = 18;
+
+export class Strip {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.pen = canvas.getContext("2d");
+    this.small = document.createElement("canvas");
+    this.small.width = WIDTH;
+    this.small.height = HEIGHT;
+    this.reader = this.small.getContext("2d", { willReadFrequently: true });
+    this.clear();
+  }
+
+  start(video) {
+    this.clear();
+    this.timer = setInterval(() => this.#look(video), 1000 / RATE);
+  }
+
+  stop() { clearInterval(this.timer); }
+
+  clear() {
+    clearInterval(this.timer);
+    this.past = null;
+    this.points = []; // [time in s, movement in 0..1]
+    this.cuts = [];
+    this.#draw();
+  }
+
+  cut(strength) { this.cuts.push([now(), strength]); }
+
+  #look(video) {
+    const time = now();
+    if (video.readyState >= 2 && video.videoWidth) {
+      this.reader.drawImage(video, 0, 0, WIDTH, HEIGHT);
+      const { data } = this.reader.getImageData(0, 0, WIDTH, HEIGHT);
+      let sum = 0;
+      if (this.past) for (let i = 1; i < data.length; i += 4) sum += Math.abs(data[i] - this.past[i]);
+      if (this.past) this.points.push([time, Math.min(1, Math.sqrt(sum / (WIDTH * HEIGHT) / 60))]);
+      this.past = data;
+    }
+    while (this.points.length && this.points[0][0] < time - SPAN_S) this.points.shift();
+    while (this.cuts.length && this.cuts[0][0] < time - SPAN_S) this.cuts.shift();
+    if (!document.hidden) this.#draw();
+  }
+
+  #draw() {
+    const { canvas, pen } = this;
+    const scale = devicePixelRatio || 1;
+    const width = canvas.clientWidth;
+    const height = canvas.clientHeight;
+    if (!width) return;
+    if (canvas.width !== Math.round(width * scale)) {
+      canvas.width = Math.round(width * scale);
+      canvas.height = Math.round(height * scale);
+    }
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    const time = now();
+    const across = (at) => width * (1 - (time - at) / SPAN_S);
+    const style = getComputedStyle(canvas);
+    pen.fillStyle = style.getPropertyValue("--grid");
+    pen.fillRect(0, height - 1, width, 1);
+    if (this.points.length > 1) {
+      pen.beginPath();
+      pen.moveTo(across(this.points[0][0]), height);
+      for (const [at, value] of this.points) pen.lineTo(across(at), height - 1 - value * (height - 6));
+      pen.lineTo(across(this.points.at(-1)[0]), height);
+      pen.fillStyle = style.getPropertyValue("--area");
+      pen.fill();
+      pen.beginPath();
+      this.points.forEach(([at, value], index) => pen[index ? "lineTo" : "moveTo"](across(at), height - 1 - value * (height - 6)));
+      pen.strokeStyle = style.getPropertyValue("--line");
+      pen.lineWidth = 1.5;
+      pen.stroke();
+    }
+    pen.fillStyle = style.getPropertyValue("--cut");
+    for (const [at, strength] of this.cuts) {
+      pen.globalAlpha = 0.45 + 0.55 * Math.min(1, strength);
+      pen.fillRect(across(at) - 1, 2, 2, height - 3);
+    }
+    pen.globalAlpha = 1;
+  }
+}
+
+function now() { return performance.now() / 1000; }

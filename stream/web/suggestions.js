@@ -1,0 +1,140 @@
+// The list: one row a suggestion, kept by track, so that rows glide to their new places.
+
+import { clock, why } from "./words.js";
+
+const PARTS = [["content", "Picture"], ["rhythm", "Rhythm"], ["mood", "Mood"]];
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+export class Suggestions {
+  /** `on` has play(item), skip(item). */
+  constructor(list, on) {
+    this.list = list;
+    this.on = on;
+    this.rows = new Map();
+    this.items = [];
+  }
+
+  /** Show `items`, best first; `seen` is what the server saw in the picture, if it says. */
+  show(items, seen) {
+    const before = new Map([...this.rows].map(([id, row]) => [id, row.element.getBoundingClientRect().top]));
+    const focused = document.activeElement;
+    this.items = items;
+    const wanted = new Set(items.map((item) => item.track));
+    for (const [id, row] of this.rows) {
+      if (!wanted.has(id)) { row.element.remove(); this.rows.delete(id); }
+    }
+    items.forEach((item, place) => {
+      let row = this.rows.get(item.track);
+      if (!row) { row = this.#row(item.track); this.rows.set(item.track, row); }
+      fill(row, item, seen);
+      if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place] ?? null);
+    });
+    if (focused && focused !== document.activeElement && this.list.contains(focused)) focused.focus({ preventScroll: true });
+    this.#glide(before);
+  }
+
+  /** Mark what plays. */
+  mark(track, playing) {
+    for (const [id, row] of this.rows) {
+      row.element.classList.toggle("on-air", id === track);
+      row.element.classList.toggle("paused", id === track && !playing);
+      row.air.hidden = id !== track;
+    }
+  }
+
+  clear() { this.show([], null); }
+
+  #row(track) {
+    const element = make("li", "row");
+    const latest = () => this.items.find((item) => item.track === track);
+    const play = make("button", "play");
+    play.type = "button";
+    play.append(make("span", "rank"), glyph());
+    play.addEventListener("click", () => { const item = latest(); if (item) this.on.play(item); });
+    const skip = make("button", "drop-it", "×");
+    skip.type = "button";
+    skip.title = "Leave this track out for the rest of the session";
+    skip.addEventListener("click", () => { const item = latest(); if (item) this.on.skip(item); });
+    const air = make("span", "air");
+    air.append(make("i"), make("i"), make("i"), document.createTextNode("On air"));
+    air.hidden = true;
+    const head = make("p", "head");
+    const title = make("span", "title");
+    const artist = make("span", "artist");
+    head.append(title, artist, air);
+    const facts = make("p", "facts");
+    const sentence = make("p", "why");
+    const text = make("div", "text");
+    text.append(head, facts, sentence);
+    const parts = make("dl", "parts");
+    const bars = Object.fromEntries(PARTS.map(([key, label]) => {
+      const bar = make("i", key);
+      const value = make("dd");
+      value.append(bar);
+      const line = make("div");
+      line.append(make("dt", "", label), value);
+      parts.append(line);
+      return [key, { bar, value }];
+    }));
+    const score = make("p", "score");
+    element.append(play, text, parts, score, skip);
+    return { element, play, skip, title, artist, air, facts, sentence, bars, score, rank: play.firstChild };
+  }
+
+  #glide(before) {
+    if (calm.matches || document.hidden) return;
+    for (const [id, { element }] of this.rows) {
+      const top = before.get(id);
+      const move = top === undefined ? null : top - element.getBoundingClientRect().top;
+      if (move === null) {
+        element.animate([{ opacity: 0, transform: "translateY(10px)" }, { opacity: 1, transform: "none" }], { duration: 420, easing: "ease-out" });
+      } else if (Math.abs(move) > 1) {
+        element.animate([{ transform: `translateY(${move}px)` }, { transform: "none" }], { duration: 520, easing: "cubic-bezier(.2,.8,.2,1)" });
+      }
+    }
+  }
+}
+
+function fill(row, item, seen) {
+  const name = item.title || "Untitled";
+  set(row.rank, String(item.rank));
+  set(row.title, name);
+  set(row.artist, item.artist || "");
+  const pace = item.tempo_bpm > 0 ? `${Math.round(item.tempo_bpm)} bpm` : "free tempo";
+  const facts = [`from ${clock(item.start_s)}`, pace, clock(item.duration_s), item.licence].filter(Boolean);
+  if (row.facts.dataset.key !== facts.join()) {
+    row.facts.dataset.key = facts.join();
+    row.facts.replaceChildren(...facts.map((fact, index) => make("span", index ? "" : "from", fact)));
+  }
+  set(row.sentence, why(item, seen));
+  for (const [key, label] of PARTS) {
+    const percent = Math.round(100 * item.reasons[key]);
+    row.bars[key].bar.style.transform = `scaleX(${item.reasons[key]})`;
+    row.bars[key].value.setAttribute("aria-label", `${percent} of 100`);
+    row.bars[key].value.title = `${label}: ${percent} of 100`;
+  }
+  set(row.score, String(Math.round(100 * item.score)));
+  row.score.title = "How well it fits, out of 100";
+  row.play.setAttribute("aria-label", `Play ${name} from ${clock(item.start_s)}; rank ${item.rank}, fits ${row.score.textContent} of 100`);
+  row.skip.setAttribute("aria-label", `Leave out ${name}`);
+}
+
+function make(tag, kind = "", text = "") {
+  const element = document.createElement(tag);
+  if (kind) element.className = kind;
+  if (text) element.textContent = text;
+  return element;
+}
+
+function glyph() {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", "M8 5v14l11-7Z");
+  svg.append(path);
+  return svg;
+}
+
+function set(element, text) { if (element.textContent !== text) element.textContent = text; }

@@ -1,0 +1,85 @@
+// A WHIP publisher (RFC 9725): one offer with all candidates in it, one answer, DELETE to stop.
+
+const GATHER_MS = 1500;
+const MAX_HEIGHT = 360; // the server looks at 160x90; more would only cost decoding
+const MAX_FPS = 15;
+const MAX_BITRATE = 900_000;
+
+export class WhipError extends Error {}
+
+/** Publish the first video track of `stream`. Resolves to {events, stop}; `onState` hears "connected", "lost", "failed". */
+export async function publish(stream, label, onState) {
+  const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+  let resource = null;
+  let stopped = false;
+
+  const stop = async () => {
+    if (stopped) return;
+    stopped = true;
+    peer.close();
+    if (resource) await fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {});
+  };
+
+  peer.addEventListener("connectionstatechange", () => {
+    const word = { connected: "connected", disconnected: "lost", failed: "failed" }[peer.connectionState];
+    if (word && !stopped) onState(word);
+  });
+
+  try {
+    const track = stream.getVideoTracks()[0];
+    if (!track) throw new WhipError("There is no picture in this source.");
+    const sender = peer.addTransceiver(track, { direction: "sendonly", streams: [stream] }).sender;
+    await limit(sender, track);
+    await peer.setLocalDescription(await peer.createOffer());
+    await gathered(peer);
+    const answer = await post(peer.localDescription.sdp, label);
+    resource = answer.resource;
+    if (stopped) { // stopped while the offer was under way
+      await fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {});
+      throw new WhipError("Stopped.");
+    }
+    await peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    return { events: answer.events, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function limit(sender, track) {
+  const { height = 720 } = track.getSettings();
+  const parameters = sender.getParameters();
+  if (!parameters.encodings?.length) parameters.encodings = [{}];
+  Object.assign(parameters.encodings[0], {
+    maxBitrate: MAX_BITRATE,
+    maxFramerate: MAX_FPS,
+    scaleResolutionDownBy: Math.max(1, height / MAX_HEIGHT),
+  });
+  await sender.setParameters(parameters).catch(() => {}); // a wish; the stream works without
+}
+
+function gathered(peer) {
+  return new Promise((resolve) => {
+    const done = () => { clearTimeout(timer); peer.removeEventListener("icegatheringstatechange", look); resolve(); };
+    const look = () => { if (peer.iceGatheringState === "complete") done(); };
+    const timer = setTimeout(done, GATHER_MS);
+    peer.addEventListener("icegatheringstatechange", look);
+    look();
+  });
+}
+
+async function post(sdp, label) {
+  let response;
+  try {
+    response = await fetch(`/whip?label=${encodeURIComponent(label)}`, {
+      method: "POST", headers: { "Content-Type": "application/sdp" }, body: sdp,
+    });
+  } catch {
+    throw new WhipError("The server cannot be reached. Is it still running?");
+  }
+  const text = await response.text();
+  if (response.status === 503) throw new WhipError("The server is busy with other streams. Try again in a moment.");
+  if (!response.ok) throw new WhipError(`The server did not take the stream: ${text}`);
+  const events = /<([^>]+)>;\s*rel="urn:segue:events"/.exec(response.headers.get("Link") ?? "")?.[1];
+  return { sdp: text, resource: response.headers.get("Location"), events };
+}
