@@ -100,7 +100,8 @@ class _Shot:
         shutter = 0.07 * min(moment.step, 0.2) * self.stage.width  # an open shutter smears what moves fast
         tone = blur(tone, self.soft + shutter) * (1 + np.float32(0.12 * moment.accent))
         index = np.clip(tone * 255, 0, 255).astype(np.uint8)
-        main, second = (ramp[index] for ramp in self.ramps)
+        triple = cv2.merge([index, index, index])
+        main, second = (np.asarray(cv2.LUT(triple, ramp[None]), np.float32) for ramp in self.ramps)
         colour = main + (second - main) * np.clip(tint, 0, 1)[..., None]
         colour = colour * self.vignette + grain[..., None]
         picture: Picture = np.clip(colour, 0, 255).astype(np.uint8)

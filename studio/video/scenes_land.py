@@ -6,7 +6,7 @@ Each function frames one shot (draws its random choices, prepares its strips) an
 import cv2
 import numpy as np
 
-from studio.video.stage import Moment, Painter, Painting, Stage, blur, over, px, scroll, soft, unit
+from studio.video.stage import Moment, Painter, Painting, Stage, blur, loop, over, px, scroll, soft, unit
 from studio.video.texture import Plane, look, profile
 
 
@@ -23,7 +23,7 @@ def _sky(stage: Stage, rng: np.random.Generator, light: float) -> Plane:
             (y - np.float32(rng.uniform(0.1, 0.5))) * stage.aspect
         ) ** 2
         sky = sky + 0.6 * np.exp(-away / np.float32(rng.uniform(0.002, 0.02)))
-    return np.asarray(np.clip(sky, 0, 1), np.float32)
+    return loop(np.asarray(np.clip(sky, 0, 1), np.float32), stage.width)
 
 
 def _hill(
@@ -39,7 +39,8 @@ def _hill(
     u, v = (plane.astype(np.float32) for plane in np.broadcast_arrays(x / 3 * 4, y * 1.3 + rng.random()))
     ground = 0.6 * look(stage.noise[0], u, v) + 0.4 * look(stage.noise[1], u, v)
     lit = np.gradient(line).astype(np.float32)[None, :] * stage.width * 0.25
-    return np.clip(tone + 0.45 * (ground - 0.5) + 0.12 * lit - 0.15 * np.minimum(below, 1), 0, 1), alpha
+    land = np.clip(tone + 0.45 * (ground - 0.5) + 0.12 * lit - 0.15 * np.minimum(below, 1), 0, 1)
+    return loop(land, stage.width), loop(alpha, stage.width)
 
 
 def landscape(stage: Stage, rng: np.random.Generator) -> Painter:
@@ -93,9 +94,8 @@ def forest(stage: Stage, rng: np.random.Generator) -> Painter:
         crown = soft(leaf - 0.35 - v * (1.1 - 0.3 * near), 0.12)
         bark = look(stage.noise[1], u * 4, v * 0.7)
         alpha = np.maximum(unit(canvas), crown)
-        layers.append(
-            (np.clip(0.5 - 0.36 * near + 0.4 * (bark - 0.5) + 0.12 * crown, 0, 1), blur(alpha, 0.6 * (1 - near)))
-        )
+        wood = np.clip(0.5 - 0.36 * near + 0.4 * (bark - 0.5) + 0.12 * crown, 0, 1)
+        layers.append((loop(wood, stage.width), loop(blur(alpha, 0.6 * (1 - near)), stage.width)))
     floor = rng.uniform(0.78, 0.92)
     start = rng.uniform(0, wide)
     slant = (0.5 * stage.x - 0.2 * stage.y).astype(np.float32)
@@ -140,7 +140,7 @@ def city(stage: Stage, rng: np.random.Generator) -> Painter:
                 region = tone[top + 1 : top + 1 + block.shape[0], left + 1 : left + 1 + block.shape[1]]
                 np.maximum(region, block[: region.shape[0], : region.shape[1]], out=region)
             left = right
-        layers.append((blur(tone, 0.5), alpha))
+        layers.append((loop(blur(tone, 0.5), stage.width), loop(alpha, stage.width)))
     sky = _sky(stage, rng, 0.22)
     street = rng.uniform(0.74, 0.88)
     cars = stage.count(6, 16)

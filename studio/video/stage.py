@@ -65,11 +65,17 @@ def make_stage(width: int, height: int, noise: tuple[Plane, Plane], detail: floa
     return Stage(width, height, grid_x.astype(np.float32), grid_y.astype(np.float32), noise, detail)
 
 
-def scroll(strip: Plane, shift: float, width: int) -> Plane:
-    """``width`` columns of a strip that is periodic along x, from column ``shift`` (sub-pixel) on."""
-    matrix = np.array([[1, 0, shift % strip.shape[1]], [0, 1, 0]], np.float32)
-    size, flags = (width, strip.shape[0]), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(strip, matrix, size, flags=flags, borderMode=cv2.BORDER_WRAP), np.float32)
+def loop(strip: Plane, width: int) -> Plane:
+    """A strip that is periodic along x, with its first ``width + 1`` columns repeated at its end, for ``scroll``."""
+    return np.concatenate([strip, strip[:, : width + 1]], axis=1)
+
+
+def scroll(looped: Plane, shift: float, width: int) -> Plane:
+    """``width`` columns of a looped strip from column ``shift`` (sub-pixel, any size) on."""
+    start = shift % (looped.shape[1] - width - 1)
+    left = int(start)
+    part = np.float32(start - left)
+    return looped[:, left : left + width] * (1 - part) + looped[:, left + 1 : left + 1 + width] * part
 
 
 def over(below: Plane, above: Plane, alpha: Plane) -> Plane:
@@ -94,4 +100,4 @@ def unit(canvas: Canvas) -> Plane:
 
 def px(value: float) -> int:
     """Pixels in the 1/16 steps that OpenCV draws with ``shift=4``."""
-    return round(value * 16)
+    return int(value * 16)
