@@ -15,7 +15,8 @@ from engines.errors import EngineError
 from .errors import StreamError
 
 USER_ERRORS = (StreamError, CatalogError, EngineError)
-ELSEWHERE: Final = {"doctor": "stream.doctor"}  # modules that offer main(argv) -> int
+# modules that offer main(argv) -> int
+ELSEWHERE: Final = {"serve": "stream.server.command", "demo": "stream.demo", "doctor": "stream.doctor"}
 
 
 def main(command: str, argv: Sequence[str]) -> int:
