@@ -52,7 +52,7 @@ class FeedForward(nn.Module):
         self.dropout = nn.Dropout(size.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.dropout(self.down(self.dropout(functional.silu(self.up(self.norm(x))))))
+        out: Tensor = self.dropout(self.down(functional.silu(self.up(self.norm(x)))))
         return out
 
 

@@ -31,8 +31,8 @@ PRESETS = {
     for preset in (
         Preset(
             name="small",
-            video=ConformerSize(width=96, blocks=3, heads=4, kernel=15, expansion=3, channels=24, dropout=0.1),
-            music=ConformerSize(width=96, blocks=2, heads=4, kernel=15, expansion=3, channels=24, dropout=0.1),
+            video=ConformerSize(width=96, blocks=3, heads=4, kernel=15, expansion=3, channels=16, dropout=0.1),
+            music=ConformerSize(width=96, blocks=2, heads=4, kernel=15, expansion=3, channels=16, dropout=0.1),
             clip_dim=128,
             sequence_width=128,
             sequence_layers=2,

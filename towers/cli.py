@@ -1,0 +1,114 @@
+"""``segue corpus``, ``segue train``, ``segue evaluate``."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from .errors import TowersError
+
+USER_ERRORS = (TowersError,)
+SETTINGS = ("se-r", "se", "a-se", "ae")
+
+
+def main(command: str, argv: Sequence[str]) -> int:
+    """Run one of the three; returns the exit code."""
+    return {"corpus": corpus, "train": train, "evaluate": evaluate}[command](argv)
+
+
+def corpus(argv: Sequence[str]) -> int:
+    top = argparse.ArgumentParser(prog="segue corpus", description="Make a training corpus.")
+    verbs = top.add_subparsers(dest="verb", required=True)
+    synth = verbs.add_parser("synth", help="pairs of rendered video and music that one latent mood drives")
+    synth.add_argument("out", type=Path, metavar="OUT")
+    synth.add_argument("--pairs", type=positive, default=3000, metavar="N", help="training pairs (default %(default)s)")
+    synth.add_argument("--val", type=positive, default=300, metavar="N", help="validation pairs (default %(default)s)")
+    synth.add_argument("--test", type=positive, default=1000, metavar="N", help="test pairs (default %(default)s)")
+    synth.add_argument("--seed", type=int, default=0)
+    synth.add_argument("--jobs", type=positive, default=1, metavar="J", help="processes (default %(default)s)")
+    asked = top.parse_args(argv)
+
+    from .synth import synthesise
+
+    began = time.monotonic()
+    counts = {"train": asked.pairs, "val": asked.val, "test": asked.test}
+    for done, total in synthesise(asked.out, counts, asked.seed, asked.jobs):
+        say(f"{done}/{total} pairs, {time.monotonic() - began:.0f} s")
+    say(f"corpus in {asked.out}")
+    return 0
+
+
+def train(argv: Sequence[str]) -> int:
+    top = argparse.ArgumentParser(prog="segue train", description="Train UT-CMVMR on a corpus.")
+    top.add_argument("corpus", type=Path, metavar="CORPUS")
+    top.add_argument("-o", "--out", type=Path, required=True, metavar="RUN")
+    top.add_argument("--preset", choices=("small", "paper", "tiny"), default="small")
+    top.add_argument(
+        "--setting", choices=SETTINGS, default="se-r", help="se-r: sequences with rhythm and flow (default)"
+    )
+    top.add_argument("--seed", type=int, default=0)
+    top.add_argument("--epochs", type=positive, help="of the sequence stage, at most")
+    top.add_argument("--tower-epochs", type=positive, help="of the clip towers")
+    top.add_argument("--clip-towers", type=Path, metavar="RUN", help="reuse the clip towers of this run")
+    top.add_argument("--threads", type=positive, metavar="N", help="of torch (default: its own choice)")
+    asked = top.parse_args(argv)
+
+    import torch
+
+    from .train import TrainOptions
+    from .train import train as run_training
+
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    torch.use_deterministic_algorithms(True)
+    options = TrainOptions(preset=asked.preset, setting=asked.setting, seed=asked.seed)
+    if asked.epochs:
+        options = replace(options, epochs=asked.epochs)
+    if asked.tower_epochs:
+        options = replace(options, pretrain=replace(options.pretrain, epochs=asked.tower_epochs))
+    began = time.monotonic()
+
+    def report(stage: str, figures: Mapping[str, float]) -> None:
+        parts = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        say(f"{time.monotonic() - began:6.0f} s  {stage}  {parts}")
+
+    run_training(asked.corpus, asked.out, options, asked.clip_towers, report)
+    say(f"run in {asked.out}")
+    return 0
+
+
+def evaluate(argv: Sequence[str]) -> int:
+    top = argparse.ArgumentParser(prog="segue evaluate", description="Recall of a run on a corpus, against chance.")
+    top.add_argument("run", type=Path, metavar="RUN")
+    top.add_argument("corpus", type=Path, metavar="CORPUS")
+    top.add_argument("--split", choices=("train", "val", "test"), default="test")
+    top.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    top.add_argument("--cache", type=Path, metavar="DIR", help="clip embeddings (default RUN/clips)")
+    asked = top.parse_args(argv)
+
+    from .evaluate import evaluate as measure
+
+    figures = measure(asked.run, asked.corpus, asked.split, asked.cache)
+    print(f"{figures['pairs']} pairs of {figures['corpus']}, {figures['split']}; recall in percent")  # noqa: T201
+    print(f"{'protocol':9} {'way':4} {'R@1':>6} {'R@5':>6} {'R@10':>6} {'R@25':>6} {'median':>7}")  # noqa: T201
+    for row in figures["rows"]:
+        recalls = " ".join(f"{row[f'r{k}']:6.2f}" for k in (1, 5, 10, 25))
+        print(f"{row['protocol']:9} {row['direction']:4} {recalls} {row['median_rank']:7g}")  # noqa: T201
+    if asked.json:
+        asked.json.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return 0
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def say(text: str) -> None:
+    """Progress goes to stderr; stdout is for results."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,132 @@
+"""What UT-CMVMR's sequence stage is trained with, and a bundle does not carry: tag branch, decoders, the sum of losses.
+
+UT-CMVMR, sections 2.2 and 2.3. The tag branch takes the pair's TF-IDF vector, where the paper has a sentence encoder: a
+closed vocabulary needs no language model. Weights are one table below. Ours beside the paper: the VM-NET ranking loss
+(its released code adds one as well) and the mood head, which reads theta of either side.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from features import spec
+
+from .losses import bridging, hardest, matching, ranking, triplet
+from .ut_cmvmr import UtCmvmr
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of each term in the sum; ``margin`` of triplets, ``ranking_margin`` in cosine, ``negatives`` per anchor."""
+
+    ranking: float = 1.0
+    triplet: float = 0.5
+    bridging: float = 0.2
+    reconstruction: float = 0.1
+    decoding: float = 0.5
+    matching: float = 0.5
+    mood: float = 1.0
+    margin: float = 0.3
+    ranking_margin: float = 0.2
+    negatives: int = 100
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pairs: clips (B, 7, C), masks (B, 7), displacement (B, 7), rhythm (B, 7, 3), tags (B, V), mood (B, 3)."""
+
+    video_clips: Tensor
+    video_mask: Tensor
+    displacement: Tensor
+    music_clips: Tensor
+    music_mask: Tensor
+    rhythm: Tensor
+    tags: Tensor
+    mood: Tensor
+
+
+class Objective(nn.Module):
+    """``objective(batch) -> (loss, its parts as numbers)``; holds what only training needs."""
+
+    def __init__(self, system: UtCmvmr, vocabulary: int, weights: Weights) -> None:
+        super().__init__()
+        width, embedding = system.config.preset.sequence_width, system.embedding_dim
+        self.system, self.weights = system, weights
+        self.tag = mlp(vocabulary, 2 * embedding, embedding)
+        self.rebuild_video = mlp(embedding, width, width)
+        self.rebuild_music = mlp(embedding, width, width)
+        self.decode = mlp(embedding, width, vocabulary)  # one decoder for all three modalities
+
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        system, weights = self.system, self.weights
+        v_tokens, v_mask, v_rho = system.video.encode(batch.video_clips, batch.video_mask, batch.displacement)
+        m_tokens, m_mask, m_rho = system.music.encode(batch.music_clips, batch.music_mask, batch.rhythm)
+        video, music = system.video.project(v_rho), system.music.project(m_rho)
+        tag = functional.normalize(self.tag(batch.tags), dim=-1)
+
+        own = torch.eye(len(video), dtype=torch.bool)
+        other_tags = batch.tags @ batch.tags.T < 0.999  # pairs of the same tags are no negatives for one another
+        similarity = video @ music.T
+        worst_music, worst_video = hardest(similarity, ~own), hardest(similarity.T, ~own)
+        parts = {
+            "ranking": ranking(similarity, weights.ranking_margin, weights.negatives, 1.0, 1.0),
+            "triplet": triplet(video, music, music[worst_music], weights.margin)
+            + triplet(music, video, video[worst_video], weights.margin)
+            + sum_of(
+                triplet(side, tag, tag[hardest(side @ tag.T, other_tags)], weights.margin) for side in (video, music)
+            ),
+            # Mean over E of unit vectors would shrink with E.
+            "bridging": bridging(video, music, tag) * system.embedding_dim,
+            "reconstruction": functional.mse_loss(self.rebuild_video(video), v_rho.detach())
+            + functional.mse_loss(self.rebuild_music(music), m_rho.detach()),
+            "decoding": sum_of(
+                (1.0 - functional.cosine_similarity(self.decode(theta), batch.tags)).mean()
+                for theta in (video, music, tag)
+            ),
+            "matching": self.match(v_tokens, v_mask, m_tokens, m_mask, similarity, worst_music, worst_video),
+            "mood": functional.mse_loss(system.mood(video), batch.mood)
+            + functional.mse_loss(system.mood(music), batch.mood),
+        }
+        total = sum_of(getattr(weights, name) * part for name, part in parts.items())
+        return total, {name: float(part.detach()) for name, part in parts.items()}
+
+    def match(
+        self,
+        video: Tensor,
+        video_mask: Tensor,
+        music: Tensor,
+        music_mask: Tensor,
+        similarity: Tensor,
+        worst_music: Tensor,
+        worst_video: Tensor,
+    ) -> Tensor:
+        """Cross-entropy of true pairs against, for each side, the hardest false one in the batch."""
+        rows = torch.arange(len(video))
+        left = torch.cat([rows, rows, worst_video])
+        right = torch.cat([rows, worst_music, rows])
+        # The cosine is given, not trained from here: else the classifier would pull the index apart.
+        cosine = similarity.detach()[left, right]
+        logits = self.system.matcher(video[left], video_mask[left], music[right], music_mask[right], cosine)
+        return matching(logits[: len(rows)], logits[len(rows) :])
+
+
+def sum_of(terms: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(terms)).sum()
+
+
+def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, outputs))
+
+
+def crop(lengths: Tensor, starts: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Windows of (B, 7, ...): ``lengths`` (B,) places from ``starts`` (B,), moved to the front -> (values, mask)."""
+    places = torch.arange(spec.MAX_CLIPS)
+    mask = places < lengths.unsqueeze(1)
+    index = (places + starts.unsqueeze(1)).clamp(max=spec.MAX_CLIPS - 1)
+    index = index.view(*index.shape, *[1] * (values.dim() - 2)).expand(-1, -1, *values.shape[2:])
+    moved = values.gather(1, index)
+    keep = mask.view(*mask.shape, *[1] * (values.dim() - 2))
+    return torch.where(keep, moved, torch.zeros((), dtype=values.dtype)), mask
