@@ -15,7 +15,7 @@ from typing import Final
 
 import av
 
-from stream.core.events import Event, Failed, Infer, Notice, Search, Suggestions, Warned
+from stream.core.events import End, Event, Failed, Infer, Notice, Search, Suggestions, Warned
 from stream.core.sampler import STEP_FORWARD_S, Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.live import LiveOptions, LiveSession
@@ -35,6 +35,7 @@ def watch_fast(
     session = Session(runtime.model, options)
     sampler = Sampler()
     look = Look(probe)
+    publish = _warn_before_end(pull, publish)
 
     def drive(events: Sequence[Event]) -> None:
         waiting = deque(events)
@@ -62,8 +63,6 @@ def watch_fast(
             slot = slot.slot
         if slot is not None:
             drive(session.push(look.look(frame, sampler.elapsed_s), slot))
-    if pull.warning is not None:
-        publish(Warned(pull.warning))
     drive(session.finish(sampler.frames, sampler.stale + sampler.undated))
 
 
@@ -76,6 +75,7 @@ async def watch_paced(
     """
     loop = asyncio.get_running_loop()
     failures: list[str] = []
+    publish = _warn_before_end(pull, publish)
 
     def listen(notice: Notice) -> None:
         if isinstance(notice, Failed):
@@ -89,8 +89,6 @@ async def watch_paced(
         reader = loop.create_task(asyncio.to_thread(_read, pull, not is_live(source), loop, live, stop, probe))
         try:
             await asyncio.wait({running, reader}, return_when=asyncio.FIRST_COMPLETED)
-            if reader.done() and pull.warning is not None and reader.exception() is None:
-                publish(Warned(pull.warning))
         finally:
             stop.set()
             await live.close()
@@ -126,6 +124,17 @@ def _read(
 def _hand_over(live: LiveSession, frame: av.VideoFrame, taken: threading.Event) -> None:
     live.offer(frame)
     taken.set()
+
+
+def _warn_before_end(pull: Pull, publish: Publish) -> Publish:
+    """The same, with a word about damaged input ahead of ``End``."""
+
+    def say(notice: Notice) -> None:
+        if isinstance(notice, End) and pull.warning is not None:
+            publish(Warned(pull.warning))
+        publish(notice)
+
+    return say
 
 
 class Pace:
