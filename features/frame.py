@@ -3,6 +3,8 @@
 The state is the previous picture and a few means; no clock is read.
 """
 
+from collections.abc import Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +42,13 @@ class FrameMeter:
     The first picture, and the first after a gap that has no flow, have speed, onset and cut 0, and the means start
     anew. At a hard cut displacement means nothing, because the two pictures show different things: the motion of the
     picture before is held, so that a cut neither stops the motion nor looks like an accent of it.
+
+    ``lap``, where given, is told the name of each part once it is done, so that a caller with a clock can time them:
+    ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lap: Callable[[str], None] | None = None) -> None:
+        self._lap = lap
         self._flow = FlowMeter()
         self._cuts = CutMeter()
         self._onsets = OnsetMeter()
@@ -56,12 +62,14 @@ class FrameMeter:
         """
         luma = grey(picture)
         motion = self._flow.push(luma, t_s)
+        if self._lap is not None:
+            self._lap("flow")
         if motion is None:
             self._cuts, self._onsets, self._motion = CutMeter(), OnsetMeter(), _REST
         cut = self._cuts.push(picture)
         if motion is not None and cut < HARD_CUT:
             self._motion = motion
-        return FrameFeatures(
+        features = FrameFeatures(
             thumb=shrink(luma),
             colour=colour_stats(picture),
             speed=self._motion.speed,
@@ -70,3 +78,6 @@ class FrameMeter:
             onset=self._onsets.push(self._motion.speed),
             cut=cut,
         )
+        if self._lap is not None:
+            self._lap("appearance")
+        return features

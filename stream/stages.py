@@ -29,24 +29,28 @@ class Look:
 
     def __init__(self, probe: Probe | None = None) -> None:
         self._scaler = Scaler()
-        self._meter = FrameMeter()
         self._probe = probe
+        self._begun = 0.0
+        self.restart()
 
     def restart(self) -> None:
         """Time jumped: the next frame is the first."""
-        self._meter = FrameMeter()
+        self._meter = FrameMeter(None if self._probe is None else self._lap)
 
     def look(self, frame: av.VideoFrame, t_s: float) -> FrameFeatures:
         """Features of a sampled frame at ``t_s`` seconds of media time. Raises SourceError for an absurd size."""
         if self._probe is None:
             return self._meter.push(self._scaler.canonical(frame), t_s)
-        begun = time.perf_counter()
+        self._begun = time.perf_counter()
         picture = self._scaler.canonical(frame)
-        converted = time.perf_counter()
-        features = self._meter.push(picture, t_s)
-        self._probe("convert", converted - begun)
-        self._probe("features", time.perf_counter() - converted)
-        return features
+        self._lap("convert")
+        return self._meter.push(picture, t_s)
+
+    def _lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        if self._probe is not None:
+            self._probe(stage, now - self._begun)
+        self._begun = now
 
 
 def answer(runtime: Runtime, question: Question, probe: Probe | None = None) -> Answer:
