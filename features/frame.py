@@ -4,7 +4,6 @@ The state is the previous picture and a few means; no clock is read.
 """
 
 from collections.abc import Callable
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
