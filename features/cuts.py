@@ -1,9 +1,12 @@
 """How much a picture looks like the first of a new shot.
 
 A cut changes the palette or the layout at once and by far more than the motion before it. So the score multiplies two
-things: *strength*, how different the two pictures are (total variation between colour histograms, and the mean
-difference of strongly shrunk pictures, which motion hardly moves, leaving out the quarter that changed most), and *surprise*, how far that difference stands above
-its own recent mean.
+things. *Strength* says how different two pictures are: total variation between colour histograms, and the mean
+difference of shrunk pictures, laid over each other where they fit best, so that a moving camera makes little of it, and
+leaving out the third that changed most, so that a moving thing does not either. *Surprise* says how far that
+difference stands above its own recent mean.
+
+Limits: a cut between shots of one palette amid very fast motion can stay below ``HARD_CUT``, and fades do by design.
 """
 
 from math import exp
@@ -17,13 +20,14 @@ from .picture import check_picture
 HARD_CUT = 0.5  # a score from here on is a hard cut
 
 _BINS = 8  # per colour channel
-_SMALL = (20, 11)  # width, height
+_SMALL = (40, 22)  # width, height: cells of 4 px
+_REACH_X, _REACH_Y = 3, 1  # cells that the camera may have moved: 0.6 and 0.2 frame widths a second at eight a second
 _HISTOGRAM_SCALE = 0.35
 _DIFFERENCE_SCALE = 0.08
-_MEAN_FLOOR = 0.012  # differences below this are noise, whatever came before
-_MEAN_START = 0.025
+_MEAN_FLOOR = 0.008  # differences below this are noise, whatever came before
+_MEAN_START = 0.025  # what is usual before anything is known
 _MEAN_CAP = 3.0  # times the mean: what one difference may add to it
-_LOCAL = 0.25  # share of the picture that may change at will: something moving fast is no cut
+_LOCAL = 0.35  # share of the picture that may change at will: something moving fast is no cut
 _MEAN_RATE = 0.25  # about half a second at eight pictures a second
 
 
@@ -61,6 +65,15 @@ def _histogram(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _layout(small: NDArray[np.float32], before: NDArray[np.float32]) -> float:
-    """Mean difference in [0, 1] of the cells that changed least."""
-    cells = np.sort(np.abs(small - before).mean(axis=2), axis=None)
-    return float(cells[: round(len(cells) * (1.0 - _LOCAL))].mean()) / 255.0
+    """Mean difference in [0, 1] of the cells that changed least, at the best of the shifts within reach."""
+    height, width = small.shape[0] - 2 * _REACH_Y, small.shape[1] - 2 * _REACH_X
+    inner = small[_REACH_Y : _REACH_Y + height, _REACH_X : _REACH_X + width]
+    # Green stands for luma: one channel is enough to find the shift.
+    match = cv2.matchTemplate(np.ascontiguousarray(before[..., 1]), np.ascontiguousarray(inner[..., 1]), cv2.TM_SQDIFF)
+    _, _, (left, top), _ = cv2.minMaxLoc(match)
+    difference = inner - before[top : top + height, left : left + width]
+    # Coarser again, so that what moves by itself counts little.
+    coarse = cv2.resize(difference, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    cells = np.abs(coarse).mean(axis=2).ravel()
+    kept = round(len(cells) * (1.0 - _LOCAL))
+    return float(np.partition(cells, kept)[:kept].mean()) / 255.0

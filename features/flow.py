@@ -52,6 +52,7 @@ class FlowMeter:
             return None
         field = self._estimator.calc(before, grey, None)  # type: ignore[call-overload]  # stub lacks None
         per_second = 1.0 / (PICTURE_WIDTH * (t_s - before_s))
-        dx, dy, _, _ = cv2.mean(field)
-        distance = cv2.mean(cv2.magnitude(field[..., 0], field[..., 1]))[0]
-        return FlowSample(speed=distance * per_second, dx=dx * per_second, dy=dy * per_second)
+        # NumPy, not cv2.magnitude: that rounds by how memory happens to be aligned, and a replay must repeat every bit.
+        right, down = np.ascontiguousarray(field[..., 0]), np.ascontiguousarray(field[..., 1])
+        speed, dx, dy = (float(part.mean(dtype=np.float64)) for part in (np.sqrt(right**2 + down**2), right, down))
+        return FlowSample(speed=speed * per_second, dx=dx * per_second, dy=dy * per_second)

@@ -32,7 +32,8 @@ def check_samples(samples: NDArray[np.floating]) -> NDArray[np.float32]:
         raise FeatureError(f"samples have shape {samples.shape}: mix them down to one channel, shape (n,)")
     if samples.dtype.kind != "f":
         raise FeatureError(f"samples are {samples.dtype}: give floats, full scale 1")
-    single = samples.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
+        single = samples.astype(np.float32, copy=False)
     if not np.isfinite(single).all():
         raise FeatureError("samples hold NaN or infinity: the decoder's output is broken")
     return single
