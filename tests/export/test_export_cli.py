@@ -1,0 +1,81 @@
+"""``segue export`` from a run of the real towers to a bundle, and its answers to wrong usage."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import segue
+from engines.base import example_inputs
+from engines.bundle import load_bundle
+from engines.onnx_engine import OnnxEngine
+from features.spec import FEATURES
+
+ROOT = Path(segue.__file__).parent
+
+
+def test_a_run_of_the_towers(tower_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All six graphs of UT-CMVMR: exported, in parity, runnable, silent about this machine."""
+    output = tmp_path / "bundle"
+    assert segue.main(["export", str(tower_run), "-o", str(output), "--name", "trial"]) == 0
+    printed = capsys.readouterr()
+    bundle = load_bundle(output, FEATURES)
+    assert set(bundle.manifest.graphs) == {
+        "video_clip",
+        "music_clip",
+        "video_sequence",
+        "music_sequence",
+        "matcher",
+        "mood",
+    }
+    assert (bundle.manifest.name, bundle.manifest.system) == ("trial", "ut-cmvmr")
+    assert bundle.manifest.training["pairs"] == 12 and bundle.manifest.training["metrics"] == {"recall": 0.5}
+    assert f"identity {bundle.identity[:12]}" in printed.out and "differs from torch by at most" in printed.out
+    assert "torchvision" not in printed.err
+    for file in output.iterdir():
+        for trace in (str(ROOT).encode(), b"site-packages", b".py"):
+            assert trace not in file.read_bytes()
+    engine = OnnxEngine(bundle)
+    engine.warmup()
+    for graph in ("video_sequence", "music_sequence"):
+        inputs = example_inputs(engine.spec(graph), 3)
+        inputs["mask"][:, 4:] = False
+        hidden = {name: array.copy() for name, array in inputs.items()}
+        hidden["clips"][:, 4:] = 5
+        one, two = (engine.run(graph, arrays)["embedding"] for arrays in (inputs, hidden))
+        np.testing.assert_allclose(one, two, atol=1e-6)
+        np.testing.assert_allclose(np.linalg.norm(one, axis=1), 1, atol=1e-5)
+    engine.close()
+
+
+def test_a_run_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert segue.main(["export", str(tmp_path / "nowhere"), "-o", str(tmp_path / "bundle")]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("segue export: ") and "nowhere" in printed and printed.count("\n") == 1
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_an_output_that_is_taken(tower_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert segue.main(["export", str(tower_run), "-o", str(tmp_path)]) == 2
+    assert "holds files that are no bundle; name a new folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [[], ["run"], ["-o", "bundle"], ["run", "-o", "bundle", "--oops"]])
+def test_bad_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        segue.main(["export", *argv])
+    assert caught.value.code == 2
+    assert "usage: segue export" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    code = "import sys, export.cli\nassert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+
+
+def test_engines_never_import_torch() -> None:
+    code = "import sys, engines.batcher, engines.onnx_engine\nassert not {'torch', 'onnx'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
