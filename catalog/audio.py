@@ -120,7 +120,7 @@ def _frames(container: InputContainer, bad: _Damage) -> Iterator[AudioFrame]:
 
 
 def _resampled(frames: Iterator[AudioFrame]) -> Iterator[Floats]:
-    """Mono 16 kHz pieces; a stream may change its format on the way, as chained Ogg files do."""
+    """Pieces at 16 kHz, the mean of both channels; a stream may change its format on the way, as joined files do."""
     resampler: AudioResampler | None = None
     current: tuple[str, str, int] | None = None
     for frame in frames:
@@ -130,7 +130,9 @@ def _resampled(frames: Iterator[AudioFrame]) -> Iterator[Floats]:
         if kind != current:
             if resampler is not None:
                 yield from _arrays(resampler.resample(None))
-            resampler, current = AudioResampler("flt", "mono", MUSIC_RATE_HZ), kind
+            # FFmpeg's own way to mono adds channels at -3 dB each; what is in both would come out louder than it is.
+            layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
+            resampler, current = AudioResampler("fltp", layout, MUSIC_RATE_HZ), kind
         assert resampler is not None
         frame.pts = None  # gaps and jumps in time stamps are not filled
         yield from _arrays(resampler.resample(frame))
@@ -140,7 +142,7 @@ def _resampled(frames: Iterator[AudioFrame]) -> Iterator[Floats]:
 
 def _arrays(frames: list[AudioFrame]) -> Iterator[Floats]:
     for frame in frames:
-        yield frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+        yield frame.to_ndarray().mean(axis=0, dtype=np.float32)
 
 
 def _too_long(duration_s: float) -> str:

@@ -116,7 +116,9 @@ class Catalog:
         try:
             return self._tracks[id]
         except KeyError:
-            raise UnknownTrackError(f"{id!r}: no such track in {self.folder}; segue search lists ids") from None
+            raise UnknownTrackError(
+                f"{id!r}: no such track in {self.folder}; segue search -c {self.folder} lists them"
+            ) from None
 
     def _rows(self, filters: Filters) -> Mask:
         def passing() -> Mask:

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from engines.bundle import default_bundle, load_bundle
 from engines.errors import EngineError
@@ -23,7 +24,7 @@ from .catalog import Catalog
 from .errors import CatalogError
 from .indexer import FileNote, IndexReport, index_folder, printable
 from .indexer import Progress as Report
-from .records import Candidate, Filters
+from .records import Candidate, Filters, Track
 
 USER_ERRORS = (CatalogError, EngineError)
 SHOWN = 20  # files of a kind that the summary names; --json names all
@@ -62,6 +63,7 @@ def index_parser() -> argparse.ArgumentParser:
 
 
 def search(argv: Sequence[str]) -> int:
+    """What is like a track, or without ``--like`` every track; the filters hold for both."""
     asked = search_parser().parse_args(argv)
     with Catalog.open(asked.catalog, None) as catalog:
         filters = Filters(
@@ -69,10 +71,12 @@ def search(argv: Sequence[str]) -> int:
             max_bpm=asked.max_bpm,
             licences=frozenset(asked.licence),
             tags=frozenset(asked.tag),
-            exclude=frozenset((*asked.exclude, asked.like)),
+            exclude=frozenset(asked.exclude) | ({asked.like} if asked.like else set()),
             only=frozenset(asked.only) if asked.only else None,
             min_duration_s=asked.min_duration,
         )
+        if asked.like is None:
+            return list_tracks([track for track in catalog.tracks() if filters.passes(track)], asked.json)
         found = catalog.search(catalog.vector(asked.like), asked.n, filters)
     if asked.json:
         for rank, candidate in enumerate(found, 1):
@@ -85,7 +89,7 @@ def search(argv: Sequence[str]) -> int:
 def search_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="segue search", description="One-off search of a catalogue.")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue")
-    parser.add_argument("--like", required=True, metavar="TRACK_ID", help="find what is like this track")
+    parser.add_argument("--like", metavar="TRACK_ID", help="find what is like this track (default: list all)")
     parser.add_argument("-n", type=positive, default=10, help="tracks wanted (default 10)")
     parser.add_argument("--min-bpm", type=float, metavar="BPM")
     parser.add_argument("--max-bpm", type=float, metavar="BPM")
@@ -134,27 +138,39 @@ def report_json(catalog: Path, report: IndexReport) -> dict[str, Any]:
     return {"v": 1, "type": "index", "catalog": printable(catalog)} | counts | notes
 
 
-def candidate_json(rank: int, candidate: Candidate) -> dict[str, Any]:
-    track = candidate.track
+def list_tracks(tracks: list[Track], as_json: bool) -> int:
+    if as_json:
+        for track in tracks:
+            say(json.dumps({"v": 1, "type": "track"} | track_json(track)))
+        return 0
+    table = new_table("title", "artist", "length", "tempo", "licence")
+    for track in tracks:
+        table.add_row(track.id, *cells(track.title, track.artist, clock(track.duration_s)), *rest(track))
+    Console(highlight=False).print(table)
+    return 0
+
+
+def track_json(track: Track) -> dict[str, Any]:
     return {
-        "v": 1,
-        "type": "found",
-        "rank": rank,
         "track": track.id,
         "title": track.title,
         "artist": track.artist,
-        "start_s": round(candidate.start_s, 3),
         "duration_s": round(track.duration_s, 3),
-        "similarity": round(candidate.similarity, 6),
         "tempo_bpm": round(track.tempo_bpm, 2),
         "licence": track.licence,
         "tags": list(track.tags),
     }
 
 
+def candidate_json(rank: int, candidate: Candidate) -> dict[str, Any]:
+    place = {"start_s": round(candidate.start_s, 3), "similarity": round(candidate.similarity, 6)}
+    return {"v": 1, "type": "found", "rank": rank} | track_json(candidate.track) | place
+
+
 def show_report(catalog: Path, report: IndexReport) -> None:
     console = Console(highlight=False)
-    table = Table(title=f"{printable(catalog)}: {report.tracks} tracks", title_justify="left", show_header=False)
+    heading = Text(f"{printable(catalog)}: {report.tracks} tracks")
+    table = Table(title=heading, title_justify="left", show_header=False)
     rows = {
         "added": report.added,
         "refreshed": report.refreshed,
@@ -180,17 +196,30 @@ def show_notes(console: Console, kind: str, notes: tuple[FileNote, ...]) -> None
 
 
 def show_found(found: list[Candidate]) -> None:
-    table = Table("", "track", "title", "artist", "from", "tempo", "similarity", "licence")
-    for rank, candidate in enumerate(found, 1):
+    table = new_table("title", "artist", "from", "similarity", "tempo", "licence")
+    for candidate in found:
         track = candidate.track
-        start = f"{int(candidate.start_s // 60)}:{candidate.start_s % 60:04.1f}"
-        cells = (
-            track.title,
-            track.artist,
-            start,
-            f"{track.tempo_bpm:.0f}",
-            f"{candidate.similarity:.3f}",
-            track.licence,
-        )
-        table.add_row(str(rank), track.id, *(cell.replace("[", r"\[") for cell in cells))
+        what = cells(track.title, track.artist, clock(candidate.start_s), f"{candidate.similarity:.3f}")
+        table.add_row(track.id, *what, *rest(track))
     Console(highlight=False).print(table)
+
+
+def new_table(*columns: str) -> Table:
+    table = Table()
+    table.add_column("track", no_wrap=True)
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def rest(track: Track) -> list[Text]:
+    return cells(f"{track.tempo_bpm:.0f}" if track.tempo_bpm else "-", track.licence)
+
+
+def cells(*texts: str) -> list[Text]:
+    """Plain text: a title may hold what rich would read as markup."""
+    return [Text(text) for text in texts]
+
+
+def clock(time_s: float) -> str:
+    return f"{int(time_s // 60)}:{int(time_s % 60):02d}"

@@ -18,11 +18,6 @@ from features.spec import FEATURES
 C, E = 16, 32
 
 
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return load_bundle(tiny_bundle, FEATURES)
-
-
 def made_up(number: int, clips: int = 12) -> tuple[Track, Analysis]:
     rng = np.random.default_rng(number)
     first = np.arange(max(1, clips - 3))

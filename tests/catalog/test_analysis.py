@@ -1,0 +1,117 @@
+"""Segments, starts and windows, against small cases worked out by hand and against the graphs run one by one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.analysis import analyse, segment_starts, start_on_beat, windows
+from catalog.errors import AudioError
+from engines.onnx_engine import OnnxEngine
+from features.music import clip_mels, outline
+
+
+def music(duration_s: float) -> np.ndarray:
+    """Clicks at 120 bpm, the first at 0.5 s, over a chord that changes with every clip."""
+    rng = np.random.default_rng(1)
+    t = np.arange(int(duration_s * 16_000)) / 16_000
+    sound = 0.1 * np.sin(2 * np.pi * (200 + 60 * (t // 4)) * t)
+    for at in range(8_000, len(t) - 800, 8_000):
+        sound[at : at + 800] += 0.5 * rng.normal(size=800) * np.exp(-np.linspace(0, 6, 800))
+    return sound.astype(np.float32)
+
+
+@pytest.mark.parametrize(("clips", "last"), [(1, 0), (3, 0), (7, 0), (8, 4), (20, 16)])
+def test_segments_start_at_each_clip_until_most_of_one_would_be_empty(clips: int, last: int) -> None:
+    assert segment_starts(clips).tolist() == list(range(last + 1))
+
+
+def test_windows_hold_zeros_behind_the_end() -> None:
+    values = np.arange(1, 11, dtype=np.float32)[:, None]
+    picked, mask = windows(values, np.array([0, 6]))
+    assert picked[:, :, 0].tolist() == [[1, 2, 3, 4, 5, 6, 7], [7, 8, 9, 10, 0, 0, 0]]
+    assert mask.tolist() == [[True] * 7, [True] * 4 + [False] * 3]
+
+
+@pytest.mark.parametrize(("start_s", "expected"), [(0.0, 0.5), (4.0, 3.5), (8.1, 8.5), (12.0, 8.5)])
+def test_the_nearest_beat_that_leaves_a_second(start_s: float, expected: float) -> None:
+    beats = np.array([0.5, 3.5, 8.5, 11.5], np.float32)
+    assert start_on_beat(start_s, beats, duration_s=12.0) == expected
+
+
+def test_without_a_beat_the_start_stays_inside() -> None:
+    nothing = np.zeros(0, np.float32)
+    assert start_on_beat(4.0, nothing, 12.0) == 4.0
+    assert start_on_beat(11.8, nothing, 12.0) == 11.0
+    assert start_on_beat(0.0, np.array([0.9], np.float32), 1.0) == 0.0
+
+
+@given(
+    start_s=st.floats(0, 100),
+    beats=st.lists(st.floats(0, 100, width=32), max_size=30),
+    duration_s=st.floats(1, 120),
+)
+def test_a_start_is_inside_and_no_usable_beat_is_nearer(start_s: float, beats: list[float], duration_s: float) -> None:
+    rising = np.sort(np.array(beats, np.float32))
+    answer = start_on_beat(start_s, rising, duration_s)
+    assert 0 <= answer <= duration_s - 1
+    usable = [float(beat) for beat in rising if beat <= duration_s - 1]
+    if usable:
+        assert answer in usable
+        assert abs(answer - start_s) <= min(abs(beat - start_s) for beat in usable) + 1e-4
+
+
+def test_a_track_as_the_graphs_see_it_one_by_one(engine: OnnxEngine) -> None:
+    samples = music(150.0)  # 38 clips: more than one batch
+    found = analyse(samples, engine)
+    mels = np.stack(list(clip_mels(samples)))
+    heard = outline(samples)
+    assert found.duration_s == 150.0 and found.tempo_bpm == pytest.approx(120, abs=1)
+    assert found.first_clips.tolist() == list(range(35))
+    clips = np.concatenate([engine.run("music_clip", {"clip_mel": mel[None]})["embedding"] for mel in mels])
+    np.testing.assert_allclose(found.clips, clips, atol=1e-5)
+    np.testing.assert_array_equal(found.rhythm, heard.rhythm)
+    for i in (0, 31, 32, 34):
+        valid = min(7, len(clips) - i)
+        inputs = {
+            "clips": np.zeros((1, 7, clips.shape[1]), np.float32),
+            "mask": np.arange(7)[None] < valid,
+            "rhythm": np.zeros((1, 7, 3), np.float32),
+        }
+        inputs["clips"][0, :valid], inputs["rhythm"][0, :valid] = clips[i : i + 7], heard.rhythm[i : i + 7]
+        vector = engine.run("music_sequence", inputs)["embedding"]
+        np.testing.assert_allclose(found.vectors[i], vector[0], atol=1e-5)
+        np.testing.assert_allclose(found.moods[i], engine.run("mood", {"embedding": vector})["mood"][0], atol=1e-5)
+    assert np.isin(found.starts_s, found.beats).all()
+    assert (np.abs(found.starts_s - 4.0 * found.first_clips)[:-1] <= 0.51).all()
+
+
+def test_a_short_track_is_one_segment(engine: OnnxEngine) -> None:
+    found = analyse(music(9.5), engine)
+    assert found.clips.shape[0] == 3 and found.vectors.shape[0] == 1
+    assert np.linalg.norm(found.vectors[0]) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_bundle_without_mood(engine: OnnxEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs = {name: spec for name, spec in engine.bundle.manifest.graphs.items() if name != "mood"}
+    monkeypatch.setitem(engine.bundle.manifest.__dict__, "graphs", graphs)
+    assert analyse(music(5), engine).moods is None
+
+
+@pytest.mark.parametrize("level", [0.0, 5e-4])
+def test_silence_is_refused(engine: OnnxEngine, level: float) -> None:
+    with pytest.raises(AudioError, match="silent"):
+        analyse(np.full(48_000, level, np.float32), engine)
+
+
+def test_the_real_tracks_have_plausible_beats(engine: OnnxEngine) -> None:
+    from catalog.audio import decode
+
+    path = Path(__file__).parents[2].parent / "shared" / "data" / "music" / "neverball_track3.ogg"
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    found = analyse(decode(path).samples, engine)
+    assert found.tempo_bpm == pytest.approx(120, abs=1.5)
+    assert len(found.beats) == pytest.approx(2 * found.duration_s, rel=0.05)
