@@ -25,7 +25,7 @@ def ramps(name: str, warmth: float, contrast: float, gamma: float, rng: np.rando
     """The main ramp and the tint's. ``gamma`` bends tone first; ``contrast`` 0..1 stretches it about the middle."""
     pair = []
     turn = rng.normal(0, 9)
-    strength = rng.uniform(0.75, 1.2)
+    strength = rng.uniform(0.55, 1.05)
     black, white = 0.10 * (1 - contrast), 1.0 - 0.14 * (1 - contrast)
     tone = np.linspace(0, 1, 256, dtype=np.float32) ** gamma
     slope = 0.65 + 0.9 * contrast

@@ -35,8 +35,8 @@ PALETTES: Final = ("meadow", "ocean", "ember", "dusk", "neon", "pastel", "desert
 
 @dataclass(frozen=True)
 class SceneRecipe:
-    """One video. ``motion`` sets the displacement: 0 is about 0.02 frame widths per second, 1 about 0.64, before
-    pace and accents, which take it past 1.
+    """One video. ``motion`` sets the displacement: 0 is about 0.02 frame widths per second, 1 about 0.48, before
+    pace and accents, which about double it at their height.
 
     ``cut_times_s`` overrides ``cut_rate`` (cuts per minute) where it is not None. ``pace_hz`` is the rate of periodic
     motion, 0 for none. ``shake`` is hand-held jitter of the camera.

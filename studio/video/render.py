@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.errors import StudioError
-from studio.video import scenes_flow, scenes_form, scenes_land
-from studio.video.palette import ramps
-from studio.video.recipe import SceneRecipe
-from studio.video.stage import Moment, Painter, Painting, Stage, blur, make_stage
-from studio.video.texture import Plane, tile
-from studio.video.timing import Timeline, timeline
+
+from . import scenes_flow, scenes_form, scenes_land
+from .palette import ramps
+from .recipe import SceneRecipe
+from .stage import Moment, Painter, Painting, Stage, blur, make_stage
+from .texture import Plane, tile
+from .timing import Timeline, timeline
 
 Picture = NDArray[np.uint8]
 

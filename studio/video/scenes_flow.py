@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from studio.video.stage import Moment, Painter, Painting, Stage, blur, soft, unit
-from studio.video.texture import look
+from .stage import Moment, Painter, Painting, Stage, blur, soft, unit
+from .texture import look
 
 
 def starfield(stage: Stage, rng: np.random.Generator) -> Painter:

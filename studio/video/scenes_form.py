@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from studio.video.stage import Moment, Painter, Painting, Stage, blur, over, px, soft, unit
-from studio.video.texture import look
+from .stage import Moment, Painter, Painting, Stage, blur, over, px, soft, unit
+from .texture import look
 
 
 def crowd(stage: Stage, rng: np.random.Generator) -> Painter:
@@ -71,7 +71,7 @@ def portrait(stage: Stage, rng: np.random.Generator) -> Painter:
         back = 0.1 + 0.3 * wall + 0.75 * lights
         sway = 0.07 * np.sin(phase + moment.travel * 5)
         nod = 0.02 * np.sin(1.7 * phase + moment.travel * 7)
-        head_x, head_y = middle + sway, 0.24 + nod
+        head_x, head_y = middle + sway, 0.28 + nod
         across = (stage.x - np.float32(head_x)) / np.float32(0.11 * big)
         down = (stage.y - np.float32(head_y + 0.1)) * np.float32(stage.aspect / (0.15 * big))
         face = soft(1 - np.sqrt(across**2 + down**2), 0.09)
@@ -84,7 +84,7 @@ def portrait(stage: Stage, rng: np.random.Generator) -> Painter:
         tone = over(back, 0.12 + 0.3 * grain + 0.12 * np.clip(torso_x * np.float32(rim), -1, 1), torso)
         tone = over(tone, 0.35 * lit + 0.2 + 0.1 * grain, np.clip(neck, 0, 1))
         tone = over(tone, hair + 0.3 * (grain - mid), cap)
-        tone = over(tone, 0.3 + 0.5 * lit + 0.14 * (grain - mid), face * soft(down + 0.3, 0.2))
+        tone = over(tone, 0.3 + 0.5 * lit + 0.14 * (grain - mid), face * soft(down + 0.6 - 0.25 * across**2, 0.25))
         return np.clip(tone, 0, 1), np.clip(lights * 1.5 + 0.6 * face, 0, 1)
 
     return paint

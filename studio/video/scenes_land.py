@@ -6,8 +6,8 @@ Each function frames one shot (draws its random choices, prepares its strips) an
 import cv2
 import numpy as np
 
-from studio.video.stage import Moment, Painter, Painting, Stage, blur, loop, over, px, scroll, soft, unit
-from studio.video.texture import Plane, look, profile
+from .stage import Moment, Painter, Painting, Stage, blur, loop, over, px, scroll, soft, unit
+from .texture import Plane, look, profile
 
 
 def _sky(stage: Stage, rng: np.random.Generator, light: float) -> Plane:
@@ -257,11 +257,11 @@ def weather(stage: Stage, rng: np.random.Generator) -> Painter:
     x, y, near = rng.random(count), rng.random(count), rng.uniform(0.25, 1.0, count)
     slant = rng.normal(0, 0.25)
     start = rng.uniform(0, 500)
-    rate = near * (1.6 if snow else 2.4)
+    rate = near * (1.3 if snow else 1.7)
     aspect = stage.aspect
 
     def paint(moment: Moment) -> Painting:
-        shift = start + moment.travel * 0.5 * stage.width
+        shift = start + moment.travel * 0.9 * stage.width
         tone = over(
             scroll(sky, shift * 0.3, stage.width),
             scroll(back, shift, stage.width),

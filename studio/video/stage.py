@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.video.texture import Plane
+from .texture import Plane
 
 Canvas: TypeAlias = NDArray[np.uint8]
 

@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.video.recipe import Curve, SceneRecipe
+from .recipe import Curve, SceneRecipe
 
 GRID_HZ: Final = 64
 SLOWEST: Final = 0.02  # frame widths per second at level 0
-RANGE: Final = 32.0  # level 1 is this many times faster
+RANGE: Final = 24.0  # level 1 is this many times faster
 ACCENT_DECAY_S: Final = 0.16
 MIN_SHOT_S: Final = 0.5
 
@@ -56,7 +56,7 @@ def cut_times(recipe: SceneRecipe, duration_s: float, rng: np.random.Generator) 
     """The recipe's own cuts, or cuts at its rate with intervals spread by a third; none within 0.5 s of another."""
     if recipe.cut_times_s is not None:
         planned = [t for t in recipe.cut_times_s if t < duration_s]
-    elif recipe.cut_rate <= 0:
+    elif recipe.cut_rate * duration_s < 0.1:  # less than one cut in ten such videos
         planned = []
     else:
         gap = 60 / recipe.cut_rate
