@@ -1,0 +1,101 @@
+"""The two commands as somebody types them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import segue
+from catalog import cli
+from catalog.indexer import FileNote, IndexReport
+
+Writer = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, write_music: Writer, tiny_bundle: Path) -> Path:
+    """A folder with music/ (three tracks and a bad one) and its catalogue."""
+    folder = tmp_path_factory.mktemp("made")
+    for i, bpm in enumerate((90, 120, 150)):
+        write_music(folder / "music" / f"[bold]{bpm}.ogg", duration_s=12, bpm=bpm, seed=i)
+    (folder / "music" / "bad.mp3").write_text("text")
+    words = [str(folder / "music"), "-c", str(folder / "catalogue"), "--bundle", str(tiny_bundle), "--jobs", "1"]
+    assert segue.main(["index", *words]) == 0
+    return folder
+
+
+def test_index_prints_one_object(made: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [str(made / "music"), "-c", str(made / "catalogue"), "--bundle", str(tiny_bundle), "--jobs", "1", "--json"]
+    assert segue.main(["index", *words]) == 0
+    out, err = capsys.readouterr()
+    said = json.loads(out)
+    assert {key: said[key] for key in ("v", "type", "added", "unchanged", "tracks")} == {
+        "v": 1, "type": "index", "added": 0, "unchanged": 3, "tracks": 3,
+    }  # fmt: skip
+    assert said["failed"] == [{"path": str(made / "music" / "bad.mp3"), "text": "is not audio that FFmpeg knows"}]
+    assert "1/1 bad.mp3" in err
+
+
+def test_index_shows_a_table_and_the_failed_files(
+    made: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    words = [str(made / "music"), "-c", str(made / "catalogue"), "--bundle", str(tiny_bundle), "--jobs", "1"]
+    assert segue.main(["index", *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("unchanged" in line and "3" in line for line in lines)
+    assert lines[-1] == f"failed: {made / 'music' / 'bad.mp3'}: is not audio that FFmpeg knows"
+
+
+def test_index_says_what_the_user_has_to_mend(
+    tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["-c", str(tmp_path / "c"), "--bundle", str(tiny_bundle), "--jobs", "1"]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.mp3").write_text("text")
+    for music, word in (("nowhere", "no such folder"), ("empty", "holds no music"), ("bad", "no file could be used")):
+        assert segue.main(["index", str(tmp_path / music), *common]) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("segue index: ") and word in error
+    assert segue.main(["index", str(tmp_path / "bad"), "-c", str(tmp_path / "c"), "--bundle", str(tmp_path)]) == 2
+    assert "manifest.json" in capsys.readouterr().err
+
+
+def test_search_finds_what_is_like_a_track(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = ["-c", str(made / "catalogue")]
+    assert segue.main(["search", *place, "--json"]) == 0
+    tracks = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [round(track["tempo_bpm"]) for track in tracks] == [120, 150, 90]  # by title
+    assert segue.main(["search", *place, "--like", tracks[0]["track"], "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [item["rank"] for item in found] == [1, 2]
+    assert {item["track"] for item in found} == {track["track"] for track in tracks[1:]}
+    assert found[0]["similarity"] >= found[1]["similarity"]
+    assert segue.main(["search", *place, "--like", tracks[0]["track"], "--min-bpm", "140", "--json"]) == 0
+    (only,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert only["track"] == tracks[1]["track"]
+    assert segue.main(["search", *place, "--like", tracks[0]["track"], "-n", "1"]) == 0
+    assert found[0]["track"] in capsys.readouterr().out
+
+
+def test_a_title_is_no_markup(made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert segue.main(["search", "-c", str(made / "catalogue")]) == 0
+    assert "[bold]120" in capsys.readouterr().out
+
+
+def test_search_says_what_the_user_has_to_mend(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert segue.main(["search", "-c", str(made / "catalogue"), "--like", "beef"]) == 2
+    assert "'beef': no such track" in capsys.readouterr().err
+    assert segue.main(["search", "-c", str(made), "--like", "beef"]) == 2
+    assert "not a catalogue" in capsys.readouterr().err
+
+
+def test_a_long_list_of_failures_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = tuple(FileNote(Path(f"/m/{i}.mp3"), "is empty") for i in range(25))
+    cli.show_report(Path("/c"), IndexReport(0, 0, 0, 0, failed))
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("failed: /m/") for line in lines) == 20
+    assert lines[-1] == "failed: and 5 more; --json lists them all"
