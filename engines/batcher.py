@@ -3,7 +3,8 @@
 One worker thread takes the oldest request, waits until the window since its arrival has passed or 32 rows of its graph
 stand by, and runs them as one batch. Requests of one graph keep their order; the oldest request of all decides which
 graph is next, so no graph starves another. Batch sizes are padded to a few fixed ones, since runtimes plan memory (and
-pick kernels) anew for every shape they have not seen.
+pick kernels) anew for every shape they have not seen. ONNX Runtime on a CPU core minds new shapes less than the padded
+rows, which cost it as much as real ones: there ``sizes=range(1, 33)``, no padding, does less work.
 
 *Bound*: ``limit`` requests wait at most; at the bound ``submit`` raises ``EngineBusy`` and the refusal is counted.
 """
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +27,6 @@ from .errors import EngineBusy, EngineClosed, EngineError
 from .manifest import GraphSpec
 
 SIZES: Final = (1, 2, 4, 8, 16, 32)
-MAX_ROWS: Final = SIZES[-1]
 
 Outputs = dict[str, NDArray[Any]]
 
@@ -55,15 +56,19 @@ class MicroBatcher:
     """An ``Engine`` in front of ``engine``, which it owns from now on: closing this closes that.
 
     ``window_ms`` is the longest that a lone request waits for company (0: no wait, only what queued up is joined);
-    ``limit`` is the number of requests that may wait.
+    ``limit`` is the number of requests that may wait; ``sizes``, ascending, are the batch sizes that are run.
     """
 
-    def __init__(self, engine: Engine, window_ms: float = 3.0, limit: int = 256) -> None:
+    def __init__(self, engine: Engine, window_ms: float = 3.0, limit: int = 256, sizes: Sequence[int] = SIZES) -> None:
         if not 0 <= window_ms <= 1000:
             raise EngineError(f"window_ms is {window_ms}, must be between 0 and 1000")
         if limit < 1:
             raise EngineError(f"limit is {limit}, must be at least 1")
+        if not sizes or sizes[0] < 1 or any(low >= high for low, high in pairwise(sizes)):
+            raise EngineError(f"sizes are {list(sizes)}, must be positive and ascend")
         self._engine = engine
+        self._sizes = tuple(sizes)
+        self._max_rows = self._sizes[-1]
         self._window_s = window_ms / 1000
         self._limit = limit
         self._queue: deque[_Request] = deque()
@@ -156,7 +161,7 @@ class MicroBatcher:
 
     def _gather(self, oldest: _Request) -> None:
         """Wait for company until the window since the oldest request's arrival has passed."""
-        while not self._closed and sum(r.rows for r in self._queue if r.graph == oldest.graph) < MAX_ROWS:
+        while not self._closed and sum(r.rows for r in self._queue if r.graph == oldest.graph) < self._max_rows:
             left_s = oldest.arrived_s + self._window_s - time.monotonic()
             if left_s <= 0 or not self._queue or self._queue[0] is not oldest:
                 return
@@ -170,7 +175,7 @@ class MicroBatcher:
         for request in self._queue:
             if request.graph != graph or full:
                 kept.append(request)
-            elif batch and rows + request.rows > MAX_ROWS:
+            elif batch and rows + request.rows > self._max_rows:
                 full = True  # a later, smaller one must not overtake this one
                 kept.append(request)
             elif request.future.set_running_or_notify_cancel():
@@ -202,12 +207,12 @@ class MicroBatcher:
             start = stop
 
     def _run(self, graph: str, inputs: Outputs) -> Outputs:
-        """Run any number of rows in slices of at most 32, each padded to a fixed size."""
+        """Run any number of rows in slices of at most the largest size, each padded to a fixed one."""
         rows = len(next(iter(inputs.values())))
         parts: list[Outputs] = []
-        for start in range(0, rows, MAX_ROWS):
-            count = min(MAX_ROWS, rows - start)
-            size = padded_size(count)
+        for start in range(0, rows, self._max_rows):
+            count = min(self._max_rows, rows - start)
+            size = padded_size(count, self._sizes)
             part = {name: pad(array[start : start + count], size) for name, array in inputs.items()}
             with self._changed:
                 s = self._stats
@@ -220,9 +225,9 @@ class MicroBatcher:
         return parts[0] if len(parts) == 1 else join(parts)
 
 
-def padded_size(rows: int) -> int:
-    """The smallest fixed batch size that holds ``rows``, of 1 to 32."""
-    return next(size for size in SIZES if size >= rows)
+def padded_size(rows: int, sizes: Sequence[int] = SIZES) -> int:
+    """The smallest of ``sizes`` that holds ``rows``, which is at most the last of them."""
+    return next(size for size in sizes if size >= rows)
 
 
 def pad(array: NDArray[Any], size: int) -> NDArray[Any]:

@@ -109,7 +109,7 @@ def load_bundle(folder: Path | str, offered: Mapping[str, Mapping[str, object]])
         raise BundleError(f"bundle {path}: cannot read {MANIFEST}: {error.strerror}; mend its permissions") from error
     try:
         data = json.loads(text)
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError both are
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are the former
         raise BundleError(f"bundle {path}: {MANIFEST} is not JSON ({error}); copy or export the bundle again") from None
     manifest = parse_manifest(data, f"bundle {path}: {MANIFEST}")
     check_features(manifest, offered, f"bundle {path}")

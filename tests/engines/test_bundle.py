@@ -77,7 +77,7 @@ def test_no_manifest(tmp_path: Path) -> None:
     assert "has no manifest.json" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("text", [b"{", b"\xff\xfe", b""])
+@pytest.mark.parametrize("text", [b"{", b"\xff\xfe", b"", b"[" * 100_000])
 def test_manifest_is_not_json(folder: Path, text: bytes) -> None:
     (folder / "manifest.json").write_bytes(text)
     assert "manifest.json is not JSON" in refusal(folder)
