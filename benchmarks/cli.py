@@ -1,0 +1,57 @@
+"""``segue bench KIND``: one measurement a kind, a table on the terminal, flat rows with ``--json``."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from catalog.errors import CatalogError
+from engines.errors import EngineError
+from stream.errors import StreamError
+
+from .errors import BenchError
+
+USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError)
+
+
+def main(command: str, argv: Sequence[str]) -> int:
+    """Run ``segue bench``; returns the exit code. Raises ``USER_ERRORS``."""
+    options = parser(command).parse_args(argv)
+    return latency(options)
+
+
+def parser(command: str = "bench") -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog=f"segue {command}", description="Measure the path, here.")
+    kinds = top.add_subparsers(dest="kind", required=True, metavar="KIND")
+    each = kinds.add_parser("latency", help="each stage, and from a frame's arrival to the message that includes it")
+    each.add_argument("source", metavar="SOURCE", help="a video file")
+    each.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    each.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
+    each.add_argument("--seconds", type=float, default=60.0, help="play in real time this long (default 60)")
+    each.add_argument("--threads", type=int, default=1, help="threads within one graph's run (default 1)")
+    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    return top
+
+
+def latency(options: argparse.Namespace) -> int:
+    from engines.bundle import default_bundle, load_bundle
+    from features.spec import FEATURES
+
+    from .harness import print_percentiles
+    from .latency import LatencyOptions, measure
+
+    if options.json is not None and not options.json.parent.is_dir():
+        raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
+    bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
+    settings = LatencyOptions(seconds=options.seconds, threads=options.threads)
+    report = measure(options.source, options.catalog, bundle, settings)
+    console = Console()
+    title = f"{report.settings['source']}, {report.settings['tracks']} tracks, {report.settings['engine']}"
+    print_percentiles(report.rows, "stage", console, title)
+    for row in report.rows:
+        if row.metric == "speed_x":
+            console.print(f"{row.labels['stage']}: {row.value:.1f} times real time")
+    if options.json is not None:
+        report.write(options.json)
+    return 0

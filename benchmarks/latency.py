@@ -1,0 +1,127 @@
+"""Latency of the whole path, stage by stage, on a file played in real time.
+
+The file runs through the same ``LiveSession`` as a camera does, again and again until ``seconds`` are over, at the pace
+of its timestamps. Then it runs once as fast as it goes, for the speed.
+
+*Stages* are timed where they run: ``decode`` per frame, ``convert``, ``flow`` and ``appearance`` per sampled frame, the
+rest per hop. ``publish`` includes the encoding to JSON. *End to end* is per message: the decoding of the newest frame
+that the message used, and the time from that frame's arrival in the session until the message was out. Waiting for the
+second to fill up is not latency and is not in it; waiting for a thread or for the event loop is.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from catalog.catalog import Catalog
+from engines.bundle import Bundle
+from engines.onnx_engine import OnnxEngine
+from stream.core.events import Notice, Suggestions
+from stream.core.session import SessionOptions
+from stream.runtime import Runtime
+from stream.server.messages import line
+from stream.sources.pull import Pull
+from stream.watch import watch_fast, watch_paced
+
+from .errors import BenchError
+from .harness import Report, Row, percentile_rows
+
+END_TO_END: Final = "end to end"
+STAGES: Final = (
+    "decode",
+    "convert",
+    "flow",
+    "appearance",
+    "clip tower",
+    "sequence tower",
+    "mood",
+    "search",
+    "re-rank",
+    "rank",
+    "publish",
+    END_TO_END,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyOptions:
+    """``seconds``: how long to play in real time; ``threads``: within one graph's run."""
+
+    seconds: float = 60.0
+    threads: int = 1
+
+
+class Stopwatch:
+    """Durations by stage, in milliseconds; called from several threads (a list's append is atomic)."""
+
+    def __init__(self) -> None:
+        self.samples: defaultdict[str, list[float]] = defaultdict(list)
+
+    def probe(self, stage: str, seconds: float) -> None:
+        self.samples[stage].append(1000.0 * seconds)
+
+    def rows(self, order: Sequence[str] = STAGES, **labels: str | int | float) -> list[Row]:
+        """Percentile rows of each stage that ran; a stage outside ``order`` comes last."""
+        names = [*order, *(name for name in self.samples if name not in order)]
+        return [row for name in names for row in percentile_rows(self.samples.get(name, []), stage=name, **labels)]
+
+
+def measure(source: str, folder: Path, bundle: Bundle, options: LatencyOptions) -> Report:
+    """Play ``source`` against the catalogue in ``folder``. Raises ``BenchError`` when no message came of it."""
+    with Catalog.open(folder, bundle) as catalog:
+        engine = OnnxEngine(bundle, threads=options.threads)
+        try:
+            engine.warmup()
+            runtime = Runtime(engine, catalog)
+            watch = Stopwatch()
+            passes = _play(source, runtime, options.seconds, watch)
+            if not watch.samples[END_TO_END]:
+                raise BenchError(f"{source}: gave no suggestions, so there is nothing to time; take a longer video")
+            rows = watch.rows() + _speed(source, runtime)
+            settings: dict[str, str | int | float] = {
+                "source": Path(source).name,
+                "passes": passes,
+                "threads": options.threads,
+                "engine": engine.name,
+                "bundle": bundle.manifest.name,
+                "tracks": len(catalog),
+            }
+        finally:
+            engine.close()
+    return Report("latency", rows, settings)
+
+
+def _play(source: str, runtime: Runtime, seconds: float, watch: Stopwatch) -> int:
+    """In real time, whole passes until ``seconds`` are over; returns how many."""
+
+    def publish(notice: Notice) -> None:
+        line(notice)  # what a viewer is sent
+        if isinstance(notice, Suggestions) and notice.late_ms is not None:
+            watch.samples[END_TO_END].append(notice.late_ms + watch.samples["decode"][-1])
+
+    begun, passes = time.monotonic(), 0
+    while time.monotonic() - begun < seconds:
+        with Pull(source) as pull:
+            asyncio.run(watch_paced(pull, source, runtime, SessionOptions(), publish, watch.probe))
+        passes += 1
+    return passes
+
+
+def _speed(source: str, runtime: Runtime) -> list[Row]:
+    """Seconds of video per second, as fast as one pass goes, opening the file included."""
+    ends: list[float] = []
+
+    def publish(notice: Notice) -> None:
+        line(notice)
+        if isinstance(notice, Suggestions):
+            ends.append(notice.pts_s)
+
+    begun = time.perf_counter()
+    with Pull(source) as pull:
+        watch_fast(pull, runtime, SessionOptions(), publish)
+    taken = time.perf_counter() - begun
+    return [Row("speed_x", ends[-1] / taken, 1, "x real time", {"stage": "whole path, unpaced"})] if ends else []
