@@ -1,0 +1,164 @@
+"""What the stream's tests share: a runtime without networks, features, videos and a catalogue made on the spot."""
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from catalog.catalog import Catalog
+from catalog.indexer import index_folder
+from catalog.records import Candidate, Filters, Track
+from engines.bundle import load_bundle
+from engines.onnx_engine import OnnxEngine
+from features.appearance import ColourStats
+from features.frame import FrameFeatures
+from features.spec import FEATURES, MAX_CLIPS, THUMB_SIZE
+from stream.core.events import Infer, Search
+from stream.core.session import Model
+from stream.runtime import Runtime
+
+CLIP, WIDTH = 8, 6
+
+
+def make_track(number: int, tempo_bpm: float = 120.0) -> Track:
+    name = f"{number:016x}"
+    return Track(name, f"title {number}", "somebody", Path(f"/music/{number}.ogg"), 60.0, tempo_bpm, "CC0", ("calm",))
+
+
+def make_candidate(number: int, similarity: float = 0.5, tempo_bpm: float = 120.0, mood: Any = None) -> Candidate:
+    rng = np.random.default_rng(number)
+    mask = np.ones(MAX_CLIPS, bool)
+    rhythm = np.tile(np.array([8.0, rng.uniform(0.2, 1), 0.5], np.float32), (MAX_CLIPS, 1))
+    clips = rng.normal(size=(MAX_CLIPS, CLIP)).astype(np.float32)
+    mood = None if mood is None else np.asarray(mood, np.float32)
+    return Candidate(make_track(number, tempo_bpm), 2.0 * (number % 20), similarity, clips, mask, rhythm, mood)
+
+
+class FakeRuntime:
+    """Answers every question from its inputs alone, as a real one does; counts and keeps what it was asked."""
+
+    def __init__(self, matcher: bool = True, mood: bool = True, tracks: int = 12) -> None:
+        self.model = Model(CLIP, WIDTH, matcher, mood)
+        self.asked: list[Infer | Search] = []
+        self._project = np.random.default_rng(5).normal(size=(64, CLIP)).astype(np.float32)
+        self._vectors = np.random.default_rng(6).normal(size=(tracks, WIDTH)).astype(np.float32)
+
+    def answer(self, question: Infer | Search) -> Any:
+        self.asked.append(question)
+        if isinstance(question, Search):
+            return self._search(question.query, question.n, question.filters)
+        inputs = question.inputs
+        if question.graph == "video_clip":
+            images = inputs["clip_image"].astype(np.float32) / 255
+            return {"embedding": images.mean(axis=2) @ self._project}
+        if question.graph == "video_sequence":
+            weights = inputs["mask"] * np.arange(1, MAX_CLIPS + 1) + inputs["displacement"]
+            pooled = (weights[..., None] * inputs["clips"]).sum(axis=1)[:, :WIDTH] + 1e-3
+            return {"embedding": (pooled / np.linalg.norm(pooled, axis=1, keepdims=True)).astype(np.float32)}
+        if question.graph == "mood":
+            return {"mood": 1 / (1 + np.exp(-inputs["embedding"][:, :3]))}
+        assert question.graph == "matcher"
+        distance = np.square(inputs["video_clips"] - inputs["music_clips"]).mean(axis=(1, 2))
+        return {"score": np.exp(-distance).astype(np.float32)}
+
+    def _search(self, query: Any, n: int, filters: Filters) -> list[Candidate]:
+        similarities = self._vectors @ query / np.linalg.norm(self._vectors, axis=1)
+        found = [
+            make_candidate(i, float(s), 70.0 + 9 * i, (0.1 * (i % 10), 0.5, 0.3)) for i, s in enumerate(similarities)
+        ]
+        passing = [candidate for candidate in found if filters.passes(candidate.track)]
+        return sorted(passing, key=lambda candidate: -candidate.similarity)[:n]
+
+
+@pytest.fixture(scope="session")
+def fake_runtime() -> Callable[..., Any]:
+    """``fake_runtime(matcher=True, mood=True, tracks=12)``: stands where a Runtime does."""
+    return FakeRuntime
+
+
+@pytest.fixture(scope="session")
+def candidate() -> Callable[..., Candidate]:
+    """``candidate(number, similarity=0.5, tempo_bpm=120, mood=None)``."""
+    return make_candidate
+
+
+@pytest.fixture(scope="session")
+def features() -> Callable[..., FrameFeatures]:
+    """``features(seed, speed=0.3, cut=0.0)``: a frame with a thumbnail of its own."""
+
+    def make(seed: int, speed: float = 0.3, onset: float = 0.0, cut: float = 0.0) -> FrameFeatures:
+        rng = np.random.default_rng(seed)
+        thumb = np.full((THUMB_SIZE, THUMB_SIZE), rng.integers(0, 255), np.uint8)
+        thumb[:: 1 + seed % 7] = rng.integers(0, 255)
+        return FrameFeatures(thumb, ColourStats(0.5, 0.4, 0.3, 0.6), speed, 0.1, 0.0, onset, cut)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_video() -> Callable[..., Path]:
+    """``write_video(path, frames=36, fps=12, width=64, height=48, pts_ms=None, codec="libx264")`` -> path."""
+
+    def write(
+        path: Path,
+        frames: int = 36,
+        fps: int = 12,
+        width: int = 64,
+        height: int = 48,
+        pts_ms: Sequence[int] | None = None,
+        codec: str = "libx264",
+        pix_fmt: str = "yuv420p",
+    ) -> Path:
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=fps)
+            stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+            stream.codec_context.time_base = Fraction(1, 1000)
+            ramp = np.add.outer(np.arange(height), np.arange(width)).astype(np.uint8)
+            for i in range(frames):
+                grey = np.roll(ramp, 3 * i, axis=1)
+                picture = np.stack([grey, grey[::-1], np.full_like(grey, i % 256)], axis=2)
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
+                frame.pts = pts_ms[i] if pts_ms is not None else i * 1000 // fps
+                frame.time_base = Fraction(1, 1000)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def small_catalog(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a catalogue of six short tracks with a pulse, indexed with the tiny bundle."""
+    folder = tmp_path_factory.mktemp("catalogue")
+    music, rate_hz = folder / "music", 16_000
+    music.mkdir()
+    for number, bpm in enumerate((72, 90, 105, 120, 140, 165)):
+        rng = np.random.default_rng(number)
+        t = np.arange(12 * rate_hz) / rate_hz
+        sound = 0.1 * np.sin(2 * np.pi * 110 * (number + 2) * t)
+        for beat_s in np.arange(0.3, 11.8, 60 / bpm):
+            at = int(beat_s * rate_hz)
+            sound[at : at + 800] += 0.4 * rng.normal(size=800) * np.exp(-np.linspace(0, 6, 800))
+        with (music / f"{number}.wav").open("wb") as file:
+            soundfile.write(file, sound.astype(np.float32), rate_hz, format="WAV")
+    engine = OnnxEngine(load_bundle(tiny_bundle, FEATURES))
+    report = index_folder(music, folder / "catalogue", engine, 1)
+    engine.close()
+    assert len(report.added) == 6
+    return folder / "catalogue"
+
+
+@pytest.fixture
+def runtime(tiny_bundle: Path, small_catalog: Path) -> Iterator[Runtime]:
+    """The tiny bundle and the small catalogue."""
+    bundle = load_bundle(tiny_bundle, FEATURES)
+    engine = OnnxEngine(bundle)
+    with Catalog.open(small_catalog, bundle) as catalog:
+        yield Runtime(engine, catalog)
+    engine.close()

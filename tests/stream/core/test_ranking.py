@@ -1,0 +1,126 @@
+"""Ranking by value: what each part says about easy cases, and that scores tell candidates apart."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.motion import VisualTempo
+from stream.core.events import Reasons
+from stream.core.ranking import (
+    Scene,
+    Weights,
+    content,
+    mood,
+    motion_energy,
+    music_energy,
+    rank,
+    rhythm,
+    scene_energy,
+    spread,
+    tempo_fit,
+    weighted,
+)
+
+Fake = Callable[..., Any]
+
+
+def scene(
+    bpm: float = 120.0, confidence: float = 1.0, speed: float = 0.2, feeling: Any = None, **colour: float
+) -> Scene:
+    colours = {"brightness": 0.5, "contrast": 0.5, "colourfulness": 0.5, "warmth": 0.5} | colour
+    return Scene(VisualTempo(bpm, confidence), speed, **colours, mood=feeling)
+
+
+def test_tempi_fit_across_octaves() -> None:
+    assert tempo_fit(120, 120) == tempo_fit(60, 120) == tempo_fit(160, 40) == pytest.approx(1)
+    assert tempo_fit(120, 120 * math.sqrt(2)) == pytest.approx(0)
+    assert tempo_fit(100, 110) == tempo_fit(110, 100) > tempo_fit(100, 120)
+
+
+def test_rhythm_trusts_the_pulse_as_far_as_it_is_sure() -> None:
+    sure, unsure = scene(confidence=1.0, speed=0.2), scene(confidence=0.0, speed=0.2)
+    energy = motion_energy(0.2)
+    assert rhythm(sure, 120, energy) == pytest.approx(1) == rhythm(unsure, 170, energy)
+    assert rhythm(sure, 120 * math.sqrt(2), energy) == pytest.approx(0.3)
+    assert rhythm(sure, 0, 1 - energy) == pytest.approx(1 - abs(1 - 2 * energy))
+
+
+def test_motion_is_heard_logarithmically() -> None:
+    assert motion_energy(0) == motion_energy(0.02) == 0 and motion_energy(2) == motion_energy(50) == 1
+    assert motion_energy(0.2) == pytest.approx(0.5)
+
+
+def test_fast_strong_beats_are_energetic(candidate: Fake) -> None:
+    slow, quick = candidate(1, tempo_bpm=60), candidate(2, tempo_bpm=180)
+    slow.rhythm[:, :2], quick.rhythm[:, :2] = (4, 0.1), (12, 0.9)
+    low, high = music_energy([slow, quick])
+    assert low < 0.35 and high > 0.75
+    silent = candidate(3, tempo_bpm=0)
+    silent.mask[:] = False
+    assert np.isfinite(music_energy([silent])).all()
+
+
+def test_mood_falls_with_distance() -> None:
+    point = np.array([0.5, 0.5, 0.5], np.float32)
+    here = scene(feeling=point)
+    scores = [mood(here, point + np.float32(step), 0.0) for step in (0, 0.1, 0.25, 0.5)]
+    assert scores[0] == 1 and scores[2] == pytest.approx(0.5) and scores == sorted(scores, reverse=True)
+
+
+def test_without_a_mood_graph_energy_stands_in() -> None:
+    wild = scene(speed=2.0, colourfulness=1.0, contrast=1.0, brightness=1.0)
+    calm = scene(speed=0.0, colourfulness=0.0, contrast=0.0, brightness=0.0)
+    assert scene_energy(wild) == 1 and scene_energy(calm) == 0
+    assert mood(wild, None, 1.0) == 1 == mood(calm, None, 0.0) and mood(wild, None, 0.0) == 0
+    assert mood(wild, np.zeros(3, np.float32), 1.0) == 1  # the video has none
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=32), st.integers(0, 9))
+def test_content_is_bounded_and_follows_its_evidence(similarities: list[float], seed: int) -> None:
+    values = np.array(similarities)
+    alone = content(values, None)
+    matches = np.random.default_rng(seed).uniform(size=len(values))
+    for part in (alone, content(values, matches)):
+        assert ((part >= 0) & (part <= 1)).all()
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(alone[order]) >= -1e-12).all()
+
+
+def test_near_neighbours_are_told_apart() -> None:
+    close = content(np.linspace(0.90, 0.92, 32), np.linspace(0.97, 0.99, 32))
+    assert close.max() - close.min() > 0.25 and close.max() < 0.99
+    assert (spread(np.full(5, 0.3)) == 0.5).all()
+
+
+def test_the_score_is_the_weighted_mean_and_ties_go_by_id(candidate: Fake) -> None:
+    assert weighted(Reasons(1.0, 0.5, 0.0), Weights(2, 1, 1)) == pytest.approx(0.625)
+    twins = [candidate(number) for number in (3, 1, 2)]
+    for twin in twins:
+        twin.rhythm[:] = twins[0].rhythm
+    ranked = rank(twins, None, scene())
+    assert [entry.candidate.track.id for entry in ranked] == [f"{n:016x}" for n in (1, 2, 3)]
+    assert len({entry.score for entry in ranked}) == 1
+    assert rank([], None, scene()) == []
+
+
+def test_one_part_alone_decides_when_it_alone_differs(candidate: Fake) -> None:
+    pool = [candidate(n, similarity=0.2 * n, tempo_bpm=80 + 20 * n, mood=(0.2 * n,) * 3) for n in range(5)]
+    here = scene(bpm=100, confidence=1.0, feeling=np.full(3, 0.6, np.float32))
+    best = {
+        name: rank(pool, None, here, Weights(**{"content": 0, "rhythm": 0, "mood": 0} | {name: 1}))[
+            0
+        ].candidate.track.id
+        for name in ("content", "rhythm", "mood")
+    }
+    assert best == {"content": f"{4:016x}", "rhythm": f"{1:016x}", "mood": f"{3:016x}"}
+
+
+@pytest.mark.parametrize("parts", [(0, 0, 0), (-1, 1, 1), (math.nan, 1, 1), (math.inf, 1, 1)])
+def test_weights_must_make_a_mean(parts: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="weights"):
+        Weights(*parts)

@@ -1,0 +1,241 @@
+"""Same calls, same events: hops, one at a time, with questions answered late, never, or twice."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.core.events import Accepted, Cut, End, Event, Infer, Refused, Reset, Search, Suggestions
+from stream.core.session import Session, SessionOptions
+
+Fake = Callable[..., Any]
+
+
+def answered(session: Session, runtime: Any, events: list[Event]) -> list[Event]:
+    """Everything that follows when each question is answered at once."""
+    waiting, said = deque(events), []
+    while waiting:
+        event = waiting.popleft()
+        if isinstance(event, Infer | Search):
+            waiting.extend(session.result(event.id, runtime.answer(event)))
+        else:
+            said.append(event)
+    return said
+
+
+def play(runtime: Any, features: Fake, slots: list[int], ticks: bool = False, **options: Any) -> list[Event]:
+    session = Session(runtime.model, SessionOptions(**options))
+    said: list[Event] = []
+    for i, slot in enumerate(slots):
+        said += answered(session, runtime, session.push(features(slot), slot))
+        following = slots[i + 1] if i + 1 < len(slots) else slot + 1
+        if ticks:
+            for eighth in np.arange(slot + 1, following + 0.5, 0.5):
+                said += answered(session, runtime, session.tick(float(eighth) / 8))
+    return said + answered(session, runtime, session.finish(len(slots), 0))
+
+
+def scores(event: Event) -> dict[str, float]:
+    assert isinstance(event, Suggestions)
+    return {item.track: item.score for item in event.items}
+
+
+def test_a_list_a_second_from_the_first(fake_runtime: Fake, features: Fake) -> None:
+    said = play(fake_runtime(), features, list(range(80)))
+    lists = [event for event in said if isinstance(event, Suggestions)]
+    assert [event.pts_s for event in lists] == [float(k) for k in range(1, 11)]
+    assert [event.window_s for event in lists] == [float(k) for k in range(1, 11)]
+    for event in lists:
+        assert len({item.track for item in event.items}) == len(event.items) == 5
+        assert [item.rank for item in event.items] == [1, 2, 3, 4, 5]
+        for item in event.items:
+            parts = (item.reasons.content, item.reasons.rhythm, item.reasons.mood)
+            assert all(0 <= part <= 1 for part in (*parts, item.score))
+            assert item.score == pytest.approx(0.5 * parts[0] + 0.25 * parts[1] + 0.25 * parts[2])
+    assert said[-1] == End(80, 80, 0, 10, 0)
+
+
+def test_the_clip_tower_is_asked_for_each_clip_once(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    play(runtime, features, list(range(40 * 8)))
+    rows = [len(q.inputs["clip_image"]) for q in runtime.asked if isinstance(q, Infer) and q.graph == "video_clip"]
+    assert rows == [1] * 40
+    masks = [q.inputs["mask"][0] for q in runtime.asked if isinstance(q, Infer) and q.graph == "video_sequence"]
+    assert [int(mask.sum()) for mask in masks] == [min(7, -(-k // 4)) for k in range(1, 41)]
+    assert all((np.sort(mask)[::-1] == mask).all() for mask in masks)
+
+
+@pytest.mark.parametrize(("matcher", "mood"), [(True, True), (True, False), (False, True), (False, False)])
+def test_a_bundle_need_not_have_every_graph(fake_runtime: Fake, features: Fake, matcher: bool, mood: bool) -> None:
+    runtime = fake_runtime(matcher=matcher, mood=mood)
+    said = play(runtime, features, list(range(16)))
+    assert sum(isinstance(event, Suggestions) for event in said) == 2
+    graphs = {question.graph for question in runtime.asked if isinstance(question, Infer)}
+    assert ("matcher" in graphs, "mood" in graphs) == (matcher, mood)
+
+
+@settings(max_examples=30, deadline=None)
+@given(slots=st.sets(st.integers(0, 120), min_size=1, max_size=60))
+def test_ticks_between_frames_change_nothing(fake_runtime: Fake, features: Fake, slots: set[int]) -> None:
+    ordered = sorted(slots)
+    plain, ticked = (play(fake_runtime(), features, ordered, ticks=ticks) for ticks in (False, True))
+    if isinstance(plain[-2], Suggestions) and plain[-2].pts_s != round(plain[-2].pts_s):
+        # With ticks the last second may be over before the end is told; it covers the same frames.
+        assert plain[:-2] == ticked[: len(plain) - 2]
+    else:
+        assert plain == ticked
+
+
+def test_a_second_without_frames_says_nothing(fake_runtime: Fake, features: Fake) -> None:
+    said = play(fake_runtime(), features, [0, 1, 2, 43, 44, 60])
+    assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [1.0, 6.0, 7.625]
+
+
+def test_a_late_hop_waits_and_an_overtaken_one_is_skipped(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    session = Session(runtime.model, SessionOptions(suggestions=12))
+    held: list[Event] = []
+    for slot in range(8 * 5):
+        held += session.push(features(slot), slot)
+    assert [type(event) for event in held] == [Infer]  # hop 1 is under way; 2, 3 and 4 were overtaken, 5 waits
+    said = answered(session, runtime, held)
+    assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [1.0, 5.0]
+    assert session.skipped_hops == 3
+    for slot in range(40, 48):
+        said += answered(session, runtime, session.push(features(slot), slot))
+    unhurried = play(fake_runtime(), features, list(range(48)), suggestions=12)[5]
+    assert scores(said[-1]) == pytest.approx(
+        scores(unhurried), abs=1e-6
+    )  # the embeddings that were skipped were made up for
+
+
+def test_only_open_questions_are_answered(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    session = Session(runtime.model)
+    (asked,) = [event for slot in range(8) for event in session.push(features(slot), slot)]
+    assert isinstance(asked, Infer)
+    outputs = runtime.answer(asked)
+    assert session.result(asked.id + 99, outputs) == []
+    assert len(session.result(asked.id, outputs)) == 1
+    assert session.result(asked.id, outputs) == []
+    assert session.stale_answers == 2
+
+
+def test_a_reset_forgets_the_pictures_and_what_was_asked(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    session = Session(runtime.model)
+    (asked,) = [event for slot in range(8) for event in session.push(features(slot + 50), slot)]
+    assert session.reset("time stepped back by 9 s") == [Reset("time stepped back by 9 s")]
+    assert session.result(asked.id, runtime.answer(asked)) == [] and session.stale_answers == 1
+    said = [event for slot in range(16) for event in answered(session, runtime, session.push(features(slot), slot))]
+    assert said == play(fake_runtime(), features, list(range(16)))[:-1]
+
+
+def test_slots_must_increase(fake_runtime: Fake, features: Fake) -> None:
+    session = Session(fake_runtime().model)
+    session.push(features(0), 3)
+    with pytest.raises(ValueError, match="slot 3 after slot 3"):
+        session.push(features(1), 3)
+
+
+def test_a_cut_is_said_once(fake_runtime: Fake, features: Fake) -> None:
+    session = Session(fake_runtime().model)
+    said = [
+        e for slot, cut in enumerate((0, 0.6, 0.9, 0.2, 0.49, 0.7)) for e in session.push(features(0, cut=cut), slot)
+    ]
+    assert said == [Cut(0.125, 0.6), Cut(0.625, 0.7)]
+
+
+def test_the_end_waits_for_answers_and_covers_the_last_frames(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    session = Session(runtime.model)
+    held = [event for slot in range(11) for event in session.push(features(slot), slot)]
+    assert session.finish(30, 2) == [] and not session.ended
+    assert session.push(features(0), 11) == [] == session.finish()
+    said = answered(session, runtime, held)
+    assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [1.0, 1.375]
+    assert said[-1] == End(30, 11, 2, 2, 0) and session.ended
+
+
+def test_the_end_need_not_wait(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    session = Session(runtime.model)
+    (asked,) = [event for slot in range(8) for event in session.push(features(slot), slot)]
+    assert session.finish(8, 0, flush=False) == [End(8, 8, 0, 0, 0)]
+    assert session.result(asked.id, runtime.answer(asked)) == [] == session.finish(flush=False)
+
+
+def test_nothing_in_nothing_out(fake_runtime: Fake) -> None:
+    assert Session(fake_runtime().model).finish() == [End(0, 0, 0, 0, 0)]
+
+
+def test_commands_take_effect(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    session = Session(runtime.model)
+    slot = -1
+
+    def hop() -> Suggestions:
+        nonlocal slot
+        said: list[Event] = []
+        for _ in range(8):
+            slot += 1
+            said += answered(session, runtime, session.push(features(slot), slot))
+        (event,) = [event for event in said if isinstance(event, Suggestions)]
+        return event
+
+    first = hop()
+    top, last = first.items[0].track, f"{11:016x}"
+    assert first.advice == "switch"
+    assert session.command({"type": "playing", "track": top}) == [Accepted("playing", top)]
+    assert hop().advice == "stay"
+    assert session.command({"v": 1, "type": "pin", "track": last}) == [Accepted("pin", last)]
+    pinned = hop()
+    assert pinned.items[0].track == last and pinned.advice == "switch"
+    assert session.command({"type": "skip", "track": last}) == [Accepted("skip", last)]
+    assert last not in {item.track for item in hop().items}
+    assert session.command({"type": "pin", "track": last}) == [Refused("pin", "this track was skipped in this session")]
+    assert session.command({"type": "filters", "max_bpm": 100, "tags": ["CALM"]}) == [Accepted("filters")]
+    slow = hop()
+    assert {item.tempo_bpm <= 100 or item.track == top for item in slow.items} == {True}
+    assert session.command({"type": "playing", "track": None}) == [Accepted("playing", None)]
+    assert session.command({"type": "filters", "tags": ["loud"]}) == [Accepted("filters")]
+    assert hop().items == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ({}, "unknown command"),
+        ({"type": "jump"}, "unknown command"),
+        ({"type": 7}, "unknown command"),
+        ({"type": "skip"}, "missing"),
+        ({"type": "skip", "track": None}, "needs a track"),
+        ({"type": "skip", "track": 5}, "must be an id"),
+        ({"type": "pin", "track": "x" * 81}, "at most 80"),
+        ({"type": "pin", "track": "x", "more": 1}, "unknown field 'more'"),
+        ({"type": "filters", "min_bpm": "fast"}, "min_bpm must be a number"),
+        ({"type": "filters", "min_bpm": True}, "min_bpm must be a number"),
+        ({"type": "filters", "max_bpm": float("nan")}, "max_bpm must be a number"),
+        ({"type": "filters", "min_bpm": 120, "max_bpm": 100}, "min_bpm 120 is above max_bpm 100"),
+        ({"type": "filters", "tags": "rock"}, "tags must be a list"),
+        ({"type": "filters", "licences": ["x"] * 33}, "at most 32"),
+        ({"type": "filters", "tags": [""]}, "1 to 80"),
+        ({"type": "filters", "min_duration_s": -1}, "min_duration_s must be"),
+    ],
+)
+def test_what_is_no_command_is_refused_by_name(fake_runtime: Fake, message: dict[str, Any], reason: str) -> None:
+    (refused,) = Session(fake_runtime().model).command(message)
+    assert isinstance(refused, Refused)
+    assert reason in refused.reason
+
+
+def test_skipping_has_a_bound(fake_runtime: Fake) -> None:
+    session = Session(fake_runtime().model)
+    for number in range(1000):
+        assert isinstance(session.command({"type": "skip", "track": str(number)})[0], Accepted)
+    assert isinstance(session.command({"type": "skip", "track": "7"})[0], Accepted)
+    assert isinstance(session.command({"type": "skip", "track": "one more"})[0], Refused)

@@ -1,0 +1,124 @@
+"""The first place: held against noise, lost to a patient, a large, or a well-timed lead."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stream.core.events import Reasons
+from stream.core.ranking import Ranked, order
+from stream.core.settle import Settle, SettleOptions
+
+Fake = Callable[..., Any]
+OPTIONS = SettleOptions(margin=0.05, dwell=3, large=0.2, after_cut=0.02, keep=0.01)
+A, B, C = (f"{n:016x}" for n in (1, 2, 3))
+
+
+@pytest.fixture
+def hop(candidate: Fake) -> Fake:
+    """``hop(settle, {1: score, ...}, cut=False, playing=None, pinned=None)`` -> (advice, ids in order)."""
+
+    def run(settle: Settle, scores: dict[int, float], cut: bool = False, **given: str | None) -> tuple[str, list[str]]:
+        ranked = sorted((Ranked(candidate(n), s, Reasons(s, s, s)) for n, s in scores.items()), key=order)
+        settled = settle.settle(ranked, cut, **given)
+        return settled.advice, [entry.candidate.track.id for entry in settled.ranked]
+
+    return run
+
+
+def test_the_best_is_first_at_once(hop: Fake) -> None:
+    assert hop(Settle(OPTIONS, 5), {1: 0.4, 2: 0.6}) == ("switch", [B, A])
+
+
+def test_a_small_lead_never_takes_the_first_place(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    hop(settle, {1: 0.6, 2: 0.5})
+    for _ in range(20):
+        assert hop(settle, {1: 0.56, 2: 0.60}) == ("stay", [A, B])
+
+
+def test_a_lead_must_last(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    hop(settle, {1: 0.6, 2: 0.5})
+    assert hop(settle, {1: 0.5, 2: 0.6})[0] == "stay"
+    assert hop(settle, {1: 0.5, 2: 0.6})[0] == "stay"
+    assert hop(settle, {1: 0.6, 2: 0.6})[0] == "stay"  # interrupted
+    assert [hop(settle, {1: 0.5, 2: 0.6}) for _ in range(4)] == [
+        ("stay", [A, B]),
+        ("stay", [A, B]),
+        ("switch", [B, A]),
+        ("stay", [B, A]),
+    ]
+
+
+def test_challengers_wait_each_for_themselves(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    hop(settle, {1: 0.6, 2: 0.5, 3: 0.5})
+    assert hop(settle, {1: 0.5, 2: 0.60, 3: 0.50})[1][0] == A
+    assert hop(settle, {1: 0.5, 2: 0.50, 3: 0.60})[1][0] == A
+    assert hop(settle, {1: 0.5, 2: 0.60, 3: 0.50})[1][0] == A
+    assert hop(settle, {1: 0.5, 2: 0.50, 3: 0.60})[1][0] == A
+
+
+def test_a_large_lead_does_not_wait(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    hop(settle, {1: 0.6, 2: 0.5})
+    assert hop(settle, {1: 0.4, 2: 0.61}) == ("switch", [B, A])
+
+
+def test_after_a_cut_a_small_lead_is_enough(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    hop(settle, {1: 0.6, 2: 0.5})
+    assert hop(settle, {1: 0.60, 2: 0.61}, cut=True)[0] == "stay"
+    assert hop(settle, {1: 0.57, 2: 0.60}, cut=True) == ("switch", [B, A])
+
+
+def test_a_holder_that_is_gone_is_replaced(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    hop(settle, {1: 0.6, 2: 0.5})
+    assert hop(settle, {2: 0.5, 3: 0.4}) == ("switch", [B, C])
+
+
+def test_advice_is_about_what_is_on_air_until_it_changes(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    hop(settle, {1: 0.6, 2: 0.5})
+    assert hop(settle, {1: 0.6, 2: 0.58}, playing=B) == ("stay", [B, A])
+    said = [hop(settle, {1: 0.7, 2: 0.6}, playing=B) for _ in range(5)]
+    assert [advice for advice, _ in said] == ["stay", "stay", "switch", "switch", "switch"]
+    assert said[-1][1] == [A, B]
+    assert hop(settle, {1: 0.7, 2: 0.6}, playing=A) == ("stay", [A, B])
+
+
+def test_music_from_elsewhere_is_left_after_the_dwell(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    said = [hop(settle, {1: 0.6, 2: 0.52}, playing="elsewhere") for _ in range(4)]
+    assert [advice for advice, _ in said] == ["stay", "stay", "switch", "switch"]
+
+
+def test_a_pinned_track_stands_first(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 2)
+    hop(settle, {1: 0.9, 2: 0.5, 3: 0.1})
+    assert hop(settle, {1: 0.9, 2: 0.5, 3: 0.1}, pinned=C) == ("switch", [C, A])
+    assert hop(settle, {1: 0.9, 2: 0.5, 3: 0.1}, pinned=C) == ("stay", [C, A])
+    assert hop(settle, {1: 0.9, 2: 0.5}, pinned=C) == ("switch", [A, B])
+
+
+def test_what_is_listed_stays_against_an_equal(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 2)
+    hop(settle, {1: 0.9, 2: 0.5, 3: 0.4})
+    assert hop(settle, {1: 0.9, 2: 0.50, 3: 0.505})[1] == [A, B]
+    assert hop(settle, {1: 0.9, 2: 0.50, 3: 0.515})[1] == [A, C]
+
+
+def test_nothing_to_suggest_is_an_empty_list(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    hop(settle, {1: 0.6})
+    assert hop(settle, {}) == ("stay", [])
+
+
+def test_a_reset_forgets_the_ranking_but_not_what_is_on_air(hop: Fake) -> None:
+    settle = Settle(OPTIONS, 5)
+    hop(settle, {1: 0.6, 2: 0.5}, playing=B)
+    settle.reset()
+    assert settle.holder == B
+    assert hop(settle, {1: 0.6, 2: 0.58}, playing=B) == ("stay", [B, A])

@@ -1,0 +1,99 @@
+"""What the graphs are fed: the right thumbnails, the right clips, valid first, and nothing that grows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stream.core.window import Window
+
+Fake = Callable[..., Any]
+
+
+def filled(features: Fake, slots: range | list[int], **given: Any) -> Window:
+    window = Window(4)
+    for slot in slots:
+        window.push(slot, features(slot, **given))
+    return window
+
+
+def columns(image: Any) -> list[Any]:
+    return [image[:, 64 * i : 64 * (i + 1)] for i in range(4)]
+
+
+def test_a_clip_image_holds_the_first_frame_of_each_second(features: Fake) -> None:
+    window = filled(features, range(80))
+    (image,) = window.images([9])
+    for column, second in zip(columns(image), (5, 6, 7, 8), strict=True):
+        assert (column == features(8 * second).thumb).all()
+
+
+def test_a_short_first_clip_repeats_its_last_thumbnail(features: Fake) -> None:
+    window = filled(features, range(16))
+    (image,) = window.images([2])
+    for column, second in zip(columns(image), (0, 1, 1, 1), strict=True):
+        assert (column == features(8 * second).thumb).all()
+
+
+def test_a_second_without_frames_is_filled_from_the_one_before(features: Fake) -> None:
+    window = filled(features, [0, 9, 24])
+    (image,) = window.images([4])
+    for column, slot in zip(columns(image), (0, 9, 9, 24), strict=True):
+        assert (column == features(slot).thumb).all()
+
+
+def test_clips_stand_four_seconds_apart_counted_back_from_now(features: Fake) -> None:
+    window = filled(features, range(8 * 30))
+    assert window.clips_at(30) == [6, 10, 14, 18, 22, 26, 30]
+    early = filled(features, range(8 * 6))
+    assert early.clips_at(6) == [2, 6] and early.clips_at(1) == [1]
+    assert window.missing(30) == window.clips_at(30)
+    window.store([26, 30], np.ones((2, 4), np.float32))
+    assert window.missing(30) == [6, 10, 14, 18, 22]
+
+
+def test_arrays_hold_the_valid_clips_first(features: Fake) -> None:
+    window = filled(features, range(8 * 9), speed=0.5)
+    window.store([1, 5, 9], np.arange(12, dtype=np.float32).reshape(3, 4))
+    arrays = window.arrays(9)
+    assert arrays["clips"].dtype == np.float32 and arrays["clips"].shape == (1, 7, 4)
+    assert arrays["mask"].tolist() == [[True] * 3 + [False] * 4]
+    assert (arrays["clips"][0, :3] == np.arange(12).reshape(3, 4)).all() and not arrays["clips"][0, 3:].any()
+    assert arrays["displacement"][0].tolist() == [0.5] * 3 + [0.0] * 4
+
+
+def test_a_gap_leaves_out_its_clips(features: Fake) -> None:
+    window = filled(features, [*range(8), *range(96, 104)])
+    assert window.clips_at(13) == [1, 13]
+
+
+def test_it_forgets_what_is_older_than_the_window(features: Fake) -> None:
+    window = filled(features, range(8 * 100))
+    window.store(list(range(1, 101)), np.zeros((100, 4), np.float32))
+    assert len(window._thumbs) == len(window._colour) == len(window._clips) == 28
+    assert len(window._motion) == 224
+
+
+def test_the_pulse_of_the_pictures_is_found(features: Fake) -> None:
+    window = Window(4)
+    for slot in range(8 * 20):
+        window.push(slot, features(slot, onset=1.0 if slot % 4 == 0 else 0.0))
+    tempo = window.tempo(20)
+    assert tempo.bpm == pytest.approx(120, rel=0.03) and tempo.confidence > 0.5
+
+
+def test_a_low_frame_rate_is_no_pulse(features: Fake) -> None:
+    window = Window(4)
+    for slot in range(0, 8 * 20, 8):
+        window.push(slot, features(slot, onset=1.0))
+    assert window.tempo(20).confidence == 0.0
+    assert filled(features, range(31)).tempo(3).confidence == 0.0
+
+
+def test_colour_and_speed_are_those_of_the_newest_clip(features: Fake) -> None:
+    window = filled(features, range(32), speed=9.0)
+    for slot in range(32, 64):
+        window.push(slot, features(slot, speed=1.0))
+    assert window.speed(8) == pytest.approx(1.0) and window.speed(6) == pytest.approx(5.0)
+    assert window.colour(8) == pytest.approx((0.5, 0.4, 0.3, 0.6))
