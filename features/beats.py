@@ -4,7 +4,7 @@ The onset envelope is the half-wave rectified rise of a log-mel spectrum, the te
 overlapping windows, and dynamic programming places the beats (D. Ellis, "Beat tracking by dynamic programming", 2007).
 Nothing here depends on how loud the track is.
 
-Memory: the spectrum is made and dropped in blocks of 30 s; what grows with the track is the envelope, 62.5 numbers a
+Memory: the spectrum is made and dropped in blocks of 4 s; what grows with the track is the envelope, 62.5 numbers a
 second, and the tempo windows, about 20 kB a second: under 100 MB above the samples for an hour.
 """
 
@@ -26,7 +26,7 @@ MIN_TRACK_S = 2.0  # anything shorter has no beats
 MIN_CONFIDENCE = 0.05  # less periodic than this has no beats
 
 _ENVELOPE_HZ = MUSIC_RATE_HZ / BEAT_HOP
-_BLOCK = round(30 * _ENVELOPE_HZ)
+_BLOCK = 256  # frames of spectrum at once, 4 s: they fit a cache
 _TEMPO_WINDOW = 512  # envelope frames: 8.2 s, 6 beats at the slowest
 _TEMPO_HOP = 128
 _SILENT_RMS = 1e-5  # -100 dB: a track below it is silent

@@ -22,11 +22,15 @@ from .spec import (
     MUSIC_RATE_HZ,
 )
 
+_PEAK_LIMIT = 100.0
 _BLOCK = 256  # frames worked on at once: fits a cache, and bounds the memory that a long input takes
 
 
 def check_samples(samples: NDArray[np.floating]) -> NDArray[np.float32]:
-    """``samples`` as ``(n,)`` float32; raises ``FeatureError`` unless they are finite floats in one dimension."""
+    """``samples`` as ``(n,)`` float32; raises ``FeatureError`` unless they are finite floats in one dimension.
+
+    Full scale is 1. Beyond 100 the scale must be wrong (that of 16-bit integers, say), and is refused too.
+    """
     samples = np.asarray(samples)
     if samples.ndim != 1:
         raise FeatureError(f"samples have shape {samples.shape}: mix them down to one channel, shape (n,)")
@@ -36,6 +40,9 @@ def check_samples(samples: NDArray[np.floating]) -> NDArray[np.float32]:
         single = samples.astype(np.float32, copy=False)
     if not np.isfinite(single).all():
         raise FeatureError("samples hold NaN or infinity: the decoder's output is broken")
+    peak = max(float(single.max(initial=0.0)), -float(single.min(initial=0.0)))
+    if peak > _PEAK_LIMIT:
+        raise FeatureError(f"samples reach {peak:g}: scale them, full scale is 1")
     return single
 
 

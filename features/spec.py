@@ -3,8 +3,8 @@
 Conventions: times in seconds, rates in hertz, arrays in NumPy order (rows first). A **clip** is 4 s, clips of a video
 start one **hop** apart, and a **window** is at most seven clips end to end (UT-CMVMR, section 3.1).
 
-``FEATURES`` describes, under the name that a bundle's graph inputs use, each feature that this code can compute. A bundle
-stores the descriptions it was trained with; the loader refuses it when they differ from these.
+``FEATURES`` describes, under the name that a bundle's graph inputs use, each feature that this code can compute. A
+bundle stores the descriptions it was trained with; the loader refuses it when they differ from these.
 """
 
 from collections.abc import Mapping

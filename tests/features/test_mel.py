@@ -101,6 +101,7 @@ def test_float64_is_taken_as_float32():
         (np.zeros((2, 800), np.float32), "one channel"),
         (np.float32(0), "one channel"),
         (np.zeros(800, np.int16), "int16"),
+        (np.full(800, -32_768.0, np.float32), "full scale"),
     ],
 )
 def test_bad_samples_are_refused_and_change_nothing(samples, cause):
