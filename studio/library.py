@@ -6,7 +6,6 @@ same file, byte for byte, wherever the same encoder is installed.
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from mutagen.ogg import OggPage
 from mutagen.oggvorbis import OggVorbis
 
 from studio.errors import StudioError
+from studio.moods import ARCS, ARTISTS, MOODS, TEMPI_BPM, Mood
 from studio.music.recipe import MusicRecipe
 from studio.music.render import render
 
@@ -26,138 +26,6 @@ RATE_HZ: Final = 32_000
 BLOCK: Final = 16_384  # frames a write: libsndfile's Vorbis encoder overflows its stack on very large ones
 SHORTEST_S: Final = 45
 LONGEST_S: Final = 75
-
-# Usual tempi of each style.
-_TEMPI_BPM: Final[Mapping[str, tuple[int, int]]] = {
-    "ambient": (60, 90),
-    "chiptune": (110, 170),
-    "cinematic": (66, 130),
-    "drum_and_bass": (160, 178),
-    "folk": (80, 130),
-    "funk": (92, 118),
-    "house": (116, 128),
-    "jazz": (90, 168),
-    "lofi": (68, 92),
-    "rock": (100, 160),
-    "synthwave": (82, 122),
-    "techno": (122, 140),
-    "trap": (120, 150),
-    "waltz": (84, 160),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Mood:
-    """Where a mood stands, the modes that suit it, and the words its titles are made of."""
-
-    energy: float
-    brightness: float
-    tension: float
-    modes: tuple[str, ...]
-    first_words: tuple[str, ...]
-    last_words: tuple[str, ...]
-
-
-_MOODS: Final = (
-    Mood(
-        0.25,
-        0.35,
-        0.1,
-        ("major", "lydian"),
-        ("Quiet", "Slow", "Drifting"),
-        ("Harbour", "Snowfall", "Lanterns", "Meadow"),
-    ),
-    Mood(
-        0.2, 0.2, 0.3, ("minor", "dorian"), ("Empty", "Grey", "Faded"), ("Platform", "November", "Letters", "Shoreline")
-    ),
-    Mood(
-        0.5,
-        0.75,
-        0.05,
-        ("major", "mixolydian"),
-        ("Paper", "Lemon", "Sunday"),
-        ("Kites", "Bicycle", "Balcony", "Market"),
-    ),
-    Mood(
-        0.85,
-        0.8,
-        0.1,
-        ("major", "lydian"),
-        ("Bright", "Running", "Open"),
-        ("Skyline", "Finish Line", "Summer", "Wings"),
-    ),
-    Mood(
-        0.9,
-        0.5,
-        0.8,
-        ("phrygian", "harmonic_minor"),
-        ("Iron", "Falling", "Red"),
-        ("Pursuit", "Alarm", "Bridges", "Engine"),
-    ),
-    Mood(
-        0.35,
-        0.3,
-        0.85,
-        ("phrygian", "harmonic_minor"),
-        ("Hollow", "Buried", "Cold"),
-        ("Corridor", "Signal", "Well", "Cellar"),
-    ),
-    Mood(0.7, 0.4, 0.4, ("minor", "dorian"), ("Midnight", "Neon", "Velvet"), ("Drive", "Overpass", "Arcade", "Tunnel")),
-    Mood(
-        0.55,
-        0.6,
-        0.3,
-        ("dorian", "mixolydian"),
-        ("Dusty", "Copper", "Crooked"),
-        ("Road", "Caravan", "Rooftops", "Staircase"),
-    ),
-    Mood(
-        0.6,
-        0.65,
-        0.2,
-        ("lydian", "major"),
-        ("Glass", "Weightless", "Distant"),
-        ("Orbit", "Atlas", "Observatory", "Tide"),
-    ),
-    Mood(
-        0.8,
-        0.35,
-        0.6,
-        ("minor", "harmonic_minor"),
-        ("Black", "Rising", "Last"),
-        ("Water", "Banner", "Horizon", "Stand"),
-    ),
-    Mood(
-        0.4,
-        0.45,
-        0.15,
-        ("major", "dorian"),
-        ("Warm", "Second", "Borrowed"),
-        ("Coffee", "Blanket", "Window", "Afternoon"),
-    ),
-    Mood(
-        0.95,
-        0.7,
-        0.45,
-        ("minor", "mixolydian"),
-        ("Electric", "Broken", "Loud"),
-        ("Carnival", "Mirrors", "Thunder", "Parade"),
-    ),
-)
-
-_ARTISTS: Final = (
-    "Alder & Fen", "Cassette Garden", "Halfway Lights", "June Harrow", "Kilo Ostrava", "Low Orbit Choir", "Mira Sundgren",
-    "Night Tram", "Ondine Park", "Paper Lighthouse", "Quarry Street", "Tin Comet", "The Velvet Ledger", "Wren Okafor",
-)  # fmt: skip
-
-# Energy over the track, as shares of its length and what is added to the mood's energy there.
-_ARCS: Final = (
-    ((0.0, 0.0), (1.0, 0.0)),
-    ((0.0, -0.25), (0.35, 0.0), (0.75, 0.1), (1.0, -0.1)),
-    ((0.0, -0.3), (0.9, 0.15), (1.0, 0.1)),
-    ((0.0, -0.1), (0.3, 0.1), (0.45, -0.25), (0.6, 0.1), (1.0, 0.0)),
-    ((0.0, 0.1), (0.4, 0.0), (1.0, -0.3)),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +55,14 @@ def demo_tracks(n: int, seed: int = 0) -> list[DemoTrack]:
     if n < 0:
         raise StudioError(f"n {n!r}: not a number of tracks; give 0 or more")
     rng = np.random.default_rng((seed, 17))
-    styles = [str(style) for style in rng.permutation(list(_TEMPI_BPM))]
-    turn = int(rng.integers(len(_MOODS)))
+    styles = [str(style) for style in rng.permutation(list(TEMPI_BPM))]
+    turn = int(rng.integers(len(MOODS)))
     tracks: list[DemoTrack] = []
     taken: set[str] = set()
     for index in range(n):
         round_, place = divmod(index, len(styles))
         # A stride that shares no factor with the number of moods, so a style meets them all.
-        mood = _MOODS[(turn + 5 * round_ + 7 * place) % len(_MOODS)]
+        mood = MOODS[(turn + 5 * round_ + 7 * place) % len(MOODS)]
         tracks.append(_track(styles[place], mood, taken, rng))
         taken.add(tracks[-1].title)
     return tracks
@@ -203,11 +71,11 @@ def demo_tracks(n: int, seed: int = 0) -> list[DemoTrack]:
 def _track(style: str, mood: Mood, taken: set[str], rng: np.random.Generator) -> DemoTrack:
     duration_s = float(rng.integers(SHORTEST_S, LONGEST_S + 1))
     level = mood.energy + float(rng.uniform(-0.1, 0.1))
-    arc = _ARCS[int(rng.integers(len(_ARCS)))]
+    arc = ARCS[int(rng.integers(len(ARCS)))]
     energy = tuple((share * duration_s, float(np.clip(level + lift, 0.0, 1.0))) for share, lift in arc)
     recipe = MusicRecipe(
         style=style,
-        tempo_bpm=float(rng.integers(*_TEMPI_BPM[style], endpoint=True)),
+        tempo_bpm=float(rng.integers(*TEMPI_BPM[style], endpoint=True)),
         tonic=int(rng.integers(12)),
         mode=str(rng.choice(mood.modes)),
         energy=energy,
@@ -216,7 +84,7 @@ def _track(style: str, mood: Mood, taken: set[str], rng: np.random.Generator) ->
         seed=int(rng.integers(2**31)),
     )
     genre = style.replace("_", " ")
-    artist = str(rng.choice(_ARTISTS))
+    artist = str(rng.choice(ARTISTS))
     return DemoTrack(_title(mood, taken, rng), artist, f"Segue Demo: {genre.title()}", genre, recipe, duration_s)
 
 

@@ -45,7 +45,7 @@ class Style:
     duck: float = 0.0
     room: tuple[float, float] = (0.1, 0.25)
     entries: tuple[float, float, float, float, float] = (0.0, 0.12, 0.2, 0.45, 0.35)  # pad, comp, bass, arp, lead
-    drum_gain: float = 1.0
+    drum_gain: float = 1.3
     tonal_gain: float = 1.0
     top_hz: float = 15_000.0
 
@@ -97,7 +97,7 @@ _TABLE: Final[Mapping[str, Style]] = {
         arp_steps=(1,),
         lead_density=0.6,
         room=(0.0, 0.06),
-        entries=(0.9, 0.5, 0.1, 0.2, 0.25),
+        entries=(0.9, 0.5, 0.1, 0.0, 0.25),
     ),
     "cinematic": Style(
         drums=(
@@ -185,7 +185,7 @@ _TABLE: Final[Mapping[str, Style]] = {
         chord_size=5,
         arp_steps=(1, 2),
         lead_density=0.5,
-        entries=(0.55, 0.1, 0.1, 0.7, 0.4),
+        entries=(0.55, 0.0, 0.1, 0.7, 0.4),
     ),
     "house": Style(
         drums=(
@@ -274,7 +274,7 @@ _TABLE: Final[Mapping[str, Style]] = {
         kit="acoustic",
         chord_size=2,
         lead_density=0.5,
-        entries=(0.5, 0.2, 0.15, 0.05, 0.5),
+        entries=(0.5, 0.2, 0.15, 0.0, 0.5),
     ),
     "synthwave": Style(
         drums=(
@@ -361,7 +361,7 @@ _TABLE: Final[Mapping[str, Style]] = {
         chord_size=3,
         lead_density=0.4,
         room=(0.2, 0.45),
-        entries=(0.3, 0.1, 0.1, 0.45, 0.3),
+        entries=(0.3, 0.0, 0.1, 0.45, 0.3),
     ),
 }
 
