@@ -148,7 +148,9 @@ def video_recipe(latent: Latent, rng: np.random.Generator, beats_s: NDArray[np.f
     else:
         period = 60 / float(rng.uniform(60, 170))
         beats = np.arange(rng.uniform(0, period), LENGTH_S, period)
-    curve = _reading(latent.energy, rng, 0.06)
+    # Faster music carries faster pictures of the same energy.
+    lean = 0.12 * (latent.tempo_bpm - 115) / 60
+    curve = _reading(latent.energy, rng, 0.06, lean)
     warm = _level(latent.valence + rng.normal(0, 0.16))
     family = WARM if rng.random() < warm else COLD
     pace = latent.tempo_bpm / 60 / float(rng.choice([1, 2, 4]))
@@ -194,15 +196,18 @@ def _accents(
         return ()
     every = int(rng.choice([1, 2, 4], p=[0.45, 0.35, 0.2]))
     levels = np.interp(beats, *np.array(curve).T)
-    chosen = (np.arange(len(beats)) % every == rng.integers(every)) & (rng.random(len(beats)) < 0.35 + 0.7 * levels)
+    chosen = (np.arange(len(beats)) % every == rng.integers(every)) & (rng.random(len(beats)) < 0.6 + 0.5 * levels)
     return tuple(round(float(beat), 3) for beat in beats[chosen] if beat >= 0)
 
 
 def _reading(
-    curve: tuple[tuple[float, float], ...], rng: np.random.Generator, noise: float
+    curve: tuple[tuple[float, float], ...], rng: np.random.Generator, noise: float, lean: float = 0.0
 ) -> tuple[tuple[float, float], ...]:
-    """The curve as one medium takes it: bent by a power, shifted, with a wobble; order of levels kept but for noise."""
-    power, shift = float(np.exp(rng.normal(0, 0.15))), float(rng.normal(0, noise))
+    """The curve as one medium takes it: bent by a power, shifted by ``lean`` on average, with a wobble.
+
+    Higher stays higher but for the wobble of ``0.6 * noise``.
+    """
+    power, shift = float(np.exp(rng.normal(0, 0.15))), float(rng.normal(lean, noise))
     wobble = noise * 0.6 * rng.standard_normal(len(curve))
     return tuple((at, _level(level**power + shift + w)) for (at, level), w in zip(curve, wobble, strict=True))
 

@@ -15,7 +15,7 @@ from studio.errors import StudioError
 
 from . import scenes_flow, scenes_form, scenes_land
 from .palette import ramps
-from .recipe import SceneRecipe
+from .recipe import PALETTES, SceneRecipe
 from .stage import Moment, Painter, Painting, Stage, blur, make_stage
 from .texture import Plane, tile
 from .timing import Timeline, timeline
@@ -54,15 +54,17 @@ class _Shot:
         self.move = rng.dirichlet([0.8, 0.8, 0.8]) * rng.uniform(0.15, 0.5)  # shares of sway, zoom and roll
         self.phase = rng.uniform(0, 4, 4)
         self.way = rng.uniform(0, 2 * np.pi)
-        self.zoom = rng.uniform(1.02, 1.25)
+        self.zoom = rng.uniform(1.02, 1.5)  # framing, from wide to close
+        self.gain *= 1.2 / self.zoom
         self.shake = recipe.shake * 0.012
         self.soft = rng.uniform(0.0, 0.7) * stage.width / 160
         natural = float(np.mean(self.paint(self.moment(course.starts_s[index], 0.125))[0]))
-        wanted = 0.14 + 0.62 * recipe.brightness
+        palette = str(rng.choice(PALETTES)) if index > 0 and rng.random() < 0.35 else recipe.palette
+        wanted = 0.14 + 0.62 * recipe.brightness + (rng.normal(0, 0.06) if index > 0 else 0)
         target = np.clip(0.65 * wanted + 0.35 * natural, 0.08, 0.9)
         gamma = float(np.clip(np.log(target) / np.log(np.clip(natural, 0.03, 0.95)), 0.35, 3.0))
         contrast = float(np.clip(recipe.contrast + rng.normal(0, 0.05), 0, 1))
-        self.ramps = ramps(recipe.palette, recipe.warmth, contrast, gamma, rng)
+        self.ramps = ramps(palette, recipe.warmth, contrast, gamma, rng)
         spot = rng.uniform(0.42, 0.58, 2)
         away = (stage.x - np.float32(spot[0])) ** 2 + ((stage.y - np.float32(spot[1])) * np.float32(0.75)) ** 2
         self.vignette = (1 - np.float32(rng.uniform(0.2, 0.9)) * away)[..., None]

@@ -202,7 +202,7 @@ def particles(stage: Stage, rng: np.random.Generator) -> Painter:
                 cv2.line(canvas, head, tail, level, max(1, round(size * stage.width / 110)), cv2.LINE_AA, 4)
             else:
                 cv2.circle(canvas, head, px(0.011 * size * stage.width), level, -1, cv2.LINE_AA, 4)
-        dust = unit(canvas)
+        dust = 1.3 * blur(unit(canvas), stage.width / 300)  # small drawn discs are crosses else
         glow = blur(dust, stage.width * 0.02)
         return np.clip(0.04 + 0.4 * smoke**2 + dust + 1.1 * glow, 0, 1), np.clip(0.3 * smoke + dust + glow, 0, 1)
 
