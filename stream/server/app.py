@@ -164,24 +164,30 @@ def address_of(bound: socket.socket, host: str) -> str:
     return f"http://{name}:{bound.getsockname()[1]}/"
 
 
+def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None]) -> uvicorn.Server:
+    """The server, to be run with its socket; ``ready`` is called once requests are taken."""
+    config = uvicorn.Config(
+        create_app(parts, options),
+        log_level=logging.WARNING,
+        access_log=False,
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=COMMAND_BYTES,
+        ws_max_queue=8,
+        timeout_graceful_shutdown=STOP_S,
+        server_header=False,
+    )
+    return _Announcing(config, ready)
+
+
 def serve(options: ServeOptions, ready: Callable[[str], None]) -> None:
     """Serve until interrupted; ``ready`` is called with the URL once requests are taken.
 
     Raises `ServeError` and the errors of bundles and catalogues before that.
     """
     with contextlib.closing(bind(options.host, options.port)) as bound, open_parts(options) as parts:
-        config = uvicorn.Config(
-            create_app(parts, options),
-            log_level=logging.WARNING,
-            access_log=False,
-            lifespan="on",
-            ws="websockets-sansio",
-            ws_max_size=COMMAND_BYTES,
-            ws_max_queue=8,
-            timeout_graceful_shutdown=STOP_S,
-            server_header=False,
-        )
-        _Announcing(config, lambda: ready(address_of(bound, options.host))).run(sockets=[bound])
+        url = address_of(bound, options.host)
+        server_of(parts, options, lambda: ready(url)).run(sockets=[bound])
 
 
 class _Announcing(uvicorn.Server):

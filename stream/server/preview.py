@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 
+from catalog.errors import UnknownTrackError
 from catalog.records import Track
 
 # the table of the standard library depends on the machine
@@ -42,7 +43,7 @@ def preview_routes(shelf: Shelf) -> APIRouter:
     def known(track_id: str) -> Track:
         try:
             return shelf.track(track_id)
-        except LookupError as error:
+        except UnknownTrackError as error:
             raise HTTPException(404, "no such track in this catalogue") from error
 
     @router.get("/api/tracks/{track_id}")

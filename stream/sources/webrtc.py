@@ -61,7 +61,7 @@ def checked_offer(text: str) -> str:
     try:
         media = SessionDescription.parse(offer).media
     except PARSE_ERRORS as error:
-        raise OfferError(f"the SDP cannot be parsed ({type(error).__name__}: {error})") from error
+        raise OfferError(f"the SDP cannot be parsed at the line {_culprit(kept)!r}") from error
     if not media:
         raise OfferError("the SDP has no media section")
     if len(media) > MAX_MEDIA:
@@ -74,8 +74,21 @@ def checked_offer(text: str) -> str:
             raise OfferError(f"the {section.kind} section has no ICE credentials (a=ice-ufrag, a=ice-pwd)")
         if section.dtls is None or not section.dtls.fingerprints:
             raise OfferError(f"the {section.kind} section has no DTLS fingerprint (a=fingerprint)")
-        _check_codecs(section.kind, [codec.name for codec in section.rtp.codecs])
+        _check_codecs(section.kind, [codec.name for codec in section.rtp.codecs if codec.payloadType in section.fmt])
     return offer
+
+
+def _culprit(lines: list[str]) -> str:
+    """The first line with which the offer stops being readable, cut to fit a message; found by halving."""
+    good, bad = 0, len(lines)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            SessionDescription.parse("\r\n".join(lines[:middle]) + "\r\n")
+            good = middle
+        except PARSE_ERRORS:
+            bad = middle
+    return lines[bad - 1].strip()[:80]
 
 
 def _is_unusable_candidate(line: str) -> bool:

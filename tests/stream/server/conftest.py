@@ -1,0 +1,53 @@
+"""Fixtures of the server's tests: a catalogue made once, a server a module, and offers to post."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+
+def _serving() -> Any:
+    """The module beside this file; tests are not packages, so a plain import would not find it."""
+    if "serving_for_tests" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("serving_for_tests", Path(__file__).with_name("serving.py"))
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["serving_for_tests"] = module  # dataclasses look it up
+        spec.loader.exec_module(module)
+    return sys.modules["serving_for_tests"]
+
+
+@pytest.fixture(scope="session")
+def small_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
+    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("library"), tiny_bundle)
+    return made
+
+
+@pytest.fixture(scope="session")
+def serving(small_catalog: Path, tiny_bundle: Path) -> Callable[..., Any]:
+    """``serving(**options)``: a context manager with a server's ``url`` and ``hub``."""
+    return lambda **options: _serving().serving(small_catalog, tiny_bundle, **options)
+
+
+@pytest.fixture(scope="module")
+def server(serving: Callable[..., Any]) -> Iterator[Any]:
+    """A server with the default options, for a whole module."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: Any) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=10) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def offer() -> str:
+    """A valid offer of VP8 from nobody: it is answered and never connects."""
+    text: str = _serving().OFFER
+    return text

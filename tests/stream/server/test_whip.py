@@ -1,0 +1,194 @@
+"""The WHIP endpoint over HTTP: good offers, bad offers, bounds and clocks."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from stream.server.hub import HubOptions
+from stream.sources.webrtc import PeerOptions
+
+SDP = {"content-type": "application/sdp"}
+
+
+@pytest.fixture(scope="module")
+def small(serving: Callable[..., Any]) -> Iterator[Any]:
+    """Two sessions at most, and little patience."""
+    options = HubOptions(max_sessions=2, peer=PeerOptions(handshake_timeout_s=0.4, idle_timeout_s=0.4))
+    with serving(hub=options) as running:
+        yield running
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 5.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_an_offer_is_answered_and_deleted(client: httpx.Client, server: Any, offer: str) -> None:
+    response = client.post("/whip?label=Test%20cam", content=offer, headers=SDP)
+    assert response.status_code == 201, response.text
+    assert response.headers["content-type"].startswith("application/sdp")
+    assert "a=recvonly" in response.text and "a=candidate:" in response.text
+    location = response.headers["location"]
+    assert re.fullmatch(r"/whip/[\w-]{30,}", location)
+    events = re.fullmatch(r'<(/sessions/[\w-]+/events)>; rel="urn:segue:events"', response.headers["link"])
+    assert events is not None
+    (listed,) = client.get("/api/sessions").json()["sessions"]
+    assert listed["events"] == events[1] and listed["label"] == "Test cam" and listed["connected"] is False
+    assert location.rpartition("/")[2] not in client.get("/api/sessions").text
+    assert client.delete(location).status_code == 200
+    assert client.get("/api/sessions").json()["sessions"] == []
+    again = client.delete(location)
+    assert again.status_code == 404 and "no such session" in again.text
+
+
+def test_candidates_with_hidden_addresses_do_not_delay_the_answer(client: httpx.Client, offer: str) -> None:
+    hidden = "a=candidate:1 1 udp 2113937151 0cb7ac4a-1e5e-4b6c-9d0e-1c1f0f9f7a11.local 50000 typ host\r\n"
+    began = time.monotonic()
+    response = client.post("/whip", content=offer + 8 * hidden + "a=end-of-candidates\r\n", headers=SDP)
+    assert response.status_code == 201
+    assert time.monotonic() - began < 0.9  # resolving one takes a second
+    client.delete(response.headers["location"])
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
+def test_another_type_is_415(client: httpx.Client, kind: str, offer: str) -> None:
+    response = client.post("/whip", content=offer, headers={"content-type": kind})
+    assert response.status_code == 415
+    assert "application/sdp" in response.text
+
+
+def test_an_oversized_offer_is_413(client: httpx.Client, offer: str) -> None:
+    response = client.post("/whip", content=offer + "a=x-filler:" + 70_000 * "x", headers=SDP)
+    assert response.status_code == 413
+    assert "65536" in response.text
+
+
+def cut(pattern: str) -> Callable[[str], str]:
+    """The offer without the lines that match."""
+    return lambda offer: re.sub(f"{pattern}[^\n]*\n", "", offer)
+
+
+def swap(old: str, new: str) -> Callable[[str], str]:
+    return lambda offer: offer.replace(old, new)
+
+
+MALFORMED: dict[str, tuple[Callable[[str], str | bytes], int, str]] = {
+    "empty": (lambda _: "", 400, "not SDP"),
+    "prose": (lambda _: "hello there", 400, "not SDP"),
+    "json": (lambda _: '{"sdp": "v=0"}', 400, "not SDP"),
+    "version alone": (lambda _: "v=0\r\n", 400, "no media"),
+    "binary": (lambda _: b"\xff\xfe\x00v=0", 400, "UTF-8"),
+    "broken media line": (swap("m=video 9 UDP/TLS/RTP/SAVPF 96", "m=video"), 400, "'m=video'"),
+    "port in words": (swap("m=video 9", "m=video nine"), 400, "'m=video nine"),
+    "payload type in words": (swap("SAVPF 96", "SAVPF vp8"), 400, "SAVPF vp8'"),
+    "rtpmap without a codec": (swap("VP8/90000", ""), 400, "'a=rtpmap:96'"),
+    "rtpmap of another payload type": (swap("rtpmap:96", "rtpmap:97"), 422, "no codec"),
+    "broken candidate": (lambda offer: offer + "a=candidate:x\r\n", 400, "'a=candidate:x'"),
+    "broken fingerprint": (swap("sha-256 AB", "AB"), 400, "a=fingerprint"),
+    "no fingerprint": (cut("a=fingerprint"), 400, "fingerprint"),
+    "no ICE credentials": (cut("a=ice-"), 400, "ICE"),
+    "broken ssrc": (swap("a=ssrc:1234", "a=ssrc:many"), 400, "a=ssrc:many"),
+    "only AV1": (swap("VP8/", "AV1/"), 422, "AV1; this server decodes H264 and VP8"),
+    "only receives": (swap("sendonly", "recvonly"), 422, "sends no video"),
+    "audio only": (
+        lambda offer: offer.replace("m=video", "m=audio").replace("VP8/90000", "opus/48000/2"),
+        422,
+        "sends no video",
+    ),
+    "rejected video": (swap("m=video 9 ", "m=video 0 "), 422, "sends no video"),
+    "many sections": (lambda offer: offer + 12 * offer[offer.index("m=video") :], 422, "13 media sections"),
+    "many candidates": (
+        lambda offer: offer + 99 * "a=candidate:1 1 udp 2113937151 192.0.2.9 50000 typ host\r\n",
+        422,
+        "64 ICE candidates",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_bad_offer_is_refused_with_a_reason(client: httpx.Client, server: Any, offer: str, name: str) -> None:
+    damage, status, words = MALFORMED[name]
+    response = client.post("/whip", content=damage(offer), headers=SDP)
+    assert response.status_code == status, response.text
+    assert words in response.text
+    assert server.hub.sessions == []
+
+
+def test_lines_cut_out_of_an_offer_never_break_the_server(client: httpx.Client, server: Any, offer: str) -> None:
+    lines = offer.split("\r\n")
+    for gone in range(len(lines)):
+        response = client.post("/whip", content="\r\n".join(lines[:gone] + lines[gone + 1 :]), headers=SDP)
+        assert response.status_code in (201, 400, 422), (lines[gone], response.text)
+        if response.status_code == 201:
+            client.delete(response.headers["location"])
+    for length in range(0, len(offer), 7):
+        response = client.post("/whip", content=offer[:length], headers=SDP)
+        assert response.status_code in (201, 400, 422), (offer[:length], response.text)
+        if response.status_code == 201:
+            client.delete(response.headers["location"])
+    assert server.hub.sessions == []
+
+
+def test_an_offer_that_never_connects_is_closed_and_counted(small: Any, offer: str) -> None:
+    with httpx.Client(base_url=small.url) as client:
+        before = small.hub.counters.never_connected
+        location = client.post("/whip", content=offer, headers=SDP).headers["location"]
+        assert len(small.hub.sessions) == 1
+        assert wait_until(lambda: small.hub.sessions == [])
+        assert small.hub.counters.never_connected == before + 1
+        assert client.delete(location).status_code == 404
+        assert client.get("/healthz").json()["counters"]["never_connected"] == before + 1
+
+
+def test_the_bound_is_503_until_a_place_is_free(small: Any, offer: str) -> None:
+    with httpx.Client(base_url=small.url) as client:
+        answers = [client.post("/whip", content=offer, headers=SDP) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [201, 201, 503, 503]
+        assert int(answers[2].headers["retry-after"]) > 0
+        assert "2 sessions" in answers[2].text
+        assert wait_until(lambda: small.hub.sessions == [])
+        assert client.post("/whip", content=offer, headers=SDP).status_code == 201
+        assert wait_until(lambda: small.hub.sessions == [])
+
+
+def test_refused_offers_leave_no_place_taken(small: Any, offer: str) -> None:
+    with httpx.Client(base_url=small.url) as client:
+        for _ in range(5):
+            assert client.post("/whip", content="v=0\r\n", headers=SDP).status_code == 400
+        answer = client.post("/whip", content=offer, headers=SDP)
+        assert answer.status_code == 201
+        client.delete(answer.headers["location"])
+
+
+def test_options_say_what_is_taken(client: httpx.Client) -> None:
+    response = client.options("/whip", headers={"origin": "http://localhost:3000"})
+    assert response.status_code == 204
+    assert response.headers["accept-post"] == "application/sdp"
+    assert response.headers["access-control-allow-origin"] == "http://localhost:3000"
+    assert "POST" in response.headers["access-control-allow-methods"]
+    assert {"location", "link"} <= {
+        name.strip().lower() for name in response.headers["access-control-expose-headers"].split(",")
+    }
+    assert client.options("/whip/anything").status_code == 204
+    assert client.patch("/whip/anything").status_code == 405
+    assert client.get("/whip").status_code in (404, 405)
+
+
+def test_pages_from_elsewhere_may_not_publish(client: httpx.Client, offer: str) -> None:
+    response = client.post("/whip", content=offer, headers=SDP | {"origin": "https://evil.example"})
+    assert response.status_code == 403
+    assert "access-control-allow-origin" not in response.headers
+
+
+def test_names_that_point_here_from_elsewhere_are_refused(client: httpx.Client) -> None:
+    response = client.get("/healthz", headers={"host": "rebound.example:8765"})
+    assert response.status_code == 403
+    assert "localhost" in response.text
