@@ -33,8 +33,9 @@ _SILENT_RMS = 1e-5  # -100 dB: a track below it is silent
 _FLOOR = 0.04  # power in a bin, of a track at unit RMS (white noise: 384): 40 dB below noise is nothing
 _STEADY = 0.02  # an envelope that never rises above this is a drone
 _MAX_STRENGTH = 4.0
-# Where in its window an attack makes the log spectrum rise most; measured with clicks and tone bursts.
-_ATTACK_S = 0.8 * BEAT_FFT / MUSIC_RATE_HZ
+# Where in its window an attack makes the log spectrum rise most. Measured: 0.78 for clicks, 0.55 to 0.6 for music of
+# many styles with known beats; between them, each is within 10 ms.
+_ATTACK_S = 0.68 * BEAT_FFT / MUSIC_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True, eq=False)
