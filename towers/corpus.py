@@ -115,7 +115,7 @@ class Corpus:
 
 
 def open_corpus(folder: Path | str) -> Corpus:
-    """Raises ``CorpusError`` for a folder that is no finished corpus, or whose features this code computes otherwise."""
+    """Raises ``CorpusError`` for a folder that is no finished corpus or whose features are computed otherwise here."""
     folder = Path(folder)
     path = folder / MANIFEST
     if not path.is_file():
