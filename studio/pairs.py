@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.associations import MOOD_WORDS, SCENE_WORDS, SCENES_OF, STYLE_WORDS
+from studio.energy import draw_energy
 from studio.music.recipe import MAX_TEMPO_BPM, MIN_TEMPO_BPM, STYLES, MusicRecipe
 from studio.video.recipe import KINDS, PALETTES, SceneRecipe
+from studio.video.timing import level_at
 
 LENGTH_S: Final = 28.0
 ON_BEAT_SHARE: Final = 0.6
@@ -70,45 +72,10 @@ def draw_latent(rng: np.random.Generator) -> Latent:
     return Latent(
         style=style,
         tempo_bpm=round(tempo, 2),
-        energy=_draw_energy(rng, lean),
+        energy=draw_energy(rng, lean, LENGTH_S),
         valence=float(rng.beta(1.3, 1.3)),
         tension=float(rng.beta(1.2, 1.5)),
         seed=int(rng.integers(2**31)),
-    )
-
-
-def _draw_energy(rng: np.random.Generator, lean: float) -> tuple[tuple[float, float], ...]:
-    """A course of energy: ramp, fall, arc, valley, drop, steps or plateau, with a wobble of its own."""
-    low, high = np.sort(rng.uniform(0, 1, 2))
-    middle = (low + high) / 2
-    gap = max(high - low, rng.uniform(0.3, 0.75))
-    low, high = middle - gap / 2, middle + gap / 2
-    turn = rng.uniform(0.2, 0.8)
-    shape = rng.choice(["rise", "fall", "arc", "valley", "drop", "break", "steps", "plateau"])
-    points: list[tuple[float, float]]
-    if shape == "rise":
-        points = [(0, low), (turn, low + (high - low) * rng.uniform(0.1, 0.9)), (1, high)]
-    elif shape == "fall":
-        points = [(0, high), (turn, low + (high - low) * rng.uniform(0.1, 0.9)), (1, low)]
-    elif shape == "arc":
-        points = [(0, low), (turn, high), (1, low)]
-    elif shape == "valley":
-        points = [(0, high), (turn, low), (1, high)]
-    elif shape == "drop":
-        points = [(0, low), (turn - 0.02, low), (turn + 0.02, high), (1, high)]
-    elif shape == "break":
-        points = [(0, high), (turn - 0.02, high), (turn + 0.02, low), (1, low)]
-    elif shape == "steps":
-        levels = rng.uniform(low, high, 4)
-        points = [
-            (at, float(v)) for k, v in enumerate(levels) for at in (k / 4 + (0.02 if k else 0), (k + 1) / 4 - 0.02)
-        ]
-    else:
-        points = [(0, middle), (turn, middle + 0.1), (1, middle)]
-    grid = np.arange(15) / 14
-    curve = np.interp(grid, *np.array(points).T) + lean + 0.05 * rng.standard_normal(15)
-    return tuple(
-        (round(float(at * LENGTH_S), 2), round(float(v), 4)) for at, v in zip(grid, np.clip(curve, 0, 1), strict=True)
     )
 
 
@@ -179,8 +146,7 @@ def _cuts(
     stretch = float(np.exp(rng.normal(0, 0.35)))
     cuts: list[float] = []
     last = -rng.uniform(0, 3)
-    for beat in beats:
-        level = float(np.interp(beat, *np.array(curve).T))
+    for beat, level in zip(beats, level_at(curve, beats), strict=True):
         wait = stretch * (9.0 - 6.0 * level) * (115 / latent.tempo_bpm) ** 0.7
         if beat - last >= wait and beat > 0.5:
             cuts.append(round(float(beat), 3))
@@ -195,7 +161,7 @@ def _accents(
     if rng.random() < 0.1:
         return ()
     every = int(rng.choice([1, 2, 4], p=[0.45, 0.35, 0.2]))
-    levels = np.interp(beats, *np.array(curve).T)
+    levels = level_at(curve, beats)
     chosen = (np.arange(len(beats)) % every == rng.integers(every)) & (rng.random(len(beats)) < 0.6 + 0.5 * levels)
     return tuple(round(float(beat), 3) for beat in beats[chosen] if beat >= 0)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from studio.errors import StudioError
 
-from . import scenes_flow, scenes_form, scenes_land
+from . import scenes_flow, scenes_form, scenes_land, scenes_town
 from .palette import ramps
 from .recipe import PALETTES, SceneRecipe
 from .stage import Moment, Painter, Painting, Stage, blur, make_stage
@@ -26,8 +26,8 @@ Picture = NDArray[np.uint8]
 SCENES: Final = {
     "landscape": (scenes_land.landscape, 1.50),
     "forest": (scenes_land.forest, 0.90),
-    "city": (scenes_land.city, 0.85),
-    "road": (scenes_land.road, 1.90),
+    "city": (scenes_town.city, 0.85),
+    "road": (scenes_town.road, 1.90),
     "water": (scenes_land.water, 1.10),
     "weather": (scenes_land.weather, 1.30),
     "crowd": (scenes_form.crowd, 1.20),

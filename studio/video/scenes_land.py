@@ -1,4 +1,4 @@
-"""Outdoor scenes: hills, trees, city lights, road, water, rain and snow.
+"""Open country: hills, trees, water, rain and snow.
 
 Each function frames one shot (draws its random choices, prepares its strips) and returns what paints its moments.
 """
@@ -10,7 +10,7 @@ from .stage import Moment, Painter, Painting, Stage, blur, loop, over, px, scrol
 from .texture import Plane, look, profile
 
 
-def _sky(stage: Stage, rng: np.random.Generator, light: float) -> Plane:
+def sky_strip(stage: Stage, rng: np.random.Generator, light: float) -> Plane:
     """A gradient with clouds and perhaps a sun, (h, 2 w) periodic."""
     wide = 2 * stage.width
     y = np.linspace(0, 1, stage.height, dtype=np.float32)[:, None]
@@ -26,7 +26,7 @@ def _sky(stage: Stage, rng: np.random.Generator, light: float) -> Plane:
     return loop(np.asarray(np.clip(sky, 0, 1), np.float32), stage.width)
 
 
-def _hill(
+def hill_strip(
     stage: Stage, rng: np.random.Generator, top: float, rise: float, tone: float, rough: int
 ) -> tuple[Plane, Plane]:
     """Tone and coverage of one ridge, (h, 3 w) periodic."""
@@ -45,7 +45,7 @@ def _hill(
 
 def landscape(stage: Stage, rng: np.random.Generator) -> Painter:
     """Ridges behind one another, seen from a moving camera."""
-    sky = _sky(stage, rng, rng.uniform(0.65, 0.9))
+    sky = sky_strip(stage, rng, rng.uniform(0.65, 0.9))
     count = stage.count(3, 5)
     horizon = rng.uniform(0.45, 0.75)
     hills = []
@@ -53,7 +53,7 @@ def landscape(stage: Stage, rng: np.random.Generator) -> Painter:
         near = k / (count - 1)
         top = horizon + (1.05 - horizon) * near * 0.8
         hills.append(
-            _hill(stage, rng, top, 0.30 * rng.uniform(0.6, 1.3), 0.62 - 0.36 * near, 4 + round(3 * stage.detail))
+            hill_strip(stage, rng, top, 0.30 * rng.uniform(0.6, 1.3), 0.62 - 0.36 * near, 4 + round(3 * stage.detail))
         )
     rates = np.linspace(0.25, 1.5, count) * stage.width
     start = rng.uniform(0, 3 * stage.width)
@@ -74,7 +74,7 @@ def landscape(stage: Stage, rng: np.random.Generator) -> Painter:
 def forest(stage: Stage, rng: np.random.Generator) -> Painter:
     """Trunks at several depths before hazy leaves, with shafts of light."""
     wide = 3 * stage.width
-    haze = _sky(stage, rng, rng.uniform(0.5, 0.75))
+    haze = sky_strip(stage, rng, rng.uniform(0.5, 0.75))
     layers = []
     for near in (0.0, 0.45, 1.0):
         canvas = np.zeros((stage.height, wide), np.uint8)
@@ -116,112 +116,11 @@ def forest(stage: Stage, rng: np.random.Generator) -> Painter:
     return paint
 
 
-def city(stage: Stage, rng: np.random.Generator) -> Painter:
-    """A skyline at night with lit windows, and headlights along a street."""
-    wide, high = 3 * stage.width, stage.height
-    layers = []
-    for near in (0.0, 0.5, 1.0):
-        tone, alpha = np.zeros((high, wide), np.float32), np.zeros((high, wide), np.float32)
-        left = 0
-        while left < wide:
-            across = max(4, round(stage.width * rng.uniform(0.05, 0.13) * (0.7 + 0.8 * near)))
-            top = round(high * (rng.uniform(0.12, 0.55) + 0.15 * near))
-            right = min(left + across, wide)
-            tone[top:, left:right] = rng.uniform(0.05, 0.16) + 0.10 * (1 - near)
-            alpha[top:, left:right] = 1
-            pitch = max(3, round(stage.width * (0.014 + 0.012 * near)))
-            rows, columns = (high - top) // pitch, (right - left - 2) // pitch
-            if rows > 0 and columns > 0:
-                lit = rng.random((rows, columns)) < 0.2 + 0.35 * stage.detail
-                bright = np.where(lit, rng.uniform(0.35, 1.0, lit.shape), 0.06).astype(np.float32)
-                pane = np.zeros((pitch, pitch), np.float32)
-                pane[: max(1, pitch - 2), : max(1, pitch - 1)] = 1
-                block = np.kron(bright, pane)
-                region = tone[top + 1 : top + 1 + block.shape[0], left + 1 : left + 1 + block.shape[1]]
-                np.maximum(region, block[: region.shape[0], : region.shape[1]], out=region)
-            left = right
-        layers.append((loop(blur(tone, 0.5), stage.width), loop(alpha, stage.width)))
-    sky = _sky(stage, rng, 0.22)
-    street = rng.uniform(0.74, 0.88)
-    cars = stage.count(6, 16)
-    lane, place, rate = rng.integers(0, 2, cars), rng.random(cars), rng.uniform(0.8, 2.2, cars)
-    start = rng.uniform(0, wide)
-
-    def paint(moment: Moment) -> Painting:
-        tone = scroll(sky, start + moment.travel * 0.05 * stage.width, stage.width)
-        for (wall, alpha), speed in zip(layers, (0.35, 0.75, 1.2), strict=True):
-            shift = start + moment.travel * speed * stage.width
-            tone = over(tone, scroll(wall, shift, stage.width), scroll(alpha, shift, stage.width))
-        tint = np.clip(tone * 1.4 - 0.2, 0, 1)
-        earth = look(stage.noise[1], stage.x + np.float32(moment.travel * 1.2 % 1), stage.y * 3)
-        tone = over(tone, 0.08 + 0.16 * earth, soft(stage.y - np.float32(street), 0.02))
-        lights = stage.canvas()
-        for k in range(cars):
-            sign = 1 if lane[k] else -1
-            at = ((place[k] + sign * rate[k] * moment.travel) % 1.3 - 0.15) * stage.width
-            row = (street + 0.04 + 0.07 * lane[k]) * stage.height
-            tail = at - sign * min(rate[k] * moment.step, 0.15) * stage.width
-            size = max(1, round(stage.width * 0.012))
-            cv2.line(lights, (px(at), px(row)), (px(tail), px(row)), 235, size, cv2.LINE_AA, 4)
-        glow = unit(lights)
-        glow = glow + 0.9 * blur(glow, stage.width * 0.018)
-        return np.clip(tone + glow, 0, 1), np.clip(tint + glow, 0, 1)
-
-    return paint
-
-
-def road(stage: Stage, rng: np.random.Generator) -> Painter:
-    """Driving along a road: ground in perspective, lane marks, posts, hills on the horizon."""
-    horizon = np.float32(rng.uniform(0.35, 0.5))
-    sky = _sky(stage, rng, rng.uniform(0.5, 0.85))
-    hill, hill_alpha = _hill(stage, rng, float(horizon) + 0.03, 0.14, 0.45, 4)
-    depth = np.float32(0.25) / np.maximum(stage.y - horizon, 0.012)  # 1 at a quarter of the height below the horizon
-    side = (stage.x - np.float32(rng.uniform(0.35, 0.65))) * depth
-    half = rng.uniform(0.28, 0.45)
-    verge = soft(np.abs(side) - half, 0.04)
-    near = np.clip(2.2 / depth - 0.1, 0, 1)
-    centre = np.float32(0.5)
-    ground = soft(stage.y - horizon, 0.01)
-    posts = rng.uniform(0, 6, stage.count(5, 12))
-    rail = float(half * 1.25)
-    tall = rng.uniform(0.25, 0.8)
-    lamp = rng.random() < 0.5
-    start = rng.uniform(0, 100)
-    middle = float(0.5 - (side[0, stage.width // 2] / depth[0, 0]))
-
-    def paint(moment: Moment) -> Painting:
-        far = np.float32((start + moment.travel * 1.6) % 64)
-        tone = scroll(sky, start * 7, stage.width)
-        cover = scroll(hill_alpha, start * 9 + moment.travel * 6, stage.width)
-        tone = over(tone, scroll(hill, start * 9 + moment.travel * 6, stage.width), cover)
-        along = depth * np.float32(0.6) + far
-        asphalt = 0.22 + 0.22 * look(stage.noise[1], side, along * 0.5)
-        grass = 0.25 + 0.5 * look(stage.noise[0], side * 0.6, along * 0.5)
-        line = soft(0.02 - np.abs(side), 0.02) * ((along * 2) % 1 < centre)
-        line = line + soft(0.018 - np.abs(np.abs(side) - np.float32(half * 0.92)), 0.02)
-        surface = over(np.clip(asphalt + 0.55 * line, 0, 1), grass, verge)
-        tone = over(tone, over(np.full_like(tone, 0.5), surface, near), ground)
-        tint = 1 - ground * verge
-        canvas = stage.canvas()
-        for k, post in enumerate(posts):
-            z = 0.35 + (post - moment.travel * 1.6 / 0.6) % 6
-            x = middle + (rail if k % 2 else -rail) / z
-            y = float(horizon) + 0.25 / z
-            top = y - tall / z
-            thick = max(1, round(0.012 / z * stage.width))
-            foot = (px(x * stage.width), px(y * stage.height))
-            cv2.line(canvas, foot, (px(x * stage.width), px(top * stage.height)), 255, thick, cv2.LINE_AA, 4)
-        mask = unit(canvas)
-        return np.clip(over(tone, np.full_like(tone, 0.8 if lamp else 0.1), mask), 0, 1), tint
-
-    return paint
-
-
 def water(stage: Stage, rng: np.random.Generator) -> Painter:
     """Waves: from above, or towards a horizon."""
     top_down = rng.random() < 0.4
     horizon = np.float32(-1.0 if top_down else rng.uniform(0.2, 0.5))
-    sky = _sky(stage, rng, rng.uniform(0.6, 0.9))
+    sky = sky_strip(stage, rng, rng.uniform(0.6, 0.9))
     depth = np.ones_like(stage.y) if top_down else np.float32(0.3) / np.maximum(stage.y - horizon, 0.02)
     u = (stage.x - np.float32(0.5)) * depth * np.float32(rng.uniform(0.5, 0.9))
     v = stage.y * np.float32(0.55) if top_down else depth * np.float32(0.5)
@@ -250,8 +149,8 @@ def water(stage: Stage, rng: np.random.Generator) -> Painter:
 def weather(stage: Stage, rng: np.random.Generator) -> Painter:
     """Rain or snow before a blurred place."""
     snow = rng.random() < 0.5
-    sky = _sky(stage, rng, 0.5)
-    back, back_alpha = _hill(stage, rng, rng.uniform(0.6, 0.9), 0.4, 0.25, 6)
+    sky = sky_strip(stage, rng, 0.5)
+    back, back_alpha = hill_strip(stage, rng, rng.uniform(0.6, 0.9), 0.4, 0.25, 6)
     back, back_alpha = blur(back, stage.width * 0.005), blur(back_alpha, stage.width * 0.004)
     count = stage.count(90, 240)
     x, y, near = rng.random(count), rng.random(count), rng.uniform(0.25, 1.0, count)

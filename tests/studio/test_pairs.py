@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from studio.associations import SCENE_WORDS, SCENES_OF, STYLE_WORDS, vocabulary
 from studio.music.recipe import STYLES, MusicRecipe
+from studio.music.render import beat_times
 from studio.pairs import LENGTH_S, TEMPO_OF, Latent, draw_latent, mood, music_recipe, tags, video_recipe
 from studio.video.recipe import KINDS, SceneRecipe
 from studio.video.timing import level_at
@@ -40,7 +41,7 @@ def test_tables_cover_styles_and_kinds() -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_latents_are_in_range_and_seeded(seed: int) -> None:
     latent = draw_latent(np.random.default_rng(seed))
     assert latent == draw_latent(np.random.default_rng(seed))
@@ -57,7 +58,7 @@ def test_latents_are_in_range_and_seeded(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_readings_are_seeded_and_valid(seed: int) -> None:
     latent = draw_latent(np.random.default_rng(seed))
     made = []
@@ -126,6 +127,18 @@ def test_three_in_five_keep_the_beat(drawn) -> None:  # type: ignore[no-untyped-
         if len(events) > 4:
             kept.append(np.abs(events[:, None] - grid[None]).min(axis=1).max() < 0.002)
     assert 0.52 < np.mean(kept) < 0.68
+
+
+def test_accents_fall_on_the_beats_that_the_music_has() -> None:
+    rng = np.random.default_rng(8)
+    kept = []
+    for _ in range(40):
+        latent = draw_latent(rng)
+        beats = beat_times(music_recipe(latent, rng), LENGTH_S)
+        accents = np.array(video_recipe(latent, rng, beats).accents_s)
+        if len(accents) > 4:
+            kept.append(np.abs(accents[:, None] - beats[None]).min(axis=1).max() < 0.002)
+    assert 0.35 < np.mean(kept) < 0.85
 
 
 def test_faster_and_fuller_pieces_are_cut_more(drawn) -> None:  # type: ignore[no-untyped-def]

@@ -89,12 +89,12 @@ def test_accents_away_from_the_picture_change_nothing_else() -> None:
     np.testing.assert_array_equal(plain, later)
 
 
-@pytest.mark.parametrize(("field", "sign"), [("brightness", 1), ("contrast", 1)])
-def test_brightness_and_contrast_are_visible(field: str, sign: int) -> None:
+@pytest.mark.parametrize("field", ["brightness", "contrast"])
+def test_brightness_and_contrast_are_visible(field: str) -> None:
     low, high = [], []
-    for seed, kind in enumerate(KINDS):
+    for seed, kind in enumerate(KINDS[::2]):
         for value, kept in ((0.1, low), (0.9, high)):
-            grey = render(SceneRecipe(kind, seed=seed, **{field: value}), 0.25).mean(axis=3)
+            grey = render(SceneRecipe(kind, seed=seed, **{field: value}), 0.125).mean(axis=3)  # type: ignore[arg-type]
             kept.append(grey.mean() if field == "brightness" else grey.std())
     assert np.mean(high) > 1.25 * np.mean(low)
     assert np.mean(np.array(high) > np.array(low)) > 0.85
@@ -104,7 +104,7 @@ def test_warmth_leans_from_blue_to_red() -> None:
     for seed, palette in enumerate(PALETTES):
         lean = []
         for warmth in (0.0, 0.5, 1.0):
-            video = render(SceneRecipe("gradient", seed=seed, palette=palette, warmth=warmth), 0.25)
+            video = render(SceneRecipe("gradient", seed=seed, palette=palette, warmth=warmth), 0.125)
             lean.append(float(video[..., 0].mean() - video[..., 2].mean()))
         assert lean == sorted(lean) and lean[2] > lean[0] + 10
 
