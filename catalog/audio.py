@@ -23,6 +23,7 @@ from .records import Floats
 MIN_S = 1.0
 MAX_S = 4 * 3600.0  # 921 MB of samples
 SHORTFALL = 0.9  # less than this share of the declared duration is worth a note
+PIECE = MUSIC_RATE_HZ  # samples that leave the resampler at once: by the second, for codecs' own frames are tiny
 MAX_BAD_PACKETS = 10_000  # a file that is noise from some point on
 
 
@@ -132,7 +133,7 @@ def _resampled(frames: Iterator[AudioFrame]) -> Iterator[Floats]:
                 yield from _arrays(resampler.resample(None))
             # FFmpeg's own way to mono adds channels at -3 dB each; what is in both would come out louder than it is.
             layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
-            resampler, current = AudioResampler("fltp", layout, MUSIC_RATE_HZ), kind
+            resampler, current = AudioResampler("fltp", layout, MUSIC_RATE_HZ, frame_size=PIECE), kind
         assert resampler is not None
         frame.pts = None  # gaps and jumps in time stamps are not filled
         yield from _arrays(resampler.resample(frame))

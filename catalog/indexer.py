@@ -117,7 +117,7 @@ class _Run:
         self._counts["unchanged"] = len(self._found.files) - len(todo)
         self._total = len(todo)
         if todo:
-            self._progress(0, self._total, "getting ready (the first time on a machine takes longer)")
+            self._progress(0, self._total, "getting ready (the first time on a machine takes a while)")
         with closing(self._outcomes(iter(todo), min(jobs, len(todo)))) as outcomes:
             for path, outcome in outcomes:
                 self._take(path, outcome)

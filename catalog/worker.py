@@ -5,8 +5,10 @@ before they load: tracks are analysed side by side, and more threads than cores 
 """
 
 import functools
+import multiprocessing
 import os
 import signal
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from .records import Analysis
     from .tags import Tags
 
-THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,21 @@ class Refused:
 def prepare(bundle: str) -> None:
     """A process's start: one thread, Ctrl-C kills it without a traceback, engine and beat tracker ready."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     for name in THREAD_LIMITS:
         os.environ[name] = "1"
     from features.beats import warm_up
 
     own_engine(bundle)
     warm_up()
+
+
+def leave_with_parent() -> None:
+    """End this process when the one that started it is killed: the pool's pipes would keep it waiting for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @functools.cache
