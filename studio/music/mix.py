@@ -180,7 +180,7 @@ def master(mix: Samples, recipe: MusicRecipe, rate_hz: int, rng: np.random.Gener
     centres = (np.arange(count) + 0.5) * block / rate_hz
     level_db = 11.0 * (recipe.energy_at(centres) - 1.0) + rng.uniform(-2.5, 0.0)
     mix *= _stretched(10.0 ** (level_db / 20), n, block)
-    fade_in, fade_out = min(n, int(0.02 * rate_hz)), min(n, int(min(3.0, 0.06 * n / rate_hz) * rate_hz))
+    fade_in, fade_out = int(min(0.3, 0.01 * n / rate_hz) * rate_hz), int(min(3.0, 0.06 * n / rate_hz) * rate_hz)
     mix[:, :fade_in] *= np.linspace(0.0, 1.0, fade_in, dtype=np.float32)
     mix[:, n - fade_out :] *= np.linspace(1.0, 0.0, fade_out, dtype=np.float32)
     return np.asarray(mix * np.float32(0.98))

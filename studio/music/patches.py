@@ -78,9 +78,9 @@ def tone(
     voices = _modulated if patch.wave == "fm" else _tabled
     sound = voices(patch, pitch_hz, cycles, t, brightness, rate_hz, rng)
     if patch.breath > 0.0:
-        top_hz = min(0.45 * rate_hz, 6.0 * pitch_hz + 1500.0)
+        top_hz = min(0.45 * rate_hz, 4.0 * pitch_hz + 800.0)
         breath = shaped_noise(min(n, rate_hz // 2), rate_hz, pitch_hz, top_hz, rng)
-        sound += np.float32(patch.breath) * np.resize(breath, n)
+        sound += np.float32(0.4 * patch.breath) * np.resize(breath, n)
     sound *= envelope(n, rate_hz, length_s, patch.attack_s, patch.decay_s, patch.sustain, patch.release_s)
     if patch.tremolo > 0.0:
         sound *= np.float32(1.0 - 0.5 * patch.tremolo) - np.float32(0.5 * patch.tremolo) * sine(patch.vibrato_hz * t)

@@ -150,8 +150,10 @@ def _bass(recipe: MusicRecipe, style: Style, bars: list[Bar], grid: Grid, rng: n
         root = lowest + (recipe.tonic + bar.chord.tones[0] - lowest) % 12
         following = lowest + (recipe.tonic + bar.following.tones[0] - lowest) % 12
         third = root + (bar.chord.tones[1] - bar.chord.tones[0]) % 12
-        leading = following + degree_semitones(recipe.mode, -1) if following != root else root + 7
-        pitches = {"r": root, "5": root + 7, "8": root + 12, "3": third, "l": leading}
+        fifth = root + (bar.chord.tones[1 if style.chord_size == 2 else 2] - bar.chord.tones[0]) % 12
+        degree = bar.following.degree
+        below = degree_semitones(recipe.mode, degree) - degree_semitones(recipe.mode, degree - 1)
+        pitches = {"r": root, "5": fifth, "8": root + 12, "3": third, "l": following - below}
         for step, held, char in _events(pattern):
             energy = float(bar.energy[step])
             if energy < style.entries[_BASS]:

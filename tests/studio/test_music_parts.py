@@ -10,7 +10,7 @@ from studio.music.form import draw_form
 from studio.music.groove import beat_times, draw_grid
 from studio.music.harmony import Chord, degree_semitones, voice
 from studio.music.patches import Patch, draw_patch, tone
-from studio.music.recipe import STYLES, MusicRecipe
+from studio.music.recipe import MODES, STYLES, MusicRecipe
 from studio.music.score import write_score
 from studio.music.styles import style_of
 from studio.music.waves import envelope, fast_length, harmonics, read, shaped_noise, tables
@@ -140,3 +140,13 @@ def test_energy_brings_in_notes(name):
             total += len(write_score(recipe, draw_grid(recipe), 20.0, np.random.default_rng(seed)))
         counts.append(total)
     assert 0 < counts[0] < counts[1] < counts[2]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", STYLES)
+def test_without_tension_every_note_is_of_the_key(name, mode):
+    recipe = MusicRecipe(name, 120.0, tonic=9, mode=mode, energy=0.9, tension=0.0, seed=6)
+    notes = write_score(recipe, draw_grid(recipe), 24.0, np.random.default_rng(6))
+    pitches = {note.pitch for note in notes if note.pitch >= 0}
+    assert {(pitch - 9) % 12 for pitch in pitches} <= set(MODES[mode])
+    assert len(pitches) > 6 and min(pitches) >= 24 and max(pitches) <= 100
