@@ -21,10 +21,10 @@ class Board:
         self._source = source
         self._duration_s = duration_s
         self._console = console or Console()
-        self._live = Live(console=self._console, refresh_per_second=REFRESH_HZ, get_renderable=self._render)
         self._suggestions: Suggestions | None = None
         self._cut: Cut | None = None
         self._notes: list[str] = []
+        self._live = Live(console=self._console, refresh_per_second=REFRESH_HZ, get_renderable=self._render)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -71,7 +71,7 @@ class Board:
         length = "" if self._duration_s is None else f" of {clock(self._duration_s)}"
         late = "" if now.late_ms is None else f" · {now.late_ms:.0f} ms late"
         cut = "" if self._cut is None else f" · last cut {clock(self._cut.pts_s)}"
-        return f"{self._source} · {clock(now.pts_s)}{length} · {now.advice}{late}{cut}"
+        return f"{clock(now.pts_s)}{length} · {now.advice}{late}{cut} · {self._source}"
 
 
 def table(suggestions: Suggestions) -> Table:
@@ -104,5 +104,5 @@ def row(item: Item) -> tuple[RenderableType, ...]:
 
 def clock(seconds: float) -> str:
     """Minutes and seconds."""
-    whole = int(seconds)
+    whole = round(seconds)
     return f"{whole // 60}:{whole % 60:02}"

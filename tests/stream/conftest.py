@@ -113,12 +113,13 @@ def write_video() -> Callable[..., Path]:
         pts_ms: Sequence[int] | None = None,
         codec: str = "libx264",
         pix_fmt: str = "yuv420p",
+        options: dict[str, str] | None = None,
     ) -> Path:
-        with av.open(str(path), "w") as container:
+        with av.open(str(path), "w", options=options) as container:
             stream = container.add_stream(codec, rate=fps)
             stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
             stream.codec_context.time_base = Fraction(1, 1000)
-            ramp = np.add.outer(np.arange(height), np.arange(width)).astype(np.uint8)
+            ramp = np.add.outer(np.arange(height, dtype=np.uint16), np.arange(width, dtype=np.uint16)).astype(np.uint8)
             for i in range(frames):
                 grey = np.roll(ramp, 3 * i, axis=1)
                 picture = np.stack([grey, grey[::-1], np.full_like(grey, i % 256)], axis=2)
@@ -148,9 +149,9 @@ def small_catalog(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -
         with (music / f"{number}.wav").open("wb") as file:
             soundfile.write(file, sound.astype(np.float32), rate_hz, format="WAV")
     engine = OnnxEngine(load_bundle(tiny_bundle, FEATURES))
-    report = index_folder(music, folder / "catalogue", engine, 1)
+    report = index_folder(music, folder / "catalogue", engine, 1, lambda *_: None)
     engine.close()
-    assert len(report.added) == 6
+    assert report.added == 6
     return folder / "catalogue"
 
 

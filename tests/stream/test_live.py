@@ -1,0 +1,299 @@
+"""A live session on an event loop: never blocks, newest frame wins, ends once, and fails alone."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from stream.core.events import Accepted, End, Failed, Notice, Refused, Reset, Suggestions
+from stream.live import LiveOptions, LiveSession
+
+Fake = Callable[..., Any]
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def frame(pts_ms: int | None, seed: int = 0) -> av.VideoFrame:
+    picture = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    made = av.VideoFrame.from_ndarray(picture, "rgb24")
+    made.pts, made.time_base = pts_ms, Fraction(1, 1000)
+    return made
+
+
+@pytest.fixture
+def workers() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def play(fake_runtime: Fake, workers: ThreadPoolExecutor) -> Fake:
+    """``play(scenario, runtime=None, **options)``: run ``scenario(live, clock)`` beside ``live.run()``."""
+
+    def run(
+        scenario: Callable[[LiveSession, Clock], Awaitable[None]], runtime: Any = None, **options: Any
+    ) -> tuple[list[Notice], LiveSession]:
+        async def main() -> tuple[list[Notice], LiveSession]:
+            said: list[Notice] = []
+            clock = Clock()
+            live = LiveSession(runtime or fake_runtime(), LiveOptions(**options), said.append, clock, workers=workers)
+            running = asyncio.create_task(live.run())
+            async with asyncio.timeout(20):
+                await scenario(live, clock)
+                await live.close()
+                await running
+            return said, live
+
+        return asyncio.run(main())
+
+    return run
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is waited for is a count, and belongs to the session
+        await asyncio.sleep(0.001)
+
+
+async def settled(live: LiveSession, frames: int) -> None:
+    """Until that many frames were passed over or looked at, and every question was answered."""
+    sampler, session = live._sampler, live._session
+    await until(lambda: sampler.frames >= frames and session.sampled == sampler.sampled and not live._asking)
+
+
+async def feed(live: LiveSession, clock: Clock, pts_ms: list[int], begun: int = 0) -> None:
+    for i, pts in enumerate(pts_ms, start=begun + 1):
+        clock.now_s += 0.04
+        live.offer(frame(pts, seed=pts))
+        await settled(live, i)
+
+
+def lists(said: list[Notice]) -> list[Suggestions]:
+    return [notice for notice in said if isinstance(notice, Suggestions)]
+
+
+def test_a_list_a_second_and_one_end(play: Fake) -> None:
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        await feed(live, clock, list(range(0, 2000, 40)))
+
+    said, live = play(scenario)
+    assert [notice.pts_s for notice in lists(said)] == [1.0, 2.0]
+    assert said[-1] == End(50, 16, 0, 2, 0) and sum(isinstance(notice, End) for notice in said) == 1
+    assert live.stats.frames == 50 and live.stats.sampled == 16 and live.stats.replaced == 0
+
+
+def test_lateness_runs_from_the_newest_frame_used(play: Fake, fake_runtime: Fake) -> None:
+    runtime = fake_runtime()
+    answer, clocks = runtime.answer, []
+
+    def slow(question: Any) -> Any:
+        clocks[0].now_s += 0.01
+        return answer(question)
+
+    runtime.answer = slow
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        clocks.append(clock)
+        await feed(live, clock, list(range(0, 1000, 125)))
+
+    said, live = play(scenario, runtime)
+    (only,) = lists(said)
+    assert only.late_ms == pytest.approx(10 * len(runtime.asked)) == live.stats.late_ms
+    assert len(runtime.asked) == 5  # clip, sequence, mood, search, matcher
+
+
+def test_frames_offered_faster_than_they_are_looked_at(play: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        look = live._look.look
+
+        def held(*given: Any) -> Any:
+            assert gate.wait(10)
+            return look(*given)
+
+        monkeypatch.setattr(live._look, "look", held)
+        begun = time.perf_counter()
+        for pts in range(0, 4000, 10):
+            live.offer(frame(pts))
+            if pts == 0:
+                await asyncio.sleep(0.05)  # the first is being looked at
+        assert time.perf_counter() - begun < 2  # never waited for the worker
+        assert live.stats.replaced == 398
+        gate.set()
+        await until(lambda: live._sampler.frames == 2)
+        await settled(live, 2)
+
+    said, live = play(scenario)
+    assert live.stats.sampled == 2  # the first and the newest
+    assert said[-1] == End(400, 2, 398, 2, 0)
+    assert [notice.pts_s for notice in lists(said)] == [1.0, 4.0]
+
+
+def test_the_loop_stays_free_while_answers_are_computed(play: Fake, fake_runtime: Fake) -> None:
+    runtime = fake_runtime()
+    answer, gate = runtime.answer, threading.Event()
+
+    def held(question: Any) -> Any:
+        assert gate.wait(10)
+        return answer(question)
+
+    runtime.answer = held
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        for i, pts in enumerate(range(0, 5000, 125), start=1):
+            live.offer(frame(pts))
+            await until(lambda: live.stats.sampled == i)  # noqa: B023 - awaited at once
+        gate.set()
+        await settled(live, 40)
+
+    said, live = play(scenario, runtime)
+    assert [notice.pts_s for notice in lists(said)] == [1.0, 5.0]  # 2, 3 and 4 were overtaken
+    assert live.stats.skipped_hops == 3 and isinstance(said[-1], End) and said[-1].skipped_hops == 3
+
+
+def test_a_stream_that_stalls_still_gets_its_second(play: Fake) -> None:
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        await feed(live, clock, [0, 200, 400])
+        clock.now_s += 1.0
+        await until(lambda: live.stats.suggestions == 1)
+        assert live.stats.late_ms == pytest.approx(1000)
+        clock.now_s += 30.0
+        await asyncio.sleep(0.05)
+
+    said, _ = play(scenario, tick_s=0.01)
+    assert [notice.pts_s for notice in lists(said)] == [1.0]
+
+
+def test_bad_timestamps_are_told_and_counted(play: Fake) -> None:
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        await feed(live, clock, [*range(90_000, 91_000, 100), 90_500, *range(0, 1000, 100)])
+
+    said, live = play(scenario)
+    assert [type(notice) for notice in said] == [Suggestions, Reset, Suggestions, End]
+    assert live.stats.stale == 1 and live.stats.resets == 1 and said[-1].dropped == 1  # type: ignore[union-attr]
+
+
+def test_commands_are_answered(play: Fake) -> None:
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        live.command({"type": "skip", "track": "0" * 16})
+        live.command({"type": "dance"})
+        await feed(live, clock, list(range(0, 1000, 125)))
+
+    said, _ = play(scenario)
+    assert said[0] == Accepted("skip", "0" * 16)
+    assert isinstance(said[1], Refused) and said[1].command == "dance"
+    assert all(item.track != "0" * 16 for item in lists(said)[0].items)
+
+
+def test_a_failure_ends_this_session_with_a_reason(play: Fake, fake_runtime: Fake) -> None:
+    runtime = fake_runtime()
+    runtime.answer = lambda question: 1 / 0
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        for pts in range(0, 1000, 125):
+            live.offer(frame(pts))
+            await asyncio.sleep(0.02)
+
+    said, live = play(scenario, runtime)
+    assert said == [Failed("internal error, ZeroDivisionError: division by zero"), End(8, 8, 0, 0, 0)]
+    live.offer(frame(2000))
+    assert live.stats.frames == 8
+
+
+def test_an_absurd_picture_ends_this_session(play: Fake) -> None:
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        huge = av.VideoFrame(16_400, 2, "gray")
+        huge.pts, huge.time_base = 0, Fraction(1, 1000)
+        live.offer(huge)
+        await asyncio.sleep(0.05)
+
+    said, _ = play(scenario)
+    assert isinstance(said[0], Failed) and "16400x2" in said[0].reason and isinstance(said[1], End)
+
+
+def test_a_publisher_that_fails_ends_the_session_quietly(fake_runtime: Fake, workers: ThreadPoolExecutor) -> None:
+    def broken(notice: Notice) -> None:
+        raise OSError("gone")
+
+    async def main() -> None:
+        live = LiveSession(fake_runtime(), LiveOptions(), broken, workers=workers)
+        running = asyncio.create_task(live.run())
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await live.close()
+            await running
+
+    asyncio.run(main())
+
+
+def test_cancelling_still_says_the_end(fake_runtime: Fake, workers: ThreadPoolExecutor) -> None:
+    runtime = fake_runtime()
+    gate, said = threading.Event(), []
+    runtime.answer = lambda question: gate.wait(10)
+
+    async def main() -> None:
+        live = LiveSession(runtime, LiveOptions(), said.append, workers=workers)
+        running = asyncio.create_task(live.run())
+        for i, pts in enumerate(range(0, 1000, 125), start=1):
+            live.offer(frame(pts))
+            await until(lambda: live.stats.sampled == i)  # noqa: B023 - awaited at once
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        gate.set()
+        await live.close()
+        await live.close()
+
+    asyncio.run(main())
+    assert said == [End(8, 8, 0, 0, 0)]
+
+
+def test_the_end_does_not_wait_for_an_answer_that_never_comes(fake_runtime: Fake, workers: ThreadPoolExecutor) -> None:
+    runtime = fake_runtime()
+    gate, said = threading.Event(), []
+    runtime.answer = lambda question: gate.wait(10)
+
+    async def main() -> float:
+        live = LiveSession(runtime, LiveOptions(finish_s=0.05), said.append, workers=workers)
+        running = asyncio.create_task(live.run())
+        for i, pts in enumerate(range(0, 1000, 125), start=1):
+            live.offer(frame(pts))
+            await until(lambda: live.stats.sampled == i)  # noqa: B023 - awaited at once
+        begun = time.monotonic()
+        await live.close()
+        await running
+        took = time.monotonic() - begun
+        gate.set()
+        return took
+
+    assert asyncio.run(main()) < 5
+    assert said == [End(8, 8, 0, 0, 0)]
+
+
+def test_a_session_runs_once(fake_runtime: Fake, workers: ThreadPoolExecutor) -> None:
+    said: list[Notice] = []
+
+    async def main() -> None:
+        live = LiveSession(fake_runtime(), LiveOptions(), said.append, workers=workers)
+        await live.close()  # before it began: the end comes with run()
+        await live.run()
+        with pytest.raises(RuntimeError, match="runs once"):
+            await live.run()
+
+    asyncio.run(main())
+    assert said == [End(0, 0, 0, 0, 0)]
