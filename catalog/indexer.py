@@ -58,7 +58,7 @@ class IndexReport:
 def index_folder(music: Path, catalog: Path, engine: Engine, jobs: int, progress: Progress) -> IndexReport:
     """Add, refresh and remove until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
 
-    ``jobs`` processes with an engine of their own each; 1 works in this process with ``engine``. Raises
+    ``jobs`` processes with an ONNX engine of their own each; 1 works in this process with ``engine``. Raises
     ``MusicFolderError`` for a folder that is missing or holds nothing to try (the catalogue stays as it was),
     ``BundleMismatchError``, ``FormatError``, ``LockedError``.
     """

@@ -232,6 +232,8 @@ def exclusive(folder: Path) -> Iterator[None]:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
             raise LockedError(f"{folder}: another segue index is writing it; wait for it to end") from error
         yield
     finally:

@@ -247,6 +247,15 @@ def test_a_disk_that_cannot_be_written(music: Path, index: Index, monkeypatch: p
         index(music)
 
 
+def test_a_lock_that_cannot_be_taken_is_no_other_indexer(tmp_path: Path, music: Path, index: Index) -> None:
+    index(music)
+    (tmp_path / "catalogue" / "index.lock").unlink()
+    (tmp_path / "catalogue" / "index.lock").mkdir()
+    with pytest.raises(CatalogError, match="cannot be written") as caught:
+        index(music)
+    assert not isinstance(caught.value, LockedError)
+
+
 def kill_on_c(path: Path, bundle: str) -> Heard | Refused:
     if path.name == "c.mp3":
         os.kill(os.getpid(), signal.SIGKILL)
