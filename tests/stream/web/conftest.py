@@ -1,0 +1,89 @@
+"""Fixtures of the page's tests: a server, and a headless Chromium with a made-up camera."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+
+def _serving() -> Any:
+    """The server tests' module; tests are not packages, so a plain import would not find it."""
+    if "serving_for_tests" not in sys.modules:
+        path = Path(__file__).parents[1] / "server" / "serving.py"
+        spec = importlib.util.spec_from_file_location("serving_for_tests", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["serving_for_tests"] = module  # dataclasses look it up
+        spec.loader.exec_module(module)
+    return sys.modules["serving_for_tests"]
+
+
+@pytest.fixture(scope="session")
+def page_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
+    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("page"), tiny_bundle)
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(page_catalog: Path, tiny_bundle: Path) -> Iterator[Any]:
+    with _serving().serving(page_catalog, tiny_bundle) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The installed browser. Skips without one, except where CI must have it."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None and os.environ.get("CI"):
+        pytest.fail("CI needs a Chromium for the page's tests")
+    if found is None:
+        pytest.skip("no Chromium on this machine")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser with a profile of its own; `new_page` gives pages."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        context = driver.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"),
+            executable_path=chromium,
+            headless=True,
+            args=ARGUMENTS,
+            viewport={"width": 1280, "height": 800},
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def page(browser: Any, server: Any) -> Iterator[Any]:
+    """The page, opened; fails the test when a script failed or was refused."""
+    opened = browser.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda message: wrong.append(message.text) if "Content Security" in message.text else None)
+    opened.goto(server.url)
+    yield opened
+    opened.close()
+    assert wrong == []
