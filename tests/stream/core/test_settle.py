@@ -1,6 +1,7 @@
 """The first place: held against noise, lost to a patient, a large, or a well-timed lead."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from stream.core.ranking import Ranked, order
 from stream.core.settle import Settle, SettleOptions
 
 Fake = Callable[..., Any]
-OPTIONS = SettleOptions(margin=0.05, dwell=3, large=0.2, after_cut=0.02, keep=0.01)
+OPTIONS = SettleOptions(margin=0.05, dwell=3, large=0.2, after_cut=0.02, hold=0, keep=0.01, past=0.0)
 A, B, C = (f"{n:016x}" for n in (1, 2, 3))
 
 
@@ -108,6 +109,25 @@ def test_what_is_listed_stays_against_an_equal(hop: Fake) -> None:
     hop(settle, {1: 0.9, 2: 0.5, 3: 0.4})
     assert hop(settle, {1: 0.9, 2: 0.50, 3: 0.505})[1] == [A, B]
     assert hop(settle, {1: 0.9, 2: 0.50, 3: 0.515})[1] == [A, C]
+
+
+def test_a_new_holder_is_left_alone_except_by_a_large_lead(hop: Fake) -> None:
+    options = replace(OPTIONS, hold=5)
+    settle = Settle(options, 5)
+    said = [hop(settle, {1: 0.6, 2: 0.5})] + [hop(settle, {1: 0.5, 2: 0.6}, cut=True) for _ in range(6)]
+    assert [ids[0] for _, ids in said] == [A] * 5 + [B] * 2
+    hasty = Settle(options, 5)
+    hop(hasty, {1: 0.6, 2: 0.5})
+    assert hop(hasty, {1: 0.3, 2: 0.6}) == ("switch", [B, A])
+
+
+def test_scores_and_parts_are_smoothed_alike(candidate: Fake) -> None:
+    settle = Settle(replace(OPTIONS, past=0.5), 5)
+    for score, expected in ((0.8, 0.8), (0.4, 0.6), (0.4, 0.5)):
+        (entry,) = settle.settle([Ranked(candidate(1), score, Reasons(score, 0.5, 2 * score - 0.5))], False).ranked
+        assert entry.score == pytest.approx(expected)
+        assert entry.reasons.content == pytest.approx(expected) and entry.reasons.rhythm == pytest.approx(0.5)
+        assert entry.reasons.mood == pytest.approx(2 * expected - 0.5)
 
 
 def test_nothing_to_suggest_is_an_empty_list(hop: Fake) -> None:
