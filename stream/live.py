@@ -216,7 +216,10 @@ class LiveSession:
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
-            logger.warning("session failed: %s", error, exc_info=error)
+            told = isinstance(error, ValueError | OSError)  # it says enough by itself, and ``Failed`` passes it on
+            logger.log(
+                logging.INFO if told else logging.ERROR, "session failed: %s", error, exc_info=not told and error
+            )
             self._failure = error
         self._wake.set()
 
@@ -232,7 +235,7 @@ class LiveSession:
                 try:
                     self._publish(notice)
                 except Exception as error:  # noqa: BLE001 - nobody is left to tell
-                    logger.warning("the last words of a session were lost: %s", error)
+                    logger.info("the last words of a session were lost: %s", error)
 
     def _begin(self) -> float | None:
         return None if self._probe is None else time.perf_counter()

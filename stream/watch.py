@@ -75,12 +75,17 @@ async def watch_paced(
     """
     loop = asyncio.get_running_loop()
     failures: list[str] = []
+    gone: list[OSError] = []
     publish = _warn_before_end(pull, publish)
 
     def listen(notice: Notice) -> None:
         if isinstance(notice, Failed):
             failures.append(notice.reason)
-        publish(notice)
+        try:
+            publish(notice)
+        except OSError as error:  # the reader of our lines went away: to be told as such, not as a failed session
+            gone.append(error)
+            raise
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="watch") as workers:
         live = LiveSession(runtime, LiveOptions(session=options), listen, workers=workers, probe=probe)
@@ -95,6 +100,8 @@ async def watch_paced(
             await asyncio.gather(running, reader, return_exceptions=True)
     if (error := reader.exception()) is not None:
         raise error
+    if gone:
+        raise gone[0]
     if failures:
         raise RuntimeError(failures[0])
 
