@@ -59,6 +59,16 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What the pictures of the window are like: their pulse, how far it can be trusted ([0, 1]), and how much moves
+    (frame widths per second)."""
+
+    tempo_bpm: float
+    confidence: float
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestions:
     """The list after one hop. ``window_s`` is how much video it rests on (at most 28); ``late_ms`` the time from the
     arrival of the newest frame used to the publication, filled in by a driver that has a clock, else None.
@@ -69,6 +79,7 @@ class Suggestions:
     advice: str  # "stay" or "switch"
     items: tuple[Item, ...]
     late_ms: float | None = None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True)

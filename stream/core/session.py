@@ -22,7 +22,7 @@ from features.cuts import HARD_CUT
 from features.spec import MOTION_FPS, WINDOW_S
 
 from .commands import CommandError, Pin, Playing, SetFilters, Skip, read_command
-from .events import Accepted, Answer, Cut, End, Event, Infer, Item, Refused, Reset, Search, Suggestions
+from .events import Accepted, Answer, Cut, End, Event, Infer, Item, Refused, Reset, Search, Seen, Suggestions
 from .ranking import Ranked, Scene, Weights, rank
 from .settle import Settle, SettleOptions
 from .window import Window
@@ -280,7 +280,8 @@ class Session:
         self.suggestions += 1
         self._hop = None
         window_s = min(hop.pts_s, float(WINDOW_S))
-        events: list[Event] = [Suggestions(hop.pts_s, window_s, settled.advice, items)]
+        seen = Seen(scene.tempo.bpm, scene.tempo.confidence, scene.speed)
+        events: list[Event] = [Suggestions(hop.pts_s, window_s, settled.advice, items, seen=seen)]
         if self._due is not None:
             following, self._due = self._due, None
             return events + self._begin(following)

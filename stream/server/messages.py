@@ -17,6 +17,7 @@ from stream.core.events import (
     Reasons,
     Refused,
     Reset,
+    Seen,
     Suggestions,
     Warned,
 )
@@ -37,6 +38,7 @@ def encode(event: Notice) -> dict[str, Any]:
                 advice=event.advice,
                 late_ms=None if event.late_ms is None else round(event.late_ms, 1),
                 items=[_item(item) for item in event.items],
+                seen=None if event.seen is None else _seen(event.seen),
             )
         case Cut():
             return _object("cut", pts_s=round(event.pts_s, 3), strength=round(event.strength, 4))
@@ -102,6 +104,14 @@ def _object(kind: str, **fields: object) -> dict[str, Any]:
     return {"v": VERSION, "type": kind, **fields}
 
 
+def _seen(seen: Seen) -> dict[str, float]:
+    return {
+        "tempo_bpm": round(seen.tempo_bpm, 1),
+        "confidence": round(seen.confidence, 4),
+        "speed": round(seen.speed, 4),
+    }
+
+
 def _item(item: Item) -> dict[str, Any]:
     return {
         "rank": item.rank,
@@ -126,7 +136,8 @@ def _decode(message: Mapping[str, Any]) -> Notice:
     match message.get("type"):
         case "suggestions":
             items = tuple(Item(**{**item, "reasons": Reasons(**item["reasons"])}) for item in fields.pop("items"))
-            return Suggestions(items=items, **fields)
+            seen = fields.pop("seen", None)
+            return Suggestions(items=items, seen=None if seen is None else Seen(**seen), **fields)
         case "cut":
             return Cut(**fields)
         case "reset":

@@ -17,6 +17,7 @@ from stream.core.events import (
     Reasons,
     Refused,
     Reset,
+    Seen,
     Suggestions,
     Warned,
 )
@@ -26,7 +27,7 @@ from stream.server.messages import COMMAND_BYTES, decode, encode, line, parse_co
 ITEM = Item(1, "00ff", "Tïtle", "", 48.2, 181.3, 0.81, Reasons(0.77, 0.91, 0.7), 118.0, "CC-BY-4.0")
 NOTICES = [
     Suggestions(12.0, 12.0, "stay", (ITEM, ITEM), 7.9),
-    Suggestions(0.625, 0.625, "switch", ()),
+    Suggestions(0.625, 0.625, "switch", (), seen=Seen(0.0, 0.0, 0.02)),
     Cut(13.125, 0.62),
     Reset("time stepped back by 40 s"),
     Refused("jump", "unknown command"),
@@ -109,3 +110,9 @@ def test_anything_else_is_a_message_error_too(data: str | bytes) -> None:
         assert isinstance(parse_command(data)["type"], str)
     except MessageError as error:
         assert "\n" not in str(error) or len(str(error)) < 200
+
+
+def test_what_was_seen_goes_over_the_wire_and_back() -> None:
+    told = Suggestions(3.0, 3.0, "stay", (), late_ms=None, seen=Seen(120.4, 0.62, 0.31))
+    assert encode(told)["seen"] == {"tempo_bpm": 120.4, "confidence": 0.62, "speed": 0.31}
+    assert decode(json.loads(line(told))) == told
