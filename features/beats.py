@@ -23,7 +23,7 @@ from .tempo import autocorrelation, best_tempo
 MIN_BPM = 50.0
 MAX_BPM = 210.0
 MIN_TRACK_S = 2.0  # anything shorter has no beats
-MIN_CONFIDENCE = 0.05  # less periodic than this has no beats
+MIN_CONFIDENCE = 0.02  # less periodic than this has no beats; white noise has 0, a real but free intro 0.035
 
 _ENVELOPE_HZ = MUSIC_RATE_HZ / BEAT_HOP
 _BLOCK = 256  # frames of spectrum at once, 4 s: they fit a cache
