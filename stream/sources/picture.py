@@ -25,12 +25,12 @@ class Scaler:
         self._reformatter = VideoReformatter()
 
     def canonical(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """(90, 160, 3) uint8 RGB, squeezed into that shape. Raises SourceError for a picture with an absurd size."""
+        """(90, 160, 3) uint8 RGB, upright, squeezed into that shape. Raises SourceError for an absurd size."""
         if not (0 < frame.width <= MAX_SIDE and 0 < frame.height <= MAX_SIDE):
             raise SourceError(
                 f"a picture of {frame.width}x{frame.height}: sides of 1 to {MAX_SIDE} pixels are taken; scale the input"
             )
-        scaled = self._reformatter.reformat(
-            frame, PICTURE_WIDTH, PICTURE_HEIGHT, "rgb24", interpolation=SCALING, threads=1
-        )
-        return np.asarray(scaled.to_ndarray(), np.uint8)
+        turns = round(frame.rotation / 90) % 4  # counter-clockwise, as a telephone held upright notes it
+        width, height = (PICTURE_HEIGHT, PICTURE_WIDTH) if turns % 2 else (PICTURE_WIDTH, PICTURE_HEIGHT)
+        scaled = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=SCALING, threads=1)
+        return np.ascontiguousarray(np.rot90(scaled.to_ndarray(), turns), np.uint8)

@@ -1,6 +1,7 @@
 """Bad input: each kind ends with one line that names it, its cause and a cure; what there was is still looked at."""
 
 import socket
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 from mutagen.flac import FLAC, Picture
 
+from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.errors import SourceError
 from stream.sources.picture import MAX_SIDE, Scaler
 from stream.sources.pull import Pull, is_live, is_url
@@ -159,6 +161,23 @@ def test_scaling_averages_areas_and_repeats_itself() -> None:
     assert (first == again).all() and (first == other).all()
     means = picture.reshape(90, 10, 160, 10, 3).mean(axis=(1, 3))
     assert np.abs(first - means).max() <= 3
+
+
+def test_a_picture_that_was_filmed_sideways_is_turned_upright(tmp_path: Path, write_video: Video) -> None:
+    path = write_video(tmp_path / "v.mp4", frames=4, width=96, height=64)
+    upright = [Scaler().canonical(frame) for frame in frames(path)[0]]
+    data = path.read_bytes()
+    header = data.index(b"tkhd")
+    matrix = header + 4 + 40  # version, flags, times, id, duration, layer, volume: then nine numbers
+    assert struct.unpack(">9i", data[matrix : matrix + 36]) == (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    for turn, quarter in ((1, (0, 1, -1, 0)), (2, (-1, 0, 0, -1)), (3, (0, -1, 1, 0))):
+        a, b, c, d = (value << 16 for value in quarter)
+        path.write_bytes(data[:matrix] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[matrix + 36 :])
+        turned = [Scaler().canonical(frame) for frame in frames(path)[0]]
+        for before, after in zip(upright, turned, strict=True):
+            wanted = np.rot90(before, -turn).astype(np.float32)  # clockwise
+            shape = (PICTURE_WIDTH, PICTURE_HEIGHT)
+            assert np.abs(cv2.resize(wanted, shape, interpolation=cv2.INTER_AREA) - after).mean() < 12
 
 
 @pytest.mark.parametrize(("width", "height"), [(MAX_SIDE + 2, 2), (2, MAX_SIDE + 2)])
