@@ -64,8 +64,12 @@ def encode(event: Notice) -> dict[str, Any]:
 
 
 def line(event: Notice) -> str:
-    """The event as one line of JSON, without the newline; the same event gives the same text."""
-    return json.dumps(encode(event), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """The event as one line of JSON, without the newline; the same event gives the same text.
+
+    What UTF-8 cannot say (half of a surrogate pair, out of a file name in another encoding) becomes a question mark.
+    """
+    text = json.dumps(encode(event), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def decode(message: Mapping[str, Any]) -> Notice:

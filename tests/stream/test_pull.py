@@ -1,8 +1,12 @@
 """Bad input: each kind ends with one line that names it, its cause and a cure; what there was is still looked at."""
 
+import functools
+import os
 import socket
 import struct
+import threading
 from collections.abc import Callable
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,11 @@ Video = Callable[..., Path]
 def frames(path: Path) -> tuple[list[av.VideoFrame], str | None]:
     with Pull(str(path)) as pull:
         return list(pull.frames()), pull.warning
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
 
 
 def write_song(path: Path, cover: bool) -> Path:
@@ -134,6 +143,26 @@ def test_nobody_there(tmp_path: Path) -> None:
         port = unused.getsockname()[1]
         with pytest.raises(SourceError, match="refused; check the address"):
             Pull(f"http://127.0.0.1:{port}/live.mp4")
+
+
+def test_a_file_over_http(tmp_path: Path, write_video: Video) -> None:
+    write_video(tmp_path / "v.mp4", frames=36)
+    handler = functools.partial(Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        try:
+            with Pull(f"{address}/v.mp4") as pull:
+                assert len(list(pull.frames())) == 36
+            with pytest.raises(SourceError, match="404"):
+                Pull(f"{address}/absent.mp4")
+        finally:
+            server.shutdown()
+
+
+def test_a_name_in_another_encoding(tmp_path: Path, write_video: Video) -> None:
+    path = write_video(tmp_path / "v.mkv", frames=12).rename(tmp_path / os.fsdecode(b"caf\xe9.mkv"))
+    assert len(frames(path)[0]) == 12
 
 
 def test_a_name_with_a_colon_is_a_file(tmp_path: Path, write_video: Video) -> None:

@@ -56,6 +56,10 @@ def test_the_published_example() -> None:
     }  # fmt: skip
 
 
+def test_a_name_in_another_encoding_does_not_stop_the_line() -> None:
+    assert line(Warned("caf\udce9.mp4: cut short")) == '{"v":1,"type":"warning","reason":"caf?.mp4: cut short"}'
+
+
 def test_what_is_not_a_number_never_leaves() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         line(Cut(1.0, float("nan")))
