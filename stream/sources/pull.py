@@ -36,8 +36,8 @@ class Pull:
     """An open input; a context manager. ``frames`` yields every decoded frame in order of presentation.
 
     Raises ``SourceError`` for what cannot be opened, holds no video, or never yields a picture. ``threads`` is for the
-    decoder, 0 for as many as there are cores (30 s of 480p H.264 on two: 2.0 s, with one thread 3.0 s); a live input uses
-    slice threads, since frame threads add latency.
+    decoder, 0 for as many as there are cores (30 s of 480p H.264 on two: 2.0 s, with one thread 3.0 s). A live input
+    uses slice threads, since frame threads add latency.
     """
 
     def __init__(self, source: str, threads: int = 0) -> None:
