@@ -6,13 +6,13 @@ import { camera, file, screen } from "./sources.js";
 import { Strip } from "./strip.js";
 import { Suggestions } from "./suggestions.js";
 import { publish } from "./whip.js";
-import { advice, clock } from "./words.js";
+import { advice, clock, movement, pulse } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
-const FIRST_S = 4; // of picture, before there is anything to say
 const LIST_MS = 3000;
+const LEAVE_S = 3; // before its end, a track makes way in auto mode
 
-const state = { source: null, whip: null, events: null, began: 0, newest: null, skipped: new Set(), turn: 0 };
+const state = { source: null, whip: null, events: null, began: 0, newest: null, skipped: new Set(), turn: 0, leaving: false };
 
 const strip = new Strip($("strip"));
 const list = new Suggestions($("list"), {
@@ -21,7 +21,7 @@ const list = new Suggestions($("list"), {
 });
 const player = new Player({
   change: onPlayer,
-  ended: () => { const next = top(); if ($("auto").checked && next) start(next, false); else { player.stop(); } },
+  ended: onEnded,
   error: complain,
 });
 
@@ -41,6 +41,7 @@ function mode(kind) {
   $("stage").dataset.mode = kind;
   $("welcome").hidden = kind !== "idle";
   $("remote").hidden = kind !== "remote";
+  $("strip-box").hidden = kind === "idle";
 }
 
 function showAdvice() {
@@ -50,7 +51,7 @@ function showAdvice() {
     box.dataset.advice = waiting ? "wait" : "none";
     $("advice-word").textContent = waiting ? "Looking" : "Suggestions";
     $("advice-text").textContent = waiting
-      ? `The first ones come after about ${FIRST_S} seconds of picture.`
+      ? "The first suggestions come after a second or two of picture."
       : "They appear here once a picture comes in.";
     return;
   }
@@ -82,13 +83,30 @@ setInterval(() => {
   seek.max = String(length || 1);
   if (!seek.matches(":active")) seek.value = String(player.now ? player.position_s : 0);
   seek.style.setProperty("--part", String(length ? seek.value / length : 0));
+  if (player.playing && $("auto").checked && length && length - player.position_s < LEAVE_S && !state.leaving) {
+    const next = top(player.now.track);
+    if (next) { state.leaving = true; start(next, true).finally(() => { state.leaving = false; }); }
+  }
   seek.setAttribute("aria-valuetext", `${$("at").textContent} of ${$("length").textContent}`);
 }, 250);
 
 // ---- playing -------------------------------------------------------------------------------------------------------
 
-function top() {
-  return state.newest?.items.find((item) => !state.skipped.has(item.track)) ?? null;
+/** The best suggestion, skipped ones and `besides` left out. */
+function top(besides = null) {
+  return state.newest?.items.find((item) => item.track !== besides && !state.skipped.has(item.track)) ?? null;
+}
+
+/** A track came to its end: in auto mode another one follows, else it is quiet and the session knows. */
+function onEnded(ended) {
+  const next = top(ended.track);
+  if ($("auto").checked && next) start(next, false);
+  else silence();
+}
+
+function silence() {
+  player.stop();
+  state.events?.send({ type: "playing", track: null });
 }
 
 async function start(item, slowly) {
@@ -101,7 +119,7 @@ function skip(item) {
   if (player.now?.track !== item.track) return show();
   const next = top();
   if (next) start(next, false);
-  else { player.stop(); state.events?.send({ type: "playing", track: null }); }
+  else silence();
   return show();
 }
 
@@ -126,8 +144,13 @@ function follow() {
 const heard = {
   suggestions: (message) => {
     state.newest = message;
-    const late = message.late_ms === null ? "" : ` · ${Math.round(message.late_ms)} ms behind`;
-    $("facts").textContent = `resting on the last ${Math.round(message.window_s)} s${late}`;
+    const beat = pulse(message.seen);
+    $("facts").textContent = [
+      movement(message.seen),
+      beat ? `pulse about ${beat} bpm` : "",
+      `last ${Math.round(message.window_s)} s`,
+      message.late_ms === null ? "" : `${Math.round(message.late_ms)} ms behind`,
+    ].filter(Boolean).join(" · ");
     status("live", "Live");
     show();
     follow();
@@ -253,6 +276,16 @@ $("volume").addEventListener("input", ({ target }) => {
   target.style.setProperty("--part", target.value);
 });
 $("auto").addEventListener("change", () => { player.unlock(); follow(); });
+$("whip-address").textContent = new URL("/whip", location.href).href;
+$("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText($("whip-address").textContent);
+    $("copy").textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren($("whip-address")); // no clipboard here: at least it is selected
+  }
+  setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+});
 $("toast-close").addEventListener("click", () => { $("toast").hidden = true; });
 
 for (const kind of ["dragenter", "dragover"]) {
@@ -277,6 +310,7 @@ addEventListener("pagehide", () => { state.whip?.stop(); });
 const asked = new URLSearchParams(location.search).get("session");
 if (asked) watch({ id: asked, label: "A live stream", events: `/sessions/${encodeURIComponent(asked)}/events`, age_s: 0 });
 $("volume").style.setProperty("--part", $("volume").value);
+$("use-screen").hidden = window.isSecureContext && !navigator.mediaDevices?.getDisplayMedia; // telephones have none
 show();
 liveNow();
 setInterval(liveNow, LIST_MS);

@@ -26,7 +26,7 @@ export class Suggestions {
     items.forEach((item, place) => {
       let row = this.rows.get(item.track);
       if (!row) { row = this.#row(item.track); this.rows.set(item.track, row); }
-      fill(row, item, seen);
+      fill(row, item, items, seen);
       if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place] ?? null);
     });
     if (focused && focused !== document.activeElement && this.list.contains(focused)) focused.focus({ preventScroll: true });
@@ -95,7 +95,7 @@ export class Suggestions {
   }
 }
 
-function fill(row, item, seen) {
+function fill(row, item, items, seen) {
   const name = item.title || "Untitled";
   set(row.rank, String(item.rank));
   set(row.title, name);
@@ -106,7 +106,7 @@ function fill(row, item, seen) {
     row.facts.dataset.key = facts.join();
     row.facts.replaceChildren(...facts.map((fact, index) => make("span", index ? "" : "from", fact)));
   }
-  set(row.sentence, why(item, seen));
+  set(row.sentence, why(item, items, seen));
   for (const [key, label] of PARTS) {
     const percent = Math.round(100 * item.reasons[key]);
     row.bars[key].bar.style.transform = `scaleX(${item.reasons[key]})`;

@@ -1,25 +1,31 @@
 // What the page says in words.
 
+const TRUST = 0.3; // below this, a pulse in the picture is not worth a word
+
 /** Seconds as m:ss. */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds || 0));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** Why an item was suggested: a sentence from its strongest reason, with figures where there are some. */
-export function why(item, seen) {
+/** Why an item stands where it does: a sentence from the part in which it leads `others`, with figures if there are. */
+export function why(item, others, seen) {
+  const lead = (part) => {
+    const mean = others.reduce((sum, other) => sum + other.reasons[part], 0) / Math.max(1, others.length);
+    return item.reasons[part] - mean + 0.2 * item.reasons[part];
+  };
   const { content, rhythm, mood } = item.reasons;
+  const [best] = ["content", "rhythm", "mood"].sort((a, b) => lead(b) - lead(a));
   const pace = paceWords(item.tempo_bpm, seen);
-  const best = Math.max(content, rhythm, mood);
-  if (pace && rhythm >= best - 0.1) return pace;
-  if (content === best) return `${degree(content)} what this kind of picture usually sounds like${tail(rhythm, mood)}`;
-  if (mood === best) return `${degree(mood)} the mood of the picture${tail(rhythm, 0)}`;
-  return pace ?? `${degree(rhythm)} the movement of the picture`;
+  if (pace && rhythm >= 0.5) return pace;
+  if (best === "content") return `${degree(content)} what such pictures usually sound like${tail(rhythm, mood)}`;
+  if (best === "rhythm") return `${degree(rhythm)} how much moves in the picture${tail(0, mood)}`;
+  return `${degree(mood)} the mood of the picture${tail(rhythm, 0)}`;
 }
 
 function paceWords(bpm, seen) {
   const heard = Math.round(bpm);
-  if (!heard || !seen?.tempo_bpm) return null;
+  if (!heard || !pulse(seen)) return null;
   const steps = Math.round(seen.tempo_bpm);
   const near = (factor) => Math.abs(heard * factor - steps) <= 0.08 * steps;
   const against = `${heard} bpm against about ${steps} seen`;
@@ -27,6 +33,17 @@ function paceWords(bpm, seen) {
   if (near(2)) return `Half the pace of the picture: ${against}`;
   if (near(0.5)) return `Twice the pace of the picture: ${against}`;
   return null;
+}
+
+/** The pulse of the picture in whole bpm, or 0 where there is none to speak of. */
+export function pulse(seen) {
+  return seen && seen.tempo_bpm > 0 && seen.confidence >= TRUST ? Math.round(seen.tempo_bpm) : 0;
+}
+
+/** How much moves, in a word; speed in picture widths a second. */
+export function movement(seen) {
+  if (!seen) return "";
+  return seen.speed < 0.05 ? "almost still" : seen.speed < 0.25 ? "gentle movement" : seen.speed < 0.8 ? "lively movement" : "fast movement";
 }
 
 function degree(value) {
