@@ -12,7 +12,7 @@ const $ = (id) => document.getElementById(id);
 const LIST_MS = 3000;
 const LEAVE_S = 3; // before its end, a track makes way in auto mode
 
-const state = { source: null, whip: null, events: null, began: 0, newest: null, skipped: new Set(), turn: 0, leaving: false };
+const state = { source: null, whip: null, events: null, began: 0, newest: null, skipped: new Set(), turn: 0, starting: null };
 
 const strip = new Strip($("strip"));
 const list = new Suggestions($("list"), {
@@ -83,9 +83,9 @@ setInterval(() => {
   seek.max = String(length || 1);
   if (!seek.matches(":active")) seek.value = String(player.now ? player.position_s : 0);
   seek.style.setProperty("--part", String(length ? seek.value / length : 0));
-  if (player.playing && $("auto").checked && length && length - player.position_s < LEAVE_S && !state.leaving) {
+  if (player.playing && $("auto").checked && length && length - player.position_s < LEAVE_S) {
     const next = top(player.now.track);
-    if (next) { state.leaving = true; start(next, true).finally(() => { state.leaving = false; }); }
+    if (next && !state.starting) start(next, true);
   }
   seek.setAttribute("aria-valuetext", `${$("at").textContent} of ${$("length").textContent}`);
 }, 250);
@@ -110,7 +110,11 @@ function silence() {
 }
 
 async function start(item, slowly) {
-  if (await player.play({ ...item }, slowly)) state.events?.send({ type: "playing", track: item.track });
+  if (state.starting === item.track) return; // its file is still coming
+  state.starting = item.track;
+  const plays = await player.play({ ...item }, slowly);
+  if (state.starting === item.track) state.starting = null;
+  if (plays) state.events?.send({ type: "playing", track: item.track });
 }
 
 function skip(item) {
@@ -164,7 +168,7 @@ const heard = {
 
 function attend(path) {
   state.events = listen(path, {
-    open: () => { status("live", "Live"); if (player.now) state.events.send({ type: "playing", track: player.now.track }); },
+    open: () => { status("live", state.newest ? "Live" : "Connected"); if (player.now) state.events.send({ type: "playing", track: player.now.track }); },
     message: (message) => heard[message.type]?.(message),
     waiting: () => status("wait", "Reconnecting…"),
     closed: (reason) => { end(); complain(`The stream ended: ${reason.replace(/\.$/, "")}.`); },
@@ -173,10 +177,12 @@ function attend(path) {
 
 /** Open a source and publish it. A second choice while one is being opened replaces it. */
 async function go(open) {
-  await end();
-  const turn = state.turn;
-  $("toast").hidden = true;
   player.unlock(); // the click that started this is the gesture that sound needs
+  const ending = end();
+  const turn = state.turn;
+  await ending;
+  if (turn !== state.turn) return undefined;
+  $("toast").hidden = true;
   try {
     status("wait", "Waiting for the picture…");
     const source = await open($("picture"));
@@ -188,7 +194,7 @@ async function go(open) {
       track.addEventListener("ended", () => { if (state.source === source) end(); });
     }
     status("wait", "Connecting…");
-    const whip = await publish(source.stream, source.label, (word) => onLink(whip, word));
+    const whip = await publish(source.stream, source.label, (word) => { if (turn === state.turn) onLink(word); });
     if (turn !== state.turn) return whip.stop();
     state.whip = whip;
     state.began = performance.now();
@@ -202,10 +208,10 @@ async function go(open) {
   return undefined;
 }
 
-function onLink(whip, word) {
+function onLink(word) {
   if (word === "failed") { end(); complain("The connection to the server was lost."); }
   else if (word === "lost") status("wait", "The connection is shaky…");
-  else if (state.whip === whip) status("live", "Live");
+  else if (state.newest) status("live", "Live");
 }
 
 async function end() {

@@ -18,9 +18,9 @@ export function why(item, others, seen) {
   const [best] = ["content", "rhythm", "mood"].sort((a, b) => lead(b) - lead(a));
   const pace = paceWords(item.tempo_bpm, seen);
   if (pace && rhythm >= 0.5) return pace;
-  if (best === "content") return `${degree(content)} what such pictures usually sound like${tail(rhythm, mood)}`;
-  if (best === "rhythm") return `${degree(rhythm)} how much moves in the picture${tail(0, mood)}`;
-  return `${degree(mood)} the mood of the picture${tail(rhythm, 0)}`;
+  if (best === "content") return `${content >= 0.75 ? "Fits" : "Goes with"} pictures like this${company(rhythm, mood)}`;
+  if (best === "rhythm") return `${degree(rhythm)} the movement of the picture`;
+  return `${degree(mood)} the mood of the picture${rhythm >= 0.7 ? " and its pace" : ""}`;
 }
 
 function paceWords(bpm, seen) {
@@ -50,10 +50,10 @@ function degree(value) {
   return value >= 0.75 ? "Fits" : value >= 0.5 ? "Goes with" : "Close to";
 }
 
-function tail(rhythm, mood) {
-  if (rhythm >= 0.7 && mood >= 0.7) return ", with its pace and mood";
-  if (rhythm >= 0.7) return ", at its pace";
-  return mood >= 0.7 ? ", in its mood" : "";
+function company(rhythm, mood) {
+  if (rhythm >= 0.7 && mood >= 0.7) return ", in pace and mood";
+  if (rhythm >= 0.7) return ", at their pace";
+  return mood >= 0.7 ? ", in their mood" : "";
 }
 
 /** What the advice means now: {word, text}. */

@@ -1,5 +1,6 @@
 """The page in a real browser: camera and file in, suggestions and sound out."""
 
+import json
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -104,6 +105,34 @@ def test_auto_plays_the_first_suggestion_by_itself(page: Any) -> None:
     page.click("#use-camera")
     page.wait_for_selector('#player[data-state="playing"]', timeout=FIRST_MS)
     assert page.inner_text("#now-title") == page.locator(".row.on-air .title").inner_text()
+
+
+def test_auto_follows_the_advice_to_switch(page: Any) -> None:
+    """The server's lists pass through, but for the advice and the order, which this test decides."""
+    urged: list[str] = []  # the track that is to stand first
+
+    def relay(socket: Any) -> None:
+        behind = socket.connect_to_server()
+
+        def forward(text: str) -> None:
+            told = json.loads(text)
+            if told["type"] == "suggestions" and urged:
+                told["items"].sort(key=lambda item: item["title"] != urged[0])
+                told["advice"] = "switch"
+            socket.send(json.dumps(told))
+
+        behind.on_message(forward)
+
+    page.route_web_socket("**/sessions/*/events", relay)
+    page.locator("#auto").check(force=True)
+    page.click("#use-camera")
+    page.wait_for_selector('#player[data-state="playing"]', timeout=FIRST_MS)
+    before = page.inner_text("#now-title")
+    urged.append(next(title for title in page.locator(".row .title").all_inner_texts() if title != before))
+    page.wait_for_function(
+        "title => document.querySelector('#now-title').textContent === title", arg=urged[0], timeout=15_000
+    )
+    assert page.locator(".row.on-air .title").inner_text() == urged[0]
 
 
 @pytest.mark.parametrize("way", ["chosen", "dropped"])
