@@ -41,7 +41,7 @@ ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
 
 @dataclass(frozen=True)
 class Pair:
-    """What is known of a pair beside its features; ``latent`` is for analysis and never reaches a network."""
+    """What is known of a pair beside its features. Of ``latent``, training reads the course of energy and no more."""
 
     id: str
     tags: tuple[str, ...]
@@ -85,6 +85,15 @@ class Split:
     def mood(self) -> npt.NDArray[np.float32]:
         """(n, 3) float32, the axes of ``MOOD_AXES``."""
         return np.array([pair.mood for pair in self.pairs], np.float32)
+
+    def mood_by_second(self) -> npt.NDArray[np.float32]:
+        """(n, 28, 3) float32: as ``mood``, but energy follows its course where the pair tells one."""
+        mood = self.mood()[:, None].repeat(spec.WINDOW_S, axis=1)
+        middles = np.arange(spec.WINDOW_S) + 0.5
+        for row, pair in enumerate(self.pairs):
+            if course := pair.latent.get("energy"):
+                mood[row, :, spec.MOOD_AXES.index("energy")] = np.interp(middles, *np.array(course).T)
+        return mood
 
 
 @dataclass(frozen=True)

@@ -63,3 +63,13 @@ def matching(matched: Tensor, unmatched: Tensor) -> Tensor:
     true = functional.binary_cross_entropy_with_logits(matched, torch.ones_like(matched))
     false = functional.binary_cross_entropy_with_logits(unmatched, torch.zeros_like(unmatched))
     return 0.5 * (true + false)
+
+
+def contrast(similarity: Tensor, temperature: float) -> Tensor:
+    """Cross-entropy of finding the own partner among the batch, both ways, logits = cosine / ``temperature``.
+
+    InfoNCE (van den Oord et al. 2018); ours beside the paper's terms.
+    """
+    own = torch.arange(len(similarity))
+    logits = similarity / temperature
+    return 0.5 * (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own))

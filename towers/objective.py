@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from features import spec
 
-from .losses import bridging, hardest, matching, ranking, triplet
+from .losses import bridging, contrast, hardest, matching, ranking, triplet
 from .ut_cmvmr import UtCmvmr
 
 
@@ -22,6 +22,7 @@ from .ut_cmvmr import UtCmvmr
 class Weights:
     """Of each term in the sum; ``margin`` of triplets, ``ranking_margin`` in cosine, ``negatives`` per anchor."""
 
+    contrast: float = 1.0
     ranking: float = 1.0
     triplet: float = 0.5
     bridging: float = 0.2
@@ -32,6 +33,8 @@ class Weights:
     margin: float = 0.3
     ranking_margin: float = 0.2
     negatives: int = 100
+    temperature: float = 0.07
+    shortlist: int = 16
 
 
 @dataclass(frozen=True)
@@ -72,21 +75,21 @@ class Objective(nn.Module):
         similarity = video @ music.T
         worst_music, worst_video = hardest(similarity, ~own), hardest(similarity.T, ~own)
         parts = {
+            "contrast": contrast(similarity, weights.temperature),
             "ranking": ranking(similarity, weights.ranking_margin, weights.negatives, 1.0, 1.0),
             "triplet": triplet(video, music, music[worst_music], weights.margin)
             + triplet(music, video, video[worst_video], weights.margin)
             + sum_of(
                 triplet(side, tag, tag[hardest(side @ tag.T, other_tags)], weights.margin) for side in (video, music)
             ),
-            # Mean over E of unit vectors would shrink with E.
-            "bridging": bridging(video, music, tag) * system.embedding_dim,
+            "bridging": bridging(video, music, tag),
             "reconstruction": functional.mse_loss(self.rebuild_video(video), v_rho.detach())
             + functional.mse_loss(self.rebuild_music(music), m_rho.detach()),
             "decoding": sum_of(
                 (1.0 - functional.cosine_similarity(self.decode(theta), batch.tags)).mean()
                 for theta in (video, music, tag)
             ),
-            "matching": self.match(v_tokens, v_mask, m_tokens, m_mask, similarity, worst_music, worst_video),
+            "matching": self.match(v_tokens.detach(), v_mask, m_tokens.detach(), m_mask, similarity.detach()),
             "mood": functional.mse_loss(system.mood(video), batch.mood)
             + functional.mse_loss(system.mood(music), batch.mood),
         }
@@ -100,17 +103,26 @@ class Objective(nn.Module):
         music: Tensor,
         music_mask: Tensor,
         similarity: Tensor,
-        worst_music: Tensor,
-        worst_video: Tensor,
     ) -> Tensor:
-        """Cross-entropy of true pairs against, for each side, the hardest false one in the batch."""
+        """Cross-entropy of true pairs against, for each side, a false one of those that its shortlist would hold.
+
+        Everything given is detached: the second stage learns from the index and must not pull it apart. The very
+        hardest would mostly be pairs that fit as well as the true one.
+        """
         rows = torch.arange(len(video))
-        left = torch.cat([rows, rows, worst_video])
-        right = torch.cat([rows, worst_music, rows])
-        # The cosine is given, not trained from here: else the classifier would pull the index apart.
-        cosine = similarity.detach()[left, right]
+        left = torch.cat([rows, rows, near(similarity.T, self.weights.shortlist)])
+        right = torch.cat([rows, near(similarity, self.weights.shortlist), rows])
+        cosine = similarity[left, right]
         logits = self.system.matcher(video[left], video_mask[left], music[right], music_mask[right], cosine)
         return matching(logits[: len(rows)], logits[len(rows) :])
+
+
+def near(similarity: Tensor, shortlist: int) -> Tensor:
+    """Per row (B, B) a random one of the ``shortlist`` most similar columns, never its own; (B,) int64."""
+    own = torch.eye(len(similarity), dtype=torch.bool)
+    best = similarity.masked_fill(own, -2.0).topk(max(1, min(shortlist, len(similarity) - 1)), dim=1).indices
+    chosen = torch.randint(best.shape[1], (len(best), 1))
+    return best.gather(1, chosen).squeeze(1)
 
 
 def sum_of(terms: Iterable[Tensor]) -> Tensor:

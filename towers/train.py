@@ -45,13 +45,13 @@ class TrainOptions:
     preset: str = "small"
     setting: str = "se-r"
     seed: int = 0
-    epochs: int = 60
-    patience: int = 12
+    epochs: int = 30
+    patience: int = 8
     batch: int = 128
     rate: float = 7e-4
     weight_decay: float = 0.05
     clip_norm: float = 3.0
-    noise: float = 0.1
+    noise: float = 0.2
     pretrain: PretrainOptions = field(default_factory=PretrainOptions)
     weights: Weights = field(default_factory=Weights)
 
