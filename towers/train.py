@@ -66,6 +66,7 @@ def train(corpus_folder: Path, out: Path, options: TrainOptions, clip_towers: Pa
     corpus = open_corpus(corpus_folder)
     fit, val = corpus.split("train"), corpus.split("val")
     out.mkdir(parents=True, exist_ok=True)
+    trained_by = commit()
     torch.manual_seed(options.seed)
     targets = TagTargets.fit([pair.tags for pair in fit.pairs])
     system = UtCmvmr(configure(PRESETS[options.preset], options.setting, fit))
@@ -85,7 +86,7 @@ def train(corpus_folder: Path, out: Path, options: TrainOptions, clip_towers: Pa
             "pairs": len(fit),
             "validation_pairs": len(val),
             "seed": options.seed,
-            "commit": commit(),
+            "commit": trained_by,
             "preset": options.preset,
             "setting": options.setting,
             "labels": list(targets.labels),
