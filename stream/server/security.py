@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 WHIP_METHODS: Final = "POST, DELETE, OPTIONS"
+EVENTS: Final = "Segue-Events"
 
 HEADERS: Final = {
     "content-security-policy": (
@@ -64,7 +65,7 @@ def cors_headers(origin: str | None) -> dict[str, str]:
     headers = {
         "Access-Control-Allow-Methods": WHIP_METHODS,
         "Access-Control-Allow-Headers": "Content-Type, Authorization, If-Match",
-        "Access-Control-Expose-Headers": "Location, Link, Retry-After",
+        "Access-Control-Expose-Headers": f"Location, {EVENTS}, Retry-After",
         "Vary": "Origin",
     }
     return headers | ({"Access-Control-Allow-Origin": origin} if origin else {})

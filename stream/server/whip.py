@@ -1,6 +1,7 @@
 """WHIP (RFC 9725): a publisher posts an SDP offer and gets the answer; its resource is deleted to stop.
 
-The answer's ``Link`` header with ``rel="urn:segue:events"`` names the websocket on which the suggestions come.
+The answer's ``Segue-Events`` header names the websocket on which the suggestions come. (A ``Link`` header would be the
+natural place, but publishers read each one as an ICE server.)
 """
 
 from typing import Final
@@ -13,7 +14,7 @@ from stream.sources.webrtc import OfferError, UnusableOfferError
 
 from .errors import BusyError
 from .hub import Hub
-from .security import WHIP_METHODS, cors_headers
+from .security import EVENTS, WHIP_METHODS, cors_headers
 
 SDP: Final = "application/sdp"
 OFFER_BYTES: Final = 64 * 1024
@@ -56,7 +57,7 @@ def whip_routes(hub: Hub) -> APIRouter:
             {
                 **cors_headers(request.headers.get("origin")),
                 "Location": f"/whip/{session.secret}",
-                "Link": f'</sessions/{session.id}/events>; rel="urn:segue:events"',
+                EVENTS: f"/sessions/{session.id}/events",
                 "ETag": f'"{session.id}"',
             },
             media_type=SDP,

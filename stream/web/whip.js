@@ -80,6 +80,5 @@ async function post(sdp, label) {
   const text = await response.text();
   if (response.status === 503) throw new WhipError("The server is busy with other streams. Try again in a moment.");
   if (!response.ok) throw new WhipError(`The server did not take the stream: ${text}`);
-  const events = /<([^>]+)>;\s*rel="urn:segue:events"/.exec(response.headers.get("Link") ?? "")?.[1];
-  return { sdp: text, resource: response.headers.get("Location"), events };
+  return { sdp: text, resource: response.headers.get("Location"), events: response.headers.get("Segue-Events") };
 }
