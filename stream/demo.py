@@ -28,6 +28,7 @@ from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from studio.library import DemoTrack, demo_tracks, write_track
 
+from .server.app import bind
 from .server.command import add_server_arguments, positive, say, serve_options, until_interrupted
 from .server.errors import ServeError
 
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     asked = parser().parse_args(argv)
     folder = asked.folder or cache_folder(os.environ, sys.platform, Path.home()) / "demo"
+    bind(asked.host, asked.port).close()  # a port in use is better found out before the work than after it
     bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
     with progress_shown() as step:
         catalog = prepare(folder, bundle, asked.tracks, asked.jobs, step)

@@ -1,5 +1,6 @@
 """The demo's library: made once, completed when interrupted, and where it is kept."""
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,4 +88,27 @@ def test_processes_write_what_one_writes(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, tiny_bundle: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ServeError, match="--folder"):
-        main(["--folder", str(tmp_path / "file"), "--tracks", "1", "--jobs", "1", "--bundle", str(tiny_bundle)])
+        main(
+            [
+                "--folder",
+                str(tmp_path / "file"),
+                "--tracks",
+                "1",
+                "--jobs",
+                "1",
+                "--bundle",
+                str(tiny_bundle),
+                "--port",
+                "0",
+            ]
+        )
+
+
+def test_a_port_in_use_is_found_before_the_work(tmp_path: Path, tiny_bundle: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with pytest.raises(ServeError, match=port):
+            main(["--folder", str(tmp_path / "demo"), "--bundle", str(tiny_bundle), "--port", port])
+    assert not (tmp_path / "demo").exists()

@@ -1,8 +1,10 @@
 """The WHIP endpoint over HTTP: good offers, bad offers, bounds and clocks."""
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -192,3 +194,23 @@ def test_names_that_point_here_from_elsewhere_are_refused(client: httpx.Client) 
     response = client.get("/healthz", headers={"host": "rebound.example:8765"})
     assert response.status_code == 403
     assert "localhost" in response.text
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files the Linux way")
+def test_publishers_that_come_and_go_leave_nothing_open(small: Any, offer: str) -> None:
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    with httpx.Client(base_url=small.url) as client:
+
+        def come_and_go(times: int) -> None:
+            for _ in range(times):
+                client.delete(client.post("/whip", content=offer, headers=SDP).headers["location"])
+                client.post("/whip", content=offer.replace("VP8/", "AV1/"), headers=SDP)
+                client.post("/whip", content=offer, headers=SDP)  # left to its timeout
+                assert wait_until(lambda: small.hub.sessions == [])
+
+        come_and_go(1)
+        before, threads = open_files(), threading.active_count()
+        come_and_go(5)
+        assert wait_until(lambda: open_files() <= before and threading.active_count() <= threads)
