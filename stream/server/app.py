@@ -130,7 +130,8 @@ def _add_page(app: FastAPI) -> None:
     def page(name: str) -> FileResponse:
         if name not in files:
             raise HTTPException(404, "no such page")
-        return FileResponse(files[name], media_type=PAGE_TYPES[files[name].suffix])
+        fresh = {"cache-control": "no-cache"}  # else a browser may run yesterday's scripts against today's server
+        return FileResponse(files[name], media_type=PAGE_TYPES[files[name].suffix], headers=fresh)
 
     @app.get("/")
     def index() -> FileResponse:
