@@ -2,7 +2,8 @@
 
 UT-CMVMR, sections 2.2 and 2.3. The tag branch takes the pair's TF-IDF vector, where the paper has a sentence encoder: a
 closed vocabulary needs no language model. Weights are one table below. Ours beside the paper: the VM-NET ranking loss
-(its released code adds one as well) and the mood head, which reads theta of either side.
+(its released code adds one as well), the mood head, which reads theta of either side, and the course of energy, which
+one decoder reads from theta of either side and each side's tokens tell clip by clip.
 """
 
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ class Weights:
     decoding: float = 0.5
     matching: float = 0.5
     mood: float = 1.0
+    course: float = 50.0
     margin: float = 0.3
     ranking_margin: float = 0.2
     negatives: int = 100
@@ -39,7 +41,8 @@ class Weights:
 
 @dataclass(frozen=True)
 class Batch:
-    """B pairs: clips (B, 7, C), masks (B, 7), displacement (B, 7), rhythm (B, 7, 3), tags (B, V), mood (B, 3)."""
+    """B pairs: clips (B, 7, C), masks (B, 7), displacement (B, 7), rhythm (B, 7, 3), tags (B, V), mood (B, 3),
+    and the energy of each clip on either side, (B, 7) in [0, 1], cut as the clips are."""
 
     video_clips: Tensor
     video_mask: Tensor
@@ -49,6 +52,8 @@ class Batch:
     rhythm: Tensor
     tags: Tensor
     mood: Tensor
+    video_course: Tensor
+    music_course: Tensor
 
 
 class Objective(nn.Module):
@@ -62,6 +67,8 @@ class Objective(nn.Module):
         self.rebuild_video = mlp(embedding, width, width)
         self.rebuild_music = mlp(embedding, width, width)
         self.decode = mlp(embedding, width, vocabulary)  # one decoder for all three modalities
+        self.course = mlp(embedding, width, spec.MAX_CLIPS)  # and one for both
+        self.video_energy, self.music_energy = nn.Linear(width, 1), nn.Linear(width, 1)
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         system, weights = self.system, self.weights
@@ -92,7 +99,15 @@ class Objective(nn.Module):
             "matching": self.match(v_tokens.detach(), v_mask, m_tokens.detach(), m_mask, similarity.detach()),
             "mood": functional.mse_loss(system.mood(video), batch.mood)
             + functional.mse_loss(system.mood(music), batch.mood),
+            "course": masked_mse(self.course(video), batch.video_course, batch.video_mask)
+            + masked_mse(self.course(music), batch.music_course, batch.music_mask),
         }
+        if not system.video.average:
+            parts["course"] = (
+                parts["course"]
+                + masked_mse(self.video_energy(v_tokens).squeeze(-1), batch.video_course, v_mask)
+                + masked_mse(self.music_energy(m_tokens).squeeze(-1), batch.music_course, m_mask)
+            )
         total = sum_of(getattr(weights, name) * part for name, part in parts.items())
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
@@ -123,6 +138,11 @@ def near(similarity: Tensor, shortlist: int) -> Tensor:
     best = similarity.masked_fill(own, -2.0).topk(max(1, min(shortlist, len(similarity) - 1)), dim=1).indices
     chosen = torch.randint(best.shape[1], (len(best), 1))
     return best.gather(1, chosen).squeeze(1)
+
+
+def masked_mse(guess: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error of (B, n) over the places where ``mask`` (B, n) is true."""
+    return torch.where(mask, guess - truth, 0.0).square().sum() / mask.sum()
 
 
 def sum_of(terms: Iterable[Tensor]) -> Tensor:

@@ -11,7 +11,8 @@ SETTINGS = ("se-r", "se", "a-se", "ae")
 
 @dataclass(frozen=True)
 class Preset:
-    """Clip towers and sequence stage. ``flow_bins`` and the others are codes of the quantised inputs."""
+    """Clip towers and sequence stage. ``flow_bins`` and the others are codes of the quantised inputs; ``course_width``
+    numbers of each clip enter rho by their place in the window."""
 
     name: str
     video: ConformerSize
@@ -21,6 +22,7 @@ class Preset:
     sequence_layers: int
     sequence_heads: int
     sequence_dropout: float
+    course_width: int
     embedding_dim: int
     flow_bins: int
     rhythm_bins: int
@@ -38,6 +40,7 @@ PRESETS = {
             sequence_layers=2,
             sequence_heads=4,
             sequence_dropout=0.1,
+            course_width=16,
             embedding_dim=128,
             flow_bins=24,
             rhythm_bins=24,
@@ -51,6 +54,7 @@ PRESETS = {
             sequence_layers=2,
             sequence_heads=8,
             sequence_dropout=0.1,
+            course_width=64,
             embedding_dim=256,
             flow_bins=65,
             rhythm_bins=65,
@@ -64,6 +68,7 @@ PRESETS = {
             sequence_layers=1,
             sequence_heads=2,
             sequence_dropout=0.0,
+            course_width=2,
             embedding_dim=8,
             flow_bins=6,
             rhythm_bins=6,

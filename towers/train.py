@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from features import quantise
+from features import quantise, spec
 
 from .corpus import Corpus, Split, open_corpus
 from .embed import Clips, embed
@@ -40,18 +40,20 @@ CLIPS = "clips"
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """``noise``: deviation of what is added to clip embeddings; ``patience``: epochs without a better one."""
+    """``noise``: deviation of what is added to clip embeddings; ``short``: share of the windows that are cut shorter;
+    ``patience``: epochs without a better one."""
 
     preset: str = "small"
     setting: str = "se-r"
     seed: int = 0
     epochs: int = 30
-    patience: int = 8
+    patience: int = 12
     batch: int = 128
     rate: float = 7e-4
     weight_decay: float = 0.05
     clip_norm: float = 3.0
     noise: float = 0.2
+    short: float = 0.25
     pretrain: PretrainOptions = field(default_factory=PretrainOptions)
     weights: Weights = field(default_factory=Weights)
 
@@ -152,6 +154,24 @@ def towers(
     return figures
 
 
+@dataclass(frozen=True)
+class Labels:
+    """Of a split: ``tags`` (n, V) TF-IDF, ``mood`` (n, 3), ``course`` (n, 7) energy of each clip; float32."""
+
+    tags: torch.Tensor
+    mood: torch.Tensor
+    course: torch.Tensor
+
+    @classmethod
+    def of(cls, split: Split, targets: TagTargets) -> "Labels":
+        energy = split.mood_by_second()[..., spec.MOOD_AXES.index("energy")]
+        return cls(
+            tags=torch.tensor([targets.vector(pair.tags).tolist() for pair in split.pairs]),
+            mood=torch.from_numpy(split.mood()),
+            course=torch.from_numpy(energy.reshape(-1, spec.MAX_CLIPS, spec.CLIP_S).mean(axis=2)),
+        )
+
+
 def fit_sequences(
     system: UtCmvmr,
     clips: Mapping[str, Clips],
@@ -163,8 +183,7 @@ def fit_sequences(
 ) -> dict[str, float]:
     """The sequence stage: towers are frozen, everything behind them learns. Keeps the epoch of the best validation."""
     generator = torch.Generator().manual_seed(options.seed)
-    tags = torch.tensor([targets.vector(pair.tags).tolist() for pair in fit.pairs])
-    mood = torch.from_numpy(fit.mood())
+    labels = Labels.of(fit, targets)
     objective = Objective(system, len(targets.vocabulary), options.weights)
     system.video_clip.requires_grad_(False)
     system.music_clip.requires_grad_(False)
@@ -178,7 +197,7 @@ def fit_sequences(
         objective.train()
         sums: dict[str, float] = {}
         for rows in torch.split(torch.randperm(len(fit), generator=generator), options.batch):
-            batch = draw(clips["train"], tags, mood, rows, options.noise, generator)
+            batch = draw(clips["train"], labels, rows, options, generator)
             loss, parts = objective(batch)
             optimiser.zero_grad()
             loss.backward()
@@ -198,21 +217,20 @@ def fit_sequences(
     return best
 
 
-def draw(
-    clips: Clips, tags: torch.Tensor, mood: torch.Tensor, rows: torch.Tensor, noise: float, generator: torch.Generator
-) -> Batch:
-    """A batch; for half of the pairs each side is a shorter window of its own, as a session that has just begun."""
-    sides = []
+def draw(clips: Clips, labels: Labels, rows: torch.Tensor, options: TrainOptions, generator: torch.Generator) -> Batch:
+    """A batch; for some of the pairs each side is a shorter window of its own, as a session that has just begun."""
+    sides, courses = [], []
     for values, companion in ((clips.video, clips.displacement), (clips.music, clips.rhythm)):
         most = values.shape[1]
-        short = torch.rand(len(rows), generator=generator) < 0.5
+        short = torch.rand(len(rows), generator=generator) < options.short
         lengths = torch.where(short, torch.randint(1, most + 1, (len(rows),), generator=generator), most)
         starts = (torch.rand(len(rows), generator=generator) * (most - lengths + 1)).long()
         taken = values[rows]
-        taken = taken + noise * torch.empty(taken.shape).normal_(generator=generator)
+        taken = taken + options.noise * torch.empty(taken.shape).normal_(generator=generator)
         moved, mask = crop(lengths, starts, taken)
         sides.append((moved, mask, crop(lengths, starts, companion[rows])[0]))
-    return Batch(*sides[0], *sides[1], tags[rows], mood[rows])
+        courses.append(crop(lengths, starts, labels.course[rows])[0])
+    return Batch(*sides[0], *sides[1], labels.tags[rows], labels.mood[rows], *courses)
 
 
 @torch.inference_mode()

@@ -29,6 +29,9 @@ class Branch(nn.Module):
 
     ``encode`` gives tokens (B, n, width), their mask (B, n) and rho (B, width); ``project`` turns rho into theta (B, E)
     of unit norm.
+
+    Ours beside the paper: rho is the mean of the tokens plus what a few numbers of each, laid out by place, say. A mean
+    alone keeps little of *when* something happens, and when energy rises and falls is what the two sides share most.
     """
 
     def __init__(self, config: Configuration, companion: nn.Module | None) -> None:
@@ -43,6 +46,8 @@ class Branch(nn.Module):
             self.encoder = SequenceEncoder(
                 preset.clip_dim, width, preset.sequence_layers, preset.sequence_heads, preset.sequence_dropout
             )
+            self.level = nn.Linear(width, preset.course_width)
+            self.course = nn.Linear(spec.MAX_CLIPS * (preset.course_width + 1), width)
         self.projection = nn.Sequential(
             nn.Linear(width, 2 * width),
             nn.GELU(),
@@ -56,7 +61,9 @@ class Branch(nn.Module):
             return rho.unsqueeze(1), mask.any(dim=1, keepdim=True), rho
         extra = None if self.companion is None else self.companion(quantised)
         tokens = self.encoder(clips, mask, extra)
-        return tokens, mask, masked_mean(tokens, mask)
+        levels = torch.where(mask.unsqueeze(-1), self.level(tokens), 0.0)
+        course = self.course(torch.cat([levels.flatten(1), mask.to(levels.dtype)], dim=-1))
+        return tokens, mask, masked_mean(tokens, mask) + course
 
     def project(self, rho: Tensor) -> Tensor:
         return functional.normalize(self.projection(rho), dim=-1)
