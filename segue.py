@@ -71,7 +71,7 @@ def missing(module: str) -> str:
     """Which extra brings a package that is not installed."""
     root = module.partition(".")[0]
     extras = {"onnxruntime": "cpu", "faiss": "cpu", "torch": "train", "onnx": "train", "onnxscript": "train"}
-    extras |= {"sklearn": "train", "safetensors": "train"}
+    extras |= {"sklearn": "train", "safetensors": "train", "threadpoolctl": "train"}
     cure = f'pip install ".[{extras[root]}]"' if root in extras else "reinstall segue"
     return f"the package {root} is not installed; {cure} brings it"
 
