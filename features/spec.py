@@ -42,6 +42,33 @@ BEAT_FFT: Final = 1024  # onset envelope: 64 ms windows ...
 BEAT_HOP: Final = 256  # ... every 16 ms
 RHYTHM_FIELDS: Final = ("beats", "strength", "interval_s")  # per clip
 
+# Small colour pictures, for towers that look at colour and at motion themselves.
+FRAMES_FPS: Final = 4
+FRAME_SIZE: Final = 32  # square, RGB
+FRAMES_PER_CLIP: Final = CLIP_S * FRAMES_FPS  # 16
+KEY_FRAMES_PER_CLIP: Final = 2
+COLOUR_FIELDS: Final = tuple(
+    f"{name}_{part}" for part in ("mean", "deviation") for name in ("brightness", "contrast", "colourfulness", "warmth")
+)  # over the motion-rate frames of a clip
+MOTION_FIELDS: Final = (
+    "speed_mean", "speed_deviation", "speed_max", "pan", "onset_mean", "onset_deviation", "cut_mean", "cuts_per_s",
+)  # fmt: skip
+
+# VM-NET's low-level audio: 380 numbers a frame, then three statistics of each over a clip.
+LOW_LEVEL_RATE_HZ: Final = 12_000
+LOW_LEVEL_FFT: Final = 512
+LOW_LEVEL_HOP: Final = 256
+LOW_LEVEL_VALUES: Final = 380
+LOW_LEVEL_STATISTICS: Final = ("mean", "variance", "max")
+# DPVM's two MFCC pictures, cut to clips: content at 14.4 kHz, emotion at 16 kHz.
+CONTENT_MFCC_RATE_HZ: Final = 14_400
+CONTENT_MFCC_HOP: Final = 2048
+CONTENT_MFCC_SHAPE: Final = (32, CLIP_S * CONTENT_MFCC_RATE_HZ // CONTENT_MFCC_HOP)  # (32, 28)
+EMOTION_MFCC_FFT: Final = 1024
+EMOTION_MFCC_HOP: Final = 512
+EMOTION_MFCC_SHAPE: Final = (32, CLIP_SAMPLES // EMOTION_MFCC_HOP)  # (32, 125)
+HARMONY_FIELDS: Final = 12  # chroma from the tonic upwards
+
 # Mood axes, each in [0, 1].
 MOOD_AXES: Final = ("energy", "valence", "tension")
 
@@ -81,4 +108,66 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "fields": list(RHYTHM_FIELDS),
         "tracker": "dynamic programming (Ellis 2007) over the whole track",
     },
+    "colour": {
+        "dtype": "float32",
+        "shape": [len(COLOUR_FIELDS)],
+        "fps": MOTION_FPS,
+        "picture": [PICTURE_HEIGHT, PICTURE_WIDTH],
+        "fields": list(COLOUR_FIELDS),
+    },
+    "motion": {
+        "dtype": "float32",
+        "shape": [len(MOTION_FIELDS)],
+        "fps": MOTION_FPS,
+        "picture": [PICTURE_HEIGHT, PICTURE_WIDTH],
+        "flow": "DIS ultrafast",
+        "fields": list(MOTION_FIELDS),
+    },
+    "clip_frames": {
+        "dtype": "uint8",
+        "shape": [FRAMES_PER_CLIP, FRAME_SIZE, FRAME_SIZE, 3],
+        "fps": FRAMES_FPS,
+        "picture": [PICTURE_HEIGHT, PICTURE_WIDTH],
+        "colour": "RGB",
+        "padding": "last frame",
+    },
+    "key_frames": {
+        "dtype": "uint8",
+        "shape": [KEY_FRAMES_PER_CLIP, FRAME_SIZE, FRAME_SIZE, 3],
+        "of": "clip_frames",
+        "selection": "shot boundaries by colour histogram, shots by colour emotion, frame of the largest difference",
+    },
+    "low_level": {
+        "dtype": "float32",
+        "shape": [len(LOW_LEVEL_STATISTICS), LOW_LEVEL_VALUES],
+        "rate_hz": LOW_LEVEL_RATE_HZ,
+        "fft": LOW_LEVEL_FFT,
+        "hop": LOW_LEVEL_HOP,
+        "statistics": list(LOW_LEVEL_STATISTICS),
+    },
+    "content_mfcc": {
+        "dtype": "float32",
+        "shape": list(CONTENT_MFCC_SHAPE),
+        "rate_hz": CONTENT_MFCC_RATE_HZ,
+        "fft": CONTENT_MFCC_HOP,
+        "hop": CONTENT_MFCC_HOP,
+    },
+    "emotion_mfcc": {
+        "dtype": "float32",
+        "shape": list(EMOTION_MFCC_SHAPE),
+        "rate_hz": MUSIC_RATE_HZ,
+        "fft": EMOTION_MFCC_FFT,
+        "hop": EMOTION_MFCC_HOP,
+    },
+    "harmony": {
+        "dtype": "float32",
+        "shape": [HARMONY_FIELDS],
+        "rate_hz": MUSIC_RATE_HZ,
+        "tonic": "of the whole track",
+        "scale": "share of the clip's chroma energy",
+    },
 }
+
+# The side that each is measured on.
+VIDEO_FEATURES: Final = ("clip_image", "displacement", "colour", "motion", "clip_frames", "key_frames")
+MUSIC_FEATURES: Final = ("clip_mel", "rhythm", "low_level", "content_mfcc", "emotion_mfcc", "harmony")

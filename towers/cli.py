@@ -31,7 +31,7 @@ def corpus(argv: Sequence[str]) -> int:
     synth.add_argument("--jobs", type=positive, default=1, metavar="J", help="processes (default %(default)s)")
     asked = top.parse_args(argv)
 
-    from .synth import synthesise
+    from .corpora.synth import synthesise
 
     began = time.monotonic()
     counts = {"train": asked.pairs, "val": asked.val, "test": asked.test}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from features import spec
 
-from .corpus import Corpus, Split
+from .corpora.corpus import Corpus, Split
 from .ut_cmvmr import UtCmvmr
 
 CHUNK = 16  # pairs at a time

@@ -13,7 +13,7 @@ import torch
 
 from features import spec
 
-from .corpus import Split, open_corpus
+from .corpora.corpus import Split, open_corpus
 from .embed import Clips, embed
 from .errors import RunError
 from .metrics import Retrieval, chance, ranks, reranked, summarise

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from features import spec
 
-from .losses import bridging, contrast, hardest, matching, ranking, triplet
+from .losses.ut_cmvmr import bridging, contrast, hardest, matching, ranking, triplet
 from .ut_cmvmr import UtCmvmr
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from .conformer import ConformerSize
+from .backbones.conformer import ConformerSize
 from .errors import RunError
 
 SETTINGS = ("se-r", "se", "a-se", "ae")

@@ -18,7 +18,7 @@ from torch.nn import functional
 from features import spec
 
 from . import augment
-from .corpus import Split
+from .corpora.corpus import Split
 from .tags import UNKNOWN, TagTargets
 from .ut_cmvmr import UtCmvmr
 

@@ -1,27 +1,38 @@
-"""What a system is to the rest of the project: a name, two sizes, and graphs. One file per system beside this one.
+"""What a system is to the rest of the project. One file per system beside this one; ``SYSTEMS`` says where each is.
 
-Registered are the names in ``SYSTEMS``; a system's file is imported only when it is asked for. Rooms stand ready for
-VM-NET, DPVM and EmoMV: each is a ``System`` in a file of its own, made from the configuration that its run stores.
+A system stands behind the clip stage: it turns windows of clip vectors into unit embeddings that can be indexed, and
+knows its own loss. A file is imported only when its system is asked for.
 """
 
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
+from .batch import Batch, Side, Sizes
 from .errors import RunError
 
-SYSTEMS: Mapping[str, str] = {"ut-cmvmr": "towers.ut_cmvmr"}
+SYSTEMS: Mapping[str, str] = {
+    "ut-cmvmr": "towers.ut_cmvmr",
+    "vmnet": "towers.vmnet",
+    "dpvm": "towers.dpvm",
+    "emomv": "towers.emomv",
+    "segue": "towers.segue",
+    "linear": "towers.linear",
+    "cmvae": "towers.cmvae",
+    "two-branch": "towers.two_branch",
+}
 
 
 @dataclass(frozen=True)
 class GraphModule:
     """One exportable graph.
 
-    ``module`` is in eval mode; ``inputs`` are examples with batch 3, in the order of its ``forward``; ``features``
-    names the entries of ``features.spec.FEATURES`` that the inputs are fed from.
+    ``module`` is in eval mode; ``inputs`` are examples with batch 3, in the order of its ``forward``, each called as
+    the bundle contract says: ``clips``, ``mask``, ``embedding``, or the name of a feature; ``features`` names the
+    entries of ``features.spec.FEATURES`` that the inputs are fed from.
     """
 
     module: nn.Module
@@ -32,26 +43,78 @@ class GraphModule:
 
 @runtime_checkable
 class System(Protocol):
-    """A trained network of one paper. ``clip_dim`` is C and ``embedding_dim`` E of the bundle contract."""
+    """A network of one paper, in one of its settings.
+
+    ``video_extras`` and ``music_extras`` name the per-clip features that its two sides take beside the clip vectors.
+    """
 
     name: str
-    clip_dim: int
+    setting: str
     embedding_dim: int
+    video_extras: tuple[str, ...]
+    music_extras: tuple[str, ...]
 
-    def configuration(self) -> dict[str, object]:
-        """JSON that ``build`` turns into the same system with fresh weights."""
+    def video(self, side: Side) -> Tensor:
+        """(B, E) of unit norm."""
         ...
 
-    def graphs(self) -> dict[str, GraphModule]: ...
+    def music(self, side: Side) -> Tensor:
+        """(B, E) of unit norm."""
+        ...
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The sum to descend, and its parts as numbers. What only training needs hangs on the system as well, and is
+        left out of ``graphs``."""
+        ...
+
+    def configuration(self) -> dict[str, Any]:
+        """JSON that the file's ``build`` turns into the same system with fresh weights."""
+        ...
+
+    def graphs(self) -> dict[str, GraphModule]:
+        """``video_sequence`` and ``music_sequence``; where it has them, ``matcher`` and ``mood``."""
+        ...
 
     def module(self) -> nn.Module:
         """What holds the weights."""
         ...
 
 
-def build(name: str, configuration: Mapping[str, object]) -> System:
-    """A system with fresh weights; ``RunError`` for a name that nobody registered."""
+@runtime_checkable
+class ClosedForm(Protocol):
+    """A system without epochs: one call on the whole training split fits it."""
+
+    def fit(self, train: Batch) -> None: ...
+
+
+class SystemFile(Protocol):
+    """What a system's file exports beside its class."""
+
+    SETTINGS: tuple[str, ...]
+
+    def make(self, setting: str, sizes: Sizes, scale: str) -> System:
+        """Fresh weights for these sizes; ``scale`` is small, paper or tiny. ``RunError`` for an unknown setting."""
+        ...
+
+    def build(self, configuration: Mapping[str, Any]) -> System: ...
+
+
+def system_file(name: str) -> SystemFile:
+    """``RunError`` for a name that nobody registered."""
     if name not in SYSTEMS:
         raise RunError(f"system {name!r} is unknown here; known are {', '.join(SYSTEMS)}")
-    system: System = importlib.import_module(SYSTEMS[name]).build(configuration)
-    return system
+    file: SystemFile = importlib.import_module(SYSTEMS[name])  # type: ignore[assignment]
+    return file
+
+
+def make(name: str, setting: str, sizes: Sizes, scale: str = "small") -> System:
+    """A system for a corpus, in one of its settings."""
+    file = system_file(name)
+    if setting not in file.SETTINGS:
+        raise RunError(f"{name} has no setting {setting!r}; choose one of {', '.join(file.SETTINGS)}")
+    return file.make(setting, sizes, scale)
+
+
+def build(name: str, configuration: Mapping[str, Any]) -> System:
+    """A system as a run stores it, with fresh weights."""
+    return system_file(name).build(configuration)

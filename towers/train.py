@@ -21,7 +21,7 @@ from torch import nn
 
 from features import quantise, spec
 
-from .corpus import Corpus, Split, open_corpus
+from .corpora.corpus import Corpus, Split, open_corpus
 from .embed import Clips, embed
 from .errors import RunError
 from .metrics import retrieval

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from features import spec
 
-from .clips import MusicClipTower, VideoClipTower
+from .backbones.clips import MusicClipTower, VideoClipTower
 from .presets import Configuration
 from .sequence import CrossAttention, FlowEmbedding, RhythmEmbedding, SequenceEncoder, masked_mean
 from .system import GraphModule

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from features import spec
-from towers.corpus import Pair, write_manifest, write_shard
+from towers.corpora.corpus import Pair, write_manifest, write_shard
 
 
 def made_up(split: str, count: int, seed: int) -> tuple[list[Pair], dict[str, np.ndarray]]:

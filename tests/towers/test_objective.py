@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from towers.corpus import Pair, Split
-from towers.losses import contrast
+from towers.corpora.corpus import Pair, Split
+from towers.losses.ut_cmvmr import contrast
 from towers.objective import masked_mse, near
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from features import spec
-from towers.conformer import quarter
+from towers.backbones.conformer import quarter
 from towers.errors import RunError
 from towers.presets import PRESETS, Configuration
 from towers.run import load_run, save_run

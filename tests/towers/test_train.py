@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from towers.cli import main
-from towers.corpus import open_corpus
+from towers.corpora.corpus import open_corpus
 from towers.errors import RunError
 from towers.pretrain import PretrainOptions
 from towers.run import load_run

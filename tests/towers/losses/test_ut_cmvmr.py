@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from towers import losses
+from towers.losses import ut_cmvmr as losses
 
 
 def test_triplet_by_hand() -> None:

@@ -27,8 +27,8 @@ from studio import pairs
 from studio.music import render as music
 from studio.video import render as video
 
+from ..errors import CorpusError
 from .corpus import MANIFEST, SPLITS, Pair, write_manifest, write_shard
-from .errors import CorpusError
 
 PLAN = "plan.json"
 SHARD_PAIRS = 25

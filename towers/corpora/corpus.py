@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from features import spec
 
-from .errors import CorpusError
+from ..errors import CorpusError
 
 FORMAT = 1
 MANIFEST = "manifest.json"

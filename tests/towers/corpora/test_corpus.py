@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from towers.corpus import open_corpus
+from towers.corpora.corpus import open_corpus
 from towers.errors import CorpusError
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from features import spec
-from towers import synth
-from towers.corpus import open_corpus
+from towers.corpora import synth
+from towers.corpora.corpus import open_corpus
 from towers.errors import CorpusError
 
 
