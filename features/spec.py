@@ -54,6 +54,9 @@ MOTION_FIELDS: Final = (
     "speed_mean", "speed_deviation", "speed_max", "pan", "onset_mean", "onset_deviation", "cut_mean", "cuts_per_s",
 )  # fmt: skip
 
+PULSE_BINS: Final = MOTION_PER_CLIP // 2  # 0.25 to 4 Hz
+PULSE_SERIES: Final = ("speed", "onset")
+
 # VM-NET's low-level audio: 380 numbers a frame, then three statistics of each over a clip.
 LOW_LEVEL_RATE_HZ: Final = 12_000
 LOW_LEVEL_FFT: Final = 512
@@ -123,6 +126,15 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "flow": "DIS ultrafast",
         "fields": list(MOTION_FIELDS),
     },
+    "pulse": {
+        "dtype": "float32",
+        "shape": [len(PULSE_SERIES), PULSE_BINS],
+        "fps": MOTION_FPS,
+        "picture": [PICTURE_HEIGHT, PICTURE_WIDTH],
+        "flow": "DIS ultrafast",
+        "series": list(PULSE_SERIES),
+        "scale": "magnitude spectrum of the clip's series without its mean, over the root of its energy",
+    },
     "clip_frames": {
         "dtype": "uint8",
         "shape": [FRAMES_PER_CLIP, FRAME_SIZE, FRAME_SIZE, 3],
@@ -169,5 +181,5 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
 }
 
 # The side that each is measured on.
-VIDEO_FEATURES: Final = ("clip_image", "displacement", "colour", "motion", "clip_frames", "key_frames")
+VIDEO_FEATURES: Final = ("clip_image", "displacement", "colour", "motion", "pulse", "clip_frames", "key_frames")
 MUSIC_FEATURES: Final = ("clip_mel", "rhythm", "low_level", "content_mfcc", "emotion_mfcc", "harmony")
