@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .errors import FeatureError
 from .picture import check_picture, grey
-from .spec import THUMB_SIZE, THUMBS_PER_CLIP
+from .spec import FRAME_SIZE, THUMB_SIZE, THUMBS_PER_CLIP
 
 # Rows: BT.601 luma, red-green and yellow-blue opponents.
 _OPPONENTS = ((0.299, 0.587, 0.114), (1.0, -1.0, 0.0), (0.5, 0.5, -1.0))
@@ -44,6 +44,11 @@ def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def shrink(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """``(64, 64)`` uint8 thumbnail of a ``(90, 160)`` uint8 grey picture."""
     return np.asarray(cv2.resize(luma, (THUMB_SIZE, THUMB_SIZE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def shrink_colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``(32, 32, 3)`` uint8 RGB of a canonical picture, each pixel the mean of the area it covers."""
+    return np.asarray(cv2.resize(picture, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def colour_stats(picture: NDArray[np.uint8]) -> ColourStats:

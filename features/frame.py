@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .appearance import ColourStats, colour_stats, shrink
+from .appearance import ColourStats, colour_stats, shrink, shrink_colour
 from .cuts import HARD_CUT, CutMeter
 from .flow import FlowMeter, FlowSample
 from .motion import OnsetMeter
@@ -23,7 +23,8 @@ class FrameFeatures:
     """Features of one picture.
 
     ``thumb``: ``(64, 64)`` uint8 grey. ``speed``, ``dx``, ``dy``: frame widths per second. ``onset``: >= 0.
-    ``cut``: in [0, 1], a hard cut from ``features.cuts.HARD_CUT`` on.
+    ``cut``: in [0, 1], a hard cut from ``features.cuts.HARD_CUT`` on. ``small``: ``(32, 32, 3)`` uint8
+    RGB, if the meter keeps it.
     """
 
     thumb: NDArray[np.uint8]
@@ -33,6 +34,7 @@ class FrameFeatures:
     dy: float
     onset: float
     cut: float
+    small: NDArray[np.uint8] | None = None
 
 
 class FrameMeter:
@@ -43,11 +45,12 @@ class FrameMeter:
     picture before is held, so that a cut neither stops the motion nor looks like an accent of it.
 
     ``lap``, where given, is told the name of each part once it is done, so that a caller with a clock can time them:
-    ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour).
+    ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour). ``small``: keep a small colour
+    picture as well, for towers that ask for one.
     """
 
-    def __init__(self, lap: Callable[[str], None] | None = None) -> None:
-        self._lap = lap
+    def __init__(self, lap: Callable[[str], None] | None = None, small: bool = False) -> None:
+        self._lap, self._small = lap, small
         self._flow = FlowMeter()
         self._cuts = CutMeter()
         self._onsets = OnsetMeter()
@@ -76,6 +79,7 @@ class FrameMeter:
             dy=self._motion.dy,
             onset=self._onsets.push(self._motion.speed),
             cut=cut,
+            small=shrink_colour(picture) if self._small else None,
         )
         if self._lap is not None:
             self._lap("appearance")

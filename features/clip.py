@@ -1,0 +1,130 @@
+"""The pictures of one clip -> every feature that a tower may ask of its video side.
+
+A clip is the motion slots of 4 s. A slot that no picture came for is None: a mean leaves it out, a picture in it is the
+one before, or the first there is. Live streams, corpora and files all come through here.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .appearance import clip_image
+from .cuts import HARD_CUT
+from .errors import FeatureError
+from .frame import FrameFeatures
+from .keyframes import key_frames
+from .motion import mean_displacement
+from .spec import (
+    CLIP_S,
+    FRAMES_FPS,
+    KEY_FRAMES_PER_CLIP,
+    MOTION_FPS,
+    MOTION_PER_APPEARANCE,
+    MOTION_PER_CLIP,
+    PULSE_BINS,
+)
+
+Slots = Sequence[FrameFeatures | None]
+NEEDS_SMALL: Final = frozenset({"clip_frames", "key_frames"})
+
+
+def video_clip_features(frames: Slots, names: Collection[str]) -> dict[str, NDArray[Any]]:
+    """The features ``names`` (of ``spec.VIDEO_FEATURES``) of the 32 slots of a clip, shapes as in ``spec.FEATURES``.
+
+    Fewer slots are a clip that has just begun; they are taken as its first. Raises ``FeatureError`` for a clip without
+    any picture, for more slots than a clip has and for names that no video feature has.
+    """
+    if len(frames) > MOTION_PER_CLIP or all(frame is None for frame in frames):
+        raise FeatureError(
+            f"a clip of {len(frames)} slots without a picture in it or above {MOTION_PER_CLIP}: nothing to measure"
+        )
+    if unknown := [name for name in names if name not in _MEASURES]:
+        raise FeatureError(f"no video feature is called {', '.join(unknown)}; there are {', '.join(_MEASURES)}")
+    return {name: _MEASURES[name](frames) for name in names}
+
+
+def _image(frames: Slots) -> NDArray[np.uint8]:
+    """The first thumbnail of each second; a second without one repeats its predecessor's."""
+    thumbs: list[NDArray[np.uint8]] = []
+    for start in range(0, len(frames), MOTION_PER_APPEARANCE):
+        second = [frame for frame in frames[start : start + MOTION_PER_APPEARANCE] if frame is not None]
+        if second:
+            thumbs.append(second[0].thumb)
+        elif thumbs:
+            thumbs.append(thumbs[-1])
+    return clip_image(thumbs)
+
+
+def _displacement(frames: Slots) -> NDArray[np.float32]:
+    return np.array(mean_displacement([frame.speed for frame in frames if frame is not None]), np.float32)
+
+
+def _colour(frames: Slots) -> NDArray[np.float32]:
+    """Means, then deviations, of the four numbers of ``ColourStats``."""
+    rows = [
+        (frame.colour.brightness, frame.colour.contrast, frame.colour.colourfulness, frame.colour.warmth)
+        for frame in frames
+        if frame is not None
+    ]
+    values = np.array(rows, np.float64)
+    return np.concatenate([values.mean(axis=0), values.std(axis=0)]).astype(np.float32)
+
+
+def _motion(frames: Slots) -> NDArray[np.float32]:
+    """As ``spec.MOTION_FIELDS``; ``pan`` is the length of the mean motion vector: high where the camera moves."""
+    rows = [(f.speed, f.dx, f.dy, f.onset, f.cut) for f in frames if f is not None]
+    speed, dx, dy, onset, cut = np.array(rows, np.float64).T
+    seconds = len(frames) / MOTION_FPS
+    hard = float((cut >= HARD_CUT).sum())
+    pan = float(np.hypot(dx.mean(), dy.mean()))
+    values = (speed.mean(), speed.std(), speed.max(), pan, onset.mean(), onset.std(), cut.mean(), hard / seconds)
+    return np.array(values, np.float32)
+
+
+def _pulse(frames: Slots) -> NDArray[np.float32]:
+    """(2, 16): how strongly speed and onset swing at 0.25 to 4 Hz. Missing slots hold the value before them."""
+    rows = [(frame.speed, frame.onset) for frame in held(frames)]
+    series = np.zeros((MOTION_PER_CLIP, 2))
+    series[: len(rows)] = np.array(rows) - np.mean(rows, axis=0)
+    spectrum = np.abs(np.fft.rfft(series, axis=0))[1 : PULSE_BINS + 1]
+    energy = np.sqrt(np.square(series).sum(axis=0)) + 1e-3
+    return np.asarray((spectrum / energy).T, np.float32)
+
+
+def _frames(frames: Slots) -> NDArray[np.uint8]:
+    """Every second slot's small picture; a clip that has just begun repeats its last."""
+    pictures = [_small(frame) for frame in held(frames)][:: MOTION_FPS // FRAMES_FPS]
+    return np.stack(pictures + [pictures[-1]] * (CLIP_S * FRAMES_FPS - len(pictures)))
+
+
+def _key_frames(frames: Slots) -> NDArray[np.uint8]:
+    return key_frames(_frames(frames), KEY_FRAMES_PER_CLIP)
+
+
+def _small(frame: FrameFeatures) -> NDArray[np.uint8]:
+    if frame.small is None:
+        raise FeatureError("clip_frames and key_frames need a FrameMeter that keeps small pictures")
+    return frame.small
+
+
+def held(frames: Slots) -> list[FrameFeatures]:
+    """The slots without holes: each hole is what stood before it, holes at the front what comes first."""
+    current = next(frame for frame in frames if frame is not None)
+    out = []
+    for frame in frames:
+        current = frame if frame is not None else current
+        out.append(current)
+    return out
+
+
+_MEASURES: Final[Mapping[str, Callable[[Slots], NDArray[Any]]]] = {
+    "clip_image": _image,
+    "displacement": _displacement,
+    "colour": _colour,
+    "motion": _motion,
+    "pulse": _pulse,
+    "clip_frames": _frames,
+    "key_frames": _key_frames,
+}
