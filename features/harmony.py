@@ -1,0 +1,80 @@
+"""Harmony told from the tonic upwards: which degrees of the scale sound, whatever the key.
+
+A track's key must not matter to what picture it suits; its mode does. So the chroma of each clip is turned until the
+track's tonic stands first. The tonic is the best match of the whole track's chroma with the major and minor profiles of
+C. Krumhansl and E. Kessler (1982), the bass counted again, since it dwells on the tonic.
+"""
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .spec import CLIP_SAMPLES, HARMONY_FIELDS, MUSIC_RATE_HZ
+
+Floats = NDArray[np.float32]
+
+_FFT: Final = 4096
+_HOP: Final = 2048
+_RANGE_HZ: Final = (55.0, 2000.0)
+_BASS_HZ: Final = 220.0
+_BASS_WEIGHT: Final = 1.0
+_MAJOR: Final = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+_MINOR: Final = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+_SILENCE: Final = 1e-8
+
+
+def harmony(samples: Floats, clips: int) -> Floats:
+    """``(clips, 12)`` float32: each clip's share of chroma energy on the degrees from the tonic upwards, in semitones.
+
+    ``samples`` (n,) float32, the whole track at 16 kHz. A silent clip is zeros.
+    """
+    whole, bass = chroma(samples, clips)
+    tonic = find_tonic(whole.sum(axis=0), bass.sum(axis=0))
+    total = whole.sum(axis=1, keepdims=True)
+    shares = np.where(total > _SILENCE, whole / np.maximum(total, _SILENCE), 0.0)
+    return np.roll(shares, -tonic, axis=1).astype(np.float32)
+
+
+def chroma(samples: Floats, clips: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two (clips, 12) sums of compressed spectrum by pitch class, C first: of the whole range, and of the bass."""
+    full, low, window = _tables()
+    sums = np.zeros((2, clips, HARMONY_FIELDS))
+    for clip in range(clips):
+        piece = samples[clip * CLIP_SAMPLES : (clip + 1) * CLIP_SAMPLES]
+        padded = np.pad(piece, (0, max(0, _FFT - len(piece))))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP]
+        # Square roots: one loud chord must not drown the rest of a clip.
+        level = np.sqrt(np.abs(np.fft.rfft(windows * window, axis=1))).sum(axis=0)
+        sums[:, clip] = full @ level, low @ level
+    return sums[0], sums[1]
+
+
+def find_tonic(whole: NDArray[np.float64], bass: NDArray[np.float64]) -> int:
+    """Pitch class, 0 for C, of the best of 24 keys for chroma (12,); 0 for silence."""
+    level = whole / max(float(whole.sum()), _SILENCE) + _BASS_WEIGHT * bass / max(float(bass.sum()), _SILENCE)
+    if not level.any() or level.std() < _SILENCE:
+        return 0
+    centred = (level - level.mean()) / level.std()
+    best = [
+        max(float(np.roll(_unit(profile), tonic) @ centred) for profile in (_MAJOR, _MINOR))
+        for tonic in range(HARMONY_FIELDS)
+    ]
+    return int(np.argmax(best))
+
+
+def _unit(profile: tuple[float, ...]) -> NDArray[np.float64]:
+    values = np.array(profile)
+    return np.asarray((values - values.mean()) / values.std())
+
+
+@cache
+def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64], Floats]:
+    """Filter banks (12, 2049) that count each bin to its nearest pitch class, and the window."""
+    frequencies = np.fft.rfftfreq(_FFT, 1.0 / MUSIC_RATE_HZ)
+    heard = (frequencies >= _RANGE_HZ[0]) & (frequencies <= _RANGE_HZ[1])
+    pitch = 12.0 * np.log2(np.maximum(frequencies, 1.0) / 440.0) + 9.0  # 0 is C
+    apart = np.abs((pitch[None] - np.arange(HARMONY_FIELDS)[:, None] + 6.0) % 12.0 - 6.0)
+    bank = np.exp(-0.5 * np.square(apart / 0.35)) * heard / np.maximum(frequencies, 1.0)
+    return bank, bank * (frequencies <= _BASS_HZ), np.hanning(_FFT + 1)[:-1].astype(np.float32)
