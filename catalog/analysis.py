@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Engine
-from features.music import clip_mels, outline
+from features.music import clip_features, track_features
 from features.spec import CLIP_S, MAX_CLIPS, MUSIC_RATE_HZ, RHYTHM_FIELDS
 
 from .errors import AudioError
@@ -32,14 +32,14 @@ def analyse(samples: Floats, engine: Engine) -> Analysis:
     if not len(samples) or max(float(samples.max()), -float(samples.min())) < SILENCE:
         raise AudioError("is silent: nothing in it is louder than -60 dB of full scale")
     duration_s = len(samples) / MUSIC_RATE_HZ
-    heard = outline(samples)
+    heard = track_features(samples, ("rhythm",))
     beats = heard.beats.times_s.astype(np.float32)
-    clips = _embed(clip_mels(samples), engine)
+    clips = _embed(clip_features(samples, ("clip_mel",)), engine)
     first_clips = segment_starts(len(clips))
-    vectors, moods = _sequences(clips, heard.rhythm, first_clips, engine)
+    vectors, moods = _sequences(clips, heard.arrays["rhythm"], first_clips, engine)
     starts_s = np.array([start_on_beat(float(first * CLIP_S), beats, duration_s) for first in first_clips], np.float32)
     tempo_bpm = heard.beats.tempo_bpm
-    return Analysis(duration_s, tempo_bpm, beats, clips, heard.rhythm, first_clips, starts_s, vectors, moods)
+    return Analysis(duration_s, tempo_bpm, beats, clips, heard.arrays["rhythm"], first_clips, starts_s, vectors, moods)
 
 
 def segment_starts(clips: int) -> NDArray[np.int64]:
@@ -68,10 +68,11 @@ def windows(values: Floats, first_clips: NDArray[np.int64]) -> tuple[Floats, NDA
     return picked, mask
 
 
-def _embed(mels: Iterator[Floats], engine: Engine) -> Floats:
+def _embed(clips: Iterator[dict[str, Floats]], engine: Engine) -> Floats:
     parts: list[Floats] = []
-    while batch := list(islice(mels, BATCH)):
-        parts.append(engine.run("music_clip", {"clip_mel": np.stack(batch)})["embedding"])
+    while batch := list(islice(clips, BATCH)):
+        inputs = {name: np.stack([clip[name] for clip in batch]) for name in batch[0]}
+        parts.append(engine.run("music_clip", inputs)["embedding"])
     return np.concatenate(parts)
 
 

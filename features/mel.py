@@ -5,6 +5,9 @@ Frame ``i`` covers samples ``[160 i, 160 i + 400)``: nothing is padded or centre
 as alone. Samples are mono floats at 16 kHz, full scale 1.
 """
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,19 +49,24 @@ def check_samples(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     return single
 
 
+@cache
+def _bank() -> Any:
+    """The mel filters, (80, 257), a sparse matrix: a dense product rounds differently with the number of rows, which
+    would break chunk invariance."""
+    # Imported here: the live path has no sound and should not wait for librosa.
+    from librosa.filters import mel
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+
+    return csr_matrix(
+        mel(sr=MUSIC_RATE_HZ, n_fft=MEL_FFT, n_mels=MEL_BANDS, fmin=MEL_MIN_HZ, fmax=MEL_MAX_HZ, dtype=np.float32)
+    )
+
+
 class MelMeter:
     """Log-mel frames of samples that come in pieces; any way of cutting them gives the same frames, bit for bit."""
 
     def __init__(self) -> None:
-        # Imported here: the live path has no sound and should not wait for librosa.
-        from librosa.filters import mel
-        from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
-
-        bank = mel(
-            sr=MUSIC_RATE_HZ, n_fft=MEL_FFT, n_mels=MEL_BANDS, fmin=MEL_MIN_HZ, fmax=MEL_MAX_HZ, dtype=np.float32
-        )
-        # Sparse: a dense product rounds differently with the number of rows, which would break chunk invariance.
-        self._bank = csr_matrix(bank)
+        self._bank = _bank()
         self._window = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(MEL_WINDOW) / MEL_WINDOW)).astype(np.float32)
         self._rest: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
         self._emitted = False

@@ -1,43 +1,39 @@
-"""A track -> what the catalogue and the training corpus need of it.
+"""A track -> what towers, the catalogue and the training corpus need of it, and no more than they ask for.
 
 A track is cut into clips of 4 s end to end. The last, partial one is kept, zero-padded, if it lasts at least 1 s or is
 the only one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .beats import BeatTrack, clip_rhythm, track_beats
 from .errors import FeatureError
+from .harmony import harmony
+from .low_level import low_level
 from .mel import MelMeter, check_samples
+from .mfcc import content_mfcc, emotion_mfcc
 from .spec import CLIP_MEL_SHAPE, CLIP_S, CLIP_SAMPLES, MUSIC_RATE_HZ
+
+Floats = NDArray[np.float32]
 
 MIN_TRACK_S = 0.25
 MIN_LAST_CLIP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MusicOutline:
-    """A track without its mels: ``rhythm`` (n, 3) float32, the beats, ``loudness`` (n,) float32, RMS of each clip."""
-
-    rhythm: NDArray[np.float32]
-    beats: BeatTrack
-    loudness: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MusicFeatures:
-    """A track in n clips: ``mels`` (n, 398, 80) float32, ``rhythm`` (n, 3) float32, the beats, ``loudness`` (n,)
+class TrackFeatures:
+    """What only the whole track tells. ``arrays``: feature name -> (n, ...) float32, a row a clip; ``loudness`` (n,)
     float32, RMS of each clip's samples, full scale 1, padding not counted.
     """
 
-    mels: NDArray[np.float32]
-    rhythm: NDArray[np.float32]
+    arrays: Mapping[str, Floats]
     beats: BeatTrack
-    loudness: NDArray[np.float32]
+    loudness: Floats
 
 
 def clip_count(samples: int) -> int:
@@ -48,50 +44,68 @@ def clip_count(samples: int) -> int:
     return whole + (whole == 0 or rest >= MIN_LAST_CLIP_S * MUSIC_RATE_HZ)
 
 
-def clip_mels(samples: NDArray[np.floating]) -> Iterator[NDArray[np.float32]]:
-    """The ``(398, 80)`` float32 log-mel of each clip of a mono 16 kHz track, one after another.
+def clip_features(samples: NDArray[np.floating], names: Collection[str]) -> Iterator[dict[str, Floats]]:
+    """The features ``names`` (of ``PER_CLIP``) of each clip of a mono 16 kHz track, one clip after another.
 
-    For long tracks: one clip's mel takes 127 kB. Raises ``FeatureError`` as ``analyse`` does, at the call.
+    Raises ``FeatureError``, at the call, for samples that are not finite floats in one dimension, for less than 0.25 s
+    of them, and for a name that is no such feature.
     """
+    if unknown := [name for name in names if name not in PER_CLIP]:
+        raise FeatureError(
+            f"no feature of a clip of music is called {', '.join(unknown)}; there are {', '.join(PER_CLIP)}"
+        )
     checked = check_samples(samples)
-    return _clip_mels(checked, clip_count(len(checked)))
+    return _clips(checked, clip_count(len(checked)), tuple(names))
 
 
-def outline(samples: NDArray[np.floating]) -> MusicOutline:
-    """All of ``analyse`` but the mels."""
+def track_features(samples: NDArray[np.floating], names: Collection[str]) -> TrackFeatures:
+    """Beats, loudness and the features ``names`` (of ``PER_TRACK``) of a mono 16 kHz track.
+
+    Silence is allowed and has no beats. Raises ``FeatureError`` as ``clip_features`` does.
+    """
+    if unknown := [name for name in names if name not in PER_TRACK]:
+        raise FeatureError(f"no feature of a track is called {', '.join(unknown)}; there are {', '.join(PER_TRACK)}")
     samples = check_samples(samples)
     count = clip_count(len(samples))
     beats = track_beats(samples)
-    return MusicOutline(
-        rhythm=np.stack([clip_rhythm(beats, float(clip * CLIP_S)) for clip in range(count)]),
+    return TrackFeatures(
+        arrays={name: PER_TRACK[name](samples, beats, count) for name in names},
         beats=beats,
         loudness=np.array([_rms(_clip(samples, clip)) for clip in range(count)], dtype=np.float32),
     )
 
 
-def analyse(samples: NDArray[np.floating]) -> MusicFeatures:
-    """Features of a mono 16 kHz track, ``(n,)`` floats of full scale 1. Silence is allowed and has no beats.
-
-    All mels at once: 32 kB a second of track, so prefer ``outline`` and ``clip_mels`` for long ones. Raises
-    ``FeatureError`` for samples that are not finite floats in one dimension and for less than 0.25 s of them.
-    """
-    mels = np.stack(list(clip_mels(samples)))
-    rest = outline(samples)
-    return MusicFeatures(mels=mels, rhythm=rest.rhythm, beats=rest.beats, loudness=rest.loudness)
-
-
-def _clip_mels(samples: NDArray[np.float32], count: int) -> Iterator[NDArray[np.float32]]:
-    meter = MelMeter()
+def _clips(samples: Floats, count: int, names: tuple[str, ...]) -> Iterator[dict[str, Floats]]:
     for clip in range(count):
         piece = _clip(samples, clip)
-        frames = meter.push(np.pad(piece, (0, CLIP_SAMPLES - len(piece))))
-        meter.flush()
-        yield frames.reshape(CLIP_MEL_SHAPE)
+        padded = np.pad(piece, (0, CLIP_SAMPLES - len(piece)))
+        yield {name: PER_CLIP[name](padded) for name in names}
 
 
-def _clip(samples: NDArray[np.float32], clip: int) -> NDArray[np.float32]:
+def _mel(padded: Floats) -> Floats:
+    return MelMeter().push(padded).reshape(CLIP_MEL_SHAPE)
+
+
+def _rhythm(samples: Floats, beats: BeatTrack, count: int) -> Floats:
+    return np.stack([clip_rhythm(beats, float(clip * CLIP_S)) for clip in range(count)])
+
+
+def _harmony(samples: Floats, beats: BeatTrack, count: int) -> Floats:
+    return harmony(samples, count)
+
+
+def _clip(samples: Floats, clip: int) -> Floats:
     return samples[clip * CLIP_SAMPLES : (clip + 1) * CLIP_SAMPLES]
 
 
-def _rms(samples: NDArray[np.float32]) -> float:
+def _rms(samples: Floats) -> float:
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
+PER_CLIP: Final[Mapping[str, Callable[[Floats], Floats]]] = {
+    "clip_mel": _mel,
+    "low_level": low_level,
+    "content_mfcc": content_mfcc,
+    "emotion_mfcc": emotion_mfcc,
+}
+PER_TRACK: Final[Mapping[str, Callable[[Floats, BeatTrack, int], Floats]]] = {"rhythm": _rhythm, "harmony": _harmony}

@@ -1,24 +1,23 @@
 """A training corpus on disk: features of pairs, cut into shards, and a manifest.
 
-    CORPUS/manifest.json             format, name, seed, the feature descriptions, the shards of each split
+    CORPUS/manifest.json             format, name, the feature descriptions, columns, emotions, the shards of each split
     CORPUS/<split>-<from>-<to>/      one shard, the pairs from (included) to (not); it never mixes splits
-        pairs.jsonl                  one pair a line, in row order: id, tags, mood, latent
-        thumbs.npy                   (n, 28, 64, 64) uint8, one a second
-        displacement.npy             (n, 7) float32, frame widths per second
-        mels.npy                     (n, 7, 398, 80) float16
-        rhythm.npy                   (n, 7, 3) float32
+        pairs.jsonl                  one pair a line, in row order: see ``Pair``
+        <column>.npy                 (n, ...) one array per column
 
-Row i of every array and line i of ``pairs.jsonl`` are one video with its music, 28 s of both. The manifest is written
-last; a shard is complete as soon as its folder has its final name. Arrays are memory-mapped, so a corpus may be larger
-than memory.
+Row i of every array and line i of ``pairs.jsonl`` are one video with its music. A column is a feature of
+``features.spec``, (7, ...) a clip after another, under its own name; or ``thumbs``, (28, 64, 64) uint8, one a second,
+from which the ``clip_image`` at any second is made; or an array of somebody else's making, such as the output of a
+public network, whose shape the manifest tells. The manifest is written last; a shard is complete as soon as its folder
+has its final name. Arrays are memory-mapped, so a corpus may be larger than memory.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,26 +26,52 @@ from features import spec
 
 from ..errors import CorpusError
 
-FORMAT = 1
-MANIFEST = "manifest.json"
-PAIRS = "pairs.jsonl"
-SPLITS = ("train", "val", "test")
-ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
-    "thumbs": ((spec.WINDOW_S * spec.APPEARANCE_FPS, spec.THUMB_SIZE, spec.THUMB_SIZE), "uint8"),
-    "displacement": ((spec.MAX_CLIPS,), "float32"),
-    "mels": ((spec.MAX_CLIPS, *spec.CLIP_MEL_SHAPE), "float16"),
-    "rhythm": ((spec.MAX_CLIPS, len(spec.RHYTHM_FIELDS)), "float32"),
-}
+FORMAT: Final = 2
+MANIFEST: Final = "manifest.json"
+PAIRS: Final = "pairs.jsonl"
+SPLITS: Final = ("train", "val", "test")
+THUMBS: Final = "thumbs"
+# Stored at half precision: their values span a few tens, and they are the bulk of a corpus.
+HALVED: Final = frozenset({"clip_mel", "content_mfcc", "emotion_mfcc"})
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """Shape of a row, and its type."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def column_of(feature: str, clips: int = spec.MAX_CLIPS) -> ColumnSpec:
+    """How a corpus keeps a feature of ``features.spec``: a row is ``clips`` clips."""
+    description = spec.FEATURES[feature]
+    shape: Any = description["shape"]
+    return ColumnSpec((clips, *shape), "float16" if feature in HALVED else str(description["dtype"]))
+
+
+THUMBS_COLUMN: Final = ColumnSpec((spec.WINDOW_S * spec.APPEARANCE_FPS, spec.THUMB_SIZE, spec.THUMB_SIZE), "uint8")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What is known of a pair beside its features. Of ``latent``, training reads the course of energy and no more."""
+    """What is known of a pair beside its features.
+
+    ``music``: pairs that share their music share this; it never stands in two splits. ``mood``: the axes of
+    ``MOOD_AXES``, in [0, 1]. ``polarity``: how pleasant, -1 to 1. ``start_s``: where in its track the music begins.
+    ``match``: false for a pair that was put together wrongly on purpose. ``latent``: what made it, for a corpus out of
+    the studio; training reads the course of energy and no more.
+    """
 
     id: str
-    tags: tuple[str, ...]
-    mood: tuple[float, float, float]
-    latent: dict[str, Any]
+    tags: tuple[str, ...] = ()
+    mood: tuple[float, float, float] | None = None
+    emotion: str | None = None
+    polarity: float | None = None
+    music: str = ""
+    start_s: float | None = None
+    match: bool = True
+    latent: dict[str, Any] = field(default_factory=dict)
 
 
 class Column:
@@ -67,6 +92,10 @@ class Column:
         part = int(np.searchsorted(self._starts, row, side="right")) - 1
         return np.asarray(self._parts[part][row - self._starts[part]])
 
+    def all(self) -> npt.NDArray[Any]:
+        """Every row, copied."""
+        return np.concatenate([np.asarray(part) for part in self._parts])
+
 
 @dataclass(frozen=True)
 class Split:
@@ -74,17 +103,21 @@ class Split:
 
     name: str
     pairs: tuple[Pair, ...]
-    thumbs: Column
-    displacement: Column
-    mels: Column
-    rhythm: Column
+    columns: Mapping[str, Column]
 
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def column(self, name: str) -> Column:
+        """``CorpusError`` where the corpus has no such column."""
+        if name not in self.columns:
+            raise CorpusError(f"this corpus has no column {name}; it has {', '.join(self.columns)}")
+        return self.columns[name]
+
     def mood(self) -> npt.NDArray[np.float32]:
-        """(n, 3) float32, the axes of ``MOOD_AXES``."""
-        return np.array([pair.mood for pair in self.pairs], np.float32)
+        """(n, 3) float32, the axes of ``MOOD_AXES``; NaN where unknown."""
+        nothing = (np.nan,) * len(spec.MOOD_AXES)
+        return np.array([nothing if pair.mood is None else pair.mood for pair in self.pairs], np.float32)
 
     def mood_by_second(self) -> npt.NDArray[np.float32]:
         """(n, 28, 3) float32: as ``mood``, but energy follows its course where the pair tells one."""
@@ -98,12 +131,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Corpus:
-    """An opened corpus. ``identity`` is the SHA-256 of its manifest, which names every shard with its own hash."""
+    """An opened corpus. ``identity`` is the SHA-256 of its manifest, which names every shard with its own hash;
+    ``emotions``: the classes that a pair's ``emotion`` is one of."""
 
     folder: Path
     name: str
     identity: str
-    shards: dict[str, tuple[str, ...]]
+    shards: Mapping[str, tuple[str, ...]]
+    columns: Mapping[str, ColumnSpec]
+    emotions: tuple[str, ...]
 
     def pairs(self, split: str) -> int:
         return len(self.split(split))
@@ -115,12 +151,13 @@ class Corpus:
             raise CorpusError(f"{self.folder} has no pairs in split {name!r}; it has {known}")
         folders = [self.folder / shard for shard in self.shards[name]]
         pairs = tuple(pair for folder in folders for pair in read_pairs(folder))
-        columns = {array: Column([read_array(folder, array) for folder in folders]) for array in ARRAYS}
+        columns = {
+            array: Column([read_array(folder, array, wanted) for folder in folders])
+            for array, wanted in self.columns.items()
+        }
         if any(len(column) != len(pairs) for column in columns.values()):
-            raise CorpusError(
-                f"{self.folder}: arrays and pairs of split {name!r} differ in length; synthesise it again"
-            )
-        return Split(name, pairs, **columns)
+            raise CorpusError(f"{self.folder}: arrays and pairs of split {name!r} differ in length; make it again")
+        return Split(name, pairs, columns)
 
 
 def open_corpus(folder: Path | str) -> Corpus:
@@ -133,64 +170,83 @@ def open_corpus(folder: Path | str) -> Corpus:
     try:
         manifest = json.loads(raw)
         if manifest["format"] != FORMAT:
-            raise CorpusError(f"{path} has format {manifest['format']}, this code reads {FORMAT}; synthesise it again")
+            raise CorpusError(f"{path} has format {manifest['format']}, this code reads {FORMAT}; make it again")
         for feature, description in manifest["features"].items():
             ours = spec.FEATURES.get(feature)
             if ours is None or dict(ours) != description:
-                raise CorpusError(
-                    f"{path}: {feature} was computed as {description}, here it is {ours}; synthesise again"
-                )
-        shards = {split: tuple(names) for split, names in manifest["shards"].items()}
-        return Corpus(folder, str(manifest["name"]), hashlib.sha256(raw).hexdigest(), shards)
+                raise CorpusError(f"{path}: {feature} was computed as {description}, here it is {ours}; make it again")
+        return Corpus(
+            folder,
+            str(manifest["name"]),
+            hashlib.sha256(raw).hexdigest(),
+            {split: tuple(names) for split, names in manifest["shards"].items()},
+            {name: ColumnSpec(tuple(entry["shape"]), entry["dtype"]) for name, entry in manifest["columns"].items()},
+            tuple(manifest["emotions"]),
+        )
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise CorpusError(f"{path} is damaged ({error!r}); synthesise it again") from error
+        raise CorpusError(f"{path} is damaged ({error!r}); make it again") from error
 
 
 def read_pairs(shard: Path) -> list[Pair]:
     try:
         lines = (shard / PAIRS).read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
-        return [Pair(row["id"], tuple(row["tags"]), tuple(row["mood"]), row["latent"]) for row in rows]
+        return [
+            Pair(**{**row, "tags": tuple(row["tags"]), "mood": None if row["mood"] is None else tuple(row["mood"])})
+            for row in rows
+        ]
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise CorpusError(
-            f"{shard / PAIRS} cannot be read ({error!r}); delete the shard and synthesise again"
-        ) from error
+        raise CorpusError(f"{shard / PAIRS} cannot be read ({error!r}); delete the shard and make it again") from error
 
 
-def read_array(shard: Path, name: str) -> npt.NDArray[Any]:
-    shape, dtype = ARRAYS[name]
+def read_array(shard: Path, name: str, wanted: ColumnSpec) -> npt.NDArray[Any]:
     path = shard / f"{name}.npy"
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
-        raise CorpusError(f"{path} cannot be read ({error}); delete the shard and synthesise again") from error
-    if array.shape[1:] != shape or array.dtype != dtype:
-        raise CorpusError(f"{path} is {array.dtype} {array.shape}, not {dtype} (n, {str(shape)[1:]}; synthesise again")
+        raise CorpusError(f"{path} cannot be read ({error}); delete the shard and make it again") from error
+    if array.shape[1:] != wanted.shape or array.dtype != wanted.dtype:
+        raise CorpusError(
+            f"{path} is {array.dtype} {array.shape}, not {wanted.dtype} (n, {str(wanted.shape)[1:]}; make it again"
+        )
     return array
 
 
-def write_shard(folder: Path, pairs: Sequence[Pair], arrays: dict[str, npt.NDArray[Any]]) -> None:
+def write_shard(
+    folder: Path, pairs: Sequence[Pair], arrays: Mapping[str, npt.NDArray[Any]], columns: Mapping[str, ColumnSpec]
+) -> None:
     """Write a shard under its final name at once: what bears the name is whole."""
     pending = folder.with_name(f".{folder.name}.part")
     pending.mkdir(parents=True, exist_ok=True)
-    for name, (_, dtype) in ARRAYS.items():
-        np.save(pending / f"{name}.npy", arrays[name].astype(dtype, copy=False))
-    lines = [
-        json.dumps({"id": pair.id, "tags": pair.tags, "mood": pair.mood, "latent": pair.latent}, sort_keys=True)
-        for pair in pairs
-    ]
+    for name, column in columns.items():
+        np.save(pending / f"{name}.npy", arrays[name].astype(column.dtype, copy=False))
+    lines = [json.dumps(asdict(pair), sort_keys=True) for pair in pairs]
     (pending / PAIRS).write_text("\n".join(lines) + "\n", encoding="utf-8")
     pending.replace(folder)
 
 
-def write_manifest(folder: Path, name: str, seed: int, shards: dict[str, list[str]]) -> None:
-    """Close a corpus. The hash of each shard's pairs stands in for the shard: arrays follow from the same recipes."""
+def write_manifest(
+    folder: Path,
+    name: str,
+    shards: Mapping[str, Sequence[str]],
+    columns: Mapping[str, ColumnSpec],
+    emotions: Sequence[str] = (),
+    notes: Mapping[str, Any] | None = None,
+) -> None:
+    """Close a corpus. The hash of each shard's pairs stands in for the shard: arrays follow from the same recipes.
+
+    ``notes``: whatever else should be known of it, such as its seed.
+    """
+    described = {"clip_image"} if THUMBS in columns else set()
+    described |= {name for name in columns if name in spec.FEATURES}
     manifest = {
         "format": FORMAT,
         "name": name,
-        "seed": seed,
-        "features": {feature: dict(description) for feature, description in spec.FEATURES.items()},
-        "shards": shards,
+        "notes": dict(notes or {}),
+        "features": {feature: dict(spec.FEATURES[feature]) for feature in sorted(described)},
+        "columns": {name: {"shape": list(column.shape), "dtype": column.dtype} for name, column in columns.items()},
+        "emotions": list(emotions),
+        "shards": {split: list(names) for split, names in shards.items()},
         "pairs": {
             split: {shard: hashlib.sha256((folder / shard / PAIRS).read_bytes()).hexdigest() for shard in names}
             for split, names in shards.items()

@@ -2,7 +2,8 @@
 
 A pair depends on the corpus seed, its split and its number alone, so any number of jobs in any order writes the same
 bytes, and a broken run goes on where it stopped. The features come from the functions that serve live streams and
-catalogues: ``FrameMeter`` for the video, ``analyse`` for the music.
+catalogues: ``FrameMeter`` and ``video_clip_features`` for the video, ``clip_features`` and ``track_features`` for the
+music. Every feature is kept that any system asks for.
 """
 
 import json
@@ -20,18 +21,35 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from features import spec
+from features.clip import video_clip_features
 from features.frame import FrameMeter
-from features.motion import mean_displacement
-from features.music import analyse
+from features.music import PER_CLIP, PER_TRACK, clip_features, track_features
 from studio import pairs
 from studio.music import render as music
 from studio.video import render as video
 
 from ..errors import CorpusError
-from .corpus import MANIFEST, SPLITS, Pair, write_manifest, write_shard
+from .corpus import (
+    MANIFEST,
+    SPLITS,
+    THUMBS,
+    THUMBS_COLUMN,
+    ColumnSpec,
+    Pair,
+    column_of,
+    write_manifest,
+    write_shard,
+)
 
 PLAN = "plan.json"
 SHARD_PAIRS = 25
+VIDEO_COLUMNS = ("displacement", "colour", "motion", "pulse", "clip_frames", "key_frames")
+COLUMNS: Mapping[str, ColumnSpec] = {
+    THUMBS: THUMBS_COLUMN,
+    **{name: column_of(name) for name in (*VIDEO_COLUMNS, *PER_CLIP, *PER_TRACK)},
+}
+EMOTIONS = ("calm", "excited", "gloomy", "angry", "tense")
+TENSE = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -65,7 +83,7 @@ def synthesise(out: Path, counts: Mapping[str, int], seed: int, jobs: int) -> It
         done += finished.stop - finished.start
         yield done, total
     names = {split: [shard.folder.name for shard in shards if shard.split == split] for split in SPLITS}
-    write_manifest(out, f"studio-{total}-s{seed}", seed, names)
+    write_manifest(out, f"studio-{total}-s{seed}", names, COLUMNS, EMOTIONS, {"seed": seed})
 
 
 def shard(out: Path, seed: int, split: str, start: int, stop: int) -> Shard:
@@ -130,7 +148,7 @@ def make_shard(shard: Shard) -> Shard:
     with threadpool_limits(1):  # a matrix product cut among threads sums in another order: other last bits
         made = [make_pair(shard.seed, shard.split, number) for number in range(shard.start, shard.stop)]
     arrays = {name: np.stack([features[name] for _, features in made]) for name in made[0][1]}
-    write_shard(shard.folder, [pair for pair, _ in made], arrays)
+    write_shard(shard.folder, [pair for pair, _ in made], arrays, COLUMNS)
     return shard
 
 
@@ -144,25 +162,47 @@ def make_pair(seed: int, split: str, number: int) -> tuple[Pair, dict[str, npt.N
     seen = video.render(pairs.video_recipe(latent, rng, beats_s), spec.WINDOW_S, fps=spec.MOTION_FPS)
     words = pairs.tags(latent, rng)
     energy, valence, tension = map(float, pairs.mood(latent))
-    pair = Pair(f"{split}-{number:06d}", tuple(words), (energy, valence, tension), plain(asdict(latent)))
+    name = f"{split}-{number:06d}"
+    pair = Pair(
+        id=name,
+        tags=tuple(words),
+        mood=(energy, valence, tension),
+        emotion=emotion(energy, valence, tension),
+        polarity=2.0 * valence - 1.0,
+        music=name,
+        start_s=0.0,
+        latent=plain(asdict(latent)),
+    )
     return pair, {**watch(seen), **listen(heard)}
 
 
+def emotion(energy: float, valence: float, tension: float) -> str:
+    """The class of a mood: its quadrant of energy and valence (Russell 1980), or ``tense`` whatever the quadrant."""
+    if tension > TENSE:
+        return "tense"
+    if valence >= 0.5:
+        return "excited" if energy >= 0.5 else "calm"
+    return "angry" if energy >= 0.5 else "gloomy"
+
+
 def watch(pictures: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
-    """Pictures (224, 90, 160, 3) at the motion rate -> thumbs and displacement of one pair."""
-    meter = FrameMeter()
+    """Pictures (224, 90, 160, 3) at the motion rate -> the video columns of one pair."""
+    meter = FrameMeter(small=True)
     frames = [meter.push(picture, index / spec.MOTION_FPS) for index, picture in enumerate(pictures)]
-    speeds = np.array([frame.speed for frame in frames]).reshape(spec.MAX_CLIPS, spec.MOTION_PER_CLIP)
-    return {
-        "thumbs": np.stack([frame.thumb for frame in frames[:: spec.MOTION_PER_APPEARANCE]]),
-        "displacement": np.array([mean_displacement(clip) for clip in speeds], np.float32),
-    }
+    clips = [
+        video_clip_features(frames[start : start + spec.MOTION_PER_CLIP], VIDEO_COLUMNS)
+        for start in range(0, len(frames), spec.MOTION_PER_CLIP)
+    ]
+    thumbs = np.stack([frame.thumb for frame in frames[:: spec.MOTION_PER_APPEARANCE]])
+    return {THUMBS: thumbs, **{name: np.stack([clip[name] for clip in clips]) for name in VIDEO_COLUMNS}}
 
 
 def listen(samples: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
-    """Stereo samples (n, 2) at 16 kHz -> mels and rhythm of one pair."""
-    measured = analyse(samples.mean(axis=1, dtype=np.float32))
-    return {"mels": measured.mels.astype(np.float16), "rhythm": measured.rhythm}
+    """Stereo samples (n, 2) at 16 kHz -> the music columns of one pair."""
+    mono = samples.mean(axis=1, dtype=np.float32)
+    clips = list(clip_features(mono, PER_CLIP))
+    whole = track_features(mono, PER_TRACK).arrays
+    return {**{name: np.stack([clip[name] for clip in clips]) for name in PER_CLIP}, **whole}
 
 
 def plain(value: Any) -> Any:
