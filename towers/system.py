@@ -87,6 +87,15 @@ class ClosedForm(Protocol):
     def fit(self, train: Batch) -> None: ...
 
 
+@runtime_checkable
+class Prepared(Protocol):
+    """A system with constants of its inputs (means, scales, projections), kept in buffers."""
+
+    def prepare(self, train: Batch) -> None:
+        """Measure them on the whole training split; called once, before the first step."""
+        ...
+
+
 class SystemFile(Protocol):
     """What a system's file exports beside its class."""
 
