@@ -82,7 +82,8 @@ class Sizes:
     """What a corpus and its backbones give a system to be built for.
 
     ``video`` and ``music``: widths of the clip vectors. ``vocabulary``: tags. ``emotions``: classes. ``edges``: bins
-    fitted on the training split, by feature and field, ascending.
+    fitted on the training split, by feature and field, ascending. ``extras``: features of clips that are at hand beside
+    the vectors. ``video_parts`` and ``music_parts``: what stands where in a clip vector, where a backbone says so.
     """
 
     video: int
@@ -90,6 +91,9 @@ class Sizes:
     vocabulary: int
     emotions: int
     edges: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
+    extras: frozenset[str] = frozenset()
+    video_parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    music_parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def masked(values: Tensor, mask: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ class SequenceEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, clips: Tensor, mask: Tensor, extra: Tensor | None) -> Tensor:
-        x = self.enter(torch.where(mask.unsqueeze(-1), clips, 0.0)) + self.position
+        x = self.enter(torch.where(mask.unsqueeze(-1), clips, 0.0)) + self.position[: clips.shape[1]]
         if extra is not None:
             x = x + extra
         for layer in self.layers:
@@ -145,3 +145,7 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     weights = mask.to(x.dtype)
     total = torch.where(mask.unsqueeze(-1), x, 0.0).sum(dim=1)
     return total / weights.sum(dim=1, keepdim=True).clamp(min=1.0)
+
+
+def mlp(inputs: int, hidden: int, outputs: int, dropout: float = 0.0) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, outputs))

@@ -96,6 +96,15 @@ class Prepared(Protocol):
         ...
 
 
+@runtime_checkable
+class Reranking(Protocol):
+    """A system with a second stage, which is trained after the first, on what the first would put on a shortlist."""
+
+    def score(self, video: Side, music: Side) -> Tensor:
+        """(B,) in [0, 1] for pairs of rows."""
+        ...
+
+
 class SystemFile(Protocol):
     """What a system's file exports beside its class."""
 

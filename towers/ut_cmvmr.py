@@ -1,196 +1,231 @@
-"""UT-CMVMR (Mao et al.): the network that a bundle carries. What only training needs stands in ``objective.py``.
+"""UT-CMVMR (Mao et al.): clips, sequence and rhythm, with unified tags as the bridge between picture and sound.
 
 Retrieval must be able to index, so theta of either side is a function of that side alone; the paper's cross-attention,
 which makes each side depend on the other, serves in the matcher, a second stage on the shortlist.
 
 Settings (paper, table 1): SE&R sequence encoders with rhythm and flow embeddings; SE without them; A-SE the mean of the
-learned clip embeddings; AE the mean of plain clip statistics, no learned extractor.
+learned clip embeddings; AE the same on clips that no extractor was trained for (the backbone ``statistics``).
+
+The tag branch takes the pair's TF-IDF vector, where the paper has a sentence encoder: a closed vocabulary needs no
+language model. The ranking loss is in the authors' released code and not in the paper.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from features import spec
-
-from .backbones.clips import MusicClipTower, VideoClipTower
-from .presets import Configuration
-from .sequence import CrossAttention, FlowEmbedding, RhythmEmbedding, SequenceEncoder, masked_mean
+from .batch import Batch, Side, Sizes
+from .bins import Edges, as_edges, paper_edges
+from .losses.ut_cmvmr import bridging, hardest, matching, ranking, triplet
+from .matcher import Matcher, near
+from .sequence import FlowEmbedding, RhythmEmbedding, SequenceEncoder, masked_mean, mlp
 from .system import GraphModule
+from .windows import PairGraph, SideGraph, example_side
 
 NAME = "ut-cmvmr"
+SETTINGS = ("ae", "a-se", "se", "se-r")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Widths of the sequence stage; the paper's are 768 for rho and 256 for theta."""
+
+    width: int
+    layers: int
+    heads: int
+    dropout: float
+    embedding: int
+
+
+SCALES = {
+    "small": Scale(width=128, layers=2, heads=4, dropout=0.1, embedding=128),
+    "paper": Scale(width=768, layers=2, heads=8, dropout=0.1, embedding=256),
+    "tiny": Scale(width=16, layers=1, heads=2, dropout=0.0, embedding=8),
+}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of each term in the sum; ``margin`` of the triplets in distance, ``ranking_margin`` in cosine."""
+
+    triplet: float = 1.0
+    bridging: float = 1.0
+    reconstruction: float = 0.1
+    decoding: float = 0.5
+    matching: float = 0.5
+    ranking: float = 1.0
+    margin: float = 0.3
+    ranking_margin: float = 0.2
+    negatives: int = 100
+    shortlist: int = 16
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that shapes the network."""
+
+    setting: str
+    scale: Scale
+    video_dim: int
+    music_dim: int
+    vocabulary: int
+    edges: Edges = field(default_factory=dict)
+    weights: Weights = field(default_factory=Weights)
 
 
 class Branch(nn.Module):
-    """One modality's sequence stage: clips, mask and their quantised companions -> tokens, rho and theta.
+    """One modality's sequence stage.
 
-    ``encode`` gives tokens (B, n, width), their mask (B, n) and rho (B, width); ``project`` turns rho into theta (B, E)
-    of unit norm.
-
-    Ours beside the paper: rho is the mean of the tokens plus what a few numbers of each, laid out by place, say. A mean
-    alone keeps little of *when* something happens, and when energy rises and falls is what the two sides share most.
+    ``encode`` gives tokens (B, n, width), their mask (B, n) and rho (B, width), their mean; ``project`` turns rho into
+    theta (B, E) of unit norm.
     """
 
-    def __init__(self, config: Configuration, companion: nn.Module | None) -> None:
+    def __init__(self, config: Configuration, clip_dim: int, extra: str | None, companion: nn.Module | None) -> None:
         super().__init__()
-        preset, width = config.preset, config.preset.sequence_width
-        self.companion = companion
+        scale = config.scale
+        self.extra, self.companion = extra, companion
         self.average = config.setting in ("a-se", "ae")
         self.encoder: nn.Module
         if self.average:
-            self.encoder = nn.Sequential(nn.Linear(preset.clip_dim, width), nn.GELU(), nn.LayerNorm(width))
+            self.encoder = nn.Sequential(nn.Linear(clip_dim, scale.width), nn.GELU(), nn.LayerNorm(scale.width))
         else:
-            self.encoder = SequenceEncoder(
-                preset.clip_dim, width, preset.sequence_layers, preset.sequence_heads, preset.sequence_dropout
-            )
-            self.level = nn.Linear(width, preset.course_width)
-            self.course = nn.Linear(spec.MAX_CLIPS * (preset.course_width + 1), width)
-        self.projection = nn.Sequential(
-            nn.Linear(width, 2 * width),
-            nn.GELU(),
-            nn.Dropout(preset.sequence_dropout),
-            nn.Linear(2 * width, preset.embedding_dim),
-        )
+            self.encoder = SequenceEncoder(clip_dim, scale.width, scale.layers, scale.heads, scale.dropout)
+        self.projection = mlp(scale.width, 2 * scale.width, scale.embedding, scale.dropout)
 
-    def encode(self, clips: Tensor, mask: Tensor, quantised: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(self, side: Side) -> tuple[Tensor, Tensor, Tensor]:
         if self.average:
-            rho = self.encoder(masked_mean(clips, mask))
-            return rho.unsqueeze(1), mask.any(dim=1, keepdim=True), rho
-        extra = None if self.companion is None else self.companion(quantised)
-        tokens = self.encoder(clips, mask, extra)
-        levels = torch.where(mask.unsqueeze(-1), self.level(tokens), 0.0)
-        course = self.course(torch.cat([levels.flatten(1), mask.to(levels.dtype)], dim=-1))
-        return tokens, mask, masked_mean(tokens, mask) + course
+            rho = self.encoder(masked_mean(side.clips, side.mask))
+            return rho.unsqueeze(1), side.mask.any(dim=1, keepdim=True), rho
+        added = None if self.companion is None or self.extra is None else self.companion(side.extras[self.extra])
+        tokens = self.encoder(side.clips, side.mask, added)
+        return tokens, side.mask, masked_mean(tokens, side.mask)
 
     def project(self, rho: Tensor) -> Tensor:
         return functional.normalize(self.projection(rho), dim=-1)
 
-    def forward(self, clips: Tensor, mask: Tensor, quantised: Tensor) -> Tensor:
-        return self.project(self.encode(clips, mask, quantised)[2])
-
-
-class Matcher(nn.Module):
-    """Matched or not, of both sides' tokens after cross-attention, and of the cosine of their thetas.
-
-    The cosine enters with a learned scale, so that the second stage starts from what the first knows.
-    """
-
-    def __init__(self, config: Configuration) -> None:
-        super().__init__()
-        preset, width = config.preset, config.preset.sequence_width
-        self.cross = CrossAttention(width, preset.sequence_heads)
-        self.classifier = nn.Sequential(
-            nn.LayerNorm(4 * width),
-            nn.Linear(4 * width, width),
-            nn.GELU(),
-            nn.Dropout(preset.sequence_dropout),
-            nn.Linear(width, 1),
-        )
-        self.scale = nn.Parameter(torch.tensor(4.0))
-
-    def forward(self, video: Tensor, video_mask: Tensor, music: Tensor, music_mask: Tensor, cosine: Tensor) -> Tensor:
-        """Tokens (B, n, width), masks (B, n), cosine (B,) -> logit (B,)."""
-        video, music = self.cross(video, video_mask, music, music_mask)
-        v, m = masked_mean(video, video_mask), masked_mean(music, music_mask)
-        pair = torch.cat([v, m, v * m, (v - m).abs()], dim=-1)
-        logit: Tensor = self.classifier(pair).squeeze(-1) + self.scale * cosine
-        return logit
+    def forward(self, side: Side) -> Tensor:
+        return self.project(self.encode(side)[2])
 
 
 class UtCmvmr(nn.Module):
-    """The whole network; a ``System``."""
+    """A ``System``."""
 
     name = NAME
 
     def __init__(self, config: Configuration) -> None:
         super().__init__()
-        preset = config.preset
-        learned, with_rhythm = config.setting != "ae", config.setting == "se-r"
-        self.config = config
-        self.clip_dim, self.embedding_dim = preset.clip_dim, preset.embedding_dim
-        self.video_clip = VideoClipTower(preset.clip_dim, preset.video if learned else None)
-        self.music_clip = MusicClipTower(preset.clip_dim, preset.music if learned else None)
-        width = preset.sequence_width
-        self.video = Branch(config, FlowEmbedding(config.flow_edges, width) if with_rhythm else None)
-        self.music = Branch(config, RhythmEmbedding(config.rhythm_edges, width) if with_rhythm else None)
-        self.matcher = Matcher(config)
-        self.mood = nn.Sequential(
-            nn.Linear(preset.embedding_dim, 64), nn.GELU(), nn.Linear(64, len(spec.MOOD_AXES)), nn.Sigmoid()
-        )
+        scale, width = config.scale, config.scale.width
+        self.config, self.setting, self.embedding_dim = config, config.setting, scale.embedding
+        rhythmic = config.setting == "se-r"
+        edges = config.edges or paper_edges()
+        self.video_extras = ("displacement",) if rhythmic else ()
+        self.music_extras = ("rhythm",) if rhythmic else ()
+        flow = FlowEmbedding(edges["displacement"][0], width) if rhythmic else None
+        beats = RhythmEmbedding(edges["rhythm"], width) if rhythmic else None
+        self.video_branch = Branch(config, config.video_dim, "displacement" if rhythmic else None, flow)
+        self.music_branch = Branch(config, config.music_dim, "rhythm" if rhythmic else None, beats)
+        self.matcher = Matcher(width, scale.heads, scale.dropout)
+        # What only training needs: the tag branch, reconstructions of rho, and one decoder for all three modalities.
+        self.tag = mlp(config.vocabulary, 2 * scale.embedding, scale.embedding)
+        self.rebuild_video = mlp(scale.embedding, width, width)
+        self.rebuild_music = mlp(scale.embedding, width, width)
+        self.decode = mlp(scale.embedding, width, config.vocabulary)
+
+    def video(self, side: Side) -> Tensor:
+        theta: Tensor = self.video_branch(side)
+        return theta
+
+    def music(self, side: Side) -> Tensor:
+        theta: Tensor = self.music_branch(side)
+        return theta
 
     def module(self) -> nn.Module:
         return self
 
-    def configuration(self) -> dict[str, object]:
-        return self.config.to_json()
+    def configuration(self) -> dict[str, Any]:
+        return asdict(self.config)
+
+    def score(self, video: Side, music: Side) -> Tensor:
+        """The matcher's answer for pairs of rows, (B,) in [0, 1]."""
+        v_tokens, v_mask, v_rho = self.video_branch.encode(video)
+        m_tokens, m_mask, m_rho = self.music_branch.encode(music)
+        cosine = (self.video_branch.project(v_rho) * self.music_branch.project(m_rho)).sum(dim=-1)
+        return torch.sigmoid(self.matcher(v_tokens, v_mask, m_tokens, m_mask, cosine))
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        weights, tags = self.config.weights, batch.labels.tags
+        v_tokens, v_mask, v_rho = self.video_branch.encode(batch.video)
+        m_tokens, m_mask, m_rho = self.music_branch.encode(batch.music)
+        video, music = self.video_branch.project(v_rho), self.music_branch.project(m_rho)
+        tag = functional.normalize(self.tag(tags), dim=-1)
+        false = batch.false_pairs()
+        other_tags = tags @ tags.T < 0.999  # pairs of the same tags are no negatives for one another
+        similarity = video @ music.T
+        parts = {
+            "triplet": triplet(video, music, music[hardest(similarity, false)], weights.margin)
+            + triplet(music, video, video[hardest(similarity.T, false.T)], weights.margin)
+            + sum_of(
+                [triplet(side, tag, tag[hardest(side @ tag.T, other_tags)], weights.margin) for side in (video, music)]
+            ),
+            "bridging": bridging(video, music, tag),
+            "reconstruction": functional.mse_loss(self.rebuild_video(video), v_rho.detach())
+            + functional.mse_loss(self.rebuild_music(music), m_rho.detach()),
+            "decoding": sum_of(
+                [(1.0 - functional.cosine_similarity(self.decode(theta), tags)).mean() for theta in (video, music, tag)]
+            ),
+            "ranking": ranking(similarity, weights.ranking_margin, weights.negatives, 1.0, 1.0),
+            "matching": self.match(v_tokens, v_mask, m_tokens, m_mask, similarity.detach(), false),
+        }
+        total = sum_of([getattr(weights, name) * part for name, part in parts.items()])
+        return total, {name: float(part.detach()) for name, part in parts.items()}
+
+    def match(
+        self, video: Tensor, video_mask: Tensor, music: Tensor, music_mask: Tensor, similarity: Tensor, false: Tensor
+    ) -> Tensor:
+        """Cross-entropy of true pairs against, for each side, a false one of those that its shortlist would hold."""
+        rows = torch.arange(len(video), device=video.device)
+        left = torch.cat([rows, rows, near(similarity.T, false.T, self.config.weights.shortlist)])
+        right = torch.cat([rows, near(similarity, false, self.config.weights.shortlist), rows])
+        logits = self.matcher(video[left], video_mask[left], music[right], music_mask[right], similarity[left, right])
+        return matching(logits[: len(rows)], logits[len(rows) :])
 
     def graphs(self) -> dict[str, GraphModule]:
-        """The bundle's graphs in eval mode, as docs/ARCHITECTURE.md lays them down."""
-        self.eval()
-        clips = torch.randn(3, spec.MAX_CLIPS, self.clip_dim, generator=torch.Generator().manual_seed(0))
-        mask = torch.arange(spec.MAX_CLIPS) < torch.tensor([[spec.MAX_CLIPS], [3], [1]])
-        clips = clips * mask.unsqueeze(-1)
-        displacement = torch.linspace(0.0, 0.5, spec.MAX_CLIPS).expand(3, -1).contiguous() * mask
-        rhythm = torch.tensor([8.0, 1.0, 0.5]).expand(3, spec.MAX_CLIPS, -1) * mask.unsqueeze(-1)
-        image = torch.arange(3, dtype=torch.uint8).view(3, 1, 1).expand(3, *spec.CLIP_IMAGE_SHAPE).contiguous() * 100
-        mel = torch.linspace(-13.0, 5.0, spec.MEL_BANDS).expand(3, *spec.CLIP_MEL_SHAPE).contiguous()
-        theta = functional.normalize(
-            torch.randn(3, self.embedding_dim, generator=torch.Generator().manual_seed(1)), dim=-1
-        )
-        pair = {
-            "video_clips": clips,
-            "video_mask": mask,
-            "displacement": displacement,
-            "music_clips": clips.flip(0).contiguous(),
-            "music_mask": mask.flip(0).contiguous(),
-            "rhythm": rhythm.flip(0).contiguous(),
-        }
+        config = self.config
+        video = example_side(config.video_dim, self.video_extras)
+        music = example_side(config.music_dim, self.music_extras, flipped=True)
         graphs = {
-            "video_clip": GraphModule(self.video_clip, {"clip_image": image}, ("embedding",), ("clip_image",)),
-            "music_clip": GraphModule(self.music_clip, {"clip_mel": mel}, ("embedding",), ("clip_mel",)),
-            "video_sequence": GraphModule(
-                self.video,
-                {"clips": clips, "mask": mask, "displacement": displacement},
-                ("embedding",),
-                ("displacement",),
-            ),
-            "music_sequence": GraphModule(
-                self.music, {"clips": clips, "mask": mask, "rhythm": rhythm}, ("embedding",), ("rhythm",)
-            ),
-            "matcher": GraphModule(Score(self), pair, ("score",), ("displacement", "rhythm")),
-            "mood": GraphModule(self.mood, {"embedding": theta}, ("mood",), ()),
+            "video_sequence": SideGraph.exported(self.video, self, video),
+            "music_sequence": SideGraph.exported(self.music, self, music),
+            "matcher": PairGraph.exported(self.score, self, video, music),
         }
-        for graph in graphs.values():
-            graph.module.eval()
+        self.eval()
         return graphs
 
 
-class Score(nn.Module):
-    """The matcher as one graph: both sides' sequence stages, then the matcher, (B,) in [0, 1]."""
+def sum_of(terms: list[Tensor]) -> Tensor:
+    return torch.stack(terms).sum()
 
-    def __init__(self, system: UtCmvmr) -> None:
-        super().__init__()
-        self.video, self.music, self.matcher = system.video, system.music, system.matcher
 
-    def forward(
-        self,
-        video_clips: Tensor,
-        video_mask: Tensor,
-        displacement: Tensor,
-        music_clips: Tensor,
-        music_mask: Tensor,
-        rhythm: Tensor,
-    ) -> Tensor:
-        video_tokens, video_valid, video_rho = self.video.encode(video_clips, video_mask, displacement)
-        music_tokens, music_valid, music_rho = self.music.encode(music_clips, music_mask, rhythm)
-        cosine = (self.video.project(video_rho) * self.music.project(music_rho)).sum(dim=-1)
-        logit: Tensor = self.matcher(video_tokens, video_valid, music_tokens, music_valid, cosine)
-        return torch.sigmoid(logit)
+def make(setting: str, sizes: Sizes, scale: str) -> UtCmvmr:
+    """Fresh weights for a corpus."""
+    edges = {name: [list(map(float, part)) for part in fields] for name, fields in sizes.edges.items()}
+    return UtCmvmr(Configuration(setting, SCALES[scale], sizes.video, sizes.music, max(1, sizes.vocabulary), edges))
 
 
 def build(configuration: Mapping[str, Any]) -> UtCmvmr:
     """From what a run stores; fresh weights."""
-    return UtCmvmr(Configuration.from_json(dict(configuration)))
+    stored = dict(configuration)
+    return UtCmvmr(
+        Configuration(
+            **{
+                **stored,
+                "scale": Scale(**stored["scale"]),
+                "weights": Weights(**stored["weights"]),
+                "edges": as_edges(stored["edges"]),
+            }
+        )
+    )
