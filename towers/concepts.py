@@ -77,7 +77,7 @@ class Extra(nn.Module):
         self.bend = nn.Sequential(nn.Linear(values, hidden), nn.GELU(), nn.Linear(hidden, width))
 
     def tame(self, values: Tensor) -> Tensor:
-        flat = values.flatten(2).to(torch.float32)
+        flat = values.reshape(*values.shape[:2], -1).to(torch.float32)
         return flat.sign() * (flat.abs() + 1e-4).sqrt()
 
     def prepare(self, values: Tensor, mask: Tensor) -> None:

@@ -24,7 +24,7 @@ from features import spec
 
 from .batch import Batch, Side, Sizes
 from .concepts import Concepts, Telling, extra_sizes, pad, width_of
-from .losses.segue import contrast, known_class, known_direction, known_error
+from .losses.segue import contrast, known_class, known_direction, known_error, listwise
 from .losses.vmnet import ranking, structure
 from .second_stage import SecondStage
 from .sequence import mlp
@@ -75,9 +75,11 @@ class Weights:
     tags: float = 1.0
     emotion: float = 0.2
     head: float = 1.0
+    second: float = 0.5
     temperature: float = 0.07
     margin: float = 0.2
     negatives: int = 100
+    shortlist: int = 50
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,24 @@ class Segue(nn.Module):
             )
         # The head reads the embedding and does not pull at it: mood is among its words already.
         parts["head"] = sum_of([known_error(self.mood_head(theta.detach()), labels.mood) for _, theta, _ in told])
+        parts["second"] = self.second_loss(seen.vector().detach(), heard.vector().detach(), similarity.detach(), false)
         total = sum_of([getattr(weights, name) * part for name, part in parts.items()])
         return total, {name: float(part.detach()) for name, part in parts.items()}
+
+    def second_loss(self, seen: Tensor, heard: Tensor, similarity: Tensor, false: Tensor) -> Tensor:
+        """Find the right one of a shortlist, both ways. Everything given is detached: the second stage learns from the
+        index and must not pull it apart."""
+        keep = min(self.config.weights.shortlist, len(similarity) - 1)
+        if keep < 1:
+            return similarity.sum() * 0.0
+        terms = []
+        for asking, asked, scores, wrong in ((seen, heard, similarity, false), (heard, seen, similarity.T, false.T)):
+            right = torch.arange(len(scores), device=scores.device).unsqueeze(1)
+            rows = torch.cat([right, scores.masked_fill(~wrong, -2.0).topk(keep, dim=1).indices], dim=1)
+            one, many = asking.unsqueeze(1).expand(-1, rows.shape[1], -1), asked[rows]
+            video, music = (one, many) if asking is seen else (many, one)
+            terms.append(listwise(self.second(video, music, scores.gather(1, rows))))
+        return sum_of(terms)
 
     def module(self) -> nn.Module:
         return self

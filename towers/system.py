@@ -121,7 +121,7 @@ def system_file(name: str) -> SystemFile:
     """``RunError`` for a name that nobody registered."""
     if name not in SYSTEMS:
         raise RunError(f"system {name!r} is unknown here; known are {', '.join(SYSTEMS)}")
-    file: SystemFile = importlib.import_module(SYSTEMS[name])  # type: ignore[assignment]
+    file: SystemFile = importlib.import_module(SYSTEMS[name])
     return file
 
 
