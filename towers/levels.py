@@ -62,7 +62,7 @@ def low_level(clips: Tensor, mask: Tensor) -> Tensor:
     Exactly what all the frames together would give: the variance is the mean of the variances plus the variance of the
     means.
     """
-    means, variances, maxima = clips.split(spec.LOW_LEVEL_VALUES, dim=-1)
+    means, variances, maxima = clips.chunk(3, dim=-1)
     total = masked_mean(variances, mask) + variance(means, mask)
     return torch.cat([masked_mean(means, mask), total, largest(maxima, mask)], dim=-1)
 

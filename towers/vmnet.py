@@ -1,9 +1,9 @@
 """VM-NET (Hong, Im, Yang 2018): two branches over whole-window statistics, inter-modal ranking, soft intra-modal
 structure.
 
-Settings: ``inter`` (ranking both ways), ``inter-intra`` (with the structure loss), ``one-directional`` (ranking with the
-video as the anchor, the way that is asked here), ``linear`` (both ways, one linear layer a side), ``dann`` (``inter``
-with a classifier of modalities behind a reversed gradient).
+Settings: ``inter`` (ranking both ways), ``inter-intra`` (with the structure loss), ``one-directional`` (ranking with
+the video as the anchor, the way that is asked here), ``linear`` (both ways, one linear layer a side), ``dann``
+(``inter`` with a classifier of modalities behind a reversed gradient).
 
 Choices where the paper is silent: the adversary's classifier (one hidden layer of the embedding's size, weight and
 strength in ``Weights``); both sides are normalised globally, the music as well, since its statistics have many units;
@@ -188,7 +188,6 @@ def make(setting: str, sizes: Sizes, scale: str) -> VmNet:
 def build(configuration: Mapping[str, Any]) -> VmNet:
     """From what a run stores; fresh weights."""
     stored = dict(configuration)
-    scale = {
-        name: tuple(value) if isinstance(value, Sequence) else value for name, value in stored.pop("scale").items()
-    }
+    scale = dict(stored["scale"])
+    scale |= {side: tuple(scale[side]) for side in ("video", "music")}
     return VmNet(Configuration(**{**stored, "scale": Scale(**scale), "weights": Weights(**stored["weights"])}))

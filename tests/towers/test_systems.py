@@ -42,7 +42,7 @@ def feature(name: str, rows: int, clips: int, rng: np.random.Generator) -> Tenso
 
 
 def batch(system: System, rows: int = PAIRS, clips: int = spec.MAX_CLIPS, seed: int = 0) -> Batch:
-    """Windows of 1 to ``clips`` clips that share three numbers a pair; two pairs share their music; labels have gaps."""
+    """Windows of 1 to ``clips`` clips; a pair shares three numbers, two pairs share music, labels have gaps."""
     rng = np.random.default_rng(seed)
     latent = rng.normal(size=(rows, 3))
 

@@ -97,7 +97,7 @@ class Reversal(torch.autograd.Function):
 
 def reverse(x: Tensor, strength: float) -> Tensor:
     """x, with its gradient times -``strength`` (Ganin et al. 2016, section 4.2)."""
-    out: Tensor = Reversal.apply(x, strength)
+    out: Tensor = Reversal.apply(x, strength)  # type: ignore[no-untyped-call]
     return out
 
 

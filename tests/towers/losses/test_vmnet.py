@@ -96,7 +96,7 @@ def test_descending_structure_restores_the_order() -> None:
 def test_reversal_turns_the_gradient_round() -> None:
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     out = losses.reverse(x, 0.5)
-    (out * torch.tensor([3.0, 4.0])).sum().backward()
+    (out * torch.tensor([3.0, 4.0])).sum().backward()  # type: ignore[no-untyped-call]
     assert torch.equal(out, x)
     assert x.grad is not None
     assert x.grad.tolist() == [-1.5, -2.0]
