@@ -4,8 +4,8 @@ Video and music are the means of their clip vectors, standardised. Latents of a 
 reconstructions, two of them crossed, so what both share is what survives; a hinge on the posterior means pulls pairs
 together. The embedding is the posterior mean, at unit length: nothing is drawn when asked.
 
-The original also reads text that comes with a video; there is none at the time of a query here, so the video's posterior
-stands alone. Depth, the form of the matching and the weights are ours.
+The original also reads text that comes with a video; there is none at the time of a query here, so the video's
+posterior stands alone. Depth, the form of the matching and the weights are ours.
 
 Settings: ``full``; ``plain`` without the crossed reconstructions.
 """
