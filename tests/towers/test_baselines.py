@@ -117,7 +117,7 @@ def test_the_adversary_pushes_the_branches_the_other_way() -> None:
         with torch.no_grad():
             for name, value in system.named_parameters():
                 if moved in name and value.grad is not None:
-                    value -= 0.05 * value.grad
+                    value.sub_(0.05 * value.grad)
             after = confusion(system.adversary(system.video(data.video)), system.adversary(system.music(data.music)))
         changes[moved] = float(after - before.detach())
     assert changes["adversary"] < 0 < changes["branch"]
