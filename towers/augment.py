@@ -3,8 +3,11 @@
 Both work on a batch and draw from the generator that they are given.
 """
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from features import spec
 
@@ -47,3 +50,34 @@ def mels(clip_mel: Tensor, generator: Generator) -> Tensor:
         (band >= high) & (band < high + uniform(0.0, 8.0))
     )
     return torch.where(masked, quiet, x)
+
+
+def mfccs(coefficients: Tensor, generator: Generator) -> Tensor:
+    """(B, 32, n) float32: another gain (the first coefficient) and a little noise on all."""
+    count = len(coefficients)
+    gain = torch.empty(count, 1, 1).uniform_(-4.0, 4.0, generator=generator)
+    noise = torch.empty(coefficients.shape).normal_(generator=generator) * 0.1
+    return coefficients + noise + functional.pad(gain, (0, 0, 0, coefficients.shape[1] - 1))
+
+
+def frames(pictures: Tensor, generator: Generator) -> Tensor:
+    """(B, n, h, w, 3) uint8 -> float 0..255: contrast, brightness per clip; half of them mirrored."""
+    count = len(pictures)
+    x = pictures.to(torch.float32)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.empty(count, 1, 1, 1, 1).uniform_(low, high, generator=generator)
+
+    mean = x.mean(dim=(1, 2, 3, 4), keepdim=True)
+    x = (x - mean) * uniform(0.8, 1.2) + mean + uniform(-15.0, 15.0)
+    return torch.where(uniform(0.0, 1.0) < 0.5, x.flip(3), x).clamp(0.0, 255.0)
+
+
+# Feature -> its change; those without one are shown as they are.
+CHANGES: Mapping[str, Callable[[Tensor, Generator], Tensor]] = {
+    "clip_mel": mels,
+    "content_mfcc": mfccs,
+    "emotion_mfcc": mfccs,
+    "clip_frames": frames,
+    "key_frames": frames,
+}

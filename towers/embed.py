@@ -1,73 +1,73 @@
-"""Clip embeddings of a split, computed once: the sequence stage, evaluation and every setting share them.
+"""Clip vectors of a split, computed once: every system, setting and seed that stands on the same backbones shares them.
 
-A cache file's name holds the hash of the tower weights and of the corpus, so a stale one is never read.
+A cache file's name holds the hash of the backbone's weights and of the corpus, so a stale one is never read.
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from features import spec
-
+from .backbones.backbone import Backbone
+from .batch import Side
+from .clip_inputs import as_tensor, every_clip
 from .corpora.corpus import Corpus, Split
-from .ut_cmvmr import UtCmvmr
 
 CHUNK = 16  # pairs at a time
 
 
-@dataclass(frozen=True)
-class Clips:
-    """``video`` and ``music`` (n, 7, clip_dim), ``displacement`` (n, 7), ``rhythm`` (n, 7, 3), all float32, by row."""
-
-    video: Tensor
-    music: Tensor
-    displacement: Tensor
-    rhythm: Tensor
-
-
-def clip_images(thumbs: Tensor) -> Tensor:
-    """(B, 28, 64, 64) uint8 thumbnails -> (B, 7, 64, 256): clips end to end, thumbnails side by side."""
-    clips = thumbs.view(-1, spec.MAX_CLIPS, spec.THUMBS_PER_CLIP, spec.THUMB_SIZE, spec.THUMB_SIZE)
-    return clips.permute(0, 1, 3, 2, 4).flatten(3)
-
-
-def embed(system: UtCmvmr, corpus: Corpus, split: Split, cache: Path | None) -> Clips:
-    """Embed a whole split, or read what ``cache`` holds of it."""
-    displacement = torch.from_numpy(split.displacement[range(len(split))])
-    rhythm = torch.from_numpy(split.rhythm[range(len(split))])
-    path = None if cache is None else cache / f"{split.name}-{fingerprint(system, corpus)}.npz"
-    if path is not None and path.is_file():
-        with np.load(path) as stored:
-            return Clips(torch.from_numpy(stored["video"]), torch.from_numpy(stored["music"]), displacement, rhythm)
-    video = over(system.video_clip, split, lambda rows: clip_images(torch.from_numpy(split.thumbs[rows])).flatten(0, 1))
-    music = over(
-        system.music_clip, split, lambda rows: torch.from_numpy(split.mels[rows].astype(np.float32)).flatten(0, 1)
+def embed(
+    video: Backbone,
+    music: Backbone,
+    corpus: Corpus,
+    split: Split,
+    video_extras: Sequence[str],
+    music_extras: Sequence[str],
+    cache: Path | None,
+) -> tuple[Side, Side]:
+    """Both sides of a whole split, with the columns ``*_extras`` beside; ``cache`` keeps the vectors."""
+    return (
+        side(vectors(video, corpus, split, cache), split, video_extras),
+        side(vectors(music, corpus, split, cache), split, music_extras),
     )
+
+
+def side(clips: Tensor, split: Split, extras: Sequence[str]) -> Side:
+    mask = torch.ones(clips.shape[:2], dtype=torch.bool)
+    return Side(clips, mask, {name: as_tensor(split.column(name).all()) for name in extras})
+
+
+def vectors(backbone: Backbone, corpus: Corpus, split: Split, cache: Path | None) -> Tensor:
+    """(n, K, width) float32."""
+    path = None if cache is None else cache / f"{split.name}-{fingerprint(backbone, corpus)}.npy"
+    if path is not None and path.is_file():
+        return torch.from_numpy(np.load(path))
+    computed = compute(backbone, split)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pending = path.with_suffix(".part.npz")
-        np.savez(pending, video=video.numpy(), music=music.numpy())
+        pending = path.with_suffix(".part.npy")
+        np.save(pending, computed.numpy())
         pending.replace(path)
-    return Clips(video, music, displacement, rhythm)
+    return computed
 
 
 @torch.inference_mode()
-def over(tower: nn.Module, split: Split, inputs: Callable[[list[int]], Tensor]) -> Tensor:
-    """The tower over all clips: (n, 7, clip_dim)."""
-    tower.eval()
-    starts = range(0, len(split), CHUNK)
-    parts = [tower(inputs(list(range(start, min(start + CHUNK, len(split)))))) for start in starts]
-    return torch.cat(parts).view(len(split), spec.MAX_CLIPS, -1).clone()
+def compute(backbone: Backbone, split: Split) -> Tensor:
+    backbone.eval()
+    parts = []
+    for start in range(0, len(split), CHUNK):
+        rows = list(range(start, min(start + CHUNK, len(split))))
+        parts.append(backbone(*every_clip(backbone, split, rows)).unflatten(0, (len(rows), -1)))
+    return torch.cat(parts).clone()
 
 
-def fingerprint(system: UtCmvmr, corpus: Corpus) -> str:
+def fingerprint(backbone: Backbone, corpus: Corpus) -> str:
     digest = hashlib.sha256(corpus.identity.encode())
-    for tower in (system.video_clip, system.music_clip):
-        for name, value in tower.state_dict().items():
-            digest.update(name.encode() + value.contiguous().numpy().tobytes())
+    digest.update(json.dumps(backbone.configuration(), sort_keys=True).encode())
+    for name, value in backbone.state_dict().items():
+        digest.update(name.encode() + value.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

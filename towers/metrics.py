@@ -17,11 +17,13 @@ Matrix = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Retrieval:
-    """``recall`` in percent by K, the ``median_rank``, and how many ``candidates`` there were."""
+    """``recall`` in percent by K, the ``median_rank``, how many ``candidates`` there were, and the mean of the natural
+    logarithm of the ranks, which tells neighbours of one recall apart."""
 
     recall: dict[int, float]
     median_rank: float
     candidates: int
+    mean_log_rank: float
 
 
 def ranks(similarity: Matrix) -> npt.NDArray[np.int64]:
@@ -33,7 +35,7 @@ def ranks(similarity: Matrix) -> npt.NDArray[np.int64]:
 def summarise(rank: npt.NDArray[np.int64], candidates: int, levels: Sequence[int] = LEVELS) -> Retrieval:
     """Recall@K in percent and the median rank, of ranks (n,)."""
     recall = {k: 100.0 * float(np.mean(rank <= k)) for k in levels}
-    return Retrieval(recall, float(np.median(rank)), candidates)
+    return Retrieval(recall, float(np.median(rank)), candidates, float(np.log(rank).mean()))
 
 
 def retrieval(similarity: Matrix, levels: Sequence[int] = LEVELS) -> Retrieval:
@@ -43,7 +45,8 @@ def retrieval(similarity: Matrix, levels: Sequence[int] = LEVELS) -> Retrieval:
 def chance(candidates: int, levels: Sequence[int] = LEVELS) -> Retrieval:
     """What a random order gives on average."""
     recall = {k: 100.0 * min(k, candidates) / candidates for k in levels}
-    return Retrieval(recall, (candidates + 1) / 2, candidates)
+    every = np.log(np.arange(1, candidates + 1))
+    return Retrieval(recall, (candidates + 1) / 2, candidates, float(every.mean()))
 
 
 def reranked(similarity: Matrix, scores: Matrix, shortlist: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

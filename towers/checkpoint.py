@@ -1,0 +1,124 @@
+"""Progress of a training on disk: everything that makes the next epoch come out the same, bit for bit.
+
+    FOLDER/checkpoint.safetensors   weights, the best weights, optimiser state, generators
+    FOLDER/checkpoint.json          epoch, best figures, schedule
+
+Both are replaced at once after each epoch; the JSON names the hash of the other, so a pair that does not belong
+together is refused.
+"""
+
+import copy
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .errors import RunError
+
+STATE, RECORD = "checkpoint.safetensors", "checkpoint.json"
+
+
+@dataclass
+class Progress:
+    """A training under way; ``kept`` are the weights of its ``best`` epoch."""
+
+    module: nn.Module
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    generator: torch.Generator
+    epoch: int = 0
+    best: dict[str, float] = field(default_factory=dict)
+    kept: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.kept = copy.deepcopy(self.module.state_dict())
+
+    def offer(self, figures: dict[str, float], least: str) -> None:
+        """Keep the weights if ``figures[least]`` is below the best so far."""
+        if not self.best or figures[least] < self.best[least]:
+            self.best, self.kept = figures, copy.deepcopy(self.module.state_dict())
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """``settings`` say what is being trained; progress made under others is refused."""
+
+    folder: Path
+    settings: dict[str, Any]
+
+    def save(self, progress: Progress) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        optimiser = progress.optimiser.state_dict()
+        tensors = {f"module.{name}": value for name, value in progress.module.state_dict().items()}
+        tensors |= {f"kept.{name}": value for name, value in progress.kept.items()}
+        tensors |= {
+            f"optimiser.{number}.{name}": value
+            for number, state in optimiser["state"].items()
+            for name, value in state.items()
+        }
+        tensors |= {"generator": progress.generator.get_state(), "torch": torch.get_rng_state()}
+        pending = self.folder / (STATE + ".part")
+        save_file({name: value.detach().clone().contiguous() for name, value in tensors.items()}, pending)
+        record = {
+            "settings": self.settings,
+            "epoch": progress.epoch,
+            "best": progress.best,
+            "groups": optimiser["param_groups"],
+            "schedule": {
+                name: value
+                for name, value in progress.schedule.state_dict().items()
+                if isinstance(value, int | float | list)
+            },
+            "sha256": hashlib.sha256(pending.read_bytes()).hexdigest(),
+        }
+        text = self.folder / (RECORD + ".part")
+        text.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        pending.replace(self.folder / STATE)
+        text.replace(self.folder / RECORD)
+
+    def restore(self, progress: Progress) -> None:
+        """Bring ``progress`` to where it was saved; nothing happens where nothing was. ``RunError`` for damage, and for
+        progress of something else."""
+        if not (self.folder / RECORD).is_file():
+            return
+        try:
+            record = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
+            raw = (self.folder / STATE).read_bytes()
+            if record["settings"] != json.loads(json.dumps(self.settings)):
+                raise RunError(f"{self.folder} holds progress of another training; give another folder or delete it")
+            if hashlib.sha256(raw).hexdigest() != record["sha256"]:
+                raise RunError(f"{self.folder}: {STATE} and {RECORD} do not belong together; delete both")
+            self._apply(progress, record, load_file(self.folder / STATE))
+        except (OSError, KeyError, ValueError, SafetensorError) as error:
+            if isinstance(error, RunError):
+                raise
+            raise RunError(f"{self.folder} holds damaged progress ({error!r}); delete it to start anew") from error
+
+    def _apply(self, progress: Progress, record: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        progress.module.load_state_dict(part(tensors, "module."))
+        progress.kept = part(tensors, "kept.")
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in part(tensors, "optimiser.").items():
+            number, _, key = name.partition(".")
+            state.setdefault(int(number), {})[key] = value
+        progress.optimiser.load_state_dict({"state": state, "param_groups": record["groups"]})
+        progress.schedule.load_state_dict(record["schedule"])
+        progress.generator.set_state(tensors["generator"])
+        torch.set_rng_state(tensors["torch"])
+        progress.epoch, progress.best = record["epoch"], record["best"]
+
+    def clear(self) -> None:
+        """The training is done."""
+        for name in (RECORD, STATE):
+            (self.folder / name).unlink(missing_ok=True)
+
+
+def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries under ``prefix``, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
