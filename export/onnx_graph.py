@@ -5,6 +5,7 @@ names values after operators, which may collide with the names asked for. Both a
 checked, strictly and with shape inference, before anybody else sees it.
 """
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ def traced(name: str, module: nn.Module, inputs: Mapping[str, Tensor], outputs: 
                 opset_version=OPSET,
                 input_names=list(inputs),
                 output_names=[provisional(output) for output in outputs],
-                dynamic_shapes=tuple({0: batch} for _ in inputs),
+                dynamic_shapes=batch_axes(module, len(inputs), batch),
                 external_data=False,
                 verbose=False,
             )
@@ -82,6 +83,14 @@ def traced(name: str, module: nn.Module, inputs: Mapping[str, Tensor], outputs: 
     if program is None:
         raise ExportError(f"graph {name}: torch.onnx gave no program")
     return program.model_proto
+
+
+def batch_axes(module: nn.Module, inputs: int, batch: Any) -> tuple[Any, ...]:
+    """The free axis of each input, in the shape of ``forward``'s parameters: what ``*inputs`` takes is one tuple."""
+    parameters = inspect.signature(module.forward).parameters.values()
+    named = sum(parameter.kind is not inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
+    each = [{0: batch} for _ in range(inputs)]
+    return tuple(each) if inputs == named else (*each[:named], tuple(each[named:]))
 
 
 @contextmanager
