@@ -31,7 +31,7 @@ class Layout:
 def layout_of(bundle: Bundle) -> Layout:
     """What a catalogue made with ``bundle`` says of itself."""
     manifest = bundle.manifest
-    return Layout(bundle.identity, manifest.name, manifest.clip_dim, manifest.embedding_dim)
+    return Layout(bundle.identity, manifest.name, manifest.music_dim, manifest.embedding_dim)
 
 
 def is_catalog(folder: Path) -> bool:

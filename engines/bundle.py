@@ -18,30 +18,39 @@ MANIFEST: Final = "manifest.json"
 REQUIRED: Final = ("video_clip", "music_clip", "video_sequence", "music_sequence")
 OPTIONAL: Final = ("matcher", "mood")
 
-# What every graph takes and gives: name -> (dtype, shape behind the batch axis). C, E and K stand for the manifest's
-# clip_dim, embedding_dim and max_clips; an entry "@name" stands for the shape of that feature's description.
-_VIDEO: Final = {
-    "clips": ("float32", ("K", "C")),
-    "mask": ("bool", ("K",)),
-    "displacement": ("float32", ("K", "@displacement")),
-}
-_MUSIC: Final = {"clips": ("float32", ("K", "C")), "mask": ("bool", ("K",)), "rhythm": ("float32", ("K", "@rhythm"))}
-_MATCHER: Final = {
-    "video_clips": _VIDEO["clips"],
-    "video_mask": _VIDEO["mask"],
-    "displacement": _VIDEO["displacement"],
-    "music_clips": _MUSIC["clips"],
-    "music_mask": _MUSIC["mask"],
-    "rhythm": _MUSIC["rhythm"],
-}
+# What a graph takes whatever its system, what it gives, and how the features come that it takes beside: not at all, of
+# one clip, or of every clip of a window. Names -> (dtype, shape behind the batch axis); V, M, E and K stand for the
+# manifest's clip_dim of video and of music, embedding_dim and max_clips.
 Side = Mapping[str, tuple[str, tuple[str, ...]]]
-CONTRACT: Final[Mapping[str, tuple[Side, Side]]] = {
-    "video_clip": ({"clip_image": ("uint8", ("@clip_image",))}, {"embedding": ("float32", ("C",))}),
-    "music_clip": ({"clip_mel": ("float32", ("@clip_mel",))}, {"embedding": ("float32", ("C",))}),
-    "video_sequence": (_VIDEO, {"embedding": ("float32", ("E",))}),
-    "music_sequence": (_MUSIC, {"embedding": ("float32", ("E",))}),
-    "matcher": (_MATCHER, {"score": ("float32", ())}),
-    "mood": ({"embedding": ("float32", ("E",))}, {"mood": ("float32", ("3",))}),
+FeatureAxes = tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class GraphRule:
+    """``axes``: what stands before a feature's own shape; None where a graph takes no features."""
+
+    inputs: Side
+    outputs: Side
+    axes: FeatureAxes
+
+
+_EMBEDDING: Final[Side] = {"embedding": ("float32", ("E",))}
+CONTRACT: Final[Mapping[str, GraphRule]] = {
+    "video_clip": GraphRule({}, {"embedding": ("float32", ("V",))}, ()),
+    "music_clip": GraphRule({}, {"embedding": ("float32", ("M",))}, ()),
+    "video_sequence": GraphRule({"clips": ("float32", ("K", "V")), "mask": ("bool", ("K",))}, _EMBEDDING, ("K",)),
+    "music_sequence": GraphRule({"clips": ("float32", ("K", "M")), "mask": ("bool", ("K",))}, _EMBEDDING, ("K",)),
+    "matcher": GraphRule(
+        {
+            "video_clips": ("float32", ("K", "V")),
+            "video_mask": ("bool", ("K",)),
+            "music_clips": ("float32", ("K", "M")),
+            "music_mask": ("bool", ("K",)),
+        },
+        {"score": ("float32", ())},
+        ("K",),
+    ),
+    "mood": GraphRule(_EMBEDDING, {"mood": ("float32", ("3",))}, None),
 }
 
 
@@ -60,6 +69,13 @@ class Bundle:
         except KeyError:
             has = ", ".join(self.manifest.graphs)
             raise BundleError(f"bundle {self.path}: has no graph {graph}; it has {has}") from None
+
+    def features_of(self, graph: str) -> tuple[str, ...]:
+        """The features that a graph is fed from, in the order of its inputs; none for a graph that is not there."""
+        if graph not in self.manifest.graphs:
+            return ()
+        fixed = CONTRACT[graph].inputs
+        return tuple(tensor.name for tensor in self.spec(graph).inputs if tensor.name not in fixed)
 
     def read(self, graph: str) -> bytes:
         """The graph's file, after its hash was compared with the manifest's; ``BundleError`` otherwise."""
@@ -149,40 +165,54 @@ def check_graphs(manifest: Manifest, where: str) -> None:
             raise BundleError(
                 f"{where}: unknown graph {name}; this segue knows {', '.join(CONTRACT)}: use a matching segue"
             )
-        for side, tensors, wanted in zip(("input", "output"), (spec.inputs, spec.outputs), CONTRACT[name], strict=True):
-            check_side(manifest, tensors, wanted, f"{where}: graph {name}: {side}")
+        rule = CONTRACT[name]
+        taken = dict(rule.inputs)
+        if rule.axes is not None:
+            extras = [tensor.name for tensor in spec.inputs if tensor.name not in taken]
+            described = {extra: feature_rule(manifest, extra, rule.axes) for extra in extras}
+            taken |= {extra: rule for extra, rule in described.items() if rule is not None}
+        check_side(manifest, spec.inputs, taken, f"{where}: graph {name}: input")
+        check_side(manifest, spec.outputs, rule.outputs, f"{where}: graph {name}: output")
+        if not spec.inputs:
+            raise BundleError(f"{where}: graph {name}: takes nothing; export the bundle again")
+
+
+def feature_rule(manifest: Manifest, name: str, axes: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+    """Type and shape of a feature as an input, or None for what ``features`` in the manifest does not describe."""
+    if name not in manifest.features:
+        return None
+    description = manifest.features[name]
+    return str(description["dtype"]), (*axes, *(str(size) for size in description["shape"]))
 
 
 def check_side(manifest: Manifest, tensors: tuple[TensorSpec, ...], wanted: Side, where: str) -> None:
     names = [tensor.name for tensor in tensors]
     if sorted(names) != sorted(wanted):
         raise BundleError(
-            f"{where}s are {', '.join(names) or 'none'}, must be {', '.join(wanted)}; export the bundle again"
+            f"{where}s are {', '.join(names) or 'none'}, must be {', '.join(wanted) or 'features'}, "
+            f"the features among them described in {MANIFEST}; export the bundle again"
         )
     for tensor in tensors:
         dtype, symbols = wanted[tensor.name]
-        expected = TensorSpec(tensor.name, dtype, resolve(manifest, symbols, f"{where} {tensor.name}"))
+        expected = TensorSpec(tensor.name, dtype, resolve(manifest, symbols))
         if tensor != expected:
             sizes = (
-                f"clip_dim {manifest.clip_dim}, embedding_dim {manifest.embedding_dim}, max_clips {manifest.max_clips}"
+                f"clip_dim {manifest.video_dim} (video) and {manifest.music_dim} (music), "
+                f"embedding_dim {manifest.embedding_dim}, max_clips {manifest.max_clips}"
             )
             raise BundleError(
                 f"{where} is {tensor}, but {MANIFEST} with {sizes} asks for {expected}; export the bundle again"
             )
 
 
-def resolve(manifest: Manifest, symbols: tuple[str, ...], where: str) -> Shape:
-    sizes = {"C": manifest.clip_dim, "E": manifest.embedding_dim, "K": manifest.max_clips}
-    shape: list[int | str] = [BATCH]
-    for symbol in symbols:
-        if symbol.startswith("@"):
-            feature = symbol[1:]
-            if feature not in manifest.features:
-                raise BundleError(f"{where}: features in {MANIFEST} do not describe {feature}; export the bundle again")
-            shape.extend(manifest.features[feature]["shape"])
-        else:
-            shape.append(sizes[symbol] if symbol in sizes else int(symbol))
-    return tuple(shape)
+def resolve(manifest: Manifest, symbols: tuple[str, ...]) -> Shape:
+    sizes = {
+        "V": manifest.video_dim,
+        "M": manifest.music_dim,
+        "E": manifest.embedding_dim,
+        "K": manifest.max_clips,
+    }
+    return (BATCH, *(sizes[symbol] if symbol in sizes else int(symbol) for symbol in symbols))
 
 
 def value_text(description: Mapping[str, Any], key: str) -> str:

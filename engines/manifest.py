@@ -38,12 +38,14 @@ class GraphSpec:
 
 @dataclass(frozen=True)
 class Manifest:
-    """``features`` maps an input's name to the description that the towers were trained with."""
+    """``features`` maps an input's name to the description that the towers were trained with; ``video_dim`` and
+    ``music_dim`` are the widths of a clip's vector on either side."""
 
     format: int
     name: str
     system: str
-    clip_dim: int
+    video_dim: int
+    music_dim: int
     embedding_dim: int
     max_clips: int
     opset: int
@@ -76,11 +78,13 @@ def parse_manifest(data: object, where: str) -> Manifest:
             raise BundleError(
                 f"{where}: features.{name} is {kind(description)}, not an object; export the bundle again"
             )
+    video_dim, music_dim = clip_dims(data, where)
     return Manifest(
         format=version,
         name=field(data, "name", str, where),
         system=field(data, "system", str, where),
-        clip_dim=positive(data, "clip_dim", where),
+        video_dim=video_dim,
+        music_dim=music_dim,
         embedding_dim=positive(data, "embedding_dim", where),
         max_clips=positive(data, "max_clips", where),
         opset=positive(data, "opset", where),
@@ -88,6 +92,15 @@ def parse_manifest(data: object, where: str) -> Manifest:
         features=features,
         training=field(data, "training", dict, where),
     )
+
+
+def clip_dims(data: Mapping[str, Any], where: str) -> tuple[int, int]:
+    """``clip_dim`` of video and music: one number for both, or an object with one each."""
+    if isinstance(data.get("clip_dim"), Mapping):
+        sides, inside = data["clip_dim"], f"{where}: clip_dim"
+        return positive(sides, "video", inside), positive(sides, "music", inside)
+    both = positive(data, "clip_dim", where)
+    return both, both
 
 
 def parse_graph(name: str, data: object, where: str) -> GraphSpec:

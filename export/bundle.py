@@ -32,7 +32,9 @@ class ExportableRun(Protocol):
     """``towers.run.Run``, as far as a bundle is concerned."""
 
     @property
-    def clip_dim(self) -> int: ...
+    def video_dim(self) -> int: ...
+    @property
+    def music_dim(self) -> int: ...
     @property
     def embedding_dim(self) -> int: ...
     @property
@@ -124,7 +126,9 @@ def manifest_text(
         "format": FORMAT,
         "name": name,
         "system": system,
-        "clip_dim": run.clip_dim,
+        "clip_dim": run.video_dim
+        if run.video_dim == run.music_dim
+        else {"video": run.video_dim, "music": run.music_dim},
         "embedding_dim": run.embedding_dim,
         "max_clips": MAX_CLIPS,
         "opset": OPSET,

@@ -106,15 +106,15 @@ def split(magnitude: Floats) -> tuple[Floats, Floats]:
     along_time = _median(magnitude, axis=1) ** 2
     along_frequency = _median(magnitude, axis=0) ** 2
     total = along_time + along_frequency + _FLOOR**2
-    harmonic = (along_time + 0.5 * _FLOOR**2) / total
-    return harmonic, 1.0 - harmonic
+    harmonic = np.asarray((along_time + 0.5 * _FLOOR**2) / total, np.float32)
+    return harmonic, np.asarray(1.0 - harmonic, np.float32)
 
 
 def _median(values: Floats, axis: int) -> Floats:
     half = _MEDIAN // 2
     padding = [(half, half) if at == axis else (0, 0) for at in range(2)]
     padded = np.pad(values, padding, mode="symmetric")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN, axis=axis)  # type: ignore[call-overload]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN, axis=axis)
     return np.asarray(np.partition(windows, half, axis=-1)[..., half])
 
 

@@ -55,7 +55,7 @@ def _bank() -> Any:
     would break chunk invariance."""
     # Imported here: the live path has no sound and should not wait for librosa.
     from librosa.filters import mel
-    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+    from scipy.sparse import csr_matrix
 
     return csr_matrix(
         mel(sr=MUSIC_RATE_HZ, n_fft=MEL_FFT, n_mels=MEL_BANDS, fmin=MEL_MIN_HZ, fmax=MEL_MAX_HZ, dtype=np.float32)

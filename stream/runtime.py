@@ -26,7 +26,7 @@ class Runtime:
         self.catalog = catalog
         manifest = engine.bundle.manifest
         self.model = Model(
-            clip_dim=manifest.clip_dim,
+            clip_dim=manifest.video_dim,
             embedding_dim=manifest.embedding_dim,
             matcher="matcher" in manifest.graphs,
             mood="mood" in manifest.graphs,

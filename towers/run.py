@@ -11,41 +11,75 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
+from .backbones.backbone import Backbone
+from .backbones.fixed import Stored
+from .backbones.registry import build_backbone
 from .errors import RunError
+from .examples import example
 from .system import GraphModule, System, build
 
 __all__ = ["GraphModule", "Run", "load_run", "save_run"]
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "run.json"
 WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A system with its trained weights; ``training`` tells corpus, pairs, seed, commit, metrics, preset, setting."""
+    """A system on its backbones, with trained weights; ``training`` tells corpus, pairs, seed, commit, metrics."""
 
     folder: Path
     system: System
+    video: Backbone
+    music: Backbone
     training: dict[str, Any]
 
     @property
-    def clip_dim(self) -> int:
-        return self.system.clip_dim
+    def video_dim(self) -> int:
+        return self.video.width
+
+    @property
+    def music_dim(self) -> int:
+        return self.music.width
 
     @property
     def embedding_dim(self) -> int:
         return self.system.embedding_dim
 
     def graphs(self) -> dict[str, GraphModule]:
-        return self.system.graphs()
+        """Every graph of a bundle. ``RunError`` for backbones that no live stream can feed."""
+        return {
+            "video_clip": clip_graph(self.video),
+            "music_clip": clip_graph(self.music),
+            **self.system.graphs(),
+        }
 
 
-def save_run(folder: Path, system: System, training: Mapping[str, object]) -> None:
+def clip_graph(backbone: Backbone) -> GraphModule:
+    if isinstance(backbone, Stored):
+        raise RunError(
+            f"this run stands on the stored column {backbone.column}, which no stream and no track has; "
+            "train on a backbone that runs, or give its network as onnx:FILE"
+        )
+    inputs = {name: example(name) for name in backbone.inputs}
+    return GraphModule(backbone.eval(), inputs, ("embedding",), backbone.inputs)
+
+
+def parts_of(system: System, video: Backbone, music: Backbone) -> dict[str, nn.Module]:
+    return {"system": system.module(), "video_clip": video, "music_clip": music}
+
+
+def save_run(folder: Path, system: System, video: Backbone, music: Backbone, training: Mapping[str, object]) -> None:
     """Write weights first and the record last, each by renaming: a folder with a record is a whole run."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.contiguous() for name, value in system.module().state_dict().items()}
+    state: dict[str, Tensor] = {
+        f"{part}.{name}": value.contiguous()
+        for part, module in parts_of(system, video, music).items()
+        for name, value in module.state_dict().items()
+    }
     pending = folder / (WEIGHTS + ".part")
     save_file(state, pending)
     pending.replace(folder / WEIGHTS)
@@ -53,6 +87,7 @@ def save_run(folder: Path, system: System, training: Mapping[str, object]) -> No
         "format": FORMAT,
         "system": system.name,
         "configuration": system.configuration(),
+        "backbones": {"video": video.configuration(), "music": music.configuration()},
         "training": dict(training),
     }
     pending = folder / (RECORD + ".part")
@@ -71,12 +106,17 @@ def load_run(folder: Path | str) -> Run:
         if record["format"] != FORMAT:
             raise RunError(f"{path} has format {record['format']}, this code reads {FORMAT}; train it again")
         system = build(record["system"], record["configuration"])
+        video, music = (build_backbone(record["backbones"][side]) for side in ("video", "music"))
         training = dict(record["training"])
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise RunError(f"{path} is damaged ({error!r}); train it again") from error
     try:
-        system.module().load_state_dict(load_file(folder / WEIGHTS))
+        state = load_file(folder / WEIGHTS)
+        for part, module in parts_of(system, video, music).items():
+            module.load_state_dict(
+                {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
+            )
+            module.eval()
     except (OSError, RuntimeError, SafetensorError) as error:
         raise RunError(f"{folder / WEIGHTS} does not fit {RECORD} ({error}); train it again") from error
-    system.module().eval()
-    return Run(folder, system, training)
+    return Run(folder, system, video, music, training)

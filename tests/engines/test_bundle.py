@@ -43,7 +43,7 @@ def refusal(folder: Path) -> str:
 def test_a_valid_bundle(tiny_bundle: Path) -> None:
     bundle = load_bundle(str(tiny_bundle), FEATURES)
     assert bundle.path == tiny_bundle
-    assert (bundle.manifest.clip_dim, bundle.manifest.embedding_dim, bundle.manifest.max_clips) == (16, 32, MAX_CLIPS)
+    assert (bundle.manifest.video_dim, bundle.manifest.embedding_dim, bundle.manifest.max_clips) == (16, 32, MAX_CLIPS)
     assert set(bundle.manifest.graphs) == {
         "video_clip",
         "music_clip",
