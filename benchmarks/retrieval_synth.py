@@ -9,7 +9,7 @@ its first weights and the order of its batches. Early stopping looks at the vali
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -132,7 +132,8 @@ def chance_rows(candidates: int) -> list[Row]:
 
 def save_ranks(table: Table, path: Path) -> None:
     """So that intervals and orderings can be computed again without training."""
-    np.savez_compressed(path, **{f"{system}|{direction}": ranks for (system, direction), ranks in table.items()})
+    arrays: dict[str, Any] = {f"{system}|{direction}": found for (system, direction), found in table.items()}
+    np.savez_compressed(path, **arrays)
 
 
 def load_ranks(path: Path) -> Table:

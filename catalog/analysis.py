@@ -4,7 +4,7 @@ A track of n clips has segments of up to seven clips, one starting at each clip.
 and are kept while at least four of their clips are there; a track within one window has one segment.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from engines.base import Engine
 from features.music import clip_features, track_features
-from features.spec import CLIP_S, MAX_CLIPS, MUSIC_RATE_HZ, RHYTHM_FIELDS
+from features.spec import CLIP_S, MAX_CLIPS, MUSIC_RATE_HZ
 
 from .errors import AudioError
+from .needs import RHYTHM, needs_of
 from .records import Analysis, Floats
 
 BATCH: Final = 32
@@ -32,14 +33,18 @@ def analyse(samples: Floats, engine: Engine) -> Analysis:
     if not len(samples) or max(float(samples.max()), -float(samples.min())) < SILENCE:
         raise AudioError("is silent: nothing in it is louder than -60 dB of full scale")
     duration_s = len(samples) / MUSIC_RATE_HZ
-    heard = track_features(samples, ("rhythm",))
+    needs = needs_of(engine.bundle)
+    heard = track_features(samples, needs.track)
     beats = heard.beats.times_s.astype(np.float32)
-    clips = _embed(clip_features(samples, ("clip_mel",)), engine)
+    clips = _embed(clip_features(samples, needs.clip), engine)
     first_clips = segment_starts(len(clips))
-    vectors, moods = _sequences(clips, heard.arrays["rhythm"], first_clips, engine)
+    told = {name: heard.arrays[name] for name in needs.sequence}
+    vectors, moods = _sequences(clips, told, first_clips, engine)
     starts_s = np.array([start_on_beat(float(first * CLIP_S), beats, duration_s) for first in first_clips], np.float32)
     tempo_bpm = heard.beats.tempo_bpm
-    return Analysis(duration_s, tempo_bpm, beats, clips, heard.arrays["rhythm"], first_clips, starts_s, vectors, moods)
+    kept = {name: heard.arrays[name] for name in needs.kept}
+    rhythm = heard.arrays[RHYTHM]
+    return Analysis(duration_s, tempo_bpm, beats, clips, rhythm, first_clips, starts_s, vectors, moods, kept)
 
 
 def segment_starts(clips: int) -> NDArray[np.int64]:
@@ -60,7 +65,7 @@ def start_on_beat(start_s: float, beats: Floats, duration_s: float) -> float:
 
 
 def windows(values: Floats, first_clips: NDArray[np.int64]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Per-clip ``values`` (n, d) -> (k, 7, d), zeros behind the track's end, and the mask (k, 7) of what is valid."""
+    """Per-clip ``values`` (n, ...) -> (k, 7, ...), zeros behind the track's end, and the mask (k, 7)."""
     places = first_clips[:, None] + np.arange(MAX_CLIPS)
     mask = places < len(values)
     picked = values[np.minimum(places, len(values) - 1)]
@@ -77,7 +82,7 @@ def _embed(clips: Iterator[dict[str, Floats]], engine: Engine) -> Floats:
 
 
 def _sequences(
-    clips: Floats, rhythm: Floats, first_clips: NDArray[np.int64], engine: Engine
+    clips: Floats, told: Mapping[str, Floats], first_clips: NDArray[np.int64], engine: Engine
 ) -> tuple[Floats, Floats | None]:
     with_mood = "mood" in engine.bundle.manifest.graphs
     vectors: list[Floats] = []
@@ -85,8 +90,8 @@ def _sequences(
     for at in range(0, len(first_clips), BATCH):
         firsts = first_clips[at : at + BATCH]
         clip_windows, mask = windows(clips, firsts)
-        rhythm_windows, _ = windows(rhythm.reshape(-1, len(RHYTHM_FIELDS)), firsts)
-        inputs = {"clips": clip_windows, "mask": mask, "rhythm": rhythm_windows}
+        extras = {name: windows(values, firsts)[0] for name, values in told.items()}
+        inputs = {"clips": clip_windows, "mask": mask, **extras}
         vectors.append(engine.run("music_sequence", inputs)["embedding"])
         if with_mood:
             moods.append(engine.run("mood", {"embedding": vectors[-1]})["mood"])

@@ -7,6 +7,7 @@ Tracks, segment vectors, beats and rhythm are held in memory; clip embeddings st
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from math import prod
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
@@ -18,6 +19,7 @@ from features.spec import MAX_CLIPS, RHYTHM_FIELDS
 from .errors import CatalogError, UnknownTrackError
 from .index import Hit, SegmentIndex
 from .layout import Layout, check_bundle, layout_of, read_layout, write_layout
+from .needs import shape_of
 from .records import Candidate, Filters, Floats, Mask, Track
 from .store import Store, StoredSegment, StoredTrack, clip_path
 
@@ -135,12 +137,23 @@ class Catalog:
             return None
         window = slice(segment.first_clip, segment.first_clip + MAX_CLIPS)
         valid = len(mapped[window])
-        clips = np.zeros((MAX_CLIPS, self.layout.clip_dim), np.float32)
+        rows = np.zeros((MAX_CLIPS, mapped.shape[1]), np.float32)
         rhythm = np.zeros((MAX_CLIPS, len(RHYTHM_FIELDS)), np.float32)
-        clips[:valid], rhythm[:valid] = mapped[window], stored.rhythm[window]
+        rows[:valid], rhythm[:valid] = mapped[window], stored.rhythm[window]
         mood = None if self._moods is None else self._moods[hit.row]
         mask = np.arange(MAX_CLIPS) < valid
-        return Candidate(stored.track, segment.start_s, hit.score, clips, mask, rhythm, mood)
+        clips, extras = self._parts(rows)
+        return Candidate(stored.track, segment.start_s, hit.score, clips, mask, rhythm, mood, extras)
+
+    def _parts(self, rows: Floats) -> tuple[Floats, dict[str, Floats]]:
+        """Rows as the store keeps them -> clip vectors, and the features behind them."""
+        at = self.layout.clip_dim
+        clips, extras = rows[:, :at], {}
+        for name in self.layout.extras:
+            shape = shape_of(name)
+            extras[name] = rows[:, at : at + prod(shape)].reshape(len(rows), *shape)
+            at += prod(shape)
+        return clips, extras
 
     def _map(self, id: str) -> Floats:
         path = clip_path(self.folder, id)

@@ -5,13 +5,15 @@ It is written first and whole, so a folder with it is a catalogue, if perhaps an
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from engines.bundle import Bundle
+from features.spec import MUSIC_FEATURES
 
 from .errors import BundleMismatchError, FormatError
+from .needs import needs_of
 
 FORMAT = 1
 FILE = "catalog.json"
@@ -26,12 +28,13 @@ class Layout:
     bundle_name: str
     clip_dim: int
     embedding_dim: int
+    extras: tuple[str, ...] = ()  # features kept of each clip behind its vector
 
 
 def layout_of(bundle: Bundle) -> Layout:
     """What a catalogue made with ``bundle`` says of itself."""
     manifest = bundle.manifest
-    return Layout(bundle.identity, manifest.name, manifest.music_dim, manifest.embedding_dim)
+    return Layout(bundle.identity, manifest.name, manifest.music_dim, manifest.embedding_dim, needs_of(bundle).kept)
 
 
 def is_catalog(folder: Path) -> bool:
@@ -53,9 +56,12 @@ def read_layout(folder: Path) -> Layout:
         raise FormatError(f"{path}: format {found!r}, this program reads {FORMAT}; {CURE}")
     try:
         layout = Layout(**{key: value for key, value in data.items() if key != "format"})
+        layout = replace(layout, extras=tuple(layout.extras))
     except TypeError as error:
         raise FormatError(f"{path}: not what segue index writes ({error}); {CURE}") from error
     types = {"bundle": str, "bundle_name": str, "clip_dim": int, "embedding_dim": int}
+    if unknown := [name for name in layout.extras if name not in MUSIC_FEATURES]:
+        raise FormatError(f"{path}: keeps {', '.join(map(str, unknown))}, which this program does not know; {CURE}")
     for name, kind in types.items():
         if type(getattr(layout, name)) is not kind:
             raise FormatError(f"{path}: {name} is {getattr(layout, name)!r}; {CURE}")

@@ -4,6 +4,7 @@
 clips in a window). Clips stand oldest first, the valid ones first, zeros behind them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class Candidate:
     mask: Mask  # (7,), true where a clip is valid
     rhythm: Floats  # (7, 3), the fields of features.spec.RHYTHM_FIELDS
     mood: Floats | None  # (3,) in [0, 1], features.spec.MOOD_AXES; None where the bundle has no mood graph
+    extras: Mapping[str, Floats] = field(default_factory=dict)  # (7, ...) further features that the matcher takes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +56,7 @@ class Analysis:
     starts_s: Floats  # (k,) where to start playing each segment: on a beat
     vectors: Floats  # (k, E), unit norm
     moods: Floats | None  # (k, 3) in [0, 1]
+    extras: Mapping[str, Floats] = field(default_factory=dict)  # (n, ...) what the catalogue keeps beside
 
 
 @dataclass(frozen=True, slots=True)

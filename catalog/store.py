@@ -153,7 +153,7 @@ class Store:
 
     def add(self, track: Track, analysis: Analysis, note: str, stamp: FileStamp) -> None:
         """Make ``track`` part of the catalogue, its path among the files seen; replaces a track of that id."""
-        write_clips(self.folder, track.id, analysis.clips)
+        write_clips(self.folder, track.id, kept_rows(analysis))
         words = json.dumps(track.tags, ensure_ascii=False)
         known = (track.title, track.artist, track.licence, words, track.duration_s, track.tempo_bpm, note)
         with self._transaction():
@@ -243,6 +243,12 @@ def exclusive(folder: Path) -> Iterator[None]:
 def clip_path(folder: Path, track: str) -> Path:
     """Where a track's clip embeddings (clips, C) float32 lie."""
     return folder / CLIPS / f"{track}.npy"
+
+
+def kept_rows(analysis: Analysis) -> Floats:
+    """(clips, C + ...): each clip's vector, and behind it what else is kept of it, end to end."""
+    flat = [values.reshape(len(values), -1) for values in analysis.extras.values()]
+    return np.concatenate([analysis.clips, *flat], axis=1) if flat else analysis.clips
 
 
 def write_clips(folder: Path, track: str, clips: Floats) -> None:

@@ -56,7 +56,7 @@ class _Tables:
 @cache
 def _tables() -> _Tables:
     # Imported here: the live path has no sound and should not wait for librosa.
-    from librosa import filters
+    from librosa.filters import chroma, mel
     from scipy.fft import dct
 
     bins = LOW_LEVEL_FFT // 2 + 1
@@ -67,9 +67,9 @@ def _tables() -> _Tables:
         frequencies=frequencies.astype(np.float32),
         line=np.linalg.pinv(np.vander(frequencies, 2)).astype(np.float32),
         parabola=np.linalg.pinv(np.vander(frequencies, 3)).astype(np.float32),
-        mel=filters.mel(sr=LOW_LEVEL_RATE_HZ, n_fft=LOW_LEVEL_FFT, n_mels=MELS, dtype=np.float32),
+        mel=mel(sr=LOW_LEVEL_RATE_HZ, n_fft=LOW_LEVEL_FFT, n_mels=MELS, dtype=np.float32),
         cosine=dct(np.eye(MELS), axis=0, norm="ortho")[:MFCCS].astype(np.float32),
-        chroma=filters.chroma(sr=LOW_LEVEL_RATE_HZ, n_fft=LOW_LEVEL_FFT, tuning=0.0, dtype=np.float32),
+        chroma=chroma(sr=LOW_LEVEL_RATE_HZ, n_fft=LOW_LEVEL_FFT, tuning=0.0, dtype=np.float32),
         smooth=(smooth / smooth.sum()).astype(np.float32),
     )
 

@@ -20,7 +20,7 @@ from features.spec import MOTION_FPS, WINDOW_S
 from stream.core.events import End, Event, Failed, Infer, Notice, Question, Search, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
-from stream.runtime import Runtime
+from stream.runtime import Runtime, needs_small
 from stream.stages import Look, Probe, answer
 
 Publish = Callable[[Notice], None]
@@ -83,7 +83,7 @@ class LiveSession:
         self._probe = probe
         self._session = Session(runtime.model, options.session)
         self._sampler = Sampler()
-        self._look = Look(probe)
+        self._look = Look(probe, needs_small(runtime.model))
         self._stats = LiveStats()
         self._slot: tuple[av.VideoFrame, float] | None = None  # capacity 1, newest wins
         self._wake = asyncio.Event()

@@ -4,12 +4,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from features.clip import NEEDS_SMALL
+from features.spec import MUSIC_FEATURES, VIDEO_FEATURES
 from stream.core.events import Answer, Infer, Question
 from stream.core.session import Model
+from stream.errors import StreamError
 
 if TYPE_CHECKING:
     from catalog.records import Candidate, Filters
     from engines.base import Engine
+    from engines.bundle import Bundle
 
 
 class Library(Protocol):
@@ -18,19 +22,41 @@ class Library(Protocol):
     def search(self, query: np.ndarray, n: int, filters: "Filters") -> "list[Candidate]": ...
 
 
+def model_of(bundle: "Bundle") -> Model:
+    """``StreamError`` for a bundle whose video graphs take something that no live session measures."""
+    manifest = bundle.manifest
+    matched = [name for name in bundle.features_of("matcher") if name not in MUSIC_FEATURES]
+    taken = {graph: bundle.features_of(graph) for graph in ("video_clip", "video_sequence")} | {"matcher": matched}
+    for graph, names in taken.items():
+        if missing := [name for name in names if name not in VIDEO_FEATURES]:
+            raise StreamError(
+                f"bundle {bundle.path}: graph {graph} takes {', '.join(missing)}, a live session measures "
+                f"{', '.join(VIDEO_FEATURES)}; use another bundle or a newer program"
+            )
+    return Model(
+        clip_dim=manifest.video_dim,
+        embedding_dim=manifest.embedding_dim,
+        matcher="matcher" in manifest.graphs,
+        mood="mood" in manifest.graphs,
+        clip=bundle.features_of("video_clip"),
+        sequence=bundle.features_of("video_sequence"),
+        matched=tuple(matched),
+        heard=tuple(name for name in bundle.features_of("matcher") if name in MUSIC_FEATURES),
+    )
+
+
+def needs_small(model: Model) -> bool:
+    """Whether any graph looks at small colour pictures."""
+    return not NEEDS_SMALL.isdisjoint((*model.clip, *model.sequence, *model.matched))
+
+
 class Runtime:
     """An engine and a catalogue, shared by every session; ``answer`` may be called from several threads at once."""
 
     def __init__(self, engine: "Engine", catalog: Library) -> None:
         self.engine = engine
         self.catalog = catalog
-        manifest = engine.bundle.manifest
-        self.model = Model(
-            clip_dim=manifest.video_dim,
-            embedding_dim=manifest.embedding_dim,
-            matcher="matcher" in manifest.graphs,
-            mood="mood" in manifest.graphs,
-        )
+        self.model = model_of(engine.bundle)
 
     def answer(self, question: Question) -> Answer:
         """The outputs of a graph by name, or the candidates of a search, best first. Blocks."""

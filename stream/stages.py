@@ -25,9 +25,13 @@ GRAPH_STAGES: Final = {
 
 
 class Look:
-    """Frames of one input -> features. State: the scaling context and the meter, which ``restart`` empties."""
+    """Frames of one input -> features; ``small``: with a small colour picture each.
 
-    def __init__(self, probe: Probe | None = None) -> None:
+    State: the scaling context and the meter, which ``restart`` empties.
+    """
+
+    def __init__(self, probe: Probe | None = None, small: bool = False) -> None:
+        self._small = small
         self._scaler = Scaler()
         self._probe = probe
         self._begun = 0.0
@@ -35,7 +39,7 @@ class Look:
 
     def restart(self) -> None:
         """Time jumped: the next frame is the first."""
-        self._meter = FrameMeter(None if self._probe is None else self._lap)
+        self._meter = FrameMeter(None if self._probe is None else self._lap, small=self._small)
 
     def look(self, frame: av.VideoFrame, t_s: float) -> FrameFeatures:
         """Features of a sampled frame at ``t_s`` seconds of media time. Raises SourceError for an absurd size."""

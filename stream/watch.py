@@ -19,7 +19,7 @@ from stream.core.events import End, Event, Failed, Infer, Notice, Search, Sugges
 from stream.core.sampler import STEP_FORWARD_S, Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.live import LiveOptions, LiveSession
-from stream.runtime import Runtime
+from stream.runtime import Runtime, needs_small
 from stream.sources.pull import Pull, is_live
 from stream.stages import Look, Probe, answer
 
@@ -34,7 +34,7 @@ def watch_fast(
     """Publish everything that the input gives rise to. ``late_ms`` stays None: the same input, the same events."""
     session = Session(runtime.model, options)
     sampler = Sampler()
-    look = Look(probe)
+    look = Look(probe, needs_small(runtime.model))
     publish = _warn_before_end(pull, publish)
 
     def drive(events: Sequence[Event]) -> None:

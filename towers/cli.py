@@ -11,7 +11,6 @@ from pathlib import Path
 from .errors import TowersError
 
 USER_ERRORS = (TowersError,)
-SETTINGS = ("se-r", "se", "a-se", "ae")
 
 
 def main(command: str, argv: Sequence[str]) -> int:
@@ -42,40 +41,54 @@ def corpus(argv: Sequence[str]) -> int:
 
 
 def train(argv: Sequence[str]) -> int:
-    top = argparse.ArgumentParser(prog="segue train", description="Train UT-CMVMR on a corpus.")
+    top = argparse.ArgumentParser(prog="segue train", description="Train a system on a corpus.")
     top.add_argument("corpus", type=Path, metavar="CORPUS")
     top.add_argument("-o", "--out", type=Path, required=True, metavar="RUN")
-    top.add_argument("--preset", choices=("small", "paper", "tiny"), default="small")
-    top.add_argument(
-        "--setting", choices=SETTINGS, default="se-r", help="se-r: sequences with rhythm and flow (default)"
-    )
+    top.add_argument("--system", default="segue", help="segue (default), ut-cmvmr, vmnet, dpvm, emomv, ...")
+    top.add_argument("--setting", help="one of the system's settings (default: its best)")
+    top.add_argument("--scale", choices=("small", "paper", "tiny"), default="small", help="sizes (default %(default)s)")
+    top.add_argument("--video-backbone", metavar="KIND", help="conformer, slowfast, dpvm, stored:COLUMN, ...")
+    top.add_argument("--music-backbone", metavar="KIND", help="conformer, low-level, vggish, dpvm, onnx:FILE, ...")
+    top.add_argument("--backbones", type=Path, metavar="FOLDER", help="stand on the backbones trained there")
     top.add_argument("--seed", type=int, default=0)
-    top.add_argument("--epochs", type=positive, help="of the sequence stage, at most")
-    top.add_argument("--tower-epochs", type=positive, help="of the clip towers")
-    top.add_argument("--clip-towers", type=Path, metavar="RUN", help="reuse the clip towers of this run")
+    top.add_argument("--epochs", type=positive, help="of the system, at most")
+    top.add_argument("--backbone-epochs", type=positive, help="of each backbone")
+    top.add_argument("--resume", action="store_true", help="go on from RUN's checkpoint")
+    top.add_argument("--device", default="cpu", help="of the system's training (default %(default)s)")
+    top.add_argument("--amp", action="store_true", help="bfloat16 where the device has it")
+    top.add_argument("--compile", action="store_true", help="torch.compile the loss")
     top.add_argument("--threads", type=positive, metavar="N", help="of torch (default: its own choice)")
     asked = top.parse_args(argv)
 
     import torch
 
+    from .recipes import recipe_of
     from .train import TrainOptions
     from .train import train as run_training
 
     if asked.threads:
         torch.set_num_threads(asked.threads)
-    torch.use_deterministic_algorithms(True)
-    options = TrainOptions(preset=asked.preset, setting=asked.setting, seed=asked.seed)
-    if asked.epochs:
-        options = replace(options, epochs=asked.epochs)
-    if asked.tower_epochs:
-        options = replace(options, pretrain=replace(options.pretrain, epochs=asked.tower_epochs))
+    torch.use_deterministic_algorithms(asked.device == "cpu")
+    recipe = recipe_of(asked.system)
+    fit = replace(recipe.fit, device=asked.device, amp=asked.amp, compile=asked.compile)
+    options = TrainOptions(
+        system=recipe.system,
+        setting=asked.setting or recipe.setting,
+        video=asked.video_backbone or recipe.video,
+        music=asked.music_backbone or recipe.music,
+        scale=asked.scale,
+        seed=asked.seed,
+        fit=replace(fit, epochs=asked.epochs) if asked.epochs else fit,
+    )
+    if asked.backbone_epochs:
+        options = replace(options, pretrain=replace(options.pretrain, epochs=asked.backbone_epochs))
     began = time.monotonic()
 
     def report(stage: str, figures: Mapping[str, float]) -> None:
         parts = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         say(f"{time.monotonic() - began:6.0f} s  {stage}  {parts}")
 
-    run_training(asked.corpus, asked.out, options, asked.clip_towers, report)
+    run_training(asked.corpus, asked.out, options, asked.backbones, asked.resume, report)
     say(f"run in {asked.out}")
     return 0
 
@@ -86,7 +99,7 @@ def evaluate(argv: Sequence[str]) -> int:
     top.add_argument("corpus", type=Path, metavar="CORPUS")
     top.add_argument("--split", choices=("train", "val", "test"), default="test")
     top.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
-    top.add_argument("--cache", type=Path, metavar="DIR", help="clip embeddings (default RUN/clips)")
+    top.add_argument("--cache", type=Path, metavar="DIR", help="clip vectors (default: beside the run's backbones)")
     asked = top.parse_args(argv)
 
     from .evaluate import evaluate as measure
@@ -97,6 +110,9 @@ def evaluate(argv: Sequence[str]) -> int:
     for row in figures["rows"]:
         recalls = " ".join(f"{row[f'r{k}']:6.2f}" for k in (1, 5, 10, 25))
         print(f"{row['protocol']:9} {row['direction']:4} {recalls} {row['median_rank']:7g}")  # noqa: T201
+    for side, errors in figures["mood_mae"].items():
+        told = "  ".join(f"{axis} {error:.3f}" for axis, error in errors.items())
+        print(f"mood, mean absolute error, {side}: {told}")  # noqa: T201
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0

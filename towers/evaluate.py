@@ -1,54 +1,54 @@
 """``segue evaluate``: how well a run retrieves, on a split of a corpus, both ways, against chance.
 
-Two protocols: the dual encoder alone, which is what an index gives, and the same with its top 50 re-ordered by the
-matcher (half its logit's rank order, half the first stage's: see ``SECOND_STAGE``).
+Two protocols: the dual encoder alone, which is what an index gives, and the same with its shortlist put in order by the
+second stage, where the system has one.
 """
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from features import spec
 
-from .corpora.corpus import Split, open_corpus
-from .embed import Clips, embed
-from .errors import RunError
-from .metrics import Retrieval, chance, ranks, reranked, summarise
-from .run import load_run
-from .train import CLIPS, thetas
-from .ut_cmvmr import Score, UtCmvmr
-
-SHORTLIST = 50
+from .batch import Batch
+from .corpora.corpus import open_corpus
+from .material import gather
+from .metrics import Retrieval, chance, ranks, summarise
+from .rerank import SHORTLIST, reranked_ranks
+from .run import Run, load_run
+from .system import Reranking
+from .train import BACKBONES, CLIPS
 
 
 def evaluate(run_folder: Path, corpus_folder: Path, split_name: str, cache: Path | None) -> dict[str, Any]:
     """Flat rows, one per protocol and direction, with ``chance``; JSON throughout."""
     run = load_run(run_folder)
     corpus = open_corpus(corpus_folder)
-    split = corpus.split(split_name)
+    # Tags and bins belong to the training split; evaluation needs neither, so the split stands in for it.
+    material = gather(corpus, run.video, run.music, (split_name,), cache or run_folder / BACKBONES / CLIPS)
+    gallery = material.splits[split_name]
     system = run.system
-    if not isinstance(system, UtCmvmr):
-        raise RunError(f"{run_folder} is a {system.name}, which evaluates by a command of its own")
-    clips = embed(system, corpus, split, cache or run_folder / CLIPS)
     rows = []
     with torch.inference_mode():
-        video, music = thetas(system, clips)
+        video, music = system.video(gallery.video), system.music(gallery.music)
         similarity = (video @ music.T).numpy()
         for direction, matrix in (("v2m", similarity), ("m2v", similarity.T)):
             rows.append(row("dual", direction, summarise(ranks(matrix), len(matrix))))
-            shortlist = np.argsort(-matrix, axis=1, kind="stable")[:, :SHORTLIST]
-            scores = second_stage(system, clips, shortlist, direction == "v2m")
-            rows.append(row("matcher", direction, summarise(reranked(matrix, scores, shortlist), len(matrix))))
-        mood = mood_errors(system, video, music, split)
-    rows += [row("chance", direction, chance(len(split))) for direction in ("v2m", "m2v")]
+            if isinstance(system, Reranking):
+                order = reranked_ranks(system, gallery, similarity, direction)
+                rows.append(row("matcher", direction, summarise(order, len(matrix))))
+        mood = mood_errors(run, video, music, gallery)
+    rows += [row("chance", direction, chance(len(gallery))) for direction in ("v2m", "m2v")]
     return {
-        "run": {name: run.training.get(name) for name in ("corpus", "seed", "commit", "preset", "setting")},
+        "run": {
+            "system": system.name,
+            **{name: run.training.get(name) for name in ("corpus", "seed", "commit", "setting", "scale")},
+        },
         "corpus": corpus.name,
         "split": split_name,
-        "pairs": len(split),
+        "pairs": len(gallery),
         "shortlist": SHORTLIST,
         "rows": rows,
         "mood_mae": mood,
@@ -64,27 +64,18 @@ def row(protocol: str, direction: str, measured: Retrieval) -> dict[str, Any]:
     }
 
 
-def second_stage(
-    system: UtCmvmr, clips: Clips, shortlist: npt.NDArray[np.integer], video_asks: bool
-) -> npt.NDArray[np.float32]:
-    """Matcher scores (n, k) of each query with its shortlist, through the graph that a bundle carries."""
-    score = Score(system).eval()
-    mask = torch.ones(shortlist.shape[1], spec.MAX_CLIPS, dtype=torch.bool)
-    out = []
-    for query, candidates in enumerate(shortlist):
-        same = torch.full((len(candidates),), query)
-        others = torch.from_numpy(candidates)
-        v, m = (same, others) if video_asks else (others, same)
-        out.append(score(clips.video[v], mask, clips.displacement[v], clips.music[m], mask, clips.rhythm[m]).numpy())
-    return np.stack(out)
-
-
-def mood_errors(system: UtCmvmr, video: torch.Tensor, music: torch.Tensor, split: Split) -> dict[str, dict[str, float]]:
-    """Mean absolute error of the mood head by side and axis."""
-    truth = torch.from_numpy(split.mood())
-    sides = {"video": video, "music": music}
-    errors = {side: (system.mood(theta) - truth).abs().mean(dim=0) for side, theta in sides.items()}
+def mood_errors(run: Run, video: torch.Tensor, music: torch.Tensor, gallery: Batch) -> dict[str, dict[str, float]]:
+    """Mean absolute error by side and axis of the graph ``mood``, and of guessing this split's mean; empty without."""
+    graphs = run.system.graphs()
+    truth = gallery.labels.mood
+    if "mood" not in graphs or bool(truth.isnan().any()):
+        return {}
+    head = graphs["mood"].module
+    guesses = {"video": head(video), "music": head(music), "mean": truth.mean(dim=0, keepdim=True)}
     return {
-        side: {axis: round(float(value), 4) for axis, value in zip(spec.MOOD_AXES, error, strict=True)}
-        for side, error in errors.items()
+        side: {
+            axis: round(float(error), 4)
+            for axis, error in zip(spec.MOOD_AXES, np.abs((guess - truth).numpy()).mean(axis=0), strict=True)
+        }
+        for side, guess in guesses.items()
     }

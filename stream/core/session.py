@@ -35,12 +35,22 @@ MAX_SKIPPED_TRACKS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a session must know of the bundle: the width of its vectors, and which optional graphs it has."""
+    """What a session must know of the bundle: the width of its vectors, which optional graphs it has, and which
+    features they take: ``clip`` the clip tower, ``sequence`` the sequence tower, ``matched`` the matcher of the
+    video, ``heard`` the matcher of the music."""
 
     clip_dim: int
     embedding_dim: int
     matcher: bool
     mood: bool
+    clip: tuple[str, ...] = ("clip_image",)
+    sequence: tuple[str, ...] = ("displacement",)
+    matched: tuple[str, ...] = ("displacement",)
+    heard: tuple[str, ...] = ("rhythm",)
+
+    def window(self) -> Window:
+        """An empty window that measures what the graphs take."""
+        return Window(self.clip_dim, self.clip, tuple(dict.fromkeys((*self.sequence, *self.matched))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ class Session:
     def __init__(self, model: Model, options: SessionOptions | None = None) -> None:
         self._model = model
         self._options = options or SessionOptions()
-        self._window = Window(model.clip_dim)
+        self._window = model.window()
         self._settle = Settle(self._options.settle, self._options.suggestions)
         self._filters = Filters()
         self._skipped: set[str] = set()
@@ -119,7 +129,7 @@ class Session:
         """Timestamps broke: forget the pictures and start again at 0. Filters, pins and what is on air stay."""
         if self._closing is not None:
             return []
-        self._window = Window(self._model.clip_dim)
+        self._window = self._model.window()
         self._settle.reset()
         self._newest, self._fresh, self._last = -1, False, 0
         self._cut_slot = -MOTION_FPS * WINDOW_S
@@ -168,7 +178,8 @@ class Session:
             case "video_clip":
                 self._window.store(hop.ends, answer["embedding"])
                 hop.window = self._window.arrays(hop.end)
-                return [self._infer(hop, "video_sequence", hop.window)]
+                names = ("clips", "mask", *self._model.sequence)
+                return [self._infer(hop, "video_sequence", {name: hop.window[name] for name in names})]
             case "video_sequence":
                 return self._retrieve(hop, answer["embedding"])
             case "mood":
@@ -212,7 +223,7 @@ class Session:
     def _begin(self, hop: _Hop) -> list[Event]:
         self._hop = hop
         hop.ends = self._window.missing(hop.end)
-        return [self._infer(hop, "video_clip", {"clip_image": self._window.images(hop.ends)})]
+        return [self._infer(hop, "video_clip", self._window.clip_inputs(hop.ends))]
 
     def _retrieve(self, hop: _Hop, query: NDArray[np.float32]) -> list[Event]:
         """Search with the window's vector (1, E); beside it the tracks that must be ranked whatever their distance."""
@@ -251,10 +262,10 @@ class Session:
         inputs = {
             "video_clips": np.repeat(hop.window["clips"], rows, axis=0),
             "video_mask": np.repeat(hop.window["mask"], rows, axis=0),
-            "displacement": np.repeat(hop.window["displacement"], rows, axis=0),
+            **{name: np.repeat(hop.window[name], rows, axis=0) for name in self._model.matched},
             "music_clips": np.stack([candidate.clips for candidate in pool]).astype(np.float32, copy=False),
             "music_mask": np.stack([candidate.mask for candidate in pool]),
-            "rhythm": np.stack([candidate.rhythm for candidate in pool]).astype(np.float32, copy=False),
+            **{name: np.stack([heard(candidate, name) for candidate in pool]) for name in self._model.heard},
         }
         return [self._infer(hop, "matcher", inputs)]
 
@@ -302,6 +313,12 @@ class Session:
         question, self._next_id = self._next_id, self._next_id + 1
         hop.asked[question] = stage
         return question
+
+
+def heard(candidate: Candidate, feature: str) -> NDArray[np.float32]:
+    """(7, ...) of a candidate's segment, as the matcher takes it."""
+    value = candidate.rhythm if feature == "rhythm" else candidate.extras[feature]
+    return value.astype(np.float32, copy=False)
 
 
 def _item(place: int, entry: Ranked) -> Item:

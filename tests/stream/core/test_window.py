@@ -12,7 +12,7 @@ Fake = Callable[..., Any]
 
 
 def filled(features: Fake, slots: range | list[int], **given: Any) -> Window:
-    window = Window(4)
+    window = Window(4, ("clip_image",), ("displacement",))
     for slot in slots:
         window.push(slot, features(slot, **given))
     return window
@@ -24,21 +24,21 @@ def columns(image: Any) -> list[Any]:
 
 def test_a_clip_image_holds_the_first_frame_of_each_second(features: Fake) -> None:
     window = filled(features, range(80))
-    (image,) = window.images([9])
+    (image,) = window.clip_inputs([9])["clip_image"]
     for column, second in zip(columns(image), (5, 6, 7, 8), strict=True):
         assert (column == features(8 * second).thumb).all()
 
 
 def test_a_short_first_clip_repeats_its_last_thumbnail(features: Fake) -> None:
     window = filled(features, range(16))
-    (image,) = window.images([2])
+    (image,) = window.clip_inputs([2])["clip_image"]
     for column, second in zip(columns(image), (0, 1, 1, 1), strict=True):
         assert (column == features(8 * second).thumb).all()
 
 
 def test_a_second_without_frames_is_filled_from_the_one_before(features: Fake) -> None:
     window = filled(features, [0, 9, 24])
-    (image,) = window.images([4])
+    (image,) = window.clip_inputs([4])["clip_image"]
     for column, slot in zip(columns(image), (0, 9, 9, 24), strict=True):
         assert (column == features(slot).thumb).all()
 
@@ -71,12 +71,12 @@ def test_a_gap_leaves_out_its_clips(features: Fake) -> None:
 def test_it_forgets_what_is_older_than_the_window(features: Fake) -> None:
     window = filled(features, range(8 * 100))
     window.store(list(range(1, 101)), np.zeros((100, 4), np.float32))
-    assert len(window._thumbs) == len(window._colour) == len(window._clips) == 28
-    assert len(window._motion) == 224
+    assert len(window._clips) == 28
+    assert len(window._frames) == 224
 
 
 def test_the_pulse_of_the_pictures_is_found(features: Fake) -> None:
-    window = Window(4)
+    window = Window(4, ("clip_image",), ("displacement",))
     for slot in range(8 * 20):
         window.push(slot, features(slot, onset=1.0 if slot % 4 == 0 else 0.0))
     tempo = window.tempo(20)
@@ -84,7 +84,7 @@ def test_the_pulse_of_the_pictures_is_found(features: Fake) -> None:
 
 
 def test_a_low_frame_rate_is_no_pulse(features: Fake) -> None:
-    window = Window(4)
+    window = Window(4, ("clip_image",), ("displacement",))
     for slot in range(0, 8 * 20, 8):
         window.push(slot, features(slot, onset=1.0))
     assert window.tempo(20).confidence == 0.0

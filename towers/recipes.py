@@ -1,0 +1,44 @@
+"""What a system is trained on unless somebody says otherwise: its setting, its backbones, how long.
+
+Where a paper stands on a public extractor, its place is taken by the conformers, trained on the corpus's own tags;
+VM-NET hears its own low-level audio, DPVM has small backbones of its own, EmoMV small ones in the shape of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from .errors import RunError
+from .fit import FitOptions
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """``setting`` is the system's best; ``video`` and ``music`` are kinds of backbones."""
+
+    system: str
+    setting: str
+    video: str = "conformer"
+    music: str = "conformer"
+    fit: FitOptions = field(default_factory=FitOptions)
+
+
+RECIPES: Final[Mapping[str, Recipe]] = {
+    recipe.system: recipe
+    for recipe in (
+        Recipe("segue", "full"),
+        Recipe("ut-cmvmr", "se-r", fit=FitOptions(epochs=30, patience=10, rate=7e-4, noise=0.2)),
+        Recipe("vmnet", "inter-intra", music="low-level", fit=FitOptions(epochs=40, patience=12, rate=3e-4)),
+        Recipe("dpvm", "in+ppml", video="dpvm", music="dpvm", fit=FitOptions(epochs=40, patience=12)),
+        Recipe("emomv", "retrieval", video="slowfast", music="vggish", fit=FitOptions(epochs=40, patience=12)),
+        Recipe("cmvae", "full", fit=FitOptions(epochs=40, patience=12)),
+        Recipe("two-branch", "b-content", fit=FitOptions(epochs=40, patience=12)),
+        Recipe("linear", "cca"),
+    )
+}
+
+
+def recipe_of(system: str) -> Recipe:
+    if system not in RECIPES:
+        raise RunError(f"system {system!r} is unknown here; known are {', '.join(RECIPES)}")
+    return RECIPES[system]

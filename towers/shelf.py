@@ -1,0 +1,74 @@
+"""Trained backbones on disk, so that many systems, settings and seeds can stand on one.
+
+FOLDER/<side>-<kind>.safetensors   weights
+FOLDER/<side>-<kind>.json          what it is, what it was trained on and how, its figures
+FOLDER/<side>-<kind>.csv           a line an epoch
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+
+from .backbones.backbone import Backbone
+from .backbones.registry import STORED, make_backbone
+from .corpora.corpus import Corpus, Split
+from .errors import RunError
+from .log import Log
+from .pretrain import PretrainOptions, pretrain
+from .tags import TagTargets
+
+Report = Callable[[str, Mapping[str, float]], None]
+
+
+def backbone_for(
+    corpus: Corpus,
+    train: Split,
+    val: Split,
+    side: str,
+    kind: str,
+    scale: str,
+    options: PretrainOptions,
+    seed: int,
+    shelf: Path,
+    report: Report,
+    given: bool = False,
+) -> tuple[Backbone, dict[str, Any]]:
+    """A backbone and its record: from ``shelf`` if it is there, else trained and put there.
+
+    What is on the shelf must be of the same corpus, scale, seed and options; of a shelf that is ``given``, from another
+    run, the corpus and the scale are enough. ``RunError`` where it is not.
+    """
+    name = f"{side}-{kind.replace(':', '-').replace('/', '-')}"
+    shape = None
+    if kind.startswith(STORED):
+        column = corpus.columns.get(kind.removeprefix(STORED))
+        shape = None if column is None else column.shape[1:]
+    backbone = make_backbone(kind, side, scale, shape)
+    own: dict[str, Any] = {"corpus_sha256": corpus.identity, "backbone": backbone.configuration()}
+    own |= {"seed": seed, "options": asdict(options)} if backbone.learned else {}
+    path = shelf / f"{name}.json"
+    if path.is_file():
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        wanted = ("corpus_sha256", "backbone") if given else tuple(own)
+        if differing := [entry for entry in wanted if stored.get(entry) != json.loads(json.dumps(own[entry]))]:
+            raise RunError(f"{path} is of another {' and '.join(differing)}; give another folder")
+        backbone.load_state_dict(load_file(path.with_suffix(".safetensors")))
+        backbone.eval()
+        return backbone, stored
+    if given and backbone.learned:
+        raise RunError(f"{shelf} holds no {kind} of the {side} ({path.name} is missing); train it, or leave it out")
+    shelf.mkdir(parents=True, exist_ok=True)
+    targets = TagTargets.fit([pair.tags for pair in train.pairs])
+    with Log(path.with_suffix(".csv")) as log:
+        reporting = log.reporting(name, report)
+        figures = pretrain(backbone, train, val, targets, corpus.emotions, options, seed, reporting)
+    save_file(
+        {key: value.contiguous() for key, value in backbone.state_dict().items()}, path.with_suffix(".safetensors")
+    )
+    record = {**own, "corpus": corpus.name, "pairs": len(train), "figures": figures}
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return backbone, record
