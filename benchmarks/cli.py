@@ -9,15 +9,20 @@ from rich.console import Console
 from catalog.errors import CatalogError
 from engines.errors import EngineError
 from stream.errors import StreamError
+from towers.errors import TowersError
 
 from .errors import BenchError
 
-USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError)
+USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 
 
 def main(command: str, argv: Sequence[str]) -> int:
     """Run ``segue bench``; returns the exit code. Raises ``USER_ERRORS``."""
     options = parser(command).parse_args(argv)
+    if options.kind == "retrieval":
+        from .cli_retrieval import retrieval
+
+        return retrieval(options)
     return latency(options)
 
 
@@ -31,6 +36,9 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     each.add_argument("--seconds", type=float, default=60.0, help="play in real time this long (default 60)")
     each.add_argument("--threads", type=int, default=1, help="threads within one graph's run (default 1)")
     each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    from .cli_retrieval import add_retrieval
+
+    add_retrieval(kinds)
     return top
 
 

@@ -8,8 +8,7 @@ from typing import Final
 
 Figures = Mapping[str, float]
 
-# Recall of the video asking for music. HIMV-200K, gallery of 1,000 (VM-NET, table 2); UT-CMVMR's internal set (table 1);
-# MVED (DPVM, table 2).
+# HIMV-200K, gallery of 1,000 (VM-NET, table 2); UT-CMVMR's internal set (table 1); MVED (DPVM, table 2).
 RETRIEVAL: Final[Mapping[tuple[str, str], Figures]] = {
     ("vmnet/inter", "v2m"): {"r1": 7.6, "r10": 20.1, "r25": 31.8},
     ("vmnet/inter", "m2v"): {"r1": 9.1, "r10": 22.5, "r25": 32.6},

@@ -1,13 +1,13 @@
 """``segue bench retrieval --corpus synth``: every system on the same work, every figure with its interval.
 
-All systems but two stand on the clip vectors of one pair of backbones, trained once on the corpus's tags, as the papers
-stand on extractors that others trained. VM-NET hears its own 380 low-level numbers, DPVM has its own small backbones
-(``dpvm`` rows; ``dpvm@conformer`` rows are its heads on the shared vectors). What differs between seeds is the system:
-its first weights and the order of its batches. Early stopping looks at the validation split, never at the test split.
+Systems stand on backbones that were trained on the corpus's tags, once, as the papers stand on extractors that others
+trained; which ones is said in ``PLAN``. What differs between seeds is the system: its first weights and the order of
+its batches. Early stopping looks at the validation split, never at the test split. Ranks of each entrant are kept in the
+work folder, so a broken run goes on where it stopped.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +16,14 @@ import numpy.typing as npt
 import torch
 
 from towers.batch import Batch
+from towers.corpora.corpus import Corpus
 from towers.fit import FitOptions, fit_system
 from towers.intervals import bootstrap, median_rank, recall_at
-from towers.material import Material
+from towers.material import Material, gather
 from towers.metrics import chance, ranks
+from towers.recipes import pretraining_of, recipe_of
 from towers.rerank import reranked_ranks
+from towers.shelf import backbone_for
 from towers.system import Reranking, System, make
 
 from .harness import Row
@@ -36,43 +39,122 @@ MEASURES: Final = {
 UNITS: Final = {"medr": "rank"}
 Way = tuple[str, str]  # system, direction
 Table = dict[Way, npt.NDArray[np.int64]]  # -> (seeds, queries)
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """One line of the table: ``label`` in it, the system and setting, and which backbones it stands on."""
+    """One line of the table: the system and setting, and the kinds of backbones it stands on."""
 
-    label: str
     system: str
     setting: str
-    backbones: str
+    video: str = "conformer"
+    music: str = "conformer"
+    shared: bool = False  # on the common backbones, where its own are others
+
+    @property
+    def label(self) -> str:
+        return f"{self.system}/{self.setting}" + ("@conformer" if self.shared else "")
 
 
-def entrants(settings: Mapping[str, Sequence[str]], backbones: Mapping[str, Sequence[str]]) -> list[Entrant]:
-    """``settings``: system -> its settings; ``backbones``: system -> the kinds that it is shown on, its own first."""
-    out = []
-    for system, names in settings.items():
-        for place, kind in enumerate(backbones.get(system, ("conformer",))):
-            for setting in names:
-                label = system if len(names) == 1 else f"{system}/{setting}"
-                out.append(Entrant(label if place == 0 else f"{label}@{kind}", system, setting, kind))
-    return out
+DPVM: Final = ("content", "content+ppml", "emotion", "emotion+ppml", "sp", "sp+ppml", "in", "in+ppml")
+SEGUE: Final = ("full", "no-rhythm", "no-colour", "no-emotion", "no-structure", "no-course", "clips")
+PLAN: Final = (
+    *(Entrant("linear", setting) for setting in ("pca", "pls-svd", "pls-ca", "cca")),
+    Entrant("cmvae", "full"),
+    *(Entrant("two-branch", setting) for setting in ("b-content", "b-emotion", "emomv-baseline")),
+    *(
+        Entrant("vmnet", setting, music="low-level")
+        for setting in ("inter", "inter-intra", "one-directional", "linear", "dann")
+    ),
+    *(Entrant("vmnet", setting, shared=True) for setting in ("inter", "inter-intra")),
+    Entrant("ut-cmvmr", "ae", "statistics", "statistics"),
+    *(Entrant("ut-cmvmr", setting) for setting in ("a-se", "se", "se-r")),
+    *(Entrant("dpvm", setting, "dpvm", "dpvm") for setting in DPVM),
+    *(Entrant("dpvm", setting, shared=True) for setting in DPVM),
+    *(Entrant("emomv", setting, "slowfast", "vggish") for setting in ("retrieval", "retrieval-single")),
+    *(Entrant("emomv", setting, shared=True) for setting in ("retrieval", "retrieval-single")),
+    *(Entrant("segue", setting) for setting in SEGUE),
+)
 
 
-def run(
-    entrant: Entrant, material: Material, seeds: Sequence[int], options: FitOptions, report: Callable[[str], None]
-) -> Table:
-    """Train and test one entrant; a second stage, where it has one, gives a line of its own."""
+@dataclass(frozen=True)
+class Bench:
+    """``work`` holds backbones, clip vectors and ranks; ``seeds`` are of the systems, ``backbone_seed`` of what they stand
+    on."""
+
+    corpus: Corpus
+    work: Path
+    seeds: tuple[int, ...]
+    backbone_seed: int = 0
+    backbone_epochs: int | None = None  # instead of the recipes'
+    fit: FitOptions | None = None  # instead of the systems' own recipes
+
+    def material(self, video: str, music: str, say: Say) -> Material:
+        """Every split on one pair of backbones."""
+        train, val = self.corpus.split("train"), self.corpus.split("val")
+        shelf = self.work / "backbones"
+
+        def report(stage: str, figures: Mapping[str, float]) -> None:
+            say(f"{stage} " + " ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+
+        seen, heard = (
+            backbone_for(
+                self.corpus,
+                train,
+                val,
+                side,
+                kind,
+                "small",
+                pretraining_of(kind, self.backbone_epochs),
+                self.backbone_seed,
+                shelf,
+                report,
+            )[0]
+            for side, kind in (("video", video), ("music", music))
+        )
+        return gather(self.corpus, seen, heard, ("train", "val", "test"), self.work / "clips")
+
+
+def measure(bench: Bench, plan: Sequence[Entrant], say: Say) -> Table:
+    """Every entrant of ``plan``, in order; what stands in ``work`` already is read."""
+    table: Table = {}
+    materials: dict[tuple[str, str], Material] = {}
+    (bench.work / "ranks").mkdir(parents=True, exist_ok=True)
+    for entrant in plan:
+        path = bench.work / "ranks" / f"{entrant.label.replace('/', '-')}.npz"
+        settings = key_of(bench, entrant)
+        found = load_ranks(path, settings)
+        if found is None:
+            kinds = (entrant.video, entrant.music)
+            if kinds not in materials:
+                materials[kinds] = bench.material(*kinds, say)
+            found = run(entrant, materials[kinds], bench, say)
+            save_ranks(found, path, settings)
+        table |= found
+    return table
+
+
+def key_of(bench: Bench, entrant: Entrant) -> str:
+    """What ranks depend on, as text: kept beside them."""
+    options = bench.fit or recipe_of(entrant.system).fit
+    parts = (bench.corpus.identity, bench.seeds, bench.backbone_seed, bench.backbone_epochs, asdict(options))
+    return repr((asdict(entrant), *parts))
+
+
+def run(entrant: Entrant, material: Material, bench: Bench, say: Say) -> Table:
+    """Train and test one entrant with every seed; a second stage, where it has one, gives a line of its own."""
     found: dict[Way, list[npt.NDArray[np.int64]]] = {}
-    for seed in seeds:
+    options = bench.fit or recipe_of(entrant.system).fit
+    for seed in bench.seeds:
         torch.manual_seed(seed)
         system = make(entrant.system, entrant.setting, material.sizes)
         figures = fit_system(system, material.splits["train"], material.splits["val"], options, seed)
         for (protocol, direction), rank in test(system, material.splits["test"]).items():
             label = entrant.label if protocol == "dual" else f"{entrant.label} + {protocol}"
             found.setdefault((label, direction), []).append(rank)
-        short = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name.startswith("val"))
-        report(f"{entrant.label} seed {seed}: {short}")
+        short = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name.startswith(("epoch", "val")))
+        say(f"{entrant.label} seed {seed}: {short}")
     return {way: np.stack(of_seeds) for way, of_seeds in found.items()}
 
 
@@ -130,12 +212,19 @@ def chance_rows(candidates: int) -> list[Row]:
     ]
 
 
-def save_ranks(table: Table, path: Path) -> None:
-    """So that intervals and orderings can be computed again without training."""
+def save_ranks(table: Table, path: Path, key: str) -> None:
     arrays: dict[str, Any] = {f"{system}|{direction}": found for (system, direction), found in table.items()}
-    np.savez_compressed(path, **arrays)
+    pending = path.with_suffix(".part.npz")
+    np.savez_compressed(pending, key=np.array(key), **arrays)
+    pending.replace(path)
 
 
-def load_ranks(path: Path) -> Table:
+def load_ranks(path: Path, key: str) -> Table | None:
+    """None where there are none, or they were made otherwise."""
+    if not path.is_file():
+        return None
     with np.load(path) as stored:
-        return {(name.split("|")[0], name.split("|")[1]): stored[name] for name in stored.files}
+        if str(stored["key"]) != key:
+            return None
+        ways = [tuple(name.split("|")) for name in stored.files if name != "key"]
+        return {(system, direction): stored[f"{system}|{direction}"] for system, direction in ways}

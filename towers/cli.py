@@ -79,9 +79,8 @@ def train(argv: Sequence[str]) -> int:
         scale=asked.scale,
         seed=asked.seed,
         fit=replace(fit, epochs=asked.epochs) if asked.epochs else fit,
+        backbone_epochs=asked.backbone_epochs,
     )
-    if asked.backbone_epochs:
-        options = replace(options, pretrain=replace(options.pretrain, epochs=asked.backbone_epochs))
     began = time.monotonic()
 
     def report(stage: str, figures: Mapping[str, float]) -> None:

@@ -5,11 +5,12 @@ VM-NET hears its own low-level audio, DPVM has small backbones of its own, EmoMV
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .errors import RunError
 from .fit import FitOptions
+from .pretrain import PretrainOptions
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         Recipe("linear", "cca"),
     )
 }
+
+
+# Epochs of a backbone, by kind; the small ones learn what they can sooner.
+BACKBONE_EPOCHS: Final[Mapping[str, int]] = {"conformer": 16, "dpvm": 10, "slowfast": 8, "vggish": 8}
+
+
+def pretraining_of(kind: str, epochs: int | None = None) -> PretrainOptions:
+    """How a backbone of that kind is trained; ``epochs`` instead of its own."""
+    options = PretrainOptions()
+    return replace(options, epochs=epochs or BACKBONE_EPOCHS.get(kind, options.epochs))
 
 
 def recipe_of(system: str) -> Recipe:

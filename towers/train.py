@@ -20,8 +20,8 @@ from .corpora.corpus import open_corpus
 from .fit import FitOptions, fit_system
 from .log import Log, draw_curves
 from .material import gather
-from .pretrain import PretrainOptions
 from .provenance import commit
+from .recipes import pretraining_of
 from .run import save_run
 from .shelf import backbone_for
 from .system import make
@@ -41,7 +41,7 @@ class TrainOptions:
     scale: str = "small"
     seed: int = 0
     fit: FitOptions = field(default_factory=FitOptions)
-    pretrain: PretrainOptions = field(default_factory=PretrainOptions)
+    backbone_epochs: int | None = None  # instead of the recipe's, by kind
 
 
 def train(
@@ -70,7 +70,7 @@ def train(
             side,
             kind,
             options.scale,
-            options.pretrain,
+            pretraining_of(kind, options.backbone_epochs),
             options.seed,
             shelf,
             report,
