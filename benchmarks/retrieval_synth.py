@@ -2,8 +2,8 @@
 
 Systems stand on backbones that were trained on the corpus's tags, once, as the papers stand on extractors that others
 trained; which ones is said in ``PLAN``. What differs between seeds is the system: its first weights and the order of
-its batches. Early stopping looks at the validation split, never at the test split. Ranks of each entrant are kept in the
-work folder, so a broken run goes on where it stopped.
+its batches. Early stopping looks at the validation split, never at the test split. Ranks of each entrant are kept in
+the work folder, so a broken run goes on where it stopped.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -80,8 +80,8 @@ PLAN: Final = (
 
 @dataclass(frozen=True)
 class Bench:
-    """``work`` holds backbones, clip vectors and ranks; ``seeds`` are of the systems, ``backbone_seed`` of what they stand
-    on."""
+    """``work`` holds backbones, clip vectors and ranks; ``seeds`` are of the systems, ``backbone_seed`` of what they
+    stand on."""
 
     corpus: Corpus
     work: Path
@@ -164,7 +164,7 @@ def test(system: System, gallery: Batch) -> Table:
     system.module().eval()
     similarity = (system.video(gallery.video) @ system.music(gallery.music).T).numpy()
     out = {("dual", "v2m"): ranks(similarity), ("dual", "m2v"): ranks(similarity.T)}
-    if isinstance(system, Reranking):
+    if isinstance(system, Reranking) and "matcher" in system.graphs():
         for direction in ("v2m", "m2v"):
             out["matcher", direction] = reranked_ranks(system, gallery, similarity, direction)
     return out
