@@ -50,15 +50,23 @@ class Entrant:
     setting: str
     video: str = "conformer"
     music: str = "conformer"
-    shared: bool = False  # on the common backbones, where its own are others
+    own: bool = True  # the backbones of the system's recipe; else the row is told by theirs
 
     @property
     def label(self) -> str:
-        return f"{self.system}/{self.setting}" + ("@conformer" if self.shared else "")
+        return f"{self.system}/{self.setting}" + ("" if self.own else f"@{self.music}")
 
 
 DPVM: Final = ("content", "content+ppml", "emotion", "emotion+ppml", "sp", "sp+ppml", "in", "in+ppml")
 SEGUE: Final = ("full", "no-rhythm", "no-colour", "no-emotion", "no-structure", "no-course", "clips")
+SAME: Final = (  # rows on one and the same pair of backbones, to tell systems from what they stand on
+    ("linear", "cca"),
+    ("cmvae", "full"),
+    ("two-branch", "b-content"),
+    ("vmnet", "inter-intra"),
+    ("ut-cmvmr", "se-r"),
+    ("emomv", "retrieval"),
+)
 PLAN: Final = (
     *(Entrant("linear", setting) for setting in ("pca", "pls-svd", "pls-ca", "cca")),
     Entrant("cmvae", "full"),
@@ -67,14 +75,13 @@ PLAN: Final = (
         Entrant("vmnet", setting, music="low-level")
         for setting in ("inter", "inter-intra", "one-directional", "linear", "dann")
     ),
-    *(Entrant("vmnet", setting, shared=True) for setting in ("inter", "inter-intra")),
     Entrant("ut-cmvmr", "ae", "statistics", "statistics"),
     *(Entrant("ut-cmvmr", setting) for setting in ("a-se", "se", "se-r")),
     *(Entrant("dpvm", setting, "dpvm", "dpvm") for setting in DPVM),
-    *(Entrant("dpvm", setting, shared=True) for setting in DPVM),
     *(Entrant("emomv", setting, "slowfast", "vggish") for setting in ("retrieval", "retrieval-single")),
-    *(Entrant("emomv", setting, shared=True) for setting in ("retrieval", "retrieval-single")),
-    *(Entrant("segue", setting) for setting in SEGUE),
+    *(Entrant("segue", setting, "dpvm", "dpvm") for setting in SEGUE),
+    Entrant("segue", "full", own=False),
+    *(Entrant(system, setting, "dpvm", "dpvm", own=False) for system, setting in SAME),
 )
 
 

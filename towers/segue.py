@@ -79,7 +79,7 @@ class Weights:
     temperature: float = 0.07
     margin: float = 0.2
     negatives: int = 100
-    shortlist: int = 50
+    shortlist: int = 24
 
 
 @dataclass(frozen=True)
