@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from catalog.analysis import analyse, segment_starts, start_on_beat, windows
 from catalog.errors import AudioError
 from engines.onnx_engine import OnnxEngine
-from features.music import clip_mels, outline
+from features.music import clip_features, track_features
 
 
 def music(duration_s: float) -> np.ndarray:
@@ -66,13 +66,13 @@ def test_a_start_is_inside_and_no_usable_beat_is_nearer(start_s: float, beats: l
 def test_a_track_as_the_graphs_see_it_one_by_one(engine: OnnxEngine) -> None:
     samples = music(150.0)  # 38 clips: more than one batch
     found = analyse(samples, engine)
-    mels = np.stack(list(clip_mels(samples)))
-    heard = outline(samples)
+    mels = np.stack([clip["clip_mel"] for clip in clip_features(samples, ("clip_mel",))])
+    rhythm = track_features(samples, ("rhythm",)).arrays["rhythm"]
     assert found.duration_s == 150.0 and found.tempo_bpm == pytest.approx(120, abs=1)
     assert found.first_clips.tolist() == list(range(35))
     clips = np.concatenate([engine.run("music_clip", {"clip_mel": mel[None]})["embedding"] for mel in mels])
     np.testing.assert_allclose(found.clips, clips, atol=1e-5)
-    np.testing.assert_array_equal(found.rhythm, heard.rhythm)
+    np.testing.assert_array_equal(found.rhythm, rhythm)
     for i in (0, 31, 32, 34):
         valid = min(7, len(clips) - i)
         inputs = {
@@ -80,7 +80,7 @@ def test_a_track_as_the_graphs_see_it_one_by_one(engine: OnnxEngine) -> None:
             "mask": np.arange(7)[None] < valid,
             "rhythm": np.zeros((1, 7, 3), np.float32),
         }
-        inputs["clips"][0, :valid], inputs["rhythm"][0, :valid] = clips[i : i + 7], heard.rhythm[i : i + 7]
+        inputs["clips"][0, :valid], inputs["rhythm"][0, :valid] = clips[i : i + 7], rhythm[i : i + 7]
         vector = engine.run("music_sequence", inputs)["embedding"]
         np.testing.assert_allclose(found.vectors[i], vector[0], atol=1e-5)
         np.testing.assert_allclose(found.moods[i], engine.run("mood", {"embedding": vector})["mood"][0], atol=1e-5)

@@ -101,18 +101,15 @@ def graph_of() -> Callable[..., Graph]:
 @pytest.fixture(scope="session")
 def tower_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run as training leaves it: UT-CMVMR in its smallest size with rhythm and flow, fresh weights."""
-    from towers.presets import PRESETS, Configuration
+    from towers.backbones.registry import make_backbone
+    from towers.batch import Sizes
     from towers.run import save_run
-    from towers.ut_cmvmr import UtCmvmr
+    from towers.system import make
 
     torch.manual_seed(0)
-    preset = PRESETS["tiny"]
-    edges = [tuple((top * torch.arange(1, codes) / codes).tolist()) for top, codes in ranges(preset)]
-    system = UtCmvmr(Configuration(preset, "se-r", edges[0], tuple(edges[1:])))
+    video, music = (make_backbone("conformer", side, "tiny") for side in ("video", "music"))
+    system = make("ut-cmvmr", "se-r", Sizes(video.width, music.width, 5, 0), "tiny")
     folder = tmp_path_factory.mktemp("run") / "run"
-    save_run(folder, system, {"corpus": "studio", "pairs": 12, "seed": 3, "commit": "", "metrics": {"recall": 0.5}})
+    record = {"corpus": "studio", "pairs": 12, "seed": 3, "commit": "", "metrics": {"recall": 0.5}}
+    save_run(folder, system, video, music, record)
     return folder
-
-
-def ranges(preset: Any) -> list[tuple[float, int]]:
-    return [(0.5, preset.flow_bins), *((top, preset.rhythm_bins) for top in (12.0, 2.0, 2.0))]

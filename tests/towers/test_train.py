@@ -1,35 +1,31 @@
-"""Training on a tiny corpus: it learns, repeats to the bit, shares clip towers, and evaluates."""
+"""Training on a tiny corpus: it learns, repeats to the bit, goes on after a break, shares backbones, and evaluates."""
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from towers import train as training
 from towers.cli import main
 from towers.corpora.corpus import open_corpus
 from towers.errors import RunError
-from towers.pretrain import PretrainOptions
+from towers.fit import FitOptions
 from towers.run import load_run
 from towers.train import TrainOptions, train
 
-OPTIONS = TrainOptions(
-    preset="tiny", epochs=12, batch=16, rate=3e-3, pretrain=PretrainOptions(epochs=4, batch=8, rate=3e-3)
-)
-
-
-def nothing(stage: str, figures: Mapping[str, float]) -> None:
-    """A report that nobody reads."""
+FIT = FitOptions(epochs=8, batch=16, rate=3e-3, noise=0.0)
+OPTIONS = TrainOptions("segue", "full", "dpvm", "dpvm", scale="tiny", fit=FIT, backbone_epochs=3)
 
 
 @pytest.fixture(scope="module")
 def trained(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "first"
-    train(small_corpus, out, OPTIONS, None, nothing)
+    train(small_corpus, out, OPTIONS, None, False)
     return out
 
 
@@ -38,69 +34,102 @@ def log(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def weights(run: Path) -> bytes:
+    return (run / "model.safetensors").read_bytes()
+
+
 def test_both_stages_lower_their_loss(trained: Path) -> None:
-    towers, sequence = log(trained / "towers.csv"), log(trained / "sequence.csv")
-    assert float(towers[-1]["train_loss"]) < 0.9 * float(towers[0]["train_loss"])
-    assert float(sequence[-1]["loss"]) < 0.7 * float(sequence[0]["loss"])
-    assert float(sequence[-1]["mood"]) < float(sequence[0]["mood"])
+    backbone, system = log(trained / "backbones" / "video-dpvm.csv"), log(trained / "system.csv")
+    assert float(backbone[-1]["train_loss"]) < float(backbone[0]["train_loss"])
+    assert float(system[-1]["loss"]) < 0.8 * float(system[0]["loss"])
+    assert (trained / "system.png").stat().st_size > 1000
 
 
 def test_the_record_tells_where_the_weights_come_from(trained: Path, small_corpus: Path) -> None:
-    training = load_run(trained).training
-    assert (training["corpus"], training["pairs"], training["seed"]) == ("made-up", 32, 0)
-    assert (training["preset"], training["setting"]) == ("tiny", "se-r")
-    assert training["corpus_sha256"] == open_corpus(small_corpus).identity
-    assert training["labels"] and training["commit"]
-    assert training["metrics"]["validation"]["val_r10"] > 0
+    record = load_run(trained).training
+    assert (record["corpus"], record["pairs"], record["seed"]) == ("made-up", 32, 0)
+    assert (record["scale"], record["setting"]) == ("tiny", "full")
+    assert record["corpus_sha256"] == open_corpus(small_corpus).identity
+    assert record["backbones"]["video"]["figures"]["val_loss"] > 0
+    assert record["metrics"]["validation"]["val_r10"] > 0
 
 
 def test_equal_arguments_give_equal_weights(trained: Path, small_corpus: Path, tmp_path: Path) -> None:
-    train(small_corpus, tmp_path / "again", OPTIONS, None, nothing)
-    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+    train(small_corpus, tmp_path / "again", OPTIONS, None, False)
+    assert weights(tmp_path / "again") == weights(trained)
 
 
-def test_clip_towers_are_shared_and_checked(trained: Path, small_corpus: Path, tmp_path: Path) -> None:
-    train(small_corpus, tmp_path / "average", replace(OPTIONS, setting="a-se", epochs=2), trained, nothing)
-    ours, theirs = (load_run(folder).system.module().state_dict() for folder in (tmp_path / "average", trained))
-    for name, value in theirs.items():
-        if name.startswith(("video_clip", "music_clip")):
-            assert torch.equal(ours[name], value), name
-    with pytest.raises(RunError, match="another preset"):
-        train(small_corpus, tmp_path / "x", replace(OPTIONS, preset="small"), trained, nothing)
-    with pytest.raises(RunError, match="holds no clip towers"):
-        train(small_corpus, tmp_path / "y", OPTIONS, tmp_path, nothing)
+class StoppedError(Exception):
+    """Somebody pulled the plug."""
 
 
-def test_a_run_goes_on_with_the_towers_that_it_has(trained: Path, small_corpus: Path) -> None:
-    before = (trained / "towers.safetensors").stat().st_mtime_ns
-    stages: list[str] = []
-    weights = (trained / "model.safetensors").read_bytes()
-    train(small_corpus, trained, OPTIONS, None, lambda stage, _: stages.append(stage))
-    assert set(stages) == {"sequence"}
-    assert (trained / "towers.safetensors").stat().st_mtime_ns == before
-    assert (trained / "model.safetensors").read_bytes() == weights
+def test_a_broken_training_goes_on_bit_for_bit(trained: Path, small_corpus: Path, tmp_path: Path) -> None:
+    epochs: list[float] = []
+
+    def stop(stage: str, figures: Mapping[str, float]) -> None:
+        if stage == "segue":
+            epochs.append(figures["epoch"])
+            if len(epochs) == 2:
+                raise StoppedError
+
+    out = tmp_path / "broken"
+    with pytest.raises(StoppedError):
+        train(small_corpus, out, OPTIONS, None, False, stop)
+    assert (out / "checkpoint.json").is_file() and not (out / "run.json").exists()
+    train(small_corpus, out, OPTIONS, None, True)
+    assert weights(out) == weights(trained)
+    assert not (out / "checkpoint.json").exists()
 
 
-def test_evaluate_as_typed(
-    trained: Path, small_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_progress_of_another_training_is_refused(small_corpus: Path, tmp_path: Path) -> None:
+    def stop(stage: str, figures: Mapping[str, float]) -> None:
+        if stage == "segue" and figures["epoch"] == 4:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(small_corpus, tmp_path, OPTIONS, None, False, stop)
+    with pytest.raises(RunError, match="another training"):
+        train(small_corpus, tmp_path, replace(OPTIONS, setting="no-colour"), None, True)
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"0")
+    with pytest.raises(RunError, match="do not belong together"):
+        train(small_corpus, tmp_path, OPTIONS, None, True)
+
+
+def test_backbones_are_shared_and_checked(trained: Path, small_corpus: Path, tmp_path: Path) -> None:
+    other = replace(OPTIONS, system="emomv", setting="retrieval", fit=replace(FIT, epochs=2))
+    train(small_corpus, tmp_path / "other", other, trained / "backbones", False)
+    ours, theirs = (load_run(run).video.state_dict() for run in (tmp_path / "other", trained))
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+    with pytest.raises(RunError, match="is of another backbone"):
+        train(small_corpus, tmp_path / "x", replace(OPTIONS, scale="small"), trained / "backbones", False)
+    with pytest.raises(RunError, match="holds no slowfast of the video"):
+        train(small_corpus, tmp_path / "y", replace(OPTIONS, video="slowfast"), trained / "backbones", False)
+
+
+def test_a_run_goes_on_with_the_backbones_that_it_has(
+    trained: Path, small_corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "figures.json"
-    assert main("evaluate", [str(trained), str(small_corpus), "--json", str(file)]) == 0
-    figures = json.loads(file.read_text())
-    rows = {(row["protocol"], row["direction"]): row for row in figures["rows"]}
-    assert set(rows) == {(p, d) for p in ("dual", "matcher", "chance") for d in ("v2m", "m2v")}
-    assert rows["chance", "v2m"]["r5"] == pytest.approx(100 * 5 / 12, abs=0.01)
-    # Two shared numbers that both sides show plainly: far better than chance on pairs that training never saw.
-    assert rows["dual", "v2m"]["r5"] > 60
-    assert figures["mood_mae"]["music"]["tension"] < 0.2
-    assert "median" in capsys.readouterr().out
+    stages: list[str] = []
+    before = weights(trained)
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("towers.shelf.pretrain", refuse)
+    train(small_corpus, trained, OPTIONS, None, False, lambda stage, _: stages.append(stage))
+    assert set(stages) == {"segue"} and weights(trained) == before
+    assert training.BACKBONES == "backbones"
 
 
-def test_bad_options_are_the_users_to_mend(small_corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="'huge' is unknown"):
-        train(small_corpus, tmp_path / "x", replace(OPTIONS, preset="huge"), None, nothing)
-    with pytest.raises(RunError, match="setting 'none' is unknown"):
-        train(small_corpus, tmp_path / "x", replace(OPTIONS, setting="none"), None, nothing)
-    with pytest.raises(SystemExit) as left:
-        main("train", [str(small_corpus)])
-    assert left.value.code == 2
+def test_the_commands(small_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    common = ["--scale", "tiny", "--epochs", "2", "--backbone-epochs", "1", "--threads", "1"]
+    assert main("train", [str(small_corpus), "-o", out, "--system", "dpvm", *common]) == 0
+    assert main("evaluate", [out, str(small_corpus), "--json", str(tmp_path / "rows.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "12 pairs of made-up, test" in printed and "chance" in printed
+    assert (tmp_path / "rows.json").is_file()
+    with pytest.raises(RunError, match="no setting 'x'; choose one of full"):
+        main("train", [str(small_corpus), "-o", str(tmp_path / "z"), "--setting", "x", *common])
+    with pytest.raises(RunError, match="system 'x' is unknown"):
+        main("train", [str(small_corpus), "-o", str(tmp_path / "z"), "--system", "x", *common])
