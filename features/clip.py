@@ -5,7 +5,7 @@ one before, or the first there is. Live streams, corpora and files all come thro
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from .appearance import clip_image
 from .cuts import HARD_CUT
 from .errors import FeatureError
-from .frame import FrameFeatures
 from .keyframes import key_frames
 from .motion import mean_displacement
 from .spec import (
@@ -26,7 +25,10 @@ from .spec import (
     PULSE_BINS,
 )
 
-Slots = Sequence[FrameFeatures | None]
+if TYPE_CHECKING:  # a caller of this need not open what measures frames
+    from .frame import FrameFeatures
+
+Slots = Sequence["FrameFeatures | None"]
 NEEDS_SMALL: Final = frozenset({"clip_frames", "key_frames"})
 
 
@@ -103,13 +105,13 @@ def _key_frames(frames: Slots) -> NDArray[np.uint8]:
     return key_frames(_frames(frames), KEY_FRAMES_PER_CLIP)
 
 
-def _small(frame: FrameFeatures) -> NDArray[np.uint8]:
+def _small(frame: "FrameFeatures") -> NDArray[np.uint8]:
     if frame.small is None:
         raise FeatureError("clip_frames and key_frames need a FrameMeter that keeps small pictures")
     return frame.small
 
 
-def held(frames: Slots) -> list[FrameFeatures]:
+def held(frames: Slots) -> "list[FrameFeatures]":
     """The slots without holes: each hole is what stood before it, holes at the front what comes first."""
     current = next(frame for frame in frames if frame is not None)
     out = []

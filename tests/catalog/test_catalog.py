@@ -173,7 +173,14 @@ def test_a_damaged_database_is_refused(tmp_path: Path, bundle: Bundle) -> None:
 def test_the_description_names_the_bundle(tmp_path: Path, bundle: Bundle) -> None:
     Catalog.create(tmp_path, bundle)
     said = json.loads((tmp_path / "catalog.json").read_text())
-    expected = {"format": 1, "bundle": bundle.identity, "bundle_name": "tiny", "clip_dim": C, "embedding_dim": E}
+    expected = {
+        "format": 1,
+        "bundle": bundle.identity,
+        "bundle_name": "tiny",
+        "clip_dim": C,
+        "embedding_dim": E,
+        "extras": [],
+    }
     assert said == expected
 
 

@@ -249,7 +249,10 @@ def test_a_parameter_that_the_bundle_lacks(folder: Path) -> None:
 def test_an_input_whose_feature_is_not_described(folder: Path) -> None:
     with manifest_of(folder) as data:
         del data["features"]["rhythm"]
-    assert re.search(r"graph music_sequence: input rhythm: features .* do not describe rhythm", refusal(folder))
+    assert re.search(
+        r"graph music_sequence: inputs are clips, mask, rhythm, must be clips, mask, the features among them described",
+        refusal(folder),
+    )
 
 
 def test_an_unknown_graph_is_asked_for(tiny_bundle: Path) -> None:
@@ -264,3 +267,24 @@ def test_the_default_bundle_is_inside_the_package(monkeypatch: pytest.MonkeyPatc
     (tmp_path / "bundles" / "default").mkdir(parents=True)
     (tmp_path / "bundles" / "default" / "manifest.json").touch()
     assert default_bundle() == tmp_path / "bundles" / "default"
+
+
+def test_either_side_may_have_a_width_of_its_own(folder: Path) -> None:
+    with manifest_of(folder) as data:
+        data["clip_dim"] = {"video": 16, "music": 24}
+    text = refusal(folder)
+    assert "clip_dim 16 (video) and 24 (music)" in text and "graph music_clip" in text
+    with manifest_of(folder) as data:
+        data["clip_dim"] = {"video": 16, "music": 16}
+    assert load_bundle(folder, FEATURES).manifest.music_dim == 16
+    with manifest_of(folder) as data:
+        data["clip_dim"] = {"video": 16}
+    assert "clip_dim: music is None, not a positive whole number" in refusal(folder)
+
+
+def test_the_features_of_a_graph_are_what_it_takes_beside_the_fixed(tiny_bundle: Path) -> None:
+    bundle = load_bundle(tiny_bundle, FEATURES)
+    assert bundle.features_of("video_clip") == ("clip_image",)
+    assert bundle.features_of("music_sequence") == ("rhythm",)
+    assert set(bundle.features_of("matcher")) == {"displacement", "rhythm"}
+    assert bundle.features_of("mood") == () == bundle.features_of("nothing")

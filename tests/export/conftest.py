@@ -57,7 +57,8 @@ class Graph:
 
 @dataclass
 class SmallRun:
-    clip_dim: int = CLIP_DIM
+    video_dim: int = CLIP_DIM
+    music_dim: int = CLIP_DIM
     embedding_dim: int = EMBEDDING_DIM
     training: dict[str, Any] = field(default_factory=lambda: {"corpus": "none", "pairs": 0, "seed": 0})
     changes: dict[str, Graph | None] = field(default_factory=dict)
@@ -88,7 +89,7 @@ def small_graphs() -> dict[str, Graph]:
 
 @pytest.fixture
 def small_run() -> Callable[..., SmallRun]:
-    """``small_run(clip_dim=..., training=..., changes={graph: Graph or None})``."""
+    """``small_run(video_dim=..., music_dim=..., training=..., changes={graph: Graph or None})``."""
     return SmallRun
 
 

@@ -17,7 +17,7 @@ ROOT = Path(segue.__file__).parent
 
 
 def test_a_run_of_the_towers(tower_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All six graphs of UT-CMVMR: exported, in parity, runnable, silent about this machine."""
+    """All five graphs of UT-CMVMR: exported, in parity, runnable, silent about this machine."""
     output = tmp_path / "bundle"
     assert segue.main(["export", str(tower_run), "-o", str(output), "--name", "trial"]) == 0
     printed = capsys.readouterr()
@@ -28,7 +28,6 @@ def test_a_run_of_the_towers(tower_run: Path, tmp_path: Path, capsys: pytest.Cap
         "video_sequence",
         "music_sequence",
         "matcher",
-        "mood",
     }
     assert (bundle.manifest.name, bundle.manifest.system) == ("trial", "ut-cmvmr")
     assert bundle.manifest.training["pairs"] == 12 and bundle.manifest.training["metrics"] == {"recall": 0.5}
