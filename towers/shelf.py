@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
 
 from .backbones.backbone import Backbone
@@ -47,6 +48,7 @@ def backbone_for(
     if kind.startswith(STORED):
         column = corpus.columns.get(kind.removeprefix(STORED))
         shape = None if column is None else column.shape[1:]
+    torch.manual_seed(seed)  # whatever was trained before, or read
     backbone = make_backbone(kind, side, scale, shape)
     own: dict[str, Any] = {"corpus_sha256": corpus.identity, "backbone": backbone.configuration()}
     own |= {"seed": seed, "options": asdict(options)} if backbone.learned else {}
