@@ -6,8 +6,20 @@ from typing import Final
 
 from .harness import Row
 
-METRICS: Final = ("r1", "r5", "r10", "r25", "medr")
-HEADINGS: Final = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "r25": "R@25", "medr": "median rank"}
+HEADINGS: Final = {
+    "r1": "R@1",
+    "r5": "R@5",
+    "r10": "R@10",
+    "r25": "R@25",
+    "medr": "median rank",
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "auc": "AUC",
+    "map": "mAP",
+    "top1": "top 1",
+    "top3": "top 3",
+    "top5": "top 5",
+}
 
 
 def means(rows: Sequence[Row]) -> list[Row]:
@@ -15,15 +27,17 @@ def means(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if "seed" not in row.labels]
 
 
-def markdown(rows: Sequence[Row], metrics: Sequence[str] = METRICS) -> str:
+def markdown(rows: Sequence[Row]) -> str:
     """One line per system, protocol and direction; a figure with its 95% interval, the paper's behind it in italics."""
     lines: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in means(rows):
         labels = row.labels
         key = (str(labels["system"]), str(labels.get("protocol", "")), str(labels.get("direction", "")))
         lines.setdefault(key, {})[row.metric] = cell(row)
+    measured = {row.metric for row in rows}
+    metrics = [metric for metric in HEADINGS if metric in measured]
     protocols = len({protocol for _, protocol, _ in lines}) > 1
-    head = ["system", *(["protocol"] if protocols else []), "way", *(HEADINGS.get(m, m) for m in metrics)]
+    head = ["system", *(["protocol"] if protocols else []), "way", *(HEADINGS[metric] for metric in metrics)]
     out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for (system, protocol, direction), cells in lines.items():
         names = [system, *([protocol] if protocols else []), direction]
@@ -32,9 +46,11 @@ def markdown(rows: Sequence[Row], metrics: Sequence[str] = METRICS) -> str:
 
 
 def cell(row: Row) -> str:
-    text = f"{row.value:.1f}"
+    text = f"{row.value:.2f}" if row.unit == "share" else f"{row.value:.1f}"
     if "low" in row.labels:
         text += f" [{float(row.labels['low']):.1f}, {float(row.labels['high']):.1f}]"
+    if "deviation" in row.labels:
+        text += f" ± {float(row.labels['deviation']):.{2 if row.unit == 'share' else 1}f}"
     if "published" in row.labels:
         text += f" *{row.labels['published']}*"
     return text

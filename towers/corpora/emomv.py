@@ -66,7 +66,7 @@ class EmoMvRelease:
 
 
 def read_emomv(folder: Path, name: str = "DS3") -> EmoMvRelease:
-    """Raises ``CorpusError`` for files that are missing, of other sizes than their labels, or not what they should be."""
+    """Raises ``CorpusError`` for files that are missing, of other sizes than their labels, or not what they claim."""
     names: dict[int, str] = {}
     train, val = (read_pairs(folder, name, part, names) for part in (TRAIN, VAL))
     gallery = read_gallery(folder, name, names)
