@@ -6,7 +6,7 @@ Part of the answer stands still (style, mood), part is how energy goes over the 
 pictures do not show, and part is the beat.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from studio.associations import MOOD_WORDS, SCENE_WORDS, SCENES_OF, STYLE_WORDS
 from studio.energy import draw_energy
+from studio.errors import StudioError
 from studio.music.recipe import MAX_TEMPO_BPM, MIN_TEMPO_BPM, STYLES, MusicRecipe
 from studio.video.recipe import KINDS, PALETTES, SceneRecipe
 from studio.video.timing import level_at
@@ -93,6 +94,20 @@ def music_recipe(latent: Latent, rng: np.random.Generator) -> MusicRecipe:
         tension=_level(latent.tension + rng.normal(0, 0.08)),
         seed=int(rng.integers(2**31)),
     )
+
+
+def longer(recipe: MusicRecipe, start_s: float, duration_s: float, rng: np.random.Generator) -> MusicRecipe:
+    """The same piece as a track of ``duration_s`` whose 28 s from ``start_s`` on run as ``recipe`` does.
+
+    Before and after, energy goes its own ways.
+    """
+    if not isinstance(recipe.energy, tuple) or not 0.0 <= start_s <= duration_s - LENGTH_S:
+        raise StudioError(f"start_s {start_s!r}: the 28 s must lie inside the {duration_s:g} s of the track")
+    course: list[tuple[float, float]] = []
+    for first, last in ((0.0, start_s), (start_s, start_s + LENGTH_S), (start_s + LENGTH_S, duration_s)):
+        own = recipe.energy if first == start_s else draw_energy(rng, 0.0, LENGTH_S)
+        course += [(round(first + at, 3), level) for at, level in own if first + at < last - 1e-6]
+    return replace(recipe, energy=tuple(course))
 
 
 def scene_kind(latent: Latent, rng: np.random.Generator) -> str:

@@ -98,6 +98,7 @@ def evaluate(argv: Sequence[str]) -> int:
     top.add_argument("corpus", type=Path, metavar="CORPUS")
     top.add_argument("--split", choices=("train", "val", "test"), default="test")
     top.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    top.add_argument("--moments", type=positive, metavar="N", help="ask for start offsets too, in N tracks of 84 s")
     top.add_argument("--cache", type=Path, metavar="DIR", help="clip vectors (default: beside the run's backbones)")
     asked = top.parse_args(argv)
 
@@ -112,9 +113,24 @@ def evaluate(argv: Sequence[str]) -> int:
     for side, errors in figures["mood_mae"].items():
         told = "  ".join(f"{axis} {error:.3f}" for axis, error in errors.items())
         print(f"mood, mean absolute error, {side}: {told}")  # noqa: T201
+    if asked.moments:
+        figures["moments"] = start_offsets(asked.run, asked.moments)
+        told = "  ".join(f"{name} {value:.3g}" for name, value in figures["moments"].items())
+        print(f"start offsets, {asked.moments} tracks: {told}")  # noqa: T201
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0
+
+
+def start_offsets(run: Path, count: int) -> dict[str, float]:
+    from .moments import figures, moments
+    from .run import load_run
+
+    def report(done: int) -> None:
+        if done % 25 == 0:
+            say(f"{done}/{count} tracks")
+
+    return figures(moments(load_run(run), count, seed=0, report=report))
 
 
 def positive(text: str) -> int:

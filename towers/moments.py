@@ -1,0 +1,123 @@
+"""Start offsets: of a whole track, which 28 s was the video made for?
+
+Tracks are three windows long; the video fits one window of each, at a clip's start. A run is asked for the segment that
+is nearest to the video's embedding, as a catalogue is, and its answer is compared with the truth by intersection over
+union (as in MGSV, ICCV 2025). The same question answered at random is worked out exactly.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from features import spec
+from features.clip import video_clip_features
+from features.frame import FrameMeter
+from features.music import PER_CLIP, PER_TRACK, clip_features, track_features
+from studio import pairs
+from studio.music import render as music
+from studio.video import render as video
+
+from .backbones.backbone import Backbone
+from .batch import Side
+from .run import Run
+
+WINDOWS = 3
+TRACK_S = WINDOWS * spec.WINDOW_S
+STARTS = (TRACK_S - spec.WINDOW_S) // spec.CLIP_S + 1  # a segment may start with any clip: 15
+HIT = 0.5  # intersection over union from which on a moment is found
+STREAM = 77  # apart from every corpus of the same seed
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of n videos: ``truth`` and ``found`` (n,), the clip that the window starts with."""
+
+    truth: npt.NDArray[np.int64]
+    found: npt.NDArray[np.int64]
+
+
+def moments(run: Run, count: int, seed: int, report: Callable[[int], None] = lambda done: None) -> Moments:
+    """Ask ``run`` about ``count`` videos with their tracks, rendered from ``seed``."""
+    truth, found = [], []
+    for number in range(count):
+        rng = np.random.default_rng([seed, STREAM, number])
+        start, seen, heard = make_moment(rng, run)
+        truth.append(start)
+        found.append(best_segment(run, seen, heard))
+        report(number + 1)
+    return Moments(np.array(truth), np.array(found))
+
+
+def make_moment(rng: np.random.Generator, run: Run) -> tuple[int, Arrays, Arrays]:
+    """The true start in clips, the video's features (7, ...) and the track's (21, ...), as far as ``run`` asks."""
+    latent = pairs.draw_latent(rng)
+    short = pairs.music_recipe(latent, rng)
+    start = int(rng.integers(STARTS))
+    start_s = float(start * spec.CLIP_S)
+    recipe = pairs.longer(short, start_s, float(TRACK_S), rng)
+    samples = music.render(recipe, TRACK_S, rate_hz=spec.MUSIC_RATE_HZ).mean(axis=1, dtype=np.float32)
+    beats_s = music.beat_times(recipe, TRACK_S) - start_s
+    beats_s = beats_s[(beats_s >= 0.0) & (beats_s < spec.WINDOW_S)]
+    pictures = video.render(pairs.video_recipe(latent, rng, beats_s), spec.WINDOW_S, fps=spec.MOTION_FPS)
+    return (
+        start,
+        watched(pictures, (*run.video.inputs, *run.system.video_extras)),
+        listened(samples, (*run.music.inputs, *run.system.music_extras)),
+    )
+
+
+def watched(pictures: npt.NDArray[np.uint8], names: Sequence[str]) -> Arrays:
+    meter = FrameMeter(small=True)
+    frames = [meter.push(picture, index / spec.MOTION_FPS) for index, picture in enumerate(pictures)]
+    size = spec.MOTION_PER_CLIP
+    clips = [video_clip_features(frames[at : at + size], set(names)) for at in range(0, len(frames), size)]
+    return {name: np.stack([clip[name] for clip in clips]) for name in clips[0]}
+
+
+def listened(samples: npt.NDArray[np.float32], names: Sequence[str]) -> Arrays:
+    clips = list(clip_features(samples, [name for name in set(names) if name in PER_CLIP]))
+    whole = track_features(samples, [name for name in set(names) if name in PER_TRACK]).arrays
+    return {**{name: np.stack([clip[name] for clip in clips]) for name in clips[0]}, **whole}
+
+
+@torch.inference_mode()
+def best_segment(run: Run, seen: Arrays, heard: Arrays) -> int:
+    """The clip that the nearest segment starts with."""
+    query = run.system.video(side_of(run.video, run.system.video_extras, seen, [0]))
+    offered = run.system.music(side_of(run.music, run.system.music_extras, heard, range(STARTS)))
+    return int((offered @ query[0]).argmax())
+
+
+def side_of(backbone: Backbone, extras: Sequence[str], arrays: Arrays, starts: Sequence[int]) -> Side:
+    """Windows of seven clips from each of ``starts``."""
+    clips = backbone(*(torch.from_numpy(arrays[name]) for name in backbone.inputs))
+    places = torch.tensor(list(starts)).unsqueeze(1) + torch.arange(spec.MAX_CLIPS)
+
+    def windows(values: Tensor) -> Tensor:
+        return values[places]
+
+    mask = torch.ones(places.shape, dtype=torch.bool)
+    return Side(windows(clips), mask, {name: windows(torch.from_numpy(arrays[name])) for name in extras})
+
+
+def overlap(truth: npt.NDArray[np.integer], found: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Intersection over union of windows that start with these clips, (n,)."""
+    shared = np.maximum(0, spec.MAX_CLIPS - np.abs(truth - found))
+    return np.asarray(shared / (2 * spec.MAX_CLIPS - shared), np.float64)
+
+
+def figures(asked: Moments) -> dict[str, float]:
+    """``moment_r1`` in percent and ``miou``, of the run and of a start drawn at random."""
+    ours = overlap(asked.truth, asked.found)
+    random = overlap(asked.truth[:, None], np.arange(STARTS)[None])
+    return {
+        "moment_r1": 100.0 * float((ours >= HIT).mean()),
+        "miou": float(ours.mean()),
+        "random_moment_r1": 100.0 * float((random >= HIT).mean()),
+        "random_miou": float(random.mean()),
+    }
