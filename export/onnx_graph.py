@@ -11,9 +11,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import onnx
+import onnx.version_converter
 import torch
 from onnx import TensorProto
 from torch import Tensor, nn
@@ -48,7 +49,8 @@ def export_graph(name: str, module: nn.Module, inputs: Mapping[str, Tensor], out
         )
     if module.training:
         raise ExportError(f"graph {name}: the module is in training mode; call eval() first")
-    model = tidied(traced(name, module, inputs, outputs), name, outputs)
+    made = given(name, module, outputs) if isinstance(module, Ready) else traced(name, module, inputs, outputs)
+    model = tidied(made, name, outputs)
     graph = OnnxGraph(
         data=bytes(model.SerializeToString(deterministic=True)),
         inputs=tuple(tensor_spec(value, f"graph {name}: input") for value in model.graph.input),
@@ -59,6 +61,44 @@ def export_graph(name: str, module: nn.Module, inputs: Mapping[str, Tensor], out
         if names != list(wanted):
             raise ExportError(f"graph {name}: {side}s came out as {', '.join(names)}, must be {', '.join(wanted)}")
     return graph
+
+
+@runtime_checkable
+class Ready(Protocol):
+    """A module that is an ONNX file already: a backbone of somebody else's."""
+
+    onnx_file: bytes
+
+
+def given(name: str, module: Ready, outputs: Sequence[str]) -> Any:
+    """That very graph, in our operator set, its output under the provisional name.
+
+    Raises ``ExportError`` for a file whose operators cannot be brought to our version.
+    """
+    model = onnx.load_model_from_string(module.onnx_file)
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    if versions.get("") != OPSET:
+        try:
+            model = onnx.version_converter.convert_version(model, OPSET)
+        except (RuntimeError, ValueError) as error:
+            raise ExportError(
+                f"graph {name}: operators of version {versions.get('')} cannot be brought to {OPSET} ({error}); "
+                f"export that network again with opset {OPSET}"
+            ) from error
+    # Weights may be listed as inputs too, as old exporters did; then they are no inputs.
+    weights = {tensor.name for tensor in model.graph.initializer}
+    kept = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    before = {value.name: provisional(output) for value, output in zip(model.graph.output, outputs, strict=True)}
+    for value in model.graph.output:
+        value.name = before[value.name]
+    for node in model.graph.node:
+        node.input[:] = [before.get(value, value) for value in node.input]
+        node.output[:] = [before.get(value, value) for value in node.output]
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = BATCH
+    return model
 
 
 def traced(name: str, module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> Any:

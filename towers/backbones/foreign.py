@@ -36,7 +36,7 @@ class Foreign(Backbone):
         except Exception as error:
             raise RunError(f"backbone {file}: is no ONNX file that runs here ({error}); export it again") from error
         self.kind, self.side, self.file = f"onnx:{file}", side, file
-        self.sha256 = hashlib.sha256(data).hexdigest()
+        self.onnx_file, self.sha256 = data, hashlib.sha256(data).hexdigest()
         self.inputs = tuple(tensor.name for tensor in self.session.get_inputs())
         if unknown := [name for name in self.inputs if name not in SIDES[side]]:
             raise RunError(

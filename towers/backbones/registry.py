@@ -48,6 +48,9 @@ def make_backbone(kind: str, side: str, scale: str = "small", shape: tuple[int, 
 def build_backbone(configuration: Mapping[str, Any]) -> Backbone:
     """A backbone as a run stores it, with fresh weights."""
     shape = configuration.get("shape")
-    return make_backbone(
+    backbone = make_backbone(
         configuration["kind"], configuration["side"], configuration["scale"], tuple(shape) if shape else None
     )
+    if isinstance(backbone, Foreign) and backbone.sha256 != configuration["sha256"]:
+        raise RunError(f"backbone {backbone.file}: is another file than the run was trained on; put that one back")
+    return backbone
