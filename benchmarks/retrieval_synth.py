@@ -171,7 +171,7 @@ def test(system: System, gallery: Batch) -> Table:
     system.module().eval()
     similarity = (system.video(gallery.video) @ system.music(gallery.music).T).numpy()
     out = {("dual", "v2m"): ranks(similarity), ("dual", "m2v"): ranks(similarity.T)}
-    if isinstance(system, Reranking) and "matcher" in system.graphs():
+    if isinstance(system, Reranking) and system.reranks:
         for direction in ("v2m", "m2v"):
             out["matcher", direction] = reranked_ranks(system, gallery, similarity, direction)
     return out

@@ -23,7 +23,7 @@ from .levels import Standard
 from .losses.cmvae import divergence, draw, matching, reconstruction
 from .sequence import masked_mean
 from .system import GraphModule
-from .windows import SideGraph, example_side
+from .windows import dual_graphs
 
 NAME = "cmvae"
 SETTINGS = ("full", "plain")
@@ -150,12 +150,7 @@ class Cmvae(nn.Module):
         return asdict(self.config)
 
     def graphs(self) -> dict[str, GraphModule]:
-        self.eval()
-        music = example_side(self.config.music_dim, (), flipped=True)
-        return {
-            "video_sequence": SideGraph.exported(self.video, self, example_side(self.config.video_dim, ())),
-            "music_sequence": SideGraph.exported(self.music, self, music),
-        }
+        return dual_graphs(self, self.config.video_dim, self.config.music_dim)
 
 
 def make(setting: str, sizes: Sizes, scale: str) -> Cmvae:

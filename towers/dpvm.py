@@ -24,7 +24,7 @@ from .losses.dpvm import metric, polarity_penalty, reconstruction
 from .losses.segue import known_class
 from .sequence import masked_mean, mlp
 from .system import GraphModule
-from .windows import SideGraph, example_side
+from .windows import dual_graphs
 
 NAME = "dpvm"
 PENALISED = "+ppml"
@@ -222,12 +222,7 @@ class Dpvm(nn.Module):
         return asdict(self.config)
 
     def graphs(self) -> dict[str, GraphModule]:
-        self.eval()
-        video, music = example_side(self.config.video_dim, ()), example_side(self.config.music_dim, (), flipped=True)
-        return {
-            "video_sequence": SideGraph.exported(self.video, self, video),
-            "music_sequence": SideGraph.exported(self.music, self, music),
-        }
+        return dual_graphs(self, self.config.video_dim, self.config.music_dim)
 
 
 def part_of(config: Configuration, side: str, name: str) -> Part:

@@ -24,7 +24,7 @@ from .losses.segue import known_class
 from .losses.two_branch import mismatched
 from .sequence import masked_mean
 from .system import GraphModule
-from .windows import SideGraph, example_side
+from .windows import dual_graphs
 
 NAME = "emomv"
 SETTINGS = ("retrieval", "retrieval-single")
@@ -133,12 +133,7 @@ class EmoMv(nn.Module):
         return asdict(self.config)
 
     def graphs(self) -> dict[str, GraphModule]:
-        self.eval()
-        video, music = example_side(self.config.video_dim, ()), example_side(self.config.music_dim, (), flipped=True)
-        return {
-            "video_sequence": SideGraph.exported(self.video, self, video),
-            "music_sequence": SideGraph.exported(self.music, self, music),
-        }
+        return dual_graphs(self, self.config.video_dim, self.config.music_dim)
 
 
 class Correspondence(nn.Module):

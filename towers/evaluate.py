@@ -31,13 +31,12 @@ def evaluate(run_folder: Path, corpus_folder: Path, split_name: str, cache: Path
     gallery = material.splits[split_name]
     system = run.system
     rows = []
-    graphs = system.graphs()
     with torch.inference_mode():
         video, music = system.video(gallery.video), system.music(gallery.music)
         similarity = (video @ music.T).numpy()
         for direction, matrix in (("v2m", similarity), ("m2v", similarity.T)):
             rows.append(row("dual", direction, summarise(ranks(matrix), len(matrix))))
-            if isinstance(system, Reranking) and "matcher" in graphs:
+            if isinstance(system, Reranking) and system.reranks:
                 order = reranked_ranks(system, gallery, similarity, direction)
                 rows.append(row("matcher", direction, summarise(order, len(matrix))))
         mood = mood_errors(run, video, music, gallery)

@@ -31,7 +31,7 @@ from .errors import RunError
 from .levels import Standard
 from .sequence import masked_mean
 from .system import GraphModule
-from .windows import SideGraph, example_side
+from .windows import dual_graphs
 
 NAME = "linear"
 SETTINGS = ("pca", "pls-svd", "pls-ca", "cca")
@@ -129,14 +129,7 @@ class Linear(nn.Module):
         return asdict(self.config)
 
     def graphs(self) -> dict[str, GraphModule]:
-        self.eval()
-        config = self.config
-        return {
-            "video_sequence": SideGraph.exported(self.video, self, example_side(config.video_dim, config.video_extras)),
-            "music_sequence": SideGraph.exported(
-                self.music, self, example_side(config.music_dim, config.music_extras, flipped=True)
-            ),
-        }
+        return dual_graphs(self, self.config.video_dim, self.config.music_dim)
 
 
 def fitted(setting: str, video: Array, music: Array, dimensions: int) -> tuple[Array, Array]:

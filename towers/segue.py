@@ -29,7 +29,7 @@ from .losses.vmnet import ranking, structure
 from .second_stage import SecondStage
 from .sequence import mlp
 from .system import GraphModule
-from .windows import PairGraph, SideGraph, example_side
+from .windows import dual_graphs
 
 NAME = "segue"
 VIDEO_EXTRAS = ("displacement", "colour", "motion", "pulse")
@@ -101,6 +101,7 @@ class Segue(nn.Module):
     """A ``System``, with a hook for constants (``prepare``)."""
 
     name = NAME
+    reranks = True
 
     def __init__(self, config: Configuration) -> None:
         super().__init__()
@@ -187,17 +188,9 @@ class Segue(nn.Module):
         return asdict(self.config)
 
     def graphs(self) -> dict[str, GraphModule]:
-        config = self.config
-        video = example_side(config.video_dim, self.video_extras)
-        music = example_side(config.music_dim, self.music_extras, flipped=True)
         theta = functional.normalize(torch.randn(3, self.embedding_dim, generator=torch.Generator().manual_seed(1)))
-        self.eval()
-        return {
-            "video_sequence": SideGraph.exported(self.video, self, video),
-            "music_sequence": SideGraph.exported(self.music, self, music),
-            "matcher": PairGraph.exported(self.score, self, video, music),
-            "mood": GraphModule(self.mood_head, {"embedding": theta}, ("mood",), ()),
-        }
+        graphs = dual_graphs(self, self.config.video_dim, self.config.music_dim)
+        return {**graphs, "mood": GraphModule(self.mood_head, {"embedding": theta}, ("mood",), ())}
 
 
 def sum_of(terms: list[Tensor]) -> Tensor:

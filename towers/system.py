@@ -98,7 +98,9 @@ class Prepared(Protocol):
 
 @runtime_checkable
 class Reranking(Protocol):
-    """A system with a second stage, which is trained after the first, on what the first would put on a shortlist."""
+    """A system with a second stage, which orders what the first puts on a shortlist; ``reranks``: in this setting."""
+
+    reranks: bool
 
     def score(self, video: Side, music: Side) -> Tensor:
         """(B,) in [0, 1] for pairs of rows."""

@@ -27,7 +27,7 @@ from .levels import Standard
 from .losses.two_branch import contrastive, correspondence, distances, emotions, mismatched, triplet
 from .sequence import masked_mean
 from .system import GraphModule
-from .windows import PairGraph, SideGraph, example_side
+from .windows import dual_graphs
 
 NAME = "two-branch"
 SETTINGS = ("b-content", "b-emotion", "emomv-baseline")
@@ -109,7 +109,8 @@ class TwoBranch(nn.Module):
         self.video_stream, self.music_stream = Stream(config.video_dim, config), Stream(config.music_dim, config)
         # The logistic regression: logit of "matched" = offset - slope * distance.
         self.regression: nn.ParameterDict | None = None
-        if config.setting == "emomv-baseline":
+        self.reranks = config.setting == "emomv-baseline"
+        if self.reranks:
             self.regression = nn.ParameterDict({"slope": torch.tensor(1.0), "offset": torch.tensor(1.0)})
 
     def prepare(self, train: Batch) -> None:
@@ -162,15 +163,7 @@ class TwoBranch(nn.Module):
         return asdict(self.config)
 
     def graphs(self) -> dict[str, GraphModule]:
-        self.eval()
-        video, music = example_side(self.config.video_dim, ()), example_side(self.config.music_dim, (), flipped=True)
-        graphs = {
-            "video_sequence": SideGraph.exported(self.video, self, video),
-            "music_sequence": SideGraph.exported(self.music, self, music),
-        }
-        if self.regression is not None:
-            graphs["matcher"] = PairGraph.exported(self.score, self, video, music)
-        return graphs
+        return dual_graphs(self, self.config.video_dim, self.config.music_dim)
 
 
 def classifies(config: Configuration) -> bool:

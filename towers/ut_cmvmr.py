@@ -24,7 +24,7 @@ from .losses.ut_cmvmr import bridging, hardest, matching, ranking, triplet
 from .matcher import Matcher, near
 from .sequence import FlowEmbedding, RhythmEmbedding, SequenceEncoder, masked_mean, mlp
 from .system import GraphModule
-from .windows import PairGraph, SideGraph, example_side
+from .windows import dual_graphs
 
 NAME = "ut-cmvmr"
 SETTINGS = ("ae", "a-se", "se", "se-r")
@@ -115,6 +115,7 @@ class UtCmvmr(nn.Module):
     """A ``System``."""
 
     name = NAME
+    reranks = True
 
     def __init__(self, config: Configuration) -> None:
         super().__init__()
@@ -122,8 +123,8 @@ class UtCmvmr(nn.Module):
         self.config, self.setting, self.embedding_dim = config, config.setting, scale.embedding
         rhythmic = config.setting == "se-r"
         edges = config.edges or paper_edges()
-        self.video_extras = ("displacement",) if rhythmic else ()
-        self.music_extras = ("rhythm",) if rhythmic else ()
+        self.video_extras: tuple[str, ...] = ("displacement",) if rhythmic else ()
+        self.music_extras: tuple[str, ...] = ("rhythm",) if rhythmic else ()
         flow = FlowEmbedding(edges["displacement"][0], width) if rhythmic else None
         beats = RhythmEmbedding(edges["rhythm"], width) if rhythmic else None
         self.video_branch = Branch(config, config.video_dim, "displacement" if rhythmic else None, flow)
@@ -194,16 +195,7 @@ class UtCmvmr(nn.Module):
         return matching(logits[: len(rows)], logits[len(rows) :])
 
     def graphs(self) -> dict[str, GraphModule]:
-        config = self.config
-        video = example_side(config.video_dim, self.video_extras)
-        music = example_side(config.music_dim, self.music_extras, flipped=True)
-        graphs = {
-            "video_sequence": SideGraph.exported(self.video, self, video),
-            "music_sequence": SideGraph.exported(self.music, self, music),
-            "matcher": PairGraph.exported(self.score, self, video, music),
-        }
-        self.eval()
-        return graphs
+        return dual_graphs(self, self.config.video_dim, self.config.music_dim)
 
 
 def sum_of(terms: list[Tensor]) -> Tensor:

@@ -24,7 +24,7 @@ from .batch import Batch, Side, Sizes
 from .levels import LOW_LEVEL_WIDTH, GlobalNormalisation, low_level, music_level, video_level
 from .losses.vmnet import confusion, ranking, reverse, structure
 from .system import GraphModule
-from .windows import SideGraph, example_side
+from .windows import dual_graphs
 
 NAME = "vmnet"
 SETTINGS = ("inter", "inter-intra", "one-directional", "linear", "dann")
@@ -172,12 +172,7 @@ class VmNet(nn.Module):
         return asdict(self.config)
 
     def graphs(self) -> dict[str, GraphModule]:
-        self.eval()
-        music = example_side(self.config.music_dim, self.music_extras, flipped=True)
-        return {
-            "video_sequence": SideGraph.exported(self.video, self, example_side(self.config.video_dim, ())),
-            "music_sequence": SideGraph.exported(self.music, self, music),
-        }
+        return dual_graphs(self, self.config.video_dim, self.config.music_dim)
 
 
 def make(setting: str, sizes: Sizes, scale: str) -> VmNet:

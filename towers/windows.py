@@ -9,7 +9,7 @@ from features import spec
 
 from .batch import Side, masked
 from .examples import example
-from .system import GraphModule
+from .system import GraphModule, Reranking, System
 
 ROWS = 3  # batch of the example inputs
 
@@ -61,6 +61,20 @@ class PairGraph(nn.Module):
         inputs |= {"music_clips": music.clips, "music_mask": music.mask, **music.extras}
         module = cls(score, holder, list(video.extras), list(music.extras)).eval()
         return GraphModule(module, inputs, ("score",), (*video.extras, *music.extras))
+
+
+def dual_graphs(system: System, video_dim: int, music_dim: int) -> dict[str, GraphModule]:
+    """``video_sequence`` and ``music_sequence`` of a system; where it has a second stage ready, ``matcher`` as well."""
+    module = system.module().eval()
+    video = example_side(video_dim, system.video_extras)
+    music = example_side(music_dim, system.music_extras, flipped=True)
+    graphs = {
+        "video_sequence": SideGraph.exported(system.video, module, video),
+        "music_sequence": SideGraph.exported(system.music, module, music),
+    }
+    if isinstance(system, Reranking) and system.reranks:
+        graphs["matcher"] = PairGraph.exported(system.score, module, video, music)
+    return graphs
 
 
 def example_side(clip_dim: int, extras: Sequence[str], flipped: bool = False) -> Side:
