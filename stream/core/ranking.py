@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 STILL, FAST = 0.02, 2.0  # frame widths per second: the ends of the motion scale, which is logarithmic
 SLOW_BPM, QUICK_BPM = 60.0, 180.0
 TEMPO_SHARE = 0.7  # of rhythm, at full confidence; the rest always compares motion with the beats
-MOOD_REACH = 0.08  # root-mean-square distance on the axes at which mood is 0.5; chosen for spread, not for fit
+MOOD_REACH = 0.2  # root-mean-square distance on the axes at which mood is 0.5: about what the mood head errs by
 LOGIT_BOUND = 1e-4  # scores this close to 0 or 1 are not told apart
 
 
