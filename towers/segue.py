@@ -154,8 +154,7 @@ class Segue(nn.Module):
             parts["course"] = sum_of([known_error(side.course, pad(course), side.mask) for side, _, course in told])
         if "emotion" not in left_out:
             parts["mood"] = sum_of([known_error(side.mood, labels.mood) for side, _, _ in told])
-            if self.config.emotions:
-                parts["emotion"] = sum_of([known_class(side.emotion, labels.emotion) for side, _, _ in told])
+            parts["emotion"] = sum_of([known_class(side.emotion, labels.emotion) for side, _, _ in told])
         if "structure" not in left_out:
             parts["structure"] = structure(video, batch.video.clips.mean(dim=1)) + structure(
                 music, batch.music.clips.mean(dim=1)
@@ -206,7 +205,14 @@ def make(setting: str, sizes: Sizes, scale: str) -> Segue:
     )
     return Segue(
         Configuration(
-            setting, SCALES[scale], sizes.video, sizes.music, max(1, sizes.vocabulary), sizes.emotions, video, music
+            setting,
+            SCALES[scale],
+            sizes.video,
+            sizes.music,
+            max(1, sizes.vocabulary),
+            max(1, sizes.emotions),
+            video,
+            music,
         )
     )
 
