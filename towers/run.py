@@ -73,7 +73,8 @@ def parts_of(system: System, video: Backbone, music: Backbone) -> dict[str, nn.M
 
 
 def save_run(folder: Path, system: System, video: Backbone, music: Backbone, training: Mapping[str, object]) -> None:
-    """Write weights first and the record last, each by renaming: a folder with a record is a whole run."""
+    """Write weights first and the record last, each by renaming: a folder with a record is a whole run. An older run's
+    record goes first, so that it never stands beside weights that are not its own."""
     folder.mkdir(parents=True, exist_ok=True)
     state: dict[str, Tensor] = {
         f"{part}.{name}": value.contiguous()
@@ -82,6 +83,7 @@ def save_run(folder: Path, system: System, video: Backbone, music: Backbone, tra
     }
     pending = folder / (WEIGHTS + ".part")
     save_file(state, pending)
+    (folder / RECORD).unlink(missing_ok=True)
     pending.replace(folder / WEIGHTS)
     record = {
         "format": FORMAT,
@@ -108,7 +110,7 @@ def load_run(folder: Path | str) -> Run:
         system = build(record["system"], record["configuration"])
         video, music = (build_backbone(record["backbones"][side]) for side in ("video", "music"))
         training = dict(record["training"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RunError(f"{path} is damaged ({error!r}); train it again") from error
     try:
         state = load_file(folder / WEIGHTS)

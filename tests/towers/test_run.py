@@ -77,8 +77,21 @@ def test_broken_runs_are_named(tmp_path: Path) -> None:
         (tmp_path / "run.json").write_text(json.dumps({**record, **change}))
         with pytest.raises(RunError, match=said):
             load_run(tmp_path)
-    (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(RunError, match="damaged"):
+    for damage in (b"{}", b"[]", b"{", b"\xff\xfe", json.dumps({**record, "backbones": {"video": 3}}).encode()):
+        (tmp_path / "run.json").write_bytes(damage)
+        with pytest.raises(RunError, match="damaged"):
+            load_run(tmp_path)
+
+
+def test_a_run_that_is_cut_off_while_it_replaces_another_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = saved(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("towers.run.json.dumps", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            save_run(tmp_path, run.system, run.video, run.music, {})
+    with pytest.raises(RunError, match="holds no finished run"):
         load_run(tmp_path)
 
 
