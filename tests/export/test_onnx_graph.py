@@ -58,10 +58,12 @@ def test_any_batch_gives_what_torch_gives(clash: tuple[Clash, OnnxGraph], rows: 
 
 
 def test_nothing_tells_where_it_was_made(clash: tuple[Clash, OnnxGraph]) -> None:
-    graph = clash[1]
+    model = onnx.load_from_string(clash[1].data)
+    words = onnx.ModelProto.FromString(clash[1].data)
+    for weight in words.graph.initializer:
+        weight.ClearField("raw_data")  # its bytes may spell anything
     for trace in (b"/", b".py", b"torch", b"Clash", b"forward"):
-        assert trace not in graph.data.replace(b"CPUExecutionProvider", b"")
-    model = onnx.load_from_string(graph.data)
+        assert trace not in words.SerializeToString()
     assert not model.metadata_props and not model.functions
     assert all(not node.doc_string and not node.metadata_props for node in model.graph.node)
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", OPSET)]
