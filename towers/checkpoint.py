@@ -1,15 +1,15 @@
 """Progress of a training on disk: everything that makes the next epoch come out the same, bit for bit.
 
-    FOLDER/checkpoint.safetensors   weights, the best weights, optimiser state, generators
-    FOLDER/checkpoint.json          epoch, best figures, schedule
+    FOLDER/checkpoint.json              epoch, best figures, schedule, the name and the hash of
+    FOLDER/checkpoint-EPOCH.safetensors weights, the best weights, optimiser state, generators of every process
 
-Both are replaced at once after each epoch; the JSON names the hash of the other, so a pair that does not belong
-together is refused.
+Replacing the JSON is what makes an epoch count: whenever a training is killed, the last one that was saved is whole.
 """
 
 import copy
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from .distributed import ALONE, Team
 from .errors import RunError
 
-STATE, RECORD = "checkpoint.safetensors", "checkpoint.json"
+STATES, RECORD = "checkpoint-*.safetensors", "checkpoint.json"
 
 
 @dataclass
@@ -40,19 +41,45 @@ class Progress:
         self.kept = copy.deepcopy(self.module.state_dict())
 
     def offer(self, figures: dict[str, float], least: str) -> None:
-        """Keep the weights if ``figures[least]`` is below the best so far."""
-        if not self.best or figures[least] < self.best[least]:
+        """Keep the weights if ``figures[least]`` is below the best so far; what is not finite never is."""
+        if math.isfinite(figures[least]) and (not self.best or figures[least] < self.best[least]):
             self.best, self.kept = figures, copy.deepcopy(self.module.state_dict())
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.module.parameters()).device
+
+    def random(self) -> dict[str, Tensor]:
+        """State of all that is drawn from: the loop's generator, dropout on the processor and on the GPU."""
+        states = {"generator": self.generator.get_state(), "torch": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
+
+    def set_random(self, states: dict[str, Tensor]) -> None:
+        self.generator.set_state(states["generator"])
+        torch.set_rng_state(states["torch"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(states["cuda"], self.device)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """``settings`` say what is being trained; progress made under others is refused."""
+    """``settings`` say what is being trained; progress made under others is refused. All of a ``team`` save and
+    restore together; the first writes."""
 
     folder: Path
     settings: dict[str, Any]
+    team: Team = ALONE
+
+    @property
+    def exists(self) -> bool:
+        return (self.folder / RECORD).is_file()
 
     def save(self, progress: Progress) -> None:
+        everybody = self.team.gather(progress.random())
+        if not self.team.first:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         optimiser = progress.optimiser.state_dict()
         tensors = {f"module.{name}": value for name, value in progress.module.state_dict().items()}
@@ -62,8 +89,9 @@ class Checkpoint:
             for number, state in optimiser["state"].items()
             for name, value in state.items()
         }
-        tensors |= {"generator": progress.generator.get_state(), "torch": torch.get_rng_state()}
-        pending = self.folder / (STATE + ".part")
+        tensors |= {f"random.{rank}.{name}": value for rank, one in enumerate(everybody) for name, value in one.items()}
+        state = self.folder / STATES.replace("*", str(progress.epoch))
+        pending = state.with_suffix(".part")
         save_file({name: value.detach().clone().contiguous() for name, value in tensors.items()}, pending)
         record = {
             "settings": self.settings,
@@ -75,26 +103,30 @@ class Checkpoint:
                 for name, value in progress.schedule.state_dict().items()
                 if isinstance(value, int | float | list)
             },
+            "state": state.name,
             "sha256": hashlib.sha256(pending.read_bytes()).hexdigest(),
         }
         text = self.folder / (RECORD + ".part")
         text.write_text(json.dumps(record) + "\n", encoding="utf-8")
-        pending.replace(self.folder / STATE)
+        pending.replace(state)
         text.replace(self.folder / RECORD)
+        for older in self.folder.glob(STATES):
+            if older != state:
+                older.unlink()
 
     def restore(self, progress: Progress) -> None:
         """Bring ``progress`` to where it was saved; nothing happens where nothing was. ``RunError`` for damage, and for
         progress of something else."""
-        if not (self.folder / RECORD).is_file():
+        if not self.exists:
             return
         try:
             record = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
-            raw = (self.folder / STATE).read_bytes()
             if record["settings"] != json.loads(json.dumps(self.settings)):
                 raise RunError(f"{self.folder} holds progress of another training; give another folder or delete it")
+            raw = (self.folder / record["state"]).read_bytes()
             if hashlib.sha256(raw).hexdigest() != record["sha256"]:
-                raise RunError(f"{self.folder}: {STATE} and {RECORD} do not belong together; delete both")
-            self._apply(progress, record, load_file(self.folder / STATE))
+                raise RunError(f"{self.folder}: {record['state']} and {RECORD} do not belong together; delete both")
+            self._apply(progress, record, load_file(self.folder / record["state"]))
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             if isinstance(error, RunError):
                 raise
@@ -109,14 +141,13 @@ class Checkpoint:
             state.setdefault(int(number), {})[key] = value
         progress.optimiser.load_state_dict({"state": state, "param_groups": record["groups"]})
         progress.schedule.load_state_dict(record["schedule"])
-        progress.generator.set_state(tensors["generator"])
-        torch.set_rng_state(tensors["torch"])
+        progress.set_random(part(tensors, f"random.{self.team.rank}."))
         progress.epoch, progress.best = record["epoch"], record["best"]
 
     def clear(self) -> None:
-        """The training is done."""
-        for name in (RECORD, STATE):
-            (self.folder / name).unlink(missing_ok=True)
+        """The training is done, or starts anew."""
+        for path in (self.folder / RECORD, *self.folder.glob(STATES)):
+            path.unlink(missing_ok=True)
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

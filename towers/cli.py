@@ -41,7 +41,11 @@ def corpus(argv: Sequence[str]) -> int:
 
 
 def train(argv: Sequence[str]) -> int:
-    top = argparse.ArgumentParser(prog="segue train", description="Train a system on a corpus.")
+    top = argparse.ArgumentParser(
+        prog="segue train",
+        description="Train a system on a corpus.",
+        epilog="On several GPUs: torchrun --nproc-per-node N -m segue train ... --device cuda",
+    )
     top.add_argument("corpus", type=Path, metavar="CORPUS")
     top.add_argument("-o", "--out", type=Path, required=True, metavar="RUN")
     top.add_argument("--system", default="segue", help="segue (default), ut-cmvmr, vmnet, dpvm, emomv, ...")
@@ -58,10 +62,12 @@ def train(argv: Sequence[str]) -> int:
     top.add_argument("--amp", action="store_true", help="bfloat16 where the device has it")
     top.add_argument("--compile", action="store_true", help="torch.compile the loss")
     top.add_argument("--threads", type=positive, metavar="N", help="of torch (default: its own choice)")
+    top.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard beside the CSV file")
     asked = top.parse_args(argv)
 
     import torch
 
+    from .distributed import joined
     from .recipes import recipe_of
     from .train import TrainOptions
     from .train import train as run_training
@@ -87,8 +93,10 @@ def train(argv: Sequence[str]) -> int:
         parts = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         say(f"{time.monotonic() - began:6.0f} s  {stage}  {parts}")
 
-    run_training(asked.corpus, asked.out, options, asked.backbones, asked.resume, report)
-    say(f"run in {asked.out}")
+    with joined(asked.device) as team:
+        run_training(asked.corpus, asked.out, options, asked.backbones, asked.resume, report, asked.tensorboard, team)
+    if team.first:
+        say(f"run in {asked.out}")
     return 0
 
 

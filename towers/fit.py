@@ -4,6 +4,7 @@ The whole of a split fits in memory as vectors, so a batch is a choice of rows. 
 to a shorter window of its own, as of a session that has just begun, and a little noise stands in for clips unseen.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -13,10 +14,13 @@ from torch import Generator, Tensor, nn
 
 from .batch import Batch, Side
 from .checkpoint import Checkpoint, Progress
+from .distributed import ALONE, Team
+from .errors import RunError
 from .metrics import retrieval
 from .system import ClosedForm, Prepared, System
 
 Report = Callable[[Mapping[str, float]], None]
+STRIDE = 1_000_003  # between the seeds of a team: noise, windows and dropout are each process's own
 
 
 @dataclass(frozen=True)
@@ -46,55 +50,72 @@ def fit_system(
     seed: int,
     report: Report = lambda figures: None,
     checkpoint: Checkpoint | None = None,
+    team: Team = ALONE,
 ) -> dict[str, float]:
     """Train ``system`` in place, keep its best epoch, return that epoch's figures.
 
     Best is the least mean log rank of validation, both ways: recall alone is too coarse on a few hundred pairs. With a
-    ``checkpoint`` that holds progress, training goes on from there, bit for bit as if it had never stopped.
+    ``checkpoint`` that holds progress, training goes on from there, bit for bit as if it had never stopped. All of a
+    ``team`` call this alike, with equal weights after every step; the first one reports. ``RunError`` where the loss
+    is no number any more.
     """
-    module = system.module().to(options.device)
-    train, val = to(train, options.device), to(val, options.device)
+    device = team.device(options.device)
+    module = system.module().to(device)
+    train, val = to(train, device), to(val, device)
     if isinstance(system, ClosedForm):
         system.fit(train)
         return {"epoch": 0.0, **validate(system, val)}
     if isinstance(system, Prepared):
         system.prepare(train)
-    generator = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)
+    team.agree(module)
+    own_seed = seed + STRIDE * team.rank
+    generator = torch.Generator().manual_seed(own_seed)
+    torch.manual_seed(own_seed)
     optimiser = torch.optim.AdamW(module.parameters(), lr=options.rate, weight_decay=options.weight_decay)
-    steps = options.epochs * -(-len(train) // options.batch)
+    steps = options.epochs * -(-len(train) // (options.batch * team.size))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps, pct_start=0.1)
     progress = Progress(module, optimiser, schedule, generator)
     if checkpoint is not None:
         checkpoint.restore(progress)
     scales = spread(train.video), spread(train.music)
     loss_of = torch.compile(system.loss) if options.compile else system.loss
-    for epoch in range(progress.epoch + 1, options.epochs + 1):
+    while progress.epoch < options.epochs and not tired(progress, options):
+        epoch = progress.epoch + 1
         module.train()
         sums: dict[str, float] = {}
-        for rows in torch.split(torch.randperm(len(train), generator=generator), options.batch):
-            batch = draw(train, rows.to(options.device), scales, options, generator)
+        order = team.share(torch.randperm(len(train), generator=generator))
+        for rows in torch.split(order, options.batch):
+            batch = draw(train, rows.to(device), scales, options, generator)
             with autocast(options):
                 loss, parts = loss_of(batch)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise RunError(f"the loss became {value} in epoch {epoch}; is the corpus free of NaN? try another seed")
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            team.average_gradients(module)
             nn.utils.clip_grad_norm_(module.parameters(), options.clip_norm)
             optimiser.step()
             schedule.step()
-            for name, value in {"loss": float(loss.detach()), **parts}.items():
-                sums[name] = sums.get(name, 0.0) + value * len(rows) / len(train)
+            for name, part in {"loss": value, **parts}.items():
+                sums[name] = sums.get(name, 0.0) + part * len(rows) / len(order)
+        team.agree(module)
         progress.epoch = epoch
         if epoch % options.every == 0 or epoch == options.epochs:
-            figures = {"epoch": float(epoch), **sums, **validate(system, val)}
-            report(figures)
+            figures = team.same({"epoch": float(epoch), **sums, **validate(system, val)})
+            if team.first:
+                report(figures)
             progress.offer(figures, "val_log_rank")
         if checkpoint is not None:
             checkpoint.save(progress)
-        if progress.best and epoch - progress.best["epoch"] >= options.patience:
-            break
     module.load_state_dict(progress.kept)
     module.eval()
     return dict(progress.best)
+
+
+def tired(progress: Progress, options: FitOptions) -> bool:
+    """Whether patience is at its end. Asked before an epoch, so that a training resumed here knows it too."""
+    return bool(progress.best) and progress.epoch - progress.best["epoch"] >= options.patience
 
 
 def autocast(options: FitOptions) -> torch.autocast | nullcontext[None]:

@@ -1,25 +1,36 @@
-"""What a training says while it runs: a CSV file with a line an epoch, and afterwards a picture of it."""
+"""What a training says while it runs: a CSV file with a line an epoch, TensorBoard's events for who asks, and
+afterwards a picture of the file."""
 
 import csv
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from .errors import RunError
 
 Report = Callable[[str, Mapping[str, float]], None]
 
 
 class Log:
-    """A CSV file with a line an epoch, flushed at once; the columns are those of the first line."""
+    """A CSV file with a line an epoch, flushed at once; the columns are those of the first line.
 
-    def __init__(self, path: Path, append: bool = False) -> None:
-        self.path, self.append = path, append and path.is_file()
+    With ``append`` the lines of a broken training stay, up to the epoch that it goes on from. ``board``: a folder for
+    TensorBoard as well; ``RunError`` where that is not installed.
+    """
+
+    def __init__(self, path: Path, append: bool = False, board: Path | None = None) -> None:
+        self.path, self.append, self.board = path, append and path.is_file(), board
 
     def __enter__(self) -> "Log":
+        self.events = None if self.board is None else event_writer(self.board)
         self.file = self.path.open("a" if self.append else "w", newline="", encoding="utf-8")
         self.writer: csv.DictWriter[str] | None = None
         return self
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
+        if self.events is not None:
+            self.events.close()
 
     def reporting(self, stage: str, report: Report) -> Callable[[Mapping[str, float]], None]:
         """A callback that logs a line and passes it on."""
@@ -32,11 +43,38 @@ class Log:
 
     def write(self, figures: Mapping[str, float]) -> None:
         if self.writer is None:
-            self.writer = csv.DictWriter(self.file, list(figures), extrasaction="ignore")
-            if not self.append:
-                self.writer.writeheader()
+            self.writer = self.begin(figures)
         self.writer.writerow({name: f"{value:.6g}" for name, value in figures.items()})
         self.file.flush()
+        if self.events is not None:
+            for name, value in figures.items():
+                if name != "epoch":
+                    self.events.add_scalar(name, value, int(figures["epoch"]))
+
+    def begin(self, figures: Mapping[str, float]) -> "csv.DictWriter[str]":
+        """The header, and what was told before the epoch of ``figures``: a training may have been killed between
+        telling of an epoch and saving it."""
+        earlier = []
+        if self.append:
+            with self.path.open(newline="", encoding="utf-8") as file:
+                whole = [row for row in csv.DictReader(file) if None not in row.values()]
+            earlier = [row for row in whole if float(row["epoch"]) < figures["epoch"]]
+            self.file.truncate(0)
+        writer = csv.DictWriter(self.file, list(figures), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(earlier)
+        return writer
+
+
+def event_writer(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise RunError(
+            "TensorBoard is not installed; pip install tensorboard, or train without --tensorboard: "
+            "the same figures are in the CSV file"
+        ) from error
+    return SummaryWriter(str(folder))
 
 
 def draw_curves(path: Path, picture: Path) -> None:

@@ -5,7 +5,6 @@ beside it: the direction of all the pair's tags (one best tag says little), mood
 and the emotion class, which DPVM's emotion path learns from too (5); what a corpus does not tell takes no part.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from features import spec
 
 from .backbones.backbone import Backbone, Normalised
 from .backbones.small import EMOTION
+from .checkpoint import Checkpoint, Progress
 from .clip_inputs import clip_inputs
 from .corpora.corpus import Split
 from .losses.segue import known_class, known_direction, known_error
@@ -104,8 +104,12 @@ def pretrain(
     options: PretrainOptions,
     seed: int,
     report: Callable[[dict[str, float]], None],
+    checkpoint: Checkpoint | None = None,
 ) -> dict[str, float]:
-    """Train ``backbone`` in place, keep the epoch with the least validation loss, return its figures."""
+    """Train ``backbone`` in place, keep the epoch with the least validation loss, return its figures.
+
+    With a ``checkpoint`` that holds progress it goes on from there, bit for bit as if it had never stopped.
+    """
     generator = torch.Generator().manual_seed(seed)
     normalise(backbone, train)
     if not backbone.learned:
@@ -116,9 +120,10 @@ def pretrain(
     optimiser = torch.optim.AdamW(parameters, lr=options.rate, weight_decay=options.weight_decay)
     steps = options.epochs * -(-len(train) // options.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps, pct_start=0.15)
-    best: dict[str, float] = {"val_loss": float("inf")}
-    kept = copy.deepcopy(backbone.state_dict())
-    for epoch in range(1, options.epochs + 1):
+    progress = Progress(nn.ModuleList([backbone, heads]), optimiser, schedule, generator)
+    if checkpoint is not None:
+        checkpoint.restore(progress)
+    for epoch in range(progress.epoch + 1, options.epochs + 1):
         backbone.train()
         total = 0.0
         for rows in torch.split(torch.randperm(len(train), generator=generator), options.batch):
@@ -134,11 +139,13 @@ def pretrain(
         figures = {"epoch": float(epoch), "train_loss": total / len(train)}
         figures |= validate(backbone, heads, val, held_out, options)
         report(figures)
-        if figures["val_loss"] < best["val_loss"]:
-            best, kept = figures, copy.deepcopy(backbone.state_dict())
-    backbone.load_state_dict(kept)
+        progress.epoch = epoch
+        progress.offer(figures, "val_loss")
+        if checkpoint is not None:
+            checkpoint.save(progress)
+    progress.module.load_state_dict(progress.kept)
     backbone.eval()
-    return best
+    return dict(progress.best)
 
 
 def weighed(losses: dict[str, Tensor], options: PretrainOptions) -> Tensor:

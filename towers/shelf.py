@@ -3,9 +3,11 @@
 FOLDER/<side>-<kind>.safetensors   weights
 FOLDER/<side>-<kind>.json          what it is, what it was trained on and how, its figures
 FOLDER/<side>-<kind>.csv           a line an epoch
+FOLDER/<side>-<kind>.part/         while it trains; who comes again goes on from there
 """
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from .backbones.backbone import Backbone
 from .backbones.registry import STORED, make_backbone
+from .checkpoint import Checkpoint
 from .corpora.corpus import Corpus, Split
 from .errors import RunError
 from .log import Log
@@ -65,12 +68,14 @@ def backbone_for(
         raise RunError(f"{shelf} holds no {kind} of the {side} ({path.name} is missing); train it, or leave it out")
     shelf.mkdir(parents=True, exist_ok=True)
     targets = TagTargets.fit([pair.tags for pair in train.pairs])
-    with Log(path.with_suffix(".csv")) as log:
+    checkpoint = Checkpoint(shelf / f"{name}.part", own)
+    with Log(path.with_suffix(".csv"), append=checkpoint.exists) as log:
         reporting = log.reporting(name, report)
-        figures = pretrain(backbone, train, val, targets, corpus.emotions, options, seed, reporting)
+        figures = pretrain(backbone, train, val, targets, corpus.emotions, options, seed, reporting, checkpoint)
     save_file(
         {key: value.contiguous() for key, value in backbone.state_dict().items()}, path.with_suffix(".safetensors")
     )
     record = {**own, "corpus": corpus.name, "pairs": len(train), "figures": figures}
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(checkpoint.folder, ignore_errors=True)
     return backbone, record

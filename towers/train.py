@@ -3,12 +3,14 @@
     RUN/backbones/                        first stage, see ``shelf.py``; another run may reuse it (--backbones FOLDER)
     RUN/clips/                            cached clip vectors
     RUN/system.csv, system.png            one line an epoch, and a picture of it
-    RUN/checkpoint.*                      while the system trains; --resume goes on from it
+    RUN/checkpoint*                       while the system trains; --resume goes on from it
     RUN/model.safetensors, run.json       the run, see ``run.py``
 
-Everything random comes from ``seed``; two runs with equal arguments on one machine give equal weights.
+Everything random comes from ``seed``; two runs with equal arguments on one machine give equal weights. Under torchrun
+several processes fit the system together (``distributed.py``); what is done once is done by the first.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +19,7 @@ import torch
 
 from .checkpoint import Checkpoint
 from .corpora.corpus import open_corpus
+from .distributed import ALONE, Team
 from .fit import FitOptions, fit_system
 from .log import Log, draw_curves
 from .material import gather
@@ -26,7 +29,7 @@ from .run import save_run
 from .shelf import backbone_for
 from .system import make
 
-BACKBONES, CLIPS, CURVES = "backbones", "clips", "system"
+BACKBONES, CLIPS, CURVES, BOARD = "backbones", "clips", "system", "tensorboard"
 Report = Callable[[str, Mapping[str, float]], None]
 
 
@@ -51,10 +54,13 @@ def train(
     backbones: Path | None,
     resume: bool,
     report: Report = lambda stage, figures: None,
+    board: bool = False,
+    team: Team = ALONE,
 ) -> dict[str, float]:
     """Train one system, write its run to ``out``, return its best validation figures.
 
-    ``backbones``: another run's, to stand on. Raises ``CorpusError`` or ``RunError`` for what does not fit.
+    ``backbones``: another run's, to stand on. ``board``: TensorBoard's events too, in ``out``. Raises ``CorpusError``
+    or ``RunError`` for what does not fit.
     """
     corpus = open_corpus(corpus_folder)
     fit, val = corpus.split("train"), corpus.split("val")
@@ -62,30 +68,34 @@ def train(
     trained_by = commit()
     torch.manual_seed(options.seed)
     shelf = backbones or out / BACKBONES
-    (video, seen), (music, heard) = (
-        backbone_for(
-            corpus,
-            fit,
-            val,
-            side,
-            kind,
-            options.scale,
-            pretraining_of(kind, options.backbone_epochs),
-            options.seed,
-            shelf,
-            report,
-            given=backbones is not None,
+    with team.in_turn():
+        (video, seen), (music, heard) = (
+            backbone_for(
+                corpus,
+                fit,
+                val,
+                side,
+                kind,
+                options.scale,
+                pretraining_of(kind, options.backbone_epochs),
+                options.seed,
+                shelf,
+                report,
+                given=backbones is not None,
+            )
+            for side, kind in (("video", options.video), ("music", options.music))
         )
-        for side, kind in (("video", options.video), ("music", options.music))
-    )
-    material = gather(corpus, video, music, ("train", "val"), shelf / CLIPS)
+        material = gather(corpus, video, music, ("train", "val"), shelf / CLIPS)
     # The backbones drew random numbers, or did not: the system starts from the same state either way.
     torch.manual_seed(options.seed + 1)
     system = make(options.system, options.setting, material.sizes, options.scale)
-    checkpoint = Checkpoint(out, {"corpus_sha256": corpus.identity, **asdict(options)})
+    settings = {"corpus_sha256": corpus.identity, "processes": team.size, **asdict(options)}
+    checkpoint = Checkpoint(out, settings, team)
     if not resume:
-        checkpoint.clear()
-    with Log(out / f"{CURVES}.csv", append=resume) as log:
+        with team.in_turn():
+            checkpoint.clear()
+    curves = out / f"{CURVES}.csv" if team.first else Path(os.devnull)
+    with Log(curves, append=resume, board=out / BOARD if board and team.first else None) as log:
         best = fit_system(
             system,
             material.splits["train"],
@@ -94,7 +104,10 @@ def train(
             options.seed,
             log.reporting(options.system, report),
             checkpoint,
+            team,
         )
+    if not team.first:
+        return best
     draw_curves(out / f"{CURVES}.csv", out / f"{CURVES}.png")
     save_run(
         out,
@@ -107,6 +120,7 @@ def train(
             "pairs": len(fit),
             "validation_pairs": len(val),
             "seed": options.seed,
+            "processes": team.size,
             "commit": trained_by,
             "setting": options.setting,
             "scale": options.scale,

@@ -1,6 +1,7 @@
 """The training loop's pieces: windows cut short, noise, what is kept, and its options."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from towers.batch import Batch, Labels, Side, Sizes
+from towers.checkpoint import Checkpoint
+from towers.errors import RunError
 from towers.fit import FitOptions, crop, draw, fit_system, spread, validate
 from towers.system import make
 
@@ -119,3 +122,57 @@ def test_sides_are_cut_apart_and_disturbed_in_their_own_scale() -> None:
         torch.Generator(),
     )
     torch.testing.assert_close(calm.video.clips, train.video.clips)
+
+
+def test_a_loss_that_is_no_number_stops_the_training() -> None:
+    train = pairs()
+    train.video.clips[3, 2] = torch.nan
+    system = make("segue", "full", Sizes(10, 10, 4, 0), "tiny")
+    with pytest.raises(RunError, match="the loss became nan in epoch 1"):
+        fit_system(system, train, pairs(24, 1), OPTIONS, 0)
+
+
+class KilledError(Exception):
+    """In the middle of saving."""
+
+
+def test_killed_while_saving_the_epoch_before_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever file was to be put in place when the end came, and however often."""
+    unbroken, weights = fitted(OPTIONS)
+    replace_file, calls = Path.replace, 0
+
+    def killed(source: Path, target: Path) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls % 5 == 0:
+            raise KilledError
+        return replace_file(source, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    for attempt in range(100):
+        system = make("segue", "full", Sizes(10, 10, 4, 0), "tiny")
+        torch.manual_seed(attempt)
+        checkpoint = Checkpoint(tmp_path, {"of": "this"})
+        if attempt == 0:
+            torch.manual_seed(0)
+            system = make("segue", "full", Sizes(10, 10, 4, 0), "tiny")
+        try:
+            figures = fit_system(system, pairs(), pairs(24, 1), OPTIONS, 0, checkpoint=checkpoint)
+        except KilledError:
+            continue
+        break
+    assert attempt > 3 and figures == unbroken
+    assert all(torch.equal(value, weights[name]) for name, value in system.module().state_dict().items())
+
+
+def test_patience_is_remembered(tmp_path: Path) -> None:
+    """A training that had ended, but for its last words, does not get another epoch."""
+    options = FitOptions(epochs=30, batch=16, rate=0.0, patience=3, every=1, noise=0.0)
+    for expected in ([1.0, 2.0, 3.0, 4.0], []):
+        epochs: list[float] = []
+        system = make("segue", "full", Sizes(10, 10, 4, 0), "tiny")
+        checkpoint = Checkpoint(tmp_path, {})
+        fit_system(
+            system, pairs(), pairs(24, 1), options, 0, lambda told, to=epochs: to.append(told["epoch"]), checkpoint
+        )
+        assert epochs == expected

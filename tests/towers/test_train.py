@@ -78,7 +78,31 @@ def test_a_broken_training_goes_on_bit_for_bit(trained: Path, small_corpus: Path
     assert (out / "checkpoint.json").is_file() and not (out / "run.json").exists()
     train(small_corpus, out, OPTIONS, None, True)
     assert weights(out) == weights(trained)
-    assert not (out / "checkpoint.json").exists()
+    assert not list(out.glob("checkpoint*"))
+    # The epoch that was told of but not saved is told of once.
+    assert (out / "system.csv").read_bytes() == (trained / "system.csv").read_bytes()
+
+
+def test_a_broken_backbone_goes_on_bit_for_bit(trained: Path, small_corpus: Path, tmp_path: Path) -> None:
+    def stop(stage: str, figures: Mapping[str, float]) -> None:
+        if stage == "video-dpvm" and figures["epoch"] == 3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(small_corpus, tmp_path, OPTIONS, None, False, stop)
+    assert (tmp_path / "backbones" / "video-dpvm.part" / "checkpoint-2.safetensors").is_file()
+    seen: list[float] = []
+
+    def watch(stage: str, figures: Mapping[str, float]) -> None:
+        if stage == "video-dpvm":
+            seen.append(figures["epoch"])
+
+    train(small_corpus, tmp_path, OPTIONS, None, False, watch)
+    assert seen == [3.0]
+    assert weights(tmp_path) == weights(trained)
+    curves = Path("backbones") / "video-dpvm.csv"
+    assert (tmp_path / curves).read_bytes() == (trained / curves).read_bytes()
+    assert not (tmp_path / "backbones" / "video-dpvm.part").exists()
 
 
 def test_progress_of_another_training_is_refused(small_corpus: Path, tmp_path: Path) -> None:
@@ -90,7 +114,8 @@ def test_progress_of_another_training_is_refused(small_corpus: Path, tmp_path: P
         train(small_corpus, tmp_path, OPTIONS, None, False, stop)
     with pytest.raises(RunError, match="another training"):
         train(small_corpus, tmp_path, replace(OPTIONS, setting="no-colour"), None, True)
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"0")
+    (state,) = tmp_path.glob("checkpoint-*.safetensors")
+    state.write_bytes(b"0")
     with pytest.raises(RunError, match="do not belong together"):
         train(small_corpus, tmp_path, OPTIONS, None, True)
 
