@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from features.motion import VisualTempo
 from stream.core.events import Reasons
 from stream.core.ranking import (
+    MOOD_REACH,
     Scene,
     Weights,
     content,
@@ -68,7 +69,7 @@ def test_fast_strong_beats_are_energetic(candidate: Fake) -> None:
 def test_mood_falls_with_distance() -> None:
     point = np.array([0.5, 0.5, 0.5], np.float32)
     here = scene(feeling=point)
-    scores = [mood(here, point + np.float32(step), 0.0) for step in (0, 0.04, 0.08, 0.5)]
+    scores = [mood(here, point + np.float32(step), 0.0) for step in (0, MOOD_REACH / 2, MOOD_REACH, 0.5)]
     assert scores[0] == 1 and scores[2] == pytest.approx(0.5) and scores == sorted(scores, reverse=True)
 
 
