@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Engine
+from features.errors import AudioError
 from features.music import clip_features, track_features
 from features.spec import CLIP_S, MAX_CLIPS, MUSIC_RATE_HZ
 
-from .errors import AudioError
 from .needs import RHYTHM, needs_of
 from .records import Analysis, Floats
 

@@ -9,10 +9,6 @@ class MusicFolderError(CatalogError):
     """The folder of music is missing, empty, or holds nothing that can be used."""
 
 
-class AudioError(CatalogError):
-    """One file that cannot be used as music."""
-
-
 class FormatError(CatalogError):
     """A folder that is not a catalogue, or one of another format version."""
 
@@ -27,7 +23,3 @@ class LockedError(CatalogError):
 
 class UnknownTrackError(CatalogError):
     """No track of that id."""
-
-
-class ForeignError(AudioError):
-    """A file that is no music at all; worth a word only if its name promised some."""

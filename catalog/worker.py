@@ -76,9 +76,10 @@ def hear_in_process(path: Path, bundle: str) -> Heard | Refused:
 
 def hear(path: Path, engine: "Engine") -> Heard | Refused:
     """Decode, analyse, read tags. Never raises for a file: one bad file must not end an index of thousands."""
+    from features.decode.sound import decode
+    from features.errors import AudioError, ForeignError
+
     from .analysis import analyse
-    from .audio import decode
-    from .errors import AudioError, ForeignError
     from .tags import read_tags
 
     try:

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from typing import Final
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
+from features.decode.picture import Scaler
+from features.errors import PictureError
 from features.frame import FrameFeatures, FrameMeter
 from stream.core.events import Answer, Infer, Question
+from stream.errors import SourceError
 from stream.runtime import Runtime
-from stream.sources.picture import Scaler
 
 Probe = Callable[[str, float], None]
 
@@ -44,11 +48,17 @@ class Look:
     def look(self, frame: av.VideoFrame, t_s: float) -> FrameFeatures:
         """Features of a sampled frame at ``t_s`` seconds of media time. Raises SourceError for an absurd size."""
         if self._probe is None:
-            return self._meter.push(self._scaler.canonical(frame), t_s)
+            return self._meter.push(self._canonical(frame), t_s)
         self._begun = time.perf_counter()
-        picture = self._scaler.canonical(frame)
+        picture = self._canonical(frame)
         self._lap("convert")
         return self._meter.push(picture, t_s)
+
+    def _canonical(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        try:
+            return self._scaler.canonical(frame)
+        except PictureError as error:
+            raise SourceError(str(error)) from error
 
     def _lap(self, stage: str) -> None:
         now = time.perf_counter()

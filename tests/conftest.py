@@ -5,7 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import soundfile
+from numpy.typing import NDArray
+
+Writer = Callable[..., Path]
 
 
 def _load(name: str) -> ModuleType:
@@ -28,3 +33,32 @@ def write_tiny_bundle() -> Callable[..., Path]:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, write_tiny_bundle: Callable[..., Path]) -> Path:
     """Folder of a valid bundle with all six graphs (C = 16, E = 32). Shared: do not change it."""
     return write_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
+
+
+def pulse(duration_s: float, rate_hz: int, bpm: float, seed: int) -> NDArray[np.float32]:
+    """A soft chord with a noise burst on every beat, the first at 0.25 s."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(duration_s * rate_hz)) / rate_hz
+    sound = 0.05 * sum(np.sin(2 * np.pi * f * t) for f in rng.uniform(150, 900, 3))
+    for beat_s in np.arange(0.25, duration_s - 0.05, 60 / bpm):
+        at = int(beat_s * rate_hz)
+        burst = rng.normal(size=int(0.04 * rate_hz)) * np.exp(-np.linspace(0, 6, int(0.04 * rate_hz)))
+        sound[at : at + len(burst)] += 0.4 * burst[: len(sound) - at]
+    return np.clip(sound, -1, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def write_music() -> Writer:
+    """``write_music(path, duration_s=6, bpm=120, seed=0, rate_hz=22_050, channels=2)`` -> path; the format by name."""
+
+    def write(
+        path: Path, duration_s: float = 6, bpm: float = 120, seed: int = 0, rate_hz: int = 22_050, channels: int = 2
+    ) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sound = pulse(duration_s, rate_hz, bpm, seed)
+        kind = {"wav": "WAV", "ogg": "OGG", "flac": "FLAC", "mp3": "MP3"}[path.suffix[1:]]
+        with path.open("wb") as file:
+            soundfile.write(file, np.repeat(sound[:, None], channels, axis=1), rate_hz, format=kind)
+        return path
+
+    return write

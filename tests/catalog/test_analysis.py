@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.analysis import analyse, segment_starts, start_on_beat, windows
-from catalog.errors import AudioError
 from engines.onnx_engine import OnnxEngine
+from features.errors import AudioError
 from features.music import clip_features, track_features
 
 
@@ -107,7 +107,7 @@ def test_silence_is_refused(engine: OnnxEngine, level: float) -> None:
 
 
 def test_the_real_tracks_have_plausible_beats(engine: OnnxEngine) -> None:
-    from catalog.audio import decode
+    from features.decode.sound import decode
 
     path = Path(__file__).parents[2].parent / "shared" / "data" / "music" / "neverball_track3.ogg"
     if not path.exists():

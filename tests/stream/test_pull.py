@@ -3,7 +3,6 @@
 import functools
 import os
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -17,9 +16,7 @@ import pytest
 import soundfile
 from mutagen.flac import FLAC, Picture
 
-from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.errors import SourceError
-from stream.sources.picture import MAX_SIDE, Scaler
 from stream.sources.pull import Pull, is_live, is_url
 
 Video = Callable[..., Path]
@@ -169,48 +166,3 @@ def test_a_name_with_a_colon_is_a_file(tmp_path: Path, write_video: Video) -> No
     path = write_video(tmp_path / "v.mkv", frames=12).rename(tmp_path / "rtmp:12:30.mkv")
     assert len(frames(path)[0]) == 12
     assert not is_url(str(path)) and is_url("rtsp://a/b") and is_live("RTMP://a/b") and not is_live("https://a/b.mp4")
-
-
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 1), (7680, 4320), (90, 160), (1, 5000)])
-def test_any_sane_size_becomes_the_canonical_picture(width: int, height: int) -> None:
-    picture = np.zeros((height, width, 3), np.uint8)
-    picture[..., 0] = 200
-    scaler = Scaler()
-    canonical = scaler.canonical(av.VideoFrame.from_ndarray(picture, "rgb24"))
-    assert canonical.shape == (90, 160, 3) and canonical.dtype == np.uint8
-    assert (np.abs(canonical.astype(int) - (200, 0, 0)) <= 2).all()
-
-
-def test_scaling_averages_areas_and_repeats_itself() -> None:
-    rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (900, 1600, 3), dtype=np.uint8)
-    frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-    scaler = Scaler()
-    first, again, other = scaler.canonical(frame), scaler.canonical(frame), Scaler().canonical(frame)
-    assert (first == again).all() and (first == other).all()
-    means = picture.reshape(90, 10, 160, 10, 3).mean(axis=(1, 3))
-    assert np.abs(first - means).max() <= 3
-
-
-def test_a_picture_that_was_filmed_sideways_is_turned_upright(tmp_path: Path, write_video: Video) -> None:
-    path = write_video(tmp_path / "v.mp4", frames=4, width=96, height=64)
-    upright = [Scaler().canonical(frame) for frame in frames(path)[0]]
-    data = path.read_bytes()
-    header = data.index(b"tkhd")
-    matrix = header + 4 + 40  # version, flags, times, id, duration, layer, volume: then nine numbers
-    assert struct.unpack(">9i", data[matrix : matrix + 36]) == (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-    for turn, quarter in ((1, (0, 1, -1, 0)), (2, (-1, 0, 0, -1)), (3, (0, -1, 1, 0))):
-        a, b, c, d = (value << 16 for value in quarter)
-        path.write_bytes(data[:matrix] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[matrix + 36 :])
-        turned = [Scaler().canonical(frame) for frame in frames(path)[0]]
-        for before, after in zip(upright, turned, strict=True):
-            wanted = np.rot90(before, -turn).astype(np.float32)  # clockwise
-            shape = (PICTURE_WIDTH, PICTURE_HEIGHT)
-            assert np.abs(cv2.resize(wanted, shape, interpolation=cv2.INTER_AREA) - after).mean() < 12
-
-
-@pytest.mark.parametrize(("width", "height"), [(MAX_SIDE + 2, 2), (2, MAX_SIDE + 2)])
-def test_an_absurd_size_is_refused(width: int, height: int) -> None:
-    frame: Any = av.VideoFrame(width, height, "gray")
-    with pytest.raises(SourceError, match=f"picture of {width}x{height}"):
-        Scaler().canonical(frame)

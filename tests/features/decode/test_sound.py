@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-import catalog.audio
-from catalog.audio import decode
-from catalog.errors import AudioError, ForeignError
+import features.decode.sound
+from features.decode.sound import decode
+from features.errors import AudioError, ForeignError
 
 Writer = Callable[..., Path]
 
@@ -157,7 +157,7 @@ def test_too_long_is_refused_before_and_while_decoding(
     tmp_path: Path, write_music: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_music(tmp_path / "long.wav", duration_s=4)
-    monkeypatch.setattr(catalog.audio, "MAX_S", 3.0)
+    monkeypatch.setattr(features.decode.sound, "MAX_S", 3.0)
     with pytest.raises(AudioError, match=r"cut it into tracks"):
         decode(path)
     declared_short = bytearray(path.read_bytes())

@@ -14,11 +14,12 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 from av.error import FFmpegError
+from numpy.typing import NDArray
 
+from features.errors import AudioError, ForeignError
 from features.spec import MUSIC_RATE_HZ
 
-from .errors import AudioError, ForeignError
-from .records import Floats
+Floats = NDArray[np.float32]
 
 MIN_S = 1.0
 MAX_S = 4 * 3600.0  # 921 MB of samples

@@ -7,8 +7,8 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from features.errors import PictureError
 from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
-from stream.errors import SourceError
 
 MAX_SIDE: Final = 16_384
 
@@ -25,9 +25,9 @@ class Scaler:
         self._reformatter = VideoReformatter()
 
     def canonical(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """(90, 160, 3) uint8 RGB, upright, squeezed into that shape. Raises SourceError for an absurd size."""
+        """(90, 160, 3) uint8 RGB, upright, squeezed into that shape. Raises PictureError for an absurd size."""
         if not (0 < frame.width <= MAX_SIDE and 0 < frame.height <= MAX_SIDE):
-            raise SourceError(
+            raise PictureError(
                 f"a picture of {frame.width}x{frame.height}: sides of 1 to {MAX_SIDE} pixels are taken; scale the input"
             )
         turns = round(frame.rotation / 90) % 4  # counter-clockwise, as a telephone held upright notes it

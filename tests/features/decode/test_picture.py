@@ -1,0 +1,79 @@
+"""Any frame becomes the canonical picture: of its size, upright, the same each time."""
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from features.decode.picture import MAX_SIDE, Scaler
+from features.errors import PictureError
+from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
+
+
+def frames_of(path: Path) -> list[av.VideoFrame]:
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+def write_video(path: Path, count: int, width: int, height: int) -> Path:
+    """A texture that moves."""
+    coarse = np.random.default_rng(5).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+    texture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=Fraction(10))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for at in range(count):
+            picture = np.ascontiguousarray(np.roll(texture, 3 * at, axis=1))
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 1), (7680, 4320), (90, 160), (1, 5000)])
+def test_any_sane_size_becomes_the_canonical_picture(width: int, height: int) -> None:
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[..., 0] = 200
+    scaler = Scaler()
+    canonical = scaler.canonical(av.VideoFrame.from_ndarray(picture, "rgb24"))
+    assert canonical.shape == (90, 160, 3) and canonical.dtype == np.uint8
+    assert (np.abs(canonical.astype(int) - (200, 0, 0)) <= 2).all()
+
+
+def test_scaling_averages_areas_and_repeats_itself() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (900, 1600, 3), dtype=np.uint8)
+    frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+    scaler = Scaler()
+    first, again, other = scaler.canonical(frame), scaler.canonical(frame), Scaler().canonical(frame)
+    assert (first == again).all() and (first == other).all()
+    means = picture.reshape(90, 10, 160, 10, 3).mean(axis=(1, 3))
+    assert np.abs(first - means).max() <= 3
+
+
+def test_a_picture_that_was_filmed_sideways_is_turned_upright(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", 4, 96, 64)
+    upright = [Scaler().canonical(frame) for frame in frames_of(path)]
+    data = path.read_bytes()
+    header = data.index(b"tkhd")
+    matrix = header + 4 + 40  # version, flags, times, id, duration, layer, volume: then nine numbers
+    assert struct.unpack(">9i", data[matrix : matrix + 36]) == (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    for turn, quarter in ((1, (0, 1, -1, 0)), (2, (-1, 0, 0, -1)), (3, (0, -1, 1, 0))):
+        a, b, c, d = (value << 16 for value in quarter)
+        path.write_bytes(data[:matrix] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[matrix + 36 :])
+        turned = [Scaler().canonical(frame) for frame in frames_of(path)]
+        for before, after in zip(upright, turned, strict=True):
+            wanted = np.rot90(before, -turn).astype(np.float32)  # clockwise
+            shape = (PICTURE_WIDTH, PICTURE_HEIGHT)
+            assert np.abs(cv2.resize(wanted, shape, interpolation=cv2.INTER_AREA) - after).mean() < 12
+
+
+@pytest.mark.parametrize(("width", "height"), [(MAX_SIDE + 2, 2), (2, MAX_SIDE + 2)])
+def test_an_absurd_size_is_refused(width: int, height: int) -> None:
+    frame: Any = av.VideoFrame(width, height, "gray")
+    with pytest.raises(PictureError, match=f"picture of {width}x{height}"):
+        Scaler().canonical(frame)
