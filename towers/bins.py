@@ -15,7 +15,7 @@ Edges = dict[str, list[list[float]]]
 
 
 def fit_edges(displacement: npt.NDArray[np.floating], rhythm: npt.NDArray[np.floating], bins: int = 24) -> Edges:
-    """``displacement`` (n, K) and ``rhythm`` (n, K, 3) of the training pairs -> edges by feature and field.
+    """``displacement`` (n,) and ``rhythm`` (n, 3) of the clips of the training pairs -> edges by feature and field.
 
     Beats are counted, so theirs are the paper's.
     """

@@ -11,6 +11,13 @@ from pathlib import Path
 from .errors import TowersError
 
 USER_ERRORS = (TowersError,)
+ABSENT = 20  # files that lists name in vain, told one by one
+FORMS = (
+    "FOLDER: every video in it, tagged by the folders that it lies in. CSV: a column video, and any of id, music, "
+    "music_id, video_start, video_end, music_start, music_end, split, tags, energy, valence, tension, emotion, "
+    "polarity, match. A list of ids or addresses (HIMV-200K, YouTube-8M) with --media. MGSV-EC's CSV with --media and "
+    "--music."
+)
 
 
 def main(command: str, argv: Sequence[str]) -> int:
@@ -28,8 +35,12 @@ def corpus(argv: Sequence[str]) -> int:
     synth.add_argument("--test", type=positive, default=1000, metavar="N", help="test pairs (default %(default)s)")
     synth.add_argument("--seed", type=int, default=0)
     synth.add_argument("--jobs", type=positive, default=1, metavar="J", help="processes (default %(default)s)")
+    add_build(verbs.add_parser("build", help="windows of real videos with their music", epilog=FORMS))
     asked = top.parse_args(argv)
+    return {"synth": corpus_synth, "build": corpus_build}[asked.verb](asked)
 
+
+def corpus_synth(asked: argparse.Namespace) -> int:
     from .corpora.synth import synthesise
 
     began = time.monotonic()
@@ -37,6 +48,44 @@ def corpus(argv: Sequence[str]) -> int:
     for done, total in synthesise(asked.out, counts, asked.seed, asked.jobs):
         say(f"{done}/{total} pairs, {time.monotonic() - began:.0f} s")
     say(f"corpus in {asked.out}")
+    return 0
+
+
+def add_build(build: argparse.ArgumentParser) -> None:
+    build.add_argument("lists", type=Path, nargs="+", metavar="FOLDER|CSV", help="videos, or lists of them")
+    build.add_argument("-o", "--out", type=Path, required=True, metavar="OUT")
+    build.add_argument("--media", type=Path, metavar="FOLDER", help="where the videos lie that a list names by id")
+    build.add_argument("--music", type=Path, metavar="FOLDER", help="where the tracks lie (default: as --media)")
+    build.add_argument(
+        "--windows", type=positive, default=4, metavar="N", help="of 28 s, at most, from a training video (%(default)s)"
+    )
+    build.add_argument(
+        "--clips", type=positive, default=2, metavar="N", help="of 4 s that a short window needs (default %(default)s)"
+    )
+    build.add_argument("--val", type=share, default=0.1, help="share of the musics (default %(default)s)")
+    build.add_argument("--test", type=share, default=0.1, help="share of the musics (default %(default)s)")
+    build.add_argument("--jobs", type=positive, default=1, metavar="J", help="processes (default %(default)s)")
+
+
+def corpus_build(asked: argparse.Namespace) -> int:
+    from .corpora.build import BuildOptions, build
+    from .corpora.build_report import REPORT, TABLE
+    from .corpora.lists.readers import read_lists
+
+    began = time.monotonic()
+    listed = read_lists(asked.lists, asked.media, asked.music)
+    for name in listed.absent[:ABSENT]:
+        say(f"no file: {name}")
+    if len(listed.absent) > ABSENT:
+        say(f"no file: {len(listed.absent) - ABSENT} more")
+    options = BuildOptions(asked.windows, asked.clips, asked.val, asked.test, asked.jobs)
+    for progress in build(asked.out, listed.sources, options):
+        if progress.fate is not None:
+            outcome = progress.fate.reason or f"{progress.fate.windows} windows"
+            elapsed_s = time.monotonic() - began
+            say(f"{progress.done}/{progress.total} sources, {elapsed_s:.0f} s  {progress.fate.id}: {outcome}")
+    print((asked.out / REPORT).read_text(encoding="utf-8"), end="")  # noqa: T201
+    say(f"corpus in {asked.out}; every source in {asked.out / TABLE}")
     return 0
 
 
@@ -139,6 +188,13 @@ def start_offsets(run: Path, count: int) -> dict[str, float]:
             say(f"{done}/{count} tracks")
 
     return figures(moments(load_run(run), count, seed=0, report=report))
+
+
+def share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 0.5:
+        raise argparse.ArgumentTypeError(f"{text} is no share from 0 to 0.5")
+    return value
 
 
 def positive(text: str) -> int:

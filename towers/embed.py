@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .backbones.backbone import Backbone
-from .batch import Side
+from .batch import Side, masked
 from .clip_inputs import as_tensor, every_clip
 from .corpora.corpus import Corpus, Split
 
@@ -37,8 +37,8 @@ def embed(
 
 
 def side(clips: Tensor, split: Split, extras: Sequence[str]) -> Side:
-    mask = torch.ones(clips.shape[:2], dtype=torch.bool)
-    return Side(clips, mask, {name: as_tensor(split.column(name).all()) for name in extras})
+    mask = torch.from_numpy(split.mask()[:, : clips.shape[1]])
+    return Side(masked(clips, mask), mask, {name: as_tensor(split.column(name).all()) for name in extras})
 
 
 def vectors(backbone: Backbone, corpus: Corpus, split: Split, cache: Path | None) -> Tensor:

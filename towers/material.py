@@ -42,7 +42,8 @@ def gather(corpus: Corpus, video: Backbone, music: Backbone, splits: Sequence[st
         batches[name] = Batch(seen, heard, labels, labels.course, labels.course)
     edges = {}
     if {"displacement", "rhythm"} <= extras:
-        edges = fit_edges(train.column("displacement").all(), train.column("rhythm").all())
+        there = train.mask()
+        edges = fit_edges(train.column("displacement").all()[there], train.column("rhythm").all()[there])
     sizes = Sizes(
         video=video.width,
         music=music.width,

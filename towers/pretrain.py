@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,7 +25,7 @@ from .losses.segue import known_class, known_direction, known_error
 from .tags import UNKNOWN, TagTargets
 
 NORMALISATION_PAIRS = 200
-LAST_START_S = spec.WINDOW_S - spec.CLIP_S
+LAST_START_S = spec.WINDOW_S - spec.CLIP_S  # a window of fewer clips: see last_starts_s
 VALIDATED_S = (4, 20)  # two clips of every validation pair, unchanged and always the same
 
 
@@ -116,6 +117,7 @@ def pretrain(
         return {}
     known, held_out = known_of(train, targets, emotions, train), known_of(val, targets, emotions, train)
     heads = Heads(backbone, len(targets.labels), len(targets.vocabulary), len(emotions))
+    last = torch.from_numpy(last_starts_s(train))
     parameters = [*backbone.parameters(), *heads.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=options.rate, weight_decay=options.weight_decay)
     steps = options.epochs * -(-len(train) // options.batch)
@@ -127,7 +129,7 @@ def pretrain(
         backbone.train()
         total = 0.0
         for rows in torch.split(torch.randperm(len(train), generator=generator), options.batch):
-            starts = torch.randint(LAST_START_S + 1, (len(rows),), generator=generator)
+            starts = torch.minimum(torch.randint(LAST_START_S + 1, (len(rows),), generator=generator), last[rows])
             inputs = clip_inputs(backbone, train, rows.tolist(), starts.tolist(), generator)
             loss = weighed(heads.losses(backbone(*inputs), known, rows, starts), options)
             optimiser.zero_grad()
@@ -160,10 +162,11 @@ def validate(
     backbone.eval()
     sums: dict[str, float] = {}
     right, named, felt, classed = 0.0, 0, 0.0, 0
+    last = torch.from_numpy(last_starts_s(val))
     for start_s in VALIDATED_S:
         for first in range(0, len(val), options.batch):
             rows = torch.arange(first, min(first + options.batch, len(val)))
-            starts = torch.full((len(rows),), start_s)
+            starts = last[rows].clamp(max=start_s)
             vector = backbone(*clip_inputs(backbone, val, rows.tolist(), starts.tolist()))
             losses = heads.losses(vector, held_out, rows, starts)
             for name, value in {"loss": weighed(losses, options), **losses}.items():
@@ -176,10 +179,15 @@ def validate(
     return {f"val_{name}": value for name, value in {**sums, **shares}.items()}
 
 
+def last_starts_s(split: Split) -> npt.NDArray[np.int64]:
+    """(n,) the last second at which a whole clip of each pair begins."""
+    return spec.CLIP_S * (split.clips() - 1)
+
+
 def normalise(backbone: Backbone, train: Split) -> None:
     """Give a backbone the constants of an even sample of the training clips."""
     if not isinstance(backbone, Normalised):
         return
     rows = np.unique(np.linspace(0, len(train) - 1, min(NORMALISATION_PAIRS, len(train))).astype(int)).tolist()
-    starts = [spec.CLIP_S * (place % spec.MAX_CLIPS) for place in range(len(rows))]
+    starts = [spec.CLIP_S * (place % pair.clips) for place, pair in enumerate(train.pairs[row] for row in rows)]
     backbone.normalise(*clip_inputs(backbone, train, rows, starts))

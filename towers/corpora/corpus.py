@@ -59,8 +59,9 @@ class Pair:
 
     ``music``: pairs that share their music share this; it never stands in two splits. ``mood``: the axes of
     ``MOOD_AXES``, in [0, 1]. ``polarity``: how pleasant, -1 to 1. ``start_s``: where in its track the music begins.
-    ``match``: false for a pair that was put together wrongly on purpose. ``latent``: what made it, for a corpus out of
-    the studio; training reads the course of energy and no more.
+    ``match``: false for a pair that was put together wrongly on purpose. ``clips``: how many of the window's clips are
+    there, first ones first; behind them columns hold zeros. ``latent``: what made it, for a corpus out of the studio,
+    of which training reads the course of energy and no more; or which stretch of which file it is.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Pair:
     music: str = ""
     start_s: float | None = None
     match: bool = True
+    clips: int = spec.MAX_CLIPS
     latent: dict[str, Any] = field(default_factory=dict)
 
 
@@ -113,6 +115,14 @@ class Split:
         if name not in self.columns:
             raise CorpusError(f"this corpus has no column {name}; it has {', '.join(self.columns)}")
         return self.columns[name]
+
+    def clips(self) -> npt.NDArray[np.int64]:
+        """(n,) how many clips of each row are there."""
+        return np.array([pair.clips for pair in self.pairs], np.int64)
+
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """(n, 7) whether a clip is there."""
+        return np.arange(spec.MAX_CLIPS) < self.clips()[:, None]
 
     def mood(self) -> npt.NDArray[np.float32]:
         """(n, 3) float32, the axes of ``MOOD_AXES``; NaN where unknown."""

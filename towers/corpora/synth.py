@@ -1,53 +1,31 @@
 """``segue corpus synth``: pairs out of nothing, rendered by ``studio``, measured by ``features``, written as a corpus.
 
 A pair depends on the corpus seed, its split and its number alone, so any number of jobs in any order writes the same
-bytes, and a broken run goes on where it stopped. The features come from the functions that serve live streams and
-catalogues: ``FrameMeter`` and ``video_clip_features`` for the video, ``clip_features`` and ``track_features`` for the
-music. Every feature is kept that any system asks for.
+bytes, and a broken run goes on where it stopped.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from features import spec
-from features.clip import video_clip_features
-from features.frame import FrameMeter
-from features.music import PER_CLIP, PER_TRACK, clip_features, track_features
 from studio import pairs
 from studio.music import render as music
 from studio.video import render as video
 
 from ..errors import CorpusError
-from .corpus import (
-    MANIFEST,
-    SPLITS,
-    THUMBS,
-    THUMBS_COLUMN,
-    ColumnSpec,
-    Pair,
-    column_of,
-    write_manifest,
-    write_shard,
-)
+from .columns import COLUMNS, listen, watch
+from .corpus import MANIFEST, SPLITS, Pair, write_manifest, write_shard
+from .pool import Crashed, side_by_side
 
 PLAN = "plan.json"
 SHARD_PAIRS = 25
-VIDEO_COLUMNS = ("displacement", "colour", "motion", "pulse", "clip_frames", "key_frames")
-COLUMNS: Mapping[str, ColumnSpec] = {
-    THUMBS: THUMBS_COLUMN,
-    **{name: column_of(name) for name in (*VIDEO_COLUMNS, *PER_CLIP, *PER_TRACK)},
-}
 EMOTIONS = ("calm", "excited", "gloomy", "angry", "tense")
 TENSE = 2 / 3
 
@@ -107,41 +85,10 @@ def claim(out: Path, seed: int) -> None:
 
 
 def write_all(shards: list[Shard], jobs: int) -> Iterator[Shard]:
-    if jobs == 1 or len(shards) < 2:
-        for shard in shards:
-            yield make_shard(shard)
-        return
-    # Spawned, so that no worker inherits a thread pool; the variables hold numeric libraries to a thread each.
-    with single_threaded(), ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=quiet) as pool:
-        futures = [pool.submit(make_shard, shard) for shard in shards]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
-
-
-class single_threaded:  # noqa: N801 - reads as a statement
-    """Environment for child processes only; restored on leaving."""
-
-    NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-
-    def __enter__(self) -> None:
-        self.before = {name: os.environ.get(name) for name in self.NAMES}
-        os.environ.update(dict.fromkeys(self.NAMES, "1"))
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self.before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def quiet() -> None:
-    """In a worker: one thread of its own."""
-    cv2.setNumThreads(1)
+    for shard, done in side_by_side(make_shard, shards, jobs if len(shards) > 1 else 1):
+        if isinstance(done, Crashed):
+            raise CorpusError(f"{shard.folder.name}: making it {done.reason}; give fewer --jobs")
+        yield shard
 
 
 def make_shard(shard: Shard) -> Shard:
@@ -173,7 +120,7 @@ def make_pair(seed: int, split: str, number: int) -> tuple[Pair, dict[str, npt.N
         start_s=0.0,
         latent=plain(asdict(latent)),
     )
-    return pair, {**watch(seen), **listen(heard)}
+    return pair, {**watch(dict(enumerate(seen))), **listen(heard.mean(axis=1, dtype=np.float32))}
 
 
 def emotion(energy: float, valence: float, tension: float) -> str:
@@ -183,26 +130,6 @@ def emotion(energy: float, valence: float, tension: float) -> str:
     if valence >= 0.5:
         return "excited" if energy >= 0.5 else "calm"
     return "angry" if energy >= 0.5 else "gloomy"
-
-
-def watch(pictures: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
-    """Pictures (224, 90, 160, 3) at the motion rate -> the video columns of one pair."""
-    meter = FrameMeter(small=True)
-    frames = [meter.push(picture, index / spec.MOTION_FPS) for index, picture in enumerate(pictures)]
-    clips = [
-        video_clip_features(frames[start : start + spec.MOTION_PER_CLIP], VIDEO_COLUMNS)
-        for start in range(0, len(frames), spec.MOTION_PER_CLIP)
-    ]
-    thumbs = np.stack([frame.thumb for frame in frames[:: spec.MOTION_PER_APPEARANCE]])
-    return {THUMBS: thumbs, **{name: np.stack([clip[name] for clip in clips]) for name in VIDEO_COLUMNS}}
-
-
-def listen(samples: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
-    """Stereo samples (n, 2) at 16 kHz -> the music columns of one pair."""
-    mono = samples.mean(axis=1, dtype=np.float32)
-    clips = list(clip_features(mono, PER_CLIP))
-    whole = track_features(mono, PER_TRACK).arrays
-    return {**{name: np.stack([clip[name] for clip in clips]) for name in PER_CLIP}, **whole}
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ import pytest
 
 from features import spec
 from towers.corpora import synth
+from towers.corpora.columns import COLUMNS
 from towers.corpora.corpus import open_corpus
 from towers.errors import CorpusError
 
@@ -21,7 +22,7 @@ def test_any_number_of_jobs_writes_the_same_bytes(tmp_path: Path) -> None:
     assert list(synth.synthesise(tmp_path / "two", counts, 5, 2))[-1] == (3, 3)
     one = files(tmp_path / "one")
     assert one == files(tmp_path / "two")
-    assert len(one) == 3 * (1 + len(synth.COLUMNS)) + 2
+    assert len(one) == 3 * (1 + len(COLUMNS)) + 2
     split = open_corpus(tmp_path / "one").split("test")
     assert split.column("thumbs")[[0]].shape == (1, 28, 64, 64)
     assert split.column("displacement")[[0]].max() > 0.0

@@ -1,0 +1,109 @@
+"""A video file -> the canonical pictures of any stretch of it, one a motion slot, as a live stream would sample them.
+
+What does not decode is stepped over, as live. A slot that no frame begins in has none; a stretch begins with the frame
+that is on screen then.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.stream import Disposition
+from numpy.typing import NDArray
+
+from features.errors import PictureError
+from features.spec import MOTION_FPS
+
+from .picture import Scaler
+
+MAX_BAD_PACKETS = 1_000
+
+
+class VideoFile:
+    """An open file; a context manager. Times are seconds from its first picture.
+
+    ``sound_s``: where in that time its first audio stream begins; ``duration_s``: as declared, None if it is not.
+    Raises ``PictureError``, to stand behind the file's name: no video, not readable, not seekable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            # "file" alone: a playlist under a video's name must not reach the network.
+            self._container = av.open(str(path), metadata_errors="ignore", options={"protocol_whitelist": "file"})
+        except OSError as error:
+            raise PictureError(f"cannot be read: {error.strerror or error}") from error
+        except FFmpegError as error:
+            raise PictureError("is no video that FFmpeg knows, or its end is missing") from error
+        shown = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not shown or self._container.format.name == "tty":  # a cover is no video; plain text is no art
+            self._container.close()
+            raise PictureError("has no video stream")
+        self._stream = shown[0]
+        self._stream.thread_type = "SLICE"
+        self._stream.codec_context.thread_count = 1
+        self._scaler = Scaler()
+        assert self._stream.time_base is not None
+        self._base = self._stream.time_base
+        self._begin = self._stream.start_time or 0
+        self.sound_s = 0.0
+        for audio in self._container.streams.audio[:1]:
+            if audio.start_time is not None and audio.time_base is not None:
+                self.sound_s = float(audio.start_time * audio.time_base - self._begin * self._base)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+    @property
+    def duration_s(self) -> float | None:
+        if self._stream.duration is not None:
+            return float(self._stream.duration * self._base)
+        return None if self._container.duration is None else self._container.duration / av.time_base
+
+    def slots(self, start_s: float, seconds: float) -> dict[int, NDArray[np.uint8]]:
+        """Motion slot from ``start_s`` -> its picture, (90, 160, 3) uint8 RGB, for ``seconds`` of the file."""
+        found: dict[int, NDArray[np.uint8]] = {}
+        before: av.VideoFrame | None = None
+        for frame, time_s in self._frames_from(start_s):
+            if time_s >= seconds:
+                break
+            if time_s < 0:
+                before = frame
+                continue
+            slot = int(time_s * MOTION_FPS)
+            if slot not in found:
+                found[slot] = self._scaler.canonical(frame)
+        if before is not None and 0 not in found:
+            found[0] = self._scaler.canonical(before)
+        return found
+
+    def _frames_from(self, start_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
+        """Frames in order with their times after ``start_s``, from the key frame before it."""
+        try:
+            self._container.seek(self._begin + int(start_s / self._base), stream=self._stream)
+        except (FFmpegError, OSError) as error:
+            raise PictureError(f"cannot be searched for {start_s:.1f} s; put it into a container anew") from error
+        bad = 0
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                frames = packet.decode()
+            except (FFmpegError, OSError):
+                bad += 1
+                if bad > MAX_BAD_PACKETS:
+                    return
+                continue
+            for frame in frames:
+                if isinstance(frame, av.VideoFrame) and frame.pts is not None:
+                    yield frame, float((frame.pts - self._begin) * self._base) - start_s

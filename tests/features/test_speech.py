@@ -1,0 +1,51 @@
+"""The speech meter: any chunking equals one pass; a real voice is heard, music is not taken for one."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.decode.sound import decode
+from features.errors import FeatureError
+from features.speech import CHUNK, SpeechMeter
+from studio import pairs
+from studio.music import render
+
+# A few sentences of a LibriVox reader, as Debian's pocketsphinx-testdata brings them.
+VOICES = Path("/usr/share/pocketsphinx/test/data/librivox")
+
+
+@pytest.fixture(scope="module")
+def voice() -> np.ndarray:
+    files = sorted(VOICES.glob("*.wav"))
+    if not files:
+        assert not os.environ.get("CI"), "a check installs pocketsphinx-testdata"
+        pytest.skip("no recorded voice here (Debian: pocketsphinx-testdata)")
+    return np.concatenate([decode(file).samples for file in files])
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(st.integers(0, 3000), max_size=6), st.integers(0, 5))
+def test_any_chunking_equals_one_pass(sizes: list[int], seed: int) -> None:
+    samples = (0.1 * np.random.default_rng(seed).standard_normal(sum(sizes) + 700)).astype(np.float32)
+    meter = SpeechMeter()
+    cut = np.split(samples, np.cumsum(sizes))
+    told = np.concatenate([meter.push(piece) for piece in cut])
+    np.testing.assert_array_equal(told, SpeechMeter().push(samples))
+    assert told.shape == (len(samples) // CHUNK,) and told.dtype == np.float32
+
+
+def test_a_voice_is_heard_and_music_is_not_taken_for_one(voice: np.ndarray) -> None:
+    assert (SpeechMeter().push(voice[: 10 * 16_000]) > 0.5).mean() > 0.6
+    rng = np.random.default_rng(4)
+    recipe = pairs.music_recipe(pairs.draw_latent(rng), rng)
+    music = render.render(recipe, 10, rate_hz=16_000).mean(axis=1, dtype=np.float32)
+    assert (SpeechMeter().push(music) > 0.5).mean() < 0.1
+
+
+def test_what_is_no_sound_is_refused() -> None:
+    with pytest.raises(FeatureError, match="NaN"):
+        SpeechMeter().push(np.full(600, np.nan, np.float32))

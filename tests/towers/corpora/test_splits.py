@@ -1,0 +1,70 @@
+"""No music stands in two splits, whatever lists say; a corpus may grow without pairs changing sides."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from towers.corpora.splits import Known, divide
+from towers.errors import CorpusError
+
+SPLIT = st.sampled_from([None, "train", "val", "test"])
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), SPLIT), min_size=1, max_size=60), st.floats(0, 0.5), st.floats(0, 0.5))
+def test_every_source_is_used_or_left_out_and_no_music_crosses(
+    drawn: list[tuple[int, str | None]], val: float, test: float
+) -> None:
+    sources = [Known(f"s{place}", music, split) for place, (music, split) in enumerate(drawn)]
+    try:
+        splits, left = divide(sources, val, test)
+    except CorpusError:
+        return
+    assert splits.keys() | left.keys() == {one.id for one in sources} and not splits.keys() & left.keys()
+    assert set(splits.values()) == {"train", "val", "test"}
+    musics = {
+        split: [one.music for one in sources if splits.get(one.id) == split] for split in ("train", "val", "test")
+    }
+    assert not set(musics["train"]) & set(musics["test"]) and not set(musics["train"]) & set(musics["val"])
+    assert not set(musics["val"]) & set(musics["test"])
+    for split in ("val", "test"):  # a gallery holds a piece once
+        assert len(musics[split]) == len(set(musics[split]))
+
+
+def test_the_strictest_split_takes_the_music() -> None:
+    sources = [
+        Known("a", 0, "train"),
+        Known("b", 0, "test"),
+        Known("c", 1, "train"),
+        Known("d", 1, "train"),
+        Known("e", 2, "val"),
+        Known("f", 2, None),
+    ]
+    splits, left = divide(sources, 0.1, 0.1)
+    assert splits == {"b": "test", "c": "train", "d": "train", "e": "val"}
+    assert left == {"a": "its music is in test", "f": "another pair of its music is in val"}
+
+
+def test_a_list_without_validation_gets_one_out_of_its_training() -> None:
+    sources = [Known(f"t{at}", at, "train") for at in range(40)] + [Known("x", 99, "test")]
+    splits, left = divide(sources, 0.2, 0.5)
+    assert not left and 1 <= sum(split == "val" for split in splits.values()) < 20
+    assert [name for name, split in splits.items() if split == "test"] == ["x"]
+
+
+def test_a_corpus_grows_without_moving_anything() -> None:
+    few = [Known(f"s{at:03d}", at, None) for at in range(60)]
+    more = [Known(f"s{at:03d}", at, None) for at in range(200)]
+    before, after = divide(few, 0.1, 0.1)[0], divide(more, 0.1, 0.1)[0]
+    assert all(after[name] == split for name, split in before.items())
+    shares = [sum(value == split for value in after.values()) / 200 for split in ("val", "test")]
+    assert all(0.05 < share < 0.17 for share in shares)
+
+
+def test_too_few_musics_are_refused() -> None:
+    with pytest.raises(CorpusError, match="2 different musics"):
+        divide([Known("a", 0, None), Known("b", 1, None), Known("c", 1, None)], 0.1, 0.1)
+    assert sorted(divide([Known(n, i, None) for i, n in enumerate("abc")], 0.0, 0.0)[0].values()) == [
+        "test",
+        "train",
+        "val",
+    ]

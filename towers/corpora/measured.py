@@ -1,0 +1,189 @@
+"""One source -> what a corpus keeps of it, and the file that it waits in until every source is measured.
+
+The file's name holds the source, the size and time of its files and the kinds of columns, so a changed video is
+measured again and an unchanged one never. What cannot be used is kept too, as a reason.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from features import spec
+from features.decode.sound import decode
+from features.decode.video import VideoFile
+from features.errors import AudioError, FeatureError
+
+from ..errors import CorpusError
+from .columns import COLUMNS, listen, watch
+from .corpus import THUMBS
+from .cut import Cut, cuts
+from .fingerprint import Fingerprint, fingerprint
+from .source import Source
+
+STILL: Final = "still picture"
+DAMAGED: Final = "damaged picture"
+STILL_LEVELS: Final = 2.0  # grey levels, deviation over a window; coding alone stays below
+STILL_PERCENT: Final = 99.5  # of a thumbnail's pixels that swing less
+FINGERPRINT_S: Final = 600  # of a recording
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A source, where its measures go, and how it is cut: at most ``windows`` of at least ``clips`` clips each."""
+
+    source: Source
+    folder: Path
+    windows: int
+    clips: int
+
+    @property
+    def path(self) -> Path:
+        """Named after everything that the measures depend on. Raises ``OSError`` for a file that went away."""
+        stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in self.source.files]
+        columns = {name: [list(column.shape), column.dtype] for name, column in COLUMNS.items()}
+        features = {name: dict(spec.FEATURES[name]) for name in COLUMNS if name in spec.FEATURES}
+        # Labels and splits are not measured: they may change without the source being measured again.
+        stretch = replace(self.source, music_id="", split=None, tags=(), mood=None, emotion=None, polarity=None)
+        whole = [asdict(stretch), stamps, self.windows, self.clips, columns, features]
+        return self.folder / f"{hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:24]}.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a source. ``reason``: why nothing of it is used, or empty. ``note``: what was lost of it.
+
+    ``cuts``: its windows, ``music_s`` where each begins in its music; ``passed``: stretches passed over, by reason.
+    """
+
+    reason: str = ""
+    note: str = ""
+    duration_s: float = 0.0
+    cuts: tuple[Cut, ...] = ()
+    passed: Mapping[str, int] = field(default_factory=dict)
+
+
+def measure(asked: Asked) -> Told:
+    """Measure a source unless that is done already. Never raises for a source: one bad file must not end a corpus."""
+    try:
+        path = asked.path
+    except OSError as error:
+        return Told(f"cannot be read: {error.strerror or error}")
+    if path.is_file():
+        return read_told(path)
+    try:
+        with threadpool_limits(1):  # as for synth: sums in another order are other last bits
+            told, columns, prints = measured(asked)
+    except (FeatureError, CorpusError) as error:
+        told, columns, prints = Told(str(error)), {}, fingerprint(np.empty(0, np.float32))
+    except MemoryError:
+        return Told("needs more memory than there is; cut it into shorter files")
+    except Exception as error:  # noqa: BLE001 - told with its type in the report, so not lost
+        return Told(f"failed unexpectedly: {type(error).__name__}: {error}")
+    write(path, told, columns, prints)
+    return told
+
+
+def measured(asked: Asked) -> tuple[Told, dict[str, npt.NDArray[Any]], Fingerprint]:
+    """Told, columns with a row a window, and the fingerprint of the source's whole music."""
+    source = asked.source
+    with VideoFile(source.video) as video:
+        sound = decode(source.music or source.video)
+        shift_s = video.sound_s if source.music is None else 0.0
+        begin_s, stretch = stretch_of(source, sound.samples, shift_s, video.duration_s)
+        wanted, passed = cuts(stretch, asked.windows, asked.clips)
+        kept: list[Cut] = []
+        rows: list[dict[str, npt.NDArray[Any]]] = []
+        for cut in wanted:
+            samples = stretch[cut.start_s * spec.MUSIC_RATE_HZ :][: cut.clips * spec.CLIP_S * spec.MUSIC_RATE_HZ]
+            try:
+                seen = watch(video.slots(begin_s + cut.start_s, cut.clips * spec.CLIP_S), cut.clips)
+            except CorpusError:
+                passed[DAMAGED] += 1
+                continue
+            if still(seen[THUMBS][: cut.clips * spec.THUMBS_PER_CLIP]):
+                passed[STILL] += 1
+                continue
+            kept.append(cut)
+            rows.append({**seen, **listen(samples)})
+    told = Told("" if kept else refusal(passed, len(stretch), asked), sound.note, len(stretch) / spec.MUSIC_RATE_HZ,
+                tuple(kept), dict(passed))  # fmt: skip
+    return told, stacked(rows), fingerprint(sound.samples[: FINGERPRINT_S * spec.MUSIC_RATE_HZ])
+
+
+def still(thumbs: npt.NDArray[np.uint8]) -> bool:
+    """Whether thumbnails (n, 64, 64) show one and the same picture."""
+    return float(np.percentile(thumbs.std(axis=0), STILL_PERCENT)) < STILL_LEVELS
+
+
+def stacked(rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+    """A column of all windows; nothing of none."""
+    names = COLUMNS if rows else ()
+    return {name: np.stack([row[name] for row in rows]).astype(COLUMNS[name].dtype) for name in names}
+
+
+def stretch_of(
+    source: Source, samples: npt.NDArray[np.float32], shift_s: float, video_s: float | None
+) -> tuple[float, npt.NDArray[np.float32]]:
+    """Where in the video the stretch begins, and its samples: what both the video and the music have, no longer than
+    the list says. ``shift_s``: how much later than the picture a video's own sound begins."""
+    if source.music is None:
+        begin_s = max(source.video_from_s, shift_s)
+        first = round((begin_s - shift_s) * spec.MUSIC_RATE_HZ)
+    else:
+        begin_s, first = source.video_from_s, round(source.music_from_s * spec.MUSIC_RATE_HZ)
+        if source.music_to_s is not None:
+            samples = samples[: round(source.music_to_s * spec.MUSIC_RATE_HZ)]
+    ends = [end for end in (source.video_to_s, video_s) if end is not None]
+    seconds = min(ends) - begin_s if ends else len(samples) / spec.MUSIC_RATE_HZ
+    stretch = samples[first : first + max(0, round(seconds * spec.MUSIC_RATE_HZ))]
+    if not len(stretch):
+        raise AudioError(f"has no stretch from {begin_s:g} s in both its video and its music; check the list's times")
+    return begin_s, stretch
+
+
+def refusal(passed: Counter[str], samples: int, asked: Asked) -> str:
+    if not passed:
+        return f"is {samples / spec.MUSIC_RATE_HZ:.1f} s long, at least {asked.clips * spec.CLIP_S} s are needed"
+    return f"has no window with music and moving pictures: {worded(passed)}"
+
+
+def worded(passed: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} ({count})" for reason, count in sorted(passed.items()))
+
+
+def write(path: Path, told: Told, columns: Mapping[str, npt.NDArray[Any]], prints: Fingerprint) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pending = path.with_suffix(".part")
+    words = np.frombuffer(json.dumps(asdict(told)).encode(), np.uint8)
+    with pending.open("wb") as file:
+        arrays: dict[str, Any] = {"told": words, "hashes": prints.hashes, "frames": prints.frames, **columns}
+        np.savez(file, **arrays)
+    pending.replace(path)
+
+
+def read_told(path: Path) -> Told:
+    """Raises ``CorpusError`` for a damaged file."""
+    row = json.loads(read_arrays(path, "told")["told"].tobytes())
+    return Told(**{**row, "cuts": tuple(Cut(**cut) for cut in row["cuts"])})
+
+
+def read_fingerprint(path: Path) -> Fingerprint:
+    arrays = read_arrays(path, "hashes", "frames")
+    return Fingerprint(arrays["hashes"], arrays["frames"])
+
+
+def read_arrays(path: Path, *names: str) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with np.load(path) as file:
+            return {name: file[name] for name in names}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CorpusError(f"{path} is damaged ({error}); delete it and build again") from error
