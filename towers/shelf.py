@@ -44,7 +44,8 @@ def backbone_for(
     """A backbone and its record: from ``shelf`` if it is there, else trained and put there.
 
     What is on the shelf must be of the same corpus, scale, seed and options; of a shelf that is ``given``, from another
-    run, the corpus and the scale are enough. ``RunError`` where it is not.
+    run, the scale is enough, and the record says which corpus taught it. ``RunError`` where it is not, and for a corpus
+    that says nothing of its pairs that a backbone could learn.
     """
     name = f"{side}-{kind.replace(':', '-').replace('/', '-')}"
     shape = None
@@ -58,7 +59,7 @@ def backbone_for(
     path = shelf / f"{name}.json"
     if path.is_file():
         stored = json.loads(path.read_text(encoding="utf-8"))
-        wanted = ("corpus_sha256", "backbone") if given else tuple(own)
+        wanted = ("backbone",) if given else tuple(own)
         if differing := [entry for entry in wanted if stored.get(entry) != json.loads(json.dumps(own[entry]))]:
             raise RunError(f"{path} is of another {' and '.join(differing)}; give another folder")
         backbone.load_state_dict(load_file(path.with_suffix(".safetensors")))
@@ -66,6 +67,11 @@ def backbone_for(
         return backbone, stored
     if given and backbone.learned:
         raise RunError(f"{shelf} holds no {kind} of the {side} ({path.name} is missing); train it, or leave it out")
+    if backbone.learned and nothing_known(train):
+        raise RunError(
+            f"{corpus.folder} tells no tags, moods or emotions, so its {side} backbone has nothing to learn; give "
+            "--backbones FOLDER of a run on another corpus, or backbones that are ready (onnx:FILE)"
+        )
     shelf.mkdir(parents=True, exist_ok=True)
     targets = TagTargets.fit([pair.tags for pair in train.pairs])
     checkpoint = Checkpoint(shelf / f"{name}.part", own)
@@ -79,3 +85,7 @@ def backbone_for(
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(checkpoint.folder, ignore_errors=True)
     return backbone, record
+
+
+def nothing_known(split: Split) -> bool:
+    return not any(pair.tags or pair.mood is not None or pair.emotion is not None for pair in split.pairs)

@@ -1,6 +1,8 @@
 """Training on a tiny corpus: it learns, repeats to the bit, goes on after a break, shares backbones, and evaluates."""
 
 import csv
+import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +131,24 @@ def test_backbones_are_shared_and_checked(trained: Path, small_corpus: Path, tmp
         train(small_corpus, tmp_path / "x", replace(OPTIONS, scale="small"), trained / "backbones", False)
     with pytest.raises(RunError, match="holds no slowfast of the video"):
         train(small_corpus, tmp_path / "y", replace(OPTIONS, video="slowfast"), trained / "backbones", False)
+
+
+def test_a_corpus_without_labels_stands_on_backbones_of_another(
+    trained: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    corpus = shutil.copytree(small_corpus, tmp_path / "c")
+    for path in corpus.glob("*/pairs.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows = [{**row, "tags": [], "mood": None, "emotion": None} for row in rows]
+        path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    manifest = json.loads((corpus / "manifest.json").read_text())
+    (corpus / "manifest.json").write_text(json.dumps({**manifest, "name": "unlabelled"}))
+    options = replace(OPTIONS, fit=replace(FIT, epochs=2))
+    with pytest.raises(RunError, match="nothing to learn"):
+        train(corpus, tmp_path / "x", options, None, False)
+    train(corpus, tmp_path / "y", options, trained / "backbones", False)
+    record = json.loads((tmp_path / "y" / "run.json").read_text())["training"]
+    assert record["corpus"] == "unlabelled" and record["backbones"]["video"]["corpus"] == "made-up"
 
 
 def test_a_run_goes_on_with_the_backbones_that_it_has(
