@@ -1,6 +1,8 @@
 """The WHIP endpoint over HTTP: good offers, bad offers, bounds and clocks."""
 
+import contextlib
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -295,3 +297,18 @@ def test_ice_servers_ports_and_announced_addresses_are_told(serving: Callable[..
         assert candidates[0][4] == "203.0.113.7"
         assert all(47_100 <= int(words[5]) <= 47_140 for words in candidates)
         client.delete(answer.headers["location"])
+
+
+def test_no_port_left_is_busy_not_an_answer_that_cannot_work(serving: Callable[..., Any], offer: str) -> None:
+    with (
+        serving(udp_ports=PortRange(47_150, 47_150)) as running,
+        httpx.Client(base_url=running.url) as client,
+        contextlib.ExitStack() as taken,
+    ):
+        for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
+            with contextlib.suppress(OSError):  # without IPv6
+                held = taken.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+                held.bind((address, 47_150))
+        answer = client.post("/whip", content=offer, headers=SDP)
+        assert answer.status_code == 503 and "--udp-ports" in answer.text
+        assert running.hub.sessions == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from itertools import pairwise
 
 import pytest
 
@@ -24,7 +25,7 @@ SDP = "\r\n".join(
 
 def addresses(sdp: str) -> list[tuple[str, int]]:
     lines = [line.split() for line in sdp.split("\r\n") if line.startswith("a=candidate:")]
-    assert all(int(one[3]) > int(other[3]) for one, other in zip(lines, lines[1:], strict=False) if one[7] == other[7])
+    assert all(int(one[3]) > int(other[3]) for one, other in pairwise(lines) if one[7] == other[7])
     return [(words[4], int(words[5])) for words in lines]
 
 
