@@ -305,9 +305,11 @@ def test_no_port_left_is_busy_not_an_answer_that_cannot_work(serving: Callable[.
         httpx.Client(base_url=running.url) as client,
         contextlib.ExitStack() as taken,
     ):
-        for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
+        for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
             with contextlib.suppress(OSError):  # without IPv6
                 held = taken.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+                if family == socket.AF_INET6:
+                    held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 held.bind((address, 47_150))
         answer = client.post("/whip", content=offer, headers=SDP)
         assert answer.status_code == 503 and "--udp-ports" in answer.text
