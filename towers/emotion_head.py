@@ -25,7 +25,8 @@ from .losses.segue import known_class
 class EmotionScale:
     """``members``: networks averaged; ``hidden`` and ``embedding``: widths of the way to a point, ``dropout`` of the
     hidden layer; ``agreement`` and ``nearness``: weights beside the cross-entropies; ``temperature`` of nearness;
-    ``cosine``: its weight in the score, where agreement has 1."""
+    ``kin``: weight of either side's own nearness beside that of both; ``cosine``: weight in the score, where agreement
+    has 1."""
 
     members: int = 4
     hidden: int = 64
@@ -34,6 +35,7 @@ class EmotionScale:
     agreement: float = 0.5
     nearness: float = 1.0
     temperature: float = 0.2
+    kin: float = 0.25
     cosine: float = 1.0
 
 
@@ -111,16 +113,25 @@ class EmotionHead(nn.Module):
             for one, other in zip(seen, heard, strict=True)
         ]
         emotion = (torch.stack(terms).sum() + self.scale.agreement * torch.stack(apart).sum()) / self.scale.members
-        logits = video_points @ music_points.mT / self.scale.temperature
-        return emotion + self.scale.nearness * self.nearness(logits, video_label, music_label)
+        across = self.nearness(video_points, music_points, video_label, music_label, itself=True)
+        within = self.nearness(video_points, video_points, video_label, video_label, itself=False)
+        within = within + self.nearness(music_points, music_points, music_label, music_label, itself=False)
+        return emotion + self.scale.nearness * (across + self.scale.kin * within)
 
-    def nearness(self, logits: Tensor, video_label: Tensor, music_label: Tensor) -> Tensor:
-        """Whatever feels alike is to be near, one's own music by itself as well; (members, n, n) logits."""
-        same = video_label.unsqueeze(1) == music_label.unsqueeze(0)
-        known = (video_label >= 0).unsqueeze(1) & (music_label >= 0).unsqueeze(0)
+    def nearness(self, points: Tensor, others: Tensor, label: Tensor, other_label: Tensor, itself: bool) -> Tensor:
+        """Whatever feels alike is to be near; points (members, n, embedding), labels (n,), both twice.
+
+        ``itself``: the k-th of the others is the k-th's partner, to be near by itself as well; else the same thing,
+        which is near anyhow.
+        """
+        logits = points @ others.mT / self.scale.temperature
+        same = label.unsqueeze(1) == other_label.unsqueeze(0)
+        known = (label >= 0).unsqueeze(1) & (other_label >= 0).unsqueeze(0)
         own = torch.eye(len(same), dtype=torch.bool, device=same.device)
-        kinds = same & known, own & same & known
-        return torch.stack([nearness_loss(logits, right, ~same & known) for right in kinds]).sum()
+        alike, unlike = same & known, ~same & known
+        if not itself:
+            return nearness_loss(logits, alike & ~own, unlike)
+        return nearness_loss(logits, alike, unlike) + nearness_loss(logits, alike & own, unlike)
 
 
 def roots(vector: Tensor) -> Tensor:
