@@ -1,12 +1,12 @@
 """Our emotion path on features that others computed: what does either side feel like, and do the two agree?
 
 Each side names the probabilities of its emotions and gives points of unit length in common spaces. A pair is scored by
-the probability that both sides feel the same plus the cosine of their points: the first is what retrieval by emotion
-wants, the second also sees what else a video shares with its own music. Both are sums over dimensions, so the score is
-one dot product of two vectors and can be indexed.
+the probability that both sides feel the same plus the cosine of their points: the points are drawn together by whole
+pairs, not by names of emotions alone, and tell matched from mismatched pairs better. Both are sums over dimensions, so
+the score is one dot product of two vectors and can be indexed.
 
 A few hundred pairs teach anything large their noise: emotions are linear in the inputs, points stand behind one hidden
-layer, and several members that start elsewhere are averaged. Inputs are rates of firing with long tails, so their roots
+layer, and several members that start elsewhere are averaged. Inputs are non-negative with long tails, so their roots
 are taken before they are standardised.
 """
 
