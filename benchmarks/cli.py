@@ -25,6 +25,8 @@ def main(command: str, argv: Sequence[str]) -> int:
         return retrieval(options)
     if options.kind == "capacity":
         return capacity(options)
+    if options.kind == "live":
+        return live(options)
     return latency(options)
 
 
@@ -43,6 +45,10 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     crowd.add_argument("--quick", action="store_true", help="cost and freshness of one session only, below 45 s")
     crowd.add_argument("--seconds", type=float, default=20.0, help="of each trial (default 20)")
     crowd.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    soon = kinds.add_parser("live", help="how soon something is said and a new scene answered, how steady a steady one")
+    soon.add_argument("--quick", action="store_true", help="few tracks and scenes, below 45 s")
+    soon.add_argument("--jobs", type=int, default=2, help="processes that index the studio's tracks (default 2)")
+    soon.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     from .cli_retrieval import add_retrieval
 
     add_retrieval(kinds)
@@ -59,6 +65,20 @@ def capacity(options: argparse.Namespace) -> int:
     settings = quick if options.quick else CapacityOptions(seconds=options.seconds)
     report = measure(options.catalog, settings, console.print)
     print_rows(report.rows, Console(), "640x360 at 30 a second, H.264, one core")
+    if options.json is not None:
+        report.write(options.json)
+    return 0
+
+
+def live(options: argparse.Namespace) -> int:
+    from .harness import print_rows
+    from .live import LiveBenchOptions, measure
+
+    check_folder(options.json)
+    console = Console(stderr=True)
+    quick = LiveBenchOptions(tracks=14, scenes=4, publishers=1, jobs=options.jobs)
+    report = measure(quick if options.quick else LiveBenchOptions(jobs=options.jobs), console.print)
+    print_rows(report.rows, Console(), f"{report.settings['tracks']} tracks of {report.settings['styles']} styles")
     if options.json is not None:
         report.write(options.json)
     return 0
