@@ -1,4 +1,4 @@
-"""What a session says. Questions (``Infer``, ``Search``) want an answer; everything else is to be published.
+"""What a session says. Questions (``Infer``, ``Search``, ``Beats``) want an answer; everything else is to be published.
 
 Times are seconds of media time since the first frame after the start or the last ``Reset``.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from catalog.records import Candidate, Filters
 
 Arrays = Mapping[str, np.ndarray]
-Answer = Arrays | Sequence[Candidate]
+Answer = Arrays | Sequence[Candidate] | np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +34,15 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Beats:
+    """Where are the beats of this track? The answer is (m,) seconds, rising; empty for one without any, and for one
+    that is not in the catalogue."""
+
+    id: int
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reasons:
     """The parts of a score, each in [0, 1]."""
 
@@ -44,7 +53,8 @@ class Reasons:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One suggestion: a track, where to start in it, and why. ``start_s`` lies on a beat of the track."""
+    """One suggestion: a track, where to start in it, and why. ``start_s`` lies on a beat of the track. ``adjust`` is
+    what taste, history and speech added to the mean of the reasons, or took off."""
 
     rank: int
     track: str
@@ -56,6 +66,7 @@ class Item:
     reasons: Reasons
     tempo_bpm: float
     licence: str
+    adjust: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +80,21 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """When music could change. ``track``: the one to switch to, None while the advice is to stay. ``at_s``: the next up
+    to four bars of the track on air, in seconds of that track; ``in_s``: from ``Suggestions.pts_s`` to the first.
+    Nothing is known of them without the track's beats and where in it the stream is."""
+
+    track: str | None
+    at_s: tuple[float, ...]
+    in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestions:
     """The list after one hop. ``window_s`` is how much video it rests on (at most 28); ``late_ms`` the time from the
-    arrival of the newest frame used to the publication, filled in by a driver that has a clock, else None.
+    arrival of the newest frame used to the publication, filled in by a driver that has a clock, else None. ``switch``
+    is None with nothing on air, ``duck_db`` where nothing was said of the stream's sound; it is in [-18, 0].
     """
 
     pts_s: float
@@ -80,6 +103,8 @@ class Suggestions:
     items: tuple[Item, ...]
     late_ms: float | None = None
     seen: Seen | None = None
+    switch: Switch | None = None
+    duck_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +113,13 @@ class Cut:
 
     pts_s: float
     strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A new scene began at ``pts_s``, about 2 s ago; what came before is no longer part of the window."""
+
+    pts_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +172,6 @@ class End:
     skipped_hops: int = 0
 
 
-Question = Infer | Search
-Notice = Suggestions | Cut | Reset | Refused | Accepted | Failed | Warned | End
+Question = Infer | Search | Beats
+Notice = Suggestions | Cut | Scene | Reset | Refused | Accepted | Failed | Warned | End
 Event = Question | Notice

@@ -7,11 +7,11 @@ angle on the same place), nothing changed. A conversation with slow shots looks 
 the scene before comes back within ``BACK_S``, that change is taken back, and both shots are one scene from then on.
 
 A look is what stays the same over a scene and does not depend on the framing: the distribution of grey levels, colour,
-the amount of detail, and the amount of motion. The distance of two looks is a weighted sum. The weights and the threshold
-were fitted on the made videos of ``studio``, cuts inside them against joins of two of them. The whole rule tells 65% of
-214 joins (of videos that have cuts of their own beside the join) and takes 15% of 138 cuts inside for a change, where
-a third of those change the palette on purpose. Limits: fades are no cuts, so a scene that changes in one is not told;
-two scenes of one palette, pace and detail are one.
+the amount of detail, and the amount of motion. The distance of two looks is a weighted sum. Weights and threshold were
+fitted on the made videos of ``studio``, cuts inside them against joins of two of them. The whole rule tells 65% of 214
+joins (of videos that have cuts of their own beside the join) and takes 15% of 138 cuts inside for a change, where a
+third of those change the palette on purpose. Limits: fades are no cuts, so a scene that changes in one is not told; two
+scenes of one palette, pace and detail are one.
 
 State: the looks of the last 28 s, and at most two cuts under watch.
 """
@@ -47,7 +47,7 @@ _WEIGHTS = np.array([1.0 / (_LEVELS - 1)] * (_LEVELS - 1) + [0.2, 0.5, 0.3, 0.6,
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The scene now begins at motion slot ``start``. ``lasting``: a new scene; else the one before goes on after all."""
+    """The scene now begins at motion slot ``start``. ``lasting``: it is a new one; else the one before goes on."""
 
     start: int
     lasting: bool

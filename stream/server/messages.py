@@ -17,8 +17,10 @@ from stream.core.events import (
     Reasons,
     Refused,
     Reset,
+    Scene,
     Seen,
     Suggestions,
+    Switch,
     Warned,
 )
 from stream.errors import MessageError
@@ -28,7 +30,7 @@ COMMAND_BYTES: Final = 4096
 
 
 def encode(event: Notice) -> dict[str, Any]:
-    """The JSON object of an event; numbers are rounded (times 1 ms, scores 4 digits)."""
+    """The JSON object of an event; numbers are rounded (times 1 ms, scores 4 digits, levels 0.1 dB)."""
     match event:
         case Suggestions():
             return _object(
@@ -39,9 +41,13 @@ def encode(event: Notice) -> dict[str, Any]:
                 late_ms=None if event.late_ms is None else round(event.late_ms, 1),
                 items=[_item(item) for item in event.items],
                 seen=None if event.seen is None else _seen(event.seen),
+                switch=None if event.switch is None else _switch(event.switch),
+                duck_db=None if event.duck_db is None else round(event.duck_db, 1),
             )
         case Cut():
             return _object("cut", pts_s=round(event.pts_s, 3), strength=round(event.strength, 4))
+        case Scene():
+            return _object("scene", pts_s=round(event.pts_s, 3))
         case Reset():
             return _object("reset", reason=event.reason)
         case Refused():
@@ -116,6 +122,14 @@ def _seen(seen: Seen) -> dict[str, float]:
     }
 
 
+def _switch(switch: Switch) -> dict[str, Any]:
+    return {
+        "track": switch.track,
+        "at_s": [round(at_s, 3) for at_s in switch.at_s],
+        "in_s": None if switch.in_s is None else round(switch.in_s, 3),
+    }
+
+
 def _item(item: Item) -> dict[str, Any]:
     return {
         "rank": item.rank,
@@ -132,6 +146,7 @@ def _item(item: Item) -> dict[str, Any]:
         },
         "tempo_bpm": round(item.tempo_bpm, 1),
         "licence": item.licence,
+        "adjust": round(item.adjust, 4),
     }
 
 
@@ -141,9 +156,14 @@ def _decode(message: Mapping[str, Any]) -> Notice:
         case "suggestions":
             items = tuple(Item(**{**item, "reasons": Reasons(**item["reasons"])}) for item in fields.pop("items"))
             seen = fields.pop("seen", None)
-            return Suggestions(items=items, seen=None if seen is None else Seen(**seen), **fields)
+            switch = fields.pop("switch", None)
+            if switch is not None:
+                switch = Switch(**{**switch, "at_s": tuple(switch["at_s"])})
+            return Suggestions(items=items, seen=None if seen is None else Seen(**seen), switch=switch, **fields)
         case "cut":
             return Cut(**fields)
+        case "scene":
+            return Scene(**fields)
         case "reset":
             return Reset(**fields)
         case "refused":

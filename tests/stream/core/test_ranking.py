@@ -13,7 +13,7 @@ from features.motion import VisualTempo
 from stream.core.events import Reasons
 from stream.core.ranking import (
     MOOD_REACH,
-    Scene,
+    Pictures,
     Weights,
     content,
     mood,
@@ -32,9 +32,9 @@ Fake = Callable[..., Any]
 
 def scene(
     bpm: float = 120.0, confidence: float = 1.0, speed: float = 0.2, feeling: Any = None, **colour: float
-) -> Scene:
+) -> Pictures:
     colours = {"brightness": 0.5, "contrast": 0.5, "colourfulness": 0.5, "warmth": 0.5} | colour
-    return Scene(VisualTempo(bpm, confidence), speed, **colours, mood=feeling)
+    return Pictures(VisualTempo(bpm, confidence), speed, **colours, mood=feeling)
 
 
 def test_tempi_fit_across_octaves() -> None:
