@@ -3,6 +3,7 @@
 Times are seconds of media time since the first frame after the start or the last ``Reset``.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,9 +53,34 @@ class Reasons:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each part counts; not negative, not all 0."""
+
+    content: float = 0.5
+    rhythm: float = 0.25
+    mood: float = 0.25
+
+    def __post_init__(self) -> None:
+        parts = (self.content, self.rhythm, self.mood)
+        if not all(math.isfinite(part) and part >= 0 for part in parts) or sum(parts) == 0:
+            raise ValueError(f"weights {parts}: give finite numbers, 0 or more, not all 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Where the viewers lean, each in [-1, 1], 0 neutral: the three axes of mood, and slower or quicker music."""
+
+    energy: float = 0.0
+    valence: float = 0.0
+    tension: float = 0.0
+    tempo: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One suggestion: a track, where to start in it, and why. ``start_s`` lies on a beat of the track. ``adjust`` is
-    what taste, history and speech added to the mean of the reasons, or took off."""
+    what taste, history and speech added to the mean of the reasons, or took off. ``liked``: somebody liked the track.
+    """
 
     rank: int
     track: str
@@ -67,6 +93,7 @@ class Item:
     tempo_bpm: float
     licence: str
     adjust: float = 0.0
+    liked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +118,17 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the viewers asked for, as it stands: so that a view of it can be right whoever asked, and after an undo.
+    ``undo``: how many wishes can be taken back."""
+
+    steer: Steer
+    weights: Weights
+    pinned: str | None
+    undo: int
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestions:
     """The list after one hop. ``window_s`` is how much video it rests on (at most 28); ``late_ms`` the time from the
     arrival of the newest frame used to the publication, filled in by a driver that has a clock, else None. ``switch``
@@ -105,6 +143,7 @@ class Suggestions:
     seen: Seen | None = None
     switch: Switch | None = None
     duck_db: float | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)

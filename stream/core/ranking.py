@@ -31,7 +31,7 @@ from catalog.records import Candidate
 from features.motion import VisualTempo
 from features.spec import CLIP_S
 
-from .events import Reasons
+from .events import Reasons, Steer, Weights
 
 Floats = NDArray[np.float64]
 
@@ -42,30 +42,6 @@ MOOD_REACH = 0.2  # root-mean-square distance on the axes at which mood is 0.5: 
 STEER_REACH = 0.4  # of an axis of length 1
 TEMPO_STEER = 0.6
 LOGIT_BOUND = 1e-4  # scores this close to 0 or 1 are not told apart
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """How much each part counts; not negative, not all 0."""
-
-    content: float = 0.5
-    rhythm: float = 0.25
-    mood: float = 0.25
-
-    def __post_init__(self) -> None:
-        parts = (self.content, self.rhythm, self.mood)
-        if not all(math.isfinite(part) and part >= 0 for part in parts) or sum(parts) == 0:
-            raise ValueError(f"weights {parts}: give finite numbers, 0 or more, not all 0")
-
-
-@dataclass(frozen=True, slots=True)
-class Steer:
-    """Where the viewers lean, each in [-1, 1], 0 neutral: the three axes of mood, and slower or quicker music."""
-
-    energy: float = 0.0
-    valence: float = 0.0
-    tension: float = 0.0
-    tempo: float = 0.0
 
 
 NEUTRAL = Steer()

@@ -25,7 +25,6 @@ from catalog.records import Candidate, Filters
 from features.cuts import HARD_CUT
 from features.spec import MOTION_FPS, WINDOW_S
 
-from .bars import switch_points
 from .commands import CommandError, Playing, read_command
 from .events import (
     Accepted,
@@ -42,10 +41,11 @@ from .events import (
     Search,
     Seen,
     Suggestions,
-    Switch,
+    Weights,
 )
 from .history import History
-from .ranking import Pictures, Ranked, Weights, rank
+from .on_air import OnAir
+from .ranking import Pictures, Ranked, rank
 from .scene import SceneMeter
 from .settle import SWITCH, Settle, SettleOptions
 from .speech import VOCAL_PENALTY, Speech, is_vocal
@@ -107,21 +107,6 @@ class _Hop:
     mood: NDArray[np.float32] | None = None
 
 
-@dataclass(slots=True)
-class _OnAir:
-    """The track on air. ``position_s`` is where in it the stream was at ``since_s`` of media time, if somebody said;
-    ``question`` is the one for its beats, as long as it is open."""
-
-    track: str
-    question: int
-    since_s: float = 0.0
-    position_s: float | None = None
-    beats: NDArray[np.float32] | None = None
-
-    def position(self, now_s: float) -> float | None:
-        return None if self.position_s is None else self.position_s + now_s - self.since_s
-
-
 class Session:
     """Every method returns the events that follow from it, in order. Deterministic: same calls, same events."""
 
@@ -136,10 +121,10 @@ class Session:
         self._pool: dict[str, NDArray[np.float64]] = {}  # profiles of the candidates of the newest hop
         self._history = History()
         self._speech = Speech()
-        self._on_air: _OnAir | None = None
+        self._on_air: OnAir | None = None
         self._before_s = 0.0  # media time before the last reset
         self._now_s = 0.0  # media time since
-        self._settled = 0, self._memory.wishes  # the scene's start and the wishes of the newest list
+        self._settled = 0, self._memory.wishes.order()  # the scene's start and what was asked, of the newest list
         self._next_id = 1
         self._newest = -1  # the newest slot
         self._fresh = False  # a frame came that no hop has seen
@@ -207,7 +192,7 @@ class Session:
         self._settled = 0, self._settled[1]
         self._before_s += self._now_s
         if self._on_air is not None:
-            self._on_air.since_s -= self._now_s
+            self._on_air.restart(self._now_s)
         self._now_s = 0.0
         self.resets += 1
         return [Reset(reason)]
@@ -221,12 +206,11 @@ class Session:
             command = read_command(message)
             if isinstance(command, Playing):
                 return [Accepted(kind, command.track), *self._play(command)]
-            before = self._memory.wishes
             track = self._memory.take(command)
         except CommandError as error:
             return [Refused(kind, str(error))]
         wishes = self._memory.wishes
-        for example in {*wishes.liked, *wishes.skipped} - {*before.liked, *before.skipped}:
+        for example in (*wishes.liked[-1:], *wishes.skipped[-1:]):
             if example in self._pool:
                 self._profiles.keep(example, self._pool[example])
         return [Accepted(kind, track)]
@@ -239,11 +223,11 @@ class Session:
                 self._history.left(before.track, self._before_s + self._now_s)
             self._on_air = None
             if command.track is not None:
-                self._on_air = _OnAir(command.track, self._next_id)
+                self._on_air = OnAir(command.track, self._next_id)
                 events.append(Beats(self._next_id, command.track))
                 self._next_id += 1
         if self._on_air is not None and command.position_s is not None:
-            self._on_air.since_s, self._on_air.position_s = self._now_s, command.position_s
+            self._on_air.at(command.position_s, self._now_s)
         return events
 
     def result(self, question: int, answer: Answer) -> list[Event]:
@@ -397,10 +381,11 @@ class Session:
             pts_s=hop.pts_s,
             window_s=min(hop.pts_s - hop.start / MOTION_FPS, float(WINDOW_S)),
             advice=settled.advice,
-            items=tuple(_item(place, entry) for place, entry in enumerate(settled.ranked, start=1)),
+            items=tuple(_item(place, entry, wishes) for place, entry in enumerate(settled.ranked, start=1)),
             seen=Seen(now.tempo.bpm, now.tempo.confidence, now.speed),
-            switch=self._switch(first, hop.pts_s),
+            switch=None if self._on_air is None else self._on_air.switch(first, hop.pts_s),
             duck_db=self._speech.duck_db(hop.pts_s),
+            asked=self._memory.asked(),
         )
         events: list[Event] = [suggestions]
         if self._due is not None:
@@ -429,20 +414,9 @@ class Session:
         start, before = self._settled
         if hop.start > start:
             self._settle.ease(anew=True)
-        elif wishes != before:
+        elif wishes.order() != before:
             self._settle.ease(anew=False)
-        self._settled = hop.start, wishes
-
-    def _switch(self, track: str | None, now_s: float) -> Switch | None:
-        """When to change the music: at the next bars of the track on air."""
-        on_air = self._on_air
-        if on_air is None:
-            return None
-        position = on_air.position(now_s)
-        if position is None or on_air.beats is None:
-            return Switch(track, (), None)
-        points = switch_points(on_air.beats, position)
-        return Switch(track, points, points[0] - position if points else None)
+        self._settled = hop.start, wishes.order()
 
     def _end(self) -> list[Event]:
         frames, dropped = self._closing or (0, 0)
@@ -467,7 +441,7 @@ def heard(candidate: Candidate, feature: str) -> NDArray[np.float32]:
     return value.astype(np.float32, copy=False)
 
 
-def _item(place: int, entry: Ranked) -> Item:
+def _item(place: int, entry: Ranked, wishes: Wishes) -> Item:
     track = entry.candidate.track
     return Item(
         rank=place,
@@ -481,4 +455,5 @@ def _item(place: int, entry: Ranked) -> Item:
         tempo_bpm=track.tempo_bpm,
         licence=track.licence,
         adjust=entry.adjust,
+        liked=track.id in wishes.liked,
     )

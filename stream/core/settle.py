@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .events import Reasons
-from .ranking import Ranked, Weights, order, total
+from .events import Reasons, Weights
+from .ranking import Ranked, order, total
 
 STAY: Final = "stay"
 SWITCH: Final = "switch"

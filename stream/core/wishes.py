@@ -10,7 +10,7 @@ from typing import Final
 from catalog.records import Filters
 
 from .commands import CommandError, Like, Pin, SetFilters, SetSteer, SetWeights, Skip, Undo, Unlike, Wish
-from .ranking import Steer, Weights
+from .events import Asked, Steer, Weights
 
 MAX_SKIPPED: Final = 1000
 MAX_LIKED: Final = 200
@@ -27,6 +27,10 @@ class Wishes:
     pinned: str | None = None
     steer: Steer = field(default_factory=Steer)
     weights: Weights = field(default_factory=Weights)
+
+    def order(self) -> tuple[object, ...]:
+        """What the order of the tracks follows from; the rest only says which of them are there, or first."""
+        return self.filters, self.liked, self.steer, self.weights
 
 
 def wished(before: Wishes, wish: Wish) -> Wishes:
@@ -66,6 +70,11 @@ class Memory:
     def __init__(self, wishes: Wishes) -> None:
         self.wishes = wishes
         self._before: deque[tuple[str | None, Wishes]] = deque(maxlen=MAX_UNDO)
+
+    def asked(self) -> Asked:
+        """As it is told to the viewers."""
+        now = self.wishes
+        return Asked(now.steer, now.weights, now.pinned, len(self._before))
 
     def take(self, command: Wish | Undo) -> str | None:
         """Carry out one wish, or take back the newest. Returns the track that it was about, if any.

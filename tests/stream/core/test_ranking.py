@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.motion import VisualTempo
-from stream.core.events import Reasons
+from stream.core.events import Reasons, Steer, Weights
 from stream.core.ranking import (
     MOOD_REACH,
     Pictures,
-    Weights,
     content,
     mood,
     motion_energy,
