@@ -76,6 +76,7 @@ class SceneMeter:
     def __init__(self) -> None:
         self.start = 0
         self._previous: int | None = None  # where the scene before began
+        self._newest: int | None = None  # the start of the newest change, taken back or not
         self._looks: dict[int, Floats] = {}  # slot -> look
         self._cuts: list[int] = []  # under watch: the oldest, and the newest of those after it
 
@@ -102,9 +103,9 @@ class SceneMeter:
             if len(earlier) and _most(nearest(after, earlier) < DIFFERENT):
                 self.start, self._previous = self._previous, None
                 return Change(self.start, lasting=False)
-        if self.start > 0 and cut - self.start < REST_S * MOTION_FPS:
+        if self._newest is not None and cut - self._newest < REST_S * MOTION_FPS:
             return None
-        self._previous, self.start = self.start, cut
+        self._previous, self.start, self._newest = self.start, cut, cut
         return Change(cut, lasting=True)
 
     def _between(self, first: int, end: int) -> Floats:
