@@ -99,7 +99,7 @@ def test_looks_do_not_depend_on_where_things_stand() -> None:
     assert (nearest(rows[:1], rows[1:]) > 2 * DIFFERENT).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([NIGHT, BEACH, WOOD]), st.floats(0.25, 9)), min_size=1, max_size=12))
 def test_whatever_is_cut_changes_are_apart_and_memory_is_bounded(shots: list[tuple[Any, float]]) -> None:
     said = changes(shots)

@@ -107,17 +107,24 @@ def test_a_cut_within_a_scene_leaves_the_window(fake_runtime: Fake) -> None:
     assert not [event for event in show.said if isinstance(event, Scene)]
 
 
-def test_in_a_new_scene_the_advice_changes_within_four_seconds(fake_runtime: Fake) -> None:
-    show = Show(fake_runtime(), SessionOptions(suggestions=12))
+@pytest.mark.parametrize(("look", "hops"), [(BEACH, 2), (NIGHT, 5)])
+def test_in_a_new_scene_the_advice_follows_within_four_seconds(
+    fake_runtime: Fake, look: tuple[float, float], hops: int
+) -> None:
+    """Another track becomes somewhat better: in a new scene that is enough once it is told, else it must last."""
+    runtime = fake_runtime(matcher=False)
+    search, best = runtime._search, name(5)
+    runtime._search = lambda *given: [replace(c, similarity=float(c.track.id == best)) for c in search(*given)]
+    show = Show(runtime, SessionOptions(suggestions=12, settle=SettleOptions(large=1.0, hold=0, after_cut=1.0)))
     for _ in range(12):
         before = show.hop()
-    show.command(type="playing", track=before.items[0].track)
-    for _ in range(2):
-        before = show.hop()
-    assert before.advice == "stay"
-    told = [show.hop(BEACH, cut=second == 0) for second in range(4)]
-    assert told[-1].advice == "switch" and told[-1].switch is not None
-    assert told[-1].switch.track == told[-1].items[0].track != before.items[0].track
+    assert before.items[0].track == best
+    show.command(type="playing", track=best)
+    assert show.hop().advice == "stay"
+    best = name(7)
+    told = [show.hop(look, cut=second == 0) for second in range(6)]
+    assert [event.advice for event in told] == ["stay"] * (hops - 1) + ["switch"] * (7 - hops)
+    assert {event.switch.track for event in told[hops - 1 :] if event.switch is not None} == {best}
 
 
 def test_beats_are_asked_once_and_say_when_to_switch(fake_runtime: Fake) -> None:
