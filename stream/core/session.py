@@ -49,7 +49,7 @@ from .ranking import Pictures, Ranked, rank
 from .scene import SceneMeter
 from .settle import SWITCH, Settle, SettleOptions
 from .speech import VOCAL_PENALTY, Speech, is_vocal
-from .taste import SKIPS_HEARD, Profiles, profile, taste
+from .taste import SKIPS_HEARD, Profiles, by_track, taste
 from .window import Window
 from .wishes import Memory, Wishes
 
@@ -319,7 +319,7 @@ class Session:
         if isinstance(answer, Mapping) or not isinstance(answer, Sequence):
             raise TypeError(f"the answer to a search is {type(answer).__name__}, must be a list of candidates")
         if stage == "taste":
-            found = {candidate.track.id: profile(candidate) for candidate in answer}
+            found = by_track(answer)
             for track in hop.sought:
                 self._profiles.keep(track, found.get(track))
             return self._compare(hop)
@@ -395,11 +395,10 @@ class Session:
 
     def _adjusts(self, hop: _Hop) -> NDArray[np.float64]:
         """(n,) what to add to the scores of the candidates, for taste, history and speech."""
-        profiles = [profile(candidate) for candidate in hop.found]
-        self._pool = {c.track.id: value for c, value in zip(hop.found, profiles, strict=True)}
-        if not profiles:
+        self._pool = by_track(hop.found)
+        if not self._pool:
             return np.zeros(0)
-        pool = np.stack(profiles)
+        pool = np.stack([self._pool[candidate.track.id] for candidate in hop.found])
         wishes = self._memory.wishes
         liked = self._profiles.of(wishes.liked, pool.shape[1])
         skipped = self._profiles.of(wishes.skipped[-SKIPS_HEARD:], pool.shape[1])

@@ -11,7 +11,7 @@ skipped all is 0.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -29,13 +29,20 @@ SKIPS_HEARD: Final = 50  # the newest skips count as taste; the older ones are o
 KEPT_PROFILES: Final = 512
 
 
-def profile(candidate: Candidate) -> Floats:
-    """(M,) the mean of the segment's valid clips, each of unit length. The dot product of two profiles is the mean
-    cosine over all pairs of their clips."""
-    clips = candidate.clips[candidate.mask].astype(np.float64)
-    if not len(clips):
-        return np.zeros(candidate.clips.shape[1])
-    return np.asarray((clips / np.maximum(np.linalg.norm(clips, axis=1, keepdims=True), 1e-12)).mean(axis=0))
+def profiles(candidates: Sequence[Candidate]) -> Floats:
+    """(n, M), n at least 1: the mean of each segment's valid clips, every clip of unit length first. The dot product of
+    two profiles is the mean cosine over all pairs of their clips. A segment without a valid clip has zeros."""
+    clips = np.stack([candidate.clips for candidate in candidates]).astype(np.float64)
+    mask = np.stack([candidate.mask for candidate in candidates])[..., None]
+    units = mask * clips / np.maximum(np.linalg.norm(clips, axis=2, keepdims=True), 1e-12)
+    return np.asarray(units.sum(axis=1) / np.maximum(mask.sum(axis=1), 1))
+
+
+def by_track(candidates: Sequence[Candidate]) -> dict[str, Floats]:
+    """The profile (M,) of each candidate by its track's id."""
+    if not candidates:
+        return {}
+    return dict(zip((candidate.track.id for candidate in candidates), profiles(candidates), strict=True))
 
 
 def taste(pool: Floats, liked: Floats, skipped: Floats) -> Floats:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.core.taste import KEPT_PROFILES, LIKE_SPAN, SKIP_SPAN, Profiles, profile, taste
+from stream.core.taste import KEPT_PROFILES, LIKE_SPAN, SKIP_SPAN, Profiles, by_track, profiles, taste
 
 Fake = Callable[..., Any]
 NONE = np.empty((0, 3))
@@ -19,9 +19,11 @@ def test_a_profile_gives_the_mean_cosine_over_all_pairs(candidate: Fake) -> None
     one, two = candidate(1), candidate(2)
     one.mask[4:], two.clips[:] = False, 3 * two.clips
     pairs = [np.dot(a, b) / np.linalg.norm(a) / np.linalg.norm(b) for a in one.clips[:4] for b in two.clips]
-    assert profile(one) @ profile(two) == pytest.approx(np.mean(pairs), abs=1e-6)
+    first, second = profiles([one, two])
+    assert first @ second == pytest.approx(np.mean(pairs), abs=1e-6)
     one.mask[:] = False
-    assert not profile(one).any()
+    assert not profiles([one])[0].any()
+    assert by_track([]) == {} and (by_track([two, one])[two.track.id] == second).all()
 
 
 def test_likes_pull_and_skips_push_less() -> None:
