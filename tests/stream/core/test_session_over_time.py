@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog.records import Filters
 from features.appearance import ColourStats
 from features.frame import FrameFeatures
 from stream.core.events import (
@@ -30,6 +31,7 @@ from stream.core.session import Session, SessionOptions
 from stream.core.settle import SettleOptions
 from stream.core.speech import VOCAL_PENALTY
 from stream.core.taste import LIKE_SPAN, SKIP_SPAN
+from stream.runtime import Runtime
 
 Fake = Callable[..., Any]
 PLAIN = SessionOptions(suggestions=12, settle=SettleOptions(past=0.0))
@@ -351,3 +353,11 @@ def test_any_sequence_stays_in_bounds_and_replays_alike(fake_runtime: Fake, scri
             weights = event.asked.weights
             mean = np.average(parts, weights=[weights.content, weights.rhythm, weights.mood])
             assert item.score == pytest.approx(min(1.0, max(0.0, mean + item.adjust)), abs=1e-9)
+
+
+def test_a_real_catalogue_tells_beats_and_knows_none_of_music_from_elsewhere(runtime: Runtime) -> None:
+    track = runtime.catalog.search(np.ones(runtime.model.embedding_dim, np.float32), 1, Filters())[0].track
+    beats = runtime.answer(Beats(1, track.id))
+    assert isinstance(beats, np.ndarray) and len(beats) > 4 and (np.diff(beats) > 0).all()
+    elsewhere = runtime.answer(Beats(2, "elsewhere"))
+    assert isinstance(elsewhere, np.ndarray) and elsewhere.shape == (0,)
