@@ -9,6 +9,7 @@ from features.clip import NEEDS_SMALL
 from features.spec import MUSIC_FEATURES, VIDEO_FEATURES
 from stream.core.events import Answer, Beats, Infer, Question
 from stream.core.session import Model
+from stream.ear import Ear
 from stream.errors import StreamError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Runtime:
         self.engine = engine
         self.catalog = catalog
         self.model = model_of(engine.bundle)
+        self.ear = Ear()
 
     def answer(self, question: Question) -> Answer:
         """The outputs of a graph by name, the candidates of a search, best first, or the beats of a track. Blocks."""
