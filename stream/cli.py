@@ -17,7 +17,12 @@ from .errors import StreamError
 USER_ERRORS = (StreamError, CatalogError, EngineError)
 RECORD_WAIT_S: Final = 30.0  # at the end, for a slow disk
 # modules that offer main(argv) -> int
-ELSEWHERE: Final = {"replay": "stream.recording.command", "serve": "stream.server.command", "demo": "stream.demo", "doctor": "stream.doctor"}
+ELSEWHERE: Final = {
+    "replay": "stream.recording.command",
+    "serve": "stream.server.command",
+    "demo": "stream.demo",
+    "doctor": "stream.doctor",
+}
 
 
 def main(command: str, argv: Sequence[str]) -> int:

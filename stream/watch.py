@@ -100,7 +100,9 @@ async def watch_paced(
             raise
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="watch") as workers:
-        live = LiveSession(runtime, LiveOptions(session=options), listen, workers=workers, probe=probe, recorder=recorder)
+        live = LiveSession(
+            runtime, LiveOptions(session=options), listen, workers=workers, probe=probe, recorder=recorder
+        )
         running = loop.create_task(live.run())
         stop = threading.Event()
         reader = loop.create_task(asyncio.to_thread(_read, pull, not is_live(source), loop, live, stop, probe))

@@ -111,7 +111,9 @@ class Reader:
             raise RecordingError(f"{self.path}: not a recording; name a file made with --record")
         first = next(self._records, None)
         if first is None:
-            raise RecordingError(f"{self.path}: its header is damaged ({self.damage or 'nothing follows'}); copy it again")
+            raise RecordingError(
+                f"{self.path}: its header is damaged ({self.damage or 'nothing follows'}); copy it again"
+            )
         found = first.fields.get("format")
         if found != FORMAT:
             maker = str(first.fields.get("segue", "unknown"))[:40]
@@ -122,52 +124,39 @@ class Reader:
         return first.fields
 
     def _read(self) -> Iterator[Record]:
-        while (records := self._chunk()) is not None:
-            at = 0
-            while at < len(records):
-                record, at = self._record(records, at)
-                if record is None:
-                    return
-                yield record
+        try:
+            while (records := self._chunk()) is not None:
+                at = 0
+                while at < len(records):
+                    record, at = _record(records, at)
+                    yield record
+        except _DamageError as error:
+            self.damage = str(error)
 
     def _chunk(self) -> bytes | None:
-        """The next chunk unpacked, or None at the end; then ``damage`` is set unless the end is where it should be."""
+        """The next chunk unpacked, or None at the end of the file."""
         begun = self._file.tell()
         head = self._take(_CHUNK.size)
         if not head:
             return None
         if len(head) < _CHUNK.size:
-            return self._stop(f"cut short at byte {begun}")
+            raise _DamageError(f"cut short at byte {begun}")
         stored, raw, crc = _CHUNK.unpack(head)
         if stored > MAX_CHUNK or raw > MAX_CHUNK:
-            return self._stop(f"damaged at byte {begun}: a chunk of {raw} bytes")
+            raise _DamageError(f"damaged at byte {begun}: a chunk of {max(stored, raw)} bytes")
         body = self._take(stored)
         if len(body) < stored:
-            return self._stop(f"cut short at byte {begun}")
+            raise _DamageError(f"cut short at byte {begun}")
         if zlib.crc32(body, zlib.crc32(head[: _LENGTHS.size])) != crc:
-            return self._stop(f"damaged at byte {begun}: checksum")
+            raise _DamageError(f"damaged at byte {begun}: checksum")
         unpacker = zlib.decompressobj()
         try:
             records = unpacker.decompress(body, raw + 1)
         except zlib.error as error:
-            return self._stop(f"damaged at byte {begun}: {error}")
+            raise _DamageError(f"damaged at byte {begun}: {error}") from error
         if len(records) != raw or not unpacker.eof:
-            return self._stop(f"damaged at byte {begun}: unpacks to another length than it says")
+            raise _DamageError(f"damaged at byte {begun}: unpacks to another length than it says")
         return records
-
-    def _record(self, records: bytes, at: int) -> tuple[Record | None, int]:
-        body = at + _LENGTHS.size
-        text, blob = _LENGTHS.unpack_from(records, at) if body <= len(records) else (MAX_CHUNK, 0)
-        end = body + text + blob
-        if end > len(records):
-            return self._stop("damaged: a record is longer than its chunk"), at
-        try:
-            fields = json.loads(records[body : body + text])
-        except (ValueError, RecursionError) as error:
-            return self._stop(f"damaged: a record is no JSON ({error})"), at
-        if not isinstance(fields, dict):
-            return self._stop("damaged: a record is no object"), at
-        return Record(fields, records[body + text : end]), end
 
     def _take(self, count: int) -> bytes:
         try:
@@ -175,5 +164,22 @@ class Reader:
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be read ({error.strerror}); copy it again") from error
 
-    def _stop(self, damage: str) -> None:
-        self.damage = damage
+
+class _DamageError(Exception):
+    """What stands here was not written so."""
+
+
+def _record(records: bytes, at: int) -> tuple[Record, int]:
+    """The record at ``at`` and where the next one is."""
+    begun = at + _LENGTHS.size
+    text, blob = _LENGTHS.unpack_from(records, at) if begun <= len(records) else (MAX_CHUNK, 0)
+    end = begun + text + blob
+    if end > len(records):
+        raise _DamageError("damaged: a record is longer than its chunk")
+    try:
+        fields = json.loads(records[begun : begun + text])
+    except (ValueError, RecursionError) as error:
+        raise _DamageError(f"damaged: a record is no JSON ({error})") from error
+    if not isinstance(fields, dict):
+        raise _DamageError("damaged: a record is no object")
+    return Record(fields, records[begun + text : end]), end

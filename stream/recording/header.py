@@ -83,9 +83,9 @@ def check_bundle(path: Path, header: Mapping[str, Any], bundle: Bundle) -> None:
     recorded = section(path, header, "bundle")
     if recorded.get("identity") != bundle.identity:
         raise RecordingError(
-            f"{path}: recorded with bundle {_short(recorded.get('name'))} ({_short(recorded.get('identity'))}), not with "
-            f"{bundle.manifest.name} ({bundle.identity[:12]}) of {bundle.path}; name that one with --bundle, or replay "
-            "on this one with --anyway"
+            f"{path}: recorded with bundle {_short(recorded.get('name'))} ({_short(recorded.get('identity'))[:12]}), "
+            f"not with {bundle.manifest.name} ({bundle.identity[:12]}) of {bundle.path}; name that one with --bundle, "
+            "or replay on this one with --anyway"
         )
 
 

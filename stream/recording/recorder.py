@@ -7,8 +7,8 @@ The records of a recording, behind the header, in the order of the calls:
     {"kind": "picture", "t_s"}                 with --record-pictures: the next frame's canonical picture as PNG
     {"kind": "end", "why", "records"}          the recording was closed
 
-``args`` and ``kwargs`` are written as in ``values.py``; of an answer only its hash is kept (``["answer", sha256]``), and
-of a question the hash of what it asks with. ``at_s`` is the time since the recorder was made, by a monotonic clock.
+``args`` and ``kwargs`` are written as in ``values.py``; of an answer only its hash is kept (``["answer", sha256]``),
+and of a question the hash of what it asks with. ``at_s`` is the time since the recorder was made, by a monotonic clock.
 """
 
 import logging
@@ -42,9 +42,9 @@ Publish = Callable[[Notice], None]
 
 
 class Recorder:
-    """Records one session. ``session`` gives the session to drive, ``listen`` the publisher to publish through, ``keep``
-    takes a picture ahead of its ``push``. Each never blocks, unless ``wait``: then they wait for a slow disk, which is
-    for drivers that follow no clock.
+    """Records one session. ``session`` gives the session to drive, ``listen`` the publisher to publish through,
+    ``keep`` takes a picture ahead of its ``push``. Each never blocks, unless ``wait``: then they wait for a slow disk,
+    which is for drivers that follow no clock.
 
     The recording is closed when ``End`` is published. A session that is told nothing but its end leaves no file.
     """

@@ -40,7 +40,13 @@ class Writer:
     """
 
     def __init__(
-        self, path: Path, header: Record, *, limit: int = DEFAULT_LIMIT, wait: bool = False, queue_limit: int = QUEUE_LIMIT
+        self,
+        path: Path,
+        header: Record,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        wait: bool = False,
+        queue_limit: int = QUEUE_LIMIT,
     ) -> None:
         self.path = path
         self.written = self.size = self.lost = 0
