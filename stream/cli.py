@@ -13,6 +13,7 @@ from catalog.errors import CatalogError
 from engines.errors import EngineError
 
 from .errors import StreamError
+from .recording.arguments import add_record_arguments
 
 USER_ERRORS = (StreamError, CatalogError, EngineError)
 RECORD_WAIT_S: Final = 30.0  # at the end, for a slow disk
@@ -50,20 +51,6 @@ def watch_parser() -> argparse.ArgumentParser:
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep what the session is told, for segue replay")
     add_record_arguments(parser)
     return parser
-
-
-def add_record_arguments(parser: argparse.ArgumentParser) -> None:
-    """What goes with ``--record``, whether that is a file's name or a folder's."""
-    parser.add_argument(
-        "--record-pictures", action="store_true", help="keep the pictures as well, at 160x90 (default: features alone)"
-    )
-    parser.add_argument(
-        "--record-limit",
-        type=_positive,
-        default=1024,
-        metavar="MIB",
-        help="stop recording at this size of a file (%(default)s)",
-    )
 
 
 def watch(argv: Sequence[str]) -> int:

@@ -87,7 +87,7 @@ def ways(rows: int) -> Iterator[Way]:
 
 
 def place(array: NDArray[Any], size: int, before: int) -> NDArray[Any]:
-    """``array`` as the rows from ``before`` on of a batch of ``size``; the others repeat its ends, so they are valid."""
+    """``array`` as the rows from ``before`` on of a batch of ``size``; the others repeat its ends: valid rows."""
     after = size - before - len(array)
     if not before and not after:
         return array

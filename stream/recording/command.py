@@ -23,8 +23,8 @@ from .player import Outcome, replay
 def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(
         prog="segue replay",
-        description="Run a recording again: every call it holds, with engine and catalogue asked anew. Ends with 0 when "
-        "the suggestions are the same bit for bit, with 1 when something differs, and says what differed first.",
+        description="Run a recording again: every call it holds, with engine and catalogue asked anew. Ends with 0 "
+        "when the suggestions are the same bit for bit, with 1 when something differs, and says what differed first.",
     )
     arguments.add_argument("recording", metavar="RECORDING", type=Path, help="a file made with --record")
     arguments.add_argument("-c", "--catalog", type=Path, required=True, help="the catalogue that was recorded with")

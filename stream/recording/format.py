@@ -5,9 +5,9 @@
     body   = zlib of record*                                 ``raw`` bytes when unpacked
     record = text u32, blob u32, JSON[text], bytes[blob]
 
-All integers are little-endian. A chunk is appended with one write, so a process that is killed leaves every chunk before
-it readable; what stands behind the first damaged byte is not read, since a session's calls make sense only in order.
-The first record is the header, the last one of a recording that was closed says why it ended (see ``recorder.py``).
+All integers are little-endian. A chunk is appended with one write, so a process that is killed leaves every chunk
+before it readable; what stands behind the first damaged byte is not read, since a session's calls make sense only in
+order. The first record is the header, the last one of a recording that was closed says why it ended (``recorder.py``).
 
 *Bounds*: a record holds at most ``MAX_RECORD`` bytes, a chunk at most ``MAX_CHUNK`` unpacked; a file that claims more
 is damaged. Nothing in a file is ever executed or unpickled.
@@ -64,7 +64,7 @@ def create(path: Path) -> BinaryIO:
     Unbuffered: what was written is the system's. Raises ``RecordingError`` where there is one already, or none can be.
     """
     try:
-        return open(path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))  # type: ignore[return-value]
+        return open(path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))
     except FileExistsError:
         raise RecordingError(f"{path}: exists already, and recordings are never overwritten; name a new file") from None
     except (OSError, ValueError) as error:

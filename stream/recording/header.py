@@ -75,7 +75,7 @@ def catalog_identity(catalog: "Catalog") -> str:
 
     A track's id is the hash of its sound, and its vectors follow from sound and bundle, so they need not be read.
     """
-    return digest((catalog.layout, sorted((digest(track) for track in catalog.tracks()))))
+    return digest((catalog.layout, sorted(digest(track) for track in catalog.tracks())))
 
 
 def check_bundle(path: Path, header: Mapping[str, Any], bundle: Bundle) -> None:

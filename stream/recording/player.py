@@ -37,7 +37,7 @@ CALLS: Final = frozenset(
     name for name, value in vars(Session).items() if isinstance(value, FunctionType) and not name.startswith("_")
 )
 MAX_OPEN: Final = 4096  # questions that a recording leaves unanswered; more are forgotten, oldest first
-DRIVER: Final = {"Warned": Warned, "Failed": Failed}
+DRIVER: Final[dict[str, type[Warned] | type[Failed]]] = {"Warned": Warned, "Failed": Failed}
 
 Publish = Callable[[Notice], None]
 
