@@ -1,4 +1,4 @@
-"""``segue watch``, ``replay``, ``serve``, ``demo`` and ``doctor``. Each command's own modules are imported only when it runs."""
+"""``segue watch``, ``replay``, ``serve``, ``demo`` and ``doctor``; each command's modules are imported when it runs."""
 
 import argparse
 import asyncio

@@ -15,6 +15,7 @@ from stream.runtime import Runtime
 from stream.server.messages import line
 from stream.terminal import Board
 
+from .errors import RecordingError
 from .format import Reader
 from .header import check_bundle, engine_of, here, unlike
 from .player import Outcome, replay
@@ -82,5 +83,9 @@ def summary(outcome: Outcome, causes: Sequence[str]) -> list[str]:
 
 
 def _print(notice: Notice) -> None:
-    sys.stdout.write(line(notice) + "\n")
+    try:
+        text = line(notice)
+    except ValueError as error:  # numbers that are not finite: only out of a file that no recorder wrote
+        raise RecordingError(f"the recording leads to what cannot be published ({error}); copy it again") from error
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PACKAGES: Final = ("numpy", "onnxruntime", "onnxruntime-gpu", "faiss-cpu", "opencv-python-headless", "av")
 MAX_THREADS: Final = 64
+LARGEST: Final = 1e6  # of an option's value
 
 Options = TypeVar("Options")
 
@@ -181,6 +182,8 @@ def _build(kind: type[Options], values: Mapping[str, Any]) -> Options:
             given[name] = _build(hint, value)  # type: ignore[arg-type]
         elif hint in (int, float, bool, str) and not isinstance(value, (int, float) if hint is float else hint):
             raise TypeError(f"{name} is {str(value)[:40]}")
+        elif isinstance(value, int | float) and not abs(value) < LARGEST:
+            raise ValueError(f"{name} is {str(value)[:40]}")
         else:
             given[name] = value
     return kind(**given)

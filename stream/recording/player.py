@@ -8,6 +8,7 @@ Where the session asks other questions than it did (another bundle, another segu
 means nothing any more: from there on each question is answered as soon as it is asked.
 """
 
+import inspect
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from features.errors import FeatureError
 from features.frame import FrameFeatures, FrameMeter
+from features.spec import MOTION_FPS
 from stream.core.events import End, Event, Failed, Infer, Notice, Question, Search, Suggestions, Warned
 from stream.core.session import Session
 from stream.runtime import Runtime, needs_small
@@ -33,10 +35,19 @@ from .recorder import complaint
 from .values import Packer, Unpacker, said
 from .writer import ENDED
 
-CALLS: Final = frozenset(
-    name for name, value in vars(Session).items() if isinstance(value, FunctionType) and not name.startswith("_")
-)
 MAX_OPEN: Final = 4096  # questions that a recording leaves unanswered; more are forgotten, oldest first
+# What an argument of each name must be, so that a crafted file cannot make a session say what cannot be published.
+ARGUMENTS: Final[dict[str, type | tuple[type, ...]]] = {
+    "features": FrameFeatures,
+    "slot": int,
+    "now_s": (int, float),
+    "reason": str,
+    "message": dict,
+    "frames": int,
+    "dropped": int,
+    "flush": bool,
+}
+LARGEST: Final = 2**53  # of a number in a call: what a float holds exactly
 DRIVER: Final[dict[str, type[Warned] | type[Failed]]] = {"Warned": Warned, "Failed": Failed}
 
 Publish = Callable[[Notice], None]
@@ -118,7 +129,8 @@ class _Player:
         name, args, kwargs = (record.fields.get(key) for key in ("name", "args", "kwargs"))
         if not (isinstance(name, str) and isinstance(args, list) and isinstance(kwargs, dict)):
             raise self._bad("a call without a name or arguments")
-        if name not in CALLS:
+        method = vars(Session).get(name)
+        if name.startswith("_") or not isinstance(method, FunctionType):
             raise self._bad(f"a call of {name[:40]!r}, which this segue's session does not know")
         self.outcome.calls += 1
         if name == "result":
@@ -127,8 +139,14 @@ class _Player:
         unpacker = Unpacker(record.blob)
         given = [unpacker.unpack(value) for value in args]
         named = {key: unpacker.unpack(value) for key, value in kwargs.items()}
+        try:
+            bound = inspect.signature(method).bind(self._session, *given, **named).arguments
+        except TypeError as error:
+            raise self._bad(f"a call of {name} that its session does not take ({error})") from error
+        for argument, value in bound.items():
+            self._check(argument, value)
         if name == "push":
-            self._look(given)
+            self._look(bound["features"], bound["slot"])
         elif name == "reset":
             self._meter = self._measured = None
         self._tell(record, lambda: getattr(self._session, name)(*given, **named))
@@ -251,14 +269,19 @@ class _Player:
         except FeatureError as error:
             raise self._bad(f"a picture that cannot be measured ({error})") from error
 
-    def _look(self, given: list[Any]) -> None:
-        """Check a frame's features before the session keeps them."""
-        if len(given) != 2 or not isinstance(given[0], FrameFeatures) or type(given[1]) is not int:
-            raise self._bad("a frame without features or place")
-        features, slot = given
+    def _check(self, argument: str, value: object) -> None:
+        kind = ARGUMENTS.get(argument, object)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not isinstance(value, kind) or (kind is not bool and kind is not object and isinstance(value, bool)):
+            raise self._bad(f"{argument} that is {type(value).__name__}")
+        if number and not abs(value) < LARGEST:  # type: ignore[arg-type]
+            raise self._bad(f"{argument} that is {str(value)[:40]}")
+
+    def _look(self, features: FrameFeatures, slot: int) -> None:
+        """The bundle's and the pictures' side of a frame, before the session keeps it."""
         if self._small and features.small is None:
             raise self._bad("a frame without the small colour picture that this bundle takes")
-        self._second = slot / 8
+        self._second = slot / MOTION_FPS
         measured, self._measured = self._measured, None
         if measured is not None and _packed(measured) != _packed(features):
             self._differs("the picture is measured differently")

@@ -26,6 +26,7 @@ from .errors import RecordingError
 
 DTYPES: Final = ("uint8", "float32", "float64", "bool", "int64")
 SMALL_DIMS: Final = 3
+LARGEST: Final = 1e6  # of a frame's numbers: far beyond all that is measured, and sums of them stay finite
 
 
 class Packer:
@@ -159,6 +160,8 @@ def _frame(parts: dict[str, Any]) -> FrameFeatures:
     if small is not None and (small.ndim != SMALL_DIMS or small.dtype != np.uint8):
         raise ValueError(f"a small picture of {small.dtype} {small.shape}")
     numbers = {name: float(part) for name, part in parts.items()}
+    if not all(abs(number) < LARGEST for number in (*numbers.values(), *asdict(colour).values())):
+        raise ValueError(f"a frame's numbers {str(numbers)[:80]}")
     return FrameFeatures(thumb=thumb, colour=colour, small=small, **numbers)
 
 
