@@ -19,7 +19,14 @@ Script = list[tuple[Any, ...]]
 
 def make_header(batched: bool = False, pictures: bool = False, **more: Any) -> dict[str, Any]:
     engine = {"name": "fake", "threads": 1, "batched": batched}
-    return {"format": 1, "segue": "0", "engine": engine, "session": asdict(SessionOptions()), "pictures": pictures, **more}
+    return {
+        "format": 1,
+        "segue": "0",
+        "engine": engine,
+        "session": asdict(SessionOptions()),
+        "pictures": pictures,
+        **more,
+    }
 
 
 def drive(session: Session, runtime: Any, publish: Callable[[Notice], None], script: Script, seed: int = 0) -> None:

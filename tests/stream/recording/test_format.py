@@ -52,7 +52,9 @@ def test_a_cut_or_a_changed_byte_leaves_the_chunks_before_it(
     whole = written(path, chunks)
     at = data.draw(st.integers(0, len(whole) - 1))
     cut = data.draw(st.booleans())
-    path.write_bytes(whole[:at] if cut else whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :])
+    path.write_bytes(
+        whole[:at] if cut else whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :]
+    )
     everything = [record for records in chunks for record in records]
     try:
         found, damage = read(path)
