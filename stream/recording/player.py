@@ -137,8 +137,11 @@ class _Player:
             self._result(record, args)
             return
         unpacker = Unpacker(record.blob)
-        given = [unpacker.unpack(value) for value in args]
-        named = {key: unpacker.unpack(value) for key, value in kwargs.items()}
+        try:
+            given = [unpacker.unpack(value) for value in args]
+            named = {key: unpacker.unpack(value) for key, value in kwargs.items()}
+        except ValueError as error:
+            raise self._bad(f"what no recorder writes ({str(error)[:80]})") from error
         try:
             bound = inspect.signature(method).bind(self._session, *given, **named).arguments
         except TypeError as error:

@@ -22,8 +22,6 @@ from features.frame import FrameFeatures
 from features.spec import THUMB_SIZE
 from stream.core.events import Answer, Event, Infer, Search
 
-from .errors import RecordingError
-
 DTYPES: Final = ("uint8", "float32", "float64", "bool", "int64")
 SMALL_DIMS: Final = 3
 LARGEST: Final = 1e6  # of a frame's numbers: far beyond all that is measured, and sums of them stay finite
@@ -62,7 +60,7 @@ class Packer:
 
 
 class Unpacker:
-    """The way back. Raises ``RecordingError`` for what ``Packer`` does not write."""
+    """The way back. Raises ``ValueError`` for what ``Packer`` does not write."""
 
     def __init__(self, blob: bytes) -> None:
         self._blob, self._at = blob, 0
@@ -70,8 +68,8 @@ class Unpacker:
     def unpack(self, value: Any) -> Any:
         try:
             return self._unpack(value)
-        except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
-            raise RecordingError(f"a record holds what no recording does ({error!r}); copy the file again") from error
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
 
     def _unpack(self, value: Any) -> Any:
         match value:

@@ -56,6 +56,7 @@ class Writer:
         self._queue: queue.Queue[Make] = queue.Queue(queue_limit)
         self._file: BinaryIO | None = None
         self._records = bytearray()
+        self._trouble = False
         self._count = 0  # of records in it
         self._begun = 0.0  # when the first of them came
         self._lock = threading.Lock()
@@ -117,9 +118,9 @@ class Writer:
 
     def _stop(self, why: str, quiet: bool = False) -> None:
         with self._lock:
-            if self.why is not None:
+            if self.why is not None and (quiet or self._trouble):
                 return
-            self.why = why
+            self.why, self._trouble = why, not quiet  # trouble with the rest outdoes a normal end
         if not quiet:
             logger.warning("recording %s: stopped, %s; the session goes on", self.path, why)
 

@@ -30,7 +30,7 @@ def make_header(batched: bool = False, pictures: bool = False, **more: Any) -> d
 
 
 def drive(session: Session, runtime: Any, publish: Callable[[Notice], None], script: Script, seed: int = 0) -> None:
-    """Make the script's calls; ``("answer", n)`` gives the next n answers, in an order of its own, ``("lose", n)`` drops
+    """Make the script's calls; ``("answer", n)`` gives n answers, in an order of its own, ``("lose", n)`` drops so many
     questions. After the script everything is answered, in order, until nothing is open."""
     order, waiting = random.Random(seed), []
 
