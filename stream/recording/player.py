@@ -57,7 +57,7 @@ Publish = Callable[[Notice], None]
 class Outcome:
     """``first`` says where and how the replay first differed, None: nowhere. ``ending`` why the recording stops before
     its session does, None: it does not. Lists are compared by place; ``moved`` have other tracks or another order,
-    ``gap`` is the largest difference of a score in the others. ``late_ms`` are the recorded latenesses."""
+    ``gap`` is the largest difference of a score in the others. ``loose``: other questions were asked than then."""
 
     calls: int = 0
     answers: int = 0
