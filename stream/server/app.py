@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,8 @@ from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from stream.core.events import Notice
 from stream.live import LiveOptions, LiveSession
+from stream.recording.header import RecordOptions
+from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
 from stream.sources.ports import PortRange, hold_to
 
@@ -39,6 +41,7 @@ from .viewers import viewer_routes
 from .whip import WhipOptions, whip_routes
 
 PAGE_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
 STOP_S: Final = 3  # how long open connections may take to end
 COMMAND_BYTES: Final = 64 * 1024  # of one websocket message; the protocol's own bound is smaller and answers politely
 
@@ -58,6 +61,8 @@ class ServeOptions:
     whip: WhipOptions = field(default_factory=WhipOptions)
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     live: LiveOptions = field(default_factory=LiveOptions)
+    record: Path | None = None  # a folder, to keep a recording of each session
+    recording: RecordOptions = field(default_factory=RecordOptions)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Parts:
     runtime: Runtime
     catalog: Catalog
     workers: Executor
+    recordings: Recordings | None = None
 
 
 @contextlib.contextmanager
@@ -86,14 +92,24 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         # a worker waits while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
         workers = stack.enter_context(ThreadPoolExecutor(count, thread_name_prefix="session"))
-        yield Parts(Runtime(engine, catalog), catalog, workers)
+        runtime = Runtime(engine, catalog)
+        recordings = None
+        if options.record is not None:
+            recorded = replace(options.recording, threads=options.threads)
+            recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
+            stack.callback(recordings.close, RECORD_WAIT_S)
+        yield Parts(runtime, catalog, workers, recordings)
 
 
 def create_app(parts: Parts, options: ServeOptions) -> FastAPI:
     """The application; its lifespan ends every session before the parts may be closed."""
 
     def start(publish: Callable[[Notice], None]) -> Live:
-        return LiveSession(parts.runtime, options.live, publish, workers=parts.workers)
+        if parts.recordings is None:
+            return LiveSession(parts.runtime, options.live, publish, workers=parts.workers)
+        recorder = parts.recordings.start()
+        heard = recorder.listen(publish)
+        return LiveSession(parts.runtime, options.live, heard, workers=parts.workers, recorder=recorder)
 
     hub = Hub(start, options.hub)
 
@@ -123,6 +139,7 @@ def create_app(parts: Parts, options: ServeOptions) -> FastAPI:
             "bundle": parts.runtime.engine.bundle.identity,
             "engine": parts.runtime.engine.name,
             "counters": asdict(hub.counters),
+            "recordings": None if parts.recordings is None else parts.recordings.counts(),
         }
 
     _add_page(app)

@@ -5,8 +5,11 @@ import contextlib
 import ipaddress
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from stream.recording.arguments import add_record_arguments
+from stream.recording.header import RecordOptions
 from stream.sources.ports import PortRange
 from stream.sources.webrtc import PeerOptions
 
@@ -21,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
     add_server_arguments(arguments)
+    arguments.add_argument("--record", type=Path, metavar="FOLDER", help="keep a recording of each session there")
+    add_record_arguments(arguments)
     return arguments
 
 
@@ -104,7 +109,12 @@ def main(argv: Sequence[str]) -> int:
     def ready(url: str) -> None:
         say(f"segue serve: {url} is the page, {url}whip takes streams; Ctrl-C stops")
 
-    return until_interrupted(serve_options(asked, asked.catalog), ready)
+    options = replace(
+        serve_options(asked, asked.catalog),
+        record=asked.record,
+        recording=RecordOptions(asked.record_pictures, asked.record_limit * 1024**2),
+    )
+    return until_interrupted(options, ready)
 
 
 def until_interrupted(options: ServeOptions, ready: Callable[[str], None]) -> int:
