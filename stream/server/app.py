@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -30,6 +30,8 @@ from stream.runtime import Runtime
 
 from .errors import ServeError
 from .hub import Hub, HubOptions, Live
+from .metrics import HubCollector, Metrics, metrics_routes
+from .pool import SessionPool
 from .preview import preview_routes
 from .security import Guard, is_loopback
 from .viewers import viewer_routes
@@ -79,17 +81,25 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         engine.warmup()
         # a worker waits while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
-        workers = stack.enter_context(ThreadPoolExecutor(count, thread_name_prefix="session"))
+        workers = stack.enter_context(SessionPool(count))
         yield Parts(Runtime(engine, catalog), catalog, workers)
 
 
 def create_app(parts: Parts, options: ServeOptions) -> FastAPI:
     """The application; its lifespan ends every session before the parts may be closed."""
 
+    metrics = Metrics()
+
     def start(publish: Callable[[Notice], None]) -> Live:
-        return LiveSession(parts.runtime, options.live, publish, workers=parts.workers)
+        def listened(notice: Notice) -> None:
+            metrics.listen(live, notice)
+            publish(notice)
+
+        live = LiveSession(parts.runtime, options.live, listened, workers=parts.workers, probe=metrics.probe)
+        return live
 
     hub = Hub(start, options.hub)
+    metrics.registry.register(HubCollector(metrics, hub, parts.runtime.engine, parts.workers))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -104,6 +114,7 @@ def create_app(parts: Parts, options: ServeOptions) -> FastAPI:
     app.include_router(whip_routes(hub))
     app.include_router(viewer_routes(hub))
     app.include_router(preview_routes(parts.catalog))
+    app.include_router(metrics_routes(metrics, lambda _: ""))
 
     @app.get("/healthz")
     async def health() -> dict[str, object]:

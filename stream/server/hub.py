@@ -81,6 +81,11 @@ class Viewer:
         self._waiting.append(text)
         self._news.set()
 
+    @property
+    def waiting(self) -> int:
+        """Messages in the queue now."""
+        return len(self._waiting)
+
     def close(self, reason: str) -> None:
         """No more messages will come; those that wait are still handed out."""
         self.reason, self._open = reason, False
