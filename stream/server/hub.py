@@ -21,6 +21,7 @@ from stream.sources.webrtc import OfferError, PeerOptions, WebRtcPeer
 
 from . import messages
 from .errors import BusyError
+from .logs import session_id
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,7 @@ class Hub:
         self.counters = Counters()
         self._start = start
         self._sessions: dict[str, HubSession] = {}
+        self.refusing = ""  # why no sessions are taken at present, if so
         self._closing = False
 
     @property
@@ -183,12 +185,16 @@ class Hub:
 
         Raises `BusyError` at the bound, `OfferError` for an offer that cannot be used.
         """
+        if self.refusing:
+            self.counters.refused_busy += 1
+            raise BusyError(self.refusing)
         if self._closing or len(self._sessions) >= self.options.max_sessions:
             self.counters.refused_busy += 1
             raise BusyError(
                 f"all {self.options.max_sessions} sessions are taken; try again later or raise --max-sessions"
             )
         session = HubSession(label, self._start, self.options.peer, self._ended)
+        session_id.set(session.id)  # tasks made from here on are this session's
         self._sessions[session.id] = session  # before the first await, so that the bound holds
         try:
             answer = await session.peer.answer(offer)
@@ -198,6 +204,7 @@ class Hub:
             del self._sessions[session.id]
             raise
         self.counters.opened += 1
+        log.info("session opened: %s", session.label)
         session.running = asyncio.create_task(self._run(session))
         return session, answer
 
@@ -236,6 +243,7 @@ class Hub:
             session.ending = asyncio.create_task(self._end(session, reason))
 
     async def _end(self, session: HubSession, reason: str) -> None:
+        session_id.set(session.id)
         try:
             await session.peer.close()
             await session.live.close()
@@ -244,6 +252,7 @@ class Hub:
         finally:
             self._sessions.pop(session.id, None)
             self.counters.ended += 1
+            log.info("session ended: %s", reason)
             self.counters.lost_messages += session.lost_messages + sum(v.lost for v in session.viewers)
             for viewer in list(session.viewers):
                 viewer.close(reason)

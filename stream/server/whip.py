@@ -12,6 +12,7 @@ from fastapi.responses import PlainTextResponse
 
 from stream.sources.webrtc import OfferError, UnusableOfferError
 
+from .address import resolved
 from .errors import BusyError
 from .hub import Hub
 from .security import EVENTS, WHIP_METHODS, cors_headers
@@ -21,8 +22,8 @@ OFFER_BYTES: Final = 64 * 1024
 RETRY_AFTER_S: Final = 5
 
 
-def whip_routes(hub: Hub) -> APIRouter:
-    """The routes under ``/whip``."""
+def whip_routes(hub: Hub, base_url: str = "") -> APIRouter:
+    """The routes under ``/whip``; ``base_url`` (see `address.resolved`) stands before the addresses of a session."""
     router = APIRouter()
 
     def say(request: Request, status: int, text: str = "", **headers: str) -> Response:
@@ -51,13 +52,14 @@ def whip_routes(hub: Hub) -> APIRouter:
             return say(request, 422, str(error))
         except OfferError as error:
             return say(request, 400, str(error))
+        base = resolved(base_url, request)
         return Response(
             answer,
             201,
             {
                 **cors_headers(request.headers.get("origin")),
-                "Location": f"/whip/{session.secret}",
-                EVENTS: f"/sessions/{session.id}/events",
+                "Location": f"{base}/whip/{session.secret}",
+                EVENTS: f"{base}/sessions/{session.id}/events",
                 "ETag": f'"{session.id}"',
             },
             media_type=SDP,
