@@ -13,6 +13,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from stream.sources.webrtc import PeerOptions
+
 from .app import ServeOptions
 from .errors import ServeError
 from .hub import HubOptions
@@ -134,7 +136,11 @@ def options_of(values: Values) -> ServeOptions:
         port=values["port"],
         threads=values["threads"],
         origins=tuple(values["allow_origin"] or ()),
-        hub=HubOptions(max_sessions=values["max_sessions"], max_viewers=values["max_viewers"]),
+        hub=HubOptions(
+            max_sessions=values["max_sessions"],
+            max_viewers=values["max_viewers"],
+            peer=PeerOptions(values["handshake_s"], values["idle_s"]),
+        ),
         access=access_of({token: _token_of(values, token) for token in TOKENS}),
         tls=None if cert is None else TlsOptions(cert, key),
         drain_s=values["drain_s"],

@@ -7,6 +7,7 @@ event loop; `starting` answers both on the socket until then.
 
 import contextlib
 import json
+import os
 import select
 import socket
 import ssl
@@ -48,6 +49,7 @@ def health_routes(hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]]
         return {
             "status": "ok",
             "phase": drain.phase.value,
+            "pid": os.getpid(),
             "sessions": len(hub.sessions),
             "max_sessions": hub.options.max_sessions,
             **facts(),

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from stream.sources.webrtc import PeerOptions
+
 from .access import AccessOptions
 from .hub import HubOptions
 from .logs import FORMATS, LEVELS
@@ -170,6 +172,22 @@ SETTINGS: Final = (
         "sessions", "max_sessions", integer(1), "live inputs of each process", HubOptions().max_sessions, metavar="N"
     ),
     Setting("sessions", "max_viewers", integer(1), "viewers of each session", HubOptions().max_viewers, metavar="N"),
+    Setting(
+        "sessions",
+        "handshake_s",
+        number(1, 600),
+        "a publisher that is not connected by then is let go",
+        PeerOptions().handshake_timeout_s,
+        "S",
+    ),
+    Setting(
+        "sessions",
+        "idle_s",
+        number(1, 600),
+        "a publisher that sends no picture for so long is let go",
+        PeerOptions().idle_timeout_s,
+        "S",
+    ),
     *_token_settings(),
     Setting("access", "no_tokens", SWITCH, "something else (a proxy) guards what no token guards"),
     Setting("access", "allow_origin", TEXTS, "let pages of this origin in; repeatable", metavar="URL"),

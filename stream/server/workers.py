@@ -229,7 +229,8 @@ class _Supervisor:
         for worker in self._workers:
             if worker.process is not None and worker.process.pid is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker.process.pid, sig)
+                    # one that still starts would show where SIGINT hit it
+                    os.kill(worker.process.pid, sig if worker.ready else signal.SIGTERM)
 
     def _kill(self) -> None:
         for worker in self._workers:

@@ -53,8 +53,7 @@ def test_while_it_starts_it_lives_and_takes_nothing(offer: str) -> None:
 def test_a_client_that_says_little_or_nonsense_does_not_hold_up_the_others(sent: bytes) -> None:
     with bind("127.0.0.1", 0) as bound:
         url = address_of(bound, "127.0.0.1")
-        with starting(bound):
-            with socket.create_connection(bound.getsockname(), timeout=5) as rude:
-                rude.sendall(sent)
-                assert httpx.get(f"{url}healthz", timeout=20 * STARTING_CLIENT_S).status_code == 200
+        with starting(bound), socket.create_connection(bound.getsockname(), timeout=5) as rude:
+            rude.sendall(sent)
+            assert httpx.get(f"{url}healthz", timeout=20 * STARTING_CLIENT_S).status_code == 200
         assert not [thread for thread in threading.enumerate() if thread.name == "starting"]
