@@ -112,6 +112,9 @@ class LiveSession:
         self._slot = frame, self._clock()
         self._wake.set()
 
+    def listen(self, frame: av.AudioFrame) -> None:
+        """Take sound; never blocks. It is not used yet."""
+
     def command(self, message: Mapping[str, Any]) -> None:
         """Carry out a viewer's command (see PROTOCOL.md); the answer is published as Accepted or Refused."""
         self._handle(self._session.command(message))

@@ -4,6 +4,7 @@ Parts start in the order in which they depend on each other and stop in reverse:
 sessions. Whatever the user can mend is found before the first request is taken.
 """
 
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,6 +27,7 @@ from features.spec import FEATURES
 from stream.core.events import Notice
 from stream.live import LiveOptions, LiveSession
 from stream.runtime import Runtime
+from stream.sources.ports import PortRange, hold_to
 
 from .access import AccessOptions
 from .address import base_url as base_url_of
@@ -40,7 +42,7 @@ from .preview import preview_routes
 from .security import Guard, is_loopback
 from .tls import TlsOptions
 from .viewers import viewer_routes
-from .whip import whip_routes
+from .whip import WhipOptions, whip_routes
 from .workers import Place
 
 PAGE_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -65,6 +67,8 @@ class ServeOptions:
     log_format: str = "text"
     log_level: str = "warning"
     hub: HubOptions = field(default_factory=HubOptions)
+    whip: WhipOptions = field(default_factory=WhipOptions)
+    udp_ports: PortRange | None = None  # of WebRTC; None: any
     live: LiveOptions = field(default_factory=LiveOptions)
 
 
@@ -118,6 +122,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if options.udp_ports is not None:
+            hold_to(asyncio.get_running_loop(), options.udp_ports)
         try:
             yield
         finally:
@@ -136,9 +142,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         ports=() if place is None else place.ports,
         public=public_origins(options.public_url, () if place is None else place.ports),
     )
-    app.include_router(whip_routes(hub, base_url))
-    app.include_router(viewer_routes(hub, partial(listed, hub, base_url, options.public_url, place)))
-    app.include_router(preview_routes(parts.catalog))
+    app.include_router(whip_routes(hub, options.access, options.whip, base_url))
+    app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
+    app.include_router(preview_routes(parts.catalog, options.access))
     app.include_router(health_routes(hub, drain, facts))
     app.include_router(metrics_routes(metrics, partial(elsewhere, place)))
     _add_page(app)

@@ -19,17 +19,17 @@ STALE_S: Final = 3.0
 
 @dataclass(frozen=True)
 class Status:
-    """What one worker says of itself: its own port, whether it takes sessions, how many, and what they are."""
+    """What one worker says of itself: its own port, whether it is not draining, whether it has room, its sessions."""
 
     port: int
     serving: bool
-    limit: int
+    room: bool
     sessions: tuple[dict[str, object], ...]
 
     @property
     def load(self) -> tuple[bool, bool, int]:
         """Compares by who should take the next session: the smallest."""
-        return not self.serving, len(self.sessions) >= self.limit, len(self.sessions)
+        return not self.serving, not self.room, len(self.sessions)
 
 
 class Board:
@@ -59,12 +59,12 @@ class Board:
             return None
         try:
             with path.open("rb") as file:
-                found: dict[str, Any] = json.loads(file.read(BYTES))
+                found: Any = json.loads(file.read(BYTES))
             if self._clock() - found.pop("at_s") > STALE_S:
                 return None
             return Status(**{**found, "sessions": tuple(found["sessions"])})
-        except (OSError, ValueError, TypeError, KeyError):  # just taken away, or nobody's entry
-            return None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None  # just taken away, or nobody's entry
 
 
 def entry(folder: Path, index: int) -> Path:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from stream.sources.ports import PortRange
 from stream.sources.webrtc import PeerOptions
 
 from .app import ServeOptions
@@ -22,6 +23,7 @@ from .logs import MASK
 from .security import is_loopback
 from .settings import BY_NAME, SETTINGS, TOKENS, Setting, access_of
 from .tls import TlsOptions
+from .whip import WhipOptions
 
 SECTIONS: Final = tuple(dict.fromkeys(setting.section for setting in SETTINGS))
 FILE_BYTES: Final = 1024 * 1024
@@ -139,8 +141,13 @@ def options_of(values: Values) -> ServeOptions:
         hub=HubOptions(
             max_sessions=values["max_sessions"],
             max_viewers=values["max_viewers"],
-            peer=PeerOptions(values["handshake_s"], values["idle_s"]),
+            grace_s=values["grace"],
+            late_ms=values["max_late_ms"],
+            max_session_s=values["max_session"],
+            peer=PeerOptions(values["handshake_s"], values["idle_s"], tuple(values["announce"] or ())),
         ),
+        whip=WhipOptions(ice_servers=tuple(values["ice_server"] or ())),
+        udp_ports=None if values["udp_ports"] is None else PortRange(*values["udp_ports"]),
         access=access_of({token: _token_of(values, token) for token in TOKENS}),
         tls=None if cert is None else TlsOptions(cert, key),
         drain_s=values["drain_s"],

@@ -67,7 +67,7 @@ class Door:
     def _status(self) -> Status:
         sessions = tuple(session.summary() for session in self._hub.sessions)
         serving = self._drain.phase is Phase.SERVING
-        return Status(self._place.port, serving, self._hub.options.max_sessions, sessions)
+        return Status(self._place.port, serving, not self._hub.refusal(), sessions)
 
     def _turn(self) -> bool:
         """Whether no other worker has less to do."""

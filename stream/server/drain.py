@@ -45,7 +45,7 @@ class Drain:
         if self._waiting is not None:
             return
         self.phase = Phase.DRAINING
-        self._hub.refusing = "this server is stopping and takes no new sessions; try another one, or again later"
+        self._hub.refuse_all("this server is stopping and takes no new sessions; try another one, or again later")
         log.info("draining: %d sessions may go on for %g s", len(self._hub.sessions), self._patience_s)
         for session in self._hub.sessions:
             session.publish(

@@ -29,15 +29,13 @@ STARTING_BYTES: Final = 64 * 1024  # that are read of a request at most
 LOOK_S: Final = 0.05
 
 
-def unready(phase: Phase, sessions: int, limit: int) -> str:
-    """Why no publisher should come here now; nothing if one may."""
+def unready(phase: Phase, refusal: str | None) -> str:
+    """Why no publisher should come here now; nothing if one may. ``refusal`` is the hub's: full, or late already."""
     if phase is Phase.STARTING:
         return "starting"
     if phase is Phase.DRAINING:
         return "draining: this server is stopping"
-    if sessions >= limit:
-        return f"full: all {limit} sessions are taken"
-    return ""
+    return f"full: {refusal}" if refusal else ""
 
 
 def health_routes(hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]]) -> APIRouter:
@@ -58,7 +56,7 @@ def health_routes(hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]]
 
     @router.get("/readyz")
     async def ready() -> JSONResponse:
-        reason = unready(drain.phase, len(hub.sessions), hub.options.max_sessions)
+        reason = unready(drain.phase, hub.refusal())
         if reason:
             return JSONResponse({"ready": False, "reason": reason}, 503, {"retry-after": str(RETRY_AFTER_S)})
         return JSONResponse({"ready": True})

@@ -18,7 +18,7 @@ from typing import Final, TextIO
 
 FORMATS: Final = ("text", "json")
 LEVELS: Final = ("debug", "info", "warning", "error")
-MASK: Final = "[redacted]"
+MASK: Final = "***"
 
 session_id: contextvars.ContextVar[str] = contextvars.ContextVar("session_id", default="")
 

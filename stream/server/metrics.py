@@ -143,7 +143,7 @@ class HubCollector(Collector):
 
     def _queues(self) -> Iterator[Metric]:
         depths = GaugeMetricFamily("segue_queue_depth", "What waits now, by queue.", labels=["queue"])
-        waiting = [viewer.waiting for session in self._hub.sessions for viewer in session.viewers]
+        waiting = [len(viewer) for session in self._hub.sessions for viewer in session.viewers]
         depths.add_metric(["viewers"], sum(waiting))
         depths.add_metric(["slowest_viewer"], max(waiting, default=0))
         if isinstance(self._engine, MicroBatcher):

@@ -58,7 +58,7 @@ def serve_socket(options: ServeOptions, bound: socket.socket, place: Place | Non
             parts = stack.enter_context(open_parts(options))
         server = server_of(parts, options, ready, place)
         hub = server.config.app.state.hub  # type: ignore[union-attr]
-        logs.add(lambda: [session.secret for session in hub.sessions])
+        logs.add(lambda: [secret for session in hub.sessions for secret in (session.secret, session.key)])
         server.run(sockets=[bound])
 
 

@@ -3,6 +3,7 @@
 A setting's name is its key in the file; with dashes it is its flag.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -128,6 +129,7 @@ def _ports(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+SECONDS: Final = number(0, 1e9)
 TEXT: Final = checked("text that is not empty", _some)
 PATH: Final = Kind(
     "a path",
@@ -138,12 +140,15 @@ TOKEN: Final = checked(f"at least {TOKEN_CHARACTERS} ASCII characters without sp
 URL: Final = checked("an http or https address without a path", _url)
 PORTS: Final = checked("a range of ports, FIRST-LAST", _ports)
 SWITCH: Final = Kind("true or false", lambda text: text == "true", lambda value, _: _taken(value, bool), switch=True)
-TEXTS: Final = Kind(
-    "a list of texts",
-    lambda text: _some(text).rstrip("/"),
-    lambda value, _: [_some(_taken(each, str)).rstrip("/") for each in _taken(value, list)],
-    many=True,
-)
+
+
+def several(what: str, check: Callable[[str], str]) -> Kind:
+    return Kind(what, check, lambda value, _: [check(_taken(each, str)) for each in _taken(value, list)], many=True)
+
+
+ORIGINS: Final = several("a list of texts", lambda text: _some(text.rstrip("/")))
+TEXTS: Final = several("a list of texts", _some)
+ADDRESSES: Final = several("a list of IP addresses", lambda text: str(ipaddress.ip_address(text)))
 
 
 def _token_settings() -> list[Setting]:
@@ -172,6 +177,16 @@ SETTINGS: Final = (
         "sessions", "max_sessions", integer(1), "live inputs of each process", HubOptions().max_sessions, metavar="N"
     ),
     Setting("sessions", "max_viewers", integer(1), "viewers of each session", HubOptions().max_viewers, metavar="N"),
+    Setting("sessions", "grace", SECONDS, "wait for a lost publisher that has a key", HubOptions().grace_s, "S"),
+    Setting(
+        "sessions",
+        "max_late_ms",
+        SECONDS,
+        "refuse publishers while messages are later than this; 0 never",
+        HubOptions().late_ms,
+        "MS",
+    ),
+    Setting("sessions", "max_session", SECONDS, "end of any session; 0 none", HubOptions().max_session_s, "S"),
     Setting(
         "sessions",
         "handshake_s",
@@ -188,9 +203,18 @@ SETTINGS: Final = (
         PeerOptions().idle_timeout_s,
         "S",
     ),
+    Setting("webrtc", "udp_ports", PORTS, "ports of WebRTC (default: any)", metavar="LOW-HIGH"),
+    Setting(
+        "webrtc",
+        "announce",
+        ADDRESSES,
+        "address by which publishers reach this machine from outside; repeatable",
+        metavar="ADDRESS",
+    ),
+    Setting("webrtc", "ice_server", TEXTS, "stun: or turn: server told to publishers; repeatable", metavar="URL"),
     *_token_settings(),
     Setting("access", "no_tokens", SWITCH, "something else (a proxy) guards what no token guards"),
-    Setting("access", "allow_origin", TEXTS, "let pages of this origin in; repeatable", metavar="URL"),
+    Setting("access", "allow_origin", ORIGINS, "let pages of this origin in; repeatable", metavar="URL"),
     Setting("tls", "tls_cert", PATH, "certificate and chain, PEM", metavar="FILE"),
     Setting("tls", "tls_key", PATH, "private key of the certificate, PEM", metavar="FILE"),
     Setting("log", "log_format", choice(*FORMATS), "one line an event, on standard error", "text"),

@@ -43,6 +43,12 @@ BY_KIND = {
     "max_viewers": st.integers(1, 1000),
     "handshake_s": st.floats(1, 600),
     "idle_s": st.integers(1, 600),
+    "grace": st.floats(0, 1e9),
+    "max_late_ms": st.integers(0, 10**9),
+    "max_session": st.floats(0, 100),
+    "udp_ports": st.just("50000-50100"),
+    "announce": st.lists(st.ip_addresses().map(str), max_size=3),
+    "ice_server": st.lists(WORD, max_size=3),
     "no_tokens": st.booleans(),
     "allow_origin": st.lists(WORD.filter(lambda text: text.rstrip("/") == text), max_size=3),
     "log_format": st.sampled_from(FORMATS),
@@ -101,7 +107,7 @@ def test_defaults_are_those_of_the_options() -> None:
 def test_a_wrong_type_is_refused_by_name(setting: Setting) -> None:
     wrong: tuple[Any, ...] = (
         {"a": 1},
-        3.7 if not setting.name.endswith("_s") else "3.7",
+        "3.7" if setting.kind.what.startswith("a number") else 3.7,
         "",
     )
     for value in (*wrong, [3], True if setting.name != "no_tokens" else 1):

@@ -7,8 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stream.server.address import address_of, bind
 from stream.server.drain import Phase
@@ -18,9 +16,10 @@ from stream.server.hub import HubOptions
 SDP = {"content-type": "application/sdp"}
 
 
-@given(st.sampled_from(Phase), st.integers(0, 20), st.integers(1, 20))
-def test_ready_is_serving_with_room(phase: Phase, sessions: int, limit: int) -> None:
-    assert (unready(phase, sessions, limit) == "") is (phase is Phase.SERVING and sessions < limit)
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("refusal", [None, "all 8 sessions are taken"])
+def test_ready_is_serving_with_room(phase: Phase, refusal: str | None) -> None:
+    assert (unready(phase, refusal) == "") is (phase is Phase.SERVING and refusal is None)
 
 
 def test_a_full_server_is_alive_but_not_ready(serving: Callable[..., Any], offer: str) -> None:

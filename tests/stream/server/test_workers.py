@@ -172,8 +172,8 @@ def test_a_mistake_is_one_line_and_2(tmp_path: Path, tiny_bundle: Path) -> None:
 # ---- without processes ----------------------------------------------------------------------------------------------
 
 
-def status(port: int, count: int = 0, serving: bool = True, limit: int = 8) -> Status:
-    return Status(port, serving, limit, tuple({"id": f"{port}-{number}"} for number in range(count)))
+def status(port: int, count: int = 0, serving: bool = True, room: bool = True) -> Status:
+    return Status(port, serving, room, tuple({"id": f"{port}-{number}"} for number in range(count)))
 
 
 def test_a_board_shows_the_others_while_they_are_fresh(tmp_path: Path) -> None:
@@ -203,14 +203,14 @@ def test_what_is_no_entry_is_passed_over(tmp_path_factory: pytest.TempPathFactor
 
 def test_an_entry_is_bounded(tmp_path: Path) -> None:
     one, other = Board(tmp_path, 0), Board(tmp_path, 1)
-    one.exchange(Status(9000, True, 8, ({"label": "x" * BYTES}, {"label": "y"})))
+    one.exchange(Status(9000, True, True, ({"label": "x" * BYTES}, {"label": "y"})))
     assert entry(tmp_path, 0).stat().st_size < BYTES
     other.exchange(status(9001))
     assert other.others[0].load == (False, False, 2)
 
 
 def test_the_least_loaded_is_next() -> None:
-    order = [status(1, 0), status(2, 3), status(3, 2, limit=2), status(4, 0, serving=False)]
+    order = [status(1, 0), status(2, 3), status(3, 2, room=False), status(4, 0, serving=False)]
     assert sorted([order[2], order[0], order[3], order[1]], key=lambda each: each.load) == order
 
 
