@@ -40,6 +40,7 @@ from .metrics import HubCollector, Metrics, metrics_routes
 from .pool import SessionPool
 from .preview import preview_routes
 from .security import Guard, is_loopback
+from .takeover import Takeover
 from .tls import TlsOptions
 from .viewers import viewer_routes
 from .whip import WhipOptions, whip_routes
@@ -135,6 +136,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain
+    if place is not None:
+        app.add_middleware(Takeover, hub=hub, place=place, public_url=options.public_url)
     app.add_middleware(
         Guard,
         loopback_only=is_loopback(options.host),
@@ -146,7 +149,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
     app.include_router(preview_routes(parts.catalog, options.access))
     app.include_router(health_routes(hub, drain, facts))
-    app.include_router(metrics_routes(metrics, partial(elsewhere, place)))
+    app.include_router(metrics_routes(metrics, partial(elsewhere, place), options.access))
     _add_page(app)
     return app
 
