@@ -274,6 +274,23 @@ def test_pages_may_reach_the_workers_ports_of_their_own_host_and_no_others() -> 
     )
 
 
+def test_behind_a_balancer_a_sessions_addresses_name_the_machine(serving: Callable[..., Any], offer: str) -> None:
+    options = {"public_url": "https://m1.example", "origins": ("https://live.example",)}
+    with serving(**options) as running, httpx.Client(base_url=running.url) as client:
+        answer = client.post("/whip", content=offer, headers=SDP | {"origin": "https://live.example"})
+        location = answer.headers["location"]
+        assert location.startswith("https://m1.example/whip/")
+        (listed,) = client.get("/api/sessions").json()["sessions"]
+        assert (
+            listed["events"] == answer.headers["segue-events"] == f"https://m1.example/sessions/{listed['id']}/events"
+        )
+        assert (
+            "connect-src 'self' https://m1.example wss://m1.example"
+            in client.get("/").headers["content-security-policy"]
+        )
+        assert client.delete(location.removeprefix("https://m1.example")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("origin", "host", "allowed"),
     [
