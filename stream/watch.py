@@ -15,10 +15,11 @@ from typing import Final
 
 import av
 
-from stream.core.events import End, Event, Failed, Infer, Notice, Search, Suggestions, Warned
+from stream.core.events import End, Event, Failed, Notice, Question, Suggestions, Warned
 from stream.core.sampler import STEP_FORWARD_S, Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.live import LiveOptions, LiveSession
+from stream.recording.recorder import Recorder
 from stream.runtime import Runtime, needs_small
 from stream.sources.pull import Pull, is_live
 from stream.stages import Look, Probe, answer
@@ -29,19 +30,24 @@ Publish = Callable[[Notice], None]
 
 
 def watch_fast(
-    pull: Pull, runtime: Runtime, options: SessionOptions, publish: Publish, probe: Probe | None = None
+    pull: Pull,
+    runtime: Runtime,
+    options: SessionOptions,
+    publish: Publish,
+    probe: Probe | None = None,
+    recorder: Recorder | None = None,
 ) -> None:
     """Publish everything that the input gives rise to. ``late_ms`` stays None: the same input, the same events."""
-    session = Session(runtime.model, options)
+    session = (Session if recorder is None else recorder.session)(runtime.model, options)
     sampler = Sampler()
-    look = Look(probe, needs_small(runtime.model))
-    publish = _warn_before_end(pull, publish)
+    look = Look(probe, needs_small(runtime.model), None if recorder is None else recorder.keep)
+    publish = _warn_before_end(pull, publish if recorder is None else recorder.listen(publish))
 
     def drive(events: Sequence[Event]) -> None:
         waiting = deque(events)
         while waiting:
             event = waiting.popleft()
-            if isinstance(event, Infer | Search):
+            if isinstance(event, Question):
                 outputs = answer(runtime, event, probe)
                 begun = time.perf_counter() if probe is not None else 0.0
                 following = session.result(event.id, outputs)
@@ -67,7 +73,13 @@ def watch_fast(
 
 
 async def watch_paced(
-    pull: Pull, source: str, runtime: Runtime, options: SessionOptions, publish: Publish, probe: Probe | None = None
+    pull: Pull,
+    source: str,
+    runtime: Runtime,
+    options: SessionOptions,
+    publish: Publish,
+    probe: Probe | None = None,
+    recorder: Recorder | None = None,
 ) -> None:
     """The same in real time, through a ``LiveSession``; returns after its ``End``.
 
@@ -76,7 +88,7 @@ async def watch_paced(
     loop = asyncio.get_running_loop()
     failures: list[str] = []
     gone: list[OSError] = []
-    publish = _warn_before_end(pull, publish)
+    publish = _warn_before_end(pull, publish if recorder is None else recorder.listen(publish))
 
     def listen(notice: Notice) -> None:
         if isinstance(notice, Failed):
@@ -88,7 +100,9 @@ async def watch_paced(
             raise
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="watch") as workers:
-        live = LiveSession(runtime, LiveOptions(session=options), listen, workers=workers, probe=probe)
+        live = LiveSession(
+            runtime, LiveOptions(session=options), listen, workers=workers, probe=probe, recorder=recorder
+        )
         running = loop.create_task(live.run())
         stop = threading.Event()
         reader = loop.create_task(asyncio.to_thread(_read, pull, not is_live(source), loop, live, stop, probe))

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -26,6 +26,8 @@ from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from stream.core.events import Notice
 from stream.live import LiveOptions, LiveSession
+from stream.recording.header import RecordOptions
+from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
 from stream.sources.ports import PortRange, hold_to
 
@@ -47,6 +49,7 @@ from .whip import WhipOptions, whip_routes
 from .workers import Place
 
 PAGE_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class ServeOptions:
     whip: WhipOptions = field(default_factory=WhipOptions)
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     live: LiveOptions = field(default_factory=LiveOptions)
+    record: Path | None = None  # a folder, to keep a recording of each session
+    recording: RecordOptions = field(default_factory=RecordOptions)
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class Parts:
     runtime: Runtime
     catalog: Catalog
     workers: Executor
+    recordings: Recordings | None = None
 
 
 @contextlib.contextmanager
@@ -99,7 +105,13 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         # a worker waits while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
         workers = stack.enter_context(SessionPool(count))
-        yield Parts(Runtime(engine, catalog), catalog, workers)
+        runtime = Runtime(engine, catalog)
+        recordings = None
+        if options.record is not None:
+            recorded = replace(options.recording, threads=options.threads)
+            recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
+            stack.callback(recordings.close, RECORD_WAIT_S)
+        yield Parts(runtime, catalog, workers, recordings)
 
 
 def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: Place | None = None) -> FastAPI:
@@ -114,7 +126,11 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
             metrics.listen(live, notice)
             publish(notice)
 
-        live = LiveSession(parts.runtime, options.live, listened, workers=parts.workers, probe=metrics.probe)
+        recorder = None if parts.recordings is None else parts.recordings.start()
+        heard = listened if recorder is None else recorder.listen(listened)
+        live = LiveSession(
+            parts.runtime, options.live, heard, workers=parts.workers, probe=metrics.probe, recorder=recorder
+        )
         return live
 
     hub = Hub(start, options.hub)
@@ -132,7 +148,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 
     def facts() -> dict[str, object]:
         engine = parts.runtime.engine
-        return {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
+        recordings = None if parts.recordings is None else parts.recordings.counts()
+        found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
+        return {**found, "recordings": recordings}
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain

@@ -203,6 +203,9 @@ SETTINGS: Final = (
         PeerOptions().idle_timeout_s,
         "S",
     ),
+    Setting("recording", "record", PATH, "keep a recording of each session there", metavar="FOLDER"),
+    Setting("recording", "record_pictures", SWITCH, "keep the pictures as well, at 160x90 (default: features alone)"),
+    Setting("recording", "record_limit", integer(1), "stop recording at this size of a file", 1024, "MIB"),
     Setting("webrtc", "udp_ports", PORTS, "ports of WebRTC (default: any)", metavar="LOW-HIGH"),
     Setting(
         "webrtc",

@@ -49,6 +49,9 @@ BY_KIND = {
     "udp_ports": st.just("50000-50100"),
     "announce": st.lists(st.ip_addresses().map(str), max_size=3),
     "ice_server": st.lists(WORD, max_size=3),
+    "record": WORD.map(lambda text: "/" + text),
+    "record_pictures": st.booleans(),
+    "record_limit": st.integers(1, 10**6),
     "no_tokens": st.booleans(),
     "allow_origin": st.lists(WORD.filter(lambda text: text.rstrip("/") == text), max_size=3),
     "log_format": st.sampled_from(FORMATS),
@@ -85,7 +88,8 @@ def test_what_is_shown_is_a_file_that_says_the_same(values: dict[str, Any]) -> N
 
 @given_by(FILES)
 def test_every_flag_can_stand_in_the_file_and_means_the_same_there(values: dict[str, Any]) -> None:
-    values.pop("no_tokens", None)  # a switch: a flag can only set it
+    for switch in [setting.name for setting in SETTINGS if setting.kind.switch]:
+        values.pop(switch, None)  # a flag can only set it
     words = []
     for name, value in values.items():
         words += [f"{BY_NAME[name].flag}={each}" for each in (value if isinstance(value, list) else [value])]
@@ -110,7 +114,7 @@ def test_a_wrong_type_is_refused_by_name(setting: Setting) -> None:
         "3.7" if setting.kind.what.startswith("a number") else 3.7,
         "",
     )
-    for value in (*wrong, [3], True if setting.name != "no_tokens" else 1):
+    for value in (*wrong, [3], 1 if setting.kind.switch else True):
         with pytest.raises(ServeError) as refused:
             check_file({setting.section: {setting.name: value}}, FOLDER / "segue.toml")
         text = str(refused.value)
