@@ -42,6 +42,7 @@ from .metrics import HubCollector, Metrics, metrics_routes
 from .pool import SessionPool
 from .preview import preview_routes
 from .security import Guard, is_loopback
+from .takeover import Takeover
 from .tls import TlsOptions
 from .viewers import viewer_routes
 from .whip import WhipOptions, whip_routes
@@ -121,15 +122,14 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     metrics = Metrics()
 
     def start(publish: Callable[[Notice], None]) -> Live:
-        recorder = None if parts.recordings is None else parts.recordings.start()
-        heard = publish if recorder is None else recorder.listen(publish)
-
         def listened(notice: Notice) -> None:
             metrics.listen(live, notice)
-            heard(notice)
+            publish(notice)
 
+        recorder = None if parts.recordings is None else parts.recordings.start()
+        heard = listened if recorder is None else recorder.listen(listened)
         live = LiveSession(
-            parts.runtime, options.live, listened, workers=parts.workers, probe=metrics.probe, recorder=recorder
+            parts.runtime, options.live, heard, workers=parts.workers, probe=metrics.probe, recorder=recorder
         )
         return live
 
@@ -149,11 +149,13 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     def facts() -> dict[str, object]:
         engine = parts.runtime.engine
         recordings = None if parts.recordings is None else parts.recordings.counts()
-        known = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
-        return {**known, "recordings": recordings}
+        found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
+        return {**found, "recordings": recordings}
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain
+    if place is not None:
+        app.add_middleware(Takeover, hub=hub, place=place, public_url=options.public_url)
     app.add_middleware(
         Guard,
         loopback_only=is_loopback(options.host),
@@ -165,7 +167,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
     app.include_router(preview_routes(parts.catalog, options.access))
     app.include_router(health_routes(hub, drain, facts))
-    app.include_router(metrics_routes(metrics, partial(elsewhere, place)))
+    app.include_router(metrics_routes(metrics, partial(elsewhere, place), options.access))
     _add_page(app)
     return app
 

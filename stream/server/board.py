@@ -19,12 +19,16 @@ STALE_S: Final = 3.0
 
 @dataclass(frozen=True)
 class Status:
-    """What one worker says of itself: its own port, whether it is not draining, whether it has room, its sessions."""
+    """What one worker says of itself: its own port, whether it is not draining, whether it has room, its sessions.
+
+    ``keys``: digests of the keys with which publishers may take those over.
+    """
 
     port: int
     serving: bool
     room: bool
     sessions: tuple[dict[str, object], ...]
+    keys: tuple[str, ...] = ()
 
     @property
     def load(self) -> tuple[bool, bool, int]:
@@ -62,7 +66,7 @@ class Board:
                 found: Any = json.loads(file.read(BYTES))
             if self._clock() - found.pop("at_s") > STALE_S:
                 return None
-            return Status(**{**found, "sessions": tuple(found["sessions"])})
+            return Status(**{**found, "sessions": tuple(found["sessions"]), "keys": tuple(found["keys"])})
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None  # just taken away, or nobody's entry
 

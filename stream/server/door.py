@@ -16,6 +16,7 @@ from typing import Final
 from .board import Status
 from .drain import Drain, Phase
 from .hub import Hub
+from .takeover import digest
 from .workers import Place
 
 log = logging.getLogger("segue.door")
@@ -67,7 +68,8 @@ class Door:
     def _status(self) -> Status:
         sessions = tuple(session.summary() for session in self._hub.sessions)
         serving = self._drain.phase is Phase.SERVING
-        return Status(self._place.port, serving, not self._hub.refusal(), sessions)
+        keys = tuple(digest(session.key) for session in self._hub.sessions if session.key and session.ending is None)
+        return Status(self._place.port, serving, not self._hub.refusal(), sessions, keys)
 
     def _turn(self) -> bool:
         """Whether no other worker has less to do."""

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Final
 from weakref import WeakSet
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
@@ -23,6 +23,7 @@ from stream.core.events import End, Notice, Suggestions
 from stream.live import LiveSession
 from stream.stages import GRAPH_STAGES
 
+from .access import AccessOptions, require
 from .hub import Hub
 from .pool import SessionPool
 
@@ -163,11 +164,11 @@ class HubCollector(Collector):
                 yield _counter(f"segue_engine_{name}", text, getattr(stats, field))
 
 
-def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str]) -> APIRouter:
-    """``/metrics``; ``refusal`` says why a request cannot be answered here, or nothing."""
+def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: AccessOptions) -> APIRouter:
+    """``/metrics``, for who may view; ``refusal`` says why a request cannot be answered here, or nothing."""
     router = APIRouter()
 
-    @router.get("/metrics")
+    @router.get("/metrics", dependencies=[Depends(require(access, "view"))])
     async def scrape(request: Request) -> Response:
         if reason := refusal(request):
             return Response(reason + "\n", 404, media_type="text/plain")

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stream.core.events import End, Suggestions
 from stream.live import LiveStats
+from stream.server.access import AccessOptions
 from stream.server.metrics import OTHER, STAGES, SUMMED, Metrics
 
 CLIENT = Path(__file__).with_name("publisher.py")
@@ -87,6 +88,15 @@ def test_each_server_counts_for_itself(serving: Callable[..., Any], offer: str) 
         assert second["segue_hub_events_total", (("event", "opened"),)] == 0
         facts = next(dict(labels) for name, labels in first if name == "segue_engine_info")
         assert facts["engine"].endswith("-batched") and len(facts["bundle"]) == 64
+
+
+def test_figures_are_for_who_may_view_and_health_is_for_all(serving: Callable[..., Any]) -> None:
+    with serving(access=AccessOptions(publish="p" * 16, view="v" * 16)) as running:
+        assert httpx.get(f"{running.url}metrics").status_code == 401
+        told = {"authorization": "Bearer " + "v" * 16}
+        assert httpx.get(f"{running.url}metrics", headers=told).status_code == 200
+        assert httpx.get(f"{running.url}healthz").status_code == 200
+        assert httpx.get(f"{running.url}readyz").status_code == 200
 
 
 def test_the_same_in_openmetrics(server: Any) -> None:

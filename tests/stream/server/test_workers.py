@@ -135,9 +135,26 @@ def pid_at(port: int) -> int:
 
 
 @posix
-def test_ctrl_c_ends_all_of_them(small_catalog: Path, tiny_bundle: Path, offer: str) -> None:
+def test_a_key_finds_its_session_and_ctrl_c_ends_them_all(small_catalog: Path, tiny_bundle: Path, offer: str) -> None:
     with workers(2, "-c", small_catalog, "--bundle", tiny_bundle, "--drain-s", "3600") as (parent, url):
-        pid = pid_at(port_of(publish(url, offer).headers["location"]))
+        # a publisher that comes again with its key is sent to where its session is, whomever it asks
+        first = httpx.post(f"{url}/whip?key=my%20encoder", content=offer, headers=SDP)
+        here = port_of(first.headers["location"])
+        second = []
+
+        def elsewhere() -> bool:  # the first one's worker may not have heard that it is the busier one
+            second.append(port_of(publish(url, offer).headers["location"]))
+            return second[-1] != here
+
+        assert wait_until(elsewhere)
+        other = second[-1]
+        asked = f"http://127.0.0.1:{other}/whip?key=my%20encoder&label=x"
+        assert wait_until(lambda: httpx.post(asked, content="no offer", headers=SDP).status_code == 307)
+        sent = httpx.post(asked, content=offer, headers=SDP, follow_redirects=True)
+        assert sent.status_code == 201 and str(sent.url) == asked.replace(str(other), str(here))
+        assert sent.headers["segue-events"] == first.headers["segue-events"]
+        assert sent.headers["location"] != first.headers["location"]
+        pid = pid_at(here)
         parent.send_signal(signal.SIGINT)
         _, errors = parent.communicate(timeout=60)
         assert parent.returncode == 0 and errors == ""
@@ -255,6 +272,23 @@ def test_pages_may_reach_the_workers_ports_of_their_own_host_and_no_others() -> 
     assert content_policy("x", (), public_origins("https://m.example", (9,))).endswith(
         "connect-src 'self' https://m.example wss://m.example https://m.example:9 wss://m.example:9"
     )
+
+
+def test_behind_a_balancer_a_sessions_addresses_name_the_machine(serving: Callable[..., Any], offer: str) -> None:
+    options = {"public_url": "https://m1.example", "origins": ("https://live.example",)}
+    with serving(**options) as running, httpx.Client(base_url=running.url) as client:
+        answer = client.post("/whip", content=offer, headers=SDP | {"origin": "https://live.example"})
+        location = answer.headers["location"]
+        assert location.startswith("https://m1.example/whip/")
+        (listed,) = client.get("/api/sessions").json()["sessions"]
+        assert (
+            listed["events"] == answer.headers["segue-events"] == f"https://m1.example/sessions/{listed['id']}/events"
+        )
+        assert (
+            "connect-src 'self' https://m1.example wss://m1.example"
+            in client.get("/").headers["content-security-policy"]
+        )
+        assert client.delete(location.removeprefix("https://m1.example")).status_code == 200
 
 
 @pytest.mark.parametrize(
