@@ -122,14 +122,15 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     metrics = Metrics()
 
     def start(publish: Callable[[Notice], None]) -> Live:
+        recorder = None if parts.recordings is None else parts.recordings.start()
+        heard = publish if recorder is None else recorder.listen(publish)
+
         def listened(notice: Notice) -> None:
             metrics.listen(live, notice)
-            publish(notice)
+            heard(notice)
 
-        recorder = None if parts.recordings is None else parts.recordings.start()
-        heard = listened if recorder is None else recorder.listen(listened)
         live = LiveSession(
-            parts.runtime, options.live, heard, workers=parts.workers, probe=metrics.probe, recorder=recorder
+            parts.runtime, options.live, listened, workers=parts.workers, probe=metrics.probe, recorder=recorder
         )
         return live
 
@@ -149,8 +150,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     def facts() -> dict[str, object]:
         engine = parts.runtime.engine
         recordings = None if parts.recordings is None else parts.recordings.counts()
-        found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
-        return {**found, "recordings": recordings}
+        known = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
+        return {**known, "recordings": recordings}
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain

@@ -6,13 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 from .app import ServeOptions
 from .config import Values, add_flags, from_environment, given, merged, options_of, read_file, shown
 from .process import serve
-
-NOT_OF_DEMO: Final = ("catalog", "workers", "worker_ports", "record", "record_pictures", "record_limit")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
 
 def add_server_arguments(arguments: argparse.ArgumentParser) -> None:
     """What ``demo`` has in common with ``serve``."""
-    add_flags(arguments, without=NOT_OF_DEMO)
+    add_flags(arguments, without=("catalog", "workers", "worker_ports", "record", "record_pictures", "record_limit"))
 
 
 def serve_options(asked: argparse.Namespace, catalog: Path) -> ServeOptions:
