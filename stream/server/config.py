@@ -151,6 +151,8 @@ def options_of(values: Values) -> ServeOptions:
         udp_ports=None if values["udp_ports"] is None else PortRange(*values["udp_ports"]),
         access=access_of({token: _token_of(values, token) for token in TOKENS}),
         tls=None if cert is None else TlsOptions(cert, key),
+        record=values["record"],
+        recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
         drain_s=values["drain_s"],
         workers=values["workers"],
         worker_ports=values["worker_ports"],

@@ -262,3 +262,10 @@ def test_a_bad_flag_says_what_it_must_be(word: str, capsys: pytest.CaptureFixtur
     assert ended.value.code == 2
     setting = BY_NAME[word[2:].partition("=")[0].replace("-", "_")]
     assert f"must be {setting.kind.what}" in capsys.readouterr().err
+
+
+def test_recordings_are_kept_as_the_settings_say() -> None:
+    told = merged(asked("-c", "c", "--record", "kept", "--record-pictures", "--record-limit", "7"))
+    options = options_of(told)
+    assert options.record == Path("kept") and options.recording.pictures and options.recording.limit == 7 * 1024**2
+    assert options_of(merged({"catalog": Path("c")})).record is None
