@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 import av
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from stream.sources.feed import BAD_MESSAGE, FeedError
 from stream.sources.frames_socket import PictureFeed
@@ -33,6 +33,7 @@ HELLO_BYTES: Final = 4096
 LABEL: Final = "Socket"
 KEY_CHARACTERS: Final = 128
 REASON_BYTES: Final = 123  # what a close frame can carry (RFC 6455, section 5.5)
+GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # what sending to a client that left raises
 
 S = TypeVar("S", bound=Session)
 
@@ -203,7 +204,7 @@ async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
 async def _serve(socket: WebSocket, session: Session, publisher: SocketPublisher, times: IngestOptions) -> Goodbye:
     """Messages in until something ends the connection."""
     ready = {"v": 1, "type": "ready", "session": session.id, "events": f"/sessions/{session.id}/events"}
-    with contextlib.suppress(RuntimeError, OSError):  # a client that left is noticed by reading
+    with contextlib.suppress(*GONE):  # a client that left is noticed by reading
         await socket.send_text(json.dumps(ready, separators=(",", ":")))
     working = [
         asyncio.create_task(_read(socket, publisher, times.finish_s)),
@@ -237,5 +238,5 @@ async def _read(socket: WebSocket, publisher: SocketPublisher, finish_s: float) 
 
 async def _close(socket: WebSocket, goodbye: Goodbye) -> None:
     """Close with the reason, as much of it as fits; nothing where the client left first."""
-    with contextlib.suppress(RuntimeError, OSError):
+    with contextlib.suppress(*GONE):
         await socket.close(goodbye.code, goodbye.reason.encode()[:REASON_BYTES].decode(errors="ignore"))
