@@ -42,6 +42,8 @@ class Backoff:
 class Frames(Protocol):
     """The part of a ``Pull`` that is needed here."""
 
+    @property
+    def warning(self) -> str | None: ...
     def frames(self) -> Iterator[av.VideoFrame]: ...
 
 
@@ -68,7 +70,7 @@ def reconnecting(
                         tell(Warned("the source is back"))
                     came = True
                     yield frame
-            cause = "the source ended"
+                cause = source.warning or "the source ended"
         except SourceError as error:
             if delays is None and not came:
                 raise

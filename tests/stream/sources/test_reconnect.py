@@ -18,6 +18,7 @@ class Source:
     def __init__(self, script: list[Any], closed: list[int]) -> None:
         self.count, self.error = script.pop(0)
         self.closed = closed
+        self.warning = None
         if self.count is None:
             raise SourceError(self.error)
 
