@@ -13,16 +13,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from typing import Final
 
 import av
 
 from stream.core.events import End, Event, Failed, Infer, Notice, Search, Suggestions, Warned
-from stream.core.sampler import STEP_FORWARD_S, Discontinuity, Sampler
+from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.live import LiveOptions, LiveSession
 from stream.runtime import Runtime, needs_small
+from stream.sources.pace import Pace
 from stream.sources.pull import Pull, is_live
 from stream.sources.reconnect import Backoff, reconnecting
 from stream.stages import Look, Probe, answer
@@ -163,23 +163,6 @@ def _warn_before_end(pull: Pull, publish: Publish) -> Publish:
         publish(notice)
 
     return say
-
-
-class Pace:
-    """When a frame is due by its timestamp. A jump in the timestamps, or falling behind by as much, starts anew."""
-
-    def __init__(self, now_s: float) -> None:
-        self._begun_s = now_s
-        self._first: Fraction | None = None
-
-    def wait_s(self, pts: Fraction, now_s: float) -> float:
-        """How long from ``now_s`` until the frame at ``pts`` seconds is due; 0 when it is."""
-        if self._first is not None:
-            ahead = float(pts - self._first) - (now_s - self._begun_s)
-            if abs(ahead) <= STEP_FORWARD_S:
-                return max(0.0, ahead)
-        self._first, self._begun_s = pts, now_s
-        return 0.0
 
 
 def _timed(frames: Iterator[av.VideoFrame], probe: Probe | None) -> Generator[av.VideoFrame, None, None]:
