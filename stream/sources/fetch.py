@@ -53,6 +53,8 @@ class Fetch:
 
     def read(self, size: int) -> bytes:
         """From 1 to ``size`` bytes; none at the end."""
+        if self._length is not None and self._at >= self._length:
+            return b""
         if self._response is None:
             self._open()
         assert self._response is not None
@@ -81,13 +83,13 @@ class Fetch:
 
     def close(self) -> None:
         """Let go of the connection; ``read`` makes another. May be called twice."""
+        if self._response is not None:
+            self._response.close()
         if self._connection is not None:
             self._connection.close()
         self._connection = self._response = None
 
     def _open(self) -> None:
-        if self._length is not None and self._at >= self._length > 0:
-            raise OSError("beyond the end")
         url, secret = self._url, True
         for _ in range(REDIRECTS + 1):
             target = target_of(url, SCHEMES)
@@ -110,7 +112,8 @@ class Fetch:
         query = f"?{target.parts.query}" if target.parts.query else ""
         try:
             self._connection.request("GET", (target.parts.path or "/") + query, headers=headers)
-            return self._connection.getresponse()
+            self._response = self._connection.getresponse()
+            return self._response
         except (http.client.HTTPException, OSError) as error:
             self.close()
             said = getattr(error, "reason", None) or getattr(error, "strerror", None) or error or type(error).__name__
@@ -120,7 +123,6 @@ class Fetch:
         if response.status not in (200, 206) or (response.status == 200 and self._at > 0):
             self.close()
             raise SourceError(f"{target.shown}: answers {response.status} {response.reason}; check the address")
-        self._response = response
         size = response.headers.get("Content-Length", "")
         self._ranges = response.status == 206
         self._length = self._at + int(size) if size.isdecimal() else None
