@@ -2,10 +2,10 @@
 
 import { listen } from "./events.js";
 import { Player } from "./player.js";
+import { publish } from "./socket.js";
 import { camera, file, screen } from "./sources.js";
 import { Strip } from "./strip.js";
 import { Suggestions } from "./suggestions.js";
-import { publish } from "./whip.js";
 import { advice, clock, movement, pulse } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
