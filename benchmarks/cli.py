@@ -23,6 +23,10 @@ def main(command: str, argv: Sequence[str]) -> int:
         from .cli_retrieval import retrieval
 
         return retrieval(options)
+    if options.kind == "capacity":
+        return capacity(options)
+    if options.kind == "live":
+        return live(options)
     return latency(options)
 
 
@@ -36,10 +40,53 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     each.add_argument("--seconds", type=float, default=60.0, help="play in real time this long (default 60)")
     each.add_argument("--threads", type=int, default=1, help="threads within one graph's run (default 1)")
     each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    crowd = kinds.add_parser("capacity", help="what a live stream costs, and how many a core holds")
+    crowd.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    crowd.add_argument("--quick", action="store_true", help="cost and freshness of one session only, below 45 s")
+    crowd.add_argument("--seconds", type=float, default=20.0, help="of each trial (default 20)")
+    crowd.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    soon = kinds.add_parser("live", help="how soon something is said and a new scene answered, how steady a steady one")
+    soon.add_argument("--quick", action="store_true", help="few tracks and scenes, below 45 s")
+    soon.add_argument("--jobs", type=int, default=2, help="processes that index the studio's tracks (default 2)")
+    soon.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     from .cli_retrieval import add_retrieval
 
     add_retrieval(kinds)
     return top
+
+
+def capacity(options: argparse.Namespace) -> int:
+    from .capacity import CapacityOptions, measure
+    from .harness import print_rows
+
+    check_folder(options.json)
+    quick = CapacityOptions(seconds=8.0, repeats=1, search=False)
+    console = Console(stderr=True)
+    settings = quick if options.quick else CapacityOptions(seconds=options.seconds)
+    report = measure(options.catalog, settings, console.print)
+    print_rows(report.rows, Console(), "640x360 at 30 a second, H.264, one core")
+    if options.json is not None:
+        report.write(options.json)
+    return 0
+
+
+def live(options: argparse.Namespace) -> int:
+    from .harness import print_rows
+    from .live import LiveBenchOptions, measure
+
+    check_folder(options.json)
+    console = Console(stderr=True)
+    quick = LiveBenchOptions(tracks=14, scenes=4, publishers=1, jobs=options.jobs)
+    report = measure(quick if options.quick else LiveBenchOptions(jobs=options.jobs), console.print)
+    print_rows(report.rows, Console(), f"{report.settings['tracks']} tracks of {report.settings['styles']} styles")
+    if options.json is not None:
+        report.write(options.json)
+    return 0
+
+
+def check_folder(path: Path | None) -> None:
+    if path is not None and not path.parent.is_dir():
+        raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
 
 
 def latency(options: argparse.Namespace) -> int:
@@ -49,8 +96,7 @@ def latency(options: argparse.Namespace) -> int:
     from .harness import print_percentiles
     from .latency import LatencyOptions, measure
 
-    if options.json is not None and not options.json.parent.is_dir():
-        raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
+    check_folder(options.json)
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
     settings = LatencyOptions(seconds=options.seconds, threads=options.threads)
     report = measure(options.source, options.catalog, bundle, settings)

@@ -84,6 +84,19 @@ def print_percentiles(rows: Iterable[Row], label: str, console: Console, title: 
     console.print(table)
 
 
+def print_rows(rows: Iterable[Row], console: Console, title: str) -> None:
+    """A table with one line a row."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("metric", "of"):
+        table.add_column(heading)
+    for heading in ("value", "unit", "n"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        labels = ", ".join(f"{name} {value}" for name, value in row.labels.items())
+        table.add_row(row.metric, labels, f"{row.value:.4g}", row.unit, str(row.n))
+    console.print(table)
+
+
 def environment() -> dict[str, str | int | float]:
     """The machine and the versions that a figure depends on."""
     env: dict[str, str | int | float] = {

@@ -9,15 +9,16 @@ import asyncio
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import av
 
 from features.spec import MOTION_FPS, WINDOW_S
-from stream.core.events import End, Event, Failed, Infer, Notice, Question, Search, Suggestions
+from stream.core.events import End, Event, Failed, Notice, Question, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.runtime import Runtime, needs_small
@@ -25,6 +26,8 @@ from stream.stages import Look, Probe, answer
 
 Publish = Callable[[Notice], None]
 Clock = Callable[[], float]
+
+SOUND_FRAMES: Final = 200  # 4 s of WebRTC's
 
 logger = logging.getLogger("segue.live")
 
@@ -91,6 +94,9 @@ class LiveSession:
         self._asking: set[asyncio.Task[None]] = set()
         self._arrivals: dict[int, float] = {}  # second -> arrival of its newest sampled frame; at most 28
         self._heard = 0.0  # arrival of the newest frame with a usable time
+        self._sound: deque[av.AudioFrame] = deque(maxlen=SOUND_FRAMES)
+        self._sound_second = 0
+        self._listening: asyncio.Task[None] | None = None
         self._running = self._stop = False
         self._failure: BaseException | None = None
 
@@ -112,6 +118,24 @@ class LiveSession:
         self._slot = frame, self._clock()
         self._wake.set()
 
+    def listen(self, frame: av.AudioFrame) -> None:
+        """Take sound; never blocks. Call on the event loop.
+
+        Once a second of media time is over, how much of it was speech is told to the session. At most
+        ``SOUND_FRAMES`` wait, the newest win; while one second is listened to, the next ones are passed over.
+        """
+        if self._stop or self._failure is not None or not self._sampler.dated:
+            return
+        second = int(self._sampler.elapsed_s)
+        if second != self._sound_second:
+            if self._sound and not self._listening:
+                self._listening = asyncio.get_running_loop().create_task(
+                    self._hear(list(self._sound), self._sound_second)
+                )
+            self._sound.clear()
+            self._sound_second = second
+        self._sound.append(frame)
+
     def command(self, message: Mapping[str, Any]) -> None:
         """Carry out a viewer's command (see PROTOCOL.md); the answer is published as Accepted or Refused."""
         self._handle(self._session.command(message))
@@ -127,7 +151,7 @@ class LiveSession:
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not take other sessions along
             self._fail(error)
         finally:
-            for task in self._asking:
+            for task in (*self._asking, *filter(None, (self._listening,))):
                 task.cancel()
             self._end()
             self._done.set()
@@ -173,6 +197,16 @@ class LiveSession:
         self._arrivals.pop(second - WINDOW_S, None)
         self._handle(self._session.push(features, slot))
 
+    async def _hear(self, frames: Sequence[av.AudioFrame], second: int) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+            share = await loop.run_in_executor(self._workers, self._runtime.ear.share, frames)
+            self._handle(self._session.hear(share, second))
+        except Exception as error:  # noqa: BLE001 - suggestions go on without
+            logger.warning("a second of sound could not be listened to: %s", error)
+        finally:
+            self._listening = None
+
     async def _ask(self, question: Question) -> None:
         try:
             loop = asyncio.get_running_loop()
@@ -187,7 +221,7 @@ class LiveSession:
 
     def _handle(self, events: Sequence[Event]) -> None:
         for event in events:
-            if isinstance(event, Infer | Search):
+            if isinstance(event, Question):
                 task = asyncio.get_running_loop().create_task(self._ask(event))
                 self._asking.add(task)
                 task.add_done_callback(self._asking.discard)

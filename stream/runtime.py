@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from catalog.errors import UnknownTrackError
 from features.clip import NEEDS_SMALL
 from features.spec import MUSIC_FEATURES, VIDEO_FEATURES
-from stream.core.events import Answer, Infer, Question
+from stream.core.events import Answer, Beats, Infer, Question
 from stream.core.session import Model
+from stream.ear import Ear
 from stream.errors import StreamError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ class Library(Protocol):
     """The part of a ``Catalog`` that a session needs."""
 
     def search(self, query: np.ndarray, n: int, filters: "Filters") -> "list[Candidate]": ...
+    def beats(self, id: str) -> np.ndarray: ...
 
 
 def model_of(bundle: "Bundle") -> Model:
@@ -57,9 +60,15 @@ class Runtime:
         self.engine = engine
         self.catalog = catalog
         self.model = model_of(engine.bundle)
+        self.ear = Ear()
 
     def answer(self, question: Question) -> Answer:
-        """The outputs of a graph by name, or the candidates of a search, best first. Blocks."""
+        """The outputs of a graph by name, the candidates of a search, best first, or the beats of a track. Blocks."""
         if isinstance(question, Infer):
             return self.engine.run(question.graph, question.inputs)
+        if isinstance(question, Beats):
+            try:
+                return self.catalog.beats(question.track)
+            except UnknownTrackError:  # music from elsewhere may be on air
+                return np.empty(0, np.float32)
         return self.catalog.search(question.query, question.n, question.filters)

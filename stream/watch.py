@@ -17,7 +17,7 @@ from typing import Final
 
 import av
 
-from stream.core.events import End, Event, Failed, Infer, Notice, Search, Suggestions, Warned
+from stream.core.events import End, Event, Failed, Notice, Question, Suggestions, Warned
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.live import LiveOptions, LiveSession
@@ -45,7 +45,7 @@ def watch_fast(
         waiting = deque(events)
         while waiting:
             event = waiting.popleft()
-            if isinstance(event, Infer | Search):
+            if isinstance(event, Question):
                 outputs = answer(runtime, event, probe)
                 begun = time.perf_counter() if probe is not None else 0.0
                 following = session.result(event.id, outputs)

@@ -1,50 +1,93 @@
 """Our emotion path on features that others computed: what does either side feel like, and do the two agree?
 
-Each side names the probabilities of its emotions; a pair matches with the probability that both feel the same; music is
-ranked for a video by that. A sum over classes, so it can be indexed: the embeddings are the probabilities, brought to
-unit length for an index that compares by cosine. Linear behind standardised and reduced inputs, several times over with
-inputs left out at random, averaged: a few hundred pairs teach anything larger their noise.
+Each side names the probabilities of its emotions and gives points of unit length in common spaces. A pair is scored by
+the probability that both sides feel the same plus the cosine of their points: the points are drawn together by whole
+pairs, not by names of emotions alone, and tell matched from mismatched pairs better. Both are sums over dimensions, so
+the score is one dot product of two vectors and can be indexed.
+
+A few hundred pairs teach anything large their noise: emotions are linear in the inputs, points stand behind one hidden
+layer, and several members that start elsewhere are averaged. Inputs are non-negative with long tails, so their roots
+are taken before they are standardised.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .levels import Standard
-from .losses.emotion import agreement_loss
+from .losses.emotion import agreement_loss, nearness_loss
 from .losses.segue import known_class
 
 
 @dataclass(frozen=True)
 class EmotionScale:
-    """``members``: linear maps averaged; ``dropout`` of inputs; ``agreement``: weight beside the cross-entropies."""
+    """``members``: networks averaged; ``hidden`` and ``embedding``: widths of the way to a point, ``dropout`` of the
+    hidden layer; ``agreement`` and ``nearness``: weights beside the cross-entropies; ``temperature`` of nearness;
+    ``kin``: weight of either side's own nearness beside that of both; ``cosine``: weight in the score, where agreement
+    has 1."""
 
-    members: int = 8
-    dropout: float = 0.6
+    members: int = 4
+    hidden: int = 64
+    embedding: int = 32
+    dropout: float = 0.3
     agreement: float = 0.5
+    nearness: float = 1.0
+    temperature: float = 0.2
+    kin: float = 0.25
+    cosine: float = 1.0
+
+
+class Members(nn.Module):
+    """Linear maps side by side: (n, inputs) or (members, n, inputs) -> (members, n, outputs).
+
+    The first outputs of inputs of variance 1 have a deviation of ``gain``.
+    """
+
+    def __init__(self, members: int, inputs: int, outputs: int, gain: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(members, inputs, outputs) * gain / inputs**0.5)
+        self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight + self.bias
 
 
 class EmotionSide(nn.Module):
-    """(n, inputs) -> probabilities (n, emotions)."""
+    """(n, inputs) -> vectors (n, emotions + members * embedding) whose dot products with the other side's score pairs;
+    the first are the probabilities of the emotions."""
 
     def __init__(self, inputs: int, emotions: int, scale: EmotionScale) -> None:
         super().__init__()
+        self.scale = scale
         self.standard = Standard(inputs)
-        self.dropout = nn.Dropout(scale.dropout)
-        self.members = nn.ModuleList(nn.Linear(inputs, emotions) for _ in range(scale.members))
-        for member in self.members:
-            assert isinstance(member, nn.Linear)
-            nn.init.normal_(member.weight, std=0.01)
-            nn.init.zeros_(member.bias)
+        self.classes = Members(scale.members, inputs, emotions, gain=0.1)
+        self.points = nn.Sequential(
+            Members(scale.members, inputs, scale.hidden, gain=2.0**0.5),
+            nn.ReLU(),
+            nn.Dropout(scale.dropout),
+            Members(scale.members, scale.hidden, scale.embedding, gain=1.0),
+        )
 
-    def logits(self, vector: Tensor) -> Tensor:
-        """(members, n, emotions); each member sees other inputs while training."""
-        standard = self.standard(vector)
-        return torch.stack([member(self.dropout(standard)) for member in self.members])
+    def prepare(self, vector: Tensor) -> None:
+        """Scales of the inputs, (n, inputs)."""
+        self.standard.prepare(roots(vector))
+
+    def tell(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the emotions (members, n, emotions), points of unit length (members, n, embedding)."""
+        standard = self.standard(roots(vector))
+        return self.classes(standard), functional.normalize(self.points(standard), dim=-1)
+
+    def emotions(self, vector: Tensor) -> Tensor:
+        """Probabilities, (n, emotions)."""
+        return averaged(self.tell(vector)[0])
 
     def forward(self, vector: Tensor) -> Tensor:
-        return self.logits(vector).softmax(dim=-1).mean(dim=0)
+        logits, points = self.tell(vector)
+        # The mean of the members' cosines, as a dot product of all their points.
+        share = (self.scale.cosine / self.scale.members) ** 0.5
+        return torch.cat([averaged(logits), share * points.transpose(0, 1).flatten(start_dim=1)], dim=-1)
 
 
 class EmotionHead(nn.Module):
@@ -58,14 +101,44 @@ class EmotionHead(nn.Module):
 
     def prepare(self, video: Tensor, music: Tensor) -> None:
         """Scales of the inputs, (n, dim) each."""
-        self.video.standard.prepare(video)
-        self.music.standard.prepare(music)
+        self.video.prepare(video)
+        self.music.prepare(music)
 
     def loss(self, video: Tensor, music: Tensor, video_label: Tensor, music_label: Tensor) -> Tensor:
-        seen, heard = self.video.logits(video), self.music.logits(music)
+        """Of n rows; a row whose two emotions are the same is a video with its own music, as in EmoMV's lists."""
+        (seen, video_points), (heard, music_points) = self.video.tell(video), self.music.tell(music)
         terms = [known_class(part, video_label) for part in seen] + [known_class(part, music_label) for part in heard]
         apart = [
             agreement_loss(one.softmax(dim=-1), other.softmax(dim=-1), video_label, music_label)
             for one, other in zip(seen, heard, strict=True)
         ]
-        return (torch.stack(terms).sum() + self.scale.agreement * torch.stack(apart).sum()) / len(seen)
+        emotion = (torch.stack(terms).sum() + self.scale.agreement * torch.stack(apart).sum()) / self.scale.members
+        across = self.nearness(video_points, music_points, video_label, music_label, itself=True)
+        within = self.nearness(video_points, video_points, video_label, video_label, itself=False)
+        within = within + self.nearness(music_points, music_points, music_label, music_label, itself=False)
+        return emotion + self.scale.nearness * (across + self.scale.kin * within)
+
+    def nearness(self, points: Tensor, others: Tensor, label: Tensor, other_label: Tensor, itself: bool) -> Tensor:
+        """Whatever feels alike is to be near; points (members, n, embedding), labels (n,), both twice.
+
+        ``itself``: the k-th of the others is the k-th's partner, to be near by itself as well; else the same thing,
+        which is near anyhow.
+        """
+        logits = points @ others.mT / self.scale.temperature
+        same = label.unsqueeze(1) == other_label.unsqueeze(0)
+        known = (label >= 0).unsqueeze(1) & (other_label >= 0).unsqueeze(0)
+        own = torch.eye(len(same), dtype=torch.bool, device=same.device)
+        alike, unlike = same & known, ~same & known
+        if not itself:
+            return nearness_loss(logits, alike & ~own, unlike)
+        return nearness_loss(logits, alike, unlike) + nearness_loss(logits, alike & own, unlike)
+
+
+def roots(vector: Tensor) -> Tensor:
+    """Square roots that keep the sign."""
+    return vector.sign() * vector.abs().sqrt()
+
+
+def averaged(logits: Tensor) -> Tensor:
+    """(members, n, emotions) -> probabilities (n, emotions)."""
+    return logits.softmax(dim=-1).mean(dim=0)

@@ -61,7 +61,7 @@ def _decoded(container: InputContainer) -> Sound:
     if declared_s > 1.01 * MAX_S:
         raise AudioError(_too_long(declared_s))
     samples, bad = _Samples(), _Damage()
-    for piece in _resampled(_frames(container, bad)):
+    for piece in resampled(_frames(container, bad)):
         samples.add(piece)
     sound = samples.whole()
     duration_s = len(sound) / MUSIC_RATE_HZ
@@ -121,7 +121,7 @@ def _frames(container: InputContainer, bad: _Damage) -> Iterator[AudioFrame]:
         bad.packets += 1
 
 
-def _resampled(frames: Iterator[AudioFrame]) -> Iterator[Floats]:
+def resampled(frames: Iterator[AudioFrame]) -> Iterator[Floats]:
     """Pieces at 16 kHz, the mean of both channels; a stream may change its format on the way, as joined files do."""
     resampler: AudioResampler | None = None
     current: tuple[str, str, int] | None = None

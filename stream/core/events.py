@@ -1,8 +1,9 @@
-"""What a session says. Questions (``Infer``, ``Search``) want an answer; everything else is to be published.
+"""What a session says. Questions (``Infer``, ``Search``, ``Beats``) want an answer; everything else is to be published.
 
 Times are seconds of media time since the first frame after the start or the last ``Reset``.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import numpy as np
 from catalog.records import Candidate, Filters
 
 Arrays = Mapping[str, np.ndarray]
-Answer = Arrays | Sequence[Candidate]
+Answer = Arrays | Sequence[Candidate] | np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +35,15 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Beats:
+    """Where are the beats of this track? The answer is (m,) seconds, rising; empty for one without any, and for one
+    that is not in the catalogue."""
+
+    id: int
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reasons:
     """The parts of a score, each in [0, 1]."""
 
@@ -43,8 +53,34 @@ class Reasons:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each part counts; not negative, not all 0."""
+
+    content: float = 0.5
+    rhythm: float = 0.25
+    mood: float = 0.25
+
+    def __post_init__(self) -> None:
+        parts = (self.content, self.rhythm, self.mood)
+        if not all(math.isfinite(part) and part >= 0 for part in parts) or sum(parts) == 0:
+            raise ValueError(f"weights {parts}: give finite numbers, 0 or more, not all 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Where the viewers lean, each in [-1, 1], 0 neutral: the three axes of mood, and slower or quicker music."""
+
+    energy: float = 0.0
+    valence: float = 0.0
+    tension: float = 0.0
+    tempo: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """One suggestion: a track, where to start in it, and why. ``start_s`` lies on a beat of the track."""
+    """One suggestion: a track, where to start in it, and why. ``start_s`` lies on a beat of the track. ``adjust`` is
+    what taste, history and speech added to the mean of the reasons, or took off. ``liked``: somebody liked the track.
+    """
 
     rank: int
     track: str
@@ -56,6 +92,8 @@ class Item:
     reasons: Reasons
     tempo_bpm: float
     licence: str
+    adjust: float = 0.0
+    liked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +107,32 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """When music could change. ``track``: the one to switch to, None while the advice is to stay. ``at_s``: the next up
+    to four bars of the track on air, in seconds of that track; ``in_s``: from ``Suggestions.pts_s`` to the first.
+    Nothing is known of them without the track's beats and where in it the stream is."""
+
+    track: str | None
+    at_s: tuple[float, ...]
+    in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the viewers asked for, as it stands: so that a view of it can be right whoever asked, and after an undo.
+    ``undo``: how many wishes can be taken back."""
+
+    steer: Steer
+    weights: Weights
+    pinned: str | None
+    undo: int
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestions:
     """The list after one hop. ``window_s`` is how much video it rests on (at most 28); ``late_ms`` the time from the
-    arrival of the newest frame used to the publication, filled in by a driver that has a clock, else None.
+    arrival of the newest frame used to the publication, filled in by a driver that has a clock, else None. ``switch``
+    is None with nothing on air, ``duck_db`` where nothing was said of the stream's sound; it is in [-18, 0].
     """
 
     pts_s: float
@@ -80,6 +141,9 @@ class Suggestions:
     items: tuple[Item, ...]
     late_ms: float | None = None
     seen: Seen | None = None
+    switch: Switch | None = None
+    duck_db: float | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +152,13 @@ class Cut:
 
     pts_s: float
     strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A new scene began at ``pts_s``, about 2 s ago; what came before is no longer part of the window."""
+
+    pts_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +211,6 @@ class End:
     skipped_hops: int = 0
 
 
-Question = Infer | Search
-Notice = Suggestions | Cut | Reset | Refused | Accepted | Failed | Warned | End
+Question = Infer | Search | Beats
+Notice = Suggestions | Cut | Scene | Reset | Refused | Accepted | Failed | Warned | End
 Event = Question | Notice

@@ -1,6 +1,6 @@
 """Candidates and the state of the stream -> scores, with the parts that a score is made of.
 
-A score is the weighted mean of three parts, each in [0, 1]:
+A score is the weighted mean of three parts, each in [0, 1], plus what taste, history and speech add or take off:
 
 *content*: how near the segment's vector is to the window's, and the matcher's opinion where the bundle has one. Both
 are read absolutely and relative to the other candidates: retrieval returns near neighbours, whose absolute values
@@ -11,6 +11,11 @@ can be trusted; and does the amount of motion fit how dense and strong the beats
 
 *mood*: distance of the two points on ``features.spec.MOOD_AXES``. A bundle without a mood graph says nothing of mood;
 then the energy that colour and motion suggest is compared with the energy that tempo and beats suggest.
+
+*Steering* moves what is wanted away from what the pictures ask for: the mood by up to ``STEER_REACH`` on each axis,
+the energy that motion asks for with it, and the tempo by giving up to ``TEMPO_STEER`` of rhythm to how quick (or slow)
+a track is. It changes the parts rhythm and mood alone, which stay in [0, 1], so no score moves by more than the weight
+of those two. Steered nowhere, every number is as if steering did not exist.
 
 Everything here is a pure function; ties are broken by track id.
 """
@@ -26,7 +31,7 @@ from catalog.records import Candidate
 from features.motion import VisualTempo
 from features.spec import CLIP_S
 
-from .events import Reasons
+from .events import Reasons, Steer, Weights
 
 Floats = NDArray[np.float64]
 
@@ -34,25 +39,16 @@ STILL, FAST = 0.02, 2.0  # frame widths per second: the ends of the motion scale
 SLOW_BPM, QUICK_BPM = 60.0, 180.0
 TEMPO_SHARE = 0.7  # of rhythm, at full confidence; the rest always compares motion with the beats
 MOOD_REACH = 0.2  # root-mean-square distance on the axes at which mood is 0.5: about what the mood head errs by
+STEER_REACH = 0.4  # of an axis of length 1
+TEMPO_STEER = 0.6
 LOGIT_BOUND = 1e-4  # scores this close to 0 or 1 are not told apart
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """How much each part counts; not negative, not all 0."""
-
-    content: float = 0.5
-    rhythm: float = 0.25
-    mood: float = 0.25
-
-    def __post_init__(self) -> None:
-        parts = (self.content, self.rhythm, self.mood)
-        if not all(math.isfinite(part) and part >= 0 for part in parts) or sum(parts) == 0:
-            raise ValueError(f"weights {parts}: give finite numbers, 0 or more, not all 0")
+NEUTRAL = Steer()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class Pictures:
     """What the pictures are like now. ``speed``: frame widths per second; colours and ``mood`` (3,) in [0, 1]."""
 
     tempo: VisualTempo
@@ -66,26 +62,41 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """A candidate with its score in [0, 1] and the parts of it."""
+    """A candidate with its score in [0, 1] and the parts of it. ``adjust`` is in the score already, as far as that
+    stays in [0, 1]."""
 
     candidate: Candidate
     score: float
     reasons: Reasons
+    adjust: float = 0.0
 
 
 def rank(
-    candidates: Sequence[Candidate], matches: Floats | None, scene: Scene, weights: Weights | None = None
+    candidates: Sequence[Candidate],
+    matches: Floats | None,
+    now: Pictures,
+    weights: Weights | None = None,
+    steer: Steer | None = None,
+    adjusts: Floats | None = None,
 ) -> list[Ranked]:
-    """Best first. ``matches``: the matcher's scores (n,) in [0, 1] in the order of ``candidates``, or None."""
+    """Best first. In the order of ``candidates``: ``matches``, the matcher's scores (n,) in [0, 1], and ``adjusts``,
+    what is to be added to each score (n,); None for none."""
     if not candidates:
         return []
-    weights = weights or Weights()
+    weights, steer = weights or Weights(), steer or NEUTRAL
     contents = content(np.array([c.similarity for c in candidates], np.float64), matches)
     energies = music_energy(candidates)
+    added = np.zeros(len(candidates)) if adjusts is None else adjusts
     ranked = []
-    for candidate, part, energy in zip(candidates, contents.tolist(), energies.tolist(), strict=True):
-        reasons = Reasons(part, rhythm(scene, candidate.track.tempo_bpm, energy), mood(scene, candidate.mood, energy))
-        ranked.append(Ranked(candidate, weighted(reasons, weights), reasons))
+    for candidate, part, energy, adjust in zip(
+        candidates, contents.tolist(), energies.tolist(), added.tolist(), strict=True
+    ):
+        reasons = Reasons(
+            part,
+            rhythm(now, candidate.track.tempo_bpm, energy, steer),
+            mood(now, candidate.mood, energy, steer),
+        )
+        ranked.append(Ranked(candidate, total(reasons, weights, adjust), reasons, adjust))
     return sorted(ranked, key=order)
 
 
@@ -95,8 +106,14 @@ def order(ranked: Ranked) -> tuple[float, str]:
 
 
 def weighted(reasons: Reasons, weights: Weights) -> float:
-    total = weights.content + weights.rhythm + weights.mood
-    return (weights.content * reasons.content + weights.rhythm * reasons.rhythm + weights.mood * reasons.mood) / total
+    """The mean of the parts."""
+    mass = weights.content + weights.rhythm + weights.mood
+    return (weights.content * reasons.content + weights.rhythm * reasons.rhythm + weights.mood * reasons.mood) / mass
+
+
+def total(reasons: Reasons, weights: Weights, adjust: float) -> float:
+    """The score: the mean of the parts and what is added to it, kept in [0, 1]."""
+    return _unit(weighted(reasons, weights) + adjust)
 
 
 def content(similarities: Floats, matches: Floats | None) -> Floats:
@@ -118,13 +135,22 @@ def spread(values: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-(values - values.mean()) / deviation)))
 
 
-def rhythm(scene: Scene, tempo_bpm: float, energy: float) -> float:
-    """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy."""
-    motion_fit = 1.0 - abs(motion_energy(scene.speed) - energy)
-    if scene.tempo.bpm <= 0 or tempo_bpm <= 0:
-        return motion_fit
-    trust = TEMPO_SHARE * min(1.0, max(0.0, scene.tempo.confidence))
-    return trust * tempo_fit(scene.tempo.bpm, tempo_bpm) + (1.0 - trust) * motion_fit
+def rhythm(now: Pictures, tempo_bpm: float, energy: float, steer: Steer = NEUTRAL) -> float:
+    """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy; then, as
+    far as the tempo is steered, how quick or slow the track is."""
+    wanted = _unit(motion_energy(now.speed) + STEER_REACH * steer.energy)
+    fit = 1.0 - abs(wanted - energy)
+    if now.tempo.bpm > 0 and tempo_bpm > 0:
+        trust = TEMPO_SHARE * min(1.0, max(0.0, now.tempo.confidence))
+        fit = trust * tempo_fit(now.tempo.bpm, tempo_bpm) + (1.0 - trust) * fit
+    share = TEMPO_STEER * abs(steer.tempo)
+    quick = pace(tempo_bpm)
+    return (1.0 - share) * fit + share * (quick if steer.tempo > 0 else 1.0 - quick)
+
+
+def pace(tempo_bpm: float) -> float:
+    """Beats per minute -> [0, 1], linear between ``SLOW_BPM`` and ``QUICK_BPM``; 0 without a pulse."""
+    return _unit((tempo_bpm - SLOW_BPM) / (QUICK_BPM - SLOW_BPM)) if tempo_bpm > 0 else 0.0
 
 
 def tempo_fit(first_bpm: float, second_bpm: float) -> float:
@@ -140,25 +166,26 @@ def motion_energy(speed: float) -> float:
 
 def music_energy(candidates: Sequence[Candidate]) -> Floats:
     """(n,) in [0, 1]: tempo and beats per second on a fixed scale, beat strength against the other candidates'."""
-    tempi = np.array([c.track.tempo_bpm for c in candidates], np.float64)
+    paces = np.array([pace(c.track.tempo_bpm) for c in candidates], np.float64)
     beats, strengths = np.array([_beats(c) for c in candidates], np.float64).T
-    pace = (np.where(tempi > 0, tempi, SLOW_BPM) - SLOW_BPM) / (QUICK_BPM - SLOW_BPM)
     density = beats / (QUICK_BPM / 60.0)
-    return np.asarray((np.clip(pace, 0, 1) + np.clip(density, 0, 1) + 2.0 * spread(strengths)) / 4.0)
+    return np.asarray((paces + np.clip(density, 0, 1) + 2.0 * spread(strengths)) / 4.0)
 
 
-def mood(scene: Scene, music: NDArray[np.float32] | None, energy: float) -> float:
-    """In [0, 1]; ``energy`` stands in where one side has no mood."""
-    if scene.mood is None or music is None:
-        return 1.0 - abs(scene_energy(scene) - energy)
-    distance = float(np.sqrt(np.mean(np.square(scene.mood.astype(np.float64) - music))))
+def mood(now: Pictures, music: NDArray[np.float32] | None, energy: float, steer: Steer = NEUTRAL) -> float:
+    """In [0, 1]; ``energy`` stands in where one side has no mood, and then valence and tension cannot be steered."""
+    if now.mood is None or music is None:
+        return 1.0 - abs(_unit(scene_energy(now) + STEER_REACH * steer.energy) - energy)
+    lean = np.array([steer.energy, steer.valence, steer.tension])
+    wanted = np.clip(now.mood.astype(np.float64) + STEER_REACH * lean, 0.0, 1.0) if lean.any() else now.mood
+    distance = float(np.sqrt(np.mean(np.square(wanted.astype(np.float64) - music))))
     return 1.0 / (1.0 + (distance / MOOD_REACH) ** 2)
 
 
-def scene_energy(scene: Scene) -> float:
+def scene_energy(now: Pictures) -> float:
     """In [0, 1]: half of it motion, half of it colour (colourful, contrasting, bright)."""
-    colour = (2.0 * scene.colourfulness + scene.contrast + scene.brightness) / 4.0
-    return _unit((motion_energy(scene.speed) + colour) / 2.0)
+    colour = (2.0 * now.colourfulness + now.contrast + now.brightness) / 4.0
+    return _unit((motion_energy(now.speed) + colour) / 2.0)
 
 
 def _beats(candidate: Candidate) -> tuple[float, float]:

@@ -7,7 +7,11 @@ A hop falls due at each whole second of media time in whose second a frame arriv
 of which each that needs numbers from outside is a question (``Infer``, ``Search``) whose answer comes back through
 ``result``. One hop is under way at a time; when the next falls due meanwhile, it waits, and when that one is overtaken
 as well, the newest wins and the other is counted as skipped. Embeddings are kept, so a hop asks the clip tower for one
-new clip, plus those that skipped hops left out.
+new clip, plus those that skipped hops left out, and after a change of scene those that reach across it.
+
+A lasting change of scene (``scene``) shortens the window to what came after it. What viewers wish for (``wishes``) goes
+into the ranking of the next hop to be concluded, together with what was on air lately (``history``), what is like the
+tracks they liked (``taste``), and whether somebody speaks (``speech``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,16 +25,38 @@ from catalog.records import Candidate, Filters
 from features.cuts import HARD_CUT
 from features.spec import MOTION_FPS, WINDOW_S
 
-from .commands import CommandError, Pin, Playing, SetFilters, Skip, read_command
-from .events import Accepted, Answer, Cut, End, Event, Infer, Item, Refused, Reset, Search, Seen, Suggestions
-from .ranking import Ranked, Scene, Weights, rank
-from .settle import Settle, SettleOptions
+from .commands import CommandError, Playing, read_command
+from .events import (
+    Accepted,
+    Answer,
+    Beats,
+    Cut,
+    End,
+    Event,
+    Infer,
+    Item,
+    Refused,
+    Reset,
+    Scene,
+    Search,
+    Seen,
+    Suggestions,
+    Weights,
+)
+from .history import History
+from .on_air import OnAir
+from .ranking import Pictures, Ranked, rank
+from .scene import SceneMeter
+from .settle import SWITCH, Settle, SettleOptions
+from .speech import VOCAL_PENALTY, Speech, is_vocal
+from .taste import SKIPS_HEARD, Profiles, by_track, taste
 from .window import Window
+from .wishes import Memory, Wishes
 
 if TYPE_CHECKING:
     from features.frame import FrameFeatures
 
-MAX_SKIPPED_TRACKS = 1000
+SOUGHT_AT_ONCE = 32  # tracks whose clips are looked for in one hop, because somebody liked or skipped them
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +92,18 @@ class SessionOptions:
 
 @dataclass(slots=True)
 class _Hop:
-    """A hop under way. ``end`` is the second at which its window ends, ``pts_s`` the time to publish."""
+    """A hop under way. ``end`` is the second at which its window ends, ``pts_s`` the time to publish, ``start`` the
+    slot at which the scene began."""
 
     end: int
     pts_s: float
+    start: int
     ends: list[int] = field(default_factory=list)
     window: dict[str, NDArray[Any]] = field(default_factory=dict)
     asked: dict[int, str] = field(default_factory=dict)  # open questions: id -> stage
     found: list[Candidate] = field(default_factory=list)
     kept: list[Candidate] = field(default_factory=list)
+    sought: list[str] = field(default_factory=list)
     mood: NDArray[np.float32] | None = None
 
 
@@ -85,11 +114,17 @@ class Session:
         self._model = model
         self._options = options or SessionOptions()
         self._window = model.window()
+        self._scenes = SceneMeter()
         self._settle = Settle(self._options.settle, self._options.suggestions)
-        self._filters = Filters()
-        self._skipped: set[str] = set()
-        self._pinned: str | None = None
-        self._playing: str | None = None
+        self._memory = Memory(Wishes(weights=self._options.weights))
+        self._profiles = Profiles()
+        self._pool: dict[str, NDArray[np.float64]] = {}  # profiles of the candidates of the newest hop
+        self._history = History()
+        self._speech = Speech()
+        self._on_air: OnAir | None = None
+        self._before_s = 0.0  # media time before the last reset
+        self._now_s = 0.0  # media time since
+        self._settled = 0, self._memory.wishes.order()  # the scene's start and what was asked, of the newest list
         self._next_id = 1
         self._newest = -1  # the newest slot
         self._fresh = False  # a frame came that no hop has seen
@@ -100,6 +135,10 @@ class Session:
         self._closing: tuple[int, int] | None = None  # frames, dropped
         self._ended = False
         self.sampled = self.suggestions = self.skipped_hops = self.stale_answers = self.resets = 0
+
+    @property
+    def _playing(self) -> str | None:
+        return None if self._on_air is None else self._on_air.track
 
     @property
     def ended(self) -> bool:
@@ -114,26 +153,47 @@ class Session:
         events = self._advance(slot // MOTION_FPS)
         self._window.push(slot, features)
         self._newest, self._fresh = slot, True
+        self._now_s = max(self._now_s, (slot + 1) / MOTION_FPS)
         self.sampled += 1
         rest = self._options.cut_rest_s * MOTION_FPS
         if features.cut >= HARD_CUT and slot - self._cut_slot >= rest:
             self._cut_slot = slot
             events.append(Cut(slot / MOTION_FPS, features.cut))
+        change = self._scenes.push(slot, features)
+        if change is not None and change.lasting:
+            events.append(Scene(change.start / MOTION_FPS))
         return events + self._advance((slot + 1) // MOTION_FPS)
+
+    def hear(self, share: float, second: int) -> list[Event]:
+        """Somebody spoke for ``share`` (0 to 1) of media second ``second``, counted as ``pts_s`` is; for sessions with
+        sound, once a second, in order. Raises ValueError for what is no share."""
+        if self._closing is None:
+            self._speech.hear(share, second)
+        return []
 
     def tick(self, now_s: float) -> list[Event]:
         """Media time has reached ``now_s`` and no frame came since: the second that is over can be looked at."""
-        return [] if self._closing is not None else self._advance(int(now_s))
+        if self._closing is not None:
+            return []
+        self._now_s = max(self._now_s, now_s)
+        return self._advance(int(now_s))
 
     def reset(self, reason: str) -> list[Event]:
-        """Timestamps broke: forget the pictures and start again at 0. Filters, pins and what is on air stay."""
+        """Timestamps broke: forget the pictures and the sound and start again at 0. What viewers wished for and what is
+        on air stay."""
         if self._closing is not None:
             return []
         self._window = self._model.window()
+        self._scenes, self._speech = SceneMeter(), Speech()
         self._settle.reset()
         self._newest, self._fresh, self._last = -1, False, 0
         self._cut_slot = -MOTION_FPS * WINDOW_S
         self._hop = self._due = None
+        self._settled = 0, self._settled[1]
+        self._before_s += self._now_s
+        if self._on_air is not None:
+            self._on_air.restart(self._now_s)
+        self._now_s = 0.0
         self.resets += 1
         return [Reset(reason)]
 
@@ -144,40 +204,52 @@ class Session:
             return [Refused(kind, "the session is ending")]
         try:
             command = read_command(message)
+            if isinstance(command, Playing):
+                return [Accepted(kind, command.track), *self._play(command)]
+            track = self._memory.take(command)
         except CommandError as error:
             return [Refused(kind, str(error))]
-        match command:
-            case SetFilters():
-                self._filters = command.filters
-                return [Accepted(kind)]
-            case Skip():
-                if command.track not in self._skipped and len(self._skipped) >= MAX_SKIPPED_TRACKS:
-                    return [Refused(kind, f"{MAX_SKIPPED_TRACKS} tracks are skipped already; use filters")]
-                self._skipped.add(command.track)
-                self._pinned = None if self._pinned == command.track else self._pinned
-            case Pin():
-                if command.track in self._skipped:
-                    return [Refused(kind, "this track was skipped in this session")]
-                self._pinned = command.track
-            case Playing():
-                self._playing = command.track
-        return [Accepted(kind, command.track)]
+        wishes = self._memory.wishes
+        for example in (*wishes.liked[-1:], *wishes.skipped[-1:]):
+            if example in self._pool:
+                self._profiles.keep(example, self._pool[example])
+        return [Accepted(kind, track)]
+
+    def _play(self, command: Playing) -> list[Event]:
+        before = self._on_air
+        events: list[Event] = []
+        if before is None or command.track != before.track:
+            if before is not None:
+                self._history.left(before.track, self._before_s + self._now_s)
+            self._on_air = None
+            if command.track is not None:
+                self._on_air = OnAir(command.track, self._next_id)
+                events.append(Beats(self._next_id, command.track))
+                self._next_id += 1
+        if self._on_air is not None and command.position_s is not None:
+            self._on_air.at(command.position_s, self._now_s)
+        return events
 
     def result(self, question: int, answer: Answer) -> list[Event]:
         """The answer to a question. One to a question that is no longer open is counted and ignored."""
-        hop = self._hop
+        on_air, hop = self._on_air, self._hop
+        if on_air is not None and question == on_air.question and on_air.beats is None:
+            if not isinstance(answer, np.ndarray):
+                raise TypeError(f"the answer to beats is {type(answer).__name__}, must be an array of seconds")
+            on_air.beats = answer
+            return []
         if hop is None or question not in hop.asked:
             self.stale_answers += 1
             return []
         stage = hop.asked.pop(question)
-        if stage in ("search", "keep"):
+        if stage in ("search", "keep", "taste"):
             return self._found(hop, stage, answer)
         if not isinstance(answer, Mapping):
             raise TypeError(f"the answer to {stage} is {type(answer).__name__}, must be arrays by name")
         match stage:
             case "video_clip":
-                self._window.store(hop.ends, answer["embedding"])
-                hop.window = self._window.arrays(hop.end)
+                self._window.store(hop.ends, answer["embedding"], hop.start)
+                hop.window = self._window.arrays(hop.end, hop.start)
                 names = ("clips", "mask", *self._model.sequence)
                 return [self._infer(hop, "video_sequence", {name: hop.window[name] for name in names})]
             case "video_sequence":
@@ -213,7 +285,7 @@ class Session:
 
     def _schedule(self, end: int, pts_s: float) -> list[Event]:
         self._fresh, self._last = False, end
-        hop = _Hop(end, pts_s)
+        hop = _Hop(end, pts_s, self._scenes.start)
         if self._hop is None:
             return self._begin(hop)
         self.skipped_hops += self._due is not None
@@ -222,25 +294,35 @@ class Session:
 
     def _begin(self, hop: _Hop) -> list[Event]:
         self._hop = hop
-        hop.ends = self._window.missing(hop.end)
-        return [self._infer(hop, "video_clip", self._window.clip_inputs(hop.ends))]
+        hop.ends = self._window.missing(hop.end, hop.start)
+        return [self._infer(hop, "video_clip", self._window.clip_inputs(hop.ends, hop.start))]
 
     def _retrieve(self, hop: _Hop, query: NDArray[np.float32]) -> list[Event]:
         """Search with the window's vector (1, E); beside it the tracks that must be ranked whatever their distance."""
         events: list[Event] = []
         if self._model.mood:
             events.append(self._infer(hop, "mood", {"embedding": query}))
-        allowed = replace(self._filters, exclude=frozenset(self._skipped))
+        wishes = self._memory.wishes
+        skipped = frozenset(wishes.skipped)
+        allowed = replace(wishes.filters, exclude=skipped)
         events.append(self._search(hop, "search", query[0], self._options.candidates, allowed))
-        kept = frozenset({self._pinned, self._playing} - {None}) - self._skipped
+        kept = frozenset(track for track in (wishes.pinned, self._playing) if track is not None) - skipped
         if kept:
-            only = Filters(only=frozenset(track for track in kept if track is not None))
-            events.append(self._search(hop, "keep", query[0], len(kept), only))
+            events.append(self._search(hop, "keep", query[0], len(kept), Filters(only=kept)))
+        hop.sought = self._profiles.unknown((*wishes.liked, *wishes.skipped[-SKIPS_HEARD:]))[:SOUGHT_AT_ONCE]
+        if hop.sought:
+            only = Filters(only=frozenset(hop.sought))
+            events.append(self._search(hop, "taste", query[0], len(hop.sought), only))
         return events
 
     def _found(self, hop: _Hop, stage: str, answer: Answer) -> list[Event]:
         if isinstance(answer, Mapping) or not isinstance(answer, Sequence):
             raise TypeError(f"the answer to a search is {type(answer).__name__}, must be a list of candidates")
+        if stage == "taste":
+            found = by_track(answer)
+            for track in hop.sought:
+                self._profiles.keep(track, found.get(track))
+            return self._compare(hop)
         if stage == "search":
             hop.found = list(answer)
         else:
@@ -254,7 +336,8 @@ class Session:
         kept = {candidate.track.id for candidate in hop.kept}
         others = [candidate for candidate in hop.found if candidate.track.id not in kept]
         # A command may have come after the search was asked.
-        pool = [c for c in [*hop.kept, *others] if c.track.id not in self._skipped][: self._options.candidates]
+        skipped = frozenset(self._memory.wishes.skipped)
+        pool = [c for c in [*hop.kept, *others] if c.track.id not in skipped][: self._options.candidates]
         hop.found = pool
         if not pool or not self._model.matcher:
             return self._conclude(hop, None)
@@ -270,33 +353,69 @@ class Session:
         return [self._infer(hop, "matcher", inputs)]
 
     def _conclude(self, hop: _Hop, matches: NDArray[np.float64] | None) -> list[Event]:
-        brightness, contrast, colourfulness, warmth = self._window.colour(hop.end)
-        scene = Scene(
-            tempo=self._window.tempo(hop.end),
-            speed=self._window.speed(hop.end),
+        brightness, contrast, colourfulness, warmth = self._window.colour(hop.end, hop.start)
+        now = Pictures(
+            tempo=self._window.tempo(hop.end, hop.start),
+            speed=self._window.speed(hop.end, hop.start),
             brightness=brightness,
             contrast=contrast,
             colourfulness=colourfulness,
             warmth=warmth,
             mood=hop.mood,
         )
+        wishes = self._memory.wishes
+        skipped = frozenset(wishes.skipped)
+        adjusts = self._adjusts(hop)
         ranked = [
             entry
-            for entry in rank(hop.found, matches, scene, self._options.weights)
-            if entry.candidate.track.id not in self._skipped
+            for entry in rank(hop.found, matches, now, wishes.weights, wishes.steer, adjusts)
+            if entry.candidate.track.id not in skipped
         ]
+        self._ease(hop, wishes)
         cut = hop.end * MOTION_FPS - self._cut_slot <= 2 * MOTION_FPS
-        settled = self._settle.settle(ranked, cut, self._playing, self._pinned)
-        items = tuple(_item(place, entry) for place, entry in enumerate(settled.ranked, start=1))
+        settled = self._settle.settle(ranked, cut, self._playing, wishes.pinned, wishes.weights)
         self.suggestions += 1
         self._hop = None
-        window_s = min(hop.pts_s, float(WINDOW_S))
-        seen = Seen(scene.tempo.bpm, scene.tempo.confidence, scene.speed)
-        events: list[Event] = [Suggestions(hop.pts_s, window_s, settled.advice, items, seen=seen)]
+        first = settled.ranked[0].candidate.track.id if settled.ranked and settled.advice == SWITCH else None
+        suggestions = Suggestions(
+            pts_s=hop.pts_s,
+            window_s=min(hop.pts_s - hop.start / MOTION_FPS, float(WINDOW_S)),
+            advice=settled.advice,
+            items=tuple(_item(place, entry, wishes) for place, entry in enumerate(settled.ranked, start=1)),
+            seen=Seen(now.tempo.bpm, now.tempo.confidence, now.speed),
+            switch=None if self._on_air is None else self._on_air.switch(first, hop.pts_s),
+            duck_db=self._speech.duck_db(hop.pts_s),
+            asked=self._memory.asked(),
+        )
+        events: list[Event] = [suggestions]
         if self._due is not None:
             following, self._due = self._due, None
             return events + self._begin(following)
         return events + self._end() if self._closing is not None else events
+
+    def _adjusts(self, hop: _Hop) -> NDArray[np.float64]:
+        """(n,) what to add to the scores of the candidates, for taste, history and speech."""
+        self._pool = by_track(hop.found)
+        if not self._pool:
+            return np.zeros(0)
+        pool = np.stack([self._pool[candidate.track.id] for candidate in hop.found])
+        wishes = self._memory.wishes
+        liked = self._profiles.of(wishes.liked, pool.shape[1])
+        skipped = self._profiles.of(wishes.skipped[-SKIPS_HEARD:], pool.shape[1])
+        now_s = self._before_s + hop.pts_s
+        past = [0.0 if c.track.id == self._playing else self._history.penalty(c.track.id, now_s) for c in hop.found]
+        speaks = self._speech.lasts(hop.pts_s)
+        voices = [VOCAL_PENALTY if speaks and is_vocal(c.track.tags) else 0.0 for c in hop.found]
+        return np.asarray(taste(pool, liked, skipped) - np.array(past) - np.array(voices))
+
+    def _ease(self, hop: _Hop, wishes: Wishes) -> None:
+        """The first place changes hands more easily in a new scene, and when the viewers ask for something else."""
+        start, before = self._settled
+        if hop.start > start:
+            self._settle.ease(anew=True)
+        elif wishes.order() != before:
+            self._settle.ease(anew=False)
+        self._settled = hop.start, wishes.order()
 
     def _end(self) -> list[Event]:
         frames, dropped = self._closing or (0, 0)
@@ -321,7 +440,7 @@ def heard(candidate: Candidate, feature: str) -> NDArray[np.float32]:
     return value.astype(np.float32, copy=False)
 
 
-def _item(place: int, entry: Ranked) -> Item:
+def _item(place: int, entry: Ranked, wishes: Wishes) -> Item:
     track = entry.candidate.track
     return Item(
         rank=place,
@@ -334,4 +453,6 @@ def _item(place: int, entry: Ranked) -> Item:
         reasons=entry.reasons,
         tempo_bpm=track.tempo_bpm,
         licence=track.licence,
+        adjust=entry.adjust,
+        liked=track.id in wishes.liked,
     )

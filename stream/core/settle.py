@@ -4,7 +4,11 @@ The ranking moves every second; a person who plays music cannot. The first place
 challenger takes it only when it leads by a margin for several hops running, or by a large margin at once, or by a small
 margin right after a cut, when a change of music is least noticed; and a new holder is left alone for some hops. Scores
 are smoothed over the hops first, together with their parts: the clips of a window change from hop to hop, and with them
-every score a little.
+every score a little. What is added to a score (taste, history, speech) is not smoothed, and the smoothed parts are
+weighed anew each hop, so that what a viewer asks for shows at once.
+
+When a new scene began, or a viewer asked for something else, the holder is easier to replace (``ease``): for some hops,
+and until it is replaced once, a lead of the margin must only last for ``eased_dwell`` hops.
 
 *Conventions*: scores in [0, 1], margins in the same unit. One call of ``settle`` is one hop.
 """
@@ -13,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .events import Reasons
-from .ranking import Ranked, order
+from .events import Reasons, Weights
+from .ranking import Ranked, order, total
 
 STAY: Final = "stay"
 SWITCH: Final = "switch"
@@ -25,7 +29,8 @@ class SettleOptions:
     """``margin`` for ``dwell`` hops running, ``large`` at once, ``after_cut`` in a hop with a cut or the one after it.
     ``hold``: for so many hops after it took the first place, only a large lead displaces a holder. ``keep``: what a
     suggestion that is already on the list gains against a new one, for its place behind the first. ``past``: the share
-    of the hop before in a smoothed score.
+    of the hop before in a smoothed score. ``eased``: for so many hops it is easier to replace the holder, a lead of
+    ``margin`` for ``eased_dwell`` hops being enough.
     """
 
     margin: float = 0.03
@@ -35,6 +40,8 @@ class SettleOptions:
     hold: int = 6
     keep: float = 0.01
     past: float = 0.5
+    eased: int = 4
+    eased_dwell: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ class Settled:
 
 class Settle:
     """State: the holder of the first place and for how many hops, how long each challenger has led, the smoothed scores
-    of the last hop, and the ids on the last list."""
+    of the last hop, the ids on the last list, and for how many hops more the holder is easy to replace."""
 
     def __init__(self, options: SettleOptions, size: int) -> None:
         self._options = options
@@ -58,6 +65,7 @@ class Settle:
         self._leads: dict[str, int] = {}
         self._before: dict[str, Ranked] = {}
         self._listed: frozenset[str] = frozenset()
+        self._eased = 0
 
     @property
     def holder(self) -> str | None:
@@ -66,26 +74,37 @@ class Settle:
     def reset(self) -> None:
         """Forget the ranking: the stream begins anew. What is on air still is."""
         self._holder, self._held, self._leads = self._playing, 0, {}
-        self._before, self._listed = {}, frozenset()
+        self._before, self._listed, self._eased = {}, frozenset(), 0
+
+    def ease(self, anew: bool) -> None:
+        """The ranking is about to change for a reason. ``anew``: the scores of before say nothing of those to come."""
+        self._eased = self._options.eased
+        if anew:
+            self._before = {}
 
     def settle(
-        self, ranked: Sequence[Ranked], cut: bool, playing: str | None = None, pinned: str | None = None
+        self,
+        ranked: Sequence[Ranked],
+        cut: bool,
+        playing: str | None = None,
+        pinned: str | None = None,
+        weights: Weights | None = None,
     ) -> Settled:
         """The list for this hop. ``ranked`` is best first, without the tracks that were skipped.
 
         ``playing`` is the track on air, if somebody said so: it takes the first place when it starts, and the advice is
         "switch" for as long as another track stands there. With nothing on air the advice is "switch" in the hop in
         which the first place changes. ``pinned`` stands first whatever its score. A track on air that is not among
-        ``ranked`` counts as its last.
+        ``ranked`` counts as its last. ``weights`` are those that the scores were made with.
         """
         if playing != self._playing:
-            self._playing, self._leads = playing, {}
+            self._playing, self._leads, self._eased = playing, {}, 0
             if playing is not None and playing != self._holder:
                 self._holder, self._held = playing, 0
         if not ranked:
             self._leads, self._before = {}, {}
             return Settled(STAY, ())
-        ranked = sorted((self._smoothed(entry) for entry in ranked), key=order)
+        ranked = sorted((self._smoothed(entry, weights or Weights()) for entry in ranked), key=order)
         self._before = {entry.candidate.track.id: entry for entry in ranked}
         ids = {entry.candidate.track.id for entry in ranked}
         before = self._holder
@@ -95,6 +114,7 @@ class Settle:
         if pinned is not None and pinned in ids:
             holder = pinned
         self._held = self._held + 1 if holder == before else 1
+        self._eased = max(0, self._eased - 1) if holder == before else 0
         self._holder = holder
         stays = holder == (playing if playing is not None else before)
         shown = tuple(sorted(ranked, key=lambda entry: self._place(entry, holder))[: self._size])
@@ -112,16 +132,17 @@ class Settle:
             self._leads = leads
             return incumbent
         lead = ahead[best]
-        patient = leads.get(best, 0) >= self._options.dwell
+        eased = self._eased > 0
+        patient = leads.get(best, 0) >= (self._options.eased_dwell if eased else self._options.dwell)
         timely = cut and lead >= self._options.after_cut
-        if lead >= self._options.large or (self._held >= self._options.hold and (patient or timely)):
+        if lead >= self._options.large or ((eased or self._held >= self._options.hold) and (patient or timely)):
             self._leads = {}
             return best
         self._leads = leads
         return incumbent
 
-    def _smoothed(self, entry: Ranked) -> Ranked:
-        """The score is linear in its parts, so it stays their weighted mean when all are smoothed alike."""
+    def _smoothed(self, entry: Ranked, weights: Weights) -> Ranked:
+        """The parts are smoothed, the score is made of them: it stays their weighted mean and what is added."""
         before = self._before.get(entry.candidate.track.id)
         if before is None:
             return entry
@@ -129,7 +150,7 @@ class Settle:
         reasons = Reasons(
             self._blend(old.content, new.content), self._blend(old.rhythm, new.rhythm), self._blend(old.mood, new.mood)
         )
-        return Ranked(entry.candidate, self._blend(before.score, entry.score), reasons)
+        return Ranked(entry.candidate, total(reasons, weights, entry.adjust), reasons, entry.adjust)
 
     def _blend(self, before: float, now: float) -> float:
         return self._options.past * before + (1.0 - self._options.past) * now

@@ -3,13 +3,15 @@
 Everything is kept under its place in media time (a motion slot), so a missing frame leaves a hole where it was and
 nothing shifts. A clip is named by the second at which it ends: clip ``k`` covers ``[k - 4, k)``, and the window at
 ``k`` is made of the clips ``k, k - 4, k - 8, ...``. The clips at 1, 2 and 3 are shorter than 4 s: their pictures are
-padded with the last, so that something can be said after one second.
+padded with the last, so that something can be said after one second. The same holds where a scene begins: seen from
+``start``, a motion slot, nothing before it was ever there, and the clips that reach across it are short.
 
-Bounds: the features of 224 frames and 28 clip embeddings; older ones are forgotten.
+Bounds: the features of 224 frames, and the embeddings of the clips that end in the last 28 s, one for each ``start``
+that they were asked for from (scenes change every 4 s at most); older ones are forgotten.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from features.frame import FrameFeatures
 
 Floats = NDArray[np.float32]
-Value = TypeVar("Value")
 
 TEMPO_COVER = 0.75  # with fewer of the slots filled, the frame rate itself would be heard as a pulse
 TEMPO_MIN_S = 4
@@ -35,34 +36,37 @@ class Window:
     def __init__(self, clip_dim: int, clip: Sequence[str], sequence: Sequence[str]) -> None:
         self._clip_dim, self._clip, self._sequence = clip_dim, tuple(clip), tuple(sequence)
         self._frames: dict[int, FrameFeatures] = {}  # slot -> its frame
-        self._clips: dict[int, Floats] = {}  # end second -> embedding (C,)
+        self._clips: dict[tuple[int, int], Floats] = {}  # end second, first slot -> embedding (C,)
 
     def push(self, slot: int, features: "FrameFeatures") -> None:
         """Keep one frame's features; ``slot`` counts eighths of a second from the start."""
         self._frames[slot] = features
-        _forget(self._frames, slot - WINDOW_S * MOTION_FPS)
+        for old in [key for key in self._frames if key <= slot - WINDOW_S * MOTION_FPS]:
+            del self._frames[old]
 
-    def clips_at(self, end: int) -> list[int]:
+    def clips_at(self, end: int, start: int = 0) -> list[int]:
         """The clips of the window that ends at second ``end``, oldest first, without those that have no frame."""
         ends = range(end, max(0, end - WINDOW_S), -CLIP_S)
-        return [k for k in reversed(ends) if any(slot in self._frames for slot in _slots(k))]
+        return [k for k in reversed(ends) if any(slot in self._frames for slot in _slots(k, start))]
 
-    def missing(self, end: int) -> list[int]:
-        """The clips of that window whose embedding is still to be computed: one a hop, more after a skipped hop."""
-        return [k for k in self.clips_at(end) if k not in self._clips]
+    def missing(self, end: int, start: int = 0) -> list[int]:
+        """The clips of that window whose embedding is still to be computed: one a hop, more after a skipped hop and
+        after a change of ``start``."""
+        return [k for k in self.clips_at(end, start) if _key(k, start) not in self._clips]
 
-    def clip_inputs(self, ends: Sequence[int]) -> dict[str, NDArray[Any]]:
+    def clip_inputs(self, ends: Sequence[int], start: int = 0) -> dict[str, NDArray[Any]]:
         """The inputs of the clip tower for the clips ``ends``: (n, *shape) by feature."""
-        measured = [video_clip_features(self._clip_frames(end), self._clip) for end in ends]
+        measured = [video_clip_features(self._clip_frames(end, start), self._clip) for end in ends]
         return {name: np.stack([clip[name] for clip in measured]) for name in self._clip}
 
-    def store(self, ends: Sequence[int], embeddings: Floats) -> None:
+    def store(self, ends: Sequence[int], embeddings: Floats, start: int = 0) -> None:
         """Keep the embeddings (n, C) of the clips ``ends``."""
         for end, embedding in zip(ends, embeddings, strict=True):
-            self._clips[end] = embedding
-            _forget(self._clips, end - WINDOW_S)
+            self._clips[_key(end, start)] = embedding
+            for old in [key for key in self._clips if key[0] <= end - WINDOW_S]:
+                del self._clips[old]
 
-    def arrays(self, end: int) -> dict[str, NDArray[Any]]:
+    def arrays(self, end: int, start: int = 0) -> dict[str, NDArray[Any]]:
         """``clips`` (1, 7, C) float32, ``mask`` (1, 7) bool, and each feature (1, 7, *shape); valid ones first."""
         arrays: dict[str, NDArray[Any]] = {
             "clips": np.zeros((1, MAX_CLIPS, self._clip_dim), np.float32),
@@ -71,16 +75,16 @@ class Window:
         for name in self._sequence:
             shape: Any = FEATURES[name]["shape"]
             arrays[name] = np.zeros((1, MAX_CLIPS, *shape), str(FEATURES[name]["dtype"]))
-        for place, k in enumerate(k for k in self.clips_at(end) if k in self._clips):
-            arrays["clips"][0, place] = self._clips[k]
+        for place, k in enumerate(k for k in self.clips_at(end, start) if _key(k, start) in self._clips):
+            arrays["clips"][0, place] = self._clips[_key(k, start)]
             arrays["mask"][0, place] = True
-            for name, value in video_clip_features(self._clip_frames(k), self._sequence).items():
+            for name, value in video_clip_features(self._clip_frames(k, start), self._sequence).items():
                 arrays[name][0, place] = value
         return arrays
 
-    def tempo(self, end: int) -> VisualTempo:
+    def tempo(self, end: int, start: int = 0) -> VisualTempo:
         """The pulse of the pictures over the window; confidence 0 below 4 s and where too many frames are missing."""
-        first = max(0, end - WINDOW_S) * MOTION_FPS
+        first = max(start, (end - WINDOW_S) * MOTION_FPS)
         slots = range(first, end * MOTION_FPS)
         filled = [slot for slot in slots if slot in self._frames]
         if len(filled) < TEMPO_MIN_S * MOTION_FPS or len(filled) < TEMPO_COVER * len(slots):
@@ -90,33 +94,33 @@ class Window:
             onsets[slot - first] = self._frames[slot].onset
         return visual_tempo(onsets)
 
-    def speed(self, end: int) -> float:
+    def speed(self, end: int, start: int = 0) -> float:
         """Mean speed over the newest clip, in frame widths per second."""
-        frames = [frame for frame in self._clip_frames(end) if frame is not None]
+        frames = [frame for frame in self._clip_frames(end, start) if frame is not None]
         return float(mean_displacement([frame.speed for frame in frames]))
 
-    def colour(self, end: int) -> tuple[float, float, float, float]:
+    def colour(self, end: int, start: int = 0) -> tuple[float, float, float, float]:
         """Mean brightness, contrast, colourfulness and warmth over the newest clip, each in [0, 1].
 
         Of each second its first frame counts.
         """
         rows = []
         for second in range(max(0, end - CLIP_S), end):
-            slots = range(second * MOTION_FPS, (second + 1) * MOTION_FPS)
+            slots = range(max(start, second * MOTION_FPS), (second + 1) * MOTION_FPS)
             first = next((self._frames[slot].colour for slot in slots if slot in self._frames), None)
             if first is not None:
                 rows.append((first.brightness, first.contrast, first.colourfulness, first.warmth))
         brightness, contrast, colourfulness, warmth = np.mean(rows or [(0.0, 0.0, 0.0, 0.0)], axis=0).tolist()
         return brightness, contrast, colourfulness, warmth
 
-    def _clip_frames(self, end: int) -> list["FrameFeatures | None"]:
-        return [self._frames.get(slot) for slot in _slots(end)]
+    def _clip_frames(self, end: int, start: int) -> list["FrameFeatures | None"]:
+        return [self._frames.get(slot) for slot in _slots(end, start)]
 
 
-def _slots(end: int) -> range:
-    return range(max(0, end - CLIP_S) * MOTION_FPS, end * MOTION_FPS)
+def _slots(end: int, start: int) -> range:
+    return range(max(start, (end - CLIP_S) * MOTION_FPS), end * MOTION_FPS)
 
 
-def _forget(ring: dict[int, Value], oldest: int) -> None:
-    for key in [key for key in ring if key <= oldest]:
-        del ring[key]
+def _key(end: int, start: int) -> tuple[int, int]:
+    """A clip that reaches across the start of a scene is another clip than the whole one."""
+    return end, max(start, (end - CLIP_S) * MOTION_FPS)

@@ -4,6 +4,7 @@ Parts start in the order in which they depend on each other and stop in reverse:
 sessions. Whatever the user can mend is found before the first request is taken.
 """
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -27,13 +28,15 @@ from features.spec import FEATURES
 from stream.core.events import Notice
 from stream.live import LiveOptions, LiveSession
 from stream.runtime import Runtime
+from stream.sources.ports import PortRange, hold_to
 
+from .access import AccessOptions
 from .errors import ServeError
 from .hub import Hub, HubOptions, Live
 from .preview import preview_routes
 from .security import Guard, is_loopback
 from .viewers import viewer_routes
-from .whip import whip_routes
+from .whip import WhipOptions, whip_routes
 
 PAGE_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 STOP_S: Final = 3  # how long open connections may take to end
@@ -51,6 +54,9 @@ class ServeOptions:
     threads: int = 1  # of the engine
     origins: tuple[str, ...] = ()
     hub: HubOptions = field(default_factory=HubOptions)
+    access: AccessOptions = field(default_factory=AccessOptions)
+    whip: WhipOptions = field(default_factory=WhipOptions)
+    udp_ports: PortRange | None = None  # of WebRTC; None: any
     live: LiveOptions = field(default_factory=LiveOptions)
 
 
@@ -93,6 +99,8 @@ def create_app(parts: Parts, options: ServeOptions) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if options.udp_ports is not None:
+            hold_to(asyncio.get_running_loop(), options.udp_ports)
         try:
             yield
         finally:
@@ -101,9 +109,9 @@ def create_app(parts: Parts, options: ServeOptions) -> FastAPI:
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub = hub
     app.add_middleware(Guard, loopback_only=is_loopback(options.host), origins=options.origins)
-    app.include_router(whip_routes(hub))
-    app.include_router(viewer_routes(hub))
-    app.include_router(preview_routes(parts.catalog))
+    app.include_router(whip_routes(hub, options.access, options.whip))
+    app.include_router(viewer_routes(hub, options.access))
+    app.include_router(preview_routes(parts.catalog, options.access))
 
     @app.get("/healthz")
     async def health() -> dict[str, object]:

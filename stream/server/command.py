@@ -2,12 +2,17 @@
 
 import argparse
 import contextlib
+import ipaddress
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stream.sources.ports import PortRange
+from stream.sources.webrtc import PeerOptions
+
 from .app import ServeOptions, serve
 from .hub import HubOptions
+from .whip import WhipOptions
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +37,39 @@ def add_server_arguments(arguments: argparse.ArgumentParser) -> None:
         "--threads", type=positive, default=default.threads, metavar="N", help="threads of the engine (%(default)s)"
     )
     arguments.add_argument(
+        "--grace",
+        type=seconds,
+        default=default.hub.grace_s,
+        metavar="S",
+        help="wait for a lost publisher (%(default)s)",
+    )
+    arguments.add_argument(
+        "--max-late-ms",
+        type=seconds,
+        default=default.hub.late_ms,
+        metavar="MS",
+        help="refuse publishers while messages are later than this; 0 never (%(default)s)",
+    )
+    arguments.add_argument(
+        "--max-session",
+        type=seconds,
+        default=default.hub.max_session_s,
+        metavar="S",
+        help="end of any session; 0 none (%(default)s)",
+    )
+    arguments.add_argument("--udp-ports", type=port_range, metavar="LOW-HIGH", help="of WebRTC (default: any)")
+    arguments.add_argument(
+        "--announce",
+        action="append",
+        default=[],
+        type=address,
+        metavar="ADDRESS",
+        help="address by which publishers reach this machine from outside; repeatable",
+    )
+    arguments.add_argument(
+        "--ice-server", action="append", default=[], metavar="URL", help="stun: or turn: server told to publishers"
+    )
+    arguments.add_argument(
         "--allow-origin",
         action="append",
         default=[],
@@ -48,7 +86,15 @@ def serve_options(asked: argparse.Namespace, catalog: Path) -> ServeOptions:
         port=asked.port,
         threads=asked.threads,
         origins=tuple(origin.rstrip("/") for origin in asked.allow_origin),
-        hub=HubOptions(max_sessions=asked.max_sessions),
+        hub=HubOptions(
+            max_sessions=asked.max_sessions,
+            grace_s=asked.grace,
+            late_ms=asked.max_late_ms,
+            max_session_s=asked.max_session,
+            peer=PeerOptions(announced=tuple(asked.announce)),
+        ),
+        whip=WhipOptions(ice_servers=tuple(asked.ice_server)),
+        udp_ports=asked.udp_ports,
     )
 
 
@@ -79,6 +125,24 @@ def port(text: str) -> int:
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError("must be from 0 to 65535")
     return number
+
+
+def seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1e9:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
+def port_range(text: str) -> PortRange:
+    low, dash, high = text.partition("-")
+    if not dash or not 1 <= int(low) <= int(high) <= 65535:
+        raise argparse.ArgumentTypeError("must be two ports, as in 50000-50100")
+    return PortRange(int(low), int(high))
+
+
+def address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
 
 
 def positive(text: str) -> int:

@@ -1,52 +1,45 @@
-"""The sessions that run and the viewers that watch them.
+"""The sessions that run, who may begin one, and when they end.
 
 *Bounds*: at most ``max_sessions`` sessions, publishers still connecting included, and ``max_viewers`` viewers of each;
-whoever comes later is refused. At most ``QUEUE_LIMIT`` messages wait for a viewer: one that reads too slowly loses the
-oldest, and they are counted.
+whoever comes later is refused, and so is who comes while the others are late already. A session ends when its publisher
+stops, when it stays away longer than ``grace_s``, or after ``max_session_s``.
 """
 
 import asyncio
 import logging
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-import av
-
-from stream.core.events import Accepted, Notice, Reset, Suggestions, Warned
+from stream.core.events import Notice, Suggestions, Warned
 from stream.sources.webrtc import OfferError, PeerOptions, WebRtcPeer
 
-from . import messages
+from .admission import Load
 from .errors import BusyError
+from .hub_session import KEY_CHARACTERS, Connect, HubSession, Live, Publish, Start
+from .viewer_queue import QUEUE_LIMIT, Viewer
+
+__all__ = ["QUEUE_LIMIT", "Connect", "Counters", "Hub", "HubOptions", "HubSession", "Live", "Start", "Viewer"]
 
 log = logging.getLogger(__name__)
 
-QUEUE_LIMIT: Final = 32
-LABEL_CHARACTERS: Final = 60
-
-
-class Live(Protocol):
-    """The part of a ``LiveSession`` that the hub drives."""
-
-    def offer(self, frame: av.VideoFrame) -> None: ...
-    def command(self, message: dict[str, Any]) -> None: ...
-    async def run(self) -> None: ...
-    async def close(self) -> None: ...
-
-
-Start = Callable[[Callable[[Notice], None]], Live]
-OnEnd = Callable[["HubSession", str], None]
+STOPPED: Final = "the publisher stopped"
 
 
 @dataclass(frozen=True)
 class HubOptions:
-    """How much the hub takes on."""
+    """How much the hub takes on.
+
+    ``grace_s``: how long a session with a key waits for a publisher that was lost; 0 ends it at once. ``late_ms``: no
+    session is added while the newest messages are later than this; 0 adds always. ``max_session_s``: 0 is no end.
+    """
 
     max_sessions: int = 8
     max_viewers: int = 16
+    grace_s: float = 20.0
+    late_ms: float = 1000.0
+    max_session_s: float = 24 * 3600.0
     peer: PeerOptions = field(default_factory=PeerOptions)
 
 
@@ -59,96 +52,11 @@ class Counters:
     refused_offers: int = 0
     never_connected: int = 0
     idle: int = 0
+    lost_publishers: int = 0
+    resumed: int = 0
+    taken_over: int = 0
     ended: int = 0
     lost_messages: int = 0
-
-
-class Viewer:
-    """One reader of a session: a queue of message texts in which the newest win."""
-
-    def __init__(self) -> None:
-        self.lost = 0
-        self.reason = ""
-        self._waiting: deque[str] = deque()
-        self._open = True
-        self._news = asyncio.Event()
-
-    def put(self, text: str) -> None:
-        """Queue a message; at the bound the oldest goes."""
-        if len(self._waiting) >= QUEUE_LIMIT:
-            self._waiting.popleft()
-            self.lost += 1
-        self._waiting.append(text)
-        self._news.set()
-
-    def close(self, reason: str) -> None:
-        """No more messages will come; those that wait are still handed out."""
-        self.reason, self._open = reason, False
-        self._news.set()
-
-    async def next(self) -> str | None:
-        """The next message, or None once the session is over."""
-        while not self._waiting:
-            if not self._open:
-                return None
-            self._news.clear()
-            await self._news.wait()
-        return self._waiting.popleft()
-
-
-class HubSession:
-    """One live input with its viewers. ``id`` is for viewers, ``secret`` is the publisher's alone."""
-
-    def __init__(
-        self, label: str, start: Start, peer: PeerOptions, on_end: Callable[["HubSession", str], None]
-    ) -> None:
-        self.id = secrets.token_urlsafe(12)
-        self.secret = secrets.token_urlsafe(24)
-        self.label = label[:LABEL_CHARACTERS]
-        self.started_s = time.monotonic()
-        self.viewers: set[Viewer] = set()
-        self.lost_messages = 0
-        self.live = start(self.publish)
-        self.peer = WebRtcPeer(peer, self.live.offer, lambda reason: on_end(self, reason))
-        self.running: asyncio.Task[None] | None = None
-        self.ending: asyncio.Task[None] | None = None
-        self._state: dict[str, str] = {}  # what a late viewer needs to see, by the kind of message
-
-    def publish(self, notice: Notice) -> None:
-        """Send a notice to every viewer; never blocks."""
-        text = messages.line(notice)
-        if isinstance(notice, Suggestions):
-            self._state["suggestions"] = text
-        elif isinstance(notice, Accepted) and notice.command == "playing":
-            self._state["playing"] = text
-        elif isinstance(notice, Reset):
-            self._state.pop("suggestions", None)
-        for viewer in self.viewers:
-            viewer.put(text)
-
-    def join(self) -> Viewer:
-        """A new viewer, which gets the current state at once."""
-        viewer = Viewer()
-        for text in self._state.values():
-            viewer.put(text)
-        self.viewers.add(viewer)
-        return viewer
-
-    def leave(self, viewer: Viewer) -> None:
-        self.viewers.discard(viewer)
-        self.lost_messages += viewer.lost
-
-    def summary(self) -> dict[str, object]:
-        """What the list of sessions shows of it."""
-        return {
-            "id": self.id,
-            "label": self.label,
-            "connected": self.peer.connected,
-            "frames": self.peer.frames,
-            "viewers": len(self.viewers),
-            "age_s": round(time.monotonic() - self.started_s, 1),
-            "events": f"/sessions/{self.id}/events",
-        }
 
 
 class Hub:
@@ -157,9 +65,11 @@ class Hub:
     def __init__(self, start: Start, options: HubOptions) -> None:
         self.options = options
         self.counters = Counters()
+        self.load = Load(options.late_ms)
         self._start = start
         self._sessions: dict[str, HubSession] = {}
-        self._closing = False
+        self._connecting = 0  # places kept for publishers whose offer is being answered
+        self._refusing = ""  # why nobody is let in any more
 
     @property
     def sessions(self) -> list[HubSession]:
@@ -173,39 +83,103 @@ class Hub:
         found = [s for s in self._sessions.values() if secrets.compare_digest(s.secret.encode(), secret.encode())]
         return found[0] if found else None
 
-    async def open(self, offer: str, label: str) -> tuple[HubSession, str]:
-        """Start a session for a publisher's offer; returns it with the SDP answer.
+    def by_key(self, key: str) -> HubSession | None:
+        """The session that goes on with a key; one that is ending does not."""
+        found = [s for s in self._sessions.values() if key and s.ending is None and s.key == key]
+        return found[0] if found else None
 
-        Raises `BusyError` at the bound, `OfferError` for an offer that cannot be used.
+    def refusal(self, key: str = "") -> str | None:
+        """Why a publisher with that key is not let in now, or None. Who takes a session over needs no place."""
+        if self._refusing:
+            return self._refusing
+        if self.by_key(key):
+            return None
+        if len(self._sessions) + self._connecting >= self.options.max_sessions:
+            return f"all {self.options.max_sessions} sessions are taken; try again later or raise --max-sessions"
+        return self.load.refusal(time.monotonic())
+
+    def refuse_all(self, reason: str) -> None:
+        """Let nobody in from now on; what runs goes on."""
+        self._refusing = reason
+
+    async def open(self, offer: str, label: str, key: str = "", reached: str = "") -> tuple[HubSession, str]:
+        """Start a session for a WHIP publisher's offer, or go on with that of its key; returns it with the SDP answer.
+
+        ``reached``: the address by which the publisher reached us.
+
+        Raises `BusyError` where there is no place, `OfferError` for an offer that cannot be used; a session that was
+        to be taken over then stays with whom it has.
         """
-        if self._closing or len(self._sessions) >= self.options.max_sessions:
-            self.counters.refused_busy += 1
-            raise BusyError(
-                f"all {self.options.max_sessions} sessions are taken; try again later or raise --max-sessions"
-            )
-        session = HubSession(label, self._start, self.options.peer, self._ended)
-        self._sessions[session.id] = session  # before the first await, so that the bound holds
+        self._admit(key)
+        self._connecting += 1  # before the first await, so that the bound holds
+        peer = WebRtcPeer(replace(self.options.peer, reached=reached))
         try:
-            answer = await session.peer.answer(offer)
-        except BaseException as error:
-            if isinstance(error, OfferError):
-                self.counters.refused_offers += 1
-            del self._sessions[session.id]
+            answer = await peer.answer(offer)
+        except OfferError:
+            self.counters.refused_offers += 1
             raise
-        self.counters.opened += 1
-        session.running = asyncio.create_task(self._run(session))
-        return session, answer
+        finally:
+            self._connecting -= 1
+        reason = self._refusing  # meanwhile
+        if not reason and "a=candidate:" not in answer:
+            reason = "no UDP port is free for another publisher; widen --udp-ports"
+        if reason:
+            await peer.close()
+            self.counters.refused_busy += 1
+            raise BusyError(reason)
+        return self._begin(label, key, peer.feed), answer
+
+    def begin(self, label: str, key: str, connect: Connect) -> HubSession:
+        """Start a session fed by what ``connect(on_frame, on_sound, on_end)`` makes, or go on with that of its key.
+
+        Raises `BusyError`, before anything is connected, where there is no place.
+        """
+        self._admit(key)
+        return self._begin(label, key, connect)
 
     async def end(self, session: HubSession, reason: str) -> None:
         """End a session and tell its viewers why; returns when it is gone. Any number of calls are one."""
-        if session.ending is None:
-            session.ending = asyncio.create_task(self._end(session, reason))
-        await asyncio.shield(session.ending)
+        await asyncio.shield(self._begin_end(session, reason))
 
     async def close(self) -> None:
         """End every session; no new ones are taken."""
-        self._closing = True
+        self.refuse_all("the server is stopping")
         await asyncio.gather(*(self.end(session, "the server is stopping") for session in self.sessions))
+
+    def _admit(self, key: str) -> None:
+        if (reason := self.refusal(key)) is not None:
+            self.counters.refused_busy += 1
+            raise BusyError(reason)
+
+    def _begin(self, label: str, key: str, connect: Connect) -> HubSession:
+        key = key[:KEY_CHARACTERS]
+        if (session := self.by_key(key)) is not None:
+            if session.publisher is None:
+                self.counters.resumed += 1
+            else:
+                self.counters.taken_over += 1
+            session.stop_timers()
+        else:
+            session = HubSession(label, key, lambda publish: self._start(self._noting(publish)))
+            self._sessions[session.id] = session
+            self.counters.opened += 1
+            session.running = asyncio.create_task(self._run(session))
+        session.feed(connect, self._gone)
+        if self.options.max_session_s:
+            left_s = max(0.0, self.options.max_session_s - (time.monotonic() - session.started_s))
+            reason = f"a session lasts {self.options.max_session_s:g} s at most"
+            session.later(left_s, lambda: self._lose(session, reason))
+        return session
+
+    def _noting(self, publish: Publish) -> Publish:
+        """``publish``, with the lateness of suggestions noted for admission."""
+
+        def noted(notice: Notice) -> None:
+            if isinstance(notice, Suggestions) and notice.late_ms is not None:
+                self.load.note(time.monotonic(), notice.late_ms)
+            publish(notice)
+
+        return noted
 
     async def _run(self, session: HubSession) -> None:
         try:
@@ -216,23 +190,36 @@ class Hub:
         finally:
             self._begin_end(session, "the session ended")
 
-    def _ended(self, session: HubSession, reason: str) -> None:
+    def _gone(self, session: HubSession, reason: str) -> None:
         """The publisher is gone, for a reason of its own."""
-        if not session.peer.connected:
+        if not (connected := session.connected):
             self.counters.never_connected += 1
         elif reason.startswith("no video"):
             self.counters.idle += 1
-        if reason != "the publisher stopped":
+        if reason == STOPPED or not (session.key and connected and self.options.grace_s) or self._refusing:
+            self._lose(session, reason)
+            return
+        self.counters.lost_publishers += 1
+        session.release()
+        session.stop_timers()
+        session.publish(Warned(f"{reason}; waiting {self.options.grace_s:g} s for the publisher to come back"))
+        session.later(self.options.grace_s, lambda: self._lose(session, reason))
+
+    def _lose(self, session: HubSession, reason: str) -> None:
+        if reason != STOPPED:
             session.publish(Warned(reason))
         self._begin_end(session, reason)
 
-    def _begin_end(self, session: HubSession, reason: str) -> None:
+    def _begin_end(self, session: HubSession, reason: str) -> asyncio.Task[None]:
         if session.ending is None:
             session.ending = asyncio.create_task(self._end(session, reason))
+        return session.ending
 
     async def _end(self, session: HubSession, reason: str) -> None:
         try:
-            await session.peer.close()
+            session.stop_timers()
+            session.release()
+            await asyncio.gather(*session.closing, return_exceptions=True)
             await session.live.close()
             if session.running is not None:
                 await asyncio.gather(session.running, return_exceptions=True)

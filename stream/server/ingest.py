@@ -19,13 +19,17 @@ from stream.sources.feed import BAD_MESSAGE, FeedError
 from stream.sources.frames_socket import PictureFeed
 from stream.sources.webm import WebmFeed
 
+from .access import AccessOptions, refusal
 from .errors import BusyError
-from .publishing import STOPPED, OnEnd, OnFrame, OnSound, Session, Sessions
+from .hub import STOPPED
+from .hub_session import OnEnd, OnFrame, OnSound
+from .publishing import Session, Sessions
 
 log = logging.getLogger(__name__)
 
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
+DENIED: Final = 4401
 SILENT: Final = 4408
 ENDED: Final = 4410
 BUSY: Final = 4503
@@ -136,11 +140,11 @@ class SocketPublisher:
 
     async def gone(self) -> None:
         """The connection's end, told to the session."""
-        self.connected = False
         await self.feed.close()
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end(self.goodbye.result().reason)
+        self.connected = False
 
     async def watch(self, idle_s: float) -> None:
         """Return once no picture has come for so long, having said so."""
@@ -154,14 +158,19 @@ class SocketPublisher:
         self._on_frame(frame)
 
 
-def ingest_routes(hub: Sessions[S], options: IngestOptions | None = None) -> APIRouter:
+def ingest_routes(
+    hub: Sessions[S], access: AccessOptions | None = None, options: IngestOptions | None = None
+) -> APIRouter:
     """The websocket ``/ingest``."""
     router = APIRouter()
+    rights = access or AccessOptions()
     times = options or IngestOptions()
 
     @router.websocket("/ingest")
     async def ingest(socket: WebSocket) -> None:
         await socket.accept()
+        if (reason := refusal(socket, rights, "publish")) is not None:
+            return await _close(socket, Goodbye(DENIED, reason))
         made: list[SocketPublisher] = []
 
         def connect(kind: str, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> SocketPublisher:

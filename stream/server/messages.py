@@ -5,10 +5,12 @@ Both ``watch --json`` (an object a line) and the websocket (an object a message)
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from stream.core.events import (
     Accepted,
+    Asked,
     Cut,
     End,
     Failed,
@@ -17,9 +19,13 @@ from stream.core.events import (
     Reasons,
     Refused,
     Reset,
+    Scene,
     Seen,
+    Steer,
     Suggestions,
+    Switch,
     Warned,
+    Weights,
 )
 from stream.errors import MessageError
 
@@ -28,7 +34,7 @@ COMMAND_BYTES: Final = 4096
 
 
 def encode(event: Notice) -> dict[str, Any]:
-    """The JSON object of an event; numbers are rounded (times 1 ms, scores 4 digits)."""
+    """The JSON object of an event; numbers are rounded (times 1 ms, scores 4 digits, levels 0.1 dB)."""
     match event:
         case Suggestions():
             return _object(
@@ -39,9 +45,14 @@ def encode(event: Notice) -> dict[str, Any]:
                 late_ms=None if event.late_ms is None else round(event.late_ms, 1),
                 items=[_item(item) for item in event.items],
                 seen=None if event.seen is None else _seen(event.seen),
+                switch=None if event.switch is None else _switch(event.switch),
+                duck_db=None if event.duck_db is None else round(event.duck_db, 1),
+                asked=None if event.asked is None else _asked(event.asked),
             )
         case Cut():
             return _object("cut", pts_s=round(event.pts_s, 3), strength=round(event.strength, 4))
+        case Scene():
+            return _object("scene", pts_s=round(event.pts_s, 3))
         case Reset():
             return _object("reset", reason=event.reason)
         case Refused():
@@ -116,6 +127,23 @@ def _seen(seen: Seen) -> dict[str, float]:
     }
 
 
+def _switch(switch: Switch) -> dict[str, Any]:
+    return {
+        "track": switch.track,
+        "at_s": [round(at_s, 3) for at_s in switch.at_s],
+        "in_s": None if switch.in_s is None else round(switch.in_s, 3),
+    }
+
+
+def _asked(asked: Asked) -> dict[str, Any]:
+    return {
+        "steer": {name: round(value, 4) for name, value in asdict(asked.steer).items()},
+        "weights": {name: round(value, 4) for name, value in asdict(asked.weights).items()},
+        "pinned": asked.pinned,
+        "undo": asked.undo,
+    }
+
+
 def _item(item: Item) -> dict[str, Any]:
     return {
         "rank": item.rank,
@@ -132,6 +160,8 @@ def _item(item: Item) -> dict[str, Any]:
         },
         "tempo_bpm": round(item.tempo_bpm, 1),
         "licence": item.licence,
+        "adjust": round(item.adjust, 4),
+        "liked": item.liked,
     }
 
 
@@ -139,11 +169,11 @@ def _decode(message: Mapping[str, Any]) -> Notice:
     fields = {name: value for name, value in message.items() if name not in ("v", "type")}
     match message.get("type"):
         case "suggestions":
-            items = tuple(Item(**{**item, "reasons": Reasons(**item["reasons"])}) for item in fields.pop("items"))
-            seen = fields.pop("seen", None)
-            return Suggestions(items=items, seen=None if seen is None else Seen(**seen), **fields)
+            return _suggestions(fields)
         case "cut":
             return Cut(**fields)
+        case "scene":
+            return Scene(**fields)
         case "reset":
             return Reset(**fields)
         case "refused":
@@ -158,6 +188,17 @@ def _decode(message: Mapping[str, Any]) -> Notice:
             return End(**fields)
         case other:
             raise ValueError(f"unknown type {other!r}")
+
+
+def _suggestions(fields: dict[str, Any]) -> Suggestions:
+    """Readers of newer lists know parts that older ones do not have."""
+    items = tuple(Item(**{**item, "reasons": Reasons(**item["reasons"])}) for item in fields.pop("items"))
+    seen, switch, asked = (fields.pop(name, None) for name in ("seen", "switch", "asked"))
+    if switch is not None:
+        switch = Switch(**{**switch, "at_s": tuple(switch["at_s"])})
+    if asked is not None:
+        asked = Asked(**{**asked, "steer": Steer(**asked["steer"]), "weights": Weights(**asked["weights"])})
+    return Suggestions(items=items, seen=None if seen is None else Seen(**seen), switch=switch, asked=asked, **fields)
 
 
 def _no_constant(name: str) -> None:

@@ -4,11 +4,13 @@ import stat
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import FileResponse
 
 from catalog.errors import UnknownTrackError
 from catalog.records import Track
+
+from .access import AccessOptions, require
 
 # the table of the standard library depends on the machine
 AUDIO_TYPES: Final = {
@@ -36,9 +38,9 @@ class Shelf(Protocol):
     def track(self, track_id: str) -> Track: ...
 
 
-def preview_routes(shelf: Shelf) -> APIRouter:
-    """``/api/tracks/ID`` and ``/tracks/ID/audio``; the latter answers range requests."""
-    router = APIRouter()
+def preview_routes(shelf: Shelf, access: AccessOptions | None = None) -> APIRouter:
+    """``/api/tracks/ID`` and ``/tracks/ID/audio``; the latter answers range requests. Both are for who may view."""
+    router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "view"))])
 
     def known(track_id: str) -> Track:
         try:

@@ -9,15 +9,18 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from stream.errors import SourceError
 from stream.sources.addresses import checked, networks, target_of
 from stream.sources.remote import RemoteOptions, RemotePull
 
+from .access import AccessOptions, require
 from .errors import BusyError
-from .publishing import STOPPED, OnEnd, OnFrame, OnSound, Session, Sessions
+from .hub import STOPPED
+from .hub_session import OnEnd, OnFrame, OnSound
+from .publishing import Session, Sessions
 
 FLAG: Final = "--allow-pull"
 BODY_BYTES: Final = 8192
@@ -44,9 +47,9 @@ class _Asked:
     key: str
 
 
-def pull_routes(hub: Sessions[S], options: PullOptions) -> APIRouter:
+def pull_routes(hub: Sessions[S], options: PullOptions, access: AccessOptions | None = None) -> APIRouter:
     """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for networks that are none."""
-    router = APIRouter()
+    router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "publish"))])
     rules = networks(options.networks)
     looking = asyncio.Semaphore(4)  # names are looked up in threads, and a slow server of names holds each
 

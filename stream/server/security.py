@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-WHIP_METHODS: Final = "POST, DELETE, OPTIONS"
+WHIP_METHODS: Final = "POST, GET, HEAD, PATCH, DELETE, OPTIONS"
 EVENTS: Final = "Segue-Events"
 
 HEADERS: Final = {
@@ -65,7 +65,7 @@ def cors_headers(origin: str | None) -> dict[str, str]:
     headers = {
         "Access-Control-Allow-Methods": WHIP_METHODS,
         "Access-Control-Allow-Headers": "Content-Type, Authorization, If-Match",
-        "Access-Control-Expose-Headers": f"Location, {EVENTS}, Retry-After",
+        "Access-Control-Expose-Headers": f"Location, {EVENTS}, ETag, Link, Retry-After, WWW-Authenticate",
         "Vary": "Origin",
     }
     return headers | ({"Access-Control-Allow-Origin": origin} if origin else {})

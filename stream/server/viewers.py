@@ -3,31 +3,37 @@
 import asyncio
 import contextlib
 
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect
 
 from stream.core.events import Refused
 from stream.errors import MessageError
 
+from .access import AccessOptions, refusal, require
 from .hub import Hub, HubSession, Viewer
 from .messages import line, parse_command
 
+DENIED = 4401
 NOT_FOUND = 4404
 FULL = 4503
 DONE = 1000
 REASON_BYTES = 123  # what a close frame can carry (RFC 6455, section 5.5)
 
 
-def viewer_routes(hub: Hub) -> APIRouter:
-    """``/api/sessions`` and ``/sessions/ID/events``."""
+def viewer_routes(hub: Hub, access: AccessOptions | None = None) -> APIRouter:
+    """``/api/sessions`` and ``/sessions/ID/events``. Who may only view gets every command refused."""
     router = APIRouter()
+    rights = access or AccessOptions()
 
-    @router.get("/api/sessions")
+    @router.get("/api/sessions", dependencies=[Depends(require(rights, "view"))])
     async def sessions() -> dict[str, object]:
         return {"v": 1, "sessions": [session.summary() for session in hub.sessions]}
 
     @router.websocket("/sessions/{session_id}/events")
     async def events(socket: WebSocket, session_id: str) -> None:
         await socket.accept()
+        if (reason := refusal(socket, rights, "view")) is not None:
+            return await socket.close(DENIED, reason)
+        no_control = refusal(socket, rights, "control")
         session = hub.find(session_id)
         if session is None:
             return await socket.close(NOT_FOUND, "no such session: it has ended, or the address is wrong")
@@ -35,17 +41,17 @@ def viewer_routes(hub: Hub) -> APIRouter:
             return await socket.close(FULL, f"{hub.options.max_viewers} viewers are watching already")
         viewer = session.join()
         try:
-            await _serve(socket, session, viewer)
+            await _serve(socket, session, viewer, no_control)
         finally:
             session.leave(viewer)
 
     return router
 
 
-async def _serve(socket: WebSocket, session: HubSession, viewer: Viewer) -> None:
+async def _serve(socket: WebSocket, session: HubSession, viewer: Viewer, no_control: str | None) -> None:
     """Both directions until one ends."""
     sending = asyncio.create_task(_send(socket, viewer))
-    reading = asyncio.create_task(_read(socket, session, viewer))
+    reading = asyncio.create_task(_read(socket, session, viewer, no_control))
     try:
         await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -62,8 +68,9 @@ async def _send(socket: WebSocket, viewer: Viewer) -> None:
     await socket.close(DONE, viewer.reason.encode()[:REASON_BYTES].decode(errors="ignore"))
 
 
-async def _read(socket: WebSocket, session: HubSession, viewer: Viewer) -> None:
-    """Commands until the viewer goes; one that cannot be read is answered, not punished."""
+async def _read(socket: WebSocket, session: HubSession, viewer: Viewer, no_control: str | None) -> None:
+    """Commands until the viewer goes; one that cannot be read is answered, not punished. ``no_control``: why this
+    viewer may give none."""
     while (message := await socket.receive())["type"] != "websocket.disconnect":
         text = message.get("text")
         try:
@@ -71,4 +78,7 @@ async def _read(socket: WebSocket, session: HubSession, viewer: Viewer) -> None:
         except MessageError as error:
             viewer.put(line(Refused("?", str(error))))
         else:
-            session.live.command(command)
+            if no_control is None:
+                session.live.command(command)
+            else:
+                viewer.put(line(Refused(str(command["type"])[:40], no_control)))

@@ -1,96 +1,184 @@
-"""WHIP (RFC 9725): a publisher posts an SDP offer and gets the answer; its resource is deleted to stop.
+"""WHIP (RFC 9725): a publisher posts an SDP offer and gets the answer; its resource takes more candidates (PATCH) and
+is deleted to stop.
 
 The answer's ``Segue-Events`` header names the websocket on which the suggestions come. (A ``Link`` header would be the
-natural place, but publishers read each one as an ICE server.)
+natural place, but publishers read each one as an ICE server.) A stream key, ``?key=``, names the stream: who posts with
+the same one again takes its session over, and what viewers asked of it goes on.
 """
 
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from stream.sources.webrtc import OfferError, UnusableOfferError
+from stream.sources.trickle import FRAGMENT, FRAGMENT_BYTES, FragmentError, read_fragment
+from stream.sources.webrtc import OfferError, RestartError, UnusableOfferError, WebRtcPeer
 
+from .access import REALM, AccessOptions, Right, refusal
 from .errors import BusyError
-from .hub import Hub
-from .security import EVENTS, WHIP_METHODS, cors_headers
+from .hub import STOPPED, Hub
+from .hub_session import KEY_CHARACTERS, HubSession
+from .limits import RateLimit
+from .security import EVENTS, WHIP_METHODS, cors_headers, is_loopback
 
 SDP: Final = "application/sdp"
 OFFER_BYTES: Final = 64 * 1024
 RETRY_AFTER_S: Final = 5
 
 
-def whip_routes(hub: Hub) -> APIRouter:
-    """The routes under ``/whip``."""
+@dataclass(frozen=True)
+class WhipOptions:
+    """``ice_servers``: told to publishers (``stun:host:port``, ``turn:...``). ``burst`` offers at once from an address,
+    then ``per_s`` a second; 0: no limit. This machine's own addresses have none."""
+
+    ice_servers: tuple[str, ...] = ()
+    burst: int = 20
+    per_s: float = 1.0
+
+
+def whip_routes(
+    hub: Hub, access: AccessOptions | None = None, options: WhipOptions | None = None, base_url: str = ""
+) -> APIRouter:
+    """The routes under ``/whip``. ``base_url`` goes before the paths that a publisher is told: empty, or the address of
+    the one process that its session stays on."""
     router = APIRouter()
+    access, options = access or AccessOptions(), options or WhipOptions()
+    offers = RateLimit(options.burst, options.per_s)
 
     def say(request: Request, status: int, text: str = "", **headers: str) -> Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return PlainTextResponse(text, status, {**cors_headers(request.headers.get("origin")), **named})
 
+    def denied(request: Request, right: Right) -> Response | None:
+        reason = refusal(request, access, right)
+        return None if reason is None else say(request, 401, reason, WWW_Authenticate=REALM)
+
+    def links() -> dict[str, str]:
+        told = ", ".join(f'<{server}>; rel="ice-server"' for server in options.ice_servers)
+        return {"Link": told} if told else {}
+
     @router.post("/whip")
     async def publish(request: Request) -> Response:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != SDP:
+        if (answer := denied(request, "publish")) is not None:
+            return answer
+        address = request.client.host if request.client else ""
+        wait_s = 0.0 if is_loopback(address) else offers.wait_s(address, time.monotonic())
+        if wait_s > 0:
+            return say(request, 429, "too many offers from this address", Retry_After=str(math.ceil(wait_s)))
+        if (kind := content_type(request)) != SDP:
             return say(
                 request, 415, f"the body's type is {kind or 'missing'}; post an SDP offer as {SDP}", Accept_Post=SDP
             )
-        body = await _limited_body(request)
+        body = await limited_body(request, OFFER_BYTES)
         if body is None:
             return say(request, 413, f"an offer of more than {OFFER_BYTES} bytes is not read")
+        key = request.query_params.get("key", "")
+        if len(key) > KEY_CHARACTERS:
+            return say(request, 400, f"a key of {len(key)} characters; {KEY_CHARACTERS} are the limit")
+        label = unquote(request.query_params.get("label", "WHIP"))
         try:
             offer = body.decode("utf-8")
         except UnicodeDecodeError:
             return say(request, 400, "the body is not SDP: it is not text in UTF-8")
         try:
-            session, answer = await hub.open(offer, unquote(request.query_params.get("label", "WHIP")))
+            session, sdp = await hub.open(offer, label, key, reached_by(request))
         except BusyError as error:
             return say(request, 503, str(error), Retry_After=str(RETRY_AFTER_S))
         except UnusableOfferError as error:
             return say(request, 422, str(error))
         except OfferError as error:
             return say(request, 400, str(error))
-        return Response(
-            answer,
-            201,
-            {
-                **cors_headers(request.headers.get("origin")),
-                "Location": f"/whip/{session.secret}",
-                EVENTS: f"/sessions/{session.id}/events",
-                "ETag": f'"{session.id}"',
-            },
-            media_type=SDP,
-        )
+        told = {
+            **cors_headers(request.headers.get("origin")),
+            **links(),
+            "Location": f"{base_url}/whip/{session.secret}",
+            EVENTS: f"{base_url}/sessions/{session.id}/events",
+            "ETag": etag(session),
+        }
+        return Response(sdp, 201, told, media_type=SDP)
 
     @router.delete("/whip/{secret}")
     async def stop(secret: str, request: Request) -> Response:
         session = hub.by_secret(secret)
         if session is None:
             return say(request, 404, "no such session: it has ended, or the address is wrong")
-        await hub.end(session, "the publisher stopped")
+        await hub.end(session, STOPPED)
         return say(request, 200, "stopped")
 
     @router.patch("/whip/{secret}")
     async def trickle(secret: str, request: Request) -> Response:
-        return say(
-            request, 405, "candidates are not trickled here: put them all into the offer", Allow="DELETE, OPTIONS"
-        )
+        session = hub.by_secret(secret)
+        if session is None:
+            return say(request, 404, "no such session: it has ended, or the address is wrong")
+        if (kind := content_type(request)) != FRAGMENT:
+            return say(request, 415, f"the body's type is {kind or 'missing'}; send {FRAGMENT}", Accept_Patch=FRAGMENT)
+        wanted = request.headers.get("if-match")
+        if wanted is None:
+            return say(request, 428, "If-Match is missing: send the ETag that came with the answer")
+        if wanted.strip() == "*":
+            return say(request, 422, "ICE cannot be restarted here: post a new offer, with ?key= the session goes on")
+        if etag(session) not in [tag.strip() for tag in wanted.split(",")]:
+            return say(request, 412, "If-Match names another ICE session")
+        body = await limited_body(request, FRAGMENT_BYTES)
+        if body is None:
+            return say(request, 413, f"a fragment of more than {FRAGMENT_BYTES} bytes is not read")
+        try:
+            fragment = read_fragment(body.decode("utf-8"))
+            if isinstance(session.publisher, WebRtcPeer):
+                await session.publisher.trickle(fragment)
+        except (FragmentError, UnicodeDecodeError) as error:
+            return say(request, 400, str(error))
+        except RestartError as error:
+            return say(request, 422, str(error))
+        return Response(status_code=204, headers=cors_headers(request.headers.get("origin")))
+
+    @router.api_route("/whip", methods=["GET", "HEAD"])
+    async def nothing(request: Request) -> Response:
+        """A GET tells nothing, and harms nothing."""
+        return Response(status_code=204, headers={**cors_headers(request.headers.get("origin")), "Accept-Post": SDP})
+
+    @router.api_route("/whip/{secret}", methods=["GET", "HEAD"])
+    async def nothing_of_a_session(secret: str, request: Request) -> Response:
+        if hub.by_secret(secret) is None:
+            return say(request, 404, "no such session: it has ended, or the address is wrong")
+        return Response(status_code=204, headers=cors_headers(request.headers.get("origin")))
 
     @router.options("/whip")
     @router.options("/whip/{secret}")
     async def allowed(request: Request, secret: str = "") -> Response:
-        return say(request, 204, Accept_Post=SDP, Allow=WHIP_METHODS)
+        headers = {**cors_headers(request.headers.get("origin")), **links()}
+        headers |= {"Accept-Post": SDP, "Accept-Patch": FRAGMENT, "Allow": WHIP_METHODS}
+        return Response(status_code=204, headers=headers)
 
     return router
 
 
-async def _limited_body(request: Request) -> bytes | None:
+def etag(session: HubSession) -> str:
+    """Of the ICE session, which changes with the publisher; says nothing of the secret."""
+    return f'"{session.id}-{session.turn}"'
+
+
+def content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def reached_by(request: Request) -> str:
+    """The address of ours that the request came to."""
+    server: Sequence[object] | None = request.scope.get("server")
+    return str(server[0]) if server else ""
+
+
+async def limited_body(request: Request, most: int) -> bytes | None:
     """The body, or None as soon as it is known to be too large."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > OFFER_BYTES:
+        if size > most:
             return None
         parts.append(part)
     return b"".join(parts)

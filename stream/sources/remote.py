@@ -76,6 +76,7 @@ class RemotePull:
     async def close(self) -> None:
         """Kill the process; idempotent, and ``on_end`` is not called any more."""
         self._on_end = None
+        self.connected = False
         if self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -88,12 +89,12 @@ class RemotePull:
             log.info("a pulling process failed: %r", error)
             reason = "the process that pulled the stream broke off"
         finally:
-            self.connected = False
             if not self._opened.done():
                 self._opened.set_result("the stream ended before its first picture" if reason == STOPPED else reason)
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end(reason)
+        self.connected = False
 
     async def _pull(self) -> str:
         """Run the process to its end; returns why it ended."""

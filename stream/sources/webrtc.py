@@ -1,8 +1,8 @@
 """One WebRTC publisher: its offer checked and answered, its tracks drained, its video frames handed on.
 
-The signalling is WHIP's (RFC 9725): one offer, one answer, no trickling. Media arrives through aiortc, which decodes
-H.264 and VP8 in threads of its own and queues what it decoded without a bound, so every track is read all the time,
-audio too; whoever takes the frames must not block.
+The signalling is WHIP's (RFC 9725): one offer, one answer, candidates that come later. Media arrives through aiortc,
+which decodes H.264 and VP8 in threads of its own and queues what it decoded without a bound, so every track is read all
+the time, audio too; whoever takes the frames must not block.
 """
 
 import asyncio
@@ -19,12 +19,14 @@ from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import SessionDescription
 
+from .answer import arranged
+from .trickle import MAX_CANDIDATES, Fragment, FragmentError
+
 log = logging.getLogger(__name__)
 
 VIDEO_CODECS: Final = ("H264", "VP8")
 AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA", "G722")
 MAX_MEDIA: Final = 8
-MAX_CANDIDATES: Final = 64  # each one is an address that this process sends checks to
 # aiortc's parser lets these out for text that is no SDP
 PARSE_ERRORS: Final = (ValueError, AssertionError, IndexError, KeyError, AttributeError, TypeError)
 
@@ -37,12 +39,21 @@ class UnusableOfferError(OfferError):
     """A well-formed offer of something that cannot be received here."""
 
 
+class RestartError(ValueError):
+    """A publisher wants to restart ICE."""
+
+
 @dataclass(frozen=True)
 class PeerOptions:
-    """How long a publisher may take: from the answer to a connection, and from one video frame to the next."""
+    """How long a publisher may take: from the answer to a connection, and from one video frame to the next.
+
+    ``announced``: addresses that reach this machine from outside. ``reached``: the one that this publisher used.
+    """
 
     handshake_timeout_s: float = 10.0
     idle_timeout_s: float = 15.0
+    announced: tuple[str, ...] = ()
+    reached: str = ""
 
 
 def checked_offer(text: str) -> str:
@@ -115,34 +126,50 @@ def _check_codecs(kind: str, offered: list[str]) -> None:
 class WebRtcPeer:
     """One publisher.
 
-    ``on_frame`` gets every decoded video frame of the first video track, on the event loop, and must return at once.
-    ``on_end`` is called once, with the reason in words, unless `close` was called by the owner.
+    What ``feed`` is given: ``on_frame`` gets every decoded video frame of the first video track, ``on_sound`` every
+    frame of the first audio track, both on the event loop, and both must return at once. ``on_end`` is called once,
+    with the reason in words, unless `close` was called by the owner.
     """
 
-    def __init__(
-        self, options: PeerOptions, on_frame: Callable[[av.VideoFrame], None], on_end: Callable[[str], None]
-    ) -> None:
+    def __init__(self, options: PeerOptions) -> None:
         self.options = options
         self.frames = 0
         self.connected = False
-        self._on_frame = on_frame
-        self._on_end: Callable[[str], None] | None = on_end
+        self._on_frame: Callable[[av.VideoFrame], None] = lambda frame: None
+        self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
+        self._on_end: Callable[[str], None] | None = None
+        self._ufrag = ""
+        self._trickled = 0
         # an empty list, not None: aiortc's default contacts a public STUN server
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._tasks: set[asyncio.Task[None]] = set()
         self._state = asyncio.Event()
         self._last_frame_s = 0.0
         self._video: MediaStreamTrack | None = None
+        self._audio: MediaStreamTrack | None = None
         self._connection.on("track", self._track)
         self._connection.on("connectionstatechange", self._state.set)
 
+    def feed(
+        self,
+        on_frame: Callable[[av.VideoFrame], None],
+        on_sound: Callable[[av.AudioFrame], None],
+        on_end: Callable[[str], None],
+    ) -> "WebRtcPeer":
+        """Hand on what comes from now on; the handshake's clock runs."""
+        self._on_frame, self._on_sound, self._on_end = on_frame, on_sound, on_end
+        self._spawn(self._watch())
+        return self
+
     async def answer(self, offer: str) -> str:
-        """The SDP answer, complete with candidates; from here on the handshake's clock runs.
+        """The SDP answer, complete with candidates.
 
         Raises `OfferError` and closes the connection when the offer cannot be used.
         """
         try:
-            await self._connection.setRemoteDescription(RTCSessionDescription(checked_offer(offer), "offer"))
+            usable = checked_offer(offer)
+            self._ufrag = next(line.partition(":")[2] for line in usable.split("\r\n") if "a=ice-ufrag:" in line)
+            await self._connection.setRemoteDescription(RTCSessionDescription(usable, "offer"))
             await self._connection.setLocalDescription()
         except OfferError:
             await self.close()
@@ -153,8 +180,20 @@ class WebRtcPeer:
         except BaseException:
             await self.close()
             raise
-        self._spawn(self._watch())
-        return str(self._connection.localDescription.sdp)
+        return arranged(str(self._connection.localDescription.sdp), self.options.reached, self.options.announced)
+
+    async def trickle(self, fragment: Fragment) -> None:
+        """Take more candidates of the publisher's. Raises `RestartError` for those of another ICE session,
+        `FragmentError` beyond `MAX_CANDIDATES` in all."""
+        if fragment.ufrag != self._ufrag:
+            raise RestartError("ICE cannot be restarted here: post a new offer, with the same key the session goes on")
+        self._trickled += len(fragment.candidates)
+        if self._trickled > MAX_CANDIDATES:
+            raise FragmentError(f"more than {MAX_CANDIDATES} candidates were trickled")
+        for candidate in fragment.candidates:
+            await self._connection.addIceCandidate(candidate)
+        if fragment.complete:
+            await self._connection.addIceCandidate(None)
 
     async def close(self) -> None:
         """Close the connection and stop reading; idempotent, and `on_end` is not called any more."""
@@ -174,6 +213,8 @@ class WebRtcPeer:
     def _track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video" and self._video is None:
             self._video = track
+        if track.kind == "audio" and self._audio is None:
+            self._audio = track
         self._spawn(self._drain(track))
 
     async def _drain(self, track: MediaStreamTrack) -> None:
@@ -185,6 +226,8 @@ class WebRtcPeer:
                     self.frames += 1
                     self._last_frame_s = loop.time()
                     self._on_frame(frame)
+                elif track is self._audio and isinstance(frame, av.AudioFrame):
+                    self._on_sound(frame)
 
     async def _watch(self) -> None:
         """Until something ends the connection: then say what, once."""

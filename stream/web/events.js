@@ -1,11 +1,13 @@
 // The websocket of one session. Comes back after a hiccup; gives up when the server says that the session is over.
 
+import { addressed } from "./token.js";
+
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
-const GONE = 4404;
+const FINAL = new Set([1000, 4401, 4404]); // done, not allowed, gone
 
 /** `on` has message(object), open(), waiting(), closed(reason). Returns {send(object), close()}. */
 export function listen(path, on) {
-  const address = new URL(path, location.href);
+  const address = new URL(addressed(path), location.href);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   let socket = null;
   let tries = 0;
@@ -22,7 +24,7 @@ export function listen(path, on) {
     };
     socket.onclose = ({ code, reason }) => {
       if (over) return;
-      if (code === 1000 || code === GONE || tries >= RETRY_MS.length) {
+      if (FINAL.has(code) || tries >= RETRY_MS.length) {
         over = true;
         on.closed(reason || (code === 1000 ? "The session ended." : "The server cannot be reached any more."));
         return;

@@ -6,6 +6,7 @@ import { publish } from "./socket.js";
 import { camera, file, screen } from "./sources.js";
 import { Strip } from "./strip.js";
 import { Suggestions } from "./suggestions.js";
+import { authorised } from "./token.js";
 import { advice, clock, movement, pulse } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -242,7 +243,7 @@ function watch(session) {
 
 async function liveNow() {
   if (document.hidden || $("stage").dataset.mode !== "idle") return;
-  const response = await fetch("/api/sessions").catch(() => null);
+  const response = await fetch("/api/sessions", { headers: authorised("view") }).catch(() => null);
   if (!response?.ok) return status("lost", "The server cannot be reached");
   if ($("status").dataset.state === "lost") status("idle", "Ready");
   const sessions = (await response.json()).sessions.filter((session) => session.connected);

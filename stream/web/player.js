@@ -1,5 +1,7 @@
 // The preview player: two decks, each an <audio> behind a gain, so that one can fade into the other.
 
+import { addressed } from "./token.js";
+
 const FADE_S = 2.5;
 const QUICK_S = 0.35;
 
@@ -51,7 +53,7 @@ export class Player {
     const fade = this.playing ? (slowly ? FADE_S : QUICK_S) : 0.08;
     const next = 1 - this.current;
     const { audio } = this.decks[next];
-    const address = `/tracks/${encodeURIComponent(item.track)}/audio`;
+    const address = addressed(`/tracks/${encodeURIComponent(item.track)}/audio`);
     try {
       audio.pause();
       audio.src = address;

@@ -1,5 +1,6 @@
 // Publishing where WebRTC does not get through: the same picture over a websocket, which any network lets pass.
 
+import { addressed } from "./token.js";
 import { publish as publishByWhip, WhipError } from "./whip.js";
 
 const CONNECT_MS = 5000; // what WebRTC may take, from the server's answer to a connection
@@ -39,7 +40,7 @@ export async function publishBySocket(stream, label, onState) {
   const [track] = stream.getVideoTracks();
   if (!track) throw new WhipError("There is no picture in this source.");
   const kind = window.MediaRecorder && KINDS.find((type) => MediaRecorder.isTypeSupported(type));
-  const address = new URL("/ingest", location.href);
+  const address = new URL(addressed("/ingest", "publish"), location.href);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   const socket = new WebSocket(address);
   socket.binaryType = "arraybuffer";
@@ -77,7 +78,8 @@ function hello(socket, message) {
     };
     socket.onclose = ({ code, reason }) => {
       clearTimeout(timer);
-      if (code === 4503) reject(new WhipError("The server is busy with other streams. Try again in a moment."));
+      if (code === 4401) reject(new WhipError("This server asks for a token: open the page with #publish=TOKEN behind its address."));
+      else if (code === 4503) reject(new WhipError("The server is busy with other streams. Try again in a moment."));
       else reject(new WhipError(reason ? `The server did not take the stream: ${reason}` : "The server cannot be reached. Is it still running?"));
     };
   });

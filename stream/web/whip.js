@@ -1,5 +1,7 @@
 // A WHIP publisher (RFC 9725): one offer with all candidates in it, one answer, DELETE to stop.
 
+import { authorised } from "./token.js";
+
 const GATHER_MS = 1500;
 const MAX_HEIGHT = 360; // the server looks at 160x90; more would only cost decoding
 const MAX_FPS = 15;
@@ -72,12 +74,13 @@ async function post(sdp, label) {
   let response;
   try {
     response = await fetch(`/whip?label=${encodeURIComponent(label)}`, {
-      method: "POST", headers: { "Content-Type": "application/sdp" }, body: sdp,
+      method: "POST", headers: authorised("publish", { "Content-Type": "application/sdp" }), body: sdp,
     });
   } catch {
     throw new WhipError("The server cannot be reached. Is it still running?");
   }
   const text = await response.text();
+  if (response.status === 401) throw new WhipError("This server asks for a token: open the page with #publish=TOKEN behind its address.");
   if (response.status === 503) throw new WhipError("The server is busy with other streams. Try again in a moment.");
   if (!response.ok) throw new WhipError(`The server did not take the stream: ${text}`);
   return { sdp: text, resource: response.headers.get("Location"), events: response.headers.get("Segue-Events") };

@@ -36,6 +36,8 @@ def test_any_chunking_equals_one_pass(sizes: list[int], seed: int) -> None:
     told = np.concatenate([meter.push(piece) for piece in cut])
     np.testing.assert_array_equal(told, SpeechMeter().push(samples))
     assert told.shape == (len(samples) // CHUNK,) and told.dtype == np.float32
+    meter.reset()
+    np.testing.assert_array_equal(meter.push(samples), told)
 
 
 def test_a_voice_is_heard_and_music_is_not_taken_for_one(voice: np.ndarray) -> None:

@@ -18,7 +18,7 @@ from engines.onnx_engine import OnnxEngine
 from features.appearance import ColourStats
 from features.frame import FrameFeatures
 from features.spec import FEATURES, MAX_CLIPS, THUMB_SIZE
-from stream.core.events import Infer, Search
+from stream.core.events import Beats, Infer, Search
 from stream.core.session import Model
 from stream.runtime import Runtime
 
@@ -44,14 +44,16 @@ class FakeRuntime:
 
     def __init__(self, matcher: bool = True, mood: bool = True, tracks: int = 12) -> None:
         self.model = Model(CLIP, WIDTH, matcher, mood)
-        self.asked: list[Infer | Search] = []
+        self.asked: list[Beats | Infer | Search] = []
         self._project = np.random.default_rng(5).normal(size=(64, CLIP)).astype(np.float32)
         self._vectors = np.random.default_rng(6).normal(size=(tracks, WIDTH)).astype(np.float32)
 
-    def answer(self, question: Infer | Search) -> Any:
+    def answer(self, question: Beats | Infer | Search) -> Any:
         self.asked.append(question)
         if isinstance(question, Search):
             return self._search(question.query, question.n, question.filters)
+        if isinstance(question, Beats):
+            return np.arange(0.25, 60.0, 0.5, np.float32)
         inputs = question.inputs
         if question.graph == "video_clip":
             images = inputs["clip_image"].astype(np.float32) / 255

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stream.core.events import Accepted, End, Failed, Notice, Refused, Reset, Suggestions
-from stream.live import LiveOptions, LiveSession
+from stream.live import SOUND_FRAMES, LiveOptions, LiveSession
 
 Fake = Callable[..., Any]
 
@@ -297,3 +297,38 @@ def test_a_session_runs_once(fake_runtime: Fake, workers: ThreadPoolExecutor) ->
 
     asyncio.run(main())
     assert said == [End(0, 0, 0, 0, 0)]
+
+
+class Ear:
+    """Hears as much speech as there are frames, in tenths; a second of three frames breaks it."""
+
+    def share(self, frames: list[av.AudioFrame]) -> float:
+        if len(frames) == 3:
+            raise ValueError("a format of its own")
+        assert len(frames) <= SOUND_FRAMES
+        return len(frames) / (500 if len(frames) > 10 else 10)
+
+
+def test_sound_is_told_by_the_second_and_what_cannot_be_heard_ends_nothing(play: Fake, fake_runtime: Fake) -> None:
+    runtime = fake_runtime()
+    runtime.ear = Ear()
+    told: list[tuple[float, int]] = []
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        hear = live._session.hear
+
+        def noted(share: float, second: int) -> list[Any]:
+            told.append((share, second))
+            return list(hear(share, second))
+
+        live._session.hear = noted  # type: ignore[method-assign]
+        live.listen(av.AudioFrame(format="s16", layout="mono", samples=960))  # no picture yet, so no time
+        for second, count in enumerate((5, 3, 7, 500, 1)):
+            await feed(live, clock, [1000 * second], begun=second)
+            for _ in range(count):
+                live.listen(av.AudioFrame(format="s16", layout="mono", samples=960))
+            await until(lambda: live._listening is None)
+
+    said, _ = play(scenario, runtime)
+    assert told == [(0.5, 0), (0.7, 2), (SOUND_FRAMES / 500, 3)]
+    assert isinstance(said[-1], End)

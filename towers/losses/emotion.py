@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from .segue import FAR
+
 
 def agreement(video: Tensor, music: Tensor) -> Tensor:
     """(n, m): probability that two independent draws from both sides' classes are the same; rows are probabilities."""
@@ -18,3 +20,18 @@ def agreement_loss(video: Tensor, music: Tensor, video_label: Tensor, music_labe
     for where, likelihood in ((same & known, chance.log()), (~same & known, (1.0 - chance).log())):
         terms.append(-(likelihood * where).sum() / where.sum().clamp(min=1))
     return 0.5 * torch.stack(terms).sum()
+
+
+def nearness_loss(logits: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
+    """Cross-entropy of finding ``right`` among ``right`` and ``wrong``, both ways; (..., n, m), (n, m) bool twice.
+
+    With several right ones each counts alike (supervised contrastive, Khosla et al. 2020); the mean is over the rows
+    and columns that have one, what is neither right nor wrong takes no part. Half of either way.
+    """
+    terms = []
+    for scores, hit, miss in ((logits, right, wrong), (logits.mT, right.T, wrong.T)):
+        likelihood = scores.masked_fill(~(hit | miss), FAR).log_softmax(dim=-1)
+        each = -(likelihood * hit).sum(dim=-1) / hit.sum(dim=-1).clamp(min=1)
+        found = hit.any(dim=-1)
+        terms.append((each * found).sum(dim=-1) / found.sum().clamp(min=1))
+    return 0.5 * torch.stack(terms).sum(dim=0).mean()

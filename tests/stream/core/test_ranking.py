@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.motion import VisualTempo
-from stream.core.events import Reasons
+from stream.core.events import Reasons, Steer, Weights
 from stream.core.ranking import (
     MOOD_REACH,
-    Scene,
-    Weights,
+    Pictures,
     content,
     mood,
     motion_energy,
@@ -32,9 +31,9 @@ Fake = Callable[..., Any]
 
 def scene(
     bpm: float = 120.0, confidence: float = 1.0, speed: float = 0.2, feeling: Any = None, **colour: float
-) -> Scene:
+) -> Pictures:
     colours = {"brightness": 0.5, "contrast": 0.5, "colourfulness": 0.5, "warmth": 0.5} | colour
-    return Scene(VisualTempo(bpm, confidence), speed, **colours, mood=feeling)
+    return Pictures(VisualTempo(bpm, confidence), speed, **colours, mood=feeling)
 
 
 def test_tempi_fit_across_octaves() -> None:
@@ -125,3 +124,62 @@ def test_one_part_alone_decides_when_it_alone_differs(candidate: Fake) -> None:
 def test_weights_must_make_a_mean(parts: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="weights"):
         Weights(*parts)
+
+
+def test_steering_the_mood_moves_what_is_wanted() -> None:
+    point = np.array([0.5, 0.5, 0.5], np.float32)
+    here = scene(feeling=point)
+    calm, bright = (point + np.array(step, np.float32) for step in ((-0.2, 0, 0), (0, 0.2, 0)))
+    assert mood(here, calm, 0.0, Steer(energy=-0.5)) > 0.999 > mood(here, calm, 0.0)
+    assert mood(here, bright, 0.0, Steer(valence=0.5)) > 0.999 > mood(here, bright, 0.0)
+    assert mood(here, point, 0.0, Steer(tension=1.0)) < mood(here, point, 0.0)
+    edge = scene(feeling=np.ones(3, np.float32))
+    assert mood(edge, np.ones(3, np.float32), 0.0, Steer(1.0, 1.0, 1.0)) == 1.0  # no further than the end of an axis
+
+
+def test_steering_energy_works_without_a_mood_graph() -> None:
+    middling = scene(speed=0.2, brightness=0.5, contrast=0.5, colourfulness=0.5)
+    assert mood(middling, None, 0.1, Steer(energy=-1.0)) > 0.999 > mood(middling, None, 0.1)
+    assert rhythm(middling, 0, 0.1, Steer(energy=-1.0)) > 0.999 > rhythm(middling, 0, 0.1)
+
+
+def test_steering_the_tempo_prefers_quick_or_slow() -> None:
+    here = scene(bpm=90, confidence=1.0)
+    tempi = (60, 75, 90, 140, 180)
+    quick = [rhythm(here, bpm, 0.5, Steer(tempo=1.0)) for bpm in tempi]
+    slow = [rhythm(here, bpm, 0.5, Steer(tempo=-1.0)) for bpm in tempi]
+    assert np.argmax(quick) == 4 and np.argmax(slow) <= 2
+    assert np.argmax([rhythm(here, bpm, 0.5) for bpm in tempi]) in (2, 4)  # 180 is an octave above 90
+
+
+LEAN = st.floats(-1, 1)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1000), st.tuples(LEAN, LEAN, LEAN, LEAN), st.tuples(*[st.floats(0, 4)] * 2))
+def test_steering_is_bounded_by_the_weight_of_what_it_steers(
+    candidate: Fake, seed: int, leans: tuple[float, float, float, float], parts: tuple[float, float]
+) -> None:
+    rng = np.random.default_rng(seed)
+    pool = [candidate(n, rng.uniform(-1, 1), rng.uniform(0, 220), rng.uniform(size=3)) for n in range(8)]
+    here = scene(rng.uniform(40, 200), rng.uniform(), rng.uniform(0, 3), rng.uniform(size=3).astype(np.float32))
+    weights = Weights(1.0, *parts)
+    plain = {entry.candidate.track.id: entry for entry in rank(pool, None, here, weights)}
+    reach = sum(parts) / (1.0 + sum(parts))
+    for entry in rank(pool, None, here, weights, Steer(*leans)):
+        before = plain[entry.candidate.track.id]
+        assert abs(entry.score - before.score) <= reach + 1e-9
+        assert entry.reasons.content == before.reasons.content
+        assert all(0 <= part <= 1 for part in (entry.reasons.rhythm, entry.reasons.mood, entry.score))
+    neutral = [(e.candidate.track.id, e.score) for e in rank(pool, None, here, weights, Steer())]
+    assert neutral == [(e.candidate.track.id, e.score) for e in rank(pool, None, here, weights)]
+
+
+def test_what_is_added_goes_into_the_score_and_no_further_than_its_ends(candidate: Fake) -> None:
+    pool = [candidate(n, similarity=0.1 * n) for n in range(3)]
+    plain = {e.candidate.track.id: e for e in rank(pool, None, scene())}
+    added = {e.candidate.track.id: e for e in rank(pool, None, scene(), adjusts=np.array([0.05, -9.0, 9.0]))}
+    first, second, third = (candidate(n).track.id for n in range(3))
+    assert added[first].score == pytest.approx(plain[first].score + 0.05) and added[first].adjust == 0.05
+    assert added[second].score == 0.0 and added[third].score == 1.0
+    assert all(added[track].reasons == plain[track].reasons for track in plain)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.core.events import Accepted, Cut, End, Event, Infer, Refused, Reset, Search, Suggestions
+from stream.core.events import Accepted, Beats, Cut, End, Event, Infer, Refused, Reset, Search, Suggestions
 from stream.core.session import Session, SessionOptions
 from stream.core.settle import SettleOptions
 
@@ -21,7 +21,7 @@ def answered(session: Session, runtime: Any, events: list[Event]) -> list[Event]
     waiting, said = deque(events), []
     while waiting:
         event = waiting.popleft()
-        if isinstance(event, Infer | Search):
+        if isinstance(event, Beats | Infer | Search):
             waiting.extend(session.result(event.id, runtime.answer(event)))
         else:
             said.append(event)
@@ -191,7 +191,8 @@ def test_commands_take_effect(fake_runtime: Fake, features: Fake) -> None:
     first = hop()
     top, last = first.items[0].track, f"{11:016x}"
     assert first.advice == "switch"
-    assert session.command({"type": "playing", "track": top}) == [Accepted("playing", top)]
+    begun = session.command({"type": "playing", "track": top})
+    assert answered(session, runtime, begun) == [Accepted("playing", top)]
     assert hop().advice == "stay"
     assert session.command({"v": 1, "type": "pin", "track": last}) == [Accepted("pin", last)]
     pinned = hop()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stream.core.events import Reasons
-from stream.core.ranking import Ranked, order
+from stream.core.events import Reasons, Weights
+from stream.core.ranking import Ranked, order, total
 from stream.core.settle import Settle, SettleOptions
 
 Fake = Callable[..., Any]
@@ -142,3 +142,45 @@ def test_a_reset_forgets_the_ranking_but_not_what_is_on_air(hop: Fake) -> None:
     settle.reset()
     assert settle.holder == B
     assert hop(settle, {1: 0.6, 2: 0.58}, playing=B) == ("stay", [B, A])
+
+
+def test_in_a_new_scene_a_lead_need_not_last(hop: Fake) -> None:
+    settle = Settle(replace(OPTIONS, hold=5), 5)
+    hop(settle, {1: 0.6, 2: 0.5})
+    settle.ease(anew=True)
+    assert hop(settle, {1: 0.56, 2: 0.60}) == ("stay", [A, B])  # less than the margin
+    assert hop(settle, {1: 0.5, 2: 0.6}) == ("switch", [B, A])
+    assert hop(settle, {1: 0.6, 2: 0.5}) == ("stay", [B, A])  # once; from now on as ever
+
+
+def test_ease_wears_off(hop: Fake) -> None:
+    settle = Settle(replace(OPTIONS, eased=3), 5)
+    hop(settle, {1: 0.6, 2: 0.5})
+    settle.ease(anew=False)
+    for _ in range(3):
+        assert hop(settle, {1: 0.6, 2: 0.6})[0] == "stay"
+    assert hop(settle, {1: 0.5, 2: 0.6})[0] == "stay"
+
+
+def test_a_new_scene_forgets_the_scores_of_the_old(hop: Fake, candidate: Fake) -> None:
+    settle = Settle(replace(OPTIONS, past=0.5), 5)
+    for score, anew, expected in ((0.8, False, 0.8), (0.4, True, 0.4), (0.6, False, 0.5)):
+        if anew:
+            settle.ease(anew=True)
+        (entry,) = settle.settle([Ranked(candidate(1), score, Reasons(score, score, score))], False).ranked
+        assert entry.score == pytest.approx(expected)
+
+
+def test_weights_and_what_is_added_count_at_once(candidate: Fake) -> None:
+    settle = Settle(replace(OPTIONS, past=0.5), 5)
+
+    def score(mood: float, weights: Weights, adjust: float) -> float:
+        reasons = Reasons(0.0, 0.0, mood)
+        ranked = [Ranked(candidate(1), total(reasons, weights, adjust), reasons, adjust)]
+        return settle.settle(ranked, False, weights=weights).ranked[0].score
+
+    assert score(1.0, Weights(1, 0, 1), 0.0) == 0.5
+    assert score(0.5, Weights(1, 0, 1), 0.0) == 0.375
+    assert score(0.75, Weights(0, 0, 1), 0.0) == 0.75
+    assert score(0.75, Weights(0, 0, 1), 0.125) == 0.875
+    assert score(0.75, Weights(0, 0, 1), -2.0) == 0.0

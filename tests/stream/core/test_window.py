@@ -97,3 +97,34 @@ def test_colour_and_speed_are_those_of_the_newest_clip(features: Fake) -> None:
         window.push(slot, features(slot, speed=1.0))
     assert window.speed(8) == pytest.approx(1.0) and window.speed(6) == pytest.approx(5.0)
     assert window.colour(8) == pytest.approx((0.5, 0.4, 0.3, 0.6))
+
+
+def test_from_the_start_of_a_scene_nothing_before_was_ever_there(features: Fake) -> None:
+    window, alone = filled(features, range(80), speed=9.0), Window(4, ("clip_image",), ("displacement",))
+    for slot in range(80, 8 * 16):
+        for each in (window, alone):
+            each.push(slot, features(slot, speed=1.0, onset=1.0 if slot % 4 == 0 else 0.0))
+    assert window.clips_at(16, 80) == [12, 16] and window.clips_at(16) == [4, 8, 12, 16]
+    (image,) = window.clip_inputs([12], 80)["clip_image"]
+    for column, second in zip(columns(image), (10, 11, 11, 11), strict=True):
+        assert (column == features(8 * second).thumb).all()
+    rows = np.arange(8, dtype=np.float32).reshape(2, 4)
+    window.store([12, 16], rows, 80)
+    arrays = window.arrays(16, 80)
+    assert arrays["mask"][0].tolist() == [True] * 2 + [False] * 5 and (arrays["clips"][0, :2] == rows).all()
+    assert arrays["displacement"][0, :2].tolist() == [1.0, 1.0]
+    assert window.speed(12, 80) == pytest.approx(1.0) and window.speed(12) > 4.0
+    assert window.tempo(16, 80).bpm == pytest.approx(120, rel=0.05)
+    assert window.tempo(13, 80).confidence == 0.0  # three seconds of it
+    assert window.colour(12, 80) == pytest.approx((0.5, 0.4, 0.3, 0.6))
+
+
+def test_only_the_clips_across_the_start_are_computed_again(features: Fake) -> None:
+    window = filled(features, range(8 * 30))
+    for end in range(1, 31):
+        window.store([end], np.full((1, 4), end, np.float32))
+    assert window.missing(30) == [] == window.missing(30, 8 * 18)
+    assert window.missing(30, 8 * 20 + 3) == [22]
+    window.store([22], np.full((1, 4), 99, np.float32), 8 * 20 + 3)
+    assert window.arrays(30, 8 * 20 + 3)["clips"][0, :3, 0].tolist() == [99, 26, 30]
+    assert window.arrays(30)["clips"][0, :, 0].tolist() == [6, 10, 14, 18, 22, 26, 30]

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from stream.server.app import bind
 from stream.server.errors import BusyError
-from stream.server.publishing import Connect
+from stream.server.hub_session import Connect
 
 
 @dataclass

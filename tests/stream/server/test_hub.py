@@ -26,6 +26,9 @@ class FakeLive:
     def offer(self, frame: av.VideoFrame) -> None:
         raise AssertionError("nobody connects in these tests")
 
+    def listen(self, frame: av.AudioFrame) -> None:
+        raise AssertionError("nobody connects in these tests")
+
     def command(self, message: dict[str, Any]) -> None:
         self.commands.append(message)
 

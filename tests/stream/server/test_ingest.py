@@ -25,7 +25,7 @@ def place(ingesting: Tools) -> Iterator[Any]:
     """``(hub, host:port)`` of a server with short times."""
     hub = ingesting.FakeHub()
     app = FastAPI()
-    app.include_router(ingest_routes(hub, IngestOptions(hello_s=1.0, idle_s=2.0)))
+    app.include_router(ingest_routes(hub, options=IngestOptions(hello_s=1.0, idle_s=2.0)))
     with ingesting.running(app) as address:
         yield hub, address
 
@@ -56,7 +56,8 @@ def test_pictures_arrive_with_their_times(place: Any, ingesting: Tools, codec: i
             ingesting.until(lambda index=index: len(fed.pictures) == index + 1)
         assert fed.publisher.connected and fed.publisher.frames == 5
     ingesting.until(lambda: fed.ends)
-    assert fed.ends == ["the publisher stopped"] and not fed.publisher.connected
+    assert fed.ends == ["the publisher stopped"]
+    ingesting.until(lambda: not fed.publisher.connected)
     assert fed.pictures == [(0.125 * index, (64, 48)) for index in range(5)]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stream.core.events import (
     Accepted,
+    Asked,
     Cut,
     End,
     Failed,
@@ -17,9 +18,13 @@ from stream.core.events import (
     Reasons,
     Refused,
     Reset,
+    Scene,
     Seen,
+    Steer,
     Suggestions,
+    Switch,
     Warned,
+    Weights,
 )
 from stream.errors import MessageError
 from stream.server.messages import COMMAND_BYTES, decode, encode, line, parse_command
@@ -28,7 +33,11 @@ ITEM = Item(1, "00ff", "Tïtle", "", 48.2, 181.3, 0.81, Reasons(0.77, 0.91, 0.7)
 NOTICES = [
     Suggestions(12.0, 12.0, "stay", (ITEM, ITEM), 7.9),
     Suggestions(0.625, 0.625, "switch", (), seen=Seen(0.0, 0.0, 0.02)),
+    Suggestions(9.0, 2.5, "switch", (ITEM,), switch=Switch("00ff", (12.25, 14.25), 0.75), duck_db=-11.5),
+    Suggestions(9.0, 2.5, "stay", (), switch=Switch(None, (), None), duck_db=0.0),
+    Suggestions(9.0, 2.5, "stay", (), asked=Asked(Steer(-0.5, 0.0, 1.0, 0.25), Weights(4.0, 0.0, 0.25), "00ff", 50)),
     Cut(13.125, 0.62),
+    Scene(13.125),
     Reset("time stepped back by 40 s"),
     Refused("jump", "unknown command"),
     Accepted("pin", None),
@@ -49,7 +58,8 @@ def test_the_published_example() -> None:
     assert line(NOTICES[0]).startswith(
         '{"v":1,"type":"suggestions","pts_s":12.0,"window_s":12.0,"advice":"stay","late_ms":7.9,"items":[{"rank":1,'
         '"track":"00ff","title":"Tïtle","artist":"","start_s":48.2,"duration_s":181.3,"score":0.81,'
-        '"reasons":{"content":0.77,"rhythm":0.91,"mood":0.7},"tempo_bpm":118.0,"licence":"CC-BY-4.0"}'
+        '"reasons":{"content":0.77,"rhythm":0.91,"mood":0.7},"tempo_bpm":118.0,"licence":"CC-BY-4.0",'
+        '"adjust":0.0,"liked":false}'
     )
     assert encode(NOTICES[-1]) == {
         "v": 1, "type": "end", "frames": 900, "sampled": 240, "dropped": 3, "suggestions": 29, "skipped_hops": 1
@@ -120,3 +130,16 @@ def test_what_was_seen_goes_over_the_wire_and_back() -> None:
     told = Suggestions(3.0, 3.0, "stay", (), late_ms=None, seen=Seen(120.4, 0.62, 0.31))
     assert encode(told)["seen"] == {"tempo_bpm": 120.4, "confidence": 0.62, "speed": 0.31}
     assert decode(json.loads(line(told))) == told
+
+
+def test_when_to_switch_is_rounded_like_all_else() -> None:
+    told = Suggestions(9.0, 2.5, "switch", (), switch=Switch("00ff", (12.2504, 14.00049), 0.74999), duck_db=-11.4499)
+    said = encode(told)
+    assert said["switch"] == {"track": "00ff", "at_s": [12.25, 14.0], "in_s": 0.75} and said["duck_db"] == -11.4
+    assert encode(decode(json.loads(line(told)))) == said
+
+
+def test_lists_of_before_are_still_read() -> None:
+    old = encode(Suggestions(12.0, 12.0, "stay", (ITEM,), 7.9))
+    del old["switch"], old["duck_db"], old["asked"], old["items"][0]["adjust"], old["items"][0]["liked"]
+    assert decode(old) == Suggestions(12.0, 12.0, "stay", (ITEM,), 7.9)

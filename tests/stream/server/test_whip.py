@@ -1,6 +1,8 @@
 """The WHIP endpoint over HTTP: good offers, bad offers, bounds and clocks."""
 
+import contextlib
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,8 @@ import httpx
 import pytest
 
 from stream.server.hub import HubOptions
+from stream.server.whip import WhipOptions
+from stream.sources.ports import PortRange
 from stream.sources.webrtc import PeerOptions
 
 SDP = {"content-type": "application/sdp"}
@@ -180,8 +184,8 @@ def test_options_say_what_is_taken(client: httpx.Client) -> None:
         name.strip().lower() for name in response.headers["access-control-expose-headers"].split(",")
     }
     assert client.options("/whip/anything").status_code == 204
-    assert client.patch("/whip/anything").status_code == 405
-    assert client.get("/whip").status_code in (404, 405)
+    assert response.headers["accept-patch"] == "application/trickle-ice-sdpfrag"
+    assert client.put("/whip").status_code == 405
 
 
 def test_pages_from_elsewhere_may_not_publish(client: httpx.Client, offer: str) -> None:
@@ -214,3 +218,99 @@ def test_publishers_that_come_and_go_leave_nothing_open(small: Any, offer: str) 
         before, threads = open_files(), threading.active_count()
         come_and_go(5)
         assert wait_until(lambda: open_files() <= before and threading.active_count() <= threads)
+
+
+FRAGMENT = {"content-type": "application/trickle-ice-sdpfrag"}
+CANDIDATES = (
+    "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\nm=video 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+    "a=candidate:1 1 udp 2113937151 192.0.2.9 50000 typ host\r\na=end-of-candidates\r\n"
+)
+
+
+def test_candidates_may_come_later(client: httpx.Client, offer: str) -> None:
+    answer = client.post("/whip", content=offer, headers=SDP)
+    location, tag = answer.headers["location"], {"if-match": answer.headers["etag"]}
+    assert location.rpartition("/")[2] not in answer.headers["etag"]
+
+    def patch(content: str | bytes, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.patch(location, content=content, headers=named)
+
+    done = patch(CANDIDATES, **FRAGMENT, **tag)
+    assert done.status_code == 204 and not done.content
+    assert patch("a=ice-ufrag:abcd\r\na=end-of-candidates\r\n", **FRAGMENT, **tag).status_code == 204
+    assert patch(CANDIDATES, content_type="application/sdp", **tag).status_code == 415
+    assert patch(CANDIDATES, **FRAGMENT).status_code == 428
+    assert patch(CANDIDATES, **FRAGMENT, if_match='"other"').status_code == 412
+    restart = patch(CANDIDATES, **FRAGMENT, if_match="*")
+    assert restart.status_code == 422 and "restart" in restart.text
+    restart = patch(CANDIDATES.replace("abcd", "wxyz", 1), **FRAGMENT, **tag)
+    assert restart.status_code == 422 and "restart" in restart.text
+    for body, words in (
+        ("hello", "no line of an SDP fragment"),
+        ("m=video 9\r\n", "no a=ice-ufrag"),
+        (CANDIDATES.replace(" 50000 typ host", ""), "cut short|cannot be read"),
+        (CANDIDATES + 70 * "a=candidate:1 1 udp 2113937151 192.0.2.9 50000 typ host\r\n", "64 are the limit"),
+        (b"\xff\xfe", "utf-8"),
+    ):
+        refused = patch(body, **FRAGMENT, **tag)
+        assert refused.status_code == 400 and re.search(words, refused.text), refused.text
+    assert patch("a=x:" + 20_000 * "x", **FRAGMENT, **tag).status_code == 413
+    assert client.delete(location).status_code == 200
+    assert patch(CANDIDATES, **FRAGMENT, **tag).status_code == 404
+
+
+def test_a_get_has_no_content_and_does_nothing(client: httpx.Client, server: Any, offer: str) -> None:
+    location = client.post("/whip", content=offer, headers=SDP).headers["location"]
+    for path in ("/whip", location):
+        for method in ("GET", "HEAD"):
+            answer = client.request(method, path)
+            assert answer.status_code == 204 and not answer.content
+    assert len(server.hub.sessions) == 1
+    assert client.delete(location).status_code == 200
+    assert client.get(location).status_code == 404
+
+
+def test_the_same_key_keeps_the_session_under_a_new_address(client: httpx.Client, server: Any, offer: str) -> None:
+    first = client.post("/whip?key=desk", content=offer, headers=SDP)
+    again = client.post("/whip?key=desk", content=offer, headers=SDP)
+    assert first.headers["segue-events"] == again.headers["segue-events"]
+    assert first.headers["location"] != again.headers["location"] and first.headers["etag"] != again.headers["etag"]
+    assert client.delete(first.headers["location"]).status_code == 404  # who was taken over cannot end it
+    refused = client.post("/whip?key=desk", content=offer.replace("VP8/", "AV1/"), headers=SDP)
+    assert refused.status_code == 422 and len(server.hub.sessions) == 1  # nor can a bad offer
+    assert client.delete(again.headers["location"]).status_code == 200
+    assert client.post(f"/whip?key={200 * 'k'}", content=offer, headers=SDP).status_code == 400
+
+
+def test_ice_servers_ports_and_announced_addresses_are_told(serving: Callable[..., Any], offer: str) -> None:
+    options = HubOptions(peer=PeerOptions(announced=("203.0.113.7",)))
+    ice = WhipOptions(ice_servers=("stun:stun.example:3478", "turn:turn.example?transport=udp"))
+    with (
+        serving(hub=options, whip=ice, udp_ports=PortRange(47_100, 47_140)) as running,
+        httpx.Client(base_url=running.url) as client,
+    ):
+        answer = client.post("/whip", content=offer, headers=SDP)
+        link = '<stun:stun.example:3478>; rel="ice-server", <turn:turn.example?transport=udp>; rel="ice-server"'
+        assert answer.headers["link"] == link == client.options("/whip").headers["link"]
+        candidates = [line.split() for line in answer.text.splitlines() if line.startswith("a=candidate:")]
+        assert candidates[0][4] == "203.0.113.7"
+        assert all(47_100 <= int(words[5]) <= 47_140 for words in candidates)
+        client.delete(answer.headers["location"])
+
+
+def test_no_port_left_is_busy_not_an_answer_that_cannot_work(serving: Callable[..., Any], offer: str) -> None:
+    with (
+        serving(udp_ports=PortRange(47_150, 47_150)) as running,
+        httpx.Client(base_url=running.url) as client,
+        contextlib.ExitStack() as taken,
+    ):
+        for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+            with contextlib.suppress(OSError):  # without IPv6
+                held = taken.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+                if family == socket.AF_INET6:
+                    held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                held.bind((address, 47_150))
+        answer = client.post("/whip", content=offer, headers=SDP)
+        assert answer.status_code == 503 and "--udp-ports" in answer.text
+        assert running.hub.sessions == []

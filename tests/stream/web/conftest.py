@@ -87,3 +87,13 @@ def page(browser: Any, server: Any) -> Iterator[Any]:
     yield opened
     opened.close()
     assert wrong == []
+
+
+@pytest.fixture
+def guarded(page_catalog: Path, tiny_bundle: Path) -> Iterator[Any]:
+    """A server that asks for tokens."""
+    from stream.server.access import AccessOptions
+
+    access = AccessOptions(publish="pub", view="see", control="do")
+    with _serving().serving(page_catalog, tiny_bundle, access=access) as running:
+        yield running

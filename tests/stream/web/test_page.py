@@ -203,3 +203,17 @@ def test_it_fits_a_narrow_screen(page: Any) -> None:
     page.set_viewport_size({"width": 420, "height": 860})
     start_camera(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
+def test_tokens_come_with_the_pages_address(browser: Any, guarded: Any) -> None:
+    page = browser.new_page()
+    page.goto(guarded.url)
+    page.click("#use-camera")
+    page.wait_for_selector("#toast:visible", timeout=FIRST_MS)
+    assert "token" in page.inner_text("#toast-text")
+    page.goto(f"{guarded.url}#publish=pub&token=do")
+    page.reload()
+    start_camera(page)
+    page.locator(".row").nth(1).locator(".play").click()
+    page.wait_for_selector('#player[data-state="playing"]', timeout=10_000)
+    page.close()

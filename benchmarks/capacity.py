@@ -1,0 +1,174 @@
+"""``segue bench capacity``: what a live stream costs, beside a server that decodes it and drops it.
+
+Streams are 640x360 at 30 a second, H.264, by WHIP. The load comes from a process of its own on other cores, encoded
+once and for all, and is not counted. Servers take turns within one run, so that a slow moment meets both.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from .errors import BenchError
+from .harness import Report, Row
+from .served import Served, cores, free_port, loaded, served
+from .streams import FPS, write_stream
+
+Say = Callable[[str], None]
+DECODE_ONLY, SEGUE = "decode-only", "segue"
+WARM_S: Final = 6.0  # connections made, first windows filled
+STREAM_S: Final = 10
+ENOUGH: Final = 0.97  # of the frames that were sent
+LATE_MS: Final = 250.0  # p95: later than this, a server holds too many sessions
+MOST: Final = 64
+
+
+@dataclass(frozen=True)
+class CapacityOptions:
+    """``seconds`` are measured in each trial; ``repeats``: turns of either server; ``search``: also how many sessions
+    one core holds, and how fresh messages are at four fifths of what decoding alone holds."""
+
+    seconds: float = 20.0
+    repeats: int = 3
+    search: bool = True
+
+
+@dataclass(frozen=True)
+class Trial:
+    """``cost``: CPU seconds of the server for each second of a stream; ``share`` of the frames sent that it took."""
+
+    cost: float
+    share: float
+    late_ms: list[float]
+
+
+def measure(catalog: Path, options: CapacityOptions, say: Say) -> Report:
+    """Raises `BenchError` on a machine with one core or without /proc."""
+    have = cores()
+    if len(have) < 2:
+        raise BenchError("one core: the load would be counted as the server's; give this process two")
+    on, load_on = have[:1], have[1:]
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        stream = write_stream(Path(folder) / "stream.mp4", STREAM_S)
+        bench = Bench(catalog, stream, on, load_on, options.seconds)
+        rows += cost_rows(bench, options.repeats, say)
+        if options.search:
+            rows += search_rows(bench, say)
+    settings: dict[str, str | int | float] = {"server_cores": len(on), "load_cores": len(load_on), "fps": FPS}
+    return Report("capacity", rows, settings | {"size": "640x360", "codec": "H264", "seconds": options.seconds})
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where servers and load run, and what they are fed."""
+
+    catalog: Path
+    stream: Path
+    on: Sequence[int]
+    load_on: Sequence[int]
+    seconds: float
+
+    @contextmanager
+    def server(self, name: str) -> Iterator[Served]:
+        port = free_port()
+        with self._start(name, port) as running:
+            yield running
+
+    def _start(self, name: str, port: int) -> AbstractContextManager[Served]:
+        if name == DECODE_ONLY:
+            return served("benchmarks.decode_only", [str(port)], port, self.on)
+        words = ["serve", "-c", str(self.catalog), "--port", str(port), "--max-sessions", str(MOST)]
+        return served("segue", [*words, "--max-late-ms", "0"], port, self.on)
+
+    def trial(self, server: Served, sessions: int) -> Trial:
+        with loaded(server.url, self.stream, sessions, WARM_S + self.seconds + 3.0, self.load_on) as load:
+            time.sleep(WARM_S)
+            began_s, cpu_s, frames = time.monotonic(), server.cpu_s(), server.frames()
+            time.sleep(self.seconds)
+            ended_s, cpu_after_s, frames_after = time.monotonic(), server.cpu_s(), server.frames()
+            told = load.result()
+        if refused := [one["refused"] for one in told if one["refused"]]:
+            raise BenchError(f"the server refused a publisher: {refused[0]}")
+        elapsed_s = ended_s - began_s
+        late_ms = [m[2] for one in told for m in one["messages"] if began_s <= m[0] <= ended_s and m[2] is not None]
+        share = (frames_after - frames) / (sessions * elapsed_s * FPS)
+        return Trial((cpu_after_s - cpu_s) / (sessions * elapsed_s), share, late_ms)
+
+
+def cost_rows(bench: Bench, repeats: int, say: Say) -> list[Row]:
+    """Both servers with one session, in turns."""
+    found: dict[str, list[Trial]] = {DECODE_ONLY: [], SEGUE: []}
+    for turn in range(repeats):
+        for name, trials in found.items():
+            with bench.server(name) as server:
+                trials.append(bench.trial(server, 1))
+            say(f"turn {turn + 1}/{repeats}  {name}: {1000 * trials[-1].cost:.1f} ms of CPU for a second of stream")
+    costs = {name: [trial.cost for trial in trials] for name, trials in found.items()}
+    ratios = [ours / floor for ours, floor in zip(costs[SEGUE], costs[DECODE_ONLY], strict=True)]
+    rows = [
+        Row("cost_cpu_s", float(np.median(values)), repeats, "s/s", {"server": name, "sessions": 1, **spread(values)})
+        for name, values in costs.items()
+    ]
+    rows.append(Row("cost_ratio_decode_only", float(np.median(ratios)), repeats, "ratio", spread(ratios)))
+    return rows + freshness([late for trial in found[SEGUE] for late in trial.late_ms], 1)
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    return {"least": round(min(values), 4), "most": round(max(values), 4)}
+
+
+def freshness(late_ms: Sequence[float], sessions: int) -> list[Row]:
+    """Arrival of the newest frame that a message used, to the message."""
+    if not late_ms:
+        return []
+    values = np.percentile(late_ms, (50, 95, 99))
+    return [
+        Row(f"freshness_p{at}_ms", float(value), len(late_ms), "ms", {"sessions": sessions})
+        for at, value in zip((50, 95, 99), values, strict=True)
+    ]
+
+
+def search_rows(bench: Bench, say: Say) -> list[Row]:
+    """How many sessions one core holds, and freshness at four fifths of what decoding alone holds."""
+    floor = most_sessions(bench, DECODE_ONLY, say)
+    ours = most_sessions(bench, SEGUE, say)
+    rows = [
+        Row("max_sessions_decode_only", floor, 1, "sessions", {"server_cores": len(bench.on)}),
+        Row("max_sessions", ours, 1, "sessions", {"server_cores": len(bench.on)}),
+    ]
+    crowd = max(1, int(0.8 * floor))
+    with bench.server(SEGUE) as server:
+        trial = bench.trial(server, crowd)
+    say(f"{crowd} sessions: {100 * trial.share:.0f}% of the frames taken")
+    rows.append(Row("frames_taken", 100 * trial.share, 1, "percent", {"sessions": crowd}))
+    return rows + freshness(trial.late_ms, crowd)
+
+
+def most_sessions(bench: Bench, name: str, say: Say) -> int:
+    """The largest number that is held; found from the cost of one, then one up or down at a time."""
+
+    def holds(count: int) -> bool:
+        with bench.server(name) as server:
+            trial = bench.trial(server, count)
+        late_ms = float(np.percentile(trial.late_ms, 95)) if trial.late_ms else 0.0
+        held = trial.share >= ENOUGH and late_ms <= LATE_MS
+        say(f"{name}, {count} sessions: {100 * trial.share:.0f}% of the frames, p95 {late_ms:.0f} ms late")
+        return held
+
+    with bench.server(name) as server:
+        count = min(MOST, max(1, int(0.8 / bench.trial(server, 1).cost)))
+    if holds(count):
+        while count < MOST and holds(count + 1):
+            count += 1
+        return count
+    while count > 1:
+        count -= 1
+        if holds(count):
+            return count
+    return 0

@@ -1,0 +1,132 @@
+"""A server in a process of its own, and what it costs: CPU seconds of that process alone, frames that it took."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from .errors import BenchError
+
+START_S: Final = 60.0
+STOP_S: Final = 15.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server."""
+
+    url: str
+    pid: int
+
+    def cpu_s(self) -> float:
+        """User and system seconds since it began, of all its threads and of children that ended."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+    def memory_mb(self) -> float:
+        """Resident."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def threads(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
+
+    def frames(self) -> int:
+        """Of all the sessions that there are."""
+        return sum(session["frames"] for session in self.sessions())
+
+    def sessions(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = httpx.get(f"{self.url}/api/sessions", timeout=10).json()["sessions"]
+        return found
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def cores() -> list[int]:
+    """Those that this process may use. Raises `BenchError` where the system cannot tell, or has no /proc."""
+    if not hasattr(os, "sched_getaffinity") or not Path("/proc/self/stat").exists():
+        raise BenchError("processes' CPU time is read from /proc: this benchmark needs Linux")
+    return sorted(os.sched_getaffinity(0))
+
+
+def pin(pid: int, wanted: Sequence[int]) -> None:
+    """Hold a process, threads to come included, to these cores."""
+    os.sched_setaffinity(pid, wanted)
+
+
+@contextlib.contextmanager
+def served(module: str, words: Sequence[str], port: int, on: Sequence[int]) -> Iterator[Served]:
+    """``python -m module words``, on the cores ``on``, from its first answer to its end."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        preexec_fn=lambda: pin(0, on),
+    )
+    server = Served(f"http://127.0.0.1:{port}", process.pid)
+    try:
+        _await(server, process)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _await(server: Served, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            assert process.stderr is not None
+            raise BenchError(f"the server ended: {process.stderr.read().decode(errors='replace')[-500:].strip()}")
+        with contextlib.suppress(httpx.HTTPError):
+            server.sessions()
+            return
+        time.sleep(0.1)
+    raise BenchError(f"the server did not answer within {START_S:g} s")
+
+
+@contextlib.contextmanager
+def loaded(url: str, stream: Path, sessions: int, seconds: float, on: Sequence[int]) -> Iterator["Load"]:
+    """Publishers in a process of their own, on the cores ``on``."""
+    words = [sys.executable, "-m", "benchmarks.load", url, str(stream), str(sessions), str(seconds)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: pin(0, on))
+    try:
+        yield Load(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@dataclass(frozen=True)
+class Load:
+    process: "subprocess.Popen[bytes]"
+
+    def result(self) -> list[dict[str, Any]]:
+        """What each publisher saw; waits for the end. Raises `BenchError` if the load itself failed."""
+        out, errors = self.process.communicate()
+        if self.process.returncode:
+            raise BenchError(f"the load generator failed: {errors.decode(errors='replace')[-500:].strip()}")
+        told: list[dict[str, Any]] = json.loads(out)
+        return told

@@ -1,0 +1,41 @@
+"""What is on air, where in it the stream is, and when another track could take over.
+
+A track goes on air when somebody says so. Its beats are asked for once, under a question's id; where in it the stream
+is, is known from the moment somebody says that as well, and goes on with media time.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bars import switch_points
+from .events import Switch
+
+
+@dataclass(slots=True)
+class OnAir:
+    """One track on air. ``position_s`` is where in it the stream was at ``since_s`` of media time; ``question`` is the
+    one for its beats, which are None until it is answered."""
+
+    track: str
+    question: int
+    since_s: float = 0.0
+    position_s: float | None = None
+    beats: NDArray[np.floating] | None = None
+
+    def at(self, position_s: float, now_s: float) -> None:
+        """The stream is ``position_s`` into the track at ``now_s`` of media time."""
+        self.position_s, self.since_s = position_s, now_s
+
+    def restart(self, now_s: float) -> None:
+        """Media time, at ``now_s``, starts again at 0; the music goes on."""
+        self.since_s -= now_s
+
+    def switch(self, track: str | None, now_s: float) -> Switch:
+        """When to change to ``track`` (None: stay), seen from ``now_s`` of media time."""
+        if self.position_s is None or self.beats is None:
+            return Switch(track, (), None)
+        position = self.position_s + now_s - self.since_s
+        points = switch_points(self.beats, position)
+        return Switch(track, points, points[0] - position if points else None)

@@ -1,0 +1,18 @@
+// The tokens that the page was opened with, in its address behind a #, where no server and no log sees them:
+// #token=VIEW_OR_CONTROL or #publish=...&token=... . Without any, requests carry none.
+
+function given(name) {
+  return new URLSearchParams(location.hash.slice(1)).get(name) || "";
+}
+
+/** Headers of a request that publishes, or that views. */
+export function authorised(right, headers = {}) {
+  const token = right === "publish" ? given("publish") || given("token") : given("token");
+  return token ? { ...headers, Authorization: `Bearer ${token}` } : headers;
+}
+
+/** An address with the token in its query, for what can send no headers: websockets and <audio>. */
+export function addressed(path, right = "view") {
+  const token = (right === "publish" && given("publish")) || given("token");
+  return token ? `${path}${path.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}` : path;
+}
