@@ -47,9 +47,10 @@ class FrameClient:
     """An async context manager that keeps one connection for pictures and one for events.
 
     ``url`` is the server's (http, https, ws or wss); ``key`` lets a new connection take the session of a lost one over;
-    ``token`` is sent as a bearer token. At most one picture waits: a newer one replaces it, and ``lost`` counts those.
-    A lost connection is made anew after a growing while (``backoff``); when that is used up, or the server refuses for
-    a reason that no second try mends, the next call of ``send`` or ``events`` raises ClientError.
+    ``token`` publishes and ``view_token`` (the same, unless given) views, where the server asks for them. At most one
+    picture waits: a newer one replaces it, and ``lost`` counts those. A lost connection is made anew after a growing
+    while (``backoff``); when that is used up, or the server refuses for a reason that no second try mends, the next
+    call of ``send`` or ``events`` raises ClientError.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class FrameClient:
         label: str = "Python",
         key: str = "",
         token: str | None = None,
+        view_token: str | None = None,
         backoff: Backoff | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -65,7 +67,8 @@ class FrameClient:
         self.session: str | None = None
         self._url = _address(url, "/ingest")
         self._hello = json.dumps({"v": 1, "type": "hello", "kind": "frames", "label": label, "key": key})
-        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._headers = _bearer(token)
+        self._view_headers = _bearer(token if view_token is None else view_token)
         self._backoff = backoff or Backoff()
         self._jitter = jitter
         self._slot: tuple[NDArray[np.uint8], int] | None = None  # capacity 1, newest wins
@@ -188,7 +191,7 @@ class FrameClient:
                 raise ClientError(f"the server answers hello with {str(ready)[:80]}; is it one of another version?")
             self.session = str(ready.get("session"))
             address = _address(self._url, ready["events"])
-            async with connect(address, additional_headers=self._headers, open_timeout=CONNECT_S) as events:
+            async with connect(address, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
                 yield pictures, events
 
     async def _both(self, pictures: ClientConnection, events: ClientConnection) -> None:
@@ -226,6 +229,10 @@ class FrameClient:
                 self._newest[str(message.get("type"))] = message
                 self._events.append(message)
                 self._news.set()
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 async def _until_closed(socket: ClientConnection) -> None:
