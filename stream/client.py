@@ -35,7 +35,7 @@ QUALITY: Final = 80
 MESSAGES: Final = 64  # events that wait to be read; at the bound the oldest go
 CONNECT_S: Final = 10.0
 CLOSE_S: Final = 2.0  # for goodbye; a server that does not answer is left without
-# what no second try mends: bad messages, a foreign origin, too large, undecodable, or another one took over
+# what no second try mends: bad messages, no token, a foreign origin, too large, undecodable, or another one took over
 FINAL: Final = frozenset({4400, 4401, 4403, 4410, 4413, 4415})
 
 

@@ -101,7 +101,6 @@ class Relay:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=1)
         self.port: int = self._listening.getsockname()[1]
         self._open: list[socket.socket] = [self._listening]
-        self._stopped = False
         threading.Thread(target=self._serve, name="relay", daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -112,7 +111,6 @@ class Relay:
 
     def stop(self) -> None:
         """End every connection. Idempotent."""
-        self._stopped = True
         for each in self._open:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

@@ -14,10 +14,13 @@ import pytest
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from stream.client import ClientError, FrameClient
+from stream.server.access import AccessOptions
+from stream.server.app import ServeOptions, create_app, open_parts
 from stream.server.ingest import Goodbye, ingest_routes
 from stream.sources.reconnect import Backoff
 
 QUICK = Backoff(first_s=0.05, most_s=0.2, tries=5)
+RAMP = np.broadcast_to(np.linspace(0, 255, 160, dtype=np.uint8)[None, :, None], (90, 160, 3))
 PICTURE = np.zeros((48, 64, 3), np.uint8)
 
 
@@ -161,3 +164,37 @@ def test_a_server_that_is_busy_absent_or_another_is_told_at_once(ingesting: Any)
     asyncio.run(refused("ftp://host", "no server's address"))
     with ingesting.running(FastAPI()) as address:
         asyncio.run(refused(f"http://{address}", "403"))
+
+
+def test_suggestions_come_back_from_a_real_session(small_catalog: Path, tiny_bundle: Path, ingesting: Any) -> None:
+    """The whole way: pictures by the socket, a live session, suggestions back; a takeover keeps the session."""
+    options = ServeOptions(small_catalog, bundle=tiny_bundle, port=0, access=AccessOptions(publish="p", view="v"))
+    with open_parts(options) as parts:
+        app = create_app(parts, options)
+        if not any(getattr(route, "path", "") == "/ingest" for route in app.routes):
+            app.include_router(ingest_routes(app.state.hub, options.access))
+
+        async def scene(url: str) -> None:
+            with pytest.raises(ClientError, match="may not publish"):
+                async with FrameClient(url, token="v"):
+                    pass
+            sessions = set()
+            for begin_s in (0.0, 4.0):
+                client = FrameClient(url, key="robot", token="p", view_token="v")
+                async with client:
+                    for index in range(24):
+                        picture = np.roll(RAMP, 9 * index, axis=1)
+                        await client.send(np.ascontiguousarray(picture), begin_s + index / 8)
+                        await asyncio.sleep(0.04)
+                    async with asyncio.timeout(30):
+                        async for message in client.events():
+                            if message["type"] == "suggestions" and message["items"]:
+                                break
+                    sessions.add(client.session)
+                    if begin_s == 0.0:
+                        client._task.cancel()  # type: ignore[union-attr]  # a crash: no goodbye
+                        await asyncio.wait({client._task})  # type: ignore[arg-type]
+            assert len(sessions) == 1
+
+        with ingesting.running(app) as address:
+            asyncio.run(scene(f"http://{address}"))
