@@ -35,9 +35,10 @@ def main(command: str, argv: Sequence[str]) -> int:
 
 def watch_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="segue watch", description="Suggest music for a video: a file, or an rtmp, rtsp or http(s) URL."
+        prog="segue watch",
+        description="Suggest music for a video: a file, a camera (/dev/video0), or an rtmp, rtsp, srt or http(s) URL.",
     )
-    parser.add_argument("source", metavar="SOURCE", help="file or URL")
+    parser.add_argument("source", metavar="SOURCE", help="file, camera or URL")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
     parser.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
     parser.add_argument("--fast", action="store_true", help="as fast as it goes instead of in real time")

@@ -1,27 +1,31 @@
 """A file or URL through the whole path: as fast as it goes, or in its own time.
 
 ``watch_fast`` is synchronous and deterministic: every frame is offered to the sampler, every answer is waited for, no
-clock is read. ``watch_paced`` feeds a ``LiveSession`` as a live input would, from one reader thread.
+clock is read. ``watch_paced`` feeds a ``LiveSession`` as a live input would, from one reader thread; what is on air and
+breaks off is opened again.
 """
 
 import asyncio
+import contextlib
+import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from typing import Final
 
 import av
 
 from stream.core.events import End, Event, Failed, Notice, Question, Suggestions, Warned
-from stream.core.sampler import STEP_FORWARD_S, Discontinuity, Sampler
+from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.live import LiveOptions, LiveSession
 from stream.recording.recorder import Recorder
 from stream.runtime import Runtime, needs_small
+from stream.sources.pace import Pace
 from stream.sources.pull import Pull, is_live
+from stream.sources.reconnect import Backoff, reconnecting
 from stream.stages import Look, Probe, answer
 
 WORKERS: Final = 2  # one for pixels, one for answers
@@ -61,7 +65,7 @@ def watch_fast(
                 publish(event)
                 probe("publish", time.perf_counter() - begun)
 
-    for frame in _timed(pull, probe):
+    for frame in _timed(pull.frames(), probe):
         slot = sampler.offer(frame.pts, frame.time_base)
         if isinstance(slot, Discontinuity):
             look.restart()
@@ -105,7 +109,9 @@ async def watch_paced(
         )
         running = loop.create_task(live.run())
         stop = threading.Event()
-        reader = loop.create_task(asyncio.to_thread(_read, pull, not is_live(source), loop, live, stop, probe))
+        frames = _endless(pull, source, stop, loop, listen) if pull.endless else pull.frames()
+        timed = _timed(frames, probe)
+        reader = loop.create_task(asyncio.to_thread(_read, timed, not is_live(source), loop, live, stop))
         try:
             await asyncio.wait({running, reader}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -120,26 +126,41 @@ async def watch_paced(
         raise RuntimeError(failures[0])
 
 
+def _endless(
+    pull: Pull, source: str, stop: threading.Event, loop: asyncio.AbstractEventLoop, publish: Publish
+) -> Iterator[av.VideoFrame]:
+    """The frames of ``pull``, and of what is opened in its place whenever it ends; for the reader's thread."""
+    first = [pull]
+
+    def tell(notice: Warned) -> None:
+        loop.call_soon_threadsafe(publish, notice)
+
+    def open_again() -> Pull:
+        return first.pop() if first else Pull(source)
+
+    return reconnecting(open_again, Backoff(), random.random, lambda seconds: not stop.wait(seconds), tell)
+
+
 def _read(
-    pull: Pull,
+    frames: Generator[av.VideoFrame, None, None],
     paced: bool,
     loop: asyncio.AbstractEventLoop,
     live: LiveSession,
     stop: threading.Event,
-    probe: Probe | None,
 ) -> None:
     """Decode in a thread and hand over one frame at a time; with ``paced``, each when its time has come."""
     pace = Pace(time.monotonic())
-    for frame in _timed(pull, probe):
-        if paced and frame.pts is not None and frame.time_base is not None:
-            stop.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
-        if stop.is_set():
-            return
-        taken = threading.Event()
-        loop.call_soon_threadsafe(_hand_over, live, frame, taken)
-        while not taken.wait(0.1):  # the loop takes a frame at once, unless it is gone
+    with contextlib.closing(frames):  # what was opened again is let go of
+        for frame in frames:
+            if paced and frame.pts is not None and frame.time_base is not None:
+                stop.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
             if stop.is_set():
                 return
+            taken = threading.Event()
+            loop.call_soon_threadsafe(_hand_over, live, frame, taken)
+            while not taken.wait(0.1):  # the loop takes a frame at once, unless it is gone
+                if stop.is_set():
+                    return
 
 
 def _hand_over(live: LiveSession, frame: av.VideoFrame, taken: threading.Event) -> None:
@@ -158,29 +179,11 @@ def _warn_before_end(pull: Pull, publish: Publish) -> Publish:
     return say
 
 
-class Pace:
-    """When a frame is due by its timestamp. A jump in the timestamps, or falling behind by as much, starts anew."""
-
-    def __init__(self, now_s: float) -> None:
-        self._begun_s = now_s
-        self._first: Fraction | None = None
-
-    def wait_s(self, pts: Fraction, now_s: float) -> float:
-        """How long from ``now_s`` until the frame at ``pts`` seconds is due; 0 when it is."""
-        if self._first is not None:
-            ahead = float(pts - self._first) - (now_s - self._begun_s)
-            if abs(ahead) <= STEP_FORWARD_S:
-                return max(0.0, ahead)
-        self._first, self._begun_s = pts, now_s
-        return 0.0
-
-
-def _timed(pull: Pull, probe: Probe | None) -> Iterator[av.VideoFrame]:
+def _timed(frames: Iterator[av.VideoFrame], probe: Probe | None) -> Generator[av.VideoFrame, None, None]:
     """The frames, with the time that each took to read and decode given to the probe."""
     if probe is None:
-        yield from pull.frames()
+        yield from frames
         return
-    frames = pull.frames()
     while True:
         begun = time.perf_counter()
         frame = next(frames, None)

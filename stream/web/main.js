@@ -2,11 +2,11 @@
 
 import { listen } from "./events.js";
 import { Player } from "./player.js";
+import { publish } from "./socket.js";
 import { camera, file, screen } from "./sources.js";
 import { Strip } from "./strip.js";
 import { Suggestions } from "./suggestions.js";
 import { authorised } from "./token.js";
-import { publish } from "./whip.js";
 import { advice, clock, movement, pulse } from "./words.js";
 
 const $ = (id) => document.getElementById(id);

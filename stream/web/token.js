@@ -12,7 +12,7 @@ export function authorised(right, headers = {}) {
 }
 
 /** An address with the token in its query, for what can send no headers: websockets and <audio>. */
-export function addressed(path) {
-  const token = given("token");
+export function addressed(path, right = "view") {
+  const token = (right === "publish" && given("publish")) || given("token");
   return token ? `${path}${path.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}` : path;
 }

@@ -17,8 +17,9 @@ from stream.core.events import End, Notice, Suggestions, Warned
 from stream.core.session import SessionOptions
 from stream.runtime import Runtime
 from stream.server.messages import decode, encode
+from stream.sources.pace import Pace
 from stream.sources.pull import Pull
-from stream.watch import Pace, watch_fast, watch_paced
+from stream.watch import watch_fast, watch_paced
 
 Video = Callable[..., Path]
 Watch = Callable[..., tuple[int, list[dict[str, Any]], str]]

@@ -10,15 +10,26 @@ import httpx
 import pytest
 
 
-def _serving() -> Any:
-    """The module beside this file; tests are not packages, so a plain import would not find it."""
-    if "serving_for_tests" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("serving_for_tests", Path(__file__).with_name("serving.py"))
+def _beside(name: str) -> Any:
+    """A module beside this file; tests are not packages, so a plain import would not find it."""
+    full = f"{name}_for_tests"
+    if full not in sys.modules:
+        spec = importlib.util.spec_from_file_location(full, Path(__file__).with_name(f"{name}.py"))
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules["serving_for_tests"] = module  # dataclasses look it up
+        sys.modules[full] = module  # dataclasses look it up
         spec.loader.exec_module(module)
-    return sys.modules["serving_for_tests"]
+    return sys.modules[full]
+
+
+def _serving() -> Any:
+    return _beside("serving")
+
+
+@pytest.fixture(scope="session")
+def ingesting() -> Any:
+    """The fake hub, a server for it, and what to send: see ``ingesting.py``."""
+    return _beside("ingesting")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,266 @@
+"""Send pictures to a server from a Python program, and hear what it suggests.
+
+    async with FrameClient("http://127.0.0.1:8765", label="Robot 3", key="robot-3") as client:
+        async for picture, pts_s in pictures():          # (height, width, 3) uint8 RGB, seconds
+            await client.send(picture, pts_s)
+            if (heard := client.newest("suggestions")) is not None:
+                print(heard["items"][0]["title"])
+
+or, beside the loop that sends, ``async for message in client.events(): ...``. The messages are those of
+``stream/PROTOCOL.md``.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from stream.errors import StreamError
+from stream.sources.frames_socket import MAX_PTS, pack_picture
+from stream.sources.reconnect import Backoff
+
+JPEG: Final = 1
+QUALITY: Final = 80
+MESSAGES: Final = 64  # events that wait to be read; at the bound the oldest go
+CONNECT_S: Final = 10.0
+CLOSE_S: Final = 2.0  # for goodbye; a server that does not answer is left without
+# what no second try mends: bad messages, no token, a foreign origin, too large, undecodable, or another one took over
+FINAL: Final = frozenset({4400, 4401, 4403, 4410, 4413, 4415})
+
+
+class ClientError(StreamError):
+    """The server refuses for good, or cannot be reached any more; the text says why."""
+
+
+class FrameClient:
+    """An async context manager that keeps one connection for pictures and one for events.
+
+    ``url`` is the server's (http, https, ws or wss); ``key`` lets a new connection take the session of a lost one over;
+    ``token`` publishes and ``view_token`` (the same, unless given) views, where the server asks for them. At most one
+    picture waits: a newer one replaces it, and ``lost`` counts those. A lost connection is made anew after a growing
+    while (``backoff``); when that is used up, or the server refuses for a reason that no second try mends, the next
+    call of ``send`` or ``events`` raises ClientError.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        label: str = "Python",
+        key: str = "",
+        token: str | None = None,
+        view_token: str | None = None,
+        backoff: Backoff | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.sent = self.lost = self.connections = 0
+        self.session: str | None = None
+        self._url = _address(url, "/ingest")
+        self._hello = json.dumps({"v": 1, "type": "hello", "kind": "frames", "label": label, "key": key})
+        self._headers = _bearer(token)
+        self._view_headers = _bearer(token if view_token is None else view_token)
+        self._backoff = backoff or Backoff()
+        self._jitter = jitter
+        self._slot: tuple[NDArray[np.uint8], int] | None = None  # capacity 1, newest wins
+        self._wake = asyncio.Event()
+        self._events: deque[dict[str, Any]] = deque(maxlen=MESSAGES)
+        self._newest: dict[str, dict[str, Any]] = {}
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._failure: ClientError | None = None
+        self._bye = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Connected once this returns. Raises ClientError where the server cannot be reached or refuses."""
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(ready))
+        try:
+            await ready
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def send(self, picture: NDArray[np.uint8], pts_s: float) -> None:
+        """Send a (height, width, 3) uint8 RGB picture of the time ``pts_s`` (seconds, 0 or more); does not wait for it.
+
+        Raises ClientError once the connection is given up, ValueError for another shape or time.
+        """
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise ValueError(f"a picture of shape {picture.shape}, {picture.dtype}; (height, width, 3) uint8 is sent")
+        if not 0 <= pts_s * 1e6 <= MAX_PTS:
+            raise ValueError(f"a time of {pts_s} s; 0 or more is sent")
+        self._check()
+        self.lost += self._slot is not None
+        self._slot = picture, round(pts_s * 1e6)
+        self._wake.set()
+        await asyncio.sleep(0)  # a caller that never waits would leave no time to send
+
+    def newest(self, kind: str) -> dict[str, Any] | None:
+        """The newest message of a type, or None where none came yet."""
+        return self._newest.get(kind)
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Messages as they come, for one reader; of those that nobody reads, the newest 64 are kept."""
+        while True:
+            while self._events:
+                yield self._events.popleft()
+            if self._bye.is_set():
+                return
+            self._check()
+            self._news.clear()
+            await self._news.wait()
+
+    async def close(self) -> None:
+        """Say goodbye: the session ends. Idempotent."""
+        self._bye.set()
+        self._news.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=CLOSE_S)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._task is None or self._bye.is_set():
+            raise ClientError("the client is not open; use it in async with")
+
+    async def _run(self, ready: asyncio.Future[None]) -> None:
+        """Connections, one after another; ``ready`` hears of the first."""
+        delays = self._backoff.delays(self._jitter)
+        while True:
+            try:
+                async with self._connected() as (pictures, events):
+                    self.connections += 1
+                    delays = self._backoff.delays(self._jitter)
+                    if not ready.done():
+                        ready.set_result(None)
+                    await self._both(pictures, events)
+                    return None  # closed from here
+            except ConnectionClosed as error:
+                code, said = (error.rcvd.code, error.rcvd.reason) if error.rcvd is not None else (0, "")
+                reason = f"{said} (code {code})" if said else str(error)
+                if code in FINAL:
+                    return self._fail(reason, ready)
+            except (OSError, TimeoutError, InvalidHandshake) as error:
+                reason = str(error) or type(error).__name__
+            except ClientError as error:
+                return self._fail(str(error), ready)
+            if not ready.done():
+                return self._fail(reason, ready)
+            delay_s = next(delays, None)
+            if delay_s is None:
+                return self._fail(f"{reason}; gave up", ready)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay_s):
+                    await self._bye.wait()
+                return None
+
+    def _fail(self, reason: str, ready: asyncio.Future[None]) -> None:
+        self._failure = ClientError(f"{self._url}: {reason}")
+        self._news.set()
+        if not ready.done():
+            ready.set_exception(self._failure)
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[ClientConnection, ClientConnection]]:
+        """The two connections of a session. Raises what connecting raises, ClientError for an answer that is none."""
+        async with connect(
+            self._url, additional_headers=self._headers, open_timeout=CONNECT_S, compression=None
+        ) as pictures:
+            await pictures.send(self._hello)
+            async with asyncio.timeout(CONNECT_S):
+                ready = _object(await pictures.recv())
+            if ready.get("type") != "ready" or not str(ready.get("events", "")).startswith("/"):
+                raise ClientError(f"the server answers hello with {str(ready)[:80]}; is it one of another version?")
+            self.session = str(ready.get("session"))
+            address = _address(self._url, ready["events"])
+            async with connect(address, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
+                yield pictures, events
+
+    async def _both(self, pictures: ClientConnection, events: ClientConnection) -> None:
+        """Pictures out, messages in, until goodbye is to be said; raises ConnectionClosed where it ends before."""
+        tasks = [
+            asyncio.create_task(self._bye.wait()),
+            asyncio.create_task(self._send(pictures)),
+            asyncio.create_task(_until_closed(pictures)),
+            asyncio.create_task(self._hear(events)),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send(self, socket: ClientConnection) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            taken, self._slot = self._slot, None
+            if taken is not None:
+                data = await asyncio.to_thread(encode_jpeg, taken[0])
+                await socket.send(pack_picture(JPEG, taken[1], data))
+                self.sent += 1
+
+    async def _hear(self, socket: ClientConnection) -> None:
+        """Ends with the connection; the pictures' one decides what that means."""
+        with contextlib.suppress(ConnectionClosed):
+            async for text in socket:
+                message = _object(text)
+                self._newest[str(message.get("type"))] = message
+                self._events.append(message)
+                self._news.set()
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+async def _until_closed(socket: ClientConnection) -> None:
+    """Read what else the server says, which is nothing yet, until the connection ends; raises ConnectionClosed."""
+    while True:
+        await socket.recv()
+
+
+def encode_jpeg(picture: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
+    """A (height, width, 3) uint8 RGB picture as JPEG. Raises ValueError where OpenCV cannot."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"a picture of shape {picture.shape} cannot be encoded as JPEG")
+    return data.tobytes()
+
+
+def _address(url: str, path: str) -> str:
+    """The websocket's URL for a path on the server of ``url``. Raises ClientError for another scheme."""
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}.get(parts.scheme.lower())
+    if scheme is None or not parts.netloc:
+        raise ClientError(f"{url}: is no server's address; write it as http://host:port")
+    return urlunsplit((scheme, parts.netloc, path, "", ""))
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(text)
+    except ValueError as error:
+        raise ClientError("the server says something that is no JSON; is it another program?") from error
+    return message if isinstance(message, dict) else {}

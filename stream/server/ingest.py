@@ -1,0 +1,251 @@
+"""The websocket on which video comes in where WebRTC does not get through: a hello, then binary messages.
+
+*Bounds*: a hello of 4096 bytes within 10 s, messages of 2 MiB, pictures of 4096 pixels a side, and what `PictureFeed`
+and `WebmFeed` let wait. Beyond one the client's connection is closed with a code and the reason; nobody else notices.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+import av
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from stream.sources.feed import BAD_MESSAGE, FeedError
+from stream.sources.frames_socket import PictureFeed
+from stream.sources.webm import WebmFeed
+
+from .access import AccessOptions, refusal
+from .errors import BusyError
+from .hub import STOPPED
+from .hub_session import OnEnd, OnFrame, OnSound
+from .publishing import Session, Sessions
+
+log = logging.getLogger(__name__)
+
+NORMAL: Final = 1000
+GOING_AWAY: Final = 1001
+DENIED: Final = 4401
+SILENT: Final = 4408
+ENDED: Final = 4410
+BUSY: Final = 4503
+HELLO_BYTES: Final = 4096
+LABEL: Final = "Socket"
+KEY_CHARACTERS: Final = 128
+REASON_BYTES: Final = 123  # what a close frame can carry (RFC 6455, section 5.5)
+GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # what sending to a client that left raises
+
+S = TypeVar("S", bound=Session)
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How long a client may take: to say hello, from one picture to the next, and to have its last ones decoded."""
+
+    hello_s: float = 10.0
+    idle_s: float = 15.0
+    finish_s: float = 2.0
+
+
+@dataclass(frozen=True)
+class Hello:
+    """A client's first message, checked."""
+
+    kind: str
+    label: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Goodbye:
+    """How a connection ends: the close frame's code, and the reason for client and viewers."""
+
+    code: int
+    reason: str
+
+
+class Feed(Protocol):
+    """Messages in, frames out; see `PictureFeed` and `WebmFeed`."""
+
+    def put(self, message: bytes) -> None: ...
+    async def finish(self, timeout_s: float) -> None: ...
+    async def close(self) -> None: ...
+
+
+FEEDS: Final[dict[str, Callable[[OnFrame, OnSound, Callable[[FeedError], None]], Feed]]] = {
+    "frames": lambda on_frame, _, on_error: PictureFeed(on_frame, on_error),
+    "webm": WebmFeed,
+}
+
+
+def parse_hello(text: str | None) -> Hello:
+    """Raises FeedError for anything that is no hello; ``text`` None is a binary message."""
+    example = '{"v":1,"type":"hello","kind":"frames"}'
+    if text is None:
+        raise FeedError(BAD_MESSAGE, f"the first message is binary; say hello first: {example}")
+    if len(text.encode("utf-8", "surrogatepass")) > HELLO_BYTES:
+        raise FeedError(BAD_MESSAGE, f"a hello of more than {HELLO_BYTES} bytes is not read")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FeedError(BAD_MESSAGE, f"the first message is no JSON; say hello first: {example}") from error
+    if not isinstance(message, dict) or message.get("type") != "hello":
+        raise FeedError(BAD_MESSAGE, f"the first message is no hello; send {example}")
+    if message.get("v") != 1 or isinstance(message["v"], bool):
+        raise FeedError(BAD_MESSAGE, f"hello has version {str(message.get('v'))[:20]}; this server speaks 1")
+    if message.get("kind") not in FEEDS:
+        raise FeedError(BAD_MESSAGE, f"kind {str(message.get('kind'))[:20]!r} is unknown; use {' or '.join(FEEDS)}")
+    return Hello(str(message["kind"]), _words(message, "label", 1000) or LABEL, _words(message, "key", KEY_CHARACTERS))
+
+
+def _words(message: dict[str, Any], name: str, limit: int) -> str:
+    value = message.get(name, "")
+    if not isinstance(value, str) or len(value) > limit:
+        raise FeedError(BAD_MESSAGE, f"{name} is no text of at most {limit} characters")
+    return value
+
+
+class SocketPublisher:
+    """One client of the ingest socket, as its session sees it.
+
+    ``goodbye`` is set once, by whatever ends the connection; the route then closes the socket.
+    """
+
+    def __init__(self, kind: str, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> None:
+        loop = asyncio.get_running_loop()
+        self.connected = True
+        self.frames = 0
+        self.goodbye: asyncio.Future[Goodbye] = loop.create_future()
+        self._clock = loop.time
+        self._heard_s = loop.time()
+        self._on_frame = on_frame
+        self._on_end: OnEnd | None = on_end
+        self.feed = FEEDS[kind](self._take, on_sound, lambda error: self.leave(Goodbye(error.code, str(error))))
+
+    def leave(self, goodbye: Goodbye) -> None:
+        """End the connection; only the first word counts."""
+        if not self.goodbye.done():
+            self.goodbye.set_result(goodbye)
+
+    async def close(self) -> None:
+        """The session's own end."""
+        self._on_end = None
+        self.connected = False
+        self.leave(Goodbye(ENDED, "the session was ended here, or taken over by another publisher with its key"))
+        await self.feed.close()
+
+    async def gone(self) -> None:
+        """The connection's end, told to the session."""
+        await self.feed.close()
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(self.goodbye.result().reason)
+        self.connected = False
+
+    async def watch(self, idle_s: float) -> None:
+        """Return once no picture has come for so long, having said so."""
+        while (left := self._heard_s + idle_s - self._clock()) > 0:  # noqa: ASYNC110 - no event tells of silence
+            await asyncio.sleep(left)
+        self.leave(Goodbye(SILENT, f"no video for {idle_s:g} s"))
+
+    def _take(self, frame: av.VideoFrame) -> None:
+        self.frames += 1
+        self._heard_s = self._clock()
+        self._on_frame(frame)
+
+
+def ingest_routes(
+    hub: Sessions[S], access: AccessOptions | None = None, options: IngestOptions | None = None
+) -> APIRouter:
+    """The websocket ``/ingest``."""
+    router = APIRouter()
+    rights = access or AccessOptions()
+    times = options or IngestOptions()
+
+    @router.websocket("/ingest")
+    async def ingest(socket: WebSocket) -> None:
+        await socket.accept()
+        if (reason := refusal(socket, rights, "publish")) is not None:
+            return await _close(socket, Goodbye(DENIED, reason))
+        made: list[SocketPublisher] = []
+
+        def connect(kind: str, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> SocketPublisher:
+            made.append(SocketPublisher(kind, on_frame, on_sound, on_end))
+            return made[0]
+
+        try:
+            hello = await _hello(socket, times.hello_s)
+            if hello is None:
+                return None
+            session = hub.begin(hello.label, hello.key, lambda *hooks: connect(hello.kind, *hooks))
+        except FeedError as error:
+            return await _close(socket, Goodbye(error.code, str(error)))
+        except BusyError as error:
+            return await _close(socket, Goodbye(BUSY, str(error)))
+        publisher = made[0]
+        try:
+            goodbye = await _serve(socket, session, publisher, times)
+        except BaseException:
+            publisher.leave(Goodbye(GOING_AWAY, "the server is stopping"))
+            raise
+        finally:
+            await publisher.gone()
+        log.info("ingest ended: %s", goodbye.reason)
+        return await _close(socket, goodbye)
+
+    return router
+
+
+async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
+    """The first message; None for a client that left. Raises FeedError."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            message = await socket.receive()
+    except TimeoutError as error:
+        raise FeedError(SILENT, f"no hello within {timeout_s:g} s") from error
+    return None if message["type"] == "websocket.disconnect" else parse_hello(message.get("text"))
+
+
+async def _serve(socket: WebSocket, session: Session, publisher: SocketPublisher, times: IngestOptions) -> Goodbye:
+    """Messages in until something ends the connection."""
+    ready = {"v": 1, "type": "ready", "session": session.id, "events": f"/sessions/{session.id}/events"}
+    with contextlib.suppress(*GONE):  # a client that left is noticed by reading
+        await socket.send_text(json.dumps(ready, separators=(",", ":")))
+    working = [
+        asyncio.create_task(_read(socket, publisher, times.finish_s)),
+        asyncio.create_task(publisher.watch(times.idle_s)),
+    ]
+    try:
+        return await asyncio.shield(publisher.goodbye)
+    finally:
+        for task in working:
+            task.cancel()
+        for outcome in await asyncio.gather(*working, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.error("reading from a publisher failed", exc_info=outcome)
+
+
+async def _read(socket: WebSocket, publisher: SocketPublisher, finish_s: float) -> None:
+    try:
+        while (message := await socket.receive())["type"] != "websocket.disconnect":
+            data = message.get("bytes")
+            if data is None:
+                raise FeedError(BAD_MESSAGE, "a text message after hello; send pictures as binary messages")
+            publisher.feed.put(data)
+        await publisher.feed.finish(finish_s)
+        stopped = message.get("code") in (NORMAL, GOING_AWAY)
+        publisher.leave(Goodbye(NORMAL, STOPPED if stopped else "the connection was lost"))
+    except FeedError as error:
+        publisher.leave(Goodbye(error.code, str(error)))
+    finally:
+        publisher.leave(Goodbye(1011, "the server failed to read the stream"))
+
+
+async def _close(socket: WebSocket, goodbye: Goodbye) -> None:
+    """Close with the reason, as much of it as fits; nothing where the client left first."""
+    with contextlib.suppress(*GONE):
+        await socket.close(goodbye.code, goodbye.reason.encode()[:REASON_BYTES].decode(errors="ignore"))

@@ -1,0 +1,132 @@
+"""``/api/pull``: the server fetches a stream for a client that can only name it. Off unless the owner asks for it.
+
+What may be named is the affair of `addresses`; every URL is pulled in a process of its own, see `RemotePull`.
+"""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+
+from stream.errors import SourceError
+from stream.sources.addresses import checked, networks, target_of
+from stream.sources.remote import RemoteOptions, RemotePull
+
+from .access import AccessOptions, require
+from .errors import BusyError
+from .hub import STOPPED
+from .hub_session import OnEnd, OnFrame, OnSound
+from .publishing import Session, Sessions
+
+FLAG: Final = "--allow-pull"
+BODY_BYTES: Final = 8192
+LOOKUP_S: Final = 10.0
+RETRY_AFTER_S: Final = 5
+KEY_CHARACTERS: Final = 128
+
+S = TypeVar("S", bound=Session)
+
+
+@dataclass(frozen=True)
+class PullOptions:
+    """``allowed``: whether clients may name URLs at all; ``networks``: which may be reached though not public."""
+
+    allowed: bool = False
+    networks: tuple[str, ...] = ()
+    remote: RemoteOptions = field(default_factory=RemoteOptions)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    url: str
+    label: str
+    key: str
+
+
+def pull_routes(hub: Sessions[S], options: PullOptions, access: AccessOptions | None = None) -> APIRouter:
+    """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for networks that are none."""
+    router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "publish"))])
+    rules = networks(options.networks)
+    looking = asyncio.Semaphore(4)  # names are looked up in threads, and a slow server of names holds each
+
+    @router.post("/api/pull")
+    async def start(request: Request) -> Response:
+        if not options.allowed:
+            return _say(403, f"this server pulls no URLs for its clients; its owner can allow it with {FLAG}")
+        made: list[RemotePull] = []
+
+        def connect(on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> RemotePull:
+            made.append(RemotePull(asked.url, options.networks, on_frame, on_sound, on_end, options.remote))
+            return made[0]
+
+        try:
+            asked = _asked(await _limited(request))
+            target = target_of(asked.url)
+            async with asyncio.timeout(LOOKUP_S), looking:
+                await asyncio.to_thread(checked, target, rules)  # for a clear answer; the process checks for itself
+            session = hub.begin(asked.label or target.host, asked.key, connect)
+        except TimeoutError:
+            return _say(422, f"{target.host}: cannot be looked up within {LOOKUP_S:g} s; try again")
+        except BusyError as error:
+            return _say(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
+        except SourceError as error:
+            return _say(422, str(error))
+        except ValueError as error:
+            return _say(400, str(error))
+        try:
+            await made[0].opened()
+        except SourceError as error:
+            return _say(422, str(error))
+        except asyncio.CancelledError:  # the client left meanwhile
+            with contextlib.suppress(Exception):
+                await hub.end(session, STOPPED)
+            raise
+        place = {"Location": f"/api/pull/{session.secret}"}
+        return JSONResponse({"v": 1, "session": session.id, "events": f"/sessions/{session.id}/events"}, 201, place)
+
+    @router.delete("/api/pull/{secret}")
+    async def stop(secret: str) -> Response:
+        session = hub.by_secret(secret)
+        if session is None:
+            return _say(404, "no such session: it has ended, or the address is wrong")
+        await hub.end(session, STOPPED)
+        return _say(200, "stopped")
+
+    return router
+
+
+def _asked(body: bytes | None) -> _Asked:
+    """The request. Raises ValueError with the reason."""
+    if body is None:
+        raise ValueError(f"a request of more than {BODY_BYTES} bytes is not read")
+    try:
+        message: Any = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError('the body is no JSON; send {"url":"https://...","label":"..."}') from error
+    if not isinstance(message, dict) or not isinstance(message.get("url"), str):
+        raise ValueError('the body has no "url"; send {"url":"https://...","label":"..."}')
+    words = []
+    for name, limit in (("label", 1000), ("key", KEY_CHARACTERS)):
+        value = message.get(name, "")
+        if not isinstance(value, str) or len(value) > limit:
+            raise ValueError(f"{name} is no text of at most {limit} characters")
+        words.append(value)
+    return _Asked(message["url"], *words)
+
+
+async def _limited(request: Request) -> bytes | None:
+    """The body, or None as soon as it is known to be too large."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES:
+            return None
+    return body
+
+
+def _say(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"v": 1, "error" if status >= 400 else "ok": text}, status, headers)

@@ -1,0 +1,98 @@
+"""Inputs that PyAV's own FFmpeg was built without (SRT), through an ``ffmpeg`` program on the PATH.
+
+The program copies the video's packets, undecoded, as Matroska into a pipe; decoding stays here. Sound is decoded there
+(AAC as transport streams frame it is nothing that Matroska takes). The pipe is the only buffer.
+"""
+
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from typing import IO, Final
+
+from stream.errors import SourceError
+
+OPEN_TIMEOUT_S: Final = 15.0
+READ_TIMEOUT_S: Final = 15.0
+LIST_TIMEOUT_S: Final = 10.0
+STOP_S: Final = 2.0
+# what an address over this program may make use of; nothing leads to a file
+WHITELIST: Final = "srt,udp,rtp,crypto,pipe"
+
+
+def program_for(scheme: str) -> str:
+    """The path of an ``ffmpeg`` that takes URLs of ``scheme``. Raises SourceError where there is none."""
+    program = shutil.which("ffmpeg")
+    cure = f"install an ffmpeg with {scheme.upper()}, or send the stream by another protocol"
+    if program is None:
+        raise SourceError(f"{scheme}: neither this PyAV nor a program on the PATH can read it; {cure}")
+    try:
+        done = subprocess.run(
+            [program, "-hide_banner", "-protocols"], capture_output=True, text=True, timeout=LIST_TIMEOUT_S
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SourceError(f"{program}: does not run ({error}); {cure}") from error
+    if scheme not in done.stdout.split():
+        raise SourceError(f"{scheme}: neither this PyAV nor {program} was built with it; {cure}")
+    return program
+
+
+class ExternalPipe:
+    """A running program whose output is read like a file; ``read`` raises TimeoutError when nothing comes."""
+
+    def __init__(self, command: Sequence[str], timeout_s: float = READ_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the program
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, bufsize=0
+        )
+        assert self._process.stdout is not None
+        self._out = self._process.stdout
+
+    def read(self, size: int) -> bytes:
+        """From 1 to ``size`` bytes; none at the end."""
+        if not select.select([self._out], [], [], self._timeout_s)[0]:
+            raise TimeoutError(f"nothing came for {self._timeout_s:g} s")
+        return os.read(self._out.fileno(), size)
+
+    def complaint(self) -> str:
+        """The last line that the program said of an error, or nothing."""
+        self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, self._said.tell() - 2000))
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].strip()[:200] if lines else ""
+
+    def stop(self) -> None:
+        """End the program. Idempotent. (Not called ``close``: that is FFmpeg's to call.)"""
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_S)
+        self._process.kill()
+        self._process.wait()
+        self._out.close()
+        self._said.close()
+
+
+def srt_pipe(source: str) -> ExternalPipe:
+    """What an SRT address sends, as Matroska. Raises SourceError where no program can read it."""
+    command = [program_for("srt"), "-nostdin", "-hide_banner", "-loglevel", "error"]
+    command += ["-protocol_whitelist", WHITELIST, "-analyzeduration", "1000000", "-i", source]
+    command += [
+        "-map",
+        "0:v:0",
+        "-map",
+        "0:a:0?",
+        "-c:v",
+        "copy",
+        "-c:a",
+        "pcm_s16le",
+        "-f",
+        "matroska",
+        "-flush_packets",
+        "1",
+        "pipe:1",
+    ]
+    return ExternalPipe(command, OPEN_TIMEOUT_S)

@@ -1,0 +1,144 @@
+"""The process that pulls one URL for a client: ``python -m stream.sources.pull_child``, started by ``remote.py``.
+
+Whatever a stranger's video does to a decoder, it does it here. The request is a JSON line on standard input, which
+stays open: its end is this program's. Out come canonical pictures, at most 8 a second, and sound; the pipe is the
+bound, and while it is full nothing is read.
+"""
+
+import json
+import os
+import random
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO, Final
+
+import av
+
+from features.decode.picture import Scaler
+from features.errors import PictureError
+from stream.core.sampler import Sampler
+from stream.errors import StreamError
+
+from .addresses import networks
+from .guarded import guarded
+from .pace import Pace
+from .pull import Pull, is_live
+from .reconnect import Backoff, reconnecting
+
+HEADER: Final = struct.Struct("!BIq")  # kind, bytes that follow, microseconds
+PICTURE, SOUND, NOTE, ERROR, END = range(1, 6)
+SOUND_HZ: Final = 16_000
+MEMORY_BYTES: Final = 4 * 1024**3
+BACKOFF: Final = Backoff(first_s=0.5, most_s=4.0, tries=4)
+
+
+def main() -> None:
+    """Never returns an error by its exit code: the last message tells."""
+    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a library prints is not to get into the pipe
+    confine()
+    say = Speaker(out)
+    request = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        pull(request["url"], request["allowed"], say)
+        say(END, b"")
+    except (StreamError, PictureError) as error:
+        say(ERROR, str(error).encode()[:2000])
+    except BrokenPipeError:
+        pass
+    except Exception as error:  # noqa: BLE001 - told, not printed
+        say(ERROR, f"the stream cannot be decoded ({type(error).__name__})".encode())
+    out.close()
+    os._exit(0)  # threads of FFmpeg may still hang in a read
+
+
+class Speaker:
+    """Writes messages to a pipe; blocks while it is full."""
+
+    def __init__(self, out: BinaryIO | Any) -> None:
+        self._out = out
+
+    def __call__(self, kind: int, data: bytes, pts_us: int = 0) -> None:
+        view = memoryview(HEADER.pack(kind, len(data), pts_us) + data)
+        while view:
+            view = view[self._out.write(view) :]
+
+
+def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
+    """Pictures and sound of ``url`` until it ends. Raises SourceError, BrokenPipeError."""
+    opener = guarded(networks(allowed))
+    sampler, scaler = Sampler(), Scaler()
+    sounds = av.AudioResampler("s16", "mono", SOUND_HZ)
+
+    def hear(frame: av.AudioFrame) -> None:
+        for part in sounds.resample(frame):
+            say(SOUND, bytes(part.planes[0])[: 2 * part.samples])
+
+    first = Pull(url, 1, opener)
+    frames = first.frames(hear)
+    if first.endless:
+        again = [first]
+
+        def open_again() -> _Heard:
+            return _Heard(again.pop() if again else Pull(url, 1, opener), hear)
+
+        def wait(seconds: float) -> bool:
+            time.sleep(seconds)
+            return True
+
+        def tell(notice: Any) -> None:
+            say(NOTE, notice.reason.encode()[:2000])
+
+        frames = reconnecting(open_again, BACKOFF, random.random, wait, tell)
+    pace = Pace(time.monotonic())
+    for frame in frames:
+        if frame.pts is None or frame.time_base is None:
+            continue
+        if not is_live(url):
+            time.sleep(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
+        if sampler.offer(frame.pts, frame.time_base) is not None:
+            picture = scaler.canonical(frame)
+            say(PICTURE, picture.tobytes(), round(frame.pts * frame.time_base * 1_000_000))
+
+
+class _Heard:
+    """A ``Pull`` whose sound is heard, for `reconnecting`."""
+
+    def __init__(self, pull: Pull, hear: Callable[[av.AudioFrame], None]) -> None:
+        self._pull = pull
+        self._hear = hear
+
+    @property
+    def warning(self) -> str | None:
+        return self._pull.warning
+
+    def frames(self) -> Any:
+        return self._pull.frames(self._hear)
+
+    def __enter__(self) -> "_Heard":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pull.close()
+
+
+def confine() -> None:
+    """No files, no core dumps, and a bound on memory, where the system knows such bounds."""
+    if os.name == "posix":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+def _die_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""A live source that comes back: what breaks off is opened again, each time after a longer while.
+
+Nothing here reads a clock or rolls dice: whoever drives it passes the jitter in and does the waiting.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import av
+
+from stream.core.events import Warned
+from stream.errors import SourceError
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """How often and after how long to try again: ``first_s``, times ``factor`` each try, at most ``most_s``.
+
+    A delay lies between half and all of its nominal length (``jitter`` 0 to 1), so that many clients of one server do
+    not come back in the same instant.
+    """
+
+    first_s: float = 0.5
+    factor: float = 2.0
+    most_s: float = 15.0
+    tries: int = 10
+
+    def __post_init__(self) -> None:
+        if not (0 < self.first_s <= self.most_s and self.factor >= 1 and self.tries >= 0):
+            raise ValueError(f"{self}: 0 < first_s <= most_s, factor of 1 or more, tries of 0 or more")
+
+    def delays(self, jitter: Callable[[], float]) -> Iterator[float]:
+        """The seconds before each try, ``tries`` of them; ``jitter()`` is from 0 to 1."""
+        nominal_s = self.first_s
+        for _ in range(self.tries):
+            yield nominal_s * (0.5 + 0.5 * jitter())
+            nominal_s = min(self.most_s, nominal_s * self.factor)
+
+
+class Frames(Protocol):
+    """The part of a ``Pull`` that is needed here."""
+
+    @property
+    def warning(self) -> str | None: ...
+    def frames(self) -> Iterator[av.VideoFrame]: ...
+
+
+def reconnecting(
+    open_source: Callable[[], AbstractContextManager[Frames]],
+    backoff: Backoff,
+    jitter: Callable[[], float],
+    wait: Callable[[float], bool],
+    tell: Callable[[Warned], None],
+) -> Iterator[av.VideoFrame]:
+    """The frames of a source that is opened again whenever it ends or breaks off.
+
+    ``wait(seconds)`` returns False where it is to stop. The first opening must succeed (its SourceError is the
+    caller's); afterwards each failure is told, and after ``backoff.tries`` in a row without a frame the frames end. A
+    frame starts the count anew. Timestamps are passed on as they are: the sampler sees where time has jumped.
+    """
+    delays: Iterator[float] | None = None
+    while True:
+        came = False
+        try:
+            with open_source() as source:
+                for frame in source.frames():
+                    if not came and delays is not None:
+                        tell(Warned("the source is back"))
+                    came = True
+                    yield frame
+                cause = source.warning or "the source ended"
+        except SourceError as error:
+            if delays is None and not came:
+                raise
+            cause = str(error)
+        if came or delays is None:
+            delays = backoff.delays(jitter)
+        delay_s = next(delays, None)
+        if delay_s is None:
+            return tell(Warned(f"{cause}; given up after {backoff.tries} tries"))
+        tell(Warned(f"{cause}; trying again in {delay_s:.1f} s"))
+        if not wait(delay_s):
+            return None

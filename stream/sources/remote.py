@@ -1,0 +1,166 @@
+"""A URL that a client named, pulled and decoded by a process of its own; its pictures become frames here.
+
+*Bounds*: the pipe between the processes (64 KiB) and one message of at most 256 KiB; a process from which no picture
+comes in time is killed, as is any at the end.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+
+from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
+from stream.errors import SourceError
+
+from .pull_child import END, ERROR, HEADER, NOTE, PICTURE, SOUND, SOUND_HZ
+
+log = logging.getLogger(__name__)
+
+MESSAGE_BYTES: Final = 256 * 1024
+PICTURE_SHAPE: Final = (PICTURE_HEIGHT, PICTURE_WIDTH, 3)
+MICROSECOND: Final = Fraction(1, 1_000_000)
+STOPPED: Final = "the publisher stopped"
+
+
+@dataclass(frozen=True)
+class RemoteOptions:
+    """``open_s``: to the first picture; ``idle_s``: from one to the next, while it may try to connect again."""
+
+    open_s: float = 25.0
+    idle_s: float = 30.0
+
+
+class RemotePull:
+    """One pulled URL as its session sees it. To be made on the event loop; the callbacks come there.
+
+    ``allowed`` are networks that may be reached though they are not public. ``on_end`` is called once, with the reason,
+    unless `close` came first.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        allowed: tuple[str, ...],
+        on_frame: Callable[[av.VideoFrame], None],
+        on_sound: Callable[[av.AudioFrame], None],
+        on_end: Callable[[str], None],
+        options: RemoteOptions | None = None,
+    ) -> None:
+        self.connected = False
+        self.frames = 0
+        self._request = json.dumps({"url": url, "allowed": allowed}).encode() + b"\n"
+        self._on_frame = on_frame
+        self._on_sound = on_sound
+        self._on_end: Callable[[str], None] | None = on_end
+        self._options = options or RemoteOptions()
+        self._opened: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run())
+
+    async def opened(self) -> None:
+        """Return with the first picture. Raises SourceError with the reason if none comes."""
+        reason = await asyncio.shield(self._opened)
+        if reason is not None:
+            raise SourceError(reason)
+
+    async def close(self) -> None:
+        """Kill the process; idempotent, and ``on_end`` is not called any more."""
+        self._on_end = None
+        self.connected = False
+        if self._task is not asyncio.current_task():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        reason = "the session was ended"
+        try:
+            reason = await self._pull()
+        except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+            log.info("a pulling process failed: %r", error)
+            reason = "the process that pulled the stream broke off"
+        finally:
+            if not self._opened.done():
+                self._opened.set_result("the stream ended before its first picture" if reason == STOPPED else reason)
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(reason)
+        self.connected = False
+
+    async def _pull(self) -> str:
+        """Run the process to its end; returns why it ended."""
+        root = str(Path(__file__).parents[2])
+        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "stream.sources.pull_child",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=MESSAGE_BYTES,
+            start_new_session=True,  # so that what it starts is killed with it
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        )
+        try:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(self._request)  # by the pipe: arguments can be seen by everybody on the machine
+            await process.stdin.drain()
+            return await self._read(process.stdout)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+    async def _read(self, pipe: asyncio.StreamReader) -> str:
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + self._options.open_s
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline_s):
+                    kind, size, pts_us = HEADER.unpack(await pipe.readexactly(HEADER.size))
+                    if size > MESSAGE_BYTES:
+                        raise ValueError(f"a message of {size} bytes")
+                    data = await pipe.readexactly(size)
+            except TimeoutError:
+                waited_s = self._options.idle_s if self.connected else self._options.open_s
+                return f"no video for {waited_s:g} s"
+            if kind == PICTURE:
+                self._show(data, pts_us)
+                deadline_s = loop.time() + self._options.idle_s
+            elif kind == SOUND:
+                self._play(data)
+            elif kind == NOTE:
+                log.info("pulled stream: %s", data.decode(errors="replace"))
+            elif kind == ERROR:
+                return data.decode(errors="replace")
+            elif kind == END:
+                return STOPPED
+            else:
+                raise ValueError(f"a message of kind {kind}")
+
+    def _show(self, data: bytes, pts_us: int) -> None:
+        picture = np.frombuffer(data, np.uint8).reshape(PICTURE_SHAPE)
+        frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+        frame.pts, frame.time_base = pts_us, MICROSECOND
+        self.connected = True
+        self.frames += 1
+        if not self._opened.done():
+            self._opened.set_result(None)
+        self._on_frame(frame)
+
+    def _play(self, data: bytes) -> None:
+        samples = np.frombuffer(data, np.int16)[None]
+        if samples.size:
+            sound = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            sound.sample_rate = SOUND_HZ
+            self._on_sound(sound)

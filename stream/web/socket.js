@@ -1,0 +1,140 @@
+// Publishing where WebRTC does not get through: the same picture over a websocket, which any network lets pass.
+
+import { addressed } from "./token.js";
+import { publish as publishByWhip, WhipError } from "./whip.js";
+
+const CONNECT_MS = 5000; // what WebRTC may take, from the server's answer to a connection
+const READY_MS = 10_000;
+const SLICE_MS = 200;
+const BITRATE = 900_000;
+const MAX_HEIGHT = 360; // the server looks at 160x90
+const FPS = 8; // of single pictures: as many as the server looks at
+const QUALITY = 0.7;
+const BACKLOG = 512 * 1024; // bytes that wait to be sent; a recording cannot leave any out, so beyond it the way is too slow
+const KINDS = ["video/webm;codecs=vp8", "video/webm;codecs=h264", "video/webm;codecs=vp9", "video/webm"];
+
+/** Publish the first video track of `stream` by WebRTC, or by the socket if that does not connect. As in whip.js. */
+export async function publish(stream, label, onState) {
+  if (!window.RTCPeerConnection) return publishBySocket(stream, label, onState);
+  let settled = false;
+  let decide;
+  const connected = new Promise((resolve) => { decide = resolve; });
+  const whip = await publishByWhip(stream, label, (word) => {
+    if (settled) return onState(word);
+    return word === "lost" ? undefined : decide(word === "connected");
+  });
+  const timer = setTimeout(() => decide(false), CONNECT_MS);
+  const works = await connected;
+  clearTimeout(timer);
+  settled = true;
+  if (works) {
+    onState("connected");
+    return whip;
+  }
+  await whip.stop();
+  return publishBySocket(stream, label, onState);
+}
+
+/** Publish by the socket. Resolves to {events, stop} once the server is ready; `onState` hears "connected", "failed". */
+export async function publishBySocket(stream, label, onState) {
+  const [track] = stream.getVideoTracks();
+  if (!track) throw new WhipError("There is no picture in this source.");
+  const kind = window.MediaRecorder && KINDS.find((type) => MediaRecorder.isTypeSupported(type));
+  const address = new URL(addressed("/ingest", "publish"), location.href);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(address);
+  socket.binaryType = "arraybuffer";
+  let sending = null;
+  let over = false;
+
+  const stop = async () => {
+    over = true;
+    sending?.();
+    socket.close(1000);
+  };
+  try {
+    const ready = await hello(socket, { v: 1, type: "hello", kind: kind ? "webm" : "frames", label });
+    const fail = () => { if (!over) { stop(); onState("failed"); } };
+    socket.onclose = fail;
+    sending = kind ? record(track, kind, socket, fail) : await draw(track, socket);
+    onState("connected");
+    return { events: ready.events, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Say hello and wait for the answer. */
+function hello(socket, message) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new WhipError("The server does not answer. Try again in a moment.")), READY_MS);
+    socket.onopen = () => socket.send(JSON.stringify(message));
+    socket.onmessage = ({ data }) => {
+      clearTimeout(timer);
+      const ready = JSON.parse(data);
+      if (ready.type === "ready") resolve(ready);
+      else reject(new WhipError("The server speaks another version. Reload the page."));
+    };
+    socket.onclose = ({ code, reason }) => {
+      clearTimeout(timer);
+      if (code === 4401) reject(new WhipError("This server asks for a token: open the page with #publish=TOKEN behind its address."));
+      else if (code === 4503) reject(new WhipError("The server is busy with other streams. Try again in a moment."));
+      else reject(new WhipError(reason ? `The server did not take the stream: ${reason}` : "The server cannot be reached. Is it still running?"));
+    };
+  });
+}
+
+/** Send the track as WebM, a chunk a fifth of a second. Returns what stops it. */
+function record(track, mimeType, socket, fail) {
+  const recorder = new MediaRecorder(new MediaStream([track]), { mimeType, videoBitsPerSecond: BITRATE });
+  let stopped = false;
+  recorder.ondataavailable = ({ data }) => {
+    if (stopped || !data.size || socket.readyState !== WebSocket.OPEN) return;
+    if (socket.bufferedAmount > BACKLOG) fail();
+    else socket.send(data);
+  };
+  recorder.onerror = fail;
+  recorder.start(SLICE_MS);
+  return () => {
+    stopped = true;
+    if (recorder.state !== "inactive") recorder.stop();
+  };
+}
+
+/** Send the track as single JPEG pictures; one that would have to wait is left out. Returns what stops it. */
+async function draw(track, socket) {
+  const video = document.createElement("video");
+  video.muted = true;
+  video.playsInline = true;
+  video.srcObject = new MediaStream([track]);
+  await video.play();
+  const canvas = document.createElement("canvas");
+  const pen = canvas.getContext("2d", { alpha: false });
+  const began = performance.now();
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy || !video.videoWidth || socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > 0) return;
+    busy = true;
+    const time = performance.now() - began;
+    canvas.height = Math.min(MAX_HEIGHT, video.videoHeight);
+    canvas.width = Math.max(1, Math.round((canvas.height * video.videoWidth) / video.videoHeight));
+    pen.drawImage(video, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob(async (image) => {
+      if (image && socket.readyState === WebSocket.OPEN) socket.send(message(time, await image.arrayBuffer()));
+      busy = false;
+    }, "image/jpeg", QUALITY);
+  }, 1000 / FPS);
+  return () => { clearInterval(timer); video.srcObject = null; };
+}
+
+/** The header (version, codec 1 = JPEG, reserved, microseconds; network order), then the image. */
+function message(timeMs, image) {
+  const bytes = new Uint8Array(12 + image.byteLength);
+  const head = new DataView(bytes.buffer);
+  head.setUint8(0, 1);
+  head.setUint8(1, 1);
+  head.setBigUint64(4, BigInt(Math.round(timeMs * 1000)));
+  bytes.set(new Uint8Array(image), 12);
+  return bytes;
+}
