@@ -38,9 +38,11 @@ from .drain import Drain
 from .errors import ServeError
 from .health import health_routes
 from .hub import Hub, HubOptions, Live
+from .ingest import ingest_routes
 from .metrics import HubCollector, Metrics, metrics_routes
 from .pool import SessionPool
 from .preview import preview_routes
+from .pulls import PullOptions, pull_routes
 from .security import Guard, is_loopback
 from .takeover import Takeover
 from .tls import TlsOptions
@@ -72,6 +74,7 @@ class ServeOptions:
     log_level: str = "warning"
     hub: HubOptions = field(default_factory=HubOptions)
     whip: WhipOptions = field(default_factory=WhipOptions)
+    pull: PullOptions = field(default_factory=PullOptions)
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     live: LiveOptions = field(default_factory=LiveOptions)
     record: Path | None = None  # a folder, to keep a recording of each session
@@ -164,6 +167,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         public=public_origins(options.public_url, () if place is None else place.ports),
     )
     app.include_router(whip_routes(hub, options.access, options.whip, base_url))
+    app.include_router(ingest_routes(hub, options.access))
+    app.include_router(pull_routes(hub, options.pull, options.access))
     app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
     app.include_router(preview_routes(parts.catalog, options.access))
     app.include_router(health_routes(hub, drain, facts))

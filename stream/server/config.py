@@ -21,6 +21,7 @@ from .app import ServeOptions
 from .errors import ServeError
 from .hub import HubOptions
 from .logs import MASK
+from .pulls import PullOptions
 from .security import is_loopback
 from .settings import BY_NAME, SETTINGS, TOKENS, Setting, access_of
 from .tls import TlsOptions
@@ -151,6 +152,7 @@ def options_of(values: Values) -> ServeOptions:
         udp_ports=None if values["udp_ports"] is None else PortRange(*values["udp_ports"]),
         access=access_of({token: _token_of(values, token) for token in TOKENS}),
         tls=None if cert is None else TlsOptions(cert, key),
+        pull=PullOptions(bool(values["allow_pull"]), tuple(values["pull_network"] or ())),
         record=values["record"],
         recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
         drain_s=values["drain_s"],

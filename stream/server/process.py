@@ -14,6 +14,8 @@ from typing import Final
 
 import uvicorn
 
+from stream.sources import feed
+
 from .address import address_of, base_url, bind
 from .app import Parts, ServeOptions, create_app, open_parts
 from .door import Door
@@ -24,7 +26,7 @@ from .tls import context_of
 from .workers import Place, supervise
 
 STOP_S: Final = 3  # how long open connections may take to end
-COMMAND_BYTES: Final = 64 * 1024  # of one websocket message; the protocol's own bound is smaller and answers politely
+MESSAGE_BYTES: Final = 2 * feed.MESSAGE_BYTES  # of one websocket message; the protocols' own bounds answer politely
 
 
 def serve(options: ServeOptions, ready: Callable[[str], None]) -> None:
@@ -71,8 +73,8 @@ def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None], pl
         access_log=False,
         lifespan="on",
         ws="websockets-sansio",
-        ws_max_size=COMMAND_BYTES,
-        ws_max_queue=8,
+        ws_max_size=MESSAGE_BYTES,
+        ws_max_queue=2,
         timeout_graceful_shutdown=STOP_S,
         server_header=False,
         ssl_certfile=None if options.tls is None else options.tls.cert,

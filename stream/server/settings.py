@@ -148,6 +148,7 @@ def several(what: str, check: Callable[[str], str]) -> Kind:
 
 ORIGINS: Final = several("a list of texts", lambda text: _some(text.rstrip("/")))
 TEXTS: Final = several("a list of texts", _some)
+NETWORKS: Final = several("a list of networks, as in 10.0.0.0/8", lambda text: str(ipaddress.ip_network(text)))
 ADDRESSES: Final = several("a list of IP addresses", lambda text: str(ipaddress.ip_address(text)))
 
 
@@ -215,6 +216,14 @@ SETTINGS: Final = (
     *_token_settings(),
     Setting("access", "no_tokens", SWITCH, "something else (a proxy) guards what no token guards"),
     Setting("access", "allow_origin", ORIGINS, "let pages of this origin in; repeatable", metavar="URL"),
+    Setting("pull", "allow_pull", SWITCH, "let publishers name URLs that this server fetches"),
+    Setting(
+        "pull",
+        "pull_network",
+        NETWORKS,
+        "network that such URLs may lead to though it is not public; repeatable",
+        metavar="NETWORK",
+    ),
     Setting("recording", "record", PATH, "keep a recording of each session in this folder", metavar="FOLDER"),
     Setting("recording", "record_pictures", SWITCH, "keep the pictures as well, at 160x90"),
     Setting("recording", "record_limit", integer(1), "stop a recording at this size of its file", 1024, "MIB"),

@@ -49,6 +49,8 @@ BY_KIND = {
     "udp_ports": st.just("50000-50100"),
     "announce": st.lists(st.ip_addresses().map(str), max_size=3),
     "ice_server": st.lists(WORD, max_size=3),
+    "allow_pull": st.booleans(),
+    "pull_network": st.lists(st.sampled_from(["10.0.0.0/8", "192.0.2.0/24", "fd00::/8"]), max_size=2),
     "record": WORD.map(lambda text: "/" + text),
     "record_pictures": st.booleans(),
     "record_limit": st.integers(1, 10**6),
