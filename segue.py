@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": ("stream.cli", "first run: make a demo catalogue, serve the page, open the browser"),
     "index": ("catalog.cli", "add, refresh and remove a folder of music in a catalogue"),
     "watch": ("stream.cli", "suggest music for a file or URL, in the terminal or as JSON lines"),
+    "replay": ("stream.cli", "run a recording again: the same suggestions, or where they first differ"),
     "serve": ("stream.cli", "take live streams (WHIP) and publish suggestions"),
     "search": ("catalog.cli", "one-off search of a catalogue"),
     "corpus": ("towers.cli", "make a training corpus"),

@@ -48,7 +48,8 @@ class Served:
         return sum(session["frames"] for session in self.sessions())
 
     def sessions(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = httpx.get(f"{self.url}/api/sessions", timeout=10).json()["sessions"]
+        answer = httpx.get(f"{self.url}/api/sessions", timeout=10).raise_for_status()  # 503 while it starts
+        found: list[dict[str, Any]] = answer.json()["sessions"]
         return found
 
 

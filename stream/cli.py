@@ -1,4 +1,4 @@
-"""``segue watch``, ``serve``, ``demo`` and ``doctor``. Each command's own modules are imported only when it runs."""
+"""``segue watch``, ``replay``, ``serve``, ``demo`` and ``doctor``; each command's modules are imported when it runs."""
 
 import argparse
 import asyncio
@@ -13,10 +13,17 @@ from catalog.errors import CatalogError
 from engines.errors import EngineError
 
 from .errors import StreamError
+from .recording.arguments import add_record_arguments
 
 USER_ERRORS = (StreamError, CatalogError, EngineError)
+RECORD_WAIT_S: Final = 30.0  # at the end, for a slow disk
 # modules that offer main(argv) -> int
-ELSEWHERE: Final = {"serve": "stream.server.command", "demo": "stream.demo", "doctor": "stream.doctor"}
+ELSEWHERE: Final = {
+    "replay": "stream.recording.command",
+    "serve": "stream.server.command",
+    "demo": "stream.demo",
+    "doctor": "stream.doctor",
+}
 
 
 def main(command: str, argv: Sequence[str]) -> int:
@@ -42,6 +49,8 @@ def watch_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="decoder and engine threads (default: all cores to decode, 1 to run)",
     )
+    parser.add_argument("--record", type=Path, metavar="FILE", help="keep what the session is told, for segue replay")
+    add_record_arguments(parser)
     return parser
 
 
@@ -55,6 +64,8 @@ def watch(argv: Sequence[str]) -> int:
 
     from .core.events import Notice
     from .core.session import SessionOptions
+    from .recording.header import RecordOptions, make_header
+    from .recording.recorder import Recorder
     from .runtime import Runtime
     from .server.messages import line
     from .sources.pull import Pull
@@ -72,6 +83,7 @@ def watch(argv: Sequence[str]) -> int:
                 raise CatalogError(
                     f"{asked.catalog}: holds no track; fill it with segue index MUSIC_DIR -c {asked.catalog}"
                 )
+            recorder: Recorder | None = None
             engine = OnnxEngine(bundle, threads=asked.threads or 1)
             try:
                 engine.warmup()
@@ -79,12 +91,20 @@ def watch(argv: Sequence[str]) -> int:
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
                 publish: Callable[[Notice], None] = say if board is None else board.show
                 runtime = Runtime(engine, catalog)
+                options = SessionOptions()
+                if asked.record is not None:
+                    record = RecordOptions(asked.record_pictures, asked.record_limit * 1024**2, asked.threads or 1)
+                    header = make_header(runtime, catalog, options, record)
+                    recorder = Recorder(asked.record, header, record.limit, wait=asked.fast)
+                    recorder.writer.open()
                 with shown:
                     if asked.fast:
-                        watch_fast(pull, runtime, SessionOptions(), publish)
+                        watch_fast(pull, runtime, options, publish, recorder=recorder)
                     else:
-                        asyncio.run(watch_paced(pull, asked.source, runtime, SessionOptions(), publish))
+                        asyncio.run(watch_paced(pull, asked.source, runtime, options, publish, recorder=recorder))
             finally:
+                if recorder is not None:
+                    recorder.close(wait_s=RECORD_WAIT_S)
                 engine.close()
     return 0
 

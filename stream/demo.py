@@ -15,6 +15,7 @@ import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from studio.library import DemoTrack, demo_tracks, write_track
 
-from .server.app import bind
+from .server.address import bind
 from .server.command import add_server_arguments, positive, say, serve_options, until_interrupted
 from .server.errors import ServeError
 
@@ -51,9 +52,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     asked = parser().parse_args(argv)
+    options = serve_options(asked, Path())  # a mistake is better found out before the work than after it
     folder = asked.folder or cache_folder(os.environ, sys.platform, Path.home()) / "demo"
-    bind(asked.host, asked.port).close()  # a port in use is better found out before the work than after it
-    bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
+    bind(options.host, options.port).close()  # and so is a port in use
+    bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
     with progress_shown() as step:
         catalog = prepare(folder, bundle, asked.tracks, asked.jobs, step)
 
@@ -63,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
             # some browsers keep the caller waiting until they are closed
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    return until_interrupted(serve_options(asked, catalog), ready)
+    return until_interrupted(replace(options, catalog=catalog), ready)
 
 
 def cache_folder(environment: Mapping[str, str], platform: str, home: Path) -> Path:

@@ -21,6 +21,7 @@ from features.spec import MOTION_FPS, WINDOW_S
 from stream.core.events import End, Event, Failed, Notice, Question, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
+from stream.recording.recorder import Recorder
 from stream.runtime import Runtime, needs_small
 from stream.stages import Look, Probe, answer
 
@@ -66,6 +67,7 @@ class LiveSession:
     """``publish`` is called on the event loop for every notice, the last of them ``End``; it must not block.
 
     A failure (a broken picture, an engine's error) ends this session alone: ``Failed`` with a reason, then ``End``.
+    ``recorder`` keeps what the session is told; ``publish`` is then one that the recorder listens to.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class LiveSession:
         *,
         workers: Executor,
         probe: Probe | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._runtime = runtime
         self._options = options
@@ -84,9 +87,10 @@ class LiveSession:
         self._clock = clock
         self._workers = workers
         self._probe = probe
-        self._session = Session(runtime.model, options.session)
+        make = Session if recorder is None else recorder.session
+        self._session = make(runtime.model, options.session)
         self._sampler = Sampler()
-        self._look = Look(probe, needs_small(runtime.model))
+        self._look = Look(probe, needs_small(runtime.model), None if recorder is None else recorder.keep)
         self._stats = LiveStats()
         self._slot: tuple[av.VideoFrame, float] | None = None  # capacity 1, newest wins
         self._wake = asyncio.Event()

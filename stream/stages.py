@@ -19,6 +19,7 @@ from stream.errors import SourceError
 from stream.runtime import Runtime
 
 Probe = Callable[[str, float], None]
+Keep = Callable[[NDArray[np.uint8], float], None]
 
 GRAPH_STAGES: Final = {
     "video_clip": "clip tower",
@@ -29,13 +30,15 @@ GRAPH_STAGES: Final = {
 
 
 class Look:
-    """Frames of one input -> features; ``small``: with a small colour picture each.
+    """Frames of one input -> features; ``small``: with a small colour picture each; ``keep`` is given each canonical
+    picture and its time before it is looked at.
 
     State: the scaling context and the meter, which ``restart`` empties.
     """
 
-    def __init__(self, probe: Probe | None = None, small: bool = False) -> None:
+    def __init__(self, probe: Probe | None = None, small: bool = False, keep: Keep | None = None) -> None:
         self._small = small
+        self._keep = keep
         self._scaler = Scaler()
         self._probe = probe
         self._begun = 0.0
@@ -48,17 +51,20 @@ class Look:
     def look(self, frame: av.VideoFrame, t_s: float) -> FrameFeatures:
         """Features of a sampled frame at ``t_s`` seconds of media time. Raises SourceError for an absurd size."""
         if self._probe is None:
-            return self._meter.push(self._canonical(frame), t_s)
+            return self._meter.push(self._canonical(frame, t_s), t_s)
         self._begun = time.perf_counter()
-        picture = self._canonical(frame)
+        picture = self._canonical(frame, t_s)
         self._lap("convert")
         return self._meter.push(picture, t_s)
 
-    def _canonical(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+    def _canonical(self, frame: av.VideoFrame, t_s: float) -> NDArray[np.uint8]:
         try:
-            return self._scaler.canonical(frame)
+            picture = self._scaler.canonical(frame)
         except PictureError as error:
             raise SourceError(str(error)) from error
+        if self._keep is not None:
+            self._keep(picture, t_s)
+        return picture
 
     def _lap(self, stage: str) -> None:
         now = time.perf_counter()

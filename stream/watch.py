@@ -21,6 +21,7 @@ from stream.core.events import End, Event, Failed, Notice, Question, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.live import LiveOptions, LiveSession
+from stream.recording.recorder import Recorder
 from stream.runtime import Runtime, needs_small
 from stream.sources.pace import Pace
 from stream.sources.pull import Pull, is_live
@@ -33,13 +34,18 @@ Publish = Callable[[Notice], None]
 
 
 def watch_fast(
-    pull: Pull, runtime: Runtime, options: SessionOptions, publish: Publish, probe: Probe | None = None
+    pull: Pull,
+    runtime: Runtime,
+    options: SessionOptions,
+    publish: Publish,
+    probe: Probe | None = None,
+    recorder: Recorder | None = None,
 ) -> None:
     """Publish everything that the input gives rise to. ``late_ms`` stays None: the same input, the same events."""
-    session = Session(runtime.model, options)
+    session = (Session if recorder is None else recorder.session)(runtime.model, options)
     sampler = Sampler()
-    look = Look(probe, needs_small(runtime.model))
-    publish = _warn_before_end(pull, publish)
+    look = Look(probe, needs_small(runtime.model), None if recorder is None else recorder.keep)
+    publish = _warn_before_end(pull, publish if recorder is None else recorder.listen(publish))
 
     def drive(events: Sequence[Event]) -> None:
         waiting = deque(events)
@@ -71,7 +77,13 @@ def watch_fast(
 
 
 async def watch_paced(
-    pull: Pull, source: str, runtime: Runtime, options: SessionOptions, publish: Publish, probe: Probe | None = None
+    pull: Pull,
+    source: str,
+    runtime: Runtime,
+    options: SessionOptions,
+    publish: Publish,
+    probe: Probe | None = None,
+    recorder: Recorder | None = None,
 ) -> None:
     """The same in real time, through a ``LiveSession``; returns after its ``End``.
 
@@ -80,7 +92,7 @@ async def watch_paced(
     loop = asyncio.get_running_loop()
     failures: list[str] = []
     gone: list[OSError] = []
-    publish = _warn_before_end(pull, publish)
+    publish = _warn_before_end(pull, publish if recorder is None else recorder.listen(publish))
 
     def listen(notice: Notice) -> None:
         if isinstance(notice, Failed):
@@ -92,7 +104,9 @@ async def watch_paced(
             raise
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="watch") as workers:
-        live = LiveSession(runtime, LiveOptions(session=options), listen, workers=workers, probe=probe)
+        live = LiveSession(
+            runtime, LiveOptions(session=options), listen, workers=workers, probe=probe, recorder=recorder
+        )
         running = loop.create_task(live.run())
         stop = threading.Event()
         frames = _endless(pull, source, stop, loop, listen) if pull.endless else pull.frames()

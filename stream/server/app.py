@@ -1,4 +1,4 @@
-"""The server: one engine, one catalogue, one hub of sessions, and the page.
+"""The application: one engine, one catalogue, one hub of sessions, and the page.
 
 Parts start in the order in which they depend on each other and stop in reverse: socket, engine, catalogue, workers,
 sessions. Whatever the user can mend is found before the first request is taken.
@@ -6,19 +6,18 @@ sessions. Whatever the user can mend is found before the first request is taken.
 
 import asyncio
 import contextlib
-import logging
 import os
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
-import uvicorn
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse
+from starlette.requests import HTTPConnection
 
 from catalog.catalog import Catalog
 from engines.batcher import MicroBatcher
@@ -27,20 +26,30 @@ from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from stream.core.events import Notice
 from stream.live import LiveOptions, LiveSession
+from stream.recording.header import RecordOptions
+from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
 from stream.sources.ports import PortRange, hold_to
 
 from .access import AccessOptions
+from .address import base_url as base_url_of
+from .address import public_origins, resolved
+from .drain import Drain
 from .errors import ServeError
+from .health import health_routes
 from .hub import Hub, HubOptions, Live
+from .metrics import HubCollector, Metrics, metrics_routes
+from .pool import SessionPool
 from .preview import preview_routes
 from .security import Guard, is_loopback
+from .takeover import Takeover
+from .tls import TlsOptions
 from .viewers import viewer_routes
 from .whip import WhipOptions, whip_routes
+from .workers import Place
 
 PAGE_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-STOP_S: Final = 3  # how long open connections may take to end
-COMMAND_BYTES: Final = 64 * 1024  # of one websocket message; the protocol's own bound is smaller and answers politely
+RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
 
 
 @dataclass(frozen=True)
@@ -53,11 +62,20 @@ class ServeOptions:
     port: int = 8765
     threads: int = 1  # of the engine
     origins: tuple[str, ...] = ()
-    hub: HubOptions = field(default_factory=HubOptions)
     access: AccessOptions = field(default_factory=AccessOptions)
+    tls: TlsOptions | None = None
+    drain_s: float = 20.0  # sessions may go on for so long after SIGTERM
+    workers: int = 1  # processes
+    worker_ports: tuple[int, int] | None = None  # first and last; None: those after ``port``
+    public_url: str = ""  # by which clients reach this very machine; empty: as they came
+    log_format: str = "text"
+    log_level: str = "warning"
+    hub: HubOptions = field(default_factory=HubOptions)
     whip: WhipOptions = field(default_factory=WhipOptions)
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     live: LiveOptions = field(default_factory=LiveOptions)
+    record: Path | None = None  # a folder, to keep a recording of each session
+    recording: RecordOptions = field(default_factory=RecordOptions)
 
 
 @dataclass(frozen=True)
@@ -67,6 +85,7 @@ class Parts:
     runtime: Runtime
     catalog: Catalog
     workers: Executor
+    recordings: Recordings | None = None
 
 
 @contextlib.contextmanager
@@ -85,17 +104,38 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         engine.warmup()
         # a worker waits while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
-        workers = stack.enter_context(ThreadPoolExecutor(count, thread_name_prefix="session"))
-        yield Parts(Runtime(engine, catalog), catalog, workers)
+        workers = stack.enter_context(SessionPool(count))
+        runtime = Runtime(engine, catalog)
+        recordings = None
+        if options.record is not None:
+            recorded = replace(options.recording, threads=options.threads)
+            recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
+            stack.callback(recordings.close, RECORD_WAIT_S)
+        yield Parts(runtime, catalog, workers, recordings)
 
 
-def create_app(parts: Parts, options: ServeOptions) -> FastAPI:
-    """The application; its lifespan ends every session before the parts may be closed."""
+def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: Place | None = None) -> FastAPI:
+    """The application; its lifespan ends every session before the parts may be closed.
+
+    ``base_url`` (see `address.resolved`) stands before the addresses of sessions; ``place``: as one of several workers.
+    """
+    metrics = Metrics()
 
     def start(publish: Callable[[Notice], None]) -> Live:
-        return LiveSession(parts.runtime, options.live, publish, workers=parts.workers)
+        def listened(notice: Notice) -> None:
+            metrics.listen(live, notice)
+            publish(notice)
+
+        recorder = None if parts.recordings is None else parts.recordings.start()
+        heard = listened if recorder is None else recorder.listen(listened)
+        live = LiveSession(
+            parts.runtime, options.live, heard, workers=parts.workers, probe=metrics.probe, recorder=recorder
+        )
+        return live
 
     hub = Hub(start, options.hub)
+    drain = Drain(hub, options.drain_s)
+    metrics.registry.register(HubCollector(metrics, hub, parts.runtime.engine, parts.workers))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -106,27 +146,48 @@ def create_app(parts: Parts, options: ServeOptions) -> FastAPI:
         finally:
             await hub.close()
 
+    def facts() -> dict[str, object]:
+        engine = parts.runtime.engine
+        recordings = None if parts.recordings is None else parts.recordings.counts()
+        found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
+        return {**found, "recordings": recordings}
+
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.hub = hub
-    app.add_middleware(Guard, loopback_only=is_loopback(options.host), origins=options.origins)
-    app.include_router(whip_routes(hub, options.access, options.whip))
-    app.include_router(viewer_routes(hub, options.access))
+    app.state.hub, app.state.drain = hub, drain
+    if place is not None:
+        app.add_middleware(Takeover, hub=hub, place=place, public_url=options.public_url)
+    app.add_middleware(
+        Guard,
+        loopback_only=is_loopback(options.host),
+        origins=options.origins,
+        ports=() if place is None else place.ports,
+        public=public_origins(options.public_url, () if place is None else place.ports),
+    )
+    app.include_router(whip_routes(hub, options.access, options.whip, base_url))
+    app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
     app.include_router(preview_routes(parts.catalog, options.access))
-
-    @app.get("/healthz")
-    async def health() -> dict[str, object]:
-        return {
-            "status": "ok",
-            "sessions": len(hub.sessions),
-            "max_sessions": hub.options.max_sessions,
-            "tracks": len(parts.catalog),
-            "bundle": parts.runtime.engine.bundle.identity,
-            "engine": parts.runtime.engine.name,
-            "counters": asdict(hub.counters),
-        }
-
+    app.include_router(health_routes(hub, drain, facts))
+    app.include_router(metrics_routes(metrics, partial(elsewhere, place), options.access))
     _add_page(app)
     return app
+
+
+def listed(
+    hub: Hub, base: str, public_url: str, place: Place | None, request: HTTPConnection
+) -> list[dict[str, object]]:
+    """Every session of this process and, as one of several, of the others; each with its own address."""
+    found = [(base, session.summary()) for session in hub.sessions]
+    for other in () if place is None else place.board.others:
+        found += [(base_url_of(public_url, other.port), session) for session in other.sessions]
+    return [{**session, "events": f"{resolved(where, request)}{session.get('events', '')}"} for where, session in found]
+
+
+def elsewhere(place: Place | None, request: HTTPConnection) -> str:
+    """Why a process's own figures cannot be had at the port where this request came in."""
+    if place is None or (request.scope.get("server") or ("", place.port))[1] == place.port:
+        return ""
+    ports = ", ".join(map(str, place.ports[1:]))
+    return f"each worker counts for itself: read /metrics at every one of the ports {ports}"
 
 
 def _add_page(app: FastAPI) -> None:
@@ -144,69 +205,3 @@ def _add_page(app: FastAPI) -> None:
     @app.get("/")
     def index() -> FileResponse:
         return page("index.html")
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; taken before anything slow is started. Raises `ServeError` with the cause."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise ServeError(f"{host}: not an address to listen on ({error.strerror}); try --host 127.0.0.1") from error
-    try:
-        if os.name == "posix":
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        bound.listen(128)
-    except OSError as error:
-        bound.close()
-        cure = "stop what listens there, or choose another with --port"
-        raise ServeError(f"port {port} of {host} cannot be used ({error.strerror}); {cure}") from error
-    return bound
-
-
-def address_of(bound: socket.socket, host: str) -> str:
-    """The page's URL. A server on every address is reached as localhost."""
-    name = "localhost" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host
-    return f"http://{name}:{bound.getsockname()[1]}/"
-
-
-def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None]) -> uvicorn.Server:
-    """The server, to be run with its socket; ``ready`` is called once requests are taken."""
-    config = uvicorn.Config(
-        create_app(parts, options),
-        log_level=logging.WARNING,
-        access_log=False,
-        lifespan="on",
-        ws="websockets-sansio",
-        ws_max_size=COMMAND_BYTES,
-        ws_max_queue=8,
-        timeout_graceful_shutdown=STOP_S,
-        server_header=False,
-    )
-    return _Announcing(config, ready)
-
-
-def serve(options: ServeOptions, ready: Callable[[str], None]) -> None:
-    """Serve until interrupted; ``ready`` is called with the URL once requests are taken.
-
-    Raises `ServeError` and the errors of bundles and catalogues before that.
-    """
-    with contextlib.closing(bind(options.host, options.port)) as bound, open_parts(options) as parts:
-        url = address_of(bound, options.host)
-        server_of(parts, options, lambda: ready(url)).run(sockets=[bound])
-
-
-class _Announcing(uvicorn.Server):
-    """Says when it has started."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._ready()

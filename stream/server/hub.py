@@ -18,6 +18,7 @@ from stream.sources.webrtc import OfferError, PeerOptions, WebRtcPeer
 from .admission import Load
 from .errors import BusyError
 from .hub_session import KEY_CHARACTERS, Connect, HubSession, Live, Publish, Start
+from .logs import session_id
 from .viewer_queue import QUEUE_LIMIT, Viewer
 
 __all__ = ["QUEUE_LIMIT", "Connect", "Counters", "Hub", "HubOptions", "HubSession", "Live", "Start", "Viewer"]
@@ -158,10 +159,14 @@ class Hub:
                 self.counters.resumed += 1
             else:
                 self.counters.taken_over += 1
+            session_id.set(session.id)
+            log.info("session goes on with another publisher")
             session.stop_timers()
         else:
             session = HubSession(label, key, lambda publish: self._start(self._noting(publish)))
+            session_id.set(session.id)  # tasks made from here on are this session's
             self._sessions[session.id] = session
+            log.info("session opened: %s", session.label)
             self.counters.opened += 1
             session.running = asyncio.create_task(self._run(session))
         session.feed(connect, self._gone)
@@ -216,6 +221,7 @@ class Hub:
         return session.ending
 
     async def _end(self, session: HubSession, reason: str) -> None:
+        session_id.set(session.id)
         try:
             session.stop_timers()
             session.release()
@@ -226,6 +232,7 @@ class Hub:
         finally:
             self._sessions.pop(session.id, None)
             self.counters.ended += 1
+            log.info("session ended: %s", reason)
             self.counters.lost_messages += session.lost_messages + sum(v.lost for v in session.viewers)
             for viewer in list(session.viewers):
                 viewer.close(reason)

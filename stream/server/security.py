@@ -6,7 +6,8 @@ that are not browsers send no ``Origin`` and are let in.
 """
 
 import ipaddress
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -60,6 +61,28 @@ def origin_allowed(origin: str | None, host: str, extra: Iterable[str] = ()) -> 
     return netloc == host or (is_loopback(hostname(netloc)) and is_loopback(hostname(host)))
 
 
+def of_ports(origin: str | None, host: str, ports: Collection[int]) -> bool:
+    """Whether a page comes from the same host as the request's, by one of the ports that belong together."""
+    parts = urlsplit(origin or "")
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return False
+    return port in ports and parts.hostname == hostname(host) != ""
+
+
+def content_policy(name: str, ports: Iterable[int] = (), public: Iterable[str] = ()) -> str:
+    """The policy of a page that was asked for at the host ``name``: it may also reach these ports of it (both schemes,
+    since a proxy may change them) and these origins."""
+    if not re.fullmatch(r"[a-z0-9.-]+", name):  # it stands in a header; an IPv6 address is no source in the standard
+        ports = ()
+    sources = [f"{scheme}://{name}:{port}" for port in ports for scheme in ("http", "https", "ws", "wss")]
+    for origin in public:
+        sources += [origin, origin.replace("http", "ws", 1)]
+    policy = HEADERS["content-security-policy"]
+    return f"{policy}; connect-src 'self' {' '.join(sources)}" if sources else policy
+
+
 def cors_headers(origin: str | None) -> dict[str, str]:
     """What lets a page at an allowed ``origin`` read an answer of the WHIP endpoint."""
     headers = {
@@ -74,18 +97,32 @@ def cors_headers(origin: str | None) -> dict[str, str]:
 class Guard:
     """ASGI middleware: refuses foreign hosts on a loopback server and foreign origins everywhere, adds the headers."""
 
-    def __init__(self, app: ASGIApp, *, loopback_only: bool, origins: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        loopback_only: bool,
+        origins: Iterable[str] = (),
+        ports: Iterable[int] = (),
+        public: Iterable[str] = (),
+    ) -> None:
+        """``ports``: those of this host that belong together, as one origin; ``public``: origins that the page may open
+        sockets to."""
         self.app = app
         self.loopback_only = loopback_only
         self.origins = frozenset(origins)
+        self.ports = tuple(sorted(set(ports)))
+        self.public = tuple(public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
-        reason = self._refusal(headers.get("host", ""), headers.get("origin"))
+        host = headers.get("host", "")
+        reason = self._refusal(host, headers.get("origin"))
         if reason is None:
-            return await self.app(scope, receive, _with_headers(send))
+            policy = content_policy(hostname(host), self.ports, self.public)
+            return await self.app(scope, receive, _with_headers(send, policy))
         if scope["type"] == "websocket":
             await receive()
             return await send({"type": "websocket.close", "code": 4403, "reason": reason})
@@ -94,16 +131,16 @@ class Guard:
     def _refusal(self, host: str, origin: str | None) -> str | None:
         if self.loopback_only and not is_loopback(hostname(host)):
             return "this server answers to localhost only; start it with --host to be reached by other names"
-        if not origin_allowed(origin, host, self.origins):
+        if not origin_allowed(origin, host, self.origins) and not of_ports(origin, host, self.ports):
             return "this page's origin is not allowed here; --allow-origin lets it in"
         return None
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, policy: str) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in (HEADERS | {"content-security-policy": policy}).items():
                 headers.setdefault(name, value)
         await send(message)
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
-from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, Request, WebSocket, WebSocketDisconnect
+from starlette.requests import HTTPConnection
 
 from stream.core.events import Refused
 from stream.errors import MessageError
@@ -19,14 +21,19 @@ DONE = 1000
 REASON_BYTES = 123  # what a close frame can carry (RFC 6455, section 5.5)
 
 
-def viewer_routes(hub: Hub, access: AccessOptions | None = None) -> APIRouter:
-    """``/api/sessions`` and ``/sessions/ID/events``. Who may only view gets every command refused."""
+Listed = Callable[[HTTPConnection], list[dict[str, object]]]
+
+
+def viewer_routes(hub: Hub, access: AccessOptions | None = None, listed: Listed | None = None) -> APIRouter:
+    """``/api/sessions`` and ``/sessions/ID/events``. Who may only view gets every command refused; ``listed`` gives the
+    list of what is live where it is not the hub's."""
     router = APIRouter()
     rights = access or AccessOptions()
 
     @router.get("/api/sessions", dependencies=[Depends(require(rights, "view"))])
-    async def sessions() -> dict[str, object]:
-        return {"v": 1, "sessions": [session.summary() for session in hub.sessions]}
+    async def sessions(request: Request) -> dict[str, object]:
+        own = [session.summary() for session in hub.sessions]
+        return {"v": 1, "sessions": own if listed is None else listed(request)}
 
     @router.websocket("/sessions/{session_id}/events")
     async def events(socket: WebSocket, session_id: str) -> None:

@@ -20,6 +20,7 @@ from stream.sources.trickle import FRAGMENT, FRAGMENT_BYTES, FragmentError, read
 from stream.sources.webrtc import OfferError, RestartError, UnusableOfferError, WebRtcPeer
 
 from .access import REALM, AccessOptions, Right, refusal
+from .address import resolved
 from .errors import BusyError
 from .hub import STOPPED, Hub
 from .hub_session import KEY_CHARACTERS, HubSession
@@ -45,7 +46,7 @@ def whip_routes(
     hub: Hub, access: AccessOptions | None = None, options: WhipOptions | None = None, base_url: str = ""
 ) -> APIRouter:
     """The routes under ``/whip``. ``base_url`` goes before the paths that a publisher is told: empty, or the address of
-    the one process that its session stays on."""
+    the one process that its session stays on (see `address.resolved`)."""
     router = APIRouter()
     access, options = access or AccessOptions(), options or WhipOptions()
     offers = RateLimit(options.burst, options.per_s)
@@ -93,11 +94,12 @@ def whip_routes(
             return say(request, 422, str(error))
         except OfferError as error:
             return say(request, 400, str(error))
+        base = resolved(base_url, request)
         told = {
             **cors_headers(request.headers.get("origin")),
             **links(),
-            "Location": f"{base_url}/whip/{session.secret}",
-            EVENTS: f"{base_url}/sessions/{session.id}/events",
+            "Location": f"{base}/whip/{session.secret}",
+            EVENTS: f"{base}/sessions/{session.id}/events",
             "ETag": etag(session),
         }
         return Response(sdp, 201, told, media_type=SDP)

@@ -1,7 +1,9 @@
 """What the stream's tests share: a runtime without networks, features, videos and a catalogue made on the spot."""
 
+import datetime
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,10 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from catalog.catalog import Catalog
 from catalog.indexer import index_folder
@@ -133,6 +139,43 @@ def write_video() -> Callable[..., Path]:
         return path
 
     return write
+
+
+def make_certificate(folder: Path, name: str, password: bytes | None = None) -> tuple[Path, Path]:
+    """A self-signed certificate for this machine's loopback address, and its key: PEM files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    alternatives = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(names)
+        .issuer_name(names)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(alternatives, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    cert_file, key_file = folder / f"{name}.crt", folder / f"{name}.key"
+    cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    sealed = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, sealed))
+    return cert_file, key_file
+
+
+@pytest.fixture(scope="session")
+def write_certificate() -> Callable[..., tuple[Path, Path]]:
+    """``write_certificate(folder, name, password=None)`` -> certificate, key."""
+    return make_certificate
+
+
+@pytest.fixture(scope="session")
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for the loopback address and its key."""
+    return make_certificate(tmp_path_factory.mktemp("tls"), "own")
 
 
 @pytest.fixture(scope="session")

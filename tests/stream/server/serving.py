@@ -14,8 +14,10 @@ from catalog.indexer import index_folder
 from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
-from stream.server.app import ServeOptions, address_of, bind, open_parts, server_of
+from stream.server.address import address_of, bind
+from stream.server.app import ServeOptions, open_parts
 from stream.server.hub import Hub
+from stream.server.process import server_of
 
 RATE_HZ = 22_050
 TEMPI_BPM = (72, 84, 96, 108, 120, 132, 144)

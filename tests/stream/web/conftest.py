@@ -37,6 +37,12 @@ def _serving() -> Any:
 
 
 @pytest.fixture(scope="session")
+def arguments() -> tuple[str, ...]:
+    """What Chromium is started with."""
+    return ARGUMENTS
+
+
+@pytest.fixture(scope="session")
 def page_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
     made: Path = _serving().make_catalog(tmp_path_factory.mktemp("page"), tiny_bundle)
     return made

@@ -1,0 +1,91 @@
+"""``segue replay``."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from catalog.catalog import Catalog
+from engines.bundle import default_bundle, load_bundle
+from engines.onnx_engine import OnnxEngine
+from features.spec import FEATURES
+from stream.core.events import Notice
+from stream.runtime import Runtime
+from stream.server.messages import line
+from stream.terminal import Board
+
+from .errors import RecordingError
+from .format import Reader
+from .header import check_bundle, engine_of, here, unlike
+from .player import Outcome, replay
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = argparse.ArgumentParser(
+        prog="segue replay",
+        description="Run a recording again: every call it holds, with engine and catalogue asked anew. Ends with 0 "
+        "when the suggestions are the same bit for bit, with 1 when something differs, and says what differed first.",
+    )
+    arguments.add_argument("recording", metavar="RECORDING", type=Path, help="a file made with --record")
+    arguments.add_argument("-c", "--catalog", type=Path, required=True, help="the catalogue that was recorded with")
+    arguments.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
+    arguments.add_argument("--json", action="store_true", help="one JSON object a line (stream/PROTOCOL.md)")
+    arguments.add_argument(
+        "--anyway", action="store_true", help="replay a recording of another bundle; its suggestions will differ"
+    )
+    return arguments
+
+
+def main(argv: Sequence[str]) -> int:
+    """0 the same, 1 something differs. Raises the errors of recordings, bundles and catalogues."""
+    asked = parser().parse_args(argv)
+    with Reader(asked.recording) as reader:
+        bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
+        if not asked.anyway:
+            check_bundle(asked.recording, reader.header, bundle)
+        threads, _ = engine_of(asked.recording, reader.header)
+        with Catalog.open(asked.catalog, bundle) as catalog:
+            engine = OnnxEngine(bundle, threads=threads)
+            try:
+                board = None if asked.json else Board(str(asked.recording), None)
+                shown: AbstractContextManager[object] = nullcontext() if board is None else board
+                publish: Callable[[Notice], None] = _print if board is None else board.show
+                with shown:
+                    outcome = replay(reader, Runtime(engine, catalog), publish)
+                causes = unlike(reader.header, here(catalog)) if outcome.first is not None else []
+            finally:
+                engine.close()
+    for text in summary(outcome, causes):
+        (sys.stderr if asked.json else sys.stdout).write(f"segue replay: {text}\n")
+    return 0 if outcome.first is None else 1
+
+
+def summary(outcome: Outcome, causes: Sequence[str]) -> list[str]:
+    """What came of it, a line each."""
+    told = f"{outcome.calls} calls, {outcome.answers} answers, {outcome.lists} lists of suggestions"
+    lines = [] if outcome.ending is None else [outcome.ending]
+    if outcome.first is None:
+        return [*lines, f"{told}: all the same, bit for bit"]
+    lines += [f"{told}: not the same", f"first, {outcome.first}"]
+    if causes:
+        lines.append(f"not as it was recorded: {'; '.join(causes)}")
+    if outcome.loose:
+        lines.append("other questions were asked than then; from there on lists are not compared")
+    elif outcome.different:
+        lines.append(
+            f"{outcome.different} lists differ: {outcome.moved} in their tracks or order, the scores of the others by "
+            f"at most {outcome.gap:.2g}"
+        )
+    else:
+        lines.append("the suggestions are the same all the same")
+    return lines
+
+
+def _print(notice: Notice) -> None:
+    try:
+        text = line(notice)
+    except ValueError as error:  # numbers that are not finite: only out of a file that no recorder wrote
+        raise RecordingError(f"the recording leads to what cannot be published ({error}); copy it again") from error
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

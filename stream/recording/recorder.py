@@ -1,0 +1,239 @@
+"""A session that is listened to: every call that a driver makes is passed on and kept, with what came of it.
+
+The records of a recording, behind the header, in the order of the calls:
+
+    {"kind": "call", "at_s", "name", "args", "kwargs", "events", "raised"}   one call of the session's
+    {"kind": "heard", "at_s", "notice"}        what the driver itself published: a warning, a failure, a lateness
+    {"kind": "picture", "t_s"}                 with --record-pictures: the next frame's canonical picture as PNG
+    {"kind": "end", "why", "records"}          the recording was closed
+
+``args`` and ``kwargs`` are written as in ``values.py``; of an answer only its hash is kept (``["answer", sha256]``),
+and of a question the hash of what it asks with. ``at_s`` is the time since the recorder was made, by a monotonic clock.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.catalog import Catalog
+from stream.core.events import End, Event, Failed, Notice, Suggestions, Warned
+from stream.core.session import Model, Session, SessionOptions
+from stream.runtime import Runtime
+
+from .errors import RecordingError
+from .format import Record
+from .header import RecordOptions, make_header
+from .values import Packer, answer_digest, said
+from .writer import DEFAULT_LIMIT, ENDED, Writer
+
+SUFFIX: Final = ".seguerec"
+RESULT: Final = "result"
+
+Publish = Callable[[Notice], None]
+
+
+class Recorder:
+    """Records one session. ``session`` gives the session to drive, ``listen`` the publisher to publish through,
+    ``keep`` takes a picture ahead of its ``push``. Each never blocks, unless ``wait``: then they wait for a slow disk,
+    which is for drivers that follow no clock.
+
+    The recording is closed when ``End`` is published. A session that is told nothing but its end leaves no file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        header: Mapping[str, Any],
+        limit: int = DEFAULT_LIMIT,
+        *,
+        wait: bool = False,
+        begun: "Callable[[Recorder], None] | None" = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        started = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.writer = Writer(path, Record({**header, "started": started}), limit=limit, wait=wait)
+        self.keep = self._keep if header["pictures"] else None
+        self._options = header["session"]
+        self._tell = begun
+        self._clock = clock
+        self._begun = clock()
+        self._told = False
+
+    def session(self, model: Model, options: SessionOptions) -> Session:
+        """A new session whose every call is kept; ``options`` are those in the header."""
+        if asdict(options) != self._options:
+            raise ValueError("the session's options are not those in the recording's header")
+        return cast(Session, Noted(Session(model, options), self._note))
+
+    def listen(self, publish: Publish) -> Publish:
+        """The same publisher; what the driver itself has to say is kept, and ``End`` closes the recording."""
+
+        def say(notice: Notice) -> None:
+            self._hear(notice)
+            publish(notice)
+
+        return say
+
+    def close(self, why: str = "the program ended", wait_s: float = 0.0) -> bool:
+        """Close the recording, if ``End`` has not; whether the file is whole after at most ``wait_s`` seconds."""
+        return self.writer.close(why, wait_s)
+
+    def _note(
+        self, name: str, args: Sequence[Any], kwargs: dict[str, Any], events: Sequence[Event], raised: str | None
+    ) -> None:
+        if name != "finish":
+            self._begin()
+        if not self._told:
+            return
+        at_s = self._at_s()
+
+        def make() -> Record:
+            packer = Packer()
+            given = [packer.pack(value) for value in args]
+            named = {key: packer.pack(value) for key, value in kwargs.items()}
+            fields: dict[str, Any] = {"kind": "call", "at_s": at_s, "name": name, "args": given, "kwargs": named}
+            fields |= {"events": [said(event) for event in events], "raised": raised}
+            return Record(fields, packer.blob)
+
+        def make_result() -> Record:
+            question, answer = args
+            fields: dict[str, Any] = {"kind": "call", "at_s": at_s, "name": name, "kwargs": {}}
+            fields |= {"args": [question, ["answer", answer_digest(answer)]]}
+            return Record(fields | {"events": [said(event) for event in events], "raised": raised})
+
+        self.writer.put(make_result if name == RESULT else make)
+
+    def _hear(self, notice: Notice) -> None:
+        heard: dict[str, Any] | None = None
+        if isinstance(notice, Warned | Failed):
+            heard = {"type": type(notice).__name__, "reason": notice.reason}
+        elif isinstance(notice, Suggestions) and notice.late_ms is not None:
+            heard = {"type": "late", "pts_s": notice.pts_s, "late_ms": notice.late_ms}
+        if heard is not None and self._told:
+            fields = {"kind": "heard", "at_s": self._at_s(), "notice": heard}
+            self.writer.put(lambda: Record(fields))
+        if isinstance(notice, End):
+            self.writer.close(ENDED)
+
+    def _keep(self, picture: NDArray[np.uint8], t_s: float) -> None:
+        """The canonical picture (90, 160, 3) of the frame that is pushed next, seen at ``t_s`` s of media time."""
+        self._begin()
+
+        def make() -> Record:
+            done, code = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            if not done:
+                raise RecordingError("a picture could not be coded as PNG")
+            return Record({"kind": "picture", "t_s": t_s}, code.tobytes())
+
+        self.writer.put(make)
+
+    def _begin(self) -> None:
+        if not self._told:
+            self._told = True
+            if self._tell is not None:
+                self._tell(self)
+
+    def _at_s(self) -> float:
+        return round(self._clock() - self._begun, 4)
+
+
+class Noted:
+    """Stands where a ``Session`` does: every public method is passed on and noted, whatever it is called, so that one
+    that sessions learn later is kept without a word here."""
+
+    def __init__(
+        self,
+        session: Session,
+        note: Callable[[str, Sequence[Any], dict[str, Any], Sequence[Event], str | None], None],
+    ) -> None:
+        self._session = session
+        self._note = note
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._session, name)
+        if name.startswith("_") or not callable(value):
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                events = value(*args, **kwargs)
+            except Exception as error:
+                self._note(name, args, kwargs, (), complaint(error))
+                raise
+            self._note(name, args, kwargs, events, None)
+            return events
+
+        return call
+
+
+class Recordings:
+    """A folder with one recording a session: ``YEARMONTHDAYTHHMMSSZ-XXXXXXXX.seguerec``.
+
+    Raises ``RecordingError`` at once for a folder that cannot be made or written.
+    """
+
+    def __init__(
+        self, folder: Path, runtime: Runtime, catalog: Catalog, session: SessionOptions, record: RecordOptions
+    ) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".{secrets.token_hex(8)}"
+            probe.touch(exist_ok=False)
+            probe.unlink()
+        except OSError as error:
+            raise RecordingError(
+                f"{folder}: recordings cannot be written there ({error.strerror}); name another folder"
+            ) from error
+        self.folder = folder
+        self._header = make_header(runtime, catalog, session, record)
+        self._limit = record.limit
+        self._open: list[Recorder] = []
+        self._stopped = self._lost = self._ended = 0
+
+    def start(self) -> Recorder:
+        """The recorder of one session."""
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}{SUFFIX}"
+        return Recorder(self.folder / name, self._header, self._limit, begun=self._began)
+
+    def _began(self, recorder: Recorder) -> None:
+        self._sweep()
+        self._open.append(recorder)
+
+    def close(self, wait_s: float) -> None:
+        """Close every recording; about ``wait_s`` seconds are spent waiting for the disk."""
+        for recorder in self._open:
+            recorder.close()
+        until = time.monotonic() + wait_s
+        for recorder in self._open:
+            if not recorder.close(wait_s=max(0.0, until - time.monotonic())):
+                logging.getLogger("segue.recording").warning(
+                    "recording %s: its end was not written in time", recorder.writer.path
+                )
+
+    def counts(self) -> dict[str, int]:
+        """Recordings that are open, that ended with their session, that stopped before it; records that were lost."""
+        self._sweep()
+        lost = self._lost + sum(recorder.writer.lost for recorder in self._open)
+        return {"open": len(self._open), "ended": self._ended, "stopped": self._stopped, "lost_records": lost}
+
+    def _sweep(self) -> None:
+        """Count those that are closed and done, and let go of them."""
+        for recorder in [recorder for recorder in self._open if recorder.writer.done]:
+            self._open.remove(recorder)
+            self._ended += recorder.writer.why == ENDED
+            self._stopped += recorder.writer.why != ENDED
+            self._lost += recorder.writer.lost
+
+
+def complaint(error: BaseException) -> str:
+    """An exception as it is kept and compared."""
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,251 @@
+"""Where the settings of ``segue serve`` come from: flags, then the environment (secrets only), then one TOML file, then
+the defaults.
+
+In the file every setting stands in its section, by the name of its flag with underscores. Relative paths there are
+relative to the file's folder. What is not known or not of its type is refused by name.
+"""
+
+import argparse
+import difflib
+import json
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from stream.recording.header import RecordOptions
+from stream.sources.ports import PortRange
+from stream.sources.webrtc import PeerOptions
+
+from .app import ServeOptions
+from .errors import ServeError
+from .hub import HubOptions
+from .logs import MASK
+from .security import is_loopback
+from .settings import BY_NAME, SETTINGS, TOKENS, Setting, access_of
+from .tls import TlsOptions
+from .whip import WhipOptions
+
+SECTIONS: Final = tuple(dict.fromkeys(setting.section for setting in SETTINGS))
+FILE_BYTES: Final = 1024 * 1024
+TOKEN_BYTES: Final = 4096
+TYPES: Final = {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
+
+Values = dict[str, Any]
+
+
+def add_flags(arguments: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """A flag for each setting. One that is not given is None, so that others may decide."""
+    for setting in SETTINGS:
+        if setting.name in without:
+            continue
+        words = (*setting.short, setting.flag)
+        text = setting.help if setting.default is None else f"{setting.help} ({setting.default})"
+        text = text.replace("%", "%%")
+        if setting.kind.switch:
+            arguments.add_argument(*words, action="store_true", default=None, help=text)
+        else:
+            action = "append" if setting.kind.many else "store"
+            arguments.add_argument(*words, action=action, type=_reader(setting), metavar=setting.metavar, help=text)
+
+
+def given(asked: argparse.Namespace) -> Values:
+    """The settings that flags have set."""
+    found = {name: getattr(asked, name, None) for name in BY_NAME}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def read_file(path: Path) -> Values:
+    """The settings in a file. Raises `ServeError` naming file and key, with what was perhaps meant."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_BYTES + 1)
+    except OSError as error:
+        raise ServeError(f"{path}: cannot be read ({error.strerror}); --config takes a TOML file") from error
+    if len(data) > FILE_BYTES:
+        raise ServeError(f"{path}: is larger than {FILE_BYTES} bytes, so no settings; --config takes a TOML file")
+    try:
+        tables = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ServeError(f"{path}: is not TOML ({error}); segue serve --print-config shows the form") from error
+    return check_file(tables, path)
+
+
+def check_file(tables: Mapping[str, Any], path: Path) -> Values:
+    """The settings in a parsed file, checked; see `read_file`."""
+    values: Values = {}
+    for section, table in tables.items():
+        if section not in SECTIONS:
+            raise ServeError(f"{path}: {_unknown(section, isinstance(table, dict))}")
+        if not isinstance(table, dict):
+            raise ServeError(f"{path}: {section} must be a section, [{section}]")
+        for name, value in table.items():
+            setting = BY_NAME.get(name)
+            if setting is None or setting.section != section:
+                raise ServeError(f"{path}: {section}.{name} is no setting{_nearest(section, name)}")
+            try:
+                values[name] = setting.kind.of_toml(value, path.parent)
+            except (ValueError, TypeError) as error:
+                raise ServeError(
+                    f"{path}: {setting.key} is {_shown(setting, value)}, must be {setting.kind.what}"
+                ) from error
+    return values
+
+
+def from_environment(environment: Mapping[str, str]) -> Values:
+    """Secrets and the files that hold them: SEGUE_PUBLISH_TOKEN, SEGUE_PUBLISH_TOKEN_FILE and so on."""
+    values: Values = {}
+    for name in (*TOKENS, *(f"{token}_file" for token in TOKENS)):
+        if text := environment.get(f"SEGUE_{name.upper()}"):
+            try:
+                values[name] = BY_NAME[name].kind.of_text(text)
+            except ValueError as error:
+                raise ServeError(f"SEGUE_{name.upper()} must be {BY_NAME[name].kind.what}") from error
+    return values
+
+
+def merged(*layers: Values) -> Values:
+    """All settings; earlier layers win. A token and its file are one: the layer that has either decides.
+
+    Raises `ServeError` where a layer has both.
+    """
+    values = {setting.name: setting.default for setting in SETTINGS}
+    for layer in reversed(layers):
+        for token in TOKENS:
+            pair = {token, f"{token}_file"}
+            if pair <= layer.keys():
+                raise ServeError(f"{token} and {token}_file are both given; one of them says it")
+            if pair & layer.keys():
+                values |= dict.fromkeys(pair)
+        values |= layer
+    return values
+
+
+def options_of(values: Values) -> ServeOptions:
+    """The options that these settings stand for; reads the files that hold tokens.
+
+    Raises `ServeError` for what does not fit together.
+    """
+    if values["catalog"] is None:
+        raise ServeError("no catalogue; -c CATALOG names one (segue index MUSIC_DIR -c CATALOG makes it)")
+    cert, key = values["tls_cert"], values["tls_key"]
+    if (cert is None) != (key is None):
+        there, missing = ("--tls-cert", "--tls-key") if key is None else ("--tls-key", "--tls-cert")
+        raise ServeError(f"{there} without {missing}; TLS needs both")
+    options = ServeOptions(
+        catalog=values["catalog"],
+        bundle=values["bundle"],
+        host=values["host"],
+        port=values["port"],
+        threads=values["threads"],
+        origins=tuple(values["allow_origin"] or ()),
+        hub=HubOptions(
+            max_sessions=values["max_sessions"],
+            max_viewers=values["max_viewers"],
+            grace_s=values["grace"],
+            late_ms=values["max_late_ms"],
+            max_session_s=values["max_session"],
+            peer=PeerOptions(values["handshake_s"], values["idle_s"], tuple(values["announce"] or ())),
+        ),
+        whip=WhipOptions(ice_servers=tuple(values["ice_server"] or ())),
+        udp_ports=None if values["udp_ports"] is None else PortRange(*values["udp_ports"]),
+        access=access_of({token: _token_of(values, token) for token in TOKENS}),
+        tls=None if cert is None else TlsOptions(cert, key),
+        record=values["record"],
+        recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
+        drain_s=values["drain_s"],
+        workers=values["workers"],
+        worker_ports=values["worker_ports"],
+        public_url=values["public_url"] or "",
+        log_format=values["log_format"],
+        log_level=values["log_level"],
+    )
+    if not values["no_tokens"]:
+        _check_guarded(options)
+    return options
+
+
+def shown(values: Values) -> str:
+    """All settings as a TOML file, secrets masked, what is not set commented out."""
+    lines: list[str] = []
+    for section in SECTIONS:
+        lines += ["", f"[{section}]"]
+        for setting in SETTINGS:
+            if setting.section == section:
+                value = values[setting.name]
+                known = MASK if setting.secret else value
+                lines.append(f"# {setting.name} is not set" if value is None else f"{setting.name} = {_toml(known)}")
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _check_guarded(options: ServeOptions) -> None:
+    """Whoever can reach the server must be asked for something, unless only this machine can."""
+    missing = [f"--{name}-token" for name in ("publish", "view") if not getattr(options.access, name)]
+    if missing and not is_loopback(options.host):
+        raise ServeError(
+            f"--host {options.host} lets other machines in, and nothing asks them who they are; "
+            f"give {' and '.join(missing)}, or --no-tokens if a proxy in front of it does"
+        )
+
+
+def _token_of(values: Values, name: str) -> str:
+    path: Path | None = values[f"{name}_file"]
+    if path is None:
+        return values[name] or ""
+    try:
+        with path.open("rb") as file:
+            text = file.read(TOKEN_BYTES).decode("ascii").strip()
+        return str(BY_NAME[name].kind.of_text(text))
+    except OSError as error:
+        raise ServeError(
+            f"{path}: cannot be read ({error.strerror}); {name}_file names a file with the token"
+        ) from error
+    except ValueError:  # its text would show what is in the file
+        raise ServeError(f"{path}: holds no token; it must be {BY_NAME[name].kind.what}") from None
+
+
+def _reader(setting: Setting) -> Any:
+    def read(text: str) -> Any:
+        try:
+            return setting.kind.of_text(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be {setting.kind.what}") from None
+
+    return read
+
+
+def _unknown(section: str, is_table: bool) -> str:
+    if not is_table and section in BY_NAME:
+        return f"{section} stands outside a section; put it under [{BY_NAME[section].section}]"
+    kind = f"[{section}] is no section" if is_table else f"{section} is no setting"
+    near = difflib.get_close_matches(section, SECTIONS if is_table else list(BY_NAME), n=1, cutoff=0.0)
+    meant = near[0] if is_table else BY_NAME[near[0]].key
+    return f"{kind}; did you mean {f'[{meant}]' if is_table else meant}?"
+
+
+def _nearest(section: str, name: str) -> str:
+    """What was perhaps meant: the same name elsewhere, else the most alike of the section, else of all."""
+    if name in BY_NAME:
+        return f"; did you mean {BY_NAME[name].key}?"
+    own = [setting.name for setting in SETTINGS if setting.section == section]
+    near = difflib.get_close_matches(name, own) or difflib.get_close_matches(name, list(BY_NAME))
+    near = near or difflib.get_close_matches(name, own, cutoff=0.0)
+    return f"; did you mean {BY_NAME[near[0]].key}?"
+
+
+def _shown(setting: Setting, value: Any) -> str:
+    """A value in an error's text: of secrets, and of what may be long, the type alone."""
+    kind = TYPES.get(type(value), "a table" if isinstance(value, dict) else "a date or time")
+    return kind if setting.secret or not isinstance(value, str | int | float) else f"{str(value)[:60]!r}, {kind}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, tuple):  # a range of ports
+        return _toml("-".join(map(str, value)))
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

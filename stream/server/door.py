@@ -1,0 +1,108 @@
+"""How the workers of one machine share its port: each takes connections while no other has less to do.
+
+All of them hold the same listening socket. Left to the kernel, the one that waits most recently gets most; so each
+looks at what the others wrote on the board and listens only while it is among the least loaded: not draining, with
+room, with the fewest sessions. What is on the board is up to `LOOK_S` old, so a burst may still go to one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from .board import Status
+from .drain import Drain, Phase
+from .hub import Hub
+from .takeover import digest
+from .workers import Place
+
+log = logging.getLogger("segue.door")
+
+LOOK_S: Final = 0.25
+ACCEPTS: Final = 16  # connections taken before other things have their turn
+
+
+class Door:
+    """The shared socket as one worker uses it, and this worker's entry on the board. On the event loop only."""
+
+    def __init__(
+        self,
+        place: Place,
+        hub: Hub,
+        drain: Drain,
+        connection: Callable[[], asyncio.Protocol],
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._place, self._hub, self._drain = place, hub, drain
+        self._connection, self._tls = connection, tls
+        self._open = False
+        self._looking: asyncio.Task[None] | None = None
+        self._greeting: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Look at the board from now on."""
+        self._place.shared.setblocking(False)
+        self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def close(self) -> None:
+        """Take no more connections from the shared socket."""
+        self._listen(False)
+        tasks = [task for task in (self._looking, *self._greeting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._place.board.leave)
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._place.board.exchange, self._status())
+            except OSError as error:
+                log.warning("the workers' board cannot be used: %s", error)
+            self._listen(self._turn())
+            await asyncio.sleep(LOOK_S)
+
+    def _status(self) -> Status:
+        sessions = tuple(session.summary() for session in self._hub.sessions)
+        serving = self._drain.phase is Phase.SERVING
+        keys = tuple(digest(session.key) for session in self._hub.sessions if session.key and session.ending is None)
+        return Status(self._place.port, serving, not self._hub.refusal(), sessions, keys)
+
+    def _turn(self) -> bool:
+        """Whether no other worker has less to do."""
+        own = self._status().load
+        return all(own <= other.load for other in self._place.board.others)
+
+    def _listen(self, now: bool) -> None:
+        if now == self._open:
+            return
+        loop = asyncio.get_running_loop()
+        if now:
+            loop.add_reader(self._place.shared.fileno(), self._accept)
+        else:
+            loop.remove_reader(self._place.shared.fileno())
+        self._open = now
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS):
+            if not self._turn():
+                return self._listen(False)
+            try:
+                client, _ = self._place.shared.accept()
+            except BlockingIOError:  # another worker was faster
+                return None
+            except OSError as error:  # out of file descriptors, or the client is gone again
+                log.warning("a connection could not be taken: %s", error)
+                return None
+            task = asyncio.get_running_loop().create_task(self._greet(client))
+            self._greeting.add(task)
+            task.add_done_callback(self._greeting.discard)
+        return None
+
+    async def _greet(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        with contextlib.suppress(OSError):  # no TLS, or gone: nobody is left to tell
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, client, ssl=self._tls)

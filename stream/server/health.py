@@ -1,0 +1,133 @@
+"""Whether this process lives, and whether it wants work.
+
+``/healthz`` is for whoever restarts processes: 200 as long as the event loop turns. ``/readyz`` is for whoever sends
+publishers here: 503 with the reason while the server starts, drains or is full. Before the engine is ready there is no
+event loop; `starting` answers both on the socket until then.
+"""
+
+import contextlib
+import json
+import os
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from .drain import Drain, Phase
+from .hub import Hub
+
+RETRY_AFTER_S: Final = 5
+STARTING_CLIENT_S: Final = 1.0  # what one client of `starting` may take of the others' time
+STARTING_BYTES: Final = 64 * 1024  # that are read of a request at most
+LOOK_S: Final = 0.05
+
+
+def unready(phase: Phase, refusal: str | None) -> str:
+    """Why no publisher should come here now; nothing if one may. ``refusal`` is the hub's: full, or late already."""
+    if phase is Phase.STARTING:
+        return "starting"
+    if phase is Phase.DRAINING:
+        return "draining: this server is stopping"
+    return f"full: {refusal}" if refusal else ""
+
+
+def health_routes(hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]]) -> APIRouter:
+    """``/healthz`` and ``/readyz``; ``facts`` is what else the first one tells."""
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def health() -> dict[str, object]:
+        return {
+            "status": "ok",
+            "phase": drain.phase.value,
+            "pid": os.getpid(),
+            "sessions": len(hub.sessions),
+            "max_sessions": hub.options.max_sessions,
+            **facts(),
+            "counters": asdict(hub.counters),
+        }
+
+    @router.get("/readyz")
+    async def ready() -> JSONResponse:
+        reason = unready(drain.phase, hub.refusal())
+        if reason:
+            return JSONResponse({"ready": False, "reason": reason}, 503, {"retry-after": str(RETRY_AFTER_S)})
+        return JSONResponse({"ready": True})
+
+    return router
+
+
+@contextlib.contextmanager
+def starting(bound: socket.socket, tls: ssl.SSLContext | None = None) -> Iterator[None]:
+    """Answer on a listening socket that the server is starting, until the block ends; the socket stays open.
+
+    ``/healthz`` is 200, everything else 503 with ``Retry-After``. One client at a time, each for at most
+    ``STARTING_CLIENT_S``; others wait in the socket's backlog and are answered by the server itself.
+    """
+    over = threading.Event()
+    thread = threading.Thread(target=_answer_until, args=(over, bound, tls), name="starting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _answer_until(over: threading.Event, bound: socket.socket, tls: ssl.SSLContext | None) -> None:
+    bound.setblocking(False)  # another process may have taken the connection that woke us
+    while not over.is_set():
+        if not select.select([bound], [], [], LOOK_S)[0]:
+            continue
+        with contextlib.suppress(OSError):  # a client that goes away or speaks no TLS is no news
+            client, _ = bound.accept()
+            with client:
+                _answer(client, tls, time.monotonic() + STARTING_CLIENT_S)
+
+
+def _answer(client: socket.socket, tls: ssl.SSLContext | None, until_s: float) -> None:
+    client.settimeout(STARTING_CLIENT_S)
+    if tls is not None:
+        client = tls.wrap_socket(client, server_side=True)
+    with client:
+        request = b""
+        while b"\r\n\r\n" not in request and len(request) < STARTING_BYTES:
+            if not (part := _receive(client, until_s)):
+                return
+            request += part
+        client.sendall(_words(request))
+        client.shutdown(socket.SHUT_WR)
+        while _receive(client, until_s):  # closed with something unread, it would take the answer back
+            pass
+
+
+def _receive(client: socket.socket, until_s: float) -> bytes:
+    """What comes next; raises TimeoutError once the time is over, however slowly it drips."""
+    client.settimeout(max(0.001, until_s - time.monotonic()))
+    if time.monotonic() >= until_s:
+        raise TimeoutError
+    return client.recv(STARTING_BYTES)
+
+
+def _words(request: bytes) -> bytes:
+    """The whole answer to a request's head."""
+    target = (request.split(maxsplit=2)[1:2] or [b""])[0]
+    alive = target.partition(b"?")[0] == b"/healthz"
+    fields = {"status": "ok", "phase": "starting"} if alive else {"ready": False, "reason": "starting"}
+    body = json.dumps(fields)
+    lines = (
+        "HTTP/1.1 200 OK" if alive else f"HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_S}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        "connection: close",
+        "",
+        "" if request.startswith(b"HEAD ") else body,
+    )
+    return "\r\n".join(lines).encode()

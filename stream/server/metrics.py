@@ -1,0 +1,186 @@
+"""What the server counts and times, for Prometheus: ``GET /metrics`` in its text format or in OpenMetrics.
+
+Each app has a registry of its own. Histograms are told of every stage by ``LiveSession``'s probe; everything else is
+read when somebody asks: the counts of the sessions that run, on top of the sums of those that ended, so totals never
+go back. Labels come from closed sets, never from clients: the number of series does not grow with what is sent here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import asdict
+from typing import Final
+from weakref import WeakSet
+
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from engines.base import Engine
+from engines.batcher import BatchStats, MicroBatcher
+from stream.core.events import End, Notice, Suggestions
+from stream.live import LiveSession
+from stream.stages import GRAPH_STAGES
+
+from .access import AccessOptions, require
+from .hub import Hub
+from .pool import SessionPool
+
+STAGES: Final = ("convert", "flow", "appearance", *GRAPH_STAGES.values(), "search", "rank", "publish")
+OTHER: Final = "other"  # a stage that is not in the list: counted, never a label of its own
+STAGE_BUCKETS_S: Final = (0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+FRESH_BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0)
+LOSSES: Final = ("replaced", "stale", "undated")  # the fields of LiveStats that count lost frames
+SUMMED: Final = ("frames", "sampled", *LOSSES, "suggestions", "skipped_hops", "resets")
+ENGINE_TEXTS: Final = {
+    "requests": "Requests that the engine has run.",
+    "runs": "Batches that the engine has run.",
+    "rows": "Rows that somebody asked for, in those batches.",
+    "padded_rows": "Rows added to reach a fixed batch size.",
+    "queueing_s": "Time that requests have waited for their batch, summed.",
+    "refused": "Requests refused because too many waited.",
+}
+
+Publish = Callable[[Notice], None]
+
+
+class Metrics:
+    """The measurements of one app. ``probe`` may be called from any thread, everything else on the event loop."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        stages = Histogram(
+            "segue_stage_seconds",
+            "Time of one piece of work, by stage.",
+            ["stage"],
+            buckets=STAGE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._stages = {name: stages.labels(name) for name in (*STAGES, OTHER)}
+        self._fresh = Histogram(
+            "segue_freshness_seconds",
+            "From the arrival of the newest frame that was used to the publication of the suggestions.",
+            buckets=FRESH_BUCKETS_S,
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+        self._sums = dict.fromkeys(SUMMED, 0)
+        self._ended: WeakSet[LiveSession] = WeakSet()
+
+    def probe(self, stage: str, seconds: float) -> None:
+        """Take a duration of a stage."""
+        self._stages.get(stage, self._stages[OTHER]).observe(seconds)
+
+    def heard(self, notice: Notice) -> None:
+        """Take a notice that is about to be published."""
+        if isinstance(notice, Suggestions) and notice.late_ms is not None:
+            self._fresh.observe(notice.late_ms / 1000)
+
+    def ended(self, live: LiveSession) -> None:
+        """Keep the final counts of a session; from here on it is not read any more. Once for each."""
+        if live in self._ended:
+            return
+        self._ended.add(live)
+        for name in SUMMED:
+            self._sums[name] += getattr(live.stats, name)
+
+    def listen(self, live: LiveSession, notice: Notice) -> None:
+        """Take a notice that ``live`` has published."""
+        self.heard(notice)
+        if isinstance(notice, End):
+            self.ended(live)
+
+    def totals(self, running: Iterable[LiveSession]) -> dict[str, int]:
+        """The counts of the sessions that ended and of those that run, by the names in ``SUMMED``."""
+        stats = [live.stats for live in running if live not in self._ended]
+        return {name: self._sums[name] + sum(getattr(each, name) for each in stats) for name in SUMMED}
+
+
+class HubCollector(Collector):
+    """What is read from hub, engine and workers at the moment of a scrape. On the event loop only."""
+
+    def __init__(self, metrics: Metrics, hub: Hub, engine: Engine, workers: Executor) -> None:
+        self._metrics, self._hub, self._engine, self._workers = metrics, hub, engine, workers
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # the names are known only after a look; without this the registry would look at once
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._frames()
+        yield from self._sessions()
+        yield from self._queues()
+        yield from self._of_engine()
+
+    def _frames(self) -> Iterator[Metric]:
+        lives = (session.live for session in self._hub.sessions)
+        totals = self._metrics.totals(live for live in lives if isinstance(live, LiveSession))
+        yield _counter("segue_frames_received", "Decoded frames that arrived.", totals["frames"])
+        yield _counter("segue_frames_sampled", "Frames that were looked at.", totals["sampled"])
+        dropped = CounterMetricFamily("segue_frames_dropped", "Frames lost, by reason.", labels=["reason"])
+        for reason in LOSSES:
+            dropped.add_metric([reason], totals[reason])
+        yield dropped
+        yield _counter("segue_suggestions", "Suggestions published.", totals["suggestions"])
+        skipped = "Hops without suggestions because the one before was still being computed."
+        yield _counter("segue_hops_skipped", skipped, totals["skipped_hops"])
+        yield _counter("segue_resets", "Times that a stream's timestamps broke.", totals["resets"])
+
+    def _sessions(self) -> Iterator[Metric]:
+        hub = self._hub
+        sessions = hub.sessions
+        viewers = [viewer for session in sessions for viewer in session.viewers]
+        yield _gauge("segue_sessions", "Sessions now, publishers still connecting included.", len(sessions))
+        yield _gauge("segue_sessions_limit", "Sessions that are taken at most.", hub.options.max_sessions)
+        yield _gauge("segue_viewers", "Viewers now.", len(viewers))
+        counts = asdict(hub.counters)
+        going = sum(session.lost_messages for session in sessions) + sum(viewer.lost for viewer in viewers)
+        lost = counts.pop("lost_messages") + going
+        yield _counter("segue_messages_lost", "Messages that a viewer was too slow for.", lost)
+        events = CounterMetricFamily("segue_hub_events", "What became of publishers.", labels=["event"])
+        for event, count in counts.items():
+            events.add_metric([event], count)
+        yield events
+
+    def _queues(self) -> Iterator[Metric]:
+        depths = GaugeMetricFamily("segue_queue_depth", "What waits now, by queue.", labels=["queue"])
+        waiting = [len(viewer) for session in self._hub.sessions for viewer in session.viewers]
+        depths.add_metric(["viewers"], sum(waiting))
+        depths.add_metric(["slowest_viewer"], max(waiting, default=0))
+        if isinstance(self._engine, MicroBatcher):
+            depths.add_metric(["engine"], self._engine.waiting)
+        if isinstance(self._workers, SessionPool):
+            depths.add_metric(["workers"], self._workers.waiting)
+        yield depths
+
+    def _of_engine(self) -> Iterator[Metric]:
+        bundle = self._engine.bundle
+        facts = {"engine": self._engine.name, "system": bundle.manifest.system, "bundle": bundle.identity}
+        yield InfoMetricFamily("segue_engine", "What runs the networks, and which.", facts)
+        if isinstance(self._engine, MicroBatcher):
+            stats: BatchStats = self._engine.stats
+            for field, text in ENGINE_TEXTS.items():
+                name = field.removesuffix("_s") + "_seconds" if field.endswith("_s") else field
+                yield _counter(f"segue_engine_{name}", text, getattr(stats, field))
+
+
+def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: AccessOptions) -> APIRouter:
+    """``/metrics``, for who may view; ``refusal`` says why a request cannot be answered here, or nothing."""
+    router = APIRouter()
+
+    @router.get("/metrics", dependencies=[Depends(require(access, "view"))])
+    async def scrape(request: Request) -> Response:
+        if reason := refusal(request):
+            return Response(reason + "\n", 404, media_type="text/plain")
+        encode, kind = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(metrics.registry), headers={"content-type": kind})
+
+    return router
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=value)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)

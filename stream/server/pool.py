@@ -1,0 +1,50 @@
+"""The threads in which sessions compute: a pool that says how much waits, and whose work knows its session.
+
+*Bound*: a session has at most one picture and one hop under way, so at most two pieces of work a session wait here.
+"""
+
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+
+class SessionPool(ThreadPoolExecutor):
+    """A pool of threads; work runs in the context of whoever submitted it, so that its log lines name the session."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads, thread_name_prefix="session")
+        self._lock = threading.Lock()
+        self._submitted = 0
+        self._begun = 0
+
+    @property
+    def waiting(self) -> int:
+        """Pieces of work that no thread has taken yet."""
+        with self._lock:
+            return self._submitted - self._begun
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        context = contextvars.copy_context()
+        started = False
+
+        def begin() -> None:
+            nonlocal started
+            with self._lock:
+                if not started:
+                    started, self._begun = True, self._begun + 1
+
+        def run() -> Any:
+            begin()
+            return context.run(work, *arguments, **named)
+
+        with self._lock:
+            self._submitted += 1
+        try:
+            future = super().submit(run)
+        except BaseException:
+            begin()
+            raise
+        future.add_done_callback(lambda _: begin())  # one that was cancelled has never run
+        return future

@@ -1,0 +1,127 @@
+"""One process that serves: its sockets, its signals, its end.
+
+SIGTERM drains (see `drain`); a second one, or SIGINT, ends the sessions at once; one more does not wait for them.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from .address import address_of, base_url, bind
+from .app import Parts, ServeOptions, create_app, open_parts
+from .door import Door
+from .drain import Drain, Phase
+from .health import starting
+from .logs import Logs
+from .tls import context_of
+from .workers import Place, supervise
+
+STOP_S: Final = 3  # how long open connections may take to end
+COMMAND_BYTES: Final = 64 * 1024  # of one websocket message; the protocol's own bound is smaller and answers politely
+
+
+def serve(options: ServeOptions, ready: Callable[[str], None]) -> None:
+    """Serve until interrupted or drained; ``ready`` is called with the page's URL once requests are taken.
+
+    Raises `ServeError` and the errors of bundles and catalogues before that.
+    """
+    if options.tls is not None:
+        context_of(options.tls)  # a mistake is found before anything slow is started
+    if options.workers > 1:
+        return supervise(options, serve_place, ready)
+    with contextlib.closing(bind(options.host, options.port)) as bound:
+        url = address_of(bound, options.host, "http" if options.tls is None else "https")
+        serve_socket(options, bound, None, lambda: ready(url))
+    return None
+
+
+def serve_place(options: ServeOptions, place: Place, ready: Callable[[], None]) -> None:
+    """Serve as one of several processes."""
+    serve_socket(options, place.own, place, ready)
+
+
+def serve_socket(options: ServeOptions, bound: socket.socket, place: Place | None, ready: Callable[[], None]) -> None:
+    """Serve on a socket of one's own and, as one of several, on the shared one."""
+    tls = None if options.tls is None else context_of(options.tls)
+    access = options.access
+    with contextlib.ExitStack() as stack:
+        tokens = (access.publish, access.view, access.control)
+        logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
+        with starting(bound, tls):
+            parts = stack.enter_context(open_parts(options))
+        server = server_of(parts, options, ready, place)
+        hub = server.config.app.state.hub  # type: ignore[union-attr]
+        logs.add(lambda: [secret for session in hub.sessions for secret in (session.secret, session.key)])
+        server.run(sockets=[bound])
+
+
+def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None], place: Place | None = None) -> "Server":
+    """The server, to be run with its socket; ``ready`` is called once requests are taken."""
+    app = create_app(parts, options, base_url(options.public_url, None if place is None else place.port), place)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=COMMAND_BYTES,
+        ws_max_queue=8,
+        timeout_graceful_shutdown=STOP_S,
+        server_header=False,
+        ssl_certfile=None if options.tls is None else options.tls.cert,
+        ssl_keyfile=None if options.tls is None else options.tls.key,
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return Server(config, app.state.drain, ready, place)
+
+
+class Server(uvicorn.Server):
+    """Says when it has started, and drains before it ends."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drain, ready: Callable[[], None], place: Place | None) -> None:
+        super().__init__(config)
+        self._drain, self._ready, self._place = drain, ready, place
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._door: Door | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.started:
+            return
+        self._loop = asyncio.get_running_loop()
+        self._drain.started()
+        if self._place is not None:
+            self._door = Door(self._place, self.config.app.state.hub, self._drain, self._connection, self.config.ssl)  # type: ignore[union-attr]
+            self._door.start()
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._door is not None:
+            await self._door.close()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal. None is raised again at the end, as uvicorn would: ending as asked is ending with 0."""
+        if sig == signal.SIGTERM and self._loop is not None and self._drain.phase is not Phase.DRAINING:
+            self._loop.call_soon_threadsafe(self._drain.begin, self._stop)
+        elif self.should_exit:
+            self.force_exit = True
+        else:
+            self.should_exit = True
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    def _connection(self) -> asyncio.Protocol:
+        """What uvicorn makes for a connection that it accepted itself."""
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made

@@ -1,0 +1,231 @@
+"""Every setting of ``segue serve``: one table, from which the flags, the keys of the file and their checks are made.
+
+A setting's name is its key in the file; with dashes it is its flag.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from stream.sources.webrtc import PeerOptions
+
+from .access import AccessOptions
+from .hub import HubOptions
+from .logs import FORMATS, LEVELS
+
+TOKENS: Final = ("publish_token", "view_token", "control_token")
+TOKEN_CHARACTERS: Final = 16  # at least; what is shorter can be guessed
+MAX_WORKERS: Final = 64
+MAX_DRAIN_S: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What values a setting has. ``of_text`` takes a flag's word, ``of_toml`` a file's value and the file's folder;
+    both raise ValueError for what is not ``what``."""
+
+    what: str
+    of_text: Callable[[str], Any]
+    of_toml: Callable[[Any, Path], Any]
+    many: bool = False
+    switch: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. ``default`` None: not set. A ``secret`` is never shown."""
+
+    section: str
+    name: str
+    kind: Kind
+    help: str
+    default: Any = None
+    metavar: str | None = None
+    short: tuple[str, ...] = field(default=())
+    secret: bool = False
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def key(self) -> str:
+        return f"{self.section}.{self.name}"
+
+
+def _taken(value: Any, *types: type) -> Any:
+    """The value if it is of these types; TOML's booleans are no numbers."""
+    if type(value) not in types:
+        raise ValueError
+    return value
+
+
+def _within(value: float, low: float, high: float) -> float:
+    if not low <= value <= high:
+        raise ValueError
+    return value
+
+
+def integer(low: int, high: int | None = None) -> Kind:
+    top = high if high is not None else 2**31
+    what = f"a whole number of {low} or more" if high is None else f"a whole number from {low} to {high}"
+    return Kind(
+        what,
+        lambda text: int(_within(int(text), low, top)),
+        lambda value, _: int(_within(_taken(value, int), low, top)),
+    )
+
+
+def number(low: float, high: float) -> Kind:
+    return Kind(
+        f"a number from {low:g} to {high:g}",
+        lambda text: _within(float(text), low, high),
+        lambda value, _: _within(float(_taken(value, int, float)), low, high),
+    )
+
+
+def choice(*words: str) -> Kind:
+    def taken(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return Kind(f"one of {', '.join(words)}", taken, lambda value, _: taken(_taken(value, str)))
+
+
+def checked(what: str, check: Callable[[str], Any]) -> Kind:
+    return Kind(what, check, lambda value, _: check(_taken(value, str)))
+
+
+def _some(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError
+    return text
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(rf"[!-~]{{{TOKEN_CHARACTERS},}}", text):
+        raise ValueError
+    return text
+
+
+def _url(text: str) -> str:
+    """An http(s) origin, without a slash at its end."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError
+    parts.port  # noqa: B018 - raises ValueError for what is no port
+    return text.rstrip("/")
+
+
+def _ports(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]) <= 65535:
+        raise ValueError
+    return int(found[1]), int(found[2])
+
+
+SECONDS: Final = number(0, 1e9)
+TEXT: Final = checked("text that is not empty", _some)
+PATH: Final = Kind(
+    "a path",
+    lambda text: Path(_some(text)),
+    lambda value, folder: folder / Path(_some(_taken(value, str))).expanduser(),
+)
+TOKEN: Final = checked(f"at least {TOKEN_CHARACTERS} ASCII characters without spaces", _token)
+URL: Final = checked("an http or https address without a path", _url)
+PORTS: Final = checked("a range of ports, FIRST-LAST", _ports)
+SWITCH: Final = Kind("true or false", lambda text: text == "true", lambda value, _: _taken(value, bool), switch=True)
+
+
+def several(what: str, check: Callable[[str], str]) -> Kind:
+    return Kind(what, check, lambda value, _: [check(_taken(each, str)) for each in _taken(value, list)], many=True)
+
+
+ORIGINS: Final = several("a list of texts", lambda text: _some(text.rstrip("/")))
+TEXTS: Final = several("a list of texts", _some)
+ADDRESSES: Final = several("a list of IP addresses", lambda text: str(ipaddress.ip_address(text)))
+
+
+def _token_settings() -> list[Setting]:
+    for_whom = {"publish": "sends streams", "view": "watches", "control": "sends commands"}
+    made = []
+    for name in TOKENS:
+        who = for_whom[name.removesuffix("_token")]
+        text = f"asked of whoever {who}; better in SEGUE_{name.upper()} or a file than on the command line"
+        made.append(Setting("access", name, TOKEN, text, metavar="TOKEN", secret=True))
+        text = f"file that holds the {name.replace('_', ' ')}"
+        made.append(Setting("access", f"{name}_file", PATH, text, metavar="FILE"))
+    return made
+
+
+SETTINGS: Final = (
+    Setting("library", "catalog", PATH, "catalogue made by segue index", short=("-c",)),
+    Setting("engine", "bundle", PATH, "bundle to run (default: the one that ships)"),
+    Setting("engine", "threads", integer(1), "threads of the engine", 1, "N"),
+    Setting("server", "host", TEXT, "address to listen on", "127.0.0.1"),
+    Setting("server", "port", integer(0, 65535), "port, 0 for any free one", 8765),
+    Setting("server", "public_url", URL, "address by which clients reach this very machine", metavar="URL"),
+    Setting("server", "drain_s", number(0, MAX_DRAIN_S), "after SIGTERM, sessions may go on for so long", 20.0, "S"),
+    Setting("server", "workers", integer(1, MAX_WORKERS), "processes, each with an engine of its own", 1, "N"),
+    Setting("server", "worker_ports", PORTS, "ports of the workers' own (default: those after --port)", metavar="A-B"),
+    Setting(
+        "sessions", "max_sessions", integer(1), "live inputs of each process", HubOptions().max_sessions, metavar="N"
+    ),
+    Setting("sessions", "max_viewers", integer(1), "viewers of each session", HubOptions().max_viewers, metavar="N"),
+    Setting("sessions", "grace", SECONDS, "wait for a lost publisher that has a key", HubOptions().grace_s, "S"),
+    Setting(
+        "sessions",
+        "max_late_ms",
+        SECONDS,
+        "refuse publishers while messages are later than this; 0 never",
+        HubOptions().late_ms,
+        "MS",
+    ),
+    Setting("sessions", "max_session", SECONDS, "end of any session; 0 none", HubOptions().max_session_s, "S"),
+    Setting(
+        "sessions",
+        "handshake_s",
+        number(1, 600),
+        "a publisher that is not connected by then is let go",
+        PeerOptions().handshake_timeout_s,
+        "S",
+    ),
+    Setting(
+        "sessions",
+        "idle_s",
+        number(1, 600),
+        "a publisher that sends no picture for so long is let go",
+        PeerOptions().idle_timeout_s,
+        "S",
+    ),
+    Setting("webrtc", "udp_ports", PORTS, "ports of WebRTC (default: any)", metavar="LOW-HIGH"),
+    Setting(
+        "webrtc",
+        "announce",
+        ADDRESSES,
+        "address by which publishers reach this machine from outside; repeatable",
+        metavar="ADDRESS",
+    ),
+    Setting("webrtc", "ice_server", TEXTS, "stun: or turn: server told to publishers; repeatable", metavar="URL"),
+    *_token_settings(),
+    Setting("access", "no_tokens", SWITCH, "something else (a proxy) guards what no token guards"),
+    Setting("access", "allow_origin", ORIGINS, "let pages of this origin in; repeatable", metavar="URL"),
+    Setting("recording", "record", PATH, "keep a recording of each session in this folder", metavar="FOLDER"),
+    Setting("recording", "record_pictures", SWITCH, "keep the pictures as well, at 160x90"),
+    Setting("recording", "record_limit", integer(1), "stop a recording at this size of its file", 1024, "MIB"),
+    Setting("tls", "tls_cert", PATH, "certificate and chain, PEM", metavar="FILE"),
+    Setting("tls", "tls_key", PATH, "private key of the certificate, PEM", metavar="FILE"),
+    Setting("log", "log_format", choice(*FORMATS), "one line an event, on standard error", "text"),
+    Setting("log", "log_level", choice(*LEVELS), "how much is logged", "warning"),
+)
+BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+
+
+def access_of(tokens: dict[str, str]) -> AccessOptions:
+    """The tokens by the names in `TOKENS`."""
+    return AccessOptions(**{name.removesuffix("_token"): token for name, token in tokens.items()})

@@ -1,0 +1,202 @@
+"""The shipped bundle, several sessions at once through the micro-batcher, and each of them replayed alone."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from catalog.catalog import Catalog
+from catalog.indexer import index_folder
+from engines.batcher import SIZES, MicroBatcher
+from engines.bundle import default_bundle, load_bundle
+from engines.onnx_engine import OnnxEngine
+from features.spec import FEATURES
+from stream.core.events import Accepted, End, Infer, Notice, Reset, Suggestions
+from stream.core.session import SessionOptions
+from stream.live import LiveOptions, LiveSession
+from stream.recording.ask import Asker, place, plain_way, ways
+from stream.recording.format import Reader
+from stream.recording.header import RecordOptions, make_header
+from stream.recording.player import replay
+from stream.recording.recorder import Recorder
+from stream.recording.values import answer_digest
+from stream.runtime import Runtime
+from studio.pairs import draw_latent, video_recipe
+from studio.video.render import render
+
+Parts = tuple[OnnxEngine, Catalog]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory, write_music: Callable[..., Path]) -> Iterator[Parts]:
+    """The shipped bundle's engine and a catalogue of nine short tracks."""
+    folder = tmp_path_factory.mktemp("library")
+    for number, bpm in enumerate((70, 80, 90, 100, 110, 120, 130, 140, 150)):
+        write_music(folder / "music" / f"{number}.wav", duration_s=9, bpm=bpm, seed=number, channels=1)
+    bundle = load_bundle(default_bundle(), FEATURES)
+    engine = OnnxEngine(bundle)
+    index_folder(folder / "music", folder / "catalogue", engine, 1, lambda *_: None)
+    with Catalog.open(folder / "catalogue", bundle) as catalog:
+        yield engine, catalog
+    engine.close()
+
+
+class Borrowed:
+    """An engine that is not closed with its batcher."""
+
+    def __init__(self, engine: OnnxEngine) -> None:
+        self.name, self.bundle, self.spec, self.run, self.warmup = (
+            engine.name,
+            engine.bundle,
+            engine.spec,
+            engine.run,
+            engine.warmup,
+        )
+
+    def close(self) -> None:
+        pass
+
+
+def film(seed: int, seconds: float) -> list[av.VideoFrame]:
+    rng = np.random.default_rng(seed)
+    pictures = render(video_recipe(draw_latent(rng), rng, np.arange(0.3, seconds, 0.5)), seconds)
+    frames = []
+    for number, picture in enumerate(pictures):
+        frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+        jumped = 60 * 8 if seed == 1 and number >= 30 else 0
+        frame.pts, frame.time_base = number + jumped, Fraction(1, 8)
+        frames.append(frame)
+    return frames
+
+
+async def play_live(live: LiveSession, frames: list[av.VideoFrame], commands: dict[int, dict[str, Any]]) -> None:
+    """Offer each frame once the one before was looked at, without waiting for any answer."""
+    running = asyncio.create_task(live.run())
+    for number, frame in enumerate(frames):
+        if number in commands:
+            live.command(commands[number])
+        live.offer(frame)
+        async with asyncio.timeout(20):
+            while live.stats.sampled + live.stats.stale <= number:  # noqa: ASYNC110 - a count, and the session's
+                await asyncio.sleep(0.001)
+        if number % 8 == 7:
+            await asyncio.sleep(0.05)
+    await live.close()
+    await running
+
+
+def test_live_sessions_beside_each_other_are_replayed_bit_for_bit(tmp_path: Path, parts: Parts) -> None:
+    engine, catalog = parts
+    tracks = [track.id for track in catalog.tracks()]
+    batcher = MicroBatcher(Borrowed(engine), window_ms=30)
+    runtime = Runtime(batcher, catalog)
+    header = make_header(runtime, catalog, SessionOptions(), RecordOptions())
+    said: list[list[Notice]] = [[] for _ in range(4)]
+
+    async def main(workers: ThreadPoolExecutor) -> None:
+        sessions = []
+        for number, heard in enumerate(said):
+            recorder = Recorder(tmp_path / str(number), header)
+            publish = recorder.listen(heard.append)
+            options = LiveOptions(finish_s=20)
+            live = LiveSession(runtime, options, publish, workers=workers, recorder=recorder)
+            commands = {
+                10 + number: {"type": "skip", "track": tracks[number]},
+                20: {"type": "filters", "min_bpm": 75 + number},
+                25: {"type": "playing", "track": tracks[5]},
+                33: {"type": "pin", "track": tracks[6]},
+            }
+            sessions.append(play_live(live, film(number, 6.0), commands))
+        await asyncio.gather(*sessions)
+
+    with ThreadPoolExecutor(8) as workers:
+        asyncio.run(main(workers))
+    stats = batcher.stats
+    batcher.close()
+    assert stats.runs < stats.requests  # some ran together
+    for number, heard in enumerate(said):
+        again: list[Notice] = []
+        with Reader(tmp_path / str(number)) as reader:
+            outcome = replay(reader, Runtime(engine, catalog), again.append)
+        assert outcome.ending is None
+        assert outcome.first is None
+        assert [plain(notice) for notice in heard] == again and isinstance(again[-1], End)
+        assert sum(isinstance(notice, Accepted) for notice in again) == 4
+        assert sum(isinstance(notice, Suggestions) for notice in again) >= 3
+        assert any(isinstance(notice, Reset) for notice in again) == (number == 1)
+
+
+def plain(notice: Notice) -> Notice:
+    """Without what only a clock knows."""
+    if isinstance(notice, Suggestions):
+        return replace(notice, late_ms=None)
+    return notice
+
+
+def request(engine: OnnxEngine, graph: str, rows: int, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    arrays: dict[str, Any] = {}
+    for tensor in engine.spec(graph).inputs:
+        shape = (rows, *(int(size) for size in tensor.shape[1:]))
+        if tensor.dtype == "bool":
+            arrays[tensor.name] = np.arange(shape[1]) < rng.integers(1, shape[1] + 1, (rows, 1))
+        else:
+            arrays[tensor.name] = (rng.uniform(0, 255 if tensor.dtype == "uint8" else 1, shape)).astype(tensor.dtype)
+    return arrays
+
+
+@pytest.mark.parametrize("graph", ["video_clip", "video_sequence", "mood", "matcher"])
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_a_row_depends_on_its_place_in_the_batch_alone(parts: Parts, graph: str, rows: int) -> None:
+    """What ``ask.py`` rests on: whatever the other rows hold, one of the ways gives the very same bits."""
+    engine, catalog = parts
+    asked = request(engine, graph, rows, 1)
+    for size, before in [way for way in ways(rows) if way[0] <= 8]:
+        company = request(engine, graph, size, 2)
+        joined = {name: array.copy() for name, array in company.items()}
+        for name, array in asked.items():
+            joined[name][before : before + rows] = array
+        full = engine.run(graph, joined)
+        outputs = {name: array[before : before + rows].copy() for name, array in full.items()}
+        repeated = engine.run(graph, {name: place(array, size, before) for name, array in asked.items()})
+        for name, array in repeated.items():
+            assert array[before : before + rows].tobytes() == outputs[name].tobytes(), (size, before)
+        asker = Asker(Runtime(engine, catalog), batched=True)
+        answer, same = asker.ask(Infer(1, graph, asked), answer_digest(outputs))
+        assert same and answer_digest(answer) == answer_digest(outputs)
+
+
+def test_the_ways_are_all_that_a_batcher_can_have_taken() -> None:
+    assert plain_way(5) == (8, 0) and plain_way(32) == (32, 0) and plain_way(40) == (40, 0)
+    for rows in (1, 3, 8, 32):
+        found = list(ways(rows))
+        assert len(found) == len(set(found)) <= 63
+        assert set(found) == {(size, at) for size in SIZES for at in range(size - rows + 1)}
+        assert found[0] == plain_way(rows)
+
+
+def test_an_answer_that_nothing_explains_is_the_plain_one_and_ends_the_search(parts: Parts) -> None:
+    engine, catalog = parts
+    counted: list[int] = []
+
+    class Counting(Borrowed):
+        def __init__(self) -> None:
+            super().__init__(engine)
+            run = engine.run
+            self.run = lambda graph, inputs: (counted.append(1), run(graph, inputs))[1]
+
+    asker = Asker(Runtime(Counting(), catalog), batched=True)
+    question = Infer(1, "mood", request(engine, "mood", 1, 1))
+    answer, same = asker.ask(question, "0" * 64)
+    assert not same and len(counted) == 63
+    assert answer_digest(answer) == answer_digest(engine.run("mood", question.inputs))
+    asker.give_up()
+    asker.ask(question, "0" * 64)
+    assert len(counted) == 64
