@@ -16,7 +16,7 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
-from stream.server.app import bind
+from stream.server.address import bind
 from stream.server.errors import BusyError
 from stream.server.hub_session import Connect
 

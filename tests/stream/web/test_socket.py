@@ -1,17 +1,9 @@
 """The page where WebRTC does not get through: the same picture by the websocket, without a word from the user."""
 
-import contextlib
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-
-from stream.server.app import ServeOptions, bind, create_app, open_parts
-from stream.server.ingest import ingest_routes
 
 FIRST_MS = 40_000
 
@@ -28,25 +20,6 @@ window.RTCPeerConnection = class extends real {
 """
 
 
-@pytest.fixture(scope="module")
-def address(page_catalog: Path, tiny_bundle: Path) -> Iterator[str]:
-    """The URL of a real server that takes the socket's messages too."""
-    options = ServeOptions(page_catalog, bundle=tiny_bundle, port=0)
-    with contextlib.closing(bind("127.0.0.1", 0)) as bound, open_parts(options) as parts:
-        app = create_app(parts, options)
-        if not any(getattr(route, "path", "") == "/ingest" for route in app.routes):
-            app.include_router(ingest_routes(app.state.hub))
-        config = uvicorn.Config(app, log_level="warning", ws="websockets-sansio", ws_max_size=4 * 1024 * 1024)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
-        finally:
-            server.should_exit = True
-            thread.join(20)
-
-
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
@@ -56,7 +29,7 @@ def address(page_catalog: Path, tiny_bundle: Path) -> Iterator[str]:
     ],
     ids=["no UDP", "no WebRTC", "neither WebRTC nor MediaRecorder"],
 )
-def test_the_page_falls_back_to_the_socket(browser: Any, address: str, script: str, kind: str) -> None:
+def test_the_page_falls_back_to_the_socket(browser: Any, server: Any, script: str, kind: str) -> None:
     page = browser.new_page()
     hellos: list[str] = []
     wrong: list[str] = []
@@ -67,31 +40,31 @@ def test_the_page_falls_back_to_the_socket(browser: Any, address: str, script: s
     )
     try:
         page.add_init_script(script)
-        page.goto(address)
+        page.goto(server.url)
         page.click("#use-camera")
         page.wait_for_selector(".row", timeout=FIRST_MS)
         assert page.inner_text("#status-text") == "Live"
         assert [f'"kind":"{kind}"' in hello for hello in hellos if "hello" in hello] == [True]
-        found = [s for s in httpx.get(f"{address}api/sessions").json()["sessions"] if s["connected"]]
+        found = [s for s in httpx.get(f"{server.url}api/sessions").json()["sessions"] if s["connected"]]
         assert len(found) == 1 and found[0]["label"] == "Camera"
         page.wait_for_timeout(3000)  # it goes on
-        later = [s for s in httpx.get(f"{address}api/sessions").json()["sessions"] if s["connected"]]
+        later = [s for s in httpx.get(f"{server.url}api/sessions").json()["sessions"] if s["connected"]]
         assert later[0]["id"] == found[0]["id"] and later[0]["frames"] > found[0]["frames"] + 8
         page.click("#stop")
         page.wait_for_selector("#welcome:visible")
         page.wait_for_timeout(1500)
-        assert httpx.get(f"{address}api/sessions").json()["sessions"] == []
+        assert httpx.get(f"{server.url}api/sessions").json()["sessions"] == []
     finally:
         page.close()
     assert wrong == []
 
 
-def test_where_webrtc_connects_the_socket_is_not_used(browser: Any, address: str) -> None:
+def test_where_webrtc_connects_the_socket_is_not_used(browser: Any, server: Any) -> None:
     page = browser.new_page()
     opened: list[str] = []
     page.on("websocket", lambda socket: opened.append(socket.url))
     try:
-        page.goto(address)
+        page.goto(server.url)
         page.click("#use-camera")
         page.wait_for_selector(".row", timeout=FIRST_MS)
         assert opened and not any("/ingest" in url for url in opened)
