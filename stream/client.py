@@ -187,10 +187,10 @@ class FrameClient:
             await pictures.send(self._hello)
             async with asyncio.timeout(CONNECT_S):
                 ready = _object(await pictures.recv())
-            if ready.get("type") != "ready" or not str(ready.get("events", "")).startswith("/"):
+            if ready.get("type") != "ready":
                 raise ClientError(f"the server answers hello with {str(ready)[:80]}; is it one of another version?")
             self.session = str(ready.get("session"))
-            address = _address(self._url, ready["events"])
+            address = _events(self._url, str(ready.get("events", "")))
             async with connect(address, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
                 yield pictures, events
 
@@ -256,6 +256,16 @@ def _address(url: str, path: str) -> str:
     if scheme is None or not parts.netloc:
         raise ClientError(f"{url}: is no server's address; write it as http://host:port")
     return urlunsplit((scheme, parts.netloc, path, "", ""))
+
+
+def _events(url: str, told: str) -> str:
+    """Where the events of a session are: a path on the server of ``url``, or another port of its host, where the
+    server has several processes. Raises ClientError for another host: the token is not for it."""
+    if told.startswith("/"):
+        return _address(url, told)
+    if urlsplit(told).hostname != urlsplit(url).hostname:
+        raise ClientError(f"the server tells of events at {told[:80]}, which is not on its own host")
+    return _address(told, urlsplit(told).path)
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from stream.sources.frames_socket import PictureFeed
 from stream.sources.webm import WebmFeed
 
 from .access import AccessOptions, refusal
+from .address import resolved
 from .errors import BusyError
 from .hub import STOPPED
 from .hub_session import OnEnd, OnFrame, OnSound
@@ -159,9 +160,12 @@ class SocketPublisher:
 
 
 def ingest_routes(
-    hub: Sessions[S], access: AccessOptions | None = None, options: IngestOptions | None = None
+    hub: Sessions[S],
+    access: AccessOptions | None = None,
+    options: IngestOptions | None = None,
+    base_url: str = "",
 ) -> APIRouter:
-    """The websocket ``/ingest``."""
+    """The websocket ``/ingest``. ``base_url`` goes before the path that a client is told (see `address.resolved`)."""
     router = APIRouter()
     rights = access or AccessOptions()
     times = options or IngestOptions()
@@ -188,7 +192,8 @@ def ingest_routes(
             return await _close(socket, Goodbye(BUSY, str(error)))
         publisher = made[0]
         try:
-            goodbye = await _serve(socket, session, publisher, times)
+            events = f"{resolved(base_url, socket)}/sessions/{session.id}/events"
+            goodbye = await _serve(socket, {"session": session.id, "events": events}, publisher, times)
         except BaseException:
             publisher.leave(Goodbye(GOING_AWAY, "the server is stopping"))
             raise
@@ -210,9 +215,9 @@ async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
     return None if message["type"] == "websocket.disconnect" else parse_hello(message.get("text"))
 
 
-async def _serve(socket: WebSocket, session: Session, publisher: SocketPublisher, times: IngestOptions) -> Goodbye:
-    """Messages in until something ends the connection."""
-    ready = {"v": 1, "type": "ready", "session": session.id, "events": f"/sessions/{session.id}/events"}
+async def _serve(socket: WebSocket, told: dict[str, str], publisher: SocketPublisher, times: IngestOptions) -> Goodbye:
+    """Messages in until something ends the connection; ``told`` is what the client learns of its session."""
+    ready = {"v": 1, "type": "ready", **told}
     with contextlib.suppress(*GONE):  # a client that left is noticed by reading
         await socket.send_text(json.dumps(ready, separators=(",", ":")))
     working = [

@@ -17,6 +17,7 @@ from stream.sources.addresses import checked, networks, target_of
 from stream.sources.remote import RemoteOptions, RemotePull
 
 from .access import AccessOptions, require
+from .address import resolved
 from .errors import BusyError
 from .hub import STOPPED
 from .hub_session import OnEnd, OnFrame, OnSound
@@ -47,8 +48,13 @@ class _Asked:
     key: str
 
 
-def pull_routes(hub: Sessions[S], options: PullOptions, access: AccessOptions | None = None) -> APIRouter:
-    """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for networks that are none."""
+def pull_routes(
+    hub: Sessions[S], options: PullOptions, access: AccessOptions | None = None, base_url: str = ""
+) -> APIRouter:
+    """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for networks that are none.
+
+    ``base_url`` goes before the paths that a client is told (see `address.resolved`).
+    """
     router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "publish"))])
     rules = networks(options.networks)
     looking = asyncio.Semaphore(4)  # names are looked up in threads, and a slow server of names holds each
@@ -85,8 +91,10 @@ def pull_routes(hub: Sessions[S], options: PullOptions, access: AccessOptions | 
             with contextlib.suppress(Exception):
                 await hub.end(session, STOPPED)
             raise
-        place = {"Location": f"/api/pull/{session.secret}"}
-        return JSONResponse({"v": 1, "session": session.id, "events": f"/sessions/{session.id}/events"}, 201, place)
+        base = resolved(base_url, request)
+        place = {"Location": f"{base}/api/pull/{session.secret}"}
+        events = f"{base}/sessions/{session.id}/events"
+        return JSONResponse({"v": 1, "session": session.id, "events": events}, 201, place)
 
     @router.delete("/api/pull/{secret}")
     async def stop(secret: str) -> Response:

@@ -9,6 +9,7 @@ The tables are IANA's registries of special-purpose addresses (RFC 6890 and its 
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -113,6 +114,11 @@ class Target:
         """The URL for a message or a log: without name, password and query, which may be secrets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.parts.path}"[:200]
+
+
+def without_secrets(text: str) -> str:
+    """A message for everybody: the URLs in it lose their names, passwords and queries."""
+    return re.sub(r"([A-Za-z]+://)(?:[^/\s]*@)?([^\s?#]*)[^\s:;]*", r"\1\2", text)
 
 
 def target_of(url: str, schemes: Sequence[str] = CLIENT_SCHEMES) -> Target:

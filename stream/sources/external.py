@@ -19,8 +19,7 @@ OPEN_TIMEOUT_S: Final = 15.0
 READ_TIMEOUT_S: Final = 15.0
 LIST_TIMEOUT_S: Final = 10.0
 STOP_S: Final = 2.0
-# what an address over this program may make use of; nothing leads to a file
-WHITELIST: Final = "srt,udp,rtp,crypto,pipe"
+WHITELIST: Final = "srt"  # what comes may name other places, but none that is opened
 
 
 def program_for(scheme: str) -> str:
@@ -76,10 +75,14 @@ class ExternalPipe:
         self._said.close()
 
 
-def srt_pipe(source: str) -> ExternalPipe:
-    """What an SRT address sends, as Matroska. Raises SourceError where no program can read it."""
+def srt_pipe(source: str, kind: str = "") -> ExternalPipe:
+    """What an SRT address sends, as Matroska. Raises SourceError where no program can read it.
+
+    ``kind`` names the format that has to come; empty: any.
+    """
     command = [program_for("srt"), "-nostdin", "-hide_banner", "-loglevel", "error"]
-    command += ["-protocol_whitelist", WHITELIST, "-analyzeduration", "1000000", "-i", source]
+    command += ["-protocol_whitelist", WHITELIST, "-analyzeduration", "1000000"]
+    command += [*(["-f", kind] if kind else []), "-i", source]
     command += [
         "-map",
         "0:v:0",

@@ -31,7 +31,8 @@ def _open(allowed: Sequence[Network], url: str) -> Opened:
     if target.scheme in ("http", "https"):
         return _open_http(target, url, allowed)
     if target.scheme == "srt":
-        return open_srt(srt_address(target, str(checked(target, allowed)[0])))
+        # a transport stream names no other places; a playlist, which the program would read too, names any
+        return open_srt(srt_address(target, str(checked(target, allowed)[0])), "mpegts")
     relay = Relay(target, allowed)
     try:
         opened = open_url(*_relayed(target, relay.port))
@@ -70,12 +71,20 @@ def _relayed(target: Target, port: int) -> tuple[str, dict[str, str]]:
     if target.scheme == "rtsp":
         if RTSP_SWITCHES & set(target.parts.query.split("&")):
             raise SourceError(f"{target.shown}: the transport cannot be chosen in the URL; leave that out")
-        return f"rtsp://{where}", {"rtsp_transport": "tcp", "protocol_whitelist": "rtsp,rtp,tcp"}
+        return f"rtsp://{where}", {
+            "rtsp_transport": "tcp",
+            "protocol_whitelist": "rtsp,rtp,tcp",
+            "format_whitelist": "rtsp",
+        }
     levels = target.parts.path.strip("/").split("/")
     app = "/".join(levels[: max(1, min(2, len(levels) - 1))])  # as FFmpeg tells application from stream
     host = f"[{target.host}]" if ":" in target.host else target.host
     address = f"{target.scheme}://{host}:{target.port}/{app}"
-    return f"rtmp://{where}", {"rtmp_tcurl": address, "protocol_whitelist": "rtmp,tcp"}
+    return f"rtmp://{where}", {
+        "rtmp_tcurl": address,
+        "protocol_whitelist": "rtmp,tcp",
+        "format_whitelist": "flv,live_flv",
+    }
 
 
 def srt_address(target: Target, address: str) -> str:

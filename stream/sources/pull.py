@@ -194,9 +194,9 @@ def open_url(source: str, options: Mapping[str, str]) -> Opened:
     return Opened(av.open(source, options=dict(options), timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S)))
 
 
-def open_srt(source: str) -> Opened:
-    """An SRT address by an ``ffmpeg`` program. Raises SourceError."""
-    pipe = srt_pipe(source)
+def open_srt(source: str, kind: str = "") -> Opened:
+    """An SRT address by an ``ffmpeg`` program; ``kind`` as in `srt_pipe`. Raises SourceError."""
+    pipe = srt_pipe(source, kind)
     try:
         return Opened(av.open(pipe, "r", format="matroska", options={"protocol_whitelist": ""}), pipe.stop)
     except (FFmpegError, OSError) as error:

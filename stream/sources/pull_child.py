@@ -22,7 +22,7 @@ from features.errors import PictureError
 from stream.core.sampler import Sampler
 from stream.errors import StreamError
 
-from .addresses import networks
+from .addresses import networks, without_secrets
 from .guarded import guarded
 from .pace import Pace
 from .pull import Pull, is_live
@@ -47,7 +47,7 @@ def main() -> None:
         pull(request["url"], request["allowed"], say)
         say(END, b"")
     except (StreamError, PictureError) as error:
-        say(ERROR, str(error).encode()[:2000])
+        say(ERROR, without_secrets(str(error)).encode()[:2000])
     except BrokenPipeError:
         pass
     except Exception as error:  # noqa: BLE001 - told, not printed
@@ -91,7 +91,7 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
             return True
 
         def tell(notice: Any) -> None:
-            say(NOTE, notice.reason.encode()[:2000])
+            say(NOTE, without_secrets(notice.reason).encode()[:2000])
 
         frames = reconnecting(open_again, BACKOFF, random.random, wait, tell)
     pace = Pace(time.monotonic())

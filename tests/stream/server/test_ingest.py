@@ -92,6 +92,15 @@ def test_the_same_key_closes_the_older_connection(place: Any) -> None:
         assert hub.sessions[-2].ends == ["taken over"] and hub.sessions[-1].ends == []
 
 
+def test_a_process_of_several_tells_its_own_address(ingesting: Tools) -> None:
+    app = FastAPI()
+    app.include_router(ingest_routes(ingesting.FakeHub(), base_url="{scheme}://{host}:9001"))
+    with ingesting.running(app) as address, connect(f"ws://{address}/ingest") as socket:
+        socket.send(hello())
+        ready = json.loads(socket.recv(timeout=10))
+        assert ready["events"] == f"http://127.0.0.1:9001/sessions/{ready['session']}/events"
+
+
 def test_at_the_bound_the_hub_refuses(ingesting: Tools) -> None:
     app = FastAPI()
     app.include_router(ingest_routes(ingesting.FakeHub(limit=0)))

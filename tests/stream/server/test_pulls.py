@@ -164,6 +164,17 @@ def test_what_cannot_be_opened_is_told_and_ends_its_session(place: Any, files: A
         assert str(folder) not in answer.text
 
 
+def test_a_password_is_not_told_to_viewers(place: Any, files: Any, tmp_path: Path) -> None:
+    hub, client = place
+    url, folder, _ = files
+    (folder / "empty.mkv").write_bytes(b"")
+    secret = url.replace("http://", "http://user:opensesame@")
+    for path in ("/absent.mp4?key=opensesame", "/empty.mkv?key=opensesame"):
+        answer = client.post("/api/pull", json={"url": secret + path})
+        assert answer.status_code == 422 and "opensesame" not in answer.text
+        assert "opensesame" not in hub.sessions[-1].ends[0] + hub.sessions[-1].label
+
+
 def test_a_bound_of_the_hub_is_passed_on(ingesting: Any) -> None:
     app = FastAPI()
     app.include_router(pull_routes(ingesting.FakeHub(limit=0), PullOptions(True, HERE)))

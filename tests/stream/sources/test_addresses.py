@@ -18,6 +18,7 @@ from stream.sources.addresses import (
     networks,
     refusal,
     target_of,
+    without_secrets,
 )
 
 V4 = [ipaddress.IPv4Network(text) for texts in NOT_PUBLIC.values() for text in texts if ":" not in text]
@@ -135,6 +136,12 @@ def test_a_target_shows_no_secrets() -> None:
     target = target_of("RTSP://user:word@Camera.example:8554/live?token=1")
     assert (target.scheme, target.host, target.port) == ("rtsp", "camera.example", 8554)
     assert target.shown == "rtsp://camera.example:8554/live"
+
+
+def test_messages_for_everybody_hold_no_secrets() -> None:
+    said = "rtsp://user:w:o@rd@cam:554/live: broke; srt://10.1.1.1:9?passphrase=abc&x=1: no; http://a.b/c?k=v gone"
+    assert without_secrets(said) == "rtsp://cam:554/live: broke; srt://10.1.1.1:9: no; http://a.b/c gone"
+    assert without_secrets("no url; at all: fine") == "no url; at all: fine"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "[::ffff:7f00:1]", "localhost"])

@@ -265,6 +265,20 @@ def test_refused_addresses_are_not_connected_to(url: str) -> None:
         Pull(url, 1, guarded(HERE))
 
 
+def test_a_client_s_srt_address_is_a_transport_stream_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A playlist by SRT would lead the program elsewhere."""
+    program = tmp_path / "ffmpeg"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/said\n[ "$2" = -protocols ] && echo srt\nexit 0\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(SourceError, match="check the address"):
+        Pull("srt://127.0.0.1:9?streamid=x", 1, guarded(HERE))
+    said = (tmp_path / "said").read_text()
+    assert " -protocol_whitelist srt " in said and " -f mpegts -i srt://127.0.0.1:9?mode=caller&streamid=x " in said
+
+
 def test_an_srt_address_keeps_what_a_caller_needs() -> None:
     target = target_of("srt://cam.example:9000?streamid=a%26b&latency=200&mode=caller")
     assert srt_address(target, "203.0.113.9") == "srt://203.0.113.9:9000?mode=caller&streamid=a%26b&latency=200"
