@@ -167,8 +167,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         public=public_origins(options.public_url, () if place is None else place.ports),
     )
     app.include_router(whip_routes(hub, options.access, options.whip, base_url))
-    app.include_router(ingest_routes(hub, options.access))
-    app.include_router(pull_routes(hub, options.pull, options.access))
+    app.include_router(ingest_routes(hub, options.access, base_url=base_url))
+    app.include_router(pull_routes(hub, options.pull, options.access, base_url))
     app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
     app.include_router(preview_routes(parts.catalog, options.access))
     app.include_router(health_routes(hub, drain, facts))

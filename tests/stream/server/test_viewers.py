@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from stream.server.hub import HubOptions
+from stream.server.process import MESSAGE_BYTES
 
 
 @pytest.fixture
@@ -63,8 +64,9 @@ def test_a_bad_command_is_answered_and_the_socket_stays(
 def test_a_huge_message_ends_that_viewer_alone(server: Any, session: dict[str, Any]) -> None:
     address = f"ws://{server.netloc}{session['events']}"
     with connect(address) as other, connect(address) as viewer:
+        assert "at most 4096 are read" in ask(viewer, 200_000 * "x")["reason"]
         with pytest.raises(ConnectionClosed) as closed:
-            ask(viewer, 200_000 * "x")
+            ask(viewer, (MESSAGE_BYTES + 1) * "x")
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
         assert ask(other, '{"type": "pin", "track": null}')["type"] == "accepted"
 
