@@ -1,13 +1,13 @@
 """``segue bench live``: how soon something is said, how soon a new scene is answered, how steady a steady one is.
 
-The catalogue and the videos are the studio's, so that the right style of each scene is known. Scenes run through the
-session in media time (each hop's few milliseconds beside it are what ``latency`` measures); the first suggestion is
-timed at a real server with a WebRTC publisher.
+Scenes are the studio's, and the catalogue holds the music that was made for each, so that the right one is known: its
+style, and the very track. Scenes run through the session in media time (each hop's few milliseconds beside it are what
+``latency`` measures); the first suggestion is timed at a real server with a WebRTC publisher.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ from stream.core.events import Question, Suggestions
 from stream.core.session import Session
 from stream.runtime import Runtime, needs_small
 from studio import pairs
-from studio.library import demo_tracks, write_track
+from studio.library import DemoTrack, write_track
 from studio.video import render
 
 from .harness import Report, Row
@@ -35,6 +35,7 @@ from .streams import write_stream
 Say = Callable[[str], None]
 SCENE_S: Final = 24
 STEADY_S: Final = 56
+MUSIC_S: Final = 45
 TOP: Final = 5
 FIRST_S: Final = 5.0  # how long each publisher of the first suggestion stays
 Pictures = npt.NDArray[np.uint8]
@@ -42,56 +43,84 @@ Pictures = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class LiveBenchOptions:
-    """``tracks`` of the studio are the catalogue, its styles in turn; ``scenes``: joins, and steady scenes half as
-    many; ``publishers``: for the first suggestion."""
+    """``scenes``: joins of two, whose music is the catalogue, and as many steady ones; ``publishers``: for the first
+    suggestion."""
 
-    tracks: int = 56
-    scenes: int = 60
+    scenes: int = 40
     publishers: int = 10
     jobs: int = 2
 
 
 @dataclass(frozen=True)
+class Join:
+    """Two scenes, one after the other."""
+
+    number: int
+    first: pairs.Latent
+    second: pairs.Latent
+
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng([5, self.number])
+
+
+@dataclass(frozen=True)
 class Heard:
-    """One hop: when, and the styles of the listed tracks, best first."""
+    """One hop: when, and the listed tracks, best first, with their styles."""
 
     pts_s: float
     tracks: tuple[str, ...]
     styles: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Known:
+    """Track id -> what it was made as: its title (which scene it was made for) and its style."""
+
+    titles: Mapping[str, str]
+    styles: Mapping[str, str]
+
+
 def measure(options: LiveBenchOptions, say: Say) -> Report:
     bundle = load_bundle(default_bundle(), FEATURES)
+    joins = [join(number) for number in range(options.scenes)]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        catalog = make_catalog(Path(folder), options, say)
+        styles = write_music(joins, Path(folder) / "music", say)
         engine = OnnxEngine(bundle)
         try:
-            with Catalog.open(catalog, bundle) as opened:
-                runtime = Runtime(engine, opened)
-                styles = {track.id: track.tags[0] for track in opened.tracks()}
-                rows += reaction_rows(runtime, styles, options.scenes, say)
-                rows += steady_rows(runtime, styles, max(1, options.scenes // 2), say)
+            index_folder(Path(folder) / "music", Path(folder) / "catalog", engine, options.jobs, lambda *_: None)
+            with Catalog.open(Path(folder) / "catalog", bundle) as catalog:
+                titles = {track.id: track.title for track in catalog.tracks()}
+                known = Known(titles, {track: styles[title] for track, title in titles.items()})
+                runtime = Runtime(engine, catalog)
+                rows += reaction_rows(runtime, known, joins, say)
+                rows += steady_rows(runtime, known, joins, say)
         finally:
             engine.close()
-        rows += first_rows(catalog, Path(folder), options.publishers, say)
-    return Report("live", rows, {"tracks": options.tracks, "styles": len(pairs.TEMPO_OF), "bundle": bundle.identity})
+        rows += first_rows(Path(folder) / "catalog", Path(folder), options.publishers, say)
+    return Report("live", rows, {"tracks": len(styles), "styles": len(pairs.TEMPO_OF), "bundle": bundle.identity})
 
 
-def make_catalog(folder: Path, options: LiveBenchOptions, say: Say) -> Path:
-    """The studio's tracks, indexed with the bundle that ships; the style of each is its first tag."""
-    music = folder / "music"
-    music.mkdir()
-    for number, track in enumerate(demo_tracks(options.tracks, seed=7)):
-        write_track(track, music)
-        if number % 14 == 13:
-            say(f"{number + 1}/{options.tracks} tracks")
-    engine = OnnxEngine(load_bundle(default_bundle(), FEATURES))
-    try:
-        index_folder(music, folder / "catalog", engine, options.jobs, lambda *_: None)
-    finally:
-        engine.close()
-    return folder / "catalog"
+def join(number: int) -> Join:
+    rng = np.random.default_rng([3, number])
+    first = drawn(rng)
+    return Join(number, first, drawn(rng, first))
+
+
+def write_music(joins: Sequence[Join], folder: Path, say: Say) -> dict[str, str]:
+    """The music of both scenes of every join, ``MUSIC_S`` long, the 28 s that fit somewhere in it; title -> style."""
+    styles: dict[str, str] = {}
+    for one in joins:
+        rng = np.random.default_rng([6, one.number])
+        for place, latent in (("a", one.first), ("b", one.second)):
+            title = f"{one.number}{place}"
+            fitting = pairs.music_recipe(latent, rng)
+            recipe = pairs.longer(fitting, float(rng.integers(0, MUSIC_S - 28)), MUSIC_S, rng)
+            write_track(DemoTrack(title, "studio", "bench", latent.style, recipe, MUSIC_S), folder)
+            styles[title] = latent.style
+        if one.number % 10 == 9:
+            say(f"music of {one.number + 1}/{len(joins)} joins")
+    return styles
 
 
 def drawn(rng: np.random.Generator, unlike: pairs.Latent | None = None) -> pairs.Latent:
@@ -110,7 +139,7 @@ def pictures(latent: pairs.Latent, seconds: int, rng: np.random.Generator) -> It
     return render.render(pairs.video_recipe(latent, rng, beats_s), seconds, fps=MOTION_FPS)
 
 
-def hops(runtime: Runtime, frames: Iterable[Pictures], styles: Mapping[str, str]) -> list[Heard]:
+def hops(runtime: Runtime, frames: Iterable[Pictures], known: Known) -> list[Heard]:
     """What a session says to pictures at the motion rate."""
     session, meter = Session(runtime.model), FrameMeter(small=needs_small(runtime.model))
     heard: list[Heard] = []
@@ -122,64 +151,62 @@ def hops(runtime: Runtime, frames: Iterable[Pictures], styles: Mapping[str, str]
                 waiting += session.result(event.id, runtime.answer(event))
             elif isinstance(event, Suggestions):
                 tracks = tuple(item.track for item in event.items[:TOP])
-                heard.append(Heard(event.pts_s, tracks, tuple(styles[track] for track in tracks)))
+                heard.append(Heard(event.pts_s, tracks, tuple(known.styles[track] for track in tracks)))
     return heard
 
 
-def reaction_s(heard: list[Heard], join_s: float, style: str) -> float | None:
-    """Seconds from the join of two scenes to the first list with a track of ``style``; infinite where none comes; None
-    where the list held one already."""
+def reaction_s(heard: Sequence[Heard], join_s: float, fits: Callable[[Heard], bool]) -> float | None:
+    """Seconds from the join of two scenes to the first list that ``fits``; infinite where none does; None where the
+    list before did already."""
     before = [one for one in heard if one.pts_s <= join_s]
-    if not before or style in before[-1].styles:
+    if not before or fits(before[-1]):
         return None
-    return next((one.pts_s - join_s for one in heard if one.pts_s > join_s and style in one.styles), float("inf"))
+    return next((one.pts_s - join_s for one in heard if one.pts_s > join_s and fits(one)), float("inf"))
 
 
-def reaction_rows(runtime: Runtime, styles: Mapping[str, str], scenes: int, say: Say) -> list[Row]:
-    """Two scenes of different styles and moods, joined. Beside it: how often the second style is in a list drawn from
-    elsewhere, which is what chance would find."""
+def reaction_rows(runtime: Runtime, known: Known, joins: Sequence[Join], say: Say) -> list[Row]:
+    """Two scenes of different styles and moods, joined. Beside it: how often the very track is listed in the end, and
+    how often a style drawn at random is in a list, which is what chance finds."""
     found: list[float] = []
-    settled = chance = counted = 0
-    for number in range(scenes):
-        rng = np.random.default_rng([3, number])
-        first = drawn(rng)
-        second = drawn(rng, first)
-        joined = [*pictures(first, SCENE_S, rng), *pictures(second, SCENE_S, rng)]
-        heard = hops(runtime, joined, styles)
-        reaction = reaction_s(heard, SCENE_S, second.style)
-        settled += second.style in heard[-1].styles
+    exact = settled = chance = counted = 0
+    for one in joins:
+        rng = one.rng()
+        joined = [*pictures(one.first, SCENE_S, rng), *pictures(one.second, SCENE_S, rng)]
+        heard = hops(runtime, joined, known)
+        reaction = reaction_s(heard, SCENE_S, lambda list_, style=one.second.style: style in list_.styles)  # type: ignore[misc]
+        exact += f"{one.number}b" in [known.titles[track] for track in heard[-1].tracks]
+        settled += one.second.style in heard[-1].styles
         counted += len(heard)
-        chance += sum(str(rng.choice(list(pairs.TEMPO_OF))) in one.styles for one in heard)
+        chance += sum(str(rng.choice(list(pairs.TEMPO_OF))) in list_.styles for list_ in heard)
         if reaction is not None:
             found.append(reaction)
-        if number % 10 == 9:
-            say(f"{number + 1}/{scenes} joins, median so far {np.median(found):.1f} s")
-    never = sum(np.isinf(found))
+        if one.number % 10 == 9:
+            say(f"{one.number + 1}/{len(joins)} joins, median so far {np.median(found):.1f} s")
     quartiles = [float(np.quantile(found, at, method="inverted_cdf")) for at in (0.25, 0.5, 0.75)]
+    told = {"never": int(np.isinf(found).sum()), "joins": len(joins)}
+    spread = {"lower": quartiles[0], "upper": quartiles[2] if np.isfinite(quartiles[2]) else "never"}
     return [
-        Row("scene_reaction_s_median", quartiles[1], len(found), "s", {"never": int(never), "joins": scenes}),
-        *(
-            Row(f"scene_reaction_s_{name}", value, len(found), "s")
-            for name, value in (("lower_quartile", quartiles[0]), ("upper_quartile", quartiles[2]))
-            if np.isfinite(value)
-        ),
-        Row("right_style_in_top5", 100 * settled / scenes, scenes, "percent", {"after_s": SCENE_S}),
+        Row("scene_reaction_s_median", min(quartiles[1], float(SCENE_S)), len(found), "s", {**told, **spread}),
+        Row("right_style_in_top5", 100 * settled / len(joins), len(joins), "percent", {"after_s": SCENE_S}),
+        Row("right_track_in_top5", 100 * exact / len(joins), len(joins), "percent", {"after_s": SCENE_S}),
         Row("any_style_in_top5", 100 * chance / counted, counted, "percent"),
     ]
 
 
-def steady_rows(runtime: Runtime, styles: Mapping[str, str], scenes: int, say: Say) -> list[Row]:
-    """How often the first place changes on one scene, once the window is full."""
+def steady_rows(runtime: Runtime, known: Known, joins: Sequence[Join], say: Say) -> list[Row]:
+    """How often the first place changes on one scene of even energy, cuts of its own included, once the window is
+    full."""
     changes = []
-    for number in range(scenes):
-        rng = np.random.default_rng([4, number])
-        heard = [one for one in hops(runtime, pictures(drawn(rng), STEADY_S, rng), styles) if one.pts_s >= 28]
-        firsts = [one.tracks[0] for one in heard]
+    for one in joins:
+        mean = float(np.mean([level for _, level in one.first.energy]))
+        even = replace(one.first, energy=((0.0, mean), (float(STEADY_S), mean)))
+        heard = [each for each in hops(runtime, pictures(even, STEADY_S, one.rng()), known) if each.pts_s >= 28]
+        firsts = [each.tracks[0] for each in heard]
         minutes = (heard[-1].pts_s - heard[0].pts_s) / 60
-        changes.append(sum(one != other for one, other in pairwise(firsts)) / minutes)
-    say(f"{scenes} steady scenes: {np.mean(changes):.2f} changes of the first place a minute")
+        changes.append(sum(a != b for a, b in pairwise(firsts)) / minutes)
+    say(f"{len(joins)} steady scenes: {np.mean(changes):.2f} changes of the first place a minute")
     return [
-        Row("top1_changes_per_min", float(np.mean(changes)), scenes, "1/min", {"most": round(max(changes), 2)}),
+        Row("top1_changes_per_min", float(np.mean(changes)), len(joins), "1/min", {"most": round(max(changes), 2)}),
     ]
 
 
