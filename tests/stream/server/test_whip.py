@@ -1,5 +1,6 @@
 """The WHIP endpoint over HTTP: good offers, bad offers, bounds and clocks."""
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -11,9 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from stream.server.hub import HubOptions
-from stream.server.whip import WhipOptions
+from stream.server.hub import Hub, HubOptions
+from stream.server.whip import WhipOptions, whip_routes
 from stream.sources.ports import PortRange
 from stream.sources.webrtc import PeerOptions
 
@@ -314,3 +316,22 @@ def test_no_port_left_is_busy_not_an_answer_that_cannot_work(serving: Callable[.
         answer = client.post("/whip", content=offer, headers=SDP)
         assert answer.status_code == 503 and "--udp-ports" in answer.text
         assert running.hub.sessions == []
+
+
+def test_an_address_that_knocks_too_often_is_told_to_wait(offer: str) -> None:
+    async def scene() -> None:
+        app = FastAPI()
+        app.include_router(whip_routes(Hub(None, HubOptions(max_sessions=1)), options=WhipOptions(burst=3, per_s=0.5)))  # type: ignore[arg-type]
+
+        async def knock(address: str) -> httpx.Response:
+            transport = httpx.ASGITransport(app, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                return await client.post("/whip", content="v=0\r\n", headers=SDP)
+
+        answers = [await knock("203.0.113.9") for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [400, 400, 400, 429, 429]
+        assert 1 <= int(answers[3].headers["retry-after"]) <= 2
+        assert (await knock("203.0.113.10")).status_code == 400  # others are not held up
+        assert {(await knock("127.0.0.1")).status_code for _ in range(6)} == {400}  # nor is this machine
+
+    asyncio.run(scene())
