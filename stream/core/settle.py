@@ -1,16 +1,18 @@
 """Which track stands first, without flicker.
 
 The ranking moves every second; a person who plays music cannot. The first place therefore has a holder, and a
-challenger takes it only when it leads by a margin for several hops running, or by a large margin at once, or by a small
-margin right after a cut, when a change of music is least noticed; and a new holder is left alone for some hops. Scores
-are smoothed over the hops first, together with their parts: the clips of a window change from hop to hop, and with them
+challenger takes it only when it leads by a margin for many hops running, or by a very large one at once, or by one
+between the two right after a cut, when a change of music is least noticed; and a new holder is left alone for some
+hops. Scores are smoothed over the hops first, together with their parts: the clips of a window change from hop to hop, and with them
 every score a little. What is added to a score (taste, history, speech) is not smoothed, and the smoothed parts are
 weighed anew each hop, so that what a viewer asks for shows at once.
 
 When a new scene began, or a viewer asked for something else, the holder is easier to replace (``ease``): for some hops,
 and until it is replaced once, a lead of the margin must only last for ``eased_dwell`` hops.
 
-*Conventions*: scores in [0, 1], margins in the same unit. One call of ``settle`` is one hop.
+*Conventions*: scores in [0, 1], margins in the same unit. One call of ``settle`` is one hop. The numbers were chosen on
+40 steady and 40 joined scenes of the studio, others than ``segue bench live`` measures: 0.9 changes of the first place
+a minute on a steady scene (2.7 with a margin of 0.03 for 4 hops), the new scene's style listed 3 s after a join.
 """
 
 from collections.abc import Sequence
@@ -33,15 +35,15 @@ class SettleOptions:
     ``margin`` for ``eased_dwell`` hops being enough.
     """
 
-    margin: float = 0.03
-    dwell: int = 4
-    large: float = 0.12
-    after_cut: float = 0.015
-    hold: int = 6
+    margin: float = 0.08
+    dwell: int = 12
+    large: float = 0.3
+    after_cut: float = 0.1
+    hold: int = 12
     keep: float = 0.01
-    past: float = 0.5
+    past: float = 0.8
     eased: int = 4
-    eased_dwell: int = 1
+    eased_dwell: int = 3
 
 
 @dataclass(frozen=True, slots=True)
