@@ -3,9 +3,9 @@
 The ranking moves every second; a person who plays music cannot. The first place therefore has a holder, and a
 challenger takes it only when it leads by a margin for many hops running, or by a very large one at once, or by one
 between the two right after a cut, when a change of music is least noticed; and a new holder is left alone for some
-hops. Scores are smoothed over the hops first, together with their parts: the clips of a window change from hop to hop, and with them
-every score a little. What is added to a score (taste, history, speech) is not smoothed, and the smoothed parts are
-weighed anew each hop, so that what a viewer asks for shows at once.
+hops. Scores are smoothed over the hops first, together with their parts: the clips of a window change from hop to hop,
+and with them every score a little. What is added to a score (taste, history, speech) is not smoothed, and the smoothed
+parts are weighed anew each hop, so that what a viewer asks for shows at once.
 
 When a new scene began, or a viewer asked for something else, the holder is easier to replace (``ease``): for some hops,
 and until it is replaced once, a lead of the margin must only last for ``eased_dwell`` hops.
