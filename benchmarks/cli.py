@@ -76,7 +76,7 @@ def live(options: argparse.Namespace) -> int:
 
     check_folder(options.json)
     console = Console(stderr=True)
-    quick = LiveBenchOptions(scenes=4, publishers=1, jobs=options.jobs)
+    quick = LiveBenchOptions(scenes=4, pairings=1, publishers=1, jobs=options.jobs)
     report = measure(quick if options.quick else LiveBenchOptions(jobs=options.jobs), console.print)
     print_rows(report.rows, Console(), f"{report.settings['tracks']} tracks of {report.settings['styles']} styles")
     if options.json is not None:

@@ -43,10 +43,11 @@ Pictures = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class LiveBenchOptions:
-    """``scenes``: joins of two, whose music is the catalogue, and as many steady ones; ``publishers``: for the first
-    suggestion."""
+    """``scenes``: joins of two, whose music is the catalogue, and as many steady ones; ``pairings``: how often each scene
+    is joined, with another one every time; ``publishers``: for the first suggestion."""
 
     scenes: int = 40
+    pairings: int = 3
     publishers: int = 10
     jobs: int = 2
 
@@ -58,6 +59,7 @@ class Join:
     number: int
     first: pairs.Latent
     second: pairs.Latent
+    title: str  # of the music made for the second
 
     def rng(self) -> np.random.Generator:
         return np.random.default_rng([5, self.number])
@@ -93,7 +95,7 @@ def measure(options: LiveBenchOptions, say: Say) -> Report:
                 titles = {track.id: track.title for track in catalog.tracks()}
                 known = Known(titles, {track: styles[title] for track, title in titles.items()})
                 runtime = Runtime(engine, catalog)
-                rows += reaction_rows(runtime, known, joins, say)
+                rows += reaction_rows(runtime, known, paired(joins, options.pairings), say)
                 rows += steady_rows(runtime, known, joins, say)
         finally:
             engine.close()
@@ -104,7 +106,18 @@ def measure(options: LiveBenchOptions, say: Say) -> Report:
 def join(number: int) -> Join:
     rng = np.random.default_rng([3, number])
     first = drawn(rng)
-    return Join(number, first, drawn(rng, first))
+    return Join(number, first, drawn(rng, first), f"{number}b")
+
+
+def paired(joins: Sequence[Join], pairings: int) -> list[Join]:
+    """Each first scene with as many second ones, of styles unlike its own, filmed anew each time."""
+    found = list(joins)
+    for shift in range(1, pairings):
+        for place, one in enumerate(joins):
+            other = joins[(place + shift) % len(joins)]
+            if other.second.style != one.first.style:
+                found.append(Join(one.number + shift * len(joins), one.first, other.second, other.title))
+    return found
 
 
 def write_music(joins: Sequence[Join], folder: Path, say: Say) -> dict[str, str]:
@@ -169,19 +182,19 @@ def reaction_rows(runtime: Runtime, known: Known, joins: Sequence[Join], say: Sa
     how often a style drawn at random is in a list, which is what chance finds."""
     found: list[float] = []
     exact = settled = chance = counted = 0
-    for one in joins:
+    for number, one in enumerate(joins):
         rng = one.rng()
         joined = [*pictures(one.first, SCENE_S, rng), *pictures(one.second, SCENE_S, rng)]
         heard = hops(runtime, joined, known)
         reaction = reaction_s(heard, SCENE_S, lambda list_, style=one.second.style: style in list_.styles)  # type: ignore[misc]
-        exact += f"{one.number}b" in [known.titles[track] for track in heard[-1].tracks]
+        exact += one.title in [known.titles[track] for track in heard[-1].tracks]
         settled += one.second.style in heard[-1].styles
         counted += len(heard)
         chance += sum(str(rng.choice(list(pairs.TEMPO_OF))) in list_.styles for list_ in heard)
         if reaction is not None:
             found.append(reaction)
-        if one.number % 10 == 9:
-            say(f"{one.number + 1}/{len(joins)} joins, median so far {np.median(found):.1f} s")
+        if number % 20 == 19:
+            say(f"{number + 1}/{len(joins)} joins, median so far {np.median(found):.1f} s")
     quartiles = [float(np.quantile(found, at, method="inverted_cdf")) for at in (0.25, 0.5, 0.75)]
     told = {"never": int(np.isinf(found).sum()), "joins": len(joins)}
     spread = {"lower": quartiles[0], "upper": quartiles[2] if np.isfinite(quartiles[2]) else "never"}

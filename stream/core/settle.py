@@ -11,8 +11,8 @@ When a new scene began, or a viewer asked for something else, the holder is easi
 and until it is replaced once, a lead of the margin must only last for ``eased_dwell`` hops.
 
 *Conventions*: scores in [0, 1], margins in the same unit. One call of ``settle`` is one hop. The numbers were chosen on
-40 steady and 40 joined scenes of the studio, others than ``segue bench live`` measures: 0.9 changes of the first place
-a minute on a steady scene (2.7 with a margin of 0.03 for 4 hops), the new scene's style listed 3 s after a join.
+40 steady and 40 joined scenes of the studio, others than ``segue bench live`` measures: 0.75 changes of the first
+place a minute on a steady scene (2.7 with a margin of 0.03 for 4 hops), the new scene's style listed 3 s after a join.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class SettleOptions:
     after_cut: float = 0.1
     hold: int = 12
     keep: float = 0.01
-    past: float = 0.8
+    past: float = 0.5
     eased: int = 4
     eased_dwell: int = 3
 
