@@ -43,8 +43,8 @@ Pictures = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class LiveBenchOptions:
-    """``scenes``: joins of two, whose music is the catalogue, and as many steady ones; ``pairings``: how often each scene
-    is joined, with another one every time; ``publishers``: for the first suggestion."""
+    """``scenes``: joins of two, whose music is the catalogue, and as many steady ones; ``pairings``: how often each
+    scene is joined, with another one every time; ``publishers``: for the first suggestion."""
 
     scenes: int = 40
     pairings: int = 3
