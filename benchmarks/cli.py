@@ -27,6 +27,8 @@ def main(command: str, argv: Sequence[str]) -> int:
         return capacity(options)
     if options.kind == "live":
         return live(options)
+    if options.kind == "soak":
+        return soak(options)
     return latency(options)
 
 
@@ -49,6 +51,11 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     soon.add_argument("--quick", action="store_true", help="few tracks and scenes, below 45 s")
     soon.add_argument("--jobs", type=int, default=2, help="processes that index the studio's tracks (default 2)")
     soon.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    long = kinds.add_parser("soak", help="what is left of publishers that come and go for a long time")
+    long.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    long.add_argument("--minutes", type=float, default=30.0, help="of load (default 30)")
+    long.add_argument("--sessions", type=int, default=8, help="at once (default 8)")
+    long.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     from .cli_retrieval import add_retrieval
 
     add_retrieval(kinds)
@@ -79,6 +86,20 @@ def live(options: argparse.Namespace) -> int:
     quick = LiveBenchOptions(tracks=14, scenes=4, publishers=1, jobs=options.jobs)
     report = measure(quick if options.quick else LiveBenchOptions(jobs=options.jobs), console.print)
     print_rows(report.rows, Console(), f"{report.settings['tracks']} tracks of {report.settings['styles']} styles")
+    if options.json is not None:
+        report.write(options.json)
+    return 0
+
+
+def soak(options: argparse.Namespace) -> int:
+    from .harness import print_rows
+    from .soak import SoakOptions, measure
+
+    check_folder(options.json)
+    settings = SoakOptions(options.minutes, options.sessions)
+    report = measure(options.catalog, settings, Console(stderr=True).print)
+    title = f"{options.sessions} sessions of 320x180 at 15 a second, {options.minutes:g} minutes"
+    print_rows([row for row in report.rows if "minute" not in row.labels], Console(), title)
     if options.json is not None:
         report.write(options.json)
     return 0

@@ -6,11 +6,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import httpx
 
@@ -72,35 +73,38 @@ def pin(pid: int, wanted: Sequence[int]) -> None:
 
 
 @contextlib.contextmanager
-def served(module: str, words: Sequence[str], port: int, on: Sequence[int]) -> Iterator[Served]:
+def served(
+    module: str, words: Sequence[str], port: int, on: Sequence[int], python: str = sys.executable
+) -> Iterator[Served]:
     """``python -m module words``, on the cores ``on``, from its first answer to its end."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment,
-        preexec_fn=lambda: pin(0, on),
-    )
-    server = Served(f"http://127.0.0.1:{port}", process.pid)
-    try:
-        _await(server, process)
-        yield server
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile() as errors:  # a pipe that nobody reads would stop the server once it is full
+        process = subprocess.Popen(
+            [python, "-m", module, *words],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=environment,
+            preexec_fn=lambda: pin(0, on),
+        )
+        server = Served(f"http://127.0.0.1:{port}", process.pid)
         try:
-            process.communicate(timeout=STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            _await(server, process, errors)
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def _await(server: Served, process: subprocess.Popen[bytes]) -> None:
+def _await(server: Served, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
     until = time.monotonic() + START_S
     while time.monotonic() < until:
         if process.poll() is not None:
-            assert process.stderr is not None
-            raise BenchError(f"the server ended: {process.stderr.read().decode(errors='replace')[-500:].strip()}")
+            errors.seek(0)
+            raise BenchError(f"the server ended: {errors.read().decode(errors='replace')[-500:].strip()}")
         with contextlib.suppress(httpx.HTTPError):
             server.sessions()
             return
