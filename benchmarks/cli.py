@@ -1,6 +1,7 @@
 """``segue bench KIND``: one measurement a kind, a table on the terminal, flat rows with ``--json``."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     crowd.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
     crowd.add_argument("--quick", action="store_true", help="cost and freshness of one session only, below 45 s")
     crowd.add_argument("--seconds", type=float, default=20.0, help="of each trial (default 20)")
+    crowd.add_argument("--compare", choices=("fastrtc",), help="a server on this package as well")
+    crowd.add_argument("--fastrtc-python", metavar="PYTHON", help="interpreter that has it (default: this one)")
     crowd.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     soon = kinds.add_parser("live", help="how soon something is said and a new scene answered, how steady a steady one")
     soon.add_argument("--quick", action="store_true", help="few tracks and scenes, below 45 s")
@@ -67,9 +70,10 @@ def capacity(options: argparse.Namespace) -> int:
     from .harness import print_rows
 
     check_folder(options.json)
-    quick = CapacityOptions(seconds=8.0, repeats=1, search=False)
+    compare, python = options.compare is not None, options.fastrtc_python or sys.executable
+    quick = CapacityOptions(seconds=8.0, repeats=1, search=False, compare=compare, python=python)
     console = Console(stderr=True)
-    settings = quick if options.quick else CapacityOptions(seconds=options.seconds)
+    settings = quick if options.quick else CapacityOptions(seconds=options.seconds, compare=compare, python=python)
     report = measure(options.catalog, settings, console.print)
     print_rows(report.rows, Console(), "640x360 at 30 a second, H.264, one core")
     if options.json is not None:

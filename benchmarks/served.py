@@ -17,6 +17,7 @@ import httpx
 
 from .errors import BenchError
 
+ROOT: Final = Path(__file__).parent.parent
 START_S: Final = 60.0
 STOP_S: Final = 15.0
 
@@ -40,6 +41,14 @@ class Served:
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def sockets(self) -> int:
+        """Those of the descriptors that are sockets."""
+        found = 0
+        for link in Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found += str(link.readlink()).startswith("socket:")
+        return found
 
     def threads(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
@@ -77,7 +86,8 @@ def served(
     module: str, words: Sequence[str], port: int, on: Sequence[int], python: str = sys.executable
 ) -> Iterator[Served]:
     """``python -m module words``, on the cores ``on``, from its first answer to its end."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]  # for another environment's python
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(path)}
     with tempfile.TemporaryFile() as errors:  # a pipe that nobody reads would stop the server once it is full
         process = subprocess.Popen(
             [python, "-m", module, *words],
@@ -113,9 +123,11 @@ def _await(server: Served, process: subprocess.Popen[bytes], errors: IO[bytes]) 
 
 
 @contextlib.contextmanager
-def loaded(url: str, stream: Path, sessions: int, seconds: float, on: Sequence[int]) -> Iterator["Load"]:
-    """Publishers in a process of their own, on the cores ``on``."""
-    words = [sys.executable, "-m", "benchmarks.load", url, str(stream), str(sessions), str(seconds)]
+def loaded(
+    url: str, stream: Path, sessions: int, seconds: float, on: Sequence[int], way: str = "whip"
+) -> Iterator["Load"]:
+    """Publishers in a process of their own, on the cores ``on``; ``way``: how they connect (see `load`)."""
+    words = [sys.executable, "-m", "benchmarks.load", url, str(stream), str(sessions), str(seconds), way]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: pin(0, on))
     try:
         yield Load(process)

@@ -54,6 +54,7 @@ class Sample:
     at_s: float
     memory_mb: float
     descriptors: int
+    sockets: int
     threads: int
     sessions: int
     suggestions: int
@@ -148,11 +149,12 @@ def drained(server: Served, began_s: float, samples: list[Sample], say: Say) -> 
 
 def look(server: Served, began_s: float) -> Sample:
     at_s = time.monotonic() - began_s
-    memory, descriptors, threads, cpu_s = server.memory_mb(), server.descriptors(), server.threads(), server.cpu_s()
+    memory, descriptors, sockets = server.memory_mb(), server.descriptors(), server.sockets()
+    threads, cpu_s = server.threads(), server.cpu_s()
     scraped = httpx.get(f"{server.url}/metrics", timeout=30).raise_for_status().text
     found = {one.name: one.value for family in text_string_to_metric_families(scraped) for one in family.samples}
     told = int(found["segue_suggestions_total"])
-    return Sample(at_s, memory, descriptors, threads, int(found["segue_sessions"]), told, cpu_s)
+    return Sample(at_s, memory, descriptors, sockets, threads, int(found["segue_sessions"]), told, cpu_s)
 
 
 def health(server: Served) -> dict[str, dict[str, int]]:
@@ -162,8 +164,8 @@ def health(server: Served) -> dict[str, dict[str, int]]:
 
 def line(sample: Sample) -> str:
     return (
-        f"{sample.at_s / 60:5.1f} min  {sample.memory_mb:7.1f} MB  {sample.descriptors:4d} descriptors  "
-        f"{sample.threads:3d} threads  {sample.sessions:2d} sessions  {sample.suggestions} suggestions"
+        f"{sample.at_s / 60:5.1f} min {sample.memory_mb:6.0f} MB {sample.descriptors:3d} fds "
+        f"{sample.threads:3d} threads {sample.sessions:2d} sessions {sample.suggestions:6d} messages"
     )
 
 
@@ -206,6 +208,7 @@ def rows(samples: Sequence[Sample], told: dict[str, int], counters: dict[str, in
         out += [
             Row("memory_mb", moment.memory_mb, 1, "MB", {"at": name}),
             Row("descriptors", moment.descriptors, 1, "count", {"at": name}),
+            Row("sockets", moment.sockets, 1, "count", {"at": name}),
             Row("threads", moment.threads, 1, "count", {"at": name}),
         ]
     out += [
@@ -226,7 +229,7 @@ def course(samples: Sequence[Sample]) -> list[Row]:
     out = []
     for minute in range(int(samples[-1].at_s // BLOCK_S) + 1):
         these = [one for one in samples if one.at_s // BLOCK_S == minute]
-        for metric, unit in (("memory_mb", "MB"), ("descriptors", "count"), ("sessions", "sessions")):
+        for metric, unit in (("memory_mb", "MB"), ("sockets", "count"), ("sessions", "sessions")):
             if these:
                 mean = float(np.mean([getattr(one, metric) for one in these]))
                 out.append(Row(metric, mean, len(these), unit, {"minute": minute}))
