@@ -56,6 +56,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     soon.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     long = kinds.add_parser("soak", help="what is left of publishers that come and go for a long time")
     long.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    long.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
     long.add_argument("--minutes", type=float, default=30.0, help="of load (default 30)")
     long.add_argument("--sessions", type=int, default=8, help="at once (default 8)")
     long.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
@@ -100,7 +101,7 @@ def soak(options: argparse.Namespace) -> int:
     from .soak import SoakOptions, measure
 
     check_folder(options.json)
-    settings = SoakOptions(options.minutes, options.sessions)
+    settings = SoakOptions(options.minutes, options.sessions, bundle=options.bundle)
     report = measure(options.catalog, settings, Console(stderr=True).print)
     title = f"{options.sessions} sessions of 320x180 at 15 a second, {options.minutes:g} minutes"
     print_rows([row for row in report.rows if "minute" not in row.labels], Console(), title)

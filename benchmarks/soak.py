@@ -31,7 +31,6 @@ Say = Callable[[str], None]
 SAMPLE_S: Final = 5.0
 TELL_S: Final = 60.0
 STREAM_S: Final = 10
-IDLE_S, GRACE_S = 15.0, 20.0  # the server's own: without a picture, then without the publisher
 SPARE_S: Final = 15.0
 ROOM: Final = 3  # places for each stream: one that left without a word keeps its own for a while
 BLOCK_S: Final = 60.0
@@ -41,10 +40,14 @@ END_S: Final = 90.0  # for the load to end after its time
 
 @dataclass(frozen=True)
 class SoakOptions:
-    """``minutes`` of load, ``sessions`` at once."""
+    """``minutes`` of load, ``sessions`` at once. The server lets go of a publisher after ``idle_s`` without a picture,
+    and of its session ``grace_s`` later; these are its own defaults. ``bundle``: None is the one that ships."""
 
     minutes: float = 30.0
     sessions: int = 8
+    idle_s: float = 15.0
+    grace_s: float = 20.0
+    bundle: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def measure(catalog: Path, options: SoakOptions, say: Say) -> Report:
     on, load_on = have[:1], have[1:] or have
     samples: list[Sample] = []
     words = ["serve", "-c", str(catalog), "--max-sessions", str(ROOM * options.sessions), "--log-level", "error"]
+    words += ["--idle-s", str(options.idle_s), "--grace", str(options.grace_s)]
+    words += [] if options.bundle is None else ["--bundle", str(options.bundle)]
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         stream = write_stream(Path(folder) / "stream.mp4", STREAM_S, shape=SMALL)
@@ -86,7 +91,7 @@ def measure(catalog: Path, options: SoakOptions, say: Say) -> Report:
             samples.append(look(server, began_s))
             with churning(server.url, stream, options, load_on) as load:
                 told = watch(server, load, began_s, options, samples, say)
-            zombies = drained(server, began_s, samples, say)
+            zombies = drained(server, began_s, options, samples, say)
             counters = health(server)["counters"]
     settings: dict[str, str | int | float] = {"server_cores": len(on), "load_cores": len(load_on), "codec": "H264"}
     settings |= {"sessions": options.sessions, "minutes": options.minutes, "fps": SMALL.fps, "size": "320x180"}
@@ -133,9 +138,9 @@ def watch(
     return told
 
 
-def drained(server: Served, began_s: float, samples: list[Sample], say: Say) -> int:
+def drained(server: Served, began_s: float, options: SoakOptions, samples: list[Sample], say: Say) -> int:
     """Sessions that are left when the last publisher must have been missed."""
-    until_s = time.monotonic() + IDLE_S + GRACE_S + SPARE_S
+    until_s = time.monotonic() + options.idle_s + options.grace_s + SPARE_S
     while True:
         samples.append(look(server, began_s))
         if not samples[-1].sessions:
