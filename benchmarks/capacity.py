@@ -1,12 +1,17 @@
 """``segue bench capacity``: what a live stream costs, beside a server that decodes it and drops it.
 
 Streams are 640x360 at 30 a second, H.264, by WHIP. The load comes from a process of its own on other cores, encoded
-once and for all, and is not counted. Servers take turns within one run, so that a slow moment meets both.
+once and for all, and is not counted. Servers take turns within one run, so that a slow moment meets all of them.
+
+On request a server of the same suggestions written with the public ``fastrtc`` package (`fastrtc_server`) takes its
+turns too; the package need not be in this program's environment.
 """
 
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +25,8 @@ from .served import Served, cores, free_port, loaded, served
 from .streams import FPS, write_stream
 
 Say = Callable[[str], None]
-DECODE_ONLY, SEGUE = "decode-only", "segue"
+Labels = Mapping[str, str | int | float]
+DECODE_ONLY, SEGUE, FASTRTC = "decode-only", "segue", "fastrtc"
 WARM_S: Final = 6.0  # connections made, first windows filled
 STREAM_S: Final = 10
 ENOUGH: Final = 0.97  # of the frames that were sent
@@ -31,16 +37,20 @@ MOST: Final = 64
 @dataclass(frozen=True)
 class CapacityOptions:
     """``seconds`` are measured in each trial; ``repeats``: turns of either server; ``search``: also how many sessions
-    one core holds, and how fresh messages are at four fifths of what decoding alone holds."""
+    one core holds, and how fresh messages are at four fifths of what decoding alone holds; ``compare``: fastrtc's
+    server as well, run by the interpreter ``python``."""
 
     seconds: float = 20.0
     repeats: int = 3
     search: bool = True
+    compare: bool = False
+    python: str = sys.executable
 
 
 @dataclass(frozen=True)
 class Trial:
-    """``cost``: CPU seconds of the server for each second of a stream; ``share`` of the frames sent that it took."""
+    """``cost``: CPU seconds of the server for each second of a stream; ``share`` of the frames sent that it took.
+    ``late_ms``: from the arrival of the newest frame that a message used to the message; the word of the server."""
 
     cost: float
     share: float
@@ -48,18 +58,21 @@ class Trial:
 
 
 def measure(catalog: Path, options: CapacityOptions, say: Say) -> Report:
-    """Raises `BenchError` on a machine with one core or without /proc."""
+    """Raises `BenchError` on a machine with one core or without /proc, and for a comparison that cannot run."""
     have = cores()
+    if options.compare:
+        check_fastrtc(options.python)
     if len(have) < 2:
         raise BenchError("one core: the load would be counted as the server's; give this process two")
     on, load_on = have[:1], have[1:]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         stream = write_stream(Path(folder) / "stream.mp4", STREAM_S)
-        bench = Bench(catalog, stream, on, load_on, options.seconds)
-        rows += cost_rows(bench, options.repeats, say)
+        bench = Bench(catalog, stream, on, load_on, options.seconds, options.python)
+        others = (FASTRTC,) if options.compare else ()
+        rows += cost_rows(bench, options.repeats, others, say)
         if options.search:
-            rows += search_rows(bench, say)
+            rows += search_rows(bench, others, say)
     settings: dict[str, str | int | float] = {"server_cores": len(on), "load_cores": len(load_on), "fps": FPS}
     return Report("capacity", rows, settings | {"size": "640x360", "codec": "H264", "seconds": options.seconds})
 
@@ -73,6 +86,7 @@ class Bench:
     on: Sequence[int]
     load_on: Sequence[int]
     seconds: float
+    python: str = sys.executable  # of fastrtc's server
 
     @contextmanager
     def server(self, name: str) -> Iterator[Served]:
@@ -83,11 +97,14 @@ class Bench:
     def _start(self, name: str, port: int) -> AbstractContextManager[Served]:
         if name == DECODE_ONLY:
             return served("benchmarks.decode_only", [str(port)], port, self.on)
+        if name == FASTRTC:
+            return served("benchmarks.fastrtc_server", [str(port), str(self.catalog)], port, self.on, self.python)
         words = ["serve", "-c", str(self.catalog), "--port", str(port), "--max-sessions", str(MOST)]
         return served("segue", [*words, "--max-late-ms", "0"], port, self.on)
 
-    def trial(self, server: Served, sessions: int) -> Trial:
-        with loaded(server.url, self.stream, sessions, WARM_S + self.seconds + 3.0, self.load_on) as load:
+    def trial(self, server: Served, sessions: int, name: str = SEGUE) -> Trial:
+        way, seconds = "fastrtc" if name == FASTRTC else "whip", WARM_S + self.seconds + 3.0
+        with loaded(server.url, self.stream, sessions, seconds, self.load_on, way) as load:
             time.sleep(WARM_S)
             began_s, cpu_s, frames = time.monotonic(), server.cpu_s(), server.frames()
             time.sleep(self.seconds)
@@ -101,40 +118,59 @@ class Bench:
         return Trial((cpu_after_s - cpu_s) / (sessions * elapsed_s), share, late_ms)
 
 
-def cost_rows(bench: Bench, repeats: int, say: Say) -> list[Row]:
-    """Both servers with one session, in turns."""
-    found: dict[str, list[Trial]] = {DECODE_ONLY: [], SEGUE: []}
+def check_fastrtc(python: str) -> None:
+    """Raises `BenchError`, with what to do, where that interpreter has no fastrtc."""
+    try:
+        subprocess.run([python, "-c", "import fastrtc"], check=True, capture_output=True, timeout=120)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BenchError(
+            f"{python} cannot import fastrtc; give it an environment of its own: python -m venv V; "
+            "V/bin/pip install -e '.[cpu]' fastrtc; then --fastrtc-python V/bin/python"
+        ) from error
+
+
+def cost_rows(bench: Bench, repeats: int, others: Sequence[str], say: Say) -> list[Row]:
+    """The servers with one session each, in turns."""
+    found: dict[str, list[Trial]] = {name: [] for name in (DECODE_ONLY, SEGUE, *others)}
     for turn in range(repeats):
         for name, trials in found.items():
             with bench.server(name) as server:
-                trials.append(bench.trial(server, 1))
+                trials.append(bench.trial(server, 1, name))
             say(f"turn {turn + 1}/{repeats}  {name}: {1000 * trials[-1].cost:.1f} ms of CPU for a second of stream")
     costs = {name: [trial.cost for trial in trials] for name, trials in found.items()}
-    ratios = [ours / floor for ours, floor in zip(costs[SEGUE], costs[DECODE_ONLY], strict=True)]
     rows = [
         Row("cost_cpu_s", float(np.median(values)), repeats, "s/s", {"server": name, "sessions": 1, **spread(values)})
         for name, values in costs.items()
     ]
-    rows.append(Row("cost_ratio_decode_only", float(np.median(ratios)), repeats, "ratio", spread(ratios)))
-    return rows + freshness([late for trial in found[SEGUE] for late in trial.late_ms], 1)
+    for other in (DECODE_ONLY, *others):
+        ratios = [ours / theirs for ours, theirs in zip(costs[SEGUE], costs[other], strict=True)]
+        rows.append(
+            Row(f"cost_ratio_{other.replace('-', '_')}", float(np.median(ratios)), repeats, "ratio", spread(ratios))
+        )
+    for name in (SEGUE, *others):
+        labels: Labels = {"server": name, "sessions": 1}
+        rows += freshness([late for trial in found[name] for late in trial.late_ms], labels)
+        shares = [100 * trial.share for trial in found[name]]
+        rows.append(Row("frames_taken", float(np.median(shares)), repeats, "percent", labels))
+    return rows
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     return {"least": round(min(values), 4), "most": round(max(values), 4)}
 
 
-def freshness(late_ms: Sequence[float], sessions: int) -> list[Row]:
+def freshness(late_ms: Sequence[float], labels: Labels) -> list[Row]:
     """Arrival of the newest frame that a message used, to the message."""
     if not late_ms:
         return []
     values = np.percentile(late_ms, (50, 95, 99))
     return [
-        Row(f"freshness_p{at}_ms", float(value), len(late_ms), "ms", {"sessions": sessions})
+        Row(f"freshness_p{at}_ms", float(value), len(late_ms), "ms", labels)
         for at, value in zip((50, 95, 99), values, strict=True)
     ]
 
 
-def search_rows(bench: Bench, say: Say) -> list[Row]:
+def search_rows(bench: Bench, others: Sequence[str], say: Say) -> list[Row]:
     """How many sessions one core holds, and freshness at four fifths of what decoding alone holds."""
     floor = most_sessions(bench, DECODE_ONLY, say)
     ours = most_sessions(bench, SEGUE, say)
@@ -142,12 +178,15 @@ def search_rows(bench: Bench, say: Say) -> list[Row]:
         Row("max_sessions_decode_only", floor, 1, "sessions", {"server_cores": len(bench.on)}),
         Row("max_sessions", ours, 1, "sessions", {"server_cores": len(bench.on)}),
     ]
+    for name in others:
+        most = most_sessions(bench, name, say)
+        rows.append(Row(f"max_sessions_{name}", most, 1, "sessions", {"server_cores": len(bench.on)}))
     crowd = max(1, int(0.8 * floor))
     with bench.server(SEGUE) as server:
         trial = bench.trial(server, crowd)
     say(f"{crowd} sessions: {100 * trial.share:.0f}% of the frames taken")
     rows.append(Row("frames_taken", 100 * trial.share, 1, "percent", {"sessions": crowd}))
-    return rows + freshness(trial.late_ms, crowd)
+    return rows + freshness(trial.late_ms, {"sessions": crowd})
 
 
 def most_sessions(bench: Bench, name: str, say: Say) -> int:
@@ -155,14 +194,14 @@ def most_sessions(bench: Bench, name: str, say: Say) -> int:
 
     def holds(count: int) -> bool:
         with bench.server(name) as server:
-            trial = bench.trial(server, count)
+            trial = bench.trial(server, count, name)
         late_ms = float(np.percentile(trial.late_ms, 95)) if trial.late_ms else 0.0
         held = trial.share >= ENOUGH and late_ms <= LATE_MS
         say(f"{name}, {count} sessions: {100 * trial.share:.0f}% of the frames, p95 {late_ms:.0f} ms late")
         return held
 
     with bench.server(name) as server:
-        count = min(MOST, max(1, int(0.8 / bench.trial(server, 1).cost)))
+        count = min(MOST, max(1, int(0.8 / bench.trial(server, 1, name).cost)))
     if holds(count):
         while count < MOST and holds(count + 1):
             count += 1

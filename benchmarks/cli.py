@@ -1,6 +1,7 @@
 """``segue bench KIND``: one measurement a kind, a table on the terminal, flat rows with ``--json``."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def main(command: str, argv: Sequence[str]) -> int:
         return capacity(options)
     if options.kind == "live":
         return live(options)
+    if options.kind == "soak":
+        return soak(options)
     return latency(options)
 
 
@@ -44,11 +47,19 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     crowd.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
     crowd.add_argument("--quick", action="store_true", help="cost and freshness of one session only, below 45 s")
     crowd.add_argument("--seconds", type=float, default=20.0, help="of each trial (default 20)")
+    crowd.add_argument("--compare", choices=("fastrtc",), help="a server on this package as well")
+    crowd.add_argument("--fastrtc-python", metavar="PYTHON", help="interpreter that has it (default: this one)")
     crowd.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     soon = kinds.add_parser("live", help="how soon something is said and a new scene answered, how steady a steady one")
     soon.add_argument("--quick", action="store_true", help="few tracks and scenes, below 45 s")
     soon.add_argument("--jobs", type=int, default=2, help="processes that index the studio's tracks (default 2)")
     soon.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    long = kinds.add_parser("soak", help="what is left of publishers that come and go for a long time")
+    long.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    long.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
+    long.add_argument("--minutes", type=float, default=30.0, help="of load (default 30)")
+    long.add_argument("--sessions", type=int, default=8, help="at once (default 8)")
+    long.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     from .cli_retrieval import add_retrieval
 
     add_retrieval(kinds)
@@ -60,9 +71,10 @@ def capacity(options: argparse.Namespace) -> int:
     from .harness import print_rows
 
     check_folder(options.json)
-    quick = CapacityOptions(seconds=8.0, repeats=1, search=False)
+    compare, python = options.compare is not None, options.fastrtc_python or sys.executable
+    quick = CapacityOptions(seconds=8.0, repeats=1, search=False, compare=compare, python=python)
     console = Console(stderr=True)
-    settings = quick if options.quick else CapacityOptions(seconds=options.seconds)
+    settings = quick if options.quick else CapacityOptions(seconds=options.seconds, compare=compare, python=python)
     report = measure(options.catalog, settings, console.print)
     print_rows(report.rows, Console(), "640x360 at 30 a second, H.264, one core")
     if options.json is not None:
@@ -79,6 +91,20 @@ def live(options: argparse.Namespace) -> int:
     quick = LiveBenchOptions(scenes=4, pairings=1, publishers=1, jobs=options.jobs)
     report = measure(quick if options.quick else LiveBenchOptions(jobs=options.jobs), console.print)
     print_rows(report.rows, Console(), f"{report.settings['tracks']} tracks of {report.settings['styles']} styles")
+    if options.json is not None:
+        report.write(options.json)
+    return 0
+
+
+def soak(options: argparse.Namespace) -> int:
+    from .harness import print_rows
+    from .soak import SoakOptions, measure
+
+    check_folder(options.json)
+    settings = SoakOptions(options.minutes, options.sessions, bundle=options.bundle)
+    report = measure(options.catalog, settings, Console(stderr=True).print)
+    title = f"{options.sessions} sessions of 320x180 at 15 a second, {options.minutes:g} minutes"
+    print_rows([row for row in report.rows if "minute" not in row.labels], Console(), title)
     if options.json is not None:
         report.write(options.json)
     return 0

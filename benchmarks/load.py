@@ -1,6 +1,6 @@
 """Publishers and viewers, in a process of their own, so that their work is not counted as the server's.
 
-    python -m benchmarks.load URL FILE SESSIONS SECONDS
+    python -m benchmarks.load URL FILE SESSIONS SECONDS [whip|fastrtc]
 
 Each session sends the packets of FILE round and round at their pace, encoded once and for all, and watches its own
 suggestions. What happened is printed as JSON. Times are of the monotonic clock, which processes of one machine share.
@@ -9,12 +9,13 @@ suggestions. What happened is printed as JSON. Times are of the monotonic clock,
 import asyncio
 import contextlib
 import json
+import secrets
 import sys
 import time
+from collections.abc import AsyncIterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import av
 import httpx
@@ -59,7 +60,7 @@ def read_packets(path: Path) -> tuple[list[bytes], int]:
         return packets, round(float(stream.average_rate or 30))
 
 
-async def publish(url: str, packets: list[bytes], fps: int, number: int, until_s: float) -> dict[str, Any]:
+async def publish(url: str, packets: list[bytes], fps: int, number: int, until_s: float, way: str) -> dict[str, Any]:
     """One publisher with one viewer."""
     await asyncio.sleep(number * STAGGER_S)
     track = Packets(packets, fps)
@@ -70,40 +71,90 @@ async def publish(url: str, packets: list[bytes], fps: int, number: int, until_s
     messages: list[list[Any]] = []
     told: dict[str, Any] = {"messages": messages, "refused": ""}
     try:
-        await connection.setLocalDescription()
         async with httpx.AsyncClient(base_url=url, timeout=CONNECT_S) as client:
-            sdp = connection.localDescription.sdp
-            answer = await client.post("/whip", content=sdp, headers={"content-type": "application/sdp"})
-            if answer.status_code != 201:
-                return told | {"refused": f"{answer.status_code} {answer.text}"}
-            await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
-            if events := answer.headers.get("segue-events"):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, until_s - time.monotonic())):
-                        await view(f"ws://{urlsplit(url).netloc}{events}", messages)
+            signal = {"whip": by_whip, "fastrtc": by_fastrtc}[way]
+            try:
+                heard, resource = await signal(client, connection)
+            except RefusedError as error:
+                return told | {"refused": str(error)}
+            with contextlib.suppress(TimeoutError, httpx.TransportError):
+                async with asyncio.timeout(max(0.0, until_s - time.monotonic())):
+                    async for text in heard:
+                        take(text, messages)
             await asyncio.sleep(max(0.0, until_s - time.monotonic()))
-            await client.delete(answer.headers["location"])
+            if resource:
+                await client.delete(resource)
     finally:
         await connection.close()
     return told | {"sent": track.sent, "first_s": track.first_s}
 
 
-async def view(url: str, messages: list[list[Any]]) -> None:
+class RefusedError(Exception):
+    """The server does not take the publisher."""
+
+
+async def by_whip(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:
+    """Connect; the messages to come, and the path to delete at the end."""
+    await connection.setLocalDescription()
+    sdp = connection.localDescription.sdp
+    answer = await client.post("/whip", content=sdp, headers={"content-type": "application/sdp"})
+    if answer.status_code != 201:
+        raise RefusedError(f"{answer.status_code} {answer.text}")
+    await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    events = answer.headers.get("segue-events")
+    heard = view(f"ws://{client.base_url.host}:{client.base_url.port}{events}") if events else nothing()
+    return heard, answer.headers["location"]
+
+
+async def by_fastrtc(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:
+    """As fastrtc's own client does it: a name of the client's making, and a data channel, without which the server
+    looks at no frame. Nothing is deleted: a session ends with its connection."""
+    name = secrets.token_urlsafe(8)
+    connection.createDataChannel("text")
+    await connection.setLocalDescription()
+    offer = {"sdp": connection.localDescription.sdp, "type": "offer", "webrtc_id": name}
+    answer = (await client.post("/webrtc/offer", json=offer)).json()
+    if "sdp" not in answer:
+        raise RefusedError(str(answer))
+    (await client.post(f"/inputs/{name}")).raise_for_status()
+    await connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+    return server_sent(client, f"/outputs/{name}"), ""
+
+
+async def nothing() -> AsyncIterator[str]:
+    """Of a server that says nothing."""
+    return
+    yield
+
+
+async def view(url: str) -> AsyncIterator[str]:
     with contextlib.suppress(ConnectionClosed):
         async with connect(url) as socket:
             async for text in socket:
-                message = json.loads(text)
-                if message["type"] == "suggestions":
-                    top = [item["track"] for item in message["items"]]
-                    messages.append([time.monotonic(), message["pts_s"], message["late_ms"], top])
+                yield str(text)
 
 
-async def load(url: str, path: Path, sessions: int, seconds: float) -> list[dict[str, Any]]:
+async def server_sent(client: httpx.AsyncClient, path: str) -> AsyncIterator[str]:
+    async with client.stream("GET", path, timeout=None) as answer:
+        async for line in answer.aiter_lines():
+            if line.startswith("data: "):
+                yield line.removeprefix("data: ")
+
+
+def take(text: str, messages: list[list[Any]]) -> None:
+    """Keep suggestions with the time of their arrival."""
+    message = json.loads(text)
+    if message["type"] == "suggestions":
+        top = [item["track"] for item in message["items"]]
+        messages.append([time.monotonic(), message["pts_s"], message["late_ms"], top])
+
+
+async def load(url: str, path: Path, sessions: int, seconds: float, way: str) -> list[dict[str, Any]]:
     packets, fps = read_packets(path)
     until_s = time.monotonic() + seconds
-    return await asyncio.gather(*(publish(url, packets, fps, number, until_s) for number in range(sessions)))
+    return await asyncio.gather(*(publish(url, packets, fps, number, until_s, way) for number in range(sessions)))
 
 
 if __name__ == "__main__":
-    url, path, sessions, seconds = sys.argv[1:5]
-    json.dump(asyncio.run(load(url, Path(path), int(sessions), float(seconds))), sys.stdout)
+    url, path, sessions, seconds, way = (*sys.argv[1:], "whip")[:5]
+    json.dump(asyncio.run(load(url, Path(path), int(sessions), float(seconds), way)), sys.stdout)

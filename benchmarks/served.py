@@ -6,16 +6,18 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import httpx
 
 from .errors import BenchError
 
+ROOT: Final = Path(__file__).parent.parent
 START_S: Final = 60.0
 STOP_S: Final = 15.0
 
@@ -39,6 +41,14 @@ class Served:
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def sockets(self) -> int:
+        """Those of the descriptors that are sockets."""
+        found = 0
+        for link in Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found += str(link.readlink()).startswith("socket:")
+        return found
 
     def threads(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
@@ -72,35 +82,39 @@ def pin(pid: int, wanted: Sequence[int]) -> None:
 
 
 @contextlib.contextmanager
-def served(module: str, words: Sequence[str], port: int, on: Sequence[int]) -> Iterator[Served]:
+def served(
+    module: str, words: Sequence[str], port: int, on: Sequence[int], python: str = sys.executable
+) -> Iterator[Served]:
     """``python -m module words``, on the cores ``on``, from its first answer to its end."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment,
-        preexec_fn=lambda: pin(0, on),
-    )
-    server = Served(f"http://127.0.0.1:{port}", process.pid)
-    try:
-        _await(server, process)
-        yield server
-    finally:
-        process.terminate()
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]  # for another environment's python
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(path)}
+    with tempfile.TemporaryFile() as errors:  # a pipe that nobody reads would stop the server once it is full
+        process = subprocess.Popen(
+            [python, "-m", module, *words],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=environment,
+            preexec_fn=lambda: pin(0, on),
+        )
+        server = Served(f"http://127.0.0.1:{port}", process.pid)
         try:
-            process.communicate(timeout=STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            _await(server, process, errors)
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def _await(server: Served, process: subprocess.Popen[bytes]) -> None:
+def _await(server: Served, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
     until = time.monotonic() + START_S
     while time.monotonic() < until:
         if process.poll() is not None:
-            assert process.stderr is not None
-            raise BenchError(f"the server ended: {process.stderr.read().decode(errors='replace')[-500:].strip()}")
+            errors.seek(0)
+            raise BenchError(f"the server ended: {errors.read().decode(errors='replace')[-500:].strip()}")
         with contextlib.suppress(httpx.HTTPError):
             server.sessions()
             return
@@ -109,9 +123,11 @@ def _await(server: Served, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def loaded(url: str, stream: Path, sessions: int, seconds: float, on: Sequence[int]) -> Iterator["Load"]:
-    """Publishers in a process of their own, on the cores ``on``."""
-    words = [sys.executable, "-m", "benchmarks.load", url, str(stream), str(sessions), str(seconds)]
+def loaded(
+    url: str, stream: Path, sessions: int, seconds: float, on: Sequence[int], way: str = "whip"
+) -> Iterator["Load"]:
+    """Publishers in a process of their own, on the cores ``on``; ``way``: how they connect (see `load`)."""
+    words = [sys.executable, "-m", "benchmarks.load", url, str(stream), str(sessions), str(seconds), way]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: pin(0, on))
     try:
         yield Load(process)
