@@ -3,6 +3,7 @@
 import { authorised } from "./token.js";
 
 const GATHER_MS = 1500;
+const GOODBYE_MS = 500;
 const MAX_HEIGHT = 360; // the server looks at 160x90; more would only cost decoding
 const MAX_FPS = 15;
 const MAX_BITRATE = 900_000;
@@ -18,8 +19,10 @@ export async function publish(stream, label, onState) {
   const stop = async () => {
     if (stopped) return;
     stopped = true;
+    // First the request: once the peer has said goodbye, the session and its address are gone.
+    const asked = resource ? fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {}) : null;
+    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, GOODBYE_MS))]);
     peer.close();
-    if (resource) await fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {});
   };
 
   peer.addEventListener("connectionstatechange", () => {
