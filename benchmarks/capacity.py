@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,6 @@ from .served import Served, cores, free_port, loaded, served
 from .streams import FPS, write_stream
 
 Say = Callable[[str], None]
-Labels = Mapping[str, str | int | float]
 DECODE_ONLY, SEGUE, FASTRTC = "decode-only", "segue", "fastrtc"
 WARM_S: Final = 6.0  # connections made, first windows filled
 STREAM_S: Final = 10
@@ -148,10 +147,9 @@ def cost_rows(bench: Bench, repeats: int, others: Sequence[str], say: Say) -> li
             Row(f"cost_ratio_{other.replace('-', '_')}", float(np.median(ratios)), repeats, "ratio", spread(ratios))
         )
     for name in (SEGUE, *others):
-        labels: Labels = {"server": name, "sessions": 1}
-        rows += freshness([late for trial in found[name] for late in trial.late_ms], labels)
-        shares = [100 * trial.share for trial in found[name]]
-        rows.append(Row("frames_taken", float(np.median(shares)), repeats, "percent", labels))
+        rows += freshness([late for trial in found[name] for late in trial.late_ms], 1, name)
+        share = float(np.median([100 * trial.share for trial in found[name]]))
+        rows.append(Row("frames_taken", share, repeats, "percent", {"server": name, "sessions": 1}))
     return rows
 
 
@@ -159,13 +157,13 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"least": round(min(values), 4), "most": round(max(values), 4)}
 
 
-def freshness(late_ms: Sequence[float], labels: Labels) -> list[Row]:
+def freshness(late_ms: Sequence[float], sessions: int, server: str = SEGUE) -> list[Row]:
     """Arrival of the newest frame that a message used, to the message."""
     if not late_ms:
         return []
     values = np.percentile(late_ms, (50, 95, 99))
     return [
-        Row(f"freshness_p{at}_ms", float(value), len(late_ms), "ms", labels)
+        Row(f"freshness_p{at}_ms", float(value), len(late_ms), "ms", {"server": server, "sessions": sessions})
         for at, value in zip((50, 95, 99), values, strict=True)
     ]
 
@@ -185,8 +183,8 @@ def search_rows(bench: Bench, others: Sequence[str], say: Say) -> list[Row]:
     with bench.server(SEGUE) as server:
         trial = bench.trial(server, crowd)
     say(f"{crowd} sessions: {100 * trial.share:.0f}% of the frames taken")
-    rows.append(Row("frames_taken", 100 * trial.share, 1, "percent", {"sessions": crowd}))
-    return rows + freshness(trial.late_ms, {"sessions": crowd})
+    rows.append(Row("frames_taken", 100 * trial.share, 1, "percent", {"server": SEGUE, "sessions": crowd}))
+    return rows + freshness(trial.late_ms, crowd)
 
 
 def most_sessions(bench: Bench, name: str, say: Say) -> int:

@@ -55,12 +55,7 @@ def test_a_comparison_that_cannot_run_is_refused_before_the_work(tmp_path: Path)
         measure(tmp_path, CapacityOptions(compare=True, python=str(tmp_path / "none")), lambda _: None)
 
 
-def test_freshness_is_told_in_percentiles_with_its_labels() -> None:
-    rows = freshness([float(n) for n in range(1, 102)], {"server": "x"})
-    assert [(row.metric, row.value) for row in rows] == [
-        ("freshness_p50_ms", 51.0),
-        ("freshness_p95_ms", 96.0),
-        ("freshness_p99_ms", 100.0),
-    ]
-    assert all(row.n == 101 and row.labels == {"server": "x"} for row in rows)
-    assert freshness([], {}) == []
+def test_freshness_names_the_server() -> None:
+    rows = freshness([float(n) for n in range(1, 102)], 1, "x")
+    assert [row.value for row in rows] == [51.0, 96.0, 100.0]
+    assert all(row.n == 101 and row.labels == {"server": "x", "sessions": 1} for row in rows)
