@@ -13,6 +13,7 @@ from towers.errors import TowersError
 
 from .errors import BenchError
 
+FAULTS = ("fuzz", "clients", "media", "processes", "network", "blackout")  # as in faults.run, opened when asked for
 USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 
 
@@ -27,6 +28,8 @@ def main(command: str, argv: Sequence[str]) -> int:
         return capacity(options)
     if options.kind == "live":
         return live(options)
+    if options.kind == "faults":
+        return faults(options)
     return latency(options)
 
 
@@ -49,6 +52,11 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     soon.add_argument("--quick", action="store_true", help="few tracks and scenes, below 45 s")
     soon.add_argument("--jobs", type=int, default=2, help="processes that index the studio's tracks (default 2)")
     soon.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    wrong = kinds.add_parser("faults", help="bad networks, clients, media and processes: what a server survives")
+    wrong.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    wrong.add_argument("--only", action="append", choices=FAULTS, metavar="NAME", help=f"one of {', '.join(FAULTS)}")
+    wrong.add_argument("--seed", type=int, default=1, help="of what is drawn (default 1)")
+    wrong.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     from .cli_retrieval import add_retrieval
 
     add_retrieval(kinds)
@@ -82,6 +90,22 @@ def live(options: argparse.Namespace) -> int:
     if options.json is not None:
         report.write(options.json)
     return 0
+
+
+def faults(options: argparse.Namespace) -> int:
+    """1 where the server did not keep a promise."""
+    from .faults.run import measure
+    from .harness import print_rows
+
+    check_folder(options.json)
+    console = Console(stderr=True)
+    report, broken = measure(options.catalog, options.only or FAULTS, options.seed, console.print)
+    print_rows(report.rows, Console(), "what happened")
+    if options.json is not None:
+        report.write(options.json)
+    for line in broken:
+        console.print(line, markup=False)
+    return 1 if broken else 0
 
 
 def check_folder(path: Path | None) -> None:
