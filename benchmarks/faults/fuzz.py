@@ -21,7 +21,7 @@ from . import mutate
 from .material import pictures, webm
 from .outcome import Outcome
 from .scene import Scene
-from .target import GOOD_ENOUGH, Target, good_publisher, together, until, without_sessions
+from .target import GOOD_ENOUGH, Target, good_publisher, together, unspoilt_log, until, without_sessions
 from .wires import post, status_of
 
 COUNTS: Final = {"offers": 2300, "requests": 3600, "bodies": 1300, "commands": 2600, "ingest": 700}
@@ -197,9 +197,7 @@ async def fuzz(scene: Scene, out: Outcome) -> None:
         served = await good_publisher(server.url, scene.stream, 6.0)
         out.count("suggestions_afterwards", served, served)
         out.expect(served >= GOOD_ENOUGH, f"afterwards a good publisher got {served} suggestions")
-        faults = server.faults()
-        out.count("tracebacks", len(faults), found.total())
-        out.expect(not faults, f"{len(faults)} failures in the log, first: {faults[0][:600] if faults else ''}")
+        unspoilt_log(server, found.total(), out)
 
 
 async def _attack(server: Target, rng: Random, found: Found, out: Outcome) -> None:

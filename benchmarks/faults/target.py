@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ import httpx
 from benchmarks.errors import BenchError
 from benchmarks.load import load
 from benchmarks.served import START_S, STOP_S, Served
+
+from .outcome import Outcome
 
 GOOD_ENOUGH: Final = 3  # suggestions that show that a publisher is served
 FAULTS_IN_LOG: Final = re.compile(r"Traceback|\berror segue|\bcritical |exception was never retrieved|\berror asyncio")
@@ -35,9 +38,17 @@ class Target(Served):
         told: dict[str, Any] = httpx.get(f"{self.url}/healthz", timeout=10).raise_for_status().json()
         return told
 
-    def faults(self) -> list[str]:
-        """Lines of the log that tell of our own failures."""
-        return [line for line in self.log.read_text(errors="replace").splitlines() if FAULTS_IN_LOG.search(line)]
+    def faults(self) -> Counter[str]:
+        """The log's lines that tell of our own failures, each kind by its end: the last place in our code, the error."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return Counter(_kind(line) for line in lines if FAULTS_IN_LOG.search(line))
+
+
+def _kind(line: str) -> str:
+    """A line of the log, which may be a whole traceback with its line breaks escaped."""
+    parts = line.split(r"\n")
+    places = re.findall(r'/(stream/[^"]+)\\?", line (\d+)', line) or re.findall(r'/([^/"]+)\\?", line (\d+)', line)
+    return f"{':'.join(places[-1])}: {parts[-1][:200]}" if places else line.partition(" ")[2][:240]
 
 
 @contextlib.contextmanager
@@ -79,6 +90,14 @@ def _started(process: "subprocess.Popen[str]", log: Path, url: str) -> str:
     if found is None:
         raise BenchError(f"the server did not start: {log.read_text(errors='replace')[-500:].strip() or 'no reason'}")
     return f"{url or f'http://{found[1]}'}:{found[2]}"
+
+
+def unspoilt_log(server: Target, n: int, out: Outcome) -> None:
+    """No failure of our own in the log after ``n`` faults."""
+    faults = server.faults()
+    out.count("failures_in_log", faults.total(), n)
+    for kind, times in faults.most_common():
+        out.expect(False, f"the log has {times} times: {kind}")
 
 
 async def good_publisher(url: str, stream: Path, seconds: float) -> int:

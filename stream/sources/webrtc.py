@@ -28,7 +28,7 @@ VIDEO_CODECS: Final = ("H264", "VP8")
 AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA", "G722")
 MAX_MEDIA: Final = 8
 # aiortc's parser lets these out for text that is no SDP
-PARSE_ERRORS: Final = (ValueError, AssertionError, IndexError, KeyError, AttributeError, TypeError)
+PARSE_ERRORS: Final = (ValueError, AssertionError, LookupError, AttributeError, TypeError, StopIteration, ArithmeticError)
 
 
 class OfferError(ValueError):
@@ -70,9 +70,10 @@ def checked_offer(text: str) -> str:
         raise UnusableOfferError(f"the offer has more than {MAX_CANDIDATES} ICE candidates")
     offer = "\r\n".join(kept) + "\r\n"
     try:
-        media = SessionDescription.parse(offer).media
+        session = SessionDescription.parse(offer)
     except PARSE_ERRORS as error:
         raise OfferError(f"the SDP cannot be parsed at the line {_culprit(kept)!r}") from error
+    media = session.media
     if not media:
         raise OfferError("the SDP has no media section")
     if len(media) > MAX_MEDIA:
@@ -86,7 +87,18 @@ def checked_offer(text: str) -> str:
         if section.dtls is None or not section.dtls.fingerprints:
             raise OfferError(f"the {section.kind} section has no DTLS fingerprint (a=fingerprint)")
         _check_codecs(section.kind, [codec.name for codec in section.rtp.codecs if codec.payloadType in section.fmt])
+    _check_mids(session)
     return offer
+
+
+def _check_mids(session: SessionDescription) -> None:
+    """Sections are told apart, and bundled, by their names; aiortc loses the transport of those that contradict."""
+    mids = [section.rtp.muxId for section in session.media if section.rtp.muxId]
+    if twice := [mid for mid in mids if mids.count(mid) > 1]:
+        raise OfferError(f"two sections are called a=mid:{twice[0][:40]}")
+    bundled = [mid for group in session.group if group.semantic == "BUNDLE" for mid in group.items]
+    if unknown := [mid for mid in bundled if mid not in mids]:
+        raise OfferError(f"a=group:BUNDLE names {str(unknown[0])[:40]!r}, and no section is called so (a=mid)")
 
 
 def _culprit(lines: list[str]) -> str:
@@ -174,7 +186,7 @@ class WebRtcPeer:
         except OfferError:
             await self.close()
             raise
-        except (*PARSE_ERRORS, OperationError, InvalidStateError) as error:
+        except (*PARSE_ERRORS, RuntimeError, OperationError, InvalidStateError) as error:
             await self.close()
             raise UnusableOfferError(f"the offer cannot be answered ({type(error).__name__}: {error})") from error
         except BaseException:
@@ -202,7 +214,10 @@ class WebRtcPeer:
         tasks = [task for task in self._tasks if task is not current]
         for task in tasks:
             task.cancel()
-        await self._connection.close()
+        try:
+            await self._connection.close()
+        except AttributeError as error:  # aiortc's, half made from an offer that it could not use
+            log.warning("a connection could not be closed as it should: %s", error)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
