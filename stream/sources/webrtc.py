@@ -20,7 +20,7 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import SessionDescription
 
 from .answer import arranged
-from .trickle import MAX_CANDIDATES, Fragment, FragmentError
+from .trickle import MAX_CANDIDATES, Fragment, FragmentError, is_port
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,18 @@ class PeerOptions:
     idle_timeout_s: float = 15.0
     announced: tuple[str, ...] = ()
     reached: str = ""
+
+
+def forgive(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An event loop's handler of exceptions that nobody awaits.
+
+    aiortc connects in a task of its own, which raises `InvalidStateError` where the connection is closed meanwhile:
+    no failure, and no reason to alarm whoever reads the log. Everything else is told as ever.
+    """
+    if isinstance(context.get("exception"), InvalidStateError):
+        log.info("a connection was closed while it was being made")
+    else:
+        loop.default_exception_handler(context)
 
 
 def checked_offer(text: str) -> str:
@@ -118,13 +130,13 @@ def _is_unusable_candidate(line: str) -> bool:
     if line.startswith("a=end-of-candidates"):
         return True
     words = line.split()
-    if not line.startswith("a=candidate:") or len(words) < 5:
+    if not line.startswith("a=candidate:") or len(words) < 6:
         return False
     try:
         ipaddress.ip_address(words[4].partition("%")[0])
     except ValueError:
         return True
-    return words[2].lower() != "udp"
+    return words[2].lower() != "udp" or not is_port(words[5])
 
 
 def _check_codecs(kind: str, offered: list[str]) -> None:
