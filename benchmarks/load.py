@@ -1,9 +1,12 @@
 """Publishers and viewers, in a process of their own, so that their work is not counted as the server's.
 
-    python -m benchmarks.load URL FILE SESSIONS SECONDS
+    python -m benchmarks.load URL FILE SESSIONS SECONDS [KEY PATIENCE_S]
 
 Each session sends the packets of FILE round and round at their pace, encoded once and for all, and watches its own
 suggestions. What happened is printed as JSON. Times are of the monotonic clock, which processes of one machine share.
+
+With a KEY nobody watches, and who is lost posts again with a key of its own: when its connection fails, and, unless
+PATIENCE_S is 0, when it heard nothing for so long.
 """
 
 import asyncio
@@ -25,6 +28,9 @@ from websockets.exceptions import ConnectionClosed
 CLOCK = 90_000
 STAGGER_S = 0.1  # between two publishers: together they would share every key frame
 CONNECT_S = 20.0
+AGAIN_S = 3.0  # for an answer, before the next try
+SDP = "application/sdp"
+H264 = [codec for codec in RTCRtpSender.getCapabilities("video").codecs if codec.mimeType == "video/H264"]
 
 
 class Packets(MediaStreamTrack):
@@ -88,6 +94,49 @@ async def publish(url: str, packets: list[bytes], fps: int, number: int, until_s
     return told | {"sent": track.sent, "first_s": track.first_s}
 
 
+async def publish_again(
+    url: str, packets: list[bytes], fps: int, key: str, patience_s: float, until_s: float
+) -> dict[str, Any]:
+    """One publisher without a viewer, which comes back until its time is over. ``posts`` are its offers: when they were
+    answered, with what status, and the session; what gets no answer within `AGAIN_S` counts as status 0."""
+    posts: list[list[Any]] = []
+    while time.monotonic() < until_s:
+        posts.append([0.0, 0, ""])
+        connection = RTCPeerConnection()
+        try:
+            connection.addTransceiver(Packets(packets, fps), direction="sendonly").setCodecPreferences(H264)
+            await connection.setLocalDescription()
+            async with httpx.AsyncClient(base_url=url, timeout=AGAIN_S) as client:
+                sdp, asked = connection.localDescription.sdp, {"key": key, "label": key}
+                answer = await client.post("/whip", params=asked, content=sdp, headers={"content-type": SDP})
+            posts[-1][1] = answer.status_code
+            if answer.status_code == 201:
+                posts[-1][2] = urlsplit(answer.headers["segue-events"]).path.split("/")[2]
+                await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+                posts[-1][0] = time.monotonic()
+                await until_lost(connection, patience_s, until_s)
+        except httpx.HTTPError:
+            pass
+        finally:
+            posts[-1][0] = posts[-1][0] or time.monotonic()
+            await connection.close()
+        await asyncio.sleep(max(0.0, min(AGAIN_S / 3, until_s - time.monotonic())))
+    return {"key": key, "posts": posts}
+
+
+async def until_lost(connection: RTCPeerConnection, patience_s: float, until_s: float) -> None:
+    """Return when the connection is none any more, or nothing came from the other side for so long."""
+    heard, heard_s = -1, time.monotonic()
+    while (now_s := time.monotonic()) < until_s and connection.connectionState not in ("failed", "closed"):
+        stats = await connection.getSenders()[0].getStats()
+        received = sum(one.bytesReceived for one in stats.values() if one.type == "transport")
+        if received != heard:
+            heard, heard_s = received, now_s
+        if patience_s and now_s - heard_s > patience_s:
+            return
+        await asyncio.sleep(0.25)
+
+
 async def view(url: str, messages: list[list[Any]]) -> None:
     with contextlib.suppress(ConnectionClosed):
         async with connect(url) as socket:
@@ -98,6 +147,15 @@ async def view(url: str, messages: list[list[Any]]) -> None:
                     messages.append([time.monotonic(), message["pts_s"], message["late_ms"], top])
 
 
+async def load_again(
+    url: str, path: Path, sessions: int, seconds: float, key: str, patience_s: float
+) -> list[dict[str, Any]]:
+    packets, fps = read_packets(path)
+    until_s = time.monotonic() + seconds
+    again = (publish_again(url, packets, fps, f"{key}-{number}", patience_s, until_s) for number in range(sessions))
+    return await asyncio.gather(*again)
+
+
 async def load(url: str, path: Path, sessions: int, seconds: float) -> list[dict[str, Any]]:
     packets, fps = read_packets(path)
     until_s = time.monotonic() + seconds
@@ -105,5 +163,6 @@ async def load(url: str, path: Path, sessions: int, seconds: float) -> list[dict
 
 
 if __name__ == "__main__":
-    url, path, sessions, seconds = sys.argv[1:5]
-    json.dump(asyncio.run(load(url, Path(path), int(sessions), float(seconds))), sys.stdout)
+    url, path, sessions, seconds, *again = sys.argv[1:]
+    what: tuple[str, Path, int, float] = url, Path(path), int(sessions), float(seconds)
+    json.dump(asyncio.run(load_again(*what, again[0], float(again[1])) if again else load(*what)), sys.stdout)

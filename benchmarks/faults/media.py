@@ -92,8 +92,8 @@ async def clocks(server: Target, out: Outcome) -> None:
     heard = Heard()
     async with connect(f"ws{server.url.removeprefix('http')}/ingest", close_timeout=1) as socket:
         await socket.send(json.dumps(mutate.HELLOS[0]))
-        session = json.loads(await socket.recv())["session"]
-        viewer = asyncio.create_task(hear(server.url, session, heard))
+        events = json.loads(await socket.recv())["events"]
+        viewer = asyncio.create_task(hear(server.url, events, heard))
         at_us = int(4 * HOUR_S * 1e6)
         try:
             for jump_s in (0.0, *JUMPS_S):

@@ -52,5 +52,7 @@ async def bounded(name: str, scene: Scene, seconds: float) -> Outcome:
         scene.say(f"{name}: skipped, {error}")
         outcome.count("skipped", 1, 1, "", reason=str(error))
     except TimeoutError:
-        outcome.expect(False, f"it took longer than {seconds:g} s")
+        outcome.expect(False, f"it took longer than {seconds:g} s, or waited for something in vain")
+    except Exception as error:  # noqa: BLE001 - the other scripts are still to run
+        outcome.expect(False, f"it could not go on: {type(error).__name__}: {error}")
     return outcome

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import av
 import httpx
@@ -70,6 +70,7 @@ class Heard:
     """What the viewers of one stream were told, with the time of each message."""
 
     session: str = ""
+    events: str = ""
     status: int = 0
     reason: str = ""
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
@@ -77,6 +78,11 @@ class Heard:
     @property
     def kinds(self) -> Counter[str]:
         return Counter(str(message["type"]) for _, message in self.messages)
+
+    @property
+    def suggested_s(self) -> list[float]:
+        """When suggestions came, by the monotonic clock."""
+        return [at_s for at_s, message in self.messages if message["type"] == "suggestions"]
 
     @property
     def late_ms(self) -> list[float]:
@@ -87,11 +93,12 @@ class Heard:
         return [str(message["reason"]) for _, message in self.messages if message["type"] == kind]
 
 
-async def hear(server: str, session: str, heard: Heard) -> None:
-    """Note every message of a session until it ends."""
-    heard.session = session
+async def hear(server: str, events: str, heard: Heard) -> None:
+    """Note every message of a session until it ends; ``events`` is its path or URL, as the server told it."""
+    heard.events = urljoin(server, events)
+    heard.session = urlsplit(events).path.split("/")[2]
     with contextlib.suppress(ConnectionClosed):
-        async with connect(f"ws{server.removeprefix('http')}/sessions/{session}/events") as socket:
+        async with connect(f"ws{heard.events.removeprefix('http')}") as socket:
             async for text in socket:
                 heard.messages.append((time.monotonic(), json.loads(text)))
 
@@ -120,8 +127,8 @@ async def published(
         heard.status, heard.reason = answer.status_code, answer.text if answer.status_code != 201 else ""
         if answer.status_code == 201:
             await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
-            session = urlsplit(answer.headers["segue-events"]).path.split("/")[2]
-            viewer = asyncio.create_task(hear(server, session, heard))
+            viewer = asyncio.create_task(hear(server, answer.headers["segue-events"], heard))
+            await asyncio.sleep(0)  # so that what is heard says at once where it is from
         yield heard
     finally:
         if viewer is not None:
