@@ -13,7 +13,21 @@ NASTY: Final = (
     "\r\n", "\u202e", "\ud7ff", "\U0001f600", "ß" * 50, "../../etc/passwd", "null", "true", "[]", "{}", "a" * 5000,
     "::1", "0.0.0.0", "255.255.255.255", "fe80::1%lo", "H264/90000", "VP8/0", "red/90000", "opus/48000/0", "sha-256 00",
 )  # fmt: skip
-METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "FOO", "G\tT", "")
+METHODS: Final = (
+    "GET",
+    "POST",
+    "PUT",
+    "DELETE",
+    "PATCH",
+    "HEAD",
+    "OPTIONS",
+    "TRACE",
+    "CONNECT",
+    "get",
+    "FOO",
+    "G\tT",
+    "",
+)
 PATHS: Final = (
     "/", "/whip", "/whip/x", "/ingest", "/api/sessions", "/api/pull", "/api/pull/x", "/api/tracks/x", "/tracks/x/audio",
     "/sessions/x/events", "/healthz", "/readyz", "/metrics", "/main.js", "/style.css", "/index.html", "/nothing", "*",
@@ -28,8 +42,8 @@ VALUES: Final = (
     "127.0.0.1", "localhost", "evil.example", "0", "-1", "99999999999999999999", "chunked", "gzip, chunked", "identity",
     "application/sdp", "application/trickle-ice-sdpfrag", "application/json", "text/plain; charset=\udcff", "null",
     "http://127.0.0.1", "http://[::1", "https://evil.example", "bytes=0-", "bytes=-0", "bytes=9-1", "bytes=0-0,1-1,2-2",
-    "bytes=" + "0-1," * 200, "websocket", "Upgrade", "close", "13", "x3JJHMbDL1EzLkh9GBhXDw==", "100-continue", "*", '""',
-    "Bearer ", "Bearer x", "Basic Og==", "a" * 3000, "\x01", "é", "",
+    "bytes=" + "0-1," * 200, "websocket", "Upgrade", "close", "13", "x3JJHMbDL1EzLkh9GBhXDw==", "100-continue", "*",
+    '""', "Bearer ", "Bearer x", "Basic Og==", "a" * 3000, "\x01", "é", "",
 )  # fmt: skip
 COMMANDS: Final[tuple[dict[str, Any], ...]] = (
     {"type": "filters", "min_bpm": 90, "max_bpm": 130, "licences": ["CC0"], "tags": ["ambient"], "min_duration_s": 60},

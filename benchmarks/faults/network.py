@@ -31,7 +31,14 @@ PHASES: Final = (
     ("blackout of 2 s", DOWN, 2.0),
     ("after 2 s", CLEAN, 8.0),
 )
-LEAST: Final = {"before": 0.7, "loss of 1%": 0.7, "loss of 5%": 0.5, "after loss": 0.5, "after jitter": 0.4, "after 2 s": 0.5}
+LEAST: Final = {
+    "before": 0.7,
+    "loss of 1%": 0.7,
+    "loss of 5%": 0.5,
+    "after loss": 0.5,
+    "after jitter": 0.4,
+    "after 2 s": 0.5,
+}
 WORDS: Final = ("--host", "0.0.0.0", "--no-tokens", "--max-late-ms", "0")
 
 
@@ -77,13 +84,22 @@ async def drove(
     drive = Drive()
     lasting_s = CONNECT_S + sum(seconds for _, _, seconds in phases)
     with wire(scene.seed) as between, scene.server(WORDS, between.inside[1], f"http://{SIDES[1]}") as server:
-        watched = [*between.inside[1], sys.executable, "-m", "benchmarks.faults.watcher", server.url, str(lasting_s + 1)]
+        watched = [
+            *between.inside[1],
+            sys.executable,
+            "-m",
+            "benchmarks.faults.watcher",
+            server.url,
+            str(lasting_s + 1),
+        ]
         async with contextlib.AsyncExitStack() as stack:
             watching = await stack.enter_async_context(_running(watched))
             loads = []
             for key, patience_s in publishers.items():
                 words = [sys.executable, "-m", "benchmarks.load", server.url, str(scene.stream), "1", str(lasting_s)]
-                loads.append(await stack.enter_async_context(_running([*between.inside[0], *words, key, str(patience_s)])))
+                loads.append(
+                    await stack.enter_async_context(_running([*between.inside[0], *words, key, str(patience_s)]))
+                )
             await asyncio.sleep(CONNECT_S)
             drive.phases += [await _phase(between, out, *phase) for phase in phases]
             for load in loads:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Outcome:
         """A figure, resting on ``n`` samples."""
         self.rows.append(Row(metric, float(value), n, unit, {"script": self.script, **labels}))
 
-    def counts(self, metric: str, found: Mapping[object, int], **labels: str | int | float) -> None:
+    def counts(self, metric: str, found: Mapping[Any, int], **labels: str | int | float) -> None:
         """One row for each kind that was seen, with how often; ``n`` is all of them together."""
         total = sum(found.values())
         for kind in sorted(found, key=str):

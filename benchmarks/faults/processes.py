@@ -70,8 +70,17 @@ async def _kill(server: Target, lost: Heard, kept: Heard, out: Outcome) -> None:
     await asyncio.sleep(max(0.0, killed_s + AFTER_S - returned_s))
     after, gap_s = rate_and_gap(kept.suggested_s, killed_s, killed_s + AFTER_S)
     out.count("worker_back_after_s", returned_s - killed_s, 1, "s")
-    out.count("suggestions_a_second", before, round(before * BEFORE_S), "1/s", when="before", session="of the other worker")
-    out.count("suggestions_a_second", after, round(after * AFTER_S), "1/s", when="after the kill", session="of the other worker")
+    out.count(
+        "suggestions_a_second", before, round(before * BEFORE_S), "1/s", when="before", session="of the other worker"
+    )
+    out.count(
+        "suggestions_a_second",
+        after,
+        round(after * AFTER_S),
+        "1/s",
+        when="after the kill",
+        session="of the other worker",
+    )
     out.count("longest_gap_s", gap_s, 1, "s", session="of the other worker")
     out.expect(returned, "the worker did not come back within 30 s")
     out.expect(gap_s < 3, f"the other worker's session was silent for {gap_s:.1f} s")

@@ -39,7 +39,7 @@ class Target(Served):
         return told
 
     def faults(self) -> Counter[str]:
-        """The log's lines that tell of our own failures, each kind by its end: the last place in our code, the error."""
+        """The log's lines that tell of our own failures, by the last place in our code and the error."""
         lines = self.log.read_text(errors="replace").splitlines()
         return Counter(_kind(line) for line in lines if FAULTS_IN_LOG.search(line))
 

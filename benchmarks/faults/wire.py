@@ -104,7 +104,11 @@ def _side(name: str, address: str) -> Iterator[int]:
         asked = struct.pack("16sH22x", name.encode()[-15:], IFF_TUN_NO_PI)
         link = fcntl.ioctl(device, TUNSETIFF, asked)[:16].rstrip(b"\0").decode()
         _ip("link", "set", link, "netns", name)
-        for words in (("addr", "add", f"{address}/24", "dev", link), ("link", "set", link, "up"), ("link", "set", "lo", "up")):
+        for words in (
+            ("addr", "add", f"{address}/24", "dev", link),
+            ("link", "set", link, "up"),
+            ("link", "set", "lo", "up"),
+        ):
             _ip("-n", name, *words)
         yield device
     finally:

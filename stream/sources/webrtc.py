@@ -28,7 +28,15 @@ VIDEO_CODECS: Final = ("H264", "VP8")
 AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA", "G722")
 MAX_MEDIA: Final = 8
 # aiortc's parser lets these out for text that is no SDP
-PARSE_ERRORS: Final = (ValueError, AssertionError, LookupError, AttributeError, TypeError, StopIteration, ArithmeticError)
+PARSE_ERRORS: Final = (
+    ValueError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    StopIteration,
+    ArithmeticError,
+)
 
 
 class OfferError(ValueError):
