@@ -14,6 +14,7 @@ from towers.errors import TowersError
 
 from .errors import BenchError
 
+FAULTS = ("fuzz", "clients", "media", "processes", "network", "blackout")  # as in faults.run, opened when asked for
 USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 
 
@@ -30,6 +31,8 @@ def main(command: str, argv: Sequence[str]) -> int:
         return live(options)
     if options.kind == "soak":
         return soak(options)
+    if options.kind == "faults":
+        return faults(options)
     return latency(options)
 
 
@@ -60,6 +63,11 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     long.add_argument("--minutes", type=float, default=30.0, help="of load (default 30)")
     long.add_argument("--sessions", type=int, default=8, help="at once (default 8)")
     long.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    wrong = kinds.add_parser("faults", help="bad networks, clients, media and processes: what a server survives")
+    wrong.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    wrong.add_argument("--only", action="append", choices=FAULTS, metavar="NAME", help=f"one of {', '.join(FAULTS)}")
+    wrong.add_argument("--seed", type=int, default=1, help="of what is drawn (default 1)")
+    wrong.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     from .cli_retrieval import add_retrieval
 
     add_retrieval(kinds)
@@ -108,6 +116,22 @@ def soak(options: argparse.Namespace) -> int:
     if options.json is not None:
         report.write(options.json)
     return 0
+
+
+def faults(options: argparse.Namespace) -> int:
+    """1 where the server did not keep a promise."""
+    from .faults.run import measure
+    from .harness import print_rows
+
+    check_folder(options.json)
+    console = Console(stderr=True)
+    report, broken = measure(options.catalog, options.only or FAULTS, options.seed, console.print)
+    print_rows(report.rows, Console(), "what happened")
+    if options.json is not None:
+        report.write(options.json)
+    for line in broken:
+        console.print(line, markup=False)
+    return 1 if broken else 0
 
 
 def check_folder(path: Path | None) -> None:

@@ -149,6 +149,12 @@ def take(text: str, messages: list[list[Any]]) -> None:
         messages.append([time.monotonic(), message["pts_s"], message["late_ms"], top])
 
 
+async def watch(url: str, messages: list[list[Any]]) -> None:
+    """Keep the suggestions of a session's websocket until it closes."""
+    async for text in view(url):
+        take(text, messages)
+
+
 async def load(url: str, path: Path, sessions: int, seconds: float, way: str) -> list[dict[str, Any]]:
     packets, fps = read_packets(path)
     until_s = time.monotonic() + seconds

@@ -30,6 +30,7 @@ from stream.recording.header import RecordOptions
 from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
 from stream.sources.ports import PortRange, hold_to
+from stream.sources.webrtc import forgive
 
 from .access import AccessOptions
 from .address import base_url as base_url_of
@@ -142,8 +143,10 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(forgive)
         if options.udp_ports is not None:
-            hold_to(asyncio.get_running_loop(), options.udp_ports)
+            hold_to(loop, options.udp_ports)
         try:
             yield
         finally:

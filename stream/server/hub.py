@@ -38,7 +38,7 @@ class HubOptions:
 
     max_sessions: int = 8
     max_viewers: int = 16
-    grace_s: float = 20.0
+    grace_s: float = 30.0  # from when silence was noticed; ICE takes 30 to 36 s to notice it on the other side
     late_ms: float = 1000.0
     max_session_s: float = 24 * 3600.0
     peer: PeerOptions = field(default_factory=PeerOptions)

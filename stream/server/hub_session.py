@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import av
 
-from stream.core.events import Accepted, Notice, Reset, Suggestions
+from stream.core.events import Accepted, Notice, Refused, Reset, Suggestions
 
 from . import messages
 from .viewer_queue import Viewer
@@ -121,7 +121,7 @@ class HubSession:
         elif isinstance(notice, Reset):
             self._state.pop("suggestions", None)
         for viewer in self.viewers:
-            viewer.put(text)
+            viewer.put(text, isinstance(notice, Accepted | Refused))
 
     def join(self) -> Viewer:
         """A new viewer, which gets the current state at once."""

@@ -98,9 +98,9 @@ def parse_hello(text: str | None) -> Hello:
         raise FeedError(BAD_MESSAGE, f"the first message is no hello; send {example}")
     if message.get("v") != 1 or isinstance(message["v"], bool):
         raise FeedError(BAD_MESSAGE, f"hello has version {str(message.get('v'))[:20]}; this server speaks 1")
-    if message.get("kind") not in FEEDS:
-        raise FeedError(BAD_MESSAGE, f"kind {str(message.get('kind'))[:20]!r} is unknown; use {' or '.join(FEEDS)}")
-    return Hello(str(message["kind"]), _words(message, "label", 1000) or LABEL, _words(message, "key", KEY_CHARACTERS))
+    if not isinstance(kind := message.get("kind"), str) or kind not in FEEDS:
+        raise FeedError(BAD_MESSAGE, f"kind {str(kind)[:20]!r} is unknown; use {' or '.join(FEEDS)}")
+    return Hello(kind, _words(message, "label", 1000) or LABEL, _words(message, "key", KEY_CHARACTERS))
 
 
 def _words(message: dict[str, Any], name: str, limit: int) -> str:

@@ -22,6 +22,7 @@ from .door import Door
 from .drain import Drain, Phase
 from .health import starting
 from .logs import Logs
+from .patience import PatientProtocol
 from .tls import context_of
 from .workers import Place, supervise
 
@@ -72,6 +73,7 @@ def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None], pl
         log_config=None,
         access_log=False,
         lifespan="on",
+        http=PatientProtocol,
         ws="websockets-sansio",
         ws_max_size=MESSAGE_BYTES,
         ws_max_queue=2,

@@ -22,6 +22,7 @@ from .errors import BusyError
 from .hub import STOPPED
 from .hub_session import OnEnd, OnFrame, OnSound
 from .publishing import Session, Sessions
+from .whip import limited_body
 
 FLAG: Final = "--allow-pull"
 BODY_BYTES: Final = 8192
@@ -70,7 +71,7 @@ def pull_routes(
             return made[0]
 
         try:
-            asked = _asked(await _limited(request))
+            asked = _asked(await limited_body(request, BODY_BYTES))
             target = target_of(asked.url)
             async with asyncio.timeout(LOOKUP_S), looking:
                 await asyncio.to_thread(checked, target, rules)  # for a clear answer; the process checks for itself
@@ -124,16 +125,6 @@ def _asked(body: bytes | None) -> _Asked:
             raise ValueError(f"{name} is no text of at most {limit} characters")
         words.append(value)
     return _Asked(message["url"], *words)
-
-
-async def _limited(request: Request) -> bytes | None:
-    """The body, or None as soon as it is known to be too large."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_BYTES:
-            return None
-    return body
 
 
 def _say(status: int, text: str, headers: dict[str, str] | None = None) -> Response:

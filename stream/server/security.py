@@ -55,7 +55,10 @@ def origin_allowed(origin: str | None, host: str, extra: Iterable[str] = ()) -> 
     """
     if origin is None or origin in set(extra):
         return True
-    netloc = urlsplit(origin).netloc
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:  # an address in brackets that is none
+        return False
     if not netloc:
         return False
     return netloc == host or (is_loopback(hostname(netloc)) and is_loopback(hostname(host)))
@@ -63,8 +66,8 @@ def origin_allowed(origin: str | None, host: str, extra: Iterable[str] = ()) -> 
 
 def of_ports(origin: str | None, host: str, ports: Collection[int]) -> bool:
     """Whether a page comes from the same host as the request's, by one of the ports that belong together."""
-    parts = urlsplit(origin or "")
     try:
+        parts = urlsplit(origin or "")
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return False

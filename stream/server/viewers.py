@@ -83,9 +83,9 @@ async def _read(socket: WebSocket, session: HubSession, viewer: Viewer, no_contr
         try:
             command = parse_command(text if text is not None else message.get("bytes") or b"")
         except MessageError as error:
-            viewer.put(line(Refused("?", str(error))))
+            viewer.put(line(Refused("?", str(error))), answer=True)
         else:
             if no_control is None:
                 session.live.command(command)
             else:
-                viewer.put(line(Refused(str(command["type"])[:40], no_control)))
+                viewer.put(line(Refused(str(command["type"])[:40], no_control)), answer=True)

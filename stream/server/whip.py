@@ -6,6 +6,7 @@ natural place, but publishers read each one as an ICE server.) A stream key, ``?
 the same one again takes its session over, and what viewers asked of it goes on.
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import PlainTextResponse
+from starlette.requests import ClientDisconnect
 
 from stream.sources.trickle import FRAGMENT, FRAGMENT_BYTES, FragmentError, read_fragment
 from stream.sources.webrtc import OfferError, RestartError, UnusableOfferError, WebRtcPeer
@@ -30,6 +32,7 @@ from .security import EVENTS, WHIP_METHODS, cors_headers, is_loopback
 SDP: Final = "application/sdp"
 OFFER_BYTES: Final = 64 * 1024
 RETRY_AFTER_S: Final = 5
+BODY_S: Final = 10.0  # for a whole body, however slowly it drips
 
 
 @dataclass(frozen=True)
@@ -176,11 +179,21 @@ def reached_by(request: Request) -> str:
 
 
 async def limited_body(request: Request, most: int) -> bytes | None:
-    """The body, or None as soon as it is known to be too large."""
+    """The body, or None as soon as it is known to be too large.
+
+    Raises HTTPException (408) for one that takes longer than `BODY_S`, and for a client that leaves before its end,
+    which does not hear it.
+    """
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            return None
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    return None
+                parts.append(part)
+    except TimeoutError as error:
+        raise HTTPException(408, f"the body did not come within {BODY_S:g} s", {"Connection": "close"}) from error
+    except ClientDisconnect as error:
+        raise HTTPException(408, "the client left before the end of the body") from error
     return b"".join(parts)

@@ -55,10 +55,15 @@ def read_fragment(text: str) -> Fragment:
     return Fragment(ufrag, tuple(candidates), complete)
 
 
+def is_port(word: str) -> bool:
+    """Whether a packet can be sent there: aiortc believes any number, and the socket then raises OverflowError."""
+    return word.isascii() and word.isdigit() and len(word) <= 5 and 0 < int(word) < 65536
+
+
 def _candidate(value: str) -> RTCIceCandidate | None:
     words = value.split()
     try:
-        if words[2].lower() != "udp":
+        if words[2].lower() != "udp" or not is_port(words[5]):
             return None
         ipaddress.ip_address(words[4].partition("%")[0])
     except IndexError as error:

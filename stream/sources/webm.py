@@ -207,10 +207,10 @@ class WebmFeed:
             if not videos:
                 raise FeedError(UNREADABLE, "the stream holds no video; record a video track")
             video = videos[0]
-            _check_codec(video.codec_context.name, VIDEO)
+            _check_codec(_codec_of(video), VIDEO)
             check_size(video.width, video.height)
             video.codec_context.thread_count = 1
-            audio = next((s for s in container.streams.audio if s.codec_context.name in AUDIO), None)
+            audio = next((s for s in container.streams.audio if _codec_of(s) in AUDIO), None)
             wanted = [video] if audio is None else [video, audio]
             broken = 0
             for packet in container.demux(wanted):
@@ -240,6 +240,11 @@ class WebmFeed:
             due_s = self._last[1] + min(max(0.0, pts_s - self._last[0]), SPREAD_S)
             self._stop.wait(max(0.0, due_s - time.monotonic()))
         self._last = pts_s, time.monotonic()
+
+
+def _codec_of(stream: av.VideoStream | av.AudioStream) -> str:
+    """The name of a stream's codec; PyAV has no context for one that this FFmpeg does not know."""
+    return "of an unknown codec" if stream.codec_context is None else stream.codec_context.name
 
 
 def _check_codec(name: str, known: frozenset[str]) -> None:

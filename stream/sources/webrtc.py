@@ -20,7 +20,7 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import SessionDescription
 
 from .answer import arranged
-from .trickle import MAX_CANDIDATES, Fragment, FragmentError
+from .trickle import MAX_CANDIDATES, Fragment, FragmentError, is_port
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,15 @@ VIDEO_CODECS: Final = ("H264", "VP8")
 AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA", "G722")
 MAX_MEDIA: Final = 8
 # aiortc's parser lets these out for text that is no SDP
-PARSE_ERRORS: Final = (ValueError, AssertionError, IndexError, KeyError, AttributeError, TypeError)
+PARSE_ERRORS: Final = (
+    ValueError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    StopIteration,
+    ArithmeticError,
+)
 
 
 class OfferError(ValueError):
@@ -56,6 +64,18 @@ class PeerOptions:
     reached: str = ""
 
 
+def forgive(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An event loop's handler of exceptions that nobody awaits.
+
+    aiortc connects in a task of its own, which raises `InvalidStateError` where the connection is closed meanwhile:
+    no failure, and no reason to alarm whoever reads the log. Everything else is told as ever.
+    """
+    if isinstance(context.get("exception"), InvalidStateError):
+        log.info("a connection was closed while it was being made")
+    else:
+        loop.default_exception_handler(context)
+
+
 def checked_offer(text: str) -> str:
     """The offer as aiortc can use it; raises `OfferError` with the reason otherwise.
 
@@ -70,9 +90,10 @@ def checked_offer(text: str) -> str:
         raise UnusableOfferError(f"the offer has more than {MAX_CANDIDATES} ICE candidates")
     offer = "\r\n".join(kept) + "\r\n"
     try:
-        media = SessionDescription.parse(offer).media
+        session = SessionDescription.parse(offer)
     except PARSE_ERRORS as error:
         raise OfferError(f"the SDP cannot be parsed at the line {_culprit(kept)!r}") from error
+    media = session.media
     if not media:
         raise OfferError("the SDP has no media section")
     if len(media) > MAX_MEDIA:
@@ -86,7 +107,18 @@ def checked_offer(text: str) -> str:
         if section.dtls is None or not section.dtls.fingerprints:
             raise OfferError(f"the {section.kind} section has no DTLS fingerprint (a=fingerprint)")
         _check_codecs(section.kind, [codec.name for codec in section.rtp.codecs if codec.payloadType in section.fmt])
+    _check_mids(session)
     return offer
+
+
+def _check_mids(session: SessionDescription) -> None:
+    """Sections are told apart, and bundled, by their names; aiortc loses the transport of those that contradict."""
+    mids = [section.rtp.muxId for section in session.media if section.rtp.muxId]
+    if twice := [mid for mid in mids if mids.count(mid) > 1]:
+        raise OfferError(f"two sections are called a=mid:{twice[0][:40]}")
+    bundled = [mid for group in session.group if group.semantic == "BUNDLE" for mid in group.items]
+    if unknown := [mid for mid in bundled if mid not in mids]:
+        raise OfferError(f"a=group:BUNDLE names {str(unknown[0])[:40]!r}, and no section is called so (a=mid)")
 
 
 def _culprit(lines: list[str]) -> str:
@@ -106,13 +138,13 @@ def _is_unusable_candidate(line: str) -> bool:
     if line.startswith("a=end-of-candidates"):
         return True
     words = line.split()
-    if not line.startswith("a=candidate:") or len(words) < 5:
+    if not line.startswith("a=candidate:") or len(words) < 6:
         return False
     try:
         ipaddress.ip_address(words[4].partition("%")[0])
     except ValueError:
         return True
-    return words[2].lower() != "udp"
+    return words[2].lower() != "udp" or not is_port(words[5])
 
 
 def _check_codecs(kind: str, offered: list[str]) -> None:
@@ -174,7 +206,7 @@ class WebRtcPeer:
         except OfferError:
             await self.close()
             raise
-        except (*PARSE_ERRORS, OperationError, InvalidStateError) as error:
+        except (*PARSE_ERRORS, RuntimeError, OperationError, InvalidStateError) as error:
             await self.close()
             raise UnusableOfferError(f"the offer cannot be answered ({type(error).__name__}: {error})") from error
         except BaseException:
@@ -202,7 +234,10 @@ class WebRtcPeer:
         tasks = [task for task in self._tasks if task is not current]
         for task in tasks:
             task.cancel()
-        await self._connection.close()
+        try:
+            await self._connection.close()
+        except AttributeError as error:  # aiortc's, half made from an offer that it could not use
+            log.warning("a connection could not be closed as it should: %s", error)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:

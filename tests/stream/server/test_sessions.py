@@ -98,7 +98,7 @@ def test_a_lost_publisher_may_come_back_within_its_grace() -> None:
         session = hub.begin("cam", "desk", one.connect)
         viewer = session.join()
         one.on_end("the connection failed")
-        assert "waiting 20 s" in json.loads(await viewer.next() or "")["reason"]
+        assert "waiting 30 s" in json.loads(await viewer.next() or "")["reason"]
         assert session.summary()["waiting"] and not session.connected
         assert hub.begin("cam", "desk", other.connect) is session
         assert session.connected and hub.counters.resumed == 1 and hub.counters.lost_publishers == 1
