@@ -15,3 +15,11 @@ class EngineBusy(EngineError):  # noqa: N818 - a state of the engine, read as su
 
 class EngineClosed(EngineError):  # noqa: N818
     """The engine was closed before the request could be run."""
+
+
+class EngineUnavailable(EngineError):  # noqa: N818
+    """This engine cannot be opened on this machine: a package, driver, device or server is missing or unfit."""
+
+
+class EngineFailed(EngineError):  # noqa: N818
+    """A valid request that the engine could not answer: no memory left, device or server lost, a result is NaN."""
