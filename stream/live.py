@@ -19,6 +19,7 @@ import av
 
 from features.spec import MOTION_FPS, WINDOW_S
 from stream.core.events import End, Event, Failed, Notice, Question, Suggestions
+from stream.core.pace import Pace
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.recording.recorder import Recorder
@@ -139,6 +140,11 @@ class LiveSession:
             self._sound.clear()
             self._sound_second = second
         self._sound.append(frame)
+
+    def follow(self, pace: Pace) -> None:
+        """Follow the pictures as closely as ``pace`` says from here on. Call on the event loop."""
+        self._sampler.stride = pace.stride
+        self._handle(self._session.follow(pace.hop_s))
 
     def command(self, message: Mapping[str, Any]) -> None:
         """Carry out a viewer's command (see PROTOCOL.md); the answer is published as Accepted or Refused."""

@@ -24,6 +24,10 @@ class Load:
     def note(self, now_s: float, late_ms: float) -> None:
         self._late.append((now_s, late_ms))
 
+    def forget(self) -> None:
+        """What was noted says nothing of what comes."""
+        self._late.clear()
+
     def late_ms(self, now_s: float) -> float | None:
         """The 95th percentile, or None where too few messages went out."""
         while self._late and self._late[0][0] < now_s - LOOKED_AT_S:

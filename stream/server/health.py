@@ -50,6 +50,7 @@ def health_routes(hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]]
             "pid": os.getpid(),
             "sessions": len(hub.sessions),
             "max_sessions": hub.options.max_sessions,
+            "pace": hub.easing.pace.name,
             **facts(),
             "counters": asdict(hub.counters),
         }
