@@ -28,6 +28,7 @@ __all__ = ["QUEUE_LIMIT", "Connect", "Counters", "Hub", "HubOptions", "HubSessio
 log = logging.getLogger(__name__)
 
 STOPPED: Final = "the publisher stopped"
+JUDGE_S: Final = 1.0  # between looks at the lateness of all
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Hub:
         self._start = start
         self._sessions: dict[str, HubSession] = {}
         self._connecting = 0  # places kept for publishers whose offer is being answered
+        self._judged_s = 0.0
         self._refusing = ""  # why nobody is let in any more
 
     @property
@@ -193,6 +195,9 @@ class Hub:
     def _note(self, late_ms: float) -> None:
         now_s, before = time.monotonic(), self.easing.pace
         self.load.note(now_s, late_ms)
+        if now_s - self._judged_s < JUDGE_S:
+            return
+        self._judged_s = now_s
         lateness = self.load.late_ms(now_s)
         pace = self.easing.judge(now_s, lateness)
         if pace is before:

@@ -127,13 +127,14 @@ def test_every_session_is_eased_and_who_comes_begins_there(monkeypatch: pytest.M
         for label in "ab":
             hub.begin(label, "", lambda *_: Nobody())
         for _ in range(6):
+            now[0] += 1.0
             lives[0].publish(Suggestions(1.0, 1.0, "stay", (), 700.0))
         assert [live.paces for live in lives] == [[FULL, STEPS[1]]] * 2
         assert hub.refusal() is None  # what was late in full says nothing of the new pace
         hub.begin("c", "", lambda *_: Nobody())
         assert lives[2].paces == [STEPS[1]]
-        for _ in range(60):
-            now[0] += 0.5
+        for _ in range(40):
+            now[0] += 1.0
             lives[2].publish(Suggestions(1.0, 1.0, "stay", (), 20.0))
         assert lives[0].paces[-1] is FULL
         await hub.close()
