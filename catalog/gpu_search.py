@@ -1,4 +1,4 @@
-"""Exact search on a GPU by FAISS: one worker thread owns the device, whoever asks waits for its answer or goes on alone.
+"""Exact search on a GPU by FAISS: a single worker owns the device; whoever asks waits for it or goes on alone.
 
 A GPU's resources (stream, scratch memory) must not be used by two threads at once, so everything that touches them
 happens in one thread, also making and dropping them. What waits there is answered by one call together. The GPU only

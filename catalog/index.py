@@ -7,6 +7,7 @@ on doubling until enough distinct tracks are in. Ties break by row, so that the 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import faiss
 import numpy as np
@@ -35,7 +36,7 @@ class SegmentIndex:
         if vectors.ndim != 2 or len(vectors) != len(owners):
             raise ValueError(f"{vectors.shape} vectors for {len(owners)} owners")
         self._owners = owners
-        self._flat = faiss.IndexFlatIP(vectors.shape[1])
+        self._flat: Any = faiss.IndexFlatIP(vectors.shape[1])
         self._flat.add(np.ascontiguousarray(vectors, dtype=np.float32))
         # FAISS owns the only copy; this is a view of it.
         self._vectors = (

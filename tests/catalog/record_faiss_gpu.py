@@ -1,6 +1,6 @@
 """Writes ``faiss_gpu_api.json``: what the installed FAISS with GPUs offers of what ``catalog/gpu_search.py`` may use.
 
-Run by hand, in an environment with faiss-gpu-cu12 (it imports without a GPU): ``python tests/catalog/record_faiss_gpu.py``
+Run by hand, in an environment with faiss-gpu-cu12, which imports without a GPU too.
 """
 
 import inspect
