@@ -37,7 +37,7 @@ class Recipe:
 
     ``same_capability``: the plan runs on every GPU of the same compute capability, without kernels of cuBLAS and
     without those tuned to one GPU alone. ``version_compatible``: later versions of TensorRT run it too; it carries a
-    small runtime of its own (tens of MB), leaves out kernels, and code from the plan is executed when it is loaded. Both cost speed.
+    small runtime of its own (tens of MB) whose code runs when it is loaded, and leaves out kernels. Both cost speed.
     ``effort``: 0 to 5, how long TensorRT searches; its own default is 3.
     """
 

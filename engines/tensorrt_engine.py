@@ -11,6 +11,7 @@ graphs, only a GPU can tell: ``benchmarks/gpu.sh`` does build, parity and benchm
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -83,6 +84,7 @@ class TensorrtEngine:
         try:
             self._open(made, recipe)
         except BaseException as error:
+            clear_frames(error.__traceback__)  # they hold engines and contexts, which must go before the stream does
             self._owner.close()
             if isinstance(error, EngineUnavailable) or not isinstance(error, Exception):
                 raise

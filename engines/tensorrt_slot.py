@@ -203,4 +203,4 @@ def allocate(cuda: Any, tensor: TensorSpec, rows: int, owner: ExitStack) -> Buff
     device = int(checked(cuda, cuda.cudaMalloc(size), f"taking {size} bytes of GPU memory for {tensor.name}"))
     owner.callback(lambda: released(cuda, cuda.cudaFree(device), f"freeing {tensor.name}"))
     raw = (ctypes.c_uint8 * size).from_address(address)
-    return Buffer(tensor.name, np.frombuffer(raw, dtype).reshape(shape), address, device, size)
+    return Buffer(tensor.name, np.frombuffer(memoryview(raw), dtype).reshape(shape), address, device, size)
