@@ -45,8 +45,8 @@ PROBE_SPEC: Final = GraphSpec(
 
 
 class OnnxCudaEngine:
-    """``device`` is CUDA's number; ``sizes``, ascending, are the batch sizes that are run; ``memory_mb`` is the bound of
-    each of the graphs' arenas, one for every graph and size. ``place`` is for tests: another provider.
+    """``device`` is CUDA's number; ``sizes``, ascending, are the batch sizes that are run; ``memory_mb`` bounds each of
+    the arenas, one for every graph and size. ``place`` is for tests: another provider.
 
     Raises ``EngineUnavailable``, with the cause, where ONNX Runtime cannot use the device; ``BundleError`` for a graph
     that is not what the manifest says. Nothing ever runs on the CPU instead.

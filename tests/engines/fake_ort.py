@@ -17,7 +17,7 @@ OPTIONS = {"device_id", "gpu_mem_limit", "arena_extend_strategy", "enable_cuda_g
 SESSION_ENTRIES = {"session.intra_op.allow_spinning", "session.disable_cpu_ep_fallback"}
 
 
-class Strict(BaseException):  # noqa: N818
+class Strict(BaseException):
     """The code under test called what the real package would not understand, or in an order that reads old data."""
 
 
@@ -69,7 +69,7 @@ class FakeOrt:
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
     def preload_dlls(self) -> None:
-        print("Failed to load libcublasLt.so.13")  # the real one prints, and must not be heard
+        print("Failed to load libcublasLt.so.13")  # noqa: T201 - the real one prints as well, and must not be heard
 
     def get_ep_devices(self) -> list[Any]:
         return [EpDevice("CPUExecutionProvider", None)] + (

@@ -114,7 +114,7 @@ def test_this_package_says_why_it_has_no_cuda(bundle: Bundle) -> None:
         pytest.skip("onnxruntime-gpu is installed")
     reason = probe()
     assert reason is not None and "is built without CUDA; pip uninstall onnxruntime" in reason
-    with pytest.raises(EngineUnavailable, match="engine onnx-cuda-0: onnxruntime .* is built without CUDA"):
+    with pytest.raises(EngineUnavailable, match=r"engine onnx-cuda-0: onnxruntime .* is built without CUDA"):
         OnnxCudaEngine(bundle)
 
 
@@ -263,7 +263,7 @@ def test_what_the_loader_says_is_told(
 def test_a_gpu_that_is_not_there(ort: Any, bundle: Bundle) -> None:
     reason = probe(device=3)
     assert reason is not None and "there is no such GPU (CUDA failure 101: invalid device ordinal)" in reason
-    with pytest.raises(EngineUnavailable, match="engine onnx-cuda-3: graph .*, batch 1: there is no such GPU"):
+    with pytest.raises(EngineUnavailable, match=r"engine onnx-cuda-3: graph .*, batch 1: there is no such GPU"):
         OnnxCudaEngine(bundle, device=3)
 
 
