@@ -175,12 +175,13 @@ def build(
     monitor = make_monitor(trt, time.monotonic() + recipe.minutes * 60, spec.name, progress)
     try:
         builder = trt.Builder(listener)
-        network = builder.create_network()  # strongly typed, as all networks are since version 11
+        # Strongly typed without a flag, as all networks are since version 11.
+        network: tensorrt.INetworkDefinition = given(builder.create_network(), "no network", listener)
         read_onnx(trt, network, listener, spec, onnx)
-        config = builder.create_builder_config()
+        config: tensorrt.IBuilderConfig = given(builder.create_builder_config(), "no configuration", listener)
         config.progress_monitor = monitor
         set_up(trt, config, recipe)
-        add_profiles(builder, config, spec, recipe)
+        add_profiles(builder, config, spec, recipe, listener)
         use_timing(config, timing)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
@@ -222,11 +223,12 @@ def set_up(trt: Any, config: "tensorrt.IBuilderConfig", recipe: Recipe) -> None:
 
 
 def add_profiles(
-    builder: "tensorrt.Builder", config: "tensorrt.IBuilderConfig", spec: GraphSpec, recipe: Recipe
+    builder: "tensorrt.Builder", config: "tensorrt.IBuilderConfig", spec: GraphSpec, recipe: Recipe, listener: Any
 ) -> None:
     """One optimisation profile a regime; only the batch axis is free."""
     for low, best, high in recipe.profiles:
-        profile = builder.create_optimization_profile()
+        profile: tensorrt.IOptimizationProfile
+        profile = given(builder.create_optimization_profile(), "no profile", listener)
         for tensor in spec.inputs:
             rest = tuple(int(size) for size in tensor.shape[1:])
             profile.set_shape(tensor.name, (low, *rest), (best, *rest), (high, *rest))
@@ -236,9 +238,17 @@ def add_profiles(
 
 def use_timing(config: "tensorrt.IBuilderConfig", timing: bytes) -> None:
     """Start from earlier measurements; TensorRT refuses those of another version or GPU, then from none."""
-    kept = config.create_timing_cache(timing)
-    if kept is None or not config.set_timing_cache(kept, False):
-        config.set_timing_cache(config.create_timing_cache(b""), False)
+    for measured in (timing, b""):
+        kept = config.create_timing_cache(measured)
+        if kept is not None and config.set_timing_cache(kept, False):
+            return
+
+
+def given(thing: Any, complaint: str, listener: Any) -> Any:
+    """What TensorRT made, unless it made nothing, as it does when it fails."""
+    if thing is None:
+        raise RuntimeError(f"{complaint}: {said_by(listener)}")
+    return thing
 
 
 def make_monitor(trt: Any, end_s: float, graph: str, progress: Progress) -> Any:

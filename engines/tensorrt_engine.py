@@ -40,6 +40,7 @@ from .tensorrt_slot import Slot
 
 if TYPE_CHECKING:
     import tensorrt
+    from cuda.bindings import runtime as cudart
 
 SIZES: Final = (1, 8, 16, 32)
 
@@ -76,6 +77,7 @@ class TensorrtEngine:
         self._lost: str = ""  # why the device is of no more use; empty while it is
         self._slots: dict[str, dict[int, Slot]] | None = {}
         self._owner = ExitStack()
+        self._stream: cudart.cudaStream_t | None = None
         self._gpu: Gpu = find_gpu(self._libraries, device)
         made = plans_for(
             self._libraries, bundle, self._gpu, PlanCache(plans or default_folder()), recipe, precision, build, progress
@@ -85,10 +87,12 @@ class TensorrtEngine:
             self._open(made, recipe)
         except BaseException as error:
             clear_frames(error.__traceback__)  # they hold engines and contexts, which must go before the stream does
-            self._owner.close()
-            if isinstance(error, EngineUnavailable) or not isinstance(error, Exception):
-                raise
-            raise EngineUnavailable(f"engine {self.name}: {first_line(error)}") from error
+            self._give_back()
+            if isinstance(error, EngineFailed):
+                raise EngineUnavailable(f"engine {self.name}: {error}") from error
+            if isinstance(error, RuntimeError | TypeError | MemoryError):  # what pybind11 makes of TensorRT's own
+                raise EngineUnavailable(f"engine {self.name}: {first_line(error)}; use another engine") from error
+            raise
 
     @property
     def name(self) -> str:
@@ -143,7 +147,7 @@ class TensorrtEngine:
             if self._slots is None:
                 return
             self._slots = None
-            self._owner.close()
+            self._give_back()
 
     def _slices(self, slots: dict[int, Slot], inputs: Arrays, rows: int) -> dict[str, NDArray[Any]]:
         cuda, largest = self._libraries.cuda, self._sizes[-1]
@@ -169,6 +173,7 @@ class TensorrtEngine:
         checked(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
         stream = checked(cuda, cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking), "making a stream")
         own.callback(lambda: released(cuda, cuda.cudaStreamDestroy(stream), "destroying a stream"))
+        self._stream = stream
         listener = make_logger(trt)
         runtime = trt.Runtime(listener)
         # A version-compatible plan carries code for the host too; ours alone are trusted, and only those asked for.
@@ -187,13 +192,15 @@ class TensorrtEngine:
                 size: Slot(self._libraries, engine, spec, profile, size, stream, listener, own)
                 for size, profile in self._profiles.items()
             }
-        # Last in, so first out: no context or buffer goes while work is under way.
-        own.callback(self._drain, stream)
 
-    def _drain(self, stream: Any) -> None:
-        cuda = self._libraries.cuda
-        released(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
-        released(cuda, cuda.cudaStreamSynchronize(stream), "waiting for the GPU")
+    def _give_back(self) -> None:
+        """Wait for the GPU, since nothing may go while work is under way, then give back all, in reverse order."""
+        if self._stream is not None:
+            cuda = self._libraries.cuda
+            released(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
+            released(cuda, cuda.cudaStreamSynchronize(self._stream), "waiting for the GPU")
+        self._stream = None
+        self._owner.close()
 
 
 def probe(

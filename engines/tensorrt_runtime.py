@@ -80,7 +80,7 @@ def find_gpu(libraries: Libraries, device: int) -> Gpu:
         checked(cuda, cuda.cudaSetDevice(device), f"choosing GPU {device}")
         found: cudart.cudaDeviceProp = checked(cuda, cuda.cudaGetDeviceProperties(device), f"describing GPU {device}")
     except CudaFault as fault:
-        raise EngineUnavailable(f"{fault}; install a driver for CUDA 13, nvidia-smi must list the GPU") from fault
+        raise EngineUnavailable(str(fault)) from fault
     name = bytes(found.name).split(b"\0")[0].decode("utf-8", "replace")
     return Gpu(index=device, name=name, capability=f"{int(found.major)}.{int(found.minor)}")
 
@@ -101,7 +101,7 @@ def released(cuda: Any, result: tuple[Any, ...], doing: str) -> None:
     try:
         checked(cuda, result, doing)
     except CudaFault as fault:
-        log.warning("%s", fault)
+        log.warning("%s", str(fault))  # the text: a record that kept the fault would keep what its frames hold
 
 
 def fault_of(cuda: Any, error: "cudart.cudaError_t", doing: str) -> CudaFault:
@@ -110,7 +110,9 @@ def fault_of(cuda: Any, error: "cudart.cudaError_t", doing: str) -> CudaFault:
         text = f"CUDA, {doing}: the GPU's memory is used up ({code}); end other programs or run fewer rows at once"
         return CudaFault(text, code, lasting=False)
     said = text_of(cuda.cudaGetErrorString(error))
-    return CudaFault(f"CUDA, {doing}: {said} ({code})", code, lasting=True)
+    absent = (cuda.cudaError_t.cudaErrorInsufficientDriver, cuda.cudaError_t.cudaErrorNoDevice)
+    cure = "install a driver for CUDA 13 and see" if error in absent else "open another engine, and see"
+    return CudaFault(f"CUDA, {doing}: {said} ({code}); {cure} that nvidia-smi lists the GPU", code, lasting=True)
 
 
 def text_of(result: tuple[Any, ...]) -> str:

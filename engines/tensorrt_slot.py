@@ -101,7 +101,8 @@ class Slot:
             checked(cuda, cuda.cudaMemcpyAsync(b.device, b.address, b.size, to_device, self._stream), doing)
         if not self._context.execute_async_v3(int(self._stream)):
             raise EngineFailed(
-                f"graph {self._spec.name}, batch {self._rows}: TensorRT did not run it: {said_by(self._listener)}"
+                f"graph {self._spec.name}, batch {self._rows}: TensorRT did not run it: {said_by(self._listener)}; "
+                "use another engine"
             )
         for b in self._outputs:
             checked(cuda, cuda.cudaMemcpyAsync(b.address, b.device, b.size, to_host, self._stream), doing)
@@ -147,21 +148,21 @@ class Slot:
         # Thread-local: what other threads of this process do to the GPU meanwhile is no business of this capture.
         mode = cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         checked(cuda, cuda.cudaStreamBeginCapture(self._stream, mode), "beginning a capture")
-        refused: EngineFailed | None = None
+        refused = ""  # the text alone: a kept exception would keep this frame, and with it the context, alive
         try:
             self._enqueue()
         except EngineFailed as error:
-            refused = error
+            refused = str(error)
         ended = cuda.cudaStreamEndCapture(self._stream)  # also after a refusal: it leaves the stream's capture mode
         try:
             graph: cudart.cudaGraph_t | None = checked(cuda, ended, "ending a capture")
         except CudaFault as fault:
-            graph, refused = None, refused or fault
-        if refused is not None or graph is None:
+            graph, refused = None, refused or str(fault)
+        if refused or graph is None:
             if graph is not None:
                 released(cuda, cuda.cudaGraphDestroy(graph), "destroying a CUDA graph")
             cuda.cudaGetLastError()  # a refused capture leaves its error behind for the next call to find
-            self._say(str(refused or "nothing was captured"))
+            self._say(refused or "nothing was captured")
             return None
         try:
             executable: cudart.cudaGraphExec_t = checked(
