@@ -77,8 +77,7 @@ def measure(
     """Rows of every way at every size, in turns; ``ratio`` is against the CPU's flat index for as many queries."""
     every = ways()
     for way in every:
-        labels = {"way": way.name, "reason": way.reason}
-        yield Row("available", float(not way.reason), 1, "", labels)
+        yield Row("available", float(not way.reason), 1, "", {"way": way.name, "reason": way.reason})
     for size in sizes:
         say(f"{size} vectors")
         rng = np.random.default_rng(size)
@@ -93,7 +92,7 @@ def measure(
         }
         times = in_turns(cells, seconds)
         for (name, count), taken in times.items():
-            labels = {"vectors": size, "way": name, "queries": count}
+            labels: dict[str, str | int | float] = {"vectors": size, "way": name, "queries": count}
             yield from rows_of(taken, labels)
             yield Row("ratio", ratio_of(taken, times["faiss-cpu-flat", count], "wall"), len(taken.wall), "", labels)
         for name, run in opened.items():

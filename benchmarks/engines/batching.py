@@ -1,6 +1,7 @@
 """What it saves to run several sessions' requests together: graph by graph, and the path of a whole hop."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from engines.bundle import Bundle
 
 from .contenders import Contender
 from .material import Inputs, draw_inputs, sliced
-from .timing import Times, in_turns, ratio_of
+from .timing import Labels, OwnLabels, Times, in_turns, ratio_of
 
 SESSIONS: Final = 8
 CANDIDATES: Final = 32  # of which a session asks the matcher in each hop
@@ -32,17 +33,22 @@ def batching_rows(contender: Contender, seconds: float, sessions: int = SESSIONS
         singles = [sliced(inputs, at, at + 1) for at in range(sessions)]
         times = in_turns(
             {
-                "together": lambda graph=graph, inputs=inputs: engine.run(graph, inputs),
-                "alone": lambda graph=graph, singles=singles: [engine.run(graph, one) for one in singles],
+                "together": partial(engine.run, graph, inputs),
+                "alone": partial(each, engine, graph, singles),
             },
             seconds,
         )
-        labels = {"graph": graph, "engine": contender.name, "precision": contender.precision, "sessions": sessions}
+        labels: OwnLabels = {
+            "graph": graph,
+            "engine": contender.name,
+            "precision": contender.precision,
+            "sessions": sessions,
+        }
         rows += ratio_rows(times["together"], times["alone"], f"batch{sessions}", labels)
     return rows
 
 
-def ratio_rows(times: Times, reference: Times, name: str, labels: Mapping[str, str | int]) -> list[Row]:
+def ratio_rows(times: Times, reference: Times, name: str, labels: Labels) -> list[Row]:
     count = len(times.wall)
     return [
         Row(f"{name}_cost_ratio", ratio_of(times, reference, "cpu"), count, "", labels),
@@ -58,6 +64,11 @@ def hop_inputs(bundle: Bundle, sessions: int, candidates: int = CANDIDATES) -> d
         graph: [draw_inputs(bundle.spec(graph), candidates if graph == "matcher" else 1, rng) for _ in range(sessions)]
         for graph in graphs
     }
+
+
+def each(engine: Engine, graph: str, requests: Sequence[Inputs]) -> None:
+    for inputs in requests:
+        engine.run(graph, inputs)
 
 
 def one_by_one(engine: Engine, asked: Mapping[str, Sequence[Inputs]]) -> None:
@@ -117,15 +128,15 @@ def hop_rows(
             together = joined(asked)
             times = in_turns(
                 {
-                    "alone": lambda asked=asked: one_by_one(contender.ready, asked),
-                    "batched": lambda together=together: by_hand(contender.ready, together, largest),
-                    "batcher": lambda asked=asked: by_batcher(batcher, asked),
+                    "alone": partial(one_by_one, contender.ready, asked),
+                    "batched": partial(by_hand, contender.ready, together, largest),
+                    "batcher": partial(by_batcher, batcher, asked),
                 },
                 seconds,
             )
-            base = {"engine": contender.name, "precision": contender.precision, "sessions": sessions}
+            base: OwnLabels = {"engine": contender.name, "precision": contender.precision, "sessions": sessions}
             for how, taken in times.items():
-                labels = {**base, "how": how}
+                labels: OwnLabels = {**base, "how": how}
                 half, most = np.percentile(taken.wall, (50, 99))
                 rows += [
                     Row("hop_ms", float(half), len(taken.wall), "ms", labels),

@@ -18,7 +18,7 @@ from .gpu import gpu_environment, gpu_rows, missing
 from .material import Twins, trained_twins, untrained_twins
 from .parity import overlap_rows, parity_rows
 from .speed import speed_rows
-from .timing import on_one_core
+from .timing import OwnLabels, on_one_core
 
 Say = Callable[[str], None]
 QUICK_OUT = {"torch-compile": "left out by --quick: compiling takes minutes"}
@@ -137,7 +137,7 @@ def batch_sizes(options: EngineBenchOptions) -> tuple[int, ...]:
 
 def available_row(one: Contender) -> Row:
     told = one.reason if one.engine is None else one.engine.name
-    labels = {"engine": one.name, "precision": one.precision, "reason": told}
+    labels: OwnLabels = {"engine": one.name, "precision": one.precision, "reason": told}
     return Row("available", float(one.engine is not None), 1, "", labels)
 
 

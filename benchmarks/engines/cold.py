@@ -13,7 +13,7 @@ from typing import Any, Final
 from benchmarks.harness import Row
 
 from .contenders import Contender
-from .timing import median_row
+from .timing import OwnLabels, median_row
 
 REPEATS: Final = 5
 START_S: Final = 300.0  # a plan may take minutes to build
@@ -56,7 +56,7 @@ def cold_rows(
                         samples[one.name, one.precision, which, step].append(value)
     rows = []
     for (name, precision, which, step), values in samples.items():
-        labels: dict[str, str | int | float] = {"engine": name, "precision": precision}
+        labels: OwnLabels = {"engine": name, "precision": precision}
         rows.append(median_row(f"cold_{step}_ms", values, labels | ({"plans": which} if which else {})))
     for (name, precision), reason in failed.items():
         rows.append(Row("cold_failed", 1.0, 1, "", {"engine": name, "precision": precision, "reason": reason}))

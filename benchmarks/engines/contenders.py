@@ -3,6 +3,7 @@
 The runtimes are imported when they are opened: a machine without torch or CUDA can still run the rest.
 """
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,9 +108,9 @@ def in_torch(device: str, mode: str) -> Opener:
 def triton(setting: Setting, precision: str) -> Engine:
     if setting.url is None:
         raise BenchError("needs a server; name it with --triton URL")
-    from engines.triton_engine import TritonEngine
-
-    return TritonEngine(setting.bundle, setting.url)
+    module = importlib.import_module("engines.triton_engine")
+    engine: Engine = module.TritonEngine(setting.bundle, setting.url)
+    return engine
 
 
 KINDS: Final = (

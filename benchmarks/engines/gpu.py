@@ -7,6 +7,7 @@ Runtime and TensorRT. **Nothing in this file has run on a GPU yet**; what does n
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from engines.errors import EngineError
 from .batching import hop_rows
 from .contenders import Contender
 from .material import Twins, draw_inputs
+from .timing import OwnLabels
 
 if TYPE_CHECKING:
     from towers.system import GraphModule
@@ -69,7 +71,7 @@ def measured_peaks() -> dict[str, Row]:
     torch.backends.cuda.matmul.allow_tf32 = False
     for name, dtype in (("float32", torch.float32), ("float16", torch.float16)):
         a = torch.randn(MATMUL, MATMUL, device="cuda").to(dtype)
-        taken = events_ms(lambda a=a: a @ a, PEAK_RUNS)
+        taken = events_ms(partial(torch.matmul, a, a), PEAK_RUNS)
         rows[name] = Row(f"peak_{name}_tflop_s", 2 * MATMUL**3 / float(np.median(taken)) / 1e9, len(taken), "TFLOP/s")
     return rows
 
@@ -79,20 +81,21 @@ def events_ms(call: Callable[[], Any], runs: int) -> list[float]:
     import torch
 
     call()
-    pairs = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(runs)]
+    event: Any = torch.cuda.Event
+    pairs = [(event(enable_timing=True), event(enable_timing=True)) for _ in range(runs)]
     for before, after in pairs:
-        before.record()  # type: ignore[no-untyped-call]
+        before.record()
         call()
-        after.record()  # type: ignore[no-untyped-call]
+        after.record()
     torch.cuda.synchronize()
-    return [float(before.elapsed_time(after)) for before, after in pairs]  # type: ignore[no-untyped-call]
+    return [float(before.elapsed_time(after)) for before, after in pairs]
 
 
 def floor_rows(graph: str, module: "GraphModule", batch: int, peaks: Mapping[str, Row]) -> list[Row]:
     """``floor_bytes_ms``: weights and the outputs of layers, each moved once, at the speed of a copy;
     ``floor_ops_ms``: multiplications and additions at the speed of the matrix product in float32."""
     moved, operations = demand(module, draw_tensors(module, batch))
-    labels = {"graph": graph, "batch": batch}
+    labels: OwnLabels = {"graph": graph, "batch": batch}
     return [
         Row("floor_bytes_ms", moved / peaks["copy"].value / 1e6, 1, "ms", labels),
         Row("floor_ops_ms", operations / peaks["float32"].value / 1e9, 1, "ms", labels),
@@ -150,13 +153,13 @@ def event_rows(graph: str, module: "GraphModule", batch: int, seconds: float) ->
         "torch-cuda-graphs": lambda: Recorded(placed, inputs),
     }
     for name, make in makers.items():
-        labels = {"graph": graph, "engine": name, "batch": batch, "precision": "float32"}
+        labels: OwnLabels = {"graph": graph, "engine": name, "batch": batch, "precision": "float32"}
         try:
             with torch.inference_mode():
                 program = make()
-                once = float(np.median(events_ms(lambda program=program: program(*inputs), 5)))
+                once = float(np.median(events_ms(partial(program, *inputs), 5)))
                 runs = int(min(1000, max(50, seconds * 1e3 / max(once, 1e-3) / len(makers))))
-                taken = events_ms(lambda program=program: program(*inputs), runs)
+                taken = events_ms(partial(program, *inputs), runs)
         except Exception as error:  # noqa: BLE001 - torch, Inductor and CUDA share no narrower class; the row tells
             yield Row("failed", 1.0, 1, "", {**labels, "reason": (str(error) or type(error).__name__).splitlines()[0]})
             continue
@@ -172,7 +175,7 @@ def profiled_rows(one: Contender, batches: Sequence[int]) -> Iterator[Row]:
 
     for graph, spec in one.ready.bundle.manifest.graphs.items():
         for batch in batches:
-            labels = {"graph": graph, "engine": one.name, "precision": one.precision, "batch": batch}
+            labels: OwnLabels = {"graph": graph, "engine": one.name, "precision": one.precision, "batch": batch}
             inputs = draw_inputs(spec, batch, np.random.default_rng(batch))
             try:
                 one.ready.run(graph, inputs)
@@ -214,11 +217,8 @@ def gpu_environment() -> dict[str, str]:
         import torch
     except ImportError:
         return told
-    return told | {
-        "torch": torch.__version__,
-        "cuda": str(torch.version.cuda),
-        "cudnn": str(torch.backends.cudnn.version()),
-    }
+    cudnn: Any = torch.backends.cudnn
+    return told | {"torch": torch.__version__, "cuda": str(torch.version.cuda), "cudnn": str(cudnn.version())}
 
 
 def parts(line: str) -> list[str]:

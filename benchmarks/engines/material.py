@@ -29,6 +29,7 @@ WEIGHTS_DIFFER: Final = 1e-3  # a run and a bundle of one training agree to 1e-4
 # Of a corpus with as many tags and emotions as the shipped bundle's; a graph's work does not depend on it.
 VOCABULARY: Final = 57
 EMOTIONS: Final = 5
+POSITIVE: Final = ("displacement", "rhythm", "colour", "motion", "pulse")
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ def draw(tensor: TensorSpec, rows: int, rng: np.random.Generator) -> NDArray[Any
         return np.arange(shape[1]) < rng.integers(1, shape[1] + 1, rows)[:, None]
     if tensor.dtype == "uint8":
         return rng.integers(0, 256, shape, np.uint8)
-    values = rng.normal(size=shape).astype(np.float32)
+    values: NDArray[np.float32] = rng.normal(size=shape).astype(np.float32)
     if tensor.name == "embedding":
-        return values / np.linalg.norm(values, axis=-1, keepdims=True)
-    return np.abs(values) if tensor.name in ("displacement", "rhythm", "colour", "motion", "pulse") else values
+        values /= np.linalg.norm(values, axis=-1, keepdims=True)
+    return np.abs(values) if tensor.name in POSITIVE else values
 
 
 def sliced(inputs: Mapping[str, NDArray[Any]], start: int, stop: int) -> Inputs:

@@ -14,6 +14,7 @@ from engines.errors import EngineError
 
 from .contenders import Contender
 from .material import draw_inputs, embeddings, looks
+from .timing import OwnLabels
 
 BATCHES: Final = (1, 2, 3, 7, 32)
 TOP: Final = 10
@@ -23,7 +24,7 @@ def parity_rows(contender: Contender, reference: Engine) -> Iterator[Row]:
     """``difference``: the largest absolute one over the batches; ``cosine``: the lowest of a row. Same weights both."""
     engine = contender.ready
     for graph, spec in reference.bundle.manifest.graphs.items():
-        labels: dict[str, str | int | float] = {
+        labels: OwnLabels = {
             "graph": graph,
             "engine": contender.name,
             "precision": contender.precision,
@@ -62,7 +63,7 @@ def overlap_rows(field: Sequence[Contender], reference: Engine, folder: Path, sc
         for one in field:
             vectors = embeddings(one.ready, seen)
             shares = [len(found(catalog, vector) & ids) for vector, ids in zip(vectors, wanted, strict=True)]
-            labels = {"engine": one.name, "precision": one.precision, "tracks": len(catalog)}
+            labels: OwnLabels = {"engine": one.name, "precision": one.precision, "tracks": len(catalog)}
             rows += [
                 Row("top10_overlap_lowest", float(min(shares)), scenes, f"of {TOP}", labels),
                 Row("top10_overlap_mean", float(np.mean(shares)), scenes, f"of {TOP}", labels),

@@ -1,7 +1,8 @@
 """Each graph, engine, precision and batch: how long a run takes, and how that compares with the reference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +11,10 @@ from engines.errors import EngineError
 
 from .contenders import FLOAT32, REFERENCE, Contender
 from .material import draw_inputs
-from .timing import Times, in_turns, ratio_of, rows_of
+from .timing import OwnLabels, Times, in_turns, ratio_of, rows_of
 
 Cell = tuple[int, int]  # contender, batch
+Run = Callable[[], Any]
 
 
 def speed_rows(
@@ -31,19 +33,19 @@ def speed_rows(
         return
     for graph, spec in reference.engine.bundle.manifest.graphs.items():
         inputs = {batch: draw_inputs(spec, batch, np.random.default_rng(batch)) for batch in batches}
-        cells = {
+        tried: dict[Cell, Run] = {
             (at, batch): partial(one.ready.run, graph, inputs[batch])
             for at, one in enumerate(everyone)
             for batch in batches
             if one.runs(graph)
         }
-        cells, broken = usable(cells)
+        cells, broken = usable(tried)
         times = in_turns(cells, seconds)
         rows: list[Row] = []
         for at, one in enumerate(everyone):
             against = twin if twin is not None and one.torch else reference
             for batch in batches:
-                labels = {"graph": graph, "engine": one.name, "precision": one.precision, "batch": batch}
+                labels: OwnLabels = {"graph": graph, "engine": one.name, "precision": one.precision, "batch": batch}
                 labels |= {"weights": "untrained"} if (one.torch or one is twin) and not trained else {}
                 if (at, batch) in broken:
                     rows.append(Row("failed", 1.0, 1, "", {**labels, "reason": broken[at, batch]}))
@@ -52,7 +54,7 @@ def speed_rows(
         yield graph, rows
 
 
-def cell_rows(times: Times, reference: Times | None, one: Contender, labels: dict[str, str | int]) -> list[Row]:
+def cell_rows(times: Times, reference: Times | None, one: Contender, labels: OwnLabels) -> list[Row]:
     rows = rows_of(times, labels)
     if reference is not None:
         count = len(times.wall)
@@ -62,7 +64,7 @@ def cell_rows(times: Times, reference: Times | None, one: Contender, labels: dic
     return rows
 
 
-def usable(cells: dict[Cell, "partial[object]"]) -> tuple[dict[Cell, "partial[object]"], dict[Cell, str]]:
+def usable(cells: dict[Cell, Run]) -> tuple[dict[Cell, Run], dict[Cell, str]]:
     """The cells that run, and why the others do not: one engine's failure must not end the measurement."""
     good, bad = {}, {}
     for key, cell in cells.items():

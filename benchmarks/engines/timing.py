@@ -20,6 +20,7 @@ from benchmarks.harness import Row
 LEAST: Final = 5  # rounds, however long they take
 MOST: Final = 1000  # rounds, however short they are: enough for a p99
 Labels = Mapping[str, str | int | float]
+OwnLabels = dict[str, str | int | float]
 K = TypeVar("K")
 
 
