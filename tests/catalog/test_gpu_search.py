@@ -15,9 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalog.gpu_search as gpu_search
+from catalog.catalog import Catalog
 from catalog.errors import SearchDeviceError
 from catalog.gpu_search import AUTO_ROWS, MAX_ROWS, MAX_WAITING, GpuSearcher, open_searcher, probe
 from catalog.index import SegmentIndex
+from catalog.records import Analysis, Track
+from catalog.store import FileStamp, Store
+from engines.bundle import Bundle
 
 API = json.loads(Path(__file__).with_name("faiss_gpu_api.json").read_text())
 
@@ -265,6 +269,48 @@ def test_no_gpu_is_told_with_its_cure() -> None:
         open_searcher("gpu", vectors, FakeFaiss(broken=raising(-1, "out of memory")))
     with pytest.raises(SearchDeviceError, match="must be one of cpu, gpu, auto"):
         open_searcher("tpu", vectors)
+
+
+def test_a_catalogue_searches_where_it_is_told_and_says_so(
+    tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Catalog.create(tmp_path / "new", bundle).close()
+    store = Store(tmp_path / "new", write=True)
+    for number in range(3):
+        store.add(*made_up(number), "", FileStamp(1, 1))
+    store.close()
+    fake = FakeFaiss()
+    monkeypatch.setattr(gpu_search, "gpu_library", lambda: fake)
+    monkeypatch.setattr(gpu_search, "OPEN_S", 5.0)
+    query = made_up(1)[1].vectors[0]
+    with Catalog.open(tmp_path / "new", bundle) as cpu, Catalog.open(tmp_path / "new", bundle, "gpu") as gpu:
+        wanted = [(found.track.id, found.similarity) for found in cpu.search(query, 3)]
+        assert [(found.track.id, found.similarity) for found in gpu.search(query, 3)] == wanted
+        assert cpu.search_state == gpu_search.SearchState("cpu")
+        assert gpu.search_state == gpu_search.SearchState("gpu-0", proposed=1)
+    with Catalog.open(tmp_path / "new", bundle, "auto") as small:
+        assert small.search_state.device == "cpu" and "3 segments" in small.search_state.reason
+    fake.gpus = 0
+    with pytest.raises(SearchDeviceError, match="sees 0 GPUs"):
+        Catalog.open(tmp_path / "new", bundle, "gpu")
+
+
+def made_up(number: int) -> tuple[Track, Analysis]:
+    """A track of one segment."""
+    rng = np.random.default_rng(number)
+    analysis = Analysis(
+        duration_s=28.0,
+        tempo_bpm=100.0,
+        beats=np.arange(0.25, 28, 0.5, dtype=np.float32),
+        clips=rng.normal(size=(7, 16)).astype(np.float32),
+        rhythm=rng.random((7, 3), dtype=np.float32),
+        first_clips=np.arange(1),
+        starts_s=np.full(1, 0.25, np.float32),
+        vectors=unit(rng, 1, 32),
+        moods=rng.random((1, 3), dtype=np.float32),
+    )
+    path = Path(f"/music/{number}.ogg")
+    return Track(f"{number:016x}", f"Song {number}", "Somebody", path, 28.0, 100.0, "CC0", ()), analysis
 
 
 def test_auto_uses_a_gpu_that_is_worth_it_and_says_why_not() -> None:
