@@ -23,8 +23,8 @@ from features.spec import FEATURES
 from .catalog import Catalog
 from .errors import CatalogError
 from .indexer import FileNote, IndexReport, index_folder, printable
-from .options import add_search_device
 from .indexer import Progress as Report
+from .options import add_search_device
 from .records import Candidate, Filters, Track
 
 USER_ERRORS = (CatalogError, EngineError)
