@@ -29,7 +29,7 @@ MAX_WAITING: Final = 64  # queries; beyond it a caller searches on the CPU
 ANSWER_S: Final = 2.0  # for an answer, and
 OPEN_S: Final = 60.0  # for the start: a first use of CUDA loads its libraries and copies the vectors
 SCRATCH_BYTES: Final = 64 << 20  # for selection; FAISS's own default takes 1.5 GB of a device that engines share
-AUTO_ROWS: Final = 50_000  # below it one core answers within about a millisecond, and ``auto`` stays there
+AUTO_ROWS: Final = 50_000  # a core needs two milliseconds for as many (128 numbers each); below, ``auto`` stays there
 
 Rows = NDArray[np.int64]
 
