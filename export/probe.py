@@ -17,7 +17,7 @@ from towers.run import Run
 Arrays = Mapping[str, NDArray[Any]]
 
 CALIBRATION_PAIRS: Final = 24  # 168 clips of either side; four times as many changed no scale worth mentioning
-JUDGED_PAIRS: Final = 200
+JUDGED_PAIRS: Final = 120
 ROWS: Final = 32  # at a time
 
 

@@ -33,7 +33,7 @@ from .probe import Arrays, Probe, embeddings, graph_inputs, run_rows
 MADE: Final = ("float16", "int8")  # of PRECISIONS, what this program can make
 PAYS: Final = 1.1
 PAYING_BATCHES: Final = (1, 8)
-MEASURED_S: Final = 0.5  # for each batch
+MEASURED_S: Final = 0.3  # for each batch
 MOST_LEFT_OUT: Final = 24  # convolutions tried, when one of them alone spoils a graph
 CHAIN: Final = {"video_clip": "video", "video_sequence": "video", "music_clip": "music", "music_sequence": "music"}
 
@@ -182,7 +182,7 @@ class Judge:
         if static := to_int8_static(data, graph, self._calibration[graph]):
             whole = Candidate(spec, static, precision, "static")
             found.append(whole)
-            if self._real_row(whole).cosine < COSINE:
+            if self._real_row(whole).cosine < COSINE and self._pays(self._speeds(whole)):
                 found += self._without_one(graph, data, spec)
         return found
 
@@ -204,8 +204,8 @@ class Judge:
                 reason = f"shares {shared:.2f} of the first {TOP}, must share {OVERLAP:.0f}"
         speeds: Mapping[int, float] = {}
         if not reason and candidate.precision == "int8":
-            speeds = speedups(Candidate(candidate.spec, self._bundle.read(graph), "float32", ""), candidate, self._rows)
-            if min(speeds.values()) < PAYS and not self._wanted.keep_slower:
+            speeds = self._speeds(candidate)
+            if not self._pays(speeds):
                 said = ", ".join(f"{speed:.2f} at batch {batch}" for batch, speed in speeds.items())
                 reason = f"does not pay here: {said} times as fast as float32, must be {PAYS}"
         return Verdict(
@@ -244,6 +244,13 @@ class Judge:
         except EngineFailed as error:
             said = numbers(None, expected, str(error))
         return Row(graph, output, "float32", candidate.name, candidate.precision, len(expected), "real clips", **said)
+
+    def _speeds(self, candidate: "Candidate") -> dict[int, float]:
+        plain = Candidate(candidate.spec, self._bundle.read(candidate.spec.name), PRECISIONS[0], "")
+        return speedups(plain, candidate, self._rows)
+
+    def _pays(self, speeds: Mapping[int, float]) -> bool:
+        return self._wanted.keep_slower or min(speeds.values()) >= PAYS
 
     def _rows(self, graph: str, batch: int) -> Arrays:
         return {name: value[:batch] for name, value in self._inputs[graph].items()}
