@@ -28,13 +28,14 @@ from engines.parity import COSINE, OVERLAP, TOP, Answers, Ranges, Row, compare, 
 from .errors import ExportError
 from .onnx_graph import convolutions
 from .precision import to_float16, to_int8_dynamic, to_int8_static
-from .probe import Arrays, Probe, embeddings, graph_inputs, run_rows
+from .probe import CALIBRATION_ROWS, Arrays, Probe, embeddings, graph_inputs, run_rows, thinned
 
 MADE: Final = ("float16", "int8")  # of PRECISIONS, what this program can make
 PAYS: Final = 1.1
 PAYING_BATCHES: Final = (1, 8)
 MEASURED_S: Final = 0.3  # for each batch
 MOST_LEFT_OUT: Final = 24  # convolutions tried, when one of them alone spoils a graph
+FINALISTS: Final = 2  # of those, for the faster to be chosen
 CHAIN: Final = {"video_clip": "video", "video_sequence": "video", "music_clip": "music", "music_sequence": "music"}
 
 Made = dict[str, dict[str, bytes]]  # graph -> precision -> file
@@ -147,7 +148,8 @@ class Judge:
             self._expected = {graph: run_rows(engine, graph, self._inputs[graph]) for graph in graphs}
             self._sides = {side: self._expected[f"{side}_sequence"]["embedding"] for side in ("video", "music")}
         if wanted.calibration is not None and "int8" in wanted.precisions:
-            self._calibration = graph_inputs(wanted.calibration, engine, graphs)
+            real = graph_inputs(wanted.calibration, engine, graphs)
+            self._calibration = {graph: thinned(inputs, CALIBRATION_ROWS) for graph, inputs in real.items()}
 
     def best(self, graph: str, precision: str) -> tuple["Candidate | None", Verdict]:
         """The fastest candidate that is right and pays, or the least bad verdict with None."""
@@ -187,13 +189,14 @@ class Judge:
         return found
 
     def _without_one(self, graph: str, data: bytes, spec: GraphSpec) -> list["Candidate"]:
-        """One convolution often spoils it all: the graph with the best cosine among those that leave one in float32."""
+        """One convolution often spoils it all: of the graphs that leave one in float32, those with the best cosines."""
         tried = []
         for name in convolutions(data)[:MOST_LEFT_OUT]:
             made = to_int8_static(data, graph, self._calibration[graph], left_out=name)
             if made:
                 tried.append(Candidate(spec, made, "int8", f"static but {name}"))
-        return [max(tried, key=lambda candidate: self._real_row(candidate).cosine)] if tried else []
+        cosines = {id(candidate): self._real_row(candidate).cosine for candidate in tried}
+        return sorted(tried, key=lambda candidate: -cosines[id(candidate)])[:FINALISTS]
 
     def _verdict(self, candidate: "Candidate") -> Verdict:
         row, reason = self._right(candidate)

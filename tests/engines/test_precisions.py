@@ -1,4 +1,4 @@
-"""A bundle with graphs in several precisions: what is loaded, what falls back, and every way in which it can be wrong."""
+"""A bundle with graphs in several precisions: what is loaded, what falls back, and every way it can be wrong."""
 
 import hashlib
 import json
