@@ -70,9 +70,10 @@ def write_bundle(
 ) -> ExportReport:
     """Export every graph of ``run`` to the bundle ``folder``, replacing a bundle that stands there.
 
-    ``wanted``: precisions to add where they are right and pay; the report says which were not, and why. ``progress`` hears each step before it starts. Raises ``ExportError`` for a folder that holds something else, a
-    graph that cannot be exported or differs from torch; ``BundleError`` where the run contradicts the bundle contract.
-    In either case ``folder`` is as it was.
+    ``wanted``: precisions to add where they are right and pay; the report says which were not, and why. ``progress``
+    hears each step before it starts. Raises ``ExportError`` for a folder that holds something else, a graph that cannot
+    be exported or differs from torch; ``BundleError`` where the run contradicts the bundle contract. In either case
+    ``folder`` is as it was.
     """
     wanted = wanted or Wanted()
     check_target(folder)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engines.base import Arrays, Engine
+from engines.errors import EngineFailed
 from engines.manifest import BATCH, GraphSpec, TensorSpec
 from engines.parity import Ranges, compare, contract_fault, fault
 
@@ -43,7 +44,7 @@ class Torch:
 
 
 class Checked:
-    """An engine whose every answer must keep its contract: ``ExportError`` at the first that does not."""
+    """An engine whose every answer must keep its contract: ``EngineFailed`` for one that does not."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -54,9 +55,9 @@ class Checked:
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         outputs = self._engine.run(graph, inputs)
-        for output, value in outputs.items():
+        for value in outputs.values():
             if np.isfinite(value).all() and (said := contract_fault(graph, value)):
-                raise ExportError(f"graph {graph}, batch {len(value)}: output {output} {said}")
+                raise EngineFailed(said)
         return outputs
 
 

@@ -46,6 +46,7 @@ IN_FLOAT32: Final = (
     "InstanceNormalization",
     "GroupNormalization",
     "CumSum",
+    "Expand",  # of a norm, to what it divides
     "Exp",
     "Log",
 )
@@ -61,7 +62,25 @@ def to_float16(data: bytes, name: str) -> bytes:
         model = convert_float_to_float16(
             onnx.load_model_from_string(data), keep_io_types=True, op_block_list=list(IN_FLOAT32)
         )
+    join_casts(model.graph)
     return finished(model, name)
+
+
+def join_casts(graph: Any) -> None:
+    """What goes to float16 and straight on to float32 goes there at once: between two nodes that both keep their 24
+    bits, and behind the last one, whose unit vectors would otherwise be of length 1.0003."""
+    maker = {output: node for node in graph.node for output in node.output}
+    for node in graph.node:
+        before = maker.get(node.input[0]) if casts_to(node) == onnx.TensorProto.FLOAT else None
+        if before is not None and casts_to(before) == onnx.TensorProto.FLOAT16:
+            node.input[0] = before.input[0]
+
+
+def casts_to(node: Any) -> int | None:
+    """The type that a cast gives; None for another operator."""
+    if node.op_type != "Cast":
+        return None
+    return next(int(attribute.i) for attribute in node.attribute if attribute.name == "to")
 
 
 def to_int8_dynamic(data: bytes, name: str) -> bytes | None:
@@ -152,8 +171,6 @@ def pad_bytes(model: Any) -> Any:
             node.input[1:] = [scale, zero]
         dropped.add(after[0].name)
     kept = [node for node in graph.node if node.name not in dropped]
-    wanted = {value for node in kept for value in node.input} | {value.name for value in graph.output}
-    kept = [node for node in kept if any(output in wanted for output in node.output)]
     del graph.node[:]
     graph.node.extend(kept)
     return model
@@ -170,12 +187,24 @@ def finished(model: Any, name: str) -> bytes:
         raise ExportError(f"graph {name}: came out in operator sets {versions}, must be the standard one of {OPSET}")
     for entry in [entry for entry in model.opset_import if entry.domain not in used]:
         model.opset_import.remove(entry)
+    drop_unused_nodes(model.graph)
     used_values = {value for node in model.graph.node for value in node.input}
     for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used_values]:
         model.graph.initializer.remove(tensor)
     del model.graph.value_info[:]
     order_nodes(model.graph)
     return bytes(checked(model, name).SerializeToString(deterministic=True))
+
+
+def drop_unused_nodes(graph: Any) -> None:
+    """Nodes that nothing depends on any more, and those that only they depended on."""
+    while True:
+        wanted = {value for node in graph.node for value in node.input} | {value.name for value in graph.output}
+        unused = [node for node in graph.node if not any(output in wanted for output in node.output)]
+        if not unused:
+            return
+        for node in unused:
+            graph.node.remove(node)
 
 
 def order_nodes(graph: Any) -> None:

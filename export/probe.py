@@ -16,8 +16,9 @@ from towers.run import Run
 
 Arrays = Mapping[str, NDArray[Any]]
 
-CALIBRATION_PAIRS: Final = 24  # 168 clips of either side; four times as many changed no scale worth mentioning
-JUDGED_PAIRS: Final = 200
+CALIBRATION_PAIRS: Final = 64
+CALIBRATION_ROWS: Final = 160  # of those pairs' clips; three times as many made the default bundle's int8 no better
+JUDGED_PAIRS: Final = 120
 ROWS: Final = 32  # at a time
 
 
@@ -57,7 +58,8 @@ def windows(split: Split, rows: list[int], extras: tuple[str, ...]) -> Arrays:
 
 def hide(values: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
     """Zeros behind the valid clips, as a stream leaves them."""
-    return values * mask.reshape(*mask.shape, *[1] * (values.ndim - 2)).astype(values.dtype)
+    hidden: NDArray[Any] = values * mask.reshape(*mask.shape, *[1] * (values.ndim - 2)).astype(values.dtype)
+    return hidden
 
 
 def graph_inputs(probe: Probe, engine: Answers, graphs: tuple[str, ...]) -> dict[str, Arrays]:
@@ -76,6 +78,13 @@ def graph_inputs(probe: Probe, engine: Answers, graphs: tuple[str, ...]) -> dict
             for name, value in renamed(inputs, side).items()
         }
     return {graph: made[graph] for graph in graphs}
+
+
+def thinned(inputs: Arrays, rows: int) -> Arrays:
+    """At most ``rows`` rows, evenly spaced."""
+    count = len(next(iter(inputs.values())))
+    chosen = np.unique(np.linspace(0, count - 1, min(rows, count)).round().astype(int))
+    return {name: value[chosen] for name, value in inputs.items()}
 
 
 def renamed(inputs: Arrays, side: str) -> Arrays:
