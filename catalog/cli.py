@@ -24,6 +24,7 @@ from .catalog import Catalog
 from .errors import CatalogError
 from .indexer import FileNote, IndexReport, index_folder, printable
 from .indexer import Progress as Report
+from .options import add_search_device
 from .records import Candidate, Filters, Track
 
 USER_ERRORS = (CatalogError, EngineError)
@@ -65,7 +66,7 @@ def index_parser() -> argparse.ArgumentParser:
 def search(argv: Sequence[str]) -> int:
     """What is like a track, or without ``--like`` every track; the filters hold for both."""
     asked = search_parser().parse_args(argv)
-    with Catalog.open(asked.catalog, None) as catalog:
+    with Catalog.open(asked.catalog, None, asked.search_device) as catalog:
         filters = Filters(
             min_bpm=asked.min_bpm,
             max_bpm=asked.max_bpm,
@@ -98,6 +99,7 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument("--exclude", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--only", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--min-duration", type=float, default=0.0, metavar="SECONDS")
+    add_search_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser
 
