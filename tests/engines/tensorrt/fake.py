@@ -470,7 +470,7 @@ def make_trt(machine: Machine) -> Any:
         def get_error(self, index: int) -> ParserError:
             return ParserError(self._errors[index])
 
-        def parse(self, model: bytes) -> bool:
+        def parse(self, model: bytes, path: str | None = None) -> bool:
             need(type(model) is bytes, "parse takes bytes")
             if machine.fails("parse"):
                 self._errors.append("cannot be parsed today")
