@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
@@ -12,6 +12,10 @@ from towers.errors import TowersError
 
 from .errors import ExportError
 
+if TYPE_CHECKING:
+    from .variants import Verdict
+
+PRECISIONS: Final = ("float16", "int8")  # what can be made
 USER_ERRORS: Final = (ExportError, EngineError, TowersError)
 
 
@@ -23,7 +27,24 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("run", type=Path, metavar="RUN", help="folder made by segue train")
     options.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="folder to write")
     options.add_argument("--name", help="the bundle's name; the output folder's by default")
+    options.add_argument(
+        "--precision",
+        action="append",
+        choices=("float32", *PRECISIONS, "all"),
+        default=[],
+        help="another arithmetic beside float32, kept for the graphs where it is right; may be given again",
+    )
+    options.add_argument(
+        "--corpus", type=Path, metavar="CORPUS", help="real clips to calibrate int8 on and to judge precisions by"
+    )
+    options.add_argument(
+        "--keep-slower", action="store_true", help="keep int8 that is right though it is no faster on this machine"
+    )
     return options
+
+
+def precisions_of(asked: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in PRECISIONS if name in asked or "all" in asked)
 
 
 def main(command: str, argv: Sequence[str]) -> int:
@@ -33,15 +54,36 @@ def main(command: str, argv: Sequence[str]) -> int:
     from towers.run import load_run
 
     from .bundle import write_bundle
+    from .probe import CALIBRATION_PAIRS, JUDGED_PAIRS, read_probe
+    from .variants import Wanted
 
     output: Path = asked.output.absolute()
     run = load_run(asked.run)
+    precisions = precisions_of(asked.precision)
+    probe, calibration = None, None
+    if precisions and asked.corpus is not None:
+        probe = read_probe(run, asked.corpus, "test", JUDGED_PAIRS)
+        calibration = read_probe(run, asked.corpus, "train", CALIBRATION_PAIRS)
+    wanted = Wanted(precisions, probe, calibration, asked.keep_slower)
     console = Console(highlight=False, soft_wrap=True)
     with console.status("exporting") as status:
-        report = write_bundle(run, run.system.name, output, asked.name or output.name, status.update)
+        report = write_bundle(run, run.system.name, output, asked.name or output.name, status.update, wanted)
     for graph in report.graphs:
         size = f"{graph.size_bytes / 1e6:.2f} MB"
         console.print(f"{graph.name:<16} {size:>10}   differs from torch by at most {graph.difference:.1e}")
+    for verdict in report.variants:
+        console.print(verdict_line(verdict), markup=False)
     total = sum(graph.size_bytes for graph in report.graphs) / 1e6
     console.print(f"wrote {asked.output} ({total:.2f} MB, identity {report.identity[:12]})", markup=False)
     return 0
+
+
+def verdict_line(verdict: "Verdict") -> str:
+    label = f"{verdict.graph:<16} {verdict.precision:<8} {verdict.way:<10}"
+    if verdict.reason:
+        return f"{label} left out: {verdict.reason}"
+    said = [f"{verdict.size_bytes / 1e6:.2f} MB", f"cosine {verdict.cosine:.5f}"]
+    if verdict.shared is not None:
+        said.append(f"shares {verdict.shared:.2f} of the first 10")
+    said += [f"{speed:.2f} x float32 at batch {batch}" for batch, speed in verdict.speeds.items()]
+    return f"{label} {', '.join(said)}"
