@@ -1,9 +1,9 @@
 """Every name and call that our files make of TensorRT and CUDA, against the real modules' own signatures.
 
-The running half is held against the lean runtime and ``cuda.bindings`` as installed here, which need no GPU
-to be imported; the builder, which the lean runtime lacks, against ``signatures.json`` of the same version, which in turn
-is compared with the full binding wherever that and a C compiler are there. That the check would find a mistake is shown
-by making every one: each name misspelt, each call given too much or too little.
+The running half is held against the lean runtime and ``cuda.bindings`` as installed here, which need no GPU to be
+imported; the builder, which the lean runtime lacks, against ``signatures.json`` of the same version, which in turn is
+compared with the full binding wherever that and a C compiler are there. That the check would find a mistake is shown by
+making every one: each name misspelt, each call given too much or too little.
 """
 
 import importlib.metadata
