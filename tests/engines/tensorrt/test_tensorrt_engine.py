@@ -78,6 +78,17 @@ def test_a_request_leaves_nothing_behind(open_engine: Open, bundle: Bundle, requ
     engine.close()
 
 
+def test_what_pads_is_the_requests_last_row(open_engine: Open, bundle: Bundle, machine: Any) -> None:
+    """Not what an earlier request left there: a session's data stays with it."""
+    engine = open_engine(bundle, sizes=(1, 8))
+    engine.run("mood", random_inputs(engine, "mood", 8, seed=1))
+    inputs = random_inputs(engine, "mood", 3, seed=2)
+    engine.run("mood", inputs)
+    wanted = np.concatenate([inputs["embedding"], np.repeat(inputs["embedding"][-1:], 5, axis=0)])
+    assert wanted.tobytes() in [bytes(memory) for memory in machine.memories.values()]
+    engine.close()
+
+
 def test_an_answer_is_the_callers_own(open_engine: Open, bundle: Bundle) -> None:
     engine = open_engine(bundle)
     first = engine.run("mood", random_inputs(engine, "mood", 3))["mood"]
