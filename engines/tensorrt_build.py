@@ -177,18 +177,19 @@ def build(
         builder = trt.Builder(listener)
         # Strongly typed without a flag, as all networks are since version 11.
         network: tensorrt.INetworkDefinition = given(builder.create_network(), "no network", listener)
-        read_onnx(trt, network, listener, spec, onnx)
+        parser = read_onnx(trt, network, listener, spec, onnx)
         config: tensorrt.IBuilderConfig = given(builder.create_builder_config(), "no configuration", listener)
         config.progress_monitor = monitor
         set_up(trt, config, recipe)
         add_profiles(builder, config, spec, recipe, listener)
-        use_timing(config, timing)
+        cache: tensorrt.ITimingCache | None = use_timing(config, timing)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
             late = f"it took longer than {recipe.minutes:g} minutes" if monitor._late else said_by(listener)
             raise EngineUnavailable(f"graph {spec.name}: TensorRT built no plan: {late}; use another engine")
-        measured = config.get_timing_cache()
-        return bytes(plan), b"" if measured is None else bytes(measured.serialize())
+        # Parser and cache live until here: the network's weights are in the one, the builder wrote to the other.
+        del parser
+        return bytes(plan), b"" if cache is None else bytes(cache.serialize())
     except (RuntimeError, TypeError, ValueError, MemoryError) as error:
         if isinstance(error, EngineError):
             raise
@@ -197,11 +198,16 @@ def build(
         ) from error
 
 
-def read_onnx(trt: Any, network: "tensorrt.INetworkDefinition", listener: Any, spec: GraphSpec, onnx: bytes) -> None:
-    """Fill the network from the ONNX file; ``EngineUnavailable`` with the parser's first complaint."""
-    parser = trt.OnnxParser(network, listener)
+def read_onnx(
+    trt: Any, network: "tensorrt.INetworkDefinition", listener: Any, spec: GraphSpec, onnx: bytes
+) -> "tensorrt.OnnxParser":
+    """Fill the network from the ONNX file; the parser must be kept until the network was built.
+
+    ``EngineUnavailable`` with the parser's first complaint.
+    """
+    parser: tensorrt.OnnxParser = trt.OnnxParser(network, listener)
     if parser.parse(onnx):
-        return
+        return parser
     said = "it gave no reason"
     if parser.num_errors > 0:
         error: tensorrt.ParserError = parser.get_error(0)
@@ -236,12 +242,14 @@ def add_profiles(
             raise EngineUnavailable(f"graph {spec.name}: TensorRT refuses {low} to {high} rows; use another engine")
 
 
-def use_timing(config: "tensorrt.IBuilderConfig", timing: bytes) -> None:
-    """Start from earlier measurements; TensorRT refuses those of another version or GPU, then from none."""
+def use_timing(config: "tensorrt.IBuilderConfig", timing: bytes) -> "tensorrt.ITimingCache | None":
+    """Start from earlier measurements; TensorRT refuses those of another version or GPU, then from none. The cache
+    must be kept until the network was built; None where TensorRT takes none at all."""
     for measured in (timing, b""):
-        kept = config.create_timing_cache(measured)
+        kept: tensorrt.ITimingCache | None = config.create_timing_cache(measured)
         if kept is not None and config.set_timing_cache(kept, False):
-            return
+            return kept
+    return None
 
 
 def given(thing: Any, complaint: str, listener: Any) -> Any:

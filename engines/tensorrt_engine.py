@@ -176,6 +176,7 @@ class TensorrtEngine:
         self._stream = stream
         listener = make_logger(trt)
         runtime = trt.Runtime(listener)
+        keep(own, listener, runtime)
         # A version-compatible plan carries code for the host too; ours alone are trusted, and only those asked for.
         runtime.engine_host_code_allowed = recipe.version_compatible
         assert self._slots is not None
@@ -187,11 +188,14 @@ class TensorrtEngine:
                     f"graph {graph}: TensorRT does not load its plan: {said_by(listener)}; remove it from the plan "
                     f"folder and build it again with segue export --plans {self._bundle.path}"
                 )
+            keep(own, engine)
             check_engine(trt, engine, spec, len(recipe.profiles))
-            self._slots[graph] = {
-                size: Slot(self._libraries, engine, spec, profile, size, stream, listener, own)
-                for size, profile in self._profiles.items()
-            }
+            slots = self._slots[graph] = {}
+            for (
+                size,
+                profile,
+            ) in self._profiles.items():  # no comprehension: after a fault its closure would keep engine
+                slots[size] = Slot(self._libraries, engine, spec, profile, size, stream, listener, own)
 
     def _give_back(self) -> None:
         """Wait for the GPU, since nothing may go while work is under way, then give back all, in reverse order."""
@@ -222,6 +226,12 @@ def probe(
     finally:
         engine.close()
     return None
+
+
+def keep(own: ExitStack, *things: Any) -> None:
+    """Hold these until ``own`` comes to them: what TensorRT makes must go before what made it."""
+    for thing in things:
+        own.callback([thing].clear)
 
 
 def profile_for(recipe: Recipe, size: int) -> int:

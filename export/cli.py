@@ -1,4 +1,7 @@
-"""``segue export RUN -o BUNDLE``: a trained run becomes a bundle that the runtime can load without torch."""
+"""``segue export RUN -o BUNDLE``: a trained run becomes a bundle that the runtime can load without torch.
+
+``segue export --plans BUNDLE`` builds TensorRT plans for a bundle, where there is a GPU and neither torch nor the run.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -7,10 +10,22 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
+from engines.bundle import load_bundle
 from engines.errors import EngineError
+from features.spec import FEATURES
 from towers.errors import TowersError
 
 from .errors import ExportError
+from .tensorrt import (
+    add_options,
+    check_faults,
+    check_machine,
+    make_plans,
+    plan_precisions,
+    recipe_of,
+    report_lines,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from .variants import Verdict
@@ -24,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
         prog="segue export",
         description="Export a trained run to a bundle: one ONNX file a graph, compared with torch, and a manifest.",
     )
-    options.add_argument("run", type=Path, metavar="RUN", help="folder made by segue train")
-    options.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="folder to write")
+    options.add_argument("run", type=Path, nargs="?", metavar="RUN", help="folder made by segue train")
+    options.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="folder to write")
     options.add_argument("--name", help="the bundle's name; the output folder's by default")
     options.add_argument(
         "--precision",
@@ -40,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--keep-slower", action="store_true", help="keep int8 that is right though it is no faster on this machine"
     )
+    add_options(options)
     return options
 
 
@@ -49,7 +65,17 @@ def precisions_of(asked: Sequence[str]) -> tuple[str, ...]:
 
 def main(command: str, argv: Sequence[str]) -> int:
     """Run ``segue export``; 0 when the bundle stands in its place."""
-    asked = parser().parse_args(argv)
+    options = parser()
+    asked = options.parse_args(argv)
+    console = Console(highlight=False, soft_wrap=True)
+    if asked.plans is not None:
+        if asked.run is not None or asked.output is not None or asked.tensorrt:
+            options.error("--plans BUNDLE takes neither RUN nor --output nor --tensorrt")
+        return build_plans(asked, asked.plans, console)
+    if asked.run is None or asked.output is None:
+        options.error("name RUN and --output BUNDLE, or --plans BUNDLE")
+    if asked.tensorrt:
+        check_machine(asked.device)
     # After parsing, since torch takes seconds to import: --help and a mistyped option answer at once.
     from towers.run import load_run
 
@@ -65,7 +91,6 @@ def main(command: str, argv: Sequence[str]) -> int:
         probe = read_probe(run, asked.corpus, "test", JUDGED_PAIRS)
         calibration = read_probe(run, asked.corpus, "train", CALIBRATION_PAIRS)
     wanted = Wanted(precisions, probe, calibration, asked.keep_slower)
-    console = Console(highlight=False, soft_wrap=True)
     with console.status("exporting") as status:
         report = write_bundle(run, run.system.name, output, asked.name or output.name, status.update, wanted)
     for graph in report.graphs:
@@ -75,6 +100,20 @@ def main(command: str, argv: Sequence[str]) -> int:
         console.print(verdict_line(verdict), markup=False)
     total = sum(graph.size_bytes for graph in report.graphs) / 1e6
     console.print(f"wrote {asked.output} ({total:.2f} MB, identity {report.identity[:12]})", markup=False)
+    return build_plans(asked, output, console) if asked.tensorrt else 0
+
+
+def build_plans(asked: argparse.Namespace, folder: Path, console: Console) -> int:
+    """Plans of the bundle in ``folder``, reported and compared; ``ExportError`` where their numbers are not right."""
+    bundle = load_bundle(folder, FEATURES)
+    precisions = plan_precisions(bundle, asked.precision)
+    with console.status("looking for a GPU") as status:
+        reports = make_plans(bundle, precisions, asked.device, asked.plan_folder, recipe_of(asked), status.update)
+    for line in report_lines(reports):
+        console.print(line, markup=False)
+    if asked.plan_report is not None:
+        write_report(reports, asked.plan_report)
+    check_faults(reports)
     return 0
 
 

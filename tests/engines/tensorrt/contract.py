@@ -199,6 +199,8 @@ class Checker:
                 found = self._annotation(node.annotation)
                 value = self._infer(node.value, env) if node.value else None
                 self._assign(node.target, found or value, env)
+                if found and isinstance(node.target, ast.Name):
+                    env[f"declared {node.target.id}"] = found
             case ast.Assign():
                 value = self._infer(node.value, env)
                 for target in node.targets:
@@ -265,7 +267,7 @@ class Checker:
     def _assign(self, target: ast.expr, value: Thing | None, env: Env) -> None:
         match target:
             case ast.Name():
-                env[target.id] = value
+                env[target.id] = value or env.get(f"declared {target.id}")
             case ast.Attribute(value=ast.Name(id="self")):
                 env[f"self.{target.attr}"] = value
             case ast.Attribute():

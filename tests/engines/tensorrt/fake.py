@@ -62,6 +62,13 @@ def need(condition: Any, what: str) -> None:
         raise Misuse(what)
 
 
+def alive(reference: Callable[[], Any], what: str) -> Any:
+    """What a weak reference leads to: nothing here keeps alive what it was made by."""
+    found = reference()
+    need(found is not None, f"used after its {what} is gone")
+    return found
+
+
 class Machine:
     """One computer with ``count`` equal GPUs. ``calls`` names every call in order."""
 
@@ -96,6 +103,7 @@ class Machine:
         self.graphs: set[int] = set()
         self.executables: dict[int, GraphExec] = {}
         self.objects: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.disorder: list[str] = []
         self.lock = threading.Lock()
         self.cuda = make_cuda(self)
         self.trt = make_trt(self)
@@ -120,6 +128,7 @@ class Machine:
             "graphs": len(self.graphs),
             "executables": len(self.executables),
             "TensorRT objects": len(self.objects),
+            "destroyed in the wrong order": len(self.disorder),
         }
         return {name: count for name, count in everything.items() if count}
 
@@ -445,6 +454,7 @@ def make_trt(machine: Machine) -> Any:
     class INetworkDefinition(Strict):
         def __init__(self) -> None:
             self._machine, self._onnx = machine, b""
+            self._parser: Callable[[], Any] = lambda: None
 
     class ParserError(Strict):
         def __init__(self, text: str) -> None:
@@ -462,6 +472,7 @@ def make_trt(machine: Machine) -> Any:
             need(isinstance(network, INetworkDefinition), "OnnxParser without a network")
             self._machine, self._network = machine, network
             self._errors: list[str] = []
+            network._parser = weakref.ref(self)
 
         @property
         def num_errors(self) -> int:
@@ -470,7 +481,7 @@ def make_trt(machine: Machine) -> Any:
         def get_error(self, index: int) -> ParserError:
             return ParserError(self._errors[index])
 
-        def parse(self, model: bytes) -> bool:
+        def parse(self, model: bytes, path: str | None = None) -> bool:
             need(type(model) is bytes, "parse takes bytes")
             if machine.fails("parse"):
                 self._errors.append("cannot be parsed today")
@@ -511,7 +522,7 @@ def make_trt(machine: Machine) -> Any:
             self._flags = {BuilderFlag.TF32}  # on unless cleared, as it is there
             self._profiles: list[IOptimizationProfile] = []
             self._workspace: int | None = None
-            self._timing: ITimingCache | None = None
+            self._timing: Callable[[], ITimingCache | None] | None = None
             self.progress_monitor: Any = None
             self.builder_optimization_level = 3
             self.hardware_compatibility_level = HardwareCompatibilityLevel.NONE
@@ -546,12 +557,8 @@ def make_trt(machine: Machine) -> Any:
             need(isinstance(cache, ITimingCache) and type(ignore_mismatch) is bool, "set_timing_cache")
             if cache._data and not cache._data.startswith(f"timing of {machine.gpu}".encode()):
                 return False
-            self._timing = cache
+            self._timing = weakref.ref(cache)
             return True
-
-        @fallible(None)
-        def get_timing_cache(self) -> ITimingCache | None:
-            return self._timing
 
     class Builder(Strict):
         def __init__(self, logger: ILogger) -> None:
@@ -576,6 +583,9 @@ def make_trt(machine: Machine) -> Any:
         @fallible(None)
         def build_serialized_network(self, network: INetworkDefinition, config: IBuilderConfig) -> IHostMemory | None:
             need(network._onnx, "build_serialized_network before anything was parsed")
+            need(network._parser(), "build_serialized_network after the parser, which has the weights, is gone")
+            timing = config._timing() if config._timing is not None else None
+            need(config._timing is None or timing, "build_serialized_network after its timing cache is gone")
             need(config._profiles and config._workspace is not None, "build_serialized_network before set-up")
             session = session_of(network._onnx)
             names = {node.name for node in session.get_inputs()}
@@ -596,8 +606,8 @@ def make_trt(machine: Machine) -> Any:
                 "profiles": [profile._shapes for profile in config._profiles],
                 "nonce": machine.builds,
             }
-            if config._timing is not None:
-                config._timing._data = f"timing of {machine.gpu}, build {machine.builds}".encode()
+            if timing is not None:
+                timing._data = f"timing of {machine.gpu}, build {machine.builds}".encode()
             text = json.dumps(header).encode()
             return IHostMemory(MAGIC + len(text).to_bytes(4, "big") + text + network._onnx)
 
@@ -625,9 +635,13 @@ def make_trt(machine: Machine) -> Any:
             ready(logger, ILogger)
             if machine.fails("Runtime"):
                 raise TypeError("pybind11::init(): factory function returned nullptr")
-            self._machine, self._logger = machine, logger
+            self._machine, self._heard = machine, weakref.ref(logger)
             self.engine_host_code_allowed = False
             machine.objects.add(self)
+
+        @property
+        def _logger(self) -> ILogger:
+            return alive(self._heard, "logger")
 
         @fallible(None)
         def deserialize_cuda_engine(self, serialized_engine: bytes) -> "ICudaEngine | None":
@@ -653,11 +667,15 @@ def make_trt(machine: Machine) -> Any:
 
     class ICudaEngine(Strict):
         def __init__(self, runtime: Runtime, header: Any, session: Any) -> None:
-            self._machine, self._runtime, self._session = machine, runtime, session
+            self._machine, self._maker, self._session = machine, weakref.ref(runtime), session
             self._profiles = header["profiles"]
             self._nodes = [*session.get_inputs(), *session.get_outputs()]
             self._count = len(session.get_inputs())
             machine.objects.add(self)
+
+        @property
+        def _runtime(self) -> Runtime:
+            return alive(self._maker, "runtime")
 
         @property
         def num_io_tensors(self) -> int:
@@ -666,6 +684,10 @@ def make_trt(machine: Machine) -> Any:
         @property
         def num_optimization_profiles(self) -> int:
             return len(self._profiles)
+
+        def __del__(self) -> None:
+            if self._maker() is None:
+                machine.disorder.append("an engine outlived its runtime")
 
         def get_tensor_name(self, index: int) -> str:
             need(type(index) is int and 0 <= index < len(self._nodes), f"no tensor {index!r}")
@@ -692,12 +714,20 @@ def make_trt(machine: Machine) -> Any:
 
     class IExecutionContext(Strict):
         def __init__(self, engine: ICudaEngine) -> None:
-            self._machine, self._engine = machine, engine
+            self._machine, self._maker = machine, weakref.ref(engine)
             self._profile: int | None = None
             self._shapes: dict[str, tuple[int, ...]] = {}
             self._addresses: dict[str, int] = {}
             self._settled: dict[str, tuple[int, ...]] | None = None  # shapes that it ran with outside a capture
             machine.objects.add(self)
+
+        @property
+        def _engine(self) -> ICudaEngine:
+            return alive(self._maker, "engine")
+
+        def __del__(self) -> None:
+            if self._maker() is None:
+                machine.disorder.append("a context outlived its engine")
 
         @fallible(False)
         def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
