@@ -9,9 +9,9 @@ with another bundle is refused when connecting, and at each request.
 protocol, from the schema in the same package.
 
 *Bounds*: ``concurrency`` requests under way, who comes meanwhile waits within its own deadline and gets ``EngineBusy``
-at its end; ``timeout_s`` for a request with all its slices; a reply no larger than the largest that the manifest allows,
-and one MiB. A server that is gone fails requests at once; the connection comes back by itself, tried at most once a
-second.
+at its end; ``timeout_s`` for a request with all its slices; a reply no larger than the largest that the manifest
+allows, and one MiB. A server that is gone fails requests at once; the connection comes back by itself, tried at most
+once a second.
 """
 
 import threading
@@ -40,8 +40,8 @@ class TritonEngine:
     """``url`` is ``grpc://HOST:PORT``, or ``grpcs://`` for TLS against the system's certificates; ``prefix`` stands
     before the graphs' names on the server.
 
-    Raises ``EngineUnavailable`` where the client is not installed, the server is not there or not ready, or runs another
-    bundle or other shapes.
+    Raises ``EngineUnavailable`` where the client is not installed, the server is not there or not ready, or runs
+    another bundle or other shapes.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ def reply_bound(bundle: Bundle) -> int:
 
 
 def received(reply: Any, tensor: TensorSpec, rows: int) -> NDArray[Any]:
-    """An output of its own memory; a number a row comes as ``(rows, 1)``. Other shapes are left to ``check_outputs``."""
+    """An output in memory of its own; a number a row comes as ``(rows, 1)``. ``check_outputs`` sees to other shapes."""
     array = reply.as_numpy(tensor.name)
     if array is None:
         raise ValueError(f"output {tensor.name} is missing")

@@ -1,4 +1,4 @@
-"""A bundle as a model repository of Triton Inference Server: for each graph a folder with ``config.pbtxt`` and the file.
+"""A bundle as a model repository of Triton Inference Server: for each graph a folder with its configuration and file.
 
 ``FOLDER/segue_video_clip/config.pbtxt`` and ``FOLDER/segue_video_clip/VERSION/model.onnx``, as Triton's documentation
 has it (model_repository, model_configuration). The fields are those of ``model_config.proto``; the tests parse the text
@@ -79,7 +79,9 @@ def config_text(spec: GraphSpec, identity: str, prefix: str = PREFIX, max_batch:
         f"  preferred_batch_size: {listed(preferred)}",
         f"  max_queue_delay_microseconds: {QUEUE_DELAY_US}",
         # A request that waits past its own deadline is refused instead of run for nobody.
-        f"  default_queue_policy {{ timeout_action: REJECT allow_timeout_override: true max_queue_size: {QUEUE_SIZE} }}",
+        "  default_queue_policy {",
+        f"    timeout_action: REJECT allow_timeout_override: true max_queue_size: {QUEUE_SIZE}",
+        "  }",
         "}",
         f"parameters {{ key: {quoted(IDENTITY)} value {{ string_value: {quoted(identity)} }} }}",
     ]

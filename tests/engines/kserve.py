@@ -32,7 +32,7 @@ def read_configs(repository: Path) -> dict[str, Any]:
 
 
 class Server(service_pb2_grpc.GRPCInferenceServiceServicer):
-    """``start`` and ``stop`` as often as wanted, always on one port. ``misbehave`` says how (``_infer`` knows what), ``delay_s`` how slowly."""
+    """``start`` and ``stop`` as often as wanted, on one port; ``misbehave`` is one of the words in ``_infer``."""
 
     def __init__(self, engine: Engine, repository: Path) -> None:
         self.engine = engine

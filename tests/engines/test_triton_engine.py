@@ -239,7 +239,7 @@ def test_something_else_listens_there(bundle: Bundle) -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         try:
-            with pytest.raises(EngineUnavailable, match="the server cannot be reached|no answer within"):
+            with pytest.raises(EngineUnavailable, match=r"the server cannot be reached|no answer within"):
                 TritonEngine(bundle, f"grpc://127.0.0.1:{listener.getsockname()[1]}", timeout_s=3)
         finally:
             stop.set()

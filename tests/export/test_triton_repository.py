@@ -11,6 +11,7 @@ import pytest
 import segue
 from engines.bundle import Bundle, load_bundle
 from engines.triton_names import model_version
+from export.bundle import ExportReport
 from export.errors import ExportError
 from export.triton_repository import config_text, write_repository
 from features.spec import FEATURES
@@ -96,7 +97,20 @@ def test_the_command_for_a_bundle(tiny_bundle: Path, tmp_path: Path, capsys: pyt
     assert (tmp_path / "models" / "segue_mood" / "config.pbtxt").is_file()
 
 
-def test_the_command_for_a_run(tower_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_for_a_run(
+    tower_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    write_tiny_bundle: Callable[..., Path],
+) -> None:
+    """The export itself, which takes half a minute, is not the matter here."""
+
+    def write(run: Any, system: str, folder: Path, name: str, progress: Any) -> ExportReport:
+        identity = load_bundle(write_tiny_bundle(folder), FEATURES).identity
+        return ExportReport(path=folder, identity=identity, graphs=())
+
+    monkeypatch.setattr("export.bundle.write_bundle", write)
     argv = ["export", str(tower_run), "-o", str(tmp_path / "bundle"), "--triton", str(tmp_path / "models")]
     assert segue.main(argv) == 0
     identity = load_bundle(tmp_path / "bundle", FEATURES).identity
