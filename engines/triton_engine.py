@@ -228,7 +228,7 @@ def channel_arguments(reply_bytes: int) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", reply_bytes),
         ("grpc.max_send_message_length", -1),  # requests were checked against the manifest and are sliced
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 5000),  # in spite of its name: how long one attempt to connect may take
         ("grpc.max_reconnect_backoff_ms", 1000),
         ("grpc.keepalive_time_ms", 10_000),  # finds a connection that died without a word
         ("grpc.keepalive_timeout_ms", 5000),
