@@ -190,7 +190,7 @@ def refusal(error: BaseException) -> str:
     if "no cuda-capable device" in lower or "invalid device ordinal" in lower:
         return f"there is no such GPU ({text}); name another device, see nvidia-smi"
     if "assigned to the default cpu ep" in lower:
-        return f"ONNX Runtime would run it on the CPU ({text}); its log says why, use another engine"
+        return f"no CUDA kernel for some of it ({text}); upgrade onnxruntime-gpu, or use another engine"
     if "out of memory" in lower or "failed to allocate" in lower or "smaller than requested" in lower:
         return f"the GPU has too little memory ({text}); free it of other programs, or give smaller sizes"
     return f"ONNX Runtime cannot use the device ({text}); see segue doctor"

@@ -1,6 +1,7 @@
 """``segue export RUN -o BUNDLE``: a trained run becomes a bundle that the runtime can load without torch.
 
 ``segue export --plans BUNDLE`` builds TensorRT plans for a bundle, where there is a GPU and neither torch nor the run.
+``--triton FOLDER`` writes the bundle as a model repository as well; ``RUN`` may be a bundle then.
 """
 
 import argparse
@@ -39,7 +40,9 @@ def parser() -> argparse.ArgumentParser:
         prog="segue export",
         description="Export a trained run to a bundle: one ONNX file a graph, compared with torch, and a manifest.",
     )
-    options.add_argument("run", type=Path, nargs="?", metavar="RUN", help="folder made by segue train")
+    options.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help="folder made by segue train; a bundle with --triton"
+    )
     options.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="folder to write")
     options.add_argument("--name", help="the bundle's name; the output folder's by default")
     options.add_argument(
@@ -56,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
         "--keep-slower", action="store_true", help="keep int8 that is right though it is no faster on this machine"
     )
     add_options(options)
+    options.add_argument(
+        "--triton", type=Path, metavar="FOLDER", help="write a model repository for Triton Inference Server as well"
+    )
     return options
 
 
@@ -69,11 +75,13 @@ def main(command: str, argv: Sequence[str]) -> int:
     asked = options.parse_args(argv)
     console = Console(highlight=False, soft_wrap=True)
     if asked.plans is not None:
-        if asked.run is not None or asked.output is not None or asked.tensorrt:
-            options.error("--plans BUNDLE takes neither RUN nor --output nor --tensorrt")
+        if asked.run is not None or asked.output is not None or asked.tensorrt or asked.triton is not None:
+            options.error("--plans BUNDLE takes neither RUN nor --output, --tensorrt or --triton")
         return build_plans(asked, asked.plans, console)
     if asked.run is None or asked.output is None:
-        options.error("name RUN and --output BUNDLE, or --plans BUNDLE")
+        if asked.run is None or asked.triton is None:
+            options.error("name RUN and --output BUNDLE, or --plans BUNDLE, or BUNDLE and --triton FOLDER")
+        return write_triton(asked.run, asked.triton, console)
     if asked.tensorrt:
         check_machine(asked.device)
     # After parsing, since torch takes seconds to import: --help and a mistyped option answer at once.
@@ -100,6 +108,8 @@ def main(command: str, argv: Sequence[str]) -> int:
         console.print(verdict_line(verdict), markup=False)
     total = sum(graph.size_bytes for graph in report.graphs) / 1e6
     console.print(f"wrote {asked.output} ({total:.2f} MB, identity {report.identity[:12]})", markup=False)
+    if asked.triton is not None:
+        write_triton(output, asked.triton, console)
     return build_plans(asked, output, console) if asked.tensorrt else 0
 
 
@@ -114,6 +124,16 @@ def build_plans(asked: argparse.Namespace, folder: Path, console: Console) -> in
     if asked.plan_report is not None:
         write_report(reports, asked.plan_report)
     check_faults(reports)
+    return 0
+
+
+def write_triton(folder: Path, repository: Path, console: Console) -> int:
+    """The bundle in ``folder`` as a model repository; 0 when it stands in its place."""
+    from .triton_repository import write_repository
+
+    bundle = load_bundle(folder, FEATURES)
+    names = write_repository(bundle, repository.absolute())
+    console.print(f"wrote {repository} ({', '.join(names)}; identity {bundle.identity[:12]})", markup=False)
     return 0
 
 
