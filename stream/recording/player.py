@@ -40,6 +40,7 @@ MAX_OPEN: Final = 4096  # questions that a recording leaves unanswered; more are
 ARGUMENTS: Final[dict[str, type | tuple[type, ...]]] = {
     "features": FrameFeatures,
     "slot": int,
+    "question": int,
     "share": (int, float),
     "second": int,
     "now_s": (int, float),

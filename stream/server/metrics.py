@@ -8,17 +8,25 @@ go back. Labels come from closed sets, never from clients: the number of series 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict
+from itertools import accumulate
 from typing import Final
 from weakref import WeakSet
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from engines.base import Engine
-from engines.batcher import BatchStats, MicroBatcher
+from engines.batcher import QUEUEING_EDGES_S, BatchStats, MicroBatcher
 from stream.core.events import End, Notice, Suggestions
 from stream.live import LiveSession
 from stream.stages import GRAPH_STAGES
@@ -32,14 +40,14 @@ OTHER: Final = "other"  # a stage that is not in the list: counted, never a labe
 STAGE_BUCKETS_S: Final = (0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 FRESH_BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0)
 LOSSES: Final = ("replaced", "stale", "undated")  # the fields of LiveStats that count lost frames
-SUMMED: Final = ("frames", "sampled", *LOSSES, "suggestions", "skipped_hops", "resets")
+SUMMED: Final = ("frames", "sampled", *LOSSES, "suggestions", "skipped_hops", "late_hops", "resets")
 ENGINE_TEXTS: Final = {
     "requests": "Requests that the engine has run.",
     "runs": "Batches that the engine has run.",
     "rows": "Rows that somebody asked for, in those batches.",
     "padded_rows": "Rows added to reach a fixed batch size.",
-    "queueing_s": "Time that requests have waited for their batch, summed.",
     "refused": "Requests refused because too many waited.",
+    "late": "Requests dropped unrun, because nobody had use for the answer any more.",
 }
 
 Publish = Callable[[Notice], None]
@@ -124,6 +132,8 @@ class HubCollector(Collector):
         yield _counter("segue_suggestions", "Suggestions published.", totals["suggestions"])
         skipped = "Hops without suggestions because the one before was still being computed."
         yield _counter("segue_hops_skipped", skipped, totals["skipped_hops"])
+        late = "Of the skipped hops, those that the engine did not come to in time."
+        yield _counter("segue_hops_late", late, totals["late_hops"])
         yield _counter("segue_resets", "Times that a stream's timestamps broke.", totals["resets"])
 
     def _sessions(self) -> Iterator[Metric]:
@@ -160,8 +170,8 @@ class HubCollector(Collector):
         if isinstance(self._engine, MicroBatcher):
             stats: BatchStats = self._engine.stats
             for field, text in ENGINE_TEXTS.items():
-                name = field.removesuffix("_s") + "_seconds" if field.endswith("_s") else field
-                yield _counter(f"segue_engine_{name}", text, getattr(stats, field))
+                yield _counter(f"segue_engine_{field}", text, getattr(stats, field))
+            yield _queueing(stats)
 
 
 def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: AccessOptions) -> APIRouter:
@@ -176,6 +186,14 @@ def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: 
         return Response(encode(metrics.registry), headers={"content-type": kind})
 
     return router
+
+
+def _queueing(stats: BatchStats) -> Metric:
+    text = "Time that a request has waited for its batch."
+    family = HistogramMetricFamily("segue_engine_queueing_seconds", text)
+    edges = (*map(floatToGoString, QUEUEING_EDGES_S), "+Inf")
+    family.add_metric([], list(zip(edges, accumulate(stats.queueing), strict=True)), stats.queueing_s)
+    return family
 
 
 def _counter(name: str, text: str, value: float) -> Metric:
