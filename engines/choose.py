@@ -1,8 +1,8 @@
 """Which engine runs a bundle here: the one that was asked for, or by ``auto`` the fastest that really works.
 
 Working is shown, not assumed: an engine is opened, warmed up, asked for one clip whose answer must be the CPU's, and
-timed. ``auto`` tries them in the order of ``ORDER`` and takes the first unless a later one is clearly faster. Why each of
-the others was passed over is kept. A name is a name: an engine that was asked for by its own and cannot be had is an
+timed. ``auto`` tries them in the order of ``ORDER`` and takes the first unless a later one is clearly faster. Why each
+of the others was passed over is kept. A name is a name: an engine that was asked for by its own and cannot be had is an
 error, never another engine.
 """
 
@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Arrays, Engine, example_inputs
-from .bundle import Bundle
+from .bundle import FLOAT32, Bundle
 from .errors import EngineError, EngineFailed, EngineUnavailable
 from .fallback import FallbackEngine, FallbackOptions
 from .lane import Lane
@@ -49,7 +49,7 @@ class EngineOptions:
 
     threads: int = 1
     device: int = 0
-    precision: str = "float32"
+    precision: str = FLOAT32
     triton: str | None = None
     plans: Path | None = None
     fallback: bool = True
@@ -164,33 +164,43 @@ def fastest(bundle: Bundle, options: EngineOptions, openers: Mapping[str, Opener
     """The first of ``ORDER`` that works here, unless a later one is clearly faster. All others are closed."""
     found: dict[str, tuple[Engine, float]] = {}
     reasons: dict[str, str] = {}
+    # The CPU in float32 first: it is what others are compared with, and a bundle that it cannot open is the user's to
+    # mend.
+    plain = opened(CPU, bundle, replace(options, precision=FLOAT32), openers)
     try:
-        # The CPU first: without it nothing can be compared, and a bundle that it cannot open is the user's to mend.
-        cpu = opened(CPU, bundle, options, openers)
-        found[CPU] = cpu, 0.0
-        inputs = clip_inputs(cpu)
-        expected = cpu.run(CLIP, inputs)
-        found[CPU] = cpu, clip_ms(cpu, inputs, clock)
+        inputs = clip_inputs(plain)
+        expected = plain.run(CLIP, inputs)
+        if options.precision == FLOAT32:
+            found[CPU] = plain, clip_ms(plain, inputs, clock)
         for name in ORDER:
-            if name == CPU or (name == "triton" and options.triton is None):
+            if name in found or (name == "triton" and options.triton is None):
                 continue
             try:
                 found[name] = in_time(partial(tried, name, bundle, options, openers, inputs, expected, clock), options)
             except Exception as error:  # noqa: BLE001 - whatever a runtime raises, it is the reason
                 reasons[name] = words(error)
-        names = [name for name in ORDER if name in found]
-        best = names[0]
-        for name in names[1:]:
-            if found[name][1] < CLEARLY * found[best][1]:
-                best = name
+        best = preferred({name: found[name][1] for name in ORDER if name in found})
+        if best is None:
+            raise EngineUnavailable("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
     except BaseException:
         for engine, _ in found.values():
             engine.close()
+        plain.close()
         raise
-    for name in names:
-        if name != best:
-            found[name][0].close()
-    return Choice(found[best][0], best, tuple(report(found, reasons, best)))
+    kept = found[best][0]
+    for engine in (plain, *(engine for engine, _ in found.values())):
+        if engine is not kept:
+            engine.close()
+    return Choice(kept, best, tuple(report(found, reasons, best)))
+
+
+def preferred(times_ms: Mapping[str, float]) -> str | None:
+    """Of engines in their order the first, unless one behind it is clearly faster; None of none."""
+    best: str | None = None
+    for name, ms in times_ms.items():
+        if best is None or ms < CLEARLY * times_ms[best]:
+            best = name
+    return best
 
 
 def report(found: Mapping[str, tuple[Engine, float]], reasons: Mapping[str, str], best: str) -> list[Trial]:
@@ -255,6 +265,8 @@ def in_time(trial: Callable[[], tuple[Engine, float]], options: EngineOptions) -
     try:
         return future.result(options.open_s)
     except TimeoutError:
+        if future.done() and future.exception() is not None:  # the trial's own
+            raise
         future.add_done_callback(close_late)
         raise EngineUnavailable(
             f"not ready within {options.open_s:g} s; --engine with its name waits as long as it takes"
