@@ -93,6 +93,11 @@ class MicroBatcher:
         return f"{self._engine.name}-batched"
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """The batch sizes of all graphs."""
+        return tuple(sorted({size for graph in self.bundle.manifest.graphs for size in self._sizes.get(graph, SIZES)}))
+
+    @property
     def engine(self) -> Engine:
         """The one behind."""
         return self._engine

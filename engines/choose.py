@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Arrays, Engine, example_inputs
+from .batcher import SIZES
 from .bundle import FLOAT32, Bundle
 from .errors import EngineError, EngineFailed, EngineUnavailable
 from .fallback import FallbackEngine, FallbackOptions
@@ -44,7 +45,8 @@ Clock = Callable[[], float]
 @dataclass(frozen=True)
 class EngineOptions:
     """``threads`` of the CPU; ``device`` is CUDA's number; ``triton`` a server's address, without which there is none;
-    ``plans``: TensorRT's cache, None for the user's own. ``fallback``: whether the CPU stands behind another engine.
+    ``plans``: TensorRT's cache, None for the user's own; ``sizes``: batch sizes that CUDA is made ready for, None for
+    its own. ``fallback``: whether the CPU stands behind another engine.
     ``open_s``: how long ``auto`` waits for each to open; a name waits as long as it takes."""
 
     threads: int = 1
@@ -52,6 +54,7 @@ class EngineOptions:
     precision: str = FLOAT32
     triton: str | None = None
     plans: Path | None = None
+    sizes: tuple[int, ...] | None = None
     fallback: bool = True
     open_s: float = 60.0
 
@@ -92,7 +95,7 @@ def open_cpu(bundle: Bundle, options: EngineOptions) -> Engine:
 def open_cuda(bundle: Bundle, options: EngineOptions) -> Engine:
     from .onnx_cuda import OnnxCudaEngine
 
-    return OnnxCudaEngine(bundle, options.device, options.precision)
+    return OnnxCudaEngine(bundle, options.device, options.precision, options.sizes or SIZES)
 
 
 def open_tensorrt(bundle: Bundle, options: EngineOptions) -> Engine:
@@ -124,18 +127,26 @@ def open_engine(
     openers: Mapping[str, Opener] = OPENERS,
     fallback: FallbackOptions | None = None,
 ) -> Engine:
-    """The engine that ``choose`` finds, said in the log, with the CPU behind it unless it is the CPU itself.
-
-    Raises what ``choose`` raises.
-    """
+    """``choose`` and ``with_reserve`` in one. Raises what they raise."""
     options = options or EngineOptions()
-    choice = choose(bundle, asked, options, openers)
+    return with_reserve(choose(bundle, asked, options, openers), bundle, options, openers, fallback)
+
+
+def with_reserve(
+    choice: Choice,
+    bundle: Bundle,
+    options: EngineOptions,
+    openers: Mapping[str, Opener] = OPENERS,
+    fallback: FallbackOptions | None = None,
+) -> Engine:
+    """The chosen engine, said in the log, with the CPU behind it unless it is the CPU itself."""
     for trial in choice.trials:
         log.info("engine %s", trial.line())
     if choice.name == CPU or not options.fallback:
         return choice.engine
     try:
         reserve = openers[CPU](bundle, EngineOptions(threads=options.threads))
+        reserve.warmup()
     except BaseException:
         choice.engine.close()
         raise

@@ -62,7 +62,8 @@ class FallbackOptions:
 @dataclass(frozen=True)
 class FallbackState:
     """How things stand, for people and for metrics. ``for_s``: how long the reserve has been in use, 0 if it is not;
-    ``reason``: of the newest fall back, also after it is over. ``fallbacks``: how often, by ``REASONS``;
+    ``kind`` (one of ``REASONS``) and ``reason`` (the error's own words) of the newest fall back, also after it is over;
+    empty before the first. ``fallbacks``: how often, by ``REASONS``;
     ``reserve_requests``: answered by the reserve; ``trials`` of the preferred one, ``returns`` to it. ``stuck_s``: how
     long a call that was given up has been hanging."""
 
@@ -70,6 +71,7 @@ class FallbackState:
     reserve: str
     degraded: bool
     for_s: float
+    kind: str
     reason: str
     fallbacks: Mapping[str, int]
     reserve_requests: int
@@ -126,7 +128,7 @@ class FallbackEngine:
         self._wait_s = 0.0  # the present back-off; 0 before the first failure
         self._again_s = 0.0  # when it is over
         self._asked: tuple[str, int] = ("", 0)  # graph and rows of what failed
-        self._reason = ""
+        self._kind = self._reason = ""
         self._fallbacks = dict.fromkeys(REASONS, 0)
         self._reserve_requests = self._trials = self._returns = 0
 
@@ -146,6 +148,7 @@ class FallbackEngine:
                 reserve=self._reserve.name,
                 degraded=self._degraded,
                 for_s=self._clock() - self._since_s if self._degraded else 0.0,
+                kind=self._kind,
                 reason=self._reason,
                 fallbacks=dict(self._fallbacks),
                 reserve_requests=self._reserve_requests,
@@ -218,7 +221,8 @@ class FallbackEngine:
             now_s = self._clock()
             if now_s - self._since_s >= self._options.sound_s:
                 self._wait_s = 0.0
-            self._degraded, self._since_s, self._reason, self._asked = True, now_s, text, (graph, rows)
+            self._degraded, self._since_s, self._asked = True, now_s, (graph, rows)
+            self._kind, self._reason = kind, text
             self._fallbacks[kind] += 1
             self._back_off(now_s)
             wait_s = self._wait_s

@@ -27,11 +27,13 @@ from prometheus_client.utils import floatToGoString
 
 from engines.base import Engine
 from engines.batcher import QUEUEING_EDGES_S, BatchStats, MicroBatcher
+from engines.fallback import REASONS
 from stream.core.events import End, Notice, Suggestions
 from stream.live import LiveSession
 from stream.stages import GRAPH_STAGES
 
 from .access import AccessOptions, require
+from .engine import fallback_of
 from .hub import Hub
 from .pool import SessionPool
 
@@ -167,6 +169,7 @@ class HubCollector(Collector):
         bundle = self._engine.bundle
         facts = {"engine": self._engine.name, "system": bundle.manifest.system, "bundle": bundle.identity}
         yield InfoMetricFamily("segue_engine", "What runs the networks, and which.", facts)
+        yield from _of_fallback(self._engine)
         if isinstance(self._engine, MicroBatcher):
             stats: BatchStats = self._engine.stats
             for field, text in ENGINE_TEXTS.items():
@@ -186,6 +189,31 @@ def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: 
         return Response(encode(metrics.registry), headers={"content-type": kind})
 
     return router
+
+
+def _of_fallback(engine: Engine) -> Iterator[Metric]:
+    """Which engine answers now, and what became of the preferred one; zeros where there is nothing behind it."""
+    fallback = fallback_of(engine)
+    state = None if fallback is None else fallback.state
+    in_use = GaugeMetricFamily("segue_engine_in_use", "1 for the engine that answers now.", labels=["engine"])
+    counts = CounterMetricFamily(
+        "segue_engine_fallbacks",
+        "Times that another engine took over, by what the preferred one did.",
+        labels=["reason"],
+    )
+    for reason in REASONS:
+        counts.add_metric([reason], 0 if state is None else state.fallbacks[reason])
+    if state is None:
+        in_use.add_metric([engine.engine.name if isinstance(engine, MicroBatcher) else engine.name], 1)
+    else:
+        for name in dict.fromkeys((state.preferred, state.reserve)):
+            in_use.add_metric([name], name == state.in_use)
+    yield in_use
+    yield counts
+    returns, reserve, stuck_s = (0, 0, 0.0) if state is None else (state.returns, state.reserve_requests, state.stuck_s)
+    yield _counter("segue_engine_returns", "Times that the preferred engine worked again.", returns)
+    yield _counter("segue_engine_reserve_requests", "Batches answered by the engine behind the preferred one.", reserve)
+    yield _gauge("segue_engine_stuck_seconds", "How long a call that was given up has been hanging.", stuck_s)
 
 
 def _queueing(stats: BatchStats) -> Metric:
