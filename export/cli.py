@@ -1,4 +1,7 @@
-"""``segue export RUN -o BUNDLE``: a trained run becomes a bundle that the runtime can load without torch."""
+"""``segue export RUN -o BUNDLE``: a trained run becomes a bundle that the runtime can load without torch.
+
+``--triton FOLDER`` writes the bundle as a model repository as well; ``RUN`` may be a bundle then.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -20,15 +23,23 @@ def parser() -> argparse.ArgumentParser:
         prog="segue export",
         description="Export a trained run to a bundle: one ONNX file a graph, compared with torch, and a manifest.",
     )
-    options.add_argument("run", type=Path, metavar="RUN", help="folder made by segue train")
-    options.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="folder to write")
+    options.add_argument("run", type=Path, metavar="RUN", help="folder made by segue train; a bundle with --triton")
+    options.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="folder to write")
     options.add_argument("--name", help="the bundle's name; the output folder's by default")
+    options.add_argument(
+        "--triton", type=Path, metavar="FOLDER", help="write a model repository for Triton Inference Server as well"
+    )
     return options
 
 
 def main(command: str, argv: Sequence[str]) -> int:
     """Run ``segue export``; 0 when the bundle stands in its place."""
-    asked = parser().parse_args(argv)
+    options = parser()
+    asked = options.parse_args(argv)
+    if asked.output is None:
+        if asked.triton is None:
+            options.error("the following arguments are required: -o/--output, or --triton with a bundle")
+        return write_triton(asked.run, asked.triton)
     # After parsing, since torch takes seconds to import: --help and a mistyped option answer at once.
     from towers.run import load_run
 
@@ -44,4 +55,18 @@ def main(command: str, argv: Sequence[str]) -> int:
         console.print(f"{graph.name:<16} {size:>10}   differs from torch by at most {graph.difference:.1e}")
     total = sum(graph.size_bytes for graph in report.graphs) / 1e6
     console.print(f"wrote {asked.output} ({total:.2f} MB, identity {report.identity[:12]})", markup=False)
+    return 0 if asked.triton is None else write_triton(output, asked.triton)
+
+
+def write_triton(folder: Path, repository: Path) -> int:
+    """The bundle in ``folder`` as a model repository; 0 when it stands in its place."""
+    from engines.bundle import load_bundle
+    from features.spec import FEATURES
+
+    from .triton_repository import write_repository
+
+    bundle = load_bundle(folder, FEATURES)
+    names = write_repository(bundle, repository.absolute())
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"wrote {repository} ({', '.join(names)}; identity {bundle.identity[:12]})", markup=False)
     return 0

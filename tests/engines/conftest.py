@@ -25,6 +25,12 @@ def load(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def load_beside() -> Callable[[str], ModuleType]:
+    """``load_beside("fake_ort")``: a file of this folder, as a module."""
+    return load
+
+
+@pytest.fixture(scope="session")
 def fake_ort_module() -> ModuleType:
     return load("fake_ort")
 
