@@ -16,9 +16,10 @@ HELP = {
 }
 
 
-def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--engine``, ``--device``, ``--precision``, ``--triton`` and ``--plans``."""
-    parser.add_argument("--engine", choices=NAMES, default=AUTO, help=f"{HELP['engine']} (%(default)s)")
+def add_engine_arguments(parser: argparse.ArgumentParser, which: bool = True) -> None:
+    """``--engine`` (where one is to be chosen: ``which``), ``--device``, ``--precision``, ``--triton``, ``--plans``."""
+    if which:
+        parser.add_argument("--engine", choices=NAMES, default=AUTO, help=f"{HELP['engine']} (%(default)s)")
     parser.add_argument("--device", type=_number, default=0, metavar="N", help=f"{HELP['device']} (%(default)s)")
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help=f"{HELP['precision']}")
     parser.add_argument("--triton", metavar="URL", help=HELP["triton"])

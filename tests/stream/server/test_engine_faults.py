@@ -154,7 +154,7 @@ def test_a_gpu_that_is_lost_for_good_is_opened_anew(serving: Callable[..., Any],
             await asyncio.sleep(1.1)
             await second(client, 2)  # starts the trial
             async with asyncio.timeout(20):
-                while (await state_of(running.url))["degraded"]:
+                while (await state_of(running.url))["degraded"]:  # noqa: ASYNC110 - it is another thread's
                     await asyncio.sleep(0.01)
             await second(client, 3)
         assert len(gpus) == 2
