@@ -4,6 +4,7 @@ The runtimes raise plain ``RuntimeError`` and the like, with CUDA's words somewh
 by. The words are those of ``cudaGetErrorString`` and of the status names of cuBLAS and cuDNN.
 """
 
+import re
 from typing import Final
 
 from .errors import EngineFailed
@@ -60,7 +61,13 @@ def cuda_failure(error: BaseException, where: str) -> EngineFailed:
     return EngineFailed(f"{where}: {brief(error)}; use another engine")
 
 
+# How ONNX Runtime reports a call of CUDA, between the C++ function it was in and the host, file and expression.
+CALL: Final = re.compile(r"\bC[A-Z]+ failure -?\d+: [^;\n]+")
+
+
 def brief(error: BaseException, limit: int = 200) -> str:
-    """The first line of a runtime's text, without the file, host and expression that ONNX Runtime puts behind it."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0].partition(" ; GPU=")[0].strip()
+    """The call of CUDA that failed, where a runtime's text tells one, or else the first line of the text."""
+    text = str(error).strip() or type(error).__name__
+    call = CALL.search(text)
+    line = call.group().strip() if call else text.splitlines()[0].strip()
     return line if len(line) <= limit else f"{line[: limit - 3]}..."

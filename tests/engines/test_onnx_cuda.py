@@ -323,6 +323,26 @@ def test_too_little_memory_to_open(ort: Any, bundle: Bundle) -> None:
         OnnxCudaEngine(bundle)
 
 
+REAL_TEXT = (
+    "/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_execution_provider_info.cc:63 static "
+    "onnxruntime::CUDAExecutionProviderInfo onnxruntime::CUDAExecutionProviderInfo::FromProviderOptions(const "
+    "onnxruntime::ProviderOptions&) [ONNXRuntimeError] : 1 : FAIL : provider_options_utils.h:187 Parse Failed to parse "
+    'provider option "device_id": CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version ; '
+    "GPU=-1 ; hostname=vm ; file=cuda_execution_provider_info.cc ; line=70 ; expr=cudaGetDeviceCount(&num_devices); \n"
+)
+
+
+def test_what_the_real_provider_says_without_a_driver_is_told_shortly(ort: Any, bundle: Bundle) -> None:
+    """The text is onnxruntime-gpu 1.31.1's, its CUDA provider loaded over an empty libcuda.so.1."""
+    ort.open_fault = RuntimeError(REAL_TEXT)
+    with pytest.raises(EngineUnavailable) as caught:
+        OnnxCudaEngine(bundle)
+    assert str(caught.value).endswith(
+        "batch 1: the NVIDIA driver is missing or too old (CUDA failure 35: CUDA driver version is insufficient for "
+        "CUDA runtime version); install it, in a container pass the GPU through"
+    )
+
+
 def test_a_long_text_is_cut() -> None:
     assert len(brief(RuntimeError("x" * 999))) == 200
     assert str(cuda_failure(KeyError(), "here")) == "here: KeyError; use another engine"
