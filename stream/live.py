@@ -4,8 +4,8 @@ A frame waits in a slot of capacity 1 (the newest wins, replaced ones are counte
 before any pixel is converted; pixels, features and inference run in threads of the shared executor, one conversion and
 one hop at a time. The session itself is touched on the event loop only, so it needs no lock.
 
-*Deadline*: a hop whose networks have not had their turn when it falls behind (``useful_s``) is given up and counted as
-skipped; the newest second is looked at instead. Each time that happens the next hop is given twice as long, up to
+*Deadline*: a hop whose networks have not had their turn when it falls behind (``useful_hops``) is given up and counted
+as skipped; the newest second is looked at instead. Each time that happens the next hop is given twice as long, up to
 ``PATIENCE`` times, and after one that succeeds half of that: where the machine cannot keep up, lists come less often
 rather than not at all.
 """
@@ -23,8 +23,9 @@ from typing import Any, Final
 import av
 
 from engines.errors import EngineBusy
-from features.spec import HOP_S, MOTION_FPS, WINDOW_S
+from features.spec import MOTION_FPS, WINDOW_S
 from stream.core.events import End, Event, Failed, Infer, Notice, Question, Suggestions
+from stream.core.pace import FULL, Pace
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.recording.recorder import Recorder
@@ -44,13 +45,13 @@ logger = logging.getLogger("segue.live")
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
     """``tick_s``: how often time is told to pass while no frame comes. ``finish_s``: the longest wait at the end for
-    the answers still under way. ``useful_s``: how long after its beginning a hop may still wait for the engine; from
-    two hops on, going on with it would cost the one that waits behind it."""
+    the answers still under way. ``useful_hops``: for so many hops after its beginning one may still wait for the
+    engine; from two on, going on with it would cost the one that waits behind it."""
 
     session: SessionOptions = field(default_factory=SessionOptions)
     tick_s: float = 0.25
     finish_s: float = 2.0
-    useful_s: float = 2.0 * HOP_S
+    useful_hops: float = 2.0
 
 
 @dataclass(slots=True)
@@ -78,7 +79,8 @@ class LiveSession:
     """``publish`` is called on the event loop for every notice, the last of them ``End``; it must not block.
 
     A failure (a broken picture, an engine's error) ends this session alone: ``Failed`` with a reason, then ``End``.
-    ``recorder`` keeps what the session is told; ``publish`` is then one that the recorder listens to.
+    ``recorder`` keeps what the session is told; ``publish`` is then one that the recorder listens to. ``given_up`` is
+    called on the event loop with how late in ms a hop was when it was given up, of which no notice tells.
     """
 
     def __init__(
@@ -91,7 +93,9 @@ class LiveSession:
         workers: Executor,
         probe: Probe | None = None,
         recorder: Recorder | None = None,
+        given_up: Callable[[float], None] | None = None,
     ) -> None:
+        self._given_up = given_up
         self._runtime = runtime
         self._options = options
         self._publish = publish
@@ -112,8 +116,9 @@ class LiveSession:
         self._sound: deque[av.AudioFrame] = deque(maxlen=SOUND_FRAMES)
         self._sound_second = 0
         self._listening: asyncio.Task[None] | None = None
-        self._patience = 1  # how many times ``useful_s`` the next hop is given
-        self._deadline_s = 0.0  # of the hop under way
+        self._hop_s = FULL.hop_s
+        self._patience = 1  # how many times ``useful_hops`` the next hop is given
+        self._begun_s = self._deadline_s = 0.0  # of the hop under way
         self._running = self._stop = False
         self._failure: BaseException | None = None
 
@@ -152,6 +157,12 @@ class LiveSession:
             self._sound.clear()
             self._sound_second = second
         self._sound.append(frame)
+
+    def follow(self, pace: Pace) -> None:
+        """Follow the pictures as closely as ``pace`` says from here on. Call on the event loop."""
+        self._sampler.stride = pace.stride
+        self._hop_s = pace.hop_s
+        self._handle(self._session.follow(pace.hop_s))
 
     def command(self, message: Mapping[str, Any]) -> None:
         """Carry out a viewer's command (see PROTOCOL.md); the answer is published as Accepted or Refused."""
@@ -245,7 +256,8 @@ class LiveSession:
     def _dated(self, question: Infer) -> Infer:
         """The question with its owner and the deadline of its hop."""
         if question.graph == FIRST_GRAPH:
-            self._deadline_s = self._clock() + self._options.useful_s * self._patience
+            self._begun_s = self._clock()
+            self._deadline_s = self._begun_s + self._options.useful_hops * self._hop_s * self._patience
         return replace(question, owner=id(self), deadline_s=self._deadline_s)
 
     def _forgo(self, question: Question, error: EngineBusy) -> None:
@@ -256,6 +268,8 @@ class LiveSession:
             logger.debug("a hop is given up: %s", error)
             self._stats.late_hops += 1
             self._patience = min(PATIENCE, 2 * self._patience)
+            if self._given_up is not None:
+                self._given_up(1000.0 * (self._clock() - self._begun_s))
         self._handle(events)
 
     def _handle(self, events: Sequence[Event]) -> None:

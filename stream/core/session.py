@@ -1,6 +1,7 @@
 """One live input, without a clock, a socket or a loop: features and answers in, events out.
 
-A hop falls due at each whole second of media time in whose second a frame arrived. It runs through the stages
+A hop falls due at each whole second of media time in whose second a frame arrived (every few seconds, once ``follow``
+says so). It runs through the stages
 
     clip tower -> sequence tower -> search (and mood) -> matcher -> ranking -> settle -> Suggestions
 
@@ -129,6 +130,7 @@ class Session:
         self._newest = -1  # the newest slot
         self._fresh = False  # a frame came that no hop has seen
         self._last = 0  # the end of the newest hop that was begun or is waiting
+        self._hop_s = 1
         self._cut_slot = -MOTION_FPS * WINDOW_S
         self._hop: _Hop | None = None
         self._due: _Hop | None = None
@@ -169,6 +171,13 @@ class Session:
         sound, once a second, in order. Raises ValueError for what is no share."""
         if self._closing is None:
             self._speech.hear(share, second)
+        return []
+
+    def follow(self, hop_s: int) -> list[Event]:
+        """From here on a hop falls due every ``hop_s`` whole seconds; raises ValueError for less than one."""
+        if hop_s < 1:
+            raise ValueError(f"a hop of {hop_s} s, must be at least 1")
+        self._hop_s = hop_s
         return []
 
     def tick(self, now_s: float) -> list[Event]:
@@ -288,7 +297,7 @@ class Session:
     def _advance(self, second: int) -> list[Event]:
         """A hop for the newest second with a frame, if that second is over and no hop has seen it."""
         end = self._newest // MOTION_FPS + 1
-        if not self._fresh or end > second or end <= self._last:
+        if not self._fresh or end > second or end < (self._last and self._last + self._hop_s):
             return []
         return self._schedule(end, float(end))
 

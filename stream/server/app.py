@@ -137,7 +137,13 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         recorder = None if parts.recordings is None else parts.recordings.start()
         heard = listened if recorder is None else recorder.listen(listened)
         live = LiveSession(
-            parts.runtime, options.live, heard, workers=parts.workers, probe=metrics.probe, recorder=recorder
+            parts.runtime,
+            options.live,
+            heard,
+            workers=parts.workers,
+            probe=metrics.probe,
+            recorder=recorder,
+            given_up=lambda late_ms: hub.note(late_ms),  # made below, before any session
         )
         return live
 

@@ -53,6 +53,7 @@ def health_routes(
             "pid": os.getpid(),
             "sessions": len(hub.sessions),
             "max_sessions": hub.options.max_sessions,
+            "pace": hub.easing.pace.name,
             **facts(),
             "counters": asdict(hub.counters),
         }

@@ -29,6 +29,7 @@ from engines.base import Engine
 from engines.batcher import QUEUEING_EDGES_S, BatchStats, MicroBatcher
 from engines.fallback import REASONS
 from stream.core.events import End, Notice, Suggestions
+from stream.core.pace import STEPS
 from stream.live import LiveSession
 from stream.stages import GRAPH_STAGES
 
@@ -142,6 +143,8 @@ class HubCollector(Collector):
         hub = self._hub
         sessions = hub.sessions
         viewers = [viewer for session in sessions for viewer in session.viewers]
+        step = STEPS.index(hub.easing.pace)
+        yield _gauge("segue_easing_step", "0: full; 1: longer hop; 2: lower motion rate.", step)
         yield _gauge("segue_sessions", "Sessions now, publishers still connecting included.", len(sessions))
         yield _gauge("segue_sessions_limit", "Sessions that are taken at most.", hub.options.max_sessions)
         yield _gauge("segue_viewers", "Viewers now.", len(viewers))

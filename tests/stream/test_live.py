@@ -169,7 +169,7 @@ def test_the_loop_stays_free_while_answers_are_computed(play: Fake, fake_runtime
 
 def test_a_hop_that_the_engine_is_late_for_is_skipped_and_the_session_goes_on(play: Fake, fake_runtime: Fake) -> None:
     """Each one that is lost gives the next twice the time, each list takes half of that back; never above the bound."""
-    runtime, asked, patience = fake_runtime(), [], []
+    runtime, asked, patience, told = fake_runtime(), [], [], []
     answer = runtime.answer
 
     def late(question: Any) -> Any:
@@ -182,14 +182,16 @@ def test_a_hop_that_the_engine_is_late_for_is_skipped_and_the_session_goes_on(pl
     runtime.answer = late
 
     async def scenario(live: LiveSession, clock: Clock) -> None:
+        live._given_up = told.append
         for i, pts in enumerate(range(0, 9000, 125), start=1):
             clock.now_s += 0.125
             live.offer(frame(pts))
             await settled(live, i)
         patience.append(live._patience)
 
-    said, live = play(scenario, runtime, useful_s=2.0)
+    said, live = play(scenario, runtime, useful_hops=2.0)
     assert [notice.pts_s for notice in lists(said)] == [1.0, 7.0, 8.0, 9.0]
+    assert told == [0.0] * 5  # on the fake clock no time passes while the engine is asked
     assert live.stats.late_hops == live.stats.skipped_hops == 5 and said[-1].skipped_hops == 5  # type: ignore[union-attr]
     begun = [one for one in asked if one.graph == "video_clip"]
     given = [one.deadline_s - (1000.0 + second) for second, one in enumerate(begun, start=1)]

@@ -114,6 +114,28 @@ def test_a_late_hop_waits_and_an_overtaken_one_is_skipped(fake_runtime: Fake, fe
     assert scores(said[-1]) == pytest.approx(scores(unhurried), abs=1e-6)
 
 
+def test_a_longer_hop_says_the_same_less_often(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    unsmoothed = SettleOptions(past=0.0)
+    session = Session(runtime.model, SessionOptions(suggestions=12, settle=unsmoothed))
+    said: list[Event] = []
+    for slot in range(8 * 12):
+        if slot == 36:
+            assert session.follow(2) == []
+        if slot == 76:
+            session.follow(1)
+        said += answered(session, runtime, session.push(features(slot), slot))
+    lists = {event.pts_s: event for event in said if isinstance(event, Suggestions)}
+    assert list(lists) == [1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 11.0, 12.0]
+    assert session.skipped_hops == 0
+    close = play(fake_runtime(), features, list(range(8 * 12)), suggestions=12, settle=unsmoothed)
+    every = {event.pts_s: event for event in close if isinstance(event, Suggestions)}
+    for pts_s, event in lists.items():  # what a list says does not depend on those that were left out
+        assert scores(event) == pytest.approx(scores(every[pts_s]), abs=1e-6)
+    with pytest.raises(ValueError, match="at least 1"):
+        session.follow(0)
+
+
 def test_only_open_questions_are_answered(fake_runtime: Fake, features: Fake) -> None:
     runtime = fake_runtime()
     session = Session(runtime.model)
