@@ -20,9 +20,8 @@ from fastapi.responses import FileResponse
 from starlette.requests import HTTPConnection
 
 from catalog.catalog import Catalog
-from engines.batcher import MicroBatcher
 from engines.bundle import default_bundle, load_bundle
-from engines.onnx_engine import OnnxEngine
+from engines.choose import AUTO, EngineOptions
 from features.spec import FEATURES
 from stream.core.events import Notice
 from stream.live import LiveOptions, LiveSession
@@ -36,6 +35,7 @@ from .access import AccessOptions
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
 from .drain import Drain
+from .engine import degraded, open_batched, standing
 from .errors import ServeError
 from .health import health_routes
 from .hub import Hub, HubOptions, Live
@@ -64,6 +64,9 @@ class ServeOptions:
     host: str = "127.0.0.1"
     port: int = 8765
     threads: int = 1  # of the engine
+    engine: str = AUTO
+    engines: EngineOptions = field(default_factory=EngineOptions)  # but for ``threads``
+    batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
     origins: tuple[str, ...] = ()
     access: AccessOptions = field(default_factory=AccessOptions)
     tls: TlsOptions | None = None
@@ -90,6 +93,7 @@ class Parts:
     catalog: Catalog
     workers: Executor
     recordings: Recordings | None = None
+    taken: str = ""  # which engine, and why
 
 
 @contextlib.contextmanager
@@ -100,13 +104,12 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
     """
     with contextlib.ExitStack() as stack:
         bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-        # No window: what comes while the engine is busy is one batch, and on a CPU rows cost nearly the same alone.
-        engine = MicroBatcher(OnnxEngine(bundle, options.threads), window_ms=0.0)
+        engines = replace(options.engines, threads=options.threads)
+        engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
         catalog = stack.enter_context(Catalog.open(options.catalog, bundle))
         if not len(catalog):
             raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
-        engine.warmup()
         # a worker waits while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
         workers = stack.enter_context(SessionPool(count))
@@ -116,7 +119,7 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
             recorded = replace(options.recording, threads=options.threads)
             recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
             stack.callback(recordings.close, RECORD_WAIT_S)
-        yield Parts(runtime, catalog, workers, recordings)
+        yield Parts(runtime, catalog, workers, recordings, taken)
 
 
 def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: Place | None = None) -> FastAPI:
@@ -134,7 +137,13 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         recorder = None if parts.recordings is None else parts.recordings.start()
         heard = listened if recorder is None else recorder.listen(listened)
         live = LiveSession(
-            parts.runtime, options.live, heard, workers=parts.workers, probe=metrics.probe, recorder=recorder
+            parts.runtime,
+            options.live,
+            heard,
+            workers=parts.workers,
+            probe=metrics.probe,
+            recorder=recorder,
+            given_up=lambda late_ms: hub.note(late_ms),  # made below, before any session
         )
         return live
 
@@ -157,7 +166,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         engine = parts.runtime.engine
         recordings = None if parts.recordings is None else parts.recordings.counts()
         found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
-        return {**found, "recordings": recordings}
+        return {**found, "engine_state": standing(engine), "recordings": recordings}
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain
@@ -175,7 +184,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(pull_routes(hub, options.pull, options.access, base_url))
     app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
     app.include_router(preview_routes(parts.catalog, options.access))
-    app.include_router(health_routes(hub, drain, facts))
+    app.include_router(health_routes(hub, drain, facts, lambda: degraded(parts.runtime.engine)))
     app.include_router(metrics_routes(metrics, partial(elsewhere, place), options.access))
     _add_page(app)
     return app
