@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from catalog.errors import CatalogError
+from catalog.options import add_search_device
 from engines.arguments import add_engine_arguments, engine_options, notable
 from engines.errors import EngineError
 
@@ -53,6 +54,7 @@ def watch_parser() -> argparse.ArgumentParser:
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep what the session is told, for segue replay")
     add_record_arguments(parser)
     add_engine_arguments(parser)
+    add_search_device(parser)
     return parser
 
 
@@ -82,7 +84,7 @@ def watch(argv: Sequence[str]) -> int:
 
     with Pull(asked.source, asked.threads or 0) as pull:
         bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
-        with Catalog.open(asked.catalog, bundle) as catalog:
+        with Catalog.open(asked.catalog, bundle, asked.search_device) as catalog:
             if len(catalog) == 0:
                 raise CatalogError(
                     f"{asked.catalog}: holds no track; fill it with segue index MUSIC_DIR -c {asked.catalog}"

@@ -14,6 +14,7 @@ from stream.ear import Ear
 from stream.errors import StreamError
 
 if TYPE_CHECKING:
+    from catalog.gpu_search import SearchState
     from catalog.records import Candidate, Filters
     from engines.base import Engine
     from engines.bundle import Bundle
@@ -24,6 +25,8 @@ class Library(Protocol):
 
     def search(self, query: np.ndarray, n: int, filters: "Filters") -> "list[Candidate]": ...
     def beats(self, id: str) -> np.ndarray: ...
+    @property
+    def search_state(self) -> "SearchState": ...
 
 
 def model_of(bundle: "Bundle") -> Model:

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -66,6 +66,7 @@ class ServeOptions:
     threads: int = 1  # of the engine
     engine: str = AUTO
     engines: EngineOptions = field(default_factory=EngineOptions)  # but for ``threads``
+    search_device: str = "cpu"
     batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
     origins: tuple[str, ...] = ()
     access: AccessOptions = field(default_factory=AccessOptions)
@@ -107,7 +108,7 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         engines = replace(options.engines, threads=options.threads)
         engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
-        catalog = stack.enter_context(Catalog.open(options.catalog, bundle))
+        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device))
         if not len(catalog):
             raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
         # a worker waits while the engine computes, so there are more of them than cores
@@ -149,7 +150,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)
-    metrics.registry.register(HubCollector(metrics, hub, parts.runtime.engine, parts.workers))
+    metrics.registry.register(HubCollector(metrics, hub, parts.runtime, parts.workers))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -166,7 +167,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         engine = parts.runtime.engine
         recordings = None if parts.recordings is None else parts.recordings.counts()
         found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
-        return {**found, "engine_state": standing(engine), "recordings": recordings}
+        search = asdict(parts.catalog.search_state)
+        return {**found, "engine_state": standing(engine), "search": search, "recordings": recordings}
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain

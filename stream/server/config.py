@@ -151,6 +151,7 @@ def options_of(values: Values) -> ServeOptions:
                 plans=values["plans"],
             ),
         ),
+        search_device=values["search_device"],
         batch_sizes=None if values["batch_sizes"] is None else rows_of(values["batch_sizes"]),
         origins=tuple(values["allow_origin"] or ()),
         hub=HubOptions(

@@ -31,6 +31,7 @@ from engines.fallback import REASONS
 from stream.core.events import End, Notice, Suggestions
 from stream.core.pace import STEPS
 from stream.live import LiveSession
+from stream.runtime import Runtime
 from stream.stages import GRAPH_STAGES
 
 from .access import AccessOptions, require
@@ -111,8 +112,9 @@ class Metrics:
 class HubCollector(Collector):
     """What is read from hub, engine and workers at the moment of a scrape. On the event loop only."""
 
-    def __init__(self, metrics: Metrics, hub: Hub, engine: Engine, workers: Executor) -> None:
-        self._metrics, self._hub, self._engine, self._workers = metrics, hub, engine, workers
+    def __init__(self, metrics: Metrics, hub: Hub, runtime: Runtime, workers: Executor) -> None:
+        self._metrics, self._hub, self._workers = metrics, hub, workers
+        self._engine, self._catalog = runtime.engine, runtime.catalog
 
     def describe(self) -> Iterable[Metric]:
         return []  # the names are known only after a look; without this the registry would look at once
@@ -122,6 +124,7 @@ class HubCollector(Collector):
         yield from self._sessions()
         yield from self._queues()
         yield from self._of_engine()
+        yield from self._of_search()
 
     def _frames(self) -> Iterator[Metric]:
         lives = (session.live for session in self._hub.sessions)
@@ -178,6 +181,12 @@ class HubCollector(Collector):
             for field, text in ENGINE_TEXTS.items():
                 yield _counter(f"segue_engine_{field}", text, getattr(stats, field))
             yield _queueing(stats)
+
+    def _of_search(self) -> Iterator[Metric]:
+        state = self._catalog.search_state
+        yield InfoMetricFamily("segue_search", "Where segments are searched.", {"device": state.device})
+        yield _counter("segue_search_gpu_queries", "Queries that a GPU answered.", state.proposed)
+        yield _counter("segue_search_passed_on", "Queries that the CPU answered for a GPU.", state.passed_on)
 
 
 def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: AccessOptions) -> APIRouter:

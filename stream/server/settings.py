@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from catalog.gpu_search import DEVICES
+from catalog.options import SEARCH_HELP
 from engines.arguments import HELP
 from engines.choose import AUTO, NAMES
 from engines.manifest import PRECISIONS
@@ -192,6 +194,7 @@ SETTINGS: Final = (
     Setting("engine", "precision", choice(*PRECISIONS), HELP["precision"], PRECISIONS[0]),
     Setting("engine", "triton", TEXT, HELP["triton"], metavar="URL"),
     Setting("engine", "plans", PATH, HELP["plans"], metavar="FOLDER"),
+    Setting("engine", "search_device", choice(*DEVICES), SEARCH_HELP, DEVICES[0]),
     Setting("engine", "batch_sizes", ROWS, "rows that batches are padded to (default: 1,2,4,8,16,32)", metavar="N,N"),
     Setting("server", "host", TEXT, "address to listen on", "127.0.0.1"),
     Setting("server", "port", integer(0, 65535), "port, 0 for any free one", 8765),

@@ -42,6 +42,7 @@ BY_KIND = {
         lambda sizes: ",".join(map(str, sorted(sizes)))
     ),
     "triton": WORD,
+    "search_device": st.sampled_from(["cpu", "gpu", "auto"]),
     "port": st.integers(0, 65535),
     "host": WORD,
     "public_url": st.sampled_from(["https://a.example", "http://[::1]:8765"]),
