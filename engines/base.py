@@ -73,7 +73,7 @@ def check_outputs(spec: GraphSpec, outputs: Arrays, rows: int) -> None:
     """A runtime's answer to a request of ``rows`` rows: every output of the manifest, of its dtype and shape, finite.
 
     Raises ``EngineFailed``, since the request was valid: a fused kernel that overflows, or a device that lies, must not
-    reach a ranking as a number. Three microseconds an output.
+    reach a ranking as a number. It costs some 6 microseconds an output, of a clip tower's 2 milliseconds.
     """
     for tensor in spec.outputs:
         where = f"graph {spec.name}: output {tensor.name}"

@@ -35,7 +35,7 @@ PAYS: Final = 1.1
 PAYING_BATCHES: Final = (1, 8)
 MEASURED_S: Final = 0.3  # for each batch
 MOST_LEFT_OUT: Final = 24  # convolutions tried, when one of them alone spoils a graph
-FINALISTS: Final = 2  # of those, for the faster to be chosen
+FINALISTS: Final = 3  # of those, for the faster to be chosen
 CHAIN: Final = {"video_clip": "video", "video_sequence": "video", "music_clip": "music", "music_sequence": "music"}
 
 Made = dict[str, dict[str, bytes]]  # graph -> precision -> file
