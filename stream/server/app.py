@@ -30,6 +30,7 @@ from stream.recording.header import RecordOptions
 from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
 from stream.sources.ports import PortRange, hold_to
+from stream.sources.steady import hold_clock
 from stream.sources.webrtc import forgive
 
 from .access import AccessOptions
@@ -145,6 +146,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(forgive)
+        hold_clock()
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
         try:
