@@ -27,8 +27,8 @@ REASON: Final = "the device is lost (as a benchmark of faults has it)"
 
 @dataclass(frozen=True)
 class Orders:
-    """``engine``: what becomes of the next ``runs`` runs, of all of them if that is 0; ``wall_s``: how far the wall clock
-    is off."""
+    """``engine``: what becomes of the next ``runs`` runs, of all of them if that is 0; ``wall_s``: how far the wall
+    clock is off."""
 
     engine: Engine = ""
     runs: int = 0

@@ -73,6 +73,8 @@ class Heard:
     events: str = ""
     status: int = 0
     reason: str = ""
+    connection: RTCPeerConnection | None = None
+    not_json: int = 0  # messages with a NaN or an infinity, which no browser can read
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
 
     @property
@@ -100,7 +102,9 @@ async def hear(server: str, events: str, heard: Heard) -> None:
     with contextlib.suppress(ConnectionClosed):
         async with connect(f"ws{heard.events.removeprefix('http')}") as socket:
             async for text in socket:
-                heard.messages.append((time.monotonic(), json.loads(text)))
+                strange: list[str] = []
+                heard.messages.append((time.monotonic(), json.loads(text, parse_constant=strange.append)))
+                heard.not_json += bool(strange)
 
 
 @contextlib.asynccontextmanager
@@ -111,8 +115,8 @@ async def published(
 
     ``status`` other than 201: it was not let in, and ``reason`` says why. The session is left without goodbye.
     """
-    heard = Heard()
     connection = RTCPeerConnection()
+    heard = Heard(connection=connection)
     viewer: asyncio.Task[None] | None = None
     try:
         for track in tracks:
