@@ -189,7 +189,8 @@ async def fuzz(scene: Scene, out: Outcome) -> None:
     found = Found()
     scene.say(f"fuzz: --seed {scene.seed} gives the same inputs")
     with scene.server(WORDS) as server:
-        idle = server.descriptors()
+        idle, threads = server.descriptors(), server.threads()
+        out.count("memory_mb", server.memory_mb(), 1, "MB", when="idle")
         with loaded(server.url, scene.stream, 2, 90.0, scene.cores):
             await _attack(server, Random(scene.seed), found, out)
         for kind, answers in found.answers.items():
@@ -201,6 +202,8 @@ async def fuzz(scene: Scene, out: Outcome) -> None:
         out.expect(not failed, f"answers that tell of a failure: {failed}")
         out.expect(await without_sessions(server), f"{len(server.sessions())} sessions are left")
         await _settled(server, idle + server.health()["tracks"], out)  # each track's file stays open
+        out.count("threads", threads, 1, "", when="idle")
+        out.count("threads", server.threads(), 1, "", when="afterwards")
         served = await good_publisher(server.url, scene.stream, 6.0)
         out.count("suggestions_afterwards", served, served)
         out.expect(served >= GOOD_ENOUGH, f"afterwards a good publisher got {served} suggestions")

@@ -109,7 +109,8 @@ def resumed_s(drive: Drive, key: str) -> list[float]:
 async def drove(
     scene: Scene, out: Outcome, phases: Sequence[tuple[str, Network, float]], publishers: dict[str, float]
 ) -> Drive:
-    """Server and watcher on one side of the wire, publishers (key and patience of each kind, of which there are `PUBLISHERS`) on the other.
+    """Server and watcher on one side of the wire, on the other publishers: `PUBLISHERS` of each kind, which has a
+    key and a patience.
 
     Raises `SkippedError` where there can be no wire.
     """

@@ -111,7 +111,7 @@ async def hear(server: str, events: str, heard: Heard) -> None:
 async def published(
     server: str, tracks: Iterable[MediaStreamTrack], codec: str = "H264", key: str = ""
 ) -> AsyncIterator[Heard]:
-    """A WHIP publisher of these tracks and a viewer of its session, while the block lasts.
+    """A WHIP publisher of these tracks and a viewer of its session, while the block lasts. ``codec`` "": any.
 
     ``status`` other than 201: it was not let in, and ``reason`` says why. The session is left without goodbye.
     """
@@ -123,7 +123,7 @@ async def published(
             transceiver = connection.addTransceiver(track, direction="sendonly")
             if track.kind == "video":
                 codecs = RTCRtpSender.getCapabilities("video").codecs
-                transceiver.setCodecPreferences([c for c in codecs if c.mimeType == f"video/{codec}"])
+                transceiver.setCodecPreferences([c for c in codecs if c.mimeType == f"video/{codec}" or not codec])
         await connection.setLocalDescription()
         async with httpx.AsyncClient(base_url=server, timeout=20) as client:
             offer = connection.localDescription.sdp

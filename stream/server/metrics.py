@@ -100,8 +100,10 @@ class Metrics:
 class HubCollector(Collector):
     """What is read from hub, engine and workers at the moment of a scrape. On the event loop only."""
 
-    def __init__(self, metrics: Metrics, hub: Hub, engine: Engine, workers: Executor) -> None:
+    def __init__(self, metrics: Metrics, hub: Hub, engine: Engine, workers: Executor, restarts: int = 0) -> None:
+        """``restarts``: how often this process's place was taken by a new one, since it ended by itself."""
         self._metrics, self._hub, self._engine, self._workers = metrics, hub, engine, workers
+        self._restarts = restarts
 
     def describe(self) -> Iterable[Metric]:
         return []  # the names are known only after a look; without this the registry would look at once
@@ -124,6 +126,8 @@ class HubCollector(Collector):
         yield _counter("segue_suggestions", "Suggestions published.", totals["suggestions"])
         skipped = "Hops without suggestions because the one before was still being computed."
         yield _counter("segue_hops_skipped", skipped, totals["skipped_hops"])
+        restarted = "Times that this worker ended by itself and was started again."
+        yield _counter("segue_worker_restarts", restarted, self._restarts)
         yield _counter("segue_resets", "Times that a stream's timestamps broke.", totals["resets"])
 
     def _sessions(self) -> Iterator[Metric]:
