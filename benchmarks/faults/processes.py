@@ -22,6 +22,8 @@ BEFORE_S: Final = 6.0
 AFTER_S: Final = 10.0
 LONG_S: Final = 120.0
 KILLS: Final = 3
+AGAIN_S: Final = 1.0  # to the next offer of a publisher that was refused
+AGAIN_WITHIN_S: Final = 20.0
 EXPECTED: Final = "ended with -9"  # what the parent says of the worker
 
 
@@ -39,6 +41,7 @@ async def processes(scene: Scene, out: Outcome) -> None:
         log = server.log.read_text(errors="replace")
         out.expect(log.count(EXPECTED) == KILLS, f"the log tells of {log.count(EXPECTED)} kills, not {KILLS}")
         unspoilt_log(server, KILLS, out, EXPECTED)
+    out.count("offers_to_be_made_again", found.refused, KILLS)
     out.spread("worker_back_after_s", found.back_s)
     out.spread("suggestions_again_after_s", found.again_s, publisher="of the worker that was killed")
     out.spread("longest_gap_s", found.gap_s, publisher="of the other worker")
@@ -52,6 +55,7 @@ class Found:
     back_s: list[float] = field(default_factory=list)
     again_s: list[float] = field(default_factory=list)
     gap_s: list[float] = field(default_factory=list)
+    refused: int = 0  # offers of who was lost, answered 503
 
 
 async def _turn(server: Target, kept: Heard, key: str, found: Found, out: Outcome) -> None:
@@ -70,20 +74,25 @@ async def _turn(server: Target, kept: Heard, key: str, found: Found, out: Outcom
         pid, killed_s = await _pid_at(_port(lost)), time.monotonic()
         os.kill(pid, signal.SIGKILL)
         again = await stack.enter_async_context(_stream(server, key))
+        while again.status != 201 and time.monotonic() < killed_s + AGAIN_WITHIN_S:
+            found.refused += 1  # it was sent to the worker that held its key, which is being started again
+            await asyncio.sleep(AGAIN_S)
+            again = await stack.enter_async_context(_stream(server, key))
 
         async def served() -> bool:
             return bool(again.suggested_s)
 
         async def back() -> bool:
             with contextlib.suppress(httpx.HTTPError):
-                return await _pid_at(_port(lost)) != pid
+                if await _pid_at(_port(lost)) != pid:
+                    found.back_s.append(time.monotonic() - killed_s)
+                    return True
             return False
 
         returned = asyncio.create_task(until(back, 30.0))
         out.expect(await until(served, 30.0), f"who came again got nothing ({again.status} {again.reason})")
         found.again_s += [at_s - killed_s for at_s in again.suggested_s[:1]]
         out.expect(await returned, "the worker did not come back within 30 s")
-        found.back_s.append(time.monotonic() - killed_s)
         await asyncio.sleep(max(0.0, killed_s + AFTER_S - time.monotonic()))
         found.gap_s.append(rate_and_gap(kept.suggested_s, killed_s, killed_s + AFTER_S)[1])
     return None

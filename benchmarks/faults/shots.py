@@ -125,7 +125,7 @@ async def published(
                 codecs = RTCRtpSender.getCapabilities("video").codecs
                 transceiver.setCodecPreferences([c for c in codecs if c.mimeType == f"video/{codec}" or not codec])
         await connection.setLocalDescription()
-        async with httpx.AsyncClient(base_url=server, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=server, timeout=20, follow_redirects=True) as client:
             offer = connection.localDescription.sdp
             answer = await client.post("/whip", params={"key": key}, content=offer, headers=SDP)
         heard.status, heard.reason = answer.status_code, answer.text if answer.status_code != 201 else ""
