@@ -38,7 +38,8 @@ def holder_of(key: str, hub: Hub, place: Place) -> Status | None:
     if not key or hub.by_key(key) is not None:
         return None
     wanted = digest(key)
-    return next((other for other in place.board.others if other.serving and wanted in other.keys), None)
+    held = (other for other in place.board.others if other.serving and wanted in other.keys)
+    return next((other for other in held if place.board.stands(other)), None)
 
 
 def elsewhere(hub: Hub, place: Place, public_url: str) -> Elsewhere:
