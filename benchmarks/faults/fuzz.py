@@ -28,12 +28,12 @@ COUNTS: Final = {"offers": 2600, "requests": 3600, "bodies": 1300, "commands": 2
 WARM: Final = 0.1  # of them come first, before memory is looked at
 ABREAST: Final = {"offers": 5, "requests": 6, "bodies": 3, "commands": 4, "ingest": 10}  # at a time
 COMMANDS_A_SOCKET: Final = 40
-FUZZ_S: Final = 58.0  # at the bound it stops, and says how many there were
+FUZZ_S: Final = 120.0  # at the bound it stops, and says how many there were
 GROWTH_MB: Final = 60.0
 ENOUGH: Final = 10_000
 SPARE: Final = 4  # descriptors: of a connection that is just being closed
 WORDS: Final = (
-    *("--handshake-s", "1", "--idle-s", "3", "--grace", "1", "--max-sessions", "24", "--max-late-ms", "0"),
+    *("--handshake-s", "1", "--idle-s", "12", "--grace", "1", "--max-sessions", "24", "--max-late-ms", "0"),
     "--allow-pull",
 )
 
@@ -191,7 +191,7 @@ async def fuzz(scene: Scene, out: Outcome) -> None:
     with scene.server(WORDS) as server:
         idle, threads = server.descriptors(), server.threads()
         out.count("memory_mb", server.memory_mb(), 1, "MB", when="idle")
-        with loaded(server.url, scene.stream, 2, 90.0, scene.cores):
+        with loaded(server.url, scene.stream, 2, 190.0, scene.cores):
             await _attack(server, Random(scene.seed), found, out)
         for kind, answers in found.answers.items():
             out.counts("answers", answers, to=kind)
