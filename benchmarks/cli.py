@@ -14,7 +14,17 @@ from towers.errors import TowersError
 
 from .errors import BenchError
 
-FAULTS = ("fuzz", "clients", "media", "processes", "network", "blackout")  # as in faults.run, opened when asked for
+FAULTS = (
+    "fuzz",
+    "clients",
+    "rights",
+    "media",
+    "engine",
+    "wall",
+    "processes",
+    "network",
+    "blackout",
+)  # as in faults.run, opened when asked for
 USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 
 

@@ -29,8 +29,10 @@ from stream.recording.header import RecordOptions
 from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
 from stream.sources.ports import PortRange, hold_to
+from stream.sources.steady import hold_clock
 from stream.sources.webrtc import forgive
 
+from . import takeover
 from .access import AccessOptions
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
@@ -45,7 +47,7 @@ from .pool import SessionPool
 from .preview import preview_routes
 from .pulls import PullOptions, pull_routes
 from .security import Guard, is_loopback
-from .takeover import Takeover
+from .takeover import nowhere
 from .tls import TlsOptions
 from .viewers import viewer_routes
 from .whip import WhipOptions, whip_routes
@@ -150,12 +152,15 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)
-    metrics.registry.register(HubCollector(metrics, hub, parts.runtime, parts.workers))
+    metrics.registry.register(
+        HubCollector(metrics, hub, parts.runtime, parts.workers, 0 if place is None else place.restarts)
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(forgive)
+        hold_clock()
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
         try:
@@ -173,7 +178,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain
     if place is not None:
-        app.add_middleware(Takeover, hub=hub, place=place, public_url=options.public_url)
+        app.add_middleware(takeover.Takeover, hub=hub, place=place, public_url=options.public_url)
     app.add_middleware(
         Guard,
         loopback_only=is_loopback(options.host),
@@ -182,8 +187,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         public=public_origins(options.public_url, () if place is None else place.ports),
     )
     app.include_router(whip_routes(hub, options.access, options.whip, base_url))
-    app.include_router(ingest_routes(hub, options.access, base_url=base_url))
-    app.include_router(pull_routes(hub, options.pull, options.access, base_url))
+    moved = nowhere if place is None else takeover.elsewhere(hub, place, options.public_url)
+    app.include_router(ingest_routes(hub, options.access, base_url=base_url, elsewhere=moved))
+    app.include_router(pull_routes(hub, options.pull, options.access, base_url, moved))
     app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
     app.include_router(preview_routes(parts.catalog, options.access))
     app.include_router(health_routes(hub, drain, facts, lambda: degraded(parts.runtime.engine)))

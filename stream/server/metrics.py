@@ -112,8 +112,9 @@ class Metrics:
 class HubCollector(Collector):
     """What is read from hub, engine and workers at the moment of a scrape. On the event loop only."""
 
-    def __init__(self, metrics: Metrics, hub: Hub, runtime: Runtime, workers: Executor) -> None:
-        self._metrics, self._hub, self._workers = metrics, hub, workers
+    def __init__(self, metrics: Metrics, hub: Hub, runtime: Runtime, workers: Executor, restarts: int = 0) -> None:
+        """``restarts``: how often this process's place was taken by a new one, since it ended by itself."""
+        self._metrics, self._hub, self._workers, self._restarts = metrics, hub, workers, restarts
         self._engine, self._catalog = runtime.engine, runtime.catalog
 
     def describe(self) -> Iterable[Metric]:
@@ -140,6 +141,8 @@ class HubCollector(Collector):
         yield _counter("segue_hops_skipped", skipped, totals["skipped_hops"])
         late = "Of the skipped hops, those that the engine did not come to in time."
         yield _counter("segue_hops_late", late, totals["late_hops"])
+        restarted = "Times that this worker ended by itself and was started again."
+        yield _counter("segue_worker_restarts", restarted, self._restarts)
         yield _counter("segue_resets", "Times that a stream's timestamps broke.", totals["resets"])
 
     def _sessions(self) -> Iterator[Metric]:
