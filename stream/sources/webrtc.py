@@ -238,6 +238,10 @@ class WebRtcPeer:
             await self._connection.close()
         except AttributeError as error:  # aiortc's, half made from an offer that it could not use
             log.warning("a connection could not be closed as it should: %s", error)
+        # aiortc leaves its own listeners here, a circle that holds all of a connection (its TLS, its packets, the
+        # counters of its bit rate) until the collector of cycles comes by; without them it is gone at once
+        for transceiver in self._connection.getTransceivers():
+            transceiver.receiver.transport.remove_all_listeners()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
