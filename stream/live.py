@@ -182,6 +182,9 @@ class LiveSession:
             for task in (*self._asking, *filter(None, (self._listening,))):
                 task.cancel()
             self._end()
+            # whoever hears a session knows it too: a circle that would hold its window of pictures and its candidates
+            # until the collector of cycles comes by
+            self._publish = _unheard
             self._done.set()
 
     async def close(self) -> None:
@@ -327,6 +330,10 @@ class LiveSession:
 
     def _begin(self) -> float | None:
         return None if self._probe is None else time.perf_counter()
+
+
+def _unheard(notice: Notice) -> None:
+    """What is said after the end."""
 
 
 def _reason(error: BaseException) -> str:

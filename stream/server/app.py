@@ -42,6 +42,7 @@ from .errors import ServeError
 from .health import health_routes
 from .hub import Hub, HubOptions, Live
 from .ingest import ingest_routes
+from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
 from .pool import SessionPool
 from .preview import preview_routes
@@ -163,9 +164,13 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         hold_clock()
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
+        trim = glibc_trim()
+        giving = None if trim is None else loop.create_task(give_back(lambda: hub.counters.ended, trim))
         try:
             yield
         finally:
+            if giving is not None:
+                giving.cancel()
             await hub.close()
 
     def facts() -> dict[str, object]:

@@ -22,6 +22,7 @@ from .door import Door
 from .drain import Drain, Phase
 from .health import starting
 from .logs import Logs
+from .memory import few_heaps
 from .patience import PatientProtocol
 from .tls import context_of
 from .workers import Place, supervise
@@ -63,6 +64,7 @@ def serve_socket(
     """Serve on a socket of one's own and, as one of several, on the shared one."""
     tls = None if options.tls is None else context_of(options.tls)
     access = options.access
+    few_heaps()  # before threads begin
     with contextlib.ExitStack() as stack:
         tokens = (access.publish, access.view, access.control)
         logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
