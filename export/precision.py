@@ -50,6 +50,13 @@ IN_FLOAT32: Final = (
     "Exp",
     "Log",
 )
+# What tells a value from a bound: a bin's edge is not to be stepped over by rounding. So the values keep their bits on
+# the way there as well, as long as nothing but MOVES happens to them.
+DECIDES: Final = (
+    *("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"),
+    *("Floor", "Ceil", "Round", "ArgMax", "ArgMin", "TopK"),
+)
+MOVES: Final = ("Slice", "Squeeze", "Unsqueeze", "Reshape", "Transpose", "Flatten", "Gather", "Concat", "Identity")
 PRODUCTS: Final = ("MatMul", "Gemm")
 # Convolutions, and what only moves bytes around between them, so that it moves a quarter of them.
 AROUND_CONVOLUTIONS: Final = ("Conv", "Pad", "Gather", "Reshape", "Transpose", "Relu")
@@ -58,12 +65,29 @@ CALIBRATION_BATCH: Final = 16
 
 def to_float16(data: bytes, name: str) -> bytes:
     """Weights and arithmetic in float16, what ``IN_FLOAT32`` names in float32."""
+    model = onnx.load_model_from_string(data)
     with quiet():
         model = convert_float_to_float16(
-            onnx.load_model_from_string(data), keep_io_types=True, op_block_list=list(IN_FLOAT32)
+            model,
+            keep_io_types=True,
+            op_block_list=[*IN_FLOAT32, *DECIDES],
+            node_block_list=before_decisions(model.graph),
         )
     join_casts(model.graph)
     return finished(model, name)
+
+
+def before_decisions(graph: Any) -> list[str]:
+    """Names of the nodes that only move what is compared or rounded behind them."""
+    maker = {output: node for node in graph.node for output in node.output}
+    found: dict[str, None] = {}
+    waiting = [value for node in graph.node if node.op_type in DECIDES for value in node.input]
+    while waiting:
+        node = maker.get(waiting.pop())
+        if node is not None and node.op_type in MOVES and node.name not in found:
+            found[node.name] = None
+            waiting += node.input
+    return list(found)
 
 
 def join_casts(graph: Any) -> None:

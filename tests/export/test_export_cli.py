@@ -34,6 +34,7 @@ def test_a_run_of_the_towers(tower_run: Path, tmp_path: Path, capsys: pytest.Cap
     assert bundle.manifest.training["pairs"] == 12 and bundle.manifest.training["metrics"] == {"recall": 0.5}
     assert f"identity {bundle.identity[:12]}" in printed.out and "differs from torch by at most" in printed.out
     assert "torchvision" not in printed.err
+    assert "left out" not in printed.out
     assert {bundle.precisions(graph) for graph in bundle.manifest.graphs} == {("float32", "float16")}
     for file in output.iterdir():
         for trace in (str(ROOT).encode(), b"site-packages", b".py"):
@@ -77,7 +78,7 @@ def test_int8_without_real_clips(tower_run: Path, tmp_path: Path, capsys: pytest
 
 @pytest.mark.parametrize(
     "argv",
-    [[], ["run"], ["-o", "bundle"], ["run", "-o", "bundle", "--oops"], ["run", "-o", "b", "--precision", "int4"]],
+    [[], ["run"], ["-o", "bundle"], ["run", "-o", "bundle", "--oops"], ["run", "-o", "b", "--precision", "x"]],
 )
 def test_bad_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

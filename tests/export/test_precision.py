@@ -179,3 +179,26 @@ def test_what_it_does_not_know_stays(film: bytes) -> None:
             node.attribute.append(helper.make_attribute("dilations", [2, 1, 1]))
     kept = flatten_time(model)
     assert [n.op_type for n in kept.graph.node] == [n.op_type for n in model.graph.node]
+
+
+class Binned(nn.Module):
+    """A table's row by the bin that a value falls in; float16 could not tell these edges apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("edges", 1000 + torch.arange(8) / 10)
+        self.table, self.out = nn.Embedding(9, 16), nn.Linear(16, 16)
+
+    def forward(self, rhythm: Tensor) -> Tensor:
+        places = (rhythm[:, 1].unsqueeze(-1) >= self.edges).sum(dim=-1)
+        return self.out(self.table(places))
+
+
+def test_bins_are_told_apart_in_float32() -> None:
+    torch.manual_seed(0)
+    module = Binned().eval()
+    data = export_graph("binned", module, {"rhythm": torch.full((3, 3), 1000.0)}, ["embedding"]).data
+    feed = {"rhythm": np.linspace(999.9, 1000.9, 3 * 41, dtype=np.float32).reshape(41, 3)}
+    half = run(to_float16(data, "binned"), feed)
+    assert cosine(half, run(data, feed)) > 0.9999
+    assert len({tuple(row) for row in half.tolist()}) == 9, "every bin is met"
