@@ -165,7 +165,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
         trim = glibc_trim()
-        giving = None if trim is None else loop.create_task(give_back(lambda: hub.counters.ended, trim))
+        giving = None if trim is None else loop.create_task(give_back(lambda: len(hub.sessions), trim))
         try:
             yield
         finally:

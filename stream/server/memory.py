@@ -2,8 +2,8 @@
 
 A session's memory comes from many threads. glibc gives them up to eight heaps a core, and what is freed in the middle
 of a heap stays with the process: after some hundred sessions that was more than all that was in use, and it grew on.
-Two measures that are common in servers of many threads, measured in docs/CAPACITY.md: few heaps, and ``malloc_trim``,
-in a thread, after sessions have ended and at most every `TRIM_S`.
+Two measures that are common in servers of many threads, measured in docs/CAPACITY.md: few heaps, which is enough for a
+crowd whose size stays, and ``malloc_trim``, in a thread, when most of a crowd has gone.
 
 Elsewhere (musl, macOS, Windows) nothing is done. Python's own small objects are not concerned.
 """
@@ -14,7 +14,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-TRIM_S: Final = 30.0
+LOOK_S: Final = 5.0
+GONE: Final = 4  # when one session in so many is left, memory is given back
 HEAPS: Final = 2
 M_ARENA_MAX: Final = -8  # of glibc's malloc.h
 
@@ -31,18 +32,21 @@ def few_heaps() -> bool:
 
 
 def glibc_trim() -> Trim | None:
-    """What gives free memory back, in some milliseconds and without the interpreter's lock; None without glibc."""
+    """What gives free memory back, in a millisecond or so and without the interpreter's lock; None without glibc."""
     trim = _glibc("malloc_trim", ctypes.c_size_t)
     return None if trim is None else lambda: trim(0)
 
 
-async def give_back(ended: Callable[[], int], trim: Trim, every_s: float = TRIM_S) -> None:
-    """Until cancelled: ``trim`` in a thread, once for all the sessions that ``ended`` counts more than last time."""
-    seen = ended()
+async def give_back(running: Callable[[], int], trim: Trim, every_s: float = LOOK_S) -> None:
+    """Until cancelled: ``trim``, in a thread, each time that the sessions ``running`` have come down to a `GONE`th of
+    what they were at most since the last time; so with the last one, and never while as many come as go."""
+    most = 0
     while True:
         await asyncio.sleep(every_s)
-        if (now := ended()) != seen:
-            seen = now
+        now = running()
+        most = max(most, now)
+        if most and now <= most // GONE:
+            most = now
             await asyncio.to_thread(trim)
 
 

@@ -106,39 +106,41 @@ def test_pictures_by_a_socket_leave_nothing(serving: Callable[..., Any], ingesti
         assert not left(before, running.hub)
 
 
-def test_memory_is_given_back_once_for_all_that_ended_meanwhile() -> None:
-    async def scene() -> None:
-        ended, given, asked = 3, 0, 0
+@pytest.mark.parametrize(
+    ("crowd", "given"),
+    [
+        ([0, 0, 0], 0),
+        ([1, 1, 0, 0, 0], 1),
+        ([8, 6, 9, 5, 8, 3, 8], 0),  # as many come as go
+        ([8, 6, 2, 2, 1, 0, 0], 2),  # most of eight, then most of two
+        ([3, 1, 1], 0),
+        ([3, 0, 3, 0], 2),
+    ],
+)
+def test_memory_is_given_back_when_most_of_a_crowd_has_gone(crowd: list[int], given: int) -> None:
+    async def scene() -> int:
+        trims = 0
+        counts = iter(crowd)
+        over = asyncio.Event()
 
         def trim() -> None:
-            nonlocal given
-            given += 1
+            nonlocal trims
+            trims += 1
 
-        def count() -> int:
-            nonlocal asked
-            asked += 1
-            return ended
+        def running() -> int:
+            if (now := next(counts, None)) is not None:
+                return now
+            over.set()
+            return crowd[-1]
 
-        task = asyncio.create_task(memory.give_back(count, trim, every_s=0.001))
-
-        async def rounds(more: int) -> None:
-            until = asked + more
-            while asked < until:  # noqa: ASYNC110 - what is counted is asked by another task
-                await asyncio.sleep(0.001)
-
-        await rounds(5)
-        assert given == 0  # nothing has ended since it began
-        ended = 10
-        await rounds(5)
-        assert given == 1
-        ended = 11
-        await rounds(5)
-        assert given == 2
+        task = asyncio.create_task(memory.give_back(running, trim, every_s=0.001))
+        await over.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        return trims
 
-    asyncio.run(scene())
+    assert asyncio.run(scene()) == given
 
 
 def test_the_system_gets_what_is_free_or_nothing_is_done() -> None:
