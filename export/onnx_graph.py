@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from engines.manifest import BATCH, TensorSpec
 
+from .conv_over_time import flatten_time
 from .errors import ExportError
 
 OPSET: Final = 20
@@ -49,7 +50,10 @@ def export_graph(name: str, module: nn.Module, inputs: Mapping[str, Tensor], out
         )
     if module.training:
         raise ExportError(f"graph {name}: the module is in training mode; call eval() first")
-    made = given(name, module, outputs) if isinstance(module, Ready) else traced(name, module, inputs, outputs)
+    if isinstance(module, Ready):
+        made = given(name, module, outputs)
+    else:
+        made = flatten_time(traced(name, module, inputs, outputs))  # a fifth faster on a CPU
     model = tidied(made, name, outputs)
     graph = OnnxGraph(
         data=bytes(model.SerializeToString(deterministic=True)),
