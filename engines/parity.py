@@ -145,15 +145,23 @@ def fault(row: Row) -> str | None:
     return None
 
 
-def contract_fault(graph: str, value: NDArray[Any]) -> str | None:
-    """What an output says of itself: unit norm of window embeddings, [0, 1] of score and mood; None where it holds."""
-    if graph in UNIT_NORM:
+def contract_fault(graph: str, value: NDArray[Any], inputs: Arrays) -> str | None:
+    """What an output says of itself: unit norm of window embeddings, [0, 1] of score and mood; None where it holds.
+
+    A window of nothing but zeros has no direction in a linear system, and its embedding no length.
+    """
+    if graph in UNIT_NORM and not empty(inputs):
         norms = np.linalg.norm(value, axis=-1)
         if np.abs(norms - 1).max() > TOLERANCE * 10:
             return f"has norms from {norms.min():.4f} to {norms.max():.4f}, must be 1"
     if graph in UNIT_RANGE and not (value.min() >= 0 and value.max() <= 1):
         return f"ranges from {value.min():.4f} to {value.max():.4f}, must be in [0, 1]"
     return None
+
+
+def empty(inputs: Arrays) -> bool:
+    """Whether every float of ``inputs`` is zero or denormal."""
+    return all(np.abs(array).max() <= DENORMAL for array in inputs.values() if array.dtype == np.float32)
 
 
 def worst(rows: Sequence[Row]) -> list[Row]:

@@ -56,7 +56,7 @@ class Checked:
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         outputs = self._engine.run(graph, inputs)
         for value in outputs.values():
-            if np.isfinite(value).all() and (said := contract_fault(graph, value)):
+            if np.isfinite(value).all() and (said := contract_fault(graph, value, inputs)):
                 raise EngineFailed(said)
         return outputs
 

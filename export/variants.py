@@ -116,7 +116,7 @@ class Candidate:
         values = self.session.run(self._outputs, dict(inputs))
         outputs: dict[str, NDArray[Any]] = dict(zip(self._outputs, values, strict=True))
         check_outputs(self.spec, outputs, len(next(iter(inputs.values()))))
-        if said := next((said for value in outputs.values() if (said := contract_fault(graph, value))), None):
+        if said := next((said for value in outputs.values() if (said := contract_fault(graph, value, inputs))), None):
             raise EngineFailed(said)
         return outputs
 

@@ -147,10 +147,13 @@ def test_the_bounds(changes: dict[str, Any], wrong: bool) -> None:
 
 
 def test_contracts() -> None:
-    unit = np.eye(3, dtype=np.float32)
-    assert contract_fault("video_sequence", unit) is None and contract_fault("video_clip", 9 * unit) is None
-    assert contract_fault("video_sequence", 2 * unit) == "has norms from 2.0000 to 2.0000, must be 1"
-    assert contract_fault("mood", unit - 1) == "ranges from -1.0000 to 0.0000, must be in [0, 1]"
+    unit, real = np.eye(3, dtype=np.float32), {"clips": np.ones((3, 2), np.float32), "mask": np.ones((3, 1), bool)}
+    assert contract_fault("video_sequence", unit, real) is None and contract_fault("video_clip", 9 * unit, real) is None
+    assert contract_fault("video_sequence", 2 * unit, real) == "has norms from 2.0000 to 2.0000, must be 1"
+    assert contract_fault("mood", unit - 1, real) == "ranges from -1.0000 to 0.0000, must be in [0, 1]"
+    nothing = {**real, "clips": np.full((3, 2), 1e-40, np.float32)}
+    assert contract_fault("music_sequence", 0 * unit, real) is not None
+    assert contract_fault("music_sequence", 0 * unit, nothing) is None
 
 
 floats = arrays(np.float32, (4, 6), elements=st.floats(-100, 100, width=32))
