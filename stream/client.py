@@ -34,6 +34,7 @@ JPEG: Final = 1
 QUALITY: Final = 80
 MESSAGES: Final = 64  # events that wait to be read; at the bound the oldest go
 CONNECT_S: Final = 10.0
+MOVES: Final = 3  # from one of a server's processes to another, before it is a failure
 CLOSE_S: Final = 2.0  # for goodbye; a server that does not answer is left without
 # what no second try mends: bad messages, no token, a foreign origin, too large, undecodable, or another one took over
 FINAL: Final = frozenset({4400, 4401, 4403, 4410, 4413, 4415})
@@ -181,18 +182,25 @@ class FrameClient:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[ClientConnection, ClientConnection]]:
         """The two connections of a session. Raises what connecting raises, ClientError for an answer that is none."""
-        async with connect(
-            self._url, additional_headers=self._headers, open_timeout=CONNECT_S, compression=None
-        ) as pictures:
-            await pictures.send(self._hello)
-            async with asyncio.timeout(CONNECT_S):
-                ready = _object(await pictures.recv())
-            if ready.get("type") != "ready":
-                raise ClientError(f"the server answers hello with {str(ready)[:80]}; is it one of another version?")
-            self.session = str(ready.get("session"))
-            address = _events(self._url, str(ready.get("events", "")))
-            async with connect(address, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
-                yield pictures, events
+        url = self._url
+        for _ in range(MOVES + 1):
+            async with connect(
+                url, additional_headers=self._headers, open_timeout=CONNECT_S, compression=None
+            ) as pictures:
+                await pictures.send(self._hello)
+                async with asyncio.timeout(CONNECT_S):
+                    ready = _object(await pictures.recv())
+                if ready.get("type") == "moved":  # another of the server's processes has the session of this key
+                    url = _told(self._url, str(ready.get("ingest", "")))
+                    continue
+                if ready.get("type") != "ready":
+                    raise ClientError(f"the server answers hello with {str(ready)[:80]}; is it one of another version?")
+                self.session = str(ready.get("session"))
+                address = _told(url, str(ready.get("events", "")))
+                async with connect(address, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
+                    yield pictures, events
+                return
+        raise TimeoutError(f"was sent from one port to another {MOVES + 1} times")
 
     async def _both(self, pictures: ClientConnection, events: ClientConnection) -> None:
         """Pictures out, messages in, until goodbye is to be said; raises ConnectionClosed where it ends before."""
@@ -258,13 +266,13 @@ def _address(url: str, path: str) -> str:
     return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 
-def _events(url: str, told: str) -> str:
-    """Where the events of a session are: a path on the server of ``url``, or another port of its host, where the
-    server has several processes. Raises ClientError for another host: the token is not for it."""
+def _told(url: str, told: str) -> str:
+    """Where the server sends us: a path on the server of ``url``, or another port of its host, where the server has
+    several processes. Raises ClientError for another host: the token is not for it."""
     if told.startswith("/"):
         return _address(url, told)
     if urlsplit(told).hostname != urlsplit(url).hostname:
-        raise ClientError(f"the server tells of events at {told[:80]}, which is not on its own host")
+        raise ClientError(f"the server tells of {told[:80]}, which is not on its own host")
     return _address(told, urlsplit(told).path)
 
 

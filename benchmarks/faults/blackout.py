@@ -1,32 +1,34 @@
-"""A network that is gone for 20 s, and publishers that come back with their key: one that notices silence, one that
-trusts its connection alone."""
+"""A network that is gone for 20 s, and publishers that come back with their key: those that notice silence, and those
+that trust their connection alone."""
 
 from typing import Final
 
-from .network import CLEAN, DOWN, PATIENCE_S, Drive, drove, report
+from .network import AFTER, CLEAN, DOWN, PATIENCE_S, drove, report, resumed_s
 from .outcome import Outcome
 from .scene import Scene
 
 BLACKOUT_S: Final = 20.0
-PHASES: Final = (("before", CLEAN, 8.0), ("blackout of 20 s", DOWN, BLACKOUT_S), ("after 20 s", CLEAN, 30.0))
+AFTER_S: Final = 35.0
+PHASES: Final = (
+    ("before", CLEAN, 8.0),
+    *(
+        phase
+        for turn in (1, 2)
+        for phase in ((f"blackout of 20 s, {turn}", DOWN, BLACKOUT_S), (f"{AFTER} 20 s, {turn}", CLEAN, AFTER_S))
+    ),
+)
 PUBLISHERS: Final = {"watchful": PATIENCE_S, "trusting": 0.0}
 
 
 async def blackout(scene: Scene, out: Outcome) -> None:
-    """Whether the session is the same afterwards, and how long it took."""
+    """How long after the network's return suggestions come again, and whether the session is still the same."""
     drive = await drove(scene, out, PHASES, PUBLISHERS)
     for key in PUBLISHERS:
-        report(out, drive, f"{key}-0")
-        returned(out, drive, f"{key}-0")
-    out.expect(len(drive.of("watchful-0")) == 1, "the session of who noticed the silence did not go on")
-
-
-def returned(out: Outcome, drive: Drive, label: str) -> None:
-    """When suggestions came again, counted from the network's return; -1 where they did not."""
-    back_s = drive.phases[-1].begin_s
-    sessions = drive.of(label)
-    times = sorted(at_s for session in sessions.values() for at_s, _ in session["suggestions"])
-    after = [at_s for at_s in times if at_s >= back_s]
-    out.count("suggestions_again_after_s", after[0] - back_s if after else -1.0, len(after), "s", publisher=label)
-    out.count("same_session", len(sessions) == 1, len(sessions), "", publisher=label)
-    out.expect(bool(after), f"{label}: no suggestions after the blackout")
+        report(out, drive, key)
+        times = resumed_s(drive, key)
+        out.spread("suggestions_again_after_s", times, publisher=key)
+        out.expect(max(times) < AFTER_S, f"{key}: a blackout after which no suggestions came")
+        same = sum(len(drive.of(label)) == 1 for label in drive.labels(key))
+        out.count("same_session", same, len(drive.labels(key)), "", publisher=key)
+    kept = all(len(drive.of(label)) == 1 for label in drive.labels("watchful"))
+    out.expect(kept, "a session of who noticed the silence did not go on")

@@ -28,12 +28,12 @@ COUNTS: Final = {"offers": 2600, "requests": 3600, "bodies": 1300, "commands": 2
 WARM: Final = 0.1  # of them come first, before memory is looked at
 ABREAST: Final = {"offers": 5, "requests": 6, "bodies": 3, "commands": 4, "ingest": 10}  # at a time
 COMMANDS_A_SOCKET: Final = 40
-FUZZ_S: Final = 58.0  # at the bound it stops, and says how many there were
+FUZZ_S: Final = 120.0  # at the bound it stops, and says how many there were
 GROWTH_MB: Final = 60.0
 ENOUGH: Final = 10_000
 SPARE: Final = 4  # descriptors: of a connection that is just being closed
 WORDS: Final = (
-    *("--handshake-s", "1", "--idle-s", "3", "--grace", "1", "--max-sessions", "24", "--max-late-ms", "0"),
+    *("--handshake-s", "1", "--idle-s", "12", "--grace", "1", "--max-sessions", "24", "--max-late-ms", "0"),
     "--allow-pull",
 )
 
@@ -189,8 +189,9 @@ async def fuzz(scene: Scene, out: Outcome) -> None:
     found = Found()
     scene.say(f"fuzz: --seed {scene.seed} gives the same inputs")
     with scene.server(WORDS) as server:
-        idle = server.descriptors()
-        with loaded(server.url, scene.stream, 2, 90.0, scene.cores):
+        idle, threads = server.descriptors(), server.threads()
+        out.count("memory_mb", server.memory_mb(), 1, "MB", when="idle")
+        with loaded(server.url, scene.stream, 2, 190.0, scene.cores):
             await _attack(server, Random(scene.seed), found, out)
         for kind, answers in found.answers.items():
             out.counts("answers", answers, to=kind)
@@ -201,6 +202,8 @@ async def fuzz(scene: Scene, out: Outcome) -> None:
         out.expect(not failed, f"answers that tell of a failure: {failed}")
         out.expect(await without_sessions(server), f"{len(server.sessions())} sessions are left")
         await _settled(server, idle + server.health()["tracks"], out)  # each track's file stays open
+        out.count("threads", threads, 1, "", when="idle")
+        out.count("threads", server.threads(), 1, "", when="afterwards")
         served = await good_publisher(server.url, scene.stream, 6.0)
         out.count("suggestions_afterwards", served, served)
         out.expect(served >= GOOD_ENOUGH, f"afterwards a good publisher got {served} suggestions")

@@ -3,21 +3,29 @@ that jump."""
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator, Sequence
-from typing import Final
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+from unittest import mock
 
+import av
 import numpy as np
+from aiortc import MediaStreamTrack, RTCRtpTransceiver
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from benchmarks.load import read_packets
 from stream.sources.frames_socket import pack_picture
 
 from . import mutate
 from .material import JPEG, picture
 from .outcome import Outcome
 from .scene import Scene
-from .shots import Heard, Shot, ShotTrack, hear, published, silence, steady
-from .target import Target, unspoilt_log
+from .shots import CLOCK, Heard, Shot, ShotTrack, hear, published, silence, steady
+from .target import Target, unspoilt_log, without_sessions
 
 IDLE_S: Final = 5
 WORDS: Final = ("--idle-s", str(IDLE_S), "--grace", "10", "--max-late-ms", "0", "--max-sessions", "16")
@@ -29,6 +37,8 @@ HOUR_S: Final = 3600.0
 # seconds that the clock is moved by; each way a jump of this kind is to be answered, from the sampler's bounds
 JUMPS_S: Final = (3.0, -0.5, -5.0, 30.0, 3 * HOUR_S, -2 * HOUR_S, -0.9, 9.0, -60.0)
 BETWEEN_S: Final = 2.0
+WILD_S: Final = 10
+WILD_FPS: Final = 200
 
 
 async def media(scene: Scene, out: Outcome) -> None:
@@ -36,7 +46,8 @@ async def media(scene: Scene, out: Outcome) -> None:
     with scene.server(WORDS) as server:
         await asyncio.gather(sizes(server, out), clocks(server, out), sound_only(server, out))
         await asyncio.gather(rates(server, 1, out), rates(server, 120, out), codecs(server, out))
-        await rtp_clocks(server, out)
+        await asyncio.gather(rtp_clocks(server, out), codec_within(server, out))
+        await wild(server, scene.stream, out)
         unspoilt_log(server, len(out.rows), out)
 
 
@@ -64,6 +75,46 @@ async def codecs(server: Target, out: Outcome) -> None:
     told(out, "codec, H264", first, 12.0)
     told(out, "codec, then VP8", second, 6.0)
     out.expect(first.session == second.session != "", "another codec by the same key was another session")
+
+
+async def codec_within(server: Target, out: Outcome) -> None:
+    """The other codec that was agreed on, in the middle of one connection."""
+    async with published(server.url, [ShotTrack(steady(FPS, 20))], "") as heard:
+        await asyncio.sleep(5)
+        assert heard.connection is not None
+        (transceiver,) = heard.connection.getTransceivers()
+        switched = switch_codec(transceiver)
+        await asyncio.sleep(1)
+        names = " to ".join(switched)
+        before = heard.kinds["suggestions"]
+        await asyncio.sleep(5)
+    told(out, f"codec, {names} in one connection", heard, 11.0)
+    n = heard.kinds["suggestions"] - before
+    out.expect(n >= 3 and len(switched) == 2, f"{names} in one connection: {n} suggestions in 5 s afterwards")
+
+
+def switch_codec(transceiver: RTCRtpTransceiver) -> list[str]:
+    """Let a sender go on with the other codec of those agreed on, from its next frame; both names are in the list from
+    then on. aiortc has no way for this: its sender asks for each frame with the codec that it has, which is changed
+    here."""
+    sender: Any = transceiver.sender
+    encoded = sender._next_encoded_frame
+    names: list[str] = []
+
+    async def switching(codec: RTCRtpCodecParameters) -> Any:
+        if not names:
+            agreed = [c for c in transceiver._codecs if c.name in ("H264", "VP8") and c.name != codec.name]
+            names.extend((codec.name, agreed[0].name))
+            codec.mimeType, codec.payloadType, codec.parameters = (
+                agreed[0].mimeType,
+                agreed[0].payloadType,
+                agreed[0].parameters,
+            )
+            sender._RTCRtpSender__encoder = None
+        return await encoded(codec)
+
+    sender._next_encoded_frame = switching
+    return names
 
 
 async def sound_only(server: Target, out: Outcome) -> None:
@@ -134,6 +185,38 @@ async def rtp_clocks(server: Target, out: Outcome) -> None:
     told(out, "clock of WebRTC", heard, 5 * BETWEEN_S, 0.3)
     out.count("resets", heard.kinds["reset"], 3, "", what="clock of WebRTC")
     out.expect(not heard.kinds["error"], f"a clock that jumps: {heard.reasons('error')}")
+
+
+class Wild(MediaStreamTrack):
+    """Packets whose times go from one end of RTP's 32 bits to the other and back, each time."""
+
+    kind = "video"
+
+    def __init__(self, packets: Sequence[bytes]) -> None:
+        super().__init__()
+        self._packets, self._sent = packets, 0
+
+    async def recv(self) -> av.Packet:  # type: ignore[type-arg]
+        await asyncio.sleep(1 / WILD_FPS)
+        packet = av.Packet(self._packets[self._sent % len(self._packets)])
+        packet.pts = packet.dts = (self._sent % 2) * (2**32 - 1)
+        packet.time_base = Fraction(1, CLOCK)
+        self._sent += 1
+        return packet
+
+
+async def wild(server: Target, stream: Path, out: Outcome) -> None:
+    """Timestamps without any sense. aiortc's reports of jitter end over them, and with them its way to close."""
+    packets, _ = await asyncio.to_thread(read_packets, stream)
+    with mock.patch("aiortc.rtcrtpsender.random32", return_value=0):  # where a sender's times begin
+        async with published(server.url, [Wild(packets)]) as heard:
+            await asyncio.sleep(WILD_S)
+    out.count("resets", heard.kinds["reset"], WILD_S * WILD_FPS, "", what="times without sense")
+    out.expect(heard.kinds["reset"] > 0, f"times without sense were not told of: {heard.status} {dict(heard.kinds)}")
+    begun_s = time.monotonic()
+    gone = await without_sessions(server, 30.0)
+    out.count("gone_after_s", time.monotonic() - begun_s, 1, "s", what="times without sense")
+    out.expect(gone, "the session of times without sense never ends")
 
 
 def told(out: Outcome, what: str, heard: Heard, seconds: float, least: float = 0.6) -> None:

@@ -1,6 +1,6 @@
 """What a script of faults found: figures, and the promises that were not kept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,12 @@ class Outcome:
         total = sum(found.values())
         for kind in sorted(found, key=str):
             self.count(metric, found[kind], total, "", **{**labels, "kind": str(kind)})
+
+    def spread(self, metric: str, values: Sequence[float], unit: str = "s", **labels: str | int | float) -> None:
+        """The median, and the most beside it; nothing where there are none."""
+        if values:
+            most = round(max(values), 3)
+            self.count(metric, float(np.median(values)), len(values), unit, **{**labels, "most": most})
 
     def expect(self, kept: bool, promise: str) -> None:
         """Note a promise that was not kept; ``promise`` says what was found instead."""

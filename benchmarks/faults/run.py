@@ -15,7 +15,7 @@ from .outcome import Outcome, SkippedError
 from .scene import Scene
 
 Script = Callable[[Scene, Outcome], Awaitable[None]]
-SCRIPT_S: Final = 90.0
+SCRIPT_S: Final = 240.0
 STREAM_S: Final = 10
 
 

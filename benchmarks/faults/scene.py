@@ -21,9 +21,11 @@ class Scene:
     say: Callable[[str], None]
 
     @contextlib.contextmanager
-    def server(self, words: Sequence[str] = (), before: Sequence[str] = (), url: str = "") -> Iterator[Target]:
+    def server(
+        self, words: Sequence[str] = (), before: Sequence[str] = (), url: str = "", orders: Path | None = None
+    ) -> Iterator[Target]:
         """A server of this catalogue; see `target`."""
-        with target(self.catalog, self.folder, words, before, url) as running:
+        with target(self.catalog, self.folder, words, before, url, orders) as running:
             yield running
 
     @property

@@ -73,6 +73,8 @@ class Heard:
     events: str = ""
     status: int = 0
     reason: str = ""
+    connection: RTCPeerConnection | None = None
+    not_json: int = 0  # messages with a NaN or an infinity, which no browser can read
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
 
     @property
@@ -100,28 +102,30 @@ async def hear(server: str, events: str, heard: Heard) -> None:
     with contextlib.suppress(ConnectionClosed):
         async with connect(f"ws{heard.events.removeprefix('http')}") as socket:
             async for text in socket:
-                heard.messages.append((time.monotonic(), json.loads(text)))
+                strange: list[str] = []
+                heard.messages.append((time.monotonic(), json.loads(text, parse_constant=strange.append)))
+                heard.not_json += bool(strange)
 
 
 @contextlib.asynccontextmanager
 async def published(
     server: str, tracks: Iterable[MediaStreamTrack], codec: str = "H264", key: str = ""
 ) -> AsyncIterator[Heard]:
-    """A WHIP publisher of these tracks and a viewer of its session, while the block lasts.
+    """A WHIP publisher of these tracks and a viewer of its session, while the block lasts. ``codec`` "": any.
 
     ``status`` other than 201: it was not let in, and ``reason`` says why. The session is left without goodbye.
     """
-    heard = Heard()
     connection = RTCPeerConnection()
+    heard = Heard(connection=connection)
     viewer: asyncio.Task[None] | None = None
     try:
         for track in tracks:
             transceiver = connection.addTransceiver(track, direction="sendonly")
             if track.kind == "video":
                 codecs = RTCRtpSender.getCapabilities("video").codecs
-                transceiver.setCodecPreferences([c for c in codecs if c.mimeType == f"video/{codec}"])
+                transceiver.setCodecPreferences([c for c in codecs if c.mimeType == f"video/{codec}" or not codec])
         await connection.setLocalDescription()
-        async with httpx.AsyncClient(base_url=server, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=server, timeout=20, follow_redirects=True) as client:
             offer = connection.localDescription.sdp
             answer = await client.post("/whip", params={"key": key}, content=offer, headers=SDP)
         heard.status, heard.reason = answer.status_code, answer.text if answer.status_code != 201 else ""

@@ -53,15 +53,21 @@ def _kind(line: str) -> str:
 
 @contextlib.contextmanager
 def target(
-    catalog: Path, folder: Path, words: Sequence[str] = (), before: Sequence[str] = (), url: str = ""
+    catalog: Path,
+    folder: Path,
+    words: Sequence[str] = (),
+    before: Sequence[str] = (),
+    url: str = "",
+    orders: Path | None = None,
 ) -> Iterator[Target]:
     """``segue serve`` with these words, from when it takes requests to its end.
 
-    ``before``: a command that runs it (``ip netns exec NAME``); ``url``: how it is then reached. Raises `BenchError`
-    where it does not start.
+    ``before``: a command that runs it (``ip netns exec NAME``); ``url``: how it is then reached; ``orders``: of an odd
+    server, see `odd`. Raises `BenchError` where it does not start.
     """
     log = folder / "server.log"
-    command = [*before, sys.executable, "-m", "segue", "serve", "-c", str(catalog), "--port", "0", *words]
+    program = ["segue"] if orders is None else ["benchmarks.faults.odd", str(orders)]
+    command = [*before, sys.executable, "-m", *program, "serve", "-c", str(catalog), "--port", "0", *words]
     with log.open("wb") as errors:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}

@@ -269,6 +269,15 @@ class Session:
             case _:
                 return self._conclude(hop, np.asarray(answer["score"], np.float64))
 
+    def give_up(self, question: int) -> list[Event]:
+        """No answer will come to a question: it would have come too late. The hop that it belongs to counts as skipped,
+        and the one that waits begins; clips that it has not embedded are made up for."""
+        if self._hop is None or question not in self._hop.asked:
+            return []
+        self._hop = None
+        self.skipped_hops += 1
+        return self._next()
+
     def finish(self, frames: int = 0, dropped: int = 0, flush: bool = True) -> list[Event]:
         """No more frames. ``End``, with these counts in it, comes after the answers to what is still open.
 
@@ -396,11 +405,14 @@ class Session:
             duck_db=self._speech.duck_db(hop.pts_s),
             asked=self._memory.asked(),
         )
-        events: list[Event] = [suggestions]
+        return [suggestions, *self._next()]
+
+    def _next(self) -> list[Event]:
+        """A hop is over: the one that waits begins, or the session ends, if it is to."""
         if self._due is not None:
             following, self._due = self._due, None
-            return events + self._begin(following)
-        return events + self._end() if self._closing is not None else events
+            return self._begin(following)
+        return self._end() if self._closing is not None else []
 
     def _adjusts(self, hop: _Hop) -> NDArray[np.float64]:
         """(n,) what to add to the scores of the candidates, for taste, history and speech."""

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -20,9 +20,8 @@ from fastapi.responses import FileResponse
 from starlette.requests import HTTPConnection
 
 from catalog.catalog import Catalog
-from engines.batcher import MicroBatcher
 from engines.bundle import default_bundle, load_bundle
-from engines.onnx_engine import OnnxEngine
+from engines.choose import AUTO, EngineOptions
 from features.spec import FEATURES
 from stream.core.events import Notice
 from stream.live import LiveOptions, LiveSession
@@ -30,12 +29,15 @@ from stream.recording.header import RecordOptions
 from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
 from stream.sources.ports import PortRange, hold_to
+from stream.sources.steady import hold_clock
 from stream.sources.webrtc import forgive
 
+from . import takeover
 from .access import AccessOptions
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
 from .drain import Drain
+from .engine import degraded, open_batched, standing
 from .errors import ServeError
 from .health import health_routes
 from .hub import Hub, HubOptions, Live
@@ -46,7 +48,7 @@ from .pool import SessionPool
 from .preview import preview_routes
 from .pulls import PullOptions, pull_routes
 from .security import Guard, is_loopback
-from .takeover import Takeover
+from .takeover import nowhere
 from .tls import TlsOptions
 from .viewers import viewer_routes
 from .whip import WhipOptions, whip_routes
@@ -65,6 +67,10 @@ class ServeOptions:
     host: str = "127.0.0.1"
     port: int = 8765
     threads: int = 1  # of the engine
+    engine: str = AUTO
+    engines: EngineOptions = field(default_factory=EngineOptions)  # but for ``threads``
+    search_device: str = "cpu"
+    batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
     origins: tuple[str, ...] = ()
     access: AccessOptions = field(default_factory=AccessOptions)
     tls: TlsOptions | None = None
@@ -91,6 +97,7 @@ class Parts:
     catalog: Catalog
     workers: Executor
     recordings: Recordings | None = None
+    taken: str = ""  # which engine, and why
 
 
 @contextlib.contextmanager
@@ -101,13 +108,12 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
     """
     with contextlib.ExitStack() as stack:
         bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-        # No window: what comes while the engine is busy is one batch, and on a CPU rows cost nearly the same alone.
-        engine = MicroBatcher(OnnxEngine(bundle, options.threads), window_ms=0.0)
+        engines = replace(options.engines, threads=options.threads)
+        engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
-        catalog = stack.enter_context(Catalog.open(options.catalog, bundle))
+        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device))
         if not len(catalog):
             raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
-        engine.warmup()
         # a worker waits while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
         workers = stack.enter_context(SessionPool(count))
@@ -117,7 +123,7 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
             recorded = replace(options.recording, threads=options.threads)
             recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
             stack.callback(recordings.close, RECORD_WAIT_S)
-        yield Parts(runtime, catalog, workers, recordings)
+        yield Parts(runtime, catalog, workers, recordings, taken)
 
 
 def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: Place | None = None) -> FastAPI:
@@ -135,18 +141,27 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         recorder = None if parts.recordings is None else parts.recordings.start()
         heard = listened if recorder is None else recorder.listen(listened)
         live = LiveSession(
-            parts.runtime, options.live, heard, workers=parts.workers, probe=metrics.probe, recorder=recorder
+            parts.runtime,
+            options.live,
+            heard,
+            workers=parts.workers,
+            probe=metrics.probe,
+            recorder=recorder,
+            given_up=lambda late_ms: hub.note(late_ms),  # made below, before any session
         )
         return live
 
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)
-    metrics.registry.register(HubCollector(metrics, hub, parts.runtime.engine, parts.workers))
+    metrics.registry.register(
+        HubCollector(metrics, hub, parts.runtime, parts.workers, 0 if place is None else place.restarts)
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(forgive)
+        hold_clock()
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
         trim = glibc_trim()
@@ -162,12 +177,13 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         engine = parts.runtime.engine
         recordings = None if parts.recordings is None else parts.recordings.counts()
         found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
-        return {**found, "recordings": recordings}
+        search = asdict(parts.catalog.search_state)
+        return {**found, "engine_state": standing(engine), "search": search, "recordings": recordings}
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain
     if place is not None:
-        app.add_middleware(Takeover, hub=hub, place=place, public_url=options.public_url)
+        app.add_middleware(takeover.Takeover, hub=hub, place=place, public_url=options.public_url)
     app.add_middleware(
         Guard,
         loopback_only=is_loopback(options.host),
@@ -176,11 +192,12 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         public=public_origins(options.public_url, () if place is None else place.ports),
     )
     app.include_router(whip_routes(hub, options.access, options.whip, base_url))
-    app.include_router(ingest_routes(hub, options.access, base_url=base_url))
-    app.include_router(pull_routes(hub, options.pull, options.access, base_url))
+    moved = nowhere if place is None else takeover.elsewhere(hub, place, options.public_url)
+    app.include_router(ingest_routes(hub, options.access, base_url=base_url, elsewhere=moved))
+    app.include_router(pull_routes(hub, options.pull, options.access, base_url, moved))
     app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
     app.include_router(preview_routes(parts.catalog, options.access))
-    app.include_router(health_routes(hub, drain, facts))
+    app.include_router(health_routes(hub, drain, facts, lambda: degraded(parts.runtime.engine)))
     app.include_router(metrics_routes(metrics, partial(elsewhere, place), options.access))
     _add_page(app)
     return app

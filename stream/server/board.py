@@ -41,6 +41,7 @@ class Board:
 
     def __init__(self, folder: Path, index: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.others: tuple[Status, ...] = ()
+        self._entries: dict[int, Path] = {}  # of the others, by their port
         self._folder, self._index, self._clock = folder, index, clock  # the clock is the machine's, common to processes
 
     def exchange(self, own: Status) -> None:
@@ -51,7 +52,15 @@ class Board:
         new = self._folder / f"{self._index}.new"
         new.write_bytes(text)
         os.replace(new, entry(self._folder, self._index))  # noqa: PTH105 - readers see the old or the new, never half
-        self.others = tuple(status for path in sorted(self._folder.glob("*.json")) if (status := self._read(path)))
+        found = {path: status for path in sorted(self._folder.glob("*.json")) if (status := self._read(path))}
+        self.others = tuple(found.values())
+        self._entries = {status.port: path for path, status in found.items()}
+
+    def stands(self, other: Status) -> bool:
+        """Whether an entry that was read is still there; the parent takes it away as soon as its worker has ended, so
+        that nobody is sent to a worker that was just killed. One look at a file: quick enough for the event loop."""
+        entry = self._entries.get(other.port)
+        return entry is not None and entry.exists()
 
     def leave(self) -> None:
         """Take the own entry away."""

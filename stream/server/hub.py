@@ -187,12 +187,13 @@ class Hub:
 
         def noted(notice: Notice) -> None:
             if isinstance(notice, Suggestions) and notice.late_ms is not None:
-                self._note(notice.late_ms)
+                self.note(notice.late_ms)
             publish(notice)
 
         return noted
 
-    def _note(self, late_ms: float) -> None:
+    def note(self, late_ms: float) -> None:
+        """A message was so late, or was given up when it was."""
         now_s, before = time.monotonic(), self.easing.pace
         self.load.note(now_s, late_ms)
         if now_s - self._judged_s < JUDGE_S:

@@ -25,11 +25,13 @@ from .errors import BusyError
 from .hub import STOPPED
 from .hub_session import OnEnd, OnFrame, OnSound
 from .publishing import Session, Sessions
+from .takeover import Elsewhere, nowhere
 
 log = logging.getLogger(__name__)
 
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
+ELSEWHERE: Final = 4307
 DENIED: Final = 4401
 SILENT: Final = 4408
 ENDED: Final = 4410
@@ -164,8 +166,10 @@ def ingest_routes(
     access: AccessOptions | None = None,
     options: IngestOptions | None = None,
     base_url: str = "",
+    elsewhere: Elsewhere = nowhere,
 ) -> APIRouter:
-    """The websocket ``/ingest``. ``base_url`` goes before the path that a client is told (see `address.resolved`)."""
+    """The websocket ``/ingest``. ``base_url`` goes before the path that a client is told (see `address.resolved`);
+    ``elsewhere`` tells where a key's session is, if not here (see `takeover`)."""
     router = APIRouter()
     rights = access or AccessOptions()
     times = options or IngestOptions()
@@ -185,6 +189,8 @@ def ingest_routes(
             hello = await _hello(socket, times.hello_s)
             if hello is None:
                 return None
+            if address := elsewhere(hello.key, socket):
+                return await _send_on(socket, address)
             session = hub.begin(hello.label, hello.key, lambda *hooks: connect(hello.kind, *hooks))
         except FeedError as error:
             return await _close(socket, Goodbye(error.code, str(error)))
@@ -213,6 +219,14 @@ async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
     except TimeoutError as error:
         raise FeedError(SILENT, f"no hello within {timeout_s:g} s") from error
     return None if message["type"] == "websocket.disconnect" else parse_hello(message.get("text"))
+
+
+async def _send_on(socket: WebSocket, address: str) -> None:
+    """Tell a client where to go, and say goodbye."""
+    moved = {"v": 1, "type": "moved", "ingest": f"{address}/ingest"}
+    with contextlib.suppress(*GONE):
+        await socket.send_text(json.dumps(moved, separators=(",", ":")))
+    await _close(socket, Goodbye(ELSEWHERE, "this key's session is at another port: the message before says which"))
 
 
 async def _serve(socket: WebSocket, told: dict[str, str], publisher: SocketPublisher, times: IngestOptions) -> Goodbye:

@@ -40,15 +40,24 @@ Secrets = Callable[[], Iterable[str]]
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without these secrets and without what stands in a secret's place.
 
-    Every secret must be longer than the mask, so that a masked text never holds one.
+    A secret no longer than the mask is masked where it stands as a word of its own: everywhere, a key "a" would leave
+    nothing of a line. One without a letter or digit that is so short is not masked at all.
     """
-    known = sorted({secret for secret in secrets if len(secret) > len(MASK)}, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, known))) if known else None
+    known = sorted(filter(None, set(secrets)), key=len, reverse=True)
+    written = [_written(secret) for secret in known if len(secret) > len(MASK) or any(map(str.isalnum, secret))]
+    pattern = re.compile("|".join(written)) if written else None
     for place in PLACES:
         text = place.sub(rf"\1{MASK}", text)
     while pattern is not None and pattern.search(text):  # a mask and what stands beside it may make another
         text = pattern.sub(MASK, text)
     return text
+
+
+def _written(secret: str) -> str:
+    """The expression that finds a secret. A substitution takes away what is no star or shortens a run of stars, so
+    they end."""
+    found = re.escape(secret)
+    return found if len(secret) > len(MASK) else rf"(?<![\w-]){found}(?![\w-])"
 
 
 class Redactor(logging.Filter):

@@ -22,6 +22,7 @@ from .errors import BusyError
 from .hub import STOPPED
 from .hub_session import OnEnd, OnFrame, OnSound
 from .publishing import Session, Sessions
+from .takeover import Elsewhere, nowhere
 from .whip import limited_body
 
 FLAG: Final = "--allow-pull"
@@ -50,11 +51,16 @@ class _Asked:
 
 
 def pull_routes(
-    hub: Sessions[S], options: PullOptions, access: AccessOptions | None = None, base_url: str = ""
+    hub: Sessions[S],
+    options: PullOptions,
+    access: AccessOptions | None = None,
+    base_url: str = "",
+    elsewhere: Elsewhere = nowhere,
 ) -> APIRouter:
     """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for networks that are none.
 
-    ``base_url`` goes before the paths that a client is told (see `address.resolved`).
+    ``base_url`` goes before the paths that a client is told (see `address.resolved`); ``elsewhere`` tells where a key's
+    session is, if not here (see `takeover`).
     """
     router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "publish"))])
     rules = networks(options.networks)
@@ -72,6 +78,9 @@ def pull_routes(
 
         try:
             asked = _asked(await limited_body(request, BODY_BYTES))
+            if address := elsewhere(asked.key, request):
+                moved = {"Location": f"{address}/api/pull" + (f"?{request.url.query}" if request.url.query else "")}
+                return _say(307, "this key's session is at another port", moved)
             target = target_of(asked.url)
             async with asyncio.timeout(LOOKUP_S), looking:
                 await asyncio.to_thread(checked, target, rules)  # for a clear answer; the process checks for itself

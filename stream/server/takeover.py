@@ -1,12 +1,14 @@
 """Publishers that come again: with several workers, the one that holds the session of a key need not be the one asked.
 
-RFC 9725 has the answer: WHIP clients follow redirections, and 307 keeps the POST a POST.
+For WHIP, RFC 9725 has the answer: its clients follow redirections, and 307 keeps the POST a POST. Requests to pull get
+the same. A websocket's key stands in its first message, where HTTP cannot redirect any more; it is told in words.
 """
 
 import hashlib
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,6 +22,35 @@ from .workers import Place
 def digest(key: str) -> str:
     """What workers tell each other of a key: whoever has it can take the session over, so not the key itself."""
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+Elsewhere = Callable[[str, HTTPConnection], str]
+
+
+def nowhere(key: str, connection: HTTPConnection) -> str:
+    """What a process that stands alone says: nothing is elsewhere."""
+    return ""
+
+
+def holder_of(key: str, hub: Hub, place: Place) -> Status | None:
+    """The other worker that holds the session of a key, if any; what is known of it is up to a quarter of a second
+    old."""
+    if not key or hub.by_key(key) is not None:
+        return None
+    wanted = digest(key)
+    held = (other for other in place.board.others if other.serving and wanted in other.keys)
+    return next((other for other in held if place.board.stands(other)), None)
+
+
+def elsewhere(hub: Hub, place: Place, public_url: str) -> Elsewhere:
+    """What tells, of a key and who comes with it, the address (scheme, host and port) of the worker to go to; nothing
+    where it may stay."""
+
+    def address(key: str, connection: HTTPConnection) -> str:
+        holder = holder_of(key, hub, place)
+        return "" if holder is None else resolved(base_url(public_url, holder.port), connection)
+
+    return address
 
 
 class Takeover:
@@ -42,7 +73,4 @@ class Takeover:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/whip":
             return None
         key = parse_qs(scope["query_string"].decode("latin-1")).get("key", [""])[0]
-        if not key or self.hub.by_key(key) is not None:
-            return None
-        wanted = digest(key)
-        return next((other for other in self.place.board.others if other.serving and wanted in other.keys), None)
+        return holder_of(key, self.hub, self.place)

@@ -55,6 +55,7 @@ class Place:
     shared: socket.socket
     ports: tuple[int, ...]
     board: Board
+    restarts: int = 0  # how many processes stood here before, and ended by themselves
 
     @property
     def port(self) -> int:
@@ -117,7 +118,8 @@ class _Worker:
         self.process: BaseProcess | None = None
         self.news: Connection | None = None
         self.begun_s = 0.0
-        self.failures = 0
+        self.failures = 0  # in a row
+        self.restarts = 0  # in all
         self.due_s = 0.0  # when to start it (again)
         self.ready = False
 
@@ -157,7 +159,17 @@ class _Supervisor:
         context = multiprocessing.get_context("spawn")  # the parent may hold threads
         worker.news, theirs = context.Pipe(duplex=False)
         ports = tuple(port_of(bound) for bound in (self._shared, *self._own))
-        arguments = (self._options, self._serve, index, self._own[index], self._shared, ports, self._folder, theirs)
+        arguments = (
+            self._options,
+            self._serve,
+            index,
+            self._own[index],
+            self._shared,
+            ports,
+            self._folder,
+            theirs,
+            worker.restarts,
+        )
         worker.process = context.Process(target=_work, args=arguments, name=f"worker-{index}")
         worker.process.start()
         theirs.close()
@@ -212,6 +224,7 @@ class _Supervisor:
             self._end(signal.SIGINT)
             return
         worker.failures = 1 if time.monotonic() - worker.begun_s > SOUND_S else worker.failures + 1
+        worker.restarts += 1
         again_s = backoff_s(worker.failures)
         worker.due_s = time.monotonic() + again_s
         log.error("worker %d ended with %s; it is started again in %g s", index, code, again_s)
@@ -265,12 +278,13 @@ def _work(
     ports: tuple[int, ...],
     folder: Path,
     news: Connection,
+    restarts: int,
 ) -> None:
     """A worker's life. It tells the parent nothing ("") once it takes requests, or why it cannot."""
     os.setpgid(0, 0)  # Ctrl-C is the parent's affair
     threading.Thread(target=leave_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server listens to it, it may just end the process
     try:
-        serve(options, Place(own, shared, ports, Board(folder, index)), lambda: news.send(""))
+        serve(options, Place(own, shared, ports, Board(folder, index), restarts), lambda: news.send(""))
     except (StreamError, CatalogError, EngineError) as error:
         news.send(str(error))

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 VIDEO_CODECS: Final = ("H264", "VP8")
 AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA", "G722")
 MAX_MEDIA: Final = 8
+CLOSE_S: Final = 5.0  # for a connection's end
 # aiortc's parser lets these out for text that is no SDP
 PARSE_ERRORS: Final = (
     ValueError,
@@ -235,14 +236,27 @@ class WebRtcPeer:
         for task in tasks:
             task.cancel()
         try:
-            await self._connection.close()
+            async with asyncio.timeout(CLOSE_S):
+                await self._connection.close()
         except AttributeError as error:  # aiortc's, half made from an offer that it could not use
             log.warning("a connection could not be closed as it should: %s", error)
+        except TimeoutError:  # it waits for a task of its own that failed, as it does over timestamps without sense
+            log.warning("a connection was not closed within %g s; its sockets are closed without it", CLOSE_S)
+            await self._close_sockets()
         # aiortc leaves its own listeners here, a circle that holds all of a connection (its TLS, its packets, the
         # counters of its bit rate) until the collector of cycles comes by; without them it is gone at once
         for transceiver in self._connection.getTransceivers():
             transceiver.receiver.transport.remove_all_listeners()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _close_sockets(self) -> None:
+        """What `RTCPeerConnection.close` did not come to. A session must not wait for it for ever."""
+        for transceiver in self._connection.getTransceivers():
+            transport = transceiver.receiver.transport
+            with contextlib.suppress(Exception):  # whatever they raise, there is nothing more to do
+                async with asyncio.timeout(CLOSE_S):
+                    await transport.stop()
+                    await transport.transport.stop()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
-from stream.client import ClientError, FrameClient, _events
+from stream.client import ClientError, FrameClient, _told
 from stream.server.access import AccessOptions
 from stream.server.app import ServeOptions, create_app, open_parts
 from stream.server.ingest import Goodbye, ingest_routes
@@ -168,11 +168,11 @@ def test_a_server_that_is_busy_absent_or_another_is_told_at_once(ingesting: Any)
 
 def test_events_of_another_process_are_found_on_the_same_host_alone() -> None:
     url = "wss://host.example:443/ingest"
-    assert _events(url, "/sessions/a/events") == "wss://host.example:443/sessions/a/events"
-    assert _events(url, "https://host.example:8766/sessions/a/events") == "wss://host.example:8766/sessions/a/events"
+    assert _told(url, "/sessions/a/events") == "wss://host.example:443/sessions/a/events"
+    assert _told(url, "https://host.example:8766/sessions/a/events") == "wss://host.example:8766/sessions/a/events"
     for other in ("https://elsewhere.example/sessions/a/events", "", "sessions/a"):
         with pytest.raises(ClientError, match="own host"):
-            _events(url, other)
+            _told(url, other)
 
 
 def test_suggestions_come_back_from_a_real_session(small_catalog: Path, tiny_bundle: Path, ingesting: Any) -> None:

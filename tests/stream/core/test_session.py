@@ -148,6 +148,36 @@ def test_only_open_questions_are_answered(fake_runtime: Fake, features: Fake) ->
     assert session.stale_answers == 2
 
 
+@pytest.mark.parametrize("stages", range(4))
+def test_a_hop_that_gets_no_answer_is_skipped_and_made_up_for(fake_runtime: Fake, features: Fake, stages: int) -> None:
+    """Given up at any stage, the one that waits begins; the lists after it are as if nothing had been lost."""
+    runtime = fake_runtime()
+    unsmoothed = SettleOptions(past=0.0)
+    session = Session(runtime.model, SessionOptions(suggestions=12, settle=unsmoothed))
+    open_ = [event for slot in range(8) for event in session.push(features(slot), slot)]
+    for _ in range(stages):  # clip, sequence, mood or search, the other of them
+        asked = open_.pop(0)
+        open_ += session.result(asked.id, runtime.answer(asked))
+    lost = open_.pop(0)
+    assert session.give_up(lost.id) == [] and session.skipped_hops == 1
+    assert session.give_up(lost.id) == [] == session.give_up(99) and session.skipped_hops == 1  # once
+    assert all(session.result(left.id, runtime.answer(left)) == [] for left in open_)
+    said = [e for slot in range(8, 48) for e in answered(session, runtime, session.push(features(slot), slot))]
+    assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [2.0, 3.0, 4.0, 5.0, 6.0]
+    unhurried = play(fake_runtime(), features, list(range(48)), suggestions=12, settle=unsmoothed)[5]
+    assert scores(said[-1]) == pytest.approx(scores(unhurried), abs=1e-6)
+
+
+def test_giving_up_lets_the_one_that_waits_begin_and_the_session_end(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    session = Session(runtime.model)
+    (asked,) = [event for slot in range(16) for event in session.push(features(slot), slot)]
+    (following,) = session.give_up(asked.id)
+    assert isinstance(following, Infer) and following.id > asked.id
+    assert session.finish(16, 0) == []
+    assert session.give_up(following.id) == [End(16, 16, 0, 0, 2)] and session.ended
+
+
 def test_a_reset_forgets_the_pictures_and_what_was_asked(fake_runtime: Fake, features: Fake) -> None:
     runtime = fake_runtime()
     session = Session(runtime.model)

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import re
 import secrets
 import string
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,18 @@ def test_no_line_holds_a_known_secret(known: list[str], before: str, after: str,
             continue  # its repr is another text, which nobody can recognise
         for text in texts:
             assert secret not in text
+
+
+@given(
+    st.text(string.ascii_letters + string.digits + "-*", min_size=1, max_size=3).filter(lambda t: t.strip("-*")),
+    st.sampled_from(["posted again with key {}", "({}) is back", "{}: lost", "{}, then {} {}"]),
+    st.text(string.printable + MASK, max_size=6).filter(lambda text: len(text) > len(MASK)),
+)
+def test_a_short_secret_is_masked_where_it_stands_alone_and_nowhere_else(secret: str, line: str, other: str) -> None:
+    written = redact(line.format(secret, secret, secret), [secret, other, ""])
+    assert not re.search(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", written)
+    assert other not in written
+    assert redact(f"x{secret}x-{secret}y", [secret]) == f"x{secret}x-{secret}y"  # a part of other words
 
 
 @given(st.text(string.ascii_letters + string.digits + "-_", min_size=8, max_size=40))

@@ -1,6 +1,8 @@
 """Several processes on one port: where sessions go, what each knows of the others, and what a kill does."""
 
+import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -17,8 +19,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from stream.client import FrameClient
 from stream.server.address import base_url, public_origins
 from stream.server.board import BYTES, STALE_S, Board, Status, entry
 from stream.server.errors import ServeError
@@ -119,6 +123,9 @@ def test_sessions_stay_where_they_are_and_a_killed_worker_comes_back(
 
             assert wait_until(taken)
             assert port_of(again[-1].headers["location"]) == one
+            for port, times in ((one, "1.0"), (other, "0.0")):
+                told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+                assert f"segue_worker_restarts_total {times}" in told
             assert httpx.delete(mine.headers["location"]).status_code == 200
         parent.send_signal(signal.SIGTERM)
         _, errors = parent.communicate(timeout=60)
@@ -129,6 +136,11 @@ def test_sessions_stay_where_they_are_and_a_killed_worker_comes_back(
                 httpx.get(f"http://127.0.0.1:{port}/healthz")
 
 
+async def session_of_a_client(url: str, key: str) -> str | None:
+    async with FrameClient(url, key=key) as client:
+        return client.session
+
+
 def pid_at(port: int) -> int:
     """The process that says that this port is its own."""
     return int(httpx.get(f"http://127.0.0.1:{port}/healthz").json()["pid"])
@@ -136,7 +148,8 @@ def pid_at(port: int) -> int:
 
 @posix
 def test_a_key_finds_its_session_and_ctrl_c_ends_them_all(small_catalog: Path, tiny_bundle: Path, offer: str) -> None:
-    with workers(2, "-c", small_catalog, "--bundle", tiny_bundle, "--drain-s", "3600") as (parent, url):
+    words = ("-c", small_catalog, "--bundle", tiny_bundle, "--drain-s", "3600", "--allow-pull")
+    with workers(2, *words) as (parent, url):
         # a publisher that comes again with its key is sent to where its session is, whomever it asks
         first = httpx.post(f"{url}/whip?key=my%20encoder", content=offer, headers=SDP)
         here = port_of(first.headers["location"])
@@ -154,6 +167,21 @@ def test_a_key_finds_its_session_and_ctrl_c_ends_them_all(small_catalog: Path, t
         assert sent.status_code == 201 and str(sent.url) == asked.replace(str(other), str(here))
         assert sent.headers["segue-events"] == first.headers["segue-events"]
         assert sent.headers["location"] != first.headers["location"]
+        # so is one that names a URL
+        body = {"url": "http://127.0.0.1:1/v.mp4", "key": "my encoder"}
+        sent = httpx.post(f"http://127.0.0.1:{other}/api/pull?x=y", json=body)
+        assert sent.status_code == 307 and sent.headers["location"] == f"http://127.0.0.1:{here}/api/pull?x=y"
+        assert httpx.post(sent.headers["location"], json=body).status_code == 422  # the URL is judged there
+        # and one of a websocket, whose key comes too late for HTTP: it is told, and ours follows
+        with connect(f"ws://127.0.0.1:{other}/ingest") as socket:
+            socket.send(json.dumps({"v": 1, "type": "hello", "kind": "frames", "key": "my encoder"}))
+            moved = json.loads(socket.recv(timeout=10))
+            assert moved == {"v": 1, "type": "moved", "ingest": f"http://127.0.0.1:{here}/ingest"}
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(timeout=10)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 4307
+        session = asyncio.run(session_of_a_client(f"http://127.0.0.1:{other}", "my encoder"))
+        assert session == urlsplit(first.headers["segue-events"]).path.split("/")[2]
         pid = pid_at(here)
         parent.send_signal(signal.SIGINT)
         _, errors = parent.communicate(timeout=60)
@@ -204,7 +232,9 @@ def test_a_board_shows_the_others_while_they_are_fresh(tmp_path: Path) -> None:
     boards[2].exchange(status(9002, 2))
     boards[0].exchange(status(9000))
     assert boards[0].others == (status(9002, 2),)
+    assert boards[0].stands(status(9002)) and not boards[0].stands(status(9001)) and not boards[0].stands(status(1))
     boards[2].leave()
+    assert boards[0].others and not boards[0].stands(status(9002))  # known at once, not at the next look
     boards[0].exchange(status(9000))
     assert boards[0].others == ()
 
