@@ -35,6 +35,7 @@ SAMPLE_S: Final = 5.0
 TELL_S: Final = 60.0
 STREAM_S: Final = 10
 SPARE_S: Final = 15.0
+SETTLE_S: Final = 1.0
 ROOM: Final = 3  # places for each stream: one that left without a word keeps its own for a while
 BLOCK_S: Final = 60.0
 LEAST_BLOCKS: Final = 4  # below it no slope is told
@@ -112,15 +113,17 @@ def measure(catalog: Path, options: SoakOptions, say: Say) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         stream = write_stream(Path(folder) / "stream.mp4", STREAM_S, shape=SMALL)
         with served("segue", [*words, "--port", str(port)], port, on) as server:
+            time.sleep(SETTLE_S)  # for the connection that asked whether it is up
             watched = Watched(server, catalog.resolve() / CLIPS, time.monotonic())
             samples.append(watched.look())
             with churning(server.url, stream, options, load_on) as load:
                 told = watch(watched, load, options, samples, say)
+            under_load = samples[1:]
             zombies = drained(watched, options, samples, say)
             counters = health(server)["counters"]
     settings: dict[str, str | int | float] = {"server_cores": len(on), "load_cores": len(load_on), "codec": "H264"}
     settings |= {"sessions": options.sessions, "minutes": options.minutes, "fps": SMALL.fps, "size": "320x180"}
-    return Report("soak", [*rows(samples, told, counters, zombies), *course(samples)], settings)
+    return Report("soak", [*rows(samples, under_load, told, counters, zombies), *course(samples)], settings)
 
 
 @contextmanager
@@ -210,9 +213,15 @@ def second_half(samples: Sequence[Sample]) -> list[Sample]:
     return [sample for sample in samples if sample.at_s >= middle_s]
 
 
-def rows(samples: Sequence[Sample], told: dict[str, int], counters: dict[str, int], zombies: int) -> list[Row]:
-    """``samples``: the first before any load, the last after it."""
-    loaded = [one for one in samples[1:] if one.sessions] or list(samples)
+def rows(
+    samples: Sequence[Sample],
+    under_load: Sequence[Sample],
+    told: dict[str, int],
+    counters: dict[str, int],
+    zombies: int,
+) -> list[Row]:
+    """``samples``: the first before any load, the last after it; ``under_load``: those between, where there are any."""
+    loaded = under_load or samples
     half = second_half(loaded)
     seconds, n = loaded[-1].at_s - samples[0].at_s, len(samples)
     out = []
