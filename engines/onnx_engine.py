@@ -117,6 +117,7 @@ def open_session(bundle: Bundle, graph: str, threads: int, precision: str = FLOA
     """An ``InferenceSession`` on the CPU whose inputs and outputs are the manifest's; ``BundleError`` otherwise."""
     spec = bundle.spec(graph)
     file, _ = bundle.file(graph, precision)
+    ort.disable_telemetry_events()  # nothing of what runs here is anybody else's business
     data = bundle.read(graph, precision)
     try:
         session = ort.InferenceSession(data, session_options(threads), providers=[PROVIDER])

@@ -102,10 +102,10 @@ def install(desk: Desk) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    import segue
+    from stream.cli import main as command
 
     install(Desk(Path(argv[0])))
-    return segue.main(argv[1:])
+    return command(argv[1], argv[2:])
 
 
 if __name__ == "__main__":
