@@ -35,6 +35,14 @@ def main(command: str, argv: Sequence[str]) -> int:
         from .cli_retrieval import retrieval
 
         return retrieval(options)
+    if options.kind == "engines":
+        from .engines.cli import engines
+
+        return engines(options)
+    if options.kind == "search":
+        from .search import search
+
+        return search(options)
     if options.kind == "capacity":
         return capacity(options)
     if options.kind == "live":
@@ -79,8 +87,12 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     wrong.add_argument("--seed", type=int, default=1, help="of what is drawn (default 1)")
     wrong.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     from .cli_retrieval import add_retrieval
+    from .engines.cli import add_engines
+    from .search import add_search
 
     add_retrieval(kinds)
+    add_engines(kinds)
+    add_search(kinds)
     return top
 
 

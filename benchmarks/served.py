@@ -42,12 +42,12 @@ class Served:
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
-    def sockets(self) -> int:
-        """Those of the descriptors that are sockets."""
-        found = 0
+    def open_files(self) -> list[str]:
+        """What each descriptor leads to: a file's path, or ``socket:[...]`` and the like."""
+        found = []
         for link in Path(f"/proc/{self.pid}/fd").iterdir():
             with contextlib.suppress(OSError):  # closed meanwhile
-                found += str(link.readlink()).startswith("socket:")
+                found.append(str(link.readlink()))
         return found
 
     def threads(self) -> int:

@@ -8,6 +8,7 @@ there then is a zombie.
 
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from typing import Final
 import httpx
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
+
+from catalog.store import CLIPS
 
 from .errors import BenchError
 from .harness import Report, Row
@@ -52,16 +55,38 @@ class SoakOptions:
 
 @dataclass(frozen=True)
 class Sample:
-    """The server at one moment, ``at_s`` after the load began; ``suggestions`` since its start."""
+    """The server at one moment, ``at_s`` after the load began; ``suggestions`` since its start. Of the ``descriptors``
+    some are ``sockets``, some the catalogue's ``clip_files``."""
 
     at_s: float
     memory_mb: float
     descriptors: int
     sockets: int
+    clip_files: int
     threads: int
     sessions: int
     suggestions: int
     cpu_s: float
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A server, the folder of its catalogue's clip files, and when the load began."""
+
+    server: Served
+    clips: Path
+    began_s: float
+
+    def look(self) -> Sample:
+        at_s, server = time.monotonic() - self.began_s, self.server
+        memory_mb, files = server.memory_mb(), server.open_files()
+        sockets = sum(file.startswith("socket:") for file in files)
+        clip_files = sum(file.startswith(f"{self.clips}{os.sep}") for file in files)
+        threads, cpu_s = server.threads(), server.cpu_s()
+        scraped = httpx.get(f"{server.url}/metrics", timeout=30).raise_for_status().text
+        found = {one.name: one.value for family in text_string_to_metric_families(scraped) for one in family.samples}
+        sessions, told = int(found["segue_sessions"]), int(found["segue_suggestions_total"])
+        return Sample(at_s, memory_mb, len(files), sockets, clip_files, threads, sessions, told, cpu_s)
 
 
 @dataclass(frozen=True)
@@ -87,11 +112,11 @@ def measure(catalog: Path, options: SoakOptions, say: Say) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         stream = write_stream(Path(folder) / "stream.mp4", STREAM_S, shape=SMALL)
         with served("segue", [*words, "--port", str(port)], port, on) as server:
-            began_s = time.monotonic()
-            samples.append(look(server, began_s))
+            watched = Watched(server, catalog.resolve() / CLIPS, time.monotonic())
+            samples.append(watched.look())
             with churning(server.url, stream, options, load_on) as load:
-                told = watch(server, load, began_s, options, samples, say)
-            zombies = drained(server, began_s, options, samples, say)
+                told = watch(watched, load, options, samples, say)
+            zombies = drained(watched, options, samples, say)
             counters = health(server)["counters"]
     settings: dict[str, str | int | float] = {"server_cores": len(on), "load_cores": len(load_on), "codec": "H264"}
     settings |= {"sessions": options.sessions, "minutes": options.minutes, "fps": SMALL.fps, "size": "320x180"}
@@ -112,21 +137,16 @@ def churning(url: str, stream: Path, options: SoakOptions, on: Sequence[int]) ->
 
 
 def watch(
-    server: Served,
-    load: "subprocess.Popen[bytes]",
-    began_s: float,
-    options: SoakOptions,
-    samples: list[Sample],
-    say: Say,
+    watched: Watched, load: "subprocess.Popen[bytes]", options: SoakOptions, samples: list[Sample], say: Say
 ) -> dict[str, int]:
     """Samples until the load has ended; what it tells."""
-    most_s = began_s + 60 * options.minutes + END_S
+    most_s = watched.began_s + 60 * options.minutes + END_S
     while True:
         try:
             out, _ = load.communicate(timeout=SAMPLE_S)
             break
         except subprocess.TimeoutExpired:
-            samples.append(look(server, began_s))
+            samples.append(watched.look())
         if time.monotonic() > most_s:
             raise BenchError(f"the load did not end within {END_S:g} s of its time")
         now, before = samples[-1].at_s, samples[-2].at_s
@@ -138,28 +158,18 @@ def watch(
     return told
 
 
-def drained(server: Served, began_s: float, options: SoakOptions, samples: list[Sample], say: Say) -> int:
+def drained(watched: Watched, options: SoakOptions, samples: list[Sample], say: Say) -> int:
     """Sessions that are left when the last publisher must have been missed."""
     until_s = time.monotonic() + options.idle_s + options.grace_s + SPARE_S
     while True:
-        samples.append(look(server, began_s))
+        samples.append(watched.look())
         if not samples[-1].sessions:
             time.sleep(SAMPLE_S)  # for sockets that are being closed
-            samples.append(look(server, began_s))
+            samples.append(watched.look())
         if not samples[-1].sessions or time.monotonic() > until_s:
             say(line(samples[-1]))
             return samples[-1].sessions
         time.sleep(SAMPLE_S)
-
-
-def look(server: Served, began_s: float) -> Sample:
-    at_s = time.monotonic() - began_s
-    memory, descriptors, sockets = server.memory_mb(), server.descriptors(), server.sockets()
-    threads, cpu_s = server.threads(), server.cpu_s()
-    scraped = httpx.get(f"{server.url}/metrics", timeout=30).raise_for_status().text
-    found = {one.name: one.value for family in text_string_to_metric_families(scraped) for one in family.samples}
-    told = int(found["segue_suggestions_total"])
-    return Sample(at_s, memory, descriptors, sockets, threads, int(found["segue_sessions"]), told, cpu_s)
 
 
 def health(server: Served) -> dict[str, dict[str, int]]:
@@ -214,6 +224,8 @@ def rows(samples: Sequence[Sample], told: dict[str, int], counters: dict[str, in
             Row("memory_mb", moment.memory_mb, 1, "MB", {"at": name}),
             Row("descriptors", moment.descriptors, 1, "count", {"at": name}),
             Row("sockets", moment.sockets, 1, "count", {"at": name}),
+            Row("clip_files", moment.clip_files, 1, "count", {"at": name}),
+            Row("other_descriptors", moment.descriptors - moment.clip_files, 1, "count", {"at": name}),
             Row("threads", moment.threads, 1, "count", {"at": name}),
         ]
     out += [

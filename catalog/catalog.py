@@ -17,6 +17,7 @@ from engines.bundle import Bundle
 from features.spec import MAX_CLIPS, RHYTHM_FIELDS
 
 from .errors import CatalogError, UnknownTrackError
+from .gpu_search import SearchState, open_searcher
 from .index import Hit, SegmentIndex
 from .layout import Layout, check_bundle, layout_of, read_layout, write_layout
 from .needs import shape_of
@@ -33,7 +34,7 @@ class Catalog:
     """Made by ``Catalog.open`` or ``Catalog.create``; a context manager."""
 
     def __init__(self, folder: Path, layout: Layout, tracks: list[StoredTrack], segments: list[StoredSegment],
-                 vectors: Floats, moods: Floats | None) -> None:  # fmt: skip
+                 vectors: Floats, moods: Floats | None, search_device: str = "cpu") -> None:  # fmt: skip
         self.folder = folder
         self.layout = layout
         self._tracks = {stored.track.id: stored for stored in tracks}
@@ -43,14 +44,19 @@ class Catalog:
         numbers = {track.id: i for i, track in enumerate(self._order)}
         self._owners = np.array([numbers[segment.track] for segment in segments], dtype=np.int64)
         self._index = SegmentIndex(vectors, self._owners)
+        self._searcher, self._opened = open_searcher(search_device, self._index.vectors)
+        if self._searcher is not None:
+            self._index.use(self._searcher)
         self._clips: Recent[str, Floats] = Recent(OPEN_FILES)
         self._allowed: Recent[Filters, Mask] = Recent(KEPT_FILTERS)
 
     @classmethod
-    def open(cls, folder: Path | str, bundle: Bundle | None) -> Self:
-        """Load a catalogue. ``bundle`` None: it will only be asked about its own tracks.
+    def open(cls, folder: Path | str, bundle: Bundle | None, search_device: str = "cpu") -> Self:
+        """Load a catalogue. ``bundle`` None: it will only be asked about its own tracks. ``search_device``: one of
+        ``gpu_search.DEVICES``.
 
-        Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it.
+        Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it,
+        ``SearchDeviceError`` where a GPU is asked for and there is none.
         """
         folder = Path(folder)
         layout = read_layout(folder)
@@ -63,7 +69,7 @@ class Catalog:
                 segments, vectors, moods = store.segments(layout.embedding_dim)
         finally:
             store.close()
-        return cls(folder, layout, tracks, segments, vectors, moods)
+        return cls(folder, layout, tracks, segments, vectors, moods, search_device)
 
     @classmethod
     def create(cls, folder: Path | str, bundle: Bundle) -> Self:
@@ -83,8 +89,14 @@ class Catalog:
         self.close()
 
     def close(self) -> None:
-        """Let go of the mapped files. May be called twice."""
+        """Let go of the mapped files and of the GPU. May be called twice."""
         self._clips.clear()
+        self._index.close()
+
+    @property
+    def search_state(self) -> SearchState:
+        """Where searches are answered now, and why not on a GPU, if one was asked for."""
+        return self._opened if self._searcher is None else self._searcher.state
 
     def tracks(self) -> list[Track]:
         """All tracks, by artist and title."""

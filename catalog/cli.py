@@ -15,16 +15,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from engines.arguments import add_engine_arguments, engine_options, notable
 from engines.bundle import default_bundle, load_bundle
+from engines.choose import choose, with_reserve
 from engines.errors import EngineError
-from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 
 from .catalog import Catalog
 from .errors import CatalogError
 from .indexer import FileNote, IndexReport, index_folder, printable
 from .indexer import Progress as Report
+from .options import add_search_device
 from .records import Candidate, Filters, Track
+from .worker import Source
 
 USER_ERRORS = (CatalogError, EngineError)
 SHOWN = 20  # files of a kind that the summary names; --json names all
@@ -38,9 +41,20 @@ def main(command: str, argv: Sequence[str]) -> int:
 def index(argv: Sequence[str]) -> int:
     """0 when the catalogue holds something usable afterwards, 2 when not."""
     asked = index_parser().parse_args(argv)
-    engine = OnnxEngine(load_bundle(asked.bundle or default_bundle(), FEATURES), threads=1)
-    with progress_shown() as progress:
-        report = index_folder(asked.music, asked.catalog, engine, asked.jobs, progress)
+    options = engine_options(asked)
+    bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
+    choice = choose(bundle, asked.engine, options)
+    if text := notable(choice):
+        print(f"segue index: {text}", file=sys.stderr)  # noqa: T201
+    engine = with_reserve(choice, bundle, options)
+    plans = None if options.plans is None else str(options.plans)
+    told = (("device", options.device), ("precision", options.precision), ("triton", options.triton), ("plans", plans))
+    source = Source(str(bundle.path), choice.name, told)
+    try:
+        with progress_shown() as progress:
+            report = index_folder(asked.music, asked.catalog, engine, asked.jobs, progress, source)
+    finally:
+        engine.close()
     if asked.json:
         say(json.dumps(report_json(asked.catalog, report)))
     else:
@@ -59,13 +73,14 @@ def index_parser() -> argparse.ArgumentParser:
     parser.add_argument("--bundle", type=Path, help="bundle to analyse with (default: the one that ships)")
     parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    add_engine_arguments(parser)
     return parser
 
 
 def search(argv: Sequence[str]) -> int:
     """What is like a track, or without ``--like`` every track; the filters hold for both."""
     asked = search_parser().parse_args(argv)
-    with Catalog.open(asked.catalog, None) as catalog:
+    with Catalog.open(asked.catalog, None, asked.search_device) as catalog:
         filters = Filters(
             min_bpm=asked.min_bpm,
             max_bpm=asked.max_bpm,
@@ -98,6 +113,7 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument("--exclude", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--only", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--min-duration", type=float, default=0.0, metavar="SECONDS")
+    add_search_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser
 

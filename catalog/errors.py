@@ -23,3 +23,7 @@ class LockedError(CatalogError):
 
 class UnknownTrackError(CatalogError):
     """No track of that id."""
+
+
+class SearchDeviceError(CatalogError):
+    """Segments cannot be searched on the device that was asked for."""

@@ -7,11 +7,13 @@ on doubling until enough distinct tracks are in. Ties break by row, so that the 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from .gpu_search import GpuSearcher
 from .records import Floats, Mask
 
 EXACT_SHARE = 0.15  # below this share of rows, scanning them beats filtering what the whole index returns
@@ -34,15 +36,26 @@ class SegmentIndex:
         if vectors.ndim != 2 or len(vectors) != len(owners):
             raise ValueError(f"{vectors.shape} vectors for {len(owners)} owners")
         self._owners = owners
-        self._flat = faiss.IndexFlatIP(vectors.shape[1])
+        self._flat: Any = faiss.IndexFlatIP(vectors.shape[1])
         self._flat.add(np.ascontiguousarray(vectors, dtype=np.float32))
         # FAISS owns the only copy; this is a view of it.
         self._vectors = (
             faiss.rev_swig_ptr(self._flat.get_xb(), vectors.size).reshape(vectors.shape) if len(vectors) else vectors
         )
 
+        self._gpu: GpuSearcher | None = None
+
     def __len__(self) -> int:
         return len(self._owners)
+
+    def use(self, searcher: GpuSearcher) -> None:
+        """Let a GPU that holds the same vectors propose rows; the index owns it from now on."""
+        self._gpu = searcher
+
+    def close(self) -> None:
+        """Let go of the GPU. May be called twice; searches go on on the CPU."""
+        if self._gpu is not None:
+            self._gpu.close()
 
     @property
     def vectors(self) -> Floats:
@@ -67,10 +80,10 @@ class SegmentIndex:
 
     def _fetch(self, query: Floats, n: int, allowed: Mask | None) -> list[Hit]:
         faiss.omp_set_num_threads(1)  # per calling thread; sessions run side by side instead
+        query = np.ascontiguousarray(query, dtype=np.float32)
         wanted = min(n * OVER_FETCH, len(self))
         while True:
-            scores, rows = self._flat.search(np.ascontiguousarray(query[None], dtype=np.float32), wanted)
-            found, values = rows[0], scores[0]
+            found, values = self._nearest(query, wanted)
             if allowed is not None:
                 kept = allowed[found]
                 found, values = found[kept], values[kept]
@@ -78,6 +91,17 @@ class SegmentIndex:
             if len(hits) == n or wanted == len(self):
                 return hits
             wanted = min(wanted * 2, len(self))
+
+    def _nearest(self, query: Floats, wanted: int) -> tuple[NDArray[np.int64], Floats]:
+        """The ``wanted`` rows nearest to ``query`` (E,), and the scores of each, which are the CPU's in either case."""
+        rows = None if self._gpu is None else self._gpu.propose(query, wanted)
+        if rows is None:
+            scores, found = self._flat.search(query[None], wanted)
+            return found[0], scores[0]
+        rows, values = np.ascontiguousarray(rows), np.empty(len(rows), np.float32)
+        pointers = (faiss.swig_ptr(query), len(rows), faiss.swig_ptr(values), faiss.swig_ptr(rows))
+        self._flat.compute_distance_subset(1, *pointers)
+        return rows, values
 
     def _best(self, rows: NDArray[np.int64], scores: Floats, n: int) -> list[Hit]:
         order = np.lexsort((rows, -scores))

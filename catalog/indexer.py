@@ -22,7 +22,7 @@ from .records import Track
 from .scan import Found, named_as_music, scan, track_id
 from .store import FileStamp, Store, exclusive
 from .tags import one_line
-from .worker import Heard, Refused, hear
+from .worker import Heard, Refused, Source, hear
 
 Progress = Callable[[int, int, str], None]  # files done, files to analyse, what is going on
 
@@ -55,12 +55,14 @@ class IndexReport:
     tracks: int = 0  # in the catalogue now
 
 
-def index_folder(music: Path, catalog: Path, engine: Engine, jobs: int, progress: Progress) -> IndexReport:
+def index_folder(
+    music: Path, catalog: Path, engine: Engine, jobs: int, progress: Progress, source: Source | None = None
+) -> IndexReport:
     """Add, refresh and remove until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
 
-    ``jobs`` processes with an ONNX engine of their own each; 1 works in this process with ``engine``. Raises
-    ``MusicFolderError`` for a folder that is missing or holds nothing to try (the catalogue stays as it was),
-    ``BundleMismatchError``, ``FormatError``, ``LockedError``.
+    ``jobs`` processes with an engine of their own each, opened as ``source`` says (None: the bundle's on the CPU); 1
+    works in this process with ``engine``. Raises ``MusicFolderError`` for a folder that is missing or holds nothing to
+    try (the catalogue stays as it was), ``BundleMismatchError``, ``FormatError``, ``LockedError``.
     """
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
     if not music.is_dir():
@@ -76,7 +78,8 @@ def index_folder(music: Path, catalog: Path, engine: Engine, jobs: int, progress
     try:
         with exclusive(catalog), closing(Store(catalog, write=True)) as store:
             store.sweep()
-            return _Run(music, found, store, engine, progress).report(max(1, jobs))
+            source = source or Source(str(engine.bundle.path))
+            return _Run(music, found, store, engine, source, progress).report(max(1, jobs))
     except (OSError, sqlite3.OperationalError) as error:
         raise CatalogError(
             f"{catalog}: cannot be written ({error}); free some space or mend its permissions"
@@ -94,8 +97,11 @@ class _Pending:
 class _Run:
     """One run's bookkeeping."""
 
-    def __init__(self, music: Path, found: Found, store: Store, engine: Engine, progress: Progress) -> None:
+    def __init__(
+        self, music: Path, found: Found, store: Store, engine: Engine, source: Source, progress: Progress
+    ) -> None:
         self._music, self._found, self._store, self._engine, self._progress = music, found, store, engine, progress
+        self._source = source
         self._known = store.files()
         self._ids = store.ids()
         # A track of which no old path is left can only have been renamed.
@@ -144,7 +150,7 @@ class _Run:
     def _outcomes(self, todo: Iterator[Path], jobs: int) -> Generator[tuple[Path, Heard | Refused]]:
         fresh = self._fresh(todo)
         if jobs > 1:
-            yield from hear_all(fresh, self._engine.bundle.path, jobs)
+            yield from hear_all(fresh, self._source, jobs)
             return
         for i, path in enumerate(fresh):
             if i == 0:

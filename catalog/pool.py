@@ -12,31 +12,31 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from .worker import Heard, Refused, hear_in_process, prepare
+from .worker import Heard, Refused, Source, hear_in_process, prepare
 
 Outcome = Heard | Refused
 PER_PROCESS = 2  # one at work, one waiting
 
 
-def hear_all(paths: Iterator[Path], bundle: Path, jobs: int) -> Generator[tuple[Path, Outcome]]:
+def hear_all(paths: Iterator[Path], source: Source, jobs: int) -> Generator[tuple[Path, Outcome]]:
     """Each path with its outcome, in the order in which they are done. ``paths`` is drawn from as places come free."""
     suspects: deque[Path] = deque()
     while True:
-        yield from _round(paths, bundle, jobs, suspects)
+        yield from _round(paths, source, jobs, suspects)
         if not suspects:
             return
         while suspects:
-            yield from _alone(suspects.popleft(), bundle)
+            yield from _alone(suspects.popleft(), source)
 
 
-def _round(paths: Iterator[Path], bundle: Path, jobs: int, suspects: deque[Path]) -> Generator[tuple[Path, Outcome]]:
+def _round(paths: Iterator[Path], source: Source, jobs: int, suspects: deque[Path]) -> Generator[tuple[Path, Outcome]]:
     """One pool's life: until ``paths`` ends, or until it breaks and leaves what was under way in ``suspects``."""
     pending: dict[Future[Outcome], Path] = {}
-    pool = _pool(bundle, jobs)
+    pool = _pool(source, jobs)
     try:
         for path in paths:
             suspects.append(path)  # until it is safely among the pending
-            pending[pool.submit(hear_in_process, path, str(bundle))] = path
+            pending[pool.submit(hear_in_process, path, source)] = path
             suspects.pop()
             while len(pending) >= jobs * PER_PROCESS:
                 yield from _done(pending)
@@ -55,16 +55,16 @@ def _done(pending: dict[Future[Outcome], Path]) -> Generator[tuple[Path, Outcome
         yield pending.pop(future), outcome
 
 
-def _alone(path: Path, bundle: Path) -> Generator[tuple[Path, Outcome]]:
-    with _pool(bundle, 1) as pool:
+def _alone(path: Path, source: Source) -> Generator[tuple[Path, Outcome]]:
+    with _pool(source, 1) as pool:
         try:
-            outcome = pool.submit(hear_in_process, path, str(bundle)).result()
+            outcome = pool.submit(hear_in_process, path, source).result()
         except BrokenProcessPool:
             outcome = Refused("ended the process that read it (a decoder's crash, or too little memory)")
     yield path, outcome
 
 
-def _pool(bundle: Path, jobs: int) -> ProcessPoolExecutor:
+def _pool(source: Source, jobs: int) -> ProcessPoolExecutor:
     # spawn: forking a process that holds threads (FAISS, ONNX Runtime, rich) may deadlock the child.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare, initargs=(str(bundle),))
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare, initargs=(source,))

@@ -11,7 +11,7 @@ import signal
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engines.base import Engine
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from .tags import Tags
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What to hear with: the bundle's folder, the engine's name and, as far as they are not the defaults, the options
+    that it is opened with. Plain values alone, since they come to a process before its threads are bounded."""
+
+    bundle: str
+    engine: str = "onnx-cpu"
+    options: tuple[tuple[str, str | int | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class Refused:
     foreign: bool = False
 
 
-def prepare(bundle: str) -> None:
+def prepare(source: Source) -> None:
     """A process's start: one thread, Ctrl-C kills it without a traceback, engine and beat tracker ready."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=leave_with_parent, daemon=True).start()
@@ -47,7 +57,7 @@ def prepare(bundle: str) -> None:
         os.environ[name] = "1"
     from features.beats import warm_up
 
-    own_engine(bundle)
+    own_engine(source)
     warm_up()
 
 
@@ -60,18 +70,21 @@ def leave_with_parent() -> None:
 
 
 @functools.cache
-def own_engine(bundle: str) -> "Engine":
-    """This process's engine for the bundle in that folder."""
+def own_engine(source: Source) -> "Engine":
+    """This process's engine."""
     from engines.bundle import load_bundle
-    from engines.onnx_engine import OnnxEngine
+    from engines.choose import EngineOptions, open_engine
     from features.spec import FEATURES
 
-    return OnnxEngine(load_bundle(bundle, FEATURES), threads=1)
+    given: dict[str, Any] = dict(source.options)
+    if given.get("plans") is not None:
+        given["plans"] = Path(given["plans"])
+    return open_engine(load_bundle(source.bundle, FEATURES), source.engine, EngineOptions(**given))
 
 
-def hear_in_process(path: Path, bundle: str) -> Heard | Refused:
+def hear_in_process(path: Path, source: Source) -> Heard | Refused:
     """``hear`` with this process's own engine."""
-    return hear(path, own_engine(bundle))
+    return hear(path, own_engine(source))
 
 
 def hear(path: Path, engine: "Engine") -> Heard | Refused:

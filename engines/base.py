@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle
-from .errors import EngineError
+from .errors import EngineError, EngineFailed
 from .manifest import GraphSpec, TensorSpec, shape_text
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -67,6 +67,32 @@ def check_inputs(spec: GraphSpec, inputs: Arrays) -> int:
         sizes = ", ".join(f"{name} {count}" for name, count in rows.items())
         raise EngineError(f"graph {spec.name}: inputs differ in batch ({sizes}), must have as many rows each")
     return next(iter(rows.values()))
+
+
+def check_outputs(spec: GraphSpec, outputs: Arrays, rows: int) -> None:
+    """A runtime's answer to a request of ``rows`` rows: every output of the manifest, of its dtype and shape, finite.
+
+    Raises ``EngineFailed``, since the request was valid: a fused kernel that overflows, or a device that lies, must not
+    reach a ranking as a number. It costs some 6 microseconds an output, of a clip tower's 2 milliseconds.
+    """
+    for tensor in spec.outputs:
+        where = f"graph {spec.name}: output {tensor.name}"
+        if tensor.name not in outputs:
+            raise EngineFailed(f"{where} is missing from the engine's answer; use another engine")
+        array = outputs[tensor.name]
+        if array.dtype.name != tensor.dtype or array.shape != (rows, *tensor.shape[1:]):
+            raise EngineFailed(
+                f"{where} came as {array.dtype.name} {shape_text(array.shape)} for a batch of {rows}, "
+                f"must be {tensor}; use another engine"
+            )
+        if tensor.dtype == "float32" and not np.isfinite(array).all():
+            raise EngineFailed(
+                f"{where} holds NaN or infinity in row {first_bad_row(array)}; use another engine or precision"
+            )
+
+
+def first_bad_row(array: NDArray[Any]) -> int:
+    return int(np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))[0])
 
 
 def example_inputs(spec: GraphSpec, rows: int = 1) -> dict[str, NDArray[Any]]:

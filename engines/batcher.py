@@ -1,18 +1,20 @@
 """Micro-batching: many sessions ask for a row or two each, the engine is most efficient with many rows at once.
 
-One worker thread takes the oldest request, waits until the window since its arrival has passed or 32 rows of its graph
-stand by, and runs them as one batch. Requests of one graph keep their order; the oldest request of all decides which
-graph is next, so no graph starves another. Batch sizes are padded to a few fixed ones, since runtimes plan memory (and
-pick kernels) anew for every shape they have not seen. ONNX Runtime on a CPU core minds new shapes less than the padded
-rows, which cost it as much as real ones: there ``sizes=range(1, 33)``, no padding, does less work.
+One worker thread takes the request whose owner is first in turn, waits until the window since the oldest arrival has
+passed or a full batch of its graph stands by, and runs them as one batch. Who is next, and what is promised to owners,
+is ``fair_queue.py``'s. Batch sizes are padded to a few fixed ones, since runtimes plan memory (and pick kernels) anew
+for every shape they have not seen. ONNX Runtime on a CPU core minds new shapes less than the padded rows, which cost it
+as much as real ones: there ``sizes=range(1, 33)``, no padding, does less work.
 
 *Bound*: ``limit`` requests wait at most; at the bound ``submit`` raises ``EngineBusy`` and the refusal is counted.
+*Deadline*: a request that may say until when its answer is of use is dropped when the worker comes to it later: its
+future fails with ``EngineLate``, the engine does not run it, and it is counted.
 """
 
+import bisect
 import threading
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -23,24 +25,31 @@ from numpy.typing import NDArray
 
 from .base import Arrays, Engine, check_inputs
 from .bundle import Bundle
-from .errors import EngineBusy, EngineClosed, EngineError
+from .errors import EngineBusy, EngineClosed, EngineError, EngineLate
+from .fair_queue import FairQueue
 from .manifest import GraphSpec
 
 SIZES: Final = (1, 2, 4, 8, 16, 32)
+# upper ends of the histogram of queueing times, in seconds; a last one, without end, comes behind them
+QUEUEING_EDGES_S: Final = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 Outputs = dict[str, NDArray[Any]]
+Sizes = Sequence[int] | Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
 class BatchStats:
-    """Totals since the start. ``queueing_s`` sums the time from arrival to the start of the run, over ``requests``."""
+    """Totals since the start. ``queueing_s`` sums the time from arrival to the start of the run, over ``requests``;
+    ``queueing`` counts them by that time: up to each of ``QUEUEING_EDGES_S``, and above the last."""
 
     requests: int = 0  # taken from the queue and run
     runs: int = 0  # calls of the wrapped engine
     rows: int = 0  # rows that somebody asked for, in those runs
     padded_rows: int = 0  # rows added to reach a fixed batch size
     queueing_s: float = 0.0
+    queueing: tuple[int, ...] = (0,) * (len(QUEUEING_EDGES_S) + 1)
     refused: int = 0  # at the bound
+    late: int = 0  # dropped, since their deadline had passed
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,30 +57,31 @@ class _Request:
     graph: str
     inputs: Arrays
     rows: int
+    owner: Hashable
     future: "Future[Outputs]"
-    arrived_s: float  # monotonic
+    arrived_s: float  # monotonic, as the deadline
+    deadline_s: float | None
 
 
 class MicroBatcher:
     """An ``Engine`` in front of ``engine``, which it owns from now on: closing this closes that.
 
     ``window_ms`` is the longest that a lone request waits for company (0: no wait, only what queued up is joined);
-    ``limit`` is the number of requests that may wait; ``sizes``, ascending, are the batch sizes that are run.
+    ``limit`` is the number of requests that may wait; ``sizes``, ascending, are the batch sizes that are run, for every
+    graph or by the graph's name (those that are not named have ``SIZES``).
     """
 
-    def __init__(self, engine: Engine, window_ms: float = 3.0, limit: int = 256, sizes: Sequence[int] = SIZES) -> None:
+    def __init__(self, engine: Engine, window_ms: float = 3.0, limit: int = 256, sizes: Sizes = SIZES) -> None:
         if not 0 <= window_ms <= 1000:
             raise EngineError(f"window_ms is {window_ms}, must be between 0 and 1000")
         if limit < 1:
             raise EngineError(f"limit is {limit}, must be at least 1")
-        if not sizes or sizes[0] < 1 or any(low >= high for low, high in pairwise(sizes)):
-            raise EngineError(f"sizes are {list(sizes)}, must be positive and ascend")
         self._engine = engine
-        self._sizes = tuple(sizes)
-        self._max_rows = self._sizes[-1]
+        by_graph = sizes if isinstance(sizes, Mapping) else dict.fromkeys(engine.bundle.manifest.graphs, sizes)
+        self._sizes = {graph: checked_sizes(some) for graph, some in by_graph.items()}
         self._window_s = window_ms / 1000
         self._limit = limit
-        self._queue: deque[_Request] = deque()
+        self._queue: FairQueue[_Request] = FairQueue()
         self._changed = threading.Condition()
         self._closed = False
         self._stats = BatchStats()
@@ -81,6 +91,16 @@ class MicroBatcher:
     @property
     def name(self) -> str:
         return f"{self._engine.name}-batched"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The batch sizes of all graphs."""
+        return tuple(sorted({size for graph in self.bundle.manifest.graphs for size in self._sizes.get(graph, SIZES)}))
+
+    @property
+    def engine(self) -> Engine:
+        """The one behind."""
+        return self._engine
 
     @property
     def bundle(self) -> Bundle:
@@ -103,22 +123,36 @@ class MicroBatcher:
     def warmup(self) -> None:
         self._engine.warmup()
 
-    def submit(self, graph: str, inputs: Arrays) -> "Future[Outputs]":
+    def submit(
+        self, graph: str, inputs: Arrays, *, owner: Hashable = None, deadline_s: float | None = None
+    ) -> "Future[Outputs]":
         """Queue a request of one or more rows; its arrays must stay as they are until the future is done.
 
-        The future gives what ``Engine.run`` gives, or its error; cancelling it before its run takes it out. Raises
-        ``EngineError`` at once for invalid inputs, ``EngineBusy`` at the bound, ``EngineClosed`` after ``close``.
+        ``owner``: on whose behalf; owners are served in turn. ``deadline_s``, by ``time.monotonic``: not run after it.
+        The future gives what ``Engine.run`` gives, or its error, or ``EngineLate``; cancelling it before its run takes
+        it out. Raises ``EngineError`` at once for invalid inputs, ``EngineLate`` for a deadline that has passed,
+        ``EngineBusy`` at the bound, ``EngineClosed`` after ``close``.
         """
         rows = check_inputs(self.spec(graph), inputs)
         future: Future[Outputs] = Future()
-        with self._changed:
-            if self._closed:
-                raise EngineClosed(f"engine {self.name} is closed; open another")
-            if len(self._queue) >= self._limit:
-                self._stats = replace(self._stats, refused=self._stats.refused + 1)
-                raise EngineBusy(f"engine {self.name}: {self._limit} requests wait, the bound; try again later")
-            self._queue.append(_Request(graph, dict(inputs), rows, future, time.monotonic()))
-            self._changed.notify_all()
+        late: list[_Request] = []
+        try:
+            with self._changed:
+                if self._closed:
+                    raise EngineClosed(f"engine {self.name} is closed; open another")
+                now_s = time.monotonic()
+                if deadline_s is not None and now_s >= deadline_s:
+                    self._stats = replace(self._stats, late=self._stats.late + 1)
+                    raise EngineLate(f"engine {self.name}: the deadline passed before the request came; ask sooner")
+                if len(self._queue) >= self._limit:
+                    late = self._drop_late(now_s)
+                if len(self._queue) >= self._limit:
+                    self._stats = replace(self._stats, refused=self._stats.refused + 1)
+                    raise EngineBusy(f"engine {self.name}: {self._limit} requests wait, the bound; try again later")
+                self._queue.push(_Request(graph, dict(inputs), rows, owner, future, now_s, deadline_s))
+                self._changed.notify_all()
+        finally:
+            self._tell_late(late)
         return future
 
     def run(self, graph: str, inputs: Arrays) -> Outputs:
@@ -130,9 +164,7 @@ class MicroBatcher:
         """Refuse new requests, answer those that wait (or cancel them, without ``drain``), close the wrapped engine."""
         with self._changed:
             self._closed = True
-            left = [] if drain else list(self._queue)
-            if not drain:
-                self._queue.clear()
+            left = [] if drain else self._queue.clear()
             self._changed.notify_all()
         for request in left:
             request.future.cancel()
@@ -141,53 +173,80 @@ class MicroBatcher:
         self._engine.close()
 
     def _work(self) -> None:
-        while batch := self._take():
+        while True:
+            batch, late = self._take()
+            self._tell_late(late)
+            late.clear()
+            if not batch and self._over():
+                return
             try:
-                self._answer(batch)
+                if batch:
+                    self._answer(batch)
             finally:
                 batch.clear()  # the next wait may be long; do not keep the arrays alive
 
-    def _take(self) -> list[_Request]:
-        """The next batch, all of one graph and not yet cancelled; empty when closed and drained."""
+    def _over(self) -> bool:
+        with self._changed:
+            return self._closed and not len(self._queue)
+
+    def _take(self) -> tuple[list[_Request], list[_Request]]:
+        """The next batch, all of one graph and not yet cancelled, and what came too late; both empty when closed and
+        drained."""
         with self._changed:
             while True:
-                while not self._queue and not self._closed:
+                while not len(self._queue) and not self._closed:
                     self._changed.wait()
-                if not self._queue:
-                    return []
-                self._gather(self._queue[0])
-                if batch := self._pick():
-                    return batch
+                self._gather()
+                late = self._drop_late(time.monotonic())
+                self._queue.drop(lambda request: request.future.cancelled())
+                leader = self._queue.leader()
+                batch = [] if leader is None else self._pick(self._max_rows(leader.graph))
+                if batch or late or (self._closed and not len(self._queue)):
+                    return batch, late
 
-    def _gather(self, oldest: _Request) -> None:
+    def _gather(self) -> None:
         """Wait for company until the window since the oldest request's arrival has passed."""
-        while not self._closed and sum(r.rows for r in self._queue if r.graph == oldest.graph) < self._max_rows:
-            left_s = oldest.arrived_s + self._window_s - time.monotonic()
-            if left_s <= 0 or not self._queue or self._queue[0] is not oldest:
+        while not self._closed and (leader := self._queue.leader()) is not None:
+            left_s = self._queue.oldest_s() + self._window_s - time.monotonic()
+            if left_s <= 0 or self._queue.rows(leader.graph) >= self._max_rows(leader.graph):
                 return
             self._changed.wait(left_s)
 
-    def _pick(self) -> list[_Request]:
-        """Take the oldest request and, in order, those of its graph that fit beside it."""
-        batch: list[_Request] = []
-        kept: deque[_Request] = deque()
-        graph, rows, full = self._queue[0].graph, 0, False
-        for request in self._queue:
-            if request.graph != graph or full:
-                kept.append(request)
-            elif batch and rows + request.rows > self._max_rows:
-                full = True  # a later, smaller one must not overtake this one
-                kept.append(request)
-            elif request.future.set_running_or_notify_cancel():
-                batch.append(request)
-                rows += request.rows
-        self._queue = kept
+    def _pick(self, max_rows: int) -> list[_Request]:
+        batch = self._queue.take(max_rows, lambda request: request.future.set_running_or_notify_cancel())
         now_s = time.monotonic()
-        waited_s = sum(now_s - request.arrived_s for request in batch)
+        waited_s = [now_s - request.arrived_s for request in batch]
         before = self._stats
-        requests, queueing_s = before.requests + len(batch), before.queueing_s + waited_s
-        self._stats = replace(before, requests=requests, queueing_s=queueing_s)
+        counts = list(before.queueing)
+        for each_s in waited_s:
+            counts[bisect.bisect_left(QUEUEING_EDGES_S, each_s)] += 1
+        self._stats = replace(
+            before,
+            requests=before.requests + len(batch),
+            queueing_s=before.queueing_s + sum(waited_s),
+            queueing=tuple(counts),
+        )
         return batch
+
+    def _drop_late(self, now_s: float) -> list[_Request]:
+        """Take out what nobody waits for any more; with the lock. Their futures are told outside it."""
+        gone = self._queue.drop(lambda request: request.deadline_s is not None and now_s >= request.deadline_s)
+        late = [request for request in gone if request.future.set_running_or_notify_cancel()]
+        self._stats = replace(self._stats, late=self._stats.late + len(late))
+        return late
+
+    def _tell_late(self, late: Sequence[_Request]) -> None:
+        for request in late:
+            waited_ms = 1000 * (time.monotonic() - request.arrived_s)
+            request.future.set_exception(
+                EngineLate(
+                    f"engine {self.name}: a request for {request.graph} waited {waited_ms:.0f} ms, past its deadline, "
+                    "and was dropped; the engine has more to do than it can: end a session or give it more cores"
+                )
+            )
+
+    def _max_rows(self, graph: str) -> int:
+        return self._sizes.get(graph, SIZES)[-1]
 
     def _answer(self, batch: Sequence[_Request]) -> None:
         try:
@@ -209,10 +268,11 @@ class MicroBatcher:
     def _run(self, graph: str, inputs: Outputs) -> Outputs:
         """Run any number of rows in slices of at most the largest size, each padded to a fixed one."""
         rows = len(next(iter(inputs.values())))
+        sizes, most = self._sizes.get(graph, SIZES), self._max_rows(graph)
         parts: list[Outputs] = []
-        for start in range(0, rows, self._max_rows):
-            count = min(self._max_rows, rows - start)
-            size = padded_size(count, self._sizes)
+        for start in range(0, rows, most):
+            count = min(most, rows - start)
+            size = padded_size(count, sizes)
             part = {name: pad(array[start : start + count], size) for name, array in inputs.items()}
             with self._changed:
                 s = self._stats
@@ -223,6 +283,13 @@ class MicroBatcher:
                     raise EngineError(f"graph {graph}: output {name} has shape {array.shape} for a batch of {size}")
             parts.append({name: array[:count] for name, array in outputs.items()})
         return parts[0] if len(parts) == 1 else join(parts)
+
+
+def checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Batch sizes as they are used; ``EngineError`` for some that are none."""
+    if not sizes or sizes[0] < 1 or any(low >= high for low, high in pairwise(sizes)):
+        raise EngineError(f"sizes are {list(sizes)}, must be positive and ascend")
+    return tuple(sizes)
 
 
 def padded_size(rows: int, sizes: Sequence[int] = SIZES) -> int:

@@ -1,4 +1,4 @@
-"""A bundle: exported towers in a folder, ``manifest.json`` and one ``.onnx`` file a graph.
+"""A bundle: exported towers in a folder, ``manifest.json`` and one ``.onnx`` file a graph (and precision).
 
 Loading reads every byte once and refuses what is damaged or contradicts itself, always by naming both sides. Whether
 a graph's file really has the inputs that the manifest claims is checked by the engine that opens it.
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import BundleError
-from .manifest import BATCH, GraphSpec, Manifest, Shape, TensorSpec, parse_manifest
+from .manifest import BATCH, PRECISIONS, GraphSpec, Manifest, Shape, TensorSpec, parse_manifest
 
 MANIFEST: Final = "manifest.json"
+FLOAT32: Final = PRECISIONS[0]
 REQUIRED: Final = ("video_clip", "music_clip", "video_sequence", "music_sequence")
 OPTIONAL: Final = ("matcher", "mood")
 
@@ -77,25 +78,50 @@ class Bundle:
         fixed = CONTRACT[graph].inputs
         return tuple(tensor.name for tensor in self.spec(graph).inputs if tensor.name not in fixed)
 
-    def read(self, graph: str) -> bytes:
-        """The graph's file, after its hash was compared with the manifest's; ``BundleError`` otherwise."""
+    def precisions(self, graph: str) -> tuple[str, ...]:
+        """The arithmetics that the graph can be had in, float32 first, the others in the order of ``PRECISIONS``."""
+        there = {variant.precision for variant in self.spec(graph).variants}
+        return tuple(precision for precision in PRECISIONS if precision == FLOAT32 or precision in there)
+
+    def file(self, graph: str, precision: str = FLOAT32) -> tuple[str, str]:
+        """Name and SHA-256 of the graph's file in ``precision``; ``BundleError`` where this bundle has none."""
         spec = self.spec(graph)
-        file = self.path / spec.file
-        try:
-            data = file.read_bytes()
-        except FileNotFoundError:
+        if precision == FLOAT32:
+            return spec.file, spec.sha256
+        for variant in spec.variants:
+            if variant.precision == precision:
+                return variant.file, variant.sha256
+        if precision not in PRECISIONS:
             raise BundleError(
-                f"bundle {self.path}: the file {spec.file} of graph {graph} is missing; copy it again"
+                f"bundle {self.path}: unknown precision {precision}; this segue knows {', '.join(PRECISIONS)}"
+            )
+        raise BundleError(
+            f"bundle {self.path}: graph {graph} is not there in {precision}, only in "
+            f"{', '.join(self.precisions(graph))}; export the bundle again with --precision {precision}"
+        )
+
+    def read(self, graph: str, precision: str = FLOAT32) -> bytes:
+        """The graph's file in ``precision``, its hash compared with the manifest's; ``BundleError`` otherwise.
+
+        Also where the graph has no such variant: who wants to make do with another asks ``precisions`` first.
+        """
+        name, digest = self.file(graph, precision)
+        try:
+            data = (self.path / name).read_bytes()
+        except FileNotFoundError:
+            which = "" if precision == FLOAT32 else f" in {precision}"
+            raise BundleError(
+                f"bundle {self.path}: the file {name} of graph {graph}{which} is missing; copy it again"
             ) from None
         except OSError as error:
             raise BundleError(
-                f"bundle {self.path}: cannot read {spec.file}: {error.strerror}; mend its permissions"
+                f"bundle {self.path}: cannot read {name}: {error.strerror}; mend its permissions"
             ) from error
         found = hashlib.sha256(data).hexdigest()
-        if found != spec.sha256:
+        if found != digest:
             raise BundleError(
-                f"bundle {self.path}: {spec.file} ({len(data)} bytes) has SHA-256 {found[:12]}..., "
-                f"{MANIFEST} says {spec.sha256[:12]}...; the file is damaged or from another bundle: copy it again"
+                f"bundle {self.path}: {name} ({len(data)} bytes) has SHA-256 {found[:12]}..., "
+                f"{MANIFEST} says {digest[:12]}...; the file is damaged or from another bundle: copy it again"
             )
         return data
 
@@ -132,7 +158,8 @@ def load_bundle(folder: Path | str, offered: Mapping[str, Mapping[str, object]])
     check_graphs(manifest, f"bundle {path}")
     bundle = Bundle(path=path, manifest=manifest, identity=hashlib.sha256(text).hexdigest())
     for graph in manifest.graphs:
-        bundle.read(graph)
+        for precision in bundle.precisions(graph):
+            bundle.read(graph, precision)
     return bundle
 
 

@@ -13,6 +13,10 @@ class EngineBusy(EngineError):  # noqa: N818 - a state of the engine, read as su
     """The queue in front of an engine is at its bound; try again later or ask for less."""
 
 
+class EngineLate(EngineBusy):
+    """A request's deadline passed before the engine came to it; it was dropped unrun, since nobody wants its answer."""
+
+
 class EngineClosed(EngineError):  # noqa: N818
     """The engine was closed before the request could be run."""
 

@@ -9,6 +9,8 @@ from .errors import BundleError
 FORMAT: Final = 1
 BATCH: Final = "batch"  # how a shape spells its leading, free axis
 DTYPES: Final = ("float32", "uint8", "bool")
+# The first is what every graph has. They name the arithmetic inside: inputs and outputs keep the manifest's dtypes.
+PRECISIONS: Final = ("float32", "float16", "bfloat16", "int8")
 
 Shape = tuple[int | str, ...]
 
@@ -26,14 +28,27 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """The same graph in another arithmetic, with the very same inputs and outputs: a file of its own."""
+
+    precision: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class GraphSpec:
-    """One graph of a bundle; ``file`` is a plain name inside the bundle's folder, ``sha256`` is in hex."""
+    """One graph of a bundle; ``file`` is a plain name inside the bundle's folder, ``sha256`` is in hex.
+
+    ``variants`` are what an export added to the float32 file, none in most bundles.
+    """
 
     name: str
     file: str
     sha256: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    variants: tuple[Variant, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,15 +121,36 @@ def clip_dims(data: Mapping[str, Any], where: str) -> tuple[int, int]:
 def parse_graph(name: str, data: object, where: str) -> GraphSpec:
     if not isinstance(data, Mapping):
         raise BundleError(f"{where}: is {kind(data)}, not an object; export the bundle again")
+    file, digest = parse_file(data, where)
+    inputs = tuple(parse_tensor(entry, f"{where}: inputs") for entry in field(data, "inputs", list, where))
+    outputs = tuple(parse_tensor(entry, f"{where}: outputs") for entry in field(data, "outputs", list, where))
+    others = field(data, "variants", dict, where) if "variants" in data else {}
+    variants = tuple(parse_variant(precision, entry, where) for precision, entry in others.items())
+    return GraphSpec(name=name, file=file, sha256=digest, inputs=inputs, outputs=outputs, variants=variants)
+
+
+def parse_file(data: Mapping[str, Any], where: str) -> tuple[str, str]:
+    """``file``, which must stay inside the bundle's folder, and ``sha256``."""
     file = field(data, "file", str, where)
     if not file or file in (".", "..") or set(file) & set("/\\:\0"):
         raise BundleError(f"{where}: file {file!r} is not a plain file name inside the bundle; export the bundle again")
     digest = field(data, "sha256", str, where).lower()
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         raise BundleError(f"{where}: sha256 {digest!r} is not 64 hex digits; export the bundle again")
-    inputs = tuple(parse_tensor(entry, f"{where}: inputs") for entry in field(data, "inputs", list, where))
-    outputs = tuple(parse_tensor(entry, f"{where}: outputs") for entry in field(data, "outputs", list, where))
-    return GraphSpec(name=name, file=file, sha256=digest, inputs=inputs, outputs=outputs)
+    return file, digest
+
+
+def parse_variant(precision: str, data: object, where: str) -> Variant:
+    if precision not in PRECISIONS[1:]:
+        raise BundleError(
+            f"{where}: unknown precision {precision}; this segue knows {', '.join(PRECISIONS[1:])}: "
+            "use a matching segue or export the bundle again"
+        )
+    where = f"{where}: variants.{precision}"
+    if not isinstance(data, Mapping):
+        raise BundleError(f"{where}: is {kind(data)}, not an object; export the bundle again")
+    file, digest = parse_file(data, where)
+    return Variant(precision=precision, file=file, sha256=digest)
 
 
 def parse_tensor(data: object, where: str) -> TensorSpec:

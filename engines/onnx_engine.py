@@ -10,34 +10,45 @@ from typing import Any, Final
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from .base import Arrays, check_inputs, example_inputs
-from .bundle import Bundle
-from .errors import BundleError, EngineClosed, EngineError
-from .manifest import BATCH, GraphSpec, TensorSpec
+from .base import Arrays, check_inputs, check_outputs, example_inputs
+from .bundle import FLOAT32, Bundle
+from .errors import BundleError, EngineClosed, EngineError, EngineFailed, EngineUnavailable
+from .manifest import BATCH, PRECISIONS, GraphSpec, TensorSpec
 
 PROVIDER: Final = "CPUExecutionProvider"
+TOO_NEW: Final = ("is till opset", "Unsupported model IR version")  # its words for an operator set and for a format
 _DTYPES: Final = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(bool)": "bool"}
 
 
 class OnnxEngine:
     """``threads`` is the number of threads within one graph's run; several callers may run at once beside each other.
 
-    Raises ``BundleError`` when ONNX Runtime cannot open a graph, or finds other inputs and outputs than the manifest's.
+    ``precision`` is the arithmetic wanted; graphs that the bundle has not in it run in float32, and ``precision_of``
+    says so. Raises ``EngineUnavailable`` when not one graph is there in it, ``BundleError`` when ONNX Runtime cannot
+    open a graph, or finds other inputs and outputs than the manifest's.
     """
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, threads: int = 1, precision: str = FLOAT32) -> None:
         if threads < 1:
             raise EngineError(f"threads is {threads}, must be at least 1")
         self._bundle = bundle
         self._threads = threads
+        self._precision = precision
+        self._precisions = choose_precisions(bundle, precision)
         self._lock = threading.Lock()
         self._sessions: dict[str, ort.InferenceSession] | None = {
-            graph: open_session(bundle, graph, threads) for graph in bundle.manifest.graphs
+            graph: open_session(bundle, graph, threads, used) for graph, used in self._precisions.items()
         }
 
     @property
     def name(self) -> str:
-        return f"onnx-cpu-{self._threads}"
+        name = f"onnx-cpu-{self._threads}"
+        return name if self._precision == FLOAT32 else f"{name}-{self._precision}"
+
+    def precision_of(self, graph: str) -> str:
+        """The arithmetic that ``graph`` really runs in."""
+        self.spec(graph)
+        return self._precisions[graph]
 
     @property
     def bundle(self) -> Bundle:
@@ -48,14 +59,21 @@ class OnnxEngine:
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         spec = self.spec(graph)
-        check_inputs(spec, inputs)
+        rows = check_inputs(spec, inputs)
         with self._lock:  # guards close() alone; a session's own run is thread-safe and happens outside
             sessions = self._sessions
         if sessions is None:
             raise EngineClosed(f"engine {self.name} is closed; open another")
         names = [tensor.name for tensor in spec.outputs]
-        values = sessions[graph].run(names, dict(inputs))
-        return dict(zip(names, values, strict=True))
+        try:
+            values = sessions[graph].run(names, dict(inputs))
+        except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+            raise EngineFailed(
+                f"engine {self.name}: graph {graph}, batch {rows}: {first_line(error)}; try fewer rows, or export again"
+            ) from error
+        outputs: dict[str, NDArray[Any]] = dict(zip(names, values, strict=True))
+        check_outputs(spec, outputs, rows)
+        return outputs
 
     def warmup(self) -> None:
         for graph in self._bundle.manifest.graphs:
@@ -64,6 +82,24 @@ class OnnxEngine:
     def close(self) -> None:
         with self._lock:
             self._sessions = None
+
+
+def choose_precisions(bundle: Bundle, precision: str) -> dict[str, str]:
+    """For each graph ``precision`` where the bundle has it, float32 otherwise.
+
+    Raises ``EngineError`` for a precision that nobody knows, ``EngineUnavailable`` where it would be float32 throughout
+    though another was asked for.
+    """
+    if precision not in PRECISIONS:
+        raise EngineError(f"precision is {precision}, must be one of {', '.join(PRECISIONS)}")
+    chosen = {
+        graph: precision if precision in bundle.precisions(graph) else FLOAT32 for graph in bundle.manifest.graphs
+    }
+    if precision not in chosen.values():
+        raise EngineUnavailable(
+            f"bundle {bundle.path}: has no graph in {precision}; export it again with --precision {precision}"
+        )
+    return chosen
 
 
 def session_options(threads: int) -> Any:
@@ -77,15 +113,16 @@ def session_options(threads: int) -> Any:
     return options
 
 
-def open_session(bundle: Bundle, graph: str, threads: int) -> Any:
+def open_session(bundle: Bundle, graph: str, threads: int, precision: str = FLOAT32) -> Any:
     """An ``InferenceSession`` on the CPU whose inputs and outputs are the manifest's; ``BundleError`` otherwise."""
     spec = bundle.spec(graph)
-    data = bundle.read(graph)
+    file, _ = bundle.file(graph, precision)
+    data = bundle.read(graph, precision)
     try:
         session = ort.InferenceSession(data, session_options(threads), providers=[PROVIDER])
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this
         raise BundleError(
-            f"bundle {bundle.path}: ONNX Runtime cannot open {spec.file}: {first_line(error)}; export the bundle again"
+            f"bundle {bundle.path}: ONNX Runtime cannot open {file}: {first_line(error)}; {cure(error)}"
         ) from error
     found = session.get_providers()
     if found != [PROVIDER]:
@@ -96,7 +133,7 @@ def open_session(bundle: Bundle, graph: str, threads: int) -> Any:
         ("input", spec.inputs, session.get_inputs()),
         ("output", spec.outputs, session.get_outputs()),
     ):
-        check_real(wanted, [tensor_spec(node) for node in real], f"bundle {bundle.path}: {spec.file}: {side}")
+        check_real(wanted, [tensor_spec(node) for node in real], f"bundle {bundle.path}: {file}: {side}")
     return session
 
 
@@ -122,6 +159,13 @@ def tensor_spec(node: Any) -> TensorSpec:
     if shape and not isinstance(shape[0], int):
         shape[0] = BATCH
     return TensorSpec(node.name, _DTYPES.get(node.type, node.type), tuple(shape))
+
+
+def cure(error: Exception) -> str:
+    """Newer operators or a newer file format than this ONNX Runtime knows are no damage: a newer one reads them."""
+    if any(words in str(error) for words in TOO_NEW):
+        return f"it is newer than onnxruntime {ort.__version__}: upgrade onnxruntime or export the bundle again"
+    return "export the bundle again"
 
 
 def first_line(error: Exception) -> str:

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from engines.bundle import MANIFEST, load_bundle
+from engines.bundle import FLOAT32, MANIFEST, Bundle, load_bundle
 from engines.manifest import FORMAT, TensorSpec
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES, MAX_CLIPS
 
 from .errors import ExportError
 from .onnx_graph import OPSET, OnnxGraph, export_graph
-from .parity import Exportable, check_parity
+from .parity import Exportable, check_parity, ranges_of
+from .variants import Made, Verdict, Wanted, check_wanted, make_variants
 
 FOLDER_MODE: Final = 0o755  # mkdtemp makes its folders private, a bundle is not
 
@@ -44,7 +45,7 @@ class ExportableRun(Protocol):
 
 @dataclass(frozen=True)
 class GraphReport:
-    """``difference`` is the largest absolute one between torch and ONNX Runtime."""
+    """The float32 graph; ``difference`` is the largest absolute one between torch and ONNX Runtime."""
 
     name: str
     size_bytes: int
@@ -56,18 +57,27 @@ class ExportReport:
     path: Path
     identity: str
     graphs: tuple[GraphReport, ...]
+    variants: tuple[Verdict, ...] = ()
 
 
 def write_bundle(
-    run: ExportableRun, system: str, folder: Path, name: str, progress: Callable[[str], None] = lambda step: None
+    run: ExportableRun,
+    system: str,
+    folder: Path,
+    name: str,
+    progress: Callable[[str], None] = lambda step: None,
+    wanted: Wanted | None = None,
 ) -> ExportReport:
     """Export every graph of ``run`` to the bundle ``folder``, replacing a bundle that stands there.
 
-    ``progress`` hears each step before it starts. Raises ``ExportError`` for a folder that holds something else, a
-    graph that cannot be exported or differs from torch; ``BundleError`` where the run contradicts the bundle contract.
-    In either case ``folder`` is as it was.
+    ``wanted``: precisions to add where they are right and pay; the report says which were not, and why. ``progress``
+    hears each step before it starts. Raises ``ExportError`` for a folder that holds something else, a graph that cannot
+    be exported or differs from torch; ``BundleError`` where the run contradicts the bundle contract. In either case
+    ``folder`` is as it was.
     """
+    wanted = wanted or Wanted()
     check_target(folder)
+    check_wanted(wanted)
     folder.parent.mkdir(parents=True, exist_ok=True)
     modules = run.graphs()
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
@@ -84,14 +94,36 @@ def write_bundle(
         try:
             progress("comparing with torch")
             differences = check_parity(engine, modules)
+            ranges = {graph: ranges_of(module) for graph, module in modules.items()}
+            made, verdicts = make_variants(bundle, engine, wanted, ranges, progress)
         finally:
             engine.close()
+        if any(made.values()):
+            bundle = add_variants(bundle, made)
         part.chmod(FOLDER_MODE)
         put_in_place(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     reports = tuple(GraphReport(graph, len(made.data), differences[graph]) for graph, made in graphs.items())
-    return ExportReport(path=folder, identity=bundle.identity, graphs=reports)
+    return ExportReport(path=folder, identity=bundle.identity, graphs=reports, variants=verdicts)
+
+
+def add_variants(bundle: Bundle, made: Made) -> Bundle:
+    """The same bundle with the files of ``made`` beside its own, opened once in each precision."""
+    file = bundle.path / MANIFEST
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    for graph, files in made.items():
+        for precision, data in files.items():
+            (bundle.path / file_name(graph, precision)).write_bytes(data)
+            entry = {"file": file_name(graph, precision), "sha256": hashlib.sha256(data).hexdigest()}
+            manifest["graphs"][graph].setdefault("variants", {})[precision] = entry
+    file.write_text(manifest_json(manifest), encoding="utf-8")
+    found = load_bundle(bundle.path, FEATURES)
+    for precision in sorted({precision for files in made.values() for precision in files}):
+        engine = OnnxEngine(found, precision=precision)
+        engine.warmup()
+        engine.close()
+    return found
 
 
 def check_target(folder: Path) -> None:
@@ -137,9 +169,13 @@ def manifest_text(
         "training": dict(run.training),
     }
     try:
-        return json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+        return manifest_json(manifest)
     except (TypeError, ValueError) as error:
         raise ExportError(f"the run's training record cannot be stored: {error}; train again") from error
+
+
+def manifest_json(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, indent=2, allow_nan=False) + "\n"
 
 
 def graph_entry(graph: str, made: OnnxGraph) -> dict[str, Any]:
@@ -164,5 +200,5 @@ def described(modules: Mapping[str, ExportableGraph]) -> dict[str, Any]:
     return {feature: dict(FEATURES[feature]) for feature in FEATURES if feature in wanted}
 
 
-def file_name(graph: str) -> str:
-    return f"{graph}.onnx"
+def file_name(graph: str, precision: str = FLOAT32) -> str:
+    return f"{graph}.onnx" if precision == FLOAT32 else f"{graph}.{precision}.onnx"

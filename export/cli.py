@@ -1,17 +1,37 @@
-"""``segue export RUN -o BUNDLE``: a trained run becomes a bundle that the runtime can load without torch."""
+"""``segue export RUN -o BUNDLE``: a trained run becomes a bundle that the runtime can load without torch.
+
+``segue export --plans BUNDLE`` builds TensorRT plans for a bundle, where there is a GPU and neither torch nor the run.
+``--triton FOLDER`` writes the bundle as a model repository as well; ``RUN`` may be a bundle then.
+"""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
+from engines.bundle import load_bundle
 from engines.errors import EngineError
+from features.spec import FEATURES
 from towers.errors import TowersError
 
 from .errors import ExportError
+from .tensorrt import (
+    add_options,
+    check_faults,
+    check_machine,
+    make_plans,
+    plan_precisions,
+    recipe_of,
+    report_lines,
+    write_report,
+)
 
+if TYPE_CHECKING:
+    from .variants import Verdict
+
+PRECISIONS: Final = ("float16", "int8")  # what can be made
 USER_ERRORS: Final = (ExportError, EngineError, TowersError)
 
 
@@ -20,28 +40,109 @@ def parser() -> argparse.ArgumentParser:
         prog="segue export",
         description="Export a trained run to a bundle: one ONNX file a graph, compared with torch, and a manifest.",
     )
-    options.add_argument("run", type=Path, metavar="RUN", help="folder made by segue train")
-    options.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="folder to write")
+    options.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help="folder made by segue train; a bundle with --triton"
+    )
+    options.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="folder to write")
     options.add_argument("--name", help="the bundle's name; the output folder's by default")
+    options.add_argument(
+        "--precision",
+        action="append",
+        choices=("float32", *PRECISIONS, "all"),
+        default=[],
+        help="another arithmetic beside float32, kept for the graphs where it is right; may be given again",
+    )
+    options.add_argument(
+        "--corpus", type=Path, metavar="CORPUS", help="real clips to calibrate int8 on and to judge precisions by"
+    )
+    options.add_argument(
+        "--keep-slower", action="store_true", help="keep int8 that is right though it is no faster on this machine"
+    )
+    add_options(options)
+    options.add_argument(
+        "--triton", type=Path, metavar="FOLDER", help="write a model repository for Triton Inference Server as well"
+    )
     return options
+
+
+def precisions_of(asked: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in PRECISIONS if name in asked or "all" in asked)
 
 
 def main(command: str, argv: Sequence[str]) -> int:
     """Run ``segue export``; 0 when the bundle stands in its place."""
-    asked = parser().parse_args(argv)
+    options = parser()
+    asked = options.parse_args(argv)
+    console = Console(highlight=False, soft_wrap=True)
+    if asked.plans is not None:
+        if asked.run is not None or asked.output is not None or asked.tensorrt or asked.triton is not None:
+            options.error("--plans BUNDLE takes neither RUN nor --output, --tensorrt or --triton")
+        return build_plans(asked, asked.plans, console)
+    if asked.run is None or asked.output is None:
+        if asked.run is None or asked.triton is None:
+            options.error("name RUN and --output BUNDLE, or --plans BUNDLE, or BUNDLE and --triton FOLDER")
+        return write_triton(asked.run, asked.triton, console)
+    if asked.tensorrt:
+        check_machine(asked.device)
     # After parsing, since torch takes seconds to import: --help and a mistyped option answer at once.
     from towers.run import load_run
 
     from .bundle import write_bundle
+    from .probe import CALIBRATION_PAIRS, JUDGED_PAIRS, read_probe
+    from .variants import Wanted
 
     output: Path = asked.output.absolute()
     run = load_run(asked.run)
-    console = Console(highlight=False, soft_wrap=True)
+    precisions = precisions_of(asked.precision)
+    probe, calibration = None, None
+    if precisions and asked.corpus is not None:
+        probe = read_probe(run, asked.corpus, "test", JUDGED_PAIRS)
+        calibration = read_probe(run, asked.corpus, "train", CALIBRATION_PAIRS)
+    wanted = Wanted(precisions, probe, calibration, asked.keep_slower)
     with console.status("exporting") as status:
-        report = write_bundle(run, run.system.name, output, asked.name or output.name, status.update)
+        report = write_bundle(run, run.system.name, output, asked.name or output.name, status.update, wanted)
     for graph in report.graphs:
         size = f"{graph.size_bytes / 1e6:.2f} MB"
         console.print(f"{graph.name:<16} {size:>10}   differs from torch by at most {graph.difference:.1e}")
+    for verdict in report.variants:
+        console.print(verdict_line(verdict), markup=False)
     total = sum(graph.size_bytes for graph in report.graphs) / 1e6
     console.print(f"wrote {asked.output} ({total:.2f} MB, identity {report.identity[:12]})", markup=False)
+    if asked.triton is not None:
+        write_triton(output, asked.triton, console)
+    return build_plans(asked, output, console) if asked.tensorrt else 0
+
+
+def build_plans(asked: argparse.Namespace, folder: Path, console: Console) -> int:
+    """Plans of the bundle in ``folder``, reported and compared; ``ExportError`` where their numbers are not right."""
+    bundle = load_bundle(folder, FEATURES)
+    precisions = plan_precisions(bundle, asked.precision)
+    with console.status("looking for a GPU") as status:
+        reports = make_plans(bundle, precisions, asked.device, asked.plan_folder, recipe_of(asked), status.update)
+    for line in report_lines(reports):
+        console.print(line, markup=False)
+    if asked.plan_report is not None:
+        write_report(reports, asked.plan_report)
+    check_faults(reports)
     return 0
+
+
+def write_triton(folder: Path, repository: Path, console: Console) -> int:
+    """The bundle in ``folder`` as a model repository; 0 when it stands in its place."""
+    from .triton_repository import write_repository
+
+    bundle = load_bundle(folder, FEATURES)
+    names = write_repository(bundle, repository.absolute())
+    console.print(f"wrote {repository} ({', '.join(names)}; identity {bundle.identity[:12]})", markup=False)
+    return 0
+
+
+def verdict_line(verdict: "Verdict") -> str:
+    label = f"{verdict.graph:<16} {verdict.precision:<8} {verdict.way:<10}"
+    if verdict.reason:
+        return f"{label} left out: {verdict.reason}"
+    said = [f"{verdict.size_bytes / 1e6:.2f} MB", f"cosine {verdict.cosine:.5f}"]
+    if verdict.shared is not None:
+        said.append(f"shares {verdict.shared:.2f} of the first 10")
+    said += [f"{speed:.2f} x float32 at batch {batch}" for batch, speed in verdict.speeds.items()]
+    return f"{label} {', '.join(said)}"

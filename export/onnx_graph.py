@@ -165,6 +165,11 @@ def tidied(model: Any, name: str, outputs: Sequence[str]) -> Any:
         raise ExportError(
             f"graph {name}: uses operator sets {opsets}, must be the standard one of version {OPSET} alone"
         )
+    return checked(model, name)
+
+
+def checked(model: Any, name: str) -> Any:
+    """The model after strict shape inference and the checker; ``ExportError`` for what they refuse."""
     try:
         model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
         onnx.checker.check_model(model, full_check=True)
@@ -172,6 +177,11 @@ def tidied(model: Any, name: str, outputs: Sequence[str]) -> Any:
         raise ExportError(f"graph {name}: the ONNX checker refuses it: {str(error).splitlines()[0]}") from error
     del model.graph.value_info[:]  # runtimes infer them again; the traced batch symbol need not be stored
     return model
+
+
+def convolutions(data: bytes) -> list[str]:
+    """What the outputs of a graph's convolutions are called, in its order."""
+    return [node.output[0] for node in onnx.load_model_from_string(data).graph.node if node.op_type == "Conv"]
 
 
 def clear_remarks(message: Any) -> None:

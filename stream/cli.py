@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from catalog.errors import CatalogError
+from catalog.options import add_search_device
+from engines.arguments import add_engine_arguments, engine_options, notable
 from engines.errors import EngineError
 
 from .errors import StreamError
@@ -51,6 +53,8 @@ def watch_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep what the session is told, for segue replay")
     add_record_arguments(parser)
+    add_engine_arguments(parser)
+    add_search_device(parser)
     return parser
 
 
@@ -59,7 +63,7 @@ def watch(argv: Sequence[str]) -> int:
     asked = watch_parser().parse_args(argv)
     from catalog.catalog import Catalog
     from engines.bundle import default_bundle, load_bundle
-    from engines.onnx_engine import OnnxEngine
+    from engines.choose import choose, with_reserve
     from features.spec import FEATURES
 
     from .core.events import Notice
@@ -72,21 +76,25 @@ def watch(argv: Sequence[str]) -> int:
     from .terminal import Board
     from .watch import watch_fast, watch_paced
 
+    engines = engine_options(asked, asked.threads or 1)
+
     def say(notice: Notice) -> None:
         sys.stdout.write(line(notice) + "\n")
         sys.stdout.flush()
 
     with Pull(asked.source, asked.threads or 0) as pull:
         bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
-        with Catalog.open(asked.catalog, bundle) as catalog:
+        with Catalog.open(asked.catalog, bundle, asked.search_device) as catalog:
             if len(catalog) == 0:
                 raise CatalogError(
                     f"{asked.catalog}: holds no track; fill it with segue index MUSIC_DIR -c {asked.catalog}"
                 )
             recorder: Recorder | None = None
-            engine = OnnxEngine(bundle, threads=asked.threads or 1)
+            choice = choose(bundle, asked.engine, engines)
+            if text := notable(choice):
+                sys.stderr.write(f"segue watch: {text}\n")
+            engine = with_reserve(choice, bundle, engines)
             try:
-                engine.warmup()
                 board = None if asked.json else Board(asked.source, pull.duration_s)
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
                 publish: Callable[[Notice], None] = say if board is None else board.show

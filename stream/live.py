@@ -3,6 +3,11 @@
 A frame waits in a slot of capacity 1 (the newest wins, replaced ones are counted). The sampler decides by its timestamp
 before any pixel is converted; pixels, features and inference run in threads of the shared executor, one conversion and
 one hop at a time. The session itself is touched on the event loop only, so it needs no lock.
+
+*Deadline*: a hop whose networks have not had their turn when it falls behind (``useful_hops``) is given up and counted
+as skipped; the newest second is looked at instead. Each time that happens the next hop is given twice as long, up to
+``PATIENCE`` times, and after one that succeeds half of that: where the machine cannot keep up, lists come less often
+rather than not at all.
 """
 
 import asyncio
@@ -17,8 +22,10 @@ from typing import Any, Final
 
 import av
 
+from engines.errors import EngineBusy
 from features.spec import MOTION_FPS, WINDOW_S
-from stream.core.events import End, Event, Failed, Notice, Question, Suggestions
+from stream.core.events import End, Event, Failed, Infer, Notice, Question, Suggestions
+from stream.core.pace import FULL, Pace
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.recording.recorder import Recorder
@@ -29,6 +36,8 @@ Publish = Callable[[Notice], None]
 Clock = Callable[[], float]
 
 SOUND_FRAMES: Final = 200  # 4 s of WebRTC's
+FIRST_GRAPH: Final = "video_clip"  # what every hop begins with
+PATIENCE: Final = 8
 
 logger = logging.getLogger("segue.live")
 
@@ -36,11 +45,13 @@ logger = logging.getLogger("segue.live")
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
     """``tick_s``: how often time is told to pass while no frame comes. ``finish_s``: the longest wait at the end for
-    the answers still under way."""
+    the answers still under way. ``useful_hops``: for so many hops after its beginning one may still wait for the
+    engine; from two on, going on with it would cost the one that waits behind it."""
 
     session: SessionOptions = field(default_factory=SessionOptions)
     tick_s: float = 0.25
     finish_s: float = 2.0
+    useful_hops: float = 2.0
 
 
 @dataclass(slots=True)
@@ -55,6 +66,7 @@ class LiveStats:
     suggestions: int = 0
     skipped_hops: int = 0
     resets: int = 0
+    late_hops: int = 0  # of the skipped ones, those given up because the engine did not come to them in time
     late_ms: float | None = None
 
     @property
@@ -67,7 +79,8 @@ class LiveSession:
     """``publish`` is called on the event loop for every notice, the last of them ``End``; it must not block.
 
     A failure (a broken picture, an engine's error) ends this session alone: ``Failed`` with a reason, then ``End``.
-    ``recorder`` keeps what the session is told; ``publish`` is then one that the recorder listens to.
+    ``recorder`` keeps what the session is told; ``publish`` is then one that the recorder listens to. ``given_up`` is
+    called on the event loop with how late in ms a hop was when it was given up, of which no notice tells.
     """
 
     def __init__(
@@ -80,7 +93,9 @@ class LiveSession:
         workers: Executor,
         probe: Probe | None = None,
         recorder: Recorder | None = None,
+        given_up: Callable[[float], None] | None = None,
     ) -> None:
+        self._given_up = given_up
         self._runtime = runtime
         self._options = options
         self._publish = publish
@@ -101,6 +116,9 @@ class LiveSession:
         self._sound: deque[av.AudioFrame] = deque(maxlen=SOUND_FRAMES)
         self._sound_second = 0
         self._listening: asyncio.Task[None] | None = None
+        self._hop_s = FULL.hop_s
+        self._patience = 1  # how many times ``useful_hops`` the next hop is given
+        self._begun_s = self._deadline_s = 0.0  # of the hop under way
         self._running = self._stop = False
         self._failure: BaseException | None = None
 
@@ -140,6 +158,12 @@ class LiveSession:
             self._sound_second = second
         self._sound.append(frame)
 
+    def follow(self, pace: Pace) -> None:
+        """Follow the pictures as closely as ``pace`` says from here on. Call on the event loop."""
+        self._sampler.stride = pace.stride
+        self._hop_s = pace.hop_s
+        self._handle(self._session.follow(pace.hop_s))
+
     def command(self, message: Mapping[str, Any]) -> None:
         """Carry out a viewer's command (see PROTOCOL.md); the answer is published as Accepted or Refused."""
         self._handle(self._session.command(message))
@@ -158,6 +182,9 @@ class LiveSession:
             for task in (*self._asking, *filter(None, (self._listening,))):
                 task.cancel()
             self._end()
+            # whoever hears a session knows it too: a circle that would hold its window of pictures and its candidates
+            # until the collector of cycles comes by
+            self._publish = _unheard
             self._done.set()
 
     async def close(self) -> None:
@@ -214,7 +241,13 @@ class LiveSession:
     async def _ask(self, question: Question) -> None:
         try:
             loop = asyncio.get_running_loop()
-            outputs = await loop.run_in_executor(self._workers, answer, self._runtime, question, self._probe)
+            if isinstance(question, Infer):
+                question = self._dated(question)
+            try:
+                outputs = await loop.run_in_executor(self._workers, answer, self._runtime, question, self._probe)
+            except EngineBusy as error:
+                self._forgo(question, error)
+                return
             begun = self._begin()
             events = self._session.result(question.id, outputs)
             if begun is not None and self._probe is not None and any(isinstance(e, Suggestions) for e in events):
@@ -222,6 +255,25 @@ class LiveSession:
             self._handle(events)
         except Exception as error:  # noqa: BLE001 - ends this session, with the reason
             self._fail(error)
+
+    def _dated(self, question: Infer) -> Infer:
+        """The question with its owner and the deadline of its hop."""
+        if question.graph == FIRST_GRAPH:
+            self._begun_s = self._clock()
+            self._deadline_s = self._begun_s + self._options.useful_hops * self._hop_s * self._patience
+        return replace(question, owner=id(self), deadline_s=self._deadline_s)
+
+    def _forgo(self, question: Question, error: EngineBusy) -> None:
+        """Go on without an answer; the newest second is looked at next."""
+        skipped = self._session.skipped_hops
+        events = self._session.give_up(question.id)
+        if self._session.skipped_hops > skipped:  # its hop was still the one under way
+            logger.debug("a hop is given up: %s", error)
+            self._stats.late_hops += 1
+            self._patience = min(PATIENCE, 2 * self._patience)
+            if self._given_up is not None:
+                self._given_up(1000.0 * (self._clock() - self._begun_s))
+        self._handle(events)
 
     def _handle(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -234,6 +286,7 @@ class LiveSession:
 
     def _say(self, notice: Notice) -> None:
         if isinstance(notice, Suggestions):
+            self._patience = max(1, self._patience // 2)
             arrival = self._arrivals.get(math.ceil(notice.pts_s) - 1)
             late_ms = None if arrival is None else 1000.0 * (self._clock() - arrival)
             self._stats.late_ms = late_ms
@@ -277,6 +330,10 @@ class LiveSession:
 
     def _begin(self) -> float | None:
         return None if self._probe is None else time.perf_counter()
+
+
+def _unheard(notice: Notice) -> None:
+    """What is said after the end."""
 
 
 def _reason(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from catalog.errors import UnknownTrackError
+from engines.batcher import MicroBatcher
 from features.clip import NEEDS_SMALL
 from features.spec import MUSIC_FEATURES, VIDEO_FEATURES
 from stream.core.events import Answer, Beats, Infer, Question
@@ -13,6 +14,7 @@ from stream.ear import Ear
 from stream.errors import StreamError
 
 if TYPE_CHECKING:
+    from catalog.gpu_search import SearchState
     from catalog.records import Candidate, Filters
     from engines.base import Engine
     from engines.bundle import Bundle
@@ -23,6 +25,8 @@ class Library(Protocol):
 
     def search(self, query: np.ndarray, n: int, filters: "Filters") -> "list[Candidate]": ...
     def beats(self, id: str) -> np.ndarray: ...
+    @property
+    def search_state(self) -> "SearchState": ...
 
 
 def model_of(bundle: "Bundle") -> Model:
@@ -63,8 +67,17 @@ class Runtime:
         self.ear = Ear()
 
     def answer(self, question: Question) -> Answer:
-        """The outputs of a graph by name, the candidates of a search, best first, or the beats of a track. Blocks."""
+        """The outputs of a graph by name, the candidates of a search, best first, or the beats of a track. Blocks.
+
+        Raises ``EngineBusy`` for a question that came when too many waited, or whose deadline passed before its turn
+        (``EngineLate``); both only where requests are joined.
+        """
         if isinstance(question, Infer):
+            if isinstance(self.engine, MicroBatcher):
+                waiting = self.engine.submit(
+                    question.graph, question.inputs, owner=question.owner, deadline_s=question.deadline_s
+                )
+                return waiting.result()
             return self.engine.run(question.graph, question.inputs)
         if isinstance(question, Beats):
             try:

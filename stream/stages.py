@@ -40,21 +40,20 @@ class Look:
         self._small = small
         self._keep = keep
         self._scaler = Scaler()
-        self._probe = probe
-        self._begun = 0.0
+        self._watch = None if probe is None else _Stopwatch(probe)
         self.restart()
 
     def restart(self) -> None:
         """Time jumped: the next frame is the first."""
-        self._meter = FrameMeter(None if self._probe is None else self._lap, small=self._small)
+        self._meter = FrameMeter(None if self._watch is None else self._watch.lap, small=self._small)
 
     def look(self, frame: av.VideoFrame, t_s: float) -> FrameFeatures:
         """Features of a sampled frame at ``t_s`` seconds of media time. Raises SourceError for an absurd size."""
-        if self._probe is None:
+        if self._watch is None:
             return self._meter.push(self._canonical(frame, t_s), t_s)
-        self._begun = time.perf_counter()
+        self._watch.start()
         picture = self._canonical(frame, t_s)
-        self._lap("convert")
+        self._watch.lap("convert")
         return self._meter.push(picture, t_s)
 
     def _canonical(self, frame: av.VideoFrame, t_s: float) -> NDArray[np.uint8]:
@@ -66,10 +65,21 @@ class Look:
             self._keep(picture, t_s)
         return picture
 
-    def _lap(self, stage: str) -> None:
+
+class _Stopwatch:
+    """Laps for a probe. It knows nothing of who is timed: a meter that knew its `Look` would be a circle, and OpenCV's
+    and FFmpeg's memory would wait for the collector of cycles."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._begun = 0.0
+
+    def start(self) -> None:
+        self._begun = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
         now = time.perf_counter()
-        if self._probe is not None:
-            self._probe(stage, now - self._begun)
+        self._probe(stage, now - self._begun)
         self._begun = now
 
 

@@ -239,7 +239,8 @@ async def _attack(server: Target, rng: Random, found: Found, out: Outcome) -> No
     for publisher, heard in told.items():
         new = len(heard) - said[publisher]
         out.count("suggestions_a_second", new / lasted_s, new, "1/s", publisher=publisher)
-        out.expect(new >= STILL_SERVED * lasted_s, f"the publisher {publisher} got {new} suggestions in {lasted_s:.0f} s")
+        served = new >= STILL_SERVED * lasted_s
+        out.expect(served, f"the publisher {publisher} got {new} suggestions in {lasted_s:.0f} s")
     return None
 
 

@@ -4,7 +4,7 @@ Times are seconds of media time since the first frame after the start or the las
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,17 @@ Answer = Arrays | Sequence[Candidate] | np.ndarray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Infer:
-    """Run one graph of the bundle; the answer is its outputs by name."""
+    """Run one graph of the bundle; the answer is its outputs by name.
+
+    ``owner`` and ``deadline_s`` are filled in by a driver that has a clock and others beside it: on whose behalf, and
+    until when (by ``time.monotonic``) the answer is of use.
+    """
 
     id: int
     graph: str
     inputs: Arrays
+    owner: Hashable = None
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,9 +1,9 @@
 """Which frames are looked at: by timestamp, before any pixel is converted.
 
 Media time is cut into slots of 1/8 s that begin with the first frame. The first frame to arrive in a new slot fills it;
-the others are passed over. All arithmetic is exact (integers and ``Fraction``), so the choice depends on the timestamps
-alone and never drifts. Timestamps that cannot be trusted are counted or answered with a ``Discontinuity``, never
-mended by a guess.
+the others are passed over. Of every ``stride`` slots one is filled. All arithmetic is exact (integers and
+``Fraction``), so the choice depends on the timestamps alone and never drifts. Timestamps that cannot be trusted are
+counted or answered with a ``Discontinuity``, never mended by a guess.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,13 @@ class Discontinuity:
 
 
 class Sampler:
-    """State: the first and the newest timestamp, the newest slot, and counts.
+    """State: the first and the newest timestamp, the newest slot, and counts. ``stride`` may be changed at any time.
 
     ``frames`` offered, ``sampled``, ``stale`` (stepped back a little) and ``undated`` (no timestamp).
     """
 
     def __init__(self) -> None:
+        self.stride = 1
         self.frames = self.sampled = self.stale = self.undated = 0
         self._first: Fraction | None = None
         self._newest = Fraction(0)
@@ -68,7 +69,7 @@ class Sampler:
             return Discontinuity(f"time jumped forward by {float(step):.3g} s", self._begin(now))
         self._newest = now
         slot = int((now - self._first) * MOTION_FPS)
-        if slot <= self._slot:
+        if slot // self.stride <= self._slot // self.stride:
             return None
         self._slot = slot
         self.sampled += 1

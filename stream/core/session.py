@@ -1,6 +1,7 @@
 """One live input, without a clock, a socket or a loop: features and answers in, events out.
 
-A hop falls due at each whole second of media time in whose second a frame arrived. It runs through the stages
+A hop falls due at each whole second of media time in whose second a frame arrived (every few seconds, once ``follow``
+says so). It runs through the stages
 
     clip tower -> sequence tower -> search (and mood) -> matcher -> ranking -> settle -> Suggestions
 
@@ -129,6 +130,7 @@ class Session:
         self._newest = -1  # the newest slot
         self._fresh = False  # a frame came that no hop has seen
         self._last = 0  # the end of the newest hop that was begun or is waiting
+        self._hop_s = 1
         self._cut_slot = -MOTION_FPS * WINDOW_S
         self._hop: _Hop | None = None
         self._due: _Hop | None = None
@@ -169,6 +171,13 @@ class Session:
         sound, once a second, in order. Raises ValueError for what is no share."""
         if self._closing is None:
             self._speech.hear(share, second)
+        return []
+
+    def follow(self, hop_s: int) -> list[Event]:
+        """From here on a hop falls due every ``hop_s`` whole seconds; raises ValueError for less than one."""
+        if hop_s < 1:
+            raise ValueError(f"a hop of {hop_s} s, must be at least 1")
+        self._hop_s = hop_s
         return []
 
     def tick(self, now_s: float) -> list[Event]:
@@ -260,6 +269,15 @@ class Session:
             case _:
                 return self._conclude(hop, np.asarray(answer["score"], np.float64))
 
+    def give_up(self, question: int) -> list[Event]:
+        """No answer will come to a question: it would have come too late. The hop that it belongs to counts as skipped,
+        and the one that waits begins; clips that it has not embedded are made up for."""
+        if self._hop is None or question not in self._hop.asked:
+            return []
+        self._hop = None
+        self.skipped_hops += 1
+        return self._next()
+
     def finish(self, frames: int = 0, dropped: int = 0, flush: bool = True) -> list[Event]:
         """No more frames. ``End``, with these counts in it, comes after the answers to what is still open.
 
@@ -279,7 +297,7 @@ class Session:
     def _advance(self, second: int) -> list[Event]:
         """A hop for the newest second with a frame, if that second is over and no hop has seen it."""
         end = self._newest // MOTION_FPS + 1
-        if not self._fresh or end > second or end <= self._last:
+        if not self._fresh or end > second or end < (self._last and self._last + self._hop_s):
             return []
         return self._schedule(end, float(end))
 
@@ -387,11 +405,14 @@ class Session:
             duck_db=self._speech.duck_db(hop.pts_s),
             asked=self._memory.asked(),
         )
-        events: list[Event] = [suggestions]
+        return [suggestions, *self._next()]
+
+    def _next(self) -> list[Event]:
+        """A hop is over: the one that waits begins, or the session ends, if it is to."""
         if self._due is not None:
             following, self._due = self._due, None
-            return events + self._begin(following)
-        return events + self._end() if self._closing is not None else events
+            return self._begin(following)
+        return self._end() if self._closing is not None else []
 
     def _adjusts(self, hop: _Hop) -> NDArray[np.float64]:
         """(n,) what to add to the scores of the candidates, for taste, history and speech."""

@@ -23,14 +23,16 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class Asker:
-    """Answers questions by ``runtime``, whose engine joins no requests itself. ``batched``: as a micro-batcher would.
+    """Answers questions by ``runtime``, whose engine joins no requests itself. ``batched``: as a micro-batcher with
+    these ``sizes`` would.
 
     ``give_up`` ends the search: once one answer is different in every way, those that follow from it will be too.
     State: the ways that were right last, for each graph and number of rows; they are tried first.
     """
 
-    def __init__(self, runtime: Runtime, batched: bool) -> None:
+    def __init__(self, runtime: Runtime, batched: bool, sizes: tuple[int, ...] = SIZES) -> None:
         self._runtime = runtime
+        self._sizes = sizes
         self._batched = batched
         self._searching = batched
         self._last: dict[tuple[str, int], Way] = {}
@@ -57,12 +59,12 @@ class Asker:
         return first, False
 
     def _ways(self, graph: str, rows: int) -> Iterator[Way]:
-        plain = plain_way(rows)
+        plain = plain_way(rows, self._sizes)
         yield plain
         last = self._last.get((graph, rows), plain)
         if last != plain:
             yield last
-        yield from (way for way in ways(rows) if way not in (plain, last))
+        yield from (way for way in ways(rows, self._sizes) if way not in (plain, last))
 
     def _run(self, question: Infer, rows: int, way: Way) -> dict[str, NDArray[Any]]:
         size, before = way
@@ -71,15 +73,15 @@ class Asker:
         return {name: array[before : before + rows].copy() for name, array in outputs.items()}
 
 
-def plain_way(rows: int) -> Way:
+def plain_way(rows: int, sizes: tuple[int, ...] = SIZES) -> Way:
     """How a batcher runs a request that nobody joins. More rows than its largest size are left as they are."""
-    return (padded_size(rows) if rows <= SIZES[-1] else rows), 0
+    return (padded_size(rows, sizes) if rows <= sizes[-1] else rows), 0
 
 
-def ways(rows: int) -> Iterator[Way]:
+def ways(rows: int, sizes: tuple[int, ...] = SIZES) -> Iterator[Way]:
     """Every way in which a batcher can have run so many rows, the likely ones first: small batches, and in each the
-    ends before the middle. At most 63."""
-    for size in SIZES:
+    ends before the middle. At most 63 with the usual sizes."""
+    for size in sizes:
         if size >= rows:
             last = size - rows
             places = sorted(range(last + 1), key=lambda before: (min(before, last - before), before))

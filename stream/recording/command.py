@@ -17,7 +17,7 @@ from stream.terminal import Board
 
 from .errors import RecordingError
 from .format import Reader
-from .header import check_bundle, engine_of, here, unlike
+from .header import check_bundle, engine_of, here, unlike, unlike_engine
 from .player import Outcome, replay
 
 
@@ -53,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
                 publish: Callable[[Notice], None] = _print if board is None else board.show
                 with shown:
                     outcome = replay(reader, Runtime(engine, catalog), publish)
-                causes = unlike(reader.header, here(catalog)) if outcome.first is not None else []
+                causes = [*unlike_engine(reader.header, engine), *unlike(reader.header, here(catalog))]
+                causes = causes if outcome.first is not None else []
             finally:
                 engine.close()
     for text in summary(outcome, causes):

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
 
-from engines.batcher import MicroBatcher
+from engines.base import Engine
+from engines.batcher import SIZES, MicroBatcher
 from engines.bundle import Bundle
 from stream.core.session import SessionOptions
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 PACKAGES: Final = ("numpy", "onnxruntime", "onnxruntime-gpu", "faiss-cpu", "opencv-python-headless", "av")
 MAX_THREADS: Final = 64
+MAX_SIZES: Final = 16  # of batches, and how large at most: a replay tries every place in every one
+MAX_ROWS: Final = 1024
 LARGEST: Final = 1e6  # of an option's value
 
 Options = TypeVar("Options")
@@ -58,6 +61,7 @@ def make_header(
             "name": runtime.engine.name,
             "threads": record.threads,
             "batched": isinstance(runtime.engine, MicroBatcher),
+            **own_sizes(runtime.engine),
         },
         "session": asdict(session),
         "pictures": record.pictures,
@@ -69,6 +73,12 @@ def make_header(
             "packages": {name: version for name in PACKAGES if (version := _version(name))},
         },
     }
+
+
+def own_sizes(engine: Engine) -> dict[str, list[int]]:
+    """The batch sizes, where they are not the usual ones."""
+    sizes = engine.sizes if isinstance(engine, MicroBatcher) else SIZES
+    return {} if sizes == SIZES else {"sizes": list(sizes)}
 
 
 def catalog_identity(catalog: "Catalog") -> str:
@@ -111,6 +121,24 @@ def engine_of(path: Path, header: Mapping[str, Any]) -> tuple[int, bool]:
     if type(threads) is not int or not 1 <= threads <= MAX_THREADS or not isinstance(batched, bool):
         raise RecordingError(f"{path}: its engine is {str(recorded)[:80]}; the header is damaged: copy the file again")
     return threads, batched
+
+
+def sizes_of(path: Path, header: Mapping[str, Any]) -> tuple[int, ...]:
+    """The recorded batch sizes."""
+    sizes = section(path, header, "engine").get("sizes", list(SIZES))
+    sound = isinstance(sizes, list) and 0 < len(sizes) <= MAX_SIZES and all(type(size) is int for size in sizes)
+    if not sound or sizes[0] < 1 or sizes[-1] > MAX_ROWS or sorted(set(sizes)) != sizes:
+        raise RecordingError(
+            f"{path}: its batch sizes are {str(sizes)[:80]}; the header is damaged: copy the file again"
+        )
+    return tuple(sizes)
+
+
+def unlike_engine(header: Mapping[str, Any], engine: Engine) -> list[str]:
+    """What is different here about the engine, in words."""
+    recorded = header.get("engine")
+    name = str(recorded.get("name") if isinstance(recorded, dict) else None).removesuffix("-batched")
+    return [] if name == engine.name else [f"the engine was {name[:60]}, is {engine.name}"]
 
 
 def section(path: Path, header: Mapping[str, Any], name: str) -> dict[str, Any]:

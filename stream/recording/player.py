@@ -30,7 +30,7 @@ from stream.runtime import Runtime, needs_small
 from .ask import Asker
 from .errors import RecordingError
 from .format import Reader, Record
-from .header import engine_of, session_options
+from .header import engine_of, session_options, sizes_of
 from .recorder import complaint
 from .values import Packer, Unpacker, said
 from .writer import ENDED
@@ -40,6 +40,7 @@ MAX_OPEN: Final = 4096  # questions that a recording leaves unanswered; more are
 ARGUMENTS: Final[dict[str, type | tuple[type, ...]]] = {
     "features": FrameFeatures,
     "slot": int,
+    "question": int,
     "share": (int, float),
     "second": int,
     "now_s": (int, float),
@@ -89,7 +90,8 @@ class _Player:
     def __init__(self, reader: Reader, runtime: Runtime, publish: Publish) -> None:
         self._reader = reader
         self._session = Session(runtime.model, session_options(reader.path, reader.header))
-        self._asker = Asker(runtime, engine_of(reader.path, reader.header)[1])
+        _, batched = engine_of(reader.path, reader.header)
+        self._asker = Asker(runtime, batched, sizes_of(reader.path, reader.header))
         self._small = needs_small(runtime.model)
         self._publish = publish
         self._open: dict[int, Question] = {}

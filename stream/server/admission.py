@@ -6,12 +6,10 @@ Pure: time is an argument. What is looked at is the age of the newest frame in e
 from collections import deque
 from typing import Final
 
-import numpy as np
-
 LOOKED_AT_S: Final = 10.0
 KEPT: Final = 1024  # messages: 100 sessions for 10 s; at the bound the oldest go
 ENOUGH: Final = 5  # fewer say nothing
-PERCENTILE: Final = 95
+PERCENTILE: Final = 0.95
 
 
 class Load:
@@ -24,13 +22,18 @@ class Load:
     def note(self, now_s: float, late_ms: float) -> None:
         self._late.append((now_s, late_ms))
 
+    def forget(self) -> None:
+        """What was noted says nothing of what comes."""
+        self._late.clear()
+
     def late_ms(self, now_s: float) -> float | None:
         """The 95th percentile, or None where too few messages went out."""
         while self._late and self._late[0][0] < now_s - LOOKED_AT_S:
             self._late.popleft()
         if len(self._late) < ENOUGH:
             return None
-        return float(np.percentile([late for _, late in self._late], PERCENTILE))
+        ordered = sorted(late for _, late in self._late)
+        return ordered[int(PERCENTILE * (len(ordered) - 1))]  # of the few messages of one session, not the very latest
 
     def refusal(self, now_s: float) -> str | None:
         """Why no session should be added now, or None."""

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -20,9 +20,8 @@ from fastapi.responses import FileResponse
 from starlette.requests import HTTPConnection
 
 from catalog.catalog import Catalog
-from engines.batcher import MicroBatcher
 from engines.bundle import default_bundle, load_bundle
-from engines.onnx_engine import OnnxEngine
+from engines.choose import AUTO, EngineOptions
 from features.spec import FEATURES
 from stream.core.events import Notice
 from stream.live import LiveOptions, LiveSession
@@ -39,10 +38,12 @@ from .access import AccessOptions
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
 from .drain import Drain
+from .engine import degraded, open_batched, standing
 from .errors import ServeError
 from .health import health_routes
 from .hub import Hub, HubOptions, Live
 from .ingest import ingest_routes
+from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
 from .pool import SessionPool
 from .preview import preview_routes
@@ -67,6 +68,10 @@ class ServeOptions:
     host: str = "127.0.0.1"
     port: int = 8765
     threads: int = 1  # of the engine
+    engine: str = AUTO
+    engines: EngineOptions = field(default_factory=EngineOptions)  # but for ``threads``
+    search_device: str = "cpu"
+    batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
     origins: tuple[str, ...] = ()
     access: AccessOptions = field(default_factory=AccessOptions)
     tls: TlsOptions | None = None
@@ -93,6 +98,7 @@ class Parts:
     catalog: Catalog
     workers: Executor
     recordings: Recordings | None = None
+    taken: str = ""  # which engine, and why
 
 
 @contextlib.contextmanager
@@ -103,12 +109,12 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
     """
     with contextlib.ExitStack() as stack:
         bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-        engine = MicroBatcher(OnnxEngine(bundle, options.threads))
+        engines = replace(options.engines, threads=options.threads)
+        engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
-        catalog = stack.enter_context(Catalog.open(options.catalog, bundle))
+        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device))
         if not len(catalog):
             raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
-        engine.warmup()
         # a worker waits while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
         workers = stack.enter_context(SessionPool(count))
@@ -118,7 +124,7 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
             recorded = replace(options.recording, threads=options.threads)
             recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
             stack.callback(recordings.close, RECORD_WAIT_S)
-        yield Parts(runtime, catalog, workers, recordings)
+        yield Parts(runtime, catalog, workers, recordings, taken)
 
 
 def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: Place | None = None) -> FastAPI:
@@ -136,14 +142,20 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         recorder = None if parts.recordings is None else parts.recordings.start()
         heard = listened if recorder is None else recorder.listen(listened)
         live = LiveSession(
-            parts.runtime, options.live, heard, workers=parts.workers, probe=metrics.probe, recorder=recorder
+            parts.runtime,
+            options.live,
+            heard,
+            workers=parts.workers,
+            probe=metrics.probe,
+            recorder=recorder,
+            given_up=lambda late_ms: hub.note(late_ms),  # made below, before any session
         )
         return live
 
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)
     metrics.registry.register(
-        HubCollector(metrics, hub, parts.runtime.engine, parts.workers, 0 if place is None else place.restarts)
+        HubCollector(metrics, hub, parts.runtime, parts.workers, 0 if place is None else place.restarts)
     )
 
     @contextlib.asynccontextmanager
@@ -154,16 +166,21 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         wait_for_consent()
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
+        trim = glibc_trim()
+        giving = None if trim is None else loop.create_task(give_back(lambda: len(hub.sessions), trim))
         try:
             yield
         finally:
+            if giving is not None:
+                giving.cancel()
             await hub.close()
 
     def facts() -> dict[str, object]:
         engine = parts.runtime.engine
         recordings = None if parts.recordings is None else parts.recordings.counts()
         found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
-        return {**found, "recordings": recordings}
+        search = asdict(parts.catalog.search_state)
+        return {**found, "engine_state": standing(engine), "search": search, "recordings": recordings}
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain
@@ -182,7 +199,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(pull_routes(hub, options.pull, options.access, base_url, moved))
     app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))
     app.include_router(preview_routes(parts.catalog, options.access))
-    app.include_router(health_routes(hub, drain, facts))
+    app.include_router(health_routes(hub, drain, facts, lambda: degraded(parts.runtime.engine)))
     app.include_router(metrics_routes(metrics, partial(elsewhere, place), options.access))
     _add_page(app)
     return app

@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
 def until_interrupted(options: ServeOptions, ready: Callable[[str], None]) -> int:
     """Serve; Ctrl-C is the normal way to end."""
     with contextlib.suppress(KeyboardInterrupt):
-        serve(options, ready)
+        serve(options, ready, lambda engine: say(f"segue: engine {engine}"))
     return 0
 
 

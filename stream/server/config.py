@@ -13,6 +13,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from engines.arguments import checked
+from engines.choose import EngineOptions
 from stream.recording.header import RecordOptions
 from stream.sources.ports import PortRange
 from stream.sources.webrtc import PeerOptions
@@ -23,7 +25,7 @@ from .hub import HubOptions
 from .logs import MASK
 from .pulls import PullOptions
 from .security import is_loopback
-from .settings import BY_NAME, SETTINGS, TOKENS, Setting, access_of
+from .settings import BY_NAME, SETTINGS, TOKENS, Setting, access_of, rows_of
 from .tls import TlsOptions
 from .whip import WhipOptions
 
@@ -139,6 +141,18 @@ def options_of(values: Values) -> ServeOptions:
         host=values["host"],
         port=values["port"],
         threads=values["threads"],
+        engine=values["engine"],
+        engines=checked(
+            values["engine"],
+            EngineOptions(
+                device=values["device"],
+                precision=values["precision"],
+                triton=values["triton"],
+                plans=values["plans"],
+            ),
+        ),
+        search_device=values["search_device"],
+        batch_sizes=None if values["batch_sizes"] is None else rows_of(values["batch_sizes"]),
         origins=tuple(values["allow_origin"] or ()),
         hub=HubOptions(
             max_sessions=values["max_sessions"],

@@ -38,8 +38,11 @@ def unready(phase: Phase, refusal: str | None) -> str:
     return f"full: {refusal}" if refusal else ""
 
 
-def health_routes(hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]]) -> APIRouter:
-    """``/healthz`` and ``/readyz``; ``facts`` is what else the first one tells."""
+def health_routes(
+    hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]], degraded: Callable[[], str] = lambda: ""
+) -> APIRouter:
+    """``/healthz`` and ``/readyz``; ``facts`` is what else the first one tells, ``degraded`` what is not as it should
+    be though publishers may come."""
     router = APIRouter()
 
     @router.get("/healthz")
@@ -50,6 +53,7 @@ def health_routes(hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]]
             "pid": os.getpid(),
             "sessions": len(hub.sessions),
             "max_sessions": hub.options.max_sessions,
+            "pace": hub.easing.pace.name,
             **facts(),
             "counters": asdict(hub.counters),
         }
@@ -59,7 +63,8 @@ def health_routes(hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]]
         reason = unready(drain.phase, hub.refusal())
         if reason:
             return JSONResponse({"ready": False, "reason": reason}, 503, {"retry-after": str(RETRY_AFTER_S)})
-        return JSONResponse({"ready": True})
+        lack = degraded()
+        return JSONResponse({"ready": True, "degraded": lack} if lack else {"ready": True})
 
     return router
 

@@ -1,8 +1,9 @@
 """The sessions that run, who may begin one, and when they end.
 
 *Bounds*: at most ``max_sessions`` sessions, publishers still connecting included, and ``max_viewers`` viewers of each;
-whoever comes later is refused, and so is who comes while the others are late already. A session ends when its publisher
-stops, when it stays away longer than ``grace_s``, or after ``max_session_s``.
+whoever comes later is refused, and so is who comes while the others are late already; before that, all are followed
+less closely (``easing``). A session ends when its publisher stops, when it stays away longer than ``grace_s``, or after
+``max_session_s``.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from stream.core.events import Notice, Suggestions, Warned
 from stream.sources.webrtc import OfferError, PeerOptions, WebRtcPeer
 
 from .admission import Load
+from .easing import Easing
 from .errors import BusyError
 from .hub_session import KEY_CHARACTERS, Connect, HubSession, Live, Publish, Start
 from .logs import session_id
@@ -26,6 +28,7 @@ __all__ = ["QUEUE_LIMIT", "Connect", "Counters", "Hub", "HubOptions", "HubSessio
 log = logging.getLogger(__name__)
 
 STOPPED: Final = "the publisher stopped"
+JUDGE_S: Final = 1.0  # between looks at the lateness of all
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,11 @@ class Hub:
         self.options = options
         self.counters = Counters()
         self.load = Load(options.late_ms)
+        self.easing = Easing(options.late_ms)
         self._start = start
         self._sessions: dict[str, HubSession] = {}
         self._connecting = 0  # places kept for publishers whose offer is being answered
+        self._judged_s = 0.0
         self._refusing = ""  # why nobody is let in any more
 
     @property
@@ -166,6 +171,7 @@ class Hub:
             session = HubSession(label, key, lambda publish: self._start(self._noting(publish)))
             session_id.set(session.id)  # tasks made from here on are this session's
             self._sessions[session.id] = session
+            session.live.follow(self.easing.pace)
             log.info("session opened: %s", session.label)
             self.counters.opened += 1
             session.running = asyncio.create_task(self._run(session))
@@ -177,14 +183,30 @@ class Hub:
         return session
 
     def _noting(self, publish: Publish) -> Publish:
-        """``publish``, with the lateness of suggestions noted for admission."""
+        """``publish``, with the lateness of suggestions noted for admission and easing."""
 
         def noted(notice: Notice) -> None:
             if isinstance(notice, Suggestions) and notice.late_ms is not None:
-                self.load.note(time.monotonic(), notice.late_ms)
+                self.note(notice.late_ms)
             publish(notice)
 
         return noted
+
+    def note(self, late_ms: float) -> None:
+        """A message was so late, or was given up when it was."""
+        now_s, before = time.monotonic(), self.easing.pace
+        self.load.note(now_s, late_ms)
+        if now_s - self._judged_s < JUDGE_S:
+            return
+        self._judged_s = now_s
+        lateness = self.load.late_ms(now_s)
+        pace = self.easing.judge(now_s, lateness)
+        if pace is before:
+            return
+        log.warning("messages are %.0f ms late: from pace %r to %r", lateness or late_ms, before.name, pace.name)
+        self.load.forget()  # what was late at another pace says nothing of this one
+        for session in self.sessions:
+            session.live.follow(pace)
 
     async def _run(self, session: HubSession) -> None:
         try:

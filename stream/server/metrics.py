@@ -8,22 +8,34 @@ go back. Labels come from closed sets, never from clients: the number of series 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict
+from itertools import accumulate
 from typing import Final
 from weakref import WeakSet
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from engines.base import Engine
-from engines.batcher import BatchStats, MicroBatcher
+from engines.batcher import QUEUEING_EDGES_S, BatchStats, MicroBatcher
+from engines.fallback import REASONS
 from stream.core.events import End, Notice, Suggestions
+from stream.core.pace import STEPS
 from stream.live import LiveSession
+from stream.runtime import Runtime
 from stream.stages import GRAPH_STAGES
 
 from .access import AccessOptions, require
+from .engine import fallback_of
 from .hub import Hub
 from .pool import SessionPool
 
@@ -32,14 +44,14 @@ OTHER: Final = "other"  # a stage that is not in the list: counted, never a labe
 STAGE_BUCKETS_S: Final = (0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 FRESH_BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0)
 LOSSES: Final = ("replaced", "stale", "undated")  # the fields of LiveStats that count lost frames
-SUMMED: Final = ("frames", "sampled", *LOSSES, "suggestions", "skipped_hops", "resets")
+SUMMED: Final = ("frames", "sampled", *LOSSES, "suggestions", "skipped_hops", "late_hops", "resets")
 ENGINE_TEXTS: Final = {
     "requests": "Requests that the engine has run.",
     "runs": "Batches that the engine has run.",
     "rows": "Rows that somebody asked for, in those batches.",
     "padded_rows": "Rows added to reach a fixed batch size.",
-    "queueing_s": "Time that requests have waited for their batch, summed.",
     "refused": "Requests refused because too many waited.",
+    "late": "Requests dropped unrun, because nobody had use for the answer any more.",
 }
 
 Publish = Callable[[Notice], None]
@@ -100,10 +112,10 @@ class Metrics:
 class HubCollector(Collector):
     """What is read from hub, engine and workers at the moment of a scrape. On the event loop only."""
 
-    def __init__(self, metrics: Metrics, hub: Hub, engine: Engine, workers: Executor, restarts: int = 0) -> None:
+    def __init__(self, metrics: Metrics, hub: Hub, runtime: Runtime, workers: Executor, restarts: int = 0) -> None:
         """``restarts``: how often this process's place was taken by a new one, since it ended by itself."""
-        self._metrics, self._hub, self._engine, self._workers = metrics, hub, engine, workers
-        self._restarts = restarts
+        self._metrics, self._hub, self._workers, self._restarts = metrics, hub, workers, restarts
+        self._engine, self._catalog = runtime.engine, runtime.catalog
 
     def describe(self) -> Iterable[Metric]:
         return []  # the names are known only after a look; without this the registry would look at once
@@ -113,6 +125,7 @@ class HubCollector(Collector):
         yield from self._sessions()
         yield from self._queues()
         yield from self._of_engine()
+        yield from self._of_search()
 
     def _frames(self) -> Iterator[Metric]:
         lives = (session.live for session in self._hub.sessions)
@@ -126,6 +139,8 @@ class HubCollector(Collector):
         yield _counter("segue_suggestions", "Suggestions published.", totals["suggestions"])
         skipped = "Hops without suggestions because the one before was still being computed."
         yield _counter("segue_hops_skipped", skipped, totals["skipped_hops"])
+        late = "Of the skipped hops, those that the engine did not come to in time."
+        yield _counter("segue_hops_late", late, totals["late_hops"])
         restarted = "Times that this worker ended by itself and was started again."
         yield _counter("segue_worker_restarts", restarted, self._restarts)
         yield _counter("segue_resets", "Times that a stream's timestamps broke.", totals["resets"])
@@ -134,6 +149,8 @@ class HubCollector(Collector):
         hub = self._hub
         sessions = hub.sessions
         viewers = [viewer for session in sessions for viewer in session.viewers]
+        step = STEPS.index(hub.easing.pace)
+        yield _gauge("segue_easing_step", "0: full; 1: longer hop; 2: lower motion rate.", step)
         yield _gauge("segue_sessions", "Sessions now, publishers still connecting included.", len(sessions))
         yield _gauge("segue_sessions_limit", "Sessions that are taken at most.", hub.options.max_sessions)
         yield _gauge("segue_viewers", "Viewers now.", len(viewers))
@@ -161,11 +178,18 @@ class HubCollector(Collector):
         bundle = self._engine.bundle
         facts = {"engine": self._engine.name, "system": bundle.manifest.system, "bundle": bundle.identity}
         yield InfoMetricFamily("segue_engine", "What runs the networks, and which.", facts)
+        yield from _of_fallback(self._engine)
         if isinstance(self._engine, MicroBatcher):
             stats: BatchStats = self._engine.stats
             for field, text in ENGINE_TEXTS.items():
-                name = field.removesuffix("_s") + "_seconds" if field.endswith("_s") else field
-                yield _counter(f"segue_engine_{name}", text, getattr(stats, field))
+                yield _counter(f"segue_engine_{field}", text, getattr(stats, field))
+            yield _queueing(stats)
+
+    def _of_search(self) -> Iterator[Metric]:
+        state = self._catalog.search_state
+        yield InfoMetricFamily("segue_search", "Where segments are searched.", {"device": state.device})
+        yield _counter("segue_search_gpu_queries", "Queries that a GPU answered.", state.proposed)
+        yield _counter("segue_search_passed_on", "Queries that the CPU answered for a GPU.", state.passed_on)
 
 
 def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: AccessOptions) -> APIRouter:
@@ -180,6 +204,39 @@ def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: 
         return Response(encode(metrics.registry), headers={"content-type": kind})
 
     return router
+
+
+def _of_fallback(engine: Engine) -> Iterator[Metric]:
+    """Which engine answers now, and what became of the preferred one; zeros where there is nothing behind it."""
+    fallback = fallback_of(engine)
+    state = None if fallback is None else fallback.state
+    in_use = GaugeMetricFamily("segue_engine_in_use", "1 for the engine that answers now.", labels=["engine"])
+    counts = CounterMetricFamily(
+        "segue_engine_fallbacks",
+        "Times that another engine took over, by what the preferred one did.",
+        labels=["reason"],
+    )
+    for reason in REASONS:
+        counts.add_metric([reason], 0 if state is None else state.fallbacks[reason])
+    if state is None:
+        in_use.add_metric([engine.engine.name if isinstance(engine, MicroBatcher) else engine.name], 1)
+    else:
+        for name in dict.fromkeys((state.preferred, state.reserve)):
+            in_use.add_metric([name], name == state.in_use)
+    yield in_use
+    yield counts
+    returns, reserve, stuck_s = (0, 0, 0.0) if state is None else (state.returns, state.reserve_requests, state.stuck_s)
+    yield _counter("segue_engine_returns", "Times that the preferred engine worked again.", returns)
+    yield _counter("segue_engine_reserve_requests", "Batches answered by the engine behind the preferred one.", reserve)
+    yield _gauge("segue_engine_stuck_seconds", "How long a call that was given up has been hanging.", stuck_s)
+
+
+def _queueing(stats: BatchStats) -> Metric:
+    text = "Time that a request has waited for its batch."
+    family = HistogramMetricFamily("segue_engine_queueing_seconds", text)
+    edges = (*map(floatToGoString, QUEUEING_EDGES_S), "+Inf")
+    family.add_metric([], list(zip(edges, accumulate(stats.queueing), strict=True)), stats.queueing_s)
+    return family
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

@@ -22,6 +22,7 @@ from .door import Door
 from .drain import Drain, Phase
 from .health import starting
 from .logs import Logs
+from .memory import few_heaps
 from .patience import PatientProtocol
 from .tls import context_of
 from .workers import Place, supervise
@@ -30,8 +31,11 @@ STOP_S: Final = 3  # how long open connections may take to end
 MESSAGE_BYTES: Final = 2 * feed.MESSAGE_BYTES  # of one websocket message; the protocols' own bounds answer politely
 
 
-def serve(options: ServeOptions, ready: Callable[[str], None]) -> None:
-    """Serve until interrupted or drained; ``ready`` is called with the page's URL once requests are taken.
+def serve(
+    options: ServeOptions, ready: Callable[[str], None], tell: Callable[[str], None] = lambda engine: None
+) -> None:
+    """Serve until interrupted or drained; ``ready`` is called with the page's URL once requests are taken, and then,
+    of a single process, ``tell`` with which engine runs and why.
 
     Raises `ServeError` and the errors of bundles and catalogues before that.
     """
@@ -41,7 +45,7 @@ def serve(options: ServeOptions, ready: Callable[[str], None]) -> None:
         return supervise(options, serve_place, ready)
     with contextlib.closing(bind(options.host, options.port)) as bound:
         url = address_of(bound, options.host, "http" if options.tls is None else "https")
-        serve_socket(options, bound, None, lambda: ready(url))
+        serve_socket(options, bound, None, lambda: ready(url), tell)
     return None
 
 
@@ -50,16 +54,28 @@ def serve_place(options: ServeOptions, place: Place, ready: Callable[[], None]) 
     serve_socket(options, place.own, place, ready)
 
 
-def serve_socket(options: ServeOptions, bound: socket.socket, place: Place | None, ready: Callable[[], None]) -> None:
+def serve_socket(
+    options: ServeOptions,
+    bound: socket.socket,
+    place: Place | None,
+    ready: Callable[[], None],
+    tell: Callable[[str], None] = lambda engine: None,
+) -> None:
     """Serve on a socket of one's own and, as one of several, on the shared one."""
     tls = None if options.tls is None else context_of(options.tls)
     access = options.access
+    few_heaps()  # before threads begin
     with contextlib.ExitStack() as stack:
         tokens = (access.publish, access.view, access.control)
         logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
         with starting(bound, tls):
             parts = stack.enter_context(open_parts(options))
-        server = server_of(parts, options, ready, place)
+
+        def begun() -> None:
+            ready()
+            tell(parts.taken)
+
+        server = server_of(parts, options, begun, place)
         hub = server.config.app.state.hub  # type: ignore[union-attr]
         logs.add(lambda: [secret for session in hub.sessions for secret in (session.secret, session.key)])
         server.run(sockets=[bound])

@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from catalog.gpu_search import DEVICES
+from catalog.options import SEARCH_HELP
+from engines.arguments import HELP
+from engines.choose import AUTO, NAMES
+from engines.manifest import PRECISIONS
 from stream.sources.webrtc import PeerOptions
 
 from .access import AccessOptions
@@ -21,6 +26,8 @@ TOKENS: Final = ("publish_token", "view_token", "control_token")
 TOKEN_CHARACTERS: Final = 16  # at least; what is shorter can be guessed
 MAX_WORKERS: Final = 64
 MAX_DRAIN_S: Final = 3600.0
+MAX_SIZES: Final = 16
+MAX_ROWS: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,20 @@ PORTS: Final = checked("a range of ports, FIRST-LAST", _ports)
 SWITCH: Final = Kind("true or false", lambda text: text == "true", lambda value, _: _taken(value, bool), switch=True)
 
 
+def rows_of(text: str) -> tuple[int, ...]:
+    """Batch sizes: rising, few, and not so large that one batch would take a GPU's memory."""
+    sizes = tuple(int(part) for part in text.split(","))
+    if len(sizes) > MAX_SIZES or sizes[0] < 1 or sizes[-1] > MAX_ROWS or sorted(set(sizes)) != list(sizes):
+        raise ValueError
+    return sizes
+
+
+ROWS: Final = checked(
+    f"rising numbers of rows, at most {MAX_SIZES} of them and none above {MAX_ROWS}, as in 1,4,16",
+    lambda text: ",".join(map(str, rows_of(text))),
+)
+
+
 def several(what: str, check: Callable[[str], str]) -> Kind:
     return Kind(what, check, lambda value, _: [check(_taken(each, str)) for each in _taken(value, list)], many=True)
 
@@ -167,7 +188,14 @@ def _token_settings() -> list[Setting]:
 SETTINGS: Final = (
     Setting("library", "catalog", PATH, "catalogue made by segue index", short=("-c",)),
     Setting("engine", "bundle", PATH, "bundle to run (default: the one that ships)"),
-    Setting("engine", "threads", integer(1), "threads of the engine", 1, "N"),
+    Setting("engine", "engine", choice(*NAMES), HELP["engine"], AUTO),
+    Setting("engine", "threads", integer(1), "threads of the engine on the CPU", 1, "N"),
+    Setting("engine", "device", integer(0, 255), HELP["device"], 0, "N"),
+    Setting("engine", "precision", choice(*PRECISIONS), HELP["precision"], PRECISIONS[0]),
+    Setting("engine", "triton", TEXT, HELP["triton"], metavar="URL"),
+    Setting("engine", "plans", PATH, HELP["plans"], metavar="FOLDER"),
+    Setting("engine", "search_device", choice(*DEVICES), SEARCH_HELP, DEVICES[0]),
+    Setting("engine", "batch_sizes", ROWS, "rows that batches are padded to (default: 1,2,4,8,16,32)", metavar="N,N"),
     Setting("server", "host", TEXT, "address to listen on", "127.0.0.1"),
     Setting("server", "port", integer(0, 65535), "port, 0 for any free one", 8765),
     Setting("server", "public_url", URL, "address by which clients reach this very machine", metavar="URL"),

@@ -28,6 +28,11 @@ class FeedError(StreamError):
         self.code = code
 
 
+def nobody(*_: object) -> None:
+    """In the place of a callback that is over: a feed and who it was made for know each other, and that circle would
+    hold its decoders and its session until the collector of cycles comes by."""
+
+
 class Handover(Generic[Item]):
     """Items from a thread to the event loop, in order. At most ``limit`` wait: then the oldest goes and is counted."""
 
@@ -50,6 +55,12 @@ class Handover(Generic[Item]):
         if idle:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._drain)
+
+    def close(self) -> None:
+        """Nothing is delivered any more. On the event loop."""
+        self._deliver = nobody
+        with self._lock:
+            self._waiting.clear()
 
     def _drain(self) -> None:
         with self._lock:

@@ -17,7 +17,7 @@ from av.error import FFmpegError
 
 from features.spec import MOTION_FPS
 
-from .feed import BAD_MESSAGE, MAX_PIXELS, UNREADABLE, FeedError, check_message, check_size
+from .feed import BAD_MESSAGE, MAX_PIXELS, UNREADABLE, FeedError, check_message, check_size, nobody
 
 HEADER: Final = struct.Struct("!BBHQ")  # version, codec, reserved, microseconds
 VERSION: Final = 1
@@ -107,7 +107,7 @@ class PictureFeed:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._task = asyncio.create_task(self._work())
+        self._task: asyncio.Task[None] | None = asyncio.create_task(self._work())
 
     def put(self, message: bytes) -> None:
         """Take a message; never blocks. Raises FeedError for one that is no picture's."""
@@ -129,8 +129,11 @@ class PictureFeed:
 
     async def close(self) -> None:
         """Stop; no callback comes afterwards. Idempotent."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._on_frame = self._on_error = nobody
+        task, self._task = self._task, None  # a cancelled task remembers where it was, and so this feed
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _work(self) -> None:
         while True:

@@ -23,6 +23,7 @@ import numpy as np
 from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.errors import SourceError
 
+from .feed import nobody
 from .pull_child import END, ERROR, HEADER, NOTE, PICTURE, SOUND, SOUND_HZ
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class RemotePull:
         if self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._on_frame = self._on_sound = nobody
 
     async def _run(self) -> None:
         reason = "the session was ended"

@@ -20,7 +20,7 @@ from typing import Final
 import av
 from av.error import FFmpegError
 
-from .feed import MAX_PIXELS, TOO_LARGE, UNREADABLE, FeedError, Handover, check_message, check_size
+from .feed import MAX_PIXELS, TOO_LARGE, UNREADABLE, FeedError, Handover, check_message, check_size, nobody
 
 log = logging.getLogger(__name__)
 
@@ -163,6 +163,9 @@ class WebmFeed:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await self._done.wait()
+        self._pictures.close()
+        self._sounds.close()
+        self._on_frame = nobody
 
     def _deliver(self, frame: av.VideoFrame) -> None:
         if not self._closed:

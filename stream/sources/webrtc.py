@@ -253,6 +253,10 @@ class WebRtcPeer:
         except TimeoutError:  # it waits for a task of its own that failed, as it does over timestamps without sense
             log.warning("a connection was not closed within %g s; its sockets are closed without it", CLOSE_S)
             await self._close_sockets()
+        # aiortc leaves its own listeners here, a circle that holds all of a connection (its TLS, its packets, the
+        # counters of its bit rate) until the collector of cycles comes by; without them it is gone at once
+        for transceiver in self._connection.getTransceivers():
+            transceiver.receiver.transport.remove_all_listeners()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _close_sockets(self) -> None:

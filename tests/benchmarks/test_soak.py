@@ -15,7 +15,7 @@ from benchmarks.soak import Sample, SoakOptions, measure, second_half, slope
 
 
 def sample(at_s: float, memory_mb: float = 100.0) -> Sample:
-    return Sample(at_s, memory_mb, 10, 3, 4, 1, 0, 0.0)
+    return Sample(at_s, memory_mb, 10, 3, 2, 4, 1, 0, 0.0)
 
 
 @given(
@@ -65,6 +65,8 @@ def test_a_short_soak_leaves_no_session_and_no_socket_behind(catalogue: Path, ti
     assert rows["refused", "load"]["value"] == rows["failed", "load"]["value"] == 0
     assert rows["zombie_sessions", ""]["value"] == 0 and rows["ended", "server"]["value"] == 3
     assert rows["sockets", "end"]["value"] <= rows["sockets", "start"]["value"] + 1  # the one that asks
+    assert rows["clip_files", "end"]["value"] > 0 == rows["clip_files", "start"]["value"]
+    assert rows["other_descriptors", "end"]["value"] <= rows["other_descriptors", "start"]["value"] + 1
     assert rows["suggestions_served", ""]["value"] >= rows["suggestions_served", ""]["seen_by_viewers"] > 0
 
 

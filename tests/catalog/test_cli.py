@@ -4,11 +4,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import segue
 from catalog import cli
+from catalog.catalog import Catalog
 from catalog.indexer import FileNote, IndexReport
+from catalog.worker import Source, own_engine
+from engines import choose
+from engines.bundle import Bundle
+from engines.choose import EngineOptions
+from engines.errors import EngineUnavailable
+from engines.onnx_engine import OnnxEngine
 
 Writer = Callable[..., Path]
 
@@ -61,6 +69,40 @@ def test_index_says_what_the_user_has_to_mend(
         assert error.startswith("segue index: ") and word in error
     assert segue.main(["index", str(tmp_path / "bad"), "-c", str(tmp_path / "c"), "--bundle", str(tmp_path)]) == 2
     assert "manifest.json" in capsys.readouterr().err
+
+
+def test_index_with_an_engine_by_name(
+    made: Path,
+    tmp_path: Path,
+    tiny_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One that cannot be had is an error, and nothing is made; one that can is named, and hears the same music."""
+
+    def none(bundle: Bundle, options: EngineOptions) -> OnnxEngine:
+        raise EngineUnavailable(f"engine onnx-cuda-{options.device}: no NVIDIA driver; install one")
+
+    words = ["index", str(made / "music"), "-c", str(tmp_path / "c"), "--bundle", str(tiny_bundle), "--jobs", "1"]
+    words += ["--engine", "onnx-cuda", "--device", "1"]
+    monkeypatch.setitem(choose.OPENERS, "onnx-cuda", none)  # type: ignore[arg-type]
+    assert segue.main(words) == 2
+    assert capsys.readouterr().err == "segue index: engine onnx-cuda-1: no NVIDIA driver; install one\n"
+    assert not (tmp_path / "c").exists()
+    monkeypatch.setitem(choose.OPENERS, "onnx-cuda", lambda bundle, options: OnnxEngine(bundle))  # type: ignore[arg-type]
+    assert segue.main(words) == 0
+    assert "segue index: engine onnx-cuda: taken, as asked for\n" in capsys.readouterr().err
+    with Catalog.open(tmp_path / "c", None) as one, Catalog.open(made / "catalogue", None) as other:
+        assert len(one) == 3
+        for track in one.tracks():
+            np.testing.assert_array_equal(one.vector(track.id), other.vector(track.id))
+
+
+def test_a_process_opens_the_engine_that_it_is_told(tiny_bundle: Path) -> None:
+    told = (("device", 0), ("precision", "float32"), ("triton", None), ("plans", "/nowhere"))
+    assert own_engine(Source(str(tiny_bundle), "onnx-cpu", told)).name == "onnx-cpu-1"
+    with pytest.raises(EngineUnavailable):
+        own_engine(Source(str(tiny_bundle), "triton", told))
 
 
 def test_search_finds_what_is_like_a_track(made: Path, capsys: pytest.CaptureFixture[str]) -> None:

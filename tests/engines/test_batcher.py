@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engines.base import Arrays, Engine
-from engines.batcher import SIZES, BatchStats, MicroBatcher, pad, padded_size
+from engines.batcher import QUEUEING_EDGES_S, SIZES, BatchStats, MicroBatcher, pad, padded_size
 from engines.bundle import Bundle, load_bundle
-from engines.errors import EngineBusy, EngineClosed, EngineError
+from engines.errors import EngineBusy, EngineClosed, EngineError, EngineLate
 from engines.manifest import GraphSpec
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
@@ -177,7 +177,9 @@ def test_a_large_request_runs_in_slices(bundle: Bundle) -> None:
         result = batcher.run("mood", mood(*range(70)))["out"]
     np.testing.assert_array_equal(result[:, 0], 2.0 * np.arange(70))
     assert [len(values) for _, values in engine.calls] == [32, 32, 8]
-    assert batcher.stats == BatchStats(requests=1, runs=3, rows=70, padded_rows=2, queueing_s=batcher.stats.queueing_s)
+    stats = batcher.stats
+    waited = {"queueing_s": stats.queueing_s, "queueing": stats.queueing}
+    assert stats == BatchStats(requests=1, runs=3, rows=70, padded_rows=2, **waited) and sum(stats.queueing) == 1
 
 
 def test_other_sizes(bundle: Bundle) -> None:
@@ -363,6 +365,145 @@ def test_it_is_an_engine_and_passes_the_rest_on(bundle: Bundle) -> None:
         assert batcher.bundle is bundle and batcher.spec("mood") is bundle.spec("mood")
         batcher.warmup()
     assert [graph for graph, _ in engine.calls] == ["warmup"]
+
+
+def test_sizes_by_graph(bundle: Bundle) -> None:
+    engine = FakeEngine(bundle)
+    batcher = MicroBatcher(engine, window_ms=0, sizes={"mood": (3, 64)})
+    batcher.run("mood", mood(*range(40)))
+    batcher.run("video_clip", clip(*range(40)))
+    batcher.close()
+    assert [len(values) for _, values in engine.calls] == [64, 32, 8]
+    with pytest.raises(EngineError, match="sizes are"):
+        MicroBatcher(FakeEngine(bundle), sizes={"mood": (4, 2)})
+
+
+def test_a_request_past_its_deadline_is_dropped_and_counted(bundle: Bundle) -> None:
+    engine = FakeEngine(bundle)
+    with batching(engine) as batcher:
+        hold(engine, batcher)
+        now_s = time.monotonic()
+        late = [batcher.submit("mood", mood(value), deadline_s=now_s + 0.02) for value in (1, 2)]
+        kept = batcher.submit("mood", mood(3), deadline_s=now_s + 3600)
+        while time.monotonic() < now_s + 0.02:
+            time.sleep(0.005)
+        engine.go.set()
+        assert kept.result(10)["out"][0, 0] == 6
+        for future in late:
+            with pytest.raises(EngineLate, match=r"a request for mood waited \d+ ms, past its deadline"):
+                future.result(10)
+        with pytest.raises(EngineLate, match="deadline passed before"):
+            batcher.submit("mood", mood(4), deadline_s=time.monotonic())
+        assert batcher.run("mood", mood(5))["out"][0, 0] == 10
+    assert [values.tolist() for _, values in engine.calls] == [[-1], [3], [5]]
+    stats = batcher.stats
+    assert (stats.late, stats.requests, stats.refused) == (3, 3, 0)
+
+
+def test_the_late_make_room_at_the_bound(bundle: Bundle) -> None:
+    engine = FakeEngine(bundle)
+    with batching(engine, limit=2) as batcher:
+        hold(engine, batcher)
+        until_s = time.monotonic() + 0.01
+        late = [batcher.submit("mood", mood(value), deadline_s=until_s) for value in (1, 2)]
+        while time.monotonic() < until_s:
+            time.sleep(0.005)
+        kept = batcher.submit("mood", mood(3))
+        assert all(isinstance(future.exception(0), EngineLate) for future in late)
+        engine.go.set()
+        assert kept.result(10)["out"][0, 0] == 6
+    assert batcher.stats.late == 2 and batcher.stats.refused == 0
+
+
+def test_all_late_and_then_nothing_leaves_the_worker_alive(bundle: Bundle) -> None:
+    engine = FakeEngine(bundle)
+    with batching(engine) as batcher:
+        hold(engine, batcher)
+        late = batcher.submit("mood", mood(1), deadline_s=time.monotonic() + 0.01)
+        time.sleep(0.02)
+        engine.go.set()
+        assert isinstance(late.exception(10), EngineLate)
+        assert batcher.run("mood", mood(2))["out"][0, 0] == 4
+
+
+def test_one_owner_cannot_starve_another(bundle: Bundle) -> None:
+    engine = FakeEngine(bundle)
+    with batching(engine) as batcher:
+        hold(engine, batcher)
+        flood = [batcher.submit("mood", mood(*[n] * 32), owner="flood") for n in range(20)]
+        quiet = batcher.submit("video_clip", clip(9), owner="quiet")
+        engine.go.set()
+        quiet.result(10)
+        for future in flood:
+            future.result(10)
+    assert [graph for graph, _ in engine.calls].index("video_clip") == 2
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    requests=st.lists(
+        st.tuples(st.sampled_from("abc"), st.booleans(), st.lists(st.integers(0, 255), min_size=1, max_size=20)),
+        min_size=1,
+        max_size=25,
+    ),
+    spared=st.sets(st.integers(0, 24)),
+    cancelled=st.sets(st.integers(0, 24), max_size=3),
+)
+def test_owners_deadlines_and_cancelling_change_no_answer(
+    bundle: Bundle, requests: list[tuple[str, bool, list[int]]], spared: set[int], cancelled: set[int]
+) -> None:
+    """Each request ends once: answered as a single run would, dropped for its deadline, or cancelled. Those of one
+    owner for one graph are run in their order."""
+    engine = FakeEngine(bundle)
+    ended: list[int] = []
+    with batching(engine) as batcher:
+        hold(engine, batcher)
+        futures = []
+        passes_s = time.monotonic() + 0.05
+        for number, (owner, is_mood, values) in enumerate(requests):
+            deadline_s = None if number in spared else passes_s
+            graph, inputs = ("mood", mood(*values)) if is_mood else ("video_clip", clip(*values))
+            future = batcher.submit(graph, inputs, owner=owner, deadline_s=deadline_s)
+            future.add_done_callback(lambda _, number=number: ended.append(number))  # type: ignore[misc]
+            futures.append(future)
+            if number in cancelled:
+                future.cancel()
+        while time.monotonic() < passes_s:
+            time.sleep(0.005)
+        engine.go.set()
+    assert sorted(ended) == list(range(len(requests)))
+    run = []
+    for number, ((_, is_mood, values), future) in enumerate(zip(requests, futures, strict=True)):
+        if number in cancelled:
+            assert future.cancelled()
+        elif number not in spared:
+            assert isinstance(future.exception(0), EngineLate)
+        else:
+            expected = np.repeat(np.array(values, np.float32)[:, None] * (2 if is_mood else 3), 3, axis=1)
+            np.testing.assert_array_equal(future.result(0)["out"], expected)
+            run.append(number)
+    stats = batcher.stats
+    dropped = len(requests) - len(run) - len([n for n in cancelled if n < len(requests)])
+    assert (stats.requests, stats.late) == (1 + len(run), dropped)
+    for owner in "abc":
+        for graph in (True, False):
+            mine = [n for n in ended if n in run and requests[n][0] == owner and requests[n][1] is graph]
+            assert mine == sorted(mine)
+
+
+def test_the_histogram_counts_every_request_that_was_run(bundle: Bundle) -> None:
+    engine = FakeEngine(bundle)
+    with batching(engine) as batcher:
+        hold(engine, batcher)
+        futures = [batcher.submit("mood", mood(value)) for value in range(5)]
+        time.sleep(0.03)
+        engine.go.set()
+        for future in futures:
+            future.result(10)
+        stats = batcher.stats
+    assert len(stats.queueing) == len(QUEUEING_EDGES_S) + 1 and sum(stats.queueing) == stats.requests == 6
+    assert sum(stats.queueing[: QUEUEING_EDGES_S.index(0.02) + 1]) <= 1  # at most the one that held the worker
+    assert stats.queueing_s >= 5 * 0.03
 
 
 def test_real_graphs_from_many_threads(bundle: Bundle) -> None:

@@ -19,7 +19,8 @@ ROOT = Path(segue.__file__).parent
 def test_a_run_of_the_towers(tower_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All five graphs of UT-CMVMR: exported, in parity, runnable, silent about this machine."""
     output = tmp_path / "bundle"
-    assert segue.main(["export", str(tower_run), "-o", str(output), "--name", "trial"]) == 0
+    argv = ["export", str(tower_run), "-o", str(output), "--name", "trial", "--precision", "float16"]
+    assert segue.main(argv) == 0
     printed = capsys.readouterr()
     bundle = load_bundle(output, FEATURES)
     assert set(bundle.manifest.graphs) == {
@@ -33,6 +34,8 @@ def test_a_run_of_the_towers(tower_run: Path, tmp_path: Path, capsys: pytest.Cap
     assert bundle.manifest.training["pairs"] == 12 and bundle.manifest.training["metrics"] == {"recall": 0.5}
     assert f"identity {bundle.identity[:12]}" in printed.out and "differs from torch by at most" in printed.out
     assert "torchvision" not in printed.err
+    assert "left out" not in printed.out
+    assert {bundle.precisions(graph) for graph in bundle.manifest.graphs} == {("float32", "float16")}
     for file in output.iterdir():
         for trace in (str(ROOT).encode(), b"site-packages", b".py"):
             assert trace not in file.read_bytes()
@@ -62,7 +65,21 @@ def test_an_output_that_is_taken(tower_run: Path, tmp_path: Path, capsys: pytest
     assert "holds files that are no bundle; name a new folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("argv", [[], ["run"], ["-o", "bundle"], ["run", "-o", "bundle", "--oops"]])
+def test_int8_without_real_clips(tower_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert segue.main(["export", str(tower_run), "-o", str(tmp_path / "bundle"), "--precision", "int8"]) == 2
+    assert (
+        "precision int8: its scales are measured and judged on real clips; name a --corpus" in capsys.readouterr().err
+    )
+    argv = ["export", str(tower_run), "-o", str(tmp_path / "bundle"), "--precision", "int8", "--corpus", str(tmp_path)]
+    assert segue.main(argv) == 2
+    assert f"{tmp_path} is no finished corpus" in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [[], ["run"], ["-o", "bundle"], ["run", "-o", "bundle", "--oops"], ["run", "-o", "b", "--precision", "x"]],
+)
 def test_bad_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         segue.main(["export", *argv])

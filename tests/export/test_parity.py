@@ -8,14 +8,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from engines.manifest import TensorSpec
+from engines.parity import BATCHES, EXTREME_BATCHES, EXTREMES, MASKS, TOLERANCE, draw
 from export.errors import ExportError
-from export.parity import BATCHES, MASKS, TOLERANCE, check_parity, draw
+from export.parity import check_parity
 
 Change = Callable[[dict[str, NDArray[Any]], Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]]
 
 
 class TorchEngine:
     """Runs the very modules that parity compares with, and then ``change(outputs, inputs)``."""
+
+    name = "twin"
 
     def __init__(self, graphs: Mapping[str, Any], change: Change | None = None) -> None:
         self.graphs, self.change = graphs, change
@@ -42,7 +46,11 @@ def test_equal_modules_differ_by_nothing(graphs: dict[str, Any]) -> None:
     for graph in graphs:
         masked = graph.endswith("sequence")
         batches = [rows for name, rows, _ in engine.seen if name == graph]
-        assert batches == [rows for rows in BATCHES for _ in (MASKS if masked else MASKS[:1])]
+        expected = []
+        for rows in BATCHES:
+            patterns = (3 if masked else 1) + (len(EXTREMES) if rows in EXTREME_BATCHES else 0)
+            expected += [rows] * patterns
+        assert batches == expected and len(MASKS) == 3
     of_32 = [lengths for graph, rows, lengths in engine.seen if graph == "video_sequence" and rows == 32]
     assert set(of_32[0]) == {7} and set(of_32[1]) == {1} and len(set(of_32[2])) > 3 and min(of_32[2]) >= 1
 
@@ -60,18 +68,18 @@ def only(condition: Callable[[Mapping[str, NDArray[Any]]], bool], change: Change
     [
         (
             shifted(TOLERANCE * 2),
-            "graph video_clip, batch 1, mask full: output embedding differs from torch by 2.00e-04",
+            "graph video_clip, batch 1, full: output embedding differs from torch by 2.00e-04",
         ),
         (shifted(float("nan")), "output embedding holds NaN or infinity"),
-        (only(lambda inputs: "mask" in inputs and not inputs["mask"].all(), shifted(0.01)), "batch 1, mask single"),
-        (only(lambda inputs: len(next(iter(inputs.values()))) == 7, shifted(0.01)), "batch 7, mask full"),
+        (only(lambda inputs: "mask" in inputs and not inputs["mask"].all(), shifted(0.01)), "batch 1, single"),
+        (only(lambda inputs: len(next(iter(inputs.values()))) == 7, shifted(0.01)), "batch 7, full"),
         (
             lambda outputs, inputs: {name: value[:, :-1] for name, value in outputs.items()},
-            "is float32 (1, 5), torch gives float32 (1, 6)",
+            "is float32 (1, 5), must be float32 (1, 6)",
         ),
         (
             lambda outputs, inputs: {name: value.astype(np.float64) for name, value in outputs.items()},
-            "is float64 (1, 6), torch gives float32 (1, 6)",
+            "is float64 (1, 6), must be float32 (1, 6)",
         ),
     ],
 )
@@ -115,9 +123,10 @@ def test_outputs_outside_their_contract(graph_of: Callable[..., Any], graph: str
 
 def test_drawn_inputs_stay_in_the_range_of_the_examples() -> None:
     rng = np.random.default_rng(0)
-    drawn = draw(torch.tensor([[2.0, 5.0]]), 400, "full", rng)
+    wide = TensorSpec("x", "float32", ("batch", 2))
+    drawn = draw(wide, 400, "full", rng, (2.0, 5.0))
     assert drawn.shape == (400, 2) and drawn.dtype == np.float32
     assert 2 <= drawn.min() < 2.1 and 4.9 < drawn.max() <= 5
-    constant = draw(torch.zeros(2, 3), 50, "full", rng)
+    constant = draw(wide, 50, "full", rng, (0.0, 0.0))
     assert constant.min() < -0.5 and constant.max() > 0.5
-    assert np.ptp(draw(torch.zeros(2, 3, dtype=torch.uint8), 200, "full", rng)) > 250
+    assert np.ptp(draw(TensorSpec("x", "uint8", ("batch", 3)), 200, "full", rng)) > 250

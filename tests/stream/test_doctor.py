@@ -1,42 +1,169 @@
-"""The doctor finds by trying: what it calls broken makes the command end with 2."""
+"""The doctor finds by trying: what it calls broken makes the command end with 2, and nothing makes it fall over."""
 
+import builtins
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stream import doctor
-from stream.doctor import Finding
+from engines.choose import NAMES, EngineOptions
+from stream import checks, doctor, engine_trial
+from stream.checks import Asked, Finding
+from stream.engine_trial import Tried, trial
+
+ASKED = Asked()
 
 
-def test_each_check_finds_something_and_names_the_state() -> None:
-    for check in doctor.CHECKS:
-        findings = list(check())
-        assert findings, check.__name__
-        assert {finding.state for finding in findings} <= {"ok", "absent", "broken"}
+@pytest.mark.parametrize("check", [check for check in checks.CHECKS if check is not checks.engines])
+def test_each_check_finds_something_and_names_the_state(check: checks.Check) -> None:
+    findings = list(doctor.bounded(check, ASKED))
+    assert findings and {finding.state for finding in findings} <= {"ok", "absent", "broken"}
+    assert not any("the check itself failed" in finding.text for finding in findings)
 
 
-def test_the_engine_check_runs_the_bundle(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.bundle.default_bundle", lambda: tiny_bundle)
-    first = next(iter(doctor.engine()))
-    assert first.state == "ok" and "a video clip in" in first.text
+def test_every_engine_is_tried_and_the_cpu_runs_the_bundle(tiny_bundle: Path) -> None:
+    found = list(checks.engines(Asked(limit_s=60, bundle=tiny_bundle)))
+    assert [finding.part for finding in found] == [f"engine {name}" for name in NAMES[1:]]
+    cpu = found[0]
+    assert cpu.state == "ok" and cpu.data["engine"] == "onnx-cpu-1" and cpu.data["clip_ms"] > 0
+    assert "a clip of video in" in cpu.text
+    for finding in found[1:]:
+        assert finding.state in ("ok", "absent") and finding.text
+    assert found[-1].part == "engine triton" and "--triton URL" in found[-1].text
 
 
-def test_a_damaged_bundle_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_bundle_is_found(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
-    monkeypatch.setattr("engines.bundle.default_bundle", lambda: tmp_path)
-    (finding,) = doctor.engine()
+    (finding,) = checks.bundle(Asked(bundle=tmp_path))
     assert finding.state == "broken" and "manifest.json" in finding.text
+    assert "manifest.json" in trial("onnx-cpu", tmp_path, EngineOptions(), 60).reason
+
+
+def test_the_bundle_is_named_by_its_identity(tiny_bundle: Path) -> None:
+    (finding,) = checks.bundle(Asked(bundle=tiny_bundle))
+    assert finding.state == "ok" and len(finding.data["identity"]) == 64
+    assert finding.data["identity"][:12] in finding.text
+
+
+def test_an_engine_that_takes_too_long_is_ended(tiny_bundle: Path) -> None:
+    found = trial("onnx-cpu", tiny_bundle, EngineOptions(), 0.001)
+    assert found == Tried("", None, "not ready within 0.001 s; --limit S waits longer")
+
+
+@pytest.mark.parametrize(
+    ("code", "out", "err", "said"),
+    [
+        (0, 'noise\n{"engine": "x", "clip_ms": 1.5, "reason": ""}\n', "", ""),
+        (-11, "", "", "its process was killed (SIGSEGV): the driver or the runtime broke"),
+        (1, "noise", "a\nlast words\n", "its process ended with 1: last words"),
+        (1, "[]", "", "its process ended with 1: it said nothing"),
+    ],
+)
+def test_however_the_process_of_an_engine_ends(code: int, out: str, err: str, said: str) -> None:
+    assert engine_trial.read(code, out, err).reason == said
 
 
 @pytest.mark.parametrize(("state", "code"), [("ok", 0), ("absent", 0), ("broken", 2)])
 def test_only_what_is_broken_fails(
     state: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def check() -> Iterator[Finding]:
+    def check(_: Asked) -> Iterator[Finding]:
         yield Finding("lamp", state, "because")
 
     monkeypatch.setattr(doctor, "CHECKS", (check,))
     assert doctor.main(["--json"]) == code
     assert json.loads(capsys.readouterr().out) == {"part": "lamp", "state": state, "text": "because"}
+
+
+def test_a_check_that_fails_or_hangs_is_a_finding_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    go = threading.Event()
+
+    def fails(_: Asked) -> Iterator[Finding]:
+        yield Finding("first", "ok", "[brackets] are text")
+        raise OSError("libx.so: no such file")
+
+    def hangs(_: Asked) -> Iterator[Finding]:
+        assert go.wait(30)
+        yield Finding("late", "ok", "")
+
+    def works(_: Asked) -> Iterator[Finding]:
+        yield Finding("last", "ok", "still here", {"figure": 3})
+
+    monkeypatch.setattr(doctor, "CHECKS", (fails, hangs, works))
+    assert doctor.main(["--json", "--limit", "0.01"]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["part"] for one in said] == ["first", "fails", "hangs", "last"]
+    assert said[1]["text"] == "the check itself failed: OSError: libx.so: no such file"
+    assert "no answer within 0.01 s" in said[2]["text"] and said[3]["data"] == {"figure": 3}
+    assert doctor.main(["--limit", "0.01"]) == 0
+    assert "[brackets] are text" in capsys.readouterr().out
+    go.set()
+
+
+@pytest.mark.parametrize("gone", ["onnxruntime", "faiss", "av", "aiortc", "numpy", "features.speech"])
+def test_whatever_is_missing_there_is_no_traceback(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports fail as they do where a package is not installed, or its libraries are not there."""
+    really = builtins.__import__
+
+    def without(name: str, *rest: Any) -> Any:
+        if name == gone or name.startswith(f"{gone}."):
+            raise ImportError(f"lib{gone}.so: cannot open shared object file", name=gone)
+        return really(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setattr(checks, "installed", lambda name: None)
+    found = [f for check in checks.CHECKS if check is not checks.engines for f in doctor.bounded(check, ASKED)]
+    assert {finding.state for finding in found} <= {"ok", "absent", "broken"}
+    if gone in ("onnxruntime", "faiss", "av"):
+        assert any(finding.state == "broken" and gone in finding.text for finding in found)
+
+
+def test_two_packages_of_one_runtime_clash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "installed", lambda name: "1")
+    texts = [finding.text for finding in checks.packages(ASKED) if finding.state == "broken"]
+    assert any("onnxruntime and onnxruntime-gpu overwrite each other's files" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("code", "out", "err", "state", "said"),
+    [
+        (0, "NVIDIA H200, 570.1, 143771 MiB, 9.0\n", "", "ok", "0: NVIDIA H200, 570.1, 143771 MiB, 9.0"),
+        (9, "", "NVIDIA-SMI has failed because it couldn't communicate\nmore", "absent", "NVIDIA-SMI has failed"),
+    ],
+)
+def test_what_nvidia_smi_says(
+    code: int, out: str, err: str, state: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks.shutil, "which", lambda name: f"/usr/bin/{name}")
+    done = subprocess.CompletedProcess([], code, out, err)
+    monkeypatch.setattr(checks.subprocess, "run", lambda *_, **__: done)
+    (finding,) = checks.gpu(ASKED)
+    assert finding.state == state and said in finding.text
+
+
+def test_the_command_says_where_things_stand(tiny_bundle: Path) -> None:
+    """As a user starts it; exit code 0 on a machine that can do the main job, whatever else is missing."""
+    command = [sys.executable, "segue.py", "doctor", "--json", "--limit", "60", "--bundle", str(tiny_bundle)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    parts = [json.loads(line)["part"] for line in done.stdout.splitlines()]
+    wanted = {
+        "machine",
+        "gpu",
+        "packages",
+        "runtime",
+        "bundle",
+        "engine onnx-cpu",
+        "search",
+        "video in",
+        "srt",
+        "voice",
+    }
+    assert wanted | {"WebRTC", "port", "cameras", "engine tensorrt"} <= set(parts)

@@ -12,7 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from stream.core.events import Accepted, End, Failed, Notice, Refused, Reset, Suggestions
+from engines.errors import EngineBusy, EngineLate
+from stream.core.events import Accepted, End, Failed, Infer, Notice, Refused, Reset, Suggestions
 from stream.live import SOUND_FRAMES, LiveOptions, LiveSession
 
 Fake = Callable[..., Any]
@@ -164,6 +165,55 @@ def test_the_loop_stays_free_while_answers_are_computed(play: Fake, fake_runtime
     said, live = play(scenario, runtime)
     assert [notice.pts_s for notice in lists(said)] == [1.0, 5.0]  # 2, 3 and 4 were overtaken
     assert live.stats.skipped_hops == 3 and isinstance(said[-1], End) and said[-1].skipped_hops == 3
+
+
+def test_a_hop_that_the_engine_is_late_for_is_skipped_and_the_session_goes_on(play: Fake, fake_runtime: Fake) -> None:
+    """Each one that is lost gives the next twice the time, each list takes half of that back; never above the bound."""
+    runtime, asked, patience, told = fake_runtime(), [], [], []
+    answer = runtime.answer
+
+    def late(question: Any) -> Any:
+        if isinstance(question, Infer):
+            asked.append(question)
+            if question.graph == "video_clip" and 2 <= sum(one.graph == "video_clip" for one in asked) <= 6:
+                raise EngineLate("too late")
+        return answer(question)
+
+    runtime.answer = late
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        live._given_up = told.append
+        for i, pts in enumerate(range(0, 9000, 125), start=1):
+            clock.now_s += 0.125
+            live.offer(frame(pts))
+            await settled(live, i)
+        patience.append(live._patience)
+
+    said, live = play(scenario, runtime, useful_hops=2.0)
+    assert [notice.pts_s for notice in lists(said)] == [1.0, 7.0, 8.0, 9.0]
+    assert told == [0.0] * 5  # on the fake clock no time passes while the engine is asked
+    assert live.stats.late_hops == live.stats.skipped_hops == 5 and said[-1].skipped_hops == 5  # type: ignore[union-attr]
+    begun = [one for one in asked if one.graph == "video_clip"]
+    given = [one.deadline_s - (1000.0 + second) for second, one in enumerate(begun, start=1)]
+    assert given == pytest.approx([2, 2, 4, 8, 16, 16, 16, 8, 4]) and patience == [1]
+    for one in asked:  # every question of a hop has its hop's deadline, and all have one owner
+        hop = next(first for first in reversed(begun) if first.id <= one.id)
+        assert (one.owner, one.deadline_s) == (begun[0].owner, hop.deadline_s)
+
+
+def test_an_engine_that_is_busy_ends_no_session(play: Fake, fake_runtime: Fake) -> None:
+    runtime = fake_runtime()
+
+    def busy(question: Any) -> Any:
+        raise EngineBusy("256 requests wait, the bound")
+
+    runtime.answer = busy
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        await feed(live, clock, list(range(0, 3000, 125)))
+
+    said, live = play(scenario, runtime)
+    assert [type(notice) for notice in said] == [End] and live.stats.skipped_hops == 3
 
 
 def test_a_stream_that_stalls_still_gets_its_second(play: Fake) -> None:

@@ -13,6 +13,10 @@ import pytest
 
 import segue
 from catalog.catalog import Catalog
+from engines import choose
+from engines.bundle import Bundle
+from engines.errors import EngineFailed
+from engines.onnx_engine import OnnxEngine
 from stream.core.events import End, Notice, Suggestions, Warned
 from stream.core.session import SessionOptions
 from stream.runtime import Runtime
@@ -36,6 +40,36 @@ def watch(small_catalog: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[
         return code, [json.loads(line) for line in said.out.splitlines()], said.err
 
     return run
+
+
+def test_an_engine_by_name(tmp_path: Path, write_video: Video, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot be had is an error; one that dies on the way is replaced by the CPU, and no list is missing."""
+    film = write_video(tmp_path / "v.mp4", frames=36, fps=12)
+    monkeypatch.setitem(choose.OPENERS, "onnx-cuda", lambda bundle, options: Dying(bundle, 1_000_000))  # type: ignore
+    code, lines, err = watch(film, "--fast", "--engine", "onnx-cuda")
+    assert code == 0 and err == "segue watch: engine onnx-cuda: taken, as asked for\n"
+    monkeypatch.setitem(choose.OPENERS, "onnx-cuda", lambda bundle, options: Dying(bundle, 12))  # type: ignore[arg-type]
+    code, others, _ = watch(film, "--fast", "--engine", "onnx-cuda")
+    assert code == 0 and others == lines and lines[-1]["suggestions"] == 3
+    monkeypatch.setitem(choose.OPENERS, "onnx-cuda", lambda bundle, options: Dying(bundle, 0))  # type: ignore[arg-type]
+    code, lines, err = watch(film, "--fast", "--engine", "onnx-cuda")
+    assert code == 2 and lines == [] and err == "segue watch: the GPU was lost\n"
+    code, _, err = watch(film, "--engine", "triton")
+    assert code == 2 and "--triton URL names one" in err
+
+
+class Dying(OnnxEngine):
+    """The CPU's numbers for so many requests, and then none."""
+
+    def __init__(self, bundle: Bundle, requests: int) -> None:
+        super().__init__(bundle)
+        self.left = requests
+
+    def run(self, graph: str, inputs: Any) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise EngineFailed("the GPU was lost")
+        return super().run(graph, inputs)
 
 
 def test_lines_for_a_file(tmp_path: Path, write_video: Video, watch: Watch, small_catalog: Path) -> None:

@@ -23,6 +23,19 @@ def test_any_constant_rate(fps: int, per_second: int) -> None:
     assert taken == sorted({i * 8 // fps for i in range(fps * 10)})
 
 
+@given(stride=st.integers(1, 8), steps=st.lists(st.integers(0, 900), min_size=1, max_size=200))
+def test_of_every_few_slots_one_is_filled(stride: int, steps: list[int]) -> None:
+    pts = [0]
+    for step in steps:
+        pts.append(pts[-1] + step)
+    sampler = Sampler()
+    sampler.stride = stride
+    taken = [slot for value in pts if isinstance(slot := sampler.offer(value, MS), int)]
+    groups = [slot // stride for slot in taken]
+    assert groups == sorted(set(groups)) == sorted({value * 8 // 1000 // stride for value in pts})
+    assert set(taken) <= {value * 8 // 1000 for value in pts}
+
+
 def test_an_odd_rate_never_drifts() -> None:
     time_base = Fraction(1001, 30_000)
     sampler = Sampler()

@@ -114,6 +114,28 @@ def test_a_late_hop_waits_and_an_overtaken_one_is_skipped(fake_runtime: Fake, fe
     assert scores(said[-1]) == pytest.approx(scores(unhurried), abs=1e-6)
 
 
+def test_a_longer_hop_says_the_same_less_often(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    unsmoothed = SettleOptions(past=0.0)
+    session = Session(runtime.model, SessionOptions(suggestions=12, settle=unsmoothed))
+    said: list[Event] = []
+    for slot in range(8 * 12):
+        if slot == 36:
+            assert session.follow(2) == []
+        if slot == 76:
+            session.follow(1)
+        said += answered(session, runtime, session.push(features(slot), slot))
+    lists = {event.pts_s: event for event in said if isinstance(event, Suggestions)}
+    assert list(lists) == [1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 11.0, 12.0]
+    assert session.skipped_hops == 0
+    close = play(fake_runtime(), features, list(range(8 * 12)), suggestions=12, settle=unsmoothed)
+    every = {event.pts_s: event for event in close if isinstance(event, Suggestions)}
+    for pts_s, event in lists.items():  # what a list says does not depend on those that were left out
+        assert scores(event) == pytest.approx(scores(every[pts_s]), abs=1e-6)
+    with pytest.raises(ValueError, match="at least 1"):
+        session.follow(0)
+
+
 def test_only_open_questions_are_answered(fake_runtime: Fake, features: Fake) -> None:
     runtime = fake_runtime()
     session = Session(runtime.model)
@@ -124,6 +146,36 @@ def test_only_open_questions_are_answered(fake_runtime: Fake, features: Fake) ->
     assert len(session.result(asked.id, outputs)) == 1
     assert session.result(asked.id, outputs) == []
     assert session.stale_answers == 2
+
+
+@pytest.mark.parametrize("stages", range(4))
+def test_a_hop_that_gets_no_answer_is_skipped_and_made_up_for(fake_runtime: Fake, features: Fake, stages: int) -> None:
+    """Given up at any stage, the one that waits begins; the lists after it are as if nothing had been lost."""
+    runtime = fake_runtime()
+    unsmoothed = SettleOptions(past=0.0)
+    session = Session(runtime.model, SessionOptions(suggestions=12, settle=unsmoothed))
+    open_ = [event for slot in range(8) for event in session.push(features(slot), slot)]
+    for _ in range(stages):  # clip, sequence, mood or search, the other of them
+        asked = open_.pop(0)
+        open_ += session.result(asked.id, runtime.answer(asked))
+    lost = open_.pop(0)
+    assert session.give_up(lost.id) == [] and session.skipped_hops == 1
+    assert session.give_up(lost.id) == [] == session.give_up(99) and session.skipped_hops == 1  # once
+    assert all(session.result(left.id, runtime.answer(left)) == [] for left in open_)
+    said = [e for slot in range(8, 48) for e in answered(session, runtime, session.push(features(slot), slot))]
+    assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [2.0, 3.0, 4.0, 5.0, 6.0]
+    unhurried = play(fake_runtime(), features, list(range(48)), suggestions=12, settle=unsmoothed)[5]
+    assert scores(said[-1]) == pytest.approx(scores(unhurried), abs=1e-6)
+
+
+def test_giving_up_lets_the_one_that_waits_begin_and_the_session_end(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    session = Session(runtime.model)
+    (asked,) = [event for slot in range(16) for event in session.push(features(slot), slot)]
+    (following,) = session.give_up(asked.id)
+    assert isinstance(following, Infer) and following.id > asked.id
+    assert session.finish(16, 0) == []
+    assert session.give_up(following.id) == [End(16, 16, 0, 0, 2)] and session.ended
 
 
 def test_a_reset_forgets_the_pictures_and_what_was_asked(fake_runtime: Fake, features: Fake) -> None:

@@ -278,3 +278,14 @@ def test_kinds_of_notices(tmp_path: Path, record: Fake, play: Fake, film: Fake) 
     said = record(tmp_path / "r", script)
     assert {Refused, Suggestions, Reset, End} <= {type(notice) for notice in said}
     assert play(tmp_path / "r")[1] == said
+
+
+def test_a_hop_that_was_given_up_is_given_up_again(
+    tmp_path: Path, record: Callable[..., Any], play: Callable[..., Any], features: Callable[..., Any]
+) -> None:
+    script: list[tuple[Any, ...]] = [("push", features(slot), slot) for slot in range(16)]
+    script += [("lose", 1), ("give_up", 1), ("answer", 9), ("answer", 9), ("answer", 9), ("finish", 16, 0)]
+    said = record(tmp_path / "r", script)
+    outcome, again = play(tmp_path / "r")
+    assert outcome.first is None and again == said and said[-1].skipped_hops == 1
+    assert [notice.pts_s for notice in said[:-1]] == [2.0]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given as given_by
 from hypothesis import strategies as st
 
+from engines.errors import EngineError
 from stream.server.app import ServeOptions
 from stream.server.command import main, parser
 from stream.server.config import (
@@ -33,6 +34,15 @@ WORD = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="
 BY_KIND = {
     "catalog": WORD.map(lambda text: "/" + text),
     "threads": st.integers(1, 2**31),
+    "engine": st.sampled_from(["auto", "onnx-cpu", "onnx-cuda", "tensorrt"]),
+    "device": st.integers(0, 255),
+    "precision": st.sampled_from(["float32", "int8"]),
+    "plans": WORD.map(lambda text: "/" + text),
+    "batch_sizes": st.sets(st.integers(1, 1024), min_size=1, max_size=16).map(
+        lambda sizes: ",".join(map(str, sorted(sizes)))
+    ),
+    "triton": WORD,
+    "search_device": st.sampled_from(["cpu", "gpu", "auto"]),
     "port": st.integers(0, 65535),
     "host": WORD,
     "public_url": st.sampled_from(["https://a.example", "http://[::1]:8765"]),
@@ -264,6 +274,20 @@ def test_a_bad_flag_says_what_it_must_be(word: str, capsys: pytest.CaptureFixtur
     assert ended.value.code == 2
     setting = BY_NAME[word[2:].partition("=")[0].replace("-", "_")]
     assert f"must be {setting.kind.what}" in capsys.readouterr().err
+
+
+def test_the_engine_is_what_the_settings_say() -> None:
+    words = ["--engine", "triton", "--triton", "gpu:8001", "--device", "1", "--batch-sizes", "1,8,64", "--threads", "2"]
+    options = options_of(merged(asked("-c", "c", *words)))
+    assert (options.engine, options.engines.triton, options.engines.device) == ("triton", "gpu:8001", 1)
+    assert options.batch_sizes == (1, 8, 64) and options.threads == 2
+    with pytest.raises(EngineError, match="--triton URL names one"):
+        options_of(merged(asked("-c", "c", "--engine", "triton")))
+    with pytest.raises(EngineError, match="of no use to engine onnx-cpu"):
+        options_of(merged(asked("-c", "c", "--engine", "onnx-cpu", "--triton", "gpu:8001")))
+    for bad in ("8,1", "1,1", "0,1", "2048", "", "1,x"):
+        with pytest.raises(ServeError, match="rising numbers of rows"):
+            check_file({"engine": {"batch_sizes": bad}}, FOLDER / "segue.toml")
 
 
 def test_recordings_are_kept_as_the_settings_say() -> None:

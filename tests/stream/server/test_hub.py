@@ -9,6 +9,7 @@ import av
 import pytest
 
 from stream.core.events import Accepted, Cut, End, Item, Notice, Reasons, Reset, Suggestions
+from stream.core.pace import Pace
 from stream.server.errors import BusyError
 from stream.server.hub import QUEUE_LIMIT, Hub, HubOptions, Viewer
 from stream.sources.webrtc import OfferError
@@ -31,6 +32,9 @@ class FakeLive:
 
     def command(self, message: dict[str, Any]) -> None:
         self.commands.append(message)
+
+    def follow(self, pace: Pace) -> None:
+        self.pace = pace
 
     async def run(self) -> None:
         await self.closed.wait()

@@ -103,7 +103,13 @@ def test_the_same_in_openmetrics(server: Any) -> None:
     answer = httpx.get(f"{server.url}metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     names = {family.name for family in parse_openmetrics(answer.text)}
-    assert {"segue_frames_received", "segue_freshness_seconds", "segue_queue_depth", "segue_engine"} <= names
+    assert {
+        "segue_frames_received",
+        "segue_freshness_seconds",
+        "segue_queue_depth",
+        "segue_engine",
+        "segue_search",
+    } <= names
 
 
 @pytest.mark.skipif("whip" not in av.formats_available, reason="this FFmpeg has no WHIP muxer")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.core.events import End, Notice
+from stream.core.pace import Pace
 from stream.server.admission import ENOUGH, Load
 from stream.server.errors import BusyError
 from stream.server.hub import STOPPED, Hub, HubOptions
@@ -33,6 +34,9 @@ class NotedLive:
 
     def command(self, message: dict[str, Any]) -> None:
         pass
+
+    def follow(self, pace: Pace) -> None:
+        self.pace = pace
 
     async def run(self) -> None:
         await self.closed.wait()

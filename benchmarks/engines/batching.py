@@ -1,0 +1,149 @@
+"""What it saves to run several sessions' requests together: graph by graph, and the path of a whole hop."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final, cast
+
+import numpy as np
+
+from benchmarks.harness import Row
+from engines.base import Engine
+from engines.batcher import MicroBatcher
+from engines.bundle import Bundle
+
+from .contenders import Contender
+from .material import Inputs, draw_inputs, sliced
+from .timing import Labels, OwnLabels, Times, in_turns, ratio_of
+
+SESSIONS: Final = 8
+CANDIDATES: Final = 32  # of which a session asks the matcher in each hop
+PATH: Final = ("video_clip", "video_sequence", "mood", "matcher")
+WINDOW_MS: Final = 3.0
+LARGEST: Final = 32
+
+
+def batching_rows(contender: Contender, seconds: float, sessions: int = SESSIONS) -> list[Row]:
+    """``batch8_cost_ratio`` (processor time) and ``batch8_wall_ratio``: one batch of ``sessions`` by as many runs of
+    one row, taken in turns. ``seconds``: of each graph."""
+    engine, rows = contender.ready, []
+    for graph, spec in engine.bundle.manifest.graphs.items():
+        if not contender.runs(graph):
+            continue
+        inputs = draw_inputs(spec, sessions, np.random.default_rng(1))
+        singles = [sliced(inputs, at, at + 1) for at in range(sessions)]
+        times = in_turns(
+            {
+                "together": partial(engine.run, graph, inputs),
+                "alone": partial(each, engine, graph, singles),
+            },
+            seconds,
+        )
+        labels: OwnLabels = {
+            "graph": graph,
+            "engine": contender.name,
+            "precision": contender.precision,
+            "sessions": sessions,
+        }
+        rows += ratio_rows(times["together"], times["alone"], f"batch{sessions}", labels)
+    return rows
+
+
+def ratio_rows(times: Times, reference: Times, name: str, labels: Labels) -> list[Row]:
+    count = len(times.wall)
+    return [
+        Row(f"{name}_cost_ratio", ratio_of(times, reference, "cpu"), count, "", labels),
+        Row(f"{name}_wall_ratio", ratio_of(times, reference, "wall"), count, "", labels),
+    ]
+
+
+def hop_inputs(bundle: Bundle, sessions: int, candidates: int = CANDIDATES) -> dict[str, list[Inputs]]:
+    """For each graph of a hop that the bundle has, each session's request: one row, for the matcher ``candidates``."""
+    rng = np.random.default_rng(2)
+    graphs = [graph for graph in PATH if graph in bundle.manifest.graphs]
+    return {
+        graph: [draw_inputs(bundle.spec(graph), candidates if graph == "matcher" else 1, rng) for _ in range(sessions)]
+        for graph in graphs
+    }
+
+
+def each(engine: Engine, graph: str, requests: Sequence[Inputs]) -> None:
+    for inputs in requests:
+        engine.run(graph, inputs)
+
+
+def one_by_one(engine: Engine, asked: Mapping[str, Sequence[Inputs]]) -> None:
+    """Each session's hop after the other's, each graph alone."""
+    for hop in zip(*asked.values(), strict=True):
+        for graph, inputs in zip(asked, hop, strict=True):
+            engine.run(graph, inputs)
+
+
+def by_batcher(batcher: MicroBatcher, asked: Mapping[str, Sequence[Inputs]]) -> None:
+    """All sessions hand in a graph's request, wait for it, and go on to the next."""
+    for graph, requests in asked.items():
+        for answer in [batcher.submit(graph, inputs) for inputs in requests]:
+            answer.result()
+
+
+def by_hand(engine: Engine, joined: Mapping[str, Inputs], largest: int) -> None:
+    """Each graph once for all sessions, in slices of at most ``largest`` rows."""
+    for graph, inputs in joined.items():
+        rows = len(next(iter(inputs.values())))
+        for start in range(0, rows, largest):
+            engine.run(graph, sliced(inputs, start, start + largest))
+
+
+def joined(asked: Mapping[str, Sequence[Inputs]]) -> dict[str, Inputs]:
+    return {
+        graph: {name: np.concatenate([inputs[name] for inputs in requests]) for name in requests[0]}
+        for graph, requests in asked.items()
+    }
+
+
+class Lent:
+    """An engine that outlives the batcher in front of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def close(self) -> None: ...
+
+
+def hop_rows(
+    contender: Contender, seconds: float, counts: Sequence[int] = (SESSIONS,), largest: int = LARGEST
+) -> list[Row]:
+    """The whole path of a hop for ``counts`` sessions: one by one, each graph in one batch, and through the batcher.
+
+    Rows ``hop_ms`` and ``hop_p99_ms`` (wall), ``hop_cost_ratio`` (processor time), ``hop_wall_ratio``. ``largest``:
+    rows in one run.
+    """
+    rows: list[Row] = []
+    batcher = MicroBatcher(cast("Engine", Lent(contender.ready)), window_ms=WINDOW_MS)
+    try:
+        for sessions in counts:
+            asked = hop_inputs(contender.ready.bundle, sessions)
+            together = joined(asked)
+            times = in_turns(
+                {
+                    "alone": partial(one_by_one, contender.ready, asked),
+                    "batched": partial(by_hand, contender.ready, together, largest),
+                    "batcher": partial(by_batcher, batcher, asked),
+                },
+                seconds,
+            )
+            base: OwnLabels = {"engine": contender.name, "precision": contender.precision, "sessions": sessions}
+            for how, taken in times.items():
+                labels: OwnLabels = {**base, "how": how}
+                half, most = np.percentile(taken.wall, (50, 99))
+                rows += [
+                    Row("hop_ms", float(half), len(taken.wall), "ms", labels),
+                    Row("hop_p99_ms", float(most), len(taken.wall), "ms", labels),
+                ]
+                if how != "alone":
+                    rows += ratio_rows(taken, times["alone"], "hop", labels)
+    finally:
+        batcher.close()
+    return rows

@@ -1,0 +1,155 @@
+"""The whole measurement, part by part."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.errors import BenchError
+from benchmarks.harness import Report, Row
+from engines.bundle import Bundle, load_bundle
+from engines.onnx_engine import OnnxEngine
+from features.spec import FEATURES
+
+from .batching import batching_rows, hop_rows
+from .cold import REPEATS, cold_rows
+from .contenders import FLOAT32, GPU_SIZES, REFERENCE, Contender, Kind, Setting, chosen, opened
+from .gpu import gpu_environment, gpu_rows, missing
+from .material import Twins, trained_twins, untrained_twins
+from .parity import overlap_rows, parity_rows
+from .speed import speed_rows
+from .timing import OwnLabels, on_one_core
+
+Say = Callable[[str], None]
+QUICK_OUT = {"torch-compile": "left out by --quick: compiling takes minutes"}
+NO_TWINS = "left out by --quick, unless --run names the weights"
+
+
+@dataclass(frozen=True)
+class EngineBenchOptions:
+    """``run``: what the bundle was exported from; without, torch runs fresh weights of the default recipe, against a
+    bundle exported from those. ``seconds``: of each graph, and of each other comparison."""
+
+    bundle: Path
+    run: Path | None = None
+    catalog: Path | None = None
+    engines: str = "all"
+    batches: tuple[int, ...] = (1, 8, 32)
+    seconds: float = 10.0
+    quick: bool = False
+    plans: Path | None = None
+    url: str | None = None
+    scenes: int = 20
+
+
+def measure(options: EngineBenchOptions, say: Say) -> Report:
+    """Raises ``BenchError``, and the errors of bundles, runs and catalogues."""
+    kinds = chosen(options.engines)
+    if not options.batches or min(options.batches) < 1:
+        raise BenchError(f"batches are {options.batches}, must be positive")
+    bundle = load_bundle(options.bundle, FEATURES)
+    with contextlib.ExitStack() as stack:
+        core = stack.enter_context(on_one_core())
+        one_thread()
+        twins = twins_of(options, bundle, kinds, stack, say)
+        setting = Setting(bundle, twins, options.plans, options.url, batch_sizes(options))
+        say("opening engines")
+        field = opened(kinds, setting, lambda kind: left_out(kind, options, twins))
+        stack.callback(close, field)
+        rows = [available_row(one) for one in field]
+        rows += cpu_part(options, bundle, twins, field, say)
+        if missing() == "":
+            on_gpu = [one for one in field if one.gpu and one.engine is not None]
+            rows += gpu_rows(on_gpu, twins, batch_sizes(options), options.seconds, say)
+    ready = [one for one in field if one.engine is not None]
+    rows += cold_rows([one for one in ready if not (options.quick and one.torch)], options.run, REPEATS, say)
+    settings: dict[str, str | int | float] = {
+        "bundle": f"{bundle.manifest.name} {bundle.identity[:12]}",
+        "weights in torch": "none" if twins is None else "the bundle's" if twins.trained else "untrained",
+        "pinned to core": "none" if core is None else core,
+        "seconds": options.seconds,
+        "gpu": missing() or "see below",
+    }
+    return Report("engines", rows, settings | gpu_environment())
+
+
+def cpu_part(
+    options: EngineBenchOptions, bundle: Bundle, twins: Twins | None, field: list[Contender], say: Say
+) -> list[Row]:
+    """Everything that any engine is measured by: speed, batching, parity."""
+    rows: list[Row] = []
+    reference = OnnxEngine(bundle)
+    apart = twins is not None and not twins.trained
+    twin = Contender(REFERENCE, FLOAT32, OnnxEngine(twins.bundle)) if twins is not None and apart else None
+    ready = [one for one in field if one.engine is not None]
+    present = [one for one in ready if one.name == REFERENCE and one.precision == FLOAT32]
+    everyone = ready if present else [Contender(REFERENCE, FLOAT32, reference), *ready]
+    for graph, found in speed_rows(everyone, twin, batch_sizes(options), options.seconds, not apart):
+        say(f"speed: {graph}")
+        rows += found
+    for one in everyone:
+        if one.gpu:
+            continue  # its processor time says little, and its batches have rows of their own
+        say(f"batching: {one.title}")
+        rows += batching_rows(one, options.seconds / 4)
+        rows += hop_rows(one, options.seconds / 2)
+    for one in ready:
+        say(f"parity: {one.title}")
+        rows += parity_rows(one, twin.ready if twin is not None and one.torch else reference)
+    if options.catalog is not None:
+        say(f"the tracks found in {options.catalog}")
+        same = [one for one in ready if not (apart and one.torch)]
+        rows += overlap_rows(same, reference, options.catalog, options.scenes)
+    reference.close()
+    if twin is not None:
+        twin.ready.close()
+    return rows
+
+
+def twins_of(
+    options: EngineBenchOptions, bundle: Bundle, kinds: tuple[Kind, ...], stack: contextlib.ExitStack, say: Say
+) -> Twins | None:
+    """The weights in torch, where an engine wants them and torch is there."""
+    if not any(kind.torch for kind in kinds):
+        return None
+    try:
+        if options.run is not None:
+            say(f"loading {options.run}")
+            return trained_twins(options.run, bundle)
+        if options.quick:
+            return None
+        say("exporting the default recipe with fresh weights, for the engines that run torch")
+        return stack.enter_context(untrained_twins())
+    except ImportError:
+        return None
+
+
+def left_out(kind: Kind, options: EngineBenchOptions, twins: Twins | None) -> str:
+    if options.quick and kind.name in QUICK_OUT:
+        return QUICK_OUT[kind.name]
+    return NO_TWINS if options.quick and kind.torch and twins is None else ""
+
+
+def batch_sizes(options: EngineBenchOptions) -> tuple[int, ...]:
+    """Those asked for, and with a GPU also those that fill one."""
+    return tuple(sorted({*options.batches, *(GPU_SIZES if missing() == "" else ())}))
+
+
+def available_row(one: Contender) -> Row:
+    told = one.reason if one.engine is None else one.engine.name
+    labels: OwnLabels = {"engine": one.name, "precision": one.precision, "reason": told}
+    return Row("available", float(one.engine is not None), 1, "", labels)
+
+
+def one_thread() -> None:
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+
+
+def close(field: list[Contender]) -> None:
+    for one in field:
+        if one.engine is not None:
+            one.engine.close()

@@ -1,0 +1,77 @@
+"""Cold starts: fresh processes, the engines in turns, medians. Disk caches are warm; nothing else is."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.harness import Row
+
+from .contenders import Contender
+from .timing import OwnLabels, median_row
+
+REPEATS: Final = 5
+START_S: Final = 300.0  # a plan may take minutes to build
+STEPS: Final = ("process", "import", "open", "first", "steady")
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+
+
+def cold_rows(
+    field: Sequence[Contender], run: Path | None, repeats: int, say: Callable[[str], None] = lambda line: None
+) -> list[Row]:
+    """``cold_STEP_ms`` of each engine, medians over ``repeats`` processes; those that run torch need ``run``.
+
+    TensorRT starts twice in each repetition, once without plans and once with those (label ``plans``).
+    """
+    import time
+
+    samples: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
+    failed: dict[tuple[str, str], str] = {}
+    for again in range(repeats):
+        for one in field:
+            if (one.torch and run is None) or (one.name, one.precision) in failed or one.name == "triton":
+                continue
+            say(f"cold start {again + 1} of {repeats}: {one.title}")
+            with tempfile.TemporaryDirectory() as plans:
+                for which in ("built", "cached") if one.name == "tensorrt" else ("",):
+                    asked = {
+                        "bundle": str(one.ready.bundle.path),
+                        "engine": one.name,
+                        "precision": one.precision,
+                        "run": str(run),
+                        "plans": plans,
+                    }
+                    began = time.perf_counter()
+                    steps, reason = start(asked)
+                    if reason:
+                        failed[one.name, one.precision] = reason
+                        break
+                    steps["process"] = (time.perf_counter() - began) * 1e3
+                    for step, value in steps.items():
+                        samples[one.name, one.precision, which, step].append(value)
+    rows = []
+    for (name, precision, which, step), values in samples.items():
+        labels: OwnLabels = {"engine": name, "precision": precision}
+        rows.append(median_row(f"cold_{step}_ms", values, labels | ({"plans": which} if which else {})))
+    for (name, precision), reason in failed.items():
+        rows.append(Row("cold_failed", 1.0, 1, "", {"engine": name, "precision": precision, "reason": reason}))
+    return rows
+
+
+def start(asked: dict[str, Any]) -> tuple[dict[str, float], str]:
+    """What the process told, or why it did not."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "benchmarks.engines.cold_start", json.dumps(asked)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=START_S, env=env, check=False)
+    except subprocess.TimeoutExpired:
+        return {}, f"did not start within {START_S:.0f} s"
+    if done.returncode != 0:
+        return {}, (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+    steps: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return steps, ""

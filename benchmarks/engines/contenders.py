@@ -1,0 +1,170 @@
+"""Every engine and precision there is, opened if it can be had here, with the reason if not. None is left out silently.
+
+The runtimes are imported when they are opened: a machine without torch or CUDA can still run the rest.
+"""
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.errors import BenchError
+from engines.base import Engine
+from engines.bundle import Bundle
+from engines.errors import EngineError
+from engines.manifest import PRECISIONS
+
+from .material import Twins
+
+REFERENCE: Final = "onnx-cpu"
+FLOAT32: Final = PRECISIONS[0]
+GPU_SIZES: Final = (1, 8, 32, 128)
+NO_RUN: Final = "needs the weights in torch; name the run with --run"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What engines are opened with. ``twins``: the modules in torch, and their bundle; ``plans``: where TensorRT keeps
+    its plans; ``url``: of a Triton server."""
+
+    bundle: Bundle
+    twins: Twins | None = None
+    plans: Path | None = None
+    url: str | None = None
+    sizes: Sequence[int] = (1, 2, 4, 8, 16, 32)
+
+
+Opener = Callable[[Setting, str], Engine]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``precisions``: those that it can run in, if the bundle has them. ``gpu``: it needs one. ``torch``: it runs the
+    modules, not the bundle's files."""
+
+    name: str
+    open: Opener
+    precisions: tuple[str, ...] = (FLOAT32,)
+    gpu: bool = False
+    torch: bool = False
+
+
+@dataclass(frozen=True)
+class Contender:
+    """``engine`` None: it cannot be had, ``reason`` says why. ``bundle``: whose weights it runs."""
+
+    name: str
+    precision: str
+    engine: Engine | None
+    reason: str = ""
+    gpu: bool = False
+    torch: bool = False
+
+    @property
+    def ready(self) -> Engine:
+        assert self.engine is not None
+        return self.engine
+
+    def runs(self, graph: str) -> bool:
+        """Whether ``graph`` really runs in this precision; where the bundle has no such file it runs in float32."""
+        used = getattr(self.engine, "precision_of", None)
+        return used is None or used(graph) == self.precision
+
+    @property
+    def title(self) -> str:
+        return self.name if self.precision == FLOAT32 else f"{self.name} {self.precision}"
+
+
+def onnx_cpu(setting: Setting, precision: str) -> Engine:
+    from engines.onnx_engine import OnnxEngine
+
+    return OnnxEngine(setting.bundle, 1, precision)
+
+
+def onnx_cuda(setting: Setting, precision: str) -> Engine:
+    from engines.onnx_cuda import OnnxCudaEngine
+
+    return OnnxCudaEngine(setting.bundle, 0, precision, sizes=setting.sizes)
+
+
+def tensorrt(setting: Setting, precision: str) -> Engine:
+    from engines.tensorrt_engine import TensorrtEngine
+
+    return TensorrtEngine(setting.bundle, 0, setting.plans, precision)
+
+
+def in_torch(device: str, mode: str) -> Opener:
+    def opened(setting: Setting, precision: str) -> Engine:
+        from engines.torch_engine import TorchEngine
+
+        if setting.twins is None:
+            raise BenchError(NO_RUN)
+        return TorchEngine(setting.twins.bundle, setting.twins.modules, device, mode, setting.sizes)
+
+    return opened
+
+
+def triton(setting: Setting, precision: str) -> Engine:
+    if setting.url is None:
+        raise BenchError("needs a server; name it with --triton URL")
+    module = importlib.import_module("engines.triton_engine")
+    engine: Engine = module.TritonEngine(setting.bundle, setting.url)
+    return engine
+
+
+KINDS: Final = (
+    Kind(REFERENCE, onnx_cpu, PRECISIONS),
+    Kind("torch-eager", in_torch("cpu", "eager"), torch=True),
+    Kind("torch-compile", in_torch("cpu", "compile"), torch=True),
+    Kind("onnx-cuda", onnx_cuda, ("float32", "float16"), gpu=True),
+    Kind("tensorrt", tensorrt, ("float32", "float16"), gpu=True),
+    Kind("torch-cuda-eager", in_torch("cuda:0", "eager"), gpu=True, torch=True),
+    Kind("torch-cuda-compile", in_torch("cuda:0", "compile"), gpu=True, torch=True),
+    Kind("torch-cuda-graphs", in_torch("cuda:0", "cuda-graphs"), gpu=True, torch=True),
+    Kind("triton", triton, gpu=True),
+)
+
+
+def chosen(names: str) -> tuple[Kind, ...]:
+    """``all``, or names with commas between. ``BenchError`` for a name that there is not."""
+    if names == "all":
+        return KINDS
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = {kind.name: kind for kind in KINDS}
+    if unknown := [name for name in wanted if name not in known]:
+        raise BenchError(f"--engines {names}: no engine {', '.join(unknown)}; there are {', '.join(known)} and all")
+    return tuple(known[name] for name in dict.fromkeys(wanted))
+
+
+def opened(
+    kinds: Sequence[Kind], setting: Setting, left_out: Callable[[Kind], str] = lambda kind: ""
+) -> list[Contender]:
+    """Each kind in each of its precisions, warm. ``left_out`` may give a reason not to try one."""
+    found: list[Contender] = []
+    for kind in kinds:
+        for precision in kind.precisions:
+            reason, engine = left_out(kind), None
+            if not reason:
+                engine, reason = attempt(kind, setting, precision)
+            found.append(Contender(kind.name, precision, engine, reason, kind.gpu, kind.torch))
+            if engine is None and precision == FLOAT32:
+                break  # the other precisions would say the same
+    return found
+
+
+def attempt(kind: Kind, setting: Setting, precision: str) -> tuple[Any, str]:
+    """(engine, "") or (None, why not)."""
+    try:
+        engine = kind.open(setting, precision)
+    except (EngineError, BenchError) as error:
+        return None, str(error).splitlines()[0]
+    except ImportError as error:
+        return None, f"{error.name or error} cannot be imported; install what this engine needs"
+    try:
+        for graph in engine.bundle.manifest.graphs:
+            engine.spec(graph)
+    except EngineError as error:
+        engine.close()
+        return None, str(error).splitlines()[0]
+    return engine, ""

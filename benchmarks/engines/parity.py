@@ -1,0 +1,75 @@
+"""How far each engine's answers are from the reference's, and whether that changes what is found."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.harness import Row
+from catalog.catalog import Catalog
+from engines.base import Engine
+from engines.errors import EngineError
+
+from .contenders import Contender
+from .material import draw_inputs, embeddings, looks
+from .timing import OwnLabels
+
+BATCHES: Final = (1, 2, 3, 7, 32)
+TOP: Final = 10
+
+
+def parity_rows(contender: Contender, reference: Engine) -> Iterator[Row]:
+    """``difference``: the largest absolute one over the batches; ``cosine``: the lowest of a row. Same weights both."""
+    engine = contender.ready
+    for graph, spec in reference.bundle.manifest.graphs.items():
+        labels: OwnLabels = {
+            "graph": graph,
+            "engine": contender.name,
+            "precision": contender.precision,
+        }
+        if not contender.runs(graph):
+            continue
+        worst, lowest, rng = 0.0, 1.0, np.random.default_rng(3)
+        try:
+            for batch in BATCHES:
+                inputs = draw_inputs(spec, batch, rng)
+                found, wanted = engine.run(graph, inputs), reference.run(graph, inputs)
+                for output in wanted:
+                    worst = max(worst, float(np.abs(found[output] - wanted[output]).max()))
+                    lowest = min(lowest, float(cosines(found[output], wanted[output]).min()))
+        except EngineError as error:
+            yield Row("failed", 1.0, 1, "", {**labels, "reason": str(error).splitlines()[0]})
+            continue
+        yield Row("difference", worst, sum(BATCHES), "", labels)
+        if graph not in ("matcher", "mood"):
+            yield Row("cosine", lowest, sum(BATCHES), "", labels)
+
+
+def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+    a64, b64 = a.reshape(len(a), -1).astype(np.float64), b.reshape(len(b), -1).astype(np.float64)
+    lengths = np.linalg.norm(a64, axis=1) * np.linalg.norm(b64, axis=1)
+    return np.asarray((a64 * b64).sum(axis=1) / np.maximum(lengths, 1e-12))
+
+
+def overlap_rows(field: Sequence[Contender], reference: Engine, folder: Path, scenes: int) -> list[Row]:
+    """``top10_overlap``: of the ten tracks that the reference finds in the catalogue for a scene of the studio, how
+    many each other engine finds as well; ``lowest`` of all scenes and ``mean``. Raises the errors of catalogues."""
+    seen = looks(reference.bundle, scenes)
+    rows: list[Row] = []
+    with Catalog.open(folder, reference.bundle) as catalog:
+        wanted = [found(catalog, vector) for vector in embeddings(reference, seen)]
+        for one in field:
+            vectors = embeddings(one.ready, seen)
+            shares = [len(found(catalog, vector) & ids) for vector, ids in zip(vectors, wanted, strict=True)]
+            labels: OwnLabels = {"engine": one.name, "precision": one.precision, "tracks": len(catalog)}
+            rows += [
+                Row("top10_overlap_lowest", float(min(shares)), scenes, f"of {TOP}", labels),
+                Row("top10_overlap_mean", float(np.mean(shares)), scenes, f"of {TOP}", labels),
+            ]
+    return rows
+
+
+def found(catalog: Catalog, vector: NDArray[np.float32]) -> set[str]:
+    return {candidate.track.id for candidate in catalog.search(vector, TOP)}

@@ -1,0 +1,203 @@
+"""``segue bench search``: the nearest segments among a thousand to a million, on what this machine has.
+
+Vectors are drawn in clusters, as the segments of tracks are, at unit norm. One query at a time, as a session asks, and
+``--together`` of them in one call, as many sessions do; one thread on the CPU. ``recall``: the share of the hundred
+nearest rows, by float64, that are found.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from .engines.timing import in_turns, on_one_core, ratio_of, rows_of
+from .errors import BenchError
+from .harness import Report, Row
+
+SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
+QUICK_SIZES: Final = (1_000, 10_000, 100_000)
+ROWS: Final = 100  # nearest rows asked for
+TRACK: Final = 40  # segments of a track
+SPREAD: Final = 0.5  # of the segments of a track around its middle, by norm
+QUERIES: Final = 16  # for recall
+ON_GPU: Final = ("torch-cuda", "faiss-gpu-flat")
+Floats = NDArray[np.float32]
+Search = Callable[[Floats, int], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """``open`` puts vectors (rows, E) where they are searched; ``reason``: why it cannot be had here."""
+
+    name: str
+    open: Callable[[Floats], Search]
+    reason: str = ""
+
+
+def add_search(kinds: Any) -> None:
+    """Tell the parser of ``segue bench`` about it."""
+    each = kinds.add_parser("search", help="nearest segments among many: CPU, torch, GPU")
+    each.add_argument("--dim", type=int, default=128, help="numbers in a vector (default 128, as the shipped bundle)")
+    each.add_argument("--together", type=int, default=8, metavar="N", help="queries in one call (default 8)")
+    each.add_argument("--seconds", type=float, default=5.0, help="of each size (default 5)")
+    each.add_argument("--quick", action="store_true", help="up to 100 000 vectors, below 45 s")
+    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+
+
+def search(options: argparse.Namespace) -> int:
+    from .harness import print_rows
+
+    if options.json is not None and not options.json.parent.is_dir():
+        raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
+    if not 1 <= options.dim <= 4096 or not 1 <= options.together <= 1024:
+        raise BenchError("--dim must be from 1 to 4096, --together from 1 to 1024")
+    sizes, seconds = (QUICK_SIZES, 1.0) if options.quick else (SIZES, options.seconds)
+    console = Console(stderr=True)
+    with on_one_core() as core:
+        rows = list(measure(sizes, options.dim, options.together, seconds, console.print))
+    shown = [
+        row for row in rows if row.metric in ("p50_ms", "cpu_p50_ms", "ratio", "recall") and "reason" not in row.labels
+    ]
+    print_rows(shown, Console(), f"{ROWS} nearest of N vectors of {options.dim}")
+    for row in rows:
+        if row.metric == "available" and not row.value:
+            console.print(f"{row.labels['way']}: {row.labels['reason']}", markup=False)
+    if options.json is not None:
+        pinned = "none" if core is None else core
+        Report("search", rows, {"dim": options.dim, "rows": ROWS, "pinned to core": pinned}).write(options.json)
+    return 0
+
+
+def measure(
+    sizes: tuple[int, ...], dim: int, together: int, seconds: float, say: Callable[[str], None]
+) -> Iterator[Row]:
+    """Rows of every way at every size, in turns; ``ratio`` is against the CPU's flat index for as many queries, by
+    processor time, and by the wall where a GPU does the work."""
+    every = ways()
+    for way in every:
+        yield Row("available", float(not way.reason), 1, "", {"way": way.name, "reason": way.reason})
+    for size in sizes:
+        say(f"{size} vectors")
+        rng = np.random.default_rng(size)
+        vectors = clustered(rng, size, dim)
+        queries = near(rng, vectors, max(together, QUERIES))
+        truth = exact(vectors, queries[:QUERIES])
+        opened = {way.name: way.open(vectors) for way in every if not way.reason}
+        cells = {
+            (name, count): partial(run, queries[:count], ROWS)
+            for name, run in opened.items()
+            for count in (1, together)
+        }
+        times = in_turns(cells, seconds)
+        for (name, count), taken in times.items():
+            labels: dict[str, str | int | float] = {"vectors": size, "way": name, "queries": count}
+            yield from rows_of(taken, labels)
+            clock = "wall" if name in ON_GPU else "cpu"
+            yield Row("ratio", ratio_of(taken, times["faiss-cpu-flat", count], clock), len(taken.wall), "", labels)
+        for name, run in opened.items():
+            yield Row(
+                "recall", recall(run(queries[:QUERIES], ROWS), truth), QUERIES, "", {"vectors": size, "way": name}
+            )
+
+
+def clustered(rng: np.random.Generator, rows: int, dim: int) -> Floats:
+    """(rows, dim) float32 of unit norm, ``TRACK`` in a row around one middle."""
+    middles = rng.standard_normal((rows // TRACK + 1, dim), np.float32)
+    vectors = np.repeat(middles, TRACK, axis=0)[:rows]
+    vectors += SPREAD * rng.standard_normal(vectors.shape, np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def near(rng: np.random.Generator, vectors: Floats, count: int) -> Floats:
+    """(count, dim) of unit norm, each as far from some vector as the segments of its track are."""
+    picked = vectors[rng.integers(0, len(vectors), count)]
+    queries = picked + SPREAD * rng.standard_normal(picked.shape, np.float32) / np.sqrt(picked.shape[1])
+    found: Floats = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
+    return found
+
+
+def exact(vectors: Floats, queries: Floats, block: int = 100_000) -> NDArray[np.int64]:
+    """(queries, ROWS) the nearest rows by float64, block by block."""
+    scores = np.concatenate(
+        [
+            vectors[at : at + block].astype(np.float64) @ queries.T.astype(np.float64)
+            for at in range(0, len(vectors), block)
+        ]
+    ).T
+    return np.argpartition(-scores, min(ROWS, len(vectors)) - 1, axis=1)[:, :ROWS]
+
+
+def recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    shares = [len(set(f.tolist()) & set(t.tolist())) / len(t) for f, t in zip(found, truth, strict=True)]
+    return float(np.mean(shares))
+
+
+def ways() -> list[Way]:
+    """The catalogue's own index first; the others are what it is compared with."""
+    from catalog import gpu_search
+
+    try:
+        import torch
+
+        no_torch = ""
+        no_cuda = "" if torch.cuda.is_available() else f"torch {torch.__version__} finds no GPU"
+    except ImportError:
+        no_torch = no_cuda = "torch is not installed; pip install 'segue[train]'"
+    return [
+        Way("faiss-cpu-flat", faiss_flat),
+        Way("torch-cpu", lambda vectors: in_torch(vectors, "cpu"), no_torch),
+        Way("torch-cuda", lambda vectors: in_torch(vectors, "cuda"), no_cuda),
+        Way("faiss-gpu-flat", faiss_gpu, gpu_search.probe() or ""),
+    ]
+
+
+def faiss_flat(vectors: Floats) -> Search:
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+    index: Any = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+
+    def run(queries: Floats, rows: int) -> NDArray[np.int64]:
+        found: NDArray[np.int64] = index.search(queries, rows)[1]
+        return found
+
+    return run
+
+
+def faiss_gpu(vectors: Floats) -> Search:
+    """The catalogue's searcher, its worker included; it takes a query at a time, as sessions ask."""
+    from catalog.gpu_search import GpuSearcher
+
+    searcher = GpuSearcher(vectors)
+
+    def run(queries: Floats, rows: int) -> NDArray[np.int64]:
+        found = [searcher.propose(query, rows) for query in queries]
+        if any(one is None for one in found):
+            raise BenchError(f"the GPU gave up: {searcher.state.reason}")
+        return np.stack([one for one in found if one is not None])
+
+    return run
+
+
+def in_torch(vectors: Floats, device: str) -> Search:
+    """Exact: a matrix product and ``topk``; queries are copied there and rows back within the time."""
+    import torch
+
+    torch.set_num_threads(1)
+    held = torch.from_numpy(vectors).to(device)
+
+    def run(queries: Floats, rows: int) -> NDArray[np.int64]:
+        with torch.inference_mode():
+            scores = torch.from_numpy(queries).to(device) @ held.T
+            found: NDArray[np.int64] = torch.topk(scores, min(rows, len(vectors))).indices.cpu().numpy()
+        return found
+
+    return run

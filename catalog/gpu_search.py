@@ -1,0 +1,236 @@
+"""Exact search on a GPU by FAISS: a single worker owns the device; whoever asks waits for it or goes on alone.
+
+A GPU's resources (stream, scratch memory) must not be used by two threads at once, so everything that touches them
+happens in one thread, also making and dropping them. What waits there is answered by one call together. The GPU only
+*proposes* rows: their scores are computed where all other scores are, so both ways rank alike (ties at the end of what
+was fetched apart). It never makes a search fail: at the bound of the queue, for more rows than a GPU selects, and after
+any failure the answer is None, and the caller searches on the CPU. A failure is for good, until the catalogue is opened
+again; ``state`` says why.
+
+Names and signatures are held against those of faiss-gpu-cu12 1.14.1 (``tests/catalog``); it has not run on a GPU yet.
+"""
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import SearchDeviceError
+from .records import Floats
+
+DEVICES: Final = ("cpu", "gpu", "auto")
+MAX_ROWS: Final = 2048  # what FAISS's selection on a GPU gives at most
+MAX_WAITING: Final = 64  # queries; beyond it a caller searches on the CPU
+ANSWER_S: Final = 2.0  # for an answer, and
+OPEN_S: Final = 60.0  # for the start: a first use of CUDA loads its libraries and copies the vectors
+SCRATCH_BYTES: Final = 64 << 20  # for selection; FAISS's own default takes 1.5 GB of a device that engines share
+AUTO_ROWS: Final = 50_000  # a core needs two milliseconds for as many (128 numbers each); below, ``auto`` stays there
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchState:
+    """``device``: where searches are answered now; ``reason``: why not on the GPU, if one was asked for."""
+
+    device: str
+    reason: str = ""
+    proposed: int = 0  # queries that the GPU answered
+    passed_on: int = 0  # queries that went to the CPU though the GPU was there
+
+
+@dataclass(frozen=True, eq=False)
+class _Query:
+    vector: Floats
+    rows: int
+    answer: "Future[Rows]"
+
+
+class GpuSearcher:
+    """The vectors (rows, E) float32 on GPU ``device``. ``library`` is the module ``faiss``, or what stands for it.
+
+    Raises ``SearchDeviceError`` where that cannot be: no GPU in FAISS or in the machine, not enough memory.
+    """
+
+    def __init__(self, vectors: Floats, device: int = 0, library: Any = None, answer_s: float = ANSWER_S) -> None:
+        self._library = gpu_library() if library is None else library
+        if reason := probe(self._library, device):
+            raise SearchDeviceError(f"search device gpu: {reason}")
+        self._name = f"gpu-{device}"
+        self._device = device
+        self._total = len(vectors)
+        self._answer_s = answer_s
+        self._changed = threading.Condition()
+        self._queue: deque[_Query] = deque()
+        self._state = SearchState(self._name)
+        self._closed = False
+        ready: Future[None] = Future()
+        self._worker = threading.Thread(target=self._work, args=(vectors, ready), name="gpu-search", daemon=True)
+        self._worker.start()
+        try:
+            ready.result(OPEN_S)
+        except FutureTimeoutError:
+            self._fail(f"it was not ready within {OPEN_S:.0f} s")
+            raise SearchDeviceError(f"search device gpu: {self.state.reason}; use --search-device cpu") from None
+        except Exception as error:
+            raise SearchDeviceError(
+                f"search device gpu: {len(vectors)} vectors cannot be put there ({told(error)}); "
+                "free its memory or use --search-device cpu"
+            ) from error
+
+    @property
+    def state(self) -> SearchState:
+        with self._changed:
+            return self._state
+
+    def propose(self, query: Floats, rows: int) -> Rows | None:
+        """The ``rows`` rows nearest to ``query`` (E,), in any order; None where the CPU has to do it."""
+        with self._changed:
+            if self._closed or self._state.reason:
+                return None
+            if rows > MAX_ROWS or len(self._queue) >= MAX_WAITING:
+                self._count(passed_on=1)
+                return None
+            asked = _Query(np.ascontiguousarray(query, dtype=np.float32), rows, Future())
+            self._queue.append(asked)
+            self._changed.notify()
+        try:
+            return asked.answer.result(self._answer_s)
+        except FutureTimeoutError:
+            self._fail(f"{self._name} did not answer within {self._answer_s:g} s")
+            return None
+        except Exception:  # noqa: BLE001 - the worker has noted why
+            return None
+
+    def close(self) -> None:
+        """Let the worker drop what it holds on the device. May be called twice."""
+        with self._changed:
+            self._closed = True
+            waiting = list(self._queue)
+            self._queue.clear()
+            self._changed.notify()
+        for query in waiting:
+            query.answer.set_exception(RuntimeError("closed"))
+        self._worker.join(self._answer_s)
+
+    def _work(self, vectors: Floats, ready: "Future[None]") -> None:
+        try:
+            index = self._put(vectors)
+        except Exception as error:  # noqa: BLE001 - whoever opens it hears
+            ready.set_exception(error)
+            return
+        del vectors
+        ready.set_result(None)
+        batch: list[_Query] = []
+        try:
+            while batch := self._take():
+                self._count(proposed=len(batch))
+                for query, found in zip(batch, self._search(index, batch), strict=True):
+                    query.answer.set_result(found)
+        except Exception as error:  # noqa: BLE001 - FAISS raises RuntimeError for whatever CUDA says
+            self._fail(f"{self._name} failed ({told(error)})")
+            for query in batch:
+                if not query.answer.done():
+                    query.answer.set_exception(error)
+
+    def _put(self, vectors: Floats) -> Any:
+        """(index, what it needs to live) on the device."""
+        resources = self._library.StandardGpuResources()
+        resources.setTempMemory(SCRATCH_BYTES)
+        config = self._library.GpuIndexFlatConfig()
+        config.device = self._device
+        config.useFloat16 = False
+        index = self._library.GpuIndexFlatIP(resources, int(vectors.shape[1]), config)
+        index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        return index, resources
+
+    def _take(self) -> list[_Query]:
+        """All that waits; empty once closed or given up."""
+        with self._changed:
+            while not self._queue and not self._closed and not self._state.reason:
+                self._changed.wait()
+            if self._closed or self._state.reason:
+                return []
+            batch = list(self._queue)
+            self._queue.clear()
+            return batch
+
+    def _search(self, held: Any, batch: list[_Query]) -> list[Rows]:
+        index, _ = held
+        most = max(query.rows for query in batch)
+        _, found = index.search(np.stack([query.vector for query in batch]), most)
+        rows = np.asarray(found, dtype=np.int64)
+        if rows.shape != (len(batch), most) or rows.min() < 0 or rows.max() >= self._total:
+            raise RuntimeError(f"it gave rows {rows.shape} from {rows.min()} to {rows.max()} of {self._total}")
+        return [row[: query.rows] for query, row in zip(batch, rows, strict=True)]
+
+    def _count(self, proposed: int = 0, passed_on: int = 0) -> None:
+        with self._changed:
+            was = self._state
+            self._state = SearchState(was.device, was.reason, was.proposed + proposed, was.passed_on + passed_on)
+
+    def _fail(self, reason: str) -> None:
+        """From now on on the CPU. Whoever waits goes there too."""
+        with self._changed:
+            was = self._state
+            self._state = SearchState("cpu", was.reason or reason, was.proposed, was.passed_on)
+            waiting = list(self._queue)
+            self._queue.clear()
+            self._changed.notify()
+        for query in waiting:
+            query.answer.set_exception(RuntimeError(reason))
+
+
+def open_searcher(
+    device: str, vectors: Floats, library: Any = None, auto_rows: int = AUTO_ROWS
+) -> tuple[GpuSearcher | None, SearchState]:
+    """What ``--search-device`` asks for, and what came of it. ``library``: as for ``GpuSearcher``.
+
+    ``gpu`` raises ``SearchDeviceError`` where there is none; ``auto`` stays on the CPU then, and for a small catalogue.
+    """
+    if device not in DEVICES:
+        raise SearchDeviceError(f"search device {device!r}: must be one of {', '.join(DEVICES)}")
+    if device == "cpu":
+        return None, SearchState("cpu")
+    if device == "auto" and len(vectors) < auto_rows:
+        return None, SearchState("cpu", f"{len(vectors)} segments, a GPU is used from {auto_rows}")
+    if not len(vectors):
+        return None, SearchState("cpu", "the catalogue is empty")
+    try:
+        searcher = GpuSearcher(vectors, library=library)
+    except SearchDeviceError as error:
+        if device == "gpu":
+            raise
+        return None, SearchState("cpu", str(error))
+    return searcher, searcher.state
+
+
+def gpu_library() -> Any:
+    """``faiss``, which the CPU's index has loaded long since."""
+    import faiss
+
+    return faiss
+
+
+def probe(library: Any = None, device: int = 0) -> str | None:
+    """Why FAISS cannot search on that GPU here, and the cure; None where it sees the device."""
+    library = gpu_library() if library is None else library
+    if not hasattr(library, "StandardGpuResources"):
+        version = getattr(library, "__version__", "unknown")
+        return f"FAISS {version} here is built without GPUs; install faiss-gpu-cu12 in the place of faiss-cpu"
+    try:
+        count = int(library.get_num_gpus())
+    except RuntimeError as error:
+        return f"FAISS cannot reach a GPU ({told(error)}); mend the driver, or use --search-device cpu"
+    if device >= count:
+        return f"FAISS sees {count} GPUs, number {device} was asked for; check nvidia-smi and CUDA_VISIBLE_DEVICES"
+    return None
+
+
+def told(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[-1][:300]

@@ -1,0 +1,294 @@
+"""A preferred engine with another one behind it, so that a GPU that fails costs a session nothing but time.
+
+A valid request that the preferred engine does not answer, within ``limit_s`` and with finite numbers of the right
+shapes, is answered by the reserve; so are all that follow, until the preferred one has been seen to work again:
+
+    preferred --a request fails or hangs--> reserve --back-off is over, a trial succeeds--> preferred
+
+The trial is a request of zeros, of the graph and batch size that failed. A request that comes after the back-off starts
+it and does not wait for it: it runs in the preferred engine's own thread (``lane.py``). An engine that fails the trial
+is opened anew, where the caller says how, since a lost device does not come back to who held it. The back-off doubles
+with each failure, up to ``longest_wait_s``, and begins anew once the preferred engine has worked for ``sound_s``.
+
+*Bounds*: one call of the preferred engine at a time. One that hangs stays in its thread, its late answer is thrown
+away, and nothing else is asked of that engine until it comes back; no second thread is ever started for it.
+
+An invalid request is refused as everywhere, and counts for nothing here.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from numpy.typing import NDArray
+
+from .base import Arrays, Engine, check_inputs, check_outputs, example_inputs
+from .bundle import Bundle
+from .errors import EngineBusy, EngineClosed, EngineError, EngineFailed
+from .lane import Lane, LaneTimeout
+from .manifest import GraphSpec
+
+FAILED, HUNG, BROKEN, BUSY = "failed", "timeout", "error", "busy"
+REASONS: Final = (FAILED, HUNG, BROKEN, BUSY)  # a closed set: metrics make a series of each
+
+Outputs = dict[str, NDArray[Any]]
+
+log = logging.getLogger("segue.engine")
+
+
+@dataclass(frozen=True)
+class FallbackOptions:
+    """``limit_s``: how long a request may take; half a hop. ``warmup_s``: the same for the warm-up. ``wait_s``: the
+    first back-off, ``longest_wait_s`` the longest; ``sound_s``: see the module. ``close_s``: how long ``close`` waits
+    for a call that hangs."""
+
+    limit_s: float = 0.5
+    warmup_s: float = 120.0
+    wait_s: float = 1.0
+    longest_wait_s: float = 60.0
+    sound_s: float = 60.0
+    close_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise EngineError(f"{name} is {value}, must be more than 0")
+
+
+@dataclass(frozen=True)
+class FallbackState:
+    """How things stand, for people and for metrics. ``for_s``: how long the reserve has been in use, 0 if it is not;
+    ``kind`` (one of ``REASONS``) and ``reason`` (the error's own words) of the newest fall back, also after it is over;
+    empty before the first. ``fallbacks``: how often, by ``REASONS``;
+    ``reserve_requests``: answered by the reserve; ``trials`` of the preferred one, ``returns`` to it. ``stuck_s``: how
+    long a call that was given up has been hanging."""
+
+    preferred: str
+    reserve: str
+    degraded: bool
+    for_s: float
+    kind: str
+    reason: str
+    fallbacks: Mapping[str, int]
+    reserve_requests: int
+    trials: int
+    returns: int
+    stuck_s: float
+
+    @property
+    def in_use(self) -> str:
+        return self.reserve if self.degraded else self.preferred
+
+
+class Calls(Protocol):
+    """The part of a ``Lane`` that is needed."""
+
+    @property
+    def busy_s(self) -> float: ...
+    def call(self, work: Callable[[], Outputs | None], limit_s: float, /) -> Outputs | None: ...
+    def post(self, work: Callable[[], None], /) -> "Future[None]": ...
+    def close(self, last: Callable[[], object], limit_s: float, /) -> bool: ...
+
+
+class FallbackEngine:
+    """An ``Engine``; both engines are its own from now on, and closed with it. They must be of one bundle.
+
+    ``reopen`` makes another preferred engine; without it the one given is tried again as it is. ``clock`` and ``lane``
+    are for tests.
+    """
+
+    def __init__(
+        self,
+        preferred: Engine,
+        reserve: Engine,
+        options: FallbackOptions | None = None,
+        reopen: Callable[[], Engine] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        lane: Calls | None = None,
+    ) -> None:
+        if preferred.bundle.identity != reserve.bundle.identity:
+            raise EngineError(
+                f"engine {preferred.name} runs bundle {preferred.bundle.path}, {reserve.name} behind it runs "
+                f"{reserve.bundle.path}; open both with one bundle"
+            )
+        self._preferred = preferred
+        self._reserve = reserve
+        self._options = options or FallbackOptions()
+        self._reopen = reopen
+        self._clock = clock
+        self._lane: Calls = lane or Lane(f"engine {preferred.name}")
+        self._name = f"{preferred.name}+{reserve.name}"
+        self._lock = threading.Lock()  # guards what follows; never held while an engine works
+        self._degraded = self._trying = self._closed = False
+        self._since_s = 0.0  # when the reserve took over, or the preferred one came back
+        self._wait_s = 0.0  # the present back-off; 0 before the first failure
+        self._again_s = 0.0  # when it is over
+        self._asked: tuple[str, int] = ("", 0)  # graph and rows of what failed
+        self._kind = self._reason = ""
+        self._fallbacks = dict.fromkeys(REASONS, 0)
+        self._reserve_requests = self._trials = self._returns = 0
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def bundle(self) -> Bundle:
+        return self._reserve.bundle
+
+    @property
+    def state(self) -> FallbackState:
+        with self._lock:
+            return FallbackState(
+                preferred=self._preferred.name,
+                reserve=self._reserve.name,
+                degraded=self._degraded,
+                for_s=self._clock() - self._since_s if self._degraded else 0.0,
+                kind=self._kind,
+                reason=self._reason,
+                fallbacks=dict(self._fallbacks),
+                reserve_requests=self._reserve_requests,
+                trials=self._trials,
+                returns=self._returns,
+                stuck_s=self._lane.busy_s if self._degraded else 0.0,
+            )
+
+    def spec(self, graph: str) -> GraphSpec:
+        return self._reserve.spec(graph)
+
+    def run(self, graph: str, inputs: Arrays) -> Outputs:
+        if self._turn():
+            try:
+                return self._ask(graph, inputs)
+            except Exception as error:  # noqa: BLE001 - whatever a runtime raises; the request is looked at now
+                rows = check_inputs(self.spec(graph), inputs)  # who asked for nonsense is told so
+                self._fall(graph, rows, error)
+        return self._reserve.run(graph, inputs)
+
+    def warmup(self) -> None:
+        """Both; a preferred engine that cannot be warmed up is fallen back from."""
+        self._reserve.warmup()
+        with self._lock:
+            if self._degraded or self._closed:
+                return
+        try:
+            self._lane.call(self._preferred.warmup, self._options.warmup_s)
+        except Exception as error:  # noqa: BLE001 - whatever a runtime raises
+            self._fall(next(iter(self.bundle.manifest.graphs)), 1, error)
+
+    def close(self) -> None:
+        """A call that hangs is waited for ``close_s`` seconds, then left to its thread, which ends with the process."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        if not self._lane.close(lambda: self._preferred.close(), self._options.close_s):  # it may have been reopened
+            log.warning("engine %s hangs and is left to itself", self._preferred.name)
+        self._reserve.close()
+
+    def _turn(self) -> bool:
+        """Whether the preferred engine is asked now; starts its trial where one is due."""
+        with self._lock:
+            if self._closed:
+                raise EngineClosed(f"engine {self.name} is closed; open another")
+            if not self._degraded:
+                return True
+            self._reserve_requests += 1
+            if not self._trying and self._clock() >= self._again_s:
+                self._trying = True
+                self._trials += 1
+                self._lane.post(self._try)
+            return False
+
+    def _ask(self, graph: str, inputs: Arrays) -> Outputs:
+        outputs = self._lane.call(lambda: self._preferred.run(graph, inputs), self._options.limit_s)
+        assert outputs is not None
+        check_outputs(self.spec(graph), outputs, len(next(iter(inputs.values()))))
+        return outputs
+
+    def _fall(self, graph: str, rows: int, error: Exception) -> None:
+        kind, text = reason_of(error), f"{type(error).__name__}: {error}"
+        with self._lock:
+            if self._closed:
+                raise EngineClosed(f"engine {self.name} is closed; open another") from error
+            self._reserve_requests += 1
+            if self._degraded:  # another thread's request failed first
+                return
+            now_s = self._clock()
+            if now_s - self._since_s >= self._options.sound_s:
+                self._wait_s = 0.0
+            self._degraded, self._since_s, self._asked = True, now_s, (graph, rows)
+            self._kind, self._reason = kind, text
+            self._fallbacks[kind] += 1
+            self._back_off(now_s)
+            wait_s = self._wait_s
+        log.warning(
+            "engine %s fails (%s, graph %s, batch %d: %s); %s answers, and it is tried again after %g s",
+            *(self._preferred.name, kind, graph, rows, text, self._reserve.name, wait_s),
+        )
+
+    def _back_off(self, now_s: float) -> None:
+        """With the lock: twice as long as before."""
+        self._wait_s = min(self._options.longest_wait_s, 2 * self._wait_s or self._options.wait_s)
+        self._again_s = now_s + self._wait_s
+
+    def _try(self) -> None:
+        """The trial, in the preferred engine's thread."""
+        try:
+            self._works()
+        except Exception as error:  # noqa: BLE001 - whatever a runtime raises; it is tried again later
+            with self._lock:
+                self._trying = False
+                self._back_off(self._clock())
+                wait_s = self._wait_s
+            log.info("engine %s still fails (%s); again after %g s", self._preferred.name, error, wait_s)
+            return
+        with self._lock:
+            self._trying = False
+            now_s = self._clock()
+            away_s, self._since_s = now_s - self._since_s, now_s
+            self._degraded = False
+            self._returns += 1
+        log.warning("engine %s works again, after %.1f s", self._preferred.name, away_s)
+
+    def _works(self) -> None:
+        """Returns once the preferred engine, or another in its place, has answered."""
+        try:
+            self._example(self._preferred)
+        except Exception:
+            if self._reopen is None or self._closed:
+                raise
+            try:
+                self._preferred.close()
+            except Exception as error:  # noqa: BLE001 - what is broken need not close well
+                log.info("engine %s did not close well: %s", self._preferred.name, error)
+            engine = self._reopen()
+            try:
+                engine.warmup()
+                self._example(engine)
+            except BaseException:
+                engine.close()
+                raise
+            self._preferred = engine
+
+    def _example(self, engine: Engine) -> None:
+        graph, rows = self._asked
+        spec = self.spec(graph)
+        check_outputs(spec, engine.run(graph, example_inputs(spec, rows)), rows)
+
+
+def reason_of(error: Exception) -> str:
+    """Which of ``REASONS`` an exception of the preferred engine is."""
+    match error:
+        case LaneTimeout():
+            return HUNG
+        case EngineFailed():
+            return FAILED
+        case EngineBusy():
+            return BUSY
+        case _:
+            return BROKEN

