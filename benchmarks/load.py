@@ -23,6 +23,8 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from stream.sources.consent import wait_for_consent
+
 CLOCK = 90_000
 STAGGER_S = 0.1  # between two publishers: together they would share every key frame
 CONNECT_S = 20.0
@@ -163,4 +165,5 @@ async def load(url: str, path: Path, sessions: int, seconds: float, way: str) ->
 
 if __name__ == "__main__":
     url, path, sessions, seconds, way = (*sys.argv[1:], "whip")[:5]
+    wait_for_consent()  # as browsers and OBS do; aiortc would leave a busy server after half a minute
     json.dump(asyncio.run(load(url, Path(path), int(sessions), float(seconds), way)), sys.stdout)

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import av
-from aiortc import InvalidStateError, MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    InvalidStateError,
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceTransport,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import SessionDescription
@@ -175,6 +182,7 @@ class WebRtcPeer:
         self._trickled = 0
         # an empty list, not None: aiortc's default contacts a public STUN server
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._unreachable = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._state = asyncio.Event()
         self._last_frame_s = 0.0
@@ -213,6 +221,8 @@ class WebRtcPeer:
         except BaseException:
             await self.close()
             raise
+        for transceiver in self._connection.getTransceivers():
+            self._listen(transceiver.receiver.transport.transport)
         return arranged(str(self._connection.localDescription.sdp), self.options.reached, self.options.announced)
 
     async def trickle(self, fragment: Fragment) -> None:
@@ -258,6 +268,15 @@ class WebRtcPeer:
                     await transport.stop()
                     await transport.transport.stop()
 
+    def _listen(self, transport: RTCIceTransport) -> None:
+        """Note when there is no way to the publisher any more. aiortc calls the whole connection closed then, as
+        it does one whose publisher said goodbye."""
+
+        def changed() -> None:
+            self._unreachable = self._unreachable or transport.state == "failed"
+
+        transport.on("statechange", changed)
+
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
@@ -289,9 +308,10 @@ class WebRtcPeer:
         while True:
             state = self._connection.connectionState
             if state in ("failed", "closed"):
-                # aiortc calls a publisher that said goodbye "closed", one that fell silent "failed"
-                words = {"closed": "the publisher stopped", "failed": "the connection failed"}
-                return self._end(words[state] if self.connected else "the connection could not be made")
+                if not self.connected:
+                    return self._end("the connection could not be made")
+                lost = state == "failed" or self._unreachable
+                return self._end("the connection failed" if lost else "the publisher stopped")
             if state == "connected" and not self.connected:
                 self.connected = True
                 self._last_frame_s = loop.time()
