@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import av
 
-from engines.errors import EngineBusy
+from engines.errors import EngineBusy, EngineFailed
 from features.spec import MOTION_FPS, WINDOW_S
 from stream.core.events import End, Event, Failed, Infer, Notice, Question, Suggestions
 from stream.core.pace import FULL, Pace
@@ -38,6 +38,7 @@ Clock = Callable[[], float]
 SOUND_FRAMES: Final = 200  # 4 s of WebRTC's
 FIRST_GRAPH: Final = "video_clip"  # what every hop begins with
 PATIENCE: Final = 8
+FAILURES: Final = 10  # of the engine in a row, one a hop, that a session lives through
 
 logger = logging.getLogger("segue.live")
 
@@ -67,6 +68,7 @@ class LiveStats:
     skipped_hops: int = 0
     resets: int = 0
     late_hops: int = 0  # of the skipped ones, those given up because the engine did not come to them in time
+    failed_hops: int = 0  # of the skipped ones, those in which the engine failed
     late_ms: float | None = None
 
     @property
@@ -117,6 +119,7 @@ class LiveSession:
         self._sound_second = 0
         self._listening: asyncio.Task[None] | None = None
         self._hop_s = FULL.hop_s
+        self._failures = 0  # of the engine since the newest list
         self._patience = 1  # how many times ``useful_hops`` the next hop is given
         self._begun_s = self._deadline_s = 0.0  # of the hop under way
         self._running = self._stop = False
@@ -248,6 +251,9 @@ class LiveSession:
             except EngineBusy as error:
                 self._forgo(question, error)
                 return
+            except EngineFailed as error:
+                self._excuse(question, error)
+                return
             begun = self._begin()
             events = self._session.result(question.id, outputs)
             if begun is not None and self._probe is not None and any(isinstance(e, Suggestions) for e in events):
@@ -275,6 +281,18 @@ class LiveSession:
                 self._given_up(1000.0 * (self._clock() - self._begun_s))
         self._handle(events)
 
+    def _excuse(self, question: Question, error: EngineFailed) -> None:
+        """One failed run costs one list; an engine that fails time after time ends the session."""
+        skipped = self._session.skipped_hops
+        events = self._session.give_up(question.id)
+        if self._session.skipped_hops > skipped:  # not so for a second question of the same hop
+            self._failures += 1
+            self._stats.failed_hops += 1
+            if self._failures > FAILURES:
+                raise error
+            logger.warning("an engine failed, its hop is skipped: %s", error)
+        self._handle(events)
+
     def _handle(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Question):
@@ -287,6 +305,7 @@ class LiveSession:
     def _say(self, notice: Notice) -> None:
         if isinstance(notice, Suggestions):
             self._patience = max(1, self._patience // 2)
+            self._failures = 0
             arrival = self._arrivals.get(math.ceil(notice.pts_s) - 1)
             late_ms = None if arrival is None else 1000.0 * (self._clock() - arrival)
             self._stats.late_ms = late_ms

@@ -44,7 +44,7 @@ OTHER: Final = "other"  # a stage that is not in the list: counted, never a labe
 STAGE_BUCKETS_S: Final = (0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 FRESH_BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0)
 LOSSES: Final = ("replaced", "stale", "undated")  # the fields of LiveStats that count lost frames
-SUMMED: Final = ("frames", "sampled", *LOSSES, "suggestions", "skipped_hops", "late_hops", "resets")
+SUMMED: Final = ("frames", "sampled", *LOSSES, "suggestions", "skipped_hops", "late_hops", "failed_hops", "resets")
 ENGINE_TEXTS: Final = {
     "requests": "Requests that the engine has run.",
     "runs": "Batches that the engine has run.",
@@ -141,6 +141,8 @@ class HubCollector(Collector):
         yield _counter("segue_hops_skipped", skipped, totals["skipped_hops"])
         late = "Of the skipped hops, those that the engine did not come to in time."
         yield _counter("segue_hops_late", late, totals["late_hops"])
+        failed = "Of the skipped hops, those in which the engine failed."
+        yield _counter("segue_hops_failed", failed, totals["failed_hops"])
         restarted = "Times that this worker ended by itself and was started again."
         yield _counter("segue_worker_restarts", restarted, self._restarts)
         yield _counter("segue_resets", "Times that a stream's timestamps broke.", totals["resets"])

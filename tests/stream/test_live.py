@@ -12,9 +12,9 @@ import av
 import numpy as np
 import pytest
 
-from engines.errors import EngineBusy, EngineLate
+from engines.errors import EngineBusy, EngineFailed, EngineLate
 from stream.core.events import Accepted, End, Failed, Infer, Notice, Refused, Reset, Suggestions
-from stream.live import SOUND_FRAMES, LiveOptions, LiveSession
+from stream.live import FAILURES, SOUND_FRAMES, LiveOptions, LiveSession
 
 Fake = Callable[..., Any]
 
@@ -165,6 +165,41 @@ def test_the_loop_stays_free_while_answers_are_computed(play: Fake, fake_runtime
     said, live = play(scenario, runtime)
     assert [notice.pts_s for notice in lists(said)] == [1.0, 5.0]  # 2, 3 and 4 were overtaken
     assert live.stats.skipped_hops == 3 and isinstance(said[-1], End) and said[-1].skipped_hops == 3
+
+
+@pytest.mark.parametrize("graph", ["video_clip", "mood", "matcher"])
+@pytest.mark.parametrize("failures", [1, FAILURES, FAILURES + 1])
+def test_a_failed_run_costs_a_list_and_only_an_engine_that_goes_on_failing_the_session(
+    play: Fake, fake_runtime: Fake, graph: str, failures: int
+) -> None:
+    runtime, asked = fake_runtime(), []
+    answer = runtime.answer
+
+    def failing(question: Any) -> Any:
+        if isinstance(question, Infer) and question.graph == graph:
+            asked.append(question)
+            if 2 <= len(asked) <= 1 + failures:
+                raise EngineFailed(f"run {len(asked)} gave NaN")
+        return answer(question)
+
+    runtime.answer = failing
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        for i, pts in enumerate(range(0, 1000 * (failures + 4), 125), start=1):
+            clock.now_s += 0.125
+            live.offer(frame(pts))
+            if live._failure is not None:
+                return
+            await settled(live, i)
+
+    said, live = play(scenario, runtime)
+    ended = [notice for notice in said if isinstance(notice, Failed)]
+    assert live.stats.failed_hops == failures and isinstance(said[-1], End)
+    if failures > FAILURES:
+        assert len(lists(said)) == 1 and f"run {failures + 1} gave NaN" in ended[0].reason
+    else:
+        assert [notice.pts_s for notice in lists(said)] == [1.0, *(2.0 + failures + k for k in range(3))]
+        assert not ended and said[-1].skipped_hops == failures
 
 
 def test_a_hop_that_the_engine_is_late_for_is_skipped_and_the_session_goes_on(play: Fake, fake_runtime: Fake) -> None:
