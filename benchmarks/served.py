@@ -57,6 +57,10 @@ class Served:
         """Of all the sessions that there are."""
         return sum(session["frames"] for session in self.sessions())
 
+    def pace(self) -> str:
+        """How closely sessions are followed now."""
+        return str(httpx.get(f"{self.url}/healthz", timeout=10).raise_for_status().json()["pace"])
+
     def sessions(self) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.url}/api/sessions", timeout=10).raise_for_status()  # 503 while it starts
         found: list[dict[str, Any]] = answer.json()["sessions"]

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from benchmarks.capacity import freshness, spread
+from benchmarks.capacity import MOST, boundary, freshness, spread
 from benchmarks.live import Heard, drawn, join, paired, reaction_s
 from benchmarks.load import read_packets
 from benchmarks.streams import FPS, write_stream
@@ -58,3 +60,15 @@ def test_the_load_is_h264_that_any_publisher_could_send(tmp_path: Path) -> None:
     assert fps == FPS and len(packets) == 2 * FPS
     assert all(packet.startswith((b"\0\0\0\1", b"\0\0\1")) for packet in packets)
     assert sum(map(len, packets)) * 8 / 2 == pytest.approx(1_500_000, rel=0.4)
+
+
+@given(st.integers(0, MOST), st.integers(1, MOST))
+def test_the_most_that_holds_is_found_in_few_trials(most: int, guess: int) -> None:
+    asked: list[int] = []
+
+    def holds(count: int) -> bool:
+        asked.append(count)
+        return count <= most
+
+    assert boundary(holds, guess) == most
+    assert len(set(asked)) == len(asked) <= abs(most - guess) // 4 + 4 and all(1 <= count <= MOST for count in asked)
