@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stream.core.events import Notice, Suggestions, Warned
+from stream.core.pace import FULL
 from stream.sources.webrtc import OfferError, PeerOptions, WebRtcPeer
 
 from .admission import Load
@@ -171,7 +172,8 @@ class Hub:
             session = HubSession(label, key, lambda publish: self._start(self._noting(publish)))
             session_id.set(session.id)  # tasks made from here on are this session's
             self._sessions[session.id] = session
-            session.live.follow(self.easing.pace)
+            if self.easing.pace is not FULL:  # which it does of itself
+                session.live.follow(self.easing.pace)
             log.info("session opened: %s", session.label)
             self.counters.opened += 1
             session.running = asyncio.create_task(self._run(session))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engines.parity import cosine
 from export.conv_over_time import flatten_time
-from export.onnx_graph import OPSET, export_graph
+from export.onnx_graph import OPSET, export_graph, tidied, traced
 from export.precision import to_float16, to_int8_dynamic, to_int8_static
 
 
@@ -171,8 +171,16 @@ def test_flattened_time_is_the_same_convolution(
     np.testing.assert_allclose(run(flattened.SerializeToString(), {"x": data}), expected, atol=1e-4)
 
 
-def test_what_it_does_not_know_stays(film: bytes) -> None:
-    model = onnx.load_model_from_string(film)
+def test_exported_graphs_convolve_pictures(film: bytes) -> None:
+    graph = onnx.load_model_from_string(film).graph
+    weights = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    assert [weights[node.input[1]] for node in graph.node if node.op_type == "Conv"] == [4, 4]
+
+
+def test_what_it_does_not_know_stays() -> None:
+    example = {"film": torch.from_numpy(films(3))}
+    model = tidied(traced("film", Film().eval(), example, ["embedding"]), "film", ["embedding"])
+    assert [node.op_type for node in flatten_time(model).graph.node] != [node.op_type for node in model.graph.node]
     for node in model.graph.node:
         if node.op_type == "Conv":
             node.attribute.remove(next(a for a in node.attribute if a.name == "dilations"))

@@ -129,7 +129,7 @@ def test_every_session_is_eased_and_who_comes_begins_there(monkeypatch: pytest.M
         for _ in range(6):
             now[0] += 1.0
             lives[0].publish(Suggestions(1.0, 1.0, "stay", (), 700.0))
-        assert [live.paces for live in lives] == [[FULL, STEPS[1]]] * 2
+        assert [live.paces for live in lives] == [[STEPS[1]]] * 2
         assert hub.refusal() is None  # what was late in full says nothing of the new pace
         hub.begin("c", "", lambda *_: Nobody())
         assert lives[2].paces == [STEPS[1]]
