@@ -106,7 +106,7 @@ def test_the_command_for_a_run(
 ) -> None:
     """The export itself, which takes half a minute, is not the matter here."""
 
-    def write(run: Any, system: str, folder: Path, name: str, progress: Any) -> ExportReport:
+    def write(run: Any, system: str, folder: Path, name: str, *_: Any) -> ExportReport:
         identity = load_bundle(write_tiny_bundle(folder), FEATURES).identity
         return ExportReport(path=folder, identity=identity, graphs=())
 
