@@ -33,8 +33,10 @@ class Sampler:
     def __init__(self) -> None:
         self.stride = 1
         self.frames = self.sampled = self.stale = self.undated = 0
-        self._first: Fraction | None = None
-        self._newest = Fraction(0)
+        # In units of the newest time base, where timestamps are whole numbers: this is asked for every frame.
+        self._unit = Fraction(1)
+        self._first: int | Fraction | None = None
+        self._newest: int | Fraction = 0
         self._slot = -1
 
     @property
@@ -45,7 +47,9 @@ class Sampler:
     @property
     def elapsed_s(self) -> float:
         """Seconds from the first frame of this time to the newest."""
-        return 0.0 if self._first is None else float(self._newest - self._first)
+        if self._first is None:
+            return 0.0
+        return float((self._newest - self._first) * self._unit.numerator / self._unit.denominator)
 
     def offer(self, pts: int | None, time_base: Fraction | None) -> int | Discontinuity | None:
         """The motion slot (1/8 s since the first frame) to fill with this frame, or None to pass it over."""
@@ -56,27 +60,31 @@ class Sampler:
                 return None  # already said, or never had a time
             self._first = None
             return Discontinuity("a frame has no timestamp", None)
-        now = pts * time_base
         if self._first is None:
-            return self._begin(now)
-        step = now - self._newest
+            return self._begin(pts, time_base)
+        if time_base != self._unit:
+            scale = self._unit / time_base
+            self._first, self._newest, self._unit = self._first * scale, self._newest * scale, time_base
+        step = pts - self._newest
+        units, seconds = self._unit.denominator, self._unit.numerator  # so many units in so many seconds
         if step < 0:
-            if -step <= STEP_BACK_S:
+            if -step * seconds <= STEP_BACK_S * units:
                 self.stale += 1
                 return None
-            return Discontinuity(f"time stepped back by {float(-step):.3g} s", self._begin(now))
-        if step > STEP_FORWARD_S:
-            return Discontinuity(f"time jumped forward by {float(step):.3g} s", self._begin(now))
-        self._newest = now
-        slot = int((now - self._first) * MOTION_FPS)
+            return Discontinuity(f"time stepped back by {float(-step * time_base):.3g} s", self._begin(pts, time_base))
+        if step * seconds > STEP_FORWARD_S * units:
+            return Discontinuity(f"time jumped forward by {float(step * time_base):.3g} s", self._begin(pts, time_base))
+        self._newest = pts
+        slot = int((pts - self._first) * MOTION_FPS * seconds // units)
         if slot // self.stride <= self._slot // self.stride:
             return None
         self._slot = slot
         self.sampled += 1
         return slot
 
-    def _begin(self, now: Fraction) -> int:
-        self._first = self._newest = now
+    def _begin(self, pts: int, time_base: Fraction) -> int:
+        self._first = self._newest = pts
+        self._unit = time_base
         self._slot = 0
         self.sampled += 1
         return 0

@@ -117,3 +117,34 @@ def test_time_is_exact_where_floats_are_not() -> None:
     assert sampler.offer(base * 1000 + 124, MS) is None
     assert sampler.offer(base * 1000 + 125, MS) == 1
     assert sampler.elapsed_s == 0.125
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-2000, 12_000), st.sampled_from([MS, Fraction(1, 90_000), Fraction(1001, 30_000)])),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_units_may_change_and_times_stay_exact(steps: list[tuple[int, Fraction]]) -> None:
+    """The same choice as seconds in exact fractions give."""
+    sampler = Sampler()
+    now, first, newest, slot = Fraction(0), None, Fraction(0), -1
+    for step_ms, unit in steps:
+        pts = int((now + step_ms * MS) / unit)
+        now = pts * unit
+        answer = sampler.offer(pts, unit)
+        back, forward = first is not None and newest - now > 1, first is not None and now - newest > 10
+        if first is None or back or forward:
+            assert isinstance(answer, Discontinuity) == (first is not None)
+            first = newest = now
+            slot = 0
+        elif now < newest:
+            assert answer is None
+        else:
+            newest = now
+            expected = int((now - first) * 8)
+            assert answer == (expected if expected > slot else None)
+            slot = max(slot, expected)
+        assert sampler.elapsed_s == float(newest - first)
+        now = newest
