@@ -26,6 +26,8 @@ from .store import Store, StoredSegment, StoredTrack, clip_path
 
 OPEN_FILES = 256
 KEPT_FILTERS = 64
+KEPT_SEGMENTS = 2048  # some 10 kB each
+SegmentParts = tuple[Floats, Mask, Floats, dict[str, Floats]]  # clips, mask, rhythm, extras: as in ``Candidate``
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -49,6 +51,7 @@ class Catalog:
             self._index.use(self._searcher)
         self._clips: Recent[str, Floats] = Recent(OPEN_FILES)
         self._allowed: Recent[Filters, Mask] = Recent(KEPT_FILTERS)
+        self._windows: Recent[int, SegmentParts] = Recent(KEPT_SEGMENTS)
 
     @classmethod
     def open(cls, folder: Path | str, bundle: Bundle | None, search_device: str = "cpu") -> Self:
@@ -144,18 +147,24 @@ class Catalog:
         segment = self._segments[hit.row]
         stored = self._tracks[segment.track]
         try:
-            mapped = self._clips.get(segment.track, lambda: self._map(segment.track))
+            clips, mask, rhythm, extras = self._windows.get(hit.row, lambda: self._window(segment, stored))
         except FileNotFoundError:
             return None
+        mood = None if self._moods is None else self._moods[hit.row]
+        return Candidate(stored.track, segment.start_s, hit.score, clips, mask, rhythm, mood, extras)
+
+    def _window(self, segment: StoredSegment, stored: StoredTrack) -> SegmentParts:
+        mapped = self._clips.get(segment.track, lambda: self._map(segment.track))
         window = slice(segment.first_clip, segment.first_clip + MAX_CLIPS)
         valid = len(mapped[window])
         rows = np.zeros((MAX_CLIPS, mapped.shape[1]), np.float32)
         rhythm = np.zeros((MAX_CLIPS, len(RHYTHM_FIELDS)), np.float32)
         rows[:valid], rhythm[:valid] = mapped[window], stored.rhythm[window]
-        mood = None if self._moods is None else self._moods[hit.row]
         mask = np.arange(MAX_CLIPS) < valid
         clips, extras = self._parts(rows)
-        return Candidate(stored.track, segment.start_s, hit.score, clips, mask, rhythm, mood, extras)
+        for shared in (rows, clips, mask, rhythm, *extras.values()):
+            shared.setflags(write=False)  # by every search that finds the segment
+        return clips, mask, rhythm, extras
 
     def _parts(self, rows: Floats) -> tuple[Floats, dict[str, Floats]]:
         """Rows as the store keeps them -> clip vectors, and the features behind them."""

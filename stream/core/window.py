@@ -37,6 +37,7 @@ class Window:
         self._clip_dim, self._clip, self._sequence = clip_dim, tuple(clip), tuple(sequence)
         self._frames: dict[int, FrameFeatures] = {}  # slot -> its frame
         self._clips: dict[tuple[int, int], Floats] = {}  # end second, first slot -> embedding (C,)
+        self._measured: dict[tuple[int, int], dict[str, NDArray[Any]]] = {}  # of the same clips, what graphs take
 
     def push(self, slot: int, features: "FrameFeatures") -> None:
         """Keep one frame's features; ``slot`` counts eighths of a second from the start."""
@@ -65,6 +66,7 @@ class Window:
             self._clips[_key(end, start)] = embedding
             for old in [key for key in self._clips if key[0] <= end - WINDOW_S]:
                 del self._clips[old]
+                self._measured.pop(old, None)
 
     def arrays(self, end: int, start: int = 0) -> dict[str, NDArray[Any]]:
         """``clips`` (1, 7, C) float32, ``mask`` (1, 7) bool, and each feature (1, 7, *shape); valid ones first."""
@@ -78,7 +80,7 @@ class Window:
         for place, k in enumerate(k for k in self.clips_at(end, start) if _key(k, start) in self._clips):
             arrays["clips"][0, place] = self._clips[_key(k, start)]
             arrays["mask"][0, place] = True
-            for name, value in video_clip_features(self._clip_frames(k, start), self._sequence).items():
+            for name, value in self._features(k, start).items():
                 arrays[name][0, place] = value
         return arrays
 
@@ -112,6 +114,13 @@ class Window:
                 rows.append((first.brightness, first.contrast, first.colourfulness, first.warmth))
         brightness, contrast, colourfulness, warmth = np.mean(rows or [(0.0, 0.0, 0.0, 0.0)], axis=0).tolist()
         return brightness, contrast, colourfulness, warmth
+
+    def _features(self, end: int, start: int) -> dict[str, NDArray[Any]]:
+        """Measured once a clip: it is over, so no frame of it comes any more."""
+        key = _key(end, start)
+        if key not in self._measured:
+            self._measured[key] = video_clip_features(self._clip_frames(end, start), self._sequence)
+        return self._measured[key]
 
     def _clip_frames(self, end: int, start: int) -> list["FrameFeatures | None"]:
         return [self._frames.get(slot) for slot in _slots(end, start)]
