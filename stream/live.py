@@ -134,11 +134,12 @@ class LiveSession:
         self._stats.resets = session.resets
         return self._stats
 
-    def offer(self, frame: av.VideoFrame) -> None:
-        """Take a frame; never blocks. Call on the event loop. Ignored after the end."""
+    def offer(self, frame: av.VideoFrame, passed: int = 0) -> None:
+        """Take a frame; never blocks. Call on the event loop. Ignored after the end. ``passed``: how many frames were
+        passed over since the one before, because no sampler would want them."""
         if self._stop or self._failure is not None:
             return
-        self._stats.frames += 1
+        self._stats.frames += 1 + passed
         self._stats.replaced += self._slot is not None
         self._slot = frame, self._clock()
         self._wake.set()

@@ -28,10 +28,8 @@ from stream.live import LiveOptions, LiveSession
 from stream.recording.header import RecordOptions
 from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
-from stream.sources.consent import wait_for_consent
-from stream.sources.ports import PortRange, hold_to
-from stream.sources.steady import hold_clock
-from stream.sources.webrtc import forgive
+from stream.sources.webrtc import adapt_aiortc, forgive
+from stream.sources.webrtc.ports import PortRange, hold_to
 
 from . import takeover
 from .access import AccessOptions
@@ -162,8 +160,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(forgive)
-        hold_clock()
-        wait_for_consent()
+        adapt_aiortc()
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
         trim = glibc_trim()

@@ -16,8 +16,8 @@ from typing import Any, Final
 from engines.arguments import checked
 from engines.choose import EngineOptions
 from stream.recording.header import RecordOptions
-from stream.sources.ports import PortRange
 from stream.sources.webrtc import PeerOptions
+from stream.sources.webrtc.ports import PortRange
 
 from .app import ServeOptions
 from .errors import ServeError

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from stream.sources.answer import arranged, priority
-from stream.sources.ports import PortRange, hold_to
+from stream.sources.webrtc.answer import arranged, priority
+from stream.sources.webrtc.ports import PortRange, hold_to
 
 SDP = "\r\n".join(
     [

@@ -1,13 +1,12 @@
 """One WebRTC publisher: its offer checked and answered, its tracks drained, its video frames handed on.
 
 The signalling is WHIP's (RFC 9725): one offer, one answer, candidates that come later. Media arrives through aiortc,
-which decodes H.264 and VP8 in threads of its own and queues what it decoded without a bound, so every track is read all
-the time, audio too; whoever takes the frames must not block.
+which decodes H.264 and VP8 in threads of its own and queues sound without a bound, so every track is read all the time;
+whoever takes the frames must not block.
 """
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -24,35 +23,18 @@ from aiortc import (
 )
 from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
-from aiortc.sdp import SessionDescription
 
 from .answer import arranged
-from .trickle import MAX_CANDIDATES, Fragment, FragmentError, is_port
+from .decoding import WantedFrames
+from .direct import shorten
+from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
+from .trickle import MAX_CANDIDATES, Fragment, FragmentError
 
 log = logging.getLogger(__name__)
 
-VIDEO_CODECS: Final = ("H264", "VP8")
-AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA", "G722")
-MAX_MEDIA: Final = 8
+OnFrame = Callable[[av.VideoFrame, int], None]
+
 CLOSE_S: Final = 5.0  # for a connection's end
-# aiortc's parser lets these out for text that is no SDP
-PARSE_ERRORS: Final = (
-    ValueError,
-    AssertionError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    StopIteration,
-    ArithmeticError,
-)
-
-
-class OfferError(ValueError):
-    """An offer that is not SDP, or lacks what WebRTC needs."""
-
-
-class UnusableOfferError(OfferError):
-    """A well-formed offer of something that cannot be received here."""
 
 
 class RestartError(ValueError):
@@ -84,98 +66,19 @@ def forgive(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
 
 
-def checked_offer(text: str) -> str:
-    """The offer as aiortc can use it; raises `OfferError` with the reason otherwise.
-
-    Candidates that are names (browsers hide addresses behind ``.local`` ones) and the end-of-candidates mark are taken
-    out: resolving needs multicast and a second, and the publisher's own checks reveal its address anyway.
-    """
-    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
-    if not lines or lines[0].strip() != "v=0":
-        raise OfferError("the body is not SDP: it does not start with v=0")
-    kept = [line for line in lines if not _is_unusable_candidate(line)]
-    if sum(line.startswith("a=candidate:") for line in kept) > MAX_CANDIDATES:
-        raise UnusableOfferError(f"the offer has more than {MAX_CANDIDATES} ICE candidates")
-    offer = "\r\n".join(kept) + "\r\n"
-    try:
-        session = SessionDescription.parse(offer)
-    except PARSE_ERRORS as error:
-        raise OfferError(f"the SDP cannot be parsed at the line {_culprit(kept)!r}") from error
-    media = session.media
-    if not media:
-        raise OfferError("the SDP has no media section")
-    if len(media) > MAX_MEDIA:
-        raise UnusableOfferError(f"the offer has {len(media)} media sections; {MAX_MEDIA} is the limit")
-    videos = [m for m in media if m.kind == "video" and m.port != 0 and m.direction in ("sendonly", "sendrecv", None)]
-    if not videos:
-        raise UnusableOfferError("the offer sends no video; it needs a video section with a=sendonly")
-    for section in media:
-        if section.ice is None or not section.ice.usernameFragment or not section.ice.password:
-            raise OfferError(f"the {section.kind} section has no ICE credentials (a=ice-ufrag, a=ice-pwd)")
-        if section.dtls is None or not section.dtls.fingerprints:
-            raise OfferError(f"the {section.kind} section has no DTLS fingerprint (a=fingerprint)")
-        _check_codecs(section.kind, [codec.name for codec in section.rtp.codecs if codec.payloadType in section.fmt])
-    _check_mids(session)
-    return offer
-
-
-def _check_mids(session: SessionDescription) -> None:
-    """Sections are told apart, and bundled, by their names; aiortc loses the transport of those that contradict."""
-    mids = [section.rtp.muxId for section in session.media if section.rtp.muxId]
-    if twice := [mid for mid in mids if mids.count(mid) > 1]:
-        raise OfferError(f"two sections are called a=mid:{twice[0][:40]}")
-    bundled = [mid for group in session.group if group.semantic == "BUNDLE" for mid in group.items]
-    if unknown := [mid for mid in bundled if mid not in mids]:
-        raise OfferError(f"a=group:BUNDLE names {str(unknown[0])[:40]!r}, and no section is called so (a=mid)")
-
-
-def _culprit(lines: list[str]) -> str:
-    """The first line with which the offer stops being readable, cut to fit a message; found by halving."""
-    good, bad = 0, len(lines)
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        try:
-            SessionDescription.parse("\r\n".join(lines[:middle]) + "\r\n")
-            good = middle
-        except PARSE_ERRORS:
-            bad = middle
-    return lines[bad - 1].strip()[:80]
-
-
-def _is_unusable_candidate(line: str) -> bool:
-    if line.startswith("a=end-of-candidates"):
-        return True
-    words = line.split()
-    if not line.startswith("a=candidate:") or len(words) < 6:
-        return False
-    try:
-        ipaddress.ip_address(words[4].partition("%")[0])
-    except ValueError:
-        return True
-    return words[2].lower() != "udp" or not is_port(words[5])
-
-
-def _check_codecs(kind: str, offered: list[str]) -> None:
-    wanted = {"video": VIDEO_CODECS, "audio": AUDIO_CODECS}.get(kind)
-    if wanted is None or {name.upper() for name in wanted} & {name.upper() for name in offered}:
-        return
-    listed = ", ".join(dict.fromkeys(offered)) or "no codec"
-    raise UnusableOfferError(f"the offer's {kind} is {listed}; this server decodes {' and '.join(wanted)}")
-
-
 class WebRtcPeer:
     """One publisher.
 
-    What ``feed`` is given: ``on_frame`` gets every decoded video frame of the first video track, ``on_sound`` every
-    frame of the first audio track, both on the event loop, and both must return at once. ``on_end`` is called once,
+    What ``feed`` is given: ``on_frame`` gets those frames of the first video track that a sampler may want, each with
+    how many were decoded and passed over since the one before; ``on_sound`` every frame of the first audio track. Both
+    are called on the event loop and must return at once. ``on_end`` is called once,
     with the reason in words, unless `close` was called by the owner.
     """
 
     def __init__(self, options: PeerOptions) -> None:
         self.options = options
-        self.frames = 0
         self.connected = False
-        self._on_frame: Callable[[av.VideoFrame], None] = lambda frame: None
+        self._on_frame: OnFrame = lambda frame, passed: None
         self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
         self._on_end: Callable[[str], None] | None = None
         self._ufrag = ""
@@ -186,14 +89,22 @@ class WebRtcPeer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._state = asyncio.Event()
         self._last_frame_s = 0.0
+        self._wanted = WantedFrames()
+        self._told = 0  # frames, the passed ones among them
+        self._undo: list[Callable[[], None]] = []
         self._video: MediaStreamTrack | None = None
         self._audio: MediaStreamTrack | None = None
         self._connection.on("track", self._track)
         self._connection.on("connectionstatechange", self._state.set)
 
+    @property
+    def frames(self) -> int:
+        """Video frames decoded so far."""
+        return max(self._told, self._wanted.decoded)
+
     def feed(
         self,
-        on_frame: Callable[[av.VideoFrame], None],
+        on_frame: OnFrame,
         on_sound: Callable[[av.AudioFrame], None],
         on_end: Callable[[str], None],
     ) -> "WebRtcPeer":
@@ -221,8 +132,10 @@ class WebRtcPeer:
         except BaseException:
             await self.close()
             raise
-        for transceiver in self._connection.getTransceivers():
-            self._listen(transceiver.receiver.transport.transport)
+        for transport in {transceiver.receiver.transport for transceiver in self._connection.getTransceivers()}:
+            self._listen(transport.transport)
+            if (undo := shorten(transport)) is not None:
+                self._undo.append(undo)
         return arranged(str(self._connection.localDescription.sdp), self.options.reached, self.options.announced)
 
     async def trickle(self, fragment: Fragment) -> None:
@@ -257,6 +170,8 @@ class WebRtcPeer:
         # counters of its bit rate) until the collector of cycles comes by; without them it is gone at once
         for transceiver in self._connection.getTransceivers():
             transceiver.receiver.transport.remove_all_listeners()
+        while self._undo:
+            self._undo.pop()()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _close_sockets(self) -> None:
@@ -285,6 +200,8 @@ class WebRtcPeer:
     def _track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video" and self._video is None:
             self._video = track
+            queued: Any = track
+            queued._queue = self._wanted  # before its decoder begins
         if track.kind == "audio" and self._audio is None:
             self._audio = track
         self._spawn(self._drain(track))
@@ -295,9 +212,10 @@ class WebRtcPeer:
             while True:
                 frame = await track.recv()
                 if track is self._video and isinstance(frame, av.VideoFrame):
-                    self.frames += 1
+                    passed = max(0, self._wanted.decoded - self._told - 1)
+                    self._told += passed + 1
                     self._last_frame_s = loop.time()
-                    self._on_frame(frame)
+                    self._on_frame(frame, passed)
                 elif track is self._audio and isinstance(frame, av.AudioFrame):
                     self._on_sound(frame)
 
@@ -316,7 +234,7 @@ class WebRtcPeer:
                 self.connected = True
                 self._last_frame_s = loop.time()
             if self.connected:
-                deadline_s = self._last_frame_s + self.options.idle_timeout_s
+                deadline_s = max(self._last_frame_s, self._wanted.newest_s) + self.options.idle_timeout_s
             if loop.time() >= deadline_s:
                 return self._end(self._silence())
             self._state.clear()

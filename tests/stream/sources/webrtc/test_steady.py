@@ -14,9 +14,9 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.sources import webrtc
-from stream.sources.steady import SteadyClock, hold_clock
 from stream.sources.webrtc import PeerOptions, WebRtcPeer
+from stream.sources.webrtc import peer as peers
+from stream.sources.webrtc.steady import SteadyClock, hold_clock
 
 YEAR_S = 365 * 86_400.0
 
@@ -67,7 +67,7 @@ def test_it_is_held_once(held: list[float]) -> None:
 
 
 def _offer() -> str:
-    path = Path(__file__).parent.parent / "server" / "serving.py"
+    path = Path(__file__).parents[2] / "server" / "serving.py"
     name = "serving_for_tests"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
@@ -87,7 +87,7 @@ def test_a_connection_that_never_closes_is_left_without(monkeypatch: pytest.Monk
         transports: list[Any] = [t.receiver.transport.transport for t in peer._connection.getTransceivers()]
         before = [transport.state for transport in transports]
         monkeypatch.setattr(peer._connection, "close", asyncio.Event().wait)
-        monkeypatch.setattr(webrtc, "CLOSE_S", 0.05)
+        monkeypatch.setattr(peers, "CLOSE_S", 0.05)
         async with asyncio.timeout(10):
             await peer.close()
         return before, [transport.state for transport in transports]

@@ -1,0 +1,109 @@
+"""What a publisher offers, checked before aiortc sees it."""
+
+import ipaddress
+from typing import Final
+
+from aiortc.sdp import SessionDescription
+
+from .trickle import MAX_CANDIDATES, is_port
+
+VIDEO_CODECS: Final = ("H264", "VP8")
+AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA", "G722")
+MAX_MEDIA: Final = 8
+# aiortc's parser lets these out for text that is no SDP
+PARSE_ERRORS: Final = (
+    ValueError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    StopIteration,
+    ArithmeticError,
+)
+
+
+class OfferError(ValueError):
+    """An offer that is not SDP, or lacks what WebRTC needs."""
+
+
+class UnusableOfferError(OfferError):
+    """A well-formed offer of something that cannot be received here."""
+
+
+def checked_offer(text: str) -> str:
+    """The offer as aiortc can use it; raises `OfferError` with the reason otherwise.
+
+    Candidates that are names (browsers hide addresses behind ``.local`` ones) and the end-of-candidates mark are taken
+    out: resolving needs multicast and a second, and the publisher's own checks reveal its address anyway.
+    """
+    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
+    if not lines or lines[0].strip() != "v=0":
+        raise OfferError("the body is not SDP: it does not start with v=0")
+    kept = [line for line in lines if not _is_unusable_candidate(line)]
+    if sum(line.startswith("a=candidate:") for line in kept) > MAX_CANDIDATES:
+        raise UnusableOfferError(f"the offer has more than {MAX_CANDIDATES} ICE candidates")
+    offer = "\r\n".join(kept) + "\r\n"
+    try:
+        session = SessionDescription.parse(offer)
+    except PARSE_ERRORS as error:
+        raise OfferError(f"the SDP cannot be parsed at the line {_culprit(kept)!r}") from error
+    media = session.media
+    if not media:
+        raise OfferError("the SDP has no media section")
+    if len(media) > MAX_MEDIA:
+        raise UnusableOfferError(f"the offer has {len(media)} media sections; {MAX_MEDIA} is the limit")
+    videos = [m for m in media if m.kind == "video" and m.port != 0 and m.direction in ("sendonly", "sendrecv", None)]
+    if not videos:
+        raise UnusableOfferError("the offer sends no video; it needs a video section with a=sendonly")
+    for section in media:
+        if section.ice is None or not section.ice.usernameFragment or not section.ice.password:
+            raise OfferError(f"the {section.kind} section has no ICE credentials (a=ice-ufrag, a=ice-pwd)")
+        if section.dtls is None or not section.dtls.fingerprints:
+            raise OfferError(f"the {section.kind} section has no DTLS fingerprint (a=fingerprint)")
+        _check_codecs(section.kind, [codec.name for codec in section.rtp.codecs if codec.payloadType in section.fmt])
+    _check_mids(session)
+    return offer
+
+
+def _check_mids(session: SessionDescription) -> None:
+    """Sections are told apart, and bundled, by their names; aiortc loses the transport of those that contradict."""
+    mids = [section.rtp.muxId for section in session.media if section.rtp.muxId]
+    if twice := [mid for mid in mids if mids.count(mid) > 1]:
+        raise OfferError(f"two sections are called a=mid:{twice[0][:40]}")
+    bundled = [mid for group in session.group if group.semantic == "BUNDLE" for mid in group.items]
+    if unknown := [mid for mid in bundled if mid not in mids]:
+        raise OfferError(f"a=group:BUNDLE names {str(unknown[0])[:40]!r}, and no section is called so (a=mid)")
+
+
+def _culprit(lines: list[str]) -> str:
+    """The first line with which the offer stops being readable, cut to fit a message; found by halving."""
+    good, bad = 0, len(lines)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            SessionDescription.parse("\r\n".join(lines[:middle]) + "\r\n")
+            good = middle
+        except PARSE_ERRORS:
+            bad = middle
+    return lines[bad - 1].strip()[:80]
+
+
+def _is_unusable_candidate(line: str) -> bool:
+    if line.startswith("a=end-of-candidates"):
+        return True
+    words = line.split()
+    if not line.startswith("a=candidate:") or len(words) < 6:
+        return False
+    try:
+        ipaddress.ip_address(words[4].partition("%")[0])
+    except ValueError:
+        return True
+    return words[2].lower() != "udp" or not is_port(words[5])
+
+
+def _check_codecs(kind: str, offered: list[str]) -> None:
+    wanted = {"video": VIDEO_CODECS, "audio": AUDIO_CODECS}.get(kind)
+    if wanted is None or {name.upper() for name in wanted} & {name.upper() for name in offered}:
+        return
+    listed = ", ".join(dict.fromkeys(offered)) or "no codec"
+    raise UnusableOfferError(f"the offer's {kind} is {listed}; this server decodes {' and '.join(wanted)}")
