@@ -30,7 +30,7 @@ from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.recording.recorder import Recorder
 from stream.runtime import Runtime, needs_small
-from stream.stages import Look, Probe, answer
+from stream.stages import Look, Probe, answered
 
 Publish = Callable[[Notice], None]
 Clock = Callable[[], float]
@@ -166,7 +166,7 @@ class LiveSession:
         """Follow the pictures as closely as ``pace`` says from here on. Call on the event loop."""
         self._sampler.stride = pace.stride
         self._hop_s = pace.hop_s
-        self._handle(self._session.follow(pace.hop_s))
+        self._handle(self._session.follow(pace.hop_s, pace.stride))
 
     def command(self, message: Mapping[str, Any]) -> None:
         """Carry out a viewer's command (see PROTOCOL.md); the answer is published as Accepted or Refused."""
@@ -244,11 +244,10 @@ class LiveSession:
 
     async def _ask(self, question: Question) -> None:
         try:
-            loop = asyncio.get_running_loop()
             if isinstance(question, Infer):
                 question = self._dated(question)
             try:
-                outputs = await loop.run_in_executor(self._workers, answer, self._runtime, question, self._probe)
+                outputs = await answered(self._runtime, question, self._workers, self._probe)
             except EngineBusy as error:
                 self._forgo(question, error)
                 return

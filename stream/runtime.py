@@ -14,6 +14,8 @@ from stream.ear import Ear
 from stream.errors import StreamError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from catalog.gpu_search import SearchState
     from catalog.records import Candidate, Filters
     from engines.base import Engine
@@ -66,18 +68,23 @@ class Runtime:
         self.model = model_of(engine.bundle)
         self.ear = Ear()
 
+    def submit(self, question: Question) -> "Future[dict[str, np.ndarray]] | None":
+        """The outputs of a graph to come, where requests are joined; None for what `answer` must be asked. Never
+        blocks; raises ``EngineBusy`` as `answer` does."""
+        if not isinstance(question, Infer) or not isinstance(self.engine, MicroBatcher):
+            return None
+        return self.engine.submit(question.graph, question.inputs, owner=question.owner, deadline_s=question.deadline_s)
+
     def answer(self, question: Question) -> Answer:
         """The outputs of a graph by name, the candidates of a search, best first, or the beats of a track. Blocks.
 
         Raises ``EngineBusy`` for a question that came when too many waited, or whose deadline passed before its turn
         (``EngineLate``); both only where requests are joined.
         """
+        waiting = self.submit(question)
+        if waiting is not None:
+            return waiting.result()
         if isinstance(question, Infer):
-            if isinstance(self.engine, MicroBatcher):
-                waiting = self.engine.submit(
-                    question.graph, question.inputs, owner=question.owner, deadline_s=question.deadline_s
-                )
-                return waiting.result()
             return self.engine.run(question.graph, question.inputs)
         if isinstance(question, Beats):
             try:

@@ -3,8 +3,10 @@
 A probe is called with a stage's name and its duration in seconds; without one no time is taken.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Final
 
 import av
@@ -89,6 +91,22 @@ def answer(runtime: Runtime, question: Question, probe: Probe | None = None) -> 
         return runtime.answer(question)
     begun = time.perf_counter()
     outputs = runtime.answer(question)
-    stage = GRAPH_STAGES.get(question.graph, question.graph) if isinstance(question, Infer) else "search"
-    probe(stage, time.perf_counter() - begun)
+    probe(_stage(question), time.perf_counter() - begun)
     return outputs
+
+
+async def answered(runtime: Runtime, question: Question, workers: Executor, probe: Probe | None = None) -> Answer:
+    """The same on an event loop. An engine with a queue of its own is asked from here, anything else in a thread of
+    ``workers``: each thread between a question and its answer is one more wait for a core."""
+    begun = 0.0 if probe is None else time.perf_counter()
+    waiting = runtime.submit(question)
+    if waiting is None:
+        return await asyncio.get_running_loop().run_in_executor(workers, answer, runtime, question, probe)
+    outputs = await asyncio.wrap_future(waiting)
+    if probe is not None:
+        probe(_stage(question), time.perf_counter() - begun)
+    return outputs
+
+
+def _stage(question: Question) -> str:
+    return GRAPH_STAGES.get(question.graph, question.graph) if isinstance(question, Infer) else "search"

@@ -130,7 +130,7 @@ class Session:
         self._newest = -1  # the newest slot
         self._fresh = False  # a frame came that no hop has seen
         self._last = 0  # the end of the newest hop that was begun or is waiting
-        self._hop_s = 1
+        self._hop_s = self._stride = 1
         self._cut_slot = -MOTION_FPS * WINDOW_S
         self._hop: _Hop | None = None
         self._due: _Hop | None = None
@@ -164,7 +164,8 @@ class Session:
         change = self._scenes.push(slot, features)
         if change is not None and change.lasting:
             events.append(Scene(change.start / MOTION_FPS))
-        return events + self._advance((slot + 1) // MOTION_FPS)
+        following = (slot // self._stride + 1) * self._stride  # the next slot that the sampler may fill
+        return events + self._advance(following // MOTION_FPS)
 
     def hear(self, share: float, second: int) -> list[Event]:
         """Somebody spoke for ``share`` (0 to 1) of media second ``second``, counted as ``pts_s`` is; for sessions with
@@ -173,11 +174,12 @@ class Session:
             self._speech.hear(share, second)
         return []
 
-    def follow(self, hop_s: int) -> list[Event]:
-        """From here on a hop falls due every ``hop_s`` whole seconds; raises ValueError for less than one."""
-        if hop_s < 1:
-            raise ValueError(f"a hop of {hop_s} s, must be at least 1")
-        self._hop_s = hop_s
+    def follow(self, hop_s: int, stride: int = 1) -> list[Event]:
+        """From here on a hop falls due every ``hop_s`` whole seconds, and of ``stride`` slots the sampler fills one, so
+        that the last of a second's frames is known as such. Raises ValueError for less than one of either."""
+        if hop_s < 1 or stride < 1:
+            raise ValueError(f"a hop of {hop_s} s and one slot of {stride}, must be at least 1")
+        self._hop_s, self._stride = hop_s, stride
         return []
 
     def tick(self, now_s: float) -> list[Event]:

@@ -173,7 +173,7 @@ class Hub:
             session_id.set(session.id)  # tasks made from here on are this session's
             self._sessions[session.id] = session
             if self.easing.pace is not FULL:  # which it does of itself
-                session.live.follow(self.easing.pace)
+                session.follow(self.easing.pace)
             log.info("session opened: %s", session.label)
             self.counters.opened += 1
             session.running = asyncio.create_task(self._run(session))
@@ -208,7 +208,7 @@ class Hub:
         log.warning("messages are %.0f ms late: from pace %r to %r", lateness or late_ms, before.name, pace.name)
         self.load.forget()  # what was late at another pace says nothing of this one
         for session in self.sessions:
-            session.live.follow(pace)
+            session.follow(pace)
 
     async def _run(self, session: HubSession) -> None:
         try:

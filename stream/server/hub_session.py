@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import av
 
 from stream.core.events import Accepted, Notice, Refused, Reset, Suggestions
-from stream.core.pace import Pace
+from stream.core.pace import FULL, Pace
 
 from . import messages
 from .viewer_queue import Viewer
@@ -37,6 +37,7 @@ class Publisher(Protocol):
     def connected(self) -> bool: ...
     @property
     def frames(self) -> int: ...
+    def follow(self, pace: Pace) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -62,6 +63,7 @@ class HubSession:
         self.lost_messages = 0
         self.live = start(self.publish)
         self.publisher: Publisher | None = None
+        self.pace = FULL
         self.running: asyncio.Task[None] | None = None
         self.ending: asyncio.Task[None] | None = None
         self.timers: set[asyncio.TimerHandle] = set()  # of its longest time, and of its publisher's return
@@ -92,6 +94,7 @@ class HubSession:
         self.publisher = connect(
             mine(self.live.offer), mine(self.live.listen), mine(lambda reason: on_end(self, reason))
         )
+        self.publisher.follow(self.pace)
 
     def release(self) -> None:
         """Let go of the publisher; what it still sends is not heard."""
@@ -102,6 +105,13 @@ class HubSession:
             self.closing.add(task)
             task.add_done_callback(self.closing.discard)
             self.publisher = None
+
+    def follow(self, pace: Pace) -> None:
+        """Follow the pictures as closely as ``pace`` says from here on, whoever the publisher is."""
+        self.pace = pace
+        self.live.follow(pace)
+        if self.publisher is not None:
+            self.publisher.follow(pace)
 
     def later(self, seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
         """Do ``act`` after a while, unless the session ends before."""

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 import av
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from stream.core.pace import Pace
 from stream.sources.feed import BAD_MESSAGE, FeedError
 from stream.sources.frames_socket import PictureFeed
 from stream.sources.webm import WebmFeed
@@ -128,6 +129,9 @@ class SocketPublisher:
         self._on_frame = on_frame
         self._on_end: OnEnd | None = on_end
         self.feed = FEEDS[kind](self._take, on_sound, lambda error: self.leave(Goodbye(error.code, str(error))))
+
+    def follow(self, pace: Pace) -> None:
+        """Nothing is to be saved here: a picture that comes too fast is not decoded at any pace."""
 
     def leave(self, goodbye: Goodbye) -> None:
         """End the connection; only the first word counts."""

@@ -21,6 +21,7 @@ import av
 import numpy as np
 
 from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
+from stream.core.pace import Pace
 from stream.errors import SourceError
 
 from .feed import nobody
@@ -73,6 +74,9 @@ class RemotePull:
         reason = await asyncio.shield(self._opened)
         if reason is not None:
             raise SourceError(reason)
+
+    def follow(self, pace: Pace) -> None:
+        """Nothing is saved here: the process decodes in full at every pace."""
 
     async def close(self) -> None:
         """Kill the process; idempotent, and ``on_end`` is not called any more."""

@@ -1,7 +1,8 @@
 """What a decoder's thread does with its frames: most are counted, and only those that are wanted wake the event loop.
 
 aiortc makes a task on the event loop for every decoded frame. Of 30 frames a second at most 8 are looked at, and which
-ones their timestamps tell: so that is asked in the thread, and the loop hears of the others as a number.
+ones their timestamps tell: so that is asked in the thread, and the loop hears of the others as a number. Decoding is
+most of the work and nobody waits for one picture, so its threads give way to those that answer.
 
 *Bound*: `BACKLOG` encoded frames wait for a decoder. Beyond that, what waits is dropped up to the next key frame, and
 the publisher is asked for one; aiortc has no such bound.
@@ -10,7 +11,9 @@ the publisher is asked for one; aiortc has no such bound.
 import asyncio
 import contextlib
 import logging
+import os
 import queue
+import sys
 import threading
 import time
 from typing import Any, Final
@@ -25,6 +28,8 @@ from stream.core.sampler import Sampler
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 150  # 5 s at 30 frames a second
+NICE: Final = 10
+H264: Final = "H264"
 H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters that precede one (RFC 6184)
 
 
@@ -36,6 +41,7 @@ class WantedFrames(asyncio.Queue[av.VideoFrame | None]):
         super().__init__()
         self.decoded = 0
         self.newest_s = 0.0
+        self.deblock = True  # set by whoever reads; heeded from the next key frame on
         self._sampler = Sampler()
 
     def wants(self, frame: av.VideoFrame) -> bool:
@@ -48,6 +54,23 @@ class WantedFrames(asyncio.Queue[av.VideoFrame | None]):
         return wanted
 
 
+class _Decoder:
+    """aiortc's decoder of a codec, on one thread; without ``deblock`` H.264 keeps the edges of its blocks."""
+
+    def __init__(self, codec: Any, deblock: bool) -> None:
+        self.name, self.deblock = codec.name, deblock
+        self._decoder: Any = get_decoder(codec)
+        context = getattr(self._decoder, "codec", None)
+        if isinstance(context, av.VideoCodecContext):
+            context.thread_count = 1  # the default is one a core for every stream, and a tenth slower
+            if not deblock and self.name.upper() == H264:
+                context.options = {"skip_loop_filter": "all"}
+
+    def decode(self, frame: JitterFrame) -> list[Any]:
+        found: list[Any] = self._decoder.decode(frame)
+        return found
+
+
 def decode_on(
     loop: asyncio.AbstractEventLoop,
     encoded: "queue.Queue[tuple[Any, JitterFrame] | None]",
@@ -56,25 +79,34 @@ def decode_on(
 ) -> None:
     """A decoder's thread, in the place of aiortc's: the same, but for what is said above. ``failed`` asks the
     publisher for a key frame. Ends with None in ``encoded``."""
-    name, decoder = "", None
     wanted = frames if isinstance(frames, WantedFrames) else None
-    dropping = False
+    if wanted is not None:
+        give_way()
+    decoder: _Decoder | None = None
+    waits = False  # for a key frame, before anything is decoded
+    asked = False  # for one, from which to decode otherwise
     while (task := encoded.get()) is not None:
         codec, frame = task
-        if encoded.qsize() >= BACKLOG and wanted is not None:
-            dropping = True
-        if dropping:
+        if wanted is not None and encoded.qsize() >= BACKLOG:
+            waits = True
+        if waits:
             if encoded.qsize() or not is_key(codec.name, frame.data):
                 failed.set()
                 continue
-            dropping = False
-        if codec.name != name:
-            name, decoder = codec.name, get_decoder(codec)
-        assert decoder is not None
+            waits = False
+        deblock = wanted is None or wanted.deblock
+        if decoder is None or codec.name != decoder.name:
+            decoder = _Decoder(codec, deblock)
+        elif deblock != decoder.deblock:
+            if is_key(codec.name, frame.data):
+                decoder, asked = _Decoder(codec, deblock), False
+            elif not asked:
+                failed.set()
+                asked = True
         try:
             decoded = decoder.decode(frame)
         except av.FFmpegError as error:  # its state is kept: without, every frame up to a key frame would fail
-            log.info("a %s frame cannot be decoded: %s", name, error)
+            log.info("a %s frame cannot be decoded: %s", codec.name, error)
             failed.set()
             continue
         for one in decoded:
@@ -83,9 +115,16 @@ def decode_on(
     _hand(loop, frames, None)
 
 
+def give_way() -> None:
+    """Let this thread come after those that answer, where the system can tell threads apart (Linux)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
 def is_key(codec: str, data: bytes) -> bool:
     """Whether an encoded frame can be decoded without those before it: H.264 in Annex B form, VP8 (RFC 7741)."""
-    if codec.upper() == "H264":
+    if codec.upper() == H264:
         units = data.split(b"\x00\x00\x01")[1:]
         return any(unit and unit[0] & 0x1F in H264_KEY for unit in units)
     return bool(data) and not data[0] & 1

@@ -24,6 +24,8 @@ from aiortc import (
 from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
 
+from stream.core.pace import Pace
+
 from .answer import arranged
 from .decoding import WantedFrames
 from .direct import shorten
@@ -112,6 +114,10 @@ class WebRtcPeer:
         self._on_frame, self._on_sound, self._on_end = on_frame, on_sound, on_end
         self._spawn(self._watch())
         return self
+
+    def follow(self, pace: Pace) -> None:
+        """Decode as carefully as ``pace`` says from the next key frame on."""
+        self._wanted.deblock = pace.deblock
 
     async def answer(self, offer: str) -> str:
         """The SDP answer, complete with candidates.
