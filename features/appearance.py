@@ -51,6 +51,13 @@ def shrink_colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(picture, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def detail(luma: NDArray[np.uint8]) -> float:
+    """The mean step between neighbours of a uint8 grey picture, down and across together, as a share of white."""
+    down, across = cv2.norm(luma[1:], luma[:-1], cv2.NORM_L1), cv2.norm(luma[:, 1:], luma[:, :-1], cv2.NORM_L1)
+    height, width = luma.shape
+    return float(down / ((height - 1) * width) + across / (height * (width - 1))) / 255.0
+
+
 def colour_stats(picture: NDArray[np.uint8]) -> ColourStats:
     """Colour of a canonical RGB picture; raises ``FeatureError`` for anything else."""
     check_picture(picture)

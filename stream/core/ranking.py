@@ -167,7 +167,7 @@ def motion_energy(speed: float) -> float:
 def music_energy(candidates: Sequence[Candidate]) -> Floats:
     """(n,) in [0, 1]: tempo and beats per second on a fixed scale, beat strength against the other candidates'."""
     paces = np.array([pace(c.track.tempo_bpm) for c in candidates], np.float64)
-    beats, strengths = np.array([_beats(c) for c in candidates], np.float64).T
+    beats, strengths = _beats(candidates)
     density = beats / (QUICK_BPM / 60.0)
     return np.asarray((paces + np.clip(density, 0, 1) + 2.0 * spread(strengths)) / 4.0)
 
@@ -176,9 +176,11 @@ def mood(now: Pictures, music: NDArray[np.float32] | None, energy: float, steer:
     """In [0, 1]; ``energy`` stands in where one side has no mood, and then valence and tension cannot be steered."""
     if now.mood is None or music is None:
         return 1.0 - abs(_unit(scene_energy(now) + STEER_REACH * steer.energy) - energy)
-    lean = np.array([steer.energy, steer.valence, steer.tension])
-    wanted = np.clip(now.mood.astype(np.float64) + STEER_REACH * lean, 0.0, 1.0) if lean.any() else now.mood
-    distance = float(np.sqrt(np.mean(np.square(wanted.astype(np.float64) - music))))
+    lean = (steer.energy, steer.valence, steer.tension)
+    wanted: list[float] = now.mood.tolist()  # plain numbers: three are too few for arrays to be worth it
+    if any(lean):
+        wanted = [_unit(axis + STEER_REACH * part) for axis, part in zip(wanted, lean, strict=True)]
+    distance = math.sqrt(sum((axis - other) ** 2 for axis, other in zip(wanted, music.tolist(), strict=True)) / 3.0)
     return 1.0 / (1.0 + (distance / MOOD_REACH) ** 2)
 
 
@@ -188,12 +190,12 @@ def scene_energy(now: Pictures) -> float:
     return _unit((motion_energy(now.speed) + colour) / 2.0)
 
 
-def _beats(candidate: Candidate) -> tuple[float, float]:
-    """Beats per second and mean beat strength over the valid clips of a segment."""
-    rows = candidate.rhythm[candidate.mask].astype(np.float64)
-    if rows.size == 0:
-        return 0.0, 0.0
-    return float(rows[:, 0].mean()) / CLIP_S, float(rows[:, 1].mean())
+def _beats(candidates: Sequence[Candidate]) -> tuple[Floats, Floats]:
+    """(n,) and (n,): beats per second and mean beat strength over the valid clips of each segment; 0 without any."""
+    valid = np.stack([c.mask for c in candidates])
+    sums = (np.stack([c.rhythm for c in candidates]).astype(np.float64) * valid[..., None]).sum(axis=1)
+    means = sums / np.maximum(valid.sum(axis=1, keepdims=True), 1)
+    return means[:, 0] / CLIP_S, means[:, 1]
 
 
 def _unit(value: float) -> float:

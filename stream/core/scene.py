@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.appearance import detail
 from features.cuts import HARD_CUT
 from features.spec import MOTION_FPS, WINDOW_S
 
@@ -57,10 +58,8 @@ def look(frame: "FrameFeatures") -> Floats:
     """(20,): the cumulated shares of 15 grey levels, then colourfulness, warmth, contrast, detail and motion."""
     counts = np.bincount(frame.thumb.ravel() >> 4, minlength=_LEVELS)
     shares = np.cumsum(counts[:-1]) / frame.thumb.size
-    grey = frame.thumb.astype(np.float64) / 255.0
-    steps = float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
-    colour = frame.colour
-    rest = (colour.colourfulness, colour.warmth, colour.contrast, _DETAIL_SCALE * steps, motion_energy(frame.speed))
+    colour, steps = frame.colour, _DETAIL_SCALE * detail(frame.thumb)
+    rest = (colour.colourfulness, colour.warmth, colour.contrast, steps, motion_energy(frame.speed))
     return np.concatenate([shares, rest])
 
 
@@ -83,8 +82,8 @@ class SceneMeter:
     def push(self, slot: int, frame: "FrameFeatures") -> Change | None:
         """Take the picture in ``slot``; slots increase. Returns what became certain with it."""
         self._looks[slot] = look(frame)
-        for old in [key for key in self._looks if key <= slot - WINDOW_S * MOTION_FPS]:
-            del self._looks[old]
+        while (oldest := next(iter(self._looks))) <= slot - WINDOW_S * MOTION_FPS:
+            del self._looks[oldest]
         if frame.cut >= HARD_CUT:
             self._cuts = [*self._cuts[:1], slot]
         if not self._cuts or slot + 1 < self._cuts[0] + WATCH_S * MOTION_FPS:

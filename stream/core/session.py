@@ -50,7 +50,7 @@ from .ranking import Pictures, Ranked, rank
 from .scene import SceneMeter
 from .settle import SWITCH, Settle, SettleOptions
 from .speech import VOCAL_PENALTY, Speech, is_vocal
-from .taste import SKIPS_HEARD, Profiles, by_track, taste
+from .taste import SKIPS_HEARD, Profiles, by_track, profiles, taste
 from .window import Window
 from .wishes import Memory, Wishes
 
@@ -119,7 +119,7 @@ class Session:
         self._settle = Settle(self._options.settle, self._options.suggestions)
         self._memory = Memory(Wishes(weights=self._options.weights))
         self._profiles = Profiles()
-        self._pool: dict[str, NDArray[np.float64]] = {}  # profiles of the candidates of the newest hop
+        self._pool: list[Candidate] = []  # of the newest hop
         self._history = History()
         self._speech = Speech()
         self._on_air: OnAir | None = None
@@ -222,8 +222,8 @@ class Session:
             return [Refused(kind, str(error))]
         wishes = self._memory.wishes
         for example in (*wishes.liked[-1:], *wishes.skipped[-1:]):
-            if example in self._pool:
-                self._profiles.keep(example, self._pool[example])
+            for profile in by_track([c for c in self._pool if c.track.id == example]).values():
+                self._profiles.keep(example, profile)
         return [Accepted(kind, track)]
 
     def _play(self, command: Playing) -> list[Event]:
@@ -418,18 +418,18 @@ class Session:
 
     def _adjusts(self, hop: _Hop) -> NDArray[np.float64]:
         """(n,) what to add to the scores of the candidates, for taste, history and speech."""
-        self._pool = by_track(hop.found)
-        if not self._pool:
-            return np.zeros(0)
-        pool = np.stack([self._pool[candidate.track.id] for candidate in hop.found])
+        self._pool = hop.found
+        tastes = np.zeros(len(hop.found))
         wishes = self._memory.wishes
-        liked = self._profiles.of(wishes.liked, pool.shape[1])
-        skipped = self._profiles.of(wishes.skipped[-SKIPS_HEARD:], pool.shape[1])
+        if hop.found and (wishes.liked or wishes.skipped):
+            pool = profiles(hop.found)
+            liked = self._profiles.of(wishes.liked, pool.shape[1])
+            tastes = taste(pool, liked, self._profiles.of(wishes.skipped[-SKIPS_HEARD:], pool.shape[1]))
         now_s = self._before_s + hop.pts_s
         past = [0.0 if c.track.id == self._playing else self._history.penalty(c.track.id, now_s) for c in hop.found]
         speaks = self._speech.lasts(hop.pts_s)
         voices = [VOCAL_PENALTY if speaks and is_vocal(c.track.tags) else 0.0 for c in hop.found]
-        return np.asarray(taste(pool, liked, skipped) - np.array(past) - np.array(voices))
+        return np.asarray(tastes - np.array(past) - np.array(voices))
 
     def _ease(self, hop: _Hop, wishes: Wishes) -> None:
         """The first place changes hands more easily in a new scene, and when the viewers ask for something else."""

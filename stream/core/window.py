@@ -42,8 +42,8 @@ class Window:
     def push(self, slot: int, features: "FrameFeatures") -> None:
         """Keep one frame's features; ``slot`` counts eighths of a second from the start."""
         self._frames[slot] = features
-        for old in [key for key in self._frames if key <= slot - WINDOW_S * MOTION_FPS]:
-            del self._frames[old]
+        while (oldest := next(iter(self._frames))) <= slot - WINDOW_S * MOTION_FPS:
+            del self._frames[oldest]
 
     def clips_at(self, end: int, start: int = 0) -> list[int]:
         """The clips of the window that ends at second ``end``, oldest first, without those that have no frame."""

@@ -54,6 +54,9 @@ class FakeRuntime:
         self._project = np.random.default_rng(5).normal(size=(64, CLIP)).astype(np.float32)
         self._vectors = np.random.default_rng(6).normal(size=(tracks, WIDTH)).astype(np.float32)
 
+    def submit(self, question: Beats | Infer | Search) -> None:
+        """It joins nothing: everything is answered in a thread."""
+
     def answer(self, question: Beats | Infer | Search) -> Any:
         self.asked.append(question)
         if isinstance(question, Search):
