@@ -132,8 +132,21 @@ def test_a_longer_hop_says_the_same_less_often(fake_runtime: Fake, features: Fak
     every = {event.pts_s: event for event in close if isinstance(event, Suggestions)}
     for pts_s, event in lists.items():  # what a list says does not depend on those that were left out
         assert scores(event) == pytest.approx(scores(every[pts_s]), abs=1e-6)
-    with pytest.raises(ValueError, match="at least 1"):
-        session.follow(0)
+    for words in ((0,), (2, 0)):
+        with pytest.raises(ValueError, match="at least 1"):
+            session.follow(*words)
+
+
+def test_a_hop_does_not_wait_for_a_slot_that_no_frame_will_fill(fake_runtime: Fake, features: Fake) -> None:
+    """Of every two slots one is filled: the second is over with slot 6, or with slot 7 where 6 was missed."""
+    runtime = fake_runtime()
+    session = Session(runtime.model, SessionOptions())
+    session.follow(1, 2)
+    begun = []
+    for slot in (0, 2, 4, 6, 8, 11, 12, 15, 16, 18, 20, 24):  # of the third second the end is missing
+        said = answered(session, runtime, session.push(features(slot), slot))
+        begun += [(slot, event.pts_s) for event in said if isinstance(event, Suggestions)]
+    assert begun == [(6, 1.0), (15, 2.0), (24, 3.0)]
 
 
 def test_only_open_questions_are_answered(fake_runtime: Fake, features: Fake) -> None:

@@ -106,7 +106,15 @@ class Follower:
 
 
 class Nobody:
+    """A publisher that sends nothing and notes its pace."""
+
     connected, frames = True, 0
+
+    def __init__(self) -> None:
+        self.paces: list[Pace] = []
+
+    def follow(self, pace: Pace) -> None:
+        self.paces.append(pace)
 
     async def close(self) -> None:
         pass
@@ -118,25 +126,29 @@ def test_every_session_is_eased_and_who_comes_begins_there(monkeypatch: pytest.M
 
     async def act() -> None:
         lives: list[Follower] = []
+        publishers = [Nobody() for _ in range(4)]
 
         def start(publish: Callable[[Notice], None]) -> Follower:
             lives.append(Follower(publish))
             return lives[-1]
 
         hub = Hub(start, HubOptions(late_ms=LIMIT_MS))  # type: ignore[arg-type]
-        for label in "ab":
-            hub.begin(label, "", lambda *_: Nobody())
+        for label, publisher in zip("ab", publishers, strict=False):
+            hub.begin(label, label, lambda *_, who=publisher: who)
         for _ in range(6):
             now[0] += 1.0
             lives[0].publish(Suggestions(1.0, 1.0, "stay", (), 700.0))
         assert [live.paces for live in lives] == [[STEPS[1]]] * 2
         assert hub.refusal() is None  # what was late in full says nothing of the new pace
-        hub.begin("c", "", lambda *_: Nobody())
+        hub.begin("c", "", lambda *_: publishers[2])
         assert lives[2].paces == [STEPS[1]]
+        assert [publisher.paces for publisher in publishers[:3]] == [[FULL, STEPS[1]], [FULL, STEPS[1]], [STEPS[1]]]
+        hub.begin("a", "a", lambda *_: publishers[3])  # who takes a session over follows it as it is followed
+        assert publishers[3].paces == [STEPS[1]]
         for _ in range(40):
             now[0] += 1.0
             lives[2].publish(Suggestions(1.0, 1.0, "stay", (), 20.0))
-        assert lives[0].paces[-1] is FULL
+        assert lives[0].paces[-1] is FULL and publishers[3].paces[-1] is FULL
         await hub.close()
 
     asyncio.run(act())

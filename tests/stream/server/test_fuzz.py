@@ -232,15 +232,15 @@ def test_an_engine_that_fails_ends_one_session_which_says_why(
 ) -> None:
     """The second one asked after the fault is armed fails; the other session goes on."""
     armed: list[bool] = []
-    real = app.Runtime.answer
+    real = app.Runtime.submit
 
-    def answer(self: Any, question: Any) -> Any:
+    def submit(self: Any, question: Any) -> Any:
         if armed and isinstance(question, Infer) and question.graph == "video_clip":
             armed.clear()
             raise RuntimeError("the device is lost")
         return real(self, question)
 
-    monkeypatch.setattr(app.Runtime, "answer", answer)
+    monkeypatch.setattr(app.Runtime, "submit", submit)
     with serving() as server, contextlib.ExitStack() as stack:
         feeds, viewers = [], []
         for _ in range(2):

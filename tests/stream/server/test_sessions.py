@@ -26,7 +26,7 @@ class NotedLive:
         self.frames: list[Any] = []
         self.closed = asyncio.Event()
 
-    def offer(self, frame: av.VideoFrame) -> None:
+    def offer(self, frame: av.VideoFrame, passed: int = 0) -> None:
         self.frames.append(frame)
 
     def listen(self, frame: av.AudioFrame) -> None:
@@ -61,6 +61,9 @@ class Feeder:
     def send(self, frame: Any) -> None:
         self.frames += 1
         self.on_frame(frame)
+
+    def follow(self, pace: Pace) -> None:
+        self.pace = pace
 
     async def close(self) -> None:
         self.closed = True

@@ -1,0 +1,217 @@
+"""A decoder's thread: which frames it hands on, what it does with too many, and how it changes its ways."""
+
+import asyncio
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from aiortc import rtcrtpreceiver
+from aiortc.jitterbuffer import JitterFrame
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+from stream.core.sampler import Sampler
+from stream.sources.webrtc import decoding
+from stream.sources.webrtc.decoding import BACKLOG, NICE, WantedFrames, decode_apart, decode_on, give_way, is_key
+
+CLOCK = Fraction(1, 90_000)
+FPS = 30
+ENCODERS = {
+    "H264": ("libx264", {"profile": "baseline", "tune": "zerolatency", "preset": "veryfast", "bf": "0"}),
+    "VP8": ("libvpx", {"deadline": "realtime", "lag-in-frames": "0"}),
+}
+
+
+def parameters(codec: str) -> RTCRtpCodecParameters:
+    return RTCRtpCodecParameters(mimeType=f"video/{codec}", clockRate=90_000, payloadType=96)
+
+
+def encoded(codec: str, count: int, every: int) -> list[JitterFrame]:
+    """Noise that moves, with a key frame ``every`` so many frames."""
+    name, options = ENCODERS[codec]
+    context = av.CodecContext.create(name, "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = 320, 180, "yuv420p"
+    context.time_base, context.framerate, context.bit_rate = Fraction(1, FPS), Fraction(FPS), 300_000
+    context.gop_size, context.options = every, options
+    rng = np.random.default_rng(1)
+    still = rng.integers(0, 256, (180, 320, 3), np.uint8)
+    frames = []
+    for number in range(count):
+        frame = av.VideoFrame.from_ndarray(np.roll(still, 3 * number, axis=1), format="rgb24")
+        frame.pts, frame.time_base = number, Fraction(1, FPS)
+        frames += [JitterFrame(bytes(packet), 90_000 * (packet.pts or 0) // FPS) for packet in context.encode(frame)]
+    assert len(frames) == count
+    return frames
+
+
+def run(
+    frames: Sequence[JitterFrame],
+    codec: str = "H264",
+    wanted: Any = None,
+    then: Callable[[Any], None] = lambda wanted: None,
+    more: Sequence[JitterFrame] = (),
+) -> tuple[list[Any], bool]:
+    """What comes out of a decoder's thread, its end included, and whether a key frame was asked for. ``then`` is done
+    once ``frames`` are decoded, before ``more`` come."""
+    out = WantedFrames() if wanted is None else wanted
+    failed = threading.Event()
+    waiting: queue.Queue[Any] = queue.Queue()
+    for frame in frames:
+        waiting.put((parameters(codec), frame))
+
+    async def scene() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        thread = threading.Thread(target=decode_on, args=(loop, waiting, out, failed))
+        thread.start()
+        while more and not (  # noqa: ASYNC110 - no event tells
+            waiting.empty() and getattr(out, "decoded", 0) >= len(frames) - 1
+        ):
+            await asyncio.sleep(0.01)
+        then(out)
+        for frame in (*more, None):
+            waiting.put(None if frame is None else (parameters(codec), frame))
+        came = []
+        async with asyncio.timeout(20):
+            while not came or came[-1] is not None:
+                came.append(await out.get())
+        await asyncio.to_thread(thread.join)
+        return came
+
+    return asyncio.run(scene()), failed.is_set()
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_the_frames_that_a_sampler_takes_come_and_all_are_counted(codec: str) -> None:
+    wanted = WantedFrames()
+    before_s = time.monotonic()
+    came, asked = run(encoded(codec, 60, 30), codec, wanted)
+    sampler = Sampler()
+    expected = [pts for pts in range(0, 60 * 3000, 3000) if sampler.offer(pts, CLOCK) is not None]
+    assert [frame.pts for frame in came[:-1]] == expected and len(expected) == 16
+    assert wanted.decoded == 60 and before_s < wanted.newest_s <= time.monotonic() and not asked
+
+
+def test_frames_with_bad_times_come_too_since_they_are_counted_there() -> None:
+    wanted = WantedFrames()
+
+    def frame(pts: int | None) -> Any:
+        return SimpleNamespace(pts=pts, time_base=CLOCK)
+
+    times = [90_000, 93_000, 60_000, None, None, 90_000]  # the third is late, then there are none
+    assert [wanted.wants(frame(pts)) for pts in times] == [True, False, True, True, True, True]
+    assert wanted.decoded == 6
+
+
+def test_sound_and_a_plain_queue_get_all() -> None:
+    async def queue_of() -> asyncio.Queue[Any]:
+        return asyncio.Queue()
+
+    came, _ = run(encoded("H264", 20, 30), wanted=asyncio.run(queue_of()))
+    assert len(came) == 21
+
+
+def test_too_many_are_dropped_up_to_a_key_frame_which_is_asked_for() -> None:
+    wanted = WantedFrames()
+    frames = encoded("H264", BACKLOG + 40, 20)
+    late = [JitterFrame(frame.data, frame.timestamp + 90_000 * 10) for frame in encoded("H264", 10, 30)]
+    slow, fast = frames[: BACKLOG + 1], late
+    out, failed = wanted, threading.Event()
+    waiting: queue.Queue[Any] = queue.Queue()
+    for frame in slow:
+        waiting.put((parameters("H264"), frame))
+
+    async def scene() -> list[Any]:
+        thread = threading.Thread(target=decode_on, args=(asyncio.get_running_loop(), waiting, out, failed))
+        thread.start()
+        while not waiting.empty():  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.01)
+        assert failed.wait(5) and out.decoded == 0
+        for frame in (frames[5], *fast, None):  # one that leans on others, then a key frame and what leans on it
+            waiting.put(None if frame is None else (parameters("H264"), frame))
+            await asyncio.sleep(0.01)
+        came = []
+        while not came or came[-1] is not None:
+            came.append(await out.get())
+        await asyncio.to_thread(thread.join)
+        return came
+
+    came = asyncio.run(scene())
+    assert out.decoded == len(fast) and came[0].pts == fast[0].timestamp
+
+
+def test_what_cannot_be_decoded_asks_for_a_key_frame_and_the_thread_goes_on() -> None:
+    frames = encoded("H264", 30, 10)
+    broken = [JitterFrame(b"\x00\x00\x00\x01\x65" + bytes(20), 0), *frames]
+    wanted = WantedFrames()
+    came, asked = run(broken, wanted=wanted)
+    assert asked and wanted.decoded >= 29 and came[-1] is None
+
+
+def test_deblocking_is_given_up_and_taken_back_at_key_frames_only() -> None:
+    first, second, third = (encoded("H264", 20, 20) for _ in range(3))
+    for offset, part in ((20, second), (40, third)):
+        for frame in part:
+            frame.timestamp += 3000 * offset
+
+    class Every(WantedFrames):
+        def wants(self, frame: av.VideoFrame) -> bool:
+            super().wants(frame)
+            return True
+
+    def careless(wanted: Any) -> None:
+        wanted.deblock = False
+
+    whole, _ = run([*first, *second], wanted=Every())
+    came, asked = run(first[:10], wanted=Every(), then=careless, more=[*first[10:], *second])
+    assert asked  # for a key frame, since the change waits for one
+    same = [np.array_equal(one.to_ndarray(), other.to_ndarray()) for one, other in zip(whole, came, strict=True) if one]
+    assert all(same[:20])  # up to the key frame
+    assert not any(same[20:])  # from it on
+    difference = np.abs(whole[30].to_ndarray().astype(int) - came[30].to_ndarray()).mean()
+    assert difference < 8  # grey levels: the same pictures, with the edges of their blocks
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_key_frames_are_known(codec: str) -> None:
+    frames = encoded(codec, 12, 5)
+    assert [is_key(codec, frame.data) for frame in frames] == [number % 5 == 0 for number in range(12)]
+    assert not is_key(codec, b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no niceness of their own")
+def test_a_thread_that_gives_way_does_so_alone() -> None:
+    niceness: list[int] = []
+
+    def work() -> None:
+        give_way()
+        niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert niceness == [max(before, NICE)] and os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+def test_a_closed_loop_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.new_event_loop()
+    out = WantedFrames()
+    loop.close()
+    decoding._hand(loop, out, None)
+    assert out.empty()
+
+
+def test_aiortc_begins_its_threads_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtcrtpreceiver, "decoder_worker", rtcrtpreceiver.decoder_worker)
+    decode_apart()
+    decode_apart()
+    assert rtcrtpreceiver.decoder_worker is decode_on

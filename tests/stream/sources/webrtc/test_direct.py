@@ -1,0 +1,122 @@
+"""Which datagrams go to their receiver at once, which by aiortc's queue, and which nowhere."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from aiortc import RTCPeerConnection
+from pylibsrtp import Error as SrtpError
+
+from stream.sources.webrtc.direct import DATAGRAM_BYTES, finish, shorten
+
+RTP = bytes([0x80, 96]) + bytes(30)
+RTCP = bytes([0x80, 200]) + bytes(30)
+DTLS = bytes([22]) + bytes(30)
+
+
+class Connection:
+    """aioice's, as far as it matters here."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.queued: list[bytes] = []
+        self._protocols: list[Any] = []
+
+    def data_received(self, data: bytes, component: int) -> None:
+        self.queued.append(data)
+
+
+class Srtp:
+    def unprotect(self, data: bytes) -> bytes:
+        if data.endswith(b"forged"):
+            raise SrtpError("authentication failure")
+        return b"plain" + data
+
+
+class Dtls:
+    """aiortc's, as far as it matters here; ``waits`` and ``fails`` are what handling a packet does."""
+
+    def __init__(self, waits: bool = False, fails: bool = False) -> None:
+        self.transport = type("Ice", (), {})()
+        self.connection = self.transport._connection = Connection()
+        self._rx_srtp: Any = Srtp()
+        self.handled: list[bytes] = []
+        self.waits, self.fails = waits, fails
+
+    async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
+        if self.waits:
+            await asyncio.sleep(0)
+        if self.fails:
+            raise OverflowError("a timestamp without sense")
+        self.handled.append(data)
+
+
+def shortened(**words: bool) -> Any:
+    dtls: Any = Dtls(**words)
+    assert shorten(dtls) is not None
+    return dtls
+
+
+def test_media_is_handled_where_it_arrives_and_all_else_queued() -> None:
+    dtls = shortened()
+    for data in (RTP, RTCP, DTLS, b"", RTP + b"forged", RTP[:11], RTP + bytes(DATAGRAM_BYTES), RTP + b"2"):
+        dtls.connection.data_received(data, 1)
+    assert dtls.handled == [b"plain" + RTP, b"plain" + RTP + b"2"]
+    assert dtls.connection.queued == [RTCP, DTLS, b""]
+
+
+def test_before_the_handshake_all_is_queued() -> None:
+    dtls = shortened()
+    dtls._rx_srtp = None
+    dtls.connection.data_received(RTP, 1)
+    assert dtls.connection.queued == [RTP] and not dtls.handled
+
+
+@pytest.mark.parametrize("words", [{"fails": True}, {"waits": True}])
+def test_a_failure_of_aiortcs_ends_the_connection(words: dict[str, bool], caplog: pytest.LogCaptureFixture) -> None:
+    dtls = shortened(**words)
+    with caplog.at_level(logging.ERROR):
+        dtls.connection.data_received(RTP, 1)
+    assert dtls.connection._queue.get_nowait() is None  # aioice's word for a lost connection
+    assert "its connection ends" in caplog.text
+
+
+def test_it_can_be_undone() -> None:
+    dtls: Any = Dtls()
+    undo = shorten(dtls)
+    assert undo is not None
+    undo()
+    undo()
+    dtls.connection.data_received(RTP, 1)
+    assert dtls.connection.queued == [RTP] and "data_received" not in vars(dtls.connection)
+
+
+def test_with_other_insides_packets_go_the_long_way() -> None:
+    dtls: Any = Dtls()
+    del dtls.transport._connection
+    assert shorten(dtls) is None
+    assert shorten(object()) is None  # type: ignore[arg-type]
+
+
+def test_the_installed_aiortc_has_the_insides_that_are_known() -> None:
+    async def scene() -> tuple[bool, list[int]]:
+        connection = RTCPeerConnection()
+        transceiver = connection.addTransceiver("video")
+        await connection.setLocalDescription(await connection.createOffer())
+        dtls = transceiver.receiver.transport
+        known = shorten(dtls) is not None
+        sizes = [protocol.transport.max_size for protocol in dtls.transport._connection._protocols]
+        await connection.close()
+        return known, sizes
+
+    known, sizes = asyncio.run(scene())
+    assert known and sizes and set(sizes) == {DATAGRAM_BYTES + 1}
+
+
+def test_a_coroutine_that_waits_is_refused() -> None:
+    async def waits() -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="waits"):
+        finish(waits())

@@ -1,0 +1,84 @@
+"""A publisher's media through two real connections: the short way, all frames counted, the wanted ones handed on."""
+
+import asyncio
+import time
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+
+from stream.core.pace import STEPS
+from stream.sources.webrtc import PeerOptions, WebRtcPeer, adapt_aiortc, direct
+
+FPS = 30
+FRAMES = 60
+
+
+class Film(MediaStreamTrack):
+    """``FRAMES`` pictures at their pace, then silence."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = 0
+        self.began_s = time.monotonic()
+        self.noise = np.random.default_rng(3).integers(0, 256, (180, 320, 3), np.uint8)
+
+    async def recv(self) -> av.VideoFrame:
+        if self.sent == FRAMES:
+            await asyncio.Event().wait()
+        await asyncio.sleep(max(0.0, self.began_s + self.sent / FPS - time.monotonic()))
+        frame = av.VideoFrame.from_ndarray(np.roll(self.noise, 4 * self.sent, axis=0), format="rgb24")
+        frame.pts, frame.time_base = self.sent * 90_000 // FPS, Fraction(1, 90_000)
+        self.sent += 1
+        return frame
+
+
+@pytest.mark.parametrize("codec", ["video/H264", "video/VP8"])
+def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
+    codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled: list[int] = []
+    real = direct.finish
+
+    def finish(step: Any) -> None:
+        handled.append(1)
+        real(step)
+
+    monkeypatch.setattr(direct, "finish", finish)
+    adapt_aiortc()
+
+    async def scene() -> tuple[list[tuple[int, int]], int, dict[str, Any]]:
+        peer, publisher = WebRtcPeer(PeerOptions()), RTCPeerConnection()
+        came: list[tuple[int, int]] = []
+        reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        try:
+            sender = publisher.addTransceiver(Film(), direction="sendonly")
+            codecs = RTCRtpSender.getCapabilities("video").codecs
+            sender.setCodecPreferences([one for one in codecs if one.mimeType == codec])
+            await publisher.setLocalDescription()
+            answer = await peer.answer(publisher.localDescription.sdp)
+            peer.feed(lambda frame, passed: came.append((frame.pts, passed)), lambda frame: None, reason.set_result)
+            peer.follow(STEPS[-1])
+            await publisher.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            async with asyncio.timeout(30):
+                while peer.frames < FRAMES:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
+            return came, peer.frames, vars(peer._connection.getTransceivers()[0].receiver.transport.transport)
+        finally:
+            await peer.close()
+            await publisher.close()
+
+    came, frames, ice = asyncio.run(scene())
+    assert frames == FRAMES  # the last one too, though no packet follows it
+    assert len(handled) >= FRAMES  # packets, none by the queue
+    assert "data_received" not in vars(ice["_connection"])  # taken back with the connection
+    slots = [pts * 8 // 90_000 for pts, _ in came]
+    assert slots == sorted(set(slots)) and 14 <= len(slots) <= 17
+    assert sum(passed + 1 for _, passed in came) <= FRAMES
+    assert FRAMES - sum(passed + 1 for _, passed in came) < 4  # those after the last wanted one
