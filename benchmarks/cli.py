@@ -43,6 +43,10 @@ def main(command: str, argv: Sequence[str]) -> int:
         from .search import search
 
         return search(options)
+    if options.kind == "deblocking":
+        from .deblocking import deblocking
+
+        return deblocking(options)
     if options.kind == "capacity":
         return capacity(options)
     if options.kind == "live":
@@ -87,12 +91,14 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     wrong.add_argument("--seed", type=int, default=1, help="of what is drawn (default 1)")
     wrong.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     from .cli_retrieval import add_retrieval
+    from .deblocking import add_deblocking
     from .engines.cli import add_engines
     from .search import add_search
 
     add_retrieval(kinds)
     add_engines(kinds)
     add_search(kinds)
+    add_deblocking(kinds)
     return top
 
 

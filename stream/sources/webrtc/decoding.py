@@ -54,7 +54,7 @@ class WantedFrames(asyncio.Queue[av.VideoFrame | None]):
         return wanted
 
 
-class _Decoder:
+class FrameDecoder:
     """aiortc's decoder of a codec, on one thread; without ``deblock`` H.264 keeps the edges of its blocks."""
 
     def __init__(self, codec: Any, deblock: bool) -> None:
@@ -82,7 +82,7 @@ def decode_on(
     wanted = frames if isinstance(frames, WantedFrames) else None
     if wanted is not None:
         give_way()
-    decoder: _Decoder | None = None
+    decoder: FrameDecoder | None = None
     waits = False  # for a key frame, before anything is decoded
     asked = False  # for one, from which to decode otherwise
     while (task := encoded.get()) is not None:
@@ -96,10 +96,10 @@ def decode_on(
             waits = False
         deblock = wanted is None or wanted.deblock
         if decoder is None or codec.name != decoder.name:
-            decoder = _Decoder(codec, deblock)
+            decoder = FrameDecoder(codec, deblock)
         elif deblock != decoder.deblock:
             if is_key(codec.name, frame.data):
-                decoder, asked = _Decoder(codec, deblock), False
+                decoder, asked = FrameDecoder(codec, deblock), False
             elif not asked:
                 failed.set()
                 asked = True
