@@ -8,7 +8,7 @@ import argparse
 import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,7 +108,7 @@ def compared(full: Seen, without: Seen) -> list[Row]:
     """How far pictures and features are apart, for each part of the time."""
     rows: list[Row] = []
     bounds = np.linspace(0, len(full.pictures), PARTS + 1).astype(int)
-    for part, (first, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True), start=1):
+    for part, (first, end) in enumerate(pairwise(bounds), start=1):
         labels: dict[str, str | int | float] = {"part": f"{part} of {PARTS}"}
         count = int(end - first)
         ours, theirs = without.features[first:end], full.features[first:end]

@@ -1,4 +1,4 @@
-"""The comparison of decoding with and without the filter, on a short scene; its bounds are what the server relies on."""
+"""Decoding with and without the filter compared, on a short scene; its bounds are what the server relies on."""
 
 from pathlib import Path
 
@@ -21,8 +21,8 @@ def test_what_a_session_measures_is_nearly_the_same(film: str) -> None:
     for row in report.rows:
         found.setdefault(row.metric, []).append(row.value)
     assert len(found["picture_psnr_p50"]) == 4
-    assert min(found["picture_psnr_p50"]) > 30 and max(found["picture_psnr_p50"]) < 99  # it did make a difference
-    assert max(found["thumbnail_difference"]) < 4
+    assert min(found["picture_psnr_p50"]) > 25 and max(found["picture_psnr_p50"]) < 99  # it did make a difference
+    assert max(found["thumbnail_difference"]) < 6
     assert all(0.8 < ratio < 1.25 for ratio in found["speed_ratio"])
     assert max(found["cut_difference_p99"]) < 0.3
     assert found["decoding_cost_ratio"][0] > 0
