@@ -11,9 +11,11 @@ to the other side are dates, and goes its own way from there.
 import datetime
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from aiortc import clock, rtcrtpreceiver, rtcrtpsender
+
+NTP_1970_S: Final = 2_208_988_800  # seconds from 1900 to 1970
 
 
 class SteadyClock:
@@ -31,6 +33,10 @@ class SteadyClock:
         """The same as a date, in UTC."""
         return datetime.datetime.fromtimestamp(self.time(), datetime.UTC)
 
+    def ms(self) -> int:
+        """The same in milliseconds since 1900 (RFC 5905), which is asked for every packet."""
+        return int(1000.0 * (self.time() + NTP_1970_S))
+
 
 def hold_clock(made: Callable[[], SteadyClock] = SteadyClock) -> None:
     """Let aiortc read a steady clock from now on, in this whole process. More calls change nothing."""
@@ -40,4 +46,4 @@ def hold_clock(made: Callable[[], SteadyClock] = SteadyClock) -> None:
     steady = made()
     for module in modules:
         module.time = steady
-    clock.current_datetime = steady.now
+    clock.current_datetime, clock.current_ms = steady.now, steady.ms

@@ -43,6 +43,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     for module in (rtcrtpreceiver, rtcrtpsender):
         monkeypatch.setattr(module, "time", time)  # it may be held already
     monkeypatch.setattr(clock, "current_datetime", clock.current_datetime)
+    monkeypatch.setattr(clock, "current_ms", clock.current_ms)
     hold_clock(lambda: SteadyClock(lambda: 1e9, lambda: steady_s[0]))
     return steady_s
 
@@ -58,6 +59,8 @@ def test_a_wall_clock_that_is_set_changes_nothing_that_aiortc_measures(
         held[0] += 1 / 30
     assert statistics.jitter <= 1  # its 32 bits would not hold a jump of a year
     assert clock.current_datetime() == datetime.datetime.fromtimestamp(1e9 + held[0], datetime.UTC)
+    since_1900 = clock.current_datetime() - clock.NTP_EPOCH
+    assert clock.current_ms() == pytest.approx(1000 * since_1900.total_seconds(), abs=1)
 
 
 def test_it_is_held_once(held: list[float]) -> None:
