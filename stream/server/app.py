@@ -28,7 +28,8 @@ from stream.live import LiveOptions, LiveSession
 from stream.recording.header import RecordOptions
 from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
-from stream.sources.webrtc import adapt_aiortc, forgive
+from stream.sources.webrtc.adapt import adapt_aiortc
+from stream.sources.webrtc.peer import forgive
 from stream.sources.webrtc.ports import PortRange, hold_to
 
 from . import takeover

@@ -16,7 +16,7 @@ from typing import Any, Final
 from engines.arguments import checked
 from engines.choose import EngineOptions
 from stream.recording.header import RecordOptions
-from stream.sources.webrtc import PeerOptions
+from stream.sources.webrtc.peer import PeerOptions
 from stream.sources.webrtc.ports import PortRange
 
 from .app import ServeOptions

@@ -15,7 +15,8 @@ from typing import Final
 
 from stream.core.events import Notice, Suggestions, Warned
 from stream.core.pace import FULL
-from stream.sources.webrtc import OfferError, PeerOptions, WebRtcPeer
+from stream.sources.webrtc.offer import OfferError
+from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 
 from .admission import Load
 from .easing import Easing

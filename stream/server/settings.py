@@ -16,7 +16,7 @@ from catalog.options import SEARCH_HELP
 from engines.arguments import HELP
 from engines.choose import AUTO, NAMES
 from engines.manifest import PRECISIONS
-from stream.sources.webrtc import PeerOptions
+from stream.sources.webrtc.peer import PeerOptions
 
 from .access import AccessOptions
 from .hub import HubOptions

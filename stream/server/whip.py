@@ -18,7 +18,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.requests import ClientDisconnect
 
-from stream.sources.webrtc import OfferError, RestartError, UnusableOfferError, WebRtcPeer
+from stream.sources.webrtc.offer import OfferError, UnusableOfferError
+from stream.sources.webrtc.peer import RestartError, WebRtcPeer
 from stream.sources.webrtc.trickle import FRAGMENT, FRAGMENT_BYTES, FragmentError, read_fragment
 
 from .access import REALM, AccessOptions, Right, refusal

@@ -29,7 +29,7 @@ from stream.server.security import of_ports, origin_allowed
 from stream.server.viewer_queue import QUEUE_LIMIT, Viewer
 from stream.sources.feed import FeedError
 from stream.sources.webm import WebmFeed
-from stream.sources.webrtc import OfferError, checked_offer
+from stream.sources.webrtc.offer import OfferError, checked_offer
 from stream.sources.webrtc.trickle import is_port, read_fragment
 
 SDP = {"content-type": "application/sdp"}

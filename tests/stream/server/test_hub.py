@@ -12,7 +12,7 @@ from stream.core.events import Accepted, Cut, End, Item, Notice, Reasons, Reset,
 from stream.core.pace import Pace
 from stream.server.errors import BusyError
 from stream.server.hub import QUEUE_LIMIT, Hub, HubOptions, Viewer
-from stream.sources.webrtc import OfferError
+from stream.sources.webrtc.offer import OfferError
 
 
 class FakeLive:

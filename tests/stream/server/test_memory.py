@@ -28,7 +28,7 @@ from stream.server.hub_session import HubSession
 from stream.server.ingest import SocketPublisher
 from stream.sources.frames_socket import PictureDecoder, PictureFeed, pack_picture
 from stream.sources.webm import WebmFeed
-from stream.sources.webrtc import PeerOptions, WebRtcPeer
+from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 from stream.stages import Look
 
 CLIENT = Path(__file__).with_name("publisher.py")

@@ -14,7 +14,7 @@ import pytest
 from websockets.sync.client import connect
 
 from stream.server.hub import HubOptions
-from stream.sources.webrtc import PeerOptions
+from stream.sources.webrtc.peer import PeerOptions
 
 CLIENT = Path(__file__).with_name("publisher.py")
 

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from stream.server.hub import Hub, HubOptions
 from stream.server.whip import WhipOptions, whip_routes
-from stream.sources.webrtc import PeerOptions
+from stream.sources.webrtc.peer import PeerOptions
 from stream.sources.webrtc.ports import PortRange
 
 SDP = {"content-type": "application/sdp"}

@@ -9,8 +9,8 @@ import pytest
 from aioice import ice, stun
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 
-from stream.sources.webrtc import PeerOptions, WebRtcPeer
 from stream.sources.webrtc.consent import AGAIN, WAIT_S, wait_for_consent
+from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 
 
 def test_only_checks_of_consent_become_patient(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,9 @@ import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
 from stream.core.pace import STEPS
-from stream.sources.webrtc import PeerOptions, WebRtcPeer, adapt_aiortc, direct
+from stream.sources.webrtc import direct
+from stream.sources.webrtc.adapt import adapt_aiortc
+from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 
 FPS = 30
 FRAMES = 60

@@ -14,8 +14,8 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.sources.webrtc import PeerOptions, WebRtcPeer
 from stream.sources.webrtc import peer as peers
+from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 from stream.sources.webrtc.steady import SteadyClock, hold_clock
 
 YEAR_S = 365 * 86_400.0
