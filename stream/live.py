@@ -109,12 +109,12 @@ class LiveSession:
         self._sampler = Sampler()
         self._look = Look(probe, needs_small(runtime.model), None if recorder is None else recorder.keep)
         self._stats = LiveStats()
-        self._slot: tuple[av.VideoFrame, float] | None = None  # capacity 1, newest wins
+        self._slot: tuple[av.VideoFrame, float, float] | None = None  # capacity 1, newest wins
         self._wake = asyncio.Event()
         self._done = asyncio.Event()
         self._asking: set[asyncio.Task[None]] = set()
         self._arrivals: dict[int, float] = {}  # second -> arrival of its newest sampled frame; at most 28
-        self._heard = 0.0  # arrival of the newest frame with a usable time
+        self._heard = 0.0  # when the newest frame with a usable time was offered
         self._sound: deque[av.AudioFrame] = deque(maxlen=SOUND_FRAMES)
         self._sound_second = 0
         self._listening: asyncio.Task[None] | None = None
@@ -134,14 +134,16 @@ class LiveSession:
         self._stats.resets = session.resets
         return self._stats
 
-    def offer(self, frame: av.VideoFrame, passed: int = 0) -> None:
+    def offer(self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None) -> None:
         """Take a frame; never blocks. Call on the event loop. Ignored after the end. ``passed``: how many frames were
-        passed over since the one before, because no sampler would want them."""
+        passed over since the one before, because no sampler would want them. ``arrived_s``: when it came, by the
+        session's clock, if that was earlier than now; lateness counts from there."""
         if self._stop or self._failure is not None:
             return
         self._stats.frames += 1 + passed
         self._stats.replaced += self._slot is not None
-        self._slot = frame, self._clock()
+        now_s = self._clock()
+        self._slot = frame, now_s, now_s if arrived_s is None else min(arrived_s, now_s)
         self._wake.set()
 
     def listen(self, frame: av.AudioFrame) -> None:
@@ -213,7 +215,7 @@ class LiveSession:
             if taken is not None:
                 await self._take(*taken)
 
-    async def _take(self, frame: av.VideoFrame, arrival: float) -> None:
+    async def _take(self, frame: av.VideoFrame, offered: float, arrival: float) -> None:
         """Sample by timestamp; only a frame that fills a slot has its pixels converted."""
         slot = self._sampler.offer(frame.pts, frame.time_base)
         if isinstance(slot, Discontinuity):
@@ -222,7 +224,7 @@ class LiveSession:
             self._handle(self._session.reset(slot.reason))
             slot = slot.slot
         if self._sampler.dated:
-            self._heard = arrival
+            self._heard = offered
         if slot is None:
             return
         loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ KEY_CHARACTERS: Final = 128
 class Live(Protocol):
     """The part of a ``LiveSession`` that a hub drives."""
 
-    def offer(self, frame: av.VideoFrame, passed: int = 0) -> None: ...
+    def offer(self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None) -> None: ...
     def listen(self, frame: av.AudioFrame) -> None: ...
     def command(self, message: dict[str, Any]) -> None: ...
     def follow(self, pace: Pace) -> None: ...
@@ -43,7 +43,7 @@ class Publisher(Protocol):
 
 Publish = Callable[[Notice], None]
 Start = Callable[[Publish], Live]
-OnFrame = Callable[..., None]  # a frame and, if need be, how many before it were passed over
+OnFrame = Callable[..., None]  # as `Live.offer`
 OnSound = Callable[[av.AudioFrame], None]
 OnEnd = Callable[[str], None]
 Connect = Callable[[OnFrame, OnSound, OnEnd], Publisher]

@@ -117,6 +117,18 @@ def test_lateness_runs_from_the_newest_frame_used(play: Fake, fake_runtime: Fake
     assert len(runtime.asked) == 5  # clip, sequence, mood, search, matcher
 
 
+def test_lateness_counts_from_when_a_source_says_that_the_frame_came(play: Fake) -> None:
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        for i, pts in enumerate(range(0, 2000, 125), start=1):
+            clock.now_s += 0.125
+            live.offer(frame(pts, seed=pts), 0, clock.now_s + (5.0 if i > 8 else -0.3))
+            await settled(live, i)
+
+    said, _ = play(scenario)
+    first, second = lists(said)
+    assert first.late_ms == pytest.approx(300) and second.late_ms == 0.0  # a time to come is now
+
+
 def test_frames_that_a_source_passed_over_are_counted(play: Fake) -> None:
     async def scenario(live: LiveSession, clock: Clock) -> None:
         for pts in range(0, 1000, 125):

@@ -16,6 +16,7 @@ import queue
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 
 import av
@@ -33,7 +34,15 @@ H264: Final = "H264"
 H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters that precede one (RFC 6184)
 
 
-class WantedFrames(asyncio.Queue[av.VideoFrame | None]):
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A frame to be looked at, and when it arrived: with its last packet, or else when it was decoded."""
+
+    frame: av.VideoFrame
+    arrived_s: float
+
+
+class WantedFrames(asyncio.Queue[Wanted | None]):
     """In the place of a video track's queue. ``decoded`` and ``newest_s`` (of the monotonic clock) are written by the
     decoder's thread alone, and may be read anywhere."""
 
@@ -110,8 +119,10 @@ def decode_on(
             failed.set()
             continue
         for one in decoded:
-            if wanted is None or not isinstance(one, av.VideoFrame) or wanted.wants(one):
+            if wanted is None or not isinstance(one, av.VideoFrame):
                 _hand(loop, frames, one)
+            elif wanted.wants(one):
+                _hand(loop, frames, Wanted(one, getattr(frame, "arrived_s", wanted.newest_s)))
     _hand(loop, frames, None)
 
 

@@ -6,10 +6,19 @@ RFC 7741 section 4.1 for VP8), so it can be decoded at once. Where the bit is mi
 the next frame's first packet ends it as before.
 """
 
+import time
 from typing import Any
 
 from aiortc import rtcrtpreceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+
+
+class ArrivedFrame(JitterFrame):
+    """An encoded picture, and when its last packet came, by the monotonic clock."""
+
+    def __init__(self, data: bytes, timestamp: int) -> None:
+        super().__init__(data, timestamp)
+        self.arrived_s = time.monotonic()
 
 
 class MarkedJitterBuffer(JitterBuffer):
@@ -33,7 +42,7 @@ class MarkedJitterBuffer(JitterBuffer):
             if packet.marker:
                 break
         self.remove(len(parts))
-        return JitterFrame(data=b"".join(parts), timestamp=first.timestamp)
+        return ArrivedFrame(b"".join(parts), first.timestamp)
 
 
 def mind_markers() -> None:

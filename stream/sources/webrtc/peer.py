@@ -8,6 +8,7 @@ whoever takes the frames must not block.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,14 +28,14 @@ from aiortc.mediastreams import MediaStreamError
 from stream.core.pace import Pace
 
 from .answer import arranged
-from .decoding import WantedFrames
+from .decoding import Wanted, WantedFrames
 from .direct import shorten
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
 from .trickle import MAX_CANDIDATES, Fragment, FragmentError
 
 log = logging.getLogger(__name__)
 
-OnFrame = Callable[[av.VideoFrame, int], None]
+OnFrame = Callable[[av.VideoFrame, int, float], None]
 
 CLOSE_S: Final = 5.0  # for a connection's end
 
@@ -72,15 +73,15 @@ class WebRtcPeer:
     """One publisher.
 
     What ``feed`` is given: ``on_frame`` gets those frames of the first video track that a sampler may want, each with
-    how many were decoded and passed over since the one before; ``on_sound`` every frame of the first audio track. Both
-    are called on the event loop and must return at once. ``on_end`` is called once,
-    with the reason in words, unless `close` was called by the owner.
+    how many were decoded and passed over since the one before and with when it arrived, by the monotonic clock;
+    ``on_sound`` every frame of the first audio track. Both are called on the event loop and must return at once.
+    ``on_end`` is called once, with the reason in words, unless `close` was called by the owner.
     """
 
     def __init__(self, options: PeerOptions) -> None:
         self.options = options
         self.connected = False
-        self._on_frame: OnFrame = lambda frame, passed: None
+        self._on_frame: OnFrame = lambda frame, passed, arrived_s: None
         self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
         self._on_end: Callable[[str], None] | None = None
         self._ufrag = ""
@@ -213,17 +214,24 @@ class WebRtcPeer:
         self._spawn(self._drain(track))
 
     async def _drain(self, track: MediaStreamTrack) -> None:
-        loop = asyncio.get_running_loop()
         with contextlib.suppress(MediaStreamError):
             while True:
-                frame = await track.recv()
-                if track is self._video and isinstance(frame, av.VideoFrame):
-                    passed = max(0, self._wanted.decoded - self._told - 1)
-                    self._told += passed + 1
-                    self._last_frame_s = loop.time()
-                    self._on_frame(frame, passed)
-                elif track is self._audio and isinstance(frame, av.AudioFrame):
-                    self._on_sound(frame)
+                came: Any = await track.recv()
+                if track is self._video:
+                    self._see(came)
+                elif track is self._audio and isinstance(came, av.AudioFrame):
+                    self._on_sound(came)
+
+    def _see(self, came: Any) -> None:
+        """A frame as its decoder handed it on; a bare one, of an aiortc that has decoders of its own, comes now."""
+        now_s = time.monotonic()
+        wanted = Wanted(came, now_s) if isinstance(came, av.VideoFrame) else came
+        if not isinstance(wanted, Wanted):
+            return
+        passed = max(0, self._wanted.decoded - self._told - 1)
+        self._told += passed + 1
+        self._last_frame_s = now_s
+        self._on_frame(wanted.frame, passed, wanted.arrived_s)
 
     async def _watch(self) -> None:
         """Until something ends the connection: then say what, once."""
@@ -238,7 +246,7 @@ class WebRtcPeer:
                 return self._end("the connection failed" if lost else "the publisher stopped")
             if state == "connected" and not self.connected:
                 self.connected = True
-                self._last_frame_s = loop.time()
+                self._last_frame_s = time.monotonic()
             if self.connected:
                 deadline_s = max(self._last_frame_s, self._wanted.newest_s) + self.options.idle_timeout_s
             if loop.time() >= deadline_s:

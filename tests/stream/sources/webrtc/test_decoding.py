@@ -20,7 +20,17 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from stream.core.sampler import Sampler
 from stream.sources.webrtc import decoding
-from stream.sources.webrtc.decoding import BACKLOG, NICE, WantedFrames, decode_apart, decode_on, give_way, is_key
+from stream.sources.webrtc.decoding import (
+    BACKLOG,
+    NICE,
+    Wanted,
+    WantedFrames,
+    decode_apart,
+    decode_on,
+    give_way,
+    is_key,
+)
+from stream.sources.webrtc.jitter import ArrivedFrame
 
 CLOCK = Fraction(1, 90_000)
 FPS = 30
@@ -59,6 +69,7 @@ def run(
     wanted: Any = None,
     then: Callable[[Any], None] = lambda wanted: None,
     more: Sequence[JitterFrame] = (),
+    bare: bool = True,
 ) -> tuple[list[Any], bool]:
     """What comes out of a decoder's thread, its end included, and whether a key frame was asked for. ``then`` is done
     once ``frames`` are decoded, before ``more`` come."""
@@ -86,7 +97,7 @@ def run(
         await asyncio.to_thread(thread.join)
         return came
 
-    return asyncio.run(scene()), failed.is_set()
+    return [one.frame if bare and isinstance(one, Wanted) else one for one in asyncio.run(scene())], failed.is_set()
 
 
 @pytest.mark.parametrize("codec", ENCODERS)
@@ -98,6 +109,13 @@ def test_the_frames_that_a_sampler_takes_come_and_all_are_counted(codec: str) ->
     expected = [pts for pts in range(0, 60 * 3000, 3000) if sampler.offer(pts, CLOCK) is not None]
     assert [frame.pts for frame in came[:-1]] == expected and len(expected) == 16
     assert wanted.decoded == 60 and before_s < wanted.newest_s <= time.monotonic() and not asked
+
+
+def test_a_frame_says_when_its_last_packet_came() -> None:
+    first, second = (ArrivedFrame(frame.data, frame.timestamp) for frame in encoded("H264", 2, 30))
+    first.arrived_s, second.timestamp = 12.5, 90_000
+    came, _ = run([first], more=[second], bare=False)
+    assert came[0].arrived_s == 12.5 and 12.5 < came[1].arrived_s < time.monotonic() and came[2] is None
 
 
 def test_frames_with_bad_times_come_too_since_they_are_counted_there() -> None:
@@ -145,7 +163,7 @@ def test_too_many_are_dropped_up_to_a_key_frame_which_is_asked_for() -> None:
         return came
 
     came = asyncio.run(scene())
-    assert out.decoded == len(fast) and came[0].pts == fast[0].timestamp
+    assert out.decoded == len(fast) and came[0].frame.pts == fast[0].timestamp
 
 
 def test_what_cannot_be_decoded_asks_for_a_key_frame_and_the_thread_goes_on() -> None:

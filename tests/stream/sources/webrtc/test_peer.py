@@ -57,6 +57,12 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
     async def scene() -> tuple[list[tuple[int, int]], int, dict[str, Any]]:
         peer, publisher = WebRtcPeer(PeerOptions()), RTCPeerConnection()
         came: list[tuple[int, int]] = []
+        late_s: list[float] = []
+
+        def see(frame: av.VideoFrame, passed: int, arrived_s: float) -> None:
+            came.append((frame.pts or 0, passed))
+            late_s.append(time.monotonic() - arrived_s)
+
         reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         try:
             sender = publisher.addTransceiver(Film(), direction="sendonly")
@@ -64,13 +70,14 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
             sender.setCodecPreferences([one for one in codecs if one.mimeType == codec])
             await publisher.setLocalDescription()
             answer = await peer.answer(publisher.localDescription.sdp)
-            peer.feed(lambda frame, passed: came.append((frame.pts, passed)), lambda frame: None, reason.set_result)
+            peer.feed(see, lambda frame: None, reason.set_result)
             peer.follow(STEPS[-1])
             await publisher.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             async with asyncio.timeout(30):
                 while peer.frames < FRAMES:  # noqa: ASYNC110 - it tells nobody
                     await asyncio.sleep(0.05)
             await asyncio.sleep(0.1)
+            assert all(0 < late < 1 for late in late_s)  # decoding takes a little
             return came, peer.frames, vars(peer._connection.getTransceivers()[0].receiver.transport.transport)
         finally:
             await peer.close()
