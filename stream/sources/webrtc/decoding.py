@@ -1,8 +1,7 @@
 """What a decoder's thread does with its frames: most are counted, and only those that are wanted wake the event loop.
 
 aiortc makes a task on the event loop for every decoded frame. Of 30 frames a second at most 8 are looked at, and which
-ones their timestamps tell: so that is asked in the thread, and the loop hears of the others as a number. Decoding is
-most of the work and nobody waits for one picture, so its threads give way to those that answer.
+ones their timestamps tell: so that is asked in the thread, and the loop hears of the others as a number.
 
 *Bound*: `BACKLOG` encoded frames wait for a decoder. Beyond that, what waits is dropped up to the next key frame, and
 the publisher is asked for one; aiortc has no such bound.
@@ -11,9 +10,7 @@ the publisher is asked for one; aiortc has no such bound.
 import asyncio
 import contextlib
 import logging
-import os
 import queue
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -29,7 +26,6 @@ from stream.core.sampler import Sampler
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 150  # 5 s at 30 frames a second
-NICE: Final = 10
 H264: Final = "H264"
 H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters that precede one (RFC 6184)
 
@@ -89,8 +85,6 @@ def decode_on(
     """A decoder's thread, in the place of aiortc's: the same, but for what is said above. ``failed`` asks the
     publisher for a key frame. Ends with None in ``encoded``."""
     wanted = frames if isinstance(frames, WantedFrames) else None
-    if wanted is not None:
-        give_way()
     decoder: FrameDecoder | None = None
     waits = False  # for a key frame, before anything is decoded
     asked = False  # for one, from which to decode otherwise
@@ -124,13 +118,6 @@ def decode_on(
             elif wanted.wants(one):
                 _hand(loop, frames, Wanted(one, getattr(frame, "arrived_s", wanted.newest_s)))
     _hand(loop, frames, None)
-
-
-def give_way() -> None:
-    """Let this thread come after those that answer, where the system can tell threads apart (Linux)."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def is_key(codec: str, data: bytes) -> bool:

@@ -1,9 +1,7 @@
 """A decoder's thread: which frames it hands on, what it does with too many, and how it changes its ways."""
 
 import asyncio
-import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,12 +20,10 @@ from stream.core.sampler import Sampler
 from stream.sources.webrtc import decoding
 from stream.sources.webrtc.decoding import (
     BACKLOG,
-    NICE,
     Wanted,
     WantedFrames,
     decode_apart,
     decode_on,
-    give_way,
     is_key,
 )
 from stream.sources.webrtc.jitter import ArrivedFrame
@@ -203,21 +199,6 @@ def test_key_frames_are_known(codec: str) -> None:
     frames = encoded(codec, 12, 5)
     assert [is_key(codec, frame.data) for frame in frames] == [number % 5 == 0 for number in range(12)]
     assert not is_key(codec, b"")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no niceness of their own")
-def test_a_thread_that_gives_way_does_so_alone() -> None:
-    niceness: list[int] = []
-
-    def work() -> None:
-        give_way()
-        niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert niceness == [max(before, NICE)] and os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 def test_a_closed_loop_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
