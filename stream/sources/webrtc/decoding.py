@@ -26,6 +26,7 @@ from stream.core.sampler import Sampler
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 150  # 5 s at 30 frames a second
+QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
 H264: Final = "H264"
 H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters that precede one (RFC 6184)
 
@@ -78,7 +79,7 @@ class FrameDecoder:
 
 def decode_on(
     loop: asyncio.AbstractEventLoop,
-    encoded: "queue.Queue[tuple[Any, JitterFrame] | None]",
+    encoded: "queue.Queue[tuple[Any, JitterFrame] | None] | queue.SimpleQueue[tuple[Any, JitterFrame] | None]",
     frames: "asyncio.Queue[Any]",
     failed: threading.Event,
 ) -> None:
@@ -131,6 +132,12 @@ def is_key(codec: str, data: bytes) -> bool:
 def _hand(loop: asyncio.AbstractEventLoop, frames: "asyncio.Queue[Any]", frame: Any) -> None:
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to look
         loop.call_soon_threadsafe(frames.put_nowait, frame)
+
+
+def light_queue(receiver: Any) -> None:
+    """Give a receiver whose decoder has not begun a queue without Python's locks, if it has one of the known kind."""
+    if isinstance(getattr(receiver, QUEUE, None), queue.Queue):
+        setattr(receiver, QUEUE, queue.SimpleQueue())
 
 
 def decode_apart() -> None:

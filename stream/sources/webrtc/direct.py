@@ -3,13 +3,15 @@
 aioice puts every datagram into a queue, and a task of aiortc's takes it out again: two turns of the event loop for each
 of some two hundred packets a second. Here a packet of media is decrypted and handled where it arrives; what is rare
 (DTLS, RTCP) still goes by the queue. asyncio reads each datagram into a quarter of a megabyte, which costs more than
-its decryption; here the buffer is as large as a datagram can usefully be.
+its decryption, and goes round its loop before it reads the next; here the buffer is as large as a datagram can usefully
+be, and what came together is read together.
 
 All of it is per connection and by aiortc's own functions; where a release of aiortc has other insides, packets go the
 long way.
 """
 
 import logging
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from pylibsrtp import Error as SrtpError
 log = logging.getLogger(__name__)
 
 DATAGRAM_BYTES: Final = 1500  # as long as a packet may be for libsrtp; a longer one is dropped
+TOGETHER: Final = 32  # datagrams at once; then the event loop has its turn
 RTP_HEADER_BYTES: Final = 12
 RTP_FIRST, RTP_LAST = 128, 191  # the first byte of RTP and RTCP among what else shares the socket (RFC 7983)
 
@@ -60,14 +63,42 @@ def shorten(dtls: RTCDtlsTransport) -> Callable[[], None] | None:
             connection._queue.put_nowait(None)  # which aiortc's task takes for the end of the connection
 
     connection.data_received = received
-    for protocol in getattr(connection, "_protocols", ()):
-        if hasattr(protocol.transport, "max_size"):  # asyncio's own transports have it
-            protocol.transport.max_size = DATAGRAM_BYTES + 1
+    protocols = list(getattr(connection, "_protocols", ()))
+    for protocol in protocols:
+        read_on(protocol, received)
 
     def undo() -> None:
         vars(connection).pop("data_received", None)
+        for protocol in protocols:
+            vars(protocol).pop("datagram_received", None)
 
     return undo
+
+
+def read_on(protocol: Any, received: Callable[[bytes, int], None]) -> None:
+    """With each datagram that asyncio reads, let what waits behind it be read too: a picture is many packets, which
+    come together. Media goes to ``received``, STUN and the rest to aioice. Nothing happens with other event loops."""
+    sock = getattr(protocol.transport, "_sock", None)
+    if not hasattr(protocol.transport, "max_size") or not isinstance(sock, socket.socket):
+        return
+    protocol.transport.max_size = DATAGRAM_BYTES + 1
+    given: Callable[[bytes, Any], None] = protocol.datagram_received
+
+    def take(data: bytes, address: Any) -> None:
+        if data and RTP_FIRST <= data[0] <= RTP_LAST:
+            received(data, protocol.local_candidate.component)
+        else:
+            given(data, address)
+
+    def datagram_received(data: bytes, address: Any) -> None:
+        take(data, address)
+        try:
+            for _ in range(TOGETHER - 1):
+                take(*sock.recvfrom(DATAGRAM_BYTES + 1))
+        except OSError:  # nothing waits, or the socket has an error or is closed, which asyncio comes to
+            return
+
+    protocol.datagram_received = datagram_received
 
 
 def finish(step: Coroutine[Any, Any, None]) -> None:

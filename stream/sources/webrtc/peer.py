@@ -28,7 +28,7 @@ from aiortc.mediastreams import MediaStreamError
 from stream.core.pace import Pace
 
 from .answer import arranged
-from .decoding import Wanted, WantedFrames
+from .decoding import Wanted, WantedFrames, light_queue
 from .direct import shorten
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
 from .trickle import MAX_CANDIDATES, Fragment, FragmentError
@@ -139,6 +139,8 @@ class WebRtcPeer:
         except BaseException:
             await self.close()
             raise
+        for transceiver in self._connection.getTransceivers():
+            light_queue(transceiver.receiver)
         for transport in {transceiver.receiver.transport for transceiver in self._connection.getTransceivers()}:
             self._listen(transport.transport)
             if (undo := shorten(transport)) is not None:
