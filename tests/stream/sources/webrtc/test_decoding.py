@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from aiortc import rtcrtpreceiver
+from aiortc import RTCPeerConnection, rtcrtpreceiver
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
@@ -20,11 +20,13 @@ from stream.core.sampler import Sampler
 from stream.sources.webrtc import decoding
 from stream.sources.webrtc.decoding import (
     BACKLOG,
+    QUEUE,
     Wanted,
     WantedFrames,
     decode_apart,
     decode_on,
     is_key,
+    light_queue,
 )
 from stream.sources.webrtc.jitter import ArrivedFrame
 
@@ -199,6 +201,19 @@ def test_key_frames_are_known(codec: str) -> None:
     frames = encoded(codec, 12, 5)
     assert [is_key(codec, frame.data) for frame in frames] == [number % 5 == 0 for number in range(12)]
     assert not is_key(codec, b"")
+
+
+def test_a_receiver_gets_a_light_queue_before_its_decoder_begins() -> None:
+    async def kind() -> Any:
+        connection = RTCPeerConnection()
+        receiver = connection.addTransceiver("video").receiver
+        light_queue(receiver)
+        light_queue(receiver)
+        await connection.close()
+        return getattr(receiver, QUEUE)
+
+    assert isinstance(asyncio.run(kind()), queue.SimpleQueue)
+    light_queue(object())  # another aiortc's: left as it is
 
 
 def test_a_closed_loop_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import socket
 from typing import Any
 
 import pytest
 from aiortc import RTCPeerConnection
 from pylibsrtp import Error as SrtpError
 
-from stream.sources.webrtc.direct import DATAGRAM_BYTES, finish, shorten
+from stream.sources.webrtc.direct import DATAGRAM_BYTES, TOGETHER, finish, read_on, shorten
 
 RTP = bytes([0x80, 96]) + bytes(30)
 RTCP = bytes([0x80, 200]) + bytes(30)
@@ -112,6 +113,49 @@ def test_the_installed_aiortc_has_the_insides_that_are_known() -> None:
 
     known, sizes = asyncio.run(scene())
     assert known and sizes and set(sizes) == {DATAGRAM_BYTES + 1}
+
+
+class Protocol:
+    """aioice's, on a socket that is read by hand."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.transport = type("Transport", (), {"_sock": sock, "max_size": 1 << 18})()
+        self.local_candidate = type("Candidate", (), {"component": 1})()
+        self.heard: list[tuple[bytes, Any]] = []
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        self.heard.append((data, address))
+
+
+def test_what_came_together_is_read_together_up_to_a_bound() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there,
+    ):
+        here.bind(("127.0.0.1", 0))
+        here.setblocking(False)
+        there.bind(("127.0.0.1", 0))
+        protocol: Any = Protocol(here)
+        media: list[tuple[bytes, int]] = []
+        read_on(protocol, lambda data, component: media.append((data, component)))
+        assert protocol.transport.max_size == DATAGRAM_BYTES + 1
+        sent = [bytes([0x80, 96, number]) for number in range(TOGETHER)] + [DTLS, RTP]
+        for data in sent:
+            there.sendto(data, here.getsockname())
+        protocol.datagram_received(b"", there.getsockname())  # as asyncio does with the first
+        assert len(media) == TOGETHER - 1 and protocol.heard == [(b"", there.getsockname())]
+        protocol.datagram_received(*here.recvfrom(2000))
+        assert [data for data, _ in media] == [*sent[:TOGETHER], RTP] and {component for _, component in media} == {1}
+        assert protocol.heard[1:] == [(DTLS, there.getsockname())]
+    protocol.datagram_received(RTP, there)  # a socket that is closed meanwhile is asyncio's to notice
+    assert media[-1] == (RTP, 1)
+
+
+def test_other_event_loops_are_left_alone() -> None:
+    protocol: Any = Protocol.__new__(Protocol)
+    protocol.transport = object()
+    read_on(protocol, lambda data, component: None)
+    assert "datagram_received" not in vars(protocol)
 
 
 def test_a_coroutine_that_waits_is_refused() -> None:
