@@ -98,7 +98,7 @@ def decode_on(
                 failed.set()
                 continue
             waits = False
-        deblock = wanted is None or wanted.deblock
+        deblock = wanted is None or wanted.deblock or codec.name.upper() != H264  # others have no such choice
         if decoder is None or codec.name != decoder.name:
             decoder = FrameDecoder(codec, deblock)
         elif deblock != decoder.deblock:
