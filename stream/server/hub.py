@@ -17,6 +17,7 @@ from stream.core.events import Notice, Suggestions, Warned
 from stream.core.pace import FULL
 from stream.sources.webrtc.offer import OfferError
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
+from stream.sources.webrtc.turns import decoder_threads
 
 from .admission import Load
 from .easing import Easing
@@ -74,6 +75,7 @@ class Hub:
         self.load = Load(options.late_ms)
         self.easing = Easing(options.late_ms)
         self._start = start
+        self._decoders = decoder_threads()
         self._sessions: dict[str, HubSession] = {}
         self._connecting = 0  # places kept for publishers whose offer is being answered
         self._judged_s = 0.0
@@ -120,7 +122,7 @@ class Hub:
         """
         self._admit(key)
         self._connecting += 1  # before the first await, so that the bound holds
-        peer = WebRtcPeer(replace(self.options.peer, reached=reached))
+        peer = WebRtcPeer(replace(self.options.peer, reached=reached), self._decoders)
         try:
             answer = await peer.answer(offer)
         except OfferError:
@@ -153,6 +155,7 @@ class Hub:
         """End every session; no new ones are taken."""
         self.refuse_all("the server is stopping")
         await asyncio.gather(*(self.end(session, "the server is stopping") for session in self.sessions))
+        self._decoders.shutdown(wait=False, cancel_futures=True)
 
     def _admit(self, key: str) -> None:
         if (reason := self.refusal(key)) is not None:

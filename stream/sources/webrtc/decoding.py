@@ -1,7 +1,7 @@
-"""What a decoder's thread does with its frames: most are counted, and only those that are wanted wake the event loop.
+"""What is done with encoded frames: most of what they hold is counted, and only what is wanted wakes the event loop.
 
 aiortc makes a task on the event loop for every decoded frame. Of 30 frames a second at most 8 are looked at, and which
-ones their timestamps tell: so that is asked in the thread, and the loop hears of the others as a number.
+ones their timestamps tell: so that is asked where they are decoded, and the loop hears of the others as a number.
 
 *Bound*: `BACKLOG` encoded frames wait for a decoder. Beyond that, what waits is dropped up to the next key frame, and
 the publisher is asked for one; aiortc has no such bound.
@@ -13,6 +13,8 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +24,8 @@ from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterFrame
 
 from stream.core.sampler import Sampler
+
+from .turns import TakenInTurns
 
 log = logging.getLogger(__name__)
 
@@ -77,48 +81,89 @@ class FrameDecoder:
         return found
 
 
-def decode_on(
-    loop: asyncio.AbstractEventLoop,
-    encoded: "queue.Queue[tuple[Any, JitterFrame] | None] | queue.SimpleQueue[tuple[Any, JitterFrame] | None]",
-    frames: "asyncio.Queue[Any]",
-    failed: threading.Event,
-) -> None:
-    """A decoder's thread, in the place of aiortc's: the same, but for what is said above. ``failed`` asks the
-    publisher for a key frame. Ends with None in ``encoded``."""
-    wanted = frames if isinstance(frames, WantedFrames) else None
-    decoder: FrameDecoder | None = None
-    waits = False  # for a key frame, before anything is decoded
-    asked = False  # for one, from which to decode otherwise
-    while (task := encoded.get()) is not None:
-        codec, frame = task
-        if wanted is not None and encoded.qsize() >= BACKLOG:
-            waits = True
-        if waits:
-            if encoded.qsize() or not is_key(codec.name, frame.data):
-                failed.set()
-                continue
-            waits = False
-        deblock = wanted is None or wanted.deblock or codec.name.upper() != H264  # others have no such choice
+class Decoding:
+    """One receiver's: its encoded frames in, what is wanted of them out. One thread at a time.
+
+    ``waiting`` tells how many encoded frames there are behind the one that is given; ``failed`` asks the publisher for
+    a key frame.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        frames: "asyncio.Queue[Any]",
+        failed: threading.Event,
+        waiting: Callable[[], int],
+    ) -> None:
+        self._loop, self._frames, self._failed, self._waiting = loop, frames, failed, waiting
+        self._wanted = frames if isinstance(frames, WantedFrames) else None
+        self._decoder: FrameDecoder | None = None
+        self._waits = False  # for a key frame, before anything is decoded
+        self._asked = False  # for one, from which to decode otherwise
+
+    def take(self, codec: Any, frame: JitterFrame) -> None:
+        """Decode one, unless it is among too many, and hand on what is wanted. What cannot be decoded is told in the
+        log and asks for a key frame."""
+        if not self._due(codec.name, frame.data):
+            self._failed.set()
+            return
+        try:
+            decoded = self._fit(codec, frame.data).decode(frame)
+        except av.FFmpegError as error:  # its state is kept: without, every frame up to a key frame would fail
+            log.info("a %s frame cannot be decoded: %s", codec.name, error)
+            self._failed.set()
+            return
+        wanted = self._wanted
+        for one in decoded:
+            if wanted is None or not isinstance(one, av.VideoFrame):
+                self._hand(one)
+            elif wanted.wants(one):
+                self._hand(Wanted(one, getattr(frame, "arrived_s", wanted.newest_s)))
+
+    def end(self) -> None:
+        """Say that no more will come."""
+        self._hand(None)
+
+    def _due(self, codec: str, data: bytes) -> bool:
+        """Whether to decode it: not while too many wait, and then not before a key frame."""
+        if self._wanted is not None and self._waiting() >= BACKLOG:
+            self._waits = True
+        if self._waits and not self._waiting() and is_key(codec, data):
+            self._waits = False
+        return not self._waits
+
+    def _fit(self, codec: Any, data: bytes) -> FrameDecoder:
+        """The decoder for the frame: another one for another codec, and with a key frame for another way to decode."""
+        deblock = self._wanted is None or self._wanted.deblock or codec.name.upper() != H264  # others have no choice
+        decoder = self._decoder
         if decoder is None or codec.name != decoder.name:
             decoder = FrameDecoder(codec, deblock)
         elif deblock != decoder.deblock:
-            if is_key(codec.name, frame.data):
-                decoder, asked = FrameDecoder(codec, deblock), False
-            elif not asked:
-                failed.set()
-                asked = True
-        try:
-            decoded = decoder.decode(frame)
-        except av.FFmpegError as error:  # its state is kept: without, every frame up to a key frame would fail
-            log.info("a %s frame cannot be decoded: %s", codec.name, error)
-            failed.set()
-            continue
-        for one in decoded:
-            if wanted is None or not isinstance(one, av.VideoFrame):
-                _hand(loop, frames, one)
-            elif wanted.wants(one):
-                _hand(loop, frames, Wanted(one, getattr(frame, "arrived_s", wanted.newest_s)))
-    _hand(loop, frames, None)
+            if is_key(codec.name, data):
+                decoder, self._asked = FrameDecoder(codec, deblock), False
+            elif not self._asked:
+                self._failed.set()
+                self._asked = True
+        self._decoder = decoder
+        return decoder
+
+    def _hand(self, frame: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to look
+            self._loop.call_soon_threadsafe(self._frames.put_nowait, frame)
+
+
+def decode_on(
+    loop: asyncio.AbstractEventLoop, encoded: Any, frames: "asyncio.Queue[Any]", failed: threading.Event
+) -> None:
+    """A decoder's thread, in the place of aiortc's: ``encoded`` frames up to None. Those that are decoded in
+    `TakenInTurns` it only waits for."""
+    decoding = Decoding(loop, frames, failed, encoded.qsize)
+    if isinstance(encoded, TakenInTurns):
+        encoded.serve(decoding.take)
+    else:
+        while (task := encoded.get()) is not None:
+            decoding.take(*task)
+    decoding.end()
 
 
 def is_key(codec: str, data: bytes) -> bool:
@@ -129,15 +174,10 @@ def is_key(codec: str, data: bytes) -> bool:
     return bool(data) and not data[0] & 1
 
 
-def _hand(loop: asyncio.AbstractEventLoop, frames: "asyncio.Queue[Any]", frame: Any) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to look
-        loop.call_soon_threadsafe(frames.put_nowait, frame)
-
-
-def light_queue(receiver: Any) -> None:
-    """Give a receiver whose decoder has not begun a queue without Python's locks, if it has one of the known kind."""
+def decode_in_turns(receiver: Any, threads: Executor) -> None:
+    """Let a receiver whose decoder has not begun share ``threads`` with others, if it has a queue of the known kind."""
     if isinstance(getattr(receiver, QUEUE, None), queue.Queue):
-        setattr(receiver, QUEUE, queue.SimpleQueue())
+        setattr(receiver, QUEUE, TakenInTurns(threads))
 
 
 def decode_apart() -> None:

@@ -1,8 +1,8 @@
 """One WebRTC publisher: its offer checked and answered, its tracks drained, its video frames handed on.
 
 The signalling is WHIP's (RFC 9725): one offer, one answer, candidates that come later. Media arrives through aiortc,
-which decodes H.264 and VP8 in threads of its own and queues sound without a bound, so every track is read all the time;
-whoever takes the frames must not block.
+which decodes H.264 and VP8 and queues sound without a bound, so every track is read all the time; whoever takes the
+frames must not block.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from aiortc.mediastreams import MediaStreamError
 from stream.core.pace import Pace
 
 from .answer import arranged
-from .decoding import Wanted, WantedFrames, light_queue
+from .decoding import Wanted, WantedFrames, decode_in_turns
 from .direct import shorten
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
 from .trickle import MAX_CANDIDATES, Fragment, FragmentError
@@ -75,11 +76,13 @@ class WebRtcPeer:
     What ``feed`` is given: ``on_frame`` gets those frames of the first video track that a sampler may want, each with
     how many were decoded and passed over since the one before and with when it arrived, by the monotonic clock;
     ``on_sound`` every frame of the first audio track. Both are called on the event loop and must return at once.
-    ``on_end`` is called once, with the reason in words, unless `close` was called by the owner.
+    ``on_end`` is called once, with the reason in words, unless `close` was called by the owner. ``decoders``: threads
+    on which its tracks are decoded, in turns with those of others; without, each has one of its own.
     """
 
-    def __init__(self, options: PeerOptions) -> None:
+    def __init__(self, options: PeerOptions, decoders: Executor | None = None) -> None:
         self.options = options
+        self._decoders = decoders
         self.connected = False
         self._on_frame: OnFrame = lambda frame, passed, arrived_s: None
         self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
@@ -140,7 +143,8 @@ class WebRtcPeer:
             await self.close()
             raise
         for transceiver in self._connection.getTransceivers():
-            light_queue(transceiver.receiver)
+            if self._decoders is not None:
+                decode_in_turns(transceiver.receiver, self._decoders)
         for transport in {transceiver.receiver.transport for transceiver in self._connection.getTransceivers()}:
             self._listen(transport.transport)
             if (undo := shorten(transport)) is not None:

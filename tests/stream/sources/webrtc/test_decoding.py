@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -17,18 +18,19 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from stream.core.sampler import Sampler
-from stream.sources.webrtc import decoding
 from stream.sources.webrtc.decoding import (
     BACKLOG,
     QUEUE,
+    Decoding,
     Wanted,
     WantedFrames,
     decode_apart,
+    decode_in_turns,
     decode_on,
     is_key,
-    light_queue,
 )
 from stream.sources.webrtc.jitter import ArrivedFrame
+from stream.sources.webrtc.turns import TakenInTurns
 
 CLOCK = Fraction(1, 90_000)
 FPS = 30
@@ -203,24 +205,57 @@ def test_key_frames_are_known(codec: str) -> None:
     assert not is_key(codec, b"")
 
 
-def test_a_receiver_gets_a_light_queue_before_its_decoder_begins() -> None:
+def test_a_receiver_takes_turns_before_its_decoder_begins() -> None:
     async def kind() -> Any:
         connection = RTCPeerConnection()
         receiver = connection.addTransceiver("video").receiver
-        light_queue(receiver)
-        light_queue(receiver)
+        with ThreadPoolExecutor(1) as threads:
+            decode_in_turns(receiver, threads)
+            found = getattr(receiver, QUEUE)
+            decode_in_turns(receiver, threads)
+            assert getattr(receiver, QUEUE) is found  # once
+            decode_in_turns(object(), threads)  # another aiortc's: left as it is
         await connection.close()
-        return getattr(receiver, QUEUE)
+        return found
 
-    assert isinstance(asyncio.run(kind()), queue.SimpleQueue)
-    light_queue(object())  # another aiortc's: left as it is
+    assert isinstance(asyncio.run(kind()), TakenInTurns)
 
 
-def test_a_closed_loop_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_turns_the_same_frames_come() -> None:
+    frames = encoded("H264", 40, 20)
+    alone = [frame.pts for frame in run(frames)[0][:-1]]
+
+    async def scene() -> list[Any]:
+        came: list[Any] = []
+        with ThreadPoolExecutor(2) as threads:
+            several = [(TakenInTurns(threads), WantedFrames()) for _ in range(3)]
+            serving = [
+                asyncio.create_task(
+                    asyncio.to_thread(decode_on, asyncio.get_running_loop(), waiting, out, threading.Event())
+                )
+                for waiting, out in several
+            ]
+            for frame in frames:
+                for waiting, _ in several:
+                    waiting.put((parameters("H264"), frame))
+            while any(out.decoded < len(frames) for _, out in several):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
+            for waiting, out in several:
+                waiting.put(None)
+                came.append([])
+                while (one := await out.get()) is not None:
+                    came[-1].append(one.frame.pts)
+            await asyncio.gather(*serving)
+        return came
+
+    assert asyncio.run(scene()) == [alone] * 3
+
+
+def test_a_closed_loop_is_no_failure() -> None:
     loop = asyncio.new_event_loop()
     out = WantedFrames()
     loop.close()
-    decoding._hand(loop, out, None)
+    Decoding(loop, out, threading.Event(), lambda: 0).end()
     assert out.empty()
 
 
