@@ -13,6 +13,7 @@ from stream.errors import StreamError
 from towers.errors import TowersError
 
 from .errors import BenchError
+from .stopping import stopped_by_sigterm
 
 FAULTS = (
     "fuzz",
@@ -31,6 +32,12 @@ USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 def main(command: str, argv: Sequence[str]) -> int:
     """Run ``segue bench``; returns the exit code. Raises ``USER_ERRORS``."""
     options = parser(command).parse_args(argv)
+    with stopped_by_sigterm():
+        return measured(options)
+
+
+def measured(options: argparse.Namespace) -> int:
+    """The measurement that was asked for, shown and written."""
     if options.kind == "retrieval":
         from .cli_retrieval import retrieval
 

@@ -22,9 +22,9 @@ WINDOW_MS: Final = 3.0
 LARGEST: Final = 32
 
 
-def batching_rows(contender: Contender, seconds: float, sessions: int = SESSIONS) -> list[Row]:
+def batching_rows(contender: Contender, seconds: float, sessions: int = SESSIONS, threads: int = 1) -> list[Row]:
     """``batch8_cost_ratio`` (processor time) and ``batch8_wall_ratio``: one batch of ``sessions`` by as many runs of
-    one row, taken in turns. ``seconds``: of each graph."""
+    one row, taken in turns. ``seconds``: of each graph. ``threads``: those that the engine was opened with."""
     engine, rows = contender.ready, []
     for graph, spec in engine.bundle.manifest.graphs.items():
         if not contender.runs(graph):
@@ -43,6 +43,7 @@ def batching_rows(contender: Contender, seconds: float, sessions: int = SESSIONS
             "engine": contender.name,
             "precision": contender.precision,
             "sessions": sessions,
+            "threads": threads,
         }
         rows += ratio_rows(times["together"], times["alone"], f"batch{sessions}", labels)
     return rows
@@ -113,12 +114,16 @@ class Lent:
 
 
 def hop_rows(
-    contender: Contender, seconds: float, counts: Sequence[int] = (SESSIONS,), largest: int = LARGEST
+    contender: Contender,
+    seconds: float,
+    counts: Sequence[int] = (SESSIONS,),
+    largest: int = LARGEST,
+    threads: int = 1,
 ) -> list[Row]:
     """The whole path of a hop for ``counts`` sessions: one by one, each graph in one batch, and through the batcher.
 
     Rows ``hop_ms`` and ``hop_p99_ms`` (wall), ``hop_cost_ratio`` (processor time), ``hop_wall_ratio``. ``largest``:
-    rows in one run.
+    rows in one run. ``threads``: those that the engine was opened with.
     """
     rows: list[Row] = []
     batcher = MicroBatcher(cast("Engine", Lent(contender.ready)), window_ms=WINDOW_MS)
@@ -134,7 +139,12 @@ def hop_rows(
                 },
                 seconds,
             )
-            base: OwnLabels = {"engine": contender.name, "precision": contender.precision, "sessions": sessions}
+            base: OwnLabels = {
+                "engine": contender.name,
+                "precision": contender.precision,
+                "sessions": sessions,
+                "threads": threads,
+            }
             for how, taken in times.items():
                 labels: OwnLabels = {**base, "how": how}
                 half, most = np.percentile(taken.wall, (50, 99))

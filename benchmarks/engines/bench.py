@@ -28,7 +28,8 @@ NO_TWINS = "left out by --quick, unless --run names the weights"
 @dataclass(frozen=True)
 class EngineBenchOptions:
     """``run``: what the bundle was exported from; without, torch runs fresh weights of the default recipe, against a
-    bundle exported from those. ``seconds``: of each graph, and of each other comparison."""
+    bundle exported from those. ``seconds``: of each graph, and of each other comparison. ``threads``: of the CPU engine
+    where batches are compared on several cores, after what is measured on one; 1 leaves that out."""
 
     bundle: Path
     run: Path | None = None
@@ -40,6 +41,7 @@ class EngineBenchOptions:
     plans: Path | None = None
     url: str | None = None
     scenes: int = 20
+    threads: int = 2
 
 
 def measure(options: EngineBenchOptions, say: Say) -> Report:
@@ -62,6 +64,7 @@ def measure(options: EngineBenchOptions, say: Say) -> Report:
             on_gpu = [one for one in field if one.gpu and one.engine is not None]
             rows += gpu_rows(on_gpu, twins, batch_sizes(options), options.seconds, say)
     ready = [one for one in field if one.engine is not None]
+    rows += wide_rows(bundle, options, say)
     rows += cold_rows([one for one in ready if not (options.quick and one.torch)], options.run, REPEATS, say)
     settings: dict[str, str | int | float] = {
         "bundle": f"{bundle.manifest.name} {bundle.identity[:12]}",
@@ -104,6 +107,19 @@ def cpu_part(
     if twin is not None:
         twin.ready.close()
     return rows
+
+
+def wide_rows(bundle: Bundle, options: EngineBenchOptions, say: Say) -> list[Row]:
+    """Batching again, with as many threads in the engine as asked for, on as many cores as this process may use."""
+    if options.threads < 2:
+        return []
+    say(f"batching with {options.threads} threads")
+    wide = Contender(REFERENCE, FLOAT32, OnnxEngine(bundle, threads=options.threads))
+    try:
+        rows = batching_rows(wide, options.seconds / 4, threads=options.threads)
+        return rows + hop_rows(wide, options.seconds / 2, threads=options.threads)
+    finally:
+        wide.ready.close()
 
 
 def twins_of(

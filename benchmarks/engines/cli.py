@@ -3,11 +3,14 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
 from benchmarks.errors import BenchError
+
+THREADS_HELP: Final = "of the CPU engine where batches are compared on several cores (default 2; 1 leaves that out)"
+MOST_THREADS: Final = 64
 
 
 def add_engines(kinds: Any) -> None:
@@ -19,6 +22,7 @@ def add_engines(kinds: Any) -> None:
     each.add_argument("--engines", default="all", metavar="NAMES", help="with commas between (default all)")
     each.add_argument("--batches", default="1,8,32", metavar="N,N", help="rows in a run (default 1,8,32)")
     each.add_argument("--seconds", type=float, default=10.0, help="of each graph (default 10)")
+    each.add_argument("--threads", type=int, default=2, metavar="N", help=THREADS_HELP)
     each.add_argument("--quick", action="store_true", help="below a minute: no compiling, few rounds")
     each.add_argument("--plans", type=Path, metavar="FOLDER", help="where TensorRT keeps its plans")
     each.add_argument("--triton", metavar="URL", help="a Triton server that has the bundle's graphs")
@@ -35,6 +39,8 @@ def engines(options: argparse.Namespace) -> int:
     for path in (options.json, options.markdown):
         if path is not None and not path.parent.is_dir():
             raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
+    if not 1 <= options.threads <= MOST_THREADS:
+        raise BenchError(f"--threads {options.threads}: give a number from 1 to {MOST_THREADS}")
     asked = EngineBenchOptions(
         bundle=options.bundle or default_bundle(),
         run=options.run,
@@ -44,6 +50,7 @@ def engines(options: argparse.Namespace) -> int:
         seconds=options.seconds,
         plans=options.plans,
         url=options.triton,
+        threads=options.threads,
     )
     if options.quick:
         asked = replace(asked, quick=True, seconds=min(1.5, asked.seconds), scenes=4)

@@ -78,25 +78,31 @@ def timing(cell: Mapping[str, Row]) -> str:
 
 
 def batching(rows: Sequence[Row]) -> Grid:
-    lines = [
-        [text(row, "graph"), text(row, "engine"), text(row, "precision"), text(row, "sessions"), f"{row.value:.2f}"]
-        for row in rows
-        if row.metric.startswith("batch") and row.metric.endswith("_cost_ratio")
-    ]
-    return Grid("One batch by as many single runs", ("graph", "engine", "precision", "sessions", "cost"), lines)
+    """By processor time, and by the wall: with several threads the first counts those too that wait for work."""
+    lines: dict[Key, dict[str, Row]] = {}
+    named = ("graph", "engine", "precision", "threads", "sessions")
+    for row in rows:
+        if row.metric.startswith("batch") and row.metric.endswith("_ratio"):
+            key = tuple(text(row, name) for name in named)
+            lines.setdefault(key, {})[row.metric.partition("_")[2]] = row
+    return Grid(
+        "One batch by as many single runs",
+        (*named, "processor", "wall"),
+        [[*key, *(f"{of[name].value:.2f}" for name in ("cost_ratio", "wall_ratio"))] for key, of in lines.items()],
+    )
 
 
 def hops(rows: Sequence[Row]) -> Grid:
     lines: dict[Key, dict[str, Row]] = {}
     for row in rows:
         if row.metric.startswith("hop_"):
-            key = tuple(text(row, name) for name in ("engine", "precision", "sessions", "how"))
+            key = tuple(text(row, name) for name in ("engine", "precision", "threads", "sessions", "how"))
             lines.setdefault(key, {})[row.metric] = row
     return Grid(
         "A whole hop of every session",
-        ("engine", "precision", "sessions", "how", "median ms", "p99 ms", "cost"),
+        ("engine", "precision", "threads", "sessions", "how", "median ms", "p99 ms", "processor", "wall"),
         [
-            [*key, *(figure(of, name) for name in ("hop_ms", "hop_p99_ms", "hop_cost_ratio"))]
+            [*key, *(figure(of, name) for name in ("hop_ms", "hop_p99_ms", "hop_cost_ratio", "hop_wall_ratio"))]
             for key, of in lines.items()
         ],
     )

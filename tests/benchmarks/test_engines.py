@@ -209,6 +209,11 @@ def test_the_whole_on_a_tiny_bundle(bundle: Bundle, catalogue: Path, tmp_path: P
     ratios = [row for row in report.rows if row.metric == "ratio"]
     assert len(ratios) == 6 * 2 and {row.value for row in ratios} == {1.0}
     assert {row.labels["sessions"] for row in report.rows if row.metric == "hop_ms"} == {8}
+    for metric, how_many in (("batch8_wall_ratio", 6), ("hop_wall_ratio", 2)):  # graphs; by hand and by the batcher
+        found = [row.labels["threads"] for row in report.rows if row.metric == metric]
+        assert (found.count(1), found.count(2)) == (how_many, how_many), metric
+    batching = next(grid for grid in grids(report.rows) if grid.title.startswith("One batch"))
+    assert len(batching.lines) == 12 and all(len(line) == len(batching.head) == 7 for line in batching.lines)
     titles = [grid.title for grid in grids(report.rows)]
     assert titles[0] == "Engines" and sum("mood:" in title for title in titles) == 1
     text = markdown(report.rows, {"cpu": "one"})
@@ -219,6 +224,8 @@ def test_the_whole_on_a_tiny_bundle(bundle: Bundle, catalogue: Path, tmp_path: P
 def test_the_command_refuses_what_it_cannot_do(tmp_path: Path, bundle: Bundle) -> None:
     with pytest.raises(BenchError, match="folder does not exist"):
         main("bench", ["engines", "-b", str(bundle.path), "--json", str(tmp_path / "no" / "x.json")])
+    with pytest.raises(BenchError, match="--threads 0: give a number from 1"):
+        main("bench", ["engines", "-b", str(bundle.path), "--threads", "0"])
     with pytest.raises(BenchError, match="no engine"):
         main("bench", ["engines", "-b", str(bundle.path), "--engines", "abacus"])
     with pytest.raises(BenchError, match="--dim"):
