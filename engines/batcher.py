@@ -17,23 +17,18 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final
 
 from .base import Arrays, Engine, check_inputs
 from .bundle import Bundle
 from .errors import EngineBusy, EngineClosed, EngineError, EngineLate
 from .fair_queue import FairQueue
 from .manifest import GraphSpec
+from .rows import SIZES, Outputs, checked_sizes, cut, join, pad, padded_size
 
-SIZES: Final = (1, 2, 4, 8, 16, 32)
 # upper ends of the histogram of queueing times, in seconds; a last one, without end, comes behind them
 QUEUEING_EDGES_S: Final = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
-Outputs = dict[str, NDArray[Any]]
 Sizes = Sequence[int] | Mapping[str, Sequence[int]]
 
 
@@ -267,13 +262,11 @@ class MicroBatcher:
 
     def _run(self, graph: str, inputs: Outputs) -> Outputs:
         """Run any number of rows in slices of at most the largest size, each padded to a fixed one."""
-        rows = len(next(iter(inputs.values())))
-        sizes, most = self._sizes.get(graph, SIZES), self._max_rows(graph)
+        sizes = self._sizes.get(graph, SIZES)
         parts: list[Outputs] = []
-        for start in range(0, rows, most):
-            count = min(most, rows - start)
+        for rows, count in cut(inputs, self._max_rows(graph)):
             size = padded_size(count, sizes)
-            part = {name: pad(array[start : start + count], size) for name, array in inputs.items()}
+            part = {name: pad(array, size) for name, array in rows.items()}
             with self._changed:
                 s = self._stats
                 self._stats = replace(s, runs=s.runs + 1, rows=s.rows + count, padded_rows=s.padded_rows + size - count)
@@ -282,29 +275,4 @@ class MicroBatcher:
                 if array.shape[:1] != (size,):
                     raise EngineError(f"graph {graph}: output {name} has shape {array.shape} for a batch of {size}")
             parts.append({name: array[:count] for name, array in outputs.items()})
-        return parts[0] if len(parts) == 1 else join(parts)
-
-
-def checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    """Batch sizes as they are used; ``EngineError`` for some that are none."""
-    if not sizes or sizes[0] < 1 or any(low >= high for low, high in pairwise(sizes)):
-        raise EngineError(f"sizes are {list(sizes)}, must be positive and ascend")
-    return tuple(sizes)
-
-
-def padded_size(rows: int, sizes: Sequence[int] = SIZES) -> int:
-    """The smallest of ``sizes`` that holds ``rows``, which is at most the last of them."""
-    return next(size for size in sizes if size >= rows)
-
-
-def pad(array: NDArray[Any], size: int) -> NDArray[Any]:
-    """``array`` with its last row repeated up to ``size`` rows: a valid row, so that no mask is all false."""
-    missing = size - len(array)
-    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
-
-
-def join(parts: Sequence[Arrays]) -> Outputs:
-    """One set of arrays out of many with the same names, along the batch axis."""
-    if len(parts) == 1:
-        return dict(parts[0])
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return join(parts)

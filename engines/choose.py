@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Arrays, Engine, example_inputs
-from .batcher import SIZES
 from .bundle import FLOAT32, Bundle
 from .errors import EngineError, EngineFailed, EngineUnavailable
 from .fallback import FallbackEngine, FallbackOptions
 from .lane import Lane
 from .manifest import GraphSpec
+from .rows import SIZES
 
 AUTO: Final = "auto"
 CPU: Final = "onnx-cpu"

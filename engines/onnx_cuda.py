@@ -24,13 +24,13 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from .base import Arrays, check_inputs, check_outputs, example_inputs
-from .batcher import SIZES, join, padded_size
 from .bundle import FLOAT32, Bundle
 from .cuda_errors import brief, cuda_failure
 from .errors import BundleError, EngineClosed, EngineError, EngineUnavailable
 from .manifest import BATCH, GraphSpec, TensorSpec
 from .onnx_binding import BoundGraph, Place, cuda
 from .onnx_engine import choose_precisions
+from .rows import SIZES, cut, join, padded_size
 
 MEMORY_MB: Final = 1024
 
@@ -110,12 +110,7 @@ class OnnxCudaEngine:
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         spec = self.spec(graph)
         rows = check_inputs(spec, inputs)
-        largest = self._sizes[-1]
-        parts = []
-        for start in range(0, rows, largest):
-            part = {name: array[start : start + largest] for name, array in inputs.items()}
-            parts.append(self._run_part(graph, part, min(largest, rows - start)))
-        outputs = join(parts)
+        outputs = join([self._run_part(graph, part, count) for part, count in cut(inputs, self._sizes[-1])])
         check_outputs(spec, outputs, rows)
         return outputs
 

@@ -14,15 +14,14 @@ from pathlib import Path
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .base import Arrays, check_inputs, check_outputs, example_inputs
-from .batcher import padded_size
 from .bundle import FLOAT32, Bundle
 from .errors import EngineClosed, EngineError, EngineFailed, EngineUnavailable
 from .manifest import BATCH, GraphSpec, TensorSpec, shape_text
 from .plan_cache import PlanCache, default_folder
+from .rows import join, padded_size
 from .tensorrt_build import Plan, Progress, Recipe, plans_for
 from .tensorrt_runtime import (
     CudaFault,
@@ -163,9 +162,7 @@ class TensorrtEngine:
             raise EngineFailed(f"engine {self.name}: {fault}") from fault
         except RuntimeError as error:  # pybind11's, for what TensorRT throws
             raise EngineFailed(f"engine {self.name}: {first_line(error)}; use another engine") from error
-        if len(parts) == 1:
-            return parts[0]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return join(parts)
 
     def _open(self, plans: dict[str, Plan], recipe: Recipe) -> None:
         """Stream, runtime, engines and slots; the owner gives them back in reverse order."""

@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Arrays, check_inputs, check_outputs, example_inputs
-from .batcher import SIZES, join, pad, padded_size
 from .bundle import Bundle
 from .cuda_errors import brief, cuda_failure
 from .errors import BundleError, EngineClosed, EngineError, EngineFailed, EngineUnavailable
 from .manifest import GraphSpec
+from .rows import SIZES, cut, join, pad, padded_size
 
 if TYPE_CHECKING:
     import torch
@@ -130,13 +130,12 @@ class TorchEngine:
     def _run(self, graph: str, inputs: Arrays, rows: int) -> dict[str, NDArray[Any]]:
         if self._mode == "eager":
             return self._part(graph, inputs, rows, rows)
-        largest = self._sizes[-1]
-        parts = []
-        for start in range(0, rows, largest):
-            count = min(largest, rows - start)
-            part = {name: array[start : start + count] for name, array in inputs.items()}
-            parts.append(self._part(graph, part, count, padded_size(count, self._sizes)))
-        return join(parts)
+        return join(
+            [
+                self._part(graph, part, count, padded_size(count, self._sizes))
+                for part, count in cut(inputs, self._sizes[-1])
+            ]
+        )
 
     def _part(self, graph: str, inputs: Arrays, rows: int, size: int) -> dict[str, NDArray[Any]]:
         import torch

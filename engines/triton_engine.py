@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Arrays, check_inputs, check_outputs, example_inputs
-from .batcher import join
 from .bundle import Bundle
 from .errors import EngineBusy, EngineClosed, EngineError, EngineFailed, EngineUnavailable
 from .manifest import GraphSpec, TensorSpec
+from .rows import cut, join
 from .triton_names import DATATYPES, IDENTITY, PREFIX, model_name, model_version, wire_dims
 
 SCHEMES: Final = ("grpc", "grpcs")
@@ -92,12 +92,7 @@ class TritonEngine:
                 f"{self._timeout_s:g} s; try again later"
             )
         try:
-            largest = self._largest[graph]
-            slices = [
-                {name: array[start : start + largest] for name, array in inputs.items()}
-                for start in range(0, rows, largest)
-            ]
-            outputs = join([self._ask(spec, part, deadline_s) for part in slices])
+            outputs = join([self._ask(spec, part, deadline_s) for part, _ in cut(inputs, self._largest[graph])])
         finally:
             self._places.release()
         check_outputs(spec, outputs, rows)

@@ -10,6 +10,7 @@ from benchmarks.harness import Row
 from engines.base import Engine
 from engines.batcher import MicroBatcher
 from engines.bundle import Bundle
+from engines.rows import cut
 
 from .contenders import Contender
 from .material import Inputs, draw_inputs, sliced
@@ -89,9 +90,8 @@ def by_batcher(batcher: MicroBatcher, asked: Mapping[str, Sequence[Inputs]]) -> 
 def by_hand(engine: Engine, joined: Mapping[str, Inputs], largest: int) -> None:
     """Each graph once for all sessions, in slices of at most ``largest`` rows."""
     for graph, inputs in joined.items():
-        rows = len(next(iter(inputs.values())))
-        for start in range(0, rows, largest):
-            engine.run(graph, sliced(inputs, start, start + largest))
+        for part, _ in cut(inputs, largest):
+            engine.run(graph, part)
 
 
 def joined(asked: Mapping[str, Sequence[Inputs]]) -> dict[str, Inputs]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.batcher import SIZES, padded_size
+from engines.rows import SIZES, padded_size
 from stream.core.events import Answer, Infer, Question
 from stream.runtime import Runtime
 

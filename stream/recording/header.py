@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
 
 from engines.base import Engine
-from engines.batcher import SIZES, MicroBatcher
+from engines.batcher import MicroBatcher
 from engines.bundle import Bundle
+from engines.rows import SIZES
 from stream.core.session import SessionOptions
 
 from .errors import RecordingError

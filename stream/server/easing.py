@@ -1,6 +1,6 @@
 """How closely sessions are followed while the machine is late: a step less at a time, and back when it is early again.
 
-Pure: time is an argument. Above a fifth of the limit at which nobody is let in any more, the next of
+Pure: time is an argument. Above a part of the limit at which nobody is let in any more, the next of
 ``stream.core.pace.STEPS`` is taken for all sessions. A step is taken back when messages have been early for a while;
 where that brings the lateness back, the next attempt waits twice as long.
 """
@@ -11,8 +11,8 @@ from typing import Final
 
 from stream.core.pace import STEPS, Pace
 
-LATE: Final = 0.2  # of the limit: above it, a step less close
-EARLY: Final = 0.1  # of the limit: below it, messages are early
+LATE: Final = 0.15  # of the limit: above it, a step less close
+EARLY: Final = 0.06  # of the limit: below it, messages are early
 HOLD_S: Final = 5.0  # a step shows its effect before the next is taken
 CALM_S: Final = 20.0  # early for so long before a step is taken back
 CALM_MOST_S: Final = 320.0

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from engines.arguments import checked
 from engines.base import Engine
-from engines.batcher import SIZES, MicroBatcher
+from engines.batcher import MicroBatcher
 from engines.bundle import Bundle
 from engines.choose import EngineOptions, choose, with_reserve
 from engines.fallback import FallbackEngine, FallbackState
+from engines.rows import SIZES
 
 
 def open_batched(

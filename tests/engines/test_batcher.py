@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engines.base import Arrays, Engine
-from engines.batcher import QUEUEING_EDGES_S, SIZES, BatchStats, MicroBatcher, pad, padded_size
+from engines.batcher import QUEUEING_EDGES_S, BatchStats, MicroBatcher
 from engines.bundle import Bundle, load_bundle
 from engines.errors import EngineBusy, EngineClosed, EngineError, EngineLate
 from engines.manifest import GraphSpec
 from engines.onnx_engine import OnnxEngine
+from engines.rows import SIZES
 from features.spec import FEATURES
 
 
@@ -351,11 +352,6 @@ def test_running_from_a_callback_is_refused_rather_than_hung(bundle: Bundle) -> 
 def test_options_out_of_range(bundle: Bundle, options: dict[str, Any], said: str) -> None:
     with pytest.raises(EngineError, match=said):
         MicroBatcher(FakeEngine(bundle), **options)
-
-
-def test_padded_sizes() -> None:
-    assert [padded_size(rows) for rows in (1, 2, 3, 4, 5, 8, 9, 17, 32)] == [1, 2, 4, 4, 8, 8, 16, 32, 32]
-    assert pad(np.array([[True, False], [False, True]]), 4).tolist()[2:] == [[False, True]] * 2
 
 
 def test_it_is_an_engine_and_passes_the_rest_on(bundle: Bundle) -> None:

@@ -14,9 +14,10 @@ import pytest
 
 from catalog.catalog import Catalog
 from catalog.indexer import index_folder
-from engines.batcher import SIZES, MicroBatcher
+from engines.batcher import MicroBatcher
 from engines.bundle import default_bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
+from engines.rows import SIZES
 from features.spec import FEATURES
 from stream.core.events import Accepted, End, Infer, Notice, Reset, Suggestions
 from stream.core.session import SessionOptions

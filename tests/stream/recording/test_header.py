@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from engines.batcher import SIZES, MicroBatcher
+from engines.batcher import MicroBatcher
 from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
+from engines.rows import SIZES
 from features.spec import FEATURES
 from stream.recording.ask import plain_way, ways
 from stream.recording.errors import RecordingError

@@ -32,7 +32,7 @@ def test_a_step_at_a_time_and_each_is_given_time_to_show() -> None:
 def test_in_between_nothing_changes() -> None:
     easing = Easing(LIMIT_MS)
     told(easing, 0.0, 1.0, 600.0)
-    assert {pace for _, pace in told(easing, 1.0, 300.0, 150.0)} == {STEPS[1]}
+    assert {pace for _, pace in told(easing, 1.0, 300.0, 100.0)} == {STEPS[1]}
 
 
 def test_early_messages_bring_it_back_a_step_at_a_time() -> None:
