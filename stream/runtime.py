@@ -9,7 +9,7 @@ from engines.batcher import MicroBatcher
 from features.clip import NEEDS_SMALL
 from features.spec import MUSIC_FEATURES, VIDEO_FEATURES
 from stream.core.events import Answer, Beats, Infer, Question
-from stream.core.session import Model
+from stream.core.model import Model
 from stream.ear import Ear
 from stream.errors import StreamError
 

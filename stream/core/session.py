@@ -45,39 +45,20 @@ from .events import (
     Weights,
 )
 from .history import History
+from .hop import Hop
+from .model import Model
 from .on_air import OnAir
-from .ranking import Pictures, Ranked, rank
+from .ranking import Ranked, rank
 from .scene import SceneMeter
 from .settle import SWITCH, Settle, SettleOptions
 from .speech import VOCAL_PENALTY, Speech, is_vocal
 from .taste import SKIPS_HEARD, Profiles, by_track, profiles, taste
-from .window import Window
 from .wishes import Memory, Wishes
 
 if TYPE_CHECKING:
     from features.frame import FrameFeatures
 
 SOUGHT_AT_ONCE = 32  # tracks whose clips are looked for in one hop, because somebody liked or skipped them
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What a session must know of the bundle: the width of its vectors, which optional graphs it has, and which
-    features they take: ``clip`` the clip tower, ``sequence`` the sequence tower, ``matched`` the matcher of the
-    video, ``heard`` the matcher of the music."""
-
-    clip_dim: int
-    embedding_dim: int
-    matcher: bool
-    mood: bool
-    clip: tuple[str, ...] = ("clip_image",)
-    sequence: tuple[str, ...] = ("displacement",)
-    matched: tuple[str, ...] = ("displacement",)
-    heard: tuple[str, ...] = ("rhythm",)
-
-    def window(self) -> Window:
-        """An empty window that measures what the graphs take."""
-        return Window(self.clip_dim, self.clip, tuple(dict.fromkeys((*self.sequence, *self.matched))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +70,6 @@ class SessionOptions:
     weights: Weights = field(default_factory=Weights)
     settle: SettleOptions = field(default_factory=SettleOptions)
     cut_rest_s: float = 0.5  # after a cut, this long without another
-
-
-@dataclass(slots=True)
-class _Hop:
-    """A hop under way. ``end`` is the second at which its window ends, ``pts_s`` the time to publish, ``start`` the
-    slot at which the scene began."""
-
-    end: int
-    pts_s: float
-    start: int
-    ends: list[int] = field(default_factory=list)
-    window: dict[str, NDArray[Any]] = field(default_factory=dict)
-    asked: dict[int, str] = field(default_factory=dict)  # open questions: id -> stage
-    found: list[Candidate] = field(default_factory=list)
-    kept: list[Candidate] = field(default_factory=list)
-    sought: list[str] = field(default_factory=list)
-    mood: NDArray[np.float32] | None = None
 
 
 class Session:
@@ -132,8 +96,8 @@ class Session:
         self._last = 0  # the end of the newest hop that was begun or is waiting
         self._hop_s = self._stride = 1
         self._cut_slot = -MOTION_FPS * WINDOW_S
-        self._hop: _Hop | None = None
-        self._due: _Hop | None = None
+        self._hop: Hop | None = None
+        self._due: Hop | None = None
         self._closing: tuple[int, int] | None = None  # frames, dropped
         self._ended = False
         self.sampled = self.suggestions = self.skipped_hops = self.stale_answers = self.resets = 0
@@ -305,19 +269,19 @@ class Session:
 
     def _schedule(self, end: int, pts_s: float) -> list[Event]:
         self._fresh, self._last = False, end
-        hop = _Hop(end, pts_s, self._scenes.start)
+        hop = Hop(end, pts_s, self._scenes.start)
         if self._hop is None:
             return self._begin(hop)
         self.skipped_hops += self._due is not None
         self._due = hop
         return []
 
-    def _begin(self, hop: _Hop) -> list[Event]:
+    def _begin(self, hop: Hop) -> list[Event]:
         self._hop = hop
         hop.ends = self._window.missing(hop.end, hop.start)
         return [self._infer(hop, "video_clip", self._window.clip_inputs(hop.ends, hop.start))]
 
-    def _retrieve(self, hop: _Hop, query: NDArray[np.float32]) -> list[Event]:
+    def _retrieve(self, hop: Hop, query: NDArray[np.float32]) -> list[Event]:
         """Search with the window's vector (1, E); beside it the tracks that must be ranked whatever their distance."""
         events: list[Event] = []
         if self._model.mood:
@@ -335,7 +299,7 @@ class Session:
             events.append(self._search(hop, "taste", query[0], len(hop.sought), only))
         return events
 
-    def _found(self, hop: _Hop, stage: str, answer: Answer) -> list[Event]:
+    def _found(self, hop: Hop, stage: str, answer: Answer) -> list[Event]:
         if isinstance(answer, Mapping) or not isinstance(answer, Sequence):
             raise TypeError(f"the answer to a search is {type(answer).__name__}, must be a list of candidates")
         if stage == "taste":
@@ -349,40 +313,18 @@ class Session:
             hop.kept = list(answer)
         return self._compare(hop)
 
-    def _compare(self, hop: _Hop) -> list[Event]:
+    def _compare(self, hop: Hop) -> list[Event]:
         """Once everything retrieved is in: ask the matcher, or conclude without one."""
         if hop.asked:
             return []
-        kept = {candidate.track.id for candidate in hop.kept}
-        others = [candidate for candidate in hop.found if candidate.track.id not in kept]
         # A command may have come after the search was asked.
-        skipped = frozenset(self._memory.wishes.skipped)
-        pool = [c for c in [*hop.kept, *others] if c.track.id not in skipped][: self._options.candidates]
-        hop.found = pool
-        if not pool or not self._model.matcher:
+        hop.join(self._options.candidates, frozenset(self._memory.wishes.skipped))
+        if not hop.found or not self._model.matcher:
             return self._conclude(hop, None)
-        rows = len(pool)
-        inputs = {
-            "video_clips": np.repeat(hop.window["clips"], rows, axis=0),
-            "video_mask": np.repeat(hop.window["mask"], rows, axis=0),
-            **{name: np.repeat(hop.window[name], rows, axis=0) for name in self._model.matched},
-            "music_clips": np.stack([candidate.clips for candidate in pool]).astype(np.float32, copy=False),
-            "music_mask": np.stack([candidate.mask for candidate in pool]),
-            **{name: np.stack([heard(candidate, name) for candidate in pool]) for name in self._model.heard},
-        }
-        return [self._infer(hop, "matcher", inputs)]
+        return [self._infer(hop, "matcher", hop.matcher_inputs(self._model))]
 
-    def _conclude(self, hop: _Hop, matches: NDArray[np.float64] | None) -> list[Event]:
-        brightness, contrast, colourfulness, warmth = self._window.colour(hop.end, hop.start)
-        now = Pictures(
-            tempo=self._window.tempo(hop.end, hop.start),
-            speed=self._window.speed(hop.end, hop.start),
-            brightness=brightness,
-            contrast=contrast,
-            colourfulness=colourfulness,
-            warmth=warmth,
-            mood=hop.mood,
-        )
+    def _conclude(self, hop: Hop, matches: NDArray[np.float64] | None) -> list[Event]:
+        now = hop.pictures(self._window)
         wishes = self._memory.wishes
         skipped = frozenset(wishes.skipped)
         adjusts = self._adjusts(hop)
@@ -416,7 +358,7 @@ class Session:
             return self._begin(following)
         return self._end() if self._closing is not None else []
 
-    def _adjusts(self, hop: _Hop) -> NDArray[np.float64]:
+    def _adjusts(self, hop: Hop) -> NDArray[np.float64]:
         """(n,) what to add to the scores of the candidates, for taste, history and speech."""
         self._pool = hop.found
         tastes = np.zeros(len(hop.found))
@@ -431,7 +373,7 @@ class Session:
         voices = [VOCAL_PENALTY if speaks and is_vocal(c.track.tags) else 0.0 for c in hop.found]
         return np.asarray(tastes - np.array(past) - np.array(voices))
 
-    def _ease(self, hop: _Hop, wishes: Wishes) -> None:
+    def _ease(self, hop: Hop, wishes: Wishes) -> None:
         """The first place changes hands more easily in a new scene, and when the viewers ask for something else."""
         start, before = self._settled
         if hop.start > start:
@@ -445,22 +387,16 @@ class Session:
         self._ended = True
         return [End(frames, self.sampled, dropped, self.suggestions, self.skipped_hops)]
 
-    def _infer(self, hop: _Hop, graph: str, inputs: Mapping[str, NDArray[Any]]) -> Infer:
+    def _infer(self, hop: Hop, graph: str, inputs: Mapping[str, NDArray[Any]]) -> Infer:
         return Infer(self._open(hop, graph), graph, inputs)
 
-    def _search(self, hop: _Hop, stage: str, query: NDArray[np.float32], n: int, filters: Filters) -> Search:
+    def _search(self, hop: Hop, stage: str, query: NDArray[np.float32], n: int, filters: Filters) -> Search:
         return Search(self._open(hop, stage), query, n, filters)
 
-    def _open(self, hop: _Hop, stage: str) -> int:
+    def _open(self, hop: Hop, stage: str) -> int:
         question, self._next_id = self._next_id, self._next_id + 1
         hop.asked[question] = stage
         return question
-
-
-def heard(candidate: Candidate, feature: str) -> NDArray[np.float32]:
-    """(7, ...) of a candidate's segment, as the matcher takes it."""
-    value = candidate.rhythm if feature == "rhythm" else candidate.extras[feature]
-    return value.astype(np.float32, copy=False)
 
 
 def _item(place: int, entry: Ranked, wishes: Wishes) -> Item:

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from catalog.catalog import Catalog
 from stream.core.events import End, Event, Failed, Notice, Suggestions, Warned
-from stream.core.session import Model, Session, SessionOptions
+from stream.core.model import Model
+from stream.core.session import Session, SessionOptions
 from stream.runtime import Runtime
 
 from .errors import RecordingError

@@ -25,7 +25,7 @@ from features.appearance import ColourStats
 from features.frame import FrameFeatures
 from features.spec import FEATURES, MAX_CLIPS, THUMB_SIZE
 from stream.core.events import Beats, Infer, Search
-from stream.core.session import Model
+from stream.core.model import Model
 from stream.runtime import Runtime
 
 CLIP, WIDTH = 8, 6
