@@ -38,6 +38,7 @@ class TakenInTurns:
         with self._lock:
             if task is None:
                 self._tasks.clear()
+                self._take = None  # whose it is knows this queue: a circle that would hold its decoder
                 self._ended.set()
             elif not self._ended.is_set():
                 self._tasks.append(task)
@@ -46,8 +47,9 @@ class TakenInTurns:
     def serve(self, take: Callable[..., None]) -> None:
         """Let ``take`` be called with what was put and will be; returns at the end, with one turn perhaps under way."""
         with self._lock:
-            self._take = take
-            self._next()
+            if not self._ended.is_set():
+                self._take = take
+                self._next()
         self._ended.wait()
         if self._failure is not None:
             raise self._failure
@@ -61,12 +63,11 @@ class TakenInTurns:
             self._busy = True
 
     def _turn(self) -> None:
-        task = None
-        with self._lock, contextlib.suppress(IndexError):
-            task = self._tasks.popleft()
+        with self._lock:
+            task, take = self._tasks.popleft() if self._tasks else None, self._take
         try:
-            if task is not None and self._take is not None:
-                self._take(*task)
+            if task is not None and take is not None:
+                take(*task)
         except BaseException as error:  # noqa: BLE001 - raised by `serve`
             self._failure = error
             self.put(None)

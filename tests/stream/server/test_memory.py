@@ -28,14 +28,17 @@ from stream.server.hub_session import HubSession
 from stream.server.ingest import SocketPublisher
 from stream.sources.frames_socket import PictureDecoder, PictureFeed, pack_picture
 from stream.sources.webm import WebmFeed
+from stream.sources.webrtc.decoding import Decoding, FrameDecoder, WantedFrames
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
+from stream.sources.webrtc.turns import TakenInTurns
 from stream.stages import Look
 
 CLIENT = Path(__file__).with_name("publisher.py")
 SDP = {"content-type": "application/sdp"}
 OURS = (HubSession, LiveSession, Look, FrameMeter, FrameFeatures)
 PUBLISHERS = (WebRtcPeer, SocketPublisher, PictureFeed, PictureDecoder, WebmFeed)
-OF_A_SESSION = (*OURS, *PUBLISHERS, RTCPeerConnection, RTCDtlsTransport, RTCRtpReceiver)
+DECODERS = (WantedFrames, TakenInTurns, Decoding, FrameDecoder)
+OF_A_SESSION = (*OURS, *PUBLISHERS, *DECODERS, RTCPeerConnection, RTCDtlsTransport, RTCRtpReceiver)
 GLIBC = platform.libc_ver()[0] == "glibc"
 
 
