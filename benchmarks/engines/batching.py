@@ -19,7 +19,7 @@ from .timing import Labels, OwnLabels, Times, in_turns, ratio_of
 SESSIONS: Final = 8
 CANDIDATES: Final = 32  # of which a session asks the matcher in each hop
 PATH: Final = ("video_clip", "video_sequence", "mood", "matcher")
-WINDOW_MS: Final = 3.0
+WINDOW_MS: Final = 0.0  # as in the server: what comes while the engine works is the next batch
 LARGEST: Final = 32
 
 
