@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PERCENTILES = (50, 95, 99)
@@ -33,7 +34,8 @@ class Row:
     labels: Mapping[str, str | int | float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
-        return {**self.labels, "metric": self.metric, "value": round(self.value, 4), "n": self.n, "unit": self.unit}
+        value = float(f"{self.value:.6g}")  # digits that count: there are milliseconds, and differences of 1e-6
+        return {**self.labels, "metric": self.metric, "value": value, "n": self.n, "unit": self.unit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def print_rows(rows: Iterable[Row], console: Console, title: str) -> None:
         table.add_column(heading, justify="right")
     for row in rows:
         labels = ", ".join(f"{name} {value}" for name, value in row.labels.items())
-        table.add_row(row.metric, labels, f"{row.value:.4g}", row.unit, str(row.n))
+        table.add_row(row.metric, escape(labels), f"{row.value:.4g}", row.unit, str(row.n))
     console.print(table)
 
 

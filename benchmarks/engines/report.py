@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.harness import Row
@@ -190,7 +191,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for heading in grid.head:
             table.add_column(heading, overflow="fold")
         for line in grid.lines:
-            table.add_row(*line)
+            table.add_row(*map(escape, line))  # a reason may hold what rich would read as markup
         console.print(table)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from benchmarks.cli import main
 from benchmarks.engines import gpu, timing
@@ -20,7 +21,7 @@ from benchmarks.engines.cold import start
 from benchmarks.engines.contenders import KINDS, Setting, chosen, opened
 from benchmarks.engines.material import draw_inputs, embeddings, looks, trained_twins
 from benchmarks.engines.parity import parity_rows
-from benchmarks.engines.report import grids, markdown
+from benchmarks.engines.report import grids, markdown, show
 from benchmarks.engines.timing import Times, in_turns, median_row, on_one_core, ratio_of, rows_of
 from benchmarks.errors import BenchError
 from benchmarks.harness import Row
@@ -219,6 +220,12 @@ def test_the_whole_on_a_tiny_bundle(bundle: Bundle, catalogue: Path, tmp_path: P
     text = markdown(report.rows, {"cpu": "one"})
     assert "- cpu: one" in text and "tensorrt" in text and "| batch 1 | batch 4 |" in text
     json.dumps(report.to_json())
+
+
+def test_brackets_of_a_reason_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = {"engine": "tensorrt", "precision": "float32", "reason": 'pip install ".[tensorrt]" brings it'}
+    show([Row("available", 0.0, 1, "", labels)], Console(width=200))
+    assert '".[tensorrt]"' in capsys.readouterr().out
 
 
 def test_the_command_refuses_what_it_cannot_do(tmp_path: Path, bundle: Bundle) -> None:

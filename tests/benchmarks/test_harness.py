@@ -24,15 +24,19 @@ def test_a_stage_that_never_ran_has_no_row() -> None:
 
 
 def test_a_row_is_flat() -> None:
-    row = Row("p95_ms", 7.91234, 1200, "ms", {"stage": "end_to_end", "sessions": 1})
+    row = Row("p95_ms", 7.912344321, 1200, "ms", {"stage": "end_to_end", "sessions": 1})
     assert row.to_json() == {
         "stage": "end_to_end",
         "sessions": 1,
         "metric": "p95_ms",
-        "value": 7.9123,
+        "value": 7.91234,
         "n": 1200,
         "unit": "ms",
     }
+
+
+def test_small_figures_keep_their_digits() -> None:
+    assert Row("difference", 3.8146973e-06, 5, "", {}).to_json()["value"] == 3.8147e-06
 
 
 def test_a_report_is_written_with_its_environment(tmp_path: Path) -> None:
