@@ -12,7 +12,9 @@ from stream.core.events import Accepted, Cut, End, Item, Notice, Reasons, Reset,
 from stream.core.pace import Pace
 from stream.server.errors import BusyError
 from stream.server.hub import QUEUE_LIMIT, Hub, HubOptions, Viewer
+from stream.sources.webrtc.decoding import QUEUE
 from stream.sources.webrtc.offer import OfferError
+from stream.sources.webrtc.turns import TakenInTurns
 
 
 class FakeLive:
@@ -153,6 +155,21 @@ def test_ending_twice_at_once_is_ending_once(offer: str) -> None:
         await asyncio.gather(hub.end(session, "one"), hub.end(session, "two"), hub.close())
         assert hub.counters.ended == 1 and viewer.reason == "one"
         assert [message["type"] for message in await drain(viewer)] == ["end"]
+
+    asyncio.run(scene())
+
+
+def test_publishers_share_decoders_which_end_with_the_hub(offer: str) -> None:
+    async def scene() -> None:
+        hub = Hub(FakeLive, HubOptions())
+        for _ in range(2):
+            peer = (await opened(hub, offer)).publisher
+            queues = [getattr(one.receiver, QUEUE) for one in peer._connection.getTransceivers()]
+            assert queues and all(isinstance(one, TakenInTurns) for one in queues)
+            assert {one._threads for one in queues} == {hub._decoders}
+        await hub.close()
+        with pytest.raises(RuntimeError, match="shutdown"):
+            hub._decoders.submit(print)
 
     asyncio.run(scene())
 
