@@ -5,13 +5,15 @@ slices: pictures that came one after the other are all finished late, together, 
 many threads as cores each picture is decoded at a stretch, and the loop's share is a large one.
 """
 
-import contextlib
+import logging
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 
 class TakenInTurns:
@@ -58,9 +60,11 @@ class TakenInTurns:
         """Wait for a turn, if there is something to take and none is waited for. With the lock held."""
         if self._take is None or self._busy or not self._tasks:
             return
-        with contextlib.suppress(RuntimeError):  # the threads are shut down: nobody is left to take anything
+        self._busy = True  # before: where no thread can be started any more, the turn waits for those that there are
+        try:
             self._threads.submit(self._turn)
-            self._busy = True
+        except RuntimeError as error:
+            log.warning("pictures wait for a decoder: %s", error)
 
     def _turn(self) -> None:
         with self._lock:

@@ -140,6 +140,30 @@ def test_threads_that_are_shut_down_take_nothing() -> None:
     assert taken == [1]
 
 
+def test_where_no_thread_can_be_started_one_turn_waits_and_no_second(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(ThreadPoolExecutor):
+        """What the standard library's does then: the work is kept, and the caller is told."""
+
+        def __init__(self) -> None:
+            super().__init__(1)
+            self.kept: list[Any] = []
+
+        def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Any:
+            self.kept.append(work)
+            raise RuntimeError("can't start new thread")
+
+    threads, taken = Full(), list[int]()
+    turns = TakenInTurns(threads)
+    thread = served(turns, taken.append)
+    for number in range(3):
+        turns.put((number,))
+    wait_until(lambda: threads.kept)
+    assert len(threads.kept) == 1 and "can't start new thread" in caplog.text
+    threads.kept[0]()  # a thread came free
+    assert taken == [0] and len(threads.kept) == 2
+    ended(turns, thread)
+
+
 def test_there_are_as_many_as_cores() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with decoder_threads() as threads:
