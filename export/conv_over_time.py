@@ -1,11 +1,13 @@
-"""A convolution over time and picture, written as one over pictures whose channels hold several moments.
+"""Convolutions over time and picture, written as convolutions of pictures whose channels hold several moments.
 
     y[t] = sum over k of W[k] * x[t s + k]   =   [W[0] W[1] W[2]] * [x[t s]; x[t s + 1]; x[t s + 2]]
 
 It is the same sum in another order. Runtimes on a CPU have fast kernels for convolutions of pictures (blocked layouts,
-and for int8 no unfolding at all), and for those of three axes only the general one.
+and for int8 no unfolding at all), and for those of three axes only the general one. What they lose is gathering the
+moments, so a film stays in pictures from one convolution to the next, several moments to a picture (``moments.py``).
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,8 +15,48 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from .moments import held_by, neighbours, part_of_window, runs, window
+from .nodes import Nodes
+
 MARK: Final = "_time"
 CONVOLVED: Final = "_convolved"
+BY_ELEMENT: Final = ("Relu", "Add")  # what is the same for a film and for its pictures
+
+
+@dataclass(frozen=True)
+class Film:
+    """(batch, channels, moments, height, width), of which there are ``pictures``, a value of
+    (batch * moments / held, held * channels, height, width)."""
+
+    pictures: str
+    held: int
+    channels: int
+    moments: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A node's constants, and the sizes of what it gives; ``weight`` (out, in, taps, height, width)."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    stride: int
+    before: int  # moments of zeros put before the film, and behind it
+    behind: int
+    over_picture: dict[str, list[int]]
+    moments: int
+    height: int
+    width: int
+
+    @property
+    def taps(self) -> int:
+        return int(self.weight.shape[2])
+
+    @property
+    def outputs(self) -> int:
+        return int(self.weight.shape[0])
 
 
 def flatten_time(model: Any) -> Any:
@@ -31,22 +73,25 @@ def flatten_time(model: Any) -> Any:
         for value in (*inferred.value_info, *inferred.input, *inferred.output)
     }
     weights = {tensor.name: tensor for tensor in graph.initializer}
-    nodes: list[Any] = []
+    rewriting = Rewriting(shapes)
     for node in graph.node:
         if node.op_type == "Conv" and fits(node, weights, shapes):
-            made, constants = over_pictures(node, numpy_helper.to_array(weights[node.input[1]]), shapes)
-            nodes += made
-            graph.initializer.extend(constants)
+            rewriting.convolve(node, convolution(node, weights, shapes))
         else:
-            nodes.append(node)
+            rewriting.carry_over(node)
+    for value in graph.output:
+        rewriting.settle(value.name)
     del graph.node[:]
-    graph.node.extend(nodes)
+    graph.node.extend(rewriting.nodes.written)
+    graph.initializer.extend(rewriting.nodes.constants.values())
     drop_unused_weights(graph)
     return model
 
 
 def fits(node: Any, weights: dict[str, Any], shapes: dict[str, list[int]]) -> bool:
     if node.input[1] not in weights or len(weights[node.input[1]].dims) != 5:
+        return False
+    if any(name not in weights for name in node.input[2:]):
         return False
     options = options_of(node)
     sizes = shapes.get(node.input[0], [])[1:] + shapes.get(node.output[0], [])[1:]
@@ -63,60 +108,148 @@ def options_of(node: Any) -> dict[str, Any]:
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
-def over_pictures(
-    node: Any, weight: NDArray[np.float32], shapes: dict[str, list[int]]
-) -> tuple[list[Any], list[onnx.TensorProto]]:
-    """Nodes and constants in the place of ``node``; ``weight`` is (out, in, taps, height, width).
-
-    Pad in time -> moments first -> gather ``taps`` moments for each of the output's -> convolve -> moments back.
-    """
+def convolution(node: Any, weights: dict[str, Any], shapes: dict[str, list[int]]) -> Convolution:
+    weight, *rest = (numpy_helper.to_array(weights[name]) for name in node.input[1:])
     options = options_of(node)
-    out_channels, channels, taps, *kernel = weight.shape
-    strides = list(options.get("strides", [1, 1, 1]))
-    pads = list(options.get("pads", [0] * 6))
-    _, _, _, height, width = shapes[node.input[0]]
-    _, _, moments, out_height, out_width = shapes[node.output[0]]
-    mark = f"{node.output[0]}{MARK}"
-    nodes: list[Any] = []
-    constants: list[onnx.TensorProto] = []
+    strides, pads = list(options.get("strides", [1] * 3)), list(options.get("pads", [0] * 6))
+    over_picture = {
+        "kernel_shape": list(weight.shape[3:]),
+        "strides": strides[1:],
+        "pads": [pads[1], pads[2], pads[4], pads[5]],
+    }
+    bias = rest[0] if rest else np.zeros(len(weight), weight.dtype)
+    return Convolution(weight, bias, strides[0], pads[0], pads[3], over_picture, *shapes[node.output[0]][2:])
 
-    def constant(name: str, value: NDArray[Any]) -> str:
-        constants.append(numpy_helper.from_array(value, f"{mark}_{name}"))
-        return f"{mark}_{name}"
 
-    def add(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(kind, inputs, [output], name=f"{kind}_{output}", **attributes))
-        return output
+class Rewriting:
+    """One walk over a graph's nodes, in their order. A film's own value is made only where a node asks for it."""
 
-    value = node.input[0]
-    if pads[0] or pads[3]:
-        around = np.array([0, 0, pads[0], 0, 0, 0, 0, pads[3], 0, 0], np.int64)
-        value = add("Pad", [value, constant("around", around)], f"{mark}_padded")
-    value = add("Transpose", [value], f"{mark}_moments", perm=[0, 2, 1, 3, 4])
-    if taps > 1 or strides[0] > 1:
-        chosen = strides[0] * np.arange(moments)[:, None] + np.arange(taps)
-        value = add("Gather", [value, constant("chosen", chosen)], f"{mark}_gathered", axis=1)
-    pictures = np.array([-1, taps * channels, height, width], np.int64)
-    value = add("Reshape", [value, constant("pictures", pictures)], f"{mark}_pictures_of")
-    stacked = weight.transpose(0, 2, 1, 3, 4).reshape(out_channels, taps * channels, *kernel)
-    value = add(
-        "Conv",
-        [value, constant("weight", np.ascontiguousarray(stacked)), *node.input[2:]],
-        f"{mark}{CONVOLVED}",
-        kernel_shape=kernel,
-        strides=strides[1:],
-        pads=[pads[1], pads[2], pads[4], pads[5]],
-    )
-    films = np.array([-1, moments, out_channels, out_height, out_width], np.int64)
-    value = add("Reshape", [value, constant("films", films)], f"{mark}_films_of")
-    add("Transpose", [value], node.output[0], perm=[0, 2, 1, 3, 4])
-    return nodes, constants
+    def __init__(self, shapes: dict[str, list[int]]) -> None:
+        self.nodes = Nodes()
+        self._shapes = shapes
+        self._films: dict[str, Film] = {}
+
+    def convolve(self, node: Any, conv: Convolution) -> None:
+        source, mark = self._films.get(node.input[0]), f"{node.output[0]}{MARK}"
+        if source is not None and stays_in_pictures(conv, source):
+            held = source.held // conv.stride
+            pictures = self._from_pictures(source, conv, held, mark)
+        else:
+            held = held_by(conv.outputs, conv.moments)
+            pictures = self._from_moments(node.input[0], conv, held, mark)
+        self._films[node.output[0]] = Film(pictures, held, conv.outputs, conv.moments, conv.height, conv.width)
+
+    def carry_over(self, node: Any) -> None:
+        """Any other node: on pictures where it may, as it is otherwise."""
+        films = [self._films[name] for name in node.input if name in self._films]
+        alike = len({(film.held, film.channels, film.moments, film.height, film.width) for film in films}) == 1
+        if node.op_type in BY_ELEMENT and len(films) == len(node.input) and alike:
+            output = f"{node.output[0]}{MARK}"
+            self.nodes.add(node.op_type, [film.pictures for film in films], output)
+            self._films[node.output[0]] = Film(output, *list(vars(films[0]).values())[1:])
+        else:
+            for name in node.input:
+                self.settle(name)
+            self.nodes.keep(node)
+
+    def settle(self, name: str) -> None:
+        """The film's own value, moments behind channels."""
+        if name in self._films:
+            self.nodes.add("Transpose", [self._by_moment(name)], name, perm=[0, 2, 1, 3, 4])
+
+    def _by_moment(self, name: str) -> str:
+        """The film as (batch, moments, channels, height, width), which its pictures are but for their shape."""
+        if name not in self._films:
+            return self.nodes.add("Transpose", [name], f"{name}{MARK}_moments", perm=[0, 2, 1, 3, 4])
+        film = self._films[name]
+        shape = -1, film.moments, film.channels, film.height, film.width
+        return self._shaped(film.pictures, f"{name}{MARK}_moments", *shape)
+
+    def _shaped(self, value: str, output: str, *shape: int) -> str:
+        return self.nodes.add("Reshape", [value, self.nodes.numbers(f"{output}_shape", *shape)], output)
+
+    def _from_moments(self, name: str, conv: Convolution, held: int, mark: str) -> str:
+        """Pad in time -> the moments of each window -> convolve, in parts where that is faster -> add these."""
+        _, channels, moments, height, width = self._shapes[name]
+        value = self._by_moment(name)
+        if conv.before or conv.behind:
+            around = 0, conv.before, 0, 0, 0, 0, conv.behind, 0, 0, 0
+            value = self.nodes.add("Pad", [value, self.nodes.numbers(f"{mark}_around", *around)], f"{mark}_padded")
+            moments += conv.before + conv.behind
+        total = ""
+        for at, (first, count) in enumerate(runs(window(conv.stride, held, conv.taps), channels)):
+            part = self._windows(value, moments, first, count, conv.stride * held, conv.moments // held, f"{mark}_{at}")
+            pictures = self._shaped(part, f"{mark}_{at}_pictures", -1, count * channels, height, width)
+            weight = part_of_window(conv.weight, conv.stride, held, first, count)
+            bias = np.tile(conv.bias, held) if at == 0 else None
+            made = self._convolved(pictures, weight, bias, conv, f"{mark}_{at}")
+            total = self.nodes.add("Add", [total, made], f"{mark}_{at}_sum") if at else made
+        return total
+
+    def _windows(self, value: str, moments: int, first: int, count: int, step: int, windows: int, mark: str) -> str:
+        """``count`` moments from ``first`` on of each of so many ``windows``, which are ``step`` moments apart."""
+        if count == step:  # the windows touch
+            end = first + windows * step
+            return value if (first, end) == (0, moments) else self._sliced(value, mark, (1,), (first,), (end,))
+        chosen = first + step * np.arange(windows)[:, None] + np.arange(count)
+        return self.nodes.add(
+            "Gather", [value, self.nodes.constant(f"{mark}_chosen", chosen)], f"{mark}_gathered", axis=1
+        )
+
+    def _from_pictures(self, source: Film, conv: Convolution, held: int, mark: str) -> str:
+        """Convolve the pictures as they are, for each neighbour that takes from them -> shift these -> add them."""
+        block, pictures, wanted = source.held, source.moments // source.held, conv.moments // held
+        around = neighbours(conv.stride, held, conv.taps, conv.before, block)
+        weights = [part_of_window(conv.weight, conv.stride, held, block * near + conv.before, block) for near in around]
+        size = held * conv.outputs
+        bias = np.concatenate([np.tile(conv.bias, held) if near == 0 else np.zeros(size) for near in around])
+        value = self._convolved(source.pictures, np.concatenate(weights), bias.astype(conv.bias.dtype), conv, mark)
+        if (len(around), pictures) == (1, wanted):
+            return value
+        value = self._shaped(value, f"{mark}_side_by_side", -1, pictures, len(around) * size, conv.height, conv.width)
+        total = ""
+        for at, near in enumerate(around):
+            first, end = max(0, near), min(pictures, wanted + near)
+            part = self._sliced(value, f"{mark}_{at}", (1, 2), (first, at * size), (end, (at + 1) * size))
+            if (first - near, wanted + near - end) != (0, 0):
+                room = 0, first - near, 0, 0, 0, 0, wanted + near - end, 0, 0, 0
+                part = self.nodes.add(
+                    "Pad", [part, self.nodes.numbers(f"{mark}_{at}_room", *room)], f"{mark}_{at}_moved"
+                )
+            total = self.nodes.add("Add", [total, part], f"{mark}_{at}_sum") if at else part
+        return self._shaped(total, f"{mark}_pictures", -1, size, conv.height, conv.width)
+
+    def _sliced(
+        self, value: str, mark: str, axes: tuple[int, ...], starts: tuple[int, ...], ends: tuple[int, ...]
+    ) -> str:
+        bounds = zip(("starts", "ends", "axes"), (starts, ends, axes), strict=True)
+        given = [self.nodes.numbers(f"{mark}_{name}", *values) for name, values in bounds]
+        return self.nodes.add("Slice", [value, *given], f"{mark}_sliced")
+
+    def _convolved(
+        self, value: str, weight: NDArray[np.float32], bias: NDArray[np.float32] | None, conv: Convolution, mark: str
+    ) -> str:
+        inputs = [value, self.nodes.constant(f"{mark}_weight", weight)]
+        if bias is not None:
+            inputs.append(self.nodes.constant(f"{mark}_bias", bias))
+        return self.nodes.add("Conv", inputs, f"{mark}{CONVOLVED}", **conv.over_picture)
+
+
+def stays_in_pictures(conv: Convolution, source: Film) -> bool:
+    """Whether the pictures are convolved as they are: where the stride makes of the moments they hold one or several
+    whole ones, or where no moment looks at another."""
+    strided = conv.stride > 1 and source.held % conv.stride == 0
+    alone = conv.stride == conv.taps == 1
+    if not (strided or alone) or conv.moments % (source.held // conv.stride):
+        return False
+    return conv.moments * conv.stride <= source.moments
 
 
 def origins(node: Any) -> tuple[str, ...]:
     """What a convolution's output is called here, and what it was called before ``flatten_time``."""
     output = str(node.output[0])
-    return output, output.removesuffix(MARK + CONVOLVED)
+    before, mark, _ = output.rpartition(MARK)
+    return (output, before) if mark and output.endswith(CONVOLVED) else (output,)
 
 
 def drop_unused_weights(graph: Any) -> None:

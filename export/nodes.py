@@ -1,0 +1,35 @@
+"""Nodes and constants of a graph that is being written anew, each value made once however often it is asked for."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+
+class Nodes:
+    """``written``: nodes in order; ``constants``: what they take beside values."""
+
+    def __init__(self) -> None:
+        self.written: list[Any] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self._made: set[str] = set()
+
+    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """``output``, made by an operator of ``kind``; nothing is added where it is there already."""
+        if output not in self._made:
+            self._made.add(output)
+            self.written.append(helper.make_node(kind, inputs, [output], name=f"{kind}_{output}", **attributes))
+        return output
+
+    def keep(self, node: Any) -> None:
+        self._made.update(node.output)
+        self.written.append(node)
+
+    def constant(self, name: str, value: NDArray[Any]) -> str:
+        self.constants.setdefault(name, numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def numbers(self, name: str, *values: int) -> str:
+        return self.constant(name, np.array(values, np.int64))
