@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from features import spec
+
+from .attention import attend
 
 # exp(-1e9 - anything) is 0 in float32; minus infinity would turn a fully masked row into NaN.
 MASKED = -1e9
@@ -65,7 +66,8 @@ def look_up(table: nn.Module, codes: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head attention of (B, n, width) over a context (B, m, width) whose valid places are ``mask`` (B, m)."""
+    """Multi-head attention of (B, n, width) over a context (B, m, width), whose valid places are ``mask`` (B, m);
+    None: all of them."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -73,14 +75,9 @@ class Attention(nn.Module):
         self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
         self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
 
-    def forward(self, x: Tensor, context: Tensor, mask: Tensor) -> Tensor:
-        q, k, v = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in (self.query(x), self.key(context), self.value(context))
-        )
-        bias = (~mask).to(x.dtype)[:, None, None, :] * MASKED
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
+        bias = None if mask is None else (~mask).to(x.dtype)[:, None, None, :] * MASKED
+        out: Tensor = self.out(attend(self.query(x), self.key(context), self.value(context), self.heads, bias))
         return out
 
 
@@ -97,7 +94,7 @@ class EncoderLayer(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         normed = self.norm(x)
         x = x + self.dropout(self.attention(normed, normed, mask))
         out: Tensor = x + self.dropout(self.feed(x))

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..attention import attend
+
 
 @dataclass(frozen=True)
 class ConformerSize:
@@ -65,10 +67,8 @@ class SelfAttention(nn.Module):
         self.dropout = nn.Dropout(size.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = self.qkv(self.norm(x)).chunk(3, dim=-1)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
-        mixed = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        out: Tensor = self.dropout(self.out(mixed))
+        query, key, value = self.qkv(self.norm(x)).chunk(3, dim=-1)
+        out: Tensor = self.dropout(self.out(attend(query, key, value, self.heads)))
         return out
 
 

@@ -21,8 +21,7 @@ class PatchTransformer(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         x = self.enter(frames).flatten(2).transpose(1, 2) + self.position
-        everywhere = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         for layer in self.layers:
-            x = layer(x, everywhere)
+            x = layer(x, None)
         vector: Tensor = self.out(x.mean(dim=1))
         return vector
