@@ -29,7 +29,8 @@ NO_TWINS = "left out by --quick, unless --run names the weights"
 class EngineBenchOptions:
     """``run``: what the bundle was exported from; without, torch runs fresh weights of the default recipe, against a
     bundle exported from those. ``seconds``: of each graph, and of each other comparison. ``threads``: of the CPU engine
-    where batches are compared on several cores, after what is measured on one; 1 leaves that out."""
+    where batches are compared on several cores, after what is measured on one; 1 leaves that out. ``memory_kept``:
+    whether this process keeps what it frees (``keep_memory``), for the report."""
 
     bundle: Path
     run: Path | None = None
@@ -42,6 +43,7 @@ class EngineBenchOptions:
     url: str | None = None
     scenes: int = 20
     threads: int = 2
+    memory_kept: bool = False
 
 
 def measure(options: EngineBenchOptions, say: Say) -> Report:
@@ -70,6 +72,7 @@ def measure(options: EngineBenchOptions, say: Say) -> Report:
         "bundle": f"{bundle.manifest.name} {bundle.identity[:12]}",
         "weights in torch": "none" if twins is None else "the bundle's" if twins.trained else "untrained",
         "pinned to core": "none" if core is None else core,
+        "freed memory": "kept" if options.memory_kept else "as the system has it",
         "seconds": options.seconds,
         "gpu": missing() or "see below",
     }

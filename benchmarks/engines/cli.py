@@ -35,6 +35,7 @@ def engines(options: argparse.Namespace) -> int:
 
     from .bench import EngineBenchOptions, measure
     from .report import markdown, show
+    from .timing import keep_memory
 
     for path in (options.json, options.markdown):
         if path is not None and not path.parent.is_dir():
@@ -51,6 +52,7 @@ def engines(options: argparse.Namespace) -> int:
         plans=options.plans,
         url=options.triton,
         threads=options.threads,
+        memory_kept=keep_memory(),
     )
     if options.quick:
         asked = replace(asked, quick=True, seconds=min(1.5, asked.seconds), scenes=4)

@@ -48,7 +48,7 @@ def engines(rows: Sequence[Row]) -> Grid:
 
 def speed(rows: Sequence[Row], graph: object) -> Grid:
     """A line an engine; a cell a batch: medians by processor and by the wall (by the wall alone where a GPU does the
-    work), p99 by the wall, ratio to the reference."""
+    work), p99 by the wall, ratio to the reference, page faults where there are any."""
     mine = [row for row in rows if row.labels.get("graph") == graph and "batch" in row.labels]
     batches = sorted({int(row.labels["batch"]) for row in mine})
     cells: dict[Key, dict[int, dict[str, Row]]] = {}
@@ -75,7 +75,10 @@ def timing(cell: Mapping[str, Row]) -> str:
     told = f"{cell['p50_ms'].value:.3g} ({cell['p99_ms'].value:.3g})"
     if "wall_ratio" in cell:  # given beside the processor's
         told = f"{cell['cpu_p50_ms'].value:.3g}, {told}"
-    return f"{told}, x{cell['ratio'].value:.2f}" if "ratio" in cell else told
+    if "ratio" in cell:
+        told = f"{told}, x{cell['ratio'].value:.2f}"
+    faults = cell["page_faults"].value if "page_faults" in cell else 0
+    return f"{told}, {faults:.0f} faults" if faults >= 1 else told
 
 
 def batching(rows: Sequence[Row]) -> Grid:

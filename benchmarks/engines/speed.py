@@ -11,7 +11,7 @@ from engines.errors import EngineError
 
 from .contenders import FLOAT32, REFERENCE, Contender
 from .material import draw_inputs
-from .timing import OwnLabels, Times, in_turns, ratio_of, rows_of
+from .timing import OwnLabels, Times, in_turns, median_row, ratio_of, rows_of
 
 Cell = tuple[int, int]  # contender, batch
 Run = Callable[[], Any]
@@ -55,7 +55,8 @@ def speed_rows(
 
 
 def cell_rows(times: Times, reference: Times | None, one: Contender, labels: OwnLabels) -> list[Row]:
-    rows = rows_of(times, labels)
+    """With ``page_faults``, the median of a run: where the system gives and takes memory, it is that which is timed."""
+    rows = [*rows_of(times, labels), median_row("page_faults", times.faults, labels, "")]
     if reference is not None:
         count = len(times.wall)
         rows.append(Row("ratio", ratio_of(times, reference, "wall" if one.gpu else "cpu"), count, "", labels))

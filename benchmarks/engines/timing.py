@@ -4,9 +4,15 @@ Whatever else a machine does comes and goes within seconds, so all things are ru
 each time. Two clocks: the wall's, and the processor time of the whole process. A run on one core that somebody
 else wants too waits for its turn, the longer the run the more often; the second clock does not count that, so ratios
 between runs on the CPU are taken by it.
+
+Memory that the C library gives back to the system after each run comes again a page at a time, which can cost a third
+of a run of torch in batches, or nothing, by where the last small thing lay on the heap. ``keep_memory`` takes that out;
+what is left of it is counted.
 """
 
+import ctypes
 import os
+import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +23,11 @@ import numpy as np
 
 from benchmarks.harness import Row
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 LEAST: Final = 5  # rounds, however long they take
 MOST: Final = 1000  # rounds, however short they are: enough for a p99
 Labels = Mapping[str, str | int | float]
@@ -26,10 +37,11 @@ K = TypeVar("K")
 
 @dataclass(frozen=True)
 class Times:
-    """A run each, in milliseconds."""
+    """A run each, in milliseconds; ``faults``: pages that the system had to give it."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    faults: list[int] = field(default_factory=list)
 
 
 def in_turns(
@@ -46,11 +58,29 @@ def in_turns(
             break
         for at in rng.permutation(len(keys)):
             cell, taken = cells[keys[at]], times[keys[at]]
-            cpu, wall = time.process_time(), time.perf_counter()
+            faults, cpu, wall = page_faults(), time.process_time(), time.perf_counter()
             cell()
             taken.wall.append((time.perf_counter() - wall) * 1e3)
             taken.cpu.append((time.process_time() - cpu) * 1e3)
+            taken.faults.append(page_faults() - faults)
     return times
+
+
+def page_faults() -> int:
+    """Of this process so far, those that needed no disk; 0 where a system does not say."""
+    return 0 if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def keep_memory() -> bool:
+    """Let the C library keep what is freed, for the rest of this process; False where it is not glibc.
+
+    Its ``mallopt(3)``: no block from ``mmap``, nothing trimmed, and the heap grown by 64 MiB at a time.
+    """
+    top_pad, trim_threshold, mmap_max = -2, -1, -4  # malloc.h
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    tell = ctypes.CDLL(None).mallopt
+    return all([tell(mmap_max, 0), tell(trim_threshold, 2**31 - 1), tell(top_pad, 2**26)])
 
 
 def rows_of(times: Times, labels: Labels) -> list[Row]:

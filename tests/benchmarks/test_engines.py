@@ -1,6 +1,8 @@
 """``segue bench engines`` and ``search``: what becomes of times and answers by value, the whole on a tiny bundle."""
 
 import json
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -96,6 +98,22 @@ def test_rows_hold_median_tail_and_count() -> None:
     found = {row.metric: (row.value, row.n) for row in rows}
     assert found == {"p50_ms": (2.0, 3), "p99_ms": (pytest.approx(2.98), 3), "cpu_p50_ms": (6.0, 3)}
     assert median_row("cold_open_ms", [3.0, 1.0, 9.0], {}).value == 3.0
+
+
+def test_kept_memory_costs_no_pages() -> None:
+    """In a process of its own, since it holds for the rest of one."""
+    program = """
+import numpy as np
+from benchmarks.engines.timing import in_turns, keep_memory
+take = {"take": lambda: [np.ones(40_000_000 // 8) for _ in range(3)]}
+before = in_turns(take, 0.0)["take"].faults
+print(sorted(before)[2], keep_memory(), sorted(in_turns(take, 0.0)["take"].faults)[2])
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    before, kept, after = said.stdout.split()
+    if kept == "False":
+        pytest.skip("another C library than glibc")
+    assert int(before) > 1000 and int(after) < 10
 
 
 def test_one_core_is_given_back() -> None:
@@ -222,13 +240,25 @@ def test_the_whole_on_a_tiny_bundle(bundle: Bundle, catalogue: Path, tmp_path: P
     json.dumps(report.to_json())
 
 
+def test_page_faults_are_told_where_there_are_any() -> None:
+    labels = {"graph": "mood", "engine": "torch-eager", "precision": "float32", "batch": 8}
+    figures = {"p50_ms": 2.0, "p99_ms": 3.0, "cpu_p50_ms": 1.5, "ratio": 1.25, "wall_ratio": 1.3}
+    told = {
+        faults: grids([Row(name, value, 9, "", labels) for name, value in (figures | {"page_faults": faults}).items()])
+        for faults in (0.0, 1504.0)
+    }
+    assert told[0.0][0].lines == [["torch-eager", "1.5, 2 (3), x1.25"]]
+    assert told[1504.0][0].lines == [["torch-eager", "1.5, 2 (3), x1.25, 1504 faults"]]
+
+
 def test_brackets_of_a_reason_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     labels = {"engine": "tensorrt", "precision": "float32", "reason": 'pip install ".[tensorrt]" brings it'}
     show([Row("available", 0.0, 1, "", labels)], Console(width=200))
     assert '".[tensorrt]"' in capsys.readouterr().out
 
 
-def test_the_command_refuses_what_it_cannot_do(tmp_path: Path, bundle: Bundle) -> None:
+def test_the_command_refuses_what_it_cannot_do(tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "keep_memory", lambda: False)  # which would last until all tests are over
     with pytest.raises(BenchError, match="folder does not exist"):
         main("bench", ["engines", "-b", str(bundle.path), "--json", str(tmp_path / "no" / "x.json")])
     with pytest.raises(BenchError, match="--threads 0: give a number from 1"):
