@@ -7,7 +7,7 @@ and for int8 no unfolding at all), and for those of three axes only the general 
 moments, so a film stays in pictures from one convolution to the next, several moments to a picture (``moments.py``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -142,11 +142,11 @@ class Rewriting:
     def carry_over(self, node: Any) -> None:
         """Any other node: on pictures where it may, as it is otherwise."""
         films = [self._films[name] for name in node.input if name in self._films]
-        alike = len({(film.held, film.channels, film.moments, film.height, film.width) for film in films}) == 1
+        alike = len({replace(film, pictures="") for film in films}) == 1
         if node.op_type in BY_ELEMENT and len(films) == len(node.input) and alike:
             output = f"{node.output[0]}{MARK}"
             self.nodes.add(node.op_type, [film.pictures for film in films], output)
-            self._films[node.output[0]] = Film(output, *list(vars(films[0]).values())[1:])
+            self._films[node.output[0]] = replace(films[0], pictures=output)
         else:
             for name in node.input:
                 self.settle(name)
