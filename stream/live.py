@@ -64,6 +64,7 @@ class LiveStats:
     sampled: int = 0
     stale: int = 0
     undated: int = 0
+    undecoded: int = 0
     suggestions: int = 0
     skipped_hops: int = 0
     resets: int = 0
@@ -74,7 +75,7 @@ class LiveStats:
     @property
     def dropped(self) -> int:
         """Frames lost to overload or bad timestamps."""
-        return self.replaced + self.stale + self.undated
+        return self.replaced + self.stale + self.undated + self.undecoded
 
 
 class LiveSession:
@@ -134,13 +135,15 @@ class LiveSession:
         self._stats.resets = session.resets
         return self._stats
 
-    def offer(self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None) -> None:
+    def offer(self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None, undecoded: int = 0) -> None:
         """Take a frame; never blocks. Call on the event loop. Ignored after the end. ``passed``: how many frames were
-        passed over since the one before, because no sampler would want them. ``arrived_s``: when it came, by the
-        session's clock, if that was earlier than now; lateness counts from there."""
+        passed over since the one before, because no sampler would want them; ``undecoded``: how many others because
+        there was no time to decode them. ``arrived_s``: when it came, by the session's clock, if that was earlier than
+        now; lateness counts from there."""
         if self._stop or self._failure is not None:
             return
-        self._stats.frames += 1 + passed
+        self._stats.frames += 1 + passed + undecoded
+        self._stats.undecoded += undecoded
         self._stats.replaced += self._slot is not None
         now_s = self._clock()
         self._slot = frame, now_s, now_s if arrived_s is None else min(arrived_s, now_s)

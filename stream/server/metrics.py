@@ -43,7 +43,7 @@ STAGES: Final = ("convert", "flow", "appearance", *GRAPH_STAGES.values(), "searc
 OTHER: Final = "other"  # a stage that is not in the list: counted, never a label of its own
 STAGE_BUCKETS_S: Final = (0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 FRESH_BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0)
-LOSSES: Final = ("replaced", "stale", "undated")  # the fields of LiveStats that count lost frames
+LOSSES: Final = ("replaced", "stale", "undated", "undecoded")  # the fields of LiveStats that count lost frames
 SUMMED: Final = ("frames", "sampled", *LOSSES, "suggestions", "skipped_hops", "late_hops", "failed_hops", "resets")
 ENGINE_TEXTS: Final = {
     "requests": "Requests that the engine has run.",

@@ -132,12 +132,12 @@ def test_lateness_counts_from_when_a_source_says_that_the_frame_came(play: Fake)
 def test_frames_that_a_source_passed_over_are_counted(play: Fake) -> None:
     async def scenario(live: LiveSession, clock: Clock) -> None:
         for pts in range(0, 1000, 125):
-            live.offer(frame(pts), 3 if pts else 0)
+            live.offer(frame(pts), 3 if pts else 0, None, 2 if pts else 0)
             await asyncio.sleep(0.02)
 
     said, live = play(scenario)
-    assert live.stats.frames == 8 + 3 * 7 and live.stats.replaced == 0
-    assert isinstance(said[-1], End) and said[-1].frames == 29 and said[-1].sampled == 8 and said[-1].dropped == 0
+    assert live.stats.frames == 8 + (3 + 2) * 7 and live.stats.replaced == 0 and live.stats.undecoded == 2 * 7
+    assert isinstance(said[-1], End) and said[-1].frames == 43 and said[-1].sampled == 8 and said[-1].dropped == 14
 
 
 def test_frames_offered_faster_than_they_are_looked_at(play: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

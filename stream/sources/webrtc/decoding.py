@@ -3,13 +3,15 @@
 aiortc makes a task on the event loop for every decoded frame. Of 30 frames a second at most 8 are looked at, and which
 ones their timestamps tell: so that is asked where they are decoded, and the loop hears of the others as a number.
 
-*Bound*: `BACKLOG` encoded frames wait for a decoder. Beyond that, what waits is dropped up to the next key frame, and
-the publisher is asked for one; aiortc has no such bound.
+*Bound*: `BACKLOG` encoded frames wait for a decoder, for at most `BEHIND_S`. Beyond either, frames are passed over and
+counted, up to the next key frame, which the publisher is asked for; aiortc has no such bound. Newest wins: a burst that
+is decoded in time costs nothing, and pictures of a crowd that comes at once are about a second late and no more.
 """
 
 import asyncio
 import contextlib
 import logging
+import math
 import queue
 import threading
 import time
@@ -30,6 +32,8 @@ from .turns import TakenInTurns
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 150  # 5 s at 30 frames a second
+BEHIND_S: Final = 1.0
+ASKED_S: Final = 0.5  # from one request for a key frame to the next, while none comes
 QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
 H264: Final = "H264"
 H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters that precede one (RFC 6184)
@@ -44,12 +48,13 @@ class Wanted:
 
 
 class WantedFrames(asyncio.Queue[Wanted | None]):
-    """In the place of a video track's queue. ``decoded`` and ``newest_s`` (of the monotonic clock) are written by the
-    decoder's thread alone, and may be read anywhere."""
+    """In the place of a video track's queue. ``decoded``, ``undecoded`` (passed over, with too many or for too long
+    waiting) and ``newest_s`` (of the monotonic clock, when one of either came up) are written by the decoder's thread
+    alone, and may be read anywhere."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.decoded = 0
+        self.decoded = self.undecoded = 0
         self.newest_s = 0.0
         self.deblock = True  # set by whoever reads; heeded from the next key frame on
         self._sampler = Sampler()
@@ -99,38 +104,50 @@ class Decoding:
         self._wanted = frames if isinstance(frames, WantedFrames) else None
         self._decoder: FrameDecoder | None = None
         self._waits = False  # for a key frame, before anything is decoded
+        self._asked_s = -math.inf  # for that one, when last
         self._asked = False  # for one, from which to decode otherwise
 
-    def take(self, codec: Any, frame: JitterFrame) -> None:
-        """Decode one, unless it is among too many, and hand on what is wanted. What cannot be decoded is told in the
-        log and asks for a key frame."""
-        if not self._due(codec.name, frame.data):
-            self._failed.set()
-            return
+    def take(self, codec: Any, frame: JitterFrame) -> bool:
+        """Decode one, and hand on what is wanted; True where it is passed over instead, which takes no time. What
+        cannot be decoded is told in the log and asks for a key frame."""
+        wanted = self._wanted
+        if wanted is not None and not self._due(codec.name, frame):
+            self._pass_over(wanted)
+            return True
         try:
             decoded = self._fit(codec, frame.data).decode(frame)
         except av.FFmpegError as error:  # its state is kept: without, every frame up to a key frame would fail
             log.info("a %s frame cannot be decoded: %s", codec.name, error)
             self._failed.set()
-            return
-        wanted = self._wanted
+            return False
         for one in decoded:
             if wanted is None or not isinstance(one, av.VideoFrame):
                 self._hand(one)
             elif wanted.wants(one):
                 self._hand(Wanted(one, getattr(frame, "arrived_s", wanted.newest_s)))
+        return False
 
     def end(self) -> None:
         """Say that no more will come."""
         self._hand(None)
 
-    def _due(self, codec: str, data: bytes) -> bool:
-        """Whether to decode it: not while too many wait, and then not before a key frame."""
-        if self._wanted is not None and self._waiting() >= BACKLOG:
+    def _due(self, codec: str, frame: JitterFrame) -> bool:
+        """Whether to decode it: not while too many wait or it has waited too long, and then not before a key frame that
+        has not."""
+        waiting, arrived_s = self._waiting(), getattr(frame, "arrived_s", None)
+        waited_s = 0.0 if arrived_s is None else time.monotonic() - arrived_s
+        if waiting >= BACKLOG or waited_s > BEHIND_S:
             self._waits = True
-        if self._waits and not self._waiting() and is_key(codec, data):
-            self._waits = False
+        elif self._waits and is_key(codec, frame.data):
+            self._waits = waiting > 0 if arrived_s is None else waited_s > BEHIND_S / 2
         return not self._waits
+
+    def _pass_over(self, wanted: WantedFrames) -> None:
+        wanted.undecoded += 1
+        wanted.newest_s = time.monotonic()  # video does come
+        if wanted.newest_s >= self._asked_s + ASKED_S:
+            self._asked_s = wanted.newest_s
+            self._failed.set()
 
     def _fit(self, codec: Any, data: bytes) -> FrameDecoder:
         """The decoder for the frame: another one for another codec, and with a key frame for another way to decode."""

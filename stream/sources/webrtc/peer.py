@@ -36,7 +36,7 @@ from .trickle import MAX_CANDIDATES, Fragment, FragmentError
 
 log = logging.getLogger(__name__)
 
-OnFrame = Callable[[av.VideoFrame, int, float], None]
+OnFrame = Callable[[av.VideoFrame, int, float, int], None]
 
 CLOSE_S: Final = 5.0  # for a connection's end
 
@@ -74,7 +74,8 @@ class WebRtcPeer:
     """One publisher.
 
     What ``feed`` is given: ``on_frame`` gets those frames of the first video track that a sampler may want, each with
-    how many were decoded and passed over since the one before and with when it arrived, by the monotonic clock;
+    how many were decoded and passed over since the one before, with when it arrived, by the monotonic clock, and with
+    how many were not even decoded, since too many waited;
     ``on_sound`` every frame of the first audio track. Both are called on the event loop and must return at once.
     ``on_end`` is called once, with the reason in words, unless `close` was called by the owner. ``decoders``: threads
     on which its tracks are decoded, in turns with those of others; without, each has one of its own.
@@ -84,7 +85,7 @@ class WebRtcPeer:
         self.options = options
         self._decoders = decoders
         self.connected = False
-        self._on_frame: OnFrame = lambda frame, passed, arrived_s: None
+        self._on_frame: OnFrame = lambda frame, passed, arrived_s, undecoded: None
         self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
         self._on_end: Callable[[str], None] | None = None
         self._ufrag = ""
@@ -97,6 +98,7 @@ class WebRtcPeer:
         self._last_frame_s = 0.0
         self._wanted = WantedFrames()
         self._told = 0  # frames, the passed ones among them
+        self._told_undecoded = 0
         self._undo: list[Callable[[], None]] = []
         self._video: MediaStreamTrack | None = None
         self._audio: MediaStreamTrack | None = None
@@ -237,7 +239,8 @@ class WebRtcPeer:
         passed = max(0, self._wanted.decoded - self._told - 1)
         self._told += passed + 1
         self._last_frame_s = now_s
-        self._on_frame(wanted.frame, passed, wanted.arrived_s)
+        undecoded, self._told_undecoded = self._wanted.undecoded - self._told_undecoded, self._wanted.undecoded
+        self._on_frame(wanted.frame, passed, wanted.arrived_s, undecoded)
 
     async def _watch(self) -> None:
         """Until something ends the connection: then say what, once."""

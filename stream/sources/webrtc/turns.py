@@ -19,14 +19,15 @@ log = logging.getLogger(__name__)
 class TakenInTurns:
     """In the place of a receiver's queue: what is put here is given to ``take`` on ``threads``, one after the other.
 
-    After each, other receivers have their turn. A failure of ``take`` ends `serve`, which raises it.
+    After each, other receivers have their turn, unless ``take`` says with True that it was passed over. A failure of
+    ``take`` ends `serve`, which raises it.
     """
 
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
         self._lock = threading.Lock()  # held for moments: the event loop waits for it
         self._tasks: deque[Any] = deque()
-        self._take: Callable[..., None] | None = None
+        self._take: Callable[..., bool] | None = None
         self._busy = False  # a turn is waited for, or taken
         self._ended = threading.Event()
         self._failure: BaseException | None = None
@@ -46,7 +47,7 @@ class TakenInTurns:
                 self._tasks.append(task)
                 self._next()
 
-    def serve(self, take: Callable[..., None]) -> None:
+    def serve(self, take: Callable[..., bool]) -> None:
         """Let ``take`` be called with what was put and will be; returns at the end, with one turn perhaps under way."""
         with self._lock:
             if not self._ended.is_set():
@@ -67,14 +68,17 @@ class TakenInTurns:
             log.warning("pictures wait for a decoder: %s", error)
 
     def _turn(self) -> None:
-        with self._lock:
-            task, take = self._tasks.popleft() if self._tasks else None, self._take
-        try:
-            if task is not None and take is not None:
-                take(*task)
-        except BaseException as error:  # noqa: BLE001 - raised by `serve`
-            self._failure = error
-            self.put(None)
+        passed_over = True
+        while passed_over:
+            with self._lock:
+                task, take = self._tasks.popleft() if self._tasks else None, self._take
+            if task is None or take is None:
+                break
+            try:
+                passed_over = take(*task)
+            except BaseException as error:  # noqa: BLE001 - raised by `serve`
+                self._failure = error
+                self.put(None)
         with self._lock:
             self._busy = False
             self._next()

@@ -26,7 +26,7 @@ class NotedLive:
         self.frames: list[Any] = []
         self.closed = asyncio.Event()
 
-    def offer(self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None) -> None:
+    def offer(self, frame: av.VideoFrame, *_: Any) -> None:
         self.frames.append(frame)
 
     def listen(self, frame: av.AudioFrame) -> None:

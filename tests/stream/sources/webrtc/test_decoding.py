@@ -18,6 +18,7 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from stream.core.sampler import Sampler
+from stream.sources.webrtc import decoding as decoding_module
 from stream.sources.webrtc.decoding import (
     BACKLOG,
     QUEUE,
@@ -113,9 +114,9 @@ def test_the_frames_that_a_sampler_takes_come_and_all_are_counted(codec: str) ->
 
 def test_a_frame_says_when_its_last_packet_came() -> None:
     first, second = (ArrivedFrame(frame.data, frame.timestamp) for frame in encoded("H264", 2, 30))
-    first.arrived_s, second.timestamp = 12.5, 90_000
+    first.arrived_s, second.timestamp = first.arrived_s - 0.25, 90_000
     came, _ = run([first], more=[second], bare=False)
-    assert came[0].arrived_s == 12.5 and 12.5 < came[1].arrived_s < time.monotonic() and came[2] is None
+    assert came[0].arrived_s == first.arrived_s and came[1].arrived_s == second.arrived_s and came[2] is None
 
 
 def test_frames_with_bad_times_come_too_since_they_are_counted_there() -> None:
@@ -164,6 +165,47 @@ def test_too_many_are_dropped_up_to_a_key_frame_which_is_asked_for() -> None:
 
     came = asyncio.run(scene())
     assert out.decoded == len(fast) and came[0].frame.pts == fast[0].timestamp
+
+
+def test_what_has_waited_too_long_is_passed_over_up_to_a_key_frame_that_has_not() -> None:
+    """Ten seconds, a key frame in each: the third comes so late that it cannot be made up for."""
+    wanted, failed, came = WantedFrames(), Asked(), []
+    loop = SimpleNamespace(call_soon_threadsafe=lambda put, one: came.append(one))
+    decoding = Decoding(loop, wanted, failed, lambda: 20)  # type: ignore[arg-type]
+    codec = parameters("H264")
+    late_s = {2: 1.2, 3: 0.8, 4: 0.4}
+    taken = []
+    for at, frame in enumerate(encoded("H264", 70, 10)):
+        arrived = ArrivedFrame(frame.data, frame.timestamp)
+        arrived.arrived_s -= late_s.get(at // 10, 0.0)
+        taken.append(decoding.take(codec, arrived))
+    assert taken == [False] * 20 + [True] * 20 + [False] * 30, "a key frame that is behind nearly as much is passed too"
+    assert (wanted.decoded, wanted.undecoded, failed.count) == (50, 20, 1)
+    assert max(one.frame.pts for one in came) >= 66 * 3000
+
+
+class Asked(threading.Event):
+    """How often it was asked for a key frame."""
+
+    count = 0
+
+    def set(self) -> None:
+        self.count += 1
+        super().set()
+
+
+def test_a_key_frame_is_asked_for_again_while_none_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(decoding_module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    wanted, failed = WantedFrames(), Asked()
+    decoding = Decoding(SimpleNamespace(), wanted, failed, lambda: 0)  # type: ignore[arg-type]
+    frames = [ArrivedFrame(frame.data, frame.timestamp) for frame in encoded("H264", 61, 100)[1:]]
+    for at, frame in enumerate(frames):
+        clock.now = 100.0 + at / 30
+        frame.arrived_s = clock.now - (2.0 if at == 0 else 0.0)
+        assert decoding.take(parameters("H264"), frame)
+    assert (wanted.undecoded, failed.count) == (60, 4), "two seconds, a half between"
+    assert wanted.newest_s == clock.now, "video does come"
 
 
 def test_what_cannot_be_decoded_asks_for_a_key_frame_and_the_thread_goes_on() -> None:

@@ -59,7 +59,8 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
         came: list[tuple[int, int]] = []
         late_s: list[float] = []
 
-        def see(frame: av.VideoFrame, passed: int, arrived_s: float) -> None:
+        def see(frame: av.VideoFrame, passed: int, arrived_s: float, undecoded: int) -> None:
+            assert undecoded == 0
             came.append((frame.pts or 0, passed))
             late_s.append(time.monotonic() - arrived_s)
 

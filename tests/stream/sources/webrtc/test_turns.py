@@ -69,6 +69,29 @@ def test_each_has_a_turn_after_the_others(one_thread: ThreadPoolExecutor) -> Non
         ended(turns, thread)
 
 
+def test_what_is_passed_over_costs_no_turn(one_thread: ThreadPoolExecutor) -> None:
+    taken: list[tuple[str, int]] = []
+
+    def take(name: str, number: int) -> bool:
+        taken.append((name, number))
+        return name == "a" and number < 3
+
+    gate = threading.Event()
+    one_thread.submit(gate.wait, PATIENCE_S)
+    several = {name: TakenInTurns(one_thread) for name in "ab"}
+    threads = [served(turns, take) for turns in several.values()]
+    for name, turns in several.items():
+        for number in range(5):
+            turns.put((name, number))
+    wait_until(lambda: all(turns._take is not None for turns in several.values()))
+    gate.set()
+    wait_until(lambda: len(taken) == 10)
+    assert [number for name, number in taken if name == "a"] == list(range(5))
+    assert taken.index(("b", 0)) in (0, 4), "before its first turn or behind it, which took four"
+    for turns, thread in zip(several.values(), threads, strict=True):
+        ended(turns, thread)
+
+
 def test_one_is_never_taken_twice_at_once() -> None:
     inside, most, total = [0], [0], [0]
 
