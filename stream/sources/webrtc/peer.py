@@ -75,10 +75,10 @@ class WebRtcPeer:
 
     What ``feed`` is given: ``on_frame`` gets those frames of the first video track that a sampler may want, each with
     how many were decoded and passed over since the one before, with when it arrived, by the monotonic clock, and with
-    how many were not even decoded, since too many waited;
-    ``on_sound`` every frame of the first audio track. Both are called on the event loop and must return at once.
-    ``on_end`` is called once, with the reason in words, unless `close` was called by the owner. ``decoders``: threads
-    on which its tracks are decoded, in turns with those of others; without, each has one of its own.
+    how many were not even decoded, since too many waited; ``on_sound`` every frame of the first audio track. Both are
+    called on the event loop and must return at once. ``on_end`` is called once, with the reason in words, unless
+    `close` was called by the owner. ``decoders``: threads on which its tracks are decoded, in turns with those of
+    others; without, each has one of its own.
     """
 
     def __init__(self, options: PeerOptions, decoders: Executor | None = None) -> None:
