@@ -5,9 +5,8 @@ each time. Two clocks: the wall's, and the processor time of the whole process. 
 else wants too waits for its turn, the longer the run the more often; the second clock does not count that, so ratios
 between runs on the CPU are taken by it.
 
-Memory that the C library gives back to the system after each run comes again a page at a time, which can cost a third
-of a run of torch in batches, or nothing, by where the last small thing lay on the heap. ``keep_memory`` takes that out;
-what is left of it is counted.
+Memory that the C library gives back to the system comes again a page at a time, which was a quarter of torch's time in
+batches in one process and nothing in another. ``keep_memory`` takes that out; what is left of it is counted.
 """
 
 import ctypes

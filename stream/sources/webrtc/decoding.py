@@ -5,7 +5,7 @@ ones their timestamps tell: so that is asked where they are decoded, and the loo
 
 *Bound*: `BACKLOG` encoded frames wait for a decoder, for at most `BEHIND_S`. Beyond either, frames are passed over and
 counted, up to the next key frame, which the publisher is asked for; aiortc has no such bound. Newest wins: a burst that
-is decoded in time costs nothing, and pictures of a crowd that comes at once are about a second late and no more.
+is decoded in time costs nothing, and no picture is decoded that has waited longer.
 """
 
 import asyncio
@@ -49,8 +49,8 @@ class Wanted:
 
 class WantedFrames(asyncio.Queue[Wanted | None]):
     """In the place of a video track's queue. ``decoded``, ``undecoded`` (passed over, with too many or for too long
-    waiting) and ``newest_s`` (of the monotonic clock, when one of either came up) are written by the decoder's thread
-    alone, and may be read anywhere."""
+    waiting) and ``newest_s`` (of the monotonic clock, when one was decoded) are written by the decoder's thread alone,
+    and may be read anywhere."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,10 +143,11 @@ class Decoding:
         return not self._waits
 
     def _pass_over(self, wanted: WantedFrames) -> None:
+        """``newest_s`` stays: a publisher that sends no key frame is given up like one that sends nothing."""
         wanted.undecoded += 1
-        wanted.newest_s = time.monotonic()  # video does come
-        if wanted.newest_s >= self._asked_s + ASKED_S:
-            self._asked_s = wanted.newest_s
+        now_s = time.monotonic()
+        if now_s >= self._asked_s + ASKED_S:
+            self._asked_s = now_s
             self._failed.set()
 
     def _fit(self, codec: Any, data: bytes) -> FrameDecoder:

@@ -239,7 +239,8 @@ class WebRtcPeer:
         passed = max(0, self._wanted.decoded - self._told - 1)
         self._told += passed + 1
         self._last_frame_s = now_s
-        undecoded, self._told_undecoded = self._wanted.undecoded - self._told_undecoded, self._wanted.undecoded
+        so_far = self._wanted.undecoded  # read once: a decoder's thread counts on
+        undecoded, self._told_undecoded = so_far - self._told_undecoded, so_far
         self._on_frame(wanted.frame, passed, wanted.arrived_s, undecoded)
 
     async def _watch(self) -> None:
@@ -265,8 +266,11 @@ class WebRtcPeer:
                 await asyncio.wait_for(self._state.wait(), deadline_s - loop.time())
 
     def _silence(self) -> str:
+        idle_s = self.options.idle_timeout_s
+        if self.connected and self._wanted.undecoded > self._told_undecoded:
+            return f"no video that can be decoded for {idle_s:g} s: decoding is behind, send a key frame every 2 s"
         if self.connected:
-            return f"no video for {self.options.idle_timeout_s:g} s"
+            return f"no video for {idle_s:g} s"
         return f"the publisher did not connect within {self.options.handshake_timeout_s:g} s"
 
     def _end(self, reason: str) -> None:

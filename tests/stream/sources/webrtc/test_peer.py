@@ -13,6 +13,7 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from stream.core.pace import STEPS
 from stream.sources.webrtc import direct
 from stream.sources.webrtc.adapt import adapt_aiortc
+from stream.sources.webrtc.decoding import Wanted, WantedFrames
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 
 FPS = 30
@@ -92,3 +93,47 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
     assert slots == sorted(set(slots)) and 14 <= len(slots) <= 17
     assert sum(passed + 1 for _, passed in came) <= FRAMES
     assert FRAMES - sum(passed + 1 for _, passed in came) < 4  # those after the last wanted one
+
+
+class Counting(WantedFrames):
+    """Of which a decoder's thread passes over another frame at every look."""
+
+    looks = 0
+
+    @property
+    def undecoded(self) -> int:
+        self.looks += 1
+        return self.looks
+
+    @undecoded.setter
+    def undecoded(self, value: int) -> None: ...
+
+
+def test_no_loss_is_missed_between_two_looks() -> None:
+    async def scene() -> list[int]:
+        peer = WebRtcPeer(PeerOptions())
+        told: list[int] = []
+        peer._on_frame = lambda frame, passed, arrived_s, undecoded: told.append(undecoded)
+        peer._wanted = counting = Counting()
+        for _ in range(5):
+            peer._see(Wanted(av.VideoFrame(16, 16), time.monotonic()))
+        await peer.close()
+        assert sum(told) == counting.looks
+        return told
+
+    assert asyncio.run(scene()) == [1] * 5
+
+
+def test_a_publisher_without_key_frames_hears_why_it_is_given_up() -> None:
+    async def scene() -> tuple[str, str]:
+        peer = WebRtcPeer(PeerOptions(idle_timeout_s=3))
+        peer.connected = True
+        silent = peer._silence()
+        peer._wanted.undecoded += 40
+        said = peer._silence()
+        await peer.close()
+        return silent, said
+
+    silent, said = asyncio.run(scene())
+    assert silent == "no video for 3 s"
+    assert said.startswith("no video") and "key frame every 2 s" in said and len(said) < 124, "fits a websocket's close"
