@@ -57,6 +57,10 @@ class CutMeter:
         strength = 1.0 - exp(-palette / _HISTOGRAM_SCALE - layout / _DIFFERENCE_SCALE)
         return min(1.0, surprise * strength)
 
+    def hold(self, pictures: int) -> None:
+        """The previous picture came so many times more, as if each had been pushed."""
+        self._mean *= (1.0 - _MEAN_RATE) ** pictures
+
 
 def _histogram(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Joint RGB histogram, ``(512,)`` float32, sum 1."""

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from .errors import FeatureError
 from .spec import PICTURE_HEIGHT, PICTURE_WIDTH
 
-MAX_GAP_S = 1.0  # pictures further apart than this have no flow between them
-
 
 @dataclass(frozen=True, slots=True)
 class FlowSample:
@@ -36,8 +34,8 @@ class FlowMeter:
     def push(self, grey: NDArray[np.uint8], t_s: float) -> FlowSample | None:
         """Flow from the previous picture to ``grey``, ``(90, 160)`` uint8, at media time ``t_s``.
 
-        None for the first picture and for the first after a gap of more than ``MAX_GAP_S``. Raises ``FeatureError``,
-        leaving the meter as it was, for another shape or type and for a time that is not finite or does not increase.
+        None for the first picture. Raises ``FeatureError``, leaving the meter as it was, for another shape or type and
+        for a time that is not finite or does not increase.
         """
         if grey.dtype != np.uint8 or grey.shape != (PICTURE_HEIGHT, PICTURE_WIDTH):
             raise FeatureError(f"grey is {grey.dtype} {grey.shape}, not uint8 ({PICTURE_HEIGHT}, {PICTURE_WIDTH})")
@@ -48,7 +46,7 @@ class FlowMeter:
             raise FeatureError(f"picture time {t_s} s is not after {before_s} s: push pictures in order, each once")
         # A copy: the caller may draw the next picture into the same memory.
         self._grey, self._t_s = grey.copy(), t_s
-        if before is None or t_s - before_s > MAX_GAP_S:
+        if before is None:
             return None
         field = self._estimator.calc(before, grey, None)  # type: ignore[call-overload]  # stub lacks None
         per_second = 1.0 / (PICTURE_WIDTH * (t_s - before_s))
@@ -56,3 +54,7 @@ class FlowMeter:
         right, down = np.ascontiguousarray(field[..., 0]), np.ascontiguousarray(field[..., 1])
         speed, dx, dy = (float(part.mean(dtype=np.float64)) for part in (np.sqrt(right**2 + down**2), right, down))
         return FlowSample(speed=speed * per_second, dx=dx * per_second, dy=dy * per_second)
+
+    def hold(self, t_s: float) -> None:
+        """The previous picture was still to be seen at ``t_s``: what comes next moved since then."""
+        self._t_s = max(self._t_s, t_s)

@@ -5,6 +5,7 @@ The state is the previous picture and a few means; no clock is read.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import floor, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from .appearance import ColourStats, colour_stats, shrink, shrink_colour
 from .cuts import HARD_CUT, CutMeter
 from .flow import FlowMeter, FlowSample
+from .held import is_held
 from .motion import OnsetMeter
 from .picture import grey
+from .spec import MOTION_FPS
 
 _REST = FlowSample(speed=0.0, dx=0.0, dy=0.0)
 
@@ -40,9 +43,10 @@ class FrameFeatures:
 class FrameMeter:
     """Measures pictures in order.
 
-    The first picture, and the first after a gap that has no flow, have speed, onset and cut 0, and the means start
-    anew. At a hard cut displacement means nothing, because the two pictures show different things: the motion of the
-    picture before is held, so that a cut neither stops the motion nor looks like an accent of it.
+    The first picture has speed, onset and cut 0. At a hard cut displacement means nothing, because the two pictures
+    show different things: the motion of the picture before is held, so that a cut neither stops the motion nor looks
+    like an accent of it. A picture that was held (see `held`) stands until a slot before the next one: what follows is
+    measured as if it had come again in every slot.
 
     ``lap``, where given, is told the name of each part once it is done, so that a caller with a clock can time them:
     ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour). ``small``: keep a small colour
@@ -55,6 +59,7 @@ class FrameMeter:
         self._cuts = CutMeter()
         self._onsets = OnsetMeter()
         self._motion = _REST
+        self._slot: int | None = None  # of the newest picture
 
     def push(self, picture: NDArray[np.uint8], t_s: float) -> FrameFeatures:
         """Features of a canonical picture, ``(90, 160, 3)`` uint8 RGB, at media time ``t_s`` seconds.
@@ -63,11 +68,13 @@ class FrameMeter:
         meter is then as it was before.
         """
         luma = grey(picture)
+        slot = floor(t_s * MOTION_FPS) if isfinite(t_s) else None
+        if slot is not None and self._slot is not None and is_held(self._slot, slot):
+            self._hold(slot - self._slot - 1, t_s - 1 / MOTION_FPS)
         motion = self._flow.push(luma, t_s)
+        self._slot = slot
         if self._lap is not None:
             self._lap("flow")
-        if motion is None:
-            self._cuts, self._onsets, self._motion = CutMeter(), OnsetMeter(), _REST
         cut = self._cuts.push(picture)
         if motion is not None and cut < HARD_CUT:
             self._motion = motion
@@ -84,3 +91,9 @@ class FrameMeter:
         if self._lap is not None:
             self._lap("appearance")
         return features
+
+    def _hold(self, pictures: int, until_s: float) -> None:
+        self._flow.hold(until_s)
+        self._cuts.hold(pictures)
+        self._onsets.hold(pictures)
+        self._motion = _REST

@@ -46,6 +46,10 @@ class OnsetMeter:
         self._levels.append(level)
         return max(0.0, rise)
 
+    def hold(self, samples: int) -> None:
+        """Nothing moved for so many samples, as if a speed of 0 had been pushed for each."""
+        self._levels.extend([0.0] * min(samples, _MEMORY))
+
 
 def visual_tempo(onsets: Sequence[float] | NDArray[np.floating]) -> VisualTempo:
     """Tempo of onset strengths at 8 a second, oldest first; the last 28 s count.

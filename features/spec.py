@@ -19,6 +19,7 @@ WINDOW_S: Final = CLIP_S * MAX_CLIPS  # 28 s
 APPEARANCE_FPS: Final = 1
 MOTION_FPS: Final = 8
 MOTION_PER_APPEARANCE: Final = MOTION_FPS // APPEARANCE_FPS
+HELD_SLOTS: Final = MOTION_FPS  # pictures further apart: the first one was held, and nothing moved meanwhile
 PICTURE_WIDTH: Final = 160
 PICTURE_HEIGHT: Final = 90  # RGB, uint8; other aspect ratios are squeezed, so displacement is per frame width
 THUMB_SIZE: Final = 64  # grey thumbnail, square

@@ -23,11 +23,12 @@ from typing import Any, Final
 import av
 
 from engines.errors import EngineBusy, EngineFailed
-from features.spec import MOTION_FPS, WINDOW_S
+from features.spec import MOTION_FPS
 from stream.core.events import End, Event, Failed, Infer, Notice, Question, Suggestions
 from stream.core.pace import FULL, Pace
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
+from stream.due_times import DueTimes
 from stream.recording.recorder import Recorder
 from stream.runtime import Runtime, needs_small
 from stream.stages import Look, Probe, answered
@@ -36,6 +37,7 @@ Publish = Callable[[Notice], None]
 Clock = Callable[[], float]
 
 SOUND_FRAMES: Final = 200  # 4 s of WebRTC's
+OVER_S: Final = 0.001  # behind the end of a second, so that it is surely over
 FIRST_GRAPH: Final = "video_clip"  # what every hop begins with
 PATIENCE: Final = 8
 FAILURES: Final = 10  # of the engine in a row, one a hop, that a session lives through
@@ -45,8 +47,8 @@ logger = logging.getLogger("segue.live")
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """``tick_s``: how often time is told to pass while no frame comes. ``finish_s``: the longest wait at the end for
-    the answers still under way. ``useful_hops``: for so many hops after its beginning one may still wait for the
+    """``tick_s``: time is told to pass that often at least while no frame comes, and with the end of each second.
+    ``finish_s``: the longest wait at the end for the answers still under way. ``useful_hops``: for so many hops after its beginning one may still wait for the
     engine; from two on, going on with it would cost the one that waits behind it."""
 
     session: SessionOptions = field(default_factory=SessionOptions)
@@ -114,8 +116,9 @@ class LiveSession:
         self._wake = asyncio.Event()
         self._done = asyncio.Event()
         self._asking: set[asyncio.Task[None]] = set()
-        self._arrivals: dict[int, float] = {}  # second -> arrival of its newest sampled frame; at most 28
+        self._due = DueTimes()
         self._heard = 0.0  # when the newest frame with a usable time was offered
+        self._seen = True  # its picture is still on the screen
         self._sound: deque[av.AudioFrame] = deque(maxlen=SOUND_FRAMES)
         self._sound_second = 0
         self._listening: asyncio.Task[None] | None = None
@@ -145,6 +148,7 @@ class LiveSession:
         self._stats.frames += 1 + passed + undecoded
         self._stats.undecoded += undecoded
         self._stats.replaced += self._slot is not None
+        self._seen = True
         now_s = self._clock()
         self._slot = frame, now_s, now_s if arrived_s is None else min(arrived_s, now_s)
         self._wake.set()
@@ -157,7 +161,7 @@ class LiveSession:
         """
         if self._stop or self._failure is not None or not self._sampler.dated:
             return
-        second = int(self._sampler.elapsed_s)
+        second = int(self._media_s())  # also while a picture is held
         if second != self._sound_second:
             if self._sound and not self._listening:
                 self._listening = asyncio.get_running_loop().create_task(
@@ -166,6 +170,10 @@ class LiveSession:
             self._sound.clear()
             self._sound_second = second
         self._sound.append(frame)
+
+    def blank(self) -> None:
+        """Whoever fed the session is gone: until the next frame no picture is held. Call on the event loop."""
+        self._seen = False
 
     def follow(self, pace: Pace) -> None:
         """Follow the pictures as closely as ``pace`` says from here on. Call on the event loop."""
@@ -206,24 +214,38 @@ class LiveSession:
     async def _work(self) -> None:
         while not self._stop and self._failure is None:
             try:
-                async with asyncio.timeout(self._options.tick_s):
+                async with asyncio.timeout(self._quiet_s()):
                     await self._wake.wait()
             except TimeoutError:
-                if self._sampler.dated:
-                    now_s = self._sampler.elapsed_s + self._clock() - self._heard
-                    self._handle(self._session.tick(now_s))
+                self._tick()
                 continue
             self._wake.clear()
             taken, self._slot = self._slot, None
             if taken is not None:
                 await self._take(*taken)
 
+    def _media_s(self) -> float:
+        """Media time now: that of the newest frame, and what has passed since."""
+        return self._sampler.elapsed_s + max(0.0, self._clock() - self._heard)
+
+    def _quiet_s(self) -> float:
+        """How long to wait for a frame before time is told to pass."""
+        if not self._sampler.dated:
+            return self._options.tick_s
+        return min(self._options.tick_s, 1.0 - self._media_s() % 1.0 + OVER_S)
+
+    def _tick(self) -> None:
+        if self._sampler.dated:
+            now_s = self._media_s()
+            if self._seen:
+                self._due.passed(int(now_s))
+            self._handle(self._session.tick(now_s, self._seen))
+
     async def _take(self, frame: av.VideoFrame, offered: float, arrival: float) -> None:
         """Sample by timestamp; only a frame that fills a slot has its pixels converted."""
-        slot = self._sampler.offer(frame.pts, frame.time_base)
+        slot = self._sampler.offer(frame.pts, frame.time_base, arrival)
         if isinstance(slot, Discontinuity):
-            self._look.restart()
-            self._arrivals.clear()
+            self._begin_anew()
             self._handle(self._session.reset(slot.reason))
             slot = slot.slot
         if self._sampler.dated:
@@ -231,11 +253,20 @@ class LiveSession:
         if slot is None:
             return
         loop = asyncio.get_running_loop()
-        features = await loop.run_in_executor(self._workers, self._look.look, frame, self._sampler.elapsed_s)
-        second = slot // MOTION_FPS
-        self._arrivals[second] = arrival
-        self._arrivals.pop(second - WINDOW_S, None)
+        elapsed_s, stride = self._sampler.elapsed_s, self._sampler.stride
+        features = await loop.run_in_executor(self._workers, self._look.look, frame, elapsed_s)
+        self._due.frame(elapsed_s, arrival, slot // MOTION_FPS, (slot // stride + 1) * stride // MOTION_FPS)
         self._handle(self._session.push(features, slot))
+
+    def _begin_anew(self) -> None:
+        """Time has jumped: what is under way belongs to the time before."""
+        self._look.restart()
+        self._due.clear()
+        self._sound.clear()
+        self._sound_second = 0
+        if self._listening is not None:
+            self._listening.cancel()
+            self._listening = None
 
     async def _hear(self, frames: Sequence[av.AudioFrame], second: int) -> None:
         try:
@@ -245,7 +276,8 @@ class LiveSession:
         except Exception as error:  # noqa: BLE001 - suggestions go on without
             logger.warning("a second of sound could not be listened to: %s", error)
         finally:
-            self._listening = None
+            if self._listening is asyncio.current_task():  # and not the one of a time that began anew
+                self._listening = None
 
     async def _ask(self, question: Question) -> None:
         try:
@@ -311,8 +343,8 @@ class LiveSession:
         if isinstance(notice, Suggestions):
             self._patience = max(1, self._patience // 2)
             self._failures = 0
-            arrival = self._arrivals.get(math.ceil(notice.pts_s) - 1)
-            late_ms = None if arrival is None else 1000.0 * (self._clock() - arrival)
+            due = self._due.at(math.ceil(notice.pts_s))
+            late_ms = None if due is None else 1000.0 * max(0.0, self._clock() - due)
             self._stats.late_ms = late_ms
             notice = replace(notice, late_ms=late_ms)
         begun = self._begin()
@@ -324,6 +356,9 @@ class LiveSession:
         """Let the open hop and the last frames be answered, for a bounded time."""
         if self._failure is not None:
             return
+        self._tick()
+        if self._sampler.dated:
+            self._due.ended(int(self._media_s()) + 1, self._clock())
         self._handle(self._session.finish(self._stats.frames, self.stats.dropped))
         until = self._clock() + self._options.finish_s
         while self._asking and self._failure is None and (left := until - self._clock()) > 0:

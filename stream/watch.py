@@ -7,6 +7,7 @@ breaks off is opened again.
 
 import asyncio
 import contextlib
+import math
 import random
 import threading
 import time
@@ -43,7 +44,7 @@ def watch_fast(
 ) -> None:
     """Publish everything that the input gives rise to. ``late_ms`` stays None: the same input, the same events."""
     session = (Session if recorder is None else recorder.session)(runtime.model, options)
-    sampler = Sampler()
+    sampler = Sampler(pull.held_s)
     look = Look(probe, needs_small(runtime.model), None if recorder is None else recorder.keep)
     publish = _warn_before_end(pull, publish if recorder is None else recorder.listen(publish))
 
@@ -65,15 +66,33 @@ def watch_fast(
                 publish(event)
                 probe("publish", time.perf_counter() - begun)
 
+    def pass_time(before_s: float, now_s: float) -> None:
+        """A picture is held: each second in which nothing comes has its list."""
+        for second in range(math.floor(before_s) + 1, math.floor(now_s) + 1 if now_s - before_s > 1.0 else 0):
+            drive(session.tick(float(second)))
+
+    last_s = 0.0  # how long the newest picture stands
     for frame in _timed(pull.frames(), probe):
+        before_s = sampler.elapsed_s
         slot = sampler.offer(frame.pts, frame.time_base)
         if isinstance(slot, Discontinuity):
             look.restart()
             drive(session.reset(slot.reason))
             slot = slot.slot
+        else:
+            pass_time(before_s, sampler.elapsed_s)
         if slot is not None:
             drive(session.push(look.look(frame, sampler.elapsed_s), slot))
+        last_s = stands_s(frame)
+    pass_time(sampler.elapsed_s, sampler.elapsed_s + last_s)
+    if last_s > 1.0:
+        drive(session.tick(sampler.elapsed_s + last_s))
     drive(session.finish(sampler.frames, sampler.stale + sampler.undated))
+
+
+def stands_s(frame: av.VideoFrame) -> float:
+    """How long a frame stands, as its container says; 0 where it does not."""
+    return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
 
 
 async def watch_paced(
@@ -111,7 +130,7 @@ async def watch_paced(
         stop = threading.Event()
         frames = _endless(pull, source, stop, loop, listen) if pull.endless else pull.frames()
         timed = _timed(frames, probe)
-        reader = loop.create_task(asyncio.to_thread(_read, timed, not is_live(source), loop, live, stop))
+        reader = loop.create_task(asyncio.to_thread(_read, timed, not is_live(source), loop, live, stop, pull.held_s))
         try:
             await asyncio.wait({running, reader}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -147,10 +166,13 @@ def _read(
     loop: asyncio.AbstractEventLoop,
     live: LiveSession,
     stop: threading.Event,
+    held_s: float,
 ) -> None:
-    """Decode in a thread and hand over one frame at a time; with ``paced``, each when its time has come."""
-    pace = Pace(time.monotonic())
+    """Decode in a thread and hand over one frame at a time; with ``paced``, each when its time has come, and an end
+    when the last one has stood for as long as it should."""
+    pace = Pace(time.monotonic(), held_s)
     with contextlib.closing(frames):  # what was opened again is let go of
+        frame = None
         for frame in frames:
             if paced and frame.pts is not None and frame.time_base is not None:
                 stop.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
@@ -161,6 +183,8 @@ def _read(
             while not taken.wait(0.1):  # the loop takes a frame at once, unless it is gone
                 if stop.is_set():
                     return
+        if paced and frame is not None:
+            stop.wait(stands_s(frame))
 
 
 def _hand_over(live: LiveSession, frame: av.VideoFrame, taken: threading.Event) -> None:

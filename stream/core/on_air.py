@@ -1,7 +1,7 @@
 """What is on air, where in it the stream is, and when another track could take over.
 
-A track goes on air when somebody says so. Its beats are asked for once, under a question's id; where in it the stream
-is, is known from the moment somebody says that as well, and goes on with media time.
+A track goes on air when somebody says so. Its beats are asked for once; where in it the stream is, is known from the
+moment somebody says that as well, and goes on with media time.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,10 @@ from .events import Switch
 
 @dataclass(slots=True)
 class OnAir:
-    """One track on air. ``position_s`` is where in it the stream was at ``since_s`` of media time; ``question`` is the
-    one for its beats, which are None until it is answered."""
+    """One track on air. ``position_s`` is where in it the stream was at ``since_s`` of media time; ``beats`` are None
+    until they are known."""
 
     track: str
-    question: int
     since_s: float = 0.0
     position_s: float | None = None
     beats: NDArray[np.floating] | None = None

@@ -8,12 +8,10 @@ counted or answered with a ``Discontinuity``, never mended by a guess.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
 
 from features.spec import MOTION_FPS
 
-STEP_BACK_S: Final = 1  # a late frame up to this far behind the newest is passed over; beyond it, time has jumped
-STEP_FORWARD_S: Final = 10
+from .timeline import HELD_S, Step, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +25,14 @@ class Discontinuity:
 class Sampler:
     """State: the first and the newest timestamp, the newest slot, and counts. ``stride`` may be changed at any time.
 
-    ``frames`` offered, ``sampled``, ``stale`` (stepped back a little) and ``undated`` (no timestamp).
+    ``frames`` offered, ``sampled``, ``stale`` (stepped back a little) and ``undated`` (no timestamp). ``held_s``: for
+    how long the input may hold a picture (see `timeline`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, held_s: float = HELD_S) -> None:
         self.stride = 1
+        self._held_s = held_s
+        self._arrived_s: float | None = None  # of the newest frame
         self.frames = self.sampled = self.stale = self.undated = 0
         # In units of the newest time base, where timestamps are whole numbers: this is asked for every frame.
         self._unit = Fraction(1)
@@ -51,8 +52,13 @@ class Sampler:
             return 0.0
         return float((self._newest - self._first) * self._unit.numerator / self._unit.denominator)
 
-    def offer(self, pts: int | None, time_base: Fraction | None) -> int | Discontinuity | None:
-        """The motion slot (1/8 s since the first frame) to fill with this frame, or None to pass it over."""
+    def offer(
+        self, pts: int | None, time_base: Fraction | None, arrived_s: float | None = None
+    ) -> int | Discontinuity | None:
+        """The motion slot (1/8 s since the first frame) to fill with this frame, or None to pass it over.
+
+        ``arrived_s``: when it came, by any clock, where frames come in their own time.
+        """
         self.frames += 1
         if pts is None or time_base is None or time_base <= 0:
             self.undated += 1
@@ -61,20 +67,26 @@ class Sampler:
             self._first = None
             return Discontinuity("a frame has no timestamp", None)
         if self._first is None:
-            return self._begin(pts, time_base)
+            return self._begin(pts, time_base, arrived_s)
         if time_base != self._unit:
             scale = self._unit / time_base
             self._first, self._newest, self._unit = self._first * scale, self._newest * scale, time_base
         step = pts - self._newest
         units, seconds = self._unit.denominator, self._unit.numerator  # so many units in so many seconds
-        if step < 0:
-            if -step * seconds <= STEP_BACK_S * units:
-                self.stale += 1
-                return None
-            return Discontinuity(f"time stepped back by {float(-step * time_base):.3g} s", self._begin(pts, time_base))
-        if step * seconds > STEP_FORWARD_S * units:
-            return Discontinuity(f"time jumped forward by {float(step * time_base):.3g} s", self._begin(pts, time_base))
-        self._newest = pts
+        if not 0 <= step * seconds <= units:  # a second forward is no question, and exact fractions take time
+            step_s = step * time_base
+            passed_s = None if arrived_s is None or self._arrived_s is None else arrived_s - self._arrived_s
+            match judge(step_s, passed_s, self._held_s):
+                case Step.LATE:
+                    self.stale += 1
+                    return None
+                case Step.BACK:
+                    said = f"time stepped back by {float(-step_s):.3g} s"
+                    return Discontinuity(said, self._begin(pts, time_base, arrived_s))
+                case Step.FORWARD:
+                    said = f"time jumped forward by {float(step_s):.3g} s"
+                    return Discontinuity(said, self._begin(pts, time_base, arrived_s))
+        self._newest, self._arrived_s = pts, arrived_s
         slot = int((pts - self._first) * MOTION_FPS * seconds // units)
         if slot // self.stride <= self._slot // self.stride:
             return None
@@ -82,9 +94,9 @@ class Sampler:
         self.sampled += 1
         return slot
 
-    def _begin(self, pts: int, time_base: Fraction) -> int:
+    def _begin(self, pts: int, time_base: Fraction, arrived_s: float | None) -> int:
         self._first = self._newest = pts
-        self._unit = time_base
+        self._unit, self._arrived_s = time_base, arrived_s
         self._slot = 0
         self.sampled += 1
         return 0

@@ -1,7 +1,8 @@
 """One live input, without a clock, a socket or a loop: features and answers in, events out.
 
-A hop falls due at each whole second of media time in whose second a frame arrived (every few seconds, once ``follow``
-says so). It runs through the stages
+A hop falls due at each whole second of media time (every few seconds, once ``follow`` says so): a picture is on the
+screen until the next one, so those that are held fill the motion slots up to it (see ``features.held``). A hop runs
+through the stages
 
     clip tower -> sequence tower -> search (and mood) -> matcher -> ranking -> settle -> Suggestions
 
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from catalog.records import Candidate, Filters
 from features.cuts import HARD_CUT
+from features.held import held, is_held
 from features.spec import MOTION_FPS, WINDOW_S
 
 from .commands import CommandError, Playing, read_command
@@ -87,12 +89,16 @@ class Session:
         self._history = History()
         self._speech = Speech()
         self._on_air: OnAir | None = None
+        self._beats: Beats | None = None  # the question that is open
         self._before_s = 0.0  # media time before the last reset
         self._now_s = 0.0  # media time since
+        self._told_s = 0.0  # of the newest list
         self._settled = 0, self._memory.wishes.order()  # the scene's start and what was asked, of the newest list
         self._next_id = 1
-        self._newest = -1  # the newest slot
-        self._fresh = False  # a frame came that no hop has seen
+        self._newest = -1  # the slot of the newest picture
+        self._filled = -1  # the newest slot that is filled, by a picture or since it is held
+        self._picture: FrameFeatures | None = None  # the newest
+        self._over = 0  # so many seconds of media time are over
         self._last = 0  # the end of the newest hop that was begun or is waiting
         self._hop_s = self._stride = 1
         self._cut_slot = -MOTION_FPS * WINDOW_S
@@ -116,20 +122,35 @@ class Session:
             return []
         if slot <= self._newest:
             raise ValueError(f"slot {slot} after slot {self._newest}: slots must increase; reset() begins anew")
-        events = self._advance(slot // MOTION_FPS)
-        self._window.push(slot, features)
-        self._newest, self._fresh = slot, True
+        events = self._hold(slot) + self._advance(slot // MOTION_FPS)
+        self._newest, self._picture = slot, features
         self._now_s = max(self._now_s, (slot + 1) / MOTION_FPS)
         self.sampled += 1
         rest = self._options.cut_rest_s * MOTION_FPS
         if features.cut >= HARD_CUT and slot - self._cut_slot >= rest:
             self._cut_slot = slot
             events.append(Cut(slot / MOTION_FPS, features.cut))
-        change = self._scenes.push(slot, features)
-        if change is not None and change.lasting:
-            events.append(Scene(change.start / MOTION_FPS))
+        events += self._fill(slot, features)
         following = (slot // self._stride + 1) * self._stride  # the next slot that the sampler may fill
         return events + self._advance(following // MOTION_FPS)
+
+    def _hold(self, slot: int) -> list[Event]:
+        """Fill the slots before ``slot`` with the newest picture, if it is held; those that are still looked at."""
+        if self._picture is None or not is_held(self._newest, slot):
+            return []
+        still = held(self._picture)
+        first = max(self._filled + 1, slot - WINDOW_S * MOTION_FPS)
+        return [event for each in range(first, slot) for event in self._fill(each, still)]
+
+    def _fill(self, slot: int, features: "FrameFeatures") -> list[Event]:
+        """Keep what is to be seen in a slot. A picture that comes later than the time was told only takes the place of
+        the one that was held."""
+        self._window.push(slot, features)
+        if slot <= self._filled:
+            return []
+        self._filled = slot
+        change = self._scenes.push(slot, features)
+        return [Scene(change.start / MOTION_FPS)] if change is not None and change.lasting else []
 
     def hear(self, share: float, second: int) -> list[Event]:
         """Somebody spoke for ``share`` (0 to 1) of media second ``second``, counted as ``pts_s`` is; for sessions with
@@ -146,12 +167,16 @@ class Session:
         self._hop_s, self._stride = hop_s, stride
         return []
 
-    def tick(self, now_s: float) -> list[Event]:
-        """Media time has reached ``now_s`` and no frame came since: the second that is over can be looked at."""
+    def tick(self, now_s: float, seen: bool = True) -> list[Event]:
+        """Media time has reached ``now_s`` and no frame came since: the second that is over can be looked at. ``seen``:
+        the newest picture is still on the screen; without, nothing is said of the seconds behind its own."""
         if self._closing is not None:
             return []
         self._now_s = max(self._now_s, now_s)
-        return self._advance(int(now_s))
+        second = int(now_s)
+        if not seen:
+            return self._advance(min(second, self._filled // MOTION_FPS + 1))
+        return self._hold(int(now_s * MOTION_FPS)) + self._advance(second)
 
     def reset(self, reason: str) -> list[Event]:
         """Timestamps broke: forget the pictures and the sound and start again at 0. What viewers wished for and what is
@@ -161,14 +186,15 @@ class Session:
         self._window = self._model.window()
         self._scenes, self._speech = SceneMeter(), Speech()
         self._settle.reset()
-        self._newest, self._fresh, self._last = -1, False, 0
+        self._newest = self._filled = -1
+        self._picture, self._over, self._last = None, 0, 0
         self._cut_slot = -MOTION_FPS * WINDOW_S
         self._hop = self._due = None
         self._settled = 0, self._settled[1]
         self._before_s += self._now_s
         if self._on_air is not None:
             self._on_air.restart(self._now_s)
-        self._now_s = 0.0
+        self._now_s = self._told_s = 0.0
         self.resets += 1
         return [Reset(reason)]
 
@@ -196,23 +222,31 @@ class Session:
         if before is None or command.track != before.track:
             if before is not None:
                 self._history.left(before.track, self._before_s + self._now_s)
-            self._on_air = None
-            if command.track is not None:
-                self._on_air = OnAir(command.track, self._next_id)
-                events.append(Beats(self._next_id, command.track))
-                self._next_id += 1
+            self._on_air = None if command.track is None else OnAir(command.track)
+            events += self._ask_beats()
         if self._on_air is not None and command.position_s is not None:
             self._on_air.at(command.position_s, self._now_s)
         return events
 
+    def _ask_beats(self) -> list[Event]:
+        """One such question is open at a time: however fast the track on air changes, its beats are asked for once the
+        answer before is in."""
+        if self._on_air is None or self._on_air.beats is not None or self._beats is not None:
+            return []
+        self._beats = Beats(self._next_id, self._on_air.track)
+        self._next_id += 1
+        return [self._beats]
+
     def result(self, question: int, answer: Answer) -> list[Event]:
         """The answer to a question. One to a question that is no longer open is counted and ignored."""
-        on_air, hop = self._on_air, self._hop
-        if on_air is not None and question == on_air.question and on_air.beats is None:
+        hop = self._hop
+        if self._beats is not None and question == self._beats.id:
+            asked, self._beats = self._beats, None
             if not isinstance(answer, np.ndarray):
                 raise TypeError(f"the answer to beats is {type(answer).__name__}, must be an array of seconds")
-            on_air.beats = answer
-            return []
+            if asked.track == self._playing and self._on_air is not None:
+                self._on_air.beats = answer
+            return self._ask_beats()
         if hop is None or question not in hop.asked:
             self.stale_answers += 1
             return []
@@ -238,6 +272,9 @@ class Session:
     def give_up(self, question: int) -> list[Event]:
         """No answer will come to a question: it would have come too late. The hop that it belongs to counts as skipped,
         and the one that waits begins; clips that it has not embedded are made up for."""
+        if self._beats is not None and question == self._beats.id:
+            asked, self._beats = self._beats, None
+            return [] if asked.track == self._playing else self._ask_beats()
         if self._hop is None or question not in self._hop.asked:
             return []
         self._hop = None
@@ -256,19 +293,21 @@ class Session:
         if not flush:
             self._hop = self._due = None
             return self._end()
-        end = self._newest // MOTION_FPS + 1
-        events = self._schedule(end, (self._newest + 1) / MOTION_FPS) if self._fresh and end > self._last else []
+        end = self._filled // MOTION_FPS + 1
+        events = self._schedule(end, (self._filled + 1) / MOTION_FPS) if end > self._last else []
         return events if self._hop is not None else [*events, *self._end()]
 
     def _advance(self, second: int) -> list[Event]:
-        """A hop for the newest second with a frame, if that second is over and no hop has seen it."""
-        end = self._newest // MOTION_FPS + 1
-        if not self._fresh or end > second or end < (self._last and self._last + self._hop_s):
+        """A hop for ``second`` seconds of media time, if they are just over and one is due."""
+        if second <= self._over:
             return []
-        return self._schedule(end, float(end))
+        self._over = second
+        if self._picture is None or (self._last and second < self._last + self._hop_s):
+            return []
+        return self._schedule(second, float(second))
 
     def _schedule(self, end: int, pts_s: float) -> list[Event]:
-        self._fresh, self._last = False, end
+        self._last = end
         hop = Hop(end, pts_s, self._scenes.start)
         if self._hop is None:
             return self._begin(hop)
@@ -335,7 +374,8 @@ class Session:
         ]
         self._ease(hop, wishes)
         cut = hop.end * MOTION_FPS - self._cut_slot <= 2 * MOTION_FPS
-        settled = self._settle.settle(ranked, cut, self._playing, wishes.pinned, wishes.weights)
+        passed_s, self._told_s = hop.pts_s - self._told_s, hop.pts_s
+        settled = self._settle.settle(ranked, cut, self._playing, wishes.pinned, wishes.weights, passed_s)
         self.suggestions += 1
         self._hop = None
         first = settled.ranked[0].candidate.track.id if settled.ranked and settled.advice == SWITCH else None

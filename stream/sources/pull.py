@@ -14,6 +14,7 @@ import av
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from stream.core.timeline import HELD_BROADCAST_S, HELD_S
 from stream.errors import SourceError
 
 from .external import srt_pipe
@@ -98,6 +99,12 @@ class Pull:
         """Whether it is on air rather than a recording, so that its end is a loss: worth opening it again."""
         hls = self._container.format.name == "hls"
         return is_live(self._source) or (is_url(self._source) and hls and self.duration_s is None)
+
+    @property
+    def held_s(self) -> float:
+        """For how long a picture of this input may be held before a step in its timestamps is a jump."""
+        jumps = self._container.format.flags & av.format.Flags.ts_discont.value
+        return HELD_BROADCAST_S if jumps else HELD_S
 
     @property
     def duration_s(self) -> float | None:

@@ -71,7 +71,7 @@ class Speaker:
 def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
     """Pictures and sound of ``url`` until it ends. Raises SourceError, BrokenPipeError."""
     opener = guarded(networks(allowed))
-    sampler, scaler = Sampler(), Scaler()
+    scaler = Scaler()
     sounds = av.AudioResampler("s16", "mono", SOUND_HZ)
 
     def hear(frame: av.AudioFrame) -> None:
@@ -94,7 +94,7 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
             say(NOTE, without_secrets(notice.reason).encode()[:2000])
 
         frames = reconnecting(open_again, BACKOFF, random.random, wait, tell)
-    pace = Pace(time.monotonic())
+    sampler, pace = Sampler(first.held_s), Pace(time.monotonic(), first.held_s)
     for frame in frames:
         if frame.pts is None or frame.time_base is None:
             continue

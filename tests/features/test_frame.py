@@ -42,11 +42,16 @@ def test_features_are_those_of_the_single_meters(sequence):
         t_s += wait_s
         fed.append((picture(kind, shift), t_s))
         found.append(meter.push(*fed[-1]))
-    flow, cuts, onsets, held = FlowMeter(), CutMeter(), OnsetMeter(), (0.0, 0.0, 0.0)
+    flow, cuts, onsets, held, newest = FlowMeter(), CutMeter(), OnsetMeter(), (0.0, 0.0, 0.0), 0
     for (pixels, time_s), features in zip(fed, found, strict=True):
+        slot = int(time_s * 8)
+        if slot - newest > 8 and features is not found[0]:
+            flow.hold(time_s - 0.125)
+            cuts.hold(slot - newest - 1)
+            onsets.hold(slot - newest - 1)
+            held = (0.0, 0.0, 0.0)
+        newest = slot
         sample = flow.push(grey(pixels), time_s)
-        if sample is None:
-            cuts, onsets, held = CutMeter(), OnsetMeter(), (0.0, 0.0, 0.0)
         cut = cuts.push(pixels)
         if sample is not None and cut < HARD_CUT:
             held = (sample.speed, sample.dx, sample.dy)
@@ -94,12 +99,28 @@ def test_motion_is_held_over_a_cut(texture, other_texture, view):
     assert still.speed < 0.01
 
 
-def test_a_gap_starts_anew(texture, other_texture, view):
-    meter = FrameMeter()
-    for i in range(8):
-        meter.push(view(texture, 300 - 3 * i), i / 8)
-    after = meter.push(view(other_texture, 300), 60.0)
-    assert (after.speed, after.dx, after.dy, after.onset, after.cut) == (0, 0, 0, 0, 0)
+@pytest.mark.parametrize("seconds", [1.125, 2, 12, 3600])
+def test_a_held_picture_is_one_that_comes_again_in_every_slot(texture, other_texture, view, seconds):
+    """After a slide comes a cut, after a still screen that scrolls, motion; as at eight pictures a second."""
+    held, again = FrameMeter(), FrameMeter()
+    for following in (view(other_texture, 300), view(texture, 276)):
+        for meter in (held, again):
+            meter.__init__()
+            for i in range(8):
+                meter.push(view(texture, 300 - 3 * i), i / 8)
+        last, end = view(texture, 300 - 21), 7 + int(seconds * 8)
+        for slot in range(max(8, end - 200), end):
+            again.push(last, slot / 8)
+        assert same(held.push(following, end / 8), again.push(following, end / 8))
+    assert held.push(view(other_texture, 0), end / 8 + 30).cut >= HARD_CUT
+
+
+def test_a_picture_a_second_is_a_low_rate_and_none_is_held(texture, view):
+    """What moves is as fast at one picture a second as at eight."""
+    for rate in (1, 2, 4, 8):
+        meter = FrameMeter()
+        found = [meter.push(view(texture, 300 - round(4 * i / rate)), i / rate) for i in range(4 * rate + 1)]
+        assert np.mean([each.dx for each in found[1:]]) == pytest.approx(4 / 160, rel=0.2)
 
 
 def test_a_frame_is_frozen_and_owns_its_thumbnail(texture, view):

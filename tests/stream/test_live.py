@@ -165,7 +165,7 @@ def test_frames_offered_faster_than_they_are_looked_at(play: Fake, monkeypatch: 
     said, live = play(scenario)
     assert live.stats.sampled == 2  # the first and the newest
     assert said[-1] == End(400, 2, 398, 2, 0)
-    assert [notice.pts_s for notice in lists(said)] == [1.0, 4.0]
+    assert [notice.pts_s for notice in lists(said)] == [3.0, 4.0]
 
 
 def test_the_loop_stays_free_while_answers_are_computed(play: Fake, fake_runtime: Fake) -> None:
@@ -277,14 +277,43 @@ def test_an_engine_that_is_busy_ends_no_session(play: Fake, fake_runtime: Fake) 
 def test_a_stream_that_stalls_still_gets_its_second(play: Fake) -> None:
     async def scenario(live: LiveSession, clock: Clock) -> None:
         await feed(live, clock, [0, 200, 400])
-        clock.now_s += 1.0
+        clock.now_s += 0.59
+        await asyncio.sleep(0.05)
+        assert not live.stats.suggestions  # the second is not over
+        clock.now_s += 0.03
         await until(lambda: live.stats.suggestions == 1)
-        assert live.stats.late_ms == pytest.approx(1000)
+        assert live.stats.late_ms == pytest.approx(20)  # it was 20 ms ago, whenever the newest frame came
+        for second in range(2, 12):
+            clock.now_s += 1.0
+            await until(lambda: live.stats.suggestions == second)  # noqa: B023 - awaited at once
+            assert live.stats.late_ms == pytest.approx(20)
+        live.blank()
         clock.now_s += 30.0
         await asyncio.sleep(0.05)
 
     said, _ = play(scenario, tick_s=0.01)
-    assert [notice.pts_s for notice in lists(said)] == [1.0]
+    assert [notice.pts_s for notice in lists(said)] == [float(second) for second in range(1, 12)]
+
+
+@pytest.mark.parametrize("rate", [0.7, 1, 2, 5, 7, 8, 24])
+def test_waiting_for_a_second_to_end_is_no_lateness(play: Fake, rate: float) -> None:
+    """However few pictures come: each second's list is as late as its answers took."""
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        begun, at_s = clock.now_s, 0.0
+        for frame_s in [n / rate for n in range(int(6 * rate) + 1)]:
+            while at_s < frame_s:  # time passes in steps of 10 ms
+                at_s = min(frame_s, at_s + 0.01)
+                clock.now_s = begun + at_s
+                await asyncio.sleep(0.0015)
+            live.offer(frame(round(frame_s * 1000)))
+            await asyncio.sleep(0.002)
+        await until(lambda: not live._asking)
+
+    said, live = play(scenario, tick_s=0.001)
+    late = [notice.late_ms for notice in lists(said)]
+    assert [notice.pts_s for notice in lists(said)][:5] == [1, 2, 3, 4, 5]
+    assert all(0 <= each <= 80 for each in late[:6] if each is not None) and None not in late, late
 
 
 def test_bad_timestamps_are_told_and_counted(play: Fake) -> None:

@@ -18,6 +18,7 @@ from engines.bundle import Bundle
 from engines.errors import EngineFailed
 from engines.onnx_engine import OnnxEngine
 from stream.core.events import End, Notice, Suggestions, Warned
+from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import SessionOptions
 from stream.runtime import Runtime
 from stream.server.messages import decode, encode
@@ -130,7 +131,7 @@ def test_a_truncated_file_ends_normally_with_a_warning(tmp_path: Path, write_vid
 
 
 def test_timestamps_that_jump_are_told(tmp_path: Path, write_video: Video, watch: Watch) -> None:
-    pts_ms = [i * 1000 // 12 + (60_000 if i >= 24 else 0) for i in range(48)]
+    pts_ms = [i * 1000 // 12 + (7_200_000 if i >= 24 else 0) for i in range(48)]
     code, lines, _ = watch(write_video(tmp_path / "v.mkv", frames=48, pts_ms=pts_ms), "--fast")
     told = [(line["type"], line.get("pts_s")) for line in lines if line["type"] in ("suggestions", "reset")]
     assert code == 0
@@ -194,8 +195,24 @@ def test_pace_follows_the_timestamps_and_starts_anew_after_a_jump() -> None:
     assert pace.wait_s(Fraction(5), 101.0) == 0.0
     assert pace.wait_s(Fraction(6), 101.25) == pytest.approx(0.75)
     assert pace.wait_s(Fraction(6), 103.0) == 0.0  # behind: no wait
-    assert pace.wait_s(Fraction(100), 103.0) == 0.0  # a jump: from here on anew
-    assert pace.wait_s(Fraction(101), 103.0) == pytest.approx(1.0)
+    assert pace.wait_s(Fraction(26), 103.0) == pytest.approx(19.0)  # a picture is held for 20 s
+    assert pace.wait_s(Fraction(3627), 121.0) == 0.0  # a jump: from here on anew
+    assert pace.wait_s(Fraction(3628), 121.0) == pytest.approx(1.0)
+    assert pace.wait_s(Fraction(36275, 10), 121.0) == pytest.approx(0.5)  # a little out of order
+    assert pace.wait_s(Fraction(3626), 121.0) == 0.0  # a step back: anew, as the sampler does
+    assert pace.wait_s(Fraction(3627), 121.0) == pytest.approx(1.0)
+    assert pace.wait_s(Fraction(3628), 133.5) == 0.0  # more than 10 s behind: anew
+    assert pace.wait_s(Fraction(3629), 133.5) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("step_ms", [-9_000, -1_500, -1_000, -500, 0, 40, 5_000, 20_000, 3_600_000, 3_600_040, 9_000_000])
+def test_pace_and_sampler_begin_anew_at_the_same_frames(step_ms: int) -> None:
+    pace, sampler, ms = Pace(0.0), Sampler(), Fraction(1, 1000)
+    for pts in (10_000, 10_040):
+        pace.wait_s(pts * ms, 0.0)
+        sampler.offer(pts, ms)
+    anew = isinstance(sampler.offer(10_040 + step_ms, ms), Discontinuity)
+    assert pace.wait_s((10_040 + step_ms) * ms, 0.0) == pytest.approx(0.0 if anew else max(0.0, 0.04 + step_ms / 1000))
 
 
 def test_a_failing_engine_ends_the_paced_watch(tmp_path: Path, write_video: Video, fake_runtime: Any) -> None:

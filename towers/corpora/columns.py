@@ -13,6 +13,7 @@ import numpy.typing as npt
 from features import spec
 from features.clip import video_clip_features
 from features.frame import FrameFeatures, FrameMeter
+from features.held import filled
 from features.music import PER_CLIP, PER_TRACK, clip_features, track_features
 
 from ..errors import CorpusError
@@ -28,12 +29,13 @@ COLUMNS: Mapping[str, ColumnSpec] = {
 def watch(pictures: Mapping[int, npt.NDArray[np.uint8]], clips: int = spec.MAX_CLIPS) -> dict[str, npt.NDArray[Any]]:
     """Motion slot -> picture (90, 160, 3) of ``clips`` clips -> the video columns of one pair, zeros behind them.
 
-    Slots may be missing, as live. Raises ``CorpusError`` for a clip without any picture.
+    Slots may be missing, and pictures are held, as live. Raises ``CorpusError`` for a clip without any picture.
     """
     meter = FrameMeter(small=True)
     frames: list[FrameFeatures | None] = [None] * (clips * spec.MOTION_PER_CLIP)
     for slot in sorted(pictures):
         frames[slot] = meter.push(pictures[slot], slot / spec.MOTION_FPS)
+    frames = filled(frames)
     cut = [frames[start : start + spec.MOTION_PER_CLIP] for start in range(0, len(frames), spec.MOTION_PER_CLIP)]
     if any(all(frame is None for frame in clip) for clip in cut):
         raise CorpusError("has 4 s without a picture")

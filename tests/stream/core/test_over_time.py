@@ -130,7 +130,7 @@ def test_points_are_beats_ahead_in_order(gaps: list[float], position_s: float) -
 
 
 def test_when_to_switch_is_known_with_beats_and_a_position() -> None:
-    on_air = OnAir("a", question=3)
+    on_air = OnAir("a")
     assert on_air.switch("b", 10.0) == Switch("b", (), None)
     on_air.at(30.0, 8.0)
     assert on_air.switch(None, 10.0) == Switch(None, (), None)

@@ -1,7 +1,9 @@
 """Same calls, same events: hops, one at a time, with questions answered late, never, or twice."""
 
+import itertools
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.core.events import Accepted, Beats, Cut, End, Event, Infer, Refused, Reset, Search, Suggestions
+from stream.core.events import Accepted, Beats, Cut, End, Event, Infer, Refused, Reset, Scene, Search, Suggestions
 from stream.core.session import Session, SessionOptions
 from stream.core.settle import SettleOptions
 
@@ -28,15 +30,17 @@ def answered(session: Session, runtime: Any, events: list[Event]) -> list[Event]
     return said
 
 
-def play(runtime: Any, features: Fake, slots: list[int], ticks: bool = False, **options: Any) -> list[Event]:
+def play(runtime: Any, features: Fake, slots: list[int], every: int = 0, **options: Any) -> list[Event]:
+    """``every``: time is told to pass so many half slots apart, and with each second."""
     session = Session(runtime.model, SessionOptions(**options))
     said: list[Event] = []
     for i, slot in enumerate(slots):
         said += answered(session, runtime, session.push(features(slot), slot))
         following = slots[i + 1] if i + 1 < len(slots) else slot + 1
-        if ticks:
-            for eighth in np.arange(slot + 1, following + 0.5, 0.5):
-                said += answered(session, runtime, session.tick(float(eighth) / 8))
+        if every:
+            for half in range(2 * slot + 2, 2 * following + 1):
+                if half % every == 0 or half % 16 == 0:
+                    said += answered(session, runtime, session.tick(half / 16))
     return said + answered(session, runtime, session.finish(len(slots), 0))
 
 
@@ -81,19 +85,81 @@ def test_a_bundle_need_not_have_every_graph(fake_runtime: Fake, features: Fake, 
 
 @settings(max_examples=30, deadline=None)
 @given(slots=st.sets(st.integers(0, 120), min_size=1, max_size=60))
-def test_ticks_between_frames_change_nothing(fake_runtime: Fake, features: Fake, slots: set[int]) -> None:
+def test_ticks_between_seconds_change_nothing(fake_runtime: Fake, features: Fake, slots: set[int]) -> None:
     ordered = sorted(slots)
-    plain, ticked = (play(fake_runtime(), features, ordered, ticks=ticks) for ticks in (False, True))
+    plain, ticked = (play(fake_runtime(), features, ordered, every=every) for every in (16, 1))
     if isinstance(plain[-2], Suggestions) and plain[-2].pts_s != round(plain[-2].pts_s):
-        # With ticks the last second may be over before the end is told; it covers the same frames.
+        # With finer ticks the last second may be over before the end is told; it covers the same frames.
         assert plain[:-2] == ticked[: len(plain) - 2]
     else:
         assert plain == ticked
 
 
-def test_a_second_without_frames_says_nothing(fake_runtime: Fake, features: Fake) -> None:
-    said = play(fake_runtime(), features, [0, 1, 2, 43, 44, 60])
-    assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [1.0, 6.0, 7.625]
+def test_a_list_a_second_while_a_picture_is_held(fake_runtime: Fake, features: Fake) -> None:
+    slots = [0, 1, 2, 43, 44, 60]
+    said = play(fake_runtime(), features, slots, every=16)
+    assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [1, 2, 3, 4, 5, 6, 7, 7.625]
+    untold = play(fake_runtime(), features, slots)  # nobody tells of the time between
+    assert [event.pts_s for event in untold if isinstance(event, Suggestions)] == [5, 7, 7.625]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    gaps=st.lists(st.one_of(st.integers(1, 8), st.integers(9, 40)), min_size=1, max_size=12),
+    cuts=st.lists(st.booleans(), min_size=12, max_size=12),
+)
+def test_a_held_picture_is_one_that_comes_again(
+    fake_runtime: Fake, features: Fake, gaps: list[int], cuts: list[bool]
+) -> None:
+    """The same pictures, cuts and scenes, at the same times, as where it was sent in every slot, standing still."""
+    pictures = {0: features(0)}
+    for gap, cut in zip(gaps, cuts, strict=False):
+        slot = max(pictures) + gap
+        pictures[slot] = features(slot, cut=0.9 if cut else 0.0)
+    again, end = dict(pictures), max(pictures) + 16
+    for before, slot in itertools.pairwise([*sorted(pictures), end]):
+        if slot - before > 8:
+            still = replace(pictures[before], speed=0.0, dx=0.0, dy=0.0, onset=0.0, cut=0.0)
+            again |= {each: still for each in range(before + 1, slot)}
+    said, windows = [], []
+    for shown in (pictures, again):
+        runtime = fake_runtime()
+        session = Session(runtime.model)
+        told: list[Event] = []
+        for slot in range(end):
+            told += answered(session, runtime, session.tick(slot / 8))
+            if slot in shown:
+                told += answered(session, runtime, session.push(shown[slot], slot))
+        told += answered(session, runtime, session.tick(end / 8))
+        said.append([(type(event), event.pts_s) for event in told])  # type: ignore[union-attr]
+        windows.append({slot: (f.thumb.tobytes(), f.colour, f.speed) for slot, f in session._window._frames.items()})
+    assert windows[0] == windows[1]
+    assert [each for each in said[0] if each[0] is not Scene] == [each for each in said[1] if each[0] is not Scene]
+    assert sorted(each[1] for each in said[0] if each[0] is Scene) == [e[1] for e in said[1] if e[0] is Scene]
+
+
+def test_a_picture_that_comes_later_than_the_time_takes_its_place(fake_runtime: Fake, features: Fake) -> None:
+    """What a network held back is looked at all the same, and tells no second twice."""
+    runtime = fake_runtime()
+    session = Session(runtime.model)
+    said = answered(session, runtime, session.push(features(0), 0))
+    for second in range(1, 5):
+        said += answered(session, runtime, session.tick(float(second)))
+    late = features(50)
+    said += answered(session, runtime, session.push(late, 9))
+    assert session._window._frames[9] is late and session._window._frames[10].speed == 0.0
+    for slot in range(32, 41):
+        said += answered(session, runtime, session.push(features(slot), slot))
+    assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [1, 2, 3, 4, 5]
+
+
+def test_nothing_is_held_once_it_is_not_seen_any_more(fake_runtime: Fake, features: Fake) -> None:
+    runtime = fake_runtime()
+    session = Session(runtime.model)
+    said = answered(session, runtime, session.push(features(0), 0))
+    for half in range(1, 20):
+        said += answered(session, runtime, session.tick(half / 2, seen=half < 5))
+    assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [1, 2]
 
 
 def test_a_late_hop_waits_and_an_overtaken_one_is_skipped(fake_runtime: Fake, features: Fake) -> None:

@@ -115,7 +115,7 @@ def test_in_a_new_scene_the_advice_follows_sooner(fake_runtime: Fake, look: tupl
     runtime = fake_runtime(matcher=False)
     search, best = runtime._search, name(5)
     runtime._search = lambda *given: [replace(c, similarity=float(c.track.id == best)) for c in search(*given)]
-    quick = SettleOptions(margin=0.03, dwell=4, large=1.0, after_cut=1.0, hold=0, past=0.5, eased_dwell=1)
+    quick = SettleOptions(margin=0.03, dwell_s=4, large=1.0, after_cut=1.0, hold_s=0, past=0.5, eased_dwell_s=1)
     show = Show(runtime, SessionOptions(suggestions=12, settle=quick))
     for _ in range(12):
         before = show.hop()
@@ -148,15 +148,31 @@ def test_beats_are_asked_once_and_say_when_to_switch(fake_runtime: Fake) -> None
     assert show.hop().switch is None
 
 
-def test_late_beats_of_another_track_are_ignored(fake_runtime: Fake) -> None:
+def test_one_question_for_beats_is_open_however_fast_the_track_changes(fake_runtime: Fake) -> None:
     session = Session(fake_runtime().model)
     accepted, first = session.command({"type": "playing", "track": "a", "position_s": 0})
-    _, second = session.command({"type": "playing", "track": "b", "position_s": 0})
-    assert accepted == Accepted("playing", "a") and isinstance(first, Beats) and isinstance(second, Beats)
-    assert session.result(first.id, np.arange(3.0)) == [] and session.stale_answers == 1
+    assert accepted == Accepted("playing", "a") and isinstance(first, Beats) and first.track == "a"
+    for track in [f"track {n}" for n in range(5000)]:
+        assert session.command({"type": "playing", "track": track}) == [Accepted("playing", track)]
+    (second,) = session.result(first.id, np.arange(3.0))  # those of "a" say nothing of what is on air now
+    assert isinstance(second, Beats) and second.track == "track 4999" and session._on_air.beats is None
+    assert session.result(second.id, np.arange(9.0)) == [] and len(session._on_air.beats) == 9
     assert session.result(second.id, np.arange(9.0)) == [] and session.stale_answers == 1
+    asked = session.command({"type": "playing", "track": "c"})[1]
+    session.command({"type": "playing", "track": "d"})
+    (again,) = session.give_up(asked.id)  # type: ignore[union-attr]
+    assert isinstance(again, Beats) and again.track == "d"
     with pytest.raises(TypeError, match="beats"):
-        session.result(session.command({"type": "playing", "track": "c"})[1].id, [])  # type: ignore[union-attr]
+        session.result(again.id, [])
+
+
+def test_beats_of_a_track_that_is_on_air_again_are_its_own(fake_runtime: Fake) -> None:
+    session = Session(fake_runtime().model)
+    first = session.command({"type": "playing", "track": "a"})[1]
+    for track in ("b", None, "a"):
+        session.command({"type": "playing", "track": track})
+    assert session.result(first.id, np.arange(3.0)) == []  # type: ignore[union-attr]
+    assert session._on_air is not None and session._on_air.beats is not None
 
 
 def test_what_was_on_air_steps_back_and_fades_across_resets(fake_runtime: Fake) -> None:
@@ -254,14 +270,14 @@ def test_speech_lowers_vocals_and_ducks(fake_runtime: Fake) -> None:
 
 
 def test_a_steady_steer_does_not_keep_the_first_place_loose(fake_runtime: Fake) -> None:
-    show = Show(fake_runtime(), SessionOptions(settle=SettleOptions(eased=2)))
+    show = Show(fake_runtime(), SessionOptions(settle=SettleOptions(eased_s=2)))
     show.hop()
     show.command(type="steer", energy=0.1)
     show.hop()
-    assert show.session._settle._eased <= 1
+    assert show.session._settle._eased_s <= 1
     for _ in range(3):
         show.hop()
-    assert show.session._settle._eased == 0
+    assert show.session._settle._eased_s == 0
 
 
 TRACKS = st.sampled_from([name(n) for n in (0, 3, 7, 11)] + ["elsewhere"])

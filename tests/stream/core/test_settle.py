@@ -11,7 +11,7 @@ from stream.core.ranking import Ranked, order, total
 from stream.core.settle import Settle, SettleOptions
 
 Fake = Callable[..., Any]
-OPTIONS = SettleOptions(margin=0.05, dwell=3, large=0.2, after_cut=0.02, hold=0, keep=0.01, past=0.0, eased_dwell=1)
+OPTIONS = SettleOptions(margin=0.05, dwell_s=3, large=0.2, after_cut=0.02, hold_s=0, keep=0.01, past=0.0, eased_dwell_s=1)
 A, B, C = (f"{n:016x}" for n in (1, 2, 3))
 
 
@@ -112,7 +112,7 @@ def test_what_is_listed_stays_against_an_equal(hop: Fake) -> None:
 
 
 def test_a_new_holder_is_left_alone_except_by_a_large_lead(hop: Fake) -> None:
-    options = replace(OPTIONS, hold=5)
+    options = replace(OPTIONS, hold_s=5)
     settle = Settle(options, 5)
     said = [hop(settle, {1: 0.6, 2: 0.5})] + [hop(settle, {1: 0.5, 2: 0.6}, cut=True) for _ in range(6)]
     assert [ids[0] for _, ids in said] == [A] * 5 + [B] * 2
@@ -145,7 +145,7 @@ def test_a_reset_forgets_the_ranking_but_not_what_is_on_air(hop: Fake) -> None:
 
 
 def test_in_a_new_scene_a_lead_need_not_last(hop: Fake) -> None:
-    settle = Settle(replace(OPTIONS, hold=5), 5)
+    settle = Settle(replace(OPTIONS, hold_s=5), 5)
     hop(settle, {1: 0.6, 2: 0.5})
     settle.ease(anew=True)
     assert hop(settle, {1: 0.56, 2: 0.60}) == ("stay", [A, B])  # less than the margin
@@ -154,7 +154,7 @@ def test_in_a_new_scene_a_lead_need_not_last(hop: Fake) -> None:
 
 
 def test_ease_wears_off(hop: Fake) -> None:
-    settle = Settle(replace(OPTIONS, eased=3), 5)
+    settle = Settle(replace(OPTIONS, eased_s=3), 5)
     hop(settle, {1: 0.6, 2: 0.5})
     settle.ease(anew=False)
     for _ in range(3):

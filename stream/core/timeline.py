@@ -1,0 +1,41 @@
+"""What a step from one timestamp to the next means: the one rule for whatever samples frames or waits for them.
+
+A picture is on the screen until the next one, so a step forward is a picture that was held, be it for minutes. It is a
+jump instead where it cannot have been held: where less time than that passed between the arrivals, or where the input
+is of a kind whose clock is known to jump (``HELD_BROADCAST_S``).
+
+Nothing here reads a clock: whoever has one gives the time that passed.
+"""
+
+from enum import Enum
+from fractions import Fraction
+from typing import Final
+
+STEP_BACK_S: Final = 1  # a late frame up to this far behind the newest is passed over; beyond it, time has jumped
+AHEAD_S: Final = 10  # timestamps may run ahead of the arrivals by this much: a burst, or a sender's buffer
+HELD_S: Final = 3600  # nothing is held longer
+HELD_BROADCAST_S: Final = 60  # nor, in the likes of transport streams, whose clock starts anew where they were spliced
+
+Seconds = int | float | Fraction
+
+
+class Step(Enum):
+    """``ON``: time went on, ``LATE``: the frame is a little behind the newest, ``BACK`` and ``FORWARD``: time jumped."""
+
+    ON = "on"
+    LATE = "late"
+    BACK = "back"
+    FORWARD = "forward"
+
+
+def judge(step_s: Seconds, passed_s: float | None = None, held_s: float = HELD_S) -> Step:
+    """What it means that a timestamp is ``step_s`` after the newest.
+
+    ``passed_s``: how much time passed between the arrivals of the two, None where frames do not arrive in their own
+    time; ``held_s``: for how long this input may hold a picture.
+    """
+    if step_s < 0:
+        return Step.LATE if step_s >= -STEP_BACK_S else Step.BACK
+    if step_s > held_s or (passed_s is not None and step_s > AHEAD_S + passed_s):
+        return Step.FORWARD
+    return Step.ON
