@@ -3,12 +3,12 @@
 *Bounds*: at most ``max_sessions`` sessions, publishers still connecting included, and ``max_viewers`` viewers of each;
 whoever comes later is refused, and so is who comes while the others are late already; before that, all are followed
 less closely (``easing``). A session ends when its publisher stops, when it stays away longer than ``grace_s``, or after
-``max_session_s``.
+``max_session_s``. Who comes with the key of a session is its publisher from its first frame on: until then the one
+before goes on, or the session waits.
 """
 
 import asyncio
 import logging
-import secrets
 import time
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -19,10 +19,12 @@ from stream.sources.webrtc.offer import OfferError
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 from stream.sources.webrtc.turns import decoder_threads
 
+from .access import same
 from .admission import Load
 from .easing import Easing
 from .errors import BusyError
-from .hub_session import KEY_CHARACTERS, Connect, HubSession, Live, Publish, Start
+from .hub_session import KEY_CHARACTERS, HubSession, Live, Publish, Start
+from .inputs import Connect, Input
 from .logs import session_id
 from .viewer_queue import QUEUE_LIMIT, Viewer
 
@@ -88,14 +90,14 @@ class Hub:
     def find(self, session_id: str) -> HubSession | None:
         return self._sessions.get(session_id)
 
-    def by_secret(self, secret: str) -> HubSession | None:
-        """The session that a publisher's resource stands for; compares in constant time."""
-        found = [s for s in self._sessions.values() if secrets.compare_digest(s.secret.encode(), secret.encode())]
+    def by_secret(self, secret: str) -> Input | None:
+        """The input that a publisher's resource stands for; compares in constant time."""
+        found = [each for s in self._sessions.values() for each in s.inputs.all if same(each.secret, secret)]
         return found[0] if found else None
 
     def by_key(self, key: str) -> HubSession | None:
-        """The session that goes on with a key; one that is ending does not."""
-        found = [s for s in self._sessions.values() if key and s.ending is None and s.key == key]
+        """The session that goes on with a key; one that is ending does not. Compares in constant time."""
+        found = [s for s in self._sessions.values() if same(s.key, key) and key and s.ending is None]
         return found[0] if found else None
 
     def refusal(self, key: str = "") -> str | None:
@@ -112,13 +114,12 @@ class Hub:
         """Let nobody in from now on; what runs goes on."""
         self._refusing = reason
 
-    async def open(self, offer: str, label: str, key: str = "", reached: str = "") -> tuple[HubSession, str]:
-        """Start a session for a WHIP publisher's offer, or go on with that of its key; returns it with the SDP answer.
+    async def open(self, offer: str, label: str, key: str = "", reached: str = "") -> tuple[Input, str]:
+        """An input for a WHIP publisher's offer, of a new session or of that of its key, with the SDP answer.
 
         ``reached``: the address by which the publisher reached us.
 
-        Raises `BusyError` where there is no place, `OfferError` for an offer that cannot be used; a session that was
-        to be taken over then stays with whom it has.
+        Raises `BusyError` where there is no place, `OfferError` for an offer that cannot be used.
         """
         self._admit(key)
         self._connecting += 1  # before the first await, so that the bound holds
@@ -139,8 +140,8 @@ class Hub:
             raise BusyError(reason)
         return self._begin(label, key, peer.feed), answer
 
-    def begin(self, label: str, key: str, connect: Connect) -> HubSession:
-        """Start a session fed by what ``connect(on_frame, on_sound, on_end)`` makes, or go on with that of its key.
+    def begin(self, label: str, key: str, connect: Connect) -> Input:
+        """An input for what ``connect(on_frame, on_sound, on_end)`` makes, of a new session or of that of its key.
 
         Raises `BusyError`, before anything is connected, where there is no place.
         """
@@ -150,6 +151,19 @@ class Hub:
     async def end(self, session: HubSession, reason: str) -> None:
         """End a session and tell its viewers why; returns when it is gone. Any number of calls are one."""
         await asyncio.shield(self._begin_end(session, reason))
+
+    async def stop(self, one: Input, reason: str) -> None:
+        """A publisher stops of itself: its session ends, unless another one feeds it or is coming."""
+        session = one.session
+        if one not in session.inputs.all:
+            return
+        if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
+            session.inputs.release(one)
+            self._failed(session, reason)
+        elif one is session.inputs.now and session.inputs.coming is not None:
+            self._leave(session, one, reason)
+        else:
+            await self.end(session, reason)
 
     async def close(self) -> None:
         """End every session; no new ones are taken."""
@@ -162,31 +176,37 @@ class Hub:
             self.counters.refused_busy += 1
             raise BusyError(reason)
 
-    def _begin(self, label: str, key: str, connect: Connect) -> HubSession:
+    def _begin(self, label: str, key: str, connect: Connect) -> Input:
         key = key[:KEY_CHARACTERS]
         if (session := self.by_key(key)) is not None:
-            if session.publisher is None:
-                self.counters.resumed += 1
-            else:
-                self.counters.taken_over += 1
             session_id.set(session.id)
-            log.info("session goes on with another publisher")
-            session.stop_timers()
+            log.info("another publisher comes with the session's key")
         else:
-            session = HubSession(label, key, lambda publish: self._start(self._noting(publish)))
-            session_id.set(session.id)  # tasks made from here on are this session's
-            self._sessions[session.id] = session
-            if self.easing.pace is not FULL:  # which it does of itself
-                session.follow(self.easing.pace)
-            log.info("session opened: %s", session.label)
-            self.counters.opened += 1
-            session.running = asyncio.create_task(self._run(session))
-        session.feed(connect, self._gone)
+            session = self._opened(label, key)
+        return session.inputs.add(session, connect, self._gone)
+
+    def _opened(self, label: str, key: str) -> HubSession:
+        session = HubSession(label, key, lambda publish: self._start(self._noting(publish)), self._changed)
+        session_id.set(session.id)  # tasks made from here on are this session's
+        self._sessions[session.id] = session
+        if self.easing.pace is not FULL:  # which it does of itself
+            session.follow(self.easing.pace)
+        log.info("session opened: %s", session.label)
+        self.counters.opened += 1
+        session.running = asyncio.create_task(self._run(session))
         if self.options.max_session_s:
-            left_s = max(0.0, self.options.max_session_s - (time.monotonic() - session.started_s))
             reason = f"a session lasts {self.options.max_session_s:g} s at most"
-            session.later(left_s, lambda: self._lose(session, reason))
+            session.later("most", self.options.max_session_s, lambda: self._lose(session, reason))
         return session
+
+    def _changed(self, session: HubSession, before: Input | None) -> None:
+        """A publisher sent its first frame, and is the one from now on."""
+        if before is not None:
+            self.counters.taken_over += 1
+            log.info("session goes on with another publisher")
+        elif session.lost:
+            self.counters.resumed += 1
+            log.info("session goes on: its publisher is back")
 
     def _noting(self, publish: Publish) -> Publish:
         """``publish``, with the lateness of suggestions noted for admission and easing."""
@@ -223,20 +243,47 @@ class Hub:
         finally:
             self._begin_end(session, "the session ended")
 
-    def _gone(self, session: HubSession, reason: str) -> None:
-        """The publisher is gone, for a reason of its own."""
-        if not (connected := session.connected):
+    def _gone(self, one: Input, reason: str) -> None:
+        """A publisher is gone, for a reason of its own."""
+        session, connected = one.session, one.publisher.connected
+        if not connected:
             self.counters.never_connected += 1
         elif reason.startswith("no video"):
             self.counters.idle += 1
-        if reason == STOPPED or not (session.key and connected and self.options.grace_s) or self._refusing:
+        if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
+            session.inputs.release(one)
+            self._failed(session, reason)
+        elif reason == STOPPED and session.inputs.coming is None:
             self._lose(session, reason)
-            return
-        self.counters.lost_publishers += 1
-        session.release()
-        session.stop_timers()
-        session.publish(Warned(f"{reason}; waiting {self.options.grace_s:g} s for the publisher to come back"))
-        session.later(self.options.grace_s, lambda: self._lose(session, reason))
+        elif session.key and connected and not self._refusing:
+            self._leave(session, one, reason)
+        else:
+            self._lose(session, reason)
+
+    def _failed(self, session: HubSession, reason: str) -> None:
+        """Who came with the key of a session that has a publisher, or waits for one, did not get through."""
+        if session.inputs.now is None and "grace" not in session.timers:
+            self._lose(session, session.lost)
+        elif reason != STOPPED:
+            session.publish(Warned(f"another publisher came with this stream's key and sent no picture ({reason})"))
+
+    def _leave(self, session: HubSession, one: Input, reason: str) -> None:
+        """A publisher is gone, and the session waits for it, or for the one that is coming."""
+        grace_s = 0.0 if reason == STOPPED else self.options.grace_s
+        session.inputs.release(one)
+        session.live.blank()
+        session.lost = reason
+        if grace_s:
+            self.counters.lost_publishers += 1
+            session.publish(Warned(f"{reason}; waiting {grace_s:g} s for the publisher to come back"))
+            session.later("grace", grace_s, lambda: self._waited(session))
+        else:
+            self._waited(session)
+
+    def _waited(self, session: HubSession) -> None:
+        """The grace is over; who is coming already is still waited for."""
+        if session.inputs.coming is None:
+            self._lose(session, session.lost)
 
     def _lose(self, session: HubSession, reason: str) -> None:
         if reason != STOPPED:
@@ -251,9 +298,10 @@ class Hub:
     async def _end(self, session: HubSession, reason: str) -> None:
         session_id.set(session.id)
         try:
-            session.stop_timers()
+            for name in list(session.timers):
+                session.stop_timer(name)
             session.release()
-            await asyncio.gather(*session.closing, return_exceptions=True)
+            await asyncio.gather(*session.inputs.closing, return_exceptions=True)
             await session.live.close()
             if session.running is not None:
                 await asyncio.gather(session.running, return_exceptions=True)

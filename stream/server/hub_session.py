@@ -12,6 +12,7 @@ from stream.core.events import Accepted, Notice, Refused, Reset, Suggestions
 from stream.core.pace import FULL, Pace
 
 from . import messages
+from .inputs import Input, Inputs
 from .viewer_queue import Viewer
 
 LABEL_CHARACTERS: Final = 60
@@ -21,107 +22,84 @@ KEY_CHARACTERS: Final = 128
 class Live(Protocol):
     """The part of a ``LiveSession`` that a hub drives."""
 
-    def offer(self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None) -> None: ...
+    def offer(
+        self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None, undecoded: int = 0
+    ) -> None: ...
     def listen(self, frame: av.AudioFrame) -> None: ...
+    def blank(self) -> None: ...
     def command(self, message: dict[str, Any]) -> None: ...
     def follow(self, pace: Pace) -> None: ...
     async def run(self) -> None: ...
     async def close(self) -> None: ...
 
 
-class Publisher(Protocol):
-    """What feeds a session. ``connected``: frames may come; ``frames``: video frames so far. ``close`` may be called
-    any number of times, and ``on_end`` is not called after it."""
-
-    @property
-    def connected(self) -> bool: ...
-    @property
-    def frames(self) -> int: ...
-    def follow(self, pace: Pace) -> None: ...
-    async def close(self) -> None: ...
-
-
 Publish = Callable[[Notice], None]
 Start = Callable[[Publish], Live]
-OnFrame = Callable[..., None]  # as `Live.offer`
-OnSound = Callable[[av.AudioFrame], None]
-OnEnd = Callable[[str], None]
-Connect = Callable[[OnFrame, OnSound, OnEnd], Publisher]
 
 
 class HubSession:
-    """``id`` is for viewers; ``secret`` is the newest publisher's alone, so that one which was taken over cannot end
-    the session any more; ``key``: who comes again with it goes on here, empty for nobody."""
+    """``id`` is for viewers; ``key``: who comes again with it goes on here, empty for nobody. ``lost``: why it waits for
+    a publisher to come back, empty while it does not. ``on_change`` is called with the session when an input takes the
+    place of the one before, which may be None."""
 
-    def __init__(self, label: str, key: str, start: Start) -> None:
+    def __init__(
+        self, label: str, key: str, start: Start, on_change: "Callable[[HubSession, Input | None], None]"
+    ) -> None:
         self.id = secrets.token_urlsafe(12)
-        self.secret = secrets.token_urlsafe(24)
         self.key = key
         self.label = label[:LABEL_CHARACTERS]
         self.started_s = time.monotonic()
         self.viewers: set[Viewer] = set()
         self.lost_messages = 0
         self.live = start(self.publish)
-        self.publisher: Publisher | None = None
+        self.inputs = Inputs()
+        self.lost = ""
+        self._on_change = on_change
         self.pace = FULL
         self.running: asyncio.Task[None] | None = None
         self.ending: asyncio.Task[None] | None = None
-        self.timers: set[asyncio.TimerHandle] = set()  # of its longest time, and of its publisher's return
-        self.closing: set[asyncio.Task[None]] = set()  # publishers that are being let go of
-        self.turn = 0  # changes with the publisher
-        self._frames = 0  # of those before
+        self.timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
         self._state: dict[str, str] = {}  # what a late viewer needs to see, by the kind of message
 
     @property
-    def connected(self) -> bool:
-        return self.publisher is not None and self.publisher.connected
-
-    @property
-    def frames(self) -> int:
-        return self._frames + (0 if self.publisher is None else self.publisher.frames)
-
-    def feed(self, connect: Connect, on_end: Callable[["HubSession", str], None]) -> None:
-        """Let a new publisher feed the session; one that is still there is let go of."""
-        self.release()
-        self.turn += 1
-        turn = self.turn
-        self.secret = secrets.token_urlsafe(24)
-
-        def mine(take: Callable[..., None]) -> Callable[..., None]:
-            """What a publisher says after another took its place is not heard."""
-            return lambda *told: take(*told) if turn == self.turn else None
-
-        self.publisher = connect(
-            mine(self.live.offer), mine(self.live.listen), mine(lambda reason: on_end(self, reason))
-        )
-        self.publisher.follow(self.pace)
+    def secrets(self) -> list[str]:
+        """What no log may tell."""
+        return [self.key, *(each.secret for each in self.inputs.all)]
 
     def release(self) -> None:
-        """Let go of the publisher; what it still sends is not heard."""
-        self.turn += 1
-        if self.publisher is not None:
-            self._frames += self.publisher.frames
-            task = asyncio.get_running_loop().create_task(self.publisher.close())
-            self.closing.add(task)
-            task.add_done_callback(self.closing.discard)
-            self.publisher = None
+        """Let go of every publisher; what they still send is not heard."""
+        for each in self.inputs.all:
+            self.inputs.release(each)
 
     def follow(self, pace: Pace) -> None:
         """Follow the pictures as closely as ``pace`` says from here on, whoever the publisher is."""
         self.pace = pace
         self.live.follow(pace)
-        if self.publisher is not None:
-            self.publisher.follow(pace)
+        for each in self.inputs.all:
+            each.publisher.follow(pace)
 
-    def later(self, seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
-        """Do ``act`` after a while, unless the session ends before."""
-        timer = asyncio.get_running_loop().call_later(seconds, act)
-        self.timers.add(timer)
-        return timer
+    def heard(self, one: Input) -> None:
+        """A frame came of an input; with the first one it becomes the one that feeds the session."""
+        if one is self.inputs.coming:
+            before = self.inputs.now
+            self.inputs.arrived()
+            self._on_change(self, before)
+            self.lost = ""
+            self.stop_timer("grace")
 
-    def stop_timers(self) -> None:
-        while self.timers:
-            self.timers.pop().cancel()
+    def later(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+        """Do ``act`` after a while, unless the session ends before or the timer of that name is stopped."""
+        self.stop_timer(name)
+
+        def due() -> None:
+            del self.timers[name]
+            act()
+
+        self.timers[name] = asyncio.get_running_loop().call_later(seconds, due)
+
+    def stop_timer(self, name: str) -> None:
+        if (timer := self.timers.pop(name, None)) is not None:
+            timer.cancel()
 
     def publish(self, notice: Notice) -> None:
         """Send a notice to every viewer; never blocks."""
@@ -152,9 +130,9 @@ class HubSession:
         return {
             "id": self.id,
             "label": self.label,
-            "connected": self.connected,
-            "waiting": self.publisher is None,
-            "frames": self.frames,
+            "connected": self.inputs.connected,
+            "waiting": not self.inputs.all,
+            "frames": self.inputs.frames,
             "viewers": len(self.viewers),
             "age_s": round(time.monotonic() - self.started_s, 1),
             "events": f"/sessions/{self.id}/events",

@@ -24,8 +24,8 @@ from .access import AccessOptions, refusal
 from .address import resolved
 from .errors import BusyError
 from .hub import STOPPED
-from .hub_session import OnEnd, OnFrame, OnSound
-from .publishing import Session, Sessions
+from .inputs import OnEnd, OnFrame, OnSound
+from .publishing import Input, Sessions
 from .takeover import Elsewhere, nowhere
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ KEY_CHARACTERS: Final = 128
 REASON_BYTES: Final = 123  # what a close frame can carry (RFC 6455, section 5.5)
 GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # what sending to a client that left raises
 
-S = TypeVar("S", bound=Session)
+I = TypeVar("I", bound=Input)
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class SocketPublisher:
 
 
 def ingest_routes(
-    hub: Sessions[S],
+    hub: Sessions[I],
     access: AccessOptions | None = None,
     options: IngestOptions | None = None,
     base_url: str = "",
@@ -195,15 +195,15 @@ def ingest_routes(
                 return None
             if address := elsewhere(hello.key, socket):
                 return await _send_on(socket, address)
-            session = hub.begin(hello.label, hello.key, lambda *hooks: connect(hello.kind, *hooks))
+            one = hub.begin(hello.label, hello.key, lambda *hooks: connect(hello.kind, *hooks))
         except FeedError as error:
             return await _close(socket, Goodbye(error.code, str(error)))
         except BusyError as error:
             return await _close(socket, Goodbye(BUSY, str(error)))
         publisher = made[0]
         try:
-            events = f"{resolved(base_url, socket)}/sessions/{session.id}/events"
-            goodbye = await _serve(socket, {"session": session.id, "events": events}, publisher, times)
+            events = f"{resolved(base_url, socket)}/sessions/{one.id}/events"
+            goodbye = await _serve(socket, {"session": one.id, "events": events}, publisher, times)
         except BaseException:
             publisher.leave(Goodbye(GOING_AWAY, "the server is stopping"))
             raise

@@ -77,7 +77,7 @@ def serve_socket(
 
         server = server_of(parts, options, begun, place)
         hub = server.config.app.state.hub  # type: ignore[union-attr]
-        logs.add(lambda: [secret for session in hub.sessions for secret in (session.secret, session.key)])
+        logs.add(lambda: [secret for session in hub.sessions for secret in session.secrets])
         server.run(sockets=[bound])
 
 

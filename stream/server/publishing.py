@@ -2,11 +2,11 @@
 
 from typing import Protocol, TypeVar
 
-from .hub_session import Connect
+from .inputs import Connect
 
 
-class Session(Protocol):
-    """One live input: ``id`` is for viewers, ``secret`` is the publisher's alone."""
+class Input(Protocol):
+    """One publisher's way into a session: ``id`` is the session's, for viewers; ``secret`` is the publisher's alone."""
 
     @property
     def id(self) -> str: ...
@@ -14,14 +14,14 @@ class Session(Protocol):
     def secret(self) -> str: ...
 
 
-S = TypeVar("S", bound=Session)
+I = TypeVar("I", bound=Input)
 
 
-class Sessions(Protocol[S]):
+class Sessions(Protocol[I]):
     """The part of a `Hub` that publishers use."""
 
-    def begin(self, label: str, key: str, connect: Connect) -> S:
-        """A session that ``connect`` feeds; the same ``key`` (not "") takes the older one over. Raises BusyError."""
+    def begin(self, label: str, key: str, connect: Connect) -> I:
+        """An input that ``connect`` feeds, of a new session or of that of its ``key`` (not ""). Raises BusyError."""
 
-    def by_secret(self, secret: str) -> S | None: ...
-    async def end(self, session: S, reason: str) -> None: ...
+    def by_secret(self, secret: str) -> I | None: ...
+    async def stop(self, one: I, reason: str) -> None: ...

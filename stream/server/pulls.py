@@ -20,8 +20,8 @@ from .access import AccessOptions, require
 from .address import resolved
 from .errors import BusyError
 from .hub import STOPPED
-from .hub_session import OnEnd, OnFrame, OnSound
-from .publishing import Session, Sessions
+from .inputs import OnEnd, OnFrame, OnSound
+from .publishing import Input, Sessions
 from .takeover import Elsewhere, nowhere
 from .whip import limited_body
 
@@ -31,7 +31,7 @@ LOOKUP_S: Final = 10.0
 RETRY_AFTER_S: Final = 5
 KEY_CHARACTERS: Final = 128
 
-S = TypeVar("S", bound=Session)
+I = TypeVar("I", bound=Input)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Asked:
 
 
 def pull_routes(
-    hub: Sessions[S],
+    hub: Sessions[I],
     options: PullOptions,
     access: AccessOptions | None = None,
     base_url: str = "",
@@ -84,7 +84,7 @@ def pull_routes(
             target = target_of(asked.url)
             async with asyncio.timeout(LOOKUP_S), looking:
                 await asyncio.to_thread(checked, target, rules)  # for a clear answer; the process checks for itself
-            session = hub.begin(asked.label or target.host, asked.key, connect)
+            one = hub.begin(asked.label or target.host, asked.key, connect)
         except TimeoutError:
             return _say(422, f"{target.host}: cannot be looked up within {LOOKUP_S:g} s; try again")
         except BusyError as error:
@@ -99,19 +99,19 @@ def pull_routes(
             return _say(422, str(error))
         except asyncio.CancelledError:  # the client left meanwhile
             with contextlib.suppress(Exception):
-                await hub.end(session, STOPPED)
+                await hub.stop(one, STOPPED)
             raise
         base = resolved(base_url, request)
-        place = {"Location": f"{base}/api/pull/{session.secret}"}
-        events = f"{base}/sessions/{session.id}/events"
-        return JSONResponse({"v": 1, "session": session.id, "events": events}, 201, place)
+        place = {"Location": f"{base}/api/pull/{one.secret}"}
+        events = f"{base}/sessions/{one.id}/events"
+        return JSONResponse({"v": 1, "session": one.id, "events": events}, 201, place)
 
     @router.delete("/api/pull/{secret}")
     async def stop(secret: str) -> Response:
-        session = hub.by_secret(secret)
-        if session is None:
+        one = hub.by_secret(secret)
+        if one is None:
             return _say(404, "no such session: it has ended, or the address is wrong")
-        await hub.end(session, STOPPED)
+        await hub.stop(one, STOPPED)
         return _say(200, "stopped")
 
     return router

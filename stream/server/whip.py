@@ -26,7 +26,8 @@ from .access import REALM, AccessOptions, Right, refusal
 from .address import resolved
 from .errors import BusyError
 from .hub import STOPPED, Hub
-from .hub_session import KEY_CHARACTERS, HubSession
+from .hub_session import KEY_CHARACTERS
+from .inputs import Input
 from .limits import RateLimit
 from .security import EVENTS, WHIP_METHODS, cors_headers, is_loopback
 
@@ -91,7 +92,7 @@ def whip_routes(
         except UnicodeDecodeError:
             return say(request, 400, "the body is not SDP: it is not text in UTF-8")
         try:
-            session, sdp = await hub.open(offer, label, key, reached_by(request))
+            one, sdp = await hub.open(offer, label, key, reached_by(request))
         except BusyError as error:
             return say(request, 503, str(error), Retry_After=str(RETRY_AFTER_S))
         except UnusableOfferError as error:
@@ -102,24 +103,24 @@ def whip_routes(
         told = {
             **cors_headers(request.headers.get("origin")),
             **links(),
-            "Location": f"{base}/whip/{session.secret}",
-            EVENTS: f"{base}/sessions/{session.id}/events",
-            "ETag": etag(session),
+            "Location": f"{base}/whip/{one.secret}",
+            EVENTS: f"{base}/sessions/{one.id}/events",
+            "ETag": etag(one),
         }
         return Response(sdp, 201, told, media_type=SDP)
 
     @router.delete("/whip/{secret}")
     async def stop(secret: str, request: Request) -> Response:
-        session = hub.by_secret(secret)
-        if session is None:
+        one = hub.by_secret(secret)
+        if one is None:
             return say(request, 404, "no such session: it has ended, or the address is wrong")
-        await hub.end(session, STOPPED)
+        await hub.stop(one, STOPPED)
         return say(request, 200, "stopped")
 
     @router.patch("/whip/{secret}")
     async def trickle(secret: str, request: Request) -> Response:
-        session = hub.by_secret(secret)
-        if session is None:
+        one = hub.by_secret(secret)
+        if one is None:
             return say(request, 404, "no such session: it has ended, or the address is wrong")
         if (kind := content_type(request)) != FRAGMENT:
             return say(request, 415, f"the body's type is {kind or 'missing'}; send {FRAGMENT}", Accept_Patch=FRAGMENT)
@@ -128,15 +129,15 @@ def whip_routes(
             return say(request, 428, "If-Match is missing: send the ETag that came with the answer")
         if wanted.strip() == "*":
             return say(request, 422, "ICE cannot be restarted here: post a new offer, with ?key= the session goes on")
-        if etag(session) not in [tag.strip() for tag in wanted.split(",")]:
+        if etag(one) not in [tag.strip() for tag in wanted.split(",")]:
             return say(request, 412, "If-Match names another ICE session")
         body = await limited_body(request, FRAGMENT_BYTES)
         if body is None:
             return say(request, 413, f"a fragment of more than {FRAGMENT_BYTES} bytes is not read")
         try:
             fragment = read_fragment(body.decode("utf-8"))
-            if isinstance(session.publisher, WebRtcPeer):
-                await session.publisher.trickle(fragment)
+            if isinstance(one.publisher, WebRtcPeer):
+                await one.publisher.trickle(fragment)
         except (FragmentError, UnicodeDecodeError) as error:
             return say(request, 400, str(error))
         except RestartError as error:
@@ -164,9 +165,9 @@ def whip_routes(
     return router
 
 
-def etag(session: HubSession) -> str:
-    """Of the ICE session, which changes with the publisher; says nothing of the secret."""
-    return f'"{session.id}-{session.turn}"'
+def etag(one: Input) -> str:
+    """Of the ICE session, which is the publisher's; says nothing of the secret."""
+    return f'"{one.id}-{one.number}"'
 
 
 def content_type(request: Request) -> str:

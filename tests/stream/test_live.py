@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engines.errors import EngineBusy, EngineFailed, EngineLate
-from stream.core.events import Accepted, End, Failed, Infer, Notice, Refused, Reset, Suggestions
+from stream.core.events import Accepted, Beats, End, Failed, Infer, Notice, Refused, Reset, Suggestions
 from stream.live import FAILURES, SOUND_FRAMES, LiveOptions, LiveSession
 
 Fake = Callable[..., Any]
@@ -469,3 +469,116 @@ def test_sound_is_told_by_the_second_and_what_cannot_be_heard_ends_nothing(play:
     said, _ = play(scenario, runtime)
     assert told == [(0.5, 0), (0.7, 2), (SOUND_FRAMES / 500, 3)]
     assert isinstance(said[-1], End)
+
+
+def sound() -> av.AudioFrame:
+    return av.AudioFrame(format="s16", layout="mono", samples=960)
+
+
+class Told:
+    """Notes what a session is told of speech."""
+
+    def __init__(self, live: LiveSession) -> None:
+        self.seconds: list[int] = []
+        self._hear = live._session.hear
+        live._session.hear = self  # type: ignore[method-assign]
+
+    def __call__(self, share: float, second: int) -> list[Any]:
+        self.seconds.append(second)
+        return list(self._hear(share, second))
+
+
+def test_speech_goes_on_after_a_reset(play: Fake, fake_runtime: Fake) -> None:
+    """A publisher that comes back after half an hour: its seconds begin at 0, and none of those before counts."""
+    runtime = fake_runtime()
+    runtime.ear = Ear()
+    told: list[Told] = []
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        told.append(Told(live))
+        for place, pts_ms in enumerate([1_800_000, 1_801_000, 1_802_000, 0, 1000, 2000]):
+            await feed(live, clock, [pts_ms], begun=place)
+            for _ in range(5):
+                live.listen(sound())
+            await until(lambda: live._listening is None)
+
+    play(scenario, runtime)
+    assert told[0].seconds == [0, 1, 0, 1]
+
+
+def test_a_second_that_is_listened_to_at_a_reset_is_not_told(play: Fake, fake_runtime: Fake) -> None:
+    gate, runtime, told = threading.Event(), fake_runtime(), []
+
+    class Slow(Ear):
+        def share(self, frames: list[av.AudioFrame]) -> float:
+            assert gate.wait(10)
+            return super().share(frames)
+
+    runtime.ear = Slow()
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        told.append(Told(live))
+        for place, pts_ms in enumerate([90_000, 91_000, 0, 1000, 2000]):
+            await feed(live, clock, [pts_ms], begun=place)
+            if pts_ms == 0:
+                gate.set()  # the second before the jump is ready now
+                await asyncio.sleep(0.05)
+            for _ in range(5):
+                live.listen(sound())
+        await until(lambda: live._listening is None)
+
+    play(scenario, runtime)
+    assert told[0].seconds and told[0].seconds[0] == 0 and told[0].seconds == sorted(set(told[0].seconds))
+    assert len(told[0].seconds) == 2
+
+
+def test_sound_is_told_by_the_second_while_a_picture_is_held(play: Fake, fake_runtime: Fake) -> None:
+    runtime, told = fake_runtime(), []
+    runtime.ear = Ear()
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        told.append(Told(live))
+        await feed(live, clock, [0])
+        for _ in range(60):  # six seconds
+            clock.now_s += 0.1
+            live.listen(sound())
+            await until(lambda: live._listening is None)
+
+    play(scenario, runtime)
+    assert told[0].seconds == [0, 1, 2, 3, 4, 5][: len(told[0].seconds)] and len(told[0].seconds) >= 5
+
+
+def test_the_work_of_one_session_is_bounded(play: Fake, fake_runtime: Fake) -> None:
+    """However fast a viewer changes what is on air."""
+    runtime, gate, most = fake_runtime(), threading.Event(), []
+    answer = runtime.answer
+
+    def slow(question: Any) -> Any:
+        if isinstance(question, Beats):
+            assert gate.wait(10)
+        return answer(question)
+
+    runtime.answer = slow
+
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        await feed(live, clock, list(range(0, 1000, 125)))
+        for number in range(5000):
+            live.command({"type": "playing", "track": f"{number:016x}"})
+            most.append(len(live._asking))
+        gate.set()
+        await until(lambda: not live._asking)
+
+    play(scenario, runtime)
+    assert max(most) == 1 and [q.track for q in runtime.asked if isinstance(q, Beats)] == [f"{0:016x}", f"{4999:016x}"]
+
+
+def test_sparse_pictures_leave_nothing_behind(play: Fake) -> None:
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        for place, pts_ms in enumerate(range(0, 1_000_000, 5000)):
+            clock.now_s += 5.0
+            live.offer(frame(pts_ms))
+            await until(lambda: live._sampler.frames > place)  # noqa: B023 - awaited at once
+        assert len(live._due._due) <= 28
+
+    said, live = play(scenario)
+    assert live.stats.resets == 0 and live.stats.sampled == 200

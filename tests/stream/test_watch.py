@@ -205,7 +205,9 @@ def test_pace_follows_the_timestamps_and_starts_anew_after_a_jump() -> None:
     assert pace.wait_s(Fraction(3629), 133.5) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("step_ms", [-9_000, -1_500, -1_000, -500, 0, 40, 5_000, 20_000, 3_600_000, 3_600_040, 9_000_000])
+@pytest.mark.parametrize(
+    "step_ms", [-9_000, -1_500, -1_000, -500, 0, 40, 5_000, 20_000, 3_600_000, 3_600_040, 9_000_000]
+)
 def test_pace_and_sampler_begin_anew_at_the_same_frames(step_ms: int) -> None:
     pace, sampler, ms = Pace(0.0), Sampler(), Fraction(1, 1000)
     for pts in (10_000, 10_040):

@@ -142,7 +142,10 @@ def test_time_is_exact_where_floats_are_not() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.one_of(st.integers(-2000, 12_000), st.integers(3_590_000, 3_610_000)), st.sampled_from([MS, Fraction(1, 90_000), Fraction(1001, 30_000)])),
+        st.tuples(
+            st.one_of(st.integers(-2000, 12_000), st.integers(3_590_000, 3_610_000)),
+            st.sampled_from([MS, Fraction(1, 90_000), Fraction(1001, 30_000)]),
+        ),
         min_size=1,
         max_size=60,
     )

@@ -11,7 +11,9 @@ from stream.core.ranking import Ranked, order, total
 from stream.core.settle import Settle, SettleOptions
 
 Fake = Callable[..., Any]
-OPTIONS = SettleOptions(margin=0.05, dwell_s=3, large=0.2, after_cut=0.02, hold_s=0, keep=0.01, past=0.0, eased_dwell_s=1)
+OPTIONS = SettleOptions(
+    margin=0.05, dwell_s=3, large=0.2, after_cut=0.02, hold_s=0, keep=0.01, past=0.0, eased_dwell_s=1
+)
 A, B, C = (f"{n:016x}" for n in (1, 2, 3))
 
 

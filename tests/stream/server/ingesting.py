@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from stream.server.address import bind
 from stream.server.errors import BusyError
-from stream.server.hub_session import Connect
+from stream.server.inputs import Connect
 
 
 @dataclass
@@ -72,7 +72,7 @@ class FakeHub:
     def by_secret(self, secret: str) -> Fed | None:
         return next((session for session in self.live if session.secret == secret), None)
 
-    async def end(self, session: Fed, reason: str) -> None:
+    async def stop(self, session: Fed, reason: str) -> None:
         session.ends.append(reason)
         await session.publisher.close()
 

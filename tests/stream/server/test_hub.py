@@ -32,6 +32,9 @@ class FakeLive:
     def listen(self, frame: av.AudioFrame) -> None:
         raise AssertionError("nobody connects in these tests")
 
+    def blank(self) -> None:
+        pass
+
     def command(self, message: dict[str, Any]) -> None:
         self.commands.append(message)
 
@@ -63,8 +66,8 @@ async def drain(viewer: Viewer) -> list[dict[str, Any]]:
 
 
 async def opened(hub: Hub, offer: str) -> Any:
-    session, _ = await hub.open(offer, "test")
-    return session
+    one, _ = await hub.open(offer, "test")
+    return one.session
 
 
 def test_a_slow_viewer_keeps_the_newest_and_counts_the_rest(offer: str) -> None:
@@ -163,7 +166,7 @@ def test_publishers_share_decoders_which_end_with_the_hub(offer: str) -> None:
     async def scene() -> None:
         hub = Hub(FakeLive, HubOptions())
         for _ in range(2):
-            peer = (await opened(hub, offer)).publisher
+            peer = (await opened(hub, offer)).inputs.coming.publisher
             queues = [getattr(one.receiver, QUEUE) for one in peer._connection.getTransceivers()]
             assert queues and all(isinstance(one, TakenInTurns) for one in queues)
             assert {one._threads for one in queues} == {hub._decoders}
@@ -177,10 +180,10 @@ def test_publishers_share_decoders_which_end_with_the_hub(offer: str) -> None:
 def test_a_secret_is_not_the_public_id(offer: str) -> None:
     async def scene() -> None:
         hub = Hub(FakeLive, HubOptions())
-        session = await opened(hub, offer)
-        assert hub.by_secret(session.secret) is session and hub.find(session.id) is session
-        assert hub.by_secret(session.id) is None and hub.find(session.secret) is None and hub.by_secret("é") is None
-        assert session.secret not in json.dumps(session.summary())
+        one, _ = await hub.open(offer, "test")
+        assert hub.by_secret(one.secret) is one and hub.find(one.id) is one.session
+        assert hub.by_secret(one.id) is None and hub.find(one.secret) is None and hub.by_secret("é") is None
+        assert one.secret not in json.dumps(one.session.summary()) and one.secret in one.session.secrets
         await hub.close()
 
     asyncio.run(scene())

@@ -1,0 +1,130 @@
+"""Who feeds a session: the publisher whose frames are taken, and the one that may take its place.
+
+A publisher becomes the one that is heard with its first frame, not before: one that never gets through harms nobody.
+*Bound*: one is heard and one is coming; of those that come, the newest wins.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import av
+
+from stream.core.pace import Pace
+
+if TYPE_CHECKING:
+    from .hub_session import HubSession
+
+
+class Publisher(Protocol):
+    """What feeds a session. ``connected``: frames may come; ``frames``: video frames so far. ``close`` may be called
+    any number of times, and ``on_end`` is not called after it."""
+
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def frames(self) -> int: ...
+    def follow(self, pace: Pace) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Nobody:
+    """In the place of a publisher that was let go of: what knows its input would hold it, decoders and all, until the
+    collector of cycles comes by."""
+
+    connected = False
+    frames = 0
+
+    def follow(self, pace: Pace) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+OnFrame = Callable[..., None]  # as `hub_session.Live.offer`
+OnSound = Callable[[av.AudioFrame], None]
+OnEnd = Callable[[str], None]
+Connect = Callable[[OnFrame, OnSound, OnEnd], Publisher]
+
+
+class Input:
+    """One publisher's way into a session. ``secret`` is the publisher's alone; ``number`` counts those of a session."""
+
+    def __init__(self, session: "HubSession", number: int, connect: Connect, on_end: "Callable[[Input, str], None]"):
+        self.secret = secrets.token_urlsafe(24)
+        self.session, self.number = session, number
+        self._gone = False
+        self.publisher: Publisher = connect(
+            self._frame, self._sound, lambda reason: None if self._gone else on_end(self, reason)
+        )
+        self.publisher.follow(session.pace)
+
+    @property
+    def id(self) -> str:
+        """The session's, for viewers."""
+        return self.session.id
+
+    def let_go(self) -> asyncio.Task[None]:
+        """What the publisher still says is not heard; the task ends when it is closed."""
+        self._gone = True
+        publisher, self.publisher = self.publisher, Nobody()
+        return asyncio.get_running_loop().create_task(publisher.close())
+
+    def _frame(self, *told: object) -> None:
+        if not self._gone:
+            self.session.heard(self)
+            self.session.live.offer(*told)  # type: ignore[arg-type]
+
+    def _sound(self, sound: av.AudioFrame) -> None:
+        if not self._gone and self.session.inputs.now is self:
+            self.session.live.listen(sound)
+
+
+class Inputs:
+    """The inputs of one session. ``now``: the one that is heard; ``coming``: the one that has sent no frame yet."""
+
+    def __init__(self) -> None:
+        self.now: Input | None = None
+        self.coming: Input | None = None
+        self.closing: set[asyncio.Task[None]] = set()
+        self.count = 0
+        self._frames = 0  # of those before
+
+    @property
+    def all(self) -> list[Input]:
+        return [each for each in (self.now, self.coming) if each is not None]
+
+    @property
+    def connected(self) -> bool:
+        return any(each.publisher.connected for each in self.all)
+
+    @property
+    def frames(self) -> int:
+        return self._frames + (0 if self.now is None else self.now.publisher.frames)
+
+    def add(self, session: "HubSession", connect: Connect, on_end: Callable[[Input, str], None]) -> Input:
+        """Let another publisher come."""
+        if self.coming is not None:
+            self.release(self.coming)
+        self.count += 1
+        self.coming = Input(session, self.count, connect, on_end)
+        return self.coming
+
+    def arrived(self) -> None:
+        """The one that is coming sent its first frame: it is heard from now on, and the one before is let go of."""
+        if self.now is not None:
+            self.release(self.now)
+        self.now, self.coming = self.coming, None
+
+    def release(self, one: Input) -> None:
+        """Let go of an input; what it still sends is not heard."""
+        if one is self.now:
+            self._frames += one.publisher.frames
+            self.now = None
+        elif one is self.coming:
+            self.coming = None
+        task = one.let_go()
+        self.closing.add(task)
+        task.add_done_callback(self.closing.discard)
