@@ -48,8 +48,9 @@ logger = logging.getLogger("segue.live")
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
     """``tick_s``: time is told to pass that often at least while no frame comes, and with the end of each second.
-    ``finish_s``: the longest wait at the end for the answers still under way. ``useful_hops``: for so many hops after its beginning one may still wait for the
-    engine; from two on, going on with it would cost the one that waits behind it."""
+    ``finish_s``: the longest wait at the end for the answers still under way. ``useful_hops``: for so many hops after
+    its beginning one may still wait for the engine; from two on, going on with it would cost the one that waits behind
+    it."""
 
     session: SessionOptions = field(default_factory=SessionOptions)
     tick_s: float = 0.25

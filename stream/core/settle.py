@@ -32,9 +32,9 @@ SWITCH: Final = "switch"
 class SettleOptions:
     """``margin`` for ``dwell_s`` running, ``large`` at once, ``after_cut`` in the two seconds after a cut. ``hold_s``:
     for so long after it took the first place, only a large lead displaces a holder. ``keep``: what a suggestion that is
-    already on the list gains against a new one, for its place behind the first. ``past``: the share of what was a second
-    ago in a smoothed score. ``eased_s``: for so long it is easier to replace the holder, a lead of ``margin`` for
-    ``eased_dwell_s`` being enough.
+    already on the list gains against a new one, for its place behind the first. ``past``: the share of what was a
+    second ago in a smoothed score. ``eased_s``: for so long it is easier to replace the holder, a lead of ``margin``
+    for ``eased_dwell_s`` being enough.
     """
 
     margin: float = 0.08

@@ -20,7 +20,7 @@ Seconds = int | float | Fraction
 
 
 class Step(Enum):
-    """``ON``: time went on, ``LATE``: the frame is a little behind the newest, ``BACK`` and ``FORWARD``: time jumped."""
+    """``ON``: time went on; ``LATE``: the frame is a little behind the newest; ``BACK``, ``FORWARD``: time jumped."""
 
     ON = "on"
     LATE = "late"

@@ -38,9 +38,9 @@ Start = Callable[[Publish], Live]
 
 
 class HubSession:
-    """``id`` is for viewers; ``key``: who comes again with it goes on here, empty for nobody. ``lost``: why it waits for
-    a publisher to come back, empty while it does not. ``on_change`` is called with the session when an input takes the
-    place of the one before, which may be None."""
+    """``id`` is for viewers; ``key``: who comes again with it goes on here, empty for nobody. ``lost``: why it waits
+    for a publisher to come back, empty while it does not. ``on_change`` is called with the session when an input takes
+    the place of the one before, which may be None."""
 
     def __init__(
         self, label: str, key: str, start: Start, on_change: "Callable[[HubSession, Input | None], None]"

@@ -43,7 +43,7 @@ KEY_CHARACTERS: Final = 128
 REASON_BYTES: Final = 123  # what a close frame can carry (RFC 6455, section 5.5)
 GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # what sending to a client that left raises
 
-I = TypeVar("I", bound=Input)
+InputT = TypeVar("InputT", bound=Input)
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class SocketPublisher:
 
 
 def ingest_routes(
-    hub: Sessions[I],
+    hub: Sessions[InputT],
     access: AccessOptions | None = None,
     options: IngestOptions | None = None,
     base_url: str = "",

@@ -14,14 +14,14 @@ class Input(Protocol):
     def secret(self) -> str: ...
 
 
-I = TypeVar("I", bound=Input)
+InputT = TypeVar("InputT", bound=Input)
 
 
-class Sessions(Protocol[I]):
+class Sessions(Protocol[InputT]):
     """The part of a `Hub` that publishers use."""
 
-    def begin(self, label: str, key: str, connect: Connect) -> I:
+    def begin(self, label: str, key: str, connect: Connect) -> InputT:
         """An input that ``connect`` feeds, of a new session or of that of its ``key`` (not ""). Raises BusyError."""
 
-    def by_secret(self, secret: str) -> I | None: ...
-    async def stop(self, one: I, reason: str) -> None: ...
+    def by_secret(self, secret: str) -> InputT | None: ...
+    async def stop(self, one: InputT, reason: str) -> None: ...

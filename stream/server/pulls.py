@@ -31,7 +31,7 @@ LOOKUP_S: Final = 10.0
 RETRY_AFTER_S: Final = 5
 KEY_CHARACTERS: Final = 128
 
-I = TypeVar("I", bound=Input)
+InputT = TypeVar("InputT", bound=Input)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Asked:
 
 
 def pull_routes(
-    hub: Sessions[I],
+    hub: Sessions[InputT],
     options: PullOptions,
     access: AccessOptions | None = None,
     base_url: str = "",

@@ -103,7 +103,7 @@ class Pull:
     @property
     def held_s(self) -> float:
         """For how long a picture of this input may be held before a step in its timestamps is a jump."""
-        jumps = self._container.format.flags & av.format.Flags.ts_discont.value
+        jumps = self._container.format.flags & int(av.format.Flags.ts_discont.value)
         return HELD_BROADCAST_S if jumps else HELD_S
 
     @property

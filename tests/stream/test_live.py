@@ -310,7 +310,7 @@ def test_waiting_for_a_second_to_end_is_no_lateness(play: Fake, rate: float) -> 
             await asyncio.sleep(0.002)
         await until(lambda: not live._asking)
 
-    said, live = play(scenario, tick_s=0.001)
+    said, _ = play(scenario, tick_s=0.001)
     late = [notice.late_ms for notice in lists(said)]
     assert [notice.pts_s for notice in lists(said)][:5] == [1, 2, 3, 4, 5]
     assert all(0 <= each <= 80 for each in late[:6] if each is not None) and None not in late, late
@@ -580,5 +580,5 @@ def test_sparse_pictures_leave_nothing_behind(play: Fake) -> None:
             await until(lambda: live._sampler.frames > place)  # noqa: B023 - awaited at once
         assert len(live._due._due) <= 28
 
-    said, live = play(scenario)
+    _, live = play(scenario)
     assert live.stats.resets == 0 and live.stats.sampled == 200

@@ -120,7 +120,7 @@ def test_a_held_picture_is_one_that_comes_again(
     for before, slot in itertools.pairwise([*sorted(pictures), end]):
         if slot - before > 8:
             still = replace(pictures[before], speed=0.0, dx=0.0, dy=0.0, onset=0.0, cut=0.0)
-            again |= {each: still for each in range(before + 1, slot)}
+            again |= dict.fromkeys(range(before + 1, slot), still)
     said, windows = [], []
     for shown in (pictures, again):
         runtime = fake_runtime()
