@@ -24,6 +24,7 @@ LIVE_SCHEMES: Final = ("rtmp", "rtmps", "rtsp", "srt")
 OPEN_TIMEOUT_S: Final = 15.0
 READ_TIMEOUT_S: Final = 15.0
 TRUNCATED_S: Final = 1.0  # ending this much before the promised end is worth a word
+TS_DISCONT: Final = 0x0200  # FFmpeg's flag of a format whose times may start anew (AVFMT_TS_DISCONT)
 UNDATED_LIMIT: Final = 250  # frames without a timestamp, with none before, after which the input is refused
 
 Probe = Callable[[str, float], None]
@@ -103,8 +104,7 @@ class Pull:
     @property
     def held_s(self) -> float:
         """For how long a picture of this input may be held before a step in its timestamps is a jump."""
-        jumps = self._container.format.flags & int(av.format.Flags.ts_discont.value)
-        return HELD_BROADCAST_S if jumps else HELD_S
+        return HELD_BROADCAST_S if self._container.format.flags & TS_DISCONT else HELD_S
 
     @property
     def duration_s(self) -> float | None:

@@ -305,15 +305,27 @@ def test_waiting_for_a_second_to_end_is_no_lateness(play: Fake, rate: float) -> 
             while at_s < frame_s:  # time passes in steps of 10 ms
                 at_s = min(frame_s, at_s + 0.01)
                 clock.now_s = begun + at_s
-                await asyncio.sleep(0.0015)
+                live._tick()
+                await until(lambda: not live._asking)
             live.offer(frame(round(frame_s * 1000)))
-            await asyncio.sleep(0.002)
-        await until(lambda: not live._asking)
+            await until(lambda: live._slot is None and not live._wake.is_set())
+            await settled(live, live.stats.frames)
 
-    said, _ = play(scenario, tick_s=0.001)
+    said, _ = play(scenario)
     late = [notice.late_ms for notice in lists(said)]
     assert [notice.pts_s for notice in lists(said)][:5] == [1, 2, 3, 4, 5]
-    assert all(0 <= each <= 80 for each in late[:6] if each is not None) and None not in late, late
+    assert None not in late and all(0 <= each <= 21 for each in late), late  # two steps at the most
+
+
+def test_time_is_told_with_the_end_of_each_second(play: Fake) -> None:
+    async def scenario(live: LiveSession, clock: Clock) -> None:
+        assert live._quiet_s() == 5.0  # there is no time yet
+        await feed(live, clock, [0])
+        assert live._quiet_s() == pytest.approx(1.001)
+        clock.now_s += 0.8
+        assert live._quiet_s() == pytest.approx(0.201)
+
+    play(scenario, tick_s=5.0)
 
 
 def test_bad_timestamps_are_told_and_counted(play: Fake) -> None:
