@@ -53,7 +53,7 @@ class CapacityOptions:
 @dataclass(frozen=True)
 class Trial:
     """``cost``: CPU seconds of the server for each second of a stream; ``share`` of the frames sent that it took.
-    ``late_ms``: from the arrival of the newest frame that a message used to the message; the word of the server."""
+    ``late_ms``: from the moment when a second was over to its message; the word of the server."""
 
     cost: float
     share: float
@@ -166,7 +166,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def freshness(late_ms: Sequence[float], sessions: int, server: str = SEGUE) -> list[Row]:
-    """Arrival of the newest frame that a message used, to the message."""
+    """From the end of a second to its message."""
     if not late_ms:
         return []
     values = np.percentile(late_ms, (50, 95, 99))

@@ -72,7 +72,7 @@ class Metrics:
         self._stages = {name: stages.labels(name) for name in (*STAGES, OTHER)}
         self._fresh = Histogram(
             "segue_freshness_seconds",
-            "From the arrival of the newest frame that was used to the publication of the suggestions.",
+            "From the moment when a second of the stream was over to the publication of its suggestions.",
             buckets=FRESH_BUCKETS_S,
             registry=self.registry,
         )

@@ -1,6 +1,7 @@
 """The threads in which sessions compute: a pool that says how much waits, and whose work knows its session.
 
-*Bound*: a session has at most one picture and one hop under way, so at most two pieces of work a session wait here.
+*Bound*: of a session at most six pieces of work are here: one picture, one second of sound, the beats of one track, and
+of the one hop under way up to three searches (where the engine has a queue of its own; else its networks as well).
 """
 
 import contextvars
