@@ -5,6 +5,7 @@ from .decoding import decode_apart
 from .jitter import mind_markers
 from .rate import count_what_comes
 from .steady import hold_clock
+from .timestamps import mind_order
 
 
 def adapt_aiortc() -> None:
@@ -13,4 +14,5 @@ def adapt_aiortc() -> None:
     wait_for_consent()
     count_what_comes()
     mind_markers()
+    mind_order()
     decode_apart()

@@ -11,7 +11,6 @@ is decoded in time costs nothing, and no picture is decoded that has waited long
 import asyncio
 import contextlib
 import logging
-import math
 import queue
 import threading
 import time
@@ -27,15 +26,15 @@ from aiortc.jitterbuffer import JitterFrame
 
 from stream.core.sampler import Sampler
 
+from .payload import H264
+from .requests import KeyFrameRequests
 from .turns import TakenInTurns
 
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 150  # 5 s at 30 frames a second
 BEHIND_S: Final = 1.0
-ASKED_S: Final = 0.5  # from one request for a key frame to the next, while none comes
 QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
-H264: Final = "H264"
 H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters that precede one (RFC 6184)
 
 
@@ -57,6 +56,7 @@ class WantedFrames(asyncio.Queue[Wanted | None]):
         self.decoded = self.undecoded = 0
         self.newest_s = 0.0
         self.deblock = True  # set by whoever reads; heeded from the next key frame on
+        self.requests = KeyFrameRequests()
         self._sampler = Sampler()
 
     def wants(self, frame: av.VideoFrame) -> bool:
@@ -104,12 +104,14 @@ class Decoding:
         self._wanted = frames if isinstance(frames, WantedFrames) else None
         self._decoder: FrameDecoder | None = None
         self._waits = False  # for a key frame, before anything is decoded
-        self._asked_s = -math.inf  # for that one, when last
         self._asked = False  # for one, from which to decode otherwise
 
     def take(self, codec: Any, frame: JitterFrame) -> bool:
         """Decode one, and hand on what is wanted; True where it is passed over instead, which takes no time. What
-        cannot be decoded is told in the log and asks for a key frame."""
+        cannot be decoded is told in the log and asks for a key frame. An empty frame is none: to FFmpeg it would be the
+        end of the stream."""
+        if not frame.data:
+            return True
         wanted = self._wanted
         if wanted is not None and not self._due(codec.name, frame):
             self._pass_over(wanted)
@@ -118,8 +120,14 @@ class Decoding:
             decoded = self._fit(codec, frame.data).decode(frame)
         except av.FFmpegError as error:  # its state is kept: without, every frame up to a key frame would fail
             log.info("a %s frame cannot be decoded: %s", codec.name, error)
+            if isinstance(error, EOFError):  # it takes nothing any more
+                self._decoder = None
+            if wanted is not None:
+                wanted.requests.failed(is_key(codec.name, frame.data))
             self._failed.set()
             return False
+        if wanted is not None and decoded:
+            wanted.requests.decoded(not wanted.requests.answered and is_key(codec.name, frame.data))
         for one in decoded:
             if wanted is None or not isinstance(one, av.VideoFrame):
                 self._hand(one)
@@ -145,10 +153,8 @@ class Decoding:
     def _pass_over(self, wanted: WantedFrames) -> None:
         """``newest_s`` stays: a publisher that sends no key frame is given up like one that sends nothing."""
         wanted.undecoded += 1
-        now_s = time.monotonic()
-        if now_s >= self._asked_s + ASKED_S:
-            self._asked_s = now_s
-            self._failed.set()
+        wanted.requests.failed(key=False)
+        self._failed.set()
 
     def _fit(self, codec: Any, data: bytes) -> FrameDecoder:
         """The decoder for the frame: another one for another codec, and with a key frame for another way to decode."""

@@ -32,6 +32,7 @@ from .answer import arranged
 from .decoding import Wanted, WantedFrames, decode_in_turns
 from .direct import shorten
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
+from .requests import KeyFrameRequests, hold_back
 from .trickle import MAX_CANDIDATES, Fragment, FragmentError
 
 log = logging.getLogger(__name__)
@@ -147,6 +148,10 @@ class WebRtcPeer:
         for transceiver in self._connection.getTransceivers():
             if self._decoders is not None:
                 decode_in_turns(transceiver.receiver, self._decoders)
+            seen = transceiver.receiver.track is self._video
+            requests = self._wanted.requests if seen else KeyFrameRequests()
+            if (undo := hold_back(transceiver.receiver, requests)) is not None:
+                self._undo.append(undo)
         for transport in {transceiver.receiver.transport for transceiver in self._connection.getTransceivers()}:
             self._listen(transport.transport)
             if (undo := shorten(transport)) is not None:

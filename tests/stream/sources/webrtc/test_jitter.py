@@ -4,12 +4,14 @@ from random import Random
 
 import pytest
 from aiortc import rtcrtpreceiver
+from aiortc.codecs import depayload
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtp import RtpPacket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.sources.webrtc.jitter import MarkedJitterBuffer, mind_markers
+from stream.sources.webrtc.payload import part_of
 
 FIRST = 65_500  # sequence numbers wrap on the way
 
@@ -24,6 +26,20 @@ def packets_of(sizes: list[int], marked: bool = True) -> list[RtpPacket]:
             packet._data = bytes([number % 256, place % 256])  # type: ignore[attr-defined]
             made.append(packet)
     return made
+
+
+def empty_like(packet: RtpPacket, timestamp: int) -> RtpPacket:
+    """Padding: a packet without payload."""
+    made = RtpPacket(timestamp=timestamp)
+    made.marker = packet.marker
+    made._data = b""  # type: ignore[attr-defined]
+    return made
+
+
+def numbered(packets: list[RtpPacket]) -> list[RtpPacket]:
+    for place, packet in enumerate(packets):
+        packet.sequence_number = (FIRST + place) % 65_536
+    return packets
 
 
 def frames_of(buffer: JitterBuffer, packets: list[RtpPacket]) -> list[tuple[int, int, bytes]]:
@@ -80,6 +96,39 @@ def test_in_disorder_and_with_losses_no_picture_is_broken_or_later(sizes: list[i
             assert came[timestamp] <= after
 
 
+@settings(max_examples=200)
+@given(sizes_of_pictures, st.booleans(), st.data())
+def test_packets_without_payload_are_nowhere_in_the_way(sizes: list[int], marked: bool, data: st.DataObject) -> None:
+    """Before the first packet, behind the marked one, in the middle, with the timestamp of their neighbour or their
+    own, with a mark of their own or none."""
+    packets: list[RtpPacket] = []
+    for packet in packets_of(sizes, marked):
+        around = data.draw(st.lists(st.sampled_from(["before", "behind", "own", "marked"]), max_size=3))
+        for place in around:
+            padding = empty_like(packet, packet.timestamp + 17 * (place == "own"))
+            padding.marker = int(place == "marked")
+            if place != "behind":
+                packets.append(padding)
+        packets.append(packet)
+        packets += [empty_like(packet, packet.timestamp) for place in around if place == "behind"]
+    came = frames_of(MarkedJitterBuffer(capacity=512, is_video=True), numbered(packets))
+    expected = whole(sizes) if marked else whole(sizes)[:-1]  # without marks the last waits for another
+    assert [(timestamp, frame) for _, timestamp, frame in came] == expected
+    if marked:
+        assert [packets[after].marker and packets[after]._data for after, _, _ in came] == [  # type: ignore[attr-defined]
+            bytes([number % 256, size - 1]) for number, size in enumerate(sizes)
+        ], "each with its last packet"
+
+
+def test_padding_without_end_takes_no_place() -> None:
+    buffer = MarkedJitterBuffer(capacity=16, is_video=True)
+    first, second = packets_of([2, 1])[:2], packets_of([2, 1])[2:]
+    packets = [*first, *(empty_like(first[0], first[0].timestamp) for _ in range(100)), *second]
+    packets[1].marker = 1
+    asked = [buffer.add(packet)[0] for packet in numbered(packets)]
+    assert not any(asked)
+
+
 def test_sound_is_as_ever() -> None:
     packets = packets_of([1] * 20)
     ours, theirs = MarkedJitterBuffer(capacity=16, prefetch=4), JitterBuffer(capacity=16, prefetch=4)
@@ -88,9 +137,10 @@ def test_sound_is_as_ever() -> None:
 
 def test_receivers_are_made_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtcrtpreceiver, "JitterBuffer", JitterBuffer)
+    monkeypatch.setattr(rtcrtpreceiver, "depayload", depayload)
     mind_markers()
     mind_markers()
-    assert rtcrtpreceiver.JitterBuffer is MarkedJitterBuffer
+    assert rtcrtpreceiver.JitterBuffer is MarkedJitterBuffer and rtcrtpreceiver.depayload is part_of
 
 
 def disordered(packets: list[RtpPacket], seed: int) -> list[RtpPacket]:
