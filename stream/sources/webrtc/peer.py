@@ -31,6 +31,7 @@ from stream.core.pace import Pace
 from .answer import arranged
 from .decoding import Wanted, WantedFrames, decode_in_turns
 from .direct import shorten
+from .negotiation import Negotiation
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
 from .requests import KeyFrameRequests, hold_back
 from .trickle import MAX_CANDIDATES, Fragment, FragmentError
@@ -89,7 +90,7 @@ class WebRtcPeer:
         self._on_frame: OnFrame = lambda frame, passed, arrived_s, undecoded: None
         self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
         self._on_end: Callable[[str], None] | None = None
-        self._ufrag = ""
+        self._negotiation: Negotiation | None = None
         self._trickled = 0
         # an empty list, not None: aiortc's default contacts a public STUN server
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -132,9 +133,8 @@ class WebRtcPeer:
         Raises `OfferError` and closes the connection when the offer cannot be used.
         """
         try:
-            usable = checked_offer(offer)
-            self._ufrag = next(line.partition(":")[2] for line in usable.split("\r\n") if "a=ice-ufrag:" in line)
-            await self._connection.setRemoteDescription(RTCSessionDescription(usable, "offer"))
+            self._negotiation = negotiation = Negotiation(checked_offer(offer))
+            await self._connection.setRemoteDescription(RTCSessionDescription(negotiation.offer, "offer"))
             await self._connection.setLocalDescription()
         except OfferError:
             await self.close()
@@ -156,17 +156,20 @@ class WebRtcPeer:
             self._listen(transport.transport)
             if (undo := shorten(transport)) is not None:
                 self._undo.append(undo)
-        return arranged(str(self._connection.localDescription.sdp), self.options.reached, self.options.announced)
+        answer = negotiation.answer(self._connection.localDescription.sdp)
+        return arranged(answer, self.options.reached, self.options.announced)
 
     async def trickle(self, fragment: Fragment) -> None:
         """Take more candidates of the publisher's. Raises `RestartError` for those of another ICE session,
         `FragmentError` beyond `MAX_CANDIDATES` in all."""
-        if fragment.ufrag != self._ufrag:
+        if self._negotiation is None or fragment.ufrag not in self._negotiation.ufrags:
             raise RestartError("ICE cannot be restarted here: post a new offer, with the same key the session goes on")
         self._trickled += len(fragment.candidates)
         if self._trickled > MAX_CANDIDATES:
             raise FragmentError(f"more than {MAX_CANDIDATES} candidates were trickled")
         for candidate in fragment.candidates:
+            if candidate.sdpMid is not None:
+                candidate.sdpMid = self._negotiation.transport_of(candidate.sdpMid)
             await self._connection.addIceCandidate(candidate)
         if fragment.complete:
             await self._connection.addIceCandidate(None)
