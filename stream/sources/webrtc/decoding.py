@@ -25,8 +25,10 @@ from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterFrame
 
 from stream.core.sampler import Sampler
+from stream.sources.feed import MAX_PIXELS, FeedError, check_size
 
 from .payload import H264
+from .picture_size import sizes_of
 from .requests import KeyFrameRequests
 from .turns import TakenInTurns
 
@@ -46,7 +48,14 @@ class Wanted:
     arrived_s: float
 
 
-class WantedFrames(asyncio.Queue[Wanted | None]):
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No picture of this video will be decoded any more, for a reason in words."""
+
+    reason: str
+
+
+class WantedFrames(asyncio.Queue[Wanted | Refused | None]):
     """In the place of a video track's queue. ``decoded``, ``undecoded`` (passed over, with too many or for too long
     waiting) and ``newest_s`` (of the monotonic clock, when one was decoded) are written by the decoder's thread alone,
     and may be read anywhere."""
@@ -78,8 +87,8 @@ class FrameDecoder:
         context = getattr(self._decoder, "codec", None)
         if isinstance(context, av.VideoCodecContext):
             context.thread_count = 1  # the default is one a core for every stream, and a tenth slower
-            if not deblock and self.name.upper() == H264:
-                context.options = {"skip_loop_filter": "all"}
+            quick = {"skip_loop_filter": "all"} if not deblock and self.name.upper() == H264 else {}
+            context.options = {"max_pixels": str(MAX_PIXELS), **quick}
 
     def decode(self, frame: JitterFrame) -> list[Any]:
         found: list[Any] = self._decoder.decode(frame)
@@ -104,15 +113,21 @@ class Decoding:
         self._wanted = frames if isinstance(frames, WantedFrames) else None
         self._decoder: FrameDecoder | None = None
         self._waits = False  # for a key frame, before anything is decoded
+        self._refused = False
         self._asked = False  # for one, from which to decode otherwise
 
     def take(self, codec: Any, frame: JitterFrame) -> bool:
         """Decode one, and hand on what is wanted; True where it is passed over instead, which takes no time. What
         cannot be decoded is told in the log and asks for a key frame. An empty frame is none: to FFmpeg it would be the
         end of the stream."""
-        if not frame.data:
+        if not frame.data or self._refused:
             return True
         wanted = self._wanted
+        if wanted is not None and (reason := too_large(codec.name, frame.data)):
+            log.info("the %s video is refused: %s", codec.name, reason)
+            self._refused = True
+            self._hand(Refused(reason))
+            return True
         if wanted is not None and not self._due(codec.name, frame):
             self._pass_over(wanted)
             return True
@@ -188,6 +203,17 @@ def decode_on(
         while (task := encoded.get()) is not None:
             decoding.take(*task)
     decoding.end()
+
+
+def too_large(codec: str, data: bytes) -> str:
+    """Why pictures of the size that a frame announces are not decoded, in words; empty where they are, or it tells
+    none."""
+    try:
+        for width, height in sizes_of(codec.upper(), data):
+            check_size(width, height)
+    except FeedError as error:
+        return str(error)
+    return ""
 
 
 def is_key(codec: str, data: bytes) -> bool:

@@ -29,7 +29,7 @@ from aiortc.mediastreams import MediaStreamError
 from stream.core.pace import Pace
 
 from .answer import arranged
-from .decoding import Wanted, WantedFrames, decode_in_turns
+from .decoding import Refused, Wanted, WantedFrames, decode_in_turns
 from .direct import shorten
 from .negotiation import Negotiation
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
@@ -95,6 +95,7 @@ class WebRtcPeer:
         # an empty list, not None: aiortc's default contacts a public STUN server
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._unreachable = False
+        self._refusal = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._state = asyncio.Event()
         self._last_frame_s = 0.0
@@ -242,6 +243,9 @@ class WebRtcPeer:
         """A frame as its decoder handed it on; a bare one, of an aiortc that has decoders of its own, comes now."""
         now_s = time.monotonic()
         wanted = Wanted(came, now_s) if isinstance(came, av.VideoFrame) else came
+        if isinstance(wanted, Refused):
+            self._refusal = wanted.reason
+            self._state.set()
         if not isinstance(wanted, Wanted):
             return
         passed = max(0, self._wanted.decoded - self._told - 1)
@@ -257,6 +261,8 @@ class WebRtcPeer:
         deadline_s = loop.time() + self.options.handshake_timeout_s
         while True:
             state = self._connection.connectionState
+            if self._refusal:
+                return self._end(self._refusal)
             if state in ("failed", "closed"):
                 if not self.connected:
                     return self._end("the connection could not be made")

@@ -18,10 +18,14 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from stream.core.sampler import Sampler
+from stream.sources.feed import MAX_SIDE
+from stream.sources.webrtc import decoding as decoding_module
 from stream.sources.webrtc.decoding import (
     BACKLOG,
     QUEUE,
     Decoding,
+    FrameDecoder,
+    Refused,
     Wanted,
     WantedFrames,
     decode_apart,
@@ -269,6 +273,52 @@ def test_nothing_that_a_packet_holds_ends_the_hearing(codec: str) -> None:
     whole = {number * size * (2 if codec == "G722" else 1) for number in range(1, len(stream), 2)}
     assert heard[-1] is None
     assert whole <= {frame.pts for frame in heard[:-1]}, "every packet that can be decoded is"
+
+
+def wide(codec: str, width: int, height: int) -> JitterFrame:
+    """One black picture."""
+    name, options = ENCODERS[codec]
+    context: Any = av.CodecContext.create(name, "w")
+    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    context.time_base, context.framerate, context.options = Fraction(1, FPS), Fraction(FPS), options
+    picture = av.VideoFrame(width, height, "yuv420p")
+    picture.pts, picture.time_base = 0, Fraction(1, FPS)
+    (packet, *_) = [*context.encode(picture), *context.encode(None)]
+    return JitterFrame(bytes(packet), 0)
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+@pytest.mark.parametrize(("width", "height"), [(MAX_SIDE + 16, 64), (64, MAX_SIDE + 16)])
+def test_larger_pictures_than_are_taken_are_refused_before_they_are_decoded(
+    codec: str, width: int, height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, failed, came = WantedFrames(), threading.Event(), []
+    loop = SimpleNamespace(call_soon_threadsafe=lambda put, one: came.append(one))
+    decoding = Decoding(loop, wanted, failed, lambda: 0)  # type: ignore[arg-type]
+    decoded: list[Any] = []
+    real = FrameDecoder.decode
+    monkeypatch.setattr(FrameDecoder, "decode", lambda self, frame: decoded.append(frame) or real(self, frame))
+    good = encoded(codec, 3, 30)
+    for frame in (*good, wide(codec, width, height), *encoded(codec, 3, 30)):
+        decoding.take(parameters(codec), frame)
+    assert [frame.data for frame in decoded] == [frame.data for frame in good]
+    (said,) = [one.reason for one in came if isinstance(one, Refused)]
+    assert f"{width}x{height}" in said and str(MAX_SIDE) in said and len(said) < 124
+    assert not failed.is_set(), "another key frame would be as large"
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_pictures_as_large_as_are_taken_are_decoded(codec: str) -> None:
+    came, asked = run([wide(codec, MAX_SIDE, 64)], codec)
+    assert came[0].width == MAX_SIDE and not asked
+
+
+def test_ffmpeg_has_the_bound_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding_module, "MAX_PIXELS", 320 * 180 - 1)
+    for deblock in (True, False):
+        with pytest.raises(av.FFmpegError):
+            for frame in encoded("H264", 3, 10):
+                FrameDecoder(parameters("H264"), deblock).decode(frame)
 
 
 def test_deblocking_is_given_up_and_taken_back_at_key_frames_only() -> None:

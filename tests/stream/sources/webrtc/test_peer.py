@@ -14,6 +14,7 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket, is_rtcp
 
 from stream.core.pace import STEPS
+from stream.sources.feed import MAX_SIDE
 from stream.sources.webrtc import direct
 from stream.sources.webrtc.adapt import adapt_aiortc
 from stream.sources.webrtc.decoding import Wanted, WantedFrames
@@ -180,6 +181,39 @@ def test_what_publishers_really_send_is_decoded_picture_by_picture(
     frames, asked = asyncio.run(scene())
     assert FRAMES - 1 <= frames <= FRAMES, "the last one waits for another where marks are not believed"
     assert asked == 0
+
+
+class Wide(Film):
+    def __init__(self) -> None:
+        super().__init__()
+        self.noise = np.zeros((32, MAX_SIDE + 16, 3), np.uint8)
+
+
+@pytest.mark.parametrize("codec", ["video/H264", "video/VP8"])
+def test_a_publisher_of_larger_pictures_than_are_taken_hears_their_size_and_the_bound(codec: str) -> None:
+    adapt_aiortc()
+
+    async def scene() -> tuple[str, int]:
+        peer, publisher = WebRtcPeer(PeerOptions()), RTCPeerConnection()
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        try:
+            publisher.addTransceiver(Wide(), direction="sendonly")
+            codecs = RTCRtpSender.getCapabilities("video").codecs
+            preferred = [one for one in codecs if one.mimeType == codec]
+            publisher.getTransceivers()[0].setCodecPreferences(preferred)
+            await publisher.setLocalDescription()
+            answer = await peer.answer(publisher.localDescription.sdp)
+            peer.feed(lambda *told: None, lambda frame: None, ended.set_result)
+            await publisher.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            async with asyncio.timeout(20):
+                return await ended, peer.frames
+        finally:
+            await peer.close()
+            await publisher.close()
+
+    reason, frames = asyncio.run(scene())
+    assert reason == f"a picture of {MAX_SIDE + 16}x32: sides of at most {MAX_SIDE} are taken; scale it down"
+    assert frames == 0
 
 
 class Counting(WantedFrames):
