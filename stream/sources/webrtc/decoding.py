@@ -192,15 +192,15 @@ class Decoding:
 
 
 def decode_on(
-    loop: asyncio.AbstractEventLoop, encoded: Any, frames: "asyncio.Queue[Any]", failed: threading.Event
+    loop: asyncio.AbstractEventLoop, input_q: Any, output_q: "asyncio.Queue[Any]", decode_error: threading.Event
 ) -> None:
-    """A decoder's thread, in the place of aiortc's: ``encoded`` frames up to None. Those that are decoded in
+    """A decoder's thread, in the place of aiortc's: encoded frames of ``input_q`` up to None. Those that are decoded in
     `TakenInTurns` it only waits for."""
-    decoding = Decoding(loop, frames, failed, encoded.qsize)
-    if isinstance(encoded, TakenInTurns):
-        encoded.serve(decoding.take)
+    decoding = Decoding(loop, output_q, decode_error, input_q.qsize)
+    if isinstance(input_q, TakenInTurns):
+        input_q.serve(decoding.take)
     else:
-        while (task := encoded.get()) is not None:
+        while (task := input_q.get()) is not None:
             decoding.take(*task)
     decoding.end()
 

@@ -13,13 +13,16 @@ the picture that they come before.
 """
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from aiortc import rtcrtpreceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtp import RtpPacket
 
 from .payload import Part, part_of
+
+
+WHOLE: Final = Part()  # what is known of a part that tells nothing
 
 
 class ArrivedFrame(JitterFrame):
@@ -37,6 +40,8 @@ class _Open:
     that all pixels of ``newest`` are there. ``given``: what has been handed on already of this timestamp.
     """
 
+    __slots__ = ("arrived_s", "complete", "count", "given", "marked", "newest", "origin", "parts", "timestamp")
+
     def __init__(self, origin: int | None, newest: int | None = None, given: bytes = b"") -> None:
         self.origin = origin
         self.count = 0
@@ -50,7 +55,7 @@ class _Open:
     def push(self, part: bytes, timestamp: int, marked: bool) -> bool:
         """Take the next part that is not empty. False: it shows that a mark before it was not the last of its
         timestamp."""
-        known = part if isinstance(part, Part) else Part()
+        known = part if isinstance(part, Part) else WHOLE
         kept = True
         if timestamp != self.newest:
             self.complete, self.given = False, b""

@@ -51,18 +51,19 @@ def _read_units(payload: bytes) -> tuple[bool, bool, bool]:
     kind = payload[0] & NAL_TYPE
     if kind == FU_A:
         unit, piece = payload[1] & NAL_TYPE, payload[1]
-        begins = bool(piece & FU_START) and unit in HEADED and _is_first(payload[1:])
+        begins = bool(piece & FU_START) and unit in HEADED and _is_first(payload[1:3])
         return unit in SLICES, begins, bool(piece & FU_END)
-    units = [payload]
-    if kind == STAP_A:
-        units, at = [], 1
-        while at + 2 < len(payload):
-            size = int.from_bytes(payload[at : at + 2], "big")
-            units.append(payload[at + 2 : at + 2 + size])
-            at += 2 + size
-    kinds = [unit[0] & NAL_TYPE for unit in units if unit]
-    begins = any(unit[0] & NAL_TYPE in HEADED and _is_first(unit) for unit in units if unit)
-    return not SLICES.isdisjoint(kinds), begins, True
+    if kind != STAP_A:
+        return kind in SLICES, kind in HEADED and _is_first(payload), True
+    picture, begins, at = False, False, 1
+    while at + 2 < len(payload):
+        size = int.from_bytes(payload[at : at + 2], "big")
+        if size:
+            kind = payload[at + 2] & NAL_TYPE
+            picture = picture or kind in SLICES
+            begins = begins or (kind in HEADED and _is_first(payload[at + 2 : at + 2 + min(size, 2)]))
+        at += 2 + size
+    return picture, begins, True
 
 
 def _is_first(unit: bytes) -> bool:
