@@ -59,6 +59,12 @@ class _Change:
         return next((reason for one in self.needed if (reason := one.missing())), "")
 
 
+def _way_of_frames() -> None:
+    """From packets to pictures: the decoder knows what the buffer hands on."""
+    mind_markers()
+    decode_apart()
+
+
 # A change that was made already finds its own work in the place of aiortc's, which takes the same.
 CHANGES: Final = (
     _Change(
@@ -87,9 +93,12 @@ CHANGES: Final = (
         ),
     ),
     _Change(
-        "each picture waits for the next one, and padding may end a stream",
-        mind_markers,
+        "each picture waits for the next one, and for a thread of aiortc's, without a bound; padding may end it",
+        _way_of_frames,
         (
+            _Needed(rtcrtpreceiver, "decoder_worker", "loop input_q output_q decode_error"),
+            _Needed(rtcrtpreceiver, "get_decoder", "codec"),
+            _Needed(rtcrtpreceiver, "RTCRtpReceiver._send_rtcp_pli", "self media_ssrc"),
             _Needed(rtcrtpreceiver, "depayload", "codec payload"),
             _Needed(rtcrtpreceiver, "JitterBuffer", "capacity prefetch is_video"),
             _Needed(
@@ -109,15 +118,6 @@ CHANGES: Final = (
         (
             _Needed(rtcrtpreceiver, "TimestampMapper", ""),
             _Needed(rtcrtpreceiver, "TimestampMapper.map", "self timestamp"),
-        ),
-    ),
-    _Change(
-        "every picture is decoded in a thread of aiortc's, without a bound",
-        decode_apart,
-        (
-            _Needed(rtcrtpreceiver, "decoder_worker", "loop input_q output_q decode_error"),
-            _Needed(rtcrtpreceiver, "get_decoder", "codec"),
-            _Needed(rtcrtpreceiver, "RTCRtpReceiver._send_rtcp_pli", "self media_ssrc"),
         ),
     ),
 )

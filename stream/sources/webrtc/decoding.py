@@ -27,6 +27,7 @@ from aiortc.jitterbuffer import JitterFrame
 from stream.core.sampler import Sampler
 from stream.sources.feed import MAX_PIXELS, FeedError, check_size
 
+from .jitter import ArrivedFrame
 from .payload import H264
 from .picture_size import sizes_of
 from .requests import KeyFrameRequests
@@ -117,9 +118,14 @@ class Decoding:
         self._asked = False  # for one, from which to decode otherwise
 
     def take(self, codec: Any, frame: JitterFrame) -> bool:
-        """Decode one, and hand on what is wanted; True where it is passed over instead, which takes no time. What
-        cannot be decoded is told in the log and asks for a key frame. An empty frame is none: to FFmpeg it would be the
-        end of the stream."""
+        """Decode one and those behind it, and hand on what is wanted; True where all are passed over instead, which
+        takes no time. What cannot be decoded is told in the log and asks for a key frame."""
+        each = frame.each() if isinstance(frame, ArrivedFrame) else [frame]
+        passed_over = [self._take(codec, one) for one in each]
+        return all(passed_over)
+
+    def _take(self, codec: Any, frame: JitterFrame) -> bool:
+        """An empty frame is none: to FFmpeg it would be the end of the stream."""
         if not frame.data or self._refused:
             return True
         wanted = self._wanted

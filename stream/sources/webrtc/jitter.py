@@ -10,6 +10,9 @@ last one nothing in it tells, so the first picture of H.264 waits for the next o
 are believed, until one was not the last of its timestamp. After that, and where they are missing, a picture ends where
 the next timestamp begins. Packets without payload (padding) are nowhere in the way, and units without pixels go with
 the picture that they come before.
+
+aiortc takes one frame out with each packet. After a packet that came late, several are complete at once, and where a
+picture is a single packet all later ones would be so many behind. Here those that are complete come out together.
 """
 
 import time
@@ -21,16 +24,24 @@ from aiortc.rtp import RtpPacket
 
 from .payload import Part, part_of
 
-
+HALF: Final = 1 << 31  # of the span of RTP timestamps
 WHOLE: Final = Part()  # what is known of a part that tells nothing
 
 
 class ArrivedFrame(JitterFrame):
-    """An encoded picture, and when its last packet came, by the monotonic clock."""
+    """An encoded picture, and when its last packet came, by the monotonic clock. ``behind`` it are those that were
+    complete with the same packet, each with how much later its timestamp is."""
 
     def __init__(self, data: bytes, timestamp: int, arrived_s: float | None = None) -> None:
         super().__init__(data, timestamp)
         self.arrived_s = time.monotonic() if arrived_s is None else arrived_s
+        self.behind: list[tuple[int, ArrivedFrame]] = []
+
+    def each(self) -> "list[ArrivedFrame]":
+        """This one and those behind it, with timestamps as this one's, whatever it was made since."""
+        for later, frame in self.behind:
+            frame.timestamp = self.timestamp + later
+        return [self, *(frame for _, frame in self.behind)]
 
 
 class _Open:
@@ -84,9 +95,12 @@ class MarkedJitterBuffer(JitterBuffer):
         self._asks = False
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
-        """Whether a key frame is needed, and a picture that is complete with the packet."""
+        """Whether a key frame is needed, and a picture that is complete with the packet, with those behind it."""
         self._asks = False
         asks, frame = super().add(packet)
+        if isinstance(frame, ArrivedFrame):
+            while isinstance(another := self._remove_frame(packet.sequence_number), ArrivedFrame):
+                frame.behind.append(((another.timestamp - frame.timestamp + HALF) % (2 * HALF) - HALF, another))
         return asks or self._asks, frame
 
     def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
@@ -141,7 +155,8 @@ class MarkedJitterBuffer(JitterBuffer):
 
 
 def mind_markers() -> None:
-    """Let receivers made from now on, in this whole process, go by the marker bit. More calls change nothing."""
+    """Let receivers made from now on, in this whole process, go by the marker bit. More calls change nothing. What
+    decodes their frames must know of those ``behind``, as `decoding` does."""
     module: Any = rtcrtpreceiver
     module.JitterBuffer = MarkedJitterBuffer
     module.depayload = part_of

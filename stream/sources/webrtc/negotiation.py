@@ -43,8 +43,8 @@ class Negotiation:
 
     def __init__(self, offer: str) -> None:
         self._session, self._sections = sections_of(offer)
-        groups = (line.split() for line in self._session.lines if line.startswith("a=group:BUNDLE"))
-        self._bundle = next(groups, [""])[1:]
+        groups = (line.split() for line in self._session.lines if line.startswith("a=group:"))
+        self._bundle = next((words[1:] for words in groups if words[0] == "a=group:BUNDLE"), [])
         self._refused: dict[str, list[str]] = {"video": [], "audio": []}
         video, audio = self._first("video"), self._first("audio")
         if video is None:
@@ -106,7 +106,8 @@ class Negotiation:
         """The section that a bundle's transport is told by, where it is none of those taken."""
         taken = [self._sections[one.place] for one in self._taken]
         named = {section.value("mid"): section for section in self._sections}
-        members = [named[mid] for mid in self._bundle if named[mid].words[0] in CODECS and self._is_open(named[mid])]
+        bundle = [named[mid] for mid in self._bundle if mid in named]
+        members = [section for section in bundle if section.words[0] in CODECS and self._is_open(section)]
         return members[0] if self._bundled and members[0] not in taken else None
 
     def _is_open(self, section: Section) -> bool:
@@ -156,12 +157,12 @@ class Negotiation:
         named, told = STATIC | section.by_format("rtpmap"), section.by_format("fmtp")
         lines = [f"m={kind} 9 {protocol} {' '.join(one.codecs)}", f"a=mid:{one.mid}"]
         lines += [f"a=rtpmap:{number} {named[number]}" for number in one.codecs]
-        for number in one.codecs:
-            parameters = h264_profile.parameters_of(told.get(number, ""))
-            fmtp = ";".join(f"{name}={value}" if value else name for name, value in parameters.items())
+        for number in one.codecs:  # other codecs' parameters mean nothing to it
+            apt = h264_profile.parameters_of(told.get(number, "")).get("apt")
             if number in one.answered:
-                fmtp = AIORTC_H264
-            lines += [f"a=fmtp:{number} {fmtp}"] if fmtp else []
+                lines.append(f"a=fmtp:{number} {AIORTC_H264}")
+            elif apt is not None and named[number].upper().startswith(RTX):
+                lines.append(f"a=fmtp:{number} apt={apt}")
         lines.append(f"a={section.direction or self._session.direction or 'sendrecv'}")
         replaced = ("a=mid:", "a=rtpmap:", "a=fmtp:", "a=bundle-only", *(f"a={one}" for one in DIRECTIONS))
         for line in section.lines[1:]:
@@ -197,7 +198,7 @@ def _accepted(offered: Section, one: _Taken, answered: Section) -> list[str]:
     for line in answered.lines[1:]:
         name, _, value = line.partition(":")
         number = value.partition(" ")[0]
-        if name == "a=mid" and offered.value("mid") is None:
+        if name == "a=mid" and not offered.value("mid"):
             continue
         if name == "a=fmtp" and number in one.answered:
             lines += [f"a=fmtp:{number} {one.answered[number]}"] if one.answered[number] else []

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from random import Random
 from typing import Any
 
 import av
@@ -13,6 +14,7 @@ from aiortc.sdp import SessionDescription
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.faults import mutate
 from features.decode.picture import Scaler
 from stream.sources.webrtc.h264_profile import answer_to, parameters_of, refusal
 from stream.sources.webrtc.negotiation import Negotiation
@@ -360,6 +362,24 @@ def test_any_row_of_sections_is_answered_to_its_form(kinds: list[str], drawn: st
     assert SessionDescription.parse(negotiation.offer)
 
 
+@given(st.integers(0, 2**32))
+@settings(max_examples=300, deadline=None)
+def test_damaged_offers_are_negotiated_or_refused_in_words(seed: int) -> None:
+    whole = [
+        offered(audio(), video(MAIN), data(), bundle="1 0 2"),
+        offered(video("", None), audio(None)),
+        offered(audio("1", direction="recvonly"), video(MAIN, "0", port=0), bundle="1 0", session=tuple(TRANSPORT)),
+    ]
+    text = mutate.offer(Random(seed), whole).decode("utf-8", "replace")
+    try:
+        negotiation = Negotiation(checked_offer(text))
+    except OfferError as error:
+        assert str(error)
+        return
+    assert SessionDescription.parse(negotiation.offer)
+
+
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_parameters_are_read_and_answered_with_some_of_them(text: str) -> None:
     parameters = parameters_of(text)

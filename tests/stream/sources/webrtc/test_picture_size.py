@@ -68,6 +68,7 @@ def test_frames_that_lean_on_others_tell_none() -> None:
     assert sizes_of("opus", bytes(50)) == []
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.sampled_from([b"", b"\0\0\1\x67", b"\0\0\1\x67\x64\0\x1f", b"\0\0\0\x9d\x01\x2a"]))
 def test_any_bytes_are_read_to_their_end(data: bytes, start: bytes) -> None:
     for codec in ("H264", "VP8"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiortc import RTCPeerConnection
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.sources.webrtc import requests as requests_module
@@ -54,6 +54,7 @@ def test_key_frames_that_fail_like_the_last_do_not_feed_the_requests(period: int
     assert out <= 8
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3000), st.sampled_from(["want", "decoded", "failed"])), max_size=200))
 def test_never_more_often_than_once_a_second_nor_less_than_the_longest_wait(steps: list[tuple[int, str]]) -> None:
     requests, now_ms, newest_ms = KeyFrameRequests(), 0, -1_000_000

@@ -3,7 +3,7 @@
 import pytest
 from aiortc import rtcrtpreceiver
 from aiortc.rtcrtpreceiver import TimestampMapper
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.sources.webrtc.timestamps import SPAN, NearestTimestamps, mind_order
@@ -11,6 +11,7 @@ from stream.sources.webrtc.timestamps import SPAN, NearestTimestamps, mind_order
 steps = st.lists(st.integers(0, SPAN // 2 - 1), max_size=40)
 
 
+@settings(deadline=None)
 @given(st.integers(0, SPAN - 1), steps)
 def test_forwards_it_is_aiortcs(first: int, steps: list[int]) -> None:
     ours, theirs, at = NearestTimestamps(), TimestampMapper(), first
@@ -19,6 +20,7 @@ def test_forwards_it_is_aiortcs(first: int, steps: list[int]) -> None:
         assert ours.map(at % SPAN) == theirs.map(at % SPAN) == at - first
 
 
+@settings(deadline=None)
 @given(st.integers(0, SPAN - 1), st.lists(st.integers(-10_000, 10_000), max_size=40))
 def test_a_step_back_is_a_step_back(first: int, steps: list[int]) -> None:
     ours, at = NearestTimestamps(), first
