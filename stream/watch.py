@@ -24,7 +24,7 @@ from stream.live import LiveOptions, LiveSession
 from stream.recording.recorder import Recorder
 from stream.runtime import Runtime, needs_small
 from stream.sources.pace import Pace
-from stream.sources.pull import Pull, is_live
+from stream.sources.pull import Pull, Telling, is_live
 from stream.sources.reconnect import Backoff, reconnecting
 from stream.stages import Look, Probe, answer
 
@@ -65,7 +65,7 @@ def watch_fast(
                 publish(event)
                 probe("publish", time.perf_counter() - begun)
 
-    for frame in _timed(pull.frames(), probe):
+    for frame in _timed(pull.frames(tell=lambda text: publish(Warned(text))), probe):
         slot = sampler.offer(frame.pts, frame.time_base)
         if isinstance(slot, Discontinuity):
             look.restart()
@@ -109,7 +109,7 @@ async def watch_paced(
         )
         running = loop.create_task(live.run())
         stop = threading.Event()
-        frames = _endless(pull, source, stop, loop, listen) if pull.endless else pull.frames()
+        frames = _frames(pull, source, stop, loop, listen)
         timed = _timed(frames, probe)
         reader = loop.create_task(asyncio.to_thread(_read, timed, not is_live(source), loop, live, stop))
         try:
@@ -126,18 +126,21 @@ async def watch_paced(
         raise RuntimeError(failures[0])
 
 
-def _endless(
+def _frames(
     pull: Pull, source: str, stop: threading.Event, loop: asyncio.AbstractEventLoop, publish: Publish
 ) -> Iterator[av.VideoFrame]:
-    """The frames of ``pull``, and of what is opened in its place whenever it ends; for the reader's thread."""
+    """The frames of ``pull``, and, if it is on air, of what is opened in its place whenever it is lost; for the
+    reader's thread."""
     first = [pull]
 
     def tell(notice: Warned) -> None:
         loop.call_soon_threadsafe(publish, notice)
 
-    def open_again() -> Pull:
-        return first.pop() if first else Pull(source)
+    def open_again() -> Telling:
+        return Telling(first.pop() if first else Pull(source), lambda text: tell(Warned(text)))
 
+    if not pull.endless:
+        return open_again().frames()
     return reconnecting(open_again, Backoff(), random.random, lambda seconds: not stop.wait(seconds), tell)
 
 

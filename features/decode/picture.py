@@ -25,7 +25,9 @@ class Scaler:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
-        self._unknown: set[int] = set()  # matrices that swscale refuses: YCgCo, ICtCp, constant luminance, reserved ones
+        self._unknown: set[int] = (
+            set()
+        )  # matrices that swscale refuses: YCgCo, ICtCp, constant luminance, reserved ones
 
     def canonical(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """(90, 160, 3) uint8 RGB, upright, squeezed into that shape.
@@ -49,9 +51,9 @@ class Scaler:
             return self._reformatter.reformat(frame, width, height, "rgb24", interpolation=SCALING, threads=1)
         except (FFmpegError, OSError) as error:
             if matrix == UNSPECIFIED:
-                said = error.strerror or type(error).__name__
+                said = str(error.strerror or type(error).__name__).lower()
                 raise PictureError(
-                    f"a picture of pixel format {frame.format.name} cannot be converted ({said.lower()}); recode the input"
+                    f"a picture of pixel format {frame.format.name} cannot be converted ({said}); recode the input"
                 ) from error
         frame.colorspace = UNSPECIFIED
         scaled = self._scaled(frame, width, height)

@@ -4,11 +4,11 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import av
 
-from stream.core.events import Accepted, Notice, Refused, Reset, Suggestions
+from stream.core.events import Accepted, Notice, Refused, Reset, Suggestions, Warned
 from stream.core.pace import FULL, Pace
 
 from . import messages
@@ -39,6 +39,13 @@ class Publisher(Protocol):
     def frames(self) -> int: ...
     def follow(self, pace: Pace) -> None: ...
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A publisher that has words for the viewers, too: what was lost of the stream that it fetches."""
+
+    def hear_notes(self, on_note: Callable[[str], None]) -> None: ...
 
 
 Publish = Callable[[Notice], None]
@@ -95,6 +102,8 @@ class HubSession:
             mine(self.live.offer), mine(self.live.listen), mine(lambda reason: on_end(self, reason))
         )
         self.publisher.follow(self.pace)
+        if isinstance(self.publisher, Noting):
+            self.publisher.hear_notes(mine(lambda text: self.publish(Warned(text))))
 
     def release(self) -> None:
         """Let go of the publisher; what it still sends is not heard."""

@@ -25,7 +25,7 @@ from stream.errors import StreamError
 from .addresses import networks, without_secrets
 from .guarded import guarded
 from .pace import Pace
-from .pull import Pull, is_live
+from .pull import Pull, Telling, is_live
 from .reconnect import Backoff, reconnecting
 
 HEADER: Final = struct.Struct("!BIq")  # kind, bytes that follow, microseconds
@@ -78,22 +78,23 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
         for part in sounds.resample(frame):
             say(SOUND, bytes(part.planes[0])[: 2 * part.samples])
 
+    def note(text: str) -> None:
+        say(NOTE, without_secrets(text).encode()[:2000])
+
     first = Pull(url, 1, opener)
-    frames = first.frames(hear)
+    again = [first]
+
+    def open_again() -> Telling:
+        return Telling(again.pop() if again else Pull(url, 1, opener), note, hear)
+
+    def wait(seconds: float) -> bool:
+        time.sleep(seconds)
+        return True
+
     if first.endless:
-        again = [first]
-
-        def open_again() -> _Heard:
-            return _Heard(again.pop() if again else Pull(url, 1, opener), hear)
-
-        def wait(seconds: float) -> bool:
-            time.sleep(seconds)
-            return True
-
-        def tell(notice: Any) -> None:
-            say(NOTE, without_secrets(notice.reason).encode()[:2000])
-
-        frames = reconnecting(open_again, BACKOFF, random.random, wait, tell)
+        frames = reconnecting(open_again, BACKOFF, random.random, wait, lambda notice: note(notice.reason))
+    else:
+        frames = open_again().frames()
     pace = Pace(time.monotonic())
     for frame in frames:
         if frame.pts is None or frame.time_base is None:
@@ -103,27 +104,8 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
         if sampler.offer(frame.pts, frame.time_base) is not None:
             picture = scaler.canonical(frame)
             say(PICTURE, picture.tobytes(), round(frame.pts * frame.time_base * 1_000_000))
-
-
-class _Heard:
-    """A ``Pull`` whose sound is heard, for `reconnecting`."""
-
-    def __init__(self, pull: Pull, hear: Callable[[av.AudioFrame], None]) -> None:
-        self._pull = pull
-        self._hear = hear
-
-    @property
-    def warning(self) -> str | None:
-        return self._pull.warning
-
-    def frames(self) -> Any:
-        return self._pull.frames(self._hear)
-
-    def __enter__(self) -> "_Heard":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pull.close()
+    if not first.endless and first.warning is not None:
+        note(first.warning)
 
 
 def confine() -> None:
