@@ -8,6 +8,7 @@ anew for what follows. Whatever it opens comes through here, so it is known wher
 import io
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import av
@@ -17,13 +18,13 @@ from stream.errors import SourceError
 
 from .opened import CHANGED, LIVE_OPTIONS, Opened, said
 from .parts import Deciphered, Forgiving, Reader
-from .playlist import Master, Media, Variant, is_master, read_master, read_media, write_media
+from .playlist import Master, Media, Segment, Variant, is_master, read_master, read_media, write_media
 from .transport import SIZES, Layout
 
 TEXT_BYTES: Final = 8 * 1024**2
 MISSES: Final = 3  # segments, or reloads of a playlist, in a row that cannot be had: then the variant is gone
 STALLED: Final = 4  # target durations without a new segment, while another variant has some
-WAIT_S: Final = 20.0  # for the first segment of what is on air
+WAIT_S: Final = 10.0  # for the first segment of what is on air
 HEAD_BYTES: Final = 12 * SIZES[-1]  # of a segment: its tables are among them
 TIMEOUT_S: Final = (30.0, 30.0)
 
@@ -66,9 +67,11 @@ class Hls:
         self._live = False
         self._begin: int | None = None  # the number of the part's first segment
         self._opening = False
+        self._heard = True  # whether the sound, where it stands apart, is asked for
         self._next = 0  # the number of the segment that comes next
         self._layout: dict[int, Any] | None = None  # what the segments of this part carry
         self._cut: int | None = None  # the number of a segment with other streams than those before
+        self._shown: tuple[Segment, ...] = ()  # the segments that FFmpeg was told of last
         self._missed = 0  # segments in a row
         self._failed = 0  # reloads in a row
         self._missing_from = 0
@@ -189,7 +192,7 @@ class Hls:
 
     def _opened(self, note: str | None) -> Opened:
         before, self._layout = self._layout, None
-        self._cut, self._opening = None, True
+        self._cut, self._opening, self._heard, self._shown = None, True, True, ()
         self._missed = self._failed = 0
         self._next = self._begin or 0
         options = {
@@ -200,8 +203,14 @@ class Hls:
             **LIVE_OPTIONS,
             **self._options,
         }
-        opener: Any = self._io_open
-        container = av.open(self._url, "r", format="hls", options=options, io_open=opener, timeout=TIMEOUT_S)
+        try:
+            container = self._container(options)
+        except (FFmpegError, OSError):
+            if not self._heard or self._master is None or self._variant.audio not in self._master.sounds:
+                raise
+            self._heard, self._opening, self._gone = False, True, None  # it may be the sound that is missing
+            self._missed, self._next = 0, self._begin or 0
+            container = self._container(options)
         if not container.streams.video:
             sounds = len(container.streams.audio)
             container.close()
@@ -222,10 +231,14 @@ class Hls:
             whole=False,
         )
 
+    def _container(self, options: dict[str, str]) -> av.container.InputContainer:
+        opener: Any = self._io_open
+        return av.open(self._url, "r", format="hls", options=options, io_open=opener, timeout=TIMEOUT_S)
+
     def _io_open(self, url: str, flags: int, options: dict[str, str]) -> Any:
         """What FFmpeg opens. Nothing is raised, since it would try again: what cannot be had is empty."""
         if self._master is not None and url == self._url:
-            return io.BytesIO(self._master.text(self._variant).encode())
+            return io.BytesIO(self._master.text(self._variant, self._heard).encode())
         if url == self._variant.url:
             return io.BytesIO(self._playlist().encode())
         if self._master is not None and url == self._master.sounds.get(self._variant.audio):
@@ -247,13 +260,16 @@ class Hls:
             finally:
                 reader.close()
         media = read_media(text, lambda written: self._client.join(place, written))
+        if not url.startswith("http"):
+            media = replace(media, ended=True)  # a file: what was recorded is there
         if not media.segments and (media.ended or not text.lstrip("\ufeff \r\n").startswith("#EXTM3U")):
             raise SourceError(f"{url}: is no playlist of a stream; check the address")
         self._known[url] = media
         return media
 
     def _playlist(self) -> str:
-        """The part that is played, as it is now; ended where the variant is gone. Empty where there is none."""
+        """The part that is played, as it is now; ended where the variant is gone. No text where there is none: FFmpeg
+        does not bear a playlist without a segment."""
         if not self._over:
             try:
                 if self._opening:
@@ -273,7 +289,12 @@ class Hls:
             segments, more = (), True  # the part has left the playlist
         if self._cut is not None:
             segments, more = tuple(s for s in segments if s.number < (self._cut or 0)), True
-        return write_media(segments, media.target_s, media.ended or more or self._over)
+        over = media.ended or more or self._over
+        if segments:
+            self._shown = segments
+        elif self._shown:
+            segments, over = self._shown, True
+        return write_media(segments, media.target_s, over) if segments else ""
 
     def _first(self, url: str) -> Media:
         """A playlist with a segment to begin with; what is on air is waited for, for a while."""
@@ -312,7 +333,8 @@ class Hls:
         if not media.segments or not media.segments[0].number <= begin <= media.segments[-1].number:
             begin = media.live_edge()
         segments, more = media.part(begin)
-        return write_media(segments, media.target_s, media.ended or more or self._over)
+        over = media.ended or more or self._over
+        return write_media(segments, media.target_s, over) if segments else ""
 
     def _segment(self, url: str, options: Mapping[str, str]) -> Any:
         """A segment, or what goes with one: a key, an initialisation section. What cannot be had is empty."""

@@ -58,11 +58,11 @@ class Master:
     variants: tuple[Variant, ...]
     sounds: dict[str, str] = field(default_factory=dict)
 
-    def text(self, variant: Variant) -> str:
-        """A master playlist with this variant alone, and its sound."""
+    def text(self, variant: Variant, heard: bool = True) -> str:
+        """A master playlist with this variant alone and, if it is to be heard, its sound."""
         facts = [f"BANDWIDTH={variant.bandwidth or 1}"]
         lines = ["#EXTM3U"]
-        if variant.audio in self.sounds:
+        if heard and variant.audio in self.sounds:
             lines.append(
                 f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="a",DEFAULT=YES,URI="{self.sounds[variant.audio]}"'
             )
@@ -190,7 +190,7 @@ def read_media(text: str, join: Join) -> Media:
         elif name == "#EXT-X-MAP":
             place = _joined(line, join)
             now = replace(now, map=place, first=now.first or bool(segments and segments[-1].map != place))
-        elif name == "#EXT-X-MEDIA-SEQUENCE":
+        elif name == "#EXT-X-MEDIA-SEQUENCE" and not segments:
             number = int(_number(value))
         elif name == "#EXT-X-TARGETDURATION":
             target_s = _number(value)

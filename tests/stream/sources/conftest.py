@@ -1,13 +1,14 @@
 """What the sources' tests share: a small web server that is told what to say, and clips made on the spot."""
 
 import contextlib
-import io
 import re
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import av
@@ -65,8 +66,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
         self.site.sent[self.path] = self.site.sent.get(self.path, 0) + len(data)
+        self.wfile.write(data)
 
     def stream(self, pieces: Any, kind: str = "video/mp2t") -> None:
         """What has no length: each of the pieces as it comes, then the end of the connection."""
@@ -114,9 +115,9 @@ def make_clip(
     options: dict[str, str] | None = None,
 ) -> bytes:
     """A clip, its first frame at ``begin`` frames; a key frame every 6."""
-    out = io.BytesIO()
+    file = tempfile.NamedTemporaryFile()  # noqa: SIM115 - some formats read again what they wrote
     more = {"mpegts_start_pid": str(pid)} if kind == "mpegts" else {}
-    container: Any = av.open(out, "w", format=kind, options={**more, **(options or {})})
+    container: Any = av.open(file.name, "w", format=kind, options={**more, **(options or {})})
     audio: Any = None
     if sound and sound_first:
         audio = container.add_stream("aac", rate=16_000, layout="mono")
@@ -143,7 +144,8 @@ def make_clip(
         if stream is not None:
             container.mux(stream.encode(None))
     container.close()
-    return out.getvalue()
+    with file:
+        return Path(file.name).read_bytes()
 
 
 @pytest.fixture(scope="session")
