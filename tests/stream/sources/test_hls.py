@@ -1,5 +1,6 @@
 """HLS with a real server: one variant of a ladder, another one where it goes away, and all that playlists may say."""
 
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,7 @@ def watched(url: str, opener: Any, hear: Any = None) -> tuple[list[float], list[
 
 def whole(times: list[float]) -> bool:
     """Every frame once, in order."""
-    steps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(times)]
     return len(times) == 6 * COUNT and all(abs(step - 1 / 12) < 0.01 for step in steps)
 
 
@@ -121,7 +122,7 @@ def test_a_missing_segment_is_passed_over_and_told(ladder: Any) -> None:
 
 
 def on_air(ladder: Any, **fates: tuple[str, float]) -> None:
-    """The ladder as it grows: a segment comes every 0.4 s; a variant's fate is "gone", "ended" or "stalled" at a time."""
+    """The ladder as it grows, by a segment every 0.4 s; a variant's fate: "gone", "ended" or "stalled" at a time."""
     begun = time.monotonic()
 
     def playlist(name: str) -> Callable[[Any], None]:
