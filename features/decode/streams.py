@@ -10,8 +10,10 @@ ORDERED_BY_DECODING: Final = frozenset({("avi", "h264"), ("avi", "hevc")})
 
 
 def best_video(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The stream that a player would show: the default one, the one with most pictures, the largest. Never a cover."""
+    """The stream that a player would show: the default one, the one with most pictures, the largest. Never a cover,
+    and a still only where nothing else is there."""
     shown = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    shown = [stream for stream in shown if stream.frames != 1] or shown
     best = container.streams.best("video")
     for stream in shown:
         if best is not None and stream.index == best.index:
@@ -25,8 +27,8 @@ def best_audio(container: av.container.InputContainer, video: av.VideoStream) ->
     return best if isinstance(best, av.AudioStream) else None
 
 
-def _merit(stream: av.VideoStream) -> tuple[bool, bool, int]:
-    return bool(stream.disposition & Disposition.default), stream.frames > 1, stream.width * stream.height
+def _merit(stream: av.VideoStream) -> tuple[bool, int]:
+    return bool(stream.disposition & Disposition.default), stream.width * stream.height
 
 
 class FrameTimes:
