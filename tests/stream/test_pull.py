@@ -219,6 +219,15 @@ def test_the_best_stream_is_shown(tmp_path: Path, name: str, first: dict[str, An
     assert len(pictures) == 24 and all(picture[45, 80, 0] > 150 for picture in pictures.values())
 
 
+def test_an_animated_avif_is_no_still(tmp_path: Path, write_video: Video) -> None:
+    """Its first stream is a picture for those who do not play it."""
+    if "libsvtav1" not in av.codecs_available:
+        pytest.skip("this PyAV encodes no AV1")
+    path = write_video(tmp_path / "v.avif", frames=24, width=64, height=64, codec="libsvtav1")
+    found, warning = frames(path)
+    assert len(found) == 24 and warning is None
+
+
 def test_of_two_programs_the_other_one_is_let_go(tmp_path: Path) -> None:
     path = write_two(tmp_path / "v.ts", SMALL, FILM)
     with Pull(str(path), 1) as pull:
