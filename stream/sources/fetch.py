@@ -46,6 +46,16 @@ def tidy(url: str) -> str:
     return scheme + mark + place + quote(path.partition("#")[0], safe=PLAIN)
 
 
+def asked_headers(options: Mapping[str, str]) -> dict[str, str]:
+    """The headers that FFmpeg's options for HTTP ask for."""
+    lines = (line.partition(":") for line in options.get("headers", "").splitlines())
+    headers = {name.strip(): value.strip() for name, _, value in lines if name.strip()}
+    for option, name in (("user_agent", "User-Agent"), ("referer", "Referer")):
+        if option in options:
+            headers[name] = options[option]
+    return headers
+
+
 class _Connection(http.client.HTTPConnection):
     """Connects to a checked address of its target, with TLS where the scheme asks for it."""
 

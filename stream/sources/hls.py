@@ -16,6 +16,7 @@ from av.error import FFmpegError
 
 from stream.errors import SourceError
 
+from .fetch import asked_headers
 from .opened import CHANGED, LIVE_OPTIONS, Opened, said
 from .parts import Deciphered, Forgiving, Reader
 from .playlist import Master, Media, Segment, Variant, is_master, read_master, read_media, write_media
@@ -26,7 +27,9 @@ MISSES: Final = 3  # segments, or reloads of a playlist, in a row that cannot be
 STALLED: Final = 4  # target durations without a new segment, while another variant has some
 WAIT_S: Final = 10.0  # for the first segment of what is on air
 HEAD_BYTES: Final = 12 * SIZES[-1]  # of a segment: its tables are among them
-TIMEOUT_S: Final = (30.0, 30.0)
+TIMEOUT_S: Final = 30.0  # for a packet; to open has none but those of each request, since PyAV does not bear one there
+# what FFmpeg opens by HTTP it gets from the client, whatever its name is
+ANY_NAME: Final = {"extension_picky": "0", "allowed_extensions": "ALL", "allowed_segment_extensions": "ALL"}
 
 
 class Place(Reader, Protocol):
@@ -200,6 +203,7 @@ class Hls:
             "http_multiple": "0",
             "live_start_index": "0",
             "seg_format_options": "fpsprobesize=0",
+            **(ANY_NAME if self._url.startswith("http") else {}),
             **LIVE_OPTIONS,
             **self._options,
         }
@@ -233,10 +237,18 @@ class Hls:
 
     def _container(self, options: dict[str, str]) -> av.container.InputContainer:
         opener: Any = self._io_open
-        return av.open(self._url, "r", format="hls", options=options, io_open=opener, timeout=TIMEOUT_S)
+        limits: Any = (None, TIMEOUT_S)
+        return av.open(self._url, "r", format="hls", options=options, io_open=opener, timeout=limits)
 
     def _io_open(self, url: str, flags: int, options: dict[str, str]) -> Any:
         """What FFmpeg opens. Nothing is raised, since it would try again: what cannot be had is empty."""
+        try:
+            return self._asked(url, options)
+        except Exception as error:  # noqa: BLE001 - PyAV cannot pass it on from here
+            self._gone = said(error)
+            return io.BytesIO()
+
+    def _asked(self, url: str, options: dict[str, str]) -> Any:
         if self._master is not None and url == self._url:
             return io.BytesIO(self._master.text(self._variant, self._heard).encode())
         if url == self._variant.url:
@@ -345,7 +357,7 @@ class Hls:
             return io.BytesIO()
         reader: Any = None
         try:
-            reader = self._client.open(inner, begin, None if end is None else int(end))
+            reader = self._client.open(inner, begin, None if end is None else int(end), asked_headers(options))
             if inner != url:
                 reader = Deciphered(reader, bytes.fromhex(options["key"]), bytes.fromhex(options["iv"]))
             head = b"" if number is None else _head(reader)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import av
 
-from .fetch import Fetch, HttpClient
+from .fetch import Fetch, HttpClient, asked_headers
 from .hls import TEXT_BYTES, Hls
 from .opened import LIVE_OPTIONS, Kind, Opened, open_parts
 from .parts import Part
@@ -41,7 +41,7 @@ def _open_bytes(client: HttpClient, fetch: Fetch, head: bytes, options: Mapping[
     name = "mpjpeg" if fetch.kind.startswith("multipart/") else None
 
     def io_open(place: str, flags: int, more: dict[str, str]) -> Any:
-        return client.open(client.join(fetch.url, place), int(more.get("offset", 0)))
+        return client.open(client.join(fetch.url, place), int(more.get("offset", 0)), None, asked_headers(more))
 
     def make(part: Part) -> av.container.InputContainer:
         opener: Any = io_open

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stream.errors import SourceError
 from stream.sources import fetch
 from stream.sources.addresses import networks
-from stream.sources.fetch import Fetch, HttpClient, tidy
+from stream.sources.fetch import Fetch, HttpClient, asked_headers, tidy
 
 Site = Callable[..., Any]
 HERE = networks(["127.0.0.0/8"])
@@ -269,3 +269,12 @@ def test_names_beyond_ascii_in_a_redirect(site: Site) -> None:
     there = site({"/%C3%A9%20x": b"here"})
     there.pages["/to"] = lambda a: a.say(302, b"", {"Location": "/é x".encode().decode("latin-1")})
     assert everything(HttpClient(HERE).open(f"{there.url}/to")) == b"here"
+
+
+def test_headers_that_ffmpeg_passes_are_sent(site: Site) -> None:
+    there = site({"/v": DATA})
+    headers = asked_headers({"headers": "X-A: b\r\nX-C: d:e\r\n", "user_agent": "me", "referer": "http://r/"})
+    everything(HttpClient(HERE).open(f"{there.url}/v", 0, None, headers))
+    sent = there.asked[0][1]
+    assert [sent[name] for name in ("X-A", "X-C", "User-Agent", "Referer")] == ["b", "d:e", "me", "http://r/"]
+    assert asked_headers({"offset": "7"}) == {}

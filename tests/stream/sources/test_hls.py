@@ -242,6 +242,13 @@ def test_cookies_packed_playlists_and_other_names_of_playlists(site: Site, clip:
 
 
 @OPENERS
+def test_segments_may_be_called_anything(site: Site, clip: Clip, opener: Any) -> None:
+    names = ["part", "1.jpg", "2.php?x=1", "3"]
+    pages = {f"/{name.partition('?')[0]}": clip(6, begin=6 * n) for n, name in enumerate(names)}
+    assert len(watched(f"{site({'/i.m3u8': listed(names), **pages}).url}/i.m3u8", opener)[0]) == 24
+
+
+@OPENERS
 def test_segments_are_found_beside_where_the_playlist_really_is(site: Site, clip: Clip, opener: Any) -> None:
     there = site({"/deep/i.m3u8": listed(["0.ts"]), "/deep/0.ts": clip(6)})
     there.pages["/go"] = lambda a: a.say(302, b"", {"Location": "/deep/i.m3u8"})
