@@ -91,7 +91,8 @@ class Hls:
             except (SourceError, FFmpegError, OSError) as error:
                 reason = self._gone or said(error)
                 if not self._leave():
-                    raise SourceError(reason) from error
+                    told = f"{self._url.removeprefix('file:')}: {reason}; give a playlist of a video"
+                    raise SourceError(reason if "; " in reason else told) from error
 
     # -- what a ``Pull`` asks for
 

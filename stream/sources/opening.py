@@ -59,10 +59,8 @@ def _open_url(source: str) -> Opened:
     except av.ProtocolNotFoundError as error:
         if scheme != "srt":
             raise SourceError(f"{source}: this PyAV was built without {scheme}; use its wheel from PyPI") from error
-    except SourceError as error:
-        raise SourceError(f"{source}: {error}") from error
     except (FFmpegError, OSError) as error:
-        raise SourceError(f"{source}: {said(error)}; check the address and that it is on air") from error
+        raise SourceError(f"{source}: {said(error).lower()}; check the address and that it is on air") from error
     return open_srt(source)
 
 
@@ -94,7 +92,9 @@ def _open_device(source: str) -> av.container.InputContainer:
     except PermissionError as error:
         raise SourceError(f"{source}: may not be read; add yourself to its group (video)") from error
     except (FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"{source}: is no camera that can be used ({said(error)}); see segue doctor") from error
+        raise SourceError(
+            f"{source}: is no camera that can be used ({said(error).lower()}); see segue doctor"
+        ) from error
 
 
 def _open_file(source: str) -> Opened:
@@ -106,19 +106,13 @@ def _open_file(source: str) -> Opened:
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{source}: is empty (0 bytes); copy or record it again")
     try:
-        opened = _opened_file(path)
+        return _opened_file(path)
     except PermissionError as error:
         raise SourceError(f"{source}: may not be read; change its permissions") from error
-    except SourceError as error:
-        raise SourceError(f"{source}: {error}; give a whole video") from error
     except (FFmpegError, OSError) as error:
         raise SourceError(
-            f"{source}: is no video, or its end is missing ({said(error)}); give a whole video"
+            f"{source}: is no video, or its end is missing ({said(error).lower()}); give a whole video"
         ) from error
-    if opened.container.format.name == "tty":  # FFmpeg plays plain text as terminal art
-        opened.close()
-        raise SourceError(f"{source}: is text; give a video")
-    return opened
 
 
 def _opened_file(path: Path) -> Opened:

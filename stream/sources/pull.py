@@ -115,6 +115,8 @@ class Pull:
                 raise SourceError(f"{self._source}: {has}; give a file or stream with video")
             if stream.codec_context is None:
                 raise SourceError(f"{self._source}: its pictures cannot be decoded; give a video that plays elsewhere")
+            if stream.codec_context.name == "ansi":  # FFmpeg plays plain text as terminal art
+                raise SourceError(f"{self._source}: is text; give a video")
         except BaseException:
             opened.close()
             raise
@@ -209,7 +211,7 @@ class Pull:
         return f"{self._source}: its frames carry no timestamps; put it into a container (ffmpeg -i IN OUT.mkv)"
 
     def _cause(self, error: Exception) -> str:
-        return said(error).removeprefix(f"{self._source}: ").lower()
+        return str(error).removeprefix(f"{self._source}: ") if isinstance(error, SourceError) else said(error).lower()
 
 
 class Telling:

@@ -41,6 +41,7 @@ class Layout:
     def __init__(self) -> None:
         self.names: dict[int, int] = {}
         self.programs: dict[int, Streams] = {}
+        self._watched = np.arange(1 << 13) == 0  # by packet identifier: whether a table comes there
         self._tail = b""
         self._size = 0
         self._sections: dict[int, bytearray] = {}
@@ -73,7 +74,7 @@ class Layout:
         self._tail = data[begin + count * self._size :]
         places = (rows[:, 1].astype(np.uint16) & 0x1F) << 8 | rows[:, 2]
         row = 0
-        while (hits := np.flatnonzero(np.isin(places[row:], [0, *self.names.values()]))).size:
+        while (hits := np.flatnonzero(self._watched[places[row:]])).size:
             self._packets += int(hits[0])
             row += int(hits[0])
             where = at + begin + row * self._size
@@ -119,6 +120,7 @@ class Layout:
         entries = [table[at : at + 4] for at in range(8, len(table) - 4, 4)]
         names = {e[0] << 8 | e[1]: (e[2] & 0x1F) << 8 | e[3] for e in entries if e[0] or e[1]}
         before, self.names = self.names, self.names or names
+        self._watched[list(self.names.values())] = True
         return bool(before) and before != names
 
     def _other_streams(self, table: bytes) -> bool:

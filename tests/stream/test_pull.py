@@ -160,6 +160,9 @@ def test_a_file_over_http(tmp_path: Path, write_video: Video) -> None:
                 assert len(list(pull.frames())) == 36
             with pytest.raises(SourceError, match="404"):
                 Pull(f"{address}/absent.mp4")
+            (tmp_path / "notes.txt").write_text("this is no video\n" * 50)
+            with pytest.raises(SourceError, match=r"notes\.txt: is text"):
+                Pull(f"{address}/notes.txt")
         finally:
             server.shutdown()
 
