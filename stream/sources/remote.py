@@ -65,6 +65,7 @@ class RemotePull:
         self._on_frame = on_frame
         self._on_sound = on_sound
         self._on_end: Callable[[str], None] | None = on_end
+        self._on_note: Callable[[str], None] = nobody
         self._options = options or RemoteOptions()
         self._opened: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
@@ -74,6 +75,10 @@ class RemotePull:
         reason = await asyncio.shield(self._opened)
         if reason is not None:
             raise SourceError(reason)
+
+    def hear_notes(self, on_note: Callable[[str], None]) -> None:
+        """Call ``on_note``, on the event loop, with what viewers should know of the stream."""
+        self._on_note = on_note
 
     def follow(self, pace: Pace) -> None:
         """Nothing is saved here: the process decodes in full at every pace."""
@@ -85,7 +90,7 @@ class RemotePull:
         if self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._on_frame = self._on_sound = nobody
+        self._on_frame = self._on_sound = self._on_note = nobody
 
     async def _run(self) -> None:
         reason = "the session was ended"
@@ -147,6 +152,7 @@ class RemotePull:
                 self._play(data)
             elif kind == NOTE:
                 log.info("pulled stream: %s", data.decode(errors="replace"))
+                self._on_note(data.decode(errors="replace"))
             elif kind == ERROR:
                 return data.decode(errors="replace")
             elif kind == END:

@@ -33,8 +33,10 @@ HURRY: Final = 2  # chunks that wait: from here on nothing is spread
 SPREAD_S: Final = 0.125  # the longest that a frame is held back after the one before: a slot of the sampler
 VIDEO: Final = frozenset({"vp8", "vp9", "h264", "av1", "libdav1d"})
 AUDIO: Final = frozenset({"opus", "vorbis"})
-# a stream must be recognised from its first chunks, and nothing in it may lead anywhere else
+# a stream must be recognised from its first chunks, and nothing in it may lead anywhere else; browsers name no frame
+# rate, and FFmpeg would wait for 32 frames to guess one: half a minute of a still screen
 OPTIONS: Final = {
+    "fpsprobesize": "0",
     "probesize": "65536",
     "analyzeduration": "500000",
     "protocol_whitelist": "",

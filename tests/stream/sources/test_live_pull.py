@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import socket
 import subprocess
@@ -90,6 +91,50 @@ def test_rtmp(ffmpeg: Callable[..., None], opener: Any) -> None:
     ffmpeg(60, *rtmp(port))
     times, sounds = some(f"rtmp://127.0.0.1:{port}/live/a", opener)
     assert len(times) == 20 and times == sorted(times) and sounds > 0
+
+
+def http(port: int, kind: str) -> tuple[str, ...]:
+    return ("-f", kind, "-listen", "1", f"http://127.0.0.1:{port}/live")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("way", "sound", "at_most_s"),
+    [
+        ("rtmp", True, 1.4),
+        ("rtmp", False, 2.6),  # FFmpeg waits for a second whether sound will come
+        ("flv", True, 1.4),
+        ("flv", False, 2.6),
+        ("mpegts", True, 1.2),
+        ("mpegts", False, 1.2),
+    ],
+)
+def test_what_is_on_air_begins_soon(ffmpeg: Callable[..., None], way: str, sound: bool, at_most_s: float) -> None:
+    """FFmpeg by itself takes 1.5 s (a transport stream) to 5 s (FLV without sound) to know what comes."""
+    port = free_port()
+    output = rtmp(port) if way == "rtmp" else http(port, way)
+    ffmpeg(60, *([] if sound else ["-an"]), *output)
+    deadline = time.monotonic() + 20
+    while True:
+        begun = time.monotonic()
+        try:
+            pull = Pull(output[-1], 1)
+            break
+        except SourceError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    sounds: list[av.AudioFrame] = []
+    with pull:
+        times: list[float] = []
+        for frame in pull.frames(sounds.append):
+            if not times:
+                assert time.monotonic() - begun < at_most_s
+            assert frame.pts is not None and frame.time_base is not None
+            times.append(float(frame.pts * frame.time_base))
+            if len(times) == 20:
+                break
+    assert [b - a for a, b in itertools.pairwise(times)] == pytest.approx([1 / 15] * 19, abs=0.002)
+    assert bool(sounds) == sound
 
 
 @needs_ffmpeg
