@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from catalog.gpu_search import DEVICES
 from catalog.options import SEARCH_HELP
@@ -21,6 +20,7 @@ from stream.sources.webrtc.peer import PeerOptions
 from .access import AccessOptions
 from .hub import HubOptions
 from .logs import FORMATS, LEVELS
+from .origin import origin_of
 
 TOKENS: Final = ("publish_token", "view_token", "control_token")
 TOKEN_CHARACTERS: Final = 16  # at least; what is shorter can be guessed
@@ -121,12 +121,10 @@ def _token(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    """An http(s) origin, without a slash at its end."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    """An http(s) origin, as browsers write it."""
+    if (origin := origin_of(text.rstrip("/"))) is None:
         raise ValueError
-    parts.port  # noqa: B018 - raises ValueError for what is no port
-    return text.rstrip("/")
+    return str(origin)
 
 
 def _ports(text: str) -> tuple[int, int]:
