@@ -16,6 +16,7 @@ from av.stream import Disposition
 
 from stream.errors import SourceError
 
+from .decoder_bounds import bound, check_refused
 from .external import srt_pipe
 
 SCHEMES: Final = ("http", "https", "rtmp", "rtmps", "rtsp", "srt")
@@ -44,10 +45,11 @@ def is_live(source: str) -> bool:
 
 @dataclass(frozen=True)
 class Opened:
-    """An open container, and what else has to be let go of with it."""
+    """An open container, and what else has to be let go of with it; ``pixels``: of the largest picture, 0 for any."""
 
     container: av.container.InputContainer
     stop: Callable[[], None] = lambda: None
+    pixels: int = 0
 
     def close(self) -> None:
         """May be called twice."""
@@ -61,7 +63,8 @@ Opener = Callable[[str], Opened]
 class Pull:
     """An open input; a context manager. ``frames`` yields every decoded frame in order of presentation.
 
-    Raises ``SourceError`` for what cannot be opened, holds no video, or never yields a picture. ``threads`` is for the
+    Raises ``SourceError`` for what cannot be opened, holds no video, or never yields a picture, and ``FeedError`` for a
+    picture over the opener's bound. ``threads`` is for the
     decoder, 0 for as many as there are cores (30 s of 480p H.264 on two: 2.0 s, with one thread 3.0 s). A live input
     uses slice threads, since frame threads add latency. ``opener`` is how the input is opened.
     """
@@ -80,6 +83,8 @@ class Pull:
             raise
         self._stream.thread_type = "SLICE" if is_live(source) else "AUTO"
         self._stream.codec_context.thread_count = threads
+        if self._opened.pixels:
+            bound(self._stream.codec_context, self._opened.pixels)
 
     def __enter__(self) -> Self:
         return self
@@ -131,6 +136,8 @@ class Pull:
         try:
             frames = self._stream.decode(packet)
         except FFmpegError:
+            if self._opened.pixels:
+                check_refused(self._stream.codec_context, bytes(packet), self._opened.pixels)
             self._broken += 1
             return
         for frame in frames:
