@@ -6,6 +6,7 @@ What may be named is the affair of `addresses`; every URL is pulled in a process
 import asyncio
 import contextlib
 import json
+import logging
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -13,7 +14,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from stream.errors import SourceError
+from stream.sources import landlock
 from stream.sources.addresses import checked, networks, target_of
+from stream.sources.confinement import UNCONFINED
 from stream.sources.remote import RemoteOptions, RemotePull
 
 from .access import AccessOptions, require
@@ -24,6 +27,8 @@ from .hub_session import OnEnd, OnFrame, OnSound
 from .publishing import Session, Sessions
 from .takeover import Elsewhere, nowhere
 from .whip import limited_body
+
+log = logging.getLogger(__name__)
 
 FLAG: Final = "--allow-pull"
 BODY_BYTES: Final = 8192
@@ -64,6 +69,8 @@ def pull_routes(
     """
     router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "publish"))])
     rules = networks(options.networks)
+    if options.allowed and not landlock.version():
+        log.warning("processes that pull clients' URLs can read this user's files: %s", UNCONFINED)
     looking = asyncio.Semaphore(4)  # names are looked up in threads, and a slow server of names holds each
 
     @router.post("/api/pull")

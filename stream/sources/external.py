@@ -9,9 +9,9 @@ import os
 import select
 import shutil
 import subprocess
-import tempfile
+import threading
 from collections.abc import Sequence
-from typing import IO, Final
+from typing import Final
 
 from stream.errors import SourceError
 
@@ -19,6 +19,8 @@ OPEN_TIMEOUT_S: Final = 15.0
 READ_TIMEOUT_S: Final = 15.0
 LIST_TIMEOUT_S: Final = 10.0
 STOP_S: Final = 2.0
+LAST_WORDS_S: Final = 1.0  # for what a program that failed still has to say
+COMPLAINT_BYTES: Final = 2000
 WHITELIST: Final = "srt"  # what comes may name other places, but none that is opened
 
 
@@ -44,12 +46,14 @@ class ExternalPipe:
 
     def __init__(self, command: Sequence[str], timeout_s: float = READ_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the program
+        self._said = b""  # the end of it; no file, since none may be written where this runs
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, bufsize=0
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         )
         assert self._process.stdout is not None
         self._out = self._process.stdout
+        self._listener = threading.Thread(target=self._listen, name="ffmpeg's words", daemon=True)
+        self._listener.start()
 
     def read(self, size: int) -> bytes:
         """From 1 to ``size`` bytes; none at the end."""
@@ -59,9 +63,8 @@ class ExternalPipe:
 
     def complaint(self) -> str:
         """The last line that the program said of an error, or nothing."""
-        self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, self._said.tell() - 2000))
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        self._listener.join(LAST_WORDS_S)
+        lines = self._said.decode(errors="replace").strip().splitlines()
         return lines[-1].strip()[:200] if lines else ""
 
     def stop(self) -> None:
@@ -71,8 +74,15 @@ class ExternalPipe:
             self._process.wait(STOP_S)
         self._process.kill()
         self._process.wait()
+        self._listener.join(STOP_S)
         self._out.close()
-        self._said.close()
+
+    def _listen(self) -> None:
+        """The thread that takes what the program says, and keeps the end of it."""
+        assert self._process.stderr is not None
+        with self._process.stderr as said:
+            while part := said.read(COMPLAINT_BYTES):
+                self._said = (self._said + part)[-COMPLAINT_BYTES:]
 
 
 def srt_pipe(source: str, kind: str = "") -> ExternalPipe:

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from stream.errors import SourceError
 from stream.server.pulls import PullOptions, pull_routes
+from stream.sources import landlock
 from stream.sources.addresses import networks
 from stream.sources.guarded import guarded
 from stream.sources.pull import Pull
@@ -94,6 +95,16 @@ def test_it_is_off_unless_asked_for(ingesting: Any) -> None:
     with ingesting.running(app) as address:
         answer = httpx.post(f"http://{address}/api/pull", json={"url": "https://example.org/v.mp4"})
     assert answer.status_code == 403 and "--allow-pull" in said(answer) and hub.sessions == []
+
+
+def test_where_files_cannot_be_closed_off_the_owner_is_told_once(
+    ingesting: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    pull_routes(ingesting.FakeHub(), PullOptions())
+    assert caplog.messages == []
+    pull_routes(ingesting.FakeHub(), PullOptions(True))
+    assert len(caplog.messages) == 1 and "no Landlock" in caplog.messages[0]
 
 
 def test_a_video_over_http_feeds_a_session_until_it_is_deleted(

@@ -26,6 +26,7 @@ from stream.sources.addresses import networks, target_of
 from stream.sources.guarded import guarded, srt_address
 from stream.sources.pull import Pull, is_device, is_live
 from stream.sources.relay import RtspScreen
+from stream.sources.remote import RemotePull
 from stream.watch import watch_paced
 
 HERE = networks(["127.0.0.1/32"])
@@ -245,6 +246,56 @@ def test_rtsp(rtsp: Callable[..., RtspServer], opener: Any) -> None:
     times, _ = some(f"rtsp://127.0.0.1:{server.port}/cam", opener)
     assert len(times) == 20 and times == sorted(times)
     assert [line.split(" ")[0] for line in server.asked] == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"]
+
+
+async def some_pulled(url: str) -> int:
+    """How many pictures come from a process of its own before five are enough."""
+    enough = asyncio.Event()
+    frames: list[av.VideoFrame] = []
+
+    def take(frame: av.VideoFrame) -> None:
+        frames.append(frame)
+        if len(frames) == 5:
+            enough.set()
+
+    pull = RemotePull(url, ("127.0.0.1/32",), take, lambda _: None, lambda _: None)
+    try:
+        await pull.opened()
+        async with asyncio.timeout(30):
+            await enough.wait()
+        return len(frames)
+    finally:
+        await pull.close()
+
+
+def pulled(url: str) -> int:
+    """The same; waits until somebody serves."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return asyncio.run(some_pulled(url))
+        except SourceError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
+
+
+@needs_ffmpeg
+def test_rtmp_and_srt_in_the_confined_process(ffmpeg: Callable[..., None]) -> None:
+    port = free_port()
+    ffmpeg(60, *rtmp(port))
+    assert pulled(f"rtmp://127.0.0.1:{port}/live/a") == 5
+    try:
+        external.program_for("srt")
+    except SourceError as error:
+        pytest.skip(str(error))
+    port = free_port(socket.SOCK_DGRAM)
+    ffmpeg(60, "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener")
+    assert pulled(f"srt://127.0.0.1:{port}") == 5
+
+
+def test_rtsp_in_the_confined_process(rtsp: Callable[..., RtspServer]) -> None:
+    assert pulled(f"rtsp://127.0.0.1:{rtsp().port}/cam") == 5
 
 
 def test_an_rtsp_redirect_is_not_followed_for_a_client(rtsp: Callable[..., RtspServer]) -> None:
