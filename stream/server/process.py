@@ -27,6 +27,8 @@ from .patience import PatientProtocol
 from .tls import context_of
 from .workers import Place, supervise
 
+log = logging.getLogger(__name__)
+
 STOP_S: Final = 3  # how long open connections may take to end
 MESSAGE_BYTES: Final = 2 * feed.MESSAGE_BYTES  # of one websocket message; the protocols' own bounds answer politely
 
@@ -68,6 +70,8 @@ def serve_socket(
     with contextlib.ExitStack() as stack:
         tokens = (access.publish, access.view, access.control)
         logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
+        if access.lack and (place is None or place.first):
+            log.warning("%s", access.lack)
         with starting(bound, tls):
             parts = stack.enter_context(open_parts(options))
 

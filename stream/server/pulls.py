@@ -26,7 +26,7 @@ from .hub import STOPPED
 from .hub_session import OnEnd, OnFrame, OnSound
 from .publishing import Session, Sessions
 from .takeover import Elsewhere, nowhere
-from .whip import limited_body
+from .whip import limited_body, path_of
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def pull_routes(
         try:
             asked = _asked(await limited_body(request, BODY_BYTES))
             if address := elsewhere(asked.key, request):
-                moved = {"Location": f"{address}/api/pull" + (f"?{request.url.query}" if request.url.query else "")}
+                moved = {"Location": f"{address}{path_of(request)}"}
                 return _say(307, "this key's session is at another port", moved)
             target = target_of(asked.url)
             async with asyncio.timeout(LOOKUP_S), looking:
