@@ -77,6 +77,7 @@ class ServeOptions:
     origins: tuple[str, ...] = ()
     access: AccessOptions = field(default_factory=AccessOptions)
     tls: TlsOptions | None = None
+    max_connections: int | None = None  # of each process; None: from ``hub`` (see `connections_for`)
     drain_s: float = 20.0  # sessions may go on for so long after SIGTERM
     workers: int = 1  # processes
     worker_ports: tuple[int, int] | None = None  # first and last; None: those after ``port``

@@ -18,6 +18,7 @@ from stream.sources import feed
 
 from .address import address_of, base_url, bind
 from .app import Parts, ServeOptions, create_app, open_parts
+from .connections import Connections, affordable, connections_for
 from .door import Door
 from .drain import Drain, Phase
 from .health import starting
@@ -103,32 +104,46 @@ def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None], pl
         ssl_keyfile=None if options.tls is None else options.tls.key,
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    return Server(config, app.state.drain, ready, place)
+    most = options.max_connections or connections_for(options.hub)
+    return Server(config, app.state.drain, ready, place, affordable(most, options.hub.max_sessions))
 
 
 class Server(uvicorn.Server):
-    """Says when it has started, and drains before it ends."""
+    """Says when it has started, takes no more connections than ``most``, and drains before it ends."""
 
-    def __init__(self, config: uvicorn.Config, drain: Drain, ready: Callable[[], None], place: Place | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, drain: Drain, ready: Callable[[], None], place: Place | None, most: int
+    ) -> None:
         super().__init__(config)
-        self._drain, self._ready, self._place = drain, ready, place
+        self._drain, self._ready, self._place, self._most = drain, ready, place, most
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._accepting: list[asyncio.Task[None]] = []
+        self._connections: Connections | None = None
         self._door: Door | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])  # uvicorn would take connections without end
         if not self.started:
             return
         self._loop = asyncio.get_running_loop()
         self._drain.started()
+        self._connections = Connections(self._most, self.server_state.connections, self._connection, self.config.ssl)
         if self._place is not None:
-            self._door = Door(self._place, self.config.app.state.hub, self._drain, self._connection, self.config.ssl)  # type: ignore[union-attr]
+            self._door = Door(self._place, self.config.app.state.hub, self._drain, self._connections)  # type: ignore[union-attr]
             self._door.start()
+        for bound in sockets or []:
+            bound.listen(self.config.backlog)
+            self._accepting.append(self._loop.create_task(self._connections.accept(bound)))
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for task in self._accepting:
+            task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
         if self._door is not None:
             await self._door.close()
+        if self._connections is not None:
+            await self._connections.close()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -144,8 +159,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     def _connection(self) -> asyncio.Protocol:
-        """What uvicorn makes for a connection that it accepted itself."""
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        """What uvicorn would make for a connection."""
+        return PatientProtocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, room=self._connections
         )
-        return made

@@ -18,6 +18,7 @@ from engines.manifest import PRECISIONS
 from stream.sources.webrtc.peer import PeerOptions
 
 from .access import AccessOptions
+from .connections import LEAST
 from .hub import HubOptions
 from .logs import FORMATS, LEVELS
 from .origin import origin_of
@@ -197,6 +198,13 @@ SETTINGS: Final = (
     Setting("server", "host", TEXT, "address to listen on", "127.0.0.1"),
     Setting("server", "port", integer(0, 65535), "port, 0 for any free one", 8765),
     Setting("server", "public_url", URL, "address by which clients reach this very machine", metavar="URL"),
+    Setting(
+        "server",
+        "max_connections",
+        integer(LEAST),
+        "open connections of each process (default: as many as --max-sessions and --max-viewers need)",
+        metavar="N",
+    ),
     Setting("server", "drain_s", number(0, MAX_DRAIN_S), "after SIGTERM, sessions may go on for so long", 20.0, "S"),
     Setting("server", "workers", integer(1, MAX_WORKERS), "processes, each with an engine of its own", 1, "N"),
     Setting("server", "worker_ports", PORTS, "ports of the workers' own (default: those after --port)", metavar="A-B"),

@@ -192,6 +192,7 @@ def test_wrong_inputs_by_every_way_in_leave_nothing_behind(
                     with connect(f"ws://{server.netloc}{ready['events']}") as other:
                         for _ in range(viewers.COMMANDS):
                             other.send(mutate.json_text(rng, mutate.COMMANDS).encode("utf-8", "replace").decode())
+                            other.recv(timeout=20)  # a client that does not read cannot close
                 viewer.send('{"type":"pin","track":null}')
                 while json.loads(viewer.recv(timeout=30)).get("type") != "suggestions":
                     pass
