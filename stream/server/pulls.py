@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -15,7 +17,7 @@ from fastapi.responses import JSONResponse
 
 from stream.errors import SourceError
 from stream.sources import landlock
-from stream.sources.addresses import checked, networks, target_of
+from stream.sources.addresses import Network, Target, checked, networks, target_of
 from stream.sources.confinement import UNCONFINED
 from stream.sources.remote import RemoteOptions, RemotePull
 
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 FLAG: Final = "--allow-pull"
 BODY_BYTES: Final = 8192
 LOOKUP_S: Final = 10.0
+LOOKUPS: Final = 4  # at a time
 RETRY_AFTER_S: Final = 5
 KEY_CHARACTERS: Final = 128
 
@@ -55,6 +58,29 @@ class _Asked:
     key: str
 
 
+class Lookups:
+    """Names are looked up in threads of their own: a server of names that does not answer holds each of them, long
+    after who asked was told, and other work of the process waits for none of them."""
+
+    def __init__(self, rules: Sequence[Network]) -> None:
+        self._rules = rules
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup")
+        self._free = asyncio.Semaphore(LOOKUPS)  # given back by the thread, not by who waits for it: nothing queues
+
+    async def check(self, target: Target) -> None:
+        """Return where the target may be reached. Raises SourceError; may wait for a thread."""
+        loop = asyncio.get_running_loop()
+        await self._free.acquire()
+        job = self._threads.submit(checked, target, self._rules)
+
+        def done(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._free.release)
+
+        job.add_done_callback(done)
+        await asyncio.wrap_future(job)
+
+
 def pull_routes(
     hub: Sessions[S],
     options: PullOptions,
@@ -71,7 +97,7 @@ def pull_routes(
     rules = networks(options.networks)
     if options.allowed and not landlock.version():
         log.warning("processes that pull clients' URLs can read this user's files: %s", UNCONFINED)
-    looking = asyncio.Semaphore(4)  # names are looked up in threads, and a slow server of names holds each
+    lookups = Lookups(rules)
 
     @router.post("/api/pull")
     async def start(request: Request) -> Response:
@@ -89,8 +115,8 @@ def pull_routes(
                 moved = {"Location": f"{address}{path_of(request)}"}
                 return _say(307, "this key's session is at another port", moved)
             target = target_of(asked.url)
-            async with asyncio.timeout(LOOKUP_S), looking:
-                await asyncio.to_thread(checked, target, rules)  # for a clear answer; the process checks for itself
+            async with asyncio.timeout(LOOKUP_S):
+                await lookups.check(target)  # for a clear answer; the process checks for itself
             session = hub.begin(asked.label or target.host, asked.key, connect)
         except TimeoutError:
             return _say(422, f"{target.host}: cannot be looked up within {LOOKUP_S:g} s; try again")

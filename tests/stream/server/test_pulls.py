@@ -17,6 +17,7 @@ import pytest
 from fastapi import FastAPI
 
 from stream.errors import SourceError
+from stream.server import pulls
 from stream.server.pulls import PullOptions, pull_routes
 from stream.sources import landlock
 from stream.sources.addresses import networks
@@ -26,6 +27,7 @@ from stream.sources.remote import RemoteOptions, RemotePull
 
 Video = Callable[..., Path]
 HERE = ("127.0.0.1/32",)
+THREADS = min(32, (os.cpu_count() or 1) + 4)  # that an event loop has at most for whatever is handed to threads
 
 
 class Files(SimpleHTTPRequestHandler):
@@ -162,6 +164,36 @@ def test_what_may_not_be_named_is_refused_before_anything_starts(
     answer = client.post("/api/pull", content=body)
     assert (answer.status_code, words in said(answer)) == (status, True), answer.text
     assert len(hub.sessions) == before
+
+
+def test_names_that_nobody_answers_for_hold_no_other_threads(ingesting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the threads in which pictures are decoded, and no more than a few of their own, however often one asks."""
+    answered, asked = threading.Event(), []
+
+    def slow(target: Any, rules: Any) -> list[Any]:
+        asked.append(threading.current_thread().name)
+        answered.wait(60)
+        return []
+
+    monkeypatch.setattr(pulls, "checked", slow)
+    monkeypatch.setattr(pulls, "LOOKUP_S", 0.2)
+    hub, app = ingesting.FakeHub(limit=0), FastAPI()
+    app.include_router(pull_routes(hub, PullOptions(True)))
+
+    @app.get("/other")
+    async def other() -> int:
+        """Work of others, in the threads that everybody shares."""
+        return await asyncio.wait_for(asyncio.to_thread(int), 10)
+
+    with ingesting.running(app) as address, httpx.Client(base_url=f"http://{address}", timeout=30) as client:
+        for _ in range(THREADS + pulls.LOOKUPS):
+            answer = client.post("/api/pull", json={"url": "http://name.example/v.mp4"})
+            assert answer.status_code == 422 and "cannot be looked up within" in said(answer)
+        assert client.get("/other").status_code == 200
+        assert len(asked) == pulls.LOOKUPS
+        answered.set()  # and all is as before
+        ingesting.until(lambda: client.post("/api/pull", json={"url": "http://name.example/v.mp4"}).status_code == 503)
+    assert {name.rpartition("_")[0] for name in asked} == {"lookup"}
 
 
 def test_what_cannot_be_opened_is_told_and_ends_its_session(place: Any, files: Any) -> None:
