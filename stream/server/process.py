@@ -8,6 +8,7 @@ import contextlib
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from types import FrameType
 from typing import Final
@@ -80,14 +81,23 @@ def serve_socket(
             ready()
             tell(parts.taken)
 
-        server = server_of(parts, options, begun, place)
+        server = server_of(parts, options, begun, place, tls)
         hub = server.config.app.state.hub  # type: ignore[union-attr]
         logs.add(lambda: [secret for session in hub.sessions for secret in (session.secret, session.key)])
         server.run(sockets=[bound])
 
 
-def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None], place: Place | None = None) -> "Server":
-    """The server, to be run with its socket; ``ready`` is called once requests are taken."""
+def server_of(
+    parts: Parts,
+    options: ServeOptions,
+    ready: Callable[[], None],
+    place: Place | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> "Server":
+    """The server, to be run with its socket; ``ready`` is called once requests are taken. ``tls``: that of
+    ``options.tls``, where it was made before."""
+    if tls is None and options.tls is not None:
+        tls = context_of(options.tls)
     app = create_app(parts, options, base_url(options.public_url, None if place is None else place.port), place)
     config = uvicorn.Config(
         app,
@@ -100,22 +110,26 @@ def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None], pl
         ws_max_queue=2,
         timeout_graceful_shutdown=STOP_S,
         server_header=False,
-        ssl_certfile=None if options.tls is None else options.tls.cert,
-        ssl_keyfile=None if options.tls is None else options.tls.key,
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     most = options.max_connections or connections_for(options.hub)
-    return Server(config, app.state.drain, ready, place, affordable(most, options.hub.max_sessions))
+    return Server(config, app.state.drain, ready, place, affordable(most, options.hub.max_sessions), tls)
 
 
 class Server(uvicorn.Server):
-    """Says when it has started, takes no more connections than ``most``, and drains before it ends."""
+    """Says when it has started, takes no more connections than ``most``, in ``tls``, and drains before it ends."""
 
     def __init__(
-        self, config: uvicorn.Config, drain: Drain, ready: Callable[[], None], place: Place | None, most: int
+        self,
+        config: uvicorn.Config,
+        drain: Drain,
+        ready: Callable[[], None],
+        place: Place | None,
+        most: int,
+        tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(config)
-        self._drain, self._ready, self._place, self._most = drain, ready, place, most
+        self._drain, self._ready, self._place, self._most, self._tls = drain, ready, place, most, tls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._accepting: list[asyncio.Task[None]] = []
         self._connections: Connections | None = None
@@ -127,7 +141,7 @@ class Server(uvicorn.Server):
             return
         self._loop = asyncio.get_running_loop()
         self._drain.started()
-        self._connections = Connections(self._most, self.server_state.connections, self._connection, self.config.ssl)
+        self._connections = Connections(self._most, self.server_state.connections, self._connection, self._tls)
         if self._place is not None:
             self._door = Door(self._place, self.config.app.state.hub, self._drain, self._connections)  # type: ignore[union-attr]
             self._door.start()
