@@ -37,14 +37,14 @@ def size_of(context: av.VideoCodecContext, data: bytes) -> tuple[int, int] | Non
     if codec in ("mjpeg", "webp", "vp9"):
         size = {"mjpeg": _jpeg, "webp": _webp, "vp9": _vp9}[codec](data)
         return size if size is not None and all(size) else None
-    reader = av.CodecContext.create(codec, "r")
+    reader = av.CodecContext.create(context.name, "r")
     assert isinstance(reader, av.VideoCodecContext)
     if context.extradata:
         reader.extradata = context.extradata
     try:
         reader.parse(data)  # fills in what the headers say
         reader.parse(b"")
-    except FFmpegError:
+    except (FFmpegError, ValueError):  # damaged, or of a codec that has no parser
         return None
     return (reader.width, reader.height) if reader.width and reader.height else None
 

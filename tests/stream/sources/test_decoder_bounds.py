@@ -163,7 +163,10 @@ def test_sizes_of_webp_are_read_in_all_its_forms(quality: int, alpha: int) -> No
     assert done and size_of(context, data.tobytes()) == SMALL
 
 
-@given(st.sampled_from(["mjpeg", "webp", "vp9", "vp8", "h264", "av1"]), st.binary(max_size=60))
+@given(
+    st.sampled_from(["mjpeg", "webp", "vp9", "vp8", "h264", "av1", "libdav1d", "hevc", "flv", "wmv3"]),
+    st.binary(max_size=60),
+)
 def test_of_any_bytes_a_size_is_read_or_none(codec: str, data: bytes) -> None:
     context: Any = av.CodecContext.create(codec, "r")
     for start in (b"", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"\xa2\x49\x83\x42"):
