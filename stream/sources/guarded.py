@@ -1,7 +1,7 @@
 """Opening a URL that a client named: FFmpeg gets the bytes, and no way to open anything by itself."""
 
-import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -10,6 +10,7 @@ from av.error import FFmpegError
 from stream.errors import SourceError
 
 from .addresses import Network, Target, checked, target_of
+from .feed import MAX_PIXELS
 from .fetch import HttpClient
 from .opened import Opened, Opener
 from .opening import open_srt, open_url
@@ -22,9 +23,10 @@ RTSP_SWITCHES: Final = frozenset({"udp", "multicast", "tcp", "http", "https", "p
 SRT_FIELDS: Final = frozenset({"streamid", "passphrase", "pbkeylen", "latency"})
 
 
-def guarded(allowed: Sequence[Network] = ()) -> Opener:
-    """How a ``Pull`` opens a client's URL. Raises SourceError."""
-    return functools.partial(_open, allowed)
+def guarded(allowed: Sequence[Network] = (), pixels: int = MAX_PIXELS) -> Opener:
+    """How a ``Pull`` opens a client's URL; its decoders take no larger pictures. Raises SourceError."""
+
+    return lambda url: replace(_open(allowed, url), pixels=pixels)
 
 
 def _open(allowed: Sequence[Network], url: str) -> Opened:

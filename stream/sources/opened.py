@@ -30,7 +30,8 @@ class Opened:
     container's end, if anything does, and blocks meanwhile; ``finished()``: whether what is on air was ended by who
     sends it; ``shortfall()`` says what was missing. ``note``: what the viewers should know of its beginning.
     ``duration_s`` where the container does not tell it; ``whole``: whether what that promises is worth anything.
-    ``arrivals``: its times are those at which the pictures come, for it has none of its own.
+    ``arrivals``: its times are those at which the pictures come, for it has none of its own. ``pixels``: of the largest
+    picture that is taken, 0 for any.
     """
 
     container: av.container.InputContainer
@@ -43,6 +44,7 @@ class Opened:
     duration_s: float | None = None
     whole: bool = True
     arrivals: bool = False
+    pixels: int = 0
 
     def close(self) -> None:
         """May be called twice."""

@@ -19,6 +19,7 @@ from features.decode.streams import FrameTimes, best_audio, best_video, length_s
 from stream.core.timeline import HELD_BROADCAST_S, HELD_S
 from stream.errors import SourceError
 
+from .decoder_bounds import bound, check_refused
 from .ending import Reach
 from .opened import CHANGED, Opened, Opener, said
 from .opening import is_device, is_live, is_url, open_source
@@ -36,7 +37,8 @@ Tell = Callable[[str], None]
 class Pull:
     """An open input; a context manager. ``frames`` yields every decoded frame in order of presentation.
 
-    Raises ``SourceError`` for what cannot be opened, holds no video, or never yields a picture. ``threads`` is for the
+    Raises ``SourceError`` for what cannot be opened, holds no video, or never yields a picture, and ``FeedError`` for a
+    picture over the opener's bound. ``threads`` is for the
     decoder, 0 for as many as there are cores (30 s of 480p H.264 on two: 2.0 s, with one thread 3.0 s). A live input
     uses slice threads, since frame threads add latency. ``opener`` is how the input is opened. ``clock`` gives seconds;
     it is asked where a stream has no times of its own, so that those of arrival serve.
@@ -54,6 +56,7 @@ class Pull:
         self._clock = clock
         self._decoded = self._dated = self._broken = 0
         self._notes: list[str] = []
+        self._pixels = 0
         self.warning: str | None = None
         self._take((opener or open_source)(source))
         self.endless = self._is_endless()
@@ -131,6 +134,9 @@ class Pull:
         live = is_live(self._source) or bool(opened.endless)
         stream.thread_type = "SLICE" if live else "AUTO"
         stream.codec_context.thread_count = self._threads
+        self._pixels = opened.pixels or self._pixels  # what follows on it has the same bound
+        if self._pixels:
+            bound(stream.codec_context, self._pixels)
         self._times = FrameTimes(self._container, stream)
         self._reach = Reach(self._container, stream)
 
@@ -157,6 +163,8 @@ class Pull:
             frames = self._stream.decode(packet)
         except FFmpegError:
             self._broken += packet is not None
+            if packet is not None and self._pixels:
+                check_refused(self._stream.codec_context, bytes(packet), self._pixels)
             return
         for frame in frames:
             if not isinstance(frame, av.VideoFrame):

@@ -8,6 +8,7 @@ bound, and while it is full nothing is read.
 import json
 import os
 import random
+import shutil
 import struct
 import sys
 import threading
@@ -25,6 +26,7 @@ from stream.core.sampler import Sampler
 from stream.errors import StreamError
 
 from .addresses import networks, without_secrets
+from .confinement import confine
 from .guarded import guarded
 from .pace import Pace, stands_s
 from .pull import Pull, Telling, is_live
@@ -33,7 +35,6 @@ from .reconnect import Backoff, reconnecting
 HEADER: Final = struct.Struct("!BIq")  # kind, bytes that follow, microseconds
 PICTURE, SOUND, NOTE, ERROR, END = range(1, 6)
 SOUND_HZ: Final = 16_000
-MEMORY_BYTES: Final = 4 * 1024**3
 AGAIN_S: Final = 5.0
 BACKOFF: Final = Backoff(first_s=0.5, most_s=4.0, tries=4)
 
@@ -42,11 +43,13 @@ def main() -> None:
     """Never returns an error by its exit code: the last message tells."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints is not to get into the pipe
-    confine()
     say = Speaker(out)
     request = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
+        lack = confine(shutil.which("ffmpeg") if request["url"].lower().startswith("srt:") else None)
+        if lack:
+            say(NOTE, f"the process can still open files: {lack}".encode())
+        threading.Thread(target=_die_with_parent, daemon=True).start()
         pull(request["url"], request["allowed"], say)
         say(END, b"")
     except (StreamError, PictureError) as error:
@@ -134,15 +137,6 @@ class Shown:
                 data, pts_us = self._newest
                 self._say(PICTURE, data, pts_us + round(again * AGAIN_S * 1_000_000))
         time.sleep(seconds % AGAIN_S)
-
-
-def confine() -> None:
-    """No files, no core dumps, and a bound on memory, where the system knows such bounds."""
-    if os.name == "posix":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
 
 def _die_with_parent() -> None:

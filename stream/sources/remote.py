@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
 import av
@@ -24,6 +23,7 @@ from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.core.pace import Pace
 from stream.errors import SourceError
 
+from .confinement import environment
 from .feed import nobody
 from .pull_child import END, ERROR, HEADER, NOTE, PICTURE, SOUND, SOUND_HZ
 
@@ -109,10 +109,9 @@ class RemotePull:
 
     async def _pull(self) -> str:
         """Run the process to its end; returns why it ended."""
-        root = str(Path(__file__).parents[2])
-        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # nothing is imported from where the server happens to run
             "-m",
             "stream.sources.pull_child",
             stdin=asyncio.subprocess.PIPE,
@@ -120,7 +119,7 @@ class RemotePull:
             stderr=asyncio.subprocess.DEVNULL,
             limit=MESSAGE_BYTES,
             start_new_session=True,  # so that what it starts is killed with it
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            env=environment(os.environ),
         )
         try:
             assert process.stdin is not None and process.stdout is not None
