@@ -261,16 +261,16 @@ def test_what_a_pull_tells_reaches_the_viewers() -> None:
         async def close(self) -> None: ...
 
     async def scene() -> None:
-        session = HubSession("x", "", Live)  # type: ignore[arg-type]
+        session = HubSession("x", "", Live, lambda *_: None)  # type: ignore[arg-type]
         viewer = session.join()
         first, second = Talker(), Talker()
-        session.feed(lambda *_: first, lambda *_: None)
+        session.inputs.add(session, lambda *_: first, lambda *_: None)
         first.say("was cut short")
-        session.feed(lambda *_: second, lambda *_: None)
+        session.inputs.add(session, lambda *_: second, lambda *_: None)  # of those that come, the newest wins
         first.say("who is that?")
         assert len(viewer) == 1
         said = json.loads(await viewer.next() or "")
         assert said == {"v": 1, "type": "warning", "reason": "was cut short"}
-        await asyncio.gather(*session.closing)
+        await asyncio.gather(*session.inputs.closing)
 
     asyncio.run(scene())
