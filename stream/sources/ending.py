@@ -5,6 +5,7 @@ from typing import Any, Final
 import av
 
 from features.decode.streams import begin_s, promised_s, tells_end
+from stream.core.timeline import Step, judge
 
 TRUNCATED_S: Final = 1.0  # ending this much before the promised end is worth a word
 # their length is measured at their own end, or by the bit rate, so they promise nothing
@@ -43,7 +44,7 @@ class Reach:
         end_s = begin_s + float((packet.duration or 0) * unit)
         if packet.stream.index == self._index:
             self._packets += 1
-            if self._newest_s is not None and begin_s > self._newest_s:
+            if self._newest_s is not None and judge(begin_s - self._newest_s) is Step.ON:
                 self._gap_s = max(self._gap_s, begin_s - self._newest_s)
             self._newest_s = begin_s
         self._reached_s = end_s if self._reached_s is None else max(self._reached_s, end_s)
