@@ -188,7 +188,7 @@ async def rtp_clocks(server: Target, out: Outcome) -> None:
 
 
 class Wild(MediaStreamTrack):
-    """Packets whose times go from one end of RTP's 32 bits to the other and back, each time."""
+    """Packets whose times go half of RTP's 32 bits forward and back, each time: 6.6 hours."""
 
     kind = "video"
 
@@ -199,7 +199,7 @@ class Wild(MediaStreamTrack):
     async def recv(self) -> av.Packet:  # type: ignore[type-arg]
         await asyncio.sleep(1 / WILD_FPS)
         packet = av.Packet(self._packets[self._sent % len(self._packets)])
-        packet.pts = packet.dts = (self._sent % 2) * (2**32 - 1)
+        packet.pts = packet.dts = (self._sent % 2) * (2**31 - 1)
         packet.time_base = Fraction(1, CLOCK)
         self._sent += 1
         return packet
