@@ -13,11 +13,12 @@ from catalog.errors import CatalogError
 from catalog.options import add_search_device
 from engines.arguments import add_engine_arguments, engine_options, notable
 from engines.errors import EngineError
+from features.errors import FeatureError
 
 from .errors import StreamError
 from .recording.arguments import add_record_arguments
 
-USER_ERRORS = (StreamError, CatalogError, EngineError)
+USER_ERRORS = (StreamError, CatalogError, EngineError, FeatureError)
 RECORD_WAIT_S: Final = 30.0  # at the end, for a slow disk
 # modules that offer main(argv) -> int
 ELSEWHERE: Final = {

@@ -77,3 +77,45 @@ def test_an_absurd_size_is_refused(width: int, height: int) -> None:
     frame: Any = av.VideoFrame(width, height, "gray")
     with pytest.raises(PictureError, match=f"picture of {width}x{height}"):
         Scaler().canonical(frame)
+
+
+def tagged(matrix: int, pixels: str = "yuv420p") -> av.VideoFrame:
+    frame = av.VideoFrame(64, 48, pixels)
+    for plane, level in zip(frame.planes, (120, 90, 200), strict=True):
+        plane.update(bytes([level]) * plane.buffer_size)
+    frame.colorspace = matrix
+    return frame
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuvj422p", "yuv444p10le"])
+def test_every_matrix_that_a_video_may_name_is_converted(pixels: str) -> None:
+    """ITU-T H.273 numbers them 0 to 17; those that cannot be computed (YCgCo, ICtCp, ...) count as unspecified."""
+    plain = Scaler().canonical(tagged(2, pixels))
+    scaler = Scaler()
+    for matrix in range(18):
+        for _ in range(2):
+            picture = scaler.canonical(tagged(matrix, pixels))
+            assert picture.shape == (PICTURE_HEIGHT, PICTURE_WIDTH, 3)
+            if matrix in (3, 8, *range(10, 18)):
+                assert (picture == plain).all(), matrix
+        assert (scaler.canonical(tagged(2, pixels)) == plain).all()
+    assert not (scaler.canonical(tagged(1, pixels)) == plain).all()  # BT.709 is not forgotten over it
+
+
+def test_every_primaries_and_transfer_tag_is_converted() -> None:
+    scaler = Scaler()
+    plain = scaler.canonical(tagged(1))
+    for number in range(23):
+        for field in ("color_primaries", "color_trc"):
+            frame = tagged(1)
+            setattr(frame, field, number)
+            assert (scaler.canonical(frame) == plain).all(), (field, number)
+
+
+def test_pixels_that_cannot_be_converted_are_named() -> None:
+    scaler = Scaler()
+    for matrix in (2, 8):
+        frame = av.VideoFrame(64, 48, "gray32le")
+        frame.colorspace = matrix
+        with pytest.raises(PictureError, match="pixel format gray32le cannot be converted"):
+            scaler.canonical(frame)
