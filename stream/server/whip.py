@@ -7,6 +7,7 @@ the same one again takes its session over, and what viewers asked of it goes on.
 """
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ from .hub_session import KEY_CHARACTERS
 from .inputs import Input
 from .limits import RateLimit
 from .security import EVENTS, WHIP_METHODS, cors_headers, is_loopback
+
+log = logging.getLogger(__name__)
 
 SDP: Final = "application/sdp"
 OFFER_BYTES: Final = 64 * 1024
@@ -95,10 +98,9 @@ def whip_routes(
             one, sdp = await hub.open(offer, label, key, reached_by(request))
         except BusyError as error:
             return say(request, 503, str(error), Retry_After=str(RETRY_AFTER_S))
-        except UnusableOfferError as error:
-            return say(request, 422, str(error))
         except OfferError as error:
-            return say(request, 400, str(error))
+            log.info("an offer was refused: %s", " ".join(str(error).split()))
+            return say(request, 422 if isinstance(error, UnusableOfferError) else 400, str(error))
         base = resolved(base_url, request)
         told = {
             **cors_headers(request.headers.get("origin")),

@@ -22,12 +22,12 @@ def wait_for_consent() -> None:
     if hasattr(given, "patient"):
         return
 
-    async def request(
-        self: Any, message: Any, address: Any, integrity_key: bytes | None = None, retransmissions: int | None = None
+    async def patient_request(
+        self: Any, request: Any, addr: Any, integrity_key: bytes | None = None, retransmissions: int | None = None
     ) -> Any:
         """Only checks of consent ask for none."""
         tries = AGAIN if retransmissions == 0 else retransmissions
-        return await given(self, message, address, integrity_key, tries)
+        return await given(self, request, addr, integrity_key, tries)
 
-    request.patient = True  # type: ignore[attr-defined]
-    agent.request = request
+    patient_request.patient = True  # type: ignore[attr-defined]
+    agent.request = patient_request

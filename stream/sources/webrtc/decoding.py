@@ -11,7 +11,6 @@ is decoded in time costs nothing, and no picture is decoded that has waited long
 import asyncio
 import contextlib
 import logging
-import math
 import queue
 import threading
 import time
@@ -26,16 +25,19 @@ from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterFrame
 
 from stream.core.sampler import Sampler
+from stream.sources.feed import MAX_PIXELS, FeedError, check_size
 
+from .jitter import ArrivedFrame
+from .payload import H264
+from .picture_size import sizes_of
+from .requests import KeyFrameRequests
 from .turns import TakenInTurns
 
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 150  # 5 s at 30 frames a second
 BEHIND_S: Final = 1.0
-ASKED_S: Final = 0.5  # from one request for a key frame to the next, while none comes
 QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
-H264: Final = "H264"
 H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters that precede one (RFC 6184)
 
 
@@ -47,7 +49,14 @@ class Wanted:
     arrived_s: float
 
 
-class WantedFrames(asyncio.Queue[Wanted | None]):
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No picture of this video will be decoded any more, for a reason in words."""
+
+    reason: str
+
+
+class WantedFrames(asyncio.Queue[Wanted | Refused | None]):
     """In the place of a video track's queue. ``decoded``, ``undecoded`` (passed over, with too many or for too long
     waiting) and ``newest_s`` (of the monotonic clock, when one was decoded) are written by the decoder's thread alone,
     and may be read anywhere."""
@@ -57,6 +66,7 @@ class WantedFrames(asyncio.Queue[Wanted | None]):
         self.decoded = self.undecoded = 0
         self.newest_s = 0.0
         self.deblock = True  # set by whoever reads; heeded from the next key frame on
+        self.requests = KeyFrameRequests()
         self._sampler = Sampler()
 
     def wants(self, frame: av.VideoFrame) -> bool:
@@ -78,8 +88,8 @@ class FrameDecoder:
         context = getattr(self._decoder, "codec", None)
         if isinstance(context, av.VideoCodecContext):
             context.thread_count = 1  # the default is one a core for every stream, and a tenth slower
-            if not deblock and self.name.upper() == H264:
-                context.options = {"skip_loop_filter": "all"}
+            quick = {"skip_loop_filter": "all"} if not deblock and self.name.upper() == H264 else {}
+            context.options = {"max_pixels": str(MAX_PIXELS), **quick}
 
     def decode(self, frame: JitterFrame) -> list[Any]:
         found: list[Any] = self._decoder.decode(frame)
@@ -104,13 +114,26 @@ class Decoding:
         self._wanted = frames if isinstance(frames, WantedFrames) else None
         self._decoder: FrameDecoder | None = None
         self._waits = False  # for a key frame, before anything is decoded
-        self._asked_s = -math.inf  # for that one, when last
+        self._refused = False
         self._asked = False  # for one, from which to decode otherwise
 
     def take(self, codec: Any, frame: JitterFrame) -> bool:
-        """Decode one, and hand on what is wanted; True where it is passed over instead, which takes no time. What
-        cannot be decoded is told in the log and asks for a key frame."""
+        """Decode one and those behind it, and hand on what is wanted; True where all are passed over instead, which
+        takes no time. What cannot be decoded is told in the log and asks for a key frame."""
+        each = frame.each() if isinstance(frame, ArrivedFrame) else [frame]
+        passed_over = [self._take(codec, one) for one in each]
+        return all(passed_over)
+
+    def _take(self, codec: Any, frame: JitterFrame) -> bool:
+        """An empty frame is none: to FFmpeg it would be the end of the stream."""
+        if not frame.data or self._refused:
+            return True
         wanted = self._wanted
+        if wanted is not None and (reason := too_large(codec.name, frame.data)):
+            log.info("the %s video is refused: %s", codec.name, reason)
+            self._refused = True
+            self._hand(Refused(reason))
+            return True
         if wanted is not None and not self._due(codec.name, frame):
             self._pass_over(wanted)
             return True
@@ -118,8 +141,14 @@ class Decoding:
             decoded = self._fit(codec, frame.data).decode(frame)
         except av.FFmpegError as error:  # its state is kept: without, every frame up to a key frame would fail
             log.info("a %s frame cannot be decoded: %s", codec.name, error)
+            if isinstance(error, EOFError):  # it takes nothing any more
+                self._decoder = None
+            if wanted is not None:
+                wanted.requests.failed(is_key(codec.name, frame.data))
             self._failed.set()
             return False
+        if wanted is not None and decoded:
+            wanted.requests.decoded(not wanted.requests.answered and is_key(codec.name, frame.data))
         for one in decoded:
             if wanted is None or not isinstance(one, av.VideoFrame):
                 self._hand(one)
@@ -145,10 +174,8 @@ class Decoding:
     def _pass_over(self, wanted: WantedFrames) -> None:
         """``newest_s`` stays: a publisher that sends no key frame is given up like one that sends nothing."""
         wanted.undecoded += 1
-        now_s = time.monotonic()
-        if now_s >= self._asked_s + ASKED_S:
-            self._asked_s = now_s
-            self._failed.set()
+        wanted.requests.failed(key=False)
+        self._failed.set()
 
     def _fit(self, codec: Any, data: bytes) -> FrameDecoder:
         """The decoder for the frame: another one for another codec, and with a key frame for another way to decode."""
@@ -171,17 +198,28 @@ class Decoding:
 
 
 def decode_on(
-    loop: asyncio.AbstractEventLoop, encoded: Any, frames: "asyncio.Queue[Any]", failed: threading.Event
+    loop: asyncio.AbstractEventLoop, input_q: Any, output_q: "asyncio.Queue[Any]", decode_error: threading.Event
 ) -> None:
-    """A decoder's thread, in the place of aiortc's: ``encoded`` frames up to None. Those that are decoded in
+    """A decoder's thread, in the place of aiortc's: encoded frames of ``input_q`` up to None. Those that are decoded in
     `TakenInTurns` it only waits for."""
-    decoding = Decoding(loop, frames, failed, encoded.qsize)
-    if isinstance(encoded, TakenInTurns):
-        encoded.serve(decoding.take)
+    decoding = Decoding(loop, output_q, decode_error, input_q.qsize)
+    if isinstance(input_q, TakenInTurns):
+        input_q.serve(decoding.take)
     else:
-        while (task := encoded.get()) is not None:
+        while (task := input_q.get()) is not None:
             decoding.take(*task)
     decoding.end()
+
+
+def too_large(codec: str, data: bytes) -> str:
+    """Why pictures of the size that a frame announces are not decoded, in words; empty where they are, or it tells
+    none."""
+    try:
+        for width, height in sizes_of(codec.upper(), data):
+            check_size(width, height)
+    except FeedError as error:
+        return str(error)
+    return ""
 
 
 def is_key(codec: str, data: bytes) -> bool:

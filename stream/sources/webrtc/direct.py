@@ -25,6 +25,42 @@ DATAGRAM_BYTES: Final = 1500  # as long as a packet may be for libsrtp; a longer
 TOGETHER: Final = 32  # datagrams at once; then the event loop has its turn
 RTP_HEADER_BYTES: Final = 12
 RTP_FIRST, RTP_LAST = 128, 191  # the first byte of RTP and RTCP among what else shares the socket (RFC 7983)
+SSRCS: Final = 32  # of a publisher: video and sound with their retransmissions have four, each layer of simulcast two
+
+
+class Sources:
+    """A publisher's streams by their SSRC, at most `SSRCS` of them; aiortc and libsrtp would keep each for ever."""
+
+    def __init__(self) -> None:
+        self.known: set[int] = set()
+        self._reporters: set[int] = set()
+        self.dropped = 0
+
+    def lets_in(self, data: bytes) -> bool:
+        """Whether a packet of RTP is of a stream that is known or may be; those dropped are counted."""
+        return int.from_bytes(data[8:12], "big") in self.known or self._room(len(self.known))
+
+    def note(self, data: bytes) -> None:
+        """A packet that was let in is authentic."""
+        self.known.add(int.from_bytes(data[8:12], "big"))
+
+    def lets_report(self, data: bytes) -> bool:
+        """The same for a packet of RTCP, which is authenticated elsewhere: not by it can a stream of media be kept
+        out."""
+        source = int.from_bytes(data[4:8], "big")
+        if source not in self.known and source not in self._reporters:
+            if not self._room(len(self._reporters)):
+                return False
+            self._reporters.add(source)
+        return True
+
+    def _room(self, count: int) -> bool:
+        if count < SSRCS:
+            return True
+        if not self.dropped:
+            log.warning("a publisher sends more than %d streams (SSRC): the others are dropped", SSRCS)
+        self.dropped += 1
+        return False
 
 
 def shorten(dtls: RTCDtlsTransport) -> Callable[[], None] | None:
@@ -40,22 +76,28 @@ def shorten(dtls: RTCDtlsTransport) -> Callable[[], None] | None:
         log.info("media packets go aiortc's own way: its insides are not those that are known here")
         return None
     queued: Callable[[bytes, int], None] = connection.data_received
+    sources = Sources()
 
     def received(data: bytes, component: int) -> None:
         if not data or not RTP_FIRST <= data[0] <= RTP_LAST:
             queued(data, component)
         elif RTP_HEADER_BYTES <= len(data) <= DATAGRAM_BYTES:
-            if is_rtcp(data) or transport._rx_srtp is None:
+            if transport._rx_srtp is None:
                 queued(data, component)
-            else:
+            elif not is_rtcp(data):
                 handle(data)
+            elif sources.lets_report(data):
+                queued(data, component)
 
     def handle(data: bytes) -> None:
         arrival_ms = clock.current_ms()
+        if not sources.lets_in(data):
+            return
         try:
             packet = transport._rx_srtp.unprotect(data)
         except SrtpError:
             return
+        sources.note(data)
         try:
             finish(transport._handle_rtp_data(packet, arrival_time_ms=arrival_ms))
         except Exception:
@@ -68,6 +110,9 @@ def shorten(dtls: RTCDtlsTransport) -> Callable[[], None] | None:
         read_on(protocol, received)
 
     def undo() -> None:
+        if sources.dropped:
+            log.info("%d packets of more streams than a publisher may have were dropped", sources.dropped)
+            sources.dropped = 0
         vars(connection).pop("data_received", None)
         for protocol in protocols:
             vars(protocol).pop("datagram_received", None)

@@ -7,8 +7,6 @@ from aiortc.sdp import SessionDescription
 
 from .trickle import MAX_CANDIDATES, is_port
 
-VIDEO_CODECS: Final = ("H264", "VP8")
-AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA", "G722")
 MAX_MEDIA: Final = 8
 # aiortc's parser lets these out for text that is no SDP
 PARSE_ERRORS: Final = (
@@ -31,12 +29,13 @@ class UnusableOfferError(OfferError):
 
 
 def checked_offer(text: str) -> str:
-    """The offer as aiortc can use it; raises `OfferError` with the reason otherwise.
+    """The offer as it can be read; raises `OfferError` with the reason otherwise. What of it can be received is
+    `negotiation`'s to say.
 
     Candidates that are names (browsers hide addresses behind ``.local`` ones) and the end-of-candidates mark are taken
     out: resolving needs multicast and a second, and the publisher's own checks reveal its address anyway.
     """
-    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     if not lines or lines[0].strip() != "v=0":
         raise OfferError("the body is not SDP: it does not start with v=0")
     kept = [line for line in lines if not _is_unusable_candidate(line)]
@@ -52,15 +51,6 @@ def checked_offer(text: str) -> str:
         raise OfferError("the SDP has no media section")
     if len(media) > MAX_MEDIA:
         raise UnusableOfferError(f"the offer has {len(media)} media sections; {MAX_MEDIA} is the limit")
-    videos = [m for m in media if m.kind == "video" and m.port != 0 and m.direction in ("sendonly", "sendrecv", None)]
-    if not videos:
-        raise UnusableOfferError("the offer sends no video; it needs a video section with a=sendonly")
-    for section in media:
-        if section.ice is None or not section.ice.usernameFragment or not section.ice.password:
-            raise OfferError(f"the {section.kind} section has no ICE credentials (a=ice-ufrag, a=ice-pwd)")
-        if section.dtls is None or not section.dtls.fingerprints:
-            raise OfferError(f"the {section.kind} section has no DTLS fingerprint (a=fingerprint)")
-        _check_codecs(section.kind, [codec.name for codec in section.rtp.codecs if codec.payloadType in section.fmt])
     _check_mids(session)
     return offer
 
@@ -99,11 +89,3 @@ def _is_unusable_candidate(line: str) -> bool:
     except ValueError:
         return True
     return words[2].lower() != "udp" or not is_port(words[5])
-
-
-def _check_codecs(kind: str, offered: list[str]) -> None:
-    wanted = {"video": VIDEO_CODECS, "audio": AUDIO_CODECS}.get(kind)
-    if wanted is None or {name.upper() for name in wanted} & {name.upper() for name in offered}:
-        return
-    listed = ", ".join(dict.fromkeys(offered)) or "no codec"
-    raise UnusableOfferError(f"the offer's {kind} is {listed}; this server decodes {' and '.join(wanted)}")

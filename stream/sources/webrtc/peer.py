@@ -29,9 +29,11 @@ from aiortc.mediastreams import MediaStreamError
 from stream.core.pace import Pace
 
 from .answer import arranged
-from .decoding import Wanted, WantedFrames, decode_in_turns
+from .decoding import Refused, Wanted, WantedFrames, decode_in_turns
 from .direct import shorten
+from .negotiation import Negotiation
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
+from .requests import KeyFrameRequests, hold_back
 from .trickle import MAX_CANDIDATES, Fragment, FragmentError
 
 log = logging.getLogger(__name__)
@@ -88,11 +90,12 @@ class WebRtcPeer:
         self._on_frame: OnFrame = lambda frame, passed, arrived_s, undecoded: None
         self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
         self._on_end: Callable[[str], None] | None = None
-        self._ufrag = ""
+        self._negotiation: Negotiation | None = None
         self._trickled = 0
         # an empty list, not None: aiortc's default contacts a public STUN server
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._unreachable = False
+        self._refusal = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._state = asyncio.Event()
         self._last_frame_s = 0.0
@@ -131,9 +134,8 @@ class WebRtcPeer:
         Raises `OfferError` and closes the connection when the offer cannot be used.
         """
         try:
-            usable = checked_offer(offer)
-            self._ufrag = next(line.partition(":")[2] for line in usable.split("\r\n") if "a=ice-ufrag:" in line)
-            await self._connection.setRemoteDescription(RTCSessionDescription(usable, "offer"))
+            self._negotiation = negotiation = Negotiation(checked_offer(offer))
+            await self._connection.setRemoteDescription(RTCSessionDescription(negotiation.offer, "offer"))
             await self._connection.setLocalDescription()
         except OfferError:
             await self.close()
@@ -147,21 +149,28 @@ class WebRtcPeer:
         for transceiver in self._connection.getTransceivers():
             if self._decoders is not None:
                 decode_in_turns(transceiver.receiver, self._decoders)
+            seen = transceiver.receiver.track is self._video
+            requests = self._wanted.requests if seen else KeyFrameRequests()
+            if (undo := hold_back(transceiver.receiver, requests)) is not None:
+                self._undo.append(undo)
         for transport in {transceiver.receiver.transport for transceiver in self._connection.getTransceivers()}:
             self._listen(transport.transport)
             if (undo := shorten(transport)) is not None:
                 self._undo.append(undo)
-        return arranged(str(self._connection.localDescription.sdp), self.options.reached, self.options.announced)
+        answer = negotiation.answer(self._connection.localDescription.sdp)
+        return arranged(answer, self.options.reached, self.options.announced)
 
     async def trickle(self, fragment: Fragment) -> None:
         """Take more candidates of the publisher's. Raises `RestartError` for those of another ICE session,
         `FragmentError` beyond `MAX_CANDIDATES` in all."""
-        if fragment.ufrag != self._ufrag:
+        if self._negotiation is None or fragment.ufrag not in self._negotiation.ufrags:
             raise RestartError("ICE cannot be restarted here: post a new offer, with the same key the session goes on")
         self._trickled += len(fragment.candidates)
         if self._trickled > MAX_CANDIDATES:
             raise FragmentError(f"more than {MAX_CANDIDATES} candidates were trickled")
         for candidate in fragment.candidates:
+            if candidate.sdpMid is not None:
+                candidate.sdpMid = self._negotiation.transport_of(candidate.sdpMid)
             await self._connection.addIceCandidate(candidate)
         if fragment.complete:
             await self._connection.addIceCandidate(None)
@@ -234,6 +243,9 @@ class WebRtcPeer:
         """A frame as its decoder handed it on; a bare one, of an aiortc that has decoders of its own, comes now."""
         now_s = time.monotonic()
         wanted = Wanted(came, now_s) if isinstance(came, av.VideoFrame) else came
+        if isinstance(wanted, Refused):
+            self._refusal = wanted.reason
+            self._state.set()
         if not isinstance(wanted, Wanted):
             return
         passed = max(0, self._wanted.decoded - self._told - 1)
@@ -249,6 +261,8 @@ class WebRtcPeer:
         deadline_s = loop.time() + self.options.handshake_timeout_s
         while True:
             state = self._connection.connectionState
+            if self._refusal:
+                return self._end(self._refusal)
             if state in ("failed", "closed"):
                 if not self.connected:
                     return self._end("the connection could not be made")

@@ -33,6 +33,10 @@ class SteadyClock:
         """The same as a date, in UTC."""
         return datetime.datetime.fromtimestamp(self.time(), datetime.UTC)
 
+    def __getattr__(self, name: str) -> Any:
+        """Everything else of the module `time`, in whose place this is."""
+        return getattr(time, name)
+
     def ms(self) -> int:
         """The same in milliseconds since 1900 (RFC 5905), which is asked for every packet."""
         return int(1000.0 * (self.time() + NTP_1970_S))

@@ -26,6 +26,7 @@ class TakenInTurns:
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
         self._lock = threading.Lock()  # held for moments: the event loop waits for it
+        self._came = threading.Condition(self._lock)
         self._tasks: deque[Any] = deque()
         self._take: Callable[..., bool] | None = None
         self._busy = False  # a turn is waited for, or taken
@@ -43,9 +44,17 @@ class TakenInTurns:
                 self._tasks.clear()
                 self._take = None  # whose it is knows this queue: a circle that would hold its decoder
                 self._ended.set()
+                self._came.notify_all()
             elif not self._ended.is_set():
                 self._tasks.append(task)
+                self._came.notify()
                 self._next()
+
+    def get(self) -> Any:
+        """The next, for a thread that takes them itself, as aiortc's own does; blocks. None at the end."""
+        with self._came:
+            self._came.wait_for(lambda: self._tasks or self._ended.is_set())
+            return self._tasks.popleft() if self._tasks else None
 
     def serve(self, take: Callable[..., bool]) -> None:
         """Let ``take`` be called with what was put and will be; returns at the end, with one turn perhaps under way."""

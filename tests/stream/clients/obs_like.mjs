@@ -2,12 +2,13 @@
 // and no trickling after it, Opus and one layer of H.264 from random SSRCs, 201 and a Location expected, RTP with
 // sender reports and answers to NACKs, DELETE with 200 expected at the end.
 //
-//   node obs_like.mjs URL FILE FPS SECONDS [again] [TOKEN]
+//   node obs_like.mjs URL FILE FPS SECONDS [again] [units] [TOKEN]
 //
 // FILE holds one access unit (Annex B) after another, each behind its length in four bytes, big-endian; it is sent round
 // and round. With "again" the first connection falls silent after SECONDS without a goodbye, a second one posts to the
-// same URL at once, and only then the first one deletes its resource, as OBS does when it reconnects. What happened is
-// printed as one JSON object.
+// same URL at once, and only then the first one deletes its resource, as OBS does when it reconnects. With "units" each
+// NAL unit is given to the library by itself, as those do who take an encoder's output as it comes: it then marks the
+// end of every unit. What happened is printed as one JSON object.
 
 import { randomBytes, randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -33,9 +34,20 @@ function readUnits(file) {
   return units;
 }
 
+function* splitUnit(unit) {
+  const START = Buffer.from([0, 0, 1]);
+  for (let at = unit.indexOf(START); at >= 0; ) {
+    const next = unit.indexOf(START, at + 3);
+    const end = next < 0 ? unit.length : unit[next - 1] === 0 ? next - 1 : next;
+    yield Buffer.concat([Buffer.from([0]), unit.subarray(at, end)]);
+    at = next;
+  }
+}
+
 class Publisher {
-  constructor(url, token) {
+  constructor(url, token, apart) {
     this.url = url;
+    this.apart = apart;
     this.headers = token ? { Authorization: `Bearer ${token}` } : {};
     this.timers = [];
     this.states = [];
@@ -110,7 +122,8 @@ class Publisher {
       const elapsed = performance.now() - began;
       for (; this.sent * (1000 / fps) <= elapsed; this.sent += 1) {
         this.videoRtp.timestamp = (first.video + Math.round((this.sent * VIDEO.clock) / fps)) >>> 0;
-        this.video.sendMessageBinary(units[this.sent % units.length]);
+        const unit = units[this.sent % units.length];
+        for (const part of this.apart ? splitUnit(unit) : [unit]) this.video.sendMessageBinary(part);
       }
       for (; sounds * AUDIO.everyMs <= elapsed; sounds += 1) {
         this.audioRtp.timestamp = (first.audio + (sounds * AUDIO.clock * AUDIO.everyMs) / 1000) >>> 0;
@@ -139,13 +152,14 @@ class Publisher {
 }
 
 const [url, file, fps, seconds, ...words] = process.argv.slice(2);
-const again = words[0] === "again";
-const token = again ? words[1] : words[0];
+const again = words.includes("again");
+const apart = words.includes("units");
+const token = words.find((word) => word !== "again" && word !== "units");
 const units = readUnits(file);
 const publishers = [];
 try {
   for (let turn = 0; turn < (again ? 2 : 1); turn += 1) {
-    const publisher = new Publisher(url, token);
+    const publisher = new Publisher(url, token, apart);
     publishers.push(publisher);
     await publisher.connect();
     publisher.send(units, Number(fps));

@@ -57,15 +57,14 @@ def serving(catalog: Path, tiny_bundle: Path) -> Callable[..., Any]:
     return lambda **options: _serving().serving(catalog, tiny_bundle, **options)
 
 
-@pytest.fixture(scope="module")
-def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def encoded(path: Path, **more: str) -> Path:
     """H.264 as OBS sends it: no B-frames, a key frame every two seconds, parameter sets before each; each access unit
     behind its length."""
-    path = tmp_path_factory.mktemp("video") / "units"
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = 320, 180, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, FPS), Fraction(FPS)
     encoder.options = {"profile": "high", "tune": "zerolatency", "preset": "veryfast", "g": str(2 * FPS), "bf": "0"}
+    encoder.options |= more
     across = np.linspace(0, 255, 320, dtype=np.uint8)[None, :, None]
     packets = []
     for index in range(SECONDS * FPS):
@@ -76,6 +75,11 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
     packets += encoder.encode(None)
     path.write_bytes(b"".join(struct.pack(">I", packet.size) + bytes(packet) for packet in packets))
     return path
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return encoded(tmp_path_factory.mktemp("video") / "units")
 
 
 @contextmanager
@@ -126,6 +130,16 @@ def test_a_stream_as_obs_sends_it_is_suggested_for(serving: Callable[..., Any], 
     assert len(suggestions) >= SECONDS - 2
     assert heard[-1]["type"] == "end"
     assert heard[-1]["frames"] >= 0.8 * one["sent"]
+
+
+def test_marks_at_the_end_of_every_unit_make_no_more_pictures(serving: Callable[..., Any], tmp_path: Path) -> None:
+    slices = encoded(tmp_path / "slices", **{"x264-params": "slices=4:aud=1:repeat-headers=1"})
+    with serving() as server, publishing(server.url, slices, "units") as client:
+        heard = watched(server.netloc, first_session(server.url)["events"])
+        (one,) = told(client)
+    assert heard[-1]["type"] == "end"
+    assert 0.8 * one["sent"] <= heard[-1]["frames"] <= one["sent"]
+    assert not [message for message in heard if message["type"] == "warning"]
 
 
 def test_a_token_is_taken_as_obs_sends_it(serving: Callable[..., Any], units: Path) -> None:

@@ -1,6 +1,7 @@
 """A WHIP client that is not ours: FFmpeg's ``whip`` muxer, driven by PyAV. A program of its own, since it blocks.
 
-``python publisher.py URL SECONDS FOLDER [audio]``: H.264 (baseline, no B-frames), a moving gradient, for so long.
+``python publisher.py URL SECONDS FOLDER [audio] [default]``: H.264 (baseline, or libx264's default profile; without
+B-frames, which the muxer refuses), a moving gradient, for so long.
 """
 
 import datetime
@@ -38,9 +39,10 @@ def write_certificate(folder: Path) -> dict[str, str]:
     return {"cert_file": str(cert_file), "key_file": str(key_file)}
 
 
-def main(url: str, seconds: float, folder: Path, sound: bool) -> None:
+def main(url: str, seconds: float, folder: Path, sound: bool, default: bool) -> None:
     with av.open(url, "w", format="whip", options=write_certificate(folder)) as out:
         options = {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "bf": "0", "g": str(FPS)}
+        options = {"bf": "0", "g": str(FPS)} if default else options
         video = out.add_stream("libx264", rate=FPS, options=options)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         audio = out.add_stream("libopus", rate=RATE_HZ) if sound else None
@@ -64,4 +66,4 @@ def main(url: str, seconds: float, folder: Path, sound: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), Path(sys.argv[3]), "audio" in sys.argv[4:])
+    main(sys.argv[1], float(sys.argv[2]), Path(sys.argv[3]), "audio" in sys.argv[4:], "default" in sys.argv[4:])

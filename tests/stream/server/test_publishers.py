@@ -49,7 +49,9 @@ def first_session(client: httpx.Client, seconds: float = 15.0) -> dict[str, Any]
     raise AssertionError("no session came up")
 
 
-@pytest.mark.parametrize("words", [(), ("audio",)], ids=["video", "video and audio"])
+@pytest.mark.parametrize(
+    "words", [(), ("audio",), ("audio", "default")], ids=["video", "video and audio", "high profile"]
+)
 def test_suggestions_follow_from_an_ffmpeg_stream(server: Any, publish: Callable[..., Any], words: tuple[str]) -> None:
     ffmpeg = publish(server.url, 6.0, *words)
     with httpx.Client(base_url=server.url) as client:

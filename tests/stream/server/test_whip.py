@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 import threading
@@ -128,6 +129,41 @@ def test_a_bad_offer_is_refused_with_a_reason(client: httpx.Client, server: Any,
     assert response.status_code == status, response.text
     assert words in response.text
     assert server.hub.sessions == []
+
+
+H264_OFFERS = {
+    "no fmtp": "",
+    "mode 0": "a=fmtp:96 packetization-mode=0;profile-level-id=42e01f\r\n",
+    "Main": "a=fmtp:96 packetization-mode=1;profile-level-id=4d0028\r\n",
+    "High, blanks": "a=fmtp:96 packetization-mode=1; profile-level-id=64001f\r\n",
+    "constrained High": "a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=640c1f\r\n",
+}
+
+
+@pytest.mark.parametrize("mid", [True, False], ids=["mid", "no mid"])
+@pytest.mark.parametrize("name", H264_OFFERS)
+def test_h264_of_any_profile_is_answered_as_it_was_offered(
+    client: httpx.Client, offer: str, name: str, mid: bool
+) -> None:
+    text = offer.replace("VP8/", "H264/") + H264_OFFERS[name]
+    if not mid:
+        text = re.sub("a=(mid|group):[^\n]*\n", "", text)
+    response = client.post("/whip", content=text, headers=SDP)
+    assert response.status_code == 201, response.text
+    told = re.search("a=fmtp:96 ([^\r]*)", response.text)
+    expected = H264_OFFERS[name].partition("96 ")[2].strip().replace(" ", "")
+    assert (told[1] if told else "") == expected
+    assert ("a=mid:0" in response.text and "a=group:BUNDLE 0" in response.text) == mid
+    client.delete(response.headers["location"])
+
+
+def test_a_refused_offer_is_told_in_the_log(client: httpx.Client, offer: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "stream.server.whip")
+    answer = client.post("/whip", content=offer.replace("VP8/", "AV1/"), headers=SDP)
+    assert answer.status_code == 422
+    assert f"an offer was refused: {answer.text}" in [record.getMessage() for record in caplog.records]
+    client.post("/whip", content=offer.replace("m=video 9", "m=video nine"), headers=SDP)
+    assert "an offer was refused: the SDP cannot be parsed at the line" in caplog.text
 
 
 def test_lines_cut_out_of_an_offer_never_break_the_server(client: httpx.Client, server: Any, offer: str) -> None:

@@ -18,11 +18,14 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from stream.core.sampler import Sampler
+from stream.sources.feed import MAX_SIDE
 from stream.sources.webrtc import decoding as decoding_module
 from stream.sources.webrtc.decoding import (
     BACKLOG,
     QUEUE,
     Decoding,
+    FrameDecoder,
+    Refused,
     Wanted,
     WantedFrames,
     decode_apart,
@@ -169,7 +172,7 @@ def test_too_many_are_dropped_up_to_a_key_frame_which_is_asked_for() -> None:
 
 def test_what_has_waited_too_long_is_passed_over_up_to_a_key_frame_that_has_not() -> None:
     """Ten seconds, a key frame in each: the third comes so late that it cannot be made up for."""
-    wanted, failed, came = WantedFrames(), Asked(), []
+    wanted, failed, came = WantedFrames(), threading.Event(), []
     loop = SimpleNamespace(call_soon_threadsafe=lambda put, one: came.append(one))
     decoding = Decoding(loop, wanted, failed, lambda: 20)  # type: ignore[arg-type]
     codec = parameters("H264")
@@ -180,31 +183,20 @@ def test_what_has_waited_too_long_is_passed_over_up_to_a_key_frame_that_has_not(
         arrived.arrived_s -= late_s.get(at // 10, 0.0)
         taken.append(decoding.take(codec, arrived))
     assert taken == [False] * 20 + [True] * 20 + [False] * 30, "a key frame that is behind nearly as much is passed too"
-    assert (wanted.decoded, wanted.undecoded, failed.count) == (50, 20, 1)
+    assert (wanted.decoded, wanted.undecoded, failed.is_set()) == (50, 20, True)
     assert max(one.frame.pts for one in came) >= 66 * 3000
 
 
-class Asked(threading.Event):
-    """How often it was asked for a key frame."""
-
-    count = 0
-
-    def set(self) -> None:
-        self.count += 1
-        super().set()
-
-
-def test_a_key_frame_is_asked_for_again_while_none_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(decoding_module, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    wanted, failed = WantedFrames(), Asked()
+def test_a_key_frame_is_asked_for_while_none_comes() -> None:
+    wanted, failed = WantedFrames(), threading.Event()
     decoding = Decoding(SimpleNamespace(), wanted, failed, lambda: 0)  # type: ignore[arg-type]
     frames = [ArrivedFrame(frame.data, frame.timestamp) for frame in encoded("H264", 61, 100)[1:]]
-    for at, frame in enumerate(frames):
-        clock.now = 100.0 + at / 30
-        frame.arrived_s = clock.now - (2.0 if at == 0 else 0.0)
+    frames[0].arrived_s -= 2.0
+    for frame in frames:
         assert decoding.take(parameters("H264"), frame)
-    assert (wanted.undecoded, failed.count) == (60, 4), "two seconds, a half between"
+        assert failed.is_set()
+        failed.clear()  # as a receiver does that asks
+    assert wanted.undecoded == 60
     assert wanted.newest_s == 0.0, "nothing that could be looked at"
 
 
@@ -214,6 +206,119 @@ def test_what_cannot_be_decoded_asks_for_a_key_frame_and_the_thread_goes_on() ->
     wanted = WantedFrames()
     came, asked = run(broken, wanted=wanted)
     assert asked and wanted.decoded >= 29 and came[-1] is None
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_an_empty_frame_is_none_wherever_it_stands(codec: str) -> None:
+    frames = encoded(codec, 30, 10)
+    padded = [JitterFrame(b"", 0)]
+    for frame in frames:
+        padded += [frame, JitterFrame(b"", frame.timestamp), JitterFrame(b"", frame.timestamp + 1)]
+    wanted = WantedFrames()
+    came, asked = run(padded, codec, wanted)
+    assert wanted.decoded == 30 and not asked and came[-1] is None
+
+
+def test_a_decoder_that_has_ended_is_made_anew_and_a_key_frame_asked_for() -> None:
+    wanted, failed, came = WantedFrames(), threading.Event(), []
+    loop = SimpleNamespace(call_soon_threadsafe=lambda put, one: came.append(one))
+    decoding = Decoding(loop, wanted, failed, lambda: 0)  # type: ignore[arg-type]
+    for at, frame in enumerate(encoded("H264", 30, 10)):
+        if at == 15:
+            decoder: Any = decoding._decoder
+            decoder._decoder.codec.decode(None)
+        decoding.take(parameters("H264"), frame)
+    assert failed.is_set() and wanted.decoded >= 15 + 10
+
+
+SOUNDS = {
+    "opus": ("libopus", 48_000, "stereo", 960),
+    "PCMU": ("pcm_mulaw", 8000, "mono", 160),
+    "PCMA": ("pcm_alaw", 8000, "mono", 160),
+    "G722": ("g722", 16_000, "mono", 320),
+}
+
+
+@pytest.mark.parametrize("codec", SOUNDS)
+def test_nothing_that_a_packet_holds_ends_the_hearing(codec: str) -> None:
+    """Empty packets (padding), the shortest ones (DTX, comfort noise) and ones that cannot be decoded."""
+    name, rate_hz, layout, size = SOUNDS[codec]
+    encoder: Any = av.CodecContext.create(name, "w")
+    encoder.sample_rate, encoder.layout, encoder.format = rate_hz, layout, "s16"
+    channels = 2 if layout == "stereo" else 1
+    noise = np.random.default_rng(1).integers(-9999, 9999, (1, size * channels), np.int16)
+    packets: list[bytes] = []
+    for number in range(40):
+        sound = av.AudioFrame.from_ndarray(noise, format="s16", layout=layout)
+        sound.sample_rate, sound.pts, sound.time_base = rate_hz, number * size, Fraction(1, rate_hz)
+        packets += [bytes(packet) for packet in encoder.encode(sound)]
+    odd = [b"", b"\xff", b"\xfc", b"\xf8\xff\xfe", b"\x00", b"\x0f\xff\xff", bytes(1), bytes(700), b"\xff" * 300]
+    stream = [part for at, packet in enumerate(packets) for part in (odd[at % len(odd)], packet)]
+
+    async def queue_of() -> asyncio.Queue[Any]:
+        return asyncio.Queue()
+
+    clock = RTCRtpCodecParameters(mimeType=f"audio/{codec}", clockRate=rate_hz, channels=channels, payloadType=0)
+    out, failed, waiting = asyncio.run(queue_of()), threading.Event(), queue.Queue[Any]()
+    for number, data in enumerate(stream):
+        waiting.put((clock, JitterFrame(data, number * size)))
+    waiting.put(None)
+
+    async def scene() -> list[Any]:
+        await asyncio.to_thread(decode_on, asyncio.get_running_loop(), waiting, out, failed)
+        await asyncio.sleep(0)
+        return [out.get_nowait() for _ in range(out.qsize())]
+
+    heard = asyncio.run(scene())
+    whole = {number * size * (2 if codec == "G722" else 1) for number in range(1, len(stream), 2)}
+    assert heard[-1] is None
+    assert whole <= {frame.pts for frame in heard[:-1]}, "every packet that can be decoded is"
+
+
+def wide(codec: str, width: int, height: int) -> JitterFrame:
+    """One black picture."""
+    name, options = ENCODERS[codec]
+    context: Any = av.CodecContext.create(name, "w")
+    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    context.time_base, context.framerate, context.options = Fraction(1, FPS), Fraction(FPS), options
+    picture = av.VideoFrame(width, height, "yuv420p")
+    picture.pts, picture.time_base = 0, Fraction(1, FPS)
+    (packet, *_) = [*context.encode(picture), *context.encode(None)]
+    return JitterFrame(bytes(packet), 0)
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+@pytest.mark.parametrize(("width", "height"), [(MAX_SIDE + 16, 64), (64, MAX_SIDE + 16)])
+def test_larger_pictures_than_are_taken_are_refused_before_they_are_decoded(
+    codec: str, width: int, height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, failed, came = WantedFrames(), threading.Event(), []
+    loop = SimpleNamespace(call_soon_threadsafe=lambda put, one: came.append(one))
+    decoding = Decoding(loop, wanted, failed, lambda: 0)  # type: ignore[arg-type]
+    decoded: list[Any] = []
+    real = FrameDecoder.decode
+    monkeypatch.setattr(FrameDecoder, "decode", lambda self, frame: decoded.append(frame) or real(self, frame))
+    good = encoded(codec, 3, 30)
+    for frame in (*good, wide(codec, width, height), *encoded(codec, 3, 30)):
+        decoding.take(parameters(codec), frame)
+    assert [frame.data for frame in decoded] == [frame.data for frame in good]
+    (said,) = [one.reason for one in came if isinstance(one, Refused)]
+    assert f"{width}x{height}" in said and str(MAX_SIDE) in said and len(said) < 124
+    assert not failed.is_set(), "another key frame would be as large"
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_pictures_as_large_as_are_taken_are_decoded(codec: str) -> None:
+    came, asked = run([wide(codec, MAX_SIDE, 64)], codec)
+    assert came[0].width == MAX_SIDE and not asked
+
+
+def test_ffmpeg_has_the_bound_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding_module, "MAX_PIXELS", 320 * 180 - 1)
+    for deblock in (True, False):
+        with pytest.raises(av.FFmpegError):
+            for frame in encoded("H264", 3, 10):
+                FrameDecoder(parameters("H264"), deblock).decode(frame)
 
 
 def test_deblocking_is_given_up_and_taken_back_at_key_frames_only() -> None:

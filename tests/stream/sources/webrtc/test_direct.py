@@ -9,7 +9,7 @@ import pytest
 from aiortc import RTCPeerConnection
 from pylibsrtp import Error as SrtpError
 
-from stream.sources.webrtc.direct import DATAGRAM_BYTES, TOGETHER, finish, read_on, shorten
+from stream.sources.webrtc.direct import DATAGRAM_BYTES, SSRCS, TOGETHER, finish, read_on, shorten
 
 RTP = bytes([0x80, 96]) + bytes(30)
 RTCP = bytes([0x80, 200]) + bytes(30)
@@ -81,6 +81,52 @@ def test_a_failure_of_aiortcs_ends_the_connection(words: dict[str, bool], caplog
         dtls.connection.data_received(RTP, 1)
     assert dtls.connection._queue.get_nowait() is None  # aioice's word for a lost connection
     assert "its connection ends" in caplog.text
+
+
+def of_source(kind: bytes, ssrc: int) -> bytes:
+    at = 8 if kind == RTP else 4
+    return kind[:at] + ssrc.to_bytes(4, "big") + kind[at + 4 :]
+
+
+def test_a_publisher_has_so_many_streams_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    dtls = shortened()
+    for round_ in range(3):
+        for ssrc in range(10 * SSRCS):
+            dtls.connection.data_received(of_source(RTP, ssrc), 1)
+        assert len(dtls.handled) == SSRCS * (round_ + 1), "those that are known go on"
+    assert len([one for one in caplog.records if "more than 32 streams" in one.getMessage()]) == 1
+
+
+def test_forged_packets_take_no_streams_place() -> None:
+    dtls = shortened()
+    for ssrc in range(1000, 1000 + 10 * SSRCS):
+        dtls.connection.data_received(of_source(RTP, ssrc) + b"forged", 1)
+    dtls.connection.data_received(of_source(RTP, 7), 1)
+    assert len(dtls.handled) == 1
+
+
+def test_reports_of_ever_new_streams_are_dropped_but_those_of_known_ones_come() -> None:
+    dtls = shortened()
+    dtls.connection.data_received(of_source(RTP, 7), 1)
+    for ssrc in range(1000, 1000 + 10 * SSRCS):
+        dtls.connection.data_received(of_source(RTCP, ssrc), 1)
+    assert len(dtls.connection.queued) == SSRCS
+    dtls.connection.data_received(of_source(RTCP, 7), 1)
+    assert dtls.connection.queued[-1] == of_source(RTCP, 7)
+
+
+def test_what_was_dropped_is_told_once_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    dtls: Any = Dtls()
+    undo = shorten(dtls)
+    assert undo is not None
+    for ssrc in range(SSRCS + 5):
+        dtls.connection.data_received(of_source(RTP, ssrc), 1)
+    with caplog.at_level(logging.INFO):
+        undo()
+        undo()
+    assert [one.getMessage() for one in caplog.records if one.levelno == logging.INFO] == [
+        "5 packets of more streams than a publisher may have were dropped"
+    ]
 
 
 def test_it_can_be_undone() -> None:

@@ -1,7 +1,9 @@
 """A publisher's media through two real connections: the short way, all frames counted, the wanted ones handed on."""
 
 import asyncio
+import itertools
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -9,8 +11,10 @@ import av
 import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket, is_rtcp
 
 from stream.core.pace import STEPS
+from stream.sources.feed import MAX_SIDE
 from stream.sources.webrtc import direct
 from stream.sources.webrtc.adapt import adapt_aiortc
 from stream.sources.webrtc.decoding import Wanted, WantedFrames
@@ -93,6 +97,123 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
     assert slots == sorted(set(slots)) and 14 <= len(slots) <= 17
     assert sum(passed + 1 for _, passed in came) <= FRAMES
     assert FRAMES - sum(passed + 1 for _, passed in came) < 4  # those after the last wanted one
+
+
+def send_as(publisher: RTCPeerConnection, change: Callable[[RtpPacket], list[RtpPacket]]) -> None:
+    """Let a publisher of aiortc's send other packets than it would; their numbers are made to follow each other."""
+    for dtls in {sender.transport for sender in publisher.getSenders()}:
+        given, numbers = dtls._send_rtp, itertools.count(1)
+
+        async def send(data: bytes, given: Any = given, numbers: Any = numbers) -> None:
+            if is_rtcp(data):
+                return await given(data)
+            for packet in change(RtpPacket.parse(data)):
+                packet.sequence_number = next(numbers) % 65_536
+                await given(packet.serialize())
+            return None
+
+        dtls._send_rtp = send  # type: ignore[method-assign]
+
+
+def padded(packet: RtpPacket) -> list[RtpPacket]:
+    """Padding behind each picture, as libwebrtc sends it where retransmission is not negotiated."""
+    padding = RtpPacket(payload_type=packet.payload_type, timestamp=packet.timestamp, ssrc=packet.ssrc)
+    padding.padding_size = 200
+    return [packet, padding] if packet.marker else [packet]
+
+
+def marked_by_unit(packet: RtpPacket) -> list[RtpPacket]:
+    """A packet for each NAL unit, or piece of one, and a mark at the end of each unit."""
+    kind = packet.payload[0] & 31
+    units, at = ([], 1) if kind == 24 else ([packet.payload], len(packet.payload))
+    while at < len(packet.payload):
+        size = int.from_bytes(packet.payload[at : at + 2], "big")
+        units.append(packet.payload[at + 2 : at + 2 + size])
+        at += 2 + size
+    out = []
+    for unit in units:
+        one = RtpPacket(payload_type=packet.payload_type, timestamp=packet.timestamp, ssrc=packet.ssrc, payload=unit)
+        one.marker = int(kind != 28 or bool(unit[1] & 0x40))
+        out.append(one)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("codec", "change"), [("video/H264", padded), ("video/VP8", padded), ("video/H264", marked_by_unit)]
+)
+def test_what_publishers_really_send_is_decoded_picture_by_picture(
+    codec: str, change: Callable[[RtpPacket], list[RtpPacket]]
+) -> None:
+    adapt_aiortc()
+
+    async def scene() -> tuple[int, int]:
+        peer, publisher = WebRtcPeer(PeerOptions()), RTCPeerConnection()
+        ended: list[str] = []
+        film, asked = Film(), 0
+        try:
+            sender = publisher.addTransceiver(film, direction="sendonly").sender
+            transceiver = publisher.getTransceivers()[0]
+            codecs = RTCRtpSender.getCapabilities("video").codecs
+            transceiver.setCodecPreferences([one for one in codecs if one.mimeType == codec])
+            await publisher.setLocalDescription()
+            answer = await peer.answer(publisher.localDescription.sdp)
+            peer.feed(lambda *told: None, lambda frame: None, ended.append)
+            await publisher.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            send_as(publisher, change)
+            heard = sender._handle_rtcp_packet
+
+            async def count(packet: Any) -> None:
+                nonlocal asked
+                asked += isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_PLI
+                await heard(packet)
+
+            sender._handle_rtcp_packet = count  # type: ignore[method-assign]
+            async with asyncio.timeout(30):
+                while film.sent < FRAMES:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.05)
+                await asyncio.sleep(0.5)
+            assert ended == []
+            return peer.frames, asked
+        finally:
+            await peer.close()
+            await publisher.close()
+
+    frames, asked = asyncio.run(scene())
+    assert FRAMES - 1 <= frames <= FRAMES, "the last one waits for another where marks are not believed"
+    assert asked == 0
+
+
+class Wide(Film):
+    def __init__(self) -> None:
+        super().__init__()
+        self.noise = np.zeros((32, MAX_SIDE + 16, 3), np.uint8)
+
+
+@pytest.mark.parametrize("codec", ["video/H264", "video/VP8"])
+def test_a_publisher_of_larger_pictures_than_are_taken_hears_their_size_and_the_bound(codec: str) -> None:
+    adapt_aiortc()
+
+    async def scene() -> tuple[str, int]:
+        peer, publisher = WebRtcPeer(PeerOptions()), RTCPeerConnection()
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        try:
+            publisher.addTransceiver(Wide(), direction="sendonly")
+            codecs = RTCRtpSender.getCapabilities("video").codecs
+            preferred = [one for one in codecs if one.mimeType == codec]
+            publisher.getTransceivers()[0].setCodecPreferences(preferred)
+            await publisher.setLocalDescription()
+            answer = await peer.answer(publisher.localDescription.sdp)
+            peer.feed(lambda *told: None, lambda frame: None, ended.set_result)
+            await publisher.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            async with asyncio.timeout(20):
+                return await ended, peer.frames
+        finally:
+            await peer.close()
+            await publisher.close()
+
+    reason, frames = asyncio.run(scene())
+    assert reason == f"a picture of {MAX_SIDE + 16}x32: sides of at most {MAX_SIDE} are taken; scale it down"
+    assert frames == 0
 
 
 class Counting(WantedFrames):

@@ -1,0 +1,65 @@
+"""When a publisher is asked for a key frame: at most once a second, and ever less often where that does not help.
+
+Who needs one asks as often as it likes: the jitter buffer after a loss, the decoder after a failure or frames that it
+passed over, a change of how to decode. A key frame is large, and one that fails like the last would have the next one
+asked for at once: so the wait doubles with each request, until one is answered by a key frame from which pictures can
+be decoded.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+FLOOR_S: Final = 1.0
+LONGEST_S: Final = 8.0
+WELL: Final = 10  # pictures decoded in a row, the key frame among them, after which the next failure is a new one
+ERROR: Final = "_RTCRtpReceiver__decoder_error"
+
+
+class KeyFrameRequests:
+    """One publisher's. ``decoded`` and ``failed`` are called by the decoder's thread, ``due`` on the event loop."""
+
+    def __init__(self) -> None:
+        self.answered = False  # by a key frame that was decoded
+        self._well = 0.0
+        self._wait_s = 0.0
+        self._next_s = -math.inf
+
+    def decoded(self, key: bool) -> None:
+        """A picture was; ``key``: a key frame."""
+        self.answered = self.answered or key
+        self._well += self.answered
+
+    def failed(self, key: bool) -> None:
+        """A picture could not be decoded."""
+        if (key or self.answered) and self._well < WELL:
+            self._well = -math.inf
+
+    def due(self, now_s: float) -> bool:
+        """Whether to send a request that somebody wants, by a clock that only goes forward; True notes it as sent."""
+        if now_s < self._next_s:
+            return False
+        self._wait_s = FLOOR_S if self._well >= WELL or not self._wait_s else min(2 * self._wait_s, LONGEST_S)
+        self._next_s = now_s + self._wait_s
+        self._well, self.answered = 0.0, False
+        return True
+
+
+def hold_back(receiver: Any, requests: KeyFrameRequests) -> Callable[[], None] | None:
+    """Let all requests of a receiver of aiortc's go by ``requests``; returns what undoes it. One that is not due comes
+    up again with the next packet, through the mark by which its decoder asks. None: a receiver of another kind."""
+    given: Callable[[int], Awaitable[None]] | None = getattr(receiver, "_send_rtcp_pli", None)
+    wanted = getattr(receiver, ERROR, None)
+    if given is None or wanted is None or not asyncio.iscoroutinefunction(given):
+        return None
+
+    async def send(media_ssrc: int) -> None:
+        if requests.due(time.monotonic()):
+            await given(media_ssrc)
+        else:
+            wanted.set()
+
+    receiver._send_rtcp_pli = send
+    return lambda: vars(receiver).pop("_send_rtcp_pli", None) and None
