@@ -33,7 +33,8 @@ from stream.watch import watch_fast
 from .errors import BenchError
 from .harness import Report, Row
 
-FULL: Final = "scale=854:480,setsar=1"
+INNER: Final = "crop=iw*24/25:ih*24/25"  # without borders of its own
+FULL: Final = f"{INNER},scale=854:480,setsar=1"
 H264: Final = ("-c:v", "libx264", "-crf", "18", "-preset", "veryfast", "-pix_fmt", "yuv420p")
 DEEP: Final = ("-c:v", "libx264", "-crf", "14", "-preset", "veryfast", "-pix_fmt", "yuv420p10le")
 MEASURES: Final = ("brightness", "contrast", "colourfulness", "warmth", "speed")
@@ -61,7 +62,7 @@ def _coded_deep(transfer: str) -> tuple[str, ...]:
 
 
 def _between(inner: str, place: str = "(ow-iw)/2:(oh-ih)/2") -> Variant:
-    return Variant(f"{inner},setsar=1", f"pad=854:480:{place}:black")
+    return Variant(f"{INNER},{inner},setsar=1", f"pad=854:480:{place}:black")
 
 
 VARIANTS: Final = {

@@ -1,4 +1,4 @@
-"""Black bars around a picture: films wider than the screen, old ones narrower, telephones held upright, a window in black.
+"""Black bars around a picture: films wider than the screen or narrower, telephones held upright, a window in black.
 
 Bars are measured as picture otherwise: they darken it, slow its motion and hide its cuts. What is black and steady is
 no bar yet: night shots, fades and credits are black at the edges too. A bar is found where for most of a second
@@ -6,6 +6,7 @@ no bar yet: night shots, fades and credits are black at the edges too. A bar is 
 - whole rows or columns along an edge of the frame stayed black, up to the same line,
 - behind that line the picture is lit along most of it, in each frame that is lit at all: darkness ends raggedly, a bar
   ends in one straight line,
+- no black line goes through it: a title on black has gaps between its letters,
 - and the black is even: what a camera sees as dark still holds noise.
 
 What is found stays while the picture inside is dark, and goes when something lies across its edge. A few lit spots in a
@@ -26,8 +27,8 @@ SPOTS: Final = 0.02  # share of a black line that may be lit
 ALONG: Final = 0.6  # share of the picture's first line that must be lit, over the pictures that agree
 ALONG_ONE_SIDE: Final = 0.8  # the same, where the bar across from it is missing: a dark floor is no bar
 EACH: Final = 0.3  # share of it in each picture that is lit at all
-EVEN: Final = 5.0  # mean level of a bar at most
-LEAST: Final = 2  # lines; thinner ones are a codec's border
+EVEN: Final = 8.0  # mean level of a bar at most
+LEAST: Final = 1  # lines
 SMALLEST: Final = 0.2  # share of the frame's side that a picture has at least
 ACROSS: Final = 0.5  # share of a bar's innermost lines that is lit where a picture lies across its edge
 
@@ -36,7 +37,8 @@ Levels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where the picture is in its frame, in shares of its width and height: ``left`` < ``right``, ``top`` < ``bottom``."""
+    """Where the picture is in its frame, in shares of its width and height; ``left`` < ``right``, ``top`` < ``bottom``.
+    """
 
     left: float
     top: float
@@ -49,7 +51,7 @@ Edges = tuple[int, int, int, int]  # first and end row, first and end column
 
 
 class BarMeter:
-    """``box`` is where the picture is. State: the levels of the last pictures, and for how many one lay across an edge."""
+    """``box`` is where the picture is. State: the levels of the last frames, and in how many one lay across an edge."""
 
     def __init__(self) -> None:
         self.box = WHOLE
@@ -113,6 +115,9 @@ class BarMeter:
         outside[top:bottom, left:right] = False
         if float(brightest[outside].mean()) > EVEN:
             return None
+        inside = dark[top:bottom, left:right]
+        if max(float(inside.all(axis=0).mean()), float(inside.all(axis=1).mean())) > SPOTS:
+            return None  # black from edge to edge within it: words on black
         for side, size in enumerate(bars):
             if not size:
                 continue
