@@ -10,6 +10,7 @@ again; ``state`` says why.
 Names and signatures are held against those of faiss-gpu-cu12 1.14.1 (``tests/catalog``); it has not run on a GPU yet.
 """
 
+import logging
 import threading
 from collections import deque
 from concurrent.futures import Future
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 from .errors import SearchDeviceError
 from .records import Floats
+
+log = logging.getLogger(__name__)
 
 DEVICES: Final = ("cpu", "gpu", "auto")
 MAX_ROWS: Final = 2048  # what FAISS's selection on a GPU gives at most
@@ -182,6 +185,8 @@ class GpuSearcher:
             waiting = list(self._queue)
             self._queue.clear()
             self._changed.notify()
+        if not was.reason:
+            log.warning("searches go to the CPU from now on: %s", reason)
         for query in waiting:
             query.answer.set_exception(RuntimeError(reason))
 

@@ -15,7 +15,7 @@ import contextlib
 import json
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from stream.errors import StreamError
 from stream.sources.frames_socket import MAX_PTS, pack_picture
@@ -38,6 +38,9 @@ MOVES: Final = 3  # from one of a server's processes to another, before it is a 
 CLOSE_S: Final = 2.0  # for goodbye; a server that does not answer is left without
 # what no second try mends: bad messages, no token, a foreign origin, too large, undecodable, or another one took over
 FINAL: Final = frozenset({4400, 4401, 4403, 4410, 4413, 4415})
+# of the events' connection: no token to view, or a foreign origin, told by the server or by a proxy before it
+NO_VIEW: Final = frozenset({4401, 4403})
+NO_VIEW_STATUS: Final = frozenset({401, 403})
 
 
 class ClientError(StreamError):
@@ -52,6 +55,10 @@ class FrameClient:
     picture waits: a newer one replaces it, and ``lost`` counts those. A lost connection is made anew after a growing
     while (``backoff``); when that is used up, or the server refuses for a reason that no second try mends, the next
     call of ``send`` or ``events`` raises ClientError.
+
+    Pictures go on while the events' connection is lost: then ``listening`` is False, a ``warning`` among the events
+    says why, and it is tried again for as long as pictures have one. Where the server lets this client publish and not
+    view, only ``events`` raises ClientError.
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class FrameClient:
     ) -> None:
         self.sent = self.lost = self.connections = 0
         self.session: str | None = None
+        self.listening = False
         self._url = _address(url, "/ingest")
         self._hello = json.dumps({"v": 1, "type": "hello", "kind": "frames", "label": label, "key": key})
         self._headers = _bearer(token)
@@ -79,6 +87,7 @@ class FrameClient:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failure: ClientError | None = None
+        self._deaf: ClientError | None = None  # why no events will come, though pictures go
         self._bye = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -117,13 +126,18 @@ class FrameClient:
         return self._newest.get(kind)
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Messages as they come, for one reader; of those that nobody reads, the newest 64 are kept."""
+        """Messages as they come, for one reader; of those that nobody reads, the newest 64 are kept.
+
+        Raises ClientError once the connection is given up, and where this client may not view.
+        """
         while True:
             while self._events:
                 yield self._events.popleft()
             if self._bye.is_set():
                 return
             self._check()
+            if self._deaf is not None:
+                raise self._deaf
             self._news.clear()
             await self._news.wait()
 
@@ -147,16 +161,13 @@ class FrameClient:
         delays = self._backoff.delays(self._jitter)
         while True:
             try:
-                async with self._connected() as (pictures, events):
+                async with self._connected() as (pictures, address):
                     self.connections += 1
                     delays = self._backoff.delays(self._jitter)
-                    if not ready.done():
-                        ready.set_result(None)
-                    await self._both(pictures, events)
+                    await self._both(pictures, address, ready)
                     return None  # closed from here
             except ConnectionClosed as error:
-                code, said = (error.rcvd.code, error.rcvd.reason) if error.rcvd is not None else (0, "")
-                reason = f"{said} (code {code})" if said else str(error)
+                code, reason = _goodbye(error)
                 if code in FINAL:
                     return self._fail(reason, ready)
             except (OSError, TimeoutError, InvalidHandshake) as error:
@@ -180,8 +191,9 @@ class FrameClient:
             ready.set_exception(self._failure)
 
     @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[tuple[ClientConnection, ClientConnection]]:
-        """The two connections of a session. Raises what connecting raises, ClientError for an answer that is none."""
+    async def _connected(self) -> AsyncIterator[tuple[ClientConnection, str]]:
+        """The connection for pictures, and the address of the events. Raises what connecting raises, ClientError for an
+        answer that is none."""
         url = self._url
         for _ in range(MOVES + 1):
             async with connect(
@@ -196,22 +208,21 @@ class FrameClient:
                 if ready.get("type") != "ready":
                     raise ClientError(f"the server answers hello with {str(ready)[:80]}; is it one of another version?")
                 self.session = str(ready.get("session"))
-                address = _told(url, str(ready.get("events", "")))
-                async with connect(address, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
-                    yield pictures, events
+                yield pictures, _told(url, str(ready.get("events", "")))
                 return
         raise TimeoutError(f"was sent from one port to another {MOVES + 1} times")
 
-    async def _both(self, pictures: ClientConnection, events: ClientConnection) -> None:
-        """Pictures out, messages in, until goodbye is to be said; raises ConnectionClosed where it ends before."""
+    async def _both(self, pictures: ClientConnection, address: str, ready: asyncio.Future[None]) -> None:
+        """Pictures out, messages in, until goodbye is to be said; ``ready`` hears once messages come, or why they do
+        not is known. Raises ConnectionClosed where the pictures' connection ends before."""
         tasks = [
             asyncio.create_task(self._bye.wait()),
             asyncio.create_task(self._send(pictures)),
             asyncio.create_task(_until_closed(pictures)),
-            asyncio.create_task(self._hear(events)),
+            asyncio.create_task(self._listen(address, ready)),
         ]
         try:
-            done, _ = await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
@@ -229,14 +240,64 @@ class FrameClient:
                 await socket.send(pack_picture(JPEG, taken[1], data))
                 self.sent += 1
 
-    async def _hear(self, socket: ClientConnection) -> None:
-        """Ends with the connection; the pictures' one decides what that means."""
-        with contextlib.suppress(ConnectionClosed):
-            async for text in socket:
-                message = _object(text)
-                self._newest[str(message.get("type"))] = message
-                self._events.append(message)
+    async def _listen(self, address: str, ready: asyncio.Future[None]) -> None:
+        """Messages in, over one connection after another; ends with goodbye alone."""
+        self._deaf = None
+        first, delays = True, self._endless()
+        while True:
+            heard, final, reason = await self._hear(address, ready)
+            if final:
+                self._deaf = ClientError(f"{address}: {reason}")
                 self._news.set()
+            if not ready.done():
+                ready.set_result(None)
+            if final:
+                await self._bye.wait()
+                return
+            if heard or first:
+                self._take({"v": 1, "type": "warning", "reason": f"no events: {reason}; pictures go on, trying again"})
+                first, delays = False, self._endless()
+            await asyncio.sleep(next(delays))
+
+    async def _hear(self, address: str, ready: asyncio.Future[None]) -> tuple[bool, bool, str]:
+        """One connection to its end: whether a message came, whether another try is of no use, and why it ended."""
+        heard = False
+        try:
+            async with connect(address, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
+                self.listening = True
+                if not ready.done():
+                    ready.set_result(None)
+                while True:
+                    self._take(_object(await events.recv()))
+                    heard = True
+        except ConnectionClosed as error:
+            code, reason = _goodbye(error)
+            return heard, code in NO_VIEW, reason
+        except InvalidStatus as error:
+            return heard, error.response.status_code in NO_VIEW_STATUS, str(error)
+        except (OSError, TimeoutError, InvalidHandshake) as error:
+            return heard, False, str(error) or type(error).__name__
+        except ClientError as error:
+            return heard, True, str(error)
+        finally:
+            self.listening = False
+
+    def _take(self, message: dict[str, Any]) -> None:
+        self._newest[str(message.get("type"))] = message
+        self._events.append(message)
+        self._news.set()
+
+    def _endless(self) -> Iterator[float]:
+        """Seconds before each try, for ever."""
+        yield from self._backoff.delays(self._jitter)
+        while True:
+            yield self._backoff.most_s * (0.5 + 0.5 * self._jitter())
+
+
+def _goodbye(error: ConnectionClosed) -> tuple[int, str]:
+    """The code that the server closed with, 0 for none, and why."""
+    code, said = (error.rcvd.code, error.rcvd.reason) if error.rcvd is not None else (0, "")
+    return code, f"{said} (code {code})" if said else str(error)
 
 
 def _bearer(token: str | None) -> dict[str, str]:

@@ -25,8 +25,8 @@ from stream.core.session import Session, SessionOptions
 from stream.live import LiveOptions, LiveSession
 from stream.recording.recorder import Recorder
 from stream.runtime import Runtime, needs_small
-from stream.sources.pace import Pace
-from stream.sources.pull import Pull, is_live
+from stream.sources.pace import Pace, stands_s
+from stream.sources.pull import Pull, Telling, is_live
 from stream.sources.reconnect import Backoff, reconnecting
 from stream.stages import Look, Probe, answer
 
@@ -75,7 +75,7 @@ def watch_fast(
             drive(session.tick(float(second)))
 
     last_s = 0.0  # how long the newest picture stands
-    for frame in _timed(pull.frames(), probe):
+    for frame in _timed(pull.frames(tell=lambda text: publish(Warned(text))), probe):
         before_s = sampler.elapsed_s
         slot = sampler.offer(frame.pts, frame.time_base)
         if isinstance(slot, Discontinuity):
@@ -96,11 +96,6 @@ def watch_fast(
     if last_s > 1.0:
         drive(session.tick(sampler.elapsed_s + last_s))
     drive(session.finish(sampler.frames, sampler.stale + sampler.undated))
-
-
-def stands_s(frame: av.VideoFrame) -> float:
-    """How long a frame stands, as its container says; 0 where it does not."""
-    return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
 
 
 async def watch_paced(
@@ -136,7 +131,7 @@ async def watch_paced(
         )
         running = loop.create_task(live.run())
         stop = threading.Event()
-        frames = _endless(pull, source, stop, loop, listen) if pull.endless else pull.frames()
+        frames = _frames(pull, source, stop, loop, listen)
         timed = _timed(frames, probe)
         reader = loop.create_task(asyncio.to_thread(_read, timed, not is_live(source), loop, live, stop, pull.held_s))
         try:
@@ -153,18 +148,21 @@ async def watch_paced(
         raise RuntimeError(failures[0])
 
 
-def _endless(
+def _frames(
     pull: Pull, source: str, stop: threading.Event, loop: asyncio.AbstractEventLoop, publish: Publish
 ) -> Iterator[av.VideoFrame]:
-    """The frames of ``pull``, and of what is opened in its place whenever it ends; for the reader's thread."""
+    """The frames of ``pull``, and, if it is on air, of what is opened in its place whenever it is lost; for the
+    reader's thread."""
     first = [pull]
 
     def tell(notice: Warned) -> None:
         loop.call_soon_threadsafe(publish, notice)
 
-    def open_again() -> Pull:
-        return first.pop() if first else Pull(source)
+    def open_again() -> Telling:
+        return Telling(first.pop() if first else Pull(source), lambda text: tell(Warned(text)))
 
+    if not pull.endless:
+        return open_again().frames()
     return reconnecting(open_again, Backoff(), random.random, lambda seconds: not stop.wait(seconds), tell)
 
 

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from benchmarks.load import watch
 from benchmarks.served import loaded
+from stream.server import viewers
 
 from . import mutate
 from .material import pictures, webm
@@ -27,7 +28,7 @@ from .wires import post, status_of
 COUNTS: Final = {"offers": 2600, "requests": 3600, "bodies": 1300, "commands": 2600, "ingest": 400}
 WARM: Final = 0.1  # of them come first, before memory is looked at
 ABREAST: Final = {"offers": 5, "requests": 6, "bodies": 3, "commands": 4, "ingest": 10}  # at a time
-COMMANDS_A_SOCKET: Final = 40
+COMMANDS_A_SOCKET: Final = viewers.COMMANDS  # as many are taken at once
 FUZZ_S: Final = 120.0  # at the bound it stops, and says how many there were
 GROWTH_MB: Final = 80.0
 STILL_SERVED: Final = 0.25  # suggestions a second that a good publisher gets meanwhile, at least

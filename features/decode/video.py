@@ -12,13 +12,17 @@ from typing import Self
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.stream import Disposition
 from numpy.typing import NDArray
 
 from features.errors import PictureError
 from features.spec import MOTION_FPS
 
+<<<<<<< HEAD
 from .reader import PictureReader
+=======
+from .picture import Scaler
+from .streams import FrameTimes, best_video, length_s
+>>>>>>> main
 
 MAX_BAD_PACKETS = 1_000
 
@@ -38,11 +42,15 @@ class VideoFile:
             raise PictureError(f"cannot be read: {error.strerror or error}") from error
         except FFmpegError as error:
             raise PictureError("is no video that FFmpeg knows, or its end is missing") from error
-        shown = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
-        if not shown or self._container.format.name == "tty":  # a cover is no video; plain text is no art
+        stream = best_video(self._container)
+        if stream is None or self._container.format.name == "tty":  # plain text is no art
             self._container.close()
             raise PictureError("has no video stream")
-        self._stream = shown[0]
+        if stream.codec_context is None:
+            self._container.close()
+            raise PictureError("has pictures of a kind that FFmpeg does not decode")
+        self._stream = stream
+        self._times = FrameTimes(self._container, stream)
         self._stream.thread_type = "SLICE"
         self._stream.codec_context.thread_count = 1
         self._reader = PictureReader()
@@ -64,9 +72,7 @@ class VideoFile:
 
     @property
     def duration_s(self) -> float | None:
-        if self._stream.duration is not None:
-            return float(self._stream.duration * self._base)
-        return None if self._container.duration is None else self._container.duration / av.time_base
+        return length_s(self._container, self._stream)
 
     def slots(self, start_s: float, seconds: float) -> dict[int, NDArray[np.uint8]]:
         """Motion slot from ``start_s`` -> its picture, (90, 160, 3) uint8 RGB, for ``seconds`` of the file.
@@ -102,6 +108,7 @@ class VideoFile:
             self._container.seek(self._begin + int(start_s / self._base), stream=self._stream)
         except (FFmpegError, OSError) as error:
             raise PictureError(f"cannot be searched for {start_s:.1f} s; put it into a container anew") from error
+        self._times.restart()
         bad = 0
         packets = self._container.demux(self._stream)
         while True:
@@ -116,5 +123,8 @@ class VideoFile:
                     return
                 continue
             for frame in frames:
-                if isinstance(frame, av.VideoFrame) and frame.pts is not None:
+                if not isinstance(frame, av.VideoFrame):
+                    continue
+                self._times.mend(frame)
+                if frame.pts is not None:
                     yield frame, float((frame.pts - self._begin) * self._base) - start_s

@@ -10,6 +10,7 @@ means nothing any more: from there on each question is answered as soon as it is
 
 import inspect
 import json
+import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from features.errors import FeatureError
 from features.frame import FrameFeatures, FrameMeter
-from features.spec import MOTION_FPS
+from features.spec import MOTION_FPS, PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.core.events import Beats, End, Event, Failed, Infer, Notice, Question, Suggestions, Warned
 from stream.core.session import Session
 from stream.runtime import Runtime, needs_small
@@ -52,6 +53,8 @@ ARGUMENTS: Final[dict[str, type | tuple[type, ...]]] = {
     "flush": bool,
 }
 LARGEST: Final = 2**53  # of a number in a call: what a float holds exactly
+# signature and first chunk of a canonical picture, its size included (PNG, 5.2 and 11.2.1)
+PNG_HEAD: Final = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", PICTURE_WIDTH, PICTURE_HEIGHT)
 DRIVER: Final[dict[str, type[Warned] | type[Failed]]] = {"Warned": Warned, "Failed": Failed}
 
 Publish = Callable[[Notice], None]
@@ -270,11 +273,16 @@ class _Player:
         t_s = record.fields.get("t_s")
         picture = _decoded(record.blob)
         if picture is None or not isinstance(t_s, int | float):
+<<<<<<< HEAD
             raise self._bad("a picture that cannot be decoded")
         again = record.fields.get("again") is True
         if self._meter is None or (again and not self._again):
             self._meter = FrameMeter(small=self._small)
         self._again = again
+=======
+            raise self._bad(f"a picture that is no PNG of {PICTURE_WIDTH}x{PICTURE_HEIGHT}, or is damaged")
+        self._meter = self._meter or FrameMeter(small=self._small)
+>>>>>>> main
         self.outcome.pictures += 1
         try:
             measured = self._meter.push(picture, float(t_s))
@@ -320,8 +328,11 @@ def _packed(features: FrameFeatures) -> tuple[str, bytes]:
 
 
 def _decoded(blob: bytes) -> NDArray[np.uint8] | None:
+    """The (90, 160, 3) uint8 RGB picture of a PNG; None for another size, which would cost memory, and for damage."""
+    if not blob.startswith(PNG_HEAD):
+        return None
     try:
-        picture = cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_COLOR) if blob else None
+        picture = cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         return None
     return None if picture is None else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

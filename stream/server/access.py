@@ -28,6 +28,13 @@ class AccessOptions:
         told = {name: "set" if getattr(self, name) else "open" for name in ("publish", "view", "control")}
         return f"AccessOptions({told})"
 
+    @property
+    def lack(self) -> str:
+        """What is left open that its owner may think is closed; nothing otherwise."""
+        if self.view and not self.control:
+            return "whoever may view may send commands too: there is a view token and no control token"
+        return ""
+
     def grants(self, right: Right, token: str) -> bool:
         """Whether ``token`` opens that right; compares in constant time."""
         wanted = {"publish": (self.publish,), "view": (self.view, self.control), "control": (self.control,)}[right]

@@ -6,10 +6,11 @@ sessions. Whatever the user can mend is found before the first request is taken.
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -54,6 +55,8 @@ from .viewers import viewer_routes
 from .whip import WhipOptions, whip_routes
 from .workers import Place
 
+log = logging.getLogger(__name__)
+
 PAGE_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
 
@@ -74,6 +77,7 @@ class ServeOptions:
     origins: tuple[str, ...] = ()
     access: AccessOptions = field(default_factory=AccessOptions)
     tls: TlsOptions | None = None
+    max_connections: int | None = None  # of each process; None: from ``hub`` (see `connections_for`)
     drain_s: float = 20.0  # sessions may go on for so long after SIGTERM
     workers: int = 1  # processes
     worker_ports: tuple[int, int] | None = None  # first and last; None: those after ``port``
@@ -112,6 +116,8 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
         catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device))
+        if reason := catalog.search_state.reason:
+            log.info("segments are searched on the CPU: %s", reason)
         if not len(catalog):
             raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
         # a worker waits while the engine computes, so there are more of them than cores
@@ -177,13 +183,12 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         engine = parts.runtime.engine
         recordings = None if parts.recordings is None else parts.recordings.counts()
         found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
-        search = asdict(parts.catalog.search_state)
+        state = parts.catalog.search_state  # its reason may name files and addresses: for the log and /metrics
+        search = {"device": state.device, "proposed": state.proposed, "passed_on": state.passed_on}
         return {**found, "engine_state": standing(engine), "search": search, "recordings": recordings}
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain
-    if place is not None:
-        app.add_middleware(takeover.Takeover, hub=hub, place=place, public_url=options.public_url)
     app.add_middleware(
         Guard,
         loopback_only=is_loopback(options.host),
@@ -191,8 +196,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         ports=() if place is None else place.ports,
         public=public_origins(options.public_url, () if place is None else place.ports),
     )
-    app.include_router(whip_routes(hub, options.access, options.whip, base_url))
     moved = nowhere if place is None else takeover.elsewhere(hub, place, options.public_url)
+    app.include_router(whip_routes(hub, options.access, options.whip, base_url, moved))
     app.include_router(ingest_routes(hub, options.access, base_url=base_url, elsewhere=moved))
     app.include_router(pull_routes(hub, options.pull, options.access, base_url, moved))
     app.include_router(viewer_routes(hub, options.access, partial(listed, hub, base_url, options.public_url, place)))

@@ -6,14 +6,11 @@ room, with the fewest sessions. What is on the board is up to `LOOK_S` old, so a
 """
 
 import asyncio
-import contextlib
 import logging
-import socket
-import ssl
-from collections.abc import Callable
 from typing import Final
 
 from .board import Status
+from .connections import ACCEPTS, Connections
 from .drain import Drain, Phase
 from .hub import Hub
 from .takeover import digest
@@ -22,7 +19,6 @@ from .workers import Place
 log = logging.getLogger("segue.door")
 
 LOOK_S: Final = 0.25
-ACCEPTS: Final = 16  # connections taken before other things have their turn
 
 
 class Door:
@@ -33,14 +29,11 @@ class Door:
         place: Place,
         hub: Hub,
         drain: Drain,
-        connection: Callable[[], asyncio.Protocol],
-        tls: ssl.SSLContext | None,
+        connections: Connections,
     ) -> None:
-        self._place, self._hub, self._drain = place, hub, drain
-        self._connection, self._tls = connection, tls
+        self._place, self._hub, self._drain, self._connections = place, hub, drain, connections
         self._open = False
         self._looking: asyncio.Task[None] | None = None
-        self._greeting: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Look at the board from now on."""
@@ -50,10 +43,9 @@ class Door:
     async def close(self) -> None:
         """Take no more connections from the shared socket."""
         self._listen(False)
-        tasks = [task for task in (self._looking, *self._greeting) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         await asyncio.to_thread(self._place.board.leave)
 
     async def _look(self) -> None:
@@ -69,7 +61,8 @@ class Door:
         sessions = tuple(session.summary() for session in self._hub.sessions)
         serving = self._drain.phase is Phase.SERVING
         keys = tuple(digest(session.key) for session in self._hub.sessions if session.key and session.ending is None)
-        return Status(self._place.port, serving, not self._hub.refusal(), sessions, keys)
+        room = not self._hub.refusal() and not self._connections.full
+        return Status(self._place.port, serving, room, sessions, keys)
 
     def _turn(self) -> bool:
         """Whether no other worker has less to do."""
@@ -97,12 +90,5 @@ class Door:
             except OSError as error:  # out of file descriptors, or the client is gone again
                 log.warning("a connection could not be taken: %s", error)
                 return None
-            task = asyncio.get_running_loop().create_task(self._greet(client))
-            self._greeting.add(task)
-            task.add_done_callback(self._greeting.discard)
+            self._connections.take(client)
         return None
-
-    async def _greet(self, client: socket.socket) -> None:
-        client.setblocking(False)
-        with contextlib.suppress(OSError):  # no TLS, or gone: nobody is left to tell
-            await asyncio.get_running_loop().connect_accepted_socket(self._connection, client, ssl=self._tls)

@@ -7,10 +7,11 @@ A publisher becomes the one that is heard with its first frame, not before: one 
 import asyncio
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import av
 
+from stream.core.events import Warned
 from stream.core.pace import Pace
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ class Publisher(Protocol):
     def frames(self) -> int: ...
     def follow(self, pace: Pace) -> None: ...
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A publisher that has words for the viewers, too: what was lost of the stream that it fetches."""
+
+    def hear_notes(self, on_note: Callable[[str], None]) -> None: ...
 
 
 class Nobody:
@@ -60,6 +68,8 @@ class Input:
             self._frame, self._sound, lambda reason: None if self._gone else on_end(self, reason)
         )
         self.publisher.follow(session.pace)
+        if isinstance(self.publisher, Noting):
+            self.publisher.hear_notes(self._note)
 
     @property
     def id(self) -> str:
@@ -76,6 +86,10 @@ class Input:
         if not self._gone:
             self.session.heard(self)
             self.session.live.offer(*told)  # type: ignore[arg-type]
+
+    def _note(self, text: str) -> None:
+        if not self._gone:
+            self.session.publish(Warned(text))
 
     def _sound(self, sound: av.AudioFrame) -> None:
         if not self._gone and self.session.inputs.now is self:

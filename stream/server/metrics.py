@@ -189,7 +189,9 @@ class HubCollector(Collector):
 
     def _of_search(self) -> Iterator[Metric]:
         state = self._catalog.search_state
-        yield InfoMetricFamily("segue_search", "Where segments are searched.", {"device": state.device})
+        yield InfoMetricFamily(
+            "segue_search", "Where segments are searched.", {"device": state.device, "reason": state.reason}
+        )
         yield _counter("segue_search_gpu_queries", "Queries that a GPU answered.", state.proposed)
         yield _counter("segue_search_passed_on", "Queries that the CPU answered for a GPU.", state.passed_on)
 

@@ -1,26 +1,42 @@
 """How long a client may take to ask: connections that never finish a request's head would otherwise stay for ever.
 
 uvicorn ends a connection that is quiet between two requests, but waits without end for the rest of a head that has
-begun, and for a first one that never does.
+begun, and for a first one that never does. One connection too many is answered here as well, whatever it asks.
 """
 
 import asyncio
 from typing import Any, Final
 
 import h11
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .connections import Connections
+
 HEAD_S: Final = 10.0  # from the connection, or from a head's first byte, to its end
+REFUSED_HEAD_S: Final = 2.0  # of one connection too many
+RETRY_AFTER_S: Final = 5
 
 
 class PatientProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, which closes a connection whose client does not say within `HEAD_S` what it wants."""
+    """uvicorn's HTTP/1.1, which closes a connection whose client does not say within `HEAD_S` what it wants.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    ``room``: one connection too many is answered 503 and closed; ``/healthz`` is answered all the same, since the
+    process lives. None: there is always room.
+    """
+
+    def __init__(self, *args: Any, room: Connections | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
         self._waiting: asyncio.TimerHandle | None = None
+        self._room = room
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if self._room is not None and self._room.full:
+            self._refused = True
+            self._room.refused += 1
+            self.app = self._refuse
         super().connection_made(transport)
         self._look()
 
@@ -30,14 +46,32 @@ class PatientProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
+        if self._refused and self._room is not None:
+            self._room.refused -= 1
         super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._refused and not self.transport.is_closing():
+            self.transport.close()
+
+    def _should_upgrade(self) -> bool:
+        return not self._refused and super()._should_upgrade()
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/healthz":
+            await self.config.loaded_app(scope, receive, send)
+            return
+        words = "this server has as many connections as it takes; try again later"
+        headers = {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"}
+        await PlainTextResponse(words, 503, headers)(scope, receive, send)
 
     def _look(self) -> None:
         """The time runs while a head is under way; what a request does afterwards is the application's affair."""
         if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
             self._stop()
         elif self._waiting is None:
-            self._waiting = self.loop.call_later(HEAD_S, self._give_up)
+            self._waiting = self.loop.call_later(REFUSED_HEAD_S if self._refused else HEAD_S, self._give_up)
 
     def _stop(self) -> None:
         if self._waiting is not None:

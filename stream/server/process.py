@@ -8,6 +8,7 @@ import contextlib
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from types import FrameType
 from typing import Final
@@ -18,6 +19,7 @@ from stream.sources import feed
 
 from .address import address_of, base_url, bind
 from .app import Parts, ServeOptions, create_app, open_parts
+from .connections import Connections, affordable, connections_for
 from .door import Door
 from .drain import Drain, Phase
 from .health import starting
@@ -26,6 +28,8 @@ from .memory import few_heaps
 from .patience import PatientProtocol
 from .tls import context_of
 from .workers import Place, supervise
+
+log = logging.getLogger(__name__)
 
 STOP_S: Final = 3  # how long open connections may take to end
 MESSAGE_BYTES: Final = 2 * feed.MESSAGE_BYTES  # of one websocket message; the protocols' own bounds answer politely
@@ -68,6 +72,8 @@ def serve_socket(
     with contextlib.ExitStack() as stack:
         tokens = (access.publish, access.view, access.control)
         logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
+        if access.lack and (place is None or place.first):
+            log.warning("%s", access.lack)
         with starting(bound, tls):
             parts = stack.enter_context(open_parts(options))
 
@@ -75,14 +81,23 @@ def serve_socket(
             ready()
             tell(parts.taken)
 
-        server = server_of(parts, options, begun, place)
+        server = server_of(parts, options, begun, place, tls)
         hub = server.config.app.state.hub  # type: ignore[union-attr]
         logs.add(lambda: [secret for session in hub.sessions for secret in session.secrets])
         server.run(sockets=[bound])
 
 
-def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None], place: Place | None = None) -> "Server":
-    """The server, to be run with its socket; ``ready`` is called once requests are taken."""
+def server_of(
+    parts: Parts,
+    options: ServeOptions,
+    ready: Callable[[], None],
+    place: Place | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> "Server":
+    """The server, to be run with its socket; ``ready`` is called once requests are taken. ``tls``: that of
+    ``options.tls``, where it was made before."""
+    if tls is None and options.tls is not None:
+        tls = context_of(options.tls)
     app = create_app(parts, options, base_url(options.public_url, None if place is None else place.port), place)
     config = uvicorn.Config(
         app,
@@ -95,36 +110,54 @@ def server_of(parts: Parts, options: ServeOptions, ready: Callable[[], None], pl
         ws_max_queue=2,
         timeout_graceful_shutdown=STOP_S,
         server_header=False,
-        ssl_certfile=None if options.tls is None else options.tls.cert,
-        ssl_keyfile=None if options.tls is None else options.tls.key,
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    return Server(config, app.state.drain, ready, place)
+    most = options.max_connections or connections_for(options.hub)
+    return Server(config, app.state.drain, ready, place, affordable(most, options.hub.max_sessions), tls)
 
 
 class Server(uvicorn.Server):
-    """Says when it has started, and drains before it ends."""
+    """Says when it has started, takes no more connections than ``most``, in ``tls``, and drains before it ends."""
 
-    def __init__(self, config: uvicorn.Config, drain: Drain, ready: Callable[[], None], place: Place | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: Drain,
+        ready: Callable[[], None],
+        place: Place | None,
+        most: int,
+        tls: ssl.SSLContext | None,
+    ) -> None:
         super().__init__(config)
-        self._drain, self._ready, self._place = drain, ready, place
+        self._drain, self._ready, self._place, self._most, self._tls = drain, ready, place, most, tls
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._accepting: list[asyncio.Task[None]] = []
+        self._connections: Connections | None = None
         self._door: Door | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])  # uvicorn would take connections without end
         if not self.started:
             return
         self._loop = asyncio.get_running_loop()
         self._drain.started()
+        self._connections = Connections(self._most, self.server_state.connections, self._connection, self._tls)
         if self._place is not None:
-            self._door = Door(self._place, self.config.app.state.hub, self._drain, self._connection, self.config.ssl)  # type: ignore[union-attr]
+            self._door = Door(self._place, self.config.app.state.hub, self._drain, self._connections)  # type: ignore[union-attr]
             self._door.start()
+        for bound in sockets or []:
+            bound.listen(self.config.backlog)
+            self._accepting.append(self._loop.create_task(self._connections.accept(bound)))
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for task in self._accepting:
+            task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
         if self._door is not None:
             await self._door.close()
+        if self._connections is not None:
+            await self._connections.close()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -140,8 +173,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     def _connection(self) -> asyncio.Protocol:
-        """What uvicorn makes for a connection that it accepted itself."""
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        """What uvicorn would make for a connection."""
+        return PatientProtocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, room=self._connections
         )
-        return made

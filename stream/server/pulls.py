@@ -6,6 +6,9 @@ What may be named is the affair of `addresses`; every URL is pulled in a process
 import asyncio
 import contextlib
 import json
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -13,7 +16,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from stream.errors import SourceError
-from stream.sources.addresses import checked, networks, target_of
+from stream.sources import landlock
+from stream.sources.addresses import Network, Target, checked, networks, target_of
+from stream.sources.confinement import UNCONFINED
 from stream.sources.remote import RemoteOptions, RemotePull
 
 from .access import AccessOptions, require
@@ -23,11 +28,14 @@ from .hub import STOPPED
 from .inputs import OnEnd, OnFrame, OnSound
 from .publishing import Input, Sessions
 from .takeover import Elsewhere, nowhere
-from .whip import limited_body
+from .whip import limited_body, path_of
+
+log = logging.getLogger(__name__)
 
 FLAG: Final = "--allow-pull"
 BODY_BYTES: Final = 8192
 LOOKUP_S: Final = 10.0
+LOOKUPS: Final = 4  # at a time
 RETRY_AFTER_S: Final = 5
 KEY_CHARACTERS: Final = 128
 
@@ -50,6 +58,29 @@ class _Asked:
     key: str
 
 
+class Lookups:
+    """Names are looked up in threads of their own: a server of names that does not answer holds each of them, long
+    after who asked was told, and other work of the process waits for none of them."""
+
+    def __init__(self, rules: Sequence[Network]) -> None:
+        self._rules = rules
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup")
+        self._free = asyncio.Semaphore(LOOKUPS)  # given back by the thread, not by who waits for it: nothing queues
+
+    async def check(self, target: Target) -> None:
+        """Return where the target may be reached. Raises SourceError; may wait for a thread."""
+        loop = asyncio.get_running_loop()
+        await self._free.acquire()
+        job = self._threads.submit(checked, target, self._rules)
+
+        def done(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._free.release)
+
+        job.add_done_callback(done)
+        await asyncio.wrap_future(job)
+
+
 def pull_routes(
     hub: Sessions[InputT],
     options: PullOptions,
@@ -64,7 +95,9 @@ def pull_routes(
     """
     router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "publish"))])
     rules = networks(options.networks)
-    looking = asyncio.Semaphore(4)  # names are looked up in threads, and a slow server of names holds each
+    if options.allowed and not landlock.version():
+        log.warning("processes that pull clients' URLs can read this user's files: %s", UNCONFINED)
+    lookups = Lookups(rules)
 
     @router.post("/api/pull")
     async def start(request: Request) -> Response:
@@ -79,11 +112,11 @@ def pull_routes(
         try:
             asked = _asked(await limited_body(request, BODY_BYTES))
             if address := elsewhere(asked.key, request):
-                moved = {"Location": f"{address}/api/pull" + (f"?{request.url.query}" if request.url.query else "")}
+                moved = {"Location": f"{address}{path_of(request)}"}
                 return _say(307, "this key's session is at another port", moved)
             target = target_of(asked.url)
-            async with asyncio.timeout(LOOKUP_S), looking:
-                await asyncio.to_thread(checked, target, rules)  # for a clear answer; the process checks for itself
+            async with asyncio.timeout(LOOKUP_S):
+                await lookups.check(target)  # for a clear answer; the process checks for itself
             one = hub.begin(asked.label or target.host, asked.key, connect)
         except TimeoutError:
             return _say(422, f"{target.host}: cannot be looked up within {LOOKUP_S:g} s; try again")

@@ -9,11 +9,12 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterable
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .origin import PORTS, host_of, origin_of
 
 WHIP_METHODS: Final = "POST, GET, HEAD, PATCH, DELETE, OPTIONS"
 EVENTS: Final = "Segue-Events"
@@ -40,38 +41,37 @@ def is_loopback(host: str) -> bool:
 
 
 def hostname(netloc: str) -> str:
-    """The name in ``name:port`` or ``[address]:port``, lower case, without brackets."""
-    try:
-        return urlsplit(f"//{netloc}").hostname or ""
-    except ValueError:
-        return ""
+    """The name in ``name:port`` or ``[address]:port`` in its one form (see `origin`), without brackets."""
+    host = host_of(netloc)
+    return "" if host is None else host.name
 
 
-def origin_allowed(origin: str | None, host: str, extra: Iterable[str] = ()) -> bool:
+def origin_allowed(origin: str | None, host: str, extra: Collection[str] = (), secure: bool = False) -> bool:
     """Whether a request from a page at ``origin`` may reach the server that the browser calls ``host``.
 
     Yes without an origin (no browser), for the server's own page, for pages on loopback names where the server is
-    reached by one, and for the origins in ``extra``.
+    reached by one, and for the origins in ``extra``. ``secure``: the request is known to have come over TLS, so that a
+    page without it is another's; where it is not known, a proxy may have taken TLS off.
     """
-    if origin is None or origin in set(extra):
+    if origin is None or origin in extra:
         return True
-    try:
-        netloc = urlsplit(origin).netloc
-    except ValueError:  # an address in brackets that is none
+    page, server = origin_of(origin), host_of(host)
+    if page is None:
         return False
-    if not netloc:
+    if page in (origin_of(each) for each in extra):
+        return True
+    if server is None:
         return False
-    return netloc == host or (is_loopback(hostname(netloc)) and is_loopback(hostname(host)))
+    if is_loopback(page.name) and is_loopback(server.name):
+        return True
+    port = PORTS[page.scheme] if server.port is None else server.port
+    return (page.name, page.port) == (server.name, port) and (page.scheme == "https" or not secure)
 
 
 def of_ports(origin: str | None, host: str, ports: Collection[int]) -> bool:
     """Whether a page comes from the same host as the request's, by one of the ports that belong together."""
-    try:
-        parts = urlsplit(origin or "")
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        return False
-    return port in ports and parts.hostname == hostname(host) != ""
+    page = origin_of(origin or "")
+    return page is not None and page.port in ports and page.name == hostname(host)
 
 
 def content_policy(name: str, ports: Iterable[int] = (), public: Iterable[str] = ()) -> str:
@@ -109,20 +109,23 @@ class Guard:
         ports: Iterable[int] = (),
         public: Iterable[str] = (),
     ) -> None:
-        """``ports``: those of this host that belong together, as one origin; ``public``: origins that the page may open
-        sockets to."""
+        """``ports``: those of this host that belong together, as one origin; ``public``: the origins under which
+        clients reach this server, which its page has and may open sockets to. By their names a loopback server, behind
+        a proxy of the same machine, is reached as well: no other's DNS can point them here."""
         self.app = app
         self.loopback_only = loopback_only
-        self.origins = frozenset(origins)
         self.ports = tuple(sorted(set(ports)))
         self.public = tuple(public)
+        self.origins = (*origins, *self.public)
+        self.names = {page.name: page.scheme for page in map(origin_of, self.public) if page is not None}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        reason = self._refusal(host, headers.get("origin"))
+        secure = scope.get("scheme") in ("https", "wss") or self.names.get(hostname(host)) == "https"
+        reason = self._refusal(host, headers.get("origin"), secure)
         if reason is None:
             policy = content_policy(hostname(host), self.ports, self.public)
             return await self.app(scope, receive, _with_headers(send, policy))
@@ -131,10 +134,14 @@ class Guard:
             return await send({"type": "websocket.close", "code": 4403, "reason": reason})
         return await PlainTextResponse(reason, 403)(scope, receive, send)
 
-    def _refusal(self, host: str, origin: str | None) -> str | None:
-        if self.loopback_only and not is_loopback(hostname(host)):
-            return "this server answers to localhost only; start it with --host to be reached by other names"
-        if not origin_allowed(origin, host, self.origins) and not of_ports(origin, host, self.ports):
+    def _refusal(self, host: str, origin: str | None, secure: bool) -> str | None:
+        name = hostname(host)
+        if self.loopback_only and not is_loopback(name) and name not in self.names:
+            return (
+                "this server answers to localhost only; start it with --host to be reached by other names, "
+                "or with --public-url behind a proxy"
+            )
+        if not origin_allowed(origin, host, self.origins, secure) and not of_ports(origin, host, self.ports):
             return "this page's origin is not allowed here; --allow-origin lets it in"
         return None
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from catalog.gpu_search import DEVICES
 from catalog.options import SEARCH_HELP
@@ -19,8 +18,10 @@ from engines.manifest import PRECISIONS
 from stream.sources.webrtc.peer import PeerOptions
 
 from .access import AccessOptions
+from .connections import LEAST
 from .hub import HubOptions
 from .logs import FORMATS, LEVELS
+from .origin import origin_of
 
 TOKENS: Final = ("publish_token", "view_token", "control_token")
 TOKEN_CHARACTERS: Final = 16  # at least; what is shorter can be guessed
@@ -121,12 +122,10 @@ def _token(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    """An http(s) origin, without a slash at its end."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    """An http(s) origin, as browsers write it."""
+    if (origin := origin_of(text.rstrip("/"))) is None:
         raise ValueError
-    parts.port  # noqa: B018 - raises ValueError for what is no port
-    return text.rstrip("/")
+    return str(origin)
 
 
 def _ports(text: str) -> tuple[int, int]:
@@ -199,6 +198,13 @@ SETTINGS: Final = (
     Setting("server", "host", TEXT, "address to listen on", "127.0.0.1"),
     Setting("server", "port", integer(0, 65535), "port, 0 for any free one", 8765),
     Setting("server", "public_url", URL, "address by which clients reach this very machine", metavar="URL"),
+    Setting(
+        "server",
+        "max_connections",
+        integer(LEAST),
+        "open connections of each process (default: as many as --max-sessions and --max-viewers need)",
+        metavar="N",
+    ),
     Setting("server", "drain_s", number(0, MAX_DRAIN_S), "after SIGTERM, sessions may go on for so long", 20.0, "S"),
     Setting("server", "workers", integer(1, MAX_WORKERS), "processes, each with an engine of its own", 1, "N"),
     Setting("server", "worker_ports", PORTS, "ports of the workers' own (default: those after --port)", metavar="A-B"),

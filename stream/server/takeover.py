@@ -1,21 +1,18 @@
 """Publishers that come again: with several workers, the one that holds the session of a key need not be the one asked.
 
-For WHIP, RFC 9725 has the answer: its clients follow redirections, and 307 keeps the POST a POST. Requests to pull get
-the same. A websocket's key stands in its first message, where HTTP cannot redirect any more; it is told in words.
+Who publishes by HTTP is sent on by 307. A websocket's key stands in its first message, where HTTP cannot redirect any
+more; it is told in words. Each way in asks for its token first: which keys are in use, and where, is no affair of
+others.
 """
 
 import hashlib
 from collections.abc import Callable
-from urllib.parse import parse_qs
 
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.requests import HTTPConnection
 
 from .address import base_url, resolved
 from .board import Status
 from .hub import Hub
-from .security import cors_headers
 from .workers import Place
 
 
@@ -51,26 +48,3 @@ def elsewhere(hub: Hub, place: Place, public_url: str) -> Elsewhere:
         return "" if holder is None else resolved(base_url(public_url, holder.port), connection)
 
     return address
-
-
-class Takeover:
-    """ASGI middleware: an offer with a key that another worker holds is sent there."""
-
-    def __init__(self, app: ASGIApp, *, hub: Hub, place: Place, public_url: str) -> None:
-        self.app, self.hub, self.place, self.public_url = app, hub, place, public_url
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        holder = self._holder(scope)
-        if holder is None:
-            return await self.app(scope, receive, send)
-        request = Request(scope)
-        where = f"{resolved(base_url(self.public_url, holder.port), request)}/whip?{request.url.query}"
-        headers = {**cors_headers(request.headers.get("origin")), "Location": where}
-        return await PlainTextResponse("this key's session is at another port", 307, headers)(scope, receive, send)
-
-    def _holder(self, scope: Scope) -> Status | None:
-        """The other worker that should get this request, if any."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/whip":
-            return None
-        key = parse_qs(scope["query_string"].decode("latin-1")).get("key", [""])[0]
-        return holder_of(key, self.hub, self.place)

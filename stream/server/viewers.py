@@ -12,12 +12,15 @@ from stream.errors import MessageError
 
 from .access import AccessOptions, refusal, require
 from .hub import Hub, HubSession, Viewer
+from .limits import RateLimit
 from .messages import line, parse_command
 
 DENIED = 4401
 NOT_FOUND = 4404
 FULL = 4503
 DONE = 1000
+COMMANDS, COMMANDS_PER_S = 20, 10.0  # of a viewer: at once, and a second after that
+TOO_FAST = f"too many commands: {COMMANDS_PER_S:g} a second are taken, {COMMANDS} at once; wait a moment"
 REASON_BYTES = 123  # what a close frame can carry (RFC 6455, section 5.5)
 
 
@@ -76,16 +79,18 @@ async def _send(socket: WebSocket, viewer: Viewer) -> None:
 
 
 async def _read(socket: WebSocket, session: HubSession, viewer: Viewer, no_control: str | None) -> None:
-    """Commands until the viewer goes; one that cannot be read is answered, not punished. ``no_control``: why this
-    viewer may give none."""
+    """Commands until the viewer goes; one that cannot be read, or comes too fast, is answered, not punished.
+    ``no_control``: why this viewer may give none."""
+    clock, rate = asyncio.get_running_loop().time, RateLimit(COMMANDS, COMMANDS_PER_S)
     while (message := await socket.receive())["type"] != "websocket.disconnect":
         text = message.get("text")
+        too_fast = rate.wait_s("", clock()) > 0
         try:
             command = parse_command(text if text is not None else message.get("bytes") or b"")
         except MessageError as error:
-            viewer.put(line(Refused("?", str(error))), answer=True)
+            viewer.put(line(Refused("?", TOO_FAST if too_fast else str(error))), answer=True)
         else:
-            if no_control is None:
+            if (reason := TOO_FAST if too_fast else no_control) is None:
                 session.live.command(command)
             else:
-                viewer.put(line(Refused(str(command["type"])[:40], no_control)), answer=True)
+                viewer.put(line(Refused(str(command["type"])[:40], reason)), answer=True)

@@ -31,6 +31,7 @@ from .hub_session import KEY_CHARACTERS
 from .inputs import Input
 from .limits import RateLimit
 from .security import EVENTS, WHIP_METHODS, cors_headers, is_loopback
+from .takeover import Elsewhere, nowhere
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,15 @@ class WhipOptions:
 
 
 def whip_routes(
-    hub: Hub, access: AccessOptions | None = None, options: WhipOptions | None = None, base_url: str = ""
+    hub: Hub,
+    access: AccessOptions | None = None,
+    options: WhipOptions | None = None,
+    base_url: str = "",
+    elsewhere: Elsewhere = nowhere,
 ) -> APIRouter:
     """The routes under ``/whip``. ``base_url`` goes before the paths that a publisher is told: empty, or the address of
-    the one process that its session stays on (see `address.resolved`)."""
+    the one process that its session stays on (see `address.resolved`); ``elsewhere`` tells where a key's session is, if
+    not here (see `takeover`)."""
     router = APIRouter()
     access, options = access or AccessOptions(), options or WhipOptions()
     offers = RateLimit(options.burst, options.per_s)
@@ -75,6 +81,9 @@ def whip_routes(
     async def publish(request: Request) -> Response:
         if (answer := denied(request, "publish")) is not None:
             return answer
+        key = request.query_params.get("key", "")
+        if place := elsewhere(key, request):  # RFC 9725 has clients follow, and 307 keeps a POST a POST
+            return say(request, 307, "this key's session is at another port", Location=f"{place}{path_of(request)}")
         address = request.client.host if request.client else ""
         wait_s = 0.0 if is_loopback(address) else offers.wait_s(address, time.monotonic())
         if wait_s > 0:
@@ -86,7 +95,6 @@ def whip_routes(
         body = await limited_body(request, OFFER_BYTES)
         if body is None:
             return say(request, 413, f"an offer of more than {OFFER_BYTES} bytes is not read")
-        key = request.query_params.get("key", "")
         if len(key) > KEY_CHARACTERS:
             return say(request, 400, f"a key of {len(key)} characters; {KEY_CHARACTERS} are the limit")
         label = unquote(request.query_params.get("label", "WHIP"))
@@ -174,6 +182,10 @@ def etag(one: Input) -> str:
 
 def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def path_of(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def reached_by(request: Request) -> str:

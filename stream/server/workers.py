@@ -62,6 +62,11 @@ class Place:
         """The worker's own."""
         return port_of(self.own)
 
+    @property
+    def first(self) -> bool:
+        """Whether it is the one that says what all would say."""
+        return self.port == self.ports[1]
+
 
 class Serve(Protocol):
     """What a worker runs; a function of a module, since it travels to another process by its name."""

@@ -2,6 +2,9 @@
 
 The program copies the video's packets, undecoded, as Matroska into a pipe; decoding stays here. Sound is decoded there
 (AAC as transport streams frame it is nothing that Matroska takes). The pipe is the only buffer.
+
+An address may hold a passphrase, and everybody on the machine can read a program's arguments. So it comes by standard
+input, as a list of one file for the ``concat`` demuxer (ffmpeg 5.0 or later: older ones know no ``option`` there).
 """
 
 import contextlib
@@ -9,9 +12,9 @@ import os
 import select
 import shutil
 import subprocess
-import tempfile
+import threading
 from collections.abc import Sequence
-from typing import IO, Final
+from typing import Final
 
 from stream.errors import SourceError
 
@@ -19,7 +22,11 @@ OPEN_TIMEOUT_S: Final = 15.0
 READ_TIMEOUT_S: Final = 15.0
 LIST_TIMEOUT_S: Final = 10.0
 STOP_S: Final = 2.0
+LAST_WORDS_S: Final = 1.0  # for what a program that failed still has to say
+COMPLAINT_BYTES: Final = 2000
+ANALYSE_US: Final = "1000000"
 WHITELIST: Final = "srt"  # what comes may name other places, but none that is opened
+LIST: Final = "pipe:0"
 
 
 def program_for(scheme: str) -> str:
@@ -40,16 +47,23 @@ def program_for(scheme: str) -> str:
 
 
 class ExternalPipe:
-    """A running program whose output is read like a file; ``read`` raises TimeoutError when nothing comes."""
+    """A running program that is told ``words`` on its standard input, and whose output is read like a file.
 
-    def __init__(self, command: Sequence[str], timeout_s: float = READ_TIMEOUT_S) -> None:
+    ``read`` raises TimeoutError when nothing comes.
+    """
+
+    def __init__(self, command: Sequence[str], words: str = "", timeout_s: float = READ_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the program
+        self._said = b""  # the end of it; no file, since none may be written where this runs
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, bufsize=0
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         )
-        assert self._process.stdout is not None
+        assert self._process.stdin is not None and self._process.stdout is not None
         self._out = self._process.stdout
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as said:  # it ended already, and says why
+            said.write(words.encode())
+        self._listener = threading.Thread(target=self._listen, name="ffmpeg's words", daemon=True)
+        self._listener.start()
 
     def read(self, size: int) -> bytes:
         """From 1 to ``size`` bytes; none at the end."""
@@ -59,10 +73,9 @@ class ExternalPipe:
 
     def complaint(self) -> str:
         """The last line that the program said of an error, or nothing."""
-        self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, self._said.tell() - 2000))
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
-        return lines[-1].strip()[:200] if lines else ""
+        self._listener.join(LAST_WORDS_S)
+        lines = self._said.decode(errors="replace").strip().splitlines()
+        return lines[-1].strip().removeprefix(f"{LIST}: ")[:200] if lines else ""
 
     def stop(self) -> None:
         """End the program. Idempotent. (Not called ``close``: that is FFmpeg's to call.)"""
@@ -71,8 +84,15 @@ class ExternalPipe:
             self._process.wait(STOP_S)
         self._process.kill()
         self._process.wait()
+        self._listener.join(STOP_S)
         self._out.close()
-        self._said.close()
+
+    def _listen(self) -> None:
+        """The thread that takes what the program says, and keeps the end of it."""
+        assert self._process.stderr is not None
+        with self._process.stderr as said:
+            while part := said.read(COMPLAINT_BYTES):
+                self._said = (self._said + part)[-COMPLAINT_BYTES:]
 
 
 def srt_pipe(source: str, kind: str = "") -> ExternalPipe:
@@ -81,21 +101,17 @@ def srt_pipe(source: str, kind: str = "") -> ExternalPipe:
     ``kind`` names the format that has to come; empty: any.
     """
     command = [program_for("srt"), "-nostdin", "-hide_banner", "-loglevel", "error"]
-    command += ["-protocol_whitelist", WHITELIST, "-analyzeduration", "1000000"]
-    command += [*(["-f", kind] if kind else []), "-i", source]
-    command += [
-        "-map",
-        "0:v:0",
-        "-map",
-        "0:a:0?",
-        "-c:v",
-        "copy",
-        "-c:a",
-        "pcm_s16le",
-        "-f",
-        "matroska",
-        "-flush_packets",
-        "1",
-        "pipe:1",
-    ]
-    return ExternalPipe(command, OPEN_TIMEOUT_S)
+    command += ["-protocol_whitelist", f"pipe,{WHITELIST}", "-analyzeduration", ANALYSE_US]
+    command += ["-safe", "0", "-f", "concat", "-i", LIST, "-map", "0:v:0", "-map", "0:a:0?"]
+    command += ["-c:v", "copy", "-c:a", "pcm_s16le", "-f", "matroska", "-flush_packets", "1", "pipe:1"]
+    return ExternalPipe(command, listed(source, kind), OPEN_TIMEOUT_S)
+
+
+def listed(source: str, kind: str) -> str:
+    """An address as the only entry of a list for ``concat``. Raises SourceError for one that would be more."""
+    if not source.isprintable():
+        raise SourceError(f"{source!r}: holds characters that no address has; write them as %XX")
+    quoted = source.replace("'", "'\\''")
+    options = {"analyzeduration": ANALYSE_US, "protocol_whitelist": WHITELIST, "format_whitelist": kind}
+    lines = [f"option {name} {value}" for name, value in options.items() if value]
+    return "\n".join(["ffconcat version 1.0", f"file '{quoted}'", *lines, ""])

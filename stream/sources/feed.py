@@ -69,12 +69,10 @@ class Handover(Generic[Item]):
             self._deliver(item)
 
 
-def check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int, most: int = MAX_SIDE) -> None:
     """Raises FeedError for a picture with a side that is not taken."""
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise FeedError(
-            TOO_LARGE, f"a picture of {width}x{height}: sides of at most {MAX_SIDE} are taken; scale it down"
-        )
+    if not (0 < width <= most and 0 < height <= most):
+        raise FeedError(TOO_LARGE, f"a picture of {width}x{height}: sides of at most {most} are taken; scale it down")
 
 
 def check_message(size: int) -> None:

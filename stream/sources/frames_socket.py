@@ -17,7 +17,8 @@ from av.error import FFmpegError
 
 from features.spec import MOTION_FPS
 
-from .feed import BAD_MESSAGE, MAX_PIXELS, UNREADABLE, FeedError, check_message, check_size, nobody
+from .decoder_bounds import bound, check_refused
+from .feed import BAD_MESSAGE, UNREADABLE, FeedError, check_message, check_size, nobody
 
 HEADER: Final = struct.Struct("!BBHQ")  # version, codec, reserved, microseconds
 VERSION: Final = 1
@@ -73,8 +74,7 @@ class PictureDecoder:
             frame = next(iter(context.decode(av.Packet(picture.data))), None)
         if frame is None:
             del self._contexts[picture.codec]  # its state is not to be trusted any more
-            if context.width > 0 and context.height > 0:
-                check_size(context.width, context.height)
+            check_refused(context, picture.data)
             raise FeedError(
                 UNREADABLE, f"a picture is no {NAMES[picture.codec]} that can be decoded; check codec and encoder"
             )
@@ -86,7 +86,7 @@ class PictureDecoder:
         context = av.CodecContext.create(CODECS[codec], "r")
         assert isinstance(context, av.VideoCodecContext)
         context.thread_count = 1  # several threads answer frames late
-        context.options = {"max_pixels": str(MAX_PIXELS)}
+        bound(context)
         self._contexts[codec] = context
         return context
 

@@ -1,19 +1,21 @@
 """Opening a URL that a client named: FFmpeg gets the bytes, and no way to open anything by itself."""
 
-import functools
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-import av
 from av.error import FFmpegError
 
 from stream.errors import SourceError
 
 from .addresses import Network, Target, checked, target_of
-from .fetch import opener_within
-from .pull import Opened, Opener, open_srt, open_url
+from .feed import MAX_PIXELS
+from .fetch import HttpClient
+from .opened import Opened, Opener
+from .opening import open_srt, open_url
 from .relay import Relay
+from .web import open_http
 
 # what may be behind a URL; the formats that name other places (sdp, concat, dash, ...) are not among them but for HLS
 FORMATS: Final = "mov,matroska,mpegts,flv,live_flv,hls,avi,mpeg,mpegvideo,ogg,mpjpeg,asf,h264,hevc"
@@ -21,9 +23,10 @@ RTSP_SWITCHES: Final = frozenset({"udp", "multicast", "tcp", "http", "https", "p
 SRT_FIELDS: Final = frozenset({"streamid", "passphrase", "pbkeylen", "latency"})
 
 
-def guarded(allowed: Sequence[Network] = ()) -> Opener:
-    """How a ``Pull`` opens a client's URL. Raises SourceError."""
-    return functools.partial(_open, allowed)
+def guarded(allowed: Sequence[Network] = (), pixels: int = MAX_PIXELS) -> Opener:
+    """How a ``Pull`` opens a client's URL; its decoders take no larger pictures. Raises SourceError."""
+
+    return lambda url: replace(_open(allowed, url), pixels=pixels)
 
 
 def _open(allowed: Sequence[Network], url: str) -> Opened:
@@ -47,15 +50,9 @@ def _open(allowed: Sequence[Network], url: str) -> Opened:
 
 
 def _open_http(target: Target, url: str, allowed: Sequence[Network]) -> Opened:
-    options = {
-        "protocol_whitelist": "http,https",
-        "format_whitelist": FORMATS,
-        "http_persistent": "0",
-        "http_multiple": "0",
-    }
+    options = {"protocol_whitelist": "http,https,crypto", "format_whitelist": FORMATS}
     try:
-        opener: Any = opener_within(allowed)
-        return Opened(av.open(url, "r", options=options, io_open=opener))
+        return open_http(HttpClient(allowed), url, options)
     except SourceError:
         raise
     except (FFmpegError, OSError, ValueError) as error:

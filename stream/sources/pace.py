@@ -3,6 +3,8 @@
 from fractions import Fraction
 from typing import Final
 
+import av
+
 from stream.core.timeline import HELD_S, Step, judge
 
 BEHIND_S: Final = 10.0  # who is further behind goes on from there, rather than hurry
@@ -30,3 +32,8 @@ class Pace:
         self._first = self._newest = pts
         self._begun_s = now_s
         return 0.0
+
+
+def stands_s(frame: av.VideoFrame) -> float:
+    """How long a frame stands, as its container says; 0 where it does not."""
+    return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0

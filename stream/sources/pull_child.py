@@ -8,6 +8,7 @@ bound, and while it is full nothing is read.
 import json
 import os
 import random
+import shutil
 import struct
 import sys
 import threading
@@ -16,6 +17,8 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
 from features.decode.picture import Scaler
 from features.errors import PictureError
@@ -23,15 +26,16 @@ from stream.core.sampler import Sampler
 from stream.errors import StreamError
 
 from .addresses import networks, without_secrets
+from .confinement import confine
 from .guarded import guarded
-from .pace import Pace
-from .pull import Pull, is_live
+from .pace import Pace, stands_s
+from .pull import Pull, Telling, is_live
 from .reconnect import Backoff, reconnecting
 
 HEADER: Final = struct.Struct("!BIq")  # kind, bytes that follow, microseconds
 PICTURE, SOUND, NOTE, ERROR, END = range(1, 6)
 SOUND_HZ: Final = 16_000
-MEMORY_BYTES: Final = 4 * 1024**3
+AGAIN_S: Final = 5.0
 BACKOFF: Final = Backoff(first_s=0.5, most_s=4.0, tries=4)
 
 
@@ -39,11 +43,13 @@ def main() -> None:
     """Never returns an error by its exit code: the last message tells."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints is not to get into the pipe
-    confine()
     say = Speaker(out)
     request = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
+        lack = confine(shutil.which("ffmpeg") if request["url"].lower().startswith("srt:") else None)
+        if lack:
+            say(NOTE, f"the process can still open files: {lack}".encode())
+        threading.Thread(target=_die_with_parent, daemon=True).start()
         pull(request["url"], request["allowed"], say)
         say(END, b"")
     except (StreamError, PictureError) as error:
@@ -78,61 +84,59 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
         for part in sounds.resample(frame):
             say(SOUND, bytes(part.planes[0])[: 2 * part.samples])
 
+    def note(text: str) -> None:
+        say(NOTE, without_secrets(text).encode()[:2000])
+
     first = Pull(url, 1, opener)
-    frames = first.frames(hear)
+    again = [first]
+
+    def open_again() -> Telling:
+        return Telling(again.pop() if again else Pull(url, 1, opener), note, hear)
+
+    def wait(seconds: float) -> bool:
+        time.sleep(seconds)
+        return True
+
     if first.endless:
-        again = [first]
-
-        def open_again() -> _Heard:
-            return _Heard(again.pop() if again else Pull(url, 1, opener), hear)
-
-        def wait(seconds: float) -> bool:
-            time.sleep(seconds)
-            return True
-
-        def tell(notice: Any) -> None:
-            say(NOTE, without_secrets(notice.reason).encode()[:2000])
-
-        frames = reconnecting(open_again, BACKOFF, random.random, wait, tell)
+        frames = reconnecting(open_again, BACKOFF, random.random, wait, lambda notice: note(notice.reason))
+    else:
+        frames = open_again().frames()
     sampler, pace = Sampler(first.held_s), Pace(time.monotonic(), first.held_s)
+    shown = Shown(say)
+    frame = None
     for frame in frames:
         if frame.pts is None or frame.time_base is None:
             continue
         if not is_live(url):
-            time.sleep(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
+            shown.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
         if sampler.offer(frame.pts, frame.time_base) is not None:
-            picture = scaler.canonical(frame)
-            say(PICTURE, picture.tobytes(), round(frame.pts * frame.time_base * 1_000_000))
+            shown.show(scaler.canonical(frame), round(frame.pts * frame.time_base * 1_000_000))
+    if frame is not None and not is_live(url):
+        shown.wait(stands_s(frame))
+    if not first.endless and first.warning is not None:
+        note(first.warning)
 
 
-class _Heard:
-    """A ``Pull`` whose sound is heard, for `reconnecting`."""
+class Shown:
+    """The picture that is on the screen: held for long, it is sent again, so that nobody takes the stream for
+    one that has gone silent."""
 
-    def __init__(self, pull: Pull, hear: Callable[[av.AudioFrame], None]) -> None:
-        self._pull = pull
-        self._hear = hear
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say
+        self._newest: tuple[bytes, int] | None = None
 
-    @property
-    def warning(self) -> str | None:
-        return self._pull.warning
+    def show(self, picture: NDArray[np.uint8], pts_us: int) -> None:
+        self._newest = picture.tobytes(), pts_us
+        self._say(PICTURE, *self._newest)
 
-    def frames(self) -> Any:
-        return self._pull.frames(self._hear)
-
-    def __enter__(self) -> "_Heard":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pull.close()
-
-
-def confine() -> None:
-    """No files, no core dumps, and a bound on memory, where the system knows such bounds."""
-    if os.name == "posix":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    def wait(self, seconds: float) -> None:
+        """Until the next picture is due."""
+        for again in range(1, int(seconds / AGAIN_S) + 1):
+            time.sleep(AGAIN_S)
+            if self._newest is not None and again * AGAIN_S < seconds:
+                data, pts_us = self._newest
+                self._say(PICTURE, data, pts_us + round(again * AGAIN_S * 1_000_000))
+        time.sleep(seconds % AGAIN_S)
 
 
 def _die_with_parent() -> None:

@@ -40,7 +40,7 @@ class Backoff:
 
 
 class Frames(Protocol):
-    """The part of a ``Pull`` that is needed here."""
+    """The part of a ``Pull`` that is needed here. It may also have ``finished``: who sends it ended it."""
 
     @property
     def warning(self) -> str | None: ...
@@ -70,6 +70,8 @@ def reconnecting(
                         tell(Warned("the source is back"))
                     came = True
                     yield frame
+                if getattr(source, "finished", False):
+                    return None
                 cause = source.warning or "the source ended"
         except SourceError as error:
             if delays is None and not came:

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
 import av
@@ -24,6 +23,7 @@ from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.core.pace import Pace
 from stream.errors import SourceError
 
+from .confinement import environment
 from .feed import nobody
 from .pull_child import END, ERROR, HEADER, NOTE, PICTURE, SOUND, SOUND_HZ
 
@@ -65,6 +65,7 @@ class RemotePull:
         self._on_frame = on_frame
         self._on_sound = on_sound
         self._on_end: Callable[[str], None] | None = on_end
+        self._on_note: Callable[[str], None] = nobody
         self._options = options or RemoteOptions()
         self._opened: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
@@ -74,6 +75,10 @@ class RemotePull:
         reason = await asyncio.shield(self._opened)
         if reason is not None:
             raise SourceError(reason)
+
+    def hear_notes(self, on_note: Callable[[str], None]) -> None:
+        """Call ``on_note``, on the event loop, with what viewers should know of the stream."""
+        self._on_note = on_note
 
     def follow(self, pace: Pace) -> None:
         """Nothing is saved here: the process decodes in full at every pace."""
@@ -85,7 +90,7 @@ class RemotePull:
         if self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._on_frame = self._on_sound = nobody
+        self._on_frame = self._on_sound = self._on_note = nobody
 
     async def _run(self) -> None:
         reason = "the session was ended"
@@ -104,10 +109,9 @@ class RemotePull:
 
     async def _pull(self) -> str:
         """Run the process to its end; returns why it ended."""
-        root = str(Path(__file__).parents[2])
-        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # nothing is imported from where the server happens to run
             "-m",
             "stream.sources.pull_child",
             stdin=asyncio.subprocess.PIPE,
@@ -115,7 +119,7 @@ class RemotePull:
             stderr=asyncio.subprocess.DEVNULL,
             limit=MESSAGE_BYTES,
             start_new_session=True,  # so that what it starts is killed with it
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            env=environment(os.environ),
         )
         try:
             assert process.stdin is not None and process.stdout is not None
@@ -147,6 +151,7 @@ class RemotePull:
                 self._play(data)
             elif kind == NOTE:
                 log.info("pulled stream: %s", data.decode(errors="replace"))
+                self._on_note(data.decode(errors="replace"))
             elif kind == ERROR:
                 return data.decode(errors="replace")
             elif kind == END:

@@ -20,7 +20,8 @@ from typing import Final
 import av
 from av.error import FFmpegError
 
-from .feed import MAX_PIXELS, TOO_LARGE, UNREADABLE, FeedError, Handover, check_message, check_size, nobody
+from .decoder_bounds import OPTION, bound, check_refused
+from .feed import MAX_SIDE, TOO_LARGE, UNREADABLE, FeedError, Handover, check_message, check_size, nobody
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +34,25 @@ HURRY: Final = 2  # chunks that wait: from here on nothing is spread
 SPREAD_S: Final = 0.125  # the longest that a frame is held back after the one before: a slot of the sampler
 VIDEO: Final = frozenset({"vp8", "vp9", "h264", "av1", "libdav1d"})
 AUDIO: Final = frozenset({"opus", "vorbis"})
-# a stream must be recognised from its first chunks, and nothing in it may lead anywhere else
+# a stream must be recognised from its first chunks, and nothing in it may lead anywhere else; browsers name no frame
+# rate, and FFmpeg would wait for 32 frames to guess one: half a minute of a still screen
 OPTIONS: Final = {
+    "fpsprobesize": "0",
     "probesize": "65536",
     "analyzeduration": "500000",
     "protocol_whitelist": "",
-    "max_pixels": str(MAX_PIXELS),
 }
 
 
 class BytePipe:
-    """Bytes from one thread to another, at most ``limit`` of them; the reader blocks, the writer never does."""
+    """Bytes from one thread to another, at most ``limit`` of them; the reader blocks, the writer never does.
+
+    The reader may also keep no more than ``limit``: it says by `used` that what it read has been of use.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._kept = 0
         self._parts: deque[bytes] = deque()
         self._size = 0
         self._ended = False
@@ -85,8 +91,22 @@ class BytePipe:
         with self._news:
             return len(self._parts)
 
+    def used(self) -> None:
+        """What was read so far is not kept for later any more."""
+        self._kept = 0
+
     def read(self, size: int) -> bytes:
-        """From 1 to ``size`` bytes, as soon as there are any; none at the end."""
+        """From 1 to ``size`` bytes, as soon as there are any; none at the end.
+
+        Raises FeedError for a reader that keeps too much: FFmpeg takes an element of a container whole, 256 MiB of it,
+        and the headers one after another.
+        """
+        if self._kept > self._limit:
+            self.abort()
+            self._kept = 0  # once: a reader that asks again is at the end
+            raise FeedError(
+                TOO_LARGE, f"more than {self._limit} bytes without a packet in them; send MediaRecorder's chunks"
+            )
         with self._news:
             while not self._parts and not self._ended:
                 self._news.wait()
@@ -97,6 +117,7 @@ class BytePipe:
                 self._parts.appendleft(part[size:])
                 part = part[:size]
             self._size -= len(part)
+            self._kept += len(part)
             return part
 
 
@@ -112,8 +133,10 @@ class WebmFeed:
         on_sound: Callable[[av.AudioFrame], None],
         on_error: Callable[[FeedError], None],
         backlog_bytes: int = BACKLOG_BYTES,
+        max_side: int = MAX_SIDE,
     ) -> None:
         self.frames = 0
+        self._max_side = max_side
         self._on_frame = on_frame
         self._on_error: Callable[[FeedError], None] | None = on_error
         self._closed = False
@@ -205,22 +228,27 @@ class WebmFeed:
 
     def _decode(self) -> None:
         # the format is named, so that a chunk which is a playlist of other places stays a broken WebM
-        with av.open(self._pipe, "r", format="matroska", options=OPTIONS) as container:
+        options = {**OPTIONS, OPTION: str(self._max_side**2)}  # while it is looked at; `bound` is for what follows
+        with av.open(self._pipe, "r", format="matroska", options=options) as container:
             videos = container.streams.video
             if not videos:
                 raise FeedError(UNREADABLE, "the stream holds no video; record a video track")
             video = videos[0]
             _check_codec(_codec_of(video), VIDEO)
-            check_size(video.width, video.height)
+            check_size(video.width, video.height, self._max_side)
             video.codec_context.thread_count = 1
+            bound(video.codec_context, self._max_side**2)
             audio = next((s for s in container.streams.audio if _codec_of(s) in AUDIO), None)
             wanted = [video] if audio is None else [video, audio]
             broken = 0
             for packet in container.demux(wanted):
+                self._pipe.used()
                 try:
                     frames = packet.decode()
                     broken = 0
                 except FFmpegError as error:
+                    if packet.stream is video:
+                        check_refused(video.codec_context, bytes(packet), self._max_side**2)
                     broken += 1
                     if broken > MAX_BROKEN:
                         said = error.strerror or "damaged"
@@ -228,7 +256,7 @@ class WebmFeed:
                     continue
                 for frame in frames:
                     if isinstance(frame, av.VideoFrame):
-                        check_size(frame.width, frame.height)
+                        check_size(frame.width, frame.height, self._max_side)
                         self._spread(frame)
                         self._pictures.put(frame)
                     elif isinstance(frame, av.AudioFrame):

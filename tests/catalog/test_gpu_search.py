@@ -197,7 +197,7 @@ def test_many_threads_share_one_and_what_waits_is_asked_together() -> None:
     gpu.close()
 
 
-def test_a_failure_is_answered_by_the_cpu_and_remembered() -> None:
+def test_a_failure_is_answered_by_the_cpu_and_remembered(caplog: pytest.LogCaptureFixture) -> None:
     rng = np.random.default_rng(2)
     vectors, owners = unit(rng, 300), np.arange(300)
     fake = FakeFaiss(broken=raising(2))
@@ -208,6 +208,7 @@ def test_a_failure_is_answered_by_the_cpu_and_remembered() -> None:
     assert [index.search(query, 4) for query in vectors[:5]] == wanted
     assert fake.calls == 2
     assert searcher.state.device == "cpu" and "gpu-0 failed (CUDA error 700" in searcher.state.reason
+    assert [searcher.state.reason in said for said in caplog.messages] == [True]
 
 
 def test_one_that_hangs_is_given_up() -> None:

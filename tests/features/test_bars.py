@@ -19,7 +19,7 @@ Scene = Callable[[int], np.ndarray]
 
 def moving(n: int) -> np.ndarray:
     """A picture that pans, (90, 160, 3)."""
-    return np.ascontiguousarray(TEXTURE[20:110, 40 + 3 * n : 200 + 3 * n])
+    return np.ascontiguousarray(TEXTURE[20:110, 40 + 3 * (n % 90) : 200 + 3 * (n % 90)])
 
 
 def between(scene: Scene, top: int, bottom: int, left: int, right: int, level: int = 0) -> Scene:
@@ -57,9 +57,9 @@ def boxes(scene: Scene, frames: int) -> list[Box]:
         (1, 89, 0, 160),  # one line
     ],
 )
-@pytest.mark.parametrize("level", [0, 3, 16])
+@pytest.mark.parametrize("level", [0, 3, 7])
 def test_bars_are_found_within_a_second(top: int, bottom: int, left: int, right: int, level: int) -> None:
-    found = boxes(between(moving, top, bottom, left, right, level if level < 8 else 0), 30)
+    found = boxes(between(moving, top, bottom, left, right, level), 30)
     expected = Box(left / WIDTH, top / HEIGHT, right / WIDTH, bottom / HEIGHT)
     assert found[7:] == [expected] * 23
 

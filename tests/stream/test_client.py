@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, Response, WebSocket, WebSocketDisconnect
 
 from stream.client import ClientError, FrameClient, _told
 from stream.server.access import AccessOptions
@@ -125,6 +125,95 @@ def test_a_lost_connection_comes_back_with_its_key(place: Any) -> None:
         assert hub.sessions[0].ends == ["an accident"] and hub.sessions[1].pictures == [(1.0, (64, 48))]
 
     asyncio.run(scene())
+
+
+@contextlib.contextmanager
+def with_events(ingesting: Any, answers: Callable[[WebSocket], Any]) -> Iterator[tuple[Any, str]]:
+    """``(hub, url)`` of a server whose sockets for events are the test's."""
+    hub, app = ingesting.FakeHub(), FastAPI()
+    app.include_router(ingest_routes(hub))
+
+    @app.websocket("/sessions/{name}/events")
+    async def events(socket: WebSocket, name: str) -> None:
+        await answers(socket)
+
+    with ingesting.running(app) as address:
+        yield hub, f"http://{address}"
+
+
+async def number(socket: WebSocket, count: int) -> None:
+    await socket.accept()
+    await socket.send_text(json.dumps({"v": 1, "type": "count", "pictures": count}))
+
+
+def test_lost_events_are_told_and_come_back_while_pictures_go_on(ingesting: Any) -> None:
+    came: list[int] = []
+
+    async def answers(socket: WebSocket) -> None:
+        came.append(len(came))
+        if came[-1] in (1, 2):  # full, and full again
+            await socket.accept()
+            return await socket.close(4503, "16 viewers are watching already")
+        if came[-1] == 3:  # a proxy
+            return await socket.send_denial_response(Response(status_code=502))
+        await number(socket, came[-1])
+        if came[-1] == 0:
+            return await socket.close(1012)
+        with contextlib.suppress(WebSocketDisconnect):
+            await socket.receive()
+        return None
+
+    async def scene(url: str, hub: Any) -> None:
+        async with FrameClient(url, backoff=Backoff(first_s=0.02, most_s=0.05, tries=2)) as client:
+            heard = []
+            async with asyncio.timeout(20):
+                async for message in client.events():
+                    await client.send(PICTURE, float(len(heard)))
+                    heard.append(message)
+                    if message.get("pictures") == 4:
+                        break
+            assert [message["type"] for message in heard] == ["count", "warning", "count"]
+            assert "1012" in heard[1]["reason"] and "pictures go on" in heard[1]["reason"]
+            assert client.listening and client.connections == 1 and len(came) == 5
+            assert client.newest("warning") == heard[1]
+            await client.send(PICTURE, 9.0)
+            await until(lambda: hub.sessions[0].pictures[-1:] == [(9.0, (64, 48))])
+        assert not client.listening
+
+    with with_events(ingesting, answers) as (hub, url):
+        asyncio.run(scene(url, hub))
+    assert len(hub.sessions) == 1
+
+
+@pytest.mark.parametrize("how", ["accepted and closed with 4401", "refused with 403", "no JSON"])
+def test_where_it_may_not_view_only_events_raise(ingesting: Any, how: str) -> None:
+    came: list[WebSocket] = []
+
+    async def answers(socket: WebSocket) -> None:
+        came.append(socket)
+        if how == "refused with 403":
+            return await socket.close()
+        await socket.accept()
+        if how == "no JSON":
+            await socket.send_text("welcome")
+        return await socket.close(4401, "a token is needed to view")
+
+    async def scene(url: str, hub: Any) -> None:
+        async with FrameClient(url, backoff=QUICK) as client:
+            with pytest.raises(ClientError, match=r"is needed to view|403|no JSON"):
+                async with asyncio.timeout(20):
+                    async for _ in client.events():
+                        pass
+            assert not client.listening
+            for index in range(3):
+                await client.send(PICTURE, float(index))
+                await until(lambda index=index: len(hub.sessions[0].pictures) == index + 1)  # type: ignore[misc]
+            with pytest.raises(ClientError):
+                await anext(client.events())
+        assert len(came) == 1
+
+    with with_events(ingesting, answers) as (hub, url):
+        asyncio.run(scene(url, hub))
 
 
 def test_a_refusal_is_told_by_the_next_call(place: Any) -> None:

@@ -148,7 +148,7 @@ def test_what_is_combed_in_the_large_is_not_combed_in_the_small(tmp_path: Path) 
     frame = frames_of(tmp_path / "i.mp4")[0]
     assert frame.interlaced_frame
     picture = Scaler().canonical(frame).astype(int)
-    assert np.abs(np.diff(picture, axis=0)).max() <= 3 and 120 < picture.mean() < 135
+    assert np.abs(np.diff(picture, axis=0)).max() <= 45 and 120 < picture.mean() < 135  # 250 field by field
 
 
 def test_what_is_hidden_under_transparency_does_not_count() -> None:
@@ -182,4 +182,4 @@ def test_mirrored_and_turned(matrix: tuple[int, ...], upright: Any, tmp_path: Pa
     path.write_bytes(data[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[at + 36 :])
     found = Scaler().canonical(frames_of(path)[0]).astype(np.float32)
     wanted = cv2.resize(upright(plain).astype(np.float32), (PICTURE_WIDTH, PICTURE_HEIGHT), interpolation=cv2.INTER_AREA)
-    assert np.abs(found - wanted).mean() < 6
+    assert np.abs(found - wanted).mean() < 10 < 2 * np.abs(found - wanted[::-1]).mean()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -231,6 +232,39 @@ def crafted(tmp_path_factory: pytest.TempPathFactory, record: Fake, film: Fake) 
     command = ("command", {"type": "filters", "min_bpm": 90, "tags": ["calm"]})
     record(path, [command, *film(2)[:-1], ("tick", 2.5), ("reset", "jumped"), *film(1)])
     return path
+
+
+def with_picture(path: Path, crafted: Path, picture: bytes) -> Path:
+    """The recording with a picture before its first call."""
+    with Reader(crafted) as reader:
+        everything = [Record(reader.header), Record({"kind": "picture", "t_s": 0.0}, picture), *reader.records()]
+    path.write_bytes(MAGIC + b"".join(pack_chunk(pack_record(each)) for each in everything))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("extension", "width", "height"), [(".png", 320, 180), (".png", 90, 160), (".png", 161, 90), (".jpg", 160, 90)]
+)
+def test_a_picture_of_another_size_is_not_decoded(
+    tmp_path: Path, crafted: Path, play: Fake, monkeypatch: pytest.MonkeyPatch, extension: str, width: int, height: int
+) -> None:
+    """A few bytes can promise a picture of gigabytes."""
+    done, data = cv2.imencode(extension, np.zeros((height, width, 3), np.uint8))
+    assert done
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(RecordingError, match="no PNG of 160x90"):
+        play(with_picture(tmp_path / "r", crafted, data.tobytes()))
+
+
+def test_a_picture_of_the_right_size_is_decoded_or_told_to_be_damaged(
+    tmp_path: Path, crafted: Path, play: Fake
+) -> None:
+    data = cv2.imencode(".png", np.zeros((90, 160, 3), np.uint8))[1].tobytes()
+    outcome, _ = play(with_picture(tmp_path / "r", crafted, data))
+    assert outcome.pictures == 1
+    for damaged in (data[:40], data[:24], data[:10], b""):
+        with pytest.raises(RecordingError, match="or is damaged"):
+            play(with_picture(tmp_path / "r", crafted, damaged))
 
 
 ODD = st.one_of(

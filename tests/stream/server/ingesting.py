@@ -102,10 +102,33 @@ def image(extension: str = ".jpg", width: int = 64, height: int = 48, shade: int
     return data.tobytes()
 
 
+VPX = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+REALTIME = {
+    "libvpx": VPX,
+    "libvpx-vp9": VPX,
+    "libx264": {"preset": "ultrafast", "tune": "zerolatency"},
+    "libsvtav1": {"preset": "12", "svtav1-params": "pred-struct=1:lookahead=0"},
+}
+
+
+def recorder_chunks(data: bytes) -> list[bytes]:
+    """A WebM as MediaRecorder sends it: no frame rate named, a first chunk of 1 byte, then a cluster a chunk."""
+    rate = data.index(b"\x23\xe3\x83\x84")  # DefaultDuration becomes Void (RFC 9559, section 5.1.4.1; RFC 8794)
+    data = data[:rate] + b"\xec\x86" + data[rate + 2 :]
+    head, *clusters = data.split(b"\x1f\x43\xb6\x75")
+    return [head[:1], head[1:], *(b"\x1f\x43\xb6\x75" + cluster for cluster in clusters)]
+
+
 def webm(
-    frames: int = 30, codec: str = "libvpx", sound: bool = False, width: int = 64, height: int = 48, kind: str = "webm"
+    frames: int = 30,
+    codec: str = "libvpx",
+    sound: bool = False,
+    width: int = 64,
+    height: int = 48,
+    kind: str = "webm",
+    fps: int = 15,
 ) -> bytes:
-    """A live WebM of ``frames`` at 15 fps, as a recorder writes it: clusters of 200 ms, no index."""
+    """A live WebM of ``frames`` at ``fps``, as a recorder writes it: clusters of 200 ms, no index."""
     out = io.BytesIO()
 
     class Sink:
@@ -115,8 +138,7 @@ def webm(
             return out.write(data)
 
     container: Any = av.open(Sink(), "w", format=kind, options={"live": "1", "cluster_time_limit": "200"})
-    options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"} if "vpx" in codec else {}
-    video = container.add_stream(codec, rate=15, options=options)
+    video = container.add_stream(codec, rate=fps, options=REALTIME.get(codec, {}))
     video.width, video.height, video.pix_fmt = width, height, "yuv420p"
     audio = container.add_stream("libopus", rate=48_000) if sound else None
     if audio is not None:
@@ -124,11 +146,12 @@ def webm(
     for index in range(frames):
         picture = np.full((height, width, 3), 5 * index % 256, np.uint8)
         frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-        frame.pts, frame.time_base = index, Fraction(1, 15)
+        frame.pts, frame.time_base = index, Fraction(1, fps)
         container.mux(video.encode(frame))
         if audio is not None:
-            tone = av.AudioFrame.from_ndarray(np.zeros((1, 3200), np.int16), format="s16", layout="mono")
-            tone.sample_rate, tone.pts, tone.time_base = 48_000, 3200 * index, Fraction(1, 48_000)
+            size = 48_000 // fps
+            tone = av.AudioFrame.from_ndarray(np.zeros((1, size), np.int16), format="s16", layout="mono")
+            tone.sample_rate, tone.pts, tone.time_base = 48_000, size * index, Fraction(1, 48_000)
             container.mux(audio.encode(tone))
     container.mux(video.encode(None))
     if audio is not None:

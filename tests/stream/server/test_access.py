@@ -1,7 +1,11 @@
 """Three tokens, each for one thing: right, wrong, missing, and never shown."""
 
+import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +14,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from stream.server.access import AccessOptions
+from stream.server.address import bind
+from stream.server.app import ServeOptions, create_app, open_parts
+from stream.server.board import Board, Status
+from stream.server.pulls import PullOptions
+from stream.server.takeover import digest
+from stream.server.workers import Place
 
 SDP = {"content-type": "application/sdp"}
 ACCESS = AccessOptions(publish="pub", view="see", control="do")
@@ -79,3 +89,46 @@ def test_viewing_and_controlling(guarded: Any, offer: str) -> None:
             viewer.send(command)
             assert json.loads(viewer.recv(timeout=5))["type"] == "accepted"
         client.delete(answer.headers["location"])
+
+
+@pytest.mark.parametrize("path", ["/whip?key=mine", "/api/pull"])
+def test_where_a_key_s_session_is_only_who_may_publish_learns(
+    small_catalog: Path, tiny_bundle: Path, tmp_path: Path, path: str
+) -> None:
+    """Of several workers, the other one holds the session."""
+    options = ServeOptions(small_catalog, bundle=tiny_bundle, access=ACCESS, pull=PullOptions(True))
+    with open_parts(options) as parts, bind("127.0.0.1", 0) as own, bind("127.0.0.1", 0) as shared:
+        place = Place(own, shared, (1, 2, 9001), Board(tmp_path, 0))
+        Board(tmp_path, 1).exchange(Status(9001, True, True, (), (digest("mine"),)))
+        place.board.exchange(Status(2, True, True, (), ()))
+        transport = httpx.ASGITransport(create_app(parts, options, place=place))
+
+        async def answers() -> list[httpx.Response]:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:1") as client:
+                body = json.dumps({"url": "http://127.0.0.1:1/v.mp4", "key": "mine"})
+                return [
+                    await client.post(path, content=body, headers=SDP | headers)
+                    for headers in ({}, bearer("see"), bearer("wrong"), bearer("pub"))
+                ]
+
+        *refused, allowed = asyncio.run(answers())
+        for answer in refused:
+            assert answer.status_code == 401 and "location" not in answer.headers and "9001" not in answer.text
+        assert allowed.status_code == 307 and allowed.headers["location"] == f"http://localhost:9001{path}"
+
+
+def test_viewers_who_may_control_are_pointed_out() -> None:
+    assert "no control token" in AccessOptions(view="see").lack
+    for closed in (ACCESS, AccessOptions(), AccessOptions(publish="pub"), AccessOptions(control="do")):
+        assert closed.lack == ""
+
+
+def test_it_is_said_at_the_start(small_catalog: Path, tiny_bundle: Path) -> None:
+    words = ("-c", str(small_catalog), "--bundle", str(tiny_bundle), "--port", "0", "--view-token", "v" * 16)
+    command = [sys.executable, "-m", "segue", "serve", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "http://" in process.stdout.readline()
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert said.count("\n") == 1 and "whoever may view may send commands too" in said and "vvvv" not in said

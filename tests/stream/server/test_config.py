@@ -51,6 +51,7 @@ BY_KIND = {
     "worker_ports": st.just("9000-9063"),
     "max_sessions": st.integers(1, 1000),
     "max_viewers": st.integers(1, 1000),
+    "max_connections": st.integers(16, 100_000),
     "handshake_s": st.floats(1, 600),
     "idle_s": st.integers(1, 600),
     "grace": st.floats(0, 1e9),

@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 from benchmarks.faults import mutate
 from benchmarks.faults.material import pictures
 from stream.core.events import Infer
-from stream.server import app, patience, whip
+from stream.server import app, patience, viewers, whip
 from stream.server.ingest import parse_hello
 from stream.server.security import of_ports, origin_allowed
 from stream.server.viewer_queue import QUEUE_LIMIT, Viewer
@@ -188,8 +188,11 @@ def test_wrong_inputs_by_every_way_in_leave_nothing_behind(
                 for picture in pictures(20):
                     ingest.send(picture)
                     time.sleep(0.02)
-                for _ in range(INPUTS):
-                    viewer.send(mutate.json_text(rng, mutate.COMMANDS).encode("utf-8", "replace").decode())
+                for _ in range(INPUTS // viewers.COMMANDS):
+                    with connect(f"ws://{server.netloc}{ready['events']}") as other:
+                        for _ in range(viewers.COMMANDS):
+                            other.send(mutate.json_text(rng, mutate.COMMANDS).encode("utf-8", "replace").decode())
+                            other.recv(timeout=20)  # a client that does not read cannot close
                 viewer.send('{"type":"pin","track":null}')
                 while json.loads(viewer.recv(timeout=30)).get("type") != "suggestions":
                     pass

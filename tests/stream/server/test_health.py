@@ -34,6 +34,15 @@ def test_a_full_server_is_alive_but_not_ready(serving: Callable[..., Any], offer
         assert client.get("/readyz").status_code == 200
 
 
+def test_health_tells_nobody_a_driver_s_own_words(serving: Callable[..., Any]) -> None:
+    """They may name files and addresses: the log has them, and the figures for who may view."""
+    with serving(search_device="auto") as running:
+        told = httpx.get(f"{running.url}healthz").json()
+        assert told["search"] == {"device": "cpu", "proposed": 0, "passed_on": 0}
+        assert {"pid", "bundle", "engine", "tracks"} <= told.keys() and "segments" not in str(told["search"])
+        assert 'segue_search_info{device="cpu",reason="' in httpx.get(f"{running.url}metrics").text
+
+
 def test_while_it_starts_it_lives_and_takes_nothing(offer: str) -> None:
     with bind("127.0.0.1", 0) as bound:
         url = address_of(bound, "127.0.0.1")

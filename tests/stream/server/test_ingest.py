@@ -80,6 +80,39 @@ def test_webm_is_decoded_while_it_comes(place: Any, ingesting: Tools) -> None:
     assert {size for _, size in fed.pictures} == {(64, 48)}
 
 
+@pytest.mark.parametrize("sound", [False, True], ids=["silent", "sound"])
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9", "libx264", "libsvtav1"])
+def test_a_still_screen_begins_with_its_first_pictures(ingesting: Tools, codec: str, sound: bool) -> None:
+    """A browser names no frame rate and sends one picture a second of a screen on which nothing moves."""
+    kind = "webm" if codec != "libx264" else "matroska"
+    chunks = ingesting.recorder_chunks(ingesting.webm(12, codec, sound, kind=kind, fps=1))
+
+    async def scene() -> None:
+        times: list[float] = []
+        sounds: list[Any] = []
+
+        def show(frame: Any) -> None:
+            times.append(float(frame.pts * frame.time_base))
+
+        feed = WebmFeed(show, sounds.append, lambda error: pytest.fail(str(error)))
+        sent = 0
+        while len(times) < 1:
+            assert sent < 6, f"no picture from {sent} chunks"
+            feed.put(chunks[sent])
+            sent += 1
+            await asyncio.sleep(0.2)
+        for chunk in chunks[sent:]:
+            feed.put(chunk)
+            await asyncio.sleep(0.02)
+        await feed.finish(10.0)
+        seconds = [round(time_s) for time_s in times]  # some were replaced: the chunks came faster than a second apart
+        assert times == pytest.approx(seconds, abs=0.03) and seconds == sorted(set(seconds))
+        assert (seconds[0], seconds[-1]) == (0, 11) and bool(sounds) == sound
+        await feed.close()
+
+    asyncio.run(scene())
+
+
 def test_the_same_key_closes_the_older_connection(place: Any) -> None:
     hub, address = place
     with connect(f"ws://{address}/ingest") as first, connect(f"ws://{address}/ingest") as second:

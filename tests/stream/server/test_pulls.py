@@ -17,7 +17,9 @@ import pytest
 from fastapi import FastAPI
 
 from stream.errors import SourceError
+from stream.server import pulls
 from stream.server.pulls import PullOptions, pull_routes
+from stream.sources import landlock
 from stream.sources.addresses import networks
 from stream.sources.guarded import guarded
 from stream.sources.pull import Pull
@@ -25,6 +27,7 @@ from stream.sources.remote import RemoteOptions, RemotePull
 
 Video = Callable[..., Path]
 HERE = ("127.0.0.1/32",)
+THREADS = min(32, (os.cpu_count() or 1) + 4)  # that an event loop has at most for whatever is handed to threads
 
 
 class Files(SimpleHTTPRequestHandler):
@@ -96,6 +99,16 @@ def test_it_is_off_unless_asked_for(ingesting: Any) -> None:
     assert answer.status_code == 403 and "--allow-pull" in said(answer) and hub.sessions == []
 
 
+def test_where_files_cannot_be_closed_off_the_owner_is_told_once(
+    ingesting: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    pull_routes(ingesting.FakeHub(), PullOptions())
+    assert caplog.messages == []
+    pull_routes(ingesting.FakeHub(), PullOptions(True))
+    assert len(caplog.messages) == 1 and "no Landlock" in caplog.messages[0]
+
+
 def test_a_video_over_http_feeds_a_session_until_it_is_deleted(
     place: Any, ingesting: Any, files: Any, write_video: Video
 ) -> None:
@@ -151,6 +164,36 @@ def test_what_may_not_be_named_is_refused_before_anything_starts(
     answer = client.post("/api/pull", content=body)
     assert (answer.status_code, words in said(answer)) == (status, True), answer.text
     assert len(hub.sessions) == before
+
+
+def test_names_that_nobody_answers_for_hold_no_other_threads(ingesting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the threads in which pictures are decoded, and no more than a few of their own, however often one asks."""
+    answered, asked = threading.Event(), []
+
+    def slow(target: Any, rules: Any) -> list[Any]:
+        asked.append(threading.current_thread().name)
+        answered.wait(60)
+        return []
+
+    monkeypatch.setattr(pulls, "checked", slow)
+    monkeypatch.setattr(pulls, "LOOKUP_S", 0.2)
+    hub, app = ingesting.FakeHub(limit=0), FastAPI()
+    app.include_router(pull_routes(hub, PullOptions(True)))
+
+    @app.get("/other")
+    async def other() -> int:
+        """Work of others, in the threads that everybody shares."""
+        return await asyncio.wait_for(asyncio.to_thread(int), 10)
+
+    with ingesting.running(app) as address, httpx.Client(base_url=f"http://{address}", timeout=30) as client:
+        for _ in range(THREADS + pulls.LOOKUPS):
+            answer = client.post("/api/pull", json={"url": "http://name.example/v.mp4"})
+            assert answer.status_code == 422 and "cannot be looked up within" in said(answer)
+        assert client.get("/other").status_code == 200
+        assert len(asked) == pulls.LOOKUPS
+        answered.set()  # and all is as before
+        ingesting.until(lambda: client.post("/api/pull", json={"url": "http://name.example/v.mp4"}).status_code == 503)
+    assert {name.rpartition("_")[0] for name in asked} == {"lookup"}
 
 
 def test_what_cannot_be_opened_is_told_and_ends_its_session(place: Any, files: Any) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from stream.server import process
 from stream.server.address import address_of, bind
 from stream.server.errors import ServeError
 from stream.server.health import starting
@@ -37,6 +38,28 @@ def test_everything_works_over_tls(serving: Callable[..., Any], self_signed: tup
             assert client.delete(answer.headers["location"]).status_code == 200
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"http://{netloc}/healthz")
+
+
+def test_what_was_checked_at_the_start_is_what_serves(
+    serving: Callable[..., Any], self_signed: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one context, so what is asked of it holds for the server too."""
+    made = []
+
+    def strict(options: TlsOptions) -> ssl.SSLContext:
+        made.append(context_of(options))
+        made[-1].minimum_version = ssl.TLSVersion.TLSv1_3
+        return made[-1]
+
+    monkeypatch.setattr(process, "context_of", strict)
+    with serving(tls=TlsOptions(*self_signed)) as running:
+        url = f"https://{running.url.partition('//')[2]}readyz"
+        assert httpx.get(url, verify=trust(self_signed[0])).status_code == 200
+        old = trust(self_signed[0])
+        old.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(url, verify=old)
+    assert len(made) == 1
 
 
 def test_a_starting_server_answers_over_tls(self_signed: tuple[Path, Path]) -> None:

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from websockets.sync.client import connect
 
 from stream.server.hub import HubOptions
 from stream.server.process import MESSAGE_BYTES
+from stream.server.viewers import TOO_FAST
 
 
 @pytest.fixture
@@ -59,6 +62,35 @@ def test_a_bad_command_is_answered_and_the_socket_stays(
             "command": "pin",
             "track": None,
         }
+
+
+def test_commands_that_come_too_fast_are_refused_to_who_sends_them_alone(server: Any, session: dict[str, Any]) -> None:
+    address = f"ws://{server.netloc}{session['events']}"
+    pin = '{"type": "pin", "track": null}'
+    with connect(address) as flood, connect(address) as other:
+        begun_s = time.monotonic()
+        heard = Counter()
+        for _ in range(10):  # answers are read as they come, so that none is lost
+            for _ in range(6):
+                flood.send(pin)
+            for _ in range(6):
+                heard[json.loads(flood.recv(timeout=5))["type"]] += 1
+        lasted_s = time.monotonic() - begun_s
+        assert 20 <= heard["accepted"] <= 20 + 10 * lasted_s + 1 and sum(heard.values()) == 60
+        assert heard["refused"] > 0, lasted_s
+        for text in (pin, "{"):  # whether it can be read or not
+            for _ in range(25):
+                flood.send(text)
+                answer = json.loads(flood.recv(timeout=5))
+            assert answer["type"] == "refused" and answer["reason"] == TOO_FAST
+        # the other one hears what was accepted, as every viewer, no refusal, and may go on
+        accepted = heard["accepted"]
+        assert ask(other, pin)["type"] == "accepted"
+        told = [json.loads(other.recv(timeout=5))["type"] for _ in range(accepted)]
+        assert set(told) == {"accepted"}
+        time.sleep(0.5)  # who waits may again
+        flood.send(pin)
+        assert [json.loads(flood.recv(timeout=5))["type"] for _ in range(2)] == ["accepted"] * 2
 
 
 def test_a_huge_message_ends_that_viewer_alone(server: Any, session: dict[str, Any]) -> None:

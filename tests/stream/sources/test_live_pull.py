@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from stream.sources.addresses import networks, target_of
 from stream.sources.guarded import guarded, srt_address
 from stream.sources.pull import Pull, is_device, is_live
 from stream.sources.relay import RtspScreen
+from stream.sources.remote import RemotePull
 from stream.watch import watch_paced
 
 HERE = networks(["127.0.0.1/32"])
@@ -90,6 +92,50 @@ def test_rtmp(ffmpeg: Callable[..., None], opener: Any) -> None:
     ffmpeg(60, *rtmp(port))
     times, sounds = some(f"rtmp://127.0.0.1:{port}/live/a", opener)
     assert len(times) == 20 and times == sorted(times) and sounds > 0
+
+
+def http(port: int, kind: str) -> tuple[str, ...]:
+    return ("-f", kind, "-listen", "1", f"http://127.0.0.1:{port}/live")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("way", "sound", "at_most_s"),
+    [
+        ("rtmp", True, 1.4),
+        ("rtmp", False, 2.6),  # FFmpeg waits for a second whether sound will come
+        ("flv", True, 1.4),
+        ("flv", False, 2.6),
+        ("mpegts", True, 1.2),
+        ("mpegts", False, 1.2),
+    ],
+)
+def test_what_is_on_air_begins_soon(ffmpeg: Callable[..., None], way: str, sound: bool, at_most_s: float) -> None:
+    """FFmpeg by itself takes 1.5 s (a transport stream) to 5 s (FLV without sound) to know what comes."""
+    port = free_port()
+    output = rtmp(port) if way == "rtmp" else http(port, way)
+    ffmpeg(60, *([] if sound else ["-an"]), *output)
+    deadline = time.monotonic() + 20
+    while True:
+        begun = time.monotonic()
+        try:
+            pull = Pull(output[-1], 1)
+            break
+        except SourceError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    sounds: list[av.AudioFrame] = []
+    with pull:
+        times: list[float] = []
+        for frame in pull.frames(sounds.append):
+            if not times:
+                assert time.monotonic() - begun < at_most_s
+            assert frame.pts is not None and frame.time_base is not None
+            times.append(float(frame.pts * frame.time_base))
+            if len(times) == 20:
+                break
+    assert [b - a for a, b in itertools.pairwise(times)] == pytest.approx([1 / 15] * 19, abs=0.002)
+    assert bool(sounds) == sound
 
 
 @needs_ffmpeg
@@ -247,6 +293,56 @@ def test_rtsp(rtsp: Callable[..., RtspServer], opener: Any) -> None:
     assert [line.split(" ")[0] for line in server.asked] == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"]
 
 
+async def some_pulled(url: str) -> int:
+    """How many pictures come from a process of its own before five are enough."""
+    enough = asyncio.Event()
+    frames: list[av.VideoFrame] = []
+
+    def take(frame: av.VideoFrame) -> None:
+        frames.append(frame)
+        if len(frames) == 5:
+            enough.set()
+
+    pull = RemotePull(url, ("127.0.0.1/32",), take, lambda _: None, lambda _: None)
+    try:
+        await pull.opened()
+        async with asyncio.timeout(30):
+            await enough.wait()
+        return len(frames)
+    finally:
+        await pull.close()
+
+
+def pulled(url: str) -> int:
+    """The same; waits until somebody serves."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return asyncio.run(some_pulled(url))
+        except SourceError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
+
+
+@needs_ffmpeg
+def test_rtmp_and_srt_in_the_confined_process(ffmpeg: Callable[..., None]) -> None:
+    port = free_port()
+    ffmpeg(60, *rtmp(port))
+    assert pulled(f"rtmp://127.0.0.1:{port}/live/a") == 5
+    try:
+        external.program_for("srt")
+    except SourceError as error:
+        pytest.skip(str(error))
+    port = free_port(socket.SOCK_DGRAM)
+    ffmpeg(60, "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener")
+    assert pulled(f"srt://127.0.0.1:{port}") == 5
+
+
+def test_rtsp_in_the_confined_process(rtsp: Callable[..., RtspServer]) -> None:
+    assert pulled(f"rtsp://127.0.0.1:{rtsp().port}/cam") == 5
+
+
 def test_an_rtsp_redirect_is_not_followed_for_a_client(rtsp: Callable[..., RtspServer]) -> None:
     elsewhere = rtsp()
     server = rtsp(f"rtsp://127.0.0.1:{elsewhere.port}/cam")
@@ -270,13 +366,73 @@ def test_a_client_s_srt_address_is_a_transport_stream_and_nothing_else(
 ) -> None:
     """A playlist by SRT would lead the program elsewhere."""
     program = tmp_path / "ffmpeg"
-    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/said\n[ "$2" = -protocols ] && echo srt\nexit 0\n')
+    program.write_text(
+        f'#!/bin/sh\n[ "$2" = -protocols ] && echo srt && exit 0\necho "$@" > {tmp_path}/said\ncat > {tmp_path}/list\n'
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(SourceError, match="check the address"):
-        Pull("srt://127.0.0.1:9?streamid=x", 1, guarded(HERE))
-    said = (tmp_path / "said").read_text()
-    assert " -protocol_whitelist srt " in said and " -f mpegts -i srt://127.0.0.1:9?mode=caller&streamid=x " in said
+        Pull("srt://127.0.0.1:9?streamid=x&passphrase=opensesame", 1, guarded(HERE))
+    said, told = (tmp_path / "said").read_text(), (tmp_path / "list").read_text().splitlines()
+    assert " -protocol_whitelist pipe,srt " in said and "opensesame" not in said
+    assert told[1] == "file 'srt://127.0.0.1:9?mode=caller&streamid=x&passphrase=opensesame'"
+    assert {"option format_whitelist mpegts", "option protocol_whitelist srt"} <= set(told) and len(told) == 5
+
+
+@pytest.mark.parametrize("address", ["srt://h:9?streamid=a\nfile 'x'", "srt://h:9\0", "srt://h:9\x7f"])
+def test_an_address_is_one_entry_of_a_list(address: str) -> None:
+    with pytest.raises(SourceError, match="no address has"):
+        external.listed(address, "")
+    assert external.listed("srt://h:9?streamid=a'b", "").splitlines()[1] == r"file 'srt://h:9?streamid=a'\''b'"
+
+
+def arguments_of_readers() -> list[str]:
+    """Those of the programs on this machine that read a stream for us, as everybody can see them."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(place.read_text(errors="replace"))
+    return [words for words in found if "-flush_packets" in words and "pipe:1" in words]
+
+
+@needs_ffmpeg
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks into /proc")
+@pytest.mark.parametrize("opener", [None, guarded(HERE)], ids=["by the user", "by a client"])
+def test_a_passphrase_opens_a_stream_and_stands_in_no_arguments(ffmpeg: Callable[..., None], opener: Any) -> None:
+    try:
+        external.program_for("srt")
+    except SourceError as error:
+        pytest.skip(str(error))
+    port = free_port(socket.SOCK_DGRAM)
+    ffmpeg(60, "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener&passphrase=opensesame")
+    time.sleep(1.5)
+    with pytest.raises(SourceError, match="check the address"):
+        Pull(f"srt://127.0.0.1:{port}?passphrase=opensaysme", 1, opener)
+    with Pull(f"srt://127.0.0.1:{port}?passphrase=opensesame", 1, opener) as pull:
+        assert next(pull.frames()).width == 160
+        seen = arguments_of_readers()
+        assert seen and not any("opensesame" in words for words in seen)
+
+
+@needs_ffmpeg
+def test_by_srt_nothing_but_a_transport_stream_comes_for_a_client(ffmpeg: Callable[..., None]) -> None:
+    try:
+        external.program_for("srt")
+    except SourceError as error:
+        pytest.skip(str(error))
+    port = free_port(socket.SOCK_DGRAM)
+    ffmpeg(60, "-f", "matroska", f"srt://127.0.0.1:{port}?mode=listener")
+    times, _ = some(f"srt://127.0.0.1:{port}", count=2)  # the user's own may be any
+    assert len(times) == 2
+    port = free_port(socket.SOCK_DGRAM)
+    ffmpeg(60, "-f", "matroska", f"srt://127.0.0.1:{port}?mode=listener")
+    deadline = time.monotonic() + 30
+    said = ""
+    while "Invalid argument" not in said:  # until it is there
+        assert time.monotonic() < deadline, said
+        with pytest.raises(SourceError) as told:
+            Pull(f"srt://127.0.0.1:{port}", 1, guarded(HERE))
+        said = str(told.value)
 
 
 def test_an_srt_address_keeps_what_a_caller_needs() -> None:

@@ -74,6 +74,20 @@ def test_the_first_opening_must_succeed() -> None:
         drive([(0, "holds no picture")], Backoff())
 
 
+def test_what_its_sender_ended_is_not_opened_again() -> None:
+    script: list[Any] = [(2, ""), (3, "")]
+    sources: list[Source] = []
+
+    def open_source() -> Source:
+        sources.append(Source(script, []))
+        sources[-1].finished = len(sources) == 2  # type: ignore[attr-defined]
+        return sources[-1]
+
+    told: list[Warned] = []
+    frames = list(reconnecting(open_source, Backoff(), lambda: 1.0, lambda _: True, told.append))  # type: ignore[arg-type]
+    assert frames == [0, 1, 0, 1, 2] and [notice.reason for notice in told][1:] == ["the source is back"]
+
+
 def test_it_stops_where_the_wait_says_so() -> None:
     frames, told, waits = drive([(1, ""), (1, ""), (1, "")], Backoff(), stop_after=2)
     assert frames == [0, 0] and len(waits) == 2 and not any("given up" in text for text in told)

@@ -1,0 +1,409 @@
+"""HLS (RFC 8216): one variant of a ladder, one part after another, and another variant where one goes away.
+
+FFmpeg's demuxer plays a playlist as long as nothing changes in it. It would fetch every variant of a ladder, and PyAV
+would not see streams that begin in the middle. So it is shown one variant, cut where other streams begin, and is opened
+anew for what follows. Whatever it opens comes through here, so it is known where it is and what could not be had.
+"""
+
+import io
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+import av
+from av.error import FFmpegError
+
+from stream.errors import SourceError
+
+from .fetch import asked_headers
+from .opened import CHANGED, LIVE_OPTIONS, Opened, said
+from .parts import Deciphered, Forgiving, Reader
+from .playlist import Master, Media, Segment, Variant, is_master, read_master, read_media, write_media
+from .transport import SIZES, Layout
+
+TEXT_BYTES: Final = 8 * 1024**2
+MISSES: Final = 3  # segments, or reloads of a playlist, in a row that cannot be had: then the variant is gone
+STALLED: Final = 4  # target durations without a new segment, while another variant has some
+WAIT_S: Final = 10.0  # for the first segment of what is on air
+HEAD_BYTES: Final = 12 * SIZES[-1]  # of a segment: its tables are among them
+TIMEOUT_S: Final = 30.0  # for a packet; to open has none but those of each request, since PyAV does not bear one there
+# what FFmpeg opens by HTTP it gets from the client, whatever its name is
+ANY_NAME: Final = {"extension_picky": "0", "allowed_extensions": "ALL", "allowed_segment_extensions": "ALL"}
+
+
+class Place(Reader, Protocol):
+    """What a `Client` opens: ``url`` is where it was found."""
+
+    url: str
+
+    def read_all(self, limit: int) -> bytes: ...
+
+
+class Client(Protocol):
+    """Opens addresses. Raises SourceError for what cannot be had. ``join``: one that stands in a file, in full."""
+
+    def join(self, base: str, place: str) -> str: ...
+    def open(
+        self, url: str, begin: int = 0, end: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> Place: ...
+
+
+class Hls:
+    """One input; ``open`` opens it where it begins. ``options`` are FFmpeg's, beside those that are needed here."""
+
+    def __init__(self, client: Client, url: str, text: str, options: Mapping[str, str]) -> None:
+        self._client = client
+        self._options = dict(options)
+        self._url = url
+        self._master: Master | None = None
+        self._variants: list[Variant] = [Variant(url)]
+        if is_master(text):
+            self._master = read_master(text, lambda place: client.join(url, place))
+            self._variants = list(self._master.variants)
+            if not self._variants:
+                raise SourceError(f"{url}: is a playlist without any stream; check the address")
+            text = ""
+        self._fresh = text  # of the one playlist, to be used once
+        self._variant = self._variants[0]
+        self._known: dict[str, Media] = {}
+        self._live = False
+        self._begin: int | None = None  # the number of the part's first segment
+        self._opening = False
+        self._heard = True  # whether the sound, where it stands apart, is asked for
+        self._next = 0  # the number of the segment that comes next
+        self._layout: dict[int, Any] | None = None  # what the segments of this part carry
+        self._cut: int | None = None  # the number of a segment with other streams than those before
+        self._shown: tuple[Segment, ...] = ()  # the segments that FFmpeg was told of last
+        self._missed = 0  # segments in a row
+        self._failed = 0  # reloads in a row
+        self._missing_from = 0
+        self._lost = 0
+        self._newest = (-1, 0.0)  # the newest segment's number, and since when it is that
+        self._gone: str | None = None  # why the variant is
+        self._stopped = self._finished = False
+
+    def open(self) -> Opened:
+        """The first variant that can be opened. Raises SourceError."""
+        while True:
+            try:
+                return self._opened(None)
+            except (SourceError, FFmpegError, OSError) as error:
+                reason = self._gone or said(error)
+                if not self._leave():
+                    told = f"{self._url.removeprefix('file:')}: {reason}; give a playlist of a video"
+                    raise SourceError(reason if "; " in reason else told) from error
+
+    # -- what a ``Pull`` asks for
+
+    def _following(self) -> Opened | None:
+        """What comes after a container ended. Raises SourceError where it is lost."""
+        media = self._known.get(self._variant.url)
+        if self._stopped or media is None:
+            return None
+        note = None
+        if self._gone is not None or (self._missed and len(self._variants) > 1):
+            self._gone = self._gone or "its parts cannot be had"
+            note = f"a variant of the stream is gone ({self._gone}); another one is taken"
+            number = self._missing_from if self._missed else self._next
+        elif self._cut is not None:
+            number = self._cut
+        else:
+            segments, more = media.part(self._begin or 0)
+            number = segments[-1].number + 1 if segments else self._next
+            if not more:
+                if self._ahead(media) is None:
+                    self._finished = media.ended
+                    return None
+                self._gone, note = "it ended", "a variant of the stream ended, others go on; another one is taken"
+        return self._go_on(number, media.before(number), note)
+
+    def _go_on(self, number: int, seconds: float, note: str | None) -> Opened | None:
+        """Open what is at a place, of this variant or of the next one that has it."""
+        first, cut = self._gone, self._cut is not None
+        while True:
+            reason = self._gone
+            first = first or reason
+            if reason is not None and not self._leave():
+                if self._live:
+                    raise SourceError(first or reason)
+                self._lost += 1
+                return None
+            try:
+                if reason is not None:
+                    media = self._load(self._variant.url)
+                    here = number if self._live else media.at(seconds)
+                    within = media.segments and media.segments[0].number <= here <= media.segments[-1].number + 1
+                    self._begin = here if within else media.live_edge()
+                    if media.ended and here > media.segments[-1].number:
+                        self._gone = "it ended"
+                        continue
+                else:
+                    self._begin = number
+                return self._opened(note)
+            except (SourceError, FFmpegError, OSError) as error:
+                if self._stopped:
+                    return None
+                if self._gone is None and (after := self._after(number, cut)) is not None:
+                    note = f"a part of the playlist was passed over ({said(error)})"
+                    number = after
+                    continue
+                self._gone = self._gone or said(error)
+
+    def _after(self, number: int, cut: bool) -> int | None:
+        """The number of a later segment to try: that of the next part, or, within one that was cut, the next."""
+        media = self._known.get(self._variant.url)
+        segments, more = media.part(number) if media is not None else ((), False)
+        if cut and len(segments) > 1:
+            return segments[1].number
+        return segments[-1].number + 1 if more else None
+
+    def _leave(self) -> bool:
+        """Let go of the variant and take the next one, if there is one."""
+        self._lost -= self._missed  # the next one may have them
+        self._variants = [variant for variant in self._variants if variant is not self._variant]
+        self._gone, self._missed, self._failed, self._cut, self._newest = None, 0, 0, None, (-1, 0.0)
+        if not self._variants:
+            return False
+        self._variant = self._variants[0]
+        return True
+
+    def _ahead(self, media: Media) -> Variant | None:
+        """Another variant that has more than this one, if there is one. The others are left behind for good."""
+        for variant in self._variants:
+            if variant is self._variant:
+                continue
+            try:
+                other = self._load(variant.url)
+            except (SourceError, OSError):
+                continue
+            if self._live and media.segments and other.segments:
+                further = other.segments[-1].number > media.segments[-1].number
+                longer = further or (media.ended and not other.ended)
+            else:
+                longer = other.seconds > media.seconds + max(1.0, media.target_s)
+            if longer:
+                return variant
+        return None
+
+    def _shortfall(self) -> str | None:
+        return f"{self._lost} parts of the playlist could not be had" if self._lost else None
+
+    def _stop(self) -> None:
+        self._stopped = True
+
+    # -- opening
+
+    def _opened(self, note: str | None) -> Opened:
+        before, self._layout = self._layout, None
+        self._cut, self._opening, self._heard, self._shown = None, True, True, ()
+        self._missed = self._failed = 0
+        self._next = self._begin or 0
+        options = {
+            "http_persistent": "0",
+            "http_multiple": "0",
+            "live_start_index": "0",
+            "seg_format_options": "fpsprobesize=0",
+            **(ANY_NAME if self._url.startswith("http") else {}),
+            **LIVE_OPTIONS,
+            **self._options,
+        }
+        try:
+            container = self._container(options)
+        except (FFmpegError, OSError):
+            if not self._heard or self._master is None or self._variant.audio not in self._master.sounds:
+                raise
+            self._heard, self._opening, self._gone = False, True, None  # it may be the sound that is missing
+            self._missed, self._next = 0, self._begin or 0
+            container = self._container(options)
+        if not container.streams.video:
+            sounds = len(container.streams.audio)
+            container.close()
+            raise SourceError("has only audio" if sounds else "has no video stream")
+        if self._gone is not None:
+            container.close()
+            raise SourceError(self._gone)
+        media = self._known[self._variant.url]
+        return Opened(
+            container,
+            self._stop,
+            endless=self._live,
+            following=self._following,
+            finished=lambda: self._finished,
+            shortfall=self._shortfall,
+            note=note or (CHANGED if before and before != self._layout else None),
+            duration_s=None if self._live else media.seconds,
+            whole=False,
+        )
+
+    def _container(self, options: dict[str, str]) -> av.container.InputContainer:
+        opener: Any = self._io_open
+        limits: Any = (None, TIMEOUT_S)
+        return av.open(self._url, "r", format="hls", options=options, io_open=opener, timeout=limits)
+
+    def _io_open(self, url: str, flags: int, options: dict[str, str]) -> Any:
+        """What FFmpeg opens. Nothing is raised, since it would try again: what cannot be had is empty."""
+        try:
+            return self._asked(url, options)
+        except Exception as error:  # noqa: BLE001 - PyAV cannot pass it on from here
+            self._gone = said(error)
+            return io.BytesIO()
+
+    def _asked(self, url: str, options: dict[str, str]) -> Any:
+        if self._master is not None and url == self._url:
+            return io.BytesIO(self._master.text(self._variant, self._heard).encode())
+        if url == self._variant.url:
+            return io.BytesIO(self._playlist().encode())
+        if self._master is not None and url == self._master.sounds.get(self._variant.audio):
+            return io.BytesIO(self._sound(url).encode())
+        return io.BytesIO() if self._over else self._segment(url, options)
+
+    @property
+    def _over(self) -> bool:
+        return self._stopped or self._gone is not None
+
+    def _load(self, url: str) -> Media:
+        """A media playlist as it is now."""
+        text, self._fresh = self._fresh, ""
+        place = url
+        if not text:
+            reader = self._client.open(url)
+            try:
+                text, place = reader.read_all(TEXT_BYTES).decode(errors="replace"), reader.url
+            finally:
+                reader.close()
+        media = read_media(text, lambda written: self._client.join(place, written))
+        if not url.startswith("http"):
+            media = replace(media, ended=True)  # a file: what was recorded is there
+        if not media.segments and (media.ended or not text.lstrip("\ufeff \r\n").startswith("#EXTM3U")):
+            raise SourceError(f"{url}: is no playlist of a stream; check the address")
+        self._known[url] = media
+        return media
+
+    def _playlist(self) -> str:
+        """The part that is played, as it is now; ended where the variant is gone. No text where there is none: FFmpeg
+        does not bear a playlist without a segment."""
+        if not self._over:
+            try:
+                if self._opening:
+                    self._live = not self._first(self._variant.url).ended or self._live
+                    self._opening = False
+                else:
+                    self._reload(self._variant.url)
+            except (SourceError, OSError) as error:
+                self._gone = said(error)
+        media = self._known.get(self._variant.url)
+        if media is None:
+            return ""
+        if self._begin is None:
+            self._begin = self._next = media.live_edge()
+        segments, more = media.part(self._begin)
+        if segments and segments[0].first and segments[0].number > self._begin:
+            segments, more = (), True  # the part has left the playlist
+        if self._cut is not None:
+            segments, more = tuple(s for s in segments if s.number < (self._cut or 0)), True
+        over = media.ended or more or self._over
+        if segments:
+            self._shown = segments
+        elif self._shown:
+            segments, over = self._shown, True
+        return write_media(segments, media.target_s, over) if segments else ""
+
+    def _first(self, url: str) -> Media:
+        """A playlist with a segment to begin with; what is on air is waited for, for a while."""
+        until_s = time.monotonic() + WAIT_S
+        while True:
+            media = self._load(url)
+            if self._stopped or media.part(self._begin or 0)[0] or media.ended or time.monotonic() > until_s:
+                return media
+            time.sleep(min(2.0, max(0.2, media.target_s / 2)))
+
+    def _reload(self, url: str) -> None:
+        """The playlist again; an older one serves while it cannot be had, for a few times."""
+        try:
+            media = self._load(url)
+            self._failed = 0
+        except (SourceError, OSError) as error:
+            self._failed += 1
+            if self._failed >= MISSES:
+                self._gone = said(error)
+            return
+        newest, now_s = media.segments[-1].number if media.segments else -1, time.monotonic()
+        if newest != self._newest[0]:
+            self._newest = newest, now_s
+        elif not media.ended and now_s - self._newest[1] > STALLED * max(1.0, media.target_s):
+            self._newest = newest, now_s
+            if self._ahead(media) is not None:
+                self._gone = "nothing was added to it any more"
+
+    def _sound(self, url: str) -> str:
+        """The playlist of the sound, from about where the pictures begin; it may be missing."""
+        try:
+            media = self._load(url)
+        except (SourceError, OSError):
+            media = self._known.get(url) or Media((), 1.0, True)
+        begin = self._begin or 0
+        if not media.segments or not media.segments[0].number <= begin <= media.segments[-1].number:
+            begin = media.live_edge()
+        segments, more = media.part(begin)
+        over = media.ended or more or self._over
+        return write_media(segments, media.target_s, over) if segments else ""
+
+    def _segment(self, url: str, options: Mapping[str, str]) -> Any:
+        """A segment, or what goes with one: a key, an initialisation section. What cannot be had is empty."""
+        inner = url.removeprefix("crypto+").removeprefix("crypto:")
+        begin, end = int(options.get("offset", 0)), options.get("end_offset")
+        number = self._number(inner, begin)
+        if number is not None and self._cut is not None and number >= self._cut:
+            return io.BytesIO()
+        reader: Any = None
+        try:
+            reader = self._client.open(inner, begin, None if end is None else int(end), asked_headers(options))
+            if inner != url:
+                reader = Deciphered(reader, bytes.fromhex(options["key"]), bytes.fromhex(options["iv"]))
+            head = b"" if number is None else _head(reader)
+        except (SourceError, OSError) as error:
+            if reader is not None:
+                reader.close()
+            return self._miss(number, error)
+        if number is not None:
+            self._missed, self._next = 0, number + 1
+            layout = Layout()
+            layout.push(head, 0)
+            if layout.programs:
+                self._layout = self._layout or layout.programs
+                if layout.programs != self._layout:
+                    reader.close()
+                    self._cut = number
+                    return io.BytesIO()
+        if begin and not inner.startswith("http"):  # FFmpeg goes to the place by itself
+            reader.close()
+            return self._client.open(inner)
+        return Forgiving(reader, head, lambda error: self._lose())
+
+    def _number(self, url: str, begin: int) -> int | None:
+        """The number of the segment that FFmpeg opens, if it is one of the pictures'."""
+        media = self._known.get(self._variant.url)
+        found = [s.number for s in media.segments if s.url == url and s.begin == begin] if media is not None else []
+        return next((number for number in found if number >= self._next), found[-1] if found else None)
+
+    def _miss(self, number: int | None, error: Exception) -> Any:
+        self._lose()
+        if self._missed == 0:
+            self._missing_from = self._next if number is None else number
+        self._missed += 1
+        if number is not None:
+            self._next = number + 1
+        if self._missed >= MISSES and (self._live or len(self._variants) > 1):
+            self._gone = said(error)
+        return io.BytesIO()
+
+    def _lose(self) -> None:
+        self._lost += 1
+
+
+def _head(reader: Reader) -> bytes:
+    data = b""
+    while len(data) < HEAD_BYTES and (more := reader.read(HEAD_BYTES - len(data))):
+        data += more
+    return data

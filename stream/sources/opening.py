@@ -1,0 +1,138 @@
+"""Opening any input that the user names: a file, a camera, a URL."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import av
+from av.error import FFmpegError
+
+from stream.errors import SourceError
+
+from .external import srt_pipe
+from .fetch import HttpClient
+from .files import Files
+from .hls import TEXT_BYTES, Hls
+from .opened import LIVE_OPTIONS, Opened, open_parts, said
+from .parts import Part
+from .playlist import is_playlist
+from .transport import IN_A_ROW, SIZES, Layout, find_packets
+from .web import open_http
+
+SCHEMES: Final = ("http", "https", "rtmp", "rtmps", "rtsp", "srt")
+LIVE_SCHEMES: Final = ("rtmp", "rtmps", "rtsp", "srt")
+OPEN_TIMEOUT_S: Final = 15.0
+READ_TIMEOUT_S: Final = 15.0
+
+
+def is_url(source: str) -> bool:
+    return "://" in source
+
+
+def is_device(source: str) -> bool:
+    """Whether it is a camera's node (Linux: ``/dev/video0``)."""
+    return source.startswith("/dev/video") or (source.startswith("/dev/") and Path(source).is_char_device())
+
+
+def is_live(source: str) -> bool:
+    """Whether frames arrive at their own pace; HTTP may run ahead of time, so it is paced like a file."""
+    return source.partition("://")[0].lower() in LIVE_SCHEMES or is_device(source)
+
+
+def open_source(source: str) -> Opened:
+    """Any input that the user names. Raises SourceError."""
+    if is_url(source):
+        return _open_url(source)
+    if is_device(source) and Path(source).exists():
+        return Opened(_open_device(source))
+    return _open_file(source)
+
+
+def _open_url(source: str) -> Opened:
+    scheme = source.partition("://")[0].lower()
+    if scheme not in SCHEMES:
+        raise SourceError(f"{source}: {scheme} is not taken; use {', '.join(SCHEMES)} or a file")
+    try:
+        if scheme in ("http", "https"):
+            return open_http(HttpClient(), source, {"protocol_whitelist": "http,https,crypto"})
+        return open_url(source, {"rtsp_transport": "tcp"} if scheme == "rtsp" else {})
+    except av.ProtocolNotFoundError as error:
+        if scheme != "srt":
+            raise SourceError(f"{source}: this PyAV was built without {scheme}; use its wheel from PyPI") from error
+    except (FFmpegError, OSError) as error:
+        raise SourceError(f"{source}: {said(error).lower()}; check the address and that it is on air") from error
+    return open_srt(source)
+
+
+def open_url(source: str, options: Mapping[str, str]) -> Opened:
+    """What is on air, by FFmpeg's own protocols. Raises FFmpegError or OSError."""
+    wanted = {**LIVE_OPTIONS, **options}
+    return Opened(av.open(source, options=wanted, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S)))
+
+
+def open_srt(source: str, kind: str = "") -> Opened:
+    """An SRT address by an ``ffmpeg`` program; ``kind`` as in `srt_pipe`. Raises SourceError."""
+    pipe = srt_pipe(source, kind)
+    options = {**LIVE_OPTIONS, "protocol_whitelist": ""}
+    try:
+        return Opened(av.open(pipe, "r", format="matroska", options=options), pipe.stop)
+    except (FFmpegError, OSError) as error:
+        cause = pipe.complaint() or said(error)
+        pipe.stop()
+        raise SourceError(f"{source}: {cause}; check the address and that it is on air") from error
+    except BaseException:
+        pipe.stop()
+        raise
+
+
+def _open_device(source: str) -> av.container.InputContainer:
+    """A camera, with the size and rate that it offers first."""
+    try:
+        return av.open(source, format="v4l2")
+    except PermissionError as error:
+        raise SourceError(f"{source}: may not be read; add yourself to its group (video)") from error
+    except (FFmpegError, OSError, ValueError) as error:
+        raise SourceError(
+            f"{source}: is no camera that can be used ({said(error).lower()}); see segue doctor"
+        ) from error
+
+
+def _open_file(source: str) -> Opened:
+    path = Path(source)
+    if not path.exists():
+        raise SourceError(f"{source}: no such file; check the path")
+    if path.is_dir():
+        raise SourceError(f"{source}: is a folder; name one video")
+    if path.is_file() and path.stat().st_size == 0:
+        raise SourceError(f"{source}: is empty (0 bytes); copy or record it again")
+    try:
+        return _opened_file(path)
+    except PermissionError as error:
+        raise SourceError(f"{source}: may not be read; change its permissions") from error
+    except (FFmpegError, OSError) as error:
+        raise SourceError(
+            f"{source}: is no video, or its end is missing ({said(error).lower()}); give a whole video"
+        ) from error
+
+
+def _opened_file(path: Path) -> Opened:
+    # "file:" keeps a name with a colon from being taken for a protocol.
+    url = f"file:{path}"
+    if not path.is_file():
+        return Opened(av.open(url))
+    raw = path.open("rb")
+    try:
+        head = raw.read((IN_A_ROW + 1) * SIZES[-1])
+        if is_playlist(head):
+            raw.seek(0)
+            text = raw.read(TEXT_BYTES).decode(errors="replace")
+            raw.close()
+            if "#EXTINF" in text or "#EXT-X-" in text:
+                return Hls(Files(), url, text, {"protocol_whitelist": "file,crypto"}).open()
+        elif find_packets(head) is not None:
+            return open_parts(Part(raw, 0, b"", Layout(), str(path)), lambda part: av.open(part, "r"), raw.close)
+    except BaseException:
+        raw.close()
+        raise
+    raw.close()
+    return Opened(av.open(url))
