@@ -37,8 +37,7 @@ Levels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where the picture is in its frame, in shares of its width and height; ``left`` < ``right``, ``top`` < ``bottom``.
-    """
+    """Where the picture is in its frame, in shares of its width and height."""
 
     left: float
     top: float

@@ -40,7 +40,7 @@ def to_sdr(picture: NDArray[np.uint16], transfer: int, primaries: int) -> NDArra
         light = light @ TO_709.get(primaries, TO_709[9]).T
     light = np.maximum(light, 0.0)
     bent = np.where(light > KNEE, 1.0 - (1.0 - KNEE) * np.exp((KNEE - light) / (1.0 - KNEE)), light)
-    return _shown()[(bent * (STEPS - 1) + 0.5).astype(np.int32)]
+    return np.asarray(_shown()[(bent * (STEPS - 1) + 0.5).astype(np.int32)], np.uint8)
 
 
 @cache

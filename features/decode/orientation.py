@@ -1,6 +1,7 @@
 """How a picture must be turned and mirrored to be upright, as its container notes it (ISO/IEC 14496-12, 8.5.2)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import numpy as np
@@ -35,10 +36,10 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
     """By a frame's display matrix; angles between are taken for the nearest quarter turn."""
     if not frame.side_data:
         return AS_IT_IS
-    data = frame.side_data.get(SIDE_DATA)
+    data: Any = frame.side_data.get(SIDE_DATA)
     if data is None:
         return AS_IT_IS
-    a, b, _, c, d, *_ = np.frombuffer(memoryview(data), np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(data, np.int32)[:5].tolist()
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Orientation(False, a < 0, d < 0)
     return Orientation(True, c < 0, b < 0)

@@ -27,20 +27,16 @@ UNSPECIFIED: Final = 2  # of the matrices that ITU-T H.273 numbers (MatrixCoeffi
 
 
 class Scaler:
-    """Keeps the scaling context from frame to frame; one for each input, used by one thread at a time."""
+    """Keeps the scaling context from frame to frame; one for each input, used by one thread at a time. Pictures have
+    the canonical size, unless another is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = PICTURE_WIDTH, height: int = PICTURE_HEIGHT) -> None:
+        self._width, self._height = width, height
         self._reformatter = VideoReformatter()
-<<<<<<< HEAD
         self._trimmer = Trimmer()
-=======
->>>>>>> main
-        self._unknown: set[int] = (
-            set()
-        )  # matrices that swscale refuses: YCgCo, ICtCp, constant luminance, reserved ones
+        self._unknown: set[int] = set()  # matrices that swscale refuses: YCgCo, ICtCp, constant luminance
 
     def canonical(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-<<<<<<< HEAD
         """(90, 160, 3) uint8 RGB, upright, squeezed into that shape. Raises as `stored` does."""
         orientation = orientation_of(frame)
         return orientation.upright(self.stored(frame, WHOLE, orientation.turned))
@@ -52,19 +48,12 @@ class Scaler:
         High dynamic range is brought to the standard one, what is transparent is black. A matrix that swscale does not
         know is taken for an unspecified one, as other players do, and the frame is tagged so. Raises PictureError for
         an absurd size, and for pixels that cannot be converted.
-=======
-        """(90, 160, 3) uint8 RGB, upright, squeezed into that shape.
-
-        A matrix that swscale does not know is taken for an unspecified one, as other players do, and the frame is
-        tagged so. Raises PictureError for an absurd size, and for pixels that cannot be converted.
->>>>>>> main
         """
         if not (0 < frame.width <= MAX_SIDE and 0 < frame.height <= MAX_SIDE):
             raise PictureError(
                 f"a picture of {frame.width}x{frame.height}: sides of 1 to {MAX_SIDE} pixels are taken; scale the input"
             )
-<<<<<<< HEAD
-        size = (PICTURE_HEIGHT, PICTURE_WIDTH) if turned else (PICTURE_WIDTH, PICTURE_HEIGHT)
+        size = (self._height, self._width) if turned else (self._width, self._height)
         return self._rgb(self._trimmer.trim(frame, box), *size)
 
     def luma(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
@@ -81,24 +70,16 @@ class Scaler:
         return np.asarray(self._scaled(frame, width, height, "rgb24").to_ndarray(), np.uint8)
 
     def _scaled(self, frame: av.VideoFrame, width: int, height: int, pixels: str) -> av.VideoFrame:
-=======
-        turns = round(frame.rotation / 90) % 4  # counter-clockwise, as a telephone held upright notes it
-        width, height = (PICTURE_HEIGHT, PICTURE_WIDTH) if turns % 2 else (PICTURE_WIDTH, PICTURE_HEIGHT)
-        return np.ascontiguousarray(np.rot90(self._scaled(frame, width, height).to_ndarray(), turns), np.uint8)
-
-    def _scaled(self, frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
->>>>>>> main
         matrix = int(frame.colorspace)
         if matrix in self._unknown:
             frame.colorspace = matrix = UNSPECIFIED
         try:
-<<<<<<< HEAD
             return self._reformatter.reformat(frame, width, height, pixels, interpolation=SCALING, threads=1)
         except (FFmpegError, OSError) as error:
             if matrix == UNSPECIFIED:
-                said = error.strerror or type(error).__name__
+                said = str(error.strerror or type(error).__name__).lower()
                 raise PictureError(
-                    f"a picture of pixel format {frame.format.name} cannot be converted ({said.lower()}); recode the input"
+                    f"a picture of pixel format {frame.format.name} cannot be converted ({said}); recode the input"
                 ) from error
         frame.colorspace = UNSPECIFIED
         scaled = self._scaled(frame, width, height, pixels)
@@ -111,16 +92,3 @@ def _over_black(frame: av.VideoFrame) -> av.VideoFrame:
     picture = frame.to_ndarray()
     opaque = cv2.multiply(picture[..., :3], cv2.merge([picture[..., 3]] * 3), scale=1 / 255)
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(opaque, np.uint8), "rgb24")
-=======
-            return self._reformatter.reformat(frame, width, height, "rgb24", interpolation=SCALING, threads=1)
-        except (FFmpegError, OSError) as error:
-            if matrix == UNSPECIFIED:
-                said = str(error.strerror or type(error).__name__).lower()
-                raise PictureError(
-                    f"a picture of pixel format {frame.format.name} cannot be converted ({said}); recode the input"
-                ) from error
-        frame.colorspace = UNSPECIFIED
-        scaled = self._scaled(frame, width, height)
-        self._unknown.add(matrix)
-        return scaled
->>>>>>> main

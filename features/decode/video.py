@@ -17,12 +17,8 @@ from numpy.typing import NDArray
 from features.errors import PictureError
 from features.spec import MOTION_FPS
 
-<<<<<<< HEAD
 from .reader import PictureReader
-=======
-from .picture import Scaler
 from .streams import FrameTimes, best_video, length_s
->>>>>>> main
 
 MAX_BAD_PACKETS = 1_000
 

@@ -273,16 +273,11 @@ class _Player:
         t_s = record.fields.get("t_s")
         picture = _decoded(record.blob)
         if picture is None or not isinstance(t_s, int | float):
-<<<<<<< HEAD
-            raise self._bad("a picture that cannot be decoded")
+            raise self._bad(f"a picture that is no PNG of {PICTURE_WIDTH}x{PICTURE_HEIGHT}, or is damaged")
         again = record.fields.get("again") is True
         if self._meter is None or (again and not self._again):
             self._meter = FrameMeter(small=self._small)
         self._again = again
-=======
-            raise self._bad(f"a picture that is no PNG of {PICTURE_WIDTH}x{PICTURE_HEIGHT}, or is damaged")
-        self._meter = self._meter or FrameMeter(small=self._small)
->>>>>>> main
         self.outcome.pictures += 1
         try:
             measured = self._meter.push(picture, float(t_s))

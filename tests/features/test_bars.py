@@ -125,7 +125,9 @@ def terminal(n: int) -> np.ndarray:
     frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     lengths = np.random.default_rng(1).integers(10, 150, 20)
     for line in range(min(20, n)):
-        cv2.putText(frame, "x" * (int(lengths[line]) // 4), (2, 6 + 4 * line), cv2.FONT_HERSHEY_PLAIN, 0.35, (90, 250, 90))
+        cv2.putText(
+            frame, "x" * (int(lengths[line]) // 4), (2, 6 + 4 * line), cv2.FONT_HERSHEY_PLAIN, 0.35, (90, 250, 90)
+        )
     return frame
 
 

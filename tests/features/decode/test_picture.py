@@ -181,5 +181,7 @@ def test_mirrored_and_turned(matrix: tuple[int, ...], upright: Any, tmp_path: Pa
     a, b, c, d = (value << 16 for value in matrix)
     path.write_bytes(data[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[at + 36 :])
     found = Scaler().canonical(frames_of(path)[0]).astype(np.float32)
-    wanted = cv2.resize(upright(plain).astype(np.float32), (PICTURE_WIDTH, PICTURE_HEIGHT), interpolation=cv2.INTER_AREA)
+    wanted = cv2.resize(
+        upright(plain).astype(np.float32), (PICTURE_WIDTH, PICTURE_HEIGHT), interpolation=cv2.INTER_AREA
+    )
     assert np.abs(found - wanted).mean() < 10 < 2 * np.abs(found - wanted[::-1]).mean()
