@@ -54,6 +54,11 @@ def measured(options: argparse.Namespace) -> int:
         from .deblocking import deblocking
 
         return deblocking(options)
+    if options.kind == "variants":
+        from .variants import variants
+
+        check_folder(options.json)
+        return variants(options)
     if options.kind == "capacity":
         return capacity(options)
     if options.kind == "live":
@@ -101,11 +106,13 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
     from .search import add_search
+    from .variants import add_variants
 
     add_retrieval(kinds)
     add_engines(kinds)
     add_search(kinds)
     add_deblocking(kinds)
+    add_variants(kinds)
     return top
 
 

@@ -43,7 +43,7 @@ class CutMeter:
         """Score in [0, 1] of a canonical RGB picture: 0 for the first, from ``HARD_CUT`` on a hard cut."""
         check_picture(picture)
         histogram = _histogram(picture)
-        small = cv2.resize(picture, _SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        small = _shrunk(picture)
         before_histogram, before_small = self._histogram, self._small
         self._histogram, self._small = histogram, small
         if before_histogram is None or before_small is None:
@@ -66,6 +66,10 @@ def _histogram(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Joint RGB histogram, ``(512,)`` float32, sum 1."""
     counts = cv2.calcHist([picture], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3)
     return np.asarray(counts.ravel() / float(picture.shape[0] * picture.shape[1]), dtype=np.float32)
+
+
+def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return cv2.resize(picture, _SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def _layout(small: NDArray[np.float32], before: NDArray[np.float32]) -> float:

@@ -255,9 +255,11 @@ class LiveSession:
             return
         loop = asyncio.get_running_loop()
         elapsed_s, stride = self._sampler.elapsed_s, self._sampler.stride
-        features = await loop.run_in_executor(self._workers, self._look.look, frame, elapsed_s)
+        looked = await loop.run_in_executor(self._workers, self._look.look, frame, elapsed_s)
         self._due.frame(elapsed_s, arrival, slot // MOTION_FPS, (slot // stride + 1) * stride // MOTION_FPS)
-        self._handle(self._session.push(features, slot))
+        if looked.revised:
+            self._handle(self._session.revise(looked.revised))
+        self._handle(self._session.push(looked.features, slot))
 
     def _begin_anew(self) -> None:
         """Time has jumped: what is under way belongs to the time before."""

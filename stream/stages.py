@@ -5,15 +5,18 @@ A probe is called with a stage's name and its duration in seconds; without one n
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from typing import Final
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from features.decode.picture import Scaler
+from features.bars import STEADY
+from features.decode.reader import PictureReader
 from features.errors import PictureError
 from features.frame import FrameFeatures, FrameMeter
 from stream.core.events import Answer, Infer, Question
@@ -21,7 +24,7 @@ from stream.errors import SourceError
 from stream.runtime import Runtime
 
 Probe = Callable[[str, float], None]
-Keep = Callable[[NDArray[np.uint8], float], None]
+Keep = Callable[[NDArray[np.uint8], float, bool], None]
 
 GRAPH_STAGES: Final = {
     "video_clip": "clip tower",
@@ -31,41 +34,71 @@ GRAPH_STAGES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Features of a frame. ``revised``: those of the frames before it, oldest first, where they are another after all:
+    bars were found, in them too."""
+
+    features: FrameFeatures
+    revised: tuple[FrameFeatures, ...] = ()
+
+
 class Look:
     """Frames of one input -> features; ``small``: with a small colour picture each; ``keep`` is given each canonical
-    picture and its time before it is looked at.
+    picture and its time before it is looked at, and whether it was looked at before, with its bars.
 
-    State: the scaling context and the meter, which ``restart`` empties.
+    State: the reader, the meter and the newest frames' times and features, which ``restart`` empties.
     """
 
     def __init__(self, probe: Probe | None = None, small: bool = False, keep: Keep | None = None) -> None:
         self._small = small
-        self._keep = keep
-        self._scaler = Scaler()
+        self._keep = keep or _nowhere
+        self._reader = PictureReader()
         self._watch = None if probe is None else _Stopwatch(probe)
         self.restart()
 
     def restart(self) -> None:
         """Time jumped: the next frame is the first."""
-        self._meter = FrameMeter(None if self._watch is None else self._watch.lap, small=self._small)
+        self._reader.restart()
+        self._newest: deque[tuple[float, FrameFeatures]] = deque(maxlen=STEADY)
+        self._meter = self._made()
 
-    def look(self, frame: av.VideoFrame, t_s: float) -> FrameFeatures:
+    def look(self, frame: av.VideoFrame, t_s: float) -> Looked:
         """Features of a sampled frame at ``t_s`` seconds of media time. Raises SourceError for an absurd size."""
-        if self._watch is None:
-            return self._meter.push(self._canonical(frame, t_s), t_s)
-        self._watch.start()
-        picture = self._canonical(frame, t_s)
-        self._watch.lap("convert")
-        return self._meter.push(picture, t_s)
-
-    def _canonical(self, frame: av.VideoFrame, t_s: float) -> NDArray[np.uint8]:
+        if self._watch is not None:
+            self._watch.start()
         try:
-            picture = self._scaler.canonical(frame)
+            seen = self._reader.read(frame)
         except PictureError as error:
             raise SourceError(str(error)) from error
-        if self._keep is not None:
-            self._keep(picture, t_s)
-        return picture
+        revised = self._look_again(seen.again[-len(self._newest) :]) if seen.again and self._newest else ()
+        self._keep(seen.picture, t_s, False)
+        if self._watch is not None:
+            self._watch.lap("convert")
+        features = self._meter.push(seen.picture, t_s)
+        self._newest.append((t_s, features))
+        return Looked(features, revised)
+
+    def _look_again(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[FrameFeatures, ...]:
+        """The newest frames without their bars. What moved into the first of them is kept: that was measured from one
+        before it."""
+        newest = list(self._newest)[-len(pictures) :]
+        self._meter = self._made()
+        found: list[FrameFeatures] = []
+        for (t_s, before), picture in zip(newest, pictures, strict=True):
+            self._keep(picture, t_s, True)
+            features = self._meter.push(picture, t_s)
+            kept = before if not found else features
+            motion = {name: getattr(kept, name) for name in ("speed", "dx", "dy", "onset", "cut")}
+            found.append(replace(features, **motion))
+        return tuple(found)
+
+    def _made(self) -> FrameMeter:
+        return FrameMeter(None if self._watch is None else self._watch.lap, small=self._small)
+
+
+def _nowhere(picture: NDArray[np.uint8], t_s: float, again: bool) -> None:
+    """Nobody keeps pictures."""
 
 
 class _Stopwatch:

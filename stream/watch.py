@@ -18,6 +18,7 @@ from typing import Final
 
 import av
 
+from features.frame import FrameFeatures
 from stream.core.events import End, Event, Failed, Notice, Question, Suggestions, Warned
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
@@ -41,8 +42,10 @@ def watch_fast(
     publish: Publish,
     probe: Probe | None = None,
     recorder: Recorder | None = None,
+    looked: Callable[[FrameFeatures], object] | None = None,
 ) -> None:
-    """Publish everything that the input gives rise to. ``late_ms`` stays None: the same input, the same events."""
+    """Publish everything that the input gives rise to. ``late_ms`` stays None: the same input, the same events.
+    ``looked`` is given the features of each frame that was looked at."""
     session = (Session if recorder is None else recorder.session)(runtime.model, options)
     sampler = Sampler(pull.held_s)
     look = Look(probe, needs_small(runtime.model), None if recorder is None else recorder.keep)
@@ -82,7 +85,12 @@ def watch_fast(
         else:
             pass_time(before_s, sampler.elapsed_s)
         if slot is not None:
-            drive(session.push(look.look(frame, sampler.elapsed_s), slot))
+            found = look.look(frame, sampler.elapsed_s)
+            if found.revised:
+                drive(session.revise(found.revised))
+            if looked is not None:
+                looked(found.features)
+            drive(session.push(found.features, slot))
         last_s = stands_s(frame)
     pass_time(sampler.elapsed_s, sampler.elapsed_s + last_s)
     if last_s > 1.0:

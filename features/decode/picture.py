@@ -3,13 +3,19 @@
 from typing import Final
 
 import av
+import cv2
 import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from features.bars import WHOLE, Box
 from features.errors import PictureError
 from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
+
+from .hdr import TRANSFERS, to_sdr
+from .orientation import orientation_of
+from .trim import Trimmer
 
 MAX_SIDE: Final = 16_384
 
@@ -21,34 +27,54 @@ UNSPECIFIED: Final = 2  # of the matrices that ITU-T H.273 numbers (MatrixCoeffi
 
 
 class Scaler:
-    """Keeps the scaling context from frame to frame; one for each input, used by one thread at a time."""
+    """Keeps the scaling context from frame to frame; one for each input, used by one thread at a time. Pictures have
+    the canonical size, unless another is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = PICTURE_WIDTH, height: int = PICTURE_HEIGHT) -> None:
+        self._width, self._height = width, height
         self._reformatter = VideoReformatter()
-        self._unknown: set[int] = (
-            set()
-        )  # matrices that swscale refuses: YCgCo, ICtCp, constant luminance, reserved ones
+        self._trimmer = Trimmer()
+        self._unknown: set[int] = set()  # matrices that swscale refuses: YCgCo, ICtCp, constant luminance
 
     def canonical(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """(90, 160, 3) uint8 RGB, upright, squeezed into that shape.
+        """(90, 160, 3) uint8 RGB, upright, squeezed into that shape. Raises as `stored` does."""
+        orientation = orientation_of(frame)
+        return orientation.upright(self.stored(frame, WHOLE, orientation.turned))
 
-        A matrix that swscale does not know is taken for an unspecified one, as other players do, and the frame is
-        tagged so. Raises PictureError for an absurd size, and for pixels that cannot be converted.
+    def stored(self, frame: av.VideoFrame, box: Box, turned: bool) -> NDArray[np.uint8]:
+        """What is in ``box`` as it is stored, which may be sideways or mirrored: (90, 160, 3) uint8 RGB, (160, 90, 3)
+        where it is to be ``turned``.
+
+        High dynamic range is brought to the standard one, what is transparent is black. A matrix that swscale does not
+        know is taken for an unspecified one, as other players do, and the frame is tagged so. Raises PictureError for
+        an absurd size, and for pixels that cannot be converted.
         """
         if not (0 < frame.width <= MAX_SIDE and 0 < frame.height <= MAX_SIDE):
             raise PictureError(
                 f"a picture of {frame.width}x{frame.height}: sides of 1 to {MAX_SIDE} pixels are taken; scale the input"
             )
-        turns = round(frame.rotation / 90) % 4  # counter-clockwise, as a telephone held upright notes it
-        width, height = (PICTURE_HEIGHT, PICTURE_WIDTH) if turns % 2 else (PICTURE_WIDTH, PICTURE_HEIGHT)
-        return np.ascontiguousarray(np.rot90(self._scaled(frame, width, height).to_ndarray(), turns), np.uint8)
+        size = (self._height, self._width) if turned else (self._width, self._height)
+        return self._rgb(self._trimmer.trim(frame, box), *size)
 
-    def _scaled(self, frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+    def luma(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """(height, width) uint8 of the frame itself."""
+        return np.asarray(self._scaled(frame, frame.width, frame.height, "gray").to_ndarray(), np.uint8)
+
+    def _rgb(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8."""
+        if frame.color_trc in TRANSFERS:
+            deep = np.asarray(self._scaled(frame, width, height, "rgb48le").to_ndarray(), np.uint16)
+            return to_sdr(deep, int(frame.color_trc), int(frame.color_primaries))
+        if frame.format.has_palette or any(component.is_alpha for component in frame.format.components):
+            frame = _over_black(self._scaled(frame, 2 * width, 2 * height, "rgba"))
+        return np.asarray(self._scaled(frame, width, height, "rgb24").to_ndarray(), np.uint8)
+
+    def _scaled(self, frame: av.VideoFrame, width: int, height: int, pixels: str) -> av.VideoFrame:
         matrix = int(frame.colorspace)
         if matrix in self._unknown:
             frame.colorspace = matrix = UNSPECIFIED
         try:
-            return self._reformatter.reformat(frame, width, height, "rgb24", interpolation=SCALING, threads=1)
+            return self._reformatter.reformat(frame, width, height, pixels, interpolation=SCALING, threads=1)
         except (FFmpegError, OSError) as error:
             if matrix == UNSPECIFIED:
                 said = str(error.strerror or type(error).__name__).lower()
@@ -56,6 +82,13 @@ class Scaler:
                     f"a picture of pixel format {frame.format.name} cannot be converted ({said}); recode the input"
                 ) from error
         frame.colorspace = UNSPECIFIED
-        scaled = self._scaled(frame, width, height)
+        scaled = self._scaled(frame, width, height, pixels)
         self._unknown.add(matrix)
         return scaled
+
+
+def _over_black(frame: av.VideoFrame) -> av.VideoFrame:
+    """An RGBA frame as it looks before black: whatever colour is hidden under what is transparent does not count."""
+    picture = frame.to_ndarray()
+    opaque = cv2.multiply(picture[..., :3], cv2.merge([picture[..., 3]] * 3), scale=1 / 255)
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(opaque, np.uint8), "rgb24")

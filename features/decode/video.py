@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from features.errors import PictureError
 from features.spec import MOTION_FPS
 
-from .picture import Scaler
+from .reader import PictureReader
 from .streams import FrameTimes, best_video, length_s
 
 MAX_BAD_PACKETS = 1_000
@@ -49,7 +49,7 @@ class VideoFile:
         self._times = FrameTimes(self._container, stream)
         self._stream.thread_type = "SLICE"
         self._stream.codec_context.thread_count = 1
-        self._scaler = Scaler()
+        self._reader = PictureReader()
         assert self._stream.time_base is not None
         self._base = self._stream.time_base
         self._begin = self._stream.start_time or 0
@@ -71,8 +71,16 @@ class VideoFile:
         return length_s(self._container, self._stream)
 
     def slots(self, start_s: float, seconds: float) -> dict[int, NDArray[np.uint8]]:
-        """Motion slot from ``start_s`` -> its picture, (90, 160, 3) uint8 RGB, for ``seconds`` of the file."""
+        """Motion slot from ``start_s`` -> its picture, (90, 160, 3) uint8 RGB, for ``seconds`` of the file.
+
+        Bars that are found on the way are cut away from the beginning on.
+        """
+        found, changed = self._slots(start_s, seconds)
+        return self._slots(start_s, seconds)[0] if changed else found
+
+    def _slots(self, start_s: float, seconds: float) -> tuple[dict[int, NDArray[np.uint8]], bool]:
         found: dict[int, NDArray[np.uint8]] = {}
+        changed = False
         before: av.VideoFrame | None = None
         for frame, time_s in self._frames_from(start_s):
             if time_s >= seconds:
@@ -82,10 +90,13 @@ class VideoFile:
                 continue
             slot = int(time_s * MOTION_FPS)
             if slot not in found:
-                found[slot] = self._scaler.canonical(frame)
+                if before is not None and 0 not in found and slot > 0:
+                    found[0] = self._reader.read(before).picture
+                seen = self._reader.read(frame)
+                found[slot], changed = seen.picture, changed or bool(seen.again)
         if before is not None and 0 not in found:
-            found[0] = self._scaler.canonical(before)
-        return found
+            found[0] = self._reader.read(before).picture
+        return found, changed
 
     def _frames_from(self, start_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
         """Frames in order with their times after ``start_s``, from the key frame before it."""

@@ -90,6 +90,11 @@ class SceneMeter:
             return None
         return self._decide(self._cuts.pop(0), slot)
 
+    def revise(self, slot: int, frame: "FrameFeatures") -> None:
+        """The picture in ``slot`` looks otherwise than it was told."""
+        if slot in self._looks:
+            self._looks[slot] = look(frame)
+
     def _decide(self, cut: int, now: int) -> Change | None:
         known = self._between(self.start, cut)
         if cut - self.start < BEFORE_S * MOTION_FPS or not len(known):

@@ -16,6 +16,7 @@ into the ranking of the next hop to be concluded, together with what was on air 
 tracks they liked (``taste``), and whether somebody speaks (``speech``).
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.records import Candidate, Filters
+from features.bars import STEADY
 from features.cuts import HARD_CUT
 from features.held import held, is_held
 from features.spec import MOTION_FPS, WINDOW_S
@@ -60,6 +62,7 @@ from .wishes import Memory, Wishes
 if TYPE_CHECKING:
     from features.frame import FrameFeatures
 
+REVISED = STEADY - 1  # pictures that may turn out to have had bars
 SOUGHT_AT_ONCE = 32  # tracks whose clips are looked for in one hop, because somebody liked or skipped them
 
 
@@ -96,6 +99,7 @@ class Session:
         self._settled = 0, self._memory.wishes.order()  # the scene's start and what was asked, of the newest list
         self._next_id = 1
         self._newest = -1  # the slot of the newest picture
+        self._slots: deque[int] = deque(maxlen=REVISED)  # of the newest pictures
         self._filled = -1  # the newest slot that is filled, by a picture or since it is held
         self._picture: FrameFeatures | None = None  # the newest
         self._over = 0  # so many seconds of media time are over
@@ -124,6 +128,7 @@ class Session:
             raise ValueError(f"slot {slot} after slot {self._newest}: slots must increase; reset() begins anew")
         events = self._hold(slot) + self._advance(slot // MOTION_FPS)
         self._newest, self._picture = slot, features
+        self._slots.append(slot)
         self._now_s = max(self._now_s, (slot + 1) / MOTION_FPS)
         self.sampled += 1
         rest = self._options.cut_rest_s * MOTION_FPS
@@ -133,6 +138,14 @@ class Session:
         events += self._fill(slot, features)
         following = (slot // self._stride + 1) * self._stride  # the next slot that the sampler may fill
         return events + self._advance(following // MOTION_FPS)
+
+    def revise(self, pictures: "Sequence[FrameFeatures]") -> list[Event]:
+        """The newest pictures, oldest first, look otherwise than was told: bars around them have been found since.
+        At most ``REVISED`` are remembered."""
+        for slot, features in zip(list(self._slots)[-len(pictures) :], pictures, strict=False):
+            self._window.push(slot, features)
+            self._scenes.revise(slot, features)
+        return []
 
     def _hold(self, slot: int) -> list[Event]:
         """Fill the slots before ``slot`` with the newest picture, if it is held; those that are still looked at."""
@@ -188,6 +201,7 @@ class Session:
         self._settle.reset()
         self._newest = self._filled = -1
         self._picture, self._over, self._last = None, 0, 0
+        self._slots.clear()
         self._cut_slot = -MOTION_FPS * WINDOW_S
         self._hop = self._due = None
         self._settled = 0, self._settled[1]

@@ -40,6 +40,7 @@ MAX_OPEN: Final = 4096  # questions that a recording leaves unanswered; more are
 # What an argument of each name must be, so that a crafted file cannot make a session say what cannot be published.
 ARGUMENTS: Final[dict[str, type | tuple[type, ...]]] = {
     "features": FrameFeatures,
+    "pictures": list,
     "slot": int,
     "question": int,
     "share": (int, float),
@@ -102,6 +103,7 @@ class _Player:
         self._end: End | None = None
         self._why: str | None = None  # what the recording's last record says
         self._meter: FrameMeter | None = None
+        self._again = False  # the newest picture was one that was looked at before
         self._measured: FrameFeatures | None = None
         self.outcome = Outcome()
 
@@ -272,10 +274,14 @@ class _Player:
         picture = _decoded(record.blob)
         if picture is None or not isinstance(t_s, int | float):
             raise self._bad(f"a picture that is no PNG of {PICTURE_WIDTH}x{PICTURE_HEIGHT}, or is damaged")
-        self._meter = self._meter or FrameMeter(small=self._small)
+        again = record.fields.get("again") is True
+        if self._meter is None or (again and not self._again):
+            self._meter = FrameMeter(small=self._small)
+        self._again = again
         self.outcome.pictures += 1
         try:
-            self._measured = self._meter.push(picture, float(t_s))
+            measured = self._meter.push(picture, float(t_s))
+            self._measured = self._measured if again else measured
         except FeatureError as error:
             raise self._bad(f"a picture that cannot be measured ({error})") from error
 
@@ -284,6 +290,8 @@ class _Player:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not isinstance(value, kind) or (kind is not bool and kind is not object and isinstance(value, bool)):
             raise self._bad(f"{argument} that is {type(value).__name__}")
+        if argument == "pictures" and not all(isinstance(each, FrameFeatures) for each in value):  # type: ignore[attr-defined]
+            raise self._bad("revised frames that are none")
         if number and not abs(value) < LARGEST:  # type: ignore[arg-type]
             raise self._bad(f"{argument} that is {str(value)[:40]}")
 

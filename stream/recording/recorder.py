@@ -5,6 +5,7 @@ The records of a recording, behind the header, in the order of the calls:
     {"kind": "call", "at_s", "name", "args", "kwargs", "events", "raised"}   one call of the session's
     {"kind": "heard", "at_s", "notice"}        what the driver itself published: a warning, a failure, a lateness
     {"kind": "picture", "t_s"}                 with --record-pictures: the next frame's canonical picture as PNG
+    {"kind": "picture", "t_s", "again": true}  the one before it, as it looks within the bars that were found since
     {"kind": "end", "why", "records"}          the recording was closed
 
 ``args`` and ``kwargs`` are written as in ``values.py``; of an answer only its hash is kept (``["answer", sha256]``),
@@ -125,15 +126,16 @@ class Recorder:
         if isinstance(notice, End):
             self.writer.close(ENDED)
 
-    def _keep(self, picture: NDArray[np.uint8], t_s: float) -> None:
-        """The canonical picture (90, 160, 3) of the frame that is pushed next, seen at ``t_s`` s of media time."""
+    def _keep(self, picture: NDArray[np.uint8], t_s: float, again: bool = False) -> None:
+        """The canonical picture (90, 160, 3) of the frame that is pushed next, seen at ``t_s`` s of media time;
+        ``again``: of the frame before it, within the bars that were found since."""
         self._begin()
 
         def make() -> Record:
             done, code = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
             if not done:
                 raise RecordingError("a picture could not be coded as PNG")
-            return Record({"kind": "picture", "t_s": t_s}, code.tobytes())
+            return Record({"kind": "picture", "t_s": t_s, **({"again": True} if again else {})}, code.tobytes())
 
         self.writer.put(make)
 

@@ -1,8 +1,8 @@
 """The process that pulls one URL for a client: ``python -m stream.sources.pull_child``, started by ``remote.py``.
 
 Whatever a stranger's video does to a decoder, it does it here. The request is a JSON line on standard input, which
-stays open: its end is this program's. Out come canonical pictures, at most 8 a second, and sound; the pipe is the
-bound, and while it is full nothing is read.
+stays open: its end is this program's. Out come pictures of twice the canonical size, at most 8 a second, and sound; the
+pipe is the bound, and while it is full nothing is read.
 """
 
 import json
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from features.decode.picture import Scaler
 from features.errors import PictureError
+from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.core.sampler import Sampler
 from stream.errors import StreamError
 
@@ -35,6 +36,7 @@ from .reconnect import Backoff, reconnecting
 HEADER: Final = struct.Struct("!BIq")  # kind, bytes that follow, microseconds
 PICTURE, SOUND, NOTE, ERROR, END = range(1, 6)
 SOUND_HZ: Final = 16_000
+SENT_WIDTH, SENT_HEIGHT = 2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT  # of what is between bars something is left
 AGAIN_S: Final = 5.0
 BACKOFF: Final = Backoff(first_s=0.5, most_s=4.0, tries=4)
 
@@ -77,7 +79,7 @@ class Speaker:
 def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
     """Pictures and sound of ``url`` until it ends. Raises SourceError, BrokenPipeError."""
     opener = guarded(networks(allowed))
-    scaler = Scaler()
+    scaler = Scaler(SENT_WIDTH, SENT_HEIGHT)
     sounds = av.AudioResampler("s16", "mono", SOUND_HZ)
 
     def hear(frame: av.AudioFrame) -> None:

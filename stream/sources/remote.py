@@ -19,18 +19,17 @@ from typing import Final
 import av
 import numpy as np
 
-from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.core.pace import Pace
 from stream.errors import SourceError
 
 from .confinement import environment
 from .feed import nobody
-from .pull_child import END, ERROR, HEADER, NOTE, PICTURE, SOUND, SOUND_HZ
+from .pull_child import END, ERROR, HEADER, NOTE, PICTURE, SENT_HEIGHT, SENT_WIDTH, SOUND, SOUND_HZ
 
 log = logging.getLogger(__name__)
 
 MESSAGE_BYTES: Final = 256 * 1024
-PICTURE_SHAPE: Final = (PICTURE_HEIGHT, PICTURE_WIDTH, 3)
+PICTURE_SHAPE: Final = (SENT_HEIGHT, SENT_WIDTH, 3)
 MICROSECOND: Final = Fraction(1, 1_000_000)
 STOPPED: Final = "the publisher stopped"
 

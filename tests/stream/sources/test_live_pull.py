@@ -74,7 +74,7 @@ def some(url: str, opener: Any = None, count: int = 20) -> tuple[list[float], in
     with pull:
         assert pull.endless
         for frame in pull.frames(sounds.append):
-            assert frame.pts is not None and frame.time_base is not None and (frame.width, frame.height) == (160, 90)
+            assert frame.pts is not None and frame.time_base is not None and (frame.width, frame.height) == (320, 180)
             times.append(float(frame.pts * frame.time_base))
             if len(times) == count:
                 break

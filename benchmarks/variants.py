@@ -1,0 +1,201 @@
+"""The same content as it comes: between bars, in high dynamic range, interlaced, mirrored, before nothing.
+
+Each variant of a video is made by an ``ffmpeg`` program in a folder that goes away again, and watched as fast as it
+goes, beside its *reference*: the same pictures delivered plainly. What is told of both should be the same.
+
+*Figures*, over all lists of all videos: ``overlap``, the mean share of the five suggestions that both lists hold;
+``first_kept``, the share of lists with the same first place; and of the pictures, variant and reference: brightness,
+contrast, colourfulness, warmth and speed, means over all looked-at pictures. ``recoded`` is the control: another size
+and quality, nothing else.
+"""
+
+import argparse
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from catalog.catalog import Catalog
+from engines.bundle import Bundle
+from engines.onnx_engine import OnnxEngine
+from features.frame import FrameFeatures
+from stream.core.events import Cut, Notice, Suggestions
+from stream.core.session import SessionOptions
+from stream.runtime import Runtime
+from stream.sources.pull import Pull
+from stream.watch import watch_fast
+
+from .errors import BenchError
+from .harness import Report, Row
+
+INNER: Final = "crop=iw*24/25:ih*24/25"  # without borders of its own
+FULL: Final = f"{INNER},scale=854:480,setsar=1"
+H264: Final = ("-c:v", "libx264", "-crf", "18", "-preset", "veryfast", "-pix_fmt", "yuv420p")
+DEEP: Final = ("-c:v", "libx264", "-crf", "14", "-preset", "veryfast", "-pix_fmt", "yuv420p10le")
+MEASURES: Final = ("brightness", "contrast", "colourfulness", "warmth", "speed")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """FFmpeg's filters for the reference, and those that follow for the variant; how the variant is coded."""
+
+    reference: str
+    then: str = ""
+    coded: tuple[str, ...] = H264
+    suffix: str = ".mp4"
+
+
+def _hdr(transfer: str) -> str:
+    """BT.709 to BT.2020 and a transfer of high dynamic range, white at 203 cd/m2."""
+    tagged = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+    light = "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020"
+    return f"{tagged},{light},zscale=t={transfer}:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+
+
+def _coded_deep(transfer: str) -> tuple[str, ...]:
+    return (*DEEP, "-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
+
+
+def _between(inner: str, place: str = "(ow-iw)/2:(oh-ih)/2") -> Variant:
+    return Variant(f"{INNER},{inner},setsar=1", f"pad=854:480:{place}:black")
+
+
+VARIANTS: Final = {
+    "recoded": Variant(FULL, "scale=640:360", ("-c:v", "libx264", "-crf", "28", "-pix_fmt", "yuv420p")),
+    "letterbox 2.39": _between("scale=854:358"),
+    "4:3 between sides": _between("scale=640:480"),
+    "portrait between sides": _between("scale=854:480,crop=270:480"),
+    "window": _between("scale=428:240"),
+    "window in a corner": _between("scale=428:240", "400:220"),
+    "bar below": _between("scale=854:400", "0:0"),
+    "bar at the left": _between("scale=700:480", "154:0"),
+    "PQ": Variant(FULL, _hdr("smpte2084"), _coded_deep("smpte2084")),
+    "HLG": Variant(FULL, _hdr("arib-std-b67"), _coded_deep("arib-std-b67")),
+    "interlaced": Variant(FULL, "tinterlace=mode=interleave_top", (*H264, "-flags", "+ilme+ildct")),
+    "before nothing": Variant(
+        f"{FULL},crop=428:480:0:0,pad=854:480:0:0:black",
+        "format=yuva444p,geq=lum='if(lt(X,428),lum(X,Y),180)':cb='if(lt(X,428),cb(X,Y),200)':cr='if(lt(X,428),cr(X,Y),200)':a='if(lt(X,428),255,0)'",
+        ("-c:v", "qtrle", "-pix_fmt", "argb"),
+        ".mov",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What was told of a video, and measured."""
+
+    lists: list[list[str]]
+    cuts: int
+    means: dict[str, float]
+
+
+def measure(
+    videos: Sequence[Path],
+    catalog: Path,
+    bundle: Bundle,
+    names: Sequence[str],
+    seconds: float,
+    tell: Callable[[str], None],
+) -> Report:
+    """Raises BenchError where there is no ffmpeg, or it cannot make a variant; errors of catalogues."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise BenchError("bench variants makes its videos with ffmpeg, which is not on the PATH; install it")
+    rows: list[Row] = []
+    with Catalog.open(catalog, bundle) as opened, tempfile.TemporaryDirectory() as folder:
+        runtime = Runtime(OnnxEngine(bundle, 2), opened)
+        for name in names:
+            pairs = []
+            for video in videos:
+                tell(f"{name}: {video.name}")
+                made = _made(program, video, VARIANTS[name], Path(folder), seconds)
+                pairs.append(tuple(watched(path, runtime) for path in made))
+            rows += list(compared(name, pairs))
+    settings: dict[str, str | int | float] = {"videos": len(videos), "seconds": seconds, "tracks": len(opened)}
+    return Report("variants", rows, settings)
+
+
+def _made(program: str, video: Path, variant: Variant, folder: Path, seconds: float) -> tuple[Path, Path]:
+    """The variant and its reference."""
+    plain, other = folder / "plain.mp4", folder / f"variant{variant.suffix}"
+    given = [program, "-v", "error", "-y", "-nostdin", "-t", f"{seconds:g}", "-i", str(video), "-an", "-vf"]
+    for filters, coded, path in (
+        (variant.reference, H264, plain),
+        (f"{variant.reference},{variant.then}", variant.coded, other),
+    ):
+        done = subprocess.run([*given, filters, *coded, str(path)], capture_output=True, text=True)
+        if done.returncode:
+            raise BenchError(f"{video}: ffmpeg cannot make it ({done.stderr.strip()[-300:]}); leave that variant out")
+    return other, plain
+
+
+def watched(path: Path, runtime: Runtime) -> Watched:
+    """A whole video through the live path, without a clock."""
+    notices: list[Notice] = []
+    seen: list[FrameFeatures] = []
+    with Pull(str(path)) as pull:
+        watch_fast(pull, runtime, SessionOptions(), notices.append, looked=seen.append)
+    rows = [(f.colour.brightness, f.colour.contrast, f.colour.colourfulness, f.colour.warmth, f.speed) for f in seen]
+    return Watched(
+        [[item.track for item in notice.items] for notice in notices if isinstance(notice, Suggestions)],
+        sum(isinstance(notice, Cut) for notice in notices),
+        dict(zip(MEASURES, np.mean(rows, axis=0).tolist(), strict=True)),
+    )
+
+
+def compared(name: str, pairs: Sequence[Any]) -> Iterator[Row]:
+    """The rows of one variant; ``pairs`` of variant and reference."""
+    lists = [pair for one, other in pairs for pair in zip(one.lists, other.lists, strict=False)]
+    labels = {"variant": name}
+    shared = [len({*one} & {*other}) / max(1, len(other)) for one, other in lists]
+    yield Row("overlap", float(np.mean(shared)), len(lists), "share", labels)
+    kept = [one[:1] == other[:1] for one, other in lists]
+    yield Row("first_kept", float(np.mean(kept)), len(lists), "share", labels)
+    for measured in MEASURES:
+        for side, which in (("variant", 0), ("reference", 1)):
+            mean = float(np.mean([pair[which].means[measured] for pair in pairs]))
+            yield Row(measured, mean, len(pairs), "mean", {**labels, "side": side})
+    for side, which in (("variant", 0), ("reference", 1)):
+        yield Row("cuts", float(sum(pair[which].cuts for pair in pairs)), len(pairs), "cuts", {**labels, "side": side})
+
+
+def add_variants(kinds: Any) -> None:
+    """The command's arguments."""
+    each = kinds.add_parser(
+        "variants", help="the same content between bars, in HDR, interlaced: is the same told of it?"
+    )
+    each.add_argument("videos", metavar="VIDEO", type=Path, nargs="+", help="without bars of their own")
+    each.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    each.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
+    each.add_argument("--only", action="append", choices=VARIANTS, metavar="NAME", help=f"one of {', '.join(VARIANTS)}")
+    each.add_argument("--seconds", type=float, default=15.0, help="of each video (default 15)")
+    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+
+
+def variants(options: argparse.Namespace) -> int:
+    """Measure, show, write."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from engines.bundle import default_bundle, load_bundle
+    from features.spec import FEATURES
+
+    bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
+    names = options.only or list(VARIANTS)
+    report = measure(options.videos, options.catalog, bundle, names, options.seconds, Console(stderr=True).print)
+    table = Table("variant", "lists", "overlap", "first kept", *(f"{name} (reference)" for name in MEASURES))
+    for name in names:
+        rows = [row for row in report.rows if row.labels["variant"] == name]
+        found = {(row.metric, row.labels.get("side")): row.value for row in rows}
+        sides = [f"{found[each, 'variant']:.3f} ({found[each, 'reference']:.3f})" for each in MEASURES]
+        table.add_row(name, str(rows[0].n), f"{rows[0].value:.2f}", f"{rows[1].value:.2f}", *sides)
+    Console().print(table)
+    if options.json is not None:
+        report.write(options.json)
+    return 0
