@@ -1,4 +1,4 @@
-"""The same content as it comes: between bars, in high dynamic range, interlaced, mirrored, before nothing.
+"""The same content as it comes: between bars, in high dynamic range, interlaced, with a hole through it.
 
 Each variant of a video is made by an ``ffmpeg`` program in a folder that goes away again, and watched as fast as it
 goes, beside its *reference*: the same pictures delivered plainly. What is told of both should be the same.
@@ -77,9 +77,10 @@ VARIANTS: Final = {
     "PQ": Variant(FULL, _hdr("smpte2084"), _coded_deep("smpte2084")),
     "HLG": Variant(FULL, _hdr("arib-std-b67"), _coded_deep("arib-std-b67")),
     "interlaced": Variant(FULL, "tinterlace=mode=interleave_top", (*H264, "-flags", "+ilme+ildct")),
-    "before nothing": Variant(
-        f"{FULL},crop=428:480:0:0,pad=854:480:0:0:black",
-        "format=yuva444p,geq=lum='if(lt(X,428),lum(X,Y),180)':cb='if(lt(X,428),cb(X,Y),200)':cr='if(lt(X,428),cr(X,Y),200)':a='if(lt(X,428),255,0)'",
+    "hole": Variant(
+        f"{FULL},drawbox=x=200:y=100:w=240:h=200:color=black:t=fill",
+        "format=yuva444p,geq=lum='if({0},180,lum(X,Y))':cb='if({0},200,cb(X,Y))':cr='if({0},200,cr(X,Y))':a='if({0},0,255)'"
+        .format("between(X,200,439)*between(Y,100,299)"),
         ("-c:v", "qtrle", "-pix_fmt", "argb"),
         ".mov",
     ),
