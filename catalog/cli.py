@@ -86,7 +86,7 @@ def index_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--forget-missing",
         action="store_true",
-        help="drop the tracks whose files are not in MUSIC_DIR any more (default: keep what was heard for their return)",
+        help="drop the tracks whose files are not in MUSIC_DIR any more (default: keep what was heard)",
     )
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     add_engine_arguments(parser)
