@@ -1,23 +1,89 @@
-"""Whether two files hold one recording, from a sketch of its sound."""
+"""Whether two files hold one recording, by a sketch of its sound.
+
+After Haitsma and Kalker, A highly robust audio fingerprinting system (ISMIR 2002): every 32 ms a word of 16 bits says
+between which neighbouring bands, from 250 Hz to 3.5 kHz, the difference in level has grown. Level, coding and what is
+cut off at the ends leave most bits as they are; another voice, take or arrangement does not, even where all else is
+equal.
+
+Two sketches are laid over each other at the offset, of up to 3 s, where fewest bits differ. It is one recording if in
+no 8 s of it more than 15% do. Measured in the worst 8 s: 20 human-made tracks and their encodings (MP3 from 64 kbit/s,
+AAC from 96, Opus from 48, half a second cut off, -6 dB) at most 12%; made-up pieces without their lead 17 to 37%;
+human-made ones with a second voice of the same level 31% and more; 2,278 pairs of different tracks at least 40%. Four
+minutes take 15 kB.
+"""
 
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from features.spec import MUSIC_RATE_HZ
 
 from .records import Floats
 
-LENGTHS_S: Final = 3.0
 Words = NDArray[np.uint16]
+
+RATE_HZ: Final = 8000
+FFT: Final = 4096  # samples: 0.5 s, so that half a hop of offset changes little
+HOP: Final = 256
+BITS: Final = 16
+LOW_HZ, HIGH_HZ = 250.0, 3500.0
+FLOOR: Final = 1e-4  # of the mean energy: silence and coder's noise have no bits
+GROWTH: Final = 0.05  # nepers that a difference must grow by: so that nothing is not half of the bits
+LENGTHS_S: Final = 3.0  # between two files of one recording, at most
+REACH: Final = int(LENGTHS_S * RATE_HZ / HOP)
+BLOCK: Final = 8 * RATE_HZ // HOP
+MOST: Final = 0.15  # share of the bits that differ in a block of one recording
+PROBES: Final = 256  # words by which the offset is sought
+FEWEST: Final = BLOCK // 2  # words that tell something, to tell by
 
 
 def sketch(samples: Floats) -> Words:
-    return np.empty(0, np.uint16)
+    """(n,) uint16, little-endian, a word for each 32 ms of mono 16 kHz samples; empty for less than a second."""
+    slow = resample_poly(samples, RATE_HZ, MUSIC_RATE_HZ).astype(np.float32)
+    if len(slow) < 2 * FFT:
+        return np.empty(0, "<u2")
+    frames = np.lib.stride_tricks.sliding_window_view(slow, FFT)[::HOP]
+    edges = np.round(np.geomspace(LOW_HZ, HIGH_HZ, BITS + 2) * FFT / RATE_HZ).astype(int)
+    window = np.hanning(FFT).astype(np.float32)
+    energy = np.empty((len(frames), BITS + 1))
+    for at in range(0, len(frames), 1024):  # an hour at once would take gigabytes
+        power = np.abs(np.fft.rfft(frames[at : at + 1024] * window, axis=1)) ** 2
+        energy[at : at + 1024] = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
+    level = np.log(energy + FLOOR * energy.mean() + 1e-12)
+    grown = np.diff(np.diff(level, axis=1), axis=0) > GROWTH
+    return np.asarray(grown @ (1 << np.arange(BITS)), dtype="<u2")
 
 
 def as_sketch(data: bytes) -> Words:
+    """A sketch as it was stored."""
     return np.frombuffer(data, "<u2")
 
 
 def same_recording(one: Words, other: Words) -> bool:
-    return False
+    """Whether two sketches are of one recording. What is shorter than about 8 s is never taken for that."""
+    least = min(len(one), len(other))
+    if abs(len(one) - len(other)) > REACH or least < BLOCK:
+        return False
+    reach = min(REACH, (least - FEWEST) // 2)
+    places = np.unique(np.linspace(reach, least - reach - 1, PROBES).astype(int))
+    offsets = np.arange(-reach, reach + 1)
+    apart = _differing(one[places], other[places + offsets[:, None]]).mean(axis=1)
+    if apart.min() > 2 * MOST * BITS:  # a few words alone may say more or less
+        return False
+    offset = int(offsets[np.argmin(apart)])
+    mine, its = one[max(0, -offset) :], other[max(0, offset) :]
+    length = min(len(mine), len(its))
+    mine, its = mine[:length], its[:length]
+    bits, telling = _differing(mine, its), (mine | its) != 0
+    if telling.sum() < FEWEST:
+        return False
+    blocks = [*range(0, length - BLOCK, BLOCK), max(0, length - BLOCK)]
+    shares = [bits[at : at + BLOCK].sum() / max(FEWEST / 2, telling[at : at + BLOCK].sum()) / BITS for at in blocks]
+    return bool(max(shares) <= MOST)
+
+
+def _differing(one: Words, other: Words) -> NDArray[np.uint8]:
+    bits: NDArray[np.uint8] = np.bitwise_count(one ^ other)
+    return bits
