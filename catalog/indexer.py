@@ -32,7 +32,7 @@ from .needs import row_width
 from .pool import hear_all
 from .records import Track
 from .scan import Found, named_as_music, scan
-from .sketch import LENGTHS_S, as_sketch, same_recording
+from .sketch import LENGTHS_S, Sketch, same_recording
 from .store import Entry, FileStamp, Store
 from .tags import one_line, tagged_tempo
 from .worker import Heard, Job, Piece, Refused, Source, hear
@@ -298,11 +298,11 @@ class _Run:
     def _join(self, entry: Entry) -> None:
         """Let a new track be of the recording that it is another file of."""
         length_s = entry.analysis.duration_s if entry.analysis else 0.0
-        mine = as_sketch(entry.sketch)
+        mine = Sketch.of(entry.sketch)
         others = {
             recording
             for id, recording, other in self._store.sketches(length_s, LENGTHS_S)
-            if id != entry.track.id and same_recording(mine, as_sketch(other))
+            if id != entry.track.id and same_recording(mine, Sketch.of(other))
         }
         if others:
             self._store.join_recordings(entry.track.id, others)

@@ -27,8 +27,8 @@ _GENRE = ("genre", "tcon", "\xa9gen", "wm/genre", "ignr")
 _LICENCE = ("license", "licence", "licenseurl", "licenceurl", "license url", "licence url", "wcop", "user",
             "wm/license", "copyright_url", "copyright url")  # fmt: skip
 _COPYRIGHT = ("copyright", "tcop", "cprt", "\xa9cpy", "icop")
-_COMMENT = ("comment", "comm", "\xa9cmt", "description", "desc", "icmt", "usage_terms", "terms of use", "rights",
-            "purchase", "contact", "copyrightinfo")  # fmt: skip
+_COMMENT = ("comment", "comments", "comm", "\xa9cmt", "description", "desc", "icmt", "usage_terms",
+            "terms of use", "rights", "purchase", "contact", "copyrightinfo")  # fmt: skip
 _BPM = ("bpm", "tempo", "tbpm", "tmpo", "wm/beatsperminute", "beats_per_minute")
 _SHEET = ("cuesheet", "cue_sheet")
 # ID3's and iTunes' way to a name of one's own.

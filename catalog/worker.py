@@ -166,7 +166,7 @@ def _piece(part: "Part", samples: "Floats", engine: "Engine", alone: bool) -> Pi
     try:
         if len(own) < MUSIC_RATE_HZ:
             raise AudioError(f"is {len(own) / MUSIC_RATE_HZ:.2f} s long, at least 1 s is needed")
-        return Piece(part, analyse(own, engine), sketch(own).tobytes())
+        return Piece(part, analyse(own, engine), sketch(own).data)
     except AudioError as error:
         if alone:
             raise
