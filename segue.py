@@ -4,8 +4,9 @@ A folder's ``cli.py`` offers ``main(command, argv) -> exit code`` and ``USER_ERR
 user's to mend: those print as one line and end with 2. Anything else is our own failure and ends with 1.
 """
 
-import argparse
+import difflib
 import importlib
+import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
@@ -21,59 +22,87 @@ COMMANDS = {
     "train": ("towers.cli", "train a system on a corpus"),
     "evaluate": ("towers.cli", "recall of a trained run on a corpus, against chance"),
     "export": ("export.cli", "turn a trained run into a bundle, checked for parity"),
-    "bench": ("benchmarks.cli", "measure latency, stage by stage"),
+    "bench": ("benchmarks.cli", "measure: latency, capacity, live, soak, faults, retrieval, engines, search"),
     "doctor": ("stream.cli", "what this machine can do, and why not"),
 }
-
-
-def parser() -> argparse.ArgumentParser:
-    """The top level only; every command parses its own arguments."""
-    top = argparse.ArgumentParser(
-        prog="segue",
-        description="Live video in, rolling music suggestions out.",
-        epilog="segue COMMAND --help says more.",
-    )
-    top.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=" · ".join(COMMANDS))
-    top.add_argument("arguments", nargs=argparse.REMAINDER, help="the command's own arguments")
-    return top
+HELP = ("-h", "--help", "help")
+EXTRAS = {
+    "onnxruntime": "cpu",
+    "faiss": "cpu",
+    **dict.fromkeys(
+        ("torch", "onnx", "onnxscript", "sklearn", "h5py", "matplotlib", "safetensors", "threadpoolctl"), "train"
+    ),
+    "tensorrt": "tensorrt",
+    "cuda": "tensorrt",
+    "tritonclient": "triton",
+    "httpx": "bench",
+}
 
 
 def overview() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
-    return "usage: segue COMMAND [...]\n\nLive video in, rolling music suggestions out.\n\n" + "\n".join(lines)
+    return (
+        "usage: segue COMMAND [...]\n\nLive video in, rolling music suggestions out.\n\n"
+        + "\n".join(lines)
+        + "\n\nsegue help COMMAND says more; segue --version says which this is."
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code (0 done, 1 our failure, 2 the user's to mend)."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(overview())  # noqa: T201
-        return 0
-    asked = parser().parse_args(words[:1])
     try:
-        module = importlib.import_module(COMMANDS[asked.command][0])
-    except ModuleNotFoundError as error:
-        return complain(asked.command, missing(error.name or str(error)))
-    try:
-        return int(module.main(asked.command, words[1:]))
-    except ModuleNotFoundError as error:
-        return complain(asked.command, missing(error.name or str(error)))
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # the reader of our JSON lines went away: silence the interpreter's own flush as well
+        try:
+            return run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output went away: silence the interpreter's own flush as well
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def run(words: list[str]) -> int:
+    if not words or (words[0] in HELP and len(words) == 1):
+        print(overview())  # noqa: T201
+        return 0
+    if words[0] in ("-V", "--version", "version"):
+        print(f"segue {version()}")  # noqa: T201
+        return 0
+    command, rest = (words[1], ["--help"]) if words[0] in HELP else (words[0], words[1:])
+    if command not in COMMANDS:
+        print(f"segue: {unknown(command)}", file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        module = importlib.import_module(COMMANDS[command][0])
+    except ModuleNotFoundError as error:
+        return complain(command, missing(error.name or str(error)))
+    try:
+        return int(module.main(command, rest))
+    except ModuleNotFoundError as error:
+        return complain(command, missing(error.name or str(error)))
+    except KeyboardInterrupt:
+        return 130
     except module.USER_ERRORS as error:
-        return complain(asked.command, str(error))
+        return complain(command, str(error))
+
+
+def version() -> str:
+    try:
+        return importlib.metadata.version("segue")
+    except importlib.metadata.PackageNotFoundError:
+        return "of a folder that is not installed"
+
+
+def unknown(command: str) -> str:
+    near = difflib.get_close_matches(command, COMMANDS, n=1)
+    meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)};"
+    return f"no command {command!r}; {meant} segue help says what each does"
 
 
 def missing(module: str) -> str:
     """Which extra brings a package that is not installed."""
     root = module.partition(".")[0]
-    extras = {"onnxruntime": "cpu", "faiss": "cpu", "torch": "train", "onnx": "train", "onnxscript": "train"}
-    extras |= {"sklearn": "train", "safetensors": "train", "threadpoolctl": "train"}
-    cure = f'pip install ".[{extras[root]}]"' if root in extras else "reinstall segue"
+    cure = f'pip install ".[{EXTRAS[root]}]"' if root in EXTRAS else 'pip install "."'
     return f"the package {root} is not installed; {cure} brings it"
 
 

@@ -149,7 +149,7 @@ def ways() -> list[Way]:
         no_torch = ""
         no_cuda = "" if torch.cuda.is_available() else f"torch {torch.__version__} finds no GPU"
     except ImportError:
-        no_torch = no_cuda = "torch is not installed; pip install 'segue[train]'"
+        no_torch = no_cuda = 'torch is not installed; pip install ".[train]"'
     return [
         Way("faiss-cpu-flat", faiss_flat),
         Way("torch-cpu", lambda vectors: in_torch(vectors, "cpu"), no_torch),

@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-from catalog.store import CLIPS
+from catalog.clips import CLIPS
 
 from .errors import BenchError
 from .harness import Report, Row

@@ -1,12 +1,14 @@
 """A catalogue opened for searching: a snapshot of what was indexed, safe for any number of threads.
 
-Tracks, segment vectors, beats and rhythm are held in memory; clip embeddings stay on disk, memory-mapped, at most
-``OPEN_FILES`` at once. What an indexer writes later is seen by the next ``open``.
+Of a recording that several files hold, and of files that are missing, nothing is suggested twice or in vain: one track
+a recording, whose file was there when the folder was indexed. Tracks, segment vectors, beats and rhythm are held in
+memory; clip embeddings stay on disk, memory-mapped, at most ``OPEN_FILES`` at once. What an indexer writes later is
+seen by the next ``open``.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from math import prod
 from pathlib import Path
 from typing import Generic, Self, TypeVar
@@ -16,13 +18,15 @@ import numpy as np
 from engines.bundle import Bundle
 from features.spec import MAX_CLIPS, RHYTHM_FIELDS
 
-from .errors import CatalogError, UnknownTrackError
+from .clips import clip_path
+from .database import exclusive
+from .errors import UnknownTrackError
 from .gpu_search import SearchState, open_searcher
 from .index import Hit, SegmentIndex
-from .layout import Layout, check_bundle, layout_of, read_layout, write_layout
+from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
 from .needs import shape_of
 from .records import Candidate, Filters, Floats, Mask, Track
-from .store import Store, StoredSegment, StoredTrack, clip_path
+from .store import Store, StoredSegment, StoredTrack
 
 OPEN_FILES = 256
 KEPT_FILTERS = 64
@@ -39,8 +43,12 @@ class Catalog:
                  vectors: Floats, moods: Floats | None, search_device: str = "cpu") -> None:  # fmt: skip
         self.folder = folder
         self.layout = layout
-        self._tracks = {stored.track.id: stored for stored in tracks}
-        self._order = [stored.track for stored in tracks]
+        self._tracks = best_of_each(tracks)
+        order = {stored.track.id: stored for stored in self._tracks.values()}
+        self._order = [stored.track for stored in order.values()]
+        rows = [row for row, segment in enumerate(segments) if segment.track in order]
+        if len(rows) < len(segments):
+            segments, vectors, moods = [segments[row] for row in rows], vectors[rows], _picked(moods, rows)
         self._segments = segments
         self._moods = moods
         numbers = {track.id: i for i, track in enumerate(self._order)}
@@ -78,8 +86,10 @@ class Catalog:
     def create(cls, folder: Path | str, bundle: Bundle) -> Self:
         """Make an empty catalogue for ``bundle`` in a new or empty folder, and open it."""
         folder = Path(folder)
-        write_layout(folder, layout_of(bundle))
-        Store(folder, write=True).close()
+        check_vacant(folder)
+        with exclusive(folder):
+            write_layout(folder, layout_of(bundle))
+            Store(folder, write=True).close()
         return cls.open(folder, bundle)
 
     def __len__(self) -> int:
@@ -102,11 +112,11 @@ class Catalog:
         return self._opened if self._searcher is None else self._searcher.state
 
     def tracks(self) -> list[Track]:
-        """All tracks, by artist and title."""
+        """All tracks, by artist and title; of a recording that several files hold, the best file's."""
         return sorted(self._order, key=lambda track: (track.artist.casefold(), track.title.casefold(), track.id))
 
     def track(self, id: str) -> Track:
-        """Raises ``UnknownTrackError``."""
+        """A track by its id, or by that of another file of the same recording. Raises ``UnknownTrackError``."""
         return self._stored(id).track
 
     def beats(self, id: str) -> Floats:
@@ -122,7 +132,8 @@ class Catalog:
     def search(self, query: Floats, n: int, filters: Filters | None = None) -> list[Candidate]:
         """The best segment of each of the ``n`` best tracks for ``query`` (E,) of unit norm, best first.
 
-        Fewer when fewer pass ``filters``. A track whose clip file an indexer has removed since is left out.
+        Fewer when fewer pass ``filters``. A track whose clip file is gone or damaged is left out: an indexer
+        has removed it since, or will hear it again.
         """
         allowed = None if filters is None or filters == Filters() else self._rows(filters)
         hits = self._index.search(query, n, allowed)
@@ -148,13 +159,13 @@ class Catalog:
         stored = self._tracks[segment.track]
         try:
             clips, mask, rhythm, extras = self._windows.get(hit.row, lambda: self._window(segment, stored))
-        except FileNotFoundError:
+        except (OSError, ValueError):
             return None
         mood = None if self._moods is None else self._moods[hit.row]
         return Candidate(stored.track, segment.start_s, hit.score, clips, mask, rhythm, mood, extras)
 
     def _window(self, segment: StoredSegment, stored: StoredTrack) -> SegmentParts:
-        mapped = self._clips.get(segment.track, lambda: self._map(segment.track))
+        mapped = self._clips.get(stored.clips, lambda: self._map(stored.clips))
         window = slice(segment.first_clip, segment.first_clip + MAX_CLIPS)
         valid = len(mapped[window])
         rows = np.zeros((MAX_CLIPS, mapped.shape[1]), np.float32)
@@ -176,13 +187,28 @@ class Catalog:
             at += prod(shape)
         return clips, extras
 
-    def _map(self, id: str) -> Floats:
-        path = clip_path(self.folder, id)
-        try:
-            clips: Floats = np.load(path, mmap_mode="r")
-        except ValueError as error:
-            raise CatalogError(f"{path}: damaged ({error}); remove the catalogue and index the music again") from error
+    def _map(self, name: str) -> Floats:
+        clips: Floats = np.load(clip_path(self.folder, name), mmap_mode="r")
         return clips
+
+
+def best_of_each(tracks: Iterable[StoredTrack]) -> dict[str, StoredTrack]:
+    """Each id -> the track that stands for its recording: of lossless sound before lossy, longer before shorter."""
+    best: dict[str, StoredTrack] = {}
+    tracks = list(tracks)
+    for stored in tracks:
+        rival = best.get(stored.recording)
+        if rival is None or _worth(stored) > _worth(rival):
+            best[stored.recording] = stored
+    return {stored.track.id: best[stored.recording] for stored in tracks}
+
+
+def _worth(stored: StoredTrack) -> tuple[bool, float]:
+    return stored.lossless, stored.track.duration_s
+
+
+def _picked(values: Floats | None, rows: list[int]) -> Floats | None:
+    return None if values is None else values[rows]
 
 
 class Recent(Generic[K, V]):

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -30,6 +31,7 @@ from .records import Candidate, Filters, Track
 from .worker import Source
 
 USER_ERRORS = (CatalogError, EngineError)
+LIKE = 10  # tracks that are like another, unless told otherwise
 SHOWN = 20  # files of a kind that the summary names; --json names all
 
 
@@ -52,7 +54,9 @@ def index(argv: Sequence[str]) -> int:
     source = Source(str(bundle.path), choice.name, told)
     try:
         with progress_shown() as progress:
-            report = index_folder(asked.music, asked.catalog, engine, asked.jobs, progress, source)
+            report = index_folder(
+                asked.music, asked.catalog, engine, asked.jobs, progress, source, asked.forget_missing
+            )
     finally:
         engine.close()
     if asked.json:
@@ -61,17 +65,29 @@ def index(argv: Sequence[str]) -> int:
         show_report(asked.catalog, report)
     if report.tracks:
         return 0
-    raise CatalogError(f"{printable(asked.music)}: no file could be used; {asked.catalog} is empty")
+    if report.missing:
+        raise CatalogError(
+            f"{printable(asked.music)}: no file is there; what was heard in {report.missing} tracks is kept until "
+            "they are back: mount the disk and run again, or add --forget-missing"
+        )
+    raise CatalogError(f"{printable(asked.music)}: no file could be used; nothing is in {asked.catalog}")
 
 
 def index_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="segue index", description="Make a catalogue mirror a folder of music: add, refresh, remove."
+        prog="segue index",
+        description="Make a catalogue mirror a folder of music: new and changed files are heard, those that are gone "
+        "are not suggested, renamed and newly tagged ones are known by their sound.",
     )
     parser.add_argument("music", type=Path, metavar="MUSIC_DIR", help="folder of music, searched through and through")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue, made if missing")
     parser.add_argument("--bundle", type=Path, help="bundle to analyse with (default: the one that ships)")
     parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    parser.add_argument(
+        "--forget-missing",
+        action="store_true",
+        help="drop the tracks whose files are not in MUSIC_DIR any more (default: keep what was heard)",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     add_engine_arguments(parser)
     return parser
@@ -90,9 +106,13 @@ def search(argv: Sequence[str]) -> int:
             only=frozenset(asked.only) if asked.only else None,
             min_duration_s=asked.min_duration,
         )
-        if asked.like is None:
-            return list_tracks([track for track in catalog.tracks() if filters.passes(track)], asked.json)
-        found = catalog.search(catalog.vector(asked.like), asked.n, filters)
+        like, tracks = asked.like, catalog.tracks()
+        listed = [track for track in tracks if filters.passes(track)][: asked.n] if like is None else []
+        found = [] if like is None else catalog.search(catalog.vector(like), asked.n or LIKE, filters)
+    if not listed and not found:
+        print(f"segue search: {nothing_found(tracks, filters)}", file=sys.stderr)  # noqa: T201
+    if asked.like is None:
+        return list_tracks(listed, asked.json)
     if asked.json:
         for rank, candidate in enumerate(found, 1):
             say(json.dumps(candidate_json(rank, candidate)))
@@ -101,14 +121,28 @@ def search(argv: Sequence[str]) -> int:
     return 0
 
 
+def nothing_found(tracks: list[Track], filters: Filters) -> str:
+    """Why a search may have come back empty-handed."""
+    if not filters.licences:
+        return f"none of {len(tracks)} tracks passes what was asked for"
+    there = Counter(track.licence or "(none told)" for track in tracks)
+    names = ", ".join(f"{name} ({count})" for name, count in there.most_common(SHOWN))
+    return f"none of {len(tracks)} tracks passes what was asked for; licences here: {names or 'none'}"
+
+
 def search_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="segue search", description="One-off search of a catalogue.")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue")
     parser.add_argument("--like", metavar="TRACK_ID", help="find what is like this track (default: list all)")
-    parser.add_argument("-n", type=positive, default=10, help="tracks wanted (default 10)")
+    parser.add_argument("-n", type=positive, help=f"tracks wanted (default: with --like {LIKE}, else all)")
     parser.add_argument("--min-bpm", type=float, metavar="BPM")
     parser.add_argument("--max-bpm", type=float, metavar="BPM")
-    parser.add_argument("--licence", action="append", default=[], help="may be repeated: any of them")
+    parser.add_argument(
+        "--licence",
+        action="append",
+        default=[],
+        help="may be repeated: any of them; without a version (CC0, CC-BY) any version",
+    )
     parser.add_argument("--tag", action="append", default=[], help="may be repeated: any of them")
     parser.add_argument("--exclude", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--only", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
@@ -187,17 +221,25 @@ def show_report(catalog: Path, report: IndexReport) -> None:
     console = Console(highlight=False)
     heading = Text(f"{printable(catalog)}: {report.tracks} tracks")
     table = Table(title=heading, title_justify="left", show_header=False)
-    rows = {
+    always = {
         "added": report.added,
         "refreshed": report.refreshed,
-        "removed": report.removed,
         "unchanged": report.unchanged,
-        "renamed": report.renamed,
-        "duplicates": report.duplicates,
+        "missing, kept": report.missing,
         "failed": len(report.failed),
         "skipped, not music": report.skipped,
     }
-    for name, count in rows.items():
+    now_and_then = {
+        "tagged anew": report.retagged,
+        "renamed": report.renamed,
+        "back again": report.returned,
+        "heard again": report.healed,
+        "forgotten": report.removed,
+        "duplicates": report.duplicates,
+        "other files of a recording": report.copies,
+        "passed over, no sound": report.scores,
+    }
+    for name, count in (always | {name: count for name, count in now_and_then.items() if count}).items():
         table.add_row(name, str(count))
     console.print(table)
     show_notes(console, "failed", report.failed)

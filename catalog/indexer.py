@@ -1,28 +1,41 @@
 """A folder of music -> a catalogue that mirrors it.
 
-Incremental by content. A file whose size and time are known is not read; otherwise its SHA-256 says whether its content
-is: then it was renamed, copied or only touched. Each track is committed by itself, so an index that is interrupted goes
-on where it stopped. Files that vanished from the folder leave the catalogue; tracks from other folders stay.
+Incremental by sound. A file whose size and time are known is not read; otherwise a hash of its encoded sound says
+whether that is known: then it was renamed, copied or tagged anew, and nothing is analysed. Each file is committed by
+itself, so an index that is interrupted goes on where it stopped. What was heard outlives the file's absence: files
+that vanished are marked as missing, and their tracks come back with them; tracks from other folders stay.
 """
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from engines.base import Engine
 from features.beats import warm_up
 
+from .database import exclusive
 from .errors import CatalogError, MusicFolderError
-from .layout import check_bundle, is_catalog, layout_of, read_layout, write_layout
+from .layout import (
+    check_bundle,
+    check_vacant,
+    is_catalog,
+    layout_of,
+    read_layout,
+    remove_catalog,
+    remove_empty,
+    write_layout,
+)
+from .needs import row_width
 from .pool import hear_all
 from .records import Track
-from .scan import Found, named_as_music, scan, track_id
-from .store import FileStamp, Store, exclusive
-from .tags import one_line
-from .worker import Heard, Refused, Source, hear
+from .scan import Found, named_as_music, scan
+from .sketch import LENGTHS_S, Sketch, same_recording
+from .store import Entry, FileStamp, Store
+from .tags import one_line, tagged_tempo
+from .worker import Heard, Job, Piece, Refused, Source, hear
 
 Progress = Callable[[int, int, str], None]  # files done, files to analyse, what is going on
 
@@ -45,193 +58,269 @@ class IndexReport:
 
     added: int
     refreshed: int  # a known path with new content
-    removed: int
+    removed: int  # missing ones that were to be forgotten
     unchanged: int
     failed: tuple[FileNote, ...]
+    retagged: int = 0  # the same sound under other names
     renamed: int = 0
-    duplicates: int = 0  # files whose content another file has as well
+    returned: int = 0  # were missing, are there again
+    healed: int = 0  # heard again, since what the catalogue kept of them was lost or damaged
+    missing: int = 0  # in the catalogue, their files not there now: not suggested
+    duplicates: int = 0  # files whose sound another file has as well
+    copies: int = 0  # tracks of a recording that is suggested from another file
     skipped: int = 0  # files that are no music by their name or nature
+    scores: int = 0  # trackers' modules, MIDI and the like, which hold no sound
     notes: tuple[FileNote, ...] = ()
-    tracks: int = 0  # in the catalogue now
+    tracks: int = 0  # that can be suggested now, one a recording
 
 
 def index_folder(
-    music: Path, catalog: Path, engine: Engine, jobs: int, progress: Progress, source: Source | None = None
+    music: Path,
+    catalog: Path,
+    engine: Engine,
+    jobs: int,
+    progress: Progress,
+    source: Source | None = None,
+    forget_missing: bool = False,
 ) -> IndexReport:
-    """Add, refresh and remove until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
+    """Add and refresh until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
 
     ``jobs`` processes with an engine of their own each, opened as ``source`` says (None: the bundle's on the CPU); 1
-    works in this process with ``engine``. Raises ``MusicFolderError`` for a folder that is missing or holds nothing to
-    try (the catalogue stays as it was), ``BundleMismatchError``, ``FormatError``, ``LockedError``.
+    works in this process with ``engine``. ``forget_missing``: tracks whose files are not in ``music`` any more
+    leave the catalogue. Raises ``MusicFolderError`` for a folder that is missing or holds nothing to try, unless the
+    catalogue knows tracks of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``. A catalogue that is new and
+    would be empty is not left behind.
     """
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
-    if not music.is_dir():
-        what = "is not a folder" if music.exists() else "no such folder"
-        raise MusicFolderError(f"{printable(music)}: {what}; name a folder of music")
-    found = scan(music, catalog)
-    if not found.files:
-        raise MusicFolderError(f"{printable(music)}: holds no music ({found.skipped} other files); nothing was changed")
-    if is_catalog(catalog):
-        check_bundle(catalog, read_layout(catalog), engine.bundle)
-    else:
-        write_layout(catalog, layout_of(engine.bundle))
+    if music.exists() and not music.is_dir():
+        raise MusicFolderError(f"{printable(music)}: is not a folder; name a folder of music")
+    found = scan(music, catalog) if music.is_dir() else Found()
+    if not found.files and not _holds(catalog, music):
+        raise MusicFolderError(_no_music(music, found))
+    source = source or Source(str(engine.bundle.path))
     try:
-        with exclusive(catalog), closing(Store(catalog, write=True)) as store:
-            store.sweep()
-            source = source or Source(str(engine.bundle.path))
-            return _Run(music, found, store, engine, source, progress).report(max(1, jobs))
+        if not is_catalog(catalog):
+            check_vacant(catalog)
+        with exclusive(catalog):
+            new = not is_catalog(catalog)
+            if new:
+                write_layout(catalog, layout_of(engine.bundle))
+            check_bundle(catalog, read_layout(catalog), engine.bundle)
+            try:
+                with closing(Store(catalog, write=True)) as store:
+                    run = _Run(music, catalog, found, store, engine, source, progress)
+                    return run.report(max(1, jobs), forget_missing)
+            finally:
+                if new and _is_empty(catalog):
+                    remove_catalog(catalog)
     except (OSError, sqlite3.OperationalError) as error:
         raise CatalogError(
             f"{catalog}: cannot be written ({error}); free some space or mend its permissions"
         ) from error
+    finally:
+        remove_empty(catalog)
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A file that is being analysed, and others that turned out to have its content meanwhile."""
+def _holds(catalog: Path, music: Path) -> bool:
+    """Whether there is a catalogue that knows files under ``music``."""
+    if not is_catalog(catalog):
+        return False
+    read_layout(catalog)
+    with closing(Store(catalog, write=False)) as store:
+        return any(path.is_relative_to(music) for path in store.files())
 
-    track: str
-    twins: list[Path] = field(default_factory=list)
+
+def _is_empty(catalog: Path) -> bool:
+    with closing(Store(catalog, write=True)) as store:
+        return not store.ids()
+
+
+def _no_music(music: Path, found: Found) -> str:
+    if not music.exists():
+        return f"{printable(music)}: no such folder; name a folder of music"
+    others = found.skipped + found.scores.total()
+    scores = f"; {scores_text(found)}" if found.scores else ""
+    return f"{printable(music)}: holds no music ({others} other files){scores}; nothing was changed"
+
+
+def scores_text(found: Found) -> str:
+    """What became of files that hold notes rather than sound, and what to do with them."""
+    endings = ", ".join(f"{count} .{ending}" for ending, count in sorted(found.scores.items()))
+    return (
+        f"{endings} passed over: notes, not sound; render them to FLAC or WAV first "
+        "(OpenMPT or openmpt123 for modules, FluidSynth for MIDI, VGMPlay or Audacious for chip music)"
+    )
 
 
 class _Run:
     """One run's bookkeeping."""
 
     def __init__(
-        self, music: Path, found: Found, store: Store, engine: Engine, source: Source, progress: Progress
+        self, music: Path, catalog: Path, found: Found, store: Store, engine: Engine, source: Source, progress: Progress
     ) -> None:
         self._music, self._found, self._store, self._engine, self._progress = music, found, store, engine, progress
-        self._source = source
+        self._source, self._catalog = source, catalog
+        self._lost = store.sweep(row_width(engine.bundle))
         self._known = store.files()
         self._ids = store.ids()
         # A track of which no old path is left can only have been renamed.
         self._standing = {
-            id for path, (stamp, id) in self._known.items() if found.files.get(path) == stamp or not self._mine(path)
+            id
+            for path, known in self._known.items()
+            if (found.files.get(path) == known.stamp or not self._mine(path)) and not known.missing
+            for id in known.tracks
         }
-        self._pending: dict[Path, _Pending] = {}
-        self._paths: dict[str, Path] = {}
-        self._counts = dict.fromkeys(("added", "refreshed", "unchanged", "renamed", "duplicates"), 0)
+        names = ("added", "refreshed", "unchanged", "retagged", "renamed", "returned", "healed", "duplicates")
+        self._counts = dict.fromkeys(names, 0)
         self._skipped = found.skipped
         self._failed = [FileNote(path, reason) for path, reason in found.closed.items()]
-        self._lost: list[Path] = []  # known paths that hold nothing usable any more
-        self._replaced: set[str] = set()
-        self._notes: list[FileNote] = []
+        self._notes = [FileNote(path, text) for path, text in found.notes]
+        self._bad: list[Path] = []  # known paths that hold nothing usable any more
         self._done = self._total = 0
 
-    def report(self, jobs: int) -> IndexReport:
-        todo = [path for path, stamp in self._found.files.items() if self._known.get(path, (None,))[0] != stamp]
-        self._counts["unchanged"] = len(self._found.files) - len(todo)
+    def report(self, jobs: int, forget_missing: bool) -> IndexReport:
+        todo = [path for path, stamp in self._found.files.items() if not self._settled(path, stamp)]
         self._total = len(todo)
         if todo:
             self._progress(0, self._total, "getting ready (the first time on a machine takes a while)")
-        with closing(self._outcomes(iter(todo), min(jobs, len(todo)))) as outcomes:
+        with closing(self._outcomes(todo, min(jobs, len(todo)))) as outcomes:
             for path, outcome in outcomes:
                 self._take(path, outcome)
-        closed = tuple(self._found.closed)
-        vanished = [
-            path
-            for path in self._known
-            if self._mine(path) and path not in self._found.files and not any(map(path.is_relative_to, closed))
-        ]
-        gone = set(self._store.forget(vanished + self._lost))
-        self._store.sweep()
+        gone = self._absent(forget_missing)
+        self._store.sweep_files()
+        present, known = self._store.present(), self._store.ids()
+        recordings = len(set(present.values()))
+        if self._found.scores:
+            self._notes.append(FileNote(self._music, scores_text(self._found)))
         return IndexReport(
             **self._counts,
-            removed=len(gone - self._replaced),
+            removed=len(gone),
             failed=tuple(self._failed),
+            missing=len(known) - len(present),
+            copies=len(present) - recordings,
             skipped=self._skipped,
+            scores=self._found.scores.total(),
             notes=tuple(self._notes),
-            tracks=len(self._store.ids()),
+            tracks=recordings,
         )
 
     def _mine(self, path: Path) -> bool:
         return path.is_relative_to(self._music)
 
-    def _outcomes(self, todo: Iterator[Path], jobs: int) -> Generator[tuple[Path, Heard | Refused]]:
-        fresh = self._fresh(todo)
+    def _settled(self, path: Path, stamp: FileStamp) -> bool:
+        """Whether a file is as it was the last time; one that was missing since is back."""
+        known = self._known.get(path)
+        if known is None or known.stamp != stamp:
+            return False
+        if known.missing:
+            self._store.miss([path], missing=False)
+        self._counts["returned" if known.missing else "unchanged"] += len(known.tracks)
+        return True
+
+    def _absent(self, forget: bool) -> set[str]:
+        """Mark what vanished or cannot be read any more; returns the ids that were forgotten."""
+        closed = tuple(self._found.closed)
+        absent = [
+            path
+            for path in self._known
+            if self._mine(path) and path not in self._found.files and not any(map(path.is_relative_to, closed))
+        ]
+        self._store.miss(absent + self._bad)
+        self._store.forget_moved()
+        return self._store.forget(absent + self._bad) if forget else set()
+
+    def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, Heard | Refused]]:
+        work = (Job(path, self._found.sheets.get(path)) for path in todo)
         if jobs > 1:
-            yield from hear_all(fresh, self._source, jobs)
+            yield from hear_all(work, self._source, self._catalog, jobs)
             return
-        for i, path in enumerate(fresh):
+        for i, job in enumerate(work):
             if i == 0:
                 warm_up()
-            yield path, hear(path, self._engine)
-
-    def _fresh(self, todo: Iterator[Path]) -> Iterator[Path]:
-        """Of the files to look at, those with content that has to be analysed; the others are settled here."""
-        for path in todo:
-            try:
-                id = track_id(path)
-            except OSError as error:
-                self._refuse(path, f"cannot be read: {error.strerror}")
-                continue
-            if id in self._ids:
-                self._recognise(path, id)
-            elif id in self._paths:
-                self._pending[self._paths[id]].twins.append(path)
-            else:
-                self._paths[id] = path
-                self._pending[path] = _Pending(id)
-                yield path
-
-    def _recognise(self, path: Path, id: str) -> None:
-        """A file whose content is in the catalogue already."""
-        self._step(path)
-        before = self._known.get(path)
-        if before is not None and before[1] == id:
-            self._counts["unchanged"] += 1
-        elif before is None and id not in self._standing:
-            self._counts["renamed"] += 1
-            self._standing.add(id)
-        else:
-            self._counts["duplicates"] += 1
-            self._notes.append(FileNote(path, f"has the content of another file (track {id})"))
-        if before is not None and before[1] != id:
-            self._replaced.add(before[1])
-        self._store.see(path, self._found.files[path], id)
+            yield job.path, hear(job, self._engine, self._store.knows)
 
     def _take(self, path: Path, outcome: Heard | Refused) -> None:
-        pending = self._pending.pop(path)
-        del self._paths[pending.track]
+        self._done += 1
         if isinstance(outcome, Refused):
-            for each in (path, *pending.twins):
-                self._refuse(each, outcome.reason, outcome.foreign)
-            return
-        self._store.add(_track(pending.track, path, outcome), outcome.analysis, outcome.note, self._stamp(path))
-        self._step(path)
-        self._ids.add(pending.track)
-        self._standing.add(pending.track)
-        if outcome.note:
-            self._notes.append(FileNote(path, outcome.note))
-        if path in self._known:
-            self._counts["refreshed"] += 1
-            self._replaced.add(self._known[path][1])
+            self._refuse(path, outcome.reason, outcome.foreign)
         else:
-            self._counts["added"] += 1
-        for twin in pending.twins:
-            self._recognise(twin, pending.track)
+            self._keep(path, outcome)
+        self._progress(self._done, self._total, printable(path.relative_to(self._music)))
+
+    def _keep(self, path: Path, heard: Heard) -> None:
+        notes = [*heard.notes, *([heard.damage] if heard.damage else [])]
+        self._notes += [FileNote(path, note) for note in notes]
+        for piece in heard.pieces:
+            if piece.reason:
+                self._failed.append(FileNote(path, f"track {piece.part.tags.title!r} {piece.reason}"))
+        usable = [piece for piece in heard.pieces if not piece.reason]
+        if not usable:
+            self._refuse(path, "holds no track that can be used")
+            return
+        entries = [self._entry(path, piece, heard) for piece in usable]
+        before = {track.id: _called(track) for track in self._store.names(path)}
+        for entry in entries:
+            self._count(path, entry.track, before)
+        self._store.put(path, self._found.files[path], entries)
+        for entry in entries:
+            if entry.analysis is not None and entry.track.id not in self._ids:
+                self._join(entry)
+            self._ids.add(entry.track.id)
+            self._standing.add(entry.track.id)
+
+    def _entry(self, path: Path, piece: Piece, heard: Heard) -> Entry:
+        part, tags, analysis = piece.part, piece.part.tags, piece.analysis
+        measured_bpm = self._store.pulse_bpm(part.id) if analysis is None else analysis.tempo_bpm
+        tempo_bpm = tagged_tempo(measured_bpm, tags.tempo_bpm)
+        duration_s = 0.0 if analysis is None else analysis.duration_s  # kept with what is heard, not with the name
+        track = Track(part.id, tags.title, tags.artist, path, duration_s, tempo_bpm, tags.licence, tags.genres,
+                      part.begin_s, part.end_s)  # fmt: skip
+        return Entry(track, analysis, heard.damage, heard.lossless, piece.sketch)
+
+    def _count(self, path: Path, track: Track, before: dict[str, tuple[object, ...]]) -> None:
+        """Which kind of news a track of a file that was looked at is."""
+        if track.id in before:
+            kind = "unchanged" if before[track.id] == _called(track) else "retagged"
+            if self._known[path].missing:
+                kind = "returned"
+        elif track.id in self._lost:
+            kind = "healed"
+            self._notes.append(FileNote(path, "heard again: what the catalogue kept of it was lost or damaged"))
+        elif track.id not in self._ids:
+            kind = "refreshed" if path in self._known else "added"
+        elif track.id in self._standing:
+            kind = "duplicates"
+            self._notes.append(FileNote(path, f"has the sound of another file (track {track.id})"))
+        else:
+            kind = "renamed"
+        self._counts[kind] += 1
+
+    def _join(self, entry: Entry) -> None:
+        """Let a new track be of the recording that it is another file of."""
+        length_s = entry.analysis.duration_s if entry.analysis else 0.0
+        mine = Sketch.of(entry.sketch)
+        others = {
+            recording
+            for id, recording, other in self._store.sketches(length_s, LENGTHS_S)
+            if id != entry.track.id and same_recording(mine, Sketch.of(other))
+        }
+        if others:
+            self._store.join_recordings(entry.track.id, others)
+            note = f"is a recording that another file has as well (track {min(others)}); the better one is suggested"
+            self._notes.append(FileNote(entry.track.path, note))
 
     def _refuse(self, path: Path, reason: str, foreign: bool = False) -> None:
-        self._step(path)
         if foreign and not named_as_music(path):
             self._skipped += 1
         else:
             self._failed.append(FileNote(path, reason))
         if path in self._known:
-            self._lost.append(path)
-
-    def _step(self, path: Path) -> None:
-        self._done += 1
-        self._progress(self._done, self._total, printable(path.relative_to(self._music)))
-
-    def _stamp(self, path: Path) -> FileStamp:
-        return self._found.files[path]
+            self._bad.append(path)
 
 
-def _track(id: str, path: Path, heard: Heard) -> Track:
-    tags, analysis = heard.tags, heard.analysis
-    tempo_bpm = analysis.tempo_bpm or tags.tempo_bpm
-    return Track(id, tags.title, tags.artist, path, analysis.duration_s, tempo_bpm, tags.licence, tags.genres)
+def _called(track: Track) -> tuple[object, ...]:
+    """What a file calls a track, and where in it the track lies."""
+    return (track.title, track.artist, track.licence, track.tags, track.tempo_bpm, track.begin_s, track.end_s)
 
 
 def printable(path: Path) -> str:

@@ -3,6 +3,7 @@
 It is written first and whole, so a folder with it is a catalogue, if perhaps an empty one.
 """
 
+import contextlib
 import json
 import os
 from dataclasses import asdict, dataclass, replace
@@ -12,10 +13,12 @@ from typing import Any
 from engines.bundle import Bundle
 from features.spec import MUSIC_FEATURES
 
+from .clips import CLIPS, flush_folder
+from .database import DATABASE, LOCK
 from .errors import BundleMismatchError, FormatError
 from .needs import needs_of
 
-FORMAT = 1
+FORMAT = 2
 FILE = "catalog.json"
 CURE = "index the music into a new folder"
 
@@ -52,6 +55,8 @@ def read_layout(folder: Path) -> Layout:
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: cannot be read ({error}); {CURE}") from error
     found = data.get("format") if isinstance(data, dict) else None
+    if found == 1:
+        raise FormatError(f"{path}: of an older segue (format 1, this one reads {FORMAT}); {CURE}")
     if found != FORMAT:
         raise FormatError(f"{path}: format {found!r}, this program reads {FORMAT}; {CURE}")
     try:
@@ -68,18 +73,40 @@ def read_layout(folder: Path) -> Layout:
     return layout
 
 
-def write_layout(folder: Path, layout: Layout) -> None:
-    """Make ``folder`` a catalogue. Refuses a folder that holds something else."""
+def check_vacant(folder: Path) -> None:
+    """Make ``folder`` where there is none. Raises ``FormatError`` for one that holds something else."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        others = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+        others = [path.name for path in folder.iterdir() if not path.name.startswith((".", LOCK))]
     except OSError as error:
         raise FormatError(f"{folder}: cannot be made a catalogue ({error.strerror}); name another folder") from error
     if others:
         raise FormatError(f"{folder}: not a catalogue, and not empty ({others[0]!r}); name a new folder for it")
+
+
+def write_layout(folder: Path, layout: Layout) -> None:
+    """Make ``folder`` a catalogue, under its lock. Refuses a folder that holds something else."""
+    check_vacant(folder)
     partial = folder / ".catalog.json.tmp"
-    partial.write_text(json.dumps({"format": FORMAT} | asdict(layout), indent=2) + "\n")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps({"format": FORMAT} | asdict(layout), indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(partial, folder / FILE)  # noqa: PTH105
+    flush_folder(folder)
+
+
+def remove_catalog(folder: Path) -> None:
+    """Take away a catalogue that came to nothing, as far as that goes; for who holds its lock."""
+    for name in (FILE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+    remove_empty(folder / CLIPS)
+
+
+def remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def check_bundle(folder: Path, layout: Layout, bundle: Bundle) -> None:

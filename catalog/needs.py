@@ -43,6 +43,11 @@ def needs_of(bundle: Bundle) -> Needs:
     return Needs(clip, sequence, tuple(wanted), tuple(name for name in wanted if name != RHYTHM))
 
 
+def row_width(bundle: Bundle) -> int:
+    """How many numbers a clip file has a row: the clip's vector and what is kept behind it."""
+    return bundle.manifest.music_dim + needs_of(bundle).kept_width
+
+
 def shape_of(feature: str) -> tuple[int, ...]:
     """Of one clip's feature."""
     shape = FEATURES[feature]["shape"]

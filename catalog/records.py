@@ -11,13 +11,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .licence import matches
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One piece of music. ``id`` is the first 16 hex digits of the SHA-256 of its file."""
+    """One piece of music: the part of the file ``path`` from ``begin_s`` to ``end_s``, which is mostly the whole file.
+
+    ``id`` is of the sound: see ``identity.py``. Every other time of a track (``duration_s``, its beats, a candidate's
+    ``start_s``) counts from ``begin_s``: who plays or cuts the file adds that, and stops at ``end_s``. Both count as
+    ``features.decode.sound.decode`` does, from the file's first sample.
+    """
 
     id: str
     title: str
@@ -27,6 +34,8 @@ class Track:
     tempo_bpm: float  # 0 where no pulse was found
     licence: str  # empty where the file does not say
     tags: tuple[str, ...]  # genres and the like, as the file spells them
+    begin_s: float = 0.0
+    end_s: float | None = None  # None: the file's end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +74,7 @@ class Filters:
 
     min_bpm: float | None = None
     max_bpm: float | None = None
-    licences: frozenset[str] = field(default_factory=frozenset)  # any of these; empty: any licence
+    licences: frozenset[str] = field(default_factory=frozenset)  # any of these, see ``licence.matches``; empty: any
     tags: frozenset[str] = field(default_factory=frozenset)  # at least one of these; empty: any tags
     exclude: frozenset[str] = field(default_factory=frozenset)  # track ids never to return
     only: frozenset[str] | None = None  # the only track ids to return; None: all
@@ -81,7 +90,7 @@ class Filters:
             low, high = self.min_bpm or 0.0, float("inf") if self.max_bpm is None else self.max_bpm
             if track.tempo_bpm <= 0 or not low <= track.tempo_bpm <= high:
                 return False
-        if self.licences and track.licence.casefold() not in _folded(self.licences):
+        if self.licences and not any(matches(wanted, track.licence) for wanted in self.licences):
             return False
         return not self.tags or not _folded(self.tags).isdisjoint(_folded(track.tags))
 

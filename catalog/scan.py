@@ -1,18 +1,24 @@
-"""Which files of a folder to try as music."""
+"""Which files of a folder to try as music, and which of them have a cue sheet."""
 
-import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .cuesheet import match_sheets
 from .store import FileStamp
 
-ID_DIGITS = 16
 _MUSIC = (
-    "aac ac3 aif aifc aiff alac amr ape au caf dsf dts eac3 flac gsm it m4a m4b m4r mka mod mp1 mp2 mp3 mpc oga ogg "
-    "opus ra s3m shn snd spx tak tta voc w64 wav wave weba wma wv xm "
+    "aac ac3 aif aifc aiff alac amr ape au caf dsf dts eac3 flac gsm m4a m4b m4r mka mp1 mp2 mp3 mpc oga ogg "
+    "opus ra shn snd spx tak tta voc w64 wav wave weba wma wv "
     "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv rm ts vob webm wmv"
+)
+# Notes for an instrument or a game's chip rather than sound: FFmpeg, as it comes with PyAV, plays none of them.
+_SCORES = (
+    "669 amf dbm far it mod mo3 mptm mtm okt ptm s3m stm ult umx xm "
+    "kar mid midi rmi "
+    "ay gbs hes kss nsf nsfe sap sid spc vgm vgz"
 )
 # Never music, and common beside it; anything of another name is opened to see.
 _OTHER = (
@@ -22,47 +28,102 @@ _OTHER = (
     "7z bz2 db exe gz iso rar sqlite tar torrent xz zip py sh"
 )
 MUSIC = frozenset(_MUSIC.split())
+SCORES = frozenset(_SCORES.split())
 OTHER = frozenset(_OTHER.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Files to try, in a fixed order; ``skipped`` counts the others; folders that could not be read, with why."""
+    """What a walk found. ``files`` to try, in a fixed order; ``skipped`` counts those that are no music by their name;
+    ``scores`` counts trackers' modules, MIDI and chip music by ending; ``closed``: folders that could not be read, with
+    why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use.
+    """
 
-    files: dict[Path, FileStamp]
-    skipped: int
-    closed: dict[Path, str]
+    files: dict[Path, FileStamp] = field(default_factory=dict)
+    skipped: int = 0
+    scores: Counter[str] = field(default_factory=Counter)
+    closed: dict[Path, str] = field(default_factory=dict)
+    sheets: dict[Path, Path] = field(default_factory=dict)
+    notes: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def scan(folder: Path, leave_out: Path) -> Found:
-    """Walk ``folder``; hidden files and folders, what is no plain file, and ``leave_out`` are not looked into."""
-    files: dict[Path, FileStamp] = {}
-    closed: dict[Path, str] = {}
-    skipped = 0
-
-    def note(error: OSError) -> None:
-        closed[Path(error.filename)] = f"folder cannot be read: {error.strerror}"
-
-    for root, folders, names in os.walk(folder, onerror=note):
-        here = Path(root)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and here / name != leave_out)
-        for name in sorted(names):
-            path = here / name
-            stamp = None if name.startswith(".") or extension(path) in OTHER else stamp_of(path)
-            if stamp is None:
-                skipped += 1
-            else:
-                files[path] = stamp
-    return Found(files, skipped, closed)
+    """Walk ``folder`` and what is linked in it; hidden files and folders, what is no plain file, and ``leave_out`` are
+    not looked into. A folder or file that is reached by several ways counts once, under its own name where that lies in
+    ``folder``.
+    """
+    walk = _Walk(leave_out)
+    walk.whole(folder)
+    files = dict(sorted(walk.files.items()))
+    sheets, notes = match_sheets(walk.sheets, files)
+    for file, sheet in sheets.items():
+        files[file] = replace(files[file], beside=_written(sheet))
+    return Found(files, walk.skipped, walk.scores, walk.closed, sheets, notes)
 
 
-def stamp_of(path: Path) -> FileStamp | None:
-    """Size and time of a plain file (or a link to one); None for anything else: opening a pipe would wait for ever."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return FileStamp(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+class _Walk:
+    """Real folders first, then linked ones: so what is in the folder itself is found under its own name."""
+
+    def __init__(self, leave_out: Path) -> None:
+        self.files: dict[Path, FileStamp] = {}
+        self.sheets: list[Path] = []
+        self.skipped = 0
+        self.scores: Counter[str] = Counter()
+        self.closed: dict[Path, str] = {}
+        self._been: set[object] = set()  # folders, by what they really are
+        self._had: set[object] = set()  # files
+        self._links: list[Path] = []  # to folders
+        self._linked: list[Path] = []  # names that lead to files elsewhere
+        if status := _status(leave_out):
+            self._been.add(_really(leave_out, status))
+
+    def whole(self, folder: Path) -> None:
+        self._links.append(folder)
+        while self._links:
+            self._walk(self._links.pop(0))
+        for path in self._linked:
+            self._take(path)
+
+    def _walk(self, top: Path) -> None:
+        for root, folders, names in os.walk(top, onerror=self._note):
+            here = Path(root)
+            if not self._first_time(here):
+                folders.clear()
+                continue
+            for name in [name for name in folders if not name.startswith(".") and (here / name).is_symlink()]:
+                self._links.append(here / name)
+            folders[:] = sorted(n for n in folders if not n.startswith(".") and not (here / n).is_symlink())
+            for name in sorted(names):
+                path = here / name
+                if path.is_symlink():
+                    self._linked.append(path)
+                else:
+                    self._take(path)
+
+    def _take(self, path: Path) -> None:
+        ending = extension(path)
+        if ending == "cue" and not path.name.startswith("."):
+            self.sheets.append(path)
+        hidden_or_other = path.name.startswith(".") or ending in OTHER
+        status = None if hidden_or_other or ending in SCORES else _status(path)
+        # Opening a pipe would wait for ever.
+        if ending in SCORES and not path.name.startswith("."):
+            self.scores[ending] += 1
+        elif status is None or not stat.S_ISREG(status.st_mode):
+            self.skipped += 1
+        elif not path.is_symlink() or _really(path, status) not in self._had:
+            self._had.add(_really(path, status))
+            self.files[path] = FileStamp(status.st_size, status.st_mtime_ns)
+
+    def _first_time(self, folder: Path) -> bool:
+        status = _status(folder)
+        if status is None or _really(folder, status) in self._been:
+            return False
+        self._been.add(_really(folder, status))
+        return True
+
+    def _note(self, error: OSError) -> None:
+        self.closed[Path(error.filename)] = f"folder cannot be read: {error.strerror}"
 
 
 def extension(path: Path) -> str:
@@ -74,7 +135,19 @@ def named_as_music(path: Path) -> bool:
     return extension(path) in MUSIC
 
 
-def track_id(path: Path) -> str:
-    """The first 16 hex digits of the SHA-256 of the file. Raises ``OSError``."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:ID_DIGITS]
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _really(path: Path, status: os.stat_result) -> object:
+    """The same for all names of one file or folder; some network drives number nothing."""
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def _written(path: Path) -> str:
+    """What tells an unchanged cue sheet."""
+    status = _status(path)
+    return path.name if status is None else f"{path.name} {status.st_size} {status.st_mtime_ns}"

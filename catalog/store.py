@@ -1,46 +1,28 @@
-"""The catalogue on disk: SQLite for what is known of each track and segment, one ``.npy`` file of clips per track.
+"""What is known of every file, track and segment, in SQLite; each track's clip embeddings lie in a file of their own.
 
-A track is there from the moment its transaction commits. Its clip file is written before, under a temporary name that
-is then renamed; so a run that is killed leaves a consistent catalogue, and at worst a clip file without a row, which
-``sweep`` removes. Paths are stored as bytes, because a file name need not be text.
+A track is there from the moment its transaction commits. Its clip file is on the disk before that; so a run that is
+killed, or a power cut, leaves a consistent catalogue, and at worst a clip file that no track owns. ``sweep`` removes
+those, and drops tracks whose clip file was lost or damaged later, so that they are heard again. Paths are stored as
+bytes, because a file name need not be text.
 
-Tables: ``tracks`` (one row per distinct content), ``segments`` (their vectors), ``files`` (every path seen and which
-track it holds, with the size and time that tell an unchanged file without reading it).
+Tables: ``tracks`` (one row per distinct sound: what was heard), ``segments`` (their vectors), ``files`` (every path
+seen, with what tells an unchanged file without reading it, and whether it was there the last time), ``places`` (which
+part of which file holds which track, and what it is called there). Tracks of one recording have one ``recording``.
 """
 
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .errors import FormatError, LockedError
+from .clips import clip_path, is_whole, kept_rows, remove_others, write_clips
+from .database import DATABASE, open_to_write, opened_to_read
 from .records import Analysis, Floats, Track
-
-SCHEMA_VERSION = 1
-DATABASE = "catalog.sqlite"
-CLIPS = "clips"
-_SCHEMA = """
-CREATE TABLE tracks (
-    id TEXT PRIMARY KEY, path BLOB NOT NULL, title TEXT NOT NULL, artist TEXT NOT NULL, licence TEXT NOT NULL,
-    tags TEXT NOT NULL, duration_s REAL NOT NULL, tempo_bpm REAL NOT NULL, note TEXT NOT NULL,
-    beats BLOB NOT NULL, rhythm BLOB NOT NULL
-);
-CREATE TABLE segments (
-    track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
-    first_clip INTEGER NOT NULL, start_s REAL NOT NULL, vector BLOB NOT NULL, mood BLOB,
-    PRIMARY KEY (track, ordinal)
-) WITHOUT ROWID;
-CREATE TABLE files (
-    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE
-) WITHOUT ROWID;
-CREATE INDEX files_by_track ON files(track);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +31,27 @@ class FileStamp:
 
     size: int
     mtime_ns: int
+    beside: str = ""  # the same of the cue sheet beside it
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A path as it was seen last: the ids of the tracks that it held, and whether it has been absent since."""
+
+    stamp: FileStamp
+    missing: bool
+    tracks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A track to keep. ``analysis`` None: it is in the catalogue already, and only its place and name are news."""
+
+    track: Track
+    analysis: Analysis | None = None
+    note: str = ""
+    lossless: bool = False
+    sketch: bytes = b""  # what tells the same recording, see ``sketch.py``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +61,9 @@ class StoredTrack:
     track: Track
     beats: Floats
     rhythm: Floats
+    clips: str  # the name of its clip file
+    lossless: bool
+    recording: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +80,13 @@ class Store:
 
     def __init__(self, folder: Path, write: bool) -> None:
         self.folder = folder
-        self._db = _connect(folder / DATABASE, write)
-        try:
-            self._prepare(write)
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _prepare(self, write: bool) -> None:
-        path = self.folder / DATABASE
-        try:
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0 and write:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
-                version = SCHEMA_VERSION
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-        except sqlite3.DatabaseError as error:
-            raise FormatError(f"{path}: cannot be read ({error}); index the music again into a new folder") from error
-        if version != SCHEMA_VERSION:
-            raise FormatError(
-                f"{path}: schema {version}, not {SCHEMA_VERSION}; index the music again into a new folder"
-            )
+        self._stack = ExitStack()
+        path = folder / DATABASE
+        self._db: sqlite3.Connection = open_to_write(path) if write else self._stack.enter_context(opened_to_read(path))
 
     def close(self) -> None:
         self._db.close()
+        self._stack.close()
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -113,19 +100,23 @@ class Store:
     # -- reading
 
     def tracks(self) -> list[StoredTrack]:
-        """All tracks, by id."""
+        """The tracks that a file holds which is there, by id, each as its first path calls it."""
         rows = self._db.execute(
-            "SELECT id, title, artist, path, duration_s, tempo_bpm, licence, tags, beats, rhythm "
-            "FROM tracks ORDER BY id"
+            "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, "
+            "beats, rhythm, clips, lossless, recording "
+            "FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
+            "WHERE NOT missing ORDER BY track, path, begin_s"
         )
-        return [
-            StoredTrack(
-                Track(id, title, artist, _path(path), duration_s, tempo_bpm, licence, tuple(json.loads(tags))),
-                _floats(beats),
-                _floats(rhythm).reshape(-1, 3),
-            )
-            for id, title, artist, path, duration_s, tempo_bpm, licence, tags, beats, rhythm in rows
-        ]
+        found: dict[str, StoredTrack] = {}
+        for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, beats, rhythm, *rest in rows:
+            if id not in found:
+                words = tuple(json.loads(tags))
+                track = Track(id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s)
+                clips, lossless, recording = rest
+                found[id] = StoredTrack(
+                    track, _floats(beats), _floats(rhythm).reshape(-1, 3), clips, bool(lossless), recording
+                )
+        return list(found.values())
 
     def segments(self, dim: int) -> tuple[list[StoredSegment], Floats, Floats | None]:
         """All segments by track and place, their vectors (n, ``dim``), and moods (n, 3) or None."""
@@ -141,73 +132,159 @@ class Store:
         matrix = _floats(b"".join(vectors)).reshape(-1, dim)
         return places, matrix, _floats(b"".join(moods)).reshape(-1, 3) if moods else None
 
-    def files(self) -> dict[Path, tuple[FileStamp, str]]:
-        """Every path known, with its stamp and the id of its track."""
-        rows = self._db.execute("SELECT path, size, mtime_ns, track FROM files")
-        return {_path(path): (FileStamp(size, mtime_ns), track) for path, size, mtime_ns, track in rows}
+    def files(self) -> dict[Path, KnownFile]:
+        """Every path known."""
+        held: dict[bytes, list[str]] = {}
+        for path, track in self._db.execute("SELECT path, track FROM places ORDER BY path, begin_s"):
+            held.setdefault(path, []).append(track)
+        rows = self._db.execute("SELECT path, size, mtime_ns, beside, missing FROM files")
+        return {
+            _path(path): KnownFile(FileStamp(size, mtime_ns, beside), bool(missing), tuple(held.get(path, ())))
+            for path, size, mtime_ns, beside, missing in rows
+        }
 
     def ids(self) -> set[str]:
         return {id for (id,) in self._db.execute("SELECT id FROM tracks")}
 
+    def present(self) -> dict[str, str]:
+        """Track -> recording, of the tracks that a file holds which is there."""
+        return dict(
+            self._db.execute(
+                "SELECT DISTINCT track, recording FROM places JOIN files USING (path) "
+                "JOIN tracks ON tracks.id = track WHERE NOT missing"
+            )
+        )
+
+    def knows(self, id: str) -> bool:
+        return self._db.execute("SELECT 1 FROM tracks WHERE id = ?", (id,)).fetchone() is not None
+
+    def pulse_bpm(self, id: str) -> float:
+        """The tempo that was heard in a track, 0 where none was, whatever its tags say."""
+        return float(self._db.execute("SELECT pulse_bpm FROM tracks WHERE id = ?", (id,)).fetchone()[0])
+
+    def names(self, path: Path) -> list[Track]:
+        """The tracks at ``path``, as it calls them."""
+        rows = self._db.execute(
+            "SELECT track, title, artist, duration_s, tempo_bpm, licence, tags, begin_s, end_s "
+            "FROM places JOIN tracks ON tracks.id = track WHERE path = ? ORDER BY begin_s",
+            (_bytes(path),),
+        )
+        return [
+            Track(id, title, artist, path, length, bpm, licence, tuple(json.loads(tags)), begin_s, end_s)
+            for id, title, artist, length, bpm, licence, tags, begin_s, end_s in rows
+        ]
+
     # -- writing
 
-    def add(self, track: Track, analysis: Analysis, note: str, stamp: FileStamp) -> None:
-        """Make ``track`` part of the catalogue, its path among the files seen; replaces a track of that id."""
-        write_clips(self.folder, track.id, kept_rows(analysis))
-        words = json.dumps(track.tags, ensure_ascii=False)
-        known = (track.title, track.artist, track.licence, words, track.duration_s, track.tempo_bpm, note)
+    def put(self, path: Path, stamp: FileStamp, entries: Sequence[Entry]) -> set[str]:
+        """Let ``path`` hold just ``entries``, in order; returns the ids of the tracks that no path holds now: they go.
+
+        An entry without an analysis must be of a track that is in the catalogue.
+        """
+        new = {entry.track.id: entry for entry in entries if entry.analysis and not self.knows(entry.track.id)}
+        clips = {
+            id: write_clips(self.folder, id, kept_rows(entry.analysis)) for id, entry in new.items() if entry.analysis
+        }
         with self._transaction():
-            self._db.execute("DELETE FROM tracks WHERE id = ?", (track.id,))
-            self._db.execute(
-                "INSERT INTO tracks (id, path, title, artist, licence, tags, duration_s, tempo_bpm, note, "
-                "beats, rhythm) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (track.id, _bytes(track.path), *known, _blob(analysis.beats), _blob(analysis.rhythm)),
-            )
+            self._see(path, stamp)
+            for id, name in clips.items():
+                self._add(new[id], name)
+            self._db.execute("DELETE FROM places WHERE path = ?", (_bytes(path),))
             self._db.executemany(
-                "INSERT INTO segments (track, ordinal, first_clip, start_s, vector, mood) VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    (track.id, i, int(first), float(analysis.starts_s[i]), _blob(analysis.vectors[i]), mood)
-                    for i, (first, mood) in enumerate(zip(analysis.first_clips, _moods(analysis), strict=True))
-                ),
+                "INSERT INTO places (path, begin_s, end_s, track, title, artist, licence, tags, tempo_bpm) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (_place(path, entry.track) for entry in entries),
             )
-            self._see(track.path, stamp, track.id)
+            return self._drop_unplaced()
 
-    def see(self, path: Path, stamp: FileStamp, track: str) -> None:
-        """Note that ``path`` now holds ``track``, which must be in the catalogue."""
+    def miss(self, paths: Iterable[Path], missing: bool = True) -> None:
+        """Note that files are not there (or are again): their tracks are kept, and not read until they are."""
         with self._transaction():
-            self._see(path, stamp, track)
+            self._db.executemany(
+                "UPDATE files SET missing = ? WHERE path = ?", ((int(missing), _bytes(path)) for path in paths)
+            )
 
-    def forget(self, paths: list[Path]) -> list[str]:
-        """Drop paths; a track without a path left goes, one with another path moves there. Returns the ids gone."""
+    def forget(self, paths: Iterable[Path]) -> set[str]:
+        """Drop paths; returns the ids of the tracks that no path holds any more, now gone."""
         with self._transaction():
             self._db.executemany("DELETE FROM files WHERE path = ?", ((_bytes(path),) for path in paths))
-            return self._settle_paths()
+            return self._drop_unplaced()
 
-    def settle(self) -> list[str]:
-        """Let every track stand at a path that holds it; returns the ids of the tracks that no path holds, now gone."""
+    def forget_moved(self) -> None:
+        """Drop missing paths all of whose tracks lie elsewhere too, where they are there: they were moved."""
         with self._transaction():
-            return self._settle_paths()
+            self._db.execute(
+                "DELETE FROM files WHERE missing AND NOT EXISTS (SELECT 1 FROM places AS mine "
+                "WHERE mine.path = files.path AND NOT EXISTS (SELECT 1 FROM places AS other JOIN files AS there "
+                "ON there.path = other.path WHERE other.track = mine.track AND NOT there.missing))"
+            )
 
-    def sweep(self) -> None:
-        """Remove clip files that no track owns: what a killed run or a removed track leaves."""
-        owned = {f"{id}.npy" for id in self.ids()}
-        for path in (self.folder / CLIPS).glob("*"):
-            if path.name not in owned:
-                path.unlink(missing_ok=True)
+    def sweep(self, width: int) -> set[str]:
+        """Remove clip files that no track owns, and drop the tracks whose own is lost, cut short or not ``width`` wide.
 
-    def _see(self, path: Path, stamp: FileStamp, track: str) -> None:
+        Returns the ids of these; the files that held them count as changed, so that they are heard again.
+        """
+        rows = self._db.execute("SELECT id, clips, length(rhythm) / 12 FROM tracks").fetchall()
+        lost = [id for id, name, clips in rows if not is_whole(clip_path(self.folder, name), clips, width)]
+        with self._transaction():
+            for id in lost:
+                self._db.execute(
+                    "UPDATE files SET size = -1 WHERE path IN (SELECT path FROM places WHERE track = ?)", (id,)
+                )
+                self._db.execute("DELETE FROM tracks WHERE id = ?", (id,))
+        remove_others(self.folder, {name for id, name, _ in rows if id not in set(lost)})
+        return set(lost)
+
+    def sweep_files(self) -> None:
+        """Remove clip files that no track owns."""
+        remove_others(self.folder, {name for (name,) in self._db.execute("SELECT clips FROM tracks")})
+
+    # -- one recording in several files
+
+    def sketches(self, duration_s: float, within_s: float) -> list[tuple[str, str, bytes]]:
+        """(id, recording, sketch) of every track of about that length, by id."""
+        rows = self._db.execute(
+            "SELECT id, recording, sketch FROM tracks WHERE duration_s BETWEEN ? AND ? ORDER BY id",
+            (duration_s - within_s, duration_s + within_s),
+        )
+        return [(id, recording, sketch) for id, recording, sketch in rows]
+
+    def join_recordings(self, id: str, others: Collection[str]) -> None:
+        """Let a track, and all tracks of the recordings ``others``, be of one recording."""
+        name = min(others)
+        with self._transaction():
+            self._db.execute("UPDATE tracks SET recording = ? WHERE id = ?", (name, id))
+            self._db.executemany("UPDATE tracks SET recording = ? WHERE recording = ?", ((name, one) for one in others))
+
+    # -- inside a transaction
+
+    def _see(self, path: Path, stamp: FileStamp) -> None:
         self._db.execute(
-            "INSERT OR REPLACE INTO files (path, size, mtime_ns, track) VALUES (?, ?, ?, ?)",
-            (_bytes(path), stamp.size, stamp.mtime_ns, track),
+            "INSERT INTO files (path, size, mtime_ns, beside, missing) VALUES (?, ?, ?, ?, 0) ON CONFLICT (path) "
+            "DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, beside = excluded.beside, missing = 0",
+            (_bytes(path), stamp.size, stamp.mtime_ns, stamp.beside),
         )
 
-    def _settle_paths(self) -> list[str]:
-        gone = [id for (id,) in self._db.execute("SELECT id FROM tracks WHERE id NOT IN (SELECT track FROM files)")]
+    def _add(self, entry: Entry, clips: str) -> None:
+        analysis, id = entry.analysis, entry.track.id
+        assert analysis is not None
+        self._db.execute(
+            "INSERT INTO tracks (id, duration_s, pulse_bpm, note, beats, rhythm, clips, lossless, sketch, recording) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (id, analysis.duration_s, analysis.tempo_bpm, entry.note, _blob(analysis.beats), _blob(analysis.rhythm),
+             clips, int(entry.lossless), entry.sketch, id),
+        )  # fmt: skip
+        self._db.executemany(
+            "INSERT INTO segments (track, ordinal, first_clip, start_s, vector, mood) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (id, i, int(first), float(analysis.starts_s[i]), _blob(analysis.vectors[i]), mood)
+                for i, (first, mood) in enumerate(zip(analysis.first_clips, _moods(analysis), strict=True))
+            ),
+        )
+
+    def _drop_unplaced(self) -> set[str]:
+        gone = {id for (id,) in self._db.execute("SELECT id FROM tracks WHERE id NOT IN (SELECT track FROM places)")}
         self._db.executemany("DELETE FROM tracks WHERE id = ?", ((id,) for id in gone))
-        self._db.execute(
-            "UPDATE tracks SET path = (SELECT min(path) FROM files WHERE track = id) "
-            "WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.path = tracks.path AND files.track = tracks.id)"
-        )
         return gone
 
     @contextmanager
@@ -221,65 +298,10 @@ class Store:
         self._db.execute("COMMIT")
 
 
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the catalogue for one writer; freed by the system when the process dies. Raises ``LockedError``.
-
-    An SQLite transaction on a file of its own is a lock that works alike on every system.
-    """
-    lock = sqlite3.connect(folder / "index.lock", timeout=0, isolation_level=None)
-    try:
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            raise LockedError(f"{folder}: another segue index is writing it; wait for it to end") from error
-        yield
-    finally:
-        lock.close()
-
-
-def clip_path(folder: Path, track: str) -> Path:
-    """Where a track's clip embeddings (clips, C) float32 lie."""
-    return folder / CLIPS / f"{track}.npy"
-
-
-def kept_rows(analysis: Analysis) -> Floats:
-    """(clips, C + ...): each clip's vector, and behind it what else is kept of it, end to end."""
-    flat = [values.reshape(len(values), -1) for values in analysis.extras.values()]
-    return np.concatenate([analysis.clips, *flat], axis=1) if flat else analysis.clips
-
-
-def write_clips(folder: Path, track: str, clips: Floats) -> None:
-    """Write a track's clip embeddings so that the name appears only when the contents are whole."""
-    path = clip_path(folder, track)
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    with partial.open("wb") as file:
-        np.save(file, clips.astype(np.float32, copy=False))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def _connect(path: Path, write: bool) -> sqlite3.Connection:
-    if write:
-        return sqlite3.connect(path, timeout=30, isolation_level=None)
-    uri = path.absolute().as_uri()
-    for mode in ("mode=ro", "immutable=1"):  # the latter for a medium where WAL's own files cannot be made
-        db = sqlite3.connect(f"{uri}?{mode}", uri=True, timeout=30, isolation_level=None)
-        try:
-            db.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            db.close()
-            failure = error
-        except sqlite3.DatabaseError as error:
-            db.close()
-            raise FormatError(f"{path}: not a database ({error}); index the music again into a new folder") from error
-        else:
-            return db
-    raise FormatError(f"{path}: cannot be opened ({failure}); index the music again into a new folder") from failure
+def _place(path: Path, track: Track) -> tuple[object, ...]:
+    words = json.dumps(track.tags, ensure_ascii=False)
+    return (_bytes(path), track.begin_s, track.end_s, track.id, track.title, track.artist, track.licence, words,
+            track.tempo_bpm)  # fmt: skip
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,25 +1,42 @@
-"""What a music file says of itself: title, artist, genres, licence, tempo. Never a reason to refuse the file."""
+"""What a music file says of itself: title, artist, genres, licence, tempo, cue sheet. Never a reason to refuse it.
+
+Mutagen reads the tags of music files, each value by itself; FFmpeg those of every other container (WAV's INFO, AIFF's
+texts, Matroska, QuickTime, FLV, AVI), but joins or drops values of one name. So what mutagen finds goes first.
+"""
 
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mutagen
 
+from . import licence as licences
+from .cuesheet import FRAMES
+from .identity import opened
+
 MAX_TEXT = 300
-# The same thing under the names of Vorbis comments and APE, ID3, MP4 and ASF, in lower case; the first found counts.
-_TITLE = ("title", "tit2", "\xa9nam")
-_ARTIST = ("artist", "tpe1", "\xa9art", "author", "albumartist", "tpe2", "aart")
-_GENRE = ("genre", "tcon", "\xa9gen", "wm/genre")
-_LICENCE = ("license", "licence", "txxx:license", "txxx:licence", "----:com.apple.itunes:license", "wcop",
-            "copyright", "tcop", "cprt")  # fmt: skip
-_BPM = ("bpm", "tempo", "tbpm", "tmpo", "wm/beatsperminute")
-_CC = re.compile(r"creativecommons\.org/licen[cs]es/([a-z-]+)/(\d\.\d)", re.IGNORECASE)
-_CC0 = re.compile(r"creativecommons\.org/publicdomain/zero/(\d\.\d)", re.IGNORECASE)
+# The same thing under the names of FFmpeg, Vorbis comments, APE, ID3, MP4 and ASF, in lower case; the first counts.
+_TITLE = ("title", "tit2", "\xa9nam", "inam", "name")
+_ARTIST = ("artist", "tpe1", "\xa9art", "author", "iart", "performer", "albumartist", "album_artist", "album artist",
+           "wm/albumartist", "tpe2", "aart")  # fmt: skip
+_GENRE = ("genre", "tcon", "\xa9gen", "wm/genre", "ignr")
+_LICENCE = ("license", "licence", "licenseurl", "licenceurl", "license url", "licence url", "wcop", "user",
+            "wm/license", "copyright_url", "copyright url")  # fmt: skip
+_COPYRIGHT = ("copyright", "tcop", "cprt", "\xa9cpy", "icop")
+_COMMENT = ("comment", "comments", "comm", "\xa9cmt", "description", "desc", "icmt", "usage_terms",
+            "terms of use", "rights", "purchase", "contact", "copyrightinfo")  # fmt: skip
+_BPM = ("bpm", "tempo", "tbpm", "tmpo", "wm/beatsperminute", "beats_per_minute")
+_SHEET = ("cuesheet", "cue_sheet")
+# ID3's and iTunes' way to a name of one's own.
+_OWN = re.compile(r"(?:txxx|wxxx|----:[^:]*):(.+)")
+_MAX_BYTES = 1 << 18  # of a value: pictures lie among the tags
+_NUMBER = re.compile(r"\d{2,3}(?:[.,]\d+)?")
+_NEAR = 0.03  # a tag tells a tempo in whole beats, and we measure one to a fraction of that
+_RELATED = (1.0, 0.5, 2.0, 2 / 3, 1.5)  # the tempi that one piece may be heard in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +44,36 @@ class Tags:
     """Texts are one line of at most 300 characters; absent ones are empty, an absent or absurd tempo is 0."""
 
     title: str
-    artist: str
+    artist: str  # all that the file names, joined by commas
     genres: tuple[str, ...]
-    licence: str  # an SPDX name where a Creative Commons address says which
+    licence: str  # in SPDX's spelling where it is one of Creative Commons
     tempo_bpm: float
+    cuesheet: str = ""  # the text of one that lies in the file
 
 
 def read_tags(path: Path) -> Tags:
     """Tags of a file, the title from its name where they lack one."""
-    found = _values(path)
+    found = [_values(read, path) for read in (_of_mutagen, _of_ffmpeg)]
     return Tags(
-        title=_first(found, _TITLE) or title_of(path),
-        artist=_first(found, _ARTIST),
+        title=next(_lines(found, _TITLE), "") or title_of(path),
+        artist=_artists(found),
         genres=_genres(found),
-        licence=spdx(_first(found, _LICENCE)),
-        tempo_bpm=_tempo(_first(found, _BPM)),
+        licence=_licence(found),
+        tempo_bpm=_tempo(next(_lines(found, _BPM), "")),
+        cuesheet=next(_texts(found, _SHEET), ""),
     )
+
+
+def tagged_tempo(measured_bpm: float, tagged_bpm: float) -> float:
+    """The tempo to believe: the tag's where it is ours within 3%, or ours at half, double, 2/3 or 3/2 the speed.
+
+    What we measure is exact but may be the wrong multiple; people tap the right one. A tag that agrees with none of
+    them is a mistake or of another version. 0 stands for none, of either.
+    """
+    if not measured_bpm:
+        return tagged_bpm
+    near = any(abs(tagged_bpm - measured_bpm * ratio) <= _NEAR * measured_bpm * ratio for ratio in _RELATED)
+    return tagged_bpm if near else measured_bpm
 
 
 def title_of(path: Path) -> str:
@@ -57,50 +88,98 @@ def one_line(text: str) -> str:
     return " ".join("".join(kept).split())[:MAX_TEXT]
 
 
-def spdx(licence: str) -> str:
-    """``CC-BY-4.0`` for a text with that licence's address, any other text as it is."""
-    if match := _CC0.search(licence):
-        return f"CC0-{match[1]}"
-    if match := _CC.search(licence):
-        return f"CC-{match[1].upper()}-{match[2]}"
-    return licence
+Found = dict[str, list[str]]  # every tag by its name in lower case
 
 
-def _values(path: Path) -> dict[str, list[str]]:
+def _values(read: Callable[[Path], Iterator[tuple[str, list[str]]]], path: Path) -> Found:
+    found: Found = {}
     try:
-        file = mutagen.File(path)
-        return {} if file is None or file.tags is None else _texts(file.tags)
+        for name, values in read(path):
+            found.setdefault(name, []).extend(values)
     except Exception:  # noqa: BLE001 - damaged tags raise whatever parsing them hit
-        return {}
+        return found
+    return found
 
 
-def _texts(tags: Any) -> dict[str, list[str]]:
-    texts: dict[str, list[str]] = {}
-    for key, value in tags.items():
+def _of_mutagen(path: Path) -> Iterator[tuple[str, list[str]]]:
+    file = mutagen.File(path)
+    if file is None:
+        return
+    for key, value in (file.tags or {}).items():
         values = getattr(value, "genres", None) or getattr(value, "text", None) or getattr(value, "url", None) or value
         if isinstance(values, str | bytes | int | float) or not isinstance(values, Iterable):
             values = [values]
-        spelled = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
-        # ID3 keys may end in a language or description (WCOP:...), which only TXXX needs.
+        spelled = [
+            v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v)
+            for v in values
+            if not isinstance(v, bytes) or len(v) <= _MAX_BYTES
+        ]
         name = key.casefold()
-        name = name if name.startswith(("txxx", "----")) else name.partition(":")[0]
-        texts.setdefault(name, []).extend(spelled)
-    return texts
+        # ID3's keys end in a description or language, iTunes' own begin with a domain: TXXX:LICENSE, COMM:ID3v1:eng.
+        own = _OWN.fullmatch(name)
+        yield own[1] if own else name.partition(":")[0], spelled
+    if block := getattr(file, "cuesheet", None):
+        yield "cuesheet", [_as_text(block, file.info.sample_rate)]
 
 
-def _first(found: dict[str, list[str]], keys: tuple[str, ...]) -> str:
-    lines = (one_line(text) for key in keys for text in found.get(key, ()))
-    return next((line for line in lines if line), "")
+def _of_ffmpeg(path: Path) -> Iterator[tuple[str, list[str]]]:
+    with opened(path) as container:
+        told = [container.metadata, *(stream.metadata for stream in container.streams.audio[:1])]
+    for metadata in told:
+        for key, value in metadata.items():
+            yield re.sub(r"-[a-z]{3}$", "", key.casefold()), [value]  # comment-eng: a language
 
 
-def _genres(found: dict[str, list[str]]) -> tuple[str, ...]:
-    words = (one_line(word) for key in _GENRE for text in found.get(key, ()) for word in re.split(r"[;,/\0]", text))
-    return tuple(dict.fromkeys(word for word in words if word))[:16]
+def _as_text(block: Any, rate_hz: int) -> str:
+    """FLAC's own block of places, as the cue sheet that it was made of; it has no titles."""
+    lines = []
+    for track in block.tracks:
+        begins = [index.index_offset for index in track.indexes if index.index_number == 1]
+        if begins:  # the lead-out has none
+            frames = round((track.start_offset + begins[0]) / rate_hz * FRAMES)
+            time = f"{frames // FRAMES // 60:02}:{frames // FRAMES % 60:02}:{frames % FRAMES:02}"
+            kind = "AUDIO" if track.type == 0 else "DATA"
+            lines += [f"TRACK {track.track_number:02} {kind}", f"INDEX 01 {time}"]
+    return "\n".join(lines)
+
+
+def _texts(found: Sequence[Found], keys: Iterable[str]) -> Iterator[str]:
+    keys = tuple(keys)
+    return (text for tags in found for key in keys for text in tags.get(key, ()))
+
+
+def _lines(found: Sequence[Found], keys: Iterable[str]) -> Iterator[str]:
+    return (line for text in _texts(found, keys) if (line := one_line(text)))
+
+
+def _artists(found: Sequence[Found]) -> str:
+    """Of the first name that tells any, all of them."""
+    for tags in found:
+        for key in _ARTIST:
+            if names := [name for text in tags.get(key, ()) for part in text.split("\0") if (name := one_line(part))]:
+                return one_line(", ".join(dict.fromkeys(names)))
+    return ""
+
+
+def _genres(found: Sequence[Found]) -> tuple[str, ...]:
+    for tags in found:
+        parts = (part for text in _texts([tags], _GENRE) for part in re.split(r"[;,/\0]", text))
+        if words := tuple(dict.fromkeys(word for part in parts if (word := one_line(part)))):
+            return words[:16]
+    return ()
+
+
+def _licence(found: Sequence[Found]) -> str:
+    """One that is known, wherever it stands: first where licences do. Else what the file gives as its licence."""
+    own = tuple(dict.fromkeys(key for tags in found for key in tags if "licen" in key))
+    for keys in ((*_LICENCE, *own), _COPYRIGHT, _COMMENT):
+        for text in _texts(found, keys):
+            if name := licences.recognised(text):
+                return name
+    return next(_lines(found, (*_LICENCE, *own, *_COPYRIGHT)), "")
 
 
 def _tempo(text: str) -> float:
-    try:
-        bpm = float(text)
-    except ValueError:
-        return 0.0
+    match = _NUMBER.search(text)
+    bpm = float(match[0].replace(",", ".")) if match else 0.0
     return bpm if 20.0 <= bpm <= 400.0 else 0.0

@@ -1,4 +1,6 @@
-"""What one process of an indexer does: a file's path in, its tags and analysis out.
+"""What one process of an indexer does: a file in, its tracks out, with their tags and what is heard in them.
+
+A track whose sound the catalogue knows is not heard again, whatever its file is called now and however it is tagged.
 
 Heavy modules are imported inside the functions, because ``prepare`` must bound the threads of the numeric libraries
 before they load: tracks are analysed side by side, and more threads than cores make all of them slower.
@@ -9,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engines.base import Engine
 
-    from .records import Analysis
-    from .tags import Tags
+    from .parts import Part
+    from .records import Analysis, Floats
+    from .store import Store
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -33,12 +37,31 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A usable file; ``note`` says what of it was lost."""
+class Job:
+    """A file to look at, and the cue sheet that says what is in it, if it has one."""
 
-    tags: "Tags"
-    analysis: "Analysis"
-    note: str
+    path: Path
+    sheet: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A track of a file. Without an ``analysis`` it is in the catalogue already, or cannot be used for ``reason``."""
+
+    part: "Part"
+    analysis: "Analysis | None" = None
+    sketch: bytes = b""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A usable file and its tracks; ``damage`` says what of it was lost, ``notes`` what else is to be said."""
+
+    pieces: tuple[Piece, ...]
+    lossless: bool = False
+    damage: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +105,69 @@ def own_engine(source: Source) -> "Engine":
     return open_engine(load_bundle(source.bundle, FEATURES), source.engine, EngineOptions(**given))
 
 
-def hear_in_process(path: Path, source: Source) -> Heard | Refused:
+@functools.cache
+def own_store(catalog: Path) -> "Store":
+    """This process's view of the catalogue, to ask what is in it by now."""
+    from .store import Store
+
+    return Store(catalog, write=False)
+
+
+def hear_in_process(job: Job, source: Source, catalog: Path) -> Heard | Refused:
     """``hear`` with this process's own engine."""
-    return hear(path, own_engine(source))
+    return hear(job, own_engine(source), lambda id: own_store(catalog).knows(id))
 
 
-def hear(path: Path, engine: "Engine") -> Heard | Refused:
-    """Decode, analyse, read tags. Never raises for a file: one bad file must not end an index of thousands."""
+def hear(job: Job, engine: "Engine", known: Callable[[str], bool]) -> Heard | Refused:
+    """Look, read tags, decode and analyse what is not ``known``. Never raises for a file: one bad file must not end an
+    index of thousands."""
     from features.decode.sound import decode
     from features.errors import AudioError, ForeignError
 
-    from .analysis import analyse
+    from .identity import identify
+    from .parts import parts_of
     from .tags import read_tags
 
     try:
-        sound = decode(path)
-        return Heard(read_tags(path), analyse(sound.samples, engine), sound.note)
+        identity = identify(job.path)
+        if identity is None:
+            decode(job.path)  # which says why
+            raise AudioError("cannot be read")
+        parts, notes = parts_of(job.path, identity, read_tags(job.path), job.sheet)
+        damage = ""
+        pieces = [Piece(part) for part in parts]
+        if not all(known(part.id) for part in parts):
+            sound = decode(job.path)
+            damage = sound.note
+            pieces = [
+                piece if known(piece.part.id) else _piece(piece.part, sound.samples, engine, len(parts) == 1)
+                for piece in pieces
+            ]
+        return Heard(tuple(pieces), identity.lossless, damage, tuple(notes))
     except AudioError as error:
         return Refused(str(error), isinstance(error, ForeignError))
     except MemoryError:
         return Refused("needs more memory than there is; cut it into shorter tracks")
     except Exception as error:  # noqa: BLE001 - shown with its type in the summary, so not lost
         return Refused(f"failed unexpectedly: {type(error).__name__}: {error}")
+
+
+def _piece(part: "Part", samples: "Floats", engine: "Engine", alone: bool) -> Piece:
+    """What is heard in a part; what is wrong with one of several is said of it alone."""
+    from features.errors import AudioError
+    from features.spec import MUSIC_RATE_HZ
+
+    from .analysis import analyse
+    from .sketch import sketch
+
+    begin = round(part.begin_s * MUSIC_RATE_HZ)
+    end = len(samples) if part.end_s is None else round(part.end_s * MUSIC_RATE_HZ)
+    own = samples[begin:end]
+    try:
+        if len(own) < MUSIC_RATE_HZ:
+            raise AudioError(f"is {len(own) / MUSIC_RATE_HZ:.2f} s long, at least 1 s is needed")
+        return Piece(part, analyse(own, engine), sketch(own).data)
+    except AudioError as error:
+        if alone:
+            raise
+        return Piece(part, reason=str(error))

@@ -245,7 +245,7 @@ def missing(device: str, mode: str) -> str | None:
     try:
         import torch
     except ImportError as error:
-        return f"torch is not installed ({brief(error)}); pip install 'segue[train]'"
+        return f'torch is not installed ({brief(error)}); pip install ".[train]"'
     if kind == "cuda":
         if torch.version.cuda is None:
             return f"torch {torch.__version__} here is built without CUDA; install a build with it, see pytorch.org"

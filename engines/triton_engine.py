@@ -202,7 +202,7 @@ def client_package(name: str) -> ModuleType:
         import tritonclient.grpc as package
     except (ImportError, RuntimeError) as error:  # the latter where tritonclient is there without its gRPC half
         raise EngineUnavailable(
-            f"engine {name}: tritonclient is missing ({one_line(error)}); pip install 'segue[triton]'"
+            f'engine {name}: tritonclient is missing ({one_line(error)}); pip install ".[triton]"'
         ) from error
     module: ModuleType = package
     return module

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from catalog.indexer import index_folder
+from catalog.layout import FORMAT
 from catalog.worker import leave_with_parent
 from engines.bundle import Bundle, default_bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
@@ -85,7 +86,7 @@ def prepare(folder: Path, bundle: Bundle, tracks: int, jobs: int, step: Step) ->
     Raises `ServeError` when the folder cannot be written or a track cannot be made.
     """
     music = folder / f"music-{tracks}"
-    catalog = folder / f"catalog-{tracks}-{bundle.identity[:12]}"
+    catalog = folder / f"catalog{FORMAT}-{tracks}-{bundle.identity[:12]}"  # one of an older format is left alone
     try:
         compose(demo_tracks(tracks, SEED), music, jobs, step)
     except OSError as error:

@@ -2,15 +2,24 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import TowersError
+from .eta import Pace, worded
+
+if TYPE_CHECKING:
+    from .train import TrainOptions
 
 USER_ERRORS = (TowersError,)
+LEAST = 2  # pairs of a split
+PAIR_CPU_S = 0.75  # rendering and measuring one, on a core of a server
+TOLD_S = 5.0  # between two lines of progress
 ABSENT = 20  # files that lists name in vain, told one by one
 FORMS = (
     "FOLDER: every video in it, tagged by the folders that it lies in. CSV: a column video, and any of id, music, "
@@ -31,9 +40,10 @@ def corpus(argv: Sequence[str]) -> int:
     synth = verbs.add_parser("synth", help="pairs of rendered video and music that one latent mood drives")
     synth.add_argument("out", type=Path, metavar="OUT")
     synth.add_argument("--pairs", type=positive, default=3000, metavar="N", help="training pairs (default %(default)s)")
-    synth.add_argument("--val", type=positive, default=300, metavar="N", help="validation pairs (default %(default)s)")
-    synth.add_argument("--test", type=positive, default=1000, metavar="N", help="test pairs (default %(default)s)")
+    synth.add_argument("--val", type=positive, metavar="N", help="validation pairs (default: a tenth of --pairs)")
+    synth.add_argument("--test", type=positive, metavar="N", help="test pairs (default: a third of --pairs)")
     synth.add_argument("--seed", type=int, default=0)
+    synth.add_argument("--replace", action="store_true", help="make OUT anew where another corpus is in it")
     synth.add_argument("--jobs", type=positive, default=1, metavar="J", help="processes (default %(default)s)")
     add_build(verbs.add_parser("build", help="windows of real videos with their music", epilog=FORMS))
     asked = top.parse_args(argv)
@@ -44,9 +54,23 @@ def corpus_synth(asked: argparse.Namespace) -> int:
     from .corpora.synth import synthesise
 
     began = time.monotonic()
-    counts = {"train": asked.pairs, "val": asked.val, "test": asked.test}
-    for done, total in synthesise(asked.out, counts, asked.seed, asked.jobs):
-        say(f"{done}/{total} pairs, {time.monotonic() - began:.0f} s")
+    counts = {
+        "train": asked.pairs,
+        "val": asked.val or max(LEAST, asked.pairs // 10),
+        "test": asked.test or max(LEAST, asked.pairs // 3),
+    }
+    pace, said_s = Pace(began), began
+    for done, total in synthesise(asked.out, counts, asked.seed, asked.jobs, asked.replace):
+        now_s = time.monotonic()
+        if said_s == began:
+            parts = ", ".join(f"{count} {split}" for split, count in counts.items())
+            time_s = (total - done) * PAIR_CPU_S / min(asked.jobs, os.cpu_count() or 1)
+            say(f"{total} pairs ({parts}), {done} of them there; about {worded(time_s)} where nothing else runs")
+            pace, said_s = Pace(now_s, done), now_s
+        elif done == total or now_s - said_s >= TOLD_S:
+            left = pace.left(done, total, now_s)
+            say(f"{done}/{total} pairs, {now_s - began:.0f} s{f', {left}' if left else ''}")
+            said_s = now_s
     say(f"corpus in {asked.out}")
     return 0
 
@@ -116,9 +140,10 @@ def train(argv: Sequence[str]) -> int:
 
     import torch
 
+    from .corpora.corpus import open_corpus
     from .distributed import joined
     from .recipes import recipe_of
-    from .train import TrainOptions
+    from .train import TrainOptions, check
     from .train import train as run_training
 
     if asked.threads:
@@ -136,17 +161,40 @@ def train(argv: Sequence[str]) -> int:
         fit=replace(fit, epochs=asked.epochs) if asked.epochs else fit,
         backbone_epochs=asked.backbone_epochs,
     )
-    began = time.monotonic()
-
-    def report(stage: str, figures: Mapping[str, float]) -> None:
-        parts = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        say(f"{time.monotonic() - began:6.0f} s  {stage}  {parts}")
-
+    check(options, open_corpus(asked.corpus), asked.tensorboard)  # before other processes are waited for
+    report = Stages(options)
     with joined(asked.device) as team:
         run_training(asked.corpus, asked.out, options, asked.backbones, asked.resume, report, asked.tensorboard, team)
     if team.first:
         say(f"run in {asked.out}")
     return 0
+
+
+class Stages:
+    """Progress of a training: a line an epoch, of how many, and how long the stage has still to go."""
+
+    def __init__(self, options: "TrainOptions") -> None:
+        from .recipes import pretraining_of
+        from .shelf import shelf_name
+
+        self.began_s = time.monotonic()
+        self.epochs = {
+            shelf_name(side, kind): pretraining_of(kind, options.backbone_epochs).epochs
+            for side, kind in (("video", options.video), ("music", options.music))
+        } | {options.system: options.fit.epochs}
+        self.paces: dict[str, Pace] = {}
+        self.last_s = self.began_s
+
+    def __call__(self, stage: str, figures: Mapping[str, float]) -> None:
+        now_s = time.monotonic()
+        epoch, epochs = int(figures["epoch"]), self.epochs.get(stage, 0)
+        step = int(epoch > 0)
+        pace = self.paces.setdefault(stage, Pace(self.last_s, epoch - step))
+        left = pace.left(epoch, epochs, now_s)
+        self.last_s = now_s
+        parts = "  ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "epoch")
+        of = f"epoch {epoch} of {epochs}" if epochs and epoch else f"epoch {epoch}"
+        say(f"{now_s - self.began_s:6.0f} s  {stage}  {of}{f', {left}' if left else ''}  {parts}")
 
 
 def evaluate(argv: Sequence[str]) -> int:

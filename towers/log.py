@@ -67,6 +67,11 @@ class Log:
 
 
 def event_writer(folder: Path) -> Any:
+    return event_writer_class()(str(folder))
+
+
+def event_writer_class() -> Any:
+    """``RunError`` where TensorBoard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -74,7 +79,7 @@ def event_writer(folder: Path) -> Any:
             "TensorBoard is not installed; pip install tensorboard, or train without --tensorboard: "
             "the same figures are in the CSV file"
         ) from error
-    return SummaryWriter(str(folder))
+    return SummaryWriter
 
 
 def draw_curves(path: Path, picture: Path) -> None:

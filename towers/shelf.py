@@ -47,13 +47,9 @@ def backbone_for(
     run, the scale is enough, and the record says which corpus taught it. ``RunError`` where it is not, and for a corpus
     that says nothing of its pairs that a backbone could learn.
     """
-    name = f"{side}-{kind.replace(':', '-').replace('/', '-')}"
-    shape = None
-    if kind.startswith(STORED):
-        column = corpus.columns.get(kind.removeprefix(STORED))
-        shape = None if column is None else column.shape[1:]
+    name = shelf_name(side, kind)
     torch.manual_seed(seed)  # whatever was trained before, or read
-    backbone = make_backbone(kind, side, scale, shape)
+    backbone = make_backbone(kind, side, scale, stored_shape(corpus, kind))
     own: dict[str, Any] = {"corpus_sha256": corpus.identity, "backbone": backbone.configuration()}
     own |= {"seed": seed, "options": asdict(options)} if backbone.learned else {}
     path = shelf / f"{name}.json"
@@ -85,6 +81,17 @@ def backbone_for(
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(checkpoint.folder, ignore_errors=True)
     return backbone, record
+
+
+def shelf_name(side: str, kind: str) -> str:
+    """What a backbone's files are called, and its stage of a training."""
+    return f"{side}-{kind.replace(':', '-').replace('/', '-')}"
+
+
+def stored_shape(corpus: Corpus, kind: str) -> tuple[int, ...] | None:
+    """A clip's in the column that a kind of backbone reads, if it reads one that is there."""
+    column = corpus.columns.get(kind.removeprefix(STORED)) if kind.startswith(STORED) else None
+    return None if column is None else column.shape[1:]
 
 
 def nothing_known(split: Split) -> bool:

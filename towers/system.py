@@ -129,10 +129,15 @@ def system_file(name: str) -> SystemFile:
 
 def make(name: str, setting: str, sizes: Sizes, scale: str = "small") -> System:
     """A system for a corpus, in one of its settings."""
-    file = system_file(name)
-    if setting not in file.SETTINGS:
-        raise RunError(f"{name} has no setting {setting!r}; choose one of {', '.join(file.SETTINGS)}")
-    return file.make(setting, sizes, scale)
+    check_setting(name, setting)
+    return system_file(name).make(setting, sizes, scale)
+
+
+def check_setting(name: str, setting: str) -> None:
+    """``RunError`` for a system that is unknown, or has no such setting."""
+    settings = system_file(name).SETTINGS
+    if setting not in settings:
+        raise RunError(f"{name} has no setting {setting!r}; choose one of {', '.join(settings)}")
 
 
 def build(name: str, configuration: Mapping[str, Any]) -> System:

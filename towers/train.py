@@ -17,17 +17,19 @@ from pathlib import Path
 
 import torch
 
+from .backbones.registry import make_backbone
 from .checkpoint import Checkpoint
-from .corpora.corpus import open_corpus
+from .corpora.corpus import Corpus, open_corpus
 from .distributed import ALONE, Team
+from .errors import RunError
 from .fit import FitOptions, fit_system
-from .log import Log, draw_curves
+from .log import Log, draw_curves, event_writer_class
 from .material import gather
 from .provenance import commit
 from .recipes import pretraining_of
 from .run import save_run
-from .shelf import backbone_for
-from .system import make
+from .shelf import backbone_for, stored_shape
+from .system import check_setting, make
 
 BACKBONES, CLIPS, CURVES, BOARD = "backbones", "clips", "system", "tensorboard"
 Report = Callable[[str, Mapping[str, float]], None]
@@ -47,6 +49,23 @@ class TrainOptions:
     backbone_epochs: int | None = None  # instead of the recipe's, by kind
 
 
+def check(options: TrainOptions, corpus: Corpus, board: bool = False) -> None:
+    """Refuse in the first second what would fail after the backbones are trained. Raises ``RunError``."""
+    check_setting(options.system, options.setting)
+    for side, kind in (("video", options.video), ("music", options.music)):
+        make_backbone(kind, side, options.scale, stored_shape(corpus, kind))
+    try:
+        torch.empty(0, device=options.fit.device)
+    except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was compiled with CUDA
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise RunError(
+            f"device {options.fit.device!r} cannot be used ({reason}); train with --device cpu, or install a PyTorch "
+            "that was built for it (pytorch.org tells which)"
+        ) from error
+    if board:
+        event_writer_class()
+
+
 def train(
     corpus_folder: Path,
     out: Path,
@@ -63,6 +82,7 @@ def train(
     or ``RunError`` for what does not fit.
     """
     corpus = open_corpus(corpus_folder)
+    check(options, corpus, board)
     fit, val = corpus.split("train"), corpus.split("val")
     out.mkdir(parents=True, exist_ok=True)
     trained_by = commit()

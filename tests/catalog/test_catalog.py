@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from catalog.catalog import Catalog, Recent
+from catalog.clips import CLIPS
 from catalog.errors import BundleMismatchError, FormatError, UnknownTrackError
 from catalog.records import Analysis, Filters, Track
-from catalog.store import FileStamp, Store, clip_path
+from catalog.store import Entry, FileStamp, Store
 from engines.bundle import Bundle, load_bundle
 from features.spec import FEATURES
 
@@ -48,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle) -> Path:
     store = Store(folder, write=True)
     for number in range(20):
         track, analysis = made_up(number, clips=3 if number == 7 else 12)
-        store.add(track, analysis, "", FileStamp(1, 1))
+        store.put(track.path, FileStamp(1, 1), [Entry(track, analysis)])
     store.close()
     return folder
 
@@ -124,10 +125,11 @@ def test_a_track_whose_clips_were_removed_meanwhile_is_left_out(tmp_path: Path, 
     Catalog.create(tmp_path, bundle)
     store = Store(tmp_path, write=True)
     for number in range(2):
-        store.add(*made_up(number), "", FileStamp(1, 1))
+        track, analysis = made_up(number)
+        store.put(track.path, FileStamp(1, 1), [Entry(track, analysis)])
     store.close()
     with Catalog.open(tmp_path, bundle) as catalog:
-        clip_path(tmp_path, f"{0:016x}").unlink()
+        next((tmp_path / CLIPS).glob(f"{0:016x}-*")).unlink()
         found = catalog.search(made_up(0)[1].vectors[0], 5)
     assert [int(candidate.track.id, 16) for candidate in found] == [1]
 
@@ -154,7 +156,8 @@ def test_what_is_not_a_catalogue_is_refused(tmp_path: Path, bundle: Bundle) -> N
 
 @pytest.mark.parametrize(
     ("text", "says"), [("{", "cannot be read"), ("[]", "format None"), ('{"format": 99}', "format 99"),
-                       ('{"format": 1}', "not what"), ("format", "cannot be read")]
+                       ('{"format": 2}', "not what"),
+                       ('{"format": 1}', "of an older segue"), ("format", "cannot be read")]
 )  # fmt: skip
 def test_a_damaged_description_is_refused(tmp_path: Path, bundle: Bundle, text: str, says: str) -> None:
     Catalog.create(tmp_path, bundle)
@@ -174,7 +177,7 @@ def test_the_description_names_the_bundle(tmp_path: Path, bundle: Bundle) -> Non
     Catalog.create(tmp_path, bundle)
     said = json.loads((tmp_path / "catalog.json").read_text())
     expected = {
-        "format": 1,
+        "format": 2,
         "bundle": bundle.identity,
         "bundle_name": "tiny",
         "clip_dim": C,

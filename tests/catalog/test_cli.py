@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import mutagen
 import numpy as np
 import pytest
 
@@ -126,6 +127,30 @@ def test_a_title_is_no_markup(made: Path, capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setenv("COLUMNS", "200")
     assert segue.main(["search", "-c", str(made / "catalogue")]) == 0
     assert "[bold]120" in capsys.readouterr().out
+
+
+def test_search_lists_as_many_as_asked_for(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert segue.main(["search", "-c", str(made / "catalogue"), "-n", "2", "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_search_by_licence_family(
+    tmp_path: Path, write_music: Writer, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, licence in (("a", "https://creativecommons.org/publicdomain/zero/1.0/"), ("b", "CC BY-NC 4.0")):
+        file = mutagen.File(write_music(tmp_path / "music" / f"{name}.ogg", duration_s=2, seed=ord(name)))
+        file["license"] = [licence]
+        file.save()
+    place = ["-c", str(tmp_path / "catalogue")]
+    words = [str(tmp_path / "music"), *place, "--bundle", str(tiny_bundle), "--jobs", "1"]
+    assert segue.main(["index", *words]) == 0
+    capsys.readouterr()
+    assert segue.main(["search", *place, "--licence", "CC0", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["licence"] for line in out.splitlines()] == ["CC0-1.0"] and err == ""
+    assert segue.main(["search", *place, "--licence", "CC-BY", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and "licences here: CC0-1.0 (1), CC-BY-NC-4.0 (1)" in err
 
 
 def test_search_says_what_the_user_has_to_mend(made: Path, capsys: pytest.CaptureFixture[str]) -> None:

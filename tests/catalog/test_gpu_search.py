@@ -20,7 +20,7 @@ from catalog.errors import SearchDeviceError
 from catalog.gpu_search import AUTO_ROWS, MAX_ROWS, MAX_WAITING, GpuSearcher, open_searcher, probe
 from catalog.index import SegmentIndex
 from catalog.records import Analysis, Track
-from catalog.store import FileStamp, Store
+from catalog.store import Entry, FileStamp, Store
 from engines.bundle import Bundle
 
 API = json.loads(Path(__file__).with_name("faiss_gpu_api.json").read_text())
@@ -278,7 +278,8 @@ def test_a_catalogue_searches_where_it_is_told_and_says_so(
     Catalog.create(tmp_path / "new", bundle).close()
     store = Store(tmp_path / "new", write=True)
     for number in range(3):
-        store.add(*made_up(number), "", FileStamp(1, 1))
+        track, analysis = made_up(number)
+        store.put(track.path, FileStamp(1, 1), [Entry(track, analysis)])
     store.close()
     fake = FakeFaiss()
     monkeypatch.setattr(gpu_search, "gpu_library", lambda: fake)

@@ -7,16 +7,19 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import mutagen
+import mutagen.id3
 import numpy as np
 import pytest
 import soundfile
 
-from catalog import pool
+from catalog import indexer, pool
 from catalog.catalog import Catalog
+from catalog.clips import CLIPS
+from catalog.database import exclusive
 from catalog.errors import BundleMismatchError, CatalogError, FormatError, LockedError, MusicFolderError
 from catalog.indexer import IndexReport, index_folder
-from catalog.store import exclusive
-from catalog.worker import Heard, Refused
+from catalog.worker import Heard, Job, Refused, Source
 from engines.bundle import Bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
@@ -34,8 +37,13 @@ def music(tmp_path: Path, write_music: Writer) -> Path:
 
 @pytest.fixture
 def index(tmp_path: Path, engine: OnnxEngine) -> Index:
-    def run(music: Path, jobs: int = 1, progress: Callable[[int, int, str], None] = lambda *_: None) -> IndexReport:
-        return index_folder(music, tmp_path / "catalogue", engine, jobs, progress)
+    def run(
+        music: Path,
+        jobs: int = 1,
+        progress: Callable[[int, int, str], None] = lambda *_: None,
+        forget_missing: bool = False,
+    ) -> IndexReport:
+        return index_folder(music, tmp_path / "catalogue", engine, jobs, progress, forget_missing=forget_missing)
 
     return run
 
@@ -82,12 +90,13 @@ def test_changed_vanished_new_touched_renamed(
     (music / "c.mp3").rename(music / "renamed.mp3")
     write_music(music / "new.wav", duration_s=2, seed=51)
     report = index(music)
-    assert counts(report) == (1, 1, 1, 0, 0)
-    assert (report.renamed, report.duplicates, report.tracks) == (1, 0, 3)
+    assert counts(report) == (1, 1, 0, 0, 0)
+    assert (report.renamed, report.missing, report.duplicates, report.tracks) == (1, 1, 0, 3)
     after = ids(tmp_path, bundle)
     assert set(after) == {"a.wav", "renamed.mp3", "new.wav"}
     assert after["a.wav"] != before["a.wav"] and after["renamed.mp3"] == before["c.mp3"]
-    assert {path.stem for path in (tmp_path / "catalogue" / "clips").iterdir()} == set(after.values())
+    kept = {path.name.partition("-")[0] for path in (tmp_path / "catalogue" / CLIPS).iterdir()}
+    assert kept == {*after.values(), before["b.ogg"]}
     touch(music / "new.wav")
     assert counts(index(music)) == (0, 0, 0, 3, 0)
 
@@ -96,7 +105,7 @@ def test_two_files_of_one_content_are_one_track(tmp_path: Path, music: Path, ind
     shutil.copy(music / "a.wav", music / "z.wav")
     report = index(music)
     assert (report.added, report.duplicates, report.tracks) == (3, 1, 3)
-    assert report.notes[0].path == music / "z.wav" and "another file" in report.notes[0].text
+    assert report.notes[0].path == music / "z.wav" and "sound of another file" in report.notes[0].text
     assert counts(index(music)) == (0, 0, 0, 4, 0)
     (music / "a.wav").unlink()
     assert counts(index(music)) == (0, 0, 0, 3, 0)
@@ -138,8 +147,8 @@ def test_a_file_that_went_bad_leaves_the_catalogue(tmp_path: Path, music: Path, 
     index(music)
     (music / "a.wav").write_text("gone bad, and shorter")
     report = index(music)
-    assert counts(report) == (0, 0, 1, 2, 1)
-    assert report.tracks == 2
+    assert counts(report) == (0, 0, 0, 2, 1)
+    assert (report.tracks, report.missing) == (2, 1)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
@@ -149,14 +158,14 @@ def test_an_unreadable_file(music: Path, index: Index) -> None:
     assert [note.text for note in report.failed] == ["cannot be read: Permission denied"]
 
 
-def test_a_file_that_cannot_be_read(music: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> str:
-        raise PermissionError(13, "Permission denied", str(path))
+def test_a_file_that_cannot_be_read(music: Path, tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("catalog.indexer.track_id", refuse)
+    monkeypatch.setattr("av.open", refuse)
     report = index(music)
     assert [note.text for note in report.failed] == ["cannot be read: Permission denied"] * 3
-    assert report.tracks == 0
+    assert report.tracks == 0 and not (tmp_path / "catalogue").exists()
 
 
 @pytest.mark.parametrize("name", [b"line\nbreak.wav", "日本語 🎵.wav".encode(), b"caf\xe9.wav", b"-c.wav"])
@@ -185,11 +194,144 @@ def test_folders_without_music_change_nothing(tmp_path: Path, music: Path, index
     with pytest.raises(MusicFolderError, match="holds no music"):
         index(tmp_path / "empty")
     assert not (tmp_path / "catalogue").exists()
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_what_was_heard_outlives_an_unmounted_disk(
+    tmp_path: Path, music: Path, index: Index, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, absent: bool
+) -> None:
+    """Its folder is empty or not there; the tracks are not suggested meanwhile, and nothing is heard again."""
     index(music)
-    for path in music.rglob("*.*"):
-        path.unlink()
-    with pytest.raises(MusicFolderError, match="nothing was changed"):  # an unmounted disk looks like this
+    before = ids(tmp_path, bundle)
+    music.rename(tmp_path / "away")
+    if not absent:
+        music.mkdir()
+    report = index(music)
+    assert (report.missing, report.removed, report.tracks) == (3, 0, 0)
+    with Catalog.open(tmp_path / "catalogue", bundle) as catalog:
+        assert catalog.search(np.eye(32, dtype=np.float32)[0], 5) == [] and catalog.tracks() == []
+    if not absent:
+        music.rmdir()
+    (tmp_path / "away").rename(music)
+    monkeypatch.setattr(indexer, "hear", lambda *_: pytest.fail("heard again"))
+    report = index(music)
+    assert (report.returned, report.missing, report.tracks) == (3, 0, 3)
+    assert ids(tmp_path, bundle) == before
+
+
+def test_missing_tracks_go_when_asked_for_and_other_folders_stay(
+    tmp_path: Path, music: Path, index: Index, write_music: Writer, bundle: Bundle
+) -> None:
+    index(music)
+    write_music(tmp_path / "more" / "d.wav", duration_s=2, seed=7)
+    index(tmp_path / "more")
+    shutil.rmtree(music / "deep")
+    shutil.rmtree(tmp_path / "more")
+    report = index(music, forget_missing=True)
+    assert (report.removed, report.missing, report.tracks) == (1, 0, 3)  # d.wav is not asked about
+    report = index(tmp_path / "more", forget_missing=True)
+    assert (report.removed, report.tracks) == (1, 2)
+    assert set(ids(tmp_path, bundle)) == {"a.wav", "c.mp3"}
+
+
+@pytest.mark.parametrize("name", ["a.wav", "deep/er/b.ogg", "c.mp3", "d.flac"])
+def test_a_tag_edit_keeps_id_and_analysis(
+    tmp_path: Path,
+    music: Path,
+    index: Index,
+    write_music: Writer,
+    bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    write_music(music / "d.flac", duration_s=3, seed=9)
+    index(music)
+    before = ids(tmp_path, bundle)
+    file = mutagen.File(music / name, easy=True)
+    if file.tags is None:
+        file.add_tags()
+    if name == "a.wav":
+        file.tags.add(mutagen.id3.TIT2(encoding=3, text="Neu"))
+    else:
+        file["title"] = "Neu"
+    file.save()
+    (music / name).rename(music / f"renamed{Path(name).suffix}")
+    monkeypatch.setattr("catalog.analysis.analyse", lambda *_: pytest.fail("analysed again"))
+    report = index(music)
+    assert (report.renamed, report.unchanged, report.missing, report.removed) == (1, 3, 0, 0)
+    with Catalog.open(tmp_path / "catalogue", bundle) as catalog:
+        assert catalog.track(before[Path(name).name]).title == "Neu"
+    file = mutagen.File(music / f"renamed{Path(name).suffix}", easy=True)
+    file.delete()
+    touch(music / f"renamed{Path(name).suffix}")
+    report = index(music)
+    assert (report.retagged, report.unchanged) == (1, 3)
+    with Catalog.open(tmp_path / "catalogue", bundle) as catalog:
+        assert catalog.track(before[Path(name).name]).title == "renamed"
+
+
+def test_a_lost_or_damaged_clip_file_is_made_again(tmp_path: Path, music: Path, index: Index, bundle: Bundle) -> None:
+    index(music)
+    before = ids(tmp_path, bundle)
+    with Catalog.open(tmp_path / "catalogue", bundle) as catalog:
+        asked = {name: catalog.vector(id) for name, id in before.items()}
+    clips = tmp_path / "catalogue" / CLIPS
+    next(clips.glob(f"{before['a.wav']}*")).unlink()
+    hurt = next(clips.glob(f"{before['c.mp3']}*"))
+    hurt.write_bytes(hurt.read_bytes()[:-4])
+    with Catalog.open(tmp_path / "catalogue", bundle) as catalog:  # what is hurt is left out, the rest goes on
+        assert [c.track.path.name for c in catalog.search(asked["a.wav"], 3)] == ["b.ogg"]
+    report = index(music)
+    assert (report.healed, report.unchanged, report.added) == (2, 1, 0)
+    assert ids(tmp_path, bundle) == before
+    with Catalog.open(tmp_path / "catalogue", bundle) as catalog:
+        assert len(catalog.search(asked["a.wav"], 3)) == 3
+
+
+def test_linked_folders_are_looked_into_once(tmp_path: Path, music: Path, index: Index, write_music: Writer) -> None:
+    elsewhere = write_music(tmp_path / "other disk" / "d.wav", duration_s=2, seed=7).parent
+    (music / "linked").symlink_to(elsewhere)
+    (music / "again").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(music)
+    (music / "a link.wav").symlink_to(music / "a.wav")
+    (music / "to itself").symlink_to(music / "to itself")
+    report = index(music)
+    assert (report.added, report.duplicates, report.tracks) == (4, 0, 4)
+    elsewhere.rename(tmp_path / "unmounted")
+    report = index(music)
+    assert (report.unchanged, report.missing) == (3, 1)
+
+
+@pytest.mark.parametrize("ending", ["mod", "xm", "it", "s3m", "mid"])
+def test_notes_without_sound_are_passed_over_with_a_word(music: Path, index: Index, ending: str) -> None:
+    (music / f"tune.{ending}").write_bytes(b"Extended Module: " + bytes(range(256)) * 20)
+    report = index(music)
+    assert (report.scores, report.failed, report.tracks) == (1, (), 3)
+    assert f"1 .{ending} passed over" in report.notes[-1].text and "render" in report.notes[-1].text
+
+
+def test_a_first_run_that_is_stopped_or_finds_nothing_leaves_no_catalogue(
+    tmp_path: Path, music: Path, index: Index
+) -> None:
+    def stop(done: int, total: int, text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index(music, progress=stop)
+    assert not (tmp_path / "catalogue").exists()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.mp3").write_text("text")
+    assert index(tmp_path / "bad").tracks == 0
+    assert not (tmp_path / "catalogue").exists()
+
+
+def test_a_new_catalogue_is_described_under_its_lock(tmp_path: Path, music: Path, index: Index) -> None:
+    """Else two first runs with different bundles leave the description of one and the vectors of the other."""
+    (tmp_path / "catalogue").mkdir()
+    with exclusive(tmp_path / "catalogue"), pytest.raises(LockedError):
         index(music)
+    assert not (tmp_path / "catalogue" / "catalog.json").exists()
+    assert index(music).tracks == 3
 
 
 def test_other_folders_tracks_stay(tmp_path: Path, music: Path, index: Index, write_music: Writer) -> None:
@@ -256,8 +398,8 @@ def test_a_lock_that_cannot_be_taken_is_no_other_indexer(tmp_path: Path, music: 
     assert not isinstance(caught.value, LockedError)
 
 
-def kill_on_c(path: Path, bundle: str) -> Heard | Refused:
-    if path.name == "c.mp3":
+def kill_on_c(job: Job, source: object, catalog: Path) -> Heard | Refused:
+    if job.path.name == "c.mp3":
         os.kill(os.getpid(), signal.SIGKILL)
     return Refused("seen")
 
@@ -274,7 +416,7 @@ def test_a_file_that_kills_its_process_is_the_only_one_refused(
     monkeypatch.setattr(pool, "prepare", nothing_to_prepare)
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: fork)
     paths = [*music.rglob("*.*"), *(Path(f"/none/{i}.ogg") for i in range(6))]
-    outcomes = dict(pool.hear_all(iter(paths), bundle.path, 2))
+    outcomes = dict(pool.hear_all((Job(path) for path in paths), Source(str(bundle.path)), music, 2))
     assert set(outcomes) == set(paths)
     assert {path.name for path, outcome in outcomes.items() if outcome != Refused("seen")} == {"c.mp3"}
     assert "ended the process" in outcomes[music / "c.mp3"].reason

@@ -1,16 +1,21 @@
 """What is on disk stays consistent: killed runs, two writers, paths that are no text."""
 
 import os
+import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from catalog.clips import CLIPS, clip_path, is_whole, write_clips
+from catalog.database import exclusive
 from catalog.errors import FormatError, LockedError
 from catalog.records import Analysis, Track
-from catalog.store import FileStamp, Store, clip_path, exclusive, write_clips
+from catalog.store import Entry, FileStamp, KnownFile, Store
 
 STAMP = FileStamp(10, 20)
 
@@ -35,9 +40,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+def put(store: Store, id: str, path: Path, seed: int = 0) -> set[str]:
+    return store.put(path, STAMP, [Entry(track(id, path), analysis(seed))])
+
+
+def clip_files(folder: Path) -> list[str]:
+    return sorted(path.name.partition("-")[0] for path in (folder / CLIPS).iterdir())
+
+
 def test_a_track_comes_back_as_it_went_in(store: Store) -> None:
     given = analysis()
-    store.add(track("aa", Path("/m/a.ogg")), given, "", STAMP)
+    put(store, "aa", Path("/m/a.ogg"))
     (stored,) = store.tracks()
     assert stored.track == track("aa", Path("/m/a.ogg"))
     np.testing.assert_array_equal(stored.beats, given.beats)
@@ -46,57 +59,113 @@ def test_a_track_comes_back_as_it_went_in(store: Store) -> None:
     assert [(place.track, place.first_clip, place.start_s) for place in places] == [("aa", 0, 0.0), ("aa", 1, 4.0)]
     np.testing.assert_array_equal(vectors, given.vectors)
     assert moods is None
-    np.testing.assert_array_equal(np.load(clip_path(store.folder, "aa")), given.clips)
-    assert store.files() == {Path("/m/a.ogg"): (STAMP, "aa")}
+    np.testing.assert_array_equal(np.load(clip_path(store.folder, stored.clips)), given.clips)
+    assert store.files() == {Path("/m/a.ogg"): KnownFile(STAMP, False, ("aa",))}
 
 
 @pytest.mark.parametrize("name", ["a\nb.ogg", "日本語.ogg", os.fsdecode(b"caf\xe9.ogg"), 'it\'s "quoted";--.ogg'])
 def test_any_file_name_is_kept(store: Store, name: str) -> None:
-    store.add(track("aa", Path("/m") / name), analysis(), "", STAMP)
+    put(store, "aa", Path("/m") / name)
     assert store.tracks()[0].track.path == Path("/m") / name
-    assert store.forget([Path("/m") / name]) == ["aa"]
+    assert store.forget([Path("/m") / name]) == {"aa"}
 
 
 def test_a_track_moves_to_its_other_path_and_goes_with_the_last(store: Store) -> None:
-    store.add(track("aa", Path("/m/1.ogg")), analysis(), "", STAMP)
-    store.see(Path("/m/2.ogg"), STAMP, "aa")
-    assert store.forget([Path("/m/1.ogg")]) == []
+    put(store, "aa", Path("/m/1.ogg"))
+    store.put(Path("/m/2.ogg"), STAMP, [Entry(track("aa", Path("/m/2.ogg")))])
+    assert store.forget([Path("/m/1.ogg")]) == set()
     assert store.tracks()[0].track.path == Path("/m/2.ogg")
-    assert store.forget([Path("/m/2.ogg")]) == ["aa"]
+    assert store.forget([Path("/m/2.ogg")]) == {"aa"}
     assert store.tracks() == [] and store.segments(4)[0] == []
 
 
-def test_a_path_with_new_content_leaves_the_old_track(store: Store) -> None:
-    store.add(track("aa", Path("/m/1.ogg")), analysis(), "", STAMP)
-    store.add(track("bb", Path("/m/1.ogg")), analysis(1), "", STAMP)
-    assert store.forget([]) == ["aa"]
+def test_a_path_with_new_content_drops_the_old_track(store: Store) -> None:
+    put(store, "aa", Path("/m/1.ogg"))
+    assert put(store, "bb", Path("/m/1.ogg"), 1) == {"aa"}
     assert store.ids() == {"bb"}
 
 
+def test_a_missing_file_keeps_its_track_out_of_sight(store: Store) -> None:
+    put(store, "aa", Path("/m/1.ogg"))
+    store.miss([Path("/m/1.ogg")])
+    assert store.tracks() == [] and store.present() == {} and store.ids() == {"aa"}
+    assert store.files()[Path("/m/1.ogg")].missing
+    store.miss([Path("/m/1.ogg")], missing=False)
+    assert [stored.track.id for stored in store.tracks()] == ["aa"]
+
+
+def test_one_file_may_hold_several_tracks(store: Store) -> None:
+    path = Path("/m/album.flac")
+    tracks = [replace(track(id, path), begin_s=at, end_s=end) for id, at, end in (("aa", 0.0, 9.5), ("bb", 9.5, None))]
+    store.put(path, STAMP, [Entry(each, analysis(i)) for i, each in enumerate(tracks)])
+    assert [stored.track for stored in store.tracks()] == tracks
+    assert store.files()[path].tracks == ("aa", "bb")
+    assert store.put(path, STAMP, [Entry(replace(tracks[0], end_s=None))]) == {"bb"}
+
+
 def test_a_run_that_dies_while_adding_leaves_the_track_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.add(track("aa", Path("/m/1.ogg")), analysis(), "", STAMP)
+    put(store, "aa", Path("/m/1.ogg"))
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "_see", die)  # the last step before the commit
+    monkeypatch.setattr(store, "_drop_unplaced", die)  # the last step before the commit
     with pytest.raises(KeyboardInterrupt):
-        store.add(track("bb", Path("/m/2.ogg")), analysis(1), "", STAMP)
+        put(store, "bb", Path("/m/2.ogg"), 1)
     monkeypatch.undo()
-    assert clip_path(store.folder, "bb").exists()  # written before: an orphan now
+    assert clip_files(store.folder) == ["aa", "bb"]  # written before: an orphan now
     assert store.ids() == {"aa"} and len(store.segments(4)[0]) == 2
-    store.sweep()
-    assert not clip_path(store.folder, "bb").exists() and clip_path(store.folder, "aa").exists()
+    store.sweep(6)
+    assert clip_files(store.folder) == ["aa"]
 
 
-def test_clips_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: object) -> None:
-        raise OSError("disk full")
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
 
-    monkeypatch.setattr(np, "save", die)
-    with pytest.raises(OSError, match="disk full"):
-        write_clips(tmp_path, "aa", np.zeros((1, 2), np.float32))
-    assert not clip_path(tmp_path, "aa").exists()
+
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, cut_short, lambda path: path.write_bytes(b""), lambda path: np.save(path, np.zeros((5, 7)))]
+)
+def test_a_track_whose_clip_file_is_lost_or_damaged_is_to_be_heard_again(
+    store: Store, harm: Callable[[Path], None]
+) -> None:
+    put(store, "aa", Path("/m/1.ogg"))
+    put(store, "bb", Path("/m/2.ogg"), 1)
+    harm(clip_path(store.folder, store.tracks()[0].clips))
+    assert store.sweep(6) == {"aa"}
+    assert store.ids() == {"bb"} and clip_files(store.folder) == ["bb"]
+    assert store.files()[Path("/m/1.ogg")].stamp != STAMP
+    assert store.sweep(6) == set()
+
+
+def test_no_clip_file_is_ever_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows refuses to replace a file that a search has mapped."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("mapped")
+
+    for name in ("replace", "rename"):
+        monkeypatch.setattr(Path, name, refuse)
+        monkeypatch.setattr(os, name, refuse)
+    rows = np.zeros((2, 3), np.float32)
+    names = [write_clips(tmp_path, "aa", rows) for _ in range(2)]
+    assert names[0] != names[1]
+    assert all(is_whole(clip_path(tmp_path, name), 2, 3) for name in names)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere folders cannot be flushed")
+def test_clips_are_on_the_disk_before_the_track_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+
+    def fsync(handle: int) -> None:
+        flushed.append(str(Path(f"/proc/self/fd/{handle}").readlink()) if Path("/proc/self/fd").is_dir() else "")
+        assert "aa" not in store.ids()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    put(store, "aa", Path("/m/1.ogg"))
+    assert len(flushed) == 2
+    if flushed[0]:
+        assert flushed[0].endswith(".npy") and flushed[1] == str((store.folder / CLIPS).resolve())
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
@@ -107,21 +176,57 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 
 
 def test_reading_goes_on_while_a_writer_writes(store: Store) -> None:
-    store.add(track("aa", Path("/m/1.ogg")), analysis(), "", STAMP)
+    put(store, "aa", Path("/m/1.ogg"))
     reader = Store(store.folder, write=False)
     with reader.snapshot():
         assert len(reader.tracks()) == 1
-        store.add(track("bb", Path("/m/2.ogg")), analysis(1), "", STAMP)
+        put(store, "bb", Path("/m/2.ogg"), 1)
         assert len(reader.tracks()) == 1 and len(reader.segments(4)[0]) == 2
     assert len(reader.tracks()) == 2
     reader.close()
 
 
 def test_a_reader_cannot_write(store: Store) -> None:
+    put(store, "aa", Path("/m/1.ogg"))
     reader = Store(store.folder, write=False)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        reader.forget([])
+        reader.forget([Path("/m/1.ogg")])
     reader.close()
+
+
+def test_what_a_killed_writer_left_in_the_log_is_read_where_nothing_can_be_written(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder without write access: SQLite cannot make the file that readers of a log share."""
+    put(store, "aa", Path("/m/1.ogg"))
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in ("catalog.sqlite", "catalog.sqlite-wal"):
+        shutil.copy(tmp_path / name, left / name)
+    assert (left / "catalog.sqlite-wal").stat().st_size > 0
+
+    def refuse(path: Path) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr("catalog.database._read_only", refuse)
+    with closing(Store(left, write=False)) as reader:
+        assert reader.ids() == {"aa"}
+    assert {path.name for path in left.iterdir()} == {"catalog.sqlite", "catalog.sqlite-wal"}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everything")
+def test_a_folder_without_write_access_is_read(store: Store, tmp_path: Path) -> None:
+    put(store, "aa", Path("/m/1.ogg"))
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in ("catalog.sqlite", "catalog.sqlite-wal"):
+        shutil.copy(tmp_path / name, left / name)
+    left.chmod(0o555)
+    try:
+        with closing(Store(left, write=False)) as reader:
+            assert reader.ids() == {"aa"}
+    finally:
+        left.chmod(0o755)
 
 
 def test_another_schema_is_refused(tmp_path: Path) -> None:
@@ -130,5 +235,5 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     db.execute("PRAGMA user_version = 7")
     db.close()
     for write in (True, False):
-        with pytest.raises(FormatError, match="schema 7, not 1"):
+        with pytest.raises(FormatError, match="schema 7, not 2"):
             Store(tmp_path, write)

@@ -1,6 +1,9 @@
 """Tags as several containers spell them, and files that say nothing or nonsense."""
 
 import os
+import shutil
+import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import mutagen.id3
 import numpy as np
 import pytest
 
-from catalog.tags import one_line, read_tags, spdx, title_of
+from catalog.tags import one_line, read_tags, tagged_tempo, title_of
 
 Writer = Callable[..., Path]
 
@@ -22,7 +25,7 @@ def test_vorbis_comments(tmp_path: Path, write_music: Writer, kind: str) -> None
     file["license"], file["bpm"] = ["https://creativecommons.org/licenses/by-sa/3.0/"], ["128.5"]
     file.save()
     tags = read_tags(path)
-    assert (tags.title, tags.artist) == ("Minds wide open", "Ada")
+    assert (tags.title, tags.artist) == ("Minds wide open", "Ada, Bob")
     assert tags.genres == ("Rock", "Electronic", "rock")
     assert (tags.licence, tags.tempo_bpm) == ("CC-BY-SA-3.0", 128.5)
 
@@ -77,15 +80,87 @@ def test_one_line_bounds_its_length() -> None:
     assert one_line("a\tb\r\n c\u2028d" + "e" * 999) == "a b c d" + "e" * 293
 
 
+FFMPEG = shutil.which("ffmpeg")
+SAID = {"title": "Ttl", "artist": "Art", "genre": "Rock", "comment": "music under CC BY 4.0, thanks"}
+# What the container cannot hold at all.
+LACKS = {"aiff": {"artist", "genre"}, "au": {"comment"}, "w64": set(SAID)}
+
+
+@pytest.mark.skipif(FFMPEG is None, reason="ffmpeg writes the containers")
+@pytest.mark.parametrize("kind", ["wav", "aiff", "mka", "webm", "mkv", "mov", "flv", "avi", "caf", "au", "m4a", "mp3",
+                                  "flac", "ogg", "opus", "wv", "tta", "wma", "mp4", "w64"])  # fmt: skip
+def test_tags_of_every_container(tmp_path: Path, write_music: Writer, kind: str) -> None:
+    source, path = write_music(tmp_path / "source.wav", duration_s=1, rate_hz=48_000), tmp_path / f"a.{kind}"
+    words = [word for name, value in SAID.items() for word in ("-metadata", f"{name}={value}")]
+    subprocess.run([str(FFMPEG), "-v", "error", "-i", source, "-map_metadata", "-1", *words, path], check=True)
+    tags = read_tags(path)
+    lacks: set[str] = LACKS.get(kind, set())
+    assert tags.title == ("a" if "title" in lacks else "Ttl")
+    assert tags.artist == ("" if "artist" in lacks else "Art")
+    assert tags.genres == (() if "genre" in lacks else ("Rock",))
+    assert tags.licence == ("" if "comment" in lacks else "CC-BY-4.0")
+
+
+def test_riff_info_beside_id3(tmp_path: Path, write_music: Writer) -> None:
+    """What one of the two readers finds does not hide what the other does."""
+    path = write_music(tmp_path / "a.wav", duration_s=1)
+    chunks = b"".join(
+        name + struct.pack("<I", len(text)) + text for name, text in ((b"INAM", b"Name\0\0"), (b"ICOP", b"CC0 \0\0"))
+    )
+    data = path.read_bytes() + b"LIST" + struct.pack("<I", 4 + len(chunks)) + b"INFO" + chunks
+    path.write_bytes(data[:4] + struct.pack("<I", len(data) - 8) + data[8:])
+    file = mutagen.File(path)
+    file.add_tags()
+    file.tags.add(mutagen.id3.TPE1(encoding=3, text=["Ada", "Bob"]))
+    file.save()
+    tags = read_tags(path)
+    assert (tags.title, tags.artist, tags.licence) == ("Name", "Ada, Bob", "CC0-1.0")
+
+
 @pytest.mark.parametrize(
-    ("text", "name"),
+    "frame",
     [
-        ("CC-BY 4.0 see https://creativecommons.org/licenses/by/4.0/legalcode", "CC-BY-4.0"),
-        ("http://creativecommons.org/licenses/by-nc-nd/2.5/", "CC-BY-NC-ND-2.5"),
-        ("https://creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0"),
-        ("all rights reserved", "all rights reserved"),
-        ("", ""),
+        mutagen.id3.USER(encoding=3, lang="eng", text="Licensed to the public under CC BY-SA 3.0"),
+        mutagen.id3.WCOP(url="http://creativecommons.org/licenses/by-sa/3.0/de/"),
+        mutagen.id3.TXXX(encoding=3, desc="License", text="Creative Commons Attribution-ShareAlike 3.0 Unported"),
+        mutagen.id3.WXXX(encoding=3, desc="licence", url="https://creativecommons.org/licenses/by-sa/3.0"),
+        mutagen.id3.COMM(encoding=3, lang="eng", desc="", text="cc-by-sa-3.0"),
     ],
 )
-def test_spdx(text: str, name: str) -> None:
-    assert spdx(text) == name
+def test_a_licence_in_any_frame(tmp_path: Path, write_music: Writer, frame: mutagen.id3.Frame) -> None:
+    path = write_music(tmp_path / "a.mp3", duration_s=1)
+    file = mutagen.File(path)
+    file.add_tags()
+    file.tags.add(frame)
+    file.tags.add(mutagen.id3.TCOP(encoding=3, text="2020 Zoë"))
+    file.save()
+    assert read_tags(path).licence == "CC-BY-SA-3.0"
+
+
+def test_a_comment_that_names_no_licence_is_none(tmp_path: Path, write_music: Writer) -> None:
+    path = write_music(tmp_path / "a.flac", duration_s=1)
+    file = mutagen.File(path)
+    file["comment"] = ["recorded by day, ripped at night"]
+    file.save()
+    assert read_tags(path).licence == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "bpm"), [("128,5", 128.5), ("128.5", 128.5), ("128 BPM", 128), ("bpm: 90", 90), ("0", 0), ("9999", 0)]
+)
+def test_tempi_as_people_write_them(tmp_path: Path, write_music: Writer, text: str, bpm: float) -> None:
+    path = write_music(tmp_path / "a.mp3", duration_s=1)
+    file = mutagen.File(path)
+    file.add_tags()
+    file.tags.add(mutagen.id3.TBPM(encoding=3, text=text))
+    file.save()
+    assert read_tags(path).tempo_bpm == bpm
+
+
+@pytest.mark.parametrize(
+    ("measured", "tagged", "believed"),
+    [(140.2, 70, 70), (70, 140, 140), (120, 121, 121), (120, 80, 80), (120, 180, 180), (120, 100, 120), (120, 0, 120),
+     (0, 95, 95), (0, 0, 0), (100, 51.4, 51.4), (100, 51.6, 100)],
+)  # fmt: skip
+def test_a_tagged_tempo_decides_between_multiples(measured: float, tagged: float, believed: float) -> None:
+    assert tagged_tempo(measured, tagged) == believed

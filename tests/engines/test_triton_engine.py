@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 if find_spec("tritonclient") is None and "CI" not in os.environ:
-    pytest.skip("tritonclient is not installed: pip install 'segue[triton]'", allow_module_level=True)
+    pytest.skip('tritonclient is not installed: pip install ".[triton]"', allow_module_level=True)
 
 from engines.bundle import Bundle, load_bundle
 from engines.errors import EngineBusy, EngineClosed, EngineError, EngineFailed, EngineUnavailable
@@ -287,7 +287,7 @@ def test_addresses() -> None:
 
 def test_a_missing_client_is_named(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tritonclient.grpc", None)
-    with pytest.raises(EngineUnavailable, match=r"tritonclient is missing .*; pip install 'segue\[triton\]'"):
+    with pytest.raises(EngineUnavailable, match=r'tritonclient is missing .*; pip install "\.\[triton\]"'):
         TritonEngine(bundle, "grpc://127.0.0.1:1")
 
 

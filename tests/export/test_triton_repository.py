@@ -18,7 +18,7 @@ from features.spec import FEATURES
 
 needs_schema = pytest.mark.skipif(
     find_spec("tritonclient") is None and "CI" not in os.environ,
-    reason="tritonclient is not installed: pip install 'segue[triton]'",
+    reason='tritonclient is not installed: pip install ".[triton]"',
 )
 TYPES = {"float32": "TYPE_FP32", "uint8": "TYPE_UINT8", "bool": "TYPE_BOOL"}
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 import torch
 
 from towers import train as training
-from towers.cli import main
+from towers.cli import Stages, main
 from towers.corpora.corpus import open_corpus
-from towers.errors import RunError
+from towers.errors import RunError, TowersError
+from towers.eta import Pace, worded
 from towers.fit import FitOptions
 from towers.run import load_run
 from towers.train import TrainOptions, train
@@ -171,10 +173,66 @@ def test_the_commands(small_corpus: Path, tmp_path: Path, capsys: pytest.Capture
     common = ["--scale", "tiny", "--epochs", "2", "--backbone-epochs", "1", "--threads", "1"]
     assert main("train", [str(small_corpus), "-o", out, "--system", "dpvm", *common]) == 0
     assert main("evaluate", [out, str(small_corpus), "--json", str(tmp_path / "rows.json")]) == 0
-    printed = capsys.readouterr().out
+    printed, progress = capsys.readouterr()
     assert "12 pairs of made-up, test" in printed and "chance" in printed
+    assert "video-dpvm  epoch 1 of 1  " in progress
+    assert "s  dpvm  epoch 2 of 2  " in progress
     assert (tmp_path / "rows.json").is_file()
     with pytest.raises(RunError, match="no setting 'x'; choose one of full"):
         main("train", [str(small_corpus), "-o", str(tmp_path / "z"), "--setting", "x", *common])
     with pytest.raises(RunError, match="system 'x' is unknown"):
         main("train", [str(small_corpus), "-o", str(tmp_path / "z"), "--system", "x", *common])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--setting", "foo"], "segue has no setting 'foo'; choose one of full"),
+        (["--music-backbone", "foo"], "music has no backbone 'foo'"),
+        (["--music-backbone", "onnx:/nowhere.onnx"], "nowhere.onnx"),
+        (["--music-backbone", "stored:nothing"], "has no such column"),
+        (["--device", "foo"], "device 'foo' cannot be used"),
+        pytest.param(
+            ["--device", "cuda"],
+            "device 'cuda' cannot be used .*--device cpu",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_the_backbones(
+    small_corpus: Path, tmp_path: Path, words: list[str], says: str
+) -> None:
+    with pytest.raises(TowersError, match=says):
+        main("train", [str(small_corpus), "-o", str(tmp_path / "run"), "--scale", "tiny", *words])
+    assert not (tmp_path / "run").exists()
+    device = words[1] if words[0] == "--device" else "cpu"
+    setting = words[1] if words[0] == "--setting" else "full"
+    music = words[1] if words[0] == "--music-backbone" else "dpvm"
+    options = replace(OPTIONS, setting=setting, music=music, fit=replace(FIT, device=device))
+    with pytest.raises(TowersError, match=says):
+        train(small_corpus, tmp_path / "run", options, None, False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_left_is_told_by_the_steps_of_this_run() -> None:
+    pace = Pace(began_s=100.0, before=4)
+    assert pace.left(4, 10, 100.0) == ""
+    assert pace.left(6, 10, 120.0) == "40 s left"
+    assert pace.left(10, 10, 200.0) == ""
+    assert [worded(seconds) for seconds in (40, 720, 12_600)] == ["40 s", "12 min", "3.5 h"]
+
+
+def test_a_line_of_progress_tells_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_s = iter((0.0, 10.0, 20.0, 50.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now_s))
+    stages = Stages(OPTIONS)
+    stages("video-dpvm", {"epoch": 1.0, "val_loss": 2.0})
+    stages("video-dpvm", {"epoch": 2.0, "val_loss": 1.5})
+    stages("segue", {"epoch": 5.0, "loss": 1.0})  # resumed there
+    assert capsys.readouterr().err.splitlines() == [
+        "    10 s  video-dpvm  epoch 1 of 3, 20 s left  val_loss 2",
+        "    20 s  video-dpvm  epoch 2 of 3, 10 s left  val_loss 1.5",
+        "    50 s  segue  epoch 5 of 8, 2 min left  loss 1",
+    ]

@@ -23,7 +23,7 @@ from ..errors import CorpusError
 from .build_report import Fate, write_report
 from .columns import COLUMNS
 from .corpus import MANIFEST, SPLITS, Pair, write_manifest, write_shard
-from .fingerprint import groups
+from .fingerprint import groups, mark
 from .measured import Asked, Told, measure, read_arrays, read_fingerprint
 from .pool import Crashed, side_by_side
 from .source import Source
@@ -65,7 +65,7 @@ def build(out: Path, sources: Sequence[Source], options: BuildOptions) -> Iterat
 
     Raises ``CorpusError`` for a folder that holds something else, and where too little can be used.
     """
-    claim(out, options)
+    kept = claim(out, options)
     asked = {s.id: Asked(s, out / CACHE, options.windows, options.clips) for s in sources}
     told: dict[str, Told] = {}
     yield Progress(0, len(asked))
@@ -73,10 +73,11 @@ def build(out: Path, sources: Sequence[Source], options: BuildOptions) -> Iterat
         told[one.source.id] = Told(made.reason) if isinstance(made, Crashed) else made
         yield Progress(len(told), len(asked), Fate.of(one.source.id, told[one.source.id]))
     usable = [asked[name] for name in sorted(told) if not told[name].reason]
-    known = musics(usable)
+    known = musics(usable, kept)
     fates = {name: Fate.of(name, one) for name, one in told.items()}
     try:
         splits, left = divide(known, options.val, options.test)
+        note(out, options, {**kept, **splits})
         fates |= {name: fates[name].left_out(reason) for name, reason in left.items()}
         music = {one.id: f"music-{one.music:06d}" for one in known}
         pairs = {split: list(pairs_of(split, splits, asked, told, music)) for split in SPLITS}
@@ -94,19 +95,33 @@ def build(out: Path, sources: Sequence[Source], options: BuildOptions) -> Iterat
     yield Progress(len(asked), len(asked))
 
 
-def claim(out: Path, options: BuildOptions) -> None:
-    """Note in the folder what is being made; refuse a folder that anything else is in."""
+def claim(out: Path, options: BuildOptions) -> dict[str, str]:
+    """Note in the folder what is being made; refuse a folder that anything else is in. Returns the split of every
+    source that earlier builds put into one."""
     path = out / PLAN
     if not path.is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CorpusError(f"{out} exists and was not begun by `segue corpus build`; give another folder")
     out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(options.noted, sort_keys=True) + "\n", encoding="utf-8")
+    try:
+        kept = dict(json.loads(path.read_text(encoding="utf-8")).get("splits", {})) if path.is_file() else {}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise CorpusError(f"{path} is damaged ({error}); delete it to draw the splits anew") from error
+    note(out, options, kept)
     (out / MANIFEST).unlink(missing_ok=True)
+    return kept
 
 
-def musics(usable: Sequence[Asked]) -> list[Known]:
+def note(out: Path, options: BuildOptions, splits: dict[str, str]) -> None:
+    """What the corpus depends on, and every split that was drawn: a pair stays where it is when others come."""
+    pending = out / f".{PLAN}.part"
+    pending.write_text(json.dumps({**options.noted, "splits": splits}, sort_keys=True) + "\n", encoding="utf-8")
+    pending.replace(out / PLAN)
+
+
+def musics(usable: Sequence[Asked], kept: dict[str, str]) -> list[Known]:
     """Numbers of the musics: equal where lists name them alike, and where the recordings sound alike."""
-    numbers = groups([read_fingerprint(one.path) for one in usable])
+    prints = [read_fingerprint(one.path) for one in usable]
+    numbers = groups(prints)
     parent = {int(number): int(number) for number in numbers}
 
     def root(number: int) -> int:
@@ -120,7 +135,8 @@ def musics(usable: Sequence[Asked]) -> list[Known]:
             low, high = sorted((root(first.setdefault(one.source.music_id, int(number))), root(int(number))))
             parent[high] = low
     return [
-        Known(one.source.id, root(int(number)), one.source.split) for one, number in zip(usable, numbers, strict=True)
+        Known(one.source.id, root(int(number)), one.source.split, mark(its), kept.get(one.source.id))
+        for one, number, its in zip(usable, numbers, prints, strict=True)
     ]
 
 

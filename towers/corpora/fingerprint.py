@@ -60,6 +60,14 @@ def fingerprint(samples: npt.NDArray[np.float32]) -> Fingerprint:
     return Fingerprint(joined[kept][order], begun[kept][order])
 
 
+def mark(one: Fingerprint) -> str:
+    """A name that recordings of one music mostly share: the least of their hashes, in an order of its own."""
+    if not len(one.hashes):
+        return ""
+    mixed: npt.NDArray[np.uint32] = one.hashes * np.uint32(2246822519) ^ np.uint32(0x9E3779B9)
+    return f"{int(one.hashes[np.argmin(mixed)]):08x}"
+
+
 def groups(prints: Sequence[Fingerprint]) -> npt.NDArray[np.int64]:
     """(len(prints),) int64: recordings that share music, directly or through others, have the same number."""
     parent = np.arange(len(prints))

@@ -1,12 +1,13 @@
 """Which pairs train, which validate, which test: by music, so that no music stands in two splits.
 
 Where a list names splits, the strictest one takes the music: what is in a test pair leaves training, however many of
-the list's training pairs that costs. Otherwise a hash of the music decides, so that a corpus may grow without pairs
-changing sides. Validation and test keep one pair for each music: a gallery does not hold the same piece twice.
+the list's training pairs that costs. Otherwise what was drawn before counts, so that a corpus grows without a pair
+changing sides, whatever its new videos are called and share; and for a new music its fingerprint decides. Validation
+and test keep one pair for each music: a gallery does not hold the same piece twice.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,11 +19,19 @@ STRICT: Final = ("test", "val", "train")  # the first that any of a music's sour
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Of one source: its ``id``, the number of its ``music``, the split that its list gives it or None."""
+    """Of one source: its ``id``, the number of its ``music``, the split that its list gives it or None; ``mark``: what
+    is drawn by, the same for all recordings of a music as far as that goes (empty: its id); ``kept``: the split that
+    it is in since an earlier build, or None."""
 
     id: str
     music: int
     split: str | None
+    mark: str = ""
+    kept: str | None = None
+
+    @property
+    def given(self) -> str | None:
+        return self.split or self.kept
 
 
 def divide(sources: Sequence[Known], val: float, test: float) -> tuple[dict[str, str], dict[str, str]]:
@@ -37,8 +46,9 @@ def divide(sources: Sequence[Known], val: float, test: float) -> tuple[dict[str,
     groups: dict[int, list[Known]] = {}
     for source in sorted(sources, key=lambda one: one.id):
         groups.setdefault(source.music, []).append(source)
-    names = {music: members[0].id for music, members in groups.items()}
-    told = {music: strictest(members) for music, members in groups.items()}
+    names = {music: min(one.mark or one.id for one in members) for music, members in groups.items()}
+    told = {music: strictest(one.split for one in members) for music, members in groups.items()}
+    told |= {music: strictest(one.kept for one in members) for music, members in groups.items() if not told[music]}
     if len(groups) < len(SPLITS):
         raise CorpusError(
             f"{len(groups)} different musics can be used, of which no training, validation and test can be made; "
@@ -48,20 +58,26 @@ def divide(sources: Sequence[Known], val: float, test: float) -> tuple[dict[str,
     splits: dict[str, str] = {}
     left: dict[str, str] = {}
     for music, members in groups.items():
+        held = {one.kept for one in members if one.kept} if not any(one.split for one in members) else set()
+        if len(held) > 1:  # a new video has the music of several: they stay where they are, and it stays out
+            splits |= {one.id: one.kept for one in members if one.kept}
+            left |= {one.id: f"its music is in {' and '.join(sorted(held))}" for one in members if not one.kept}
+            continue
         split = chosen[music]
-        mine = [one for one in members if one.split in (None, split)]
+        mine = [one for one in members if one.given in (None, split)]
+        first = min(mine, key=lambda one: (one.kept != split, one.id), default=None)
         for one in members:
             if one not in mine:
                 left[one.id] = f"its music is in {split}"
-            elif split != "train" and one is not mine[0]:
+            elif split != "train" and one is not first:
                 left[one.id] = f"another pair of its music is in {split}"
             else:
                 splits[one.id] = split
     return splits, left
 
 
-def strictest(members: Sequence[Known]) -> str | None:
-    given = {one.split for one in members}
+def strictest(splits: Iterable[str | None]) -> str | None:
+    given = set(splits)
     return next((split for split in STRICT if split in given), None)
 
 

@@ -5,6 +5,7 @@ bytes, and a broken run goes on where it stopped.
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,78 +29,127 @@ PLAN = "plan.json"
 SHARD_PAIRS = 25
 EMOTIONS = ("calm", "excited", "gloomy", "angry", "tense")
 TENSE = 2 / 3
+Made = tuple[Pair, dict[str, npt.NDArray[Any]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shard:
-    """One unit of work: pairs ``start`` to ``stop`` of a split."""
+    """Pairs ``start`` to ``stop`` of a split, which are written together."""
 
     folder: Path
-    seed: int
     split: str
     start: int
     stop: int
 
 
-def synthesise(out: Path, counts: Mapping[str, int], seed: int, jobs: int) -> Iterator[tuple[int, int]]:
-    """Write the corpus, yielding (pairs done, pairs in all) after each shard.
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One unit of work: a pair of a shard."""
+
+    shard: Shard
+    seed: int
+    number: int
+
+
+def synthesise(
+    out: Path, counts: Mapping[str, int], seed: int, jobs: int, anew: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Write the corpus, yielding (pairs done, pairs in all) at first and after each pair.
 
     Resumes what an earlier call began, and extends a finished corpus of the same seed; either writes only what is
-    missing. Raises ``CorpusError`` if ``out`` holds a corpus of another seed, or something else.
+    missing. ``anew``: whatever corpus of ours ``out`` holds goes first, but for what this one has too. Else raises
+    ``CorpusError`` if ``out`` holds a corpus of another seed or pairs that this one has not; and always if it holds
+    something else.
     """
-    claim(out, seed)
     shards = [
-        shard(out, seed, split, start, min(start + SHARD_PAIRS, counts[split]))
+        shard(out, split, start, min(start + SHARD_PAIRS, counts[split]))
         for split in SPLITS
         for start in range(0, counts.get(split, 0), SHARD_PAIRS)
     ]
+    claim(out, seed, counts, anew)
+    forget(out, {shard.folder.name for shard in shards})
     total = sum(shard.stop - shard.start for shard in shards)
     todo = [shard for shard in shards if not shard.folder.is_dir()]
     done = total - sum(shard.stop - shard.start for shard in todo)
     yield done, total
-    for finished in write_all(todo, jobs):
-        done += finished.stop - finished.start
+    for _ in write_all(todo, seed, jobs):
+        done += 1
         yield done, total
     names = {split: [shard.folder.name for shard in shards if shard.split == split] for split in SPLITS}
     write_manifest(out, f"studio-{total}-s{seed}", names, COLUMNS, EMOTIONS, {"seed": seed})
 
 
-def shard(out: Path, seed: int, split: str, start: int, stop: int) -> Shard:
+def shard(out: Path, split: str, start: int, stop: int) -> Shard:
     """The name holds the range: a corpus that grows past a short last shard leaves that one out."""
-    return Shard(out / f"{split}-{start:06d}-{stop:06d}", seed, split, start, stop)
+    return Shard(out / f"{split}-{start:06d}-{stop:06d}", split, start, stop)
 
 
-def claim(out: Path, seed: int) -> None:
+def claim(out: Path, seed: int, counts: Mapping[str, int], anew: bool) -> None:
     """Note in the folder what is being made; refuse a folder that another corpus, or anything else, is in."""
     plan = {"seed": seed, "shard_pairs": SHARD_PAIRS}
     path = out / PLAN
-    if path.is_file():
+    if not path.is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise CorpusError(f"{out} exists and is no corpus of ours; give another folder")
+    if path.is_file() and not anew:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found != plan:
-            raise CorpusError(f"{out} holds a corpus made as {found}, not {plan}; give another folder")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CorpusError(f"{out} exists and is no corpus of ours; give another folder")
+            raise CorpusError(f"{out} holds a corpus made as {found}, not {plan}; give another folder, or --replace it")
+        check_larger(out, counts)
+    elif path.is_file() and json.loads(path.read_text(encoding="utf-8")) != plan:
+        forget(out, set())
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(plan, sort_keys=True) + "\n", encoding="utf-8")
     (out / MANIFEST).unlink(missing_ok=True)
 
 
-def write_all(shards: list[Shard], jobs: int) -> Iterator[Shard]:
-    for shard, done in side_by_side(make_shard, shards, jobs if len(shards) > 1 else 1):
+def check_larger(out: Path, counts: Mapping[str, int]) -> None:
+    """Refuse to make a corpus smaller: what is trained on it would be of another."""
+    there = dict.fromkeys(SPLITS, 0)
+    for folder in out.glob("[a-z]*-*-*"):
+        split, _, stop = folder.name.split("-")
+        there[split] = max(there.get(split, 0), int(stop))
+    if any(counts.get(split, 0) < count for split, count in there.items()):
+        held, asked = (", ".join(f"{each.get(name, 0)} {name}" for name in SPLITS) for each in (there, counts))
+        raise CorpusError(
+            f"{out} holds pairs up to {held}, and {asked} are asked for; ask for as many, give another folder, "
+            "or --replace it"
+        )
+
+
+def forget(out: Path, kept: set[str]) -> None:
+    """Shards that are not of this corpus, which nobody would ever read again."""
+    for folder in out.iterdir():
+        if folder.is_dir() and folder.name.partition("-")[0] in SPLITS and folder.name not in kept:
+            shutil.rmtree(folder)
+
+
+def write_all(shards: list[Shard], seed: int, jobs: int) -> Iterator[Number]:
+    """Make every pair of the shards, write each shard with its last one, and tell of each pair."""
+    numbers = [Number(shard, seed, number) for shard in shards for number in range(shard.start, shard.stop)]
+    made: dict[Shard, dict[int, Made]] = {}
+    for item, done in side_by_side(make, numbers, jobs if len(numbers) > 1 else 1):
+        shard = item.shard
         if isinstance(done, Crashed):
             raise CorpusError(f"{shard.folder.name}: making it {done.reason}; give fewer --jobs")
-        yield shard
+        rows = made.setdefault(shard, {})
+        rows[item.number] = done
+        if len(rows) == shard.stop - shard.start:
+            write(shard, [rows[number] for number in range(shard.start, shard.stop)])
+            del made[shard]
+        yield item
 
 
-def make_shard(shard: Shard) -> Shard:
-    with threadpool_limits(1):  # a matrix product cut among threads sums in another order: other last bits
-        made = [make_pair(shard.seed, shard.split, number) for number in range(shard.start, shard.stop)]
+def write(shard: Shard, made: list[Made]) -> None:
     arrays = {name: np.stack([features[name] for _, features in made]) for name in made[0][1]}
     write_shard(shard.folder, [pair for pair, _ in made], arrays, COLUMNS)
-    return shard
 
 
-def make_pair(seed: int, split: str, number: int) -> tuple[Pair, dict[str, npt.NDArray[Any]]]:
+def make(item: Number) -> Made:
+    with threadpool_limits(1):  # a matrix product cut among threads sums in another order: other last bits
+        return make_pair(item.seed, item.shard.split, item.number)
+
+
+def make_pair(seed: int, split: str, number: int) -> Made:
     """One pair and its rows of the corpus arrays."""
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
     latent = pairs.draw_latent(rng)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -131,6 +132,23 @@ def test_a_broken_run_goes_on_and_a_longer_list_drops_old_shards(videos: Path, t
     assert few < more
     shards = {path.name for path in (tmp_path / "c").iterdir() if path.is_dir() and path.name != "cache"}
     assert shards == {name for names in corpus.shards.values() for name in names}
+
+
+def test_a_video_that_sorts_first_moves_no_pair(videos: Path, tmp_path: Path) -> None:
+    """It has the music of one that is in already, under another name and at another level."""
+    folder = tmp_path / "mine"
+    shutil.copytree(videos / "good", folder)
+    (folder / "again.mp4").unlink()
+    before = {name: row["split"] for name, row in run(tmp_path / "c", folder).items()}
+    assert set(before.values()) == {"train", "val", "test"}
+    for seed in range(5):
+        write(folder / f"!{seed}.mp4", 0.6 * piece(seed, 13)[RATE // 4 :], 12)
+    after = {name: row["split"] for name, row in run(tmp_path / "c", folder).items()}
+    assert {name: after[name] for name in before} == before
+    assert all(after[name] in ("train", "") for name in after if name not in before)
+    (tmp_path / "c" / "build.json").write_text("[]")
+    with pytest.raises(CorpusError, match=r"build.json is damaged"):
+        run(tmp_path / "c", folder)
 
 
 def test_a_list_with_tracks_and_moments(videos: Path, tmp_path: Path) -> None:

@@ -68,3 +68,41 @@ def test_too_few_musics_are_refused() -> None:
         "train",
         "val",
     ]
+
+
+def drawn(count: int, more: list[Known], kept: dict[str, str]) -> dict[str, str]:
+    sources = [
+        Known(f"s{at:03d}", at, None, mark=f"{at * 7919:08x}", kept=kept.get(f"s{at:03d}")) for at in range(count)
+    ]
+    return divide(sources + more, 0.1, 0.1)[0]
+
+
+def test_a_video_of_the_same_music_that_sorts_first_moves_nothing() -> None:
+    before = drawn(60, [], {})
+    for kept in ({}, before):  # a folder of its own, or the same one
+        more = [Known(f"a{at:03d}", at, None, mark=f"{at * 7919:08x}") for at in range(60)]
+        after = drawn(60, more, kept)
+        if kept:
+            assert {name: after.get(name) for name in before} == before
+        assert all(after[name] == split for name, split in before.items() if name in after)
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 2**32 - 1)), max_size=40))
+def test_no_pair_that_was_drawn_moves_or_goes(new: list[tuple[int, int]]) -> None:
+    before = drawn(20, [], {})
+    after = drawn(20, [Known(f"a{i}", music, None, mark=f"{m:08x}") for i, (music, m) in enumerate(new)], before)
+    assert {name: after.get(name) for name in before} == before
+
+
+def test_a_video_with_the_music_of_two_splits_stays_out() -> None:
+    sources = [
+        Known("a", 0, None, kept="train"),
+        Known("b", 0, None, kept="test"),
+        Known("medley", 0, None),
+        Known("c", 1, None, kept="val"),
+    ]
+    with pytest.raises(CorpusError):
+        divide(sources, 0.1, 0.1)  # two musics
+    splits, left = divide([*sources, Known("d", 2, None, kept="train")], 0.1, 0.1)
+    assert splits == {"a": "train", "b": "test", "c": "val", "d": "train"}
+    assert left == {"medley": "its music is in test and train"}

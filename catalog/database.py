@@ -1,0 +1,156 @@
+"""The catalogue's SQLite file: its tables, how it is opened, and the lock that one writer holds."""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import FormatError, LockedError
+
+SCHEMA_VERSION = 2
+DATABASE = "catalog.sqlite"
+LOCK = "index.lock"
+CURE = "index the music again into a new folder"
+TRIES = 3  # at copying a database that is being written
+_SCHEMA = """
+CREATE TABLE tracks (
+    id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
+    beats BLOB NOT NULL, rhythm BLOB NOT NULL, clips TEXT NOT NULL,
+    lossless INTEGER NOT NULL, sketch BLOB NOT NULL, recording TEXT NOT NULL
+);
+CREATE INDEX tracks_by_duration ON tracks(duration_s);
+CREATE TABLE segments (
+    track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
+    first_clip INTEGER NOT NULL, start_s REAL NOT NULL, vector BLOB NOT NULL, mood BLOB,
+    PRIMARY KEY (track, ordinal)
+) WITHOUT ROWID;
+CREATE TABLE files (
+    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, beside TEXT NOT NULL,
+    missing INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE places (
+    path BLOB NOT NULL REFERENCES files(path) ON DELETE CASCADE, begin_s REAL NOT NULL, end_s REAL,
+    track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE,
+    title TEXT NOT NULL, artist TEXT NOT NULL, licence TEXT NOT NULL, tags TEXT NOT NULL, tempo_bpm REAL NOT NULL,
+    PRIMARY KEY (path, begin_s)
+) WITHOUT ROWID;
+CREATE INDEX places_by_track ON places(track);
+"""
+
+
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """The database at ``path``, made where there is none. Raises ``FormatError``."""
+    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    try:
+        if _version(path, db) == 0:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
+        _check(path, db)
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+@contextmanager
+def opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """The database at ``path``, which needs no write access to its folder. Raises ``FormatError``.
+
+    Where the folder cannot be written, SQLite cannot keep what readers share with a writer (the ``-shm`` file), nor
+    read what a killed writer left in the ``-wal`` file. A copy of both can: then that is what is read.
+    """
+    try:
+        db = _read_only(path)
+    except sqlite3.OperationalError as error:
+        with tempfile.TemporaryDirectory(prefix="segue-", ignore_cleanup_errors=True) as folder:
+            db = _copied(path, Path(folder), error)
+            try:
+                yield db
+            finally:
+                db.close()
+        return
+    try:
+        _check(path, db)
+        yield db
+    finally:
+        db.close()
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the catalogue for one writer; freed by the system when the process dies. Raises ``LockedError``.
+
+    An SQLite transaction on a file of its own is a lock that works alike on every system.
+    """
+    lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None)
+    try:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            raise LockedError(f"{folder}: another segue index is writing it; wait for it to end") from error
+        yield
+    finally:
+        lock.close()
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
+    try:
+        db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        db.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise FormatError(f"{path}: not a database ({error}); {CURE}") from error
+    return db
+
+
+def _copied(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Connection:
+    """The copy of a database and its log, taken while neither changed, opened."""
+    parts = [path, path.with_name(path.name + "-wal")]
+    try:
+        for _ in range(TRIES):
+            before = [_stamp(part) for part in parts]
+            for part in parts:
+                if part.exists():
+                    shutil.copyfile(part, folder / part.name)
+            if [_stamp(part) for part in parts] == before:
+                break
+        else:
+            raise FormatError(f"{path}: is being written, and its folder cannot be; try again when that has ended")
+        db = sqlite3.connect(folder / path.name, isolation_level=None)
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be opened ({failure}; {error}); {CURE}") from error
+    try:
+        _check(path, db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _version(path: Path, db: sqlite3.Connection) -> int:
+    try:
+        return int(db.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        raise FormatError(f"{path}: cannot be read ({error}); {CURE}") from error
+
+
+def _check(path: Path, db: sqlite3.Connection) -> None:
+    if (version := _version(path, db)) != SCHEMA_VERSION:
+        raise FormatError(f"{path}: schema {version}, not {SCHEMA_VERSION}; {CURE}")

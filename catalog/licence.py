@@ -1,0 +1,81 @@
+"""Licences: one spelling for those of Creative Commons, and what it means to ask for one.
+
+The spelling is SPDX's (https://spdx.org/licenses), without the country that old versions were ported to: CC-BY-SA-3.0,
+CC0-1.0; CC-BY where no version is told; CC-PDM-1.0 for Creative Commons' public domain mark, and ``public domain``
+where a text says no more than that. Any other licence stays as it is spelled.
+"""
+
+import re
+from functools import lru_cache
+
+PUBLIC_DOMAIN = "public domain"
+_ADDRESS = re.compile(r"creativecommons\.org/licen[cs]es/([a-z+-]+)(?:/(\d\.\d))?", re.IGNORECASE)
+_ZERO_ADDRESS = re.compile(
+    r"creativecommons\.org/(?:publicdomain|licen[cs]es)/(zero|mark)(?:/(\d\.\d))?", re.IGNORECASE
+)
+_VERSION = r"(?:[\s_-]*v?(?:ersion\s*)?(\d\.\d)\b)?"
+_KINDS = r"((?:[\s_/-]*(?:BY|NC|ND|SA)\b)+)"
+_SHORT = re.compile(rf"\bCC[\s_-]*(?=BY\b){_KINDS}{_VERSION}", re.IGNORECASE)
+_ZERO = re.compile(rf"\b(?:CC[\s_-]*0|CC[\s_-]*zero|Creative\s+Commons\s+(?:Zero|0))\b(?:\s+universal)?{_VERSION}",
+                   re.IGNORECASE)  # fmt: skip
+_CODES = ("BY", "NC", "ND", "SA")
+_WORDS = {"attribution": "BY", "noncommercial": "NC", "noderivatives": "ND", "noderivs": "ND", "sharealike": "SA"}
+_LONG = re.compile(
+    r"\b(attribution(?:[\s,-]*(?:non-?\s?commercial|no-?\s?deriv(?:ative)?s(?:\s+works)?|share-?\s?alike))*)"
+    rf"{_VERSION}",
+    re.IGNORECASE,
+)
+_MARK = re.compile(rf"\bCC[\s_-]*PDM\b{_VERSION}", re.IGNORECASE)
+_PUBLIC = re.compile(r"\bpublic[\s-]domain\b", re.IGNORECASE)
+_NOT_PUBLIC = re.compile(r"\b(?:not|no|isn't|never|nor)\b[^.;]{0,20}\bpublic[\s-]domain\b", re.IGNORECASE)
+_VERSIONED = re.compile(r"(.+?)-\d+(?:\.\d+)*$")
+
+
+def recognised(text: str) -> str:
+    """The licence that ``text`` names, in its one spelling; empty where it names none that is known here."""
+    if match := _ZERO_ADDRESS.search(text):
+        return _spelled("CC0" if match[1].casefold() == "zero" else "CC-PDM", match[2] or "1.0")
+    if match := _ADDRESS.search(text):
+        return _spelled("CC-" + match[1].upper().strip("-"), match[2])
+    if match := _SHORT.search(text):
+        return _spelled("CC-" + "-".join(code for code in _CODES if code in match[1].upper()), match[2])
+    if match := _ZERO.search(text):
+        return _spelled("CC0", match[1] or "1.0")  # there is one version
+    if match := _MARK.search(text):
+        return _spelled("CC-PDM", match[1] or "1.0")
+    if "creative commons" in text.casefold() and (match := _LONG.search(text)):
+        plain = re.sub(r"[\s,-]|works", "", match[1].casefold()).replace("noderivatives", "noderivs")
+        return _spelled("CC-" + "-".join(code for word, code in _WORDS.items() if word in plain), match[2])
+    if _PUBLIC.search(text) and not _NOT_PUBLIC.search(text):
+        return PUBLIC_DOMAIN
+    return ""
+
+
+def normalised(text: str) -> str:
+    """``recognised``, or ``text`` itself where that finds nothing."""
+    return recognised(text) or text
+
+
+def matches(wanted: str, licence: str) -> bool:
+    """Whether a track of ``licence`` is what somebody wants who asks for ``wanted``, whatever the spelling and case.
+
+    Without a version any version will do, so CC0 finds CC0-1.0; but CC-BY does not find CC-BY-NC-4.0, which asks for
+    more.
+    """
+    asked, has = _plain(wanted), _plain(licence)
+    return bool(has) and (asked == has or (family(asked) == asked and family(has) == asked))
+
+
+def family(licence: str) -> str:
+    """A licence without its version."""
+    match = _VERSIONED.match(licence)
+    return match[1] if match else licence
+
+
+@lru_cache(maxsize=1024)
+def _plain(text: str) -> str:
+    return " ".join(normalised(text).casefold().split())
+
+
+def _spelled(kind: str, version: str | None) -> str:
+    return f"{kind}-{version}" if version else kind

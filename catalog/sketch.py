@@ -1,0 +1,109 @@
+"""Whether two files hold one recording, by a sketch of its sound.
+
+After Haitsma and Kalker, A highly robust audio fingerprinting system (ISMIR 2002): every 32 ms a word of 16 bits says
+between which neighbouring bands, from 250 Hz to 3.5 kHz, the difference in level has grown. Level, coding and what is
+cut off at the ends leave most bits as they are; another voice, take or arrangement does not, even where all else is
+equal.
+
+Before that the mean level of each band must agree within 4 dB, of what all bands have: pieces of one rhythm and another
+harmony, as machines make them, grow and fall alike.
+
+Two sketches are laid over each other at the offset, of up to 3 s, where fewest bits differ. It is one recording if in
+no 8 s of it more than 15% do. Measured in the worst 8 s: 20 human-made tracks and their encodings (MP3 from 64 kbit/s,
+AAC from 96, Opus from 48, half a second cut off, -6 dB) at most 12%; made-up pieces without their lead 17 to 37%;
+human-made ones with a second voice of the same level 31% and more; 2,278 pairs of different tracks at least 40%. Four
+minutes take 15 kB.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .records import Floats
+
+RATE_HZ: Final = 8000  # half of what is given: nothing above 3.5 kHz is looked at
+TAPS: Final = (np.sinc(np.arange(-15, 16) / 2) * np.hamming(31) / 2).astype(np.float32)
+FFT: Final = 4096  # samples: 0.5 s, so that half a hop of offset changes little
+HOP: Final = 256
+BITS: Final = 16
+LOW_HZ, HIGH_HZ = 250.0, 3500.0
+FLOOR: Final = 1e-4  # of the mean energy: silence and coder's noise have no bits
+GROWTH: Final = 0.05  # nepers that a difference must grow by: so that nothing is not half of the bits
+LENGTHS_S: Final = 3.0  # between two files of one recording, at most
+REACH: Final = int(LENGTHS_S * RATE_HZ / HOP)
+BLOCK: Final = 8 * RATE_HZ // HOP
+APART_DB: Final = 4.0  # of the mean levels of a band; a copy that clips was 2 away
+MOST: Final = 0.15  # share of the bits that differ in a block of one recording
+PROBES: Final = 256  # words by which the offset is sought
+FEWEST: Final = BLOCK // 2  # words that tell something, to tell by
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketch:
+    """``levels`` (17,) float32, the mean of each band in dB over what all have; ``words`` (n,) uint16, one for each
+    32 ms, none for less than a second of sound."""
+
+    levels: NDArray[np.float32]
+    words: NDArray[np.uint16]
+
+    @property
+    def data(self) -> bytes:
+        """As it is stored."""
+        return self.levels.astype("<f4").tobytes() + self.words.astype("<u2").tobytes()
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """A sketch as it was stored."""
+        return cls(np.frombuffer(data, "<f4", BITS + 1), np.frombuffer(data, "<u2", offset=4 * (BITS + 1)))
+
+
+def sketch(samples: Floats) -> Sketch:
+    """Of mono 16 kHz samples."""
+    if len(samples) < 4 * FFT:
+        return Sketch(np.zeros(BITS + 1, np.float32), np.empty(0, np.uint16))
+    slow = np.convolve(samples, TAPS, "same")[::2]
+    frames = np.lib.stride_tricks.sliding_window_view(slow, FFT)[::HOP]
+    edges = np.round(np.geomspace(LOW_HZ, HIGH_HZ, BITS + 2) * FFT / RATE_HZ).astype(int)
+    window = np.hanning(FFT).astype(np.float32)
+    energy = np.empty((len(frames), BITS + 1))
+    for at in range(0, len(frames), 1024):  # an hour at once would take gigabytes
+        power = np.abs(np.fft.rfft(frames[at : at + 1024] * window, axis=1)) ** 2
+        energy[at : at + 1024] = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
+    level = np.log(energy + FLOOR * energy.mean() + 1e-12)
+    grown = np.diff(np.diff(level, axis=1), axis=0) > GROWTH
+    mean_db = 10.0 * np.log10(energy.mean(axis=0) + FLOOR * energy.mean() + 1e-12)
+    levels = (mean_db - mean_db.mean()).astype(np.float32)
+    return Sketch(levels, (grown @ (1 << np.arange(BITS))).astype(np.uint16))
+
+
+def same_recording(first: Sketch, second: Sketch) -> bool:
+    """Whether two sketches are of one recording. What is shorter than about 8 s is never taken for that."""
+    one, other = first.words, second.words
+    least = min(len(one), len(other))
+    if abs(len(one) - len(other)) > REACH or least < BLOCK:
+        return False
+    if np.abs(first.levels - second.levels).max() > APART_DB:
+        return False
+    reach = min(REACH, (least - FEWEST) // 2)
+    places = np.unique(np.linspace(reach, least - reach - 1, PROBES).astype(int))
+    offsets = np.arange(-reach, reach + 1)
+    apart = _differing(one[places], other[places + offsets[:, None]]).mean(axis=1)
+    if apart.min() > 2 * MOST * BITS:  # a few words alone may say more or less
+        return False
+    offset = int(offsets[np.argmin(apart)])
+    mine, its = one[max(0, -offset) :], other[max(0, offset) :]
+    length = min(len(mine), len(its))
+    mine, its = mine[:length], its[:length]
+    bits, telling = _differing(mine, its), (mine | its) != 0
+    if telling.sum() < FEWEST:
+        return False
+    blocks = [*range(0, length - BLOCK, BLOCK), max(0, length - BLOCK)]
+    shares = [bits[at : at + BLOCK].sum() / max(FEWEST / 2, telling[at : at + BLOCK].sum()) / BITS for at in blocks]
+    return bool(max(shares) <= MOST)
+
+
+def _differing(one: NDArray[np.uint16], other: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    bits: NDArray[np.uint8] = np.bitwise_count(one ^ other)
+    return bits
