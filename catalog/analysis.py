@@ -36,7 +36,7 @@ def analyse(samples: Floats, engine: Engine) -> Analysis:
     needs = needs_of(engine.bundle)
     heard = track_features(samples, needs.track)
     beats = heard.beats.times_s.astype(np.float32)
-    clips = _embed(clip_features(samples, needs.clip), engine)
+    clips = _embed(clip_features(samples, needs.clip, heard.lufs), engine)
     first_clips = segment_starts(len(clips))
     told = {name: heard.arrays[name] for name in needs.sequence}
     vectors, moods = _sequences(clips, told, first_clips, engine)

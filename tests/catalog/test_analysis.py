@@ -115,3 +115,21 @@ def test_the_real_tracks_have_plausible_beats(engine: OnnxEngine) -> None:
     found = analyse(decode(path).samples, engine)
     assert found.tempo_bpm == pytest.approx(120, abs=1.5)
     assert len(found.beats) == pytest.approx(2 * found.duration_s, rel=0.05)
+
+
+@pytest.mark.parametrize("gain_db", [-18.0, -6.0, 6.0])
+def test_a_louder_master_is_the_same_track(gain_db: float) -> None:
+    """Through the towers that ship; the real tracks, where they are, cut to what a test has time for."""
+    from engines.bundle import default_bundle, load_bundle
+    from features.decode.sound import decode
+    from features.spec import FEATURES
+
+    files = sorted((Path(__file__).parents[2].parent / "shared" / "data" / "music").glob("*.ogg"))
+    tracks = {"made": music(30.0)} | {file.stem: decode(file).samples[: 30 * 16_000] for file in files[::4]}
+    towers = OnnxEngine(load_bundle(default_bundle(), FEATURES))
+    for name, samples in tracks.items():
+        one, other = analyse(samples, towers), analyse(samples * np.float32(10 ** (gain_db / 20)), towers)
+        assert (one.vectors * other.vectors).sum(axis=1).min() >= 0.98, name
+        assert one.moods is not None and other.moods is not None
+        assert np.abs(one.moods - other.moods).max() < 0.03, name
+    towers.close()

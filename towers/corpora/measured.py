@@ -21,6 +21,7 @@ from features import spec
 from features.decode.sound import decode
 from features.decode.video import VideoFile
 from features.errors import AudioError, FeatureError
+from features.loudness import loudness
 
 from ..errors import CorpusError
 from .columns import COLUMNS, listen, watch
@@ -100,6 +101,7 @@ def measured(asked: Asked) -> tuple[Told, dict[str, npt.NDArray[Any]], Fingerpri
         shift_s = video.sound_s if source.music is None else 0.0
         begin_s, stretch = stretch_of(source, sound.samples, shift_s, video.duration_s)
         wanted, passed = cuts(stretch, asked.windows, asked.clips)
+        lufs = loudness(sound.samples)
         kept: list[Cut] = []
         rows: list[dict[str, npt.NDArray[Any]]] = []
         for cut in wanted:
@@ -113,7 +115,7 @@ def measured(asked: Asked) -> tuple[Told, dict[str, npt.NDArray[Any]], Fingerpri
                 passed[STILL] += 1
                 continue
             kept.append(cut)
-            rows.append({**seen, **listen(samples)})
+            rows.append({**seen, **listen(samples, lufs)})
     told = Told("" if kept else refusal(passed, len(stretch), asked), sound.note, len(stretch) / spec.MUSIC_RATE_HZ,
                 tuple(kept), dict(passed))  # fmt: skip
     return told, stacked(rows), fingerprint(sound.samples[: FINGERPRINT_S * spec.MUSIC_RATE_HZ])
