@@ -1,7 +1,7 @@
 """How loud a track is, and the gain that brings it to the loudness that towers are trained at.
 
-Loudness is that of ITU-R BS.1770-4: K-weighted, over blocks of 400 ms, those left out that are silent or 10 LU below the
-rest, in LUFS. The samples are one channel, so a stereo file whose channels are alike measures 3 LU more elsewhere.
+Loudness is that of ITU-R BS.1770-4: K-weighted, over blocks of 400 ms, those left out that are silent or 10 LU below
+the rest, in LUFS. The samples are one channel, so a stereo file whose channels are alike measures 3 LU more elsewhere.
 
 One gain a track, so what is soft in it stays soft. Without it the same piece from a louder master would be another
 piece to the towers.

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .beats import BeatTrack, clip_rhythm, track_beats
+from .beats import NOTHING, BeatTrack, clip_rhythm, find_pulse, place_beats
 from .errors import FeatureError
 from .harmony import harmony
 from .loudness import level_gain, loudness
@@ -65,8 +65,11 @@ def clip_features(
     return _clips(checked, clip_count(len(checked)), tuple(names), level_gain(checked, lufs))
 
 
-def track_features(samples: NDArray[np.floating], names: Collection[str]) -> TrackFeatures:
+def track_features(samples: NDArray[np.floating], names: Collection[str], tagged_bpm: float = 0.0) -> TrackFeatures:
     """Beats, loudness and the features ``names`` (of ``PER_TRACK``) of a mono 16 kHz track.
+
+    ``tagged_bpm``: as ``track_beats`` takes it. It decides what the beats are, but no feature: what towers are told of
+    a track must not depend on what somebody wrote into its file.
 
     Silence is allowed and has no beats. Raises ``FeatureError`` as ``clip_features`` does.
     """
@@ -74,10 +77,12 @@ def track_features(samples: NDArray[np.floating], names: Collection[str]) -> Tra
         raise FeatureError(f"no feature of a track is called {', '.join(unknown)}; there are {', '.join(PER_TRACK)}")
     samples = check_samples(samples)
     count = clip_count(len(samples))
-    beats = track_beats(samples)
+    pulse = find_pulse(samples)
+    heard = NOTHING if pulse is None else place_beats(samples, pulse)
+    told = heard if pulse is None or not tagged_bpm else place_beats(samples, pulse, tagged_bpm)
     return TrackFeatures(
-        arrays={name: PER_TRACK[name](samples, beats, count) for name in names},
-        beats=beats,
+        arrays={name: PER_TRACK[name](samples, heard, count) for name in names},
+        beats=told,
         loudness=np.array([_rms(_clip(samples, clip)) for clip in range(count)], dtype=np.float32),
         lufs=loudness(samples),
     )

@@ -115,7 +115,7 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "dtype": "float32",
         "shape": [len(RHYTHM_FIELDS)],
         "fields": list(RHYTHM_FIELDS),
-        "tracker": "dynamic programming (Ellis 2007) over the whole track",
+        "tracker": "dynamic programming (Ellis 2007) by a local tempo, placed to the millisecond",
     },
     "colour": {
         "dtype": "float32",
