@@ -98,8 +98,9 @@ def measured(asked: Asked) -> tuple[Told, dict[str, npt.NDArray[Any]], Fingerpri
     source = asked.source
     with VideoFile(source.video) as video:
         sound = decode(source.music or source.video)
-        shift_s = video.sound_s if source.music is None else 0.0
-        begin_s, stretch = stretch_of(source, sound.samples, shift_s, video.duration_s)
+        # Of a video's own sound the video file tells itself where it begins.
+        shift_s, lead = (video.sound_s, sound.lead) if source.music is None else (0.0, 0)
+        begin_s, stretch = stretch_of(source, sound.samples[lead:], shift_s, video.duration_s)
         wanted, passed = cuts(stretch, asked.windows, asked.clips)
         lufs = loudness(sound.samples)
         kept: list[Cut] = []
