@@ -22,11 +22,14 @@ from .records import Analysis, Floats
 BATCH: Final = 32
 MIN_VALID: Final = 4  # of a segment's seven clips
 SILENCE: Final = 1e-3  # peak, -60 dB of full scale
+NEAR_S: Final = 2.0  # a beat further away than this is of another part of the track
 TAIL_S: Final = 1.0  # no segment is started closer to the end
 
 
-def analyse(samples: Floats, engine: Engine) -> Analysis:
+def analyse(samples: Floats, engine: Engine, tagged_bpm: float = 0.0) -> Analysis:
     """What the catalogue keeps of a mono 16 kHz track of at least 1 s; ``AudioError`` for silence.
+
+    ``tagged_bpm``: the tempo that the file's tags tell, 0 for none; it decides whether 85 beats a minute are 170.
 
     Mels are made and dropped in batches, so an hour takes the memory of its samples and little more.
     """
@@ -34,9 +37,9 @@ def analyse(samples: Floats, engine: Engine) -> Analysis:
         raise AudioError("is silent: nothing in it is louder than -60 dB of full scale")
     duration_s = len(samples) / MUSIC_RATE_HZ
     needs = needs_of(engine.bundle)
-    heard = track_features(samples, needs.track)
+    heard = track_features(samples, needs.track, tagged_bpm)
     beats = heard.beats.times_s.astype(np.float32)
-    clips = _embed(clip_features(samples, needs.clip), engine)
+    clips = _embed(clip_features(samples, needs.clip, heard.lufs), engine)
     first_clips = segment_starts(len(clips))
     told = {name: heard.arrays[name] for name in needs.sequence}
     vectors, moods = _sequences(clips, told, first_clips, engine)
@@ -53,12 +56,13 @@ def segment_starts(clips: int) -> NDArray[np.int64]:
 
 
 def start_on_beat(start_s: float, beats: Floats, duration_s: float) -> float:
-    """The beat nearest to ``start_s`` that leaves at least 1 s of track; without such a beat, ``start_s`` itself.
+    """The beat nearest to ``start_s``, within 2 s, that leaves at least 1 s of track; without such a beat, ``start_s``
+    itself.
 
     ``beats`` (m,) seconds, rising. The answer lies in [0, duration_s - 1], or is 0 in a track of 1 s.
     """
     last_s = max(0.0, duration_s - TAIL_S)
-    usable = beats[(beats >= 0.0) & (beats <= last_s)]
+    usable = beats[(beats >= 0.0) & (beats <= last_s) & (np.abs(beats - min(start_s, last_s)) <= NEAR_S)]
     if not len(usable):
         return min(start_s, last_s)
     return float(usable[np.argmin(np.abs(usable - start_s))])

@@ -1,7 +1,7 @@
 """A track -> what towers, the catalogue and the training corpus need of it, and no more than they ask for.
 
 A track is cut into clips of 4 s end to end. The last, partial one is kept, zero-padded, if it lasts at least 1 s or is
-the only one.
+the only one. How loud a track is makes no difference: it is brought to one loudness first.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .beats import BeatTrack, clip_rhythm, track_beats
+from .beats import NOTHING, BeatTrack, clip_rhythm, find_pulse, place_beats
 from .errors import FeatureError
 from .harmony import harmony
+from .loudness import level_gain, loudness
 from .low_level import low_level
 from .mel import MelMeter, check_samples
 from .mfcc import content_mfcc, emotion_mfcc
@@ -28,12 +29,14 @@ MIN_LAST_CLIP_S = 1.0
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackFeatures:
     """What only the whole track tells. ``arrays``: feature name -> (n, ...) float32, a row a clip; ``loudness`` (n,)
-    float32, RMS of each clip's samples, full scale 1, padding not counted.
+    float32, RMS of each clip's samples, full scale 1, padding not counted; ``lufs``: integrated loudness of the track
+    (``features.loudness``), -inf for silence.
     """
 
     arrays: Mapping[str, Floats]
     beats: BeatTrack
     loudness: Floats
+    lufs: float
 
 
 def clip_count(samples: int) -> int:
@@ -44,8 +47,12 @@ def clip_count(samples: int) -> int:
     return whole + (whole == 0 or rest >= MIN_LAST_CLIP_S * MUSIC_RATE_HZ)
 
 
-def clip_features(samples: NDArray[np.floating], names: Collection[str]) -> Iterator[dict[str, Floats]]:
+def clip_features(
+    samples: NDArray[np.floating], names: Collection[str], lufs: float | None = None
+) -> Iterator[dict[str, Floats]]:
     """The features ``names`` (of ``PER_CLIP``) of each clip of a mono 16 kHz track, one clip after another.
+
+    ``lufs``: the loudness of the track, where it is known already or ``samples`` are only a part of it.
 
     Raises ``FeatureError``, at the call, for samples that are not finite floats in one dimension, for less than 0.25 s
     of them, and for a name that is no such feature.
@@ -55,11 +62,14 @@ def clip_features(samples: NDArray[np.floating], names: Collection[str]) -> Iter
             f"no feature of a clip of music is called {', '.join(unknown)}; there are {', '.join(PER_CLIP)}"
         )
     checked = check_samples(samples)
-    return _clips(checked, clip_count(len(checked)), tuple(names))
+    return _clips(checked, clip_count(len(checked)), tuple(names), level_gain(checked, lufs))
 
 
-def track_features(samples: NDArray[np.floating], names: Collection[str]) -> TrackFeatures:
+def track_features(samples: NDArray[np.floating], names: Collection[str], tagged_bpm: float = 0.0) -> TrackFeatures:
     """Beats, loudness and the features ``names`` (of ``PER_TRACK``) of a mono 16 kHz track.
+
+    ``tagged_bpm``: as ``track_beats`` takes it. It decides what the beats are, but no feature: what towers are told of
+    a track must not depend on what somebody wrote into its file.
 
     Silence is allowed and has no beats. Raises ``FeatureError`` as ``clip_features`` does.
     """
@@ -67,17 +77,20 @@ def track_features(samples: NDArray[np.floating], names: Collection[str]) -> Tra
         raise FeatureError(f"no feature of a track is called {', '.join(unknown)}; there are {', '.join(PER_TRACK)}")
     samples = check_samples(samples)
     count = clip_count(len(samples))
-    beats = track_beats(samples)
+    pulse = find_pulse(samples)
+    heard = NOTHING if pulse is None else place_beats(samples, pulse)
+    told = heard if pulse is None or not tagged_bpm else place_beats(samples, pulse, tagged_bpm)
     return TrackFeatures(
-        arrays={name: PER_TRACK[name](samples, beats, count) for name in names},
-        beats=beats,
+        arrays={name: PER_TRACK[name](samples, heard, count) for name in names},
+        beats=told,
         loudness=np.array([_rms(_clip(samples, clip)) for clip in range(count)], dtype=np.float32),
+        lufs=loudness(samples),
     )
 
 
-def _clips(samples: Floats, count: int, names: tuple[str, ...]) -> Iterator[dict[str, Floats]]:
+def _clips(samples: Floats, count: int, names: tuple[str, ...], gain: np.float32) -> Iterator[dict[str, Floats]]:
     for clip in range(count):
-        piece = _clip(samples, clip)
+        piece = gain * _clip(samples, clip)
         padded = np.pad(piece, (0, CLIP_SAMPLES - len(piece)))
         yield {name: PER_CLIP[name](padded) for name in names}
 

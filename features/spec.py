@@ -30,6 +30,8 @@ MOTION_PER_CLIP: Final = CLIP_S * MOTION_FPS  # 32
 # Music.
 MUSIC_RATE_HZ: Final = 16_000  # mono
 CLIP_SAMPLES: Final = CLIP_S * MUSIC_RATE_HZ  # 64 000
+LEVEL_LUFS: Final = -19.0  # every track is brought to it before its clips are measured: what studio music has
+MOST_GAIN_DB: Final = 40.0
 MEL_BANDS: Final = 80
 MEL_WINDOW: Final = MUSIC_RATE_HZ * 25 // 1000  # 400 samples, 25 ms
 MEL_HOP: Final = MUSIC_RATE_HZ * 10 // 1000  # 160 samples, 10 ms
@@ -76,6 +78,8 @@ HARMONY_FIELDS: Final = 12  # chroma from the tonic upwards
 # Mood axes, each in [0, 1].
 MOOD_AXES: Final = ("energy", "valence", "tension")
 
+LEVEL: Final[Mapping[str, object]] = {"lufs": LEVEL_LUFS, "over": "whole track", "most_gain_db": MOST_GAIN_DB}
+
 FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
     "clip_image": {
         "dtype": "uint8",
@@ -105,12 +109,13 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "floor": MEL_FLOOR,
         "scale": "natural log of power",
         "padding": "zeros",
+        "level": dict(LEVEL),
     },
     "rhythm": {
         "dtype": "float32",
         "shape": [len(RHYTHM_FIELDS)],
         "fields": list(RHYTHM_FIELDS),
-        "tracker": "dynamic programming (Ellis 2007) over the whole track",
+        "tracker": "dynamic programming (Ellis 2007) by a local tempo, placed to the millisecond",
     },
     "colour": {
         "dtype": "float32",
@@ -157,6 +162,7 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "fft": LOW_LEVEL_FFT,
         "hop": LOW_LEVEL_HOP,
         "statistics": list(LOW_LEVEL_STATISTICS),
+        "level": dict(LEVEL),
     },
     "content_mfcc": {
         "dtype": "float32",
@@ -164,6 +170,7 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "rate_hz": CONTENT_MFCC_RATE_HZ,
         "fft": CONTENT_MFCC_HOP,
         "hop": CONTENT_MFCC_HOP,
+        "level": dict(LEVEL),
     },
     "emotion_mfcc": {
         "dtype": "float32",
@@ -171,6 +178,7 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "rate_hz": MUSIC_RATE_HZ,
         "fft": EMOTION_MFCC_FFT,
         "hop": EMOTION_MFCC_HOP,
+        "level": dict(LEVEL),
     },
     "harmony": {
         "dtype": "float32",

@@ -21,6 +21,11 @@ def autocorrelation(series: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.where(flat, 0.0, result / np.where(flat, 1.0, zero)))
 
 
+def prior(bpm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How likely a tempo is before anything was heard, 1 at 120 bpm."""
+    return np.asarray(np.exp(-0.5 * np.square(np.log2(bpm / PRIOR_BPM) / PRIOR_OCTAVES)))
+
+
 def best_tempo(acf: NDArray[np.float64], rate_hz: float, min_bpm: float, max_bpm: float) -> tuple[float, float]:
     """The most likely tempo of an autocorrelation ``(n,)`` taken at ``rate_hz``: ``(bpm, height of its peak)``.
 
@@ -35,8 +40,7 @@ def best_tempo(acf: NDArray[np.float64], rate_hz: float, min_bpm: float, max_bpm
             place, height = _parabola(acf, lag)
             bpm = 60.0 * rate_hz / place
             if min_bpm <= bpm <= max_bpm:
-                weight = np.exp(-0.5 * (np.log2(bpm / PRIOR_BPM) / PRIOR_OCTAVES) ** 2)
-                found.append((height * weight, height, place))
+                found.append((height * float(prior(np.array(bpm))), height, place))
     if not found:
         return 0.0, 0.0
     _, height, place = max(found)

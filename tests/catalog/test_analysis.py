@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.analysis import analyse, segment_starts, start_on_beat, windows
+from catalog.analysis import NEAR_S, analyse, segment_starts, start_on_beat, windows
 from engines.onnx_engine import OnnxEngine
 from features.errors import AudioError
 from features.music import clip_features, track_features
@@ -35,10 +35,14 @@ def test_windows_hold_zeros_behind_the_end() -> None:
     assert mask.tolist() == [[True] * 7, [True] * 4 + [False] * 3]
 
 
-@pytest.mark.parametrize(("start_s", "expected"), [(0.0, 0.5), (4.0, 3.5), (8.1, 8.5), (12.0, 8.5)])
+@pytest.mark.parametrize(("start_s", "expected"), [(0.0, 0.5), (4.0, 3.5), (8.1, 8.5), (12.0, 11.0)])
 def test_the_nearest_beat_that_leaves_a_second(start_s: float, expected: float) -> None:
     beats = np.array([0.5, 3.5, 8.5, 11.5], np.float32)
     assert start_on_beat(start_s, beats, duration_s=12.0) == expected
+
+
+def test_a_start_in_a_stretch_without_beats_stays_there() -> None:
+    assert start_on_beat(20.0, np.array([0.5, 1.0, 17.9, 40.0], np.float32), 60.0) == 20.0
 
 
 def test_without_a_beat_the_start_stays_inside() -> None:
@@ -57,10 +61,13 @@ def test_a_start_is_inside_and_no_usable_beat_is_nearer(start_s: float, beats: l
     rising = np.sort(np.array(beats, np.float32))
     answer = start_on_beat(start_s, rising, duration_s)
     assert 0 <= answer <= duration_s - 1
-    usable = [float(beat) for beat in rising if beat <= duration_s - 1]
+    first = min(start_s, duration_s - 1)
+    usable = [float(beat) for beat in rising if beat <= duration_s - 1 and abs(beat - first) <= NEAR_S - 1e-4]
     if usable:
         assert answer in usable
         assert abs(answer - start_s) <= min(abs(beat - start_s) for beat in usable) + 1e-4
+    else:
+        assert abs(answer - min(start_s, duration_s - 1)) <= NEAR_S + 1
 
 
 def test_a_track_as_the_graphs_see_it_one_by_one(engine: OnnxEngine) -> None:
@@ -115,3 +122,21 @@ def test_the_real_tracks_have_plausible_beats(engine: OnnxEngine) -> None:
     found = analyse(decode(path).samples, engine)
     assert found.tempo_bpm == pytest.approx(120, abs=1.5)
     assert len(found.beats) == pytest.approx(2 * found.duration_s, rel=0.05)
+
+
+@pytest.mark.parametrize("gain_db", [-18.0, -6.0, 6.0])
+def test_a_louder_master_is_the_same_track(gain_db: float) -> None:
+    """Through the towers that ship; the real tracks, where they are, cut to what a test has time for."""
+    from engines.bundle import default_bundle, load_bundle
+    from features.decode.sound import decode
+    from features.spec import FEATURES
+
+    files = sorted((Path(__file__).parents[2].parent / "shared" / "data" / "music").glob("*.ogg"))
+    tracks = {"made": music(30.0)} | {file.stem: decode(file).samples[: 30 * 16_000] for file in files[::4]}
+    towers = OnnxEngine(load_bundle(default_bundle(), FEATURES))
+    for name, samples in tracks.items():
+        one, other = analyse(samples, towers), analyse(samples * np.float32(10 ** (gain_db / 20)), towers)
+        assert (one.vectors * other.vectors).sum(axis=1).min() >= 0.98, name
+        assert one.moods is not None and other.moods is not None
+        assert np.abs(one.moods - other.moods).max() < 0.03, name
+    towers.close()

@@ -125,8 +125,8 @@ def test_the_path_is_the_best_one(period):
     from features.beat_path import _accumulate
 
     envelope = np.random.default_rng(int(period)).random(150)
-    total, back = _accumulate(envelope, period)
-    assert total[-round(period) - 1 :].max() == pytest.approx(best_by_trying_all(envelope, period))
+    score, total, back = _accumulate(envelope, np.full(150, period))
+    assert total[-round(period) - 1 :].max() == pytest.approx(best_by_trying_all(score, period))
     assert ((back == -1) | (np.arange(150) - back >= round(period / 2))).all()
 
 

@@ -45,9 +45,12 @@ def watch(pictures: Mapping[int, npt.NDArray[np.uint8]], clips: int = spec.MAX_C
     return {name: padded(values, COLUMNS[name]) for name, values in {THUMBS: np.concatenate(strips), **columns}.items()}
 
 
-def listen(samples: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
-    """Mono samples (n,) at 16 kHz, whole clips -> the music columns of one pair, zeros behind them."""
-    clips = list(clip_features(samples, PER_CLIP))
+def listen(samples: npt.NDArray[np.float32], lufs: float | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Mono samples (n,) at 16 kHz, whole clips -> the music columns of one pair, zeros behind them.
+
+    ``lufs``: the loudness of the whole recording, where ``samples`` are a part of it, as a catalogue would hear it.
+    """
+    clips = list(clip_features(samples, PER_CLIP, lufs))
     whole = track_features(samples, PER_TRACK).arrays
     columns = {**{name: np.stack([clip[name] for clip in clips]) for name in PER_CLIP}, **whole}
     return {name: padded(values, COLUMNS[name]) for name, values in columns.items()}

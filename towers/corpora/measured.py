@@ -21,6 +21,7 @@ from features import spec
 from features.decode.sound import decode
 from features.decode.video import VideoFile
 from features.errors import AudioError, FeatureError
+from features.loudness import loudness
 
 from ..errors import CorpusError
 from .columns import COLUMNS, listen, watch
@@ -97,9 +98,11 @@ def measured(asked: Asked) -> tuple[Told, dict[str, npt.NDArray[Any]], Fingerpri
     source = asked.source
     with VideoFile(source.video) as video:
         sound = decode(source.music or source.video)
-        shift_s = video.sound_s if source.music is None else 0.0
-        begin_s, stretch = stretch_of(source, sound.samples, shift_s, video.duration_s)
+        # Of a video's own sound the video file tells itself where it begins.
+        shift_s, lead = (video.sound_s, sound.lead) if source.music is None else (0.0, 0)
+        begin_s, stretch = stretch_of(source, sound.samples[lead:], shift_s, video.duration_s)
         wanted, passed = cuts(stretch, asked.windows, asked.clips)
+        lufs = loudness(sound.samples)
         kept: list[Cut] = []
         rows: list[dict[str, npt.NDArray[Any]]] = []
         for cut in wanted:
@@ -113,7 +116,7 @@ def measured(asked: Asked) -> tuple[Told, dict[str, npt.NDArray[Any]], Fingerpri
                 passed[STILL] += 1
                 continue
             kept.append(cut)
-            rows.append({**seen, **listen(samples)})
+            rows.append({**seen, **listen(samples, lufs)})
     told = Told("" if kept else refusal(passed, len(stretch), asked), sound.note, len(stretch) / spec.MUSIC_RATE_HZ,
                 tuple(kept), dict(passed))  # fmt: skip
     return told, stacked(rows), fingerprint(sound.samples[: FINGERPRINT_S * spec.MUSIC_RATE_HZ])

@@ -153,9 +153,7 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path: Path) -> None:
     assert np.isfinite(samples).all() and np.abs(samples).max() <= 8
 
 
-def test_too_long_is_refused_before_and_while_decoding(
-    tmp_path: Path, write_music: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_too_long_is_refused(tmp_path: Path, write_music: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_music(tmp_path / "long.wav", duration_s=4)
     monkeypatch.setattr(features.decode.sound, "MAX_S", 3.0)
     with pytest.raises(AudioError, match=r"cut it into tracks"):
