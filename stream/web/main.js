@@ -116,6 +116,7 @@ async function start(item, slowly) {
   const plays = await player.play({ ...item }, slowly);
   if (state.starting === item.track) state.starting = null;
   if (plays) state.events?.send({ type: "playing", track: item.track });
+  else if (!player.now && !state.starting) $("auto").checked = false; // it would try, and say so, each second
 }
 
 function skip(item) {
@@ -277,7 +278,7 @@ $("file").addEventListener("change", ({ target }) => {
 $("stop").addEventListener("click", () => { end(); $("use-camera").focus(); });
 $("toggle").addEventListener("click", () => player.toggle());
 $("skip").addEventListener("click", () => { if (player.now) skip(player.now); });
-$("seek").addEventListener("input", ({ target }) => player.seek(Number(target.value)));
+$("seek").addEventListener("change", ({ target }) => player.seek(Number(target.value)));
 $("volume").addEventListener("input", ({ target }) => {
   player.volume = Number(target.value);
   target.style.setProperty("--part", target.value);
