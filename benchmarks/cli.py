@@ -54,6 +54,10 @@ def measured(options: argparse.Namespace) -> int:
         from .deblocking import deblocking
 
         return deblocking(options)
+    if options.kind == "starts":
+        from .starts import starts
+
+        return starts(options)
     if options.kind == "capacity":
         return capacity(options)
     if options.kind == "live":
@@ -101,11 +105,13 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
     from .search import add_search
+    from .starts import add_starts
 
     add_retrieval(kinds)
     add_engines(kinds)
     add_search(kinds)
     add_deblocking(kinds)
+    add_starts(kinds)
     return top
 
 
