@@ -23,6 +23,7 @@ from catalog.errors import UnknownTrackError
 from catalog.records import Track
 from features.decode.sound import decode
 from stream.server.excerpts import Excerpts
+from stream.server.patience import PatientProtocol
 from stream.server.preview import preview_routes
 
 SECONDS = 40.0
@@ -62,7 +63,9 @@ def served(shelf: Shelf, excerpts: Excerpts | None = None) -> Iterator[str]:
     with contextlib.closing(socket.socket()) as bound:
         bound.bind(("127.0.0.1", 0))
         bound.listen()
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", http=PatientProtocol, timeout_graceful_shutdown=5)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         try:
@@ -336,6 +339,22 @@ def test_who_takes_nothing_holds_no_file_and_goes_on_where_it_was(shelf: Shelf, 
         assert until(lambda: opened(path) == 0)
         body += b"".join(pieces)
     assert body[44:] == path.read_bytes()[44 + 10 * 48_000 * 4 :]
+
+
+@pytest.mark.parametrize("query", ["", "?start=10"])
+def test_music_that_nobody_takes_does_not_hold_the_end_up(
+    shelf: Shelf, large: tuple[str, Path], caplog: pytest.LogCaptureFixture, query: str
+) -> None:
+    track, _ = large
+    client = httpx.Client(timeout=30)
+    with served(shelf) as url:
+        answer = client.send(client.build_request("GET", f"{url}/tracks/{track}/audio{query}"), stream=True)
+        assert answer.status_code == 200
+        time.sleep(0.5)
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < 3
+    client.close()
+    assert [record.message for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
 
 
 def test_clients_take_turns_and_all_are_served(shelf: Shelf, large: tuple[str, Path]) -> None:
