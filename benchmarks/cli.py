@@ -59,6 +59,10 @@ def measured(options: argparse.Namespace) -> int:
 
         check_folder(options.json)
         return variants(options)
+    if options.kind == "starts":
+        from .starts import starts
+
+        return starts(options)
     if options.kind == "capacity":
         return capacity(options)
     if options.kind == "live":
@@ -106,6 +110,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
     from .search import add_search
+    from .starts import add_starts
     from .variants import add_variants
 
     add_retrieval(kinds)
@@ -113,6 +118,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_search(kinds)
     add_deblocking(kinds)
     add_variants(kinds)
+    add_starts(kinds)
     return top
 
 

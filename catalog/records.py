@@ -23,7 +23,7 @@ class Track:
 
     ``id`` is of the sound: see ``identity.py``. Every other time of a track (``duration_s``, its beats, a candidate's
     ``start_s``) counts from ``begin_s``: who plays or cuts the file adds that, and stops at ``end_s``. Both count as
-    ``features.decode.sound.decode`` does, from the file's first sample.
+    ``features.decode.sound.decode`` does, in a player's time.
     """
 
     id: str

@@ -80,8 +80,8 @@ def _decoded(path: Path, mix: Mix) -> Sound:
     with container:
         if not container.streams.audio:
             raise ForeignError("has no audio stream")
-        samples, heard, lead = _Samples(), _Heard(), 0
-        for piece in resampled(_frames(container, heard), mix):
+        samples, heard, lead = _Samples(), Heard(), 0
+        for piece in resampled(frames_of(container, heard), mix):
             if not samples.length:
                 lead = round(heard.lead_s * MUSIC_RATE_HZ)
                 samples.add(np.zeros(lead, np.float32))
@@ -126,14 +126,14 @@ class _Samples:
 
 
 @dataclass(slots=True)
-class _Heard:
+class Heard:
     """What the way through a file has met."""
 
     bad_packets: int = 0
     lead_s: float = -1.0  # before the first frame
 
 
-def _frames(container: InputContainer, heard: _Heard) -> Iterator[AudioFrame]:
+def frames_of(container: InputContainer, heard: Heard) -> Iterator[AudioFrame]:
     """Frames of the first audio stream; packets that do not decode are counted and left out."""
     stream = container.streams.audio[0]
     try:

@@ -66,6 +66,13 @@ class PatientProtocol(H11Protocol):
         headers = {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"}
         await PlainTextResponse(words, 503, headers)(scope, receive, send)
 
+    def shutdown(self) -> None:
+        """At the server's end. Music still being fetched is not waited for: where it is paused it never ends."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and cycle.scope["path"].startswith("/tracks/"):
+            self.transport.abort()
+        super().shutdown()
+
     def _look(self) -> None:
         """The time runs while a head is under way; what a request does afterwards is the application's affair."""
         if self.conn.their_state is not h11.IDLE or self.transport.is_closing():

@@ -4,13 +4,15 @@ import stat
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from fastapi import APIRouter, Depends, HTTPException
-from fastapi.responses import FileResponse
+import anyio.to_thread
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import FileResponse, Response
 
 from catalog.errors import UnknownTrackError
 from catalog.records import Track
 
 from .access import AccessOptions, require
+from .excerpts import Excerpts, MusicFile, asked
 
 # the table of the standard library depends on the machine
 AUDIO_TYPES: Final = {
@@ -38,8 +40,10 @@ class Shelf(Protocol):
     def track(self, track_id: str) -> Track: ...
 
 
-def preview_routes(shelf: Shelf, access: AccessOptions | None = None) -> APIRouter:
-    """``/api/tracks/ID`` and ``/tracks/ID/audio``; the latter answers range requests. Both are for who may view."""
+def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: Excerpts | None = None) -> APIRouter:
+    """``/api/tracks/ID`` and ``/tracks/ID/audio``: the file, or with ``start`` its sound from there on (see
+    `excerpt`); both answer range requests. All of it is for who may view."""
+    shared = excerpts or Excerpts()
     router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "view"))])
 
     def known(track_id: str) -> Track:
@@ -63,9 +67,9 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None) -> APIRout
             "audio": f"/tracks/{track.id}/audio",
         }
 
-    @router.get("/tracks/{track_id}/audio")
-    def audio(track_id: str) -> FileResponse:
-        path = Path(known(track_id).path)
+    def opened(track_id: str) -> MusicFile:
+        track = known(track_id)
+        path = Path(track.path)
         try:
             status = path.stat()
             with path.open("rb"):
@@ -77,9 +81,19 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None) -> APIRout
             ) from error
         if not stat.S_ISREG(status.st_mode):
             raise HTTPException(404, "the file of this track is gone; index the folder again")
-        kind = AUDIO_TYPES.get(path.suffix.lower(), "application/octet-stream")
-        return FileResponse(
-            path, media_type=kind, stat_result=status, headers={"cache-control": "private, max-age=3600"}
-        )
+        file_s = track.begin_s + track.duration_s if track.end_s is None else None
+        return MusicFile(path, status, track.duration_s, track.begin_s, file_s)
+
+    @router.api_route("/tracks/{track_id}/audio", methods=["GET", "HEAD"])
+    async def audio(request: Request, track_id: str, start: str | None = None, fade: str | None = None) -> Response:
+        file = await anyio.to_thread.run_sync(opened, track_id)
+        if start is None and file.file_s != file.length_s:  # a part of its file has no file of its own
+            start = "0"
+        what = asked(start, fade, file.length_s)
+        if what is not None:
+            return await shared.answer(request, file, what)
+        kind = AUDIO_TYPES.get(file.path.suffix.lower(), "application/octet-stream")
+        fresh = {"cache-control": "private, max-age=3600"}
+        return FileResponse(file.path, media_type=kind, stat_result=file.status, headers=fresh)
 
     return router

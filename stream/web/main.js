@@ -46,21 +46,21 @@ function mode(kind) {
 }
 
 function showAdvice() {
-  const box = $("advice");
-  if (!state.newest) {
-    const waiting = Boolean(state.events);
-    box.dataset.advice = waiting ? "wait" : "none";
-    $("advice-word").textContent = waiting ? "Looking" : "Suggestions";
-    $("advice-text").textContent = waiting
-      ? "The first suggestions come after a second or two of picture."
-      : "They appear here once a picture comes in.";
-    return;
+  const waiting = Boolean(state.events);
+  const words = state.newest
+    ? advice(state.newest.advice, top(), player.now)
+    : {
+      word: waiting ? "Looking" : "Suggestions",
+      text: waiting ? "The first suggestions come after a second or two of picture." : "They appear here once a picture comes in.",
+      from: "",
+    };
+  const kinds = { Looking: "wait", Suggestions: "none", "Switch to": "switch" };
+  $("advice").dataset.advice = kinds[words.word] ?? "stay";
+  const said = state.newest ? `${words.word} ${words.text}` : ""; // without the place, which moves from second to second
+  for (const [id, text] of [["word", words.word], ["text", words.text], ["from", words.from], ["said", said]]) {
+    if ($(`advice-${id}`).textContent !== text) $(`advice-${id}`).textContent = text;
   }
-  const words = advice(state.newest.advice, top(), player.now);
-  box.dataset.advice = words.word === "Switch to" ? "switch" : "stay";
-  for (const [id, text] of [["advice-word", words.word], ["advice-text", words.text]]) {
-    if ($(id).textContent !== text) $(id).textContent = text;
-  }
+  $("advice-text").title = words.text;
 }
 
 function onPlayer(now, playing) {
@@ -116,6 +116,7 @@ async function start(item, slowly) {
   const plays = await player.play({ ...item }, slowly);
   if (state.starting === item.track) state.starting = null;
   if (plays) state.events?.send({ type: "playing", track: item.track });
+  else if (!player.now && !state.starting) $("auto").checked = false; // it would try, and say so, each second
 }
 
 function skip(item) {
@@ -277,7 +278,7 @@ $("file").addEventListener("change", ({ target }) => {
 $("stop").addEventListener("click", () => { end(); $("use-camera").focus(); });
 $("toggle").addEventListener("click", () => player.toggle());
 $("skip").addEventListener("click", () => { if (player.now) skip(player.now); });
-$("seek").addEventListener("input", ({ target }) => player.seek(Number(target.value)));
+$("seek").addEventListener("change", ({ target }) => player.seek(Number(target.value)));
 $("volume").addEventListener("input", ({ target }) => {
   player.volume = Number(target.value);
   target.style.setProperty("--part", target.value);

@@ -1,9 +1,16 @@
-// The preview player: two decks, each an <audio> behind a gain, so that one can fade into the other.
+// The preview player: two decks, each an <audio> behind a gain, so that one can fade into the other. What a deck plays
+// is cut out by the server, to the sample, and rises from silence there: no browser's idea of a place in a file counts.
 
 import { addressed } from "./token.js";
 
-const FADE_S = 2.5;
-const QUICK_S = 0.35;
+// A track is begun so much before its place, and rises meanwhile: its first beat is heard like any other.
+const ALONE_S = 0.08;
+const QUICK_S = 0.25;
+const SLOW_S = 2.5;
+const FULL_S = 0.02; // before the beat it is at its full level
+const LEAST_S = 0.002; // without any time before the beat: no click, and no beat softened
+const AUDIO_MS = 2000; // for the browser to open a sound device
+const FALL = Float32Array.from({ length: 65 }, (_, step) => Math.cos((step / 64) * (Math.PI / 2)));
 
 export class Player {
   /** `on` has change(now, playing), ended(now), error(text). `now` is {track, title, artist, start_s, duration_s} or null. */
@@ -15,10 +22,11 @@ export class Player {
     this.decks = [];
     this.current = 0;
     this.turn = 0; // the newest call of play wins
+    this.sought = 0; // and the newest of seek
   }
 
-  /** Browsers give sound only after a gesture: call from one. */
-  unlock() {
+  /** Browsers give sound only after a gesture: call from one. Resolves to whether there is sound. */
+  async unlock() {
     if (!this.context) {
       this.context = new AudioContext();
       this.master = this.context.createGain();
@@ -26,87 +34,121 @@ export class Player {
       this.master.connect(this.context.destination);
       this.decks = [0, 1].map((index) => this.#deck(index));
     }
-    return this.context.resume().catch(() => {});
+    const { context } = this;
+    if (context.state === "running") return true;
+    // without a sound device Firefox never answers
+    await Promise.race([context.resume().catch(() => {}), new Promise((resolve) => { setTimeout(resolve, AUDIO_MS); })]);
+    return context.state === "running";
   }
 
   #deck(index) {
     const audio = new Audio();
     audio.preload = "auto";
     const gain = this.context.createGain();
-    gain.gain.value = 0;
     this.context.createMediaElementSource(audio).connect(gain).connect(this.master);
     const mine = () => index === this.current && this.now;
     audio.addEventListener("ended", () => { if (mine()) this.on.ended(this.now); });
     for (const kind of ["play", "pause"]) audio.addEventListener(kind, () => { if (mine()) this.#tell(); });
-    return { audio, gain };
+    return { audio, gain, begin_s: 0 };
   }
 
-  get audio() { return this.decks[this.current]?.audio ?? null; }
-  get playing() { return Boolean(this.now && this.audio && !this.audio.paused && !this.audio.ended); }
-  get position_s() { return this.audio?.currentTime ?? 0; }
-  get length_s() { return this.audio?.duration || this.now?.duration_s || 0; }
+  get deck() { return this.decks[this.current] ?? null; }
+  get playing() { return Boolean(this.now && this.deck && !this.deck.audio.paused && !this.deck.audio.ended); }
+  get position_s() { return this.deck ? this.deck.begin_s + this.deck.audio.currentTime : 0; }
+  get length_s() { return this.now?.duration_s || 0; }
 
   /** Start a suggestion at its place, fading out what plays. Resolves to whether it plays. */
   async play(item, slowly = false) {
-    await this.unlock();
     const turn = ++this.turn;
-    const fade = this.playing ? (slowly ? FADE_S : QUICK_S) : 0.08;
+    if (!(await this.#sounds(turn)) || turn !== this.turn) return false;
+    const fade_s = this.playing ? (slowly ? SLOW_S : QUICK_S) : ALONE_S;
+    const lead_s = Math.min(item.start_s, fade_s);
     const next = 1 - this.current;
-    const { audio } = this.decks[next];
-    const address = addressed(`/tracks/${encodeURIComponent(item.track)}/audio`);
-    try {
-      audio.pause();
-      audio.src = address;
-      await loaded(audio);
-      if (item.start_s > 0) audio.currentTime = Math.min(item.start_s, Math.max(0, audio.duration - 1));
-      if (turn !== this.turn) return false;
-      await audio.play();
-    } catch {
-      if (turn === this.turn) this.on.error(await this.#reason(address, item));
-      return false;
-    }
-    if (turn !== this.turn) { audio.pause(); return false; }
-    this.#fade(this.decks[this.current], 0, fade, true);
+    const deck = this.decks[next];
+    const wanted = () => turn === this.turn;
+    const rise_s = Math.max(LEAST_S, lead_s - FULL_S);
+    if (!(await this.#begin(deck, item, item.start_s - lead_s, rise_s, true, wanted))) return false;
+    this.#fall(this.decks[this.current], fade_s);
     this.current = next;
     this.now = item;
-    this.#fade(this.decks[next], 1, fade, false);
     this.#tell();
     return true;
   }
 
+  /** Put a track into a deck, from `begin_s` on, rising for `rise_s`. Resolves to whether that is still wanted. */
+  async #begin(deck, item, begin_s, rise_s, goes, wanted) {
+    const { audio, gain } = deck;
+    const place = `start=${begin_s.toFixed(3)}&fade=${rise_s.toFixed(3)}`;
+    const address = addressed(`/tracks/${encodeURIComponent(item.track)}/audio?${place}`);
+    try {
+      audio.pause();
+      gain.gain.cancelScheduledValues(0);
+      gain.gain.setValueAtTime(1, this.context.currentTime);
+      deck.begin_s = begin_s;
+      audio.src = address;
+      await loaded(audio);
+      if (!wanted()) return false;
+      if (goes) await audio.play();
+    } catch {
+      if (wanted()) this.on.error(await this.#reason(address, item));
+      return false;
+    }
+    if (!wanted()) audio.pause();
+    return wanted();
+  }
+
   async toggle() {
     if (!this.now) return;
-    await this.unlock();
-    if (this.playing) this.audio.pause();
-    else await this.audio.play().catch(() => {});
+    if (this.playing) this.deck.audio.pause();
+    else if (await this.#sounds(this.turn)) await this.deck.audio.play().catch(() => {});
   }
 
   /** Fade out and forget. */
   stop() {
     this.turn += 1;
     if (!this.now) return;
-    this.#fade(this.decks[this.current], 0, QUICK_S, true);
     this.now = null;
+    this.#fall(this.deck, QUICK_S);
     this.#tell();
   }
 
-  seek(seconds) { if (this.now && this.audio) this.audio.currentTime = seconds; }
+  /** Go on from another place of the track. */
+  async seek(seconds) {
+    if (!this.now) return;
+    const sought = ++this.sought;
+    const { deck, now } = this;
+    const wanted = () => sought === this.sought && this.now === now && this.deck === deck;
+    await this.#begin(deck, now, Math.min(seconds, Math.max(0, this.length_s - 1)), FULL_S, this.playing, wanted);
+  }
 
   set volume(level) {
     this.level = level;
     if (this.master) this.master.gain.setTargetAtTime(level ** 2, this.context.currentTime, 0.02); // loudness is not linear
   }
 
-  #fade({ audio, gain }, target, seconds, pause) {
-    const time = this.context.currentTime;
-    gain.gain.cancelScheduledValues(time);
-    gain.gain.setValueAtTime(gain.gain.value, time);
-    gain.gain.linearRampToValueAtTime(target, time + seconds);
-    if (!pause) return;
+  /** Whether there is sound; says so if not, and lets the next try begin anew. */
+  async #sounds(turn) {
+    const { context } = this;
+    if (await this.unlock()) return true;
+    if (turn === this.turn) this.on.error("There is no sound: the browser opens no sound device. Connect one, then click again.");
+    if (!this.now && this.context === context) {
+      this.context?.close().catch(() => {});
+      this.context = null;
+      this.decks = [];
+    }
+    return false;
+  }
+
+  /** Fade a deck out, then let go of its file. */
+  #fall({ audio, gain }, seconds) {
     const source = audio.src;
+    gain.gain.cancelScheduledValues(0);
+    gain.gain.setValueCurveAtTime(FALL, this.context.currentTime, seconds);
     setTimeout(() => {
-      if (audio.src === source && audio !== this.audio) audio.pause();
-      else if (audio === this.audio && !this.now) audio.pause();
+      if (audio.src !== source || (this.now && audio === this.deck?.audio)) return; // it plays something new
+      audio.pause();
+      audio.removeAttribute("src");
+      audio.load();
     }, seconds * 1000 + 50);
   }
 
@@ -116,7 +158,7 @@ export class Player {
     const name = item.title || "This track";
     try {
       const response = await fetch(address, { headers: { Range: "bytes=0-0" } });
-      if (response.ok) return `${name} is in a format that this browser does not play.`;
+      if (response.ok) return `${name} cannot be played by this browser.`;
       return `${name} cannot be played: ${(await response.json()).detail}.`;
     } catch {
       return `${name} cannot be played: the server cannot be reached.`;

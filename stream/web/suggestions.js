@@ -39,6 +39,8 @@ export class Suggestions {
       row.element.classList.toggle("on-air", id === track);
       row.element.classList.toggle("paused", id === track && !playing);
       row.air.hidden = id !== track;
+      if (id === track) row.play.setAttribute("aria-current", "true");
+      else row.play.removeAttribute("aria-current");
     }
   }
 
@@ -69,16 +71,18 @@ export class Suggestions {
     const parts = make("dl", "parts");
     const bars = Object.fromEntries(PARTS.map(([key, label]) => {
       const bar = make("i", key);
+      bar.ariaHidden = "true";
+      const text = make("span", "unseen");
       const value = make("dd");
-      value.append(bar);
+      value.append(bar, text);
       const line = make("div");
       line.append(make("dt", "", label), value);
       parts.append(line);
-      return [key, { bar, value }];
+      return [key, { bar, value, text }];
     }));
     const score = make("p", "score");
     element.append(play, text, parts, score, skip);
-    return { element, play, skip, title, artist, air, facts, sentence, bars, score, rank: play.firstChild };
+    return { element, play, skip, head, title, artist, air, facts, sentence, bars, score, rank: play.firstChild };
   }
 
   #glide(before) {
@@ -105,17 +109,23 @@ function fill(row, item, items, seen) {
   if (row.facts.dataset.key !== facts.join()) {
     row.facts.dataset.key = facts.join();
     row.facts.replaceChildren(...facts.map((fact, index) => make("span", index ? "" : "from", fact)));
+    row.facts.title = facts.join(" · ");
   }
-  set(row.sentence, why(item, items, seen));
+  const sentence = why(item, items, seen);
+  set(row.sentence, sentence);
+  row.head.title = [name, item.artist].filter(Boolean).join(" · ");
+  row.sentence.title = sentence;
   for (const [key, label] of PARTS) {
     const percent = Math.round(100 * item.reasons[key]);
     row.bars[key].bar.style.transform = `scaleX(${item.reasons[key]})`;
-    row.bars[key].value.setAttribute("aria-label", `${percent} of 100`);
+    set(row.bars[key].text, `${percent} of 100`);
     row.bars[key].value.title = `${label}: ${percent} of 100`;
   }
   set(row.score, String(Math.round(100 * item.score)));
   row.score.title = "How well it fits, out of 100";
-  row.play.setAttribute("aria-label", `Play ${name} from ${clock(item.start_s)}; rank ${item.rank}, fits ${row.score.textContent} of 100`);
+  const by = item.artist ? ` by ${item.artist}` : "";
+  const fits = `rank ${item.rank}, fits ${row.score.textContent} of 100`;
+  row.play.setAttribute("aria-label", `Play ${name}${by} from ${clock(item.start_s)}; ${fits}. ${sentence}`);
   row.skip.setAttribute("aria-label", `Leave out ${name}`);
 }
 

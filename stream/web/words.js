@@ -56,11 +56,11 @@ function company(rhythm, mood) {
   return mood >= 0.7 ? ", in their mood" : "";
 }
 
-/** What the advice means now: {word, text}. */
+/** What the advice means now: {word, text, from}; `from` is where to start, or empty. */
 export function advice(kind, top, onAir) {
-  if (!top) return { word: "Nothing fits", text: "The catalogue has no track that passes." };
-  const where = `${top.title}, from ${clock(top.start_s)}`;
-  if (!onAir) return { word: "Start with", text: where };
-  if (kind === "switch" && top.track !== onAir.track) return { word: "Switch to", text: where };
-  return { word: "Stay", text: `${onAir.title} still fits.` };
+  if (!top) return { word: "Nothing fits", text: "The catalogue has no track that passes.", from: "" };
+  const start = { text: top.title || "Untitled", from: `from ${clock(top.start_s)}` };
+  if (!onAir) return { word: "Start with", ...start };
+  if (kind === "switch" && top.track !== onAir.track) return { word: "Switch to", ...start };
+  return { word: "Stay", text: `${onAir.title || "Untitled"} still fits.`, from: "" };
 }

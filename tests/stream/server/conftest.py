@@ -33,6 +33,12 @@ def ingesting() -> Any:
 
 
 @pytest.fixture(scope="session")
+def excerpting() -> Any:
+    """A signal in which every place is told from every other, in many encodings: see ``excerpting.py``."""
+    return _beside("excerpting")
+
+
+@pytest.fixture(scope="session")
 def small_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
     made: Path = _serving().make_catalog(tmp_path_factory.mktemp("library"), tiny_bundle)
     return made

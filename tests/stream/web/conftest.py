@@ -24,16 +24,33 @@ ARGUMENTS = (
 )
 
 
-def _serving() -> Any:
-    """The server tests' module; tests are not packages, so a plain import would not find it."""
-    if "serving_for_tests" not in sys.modules:
-        path = Path(__file__).parents[1] / "server" / "serving.py"
-        spec = importlib.util.spec_from_file_location("serving_for_tests", path)
+def _beside_server(name: str) -> Any:
+    """A module of the server's tests; tests are not packages, so a plain import would not find it."""
+    full = f"{name}_for_tests"
+    if full not in sys.modules:
+        path = Path(__file__).parents[1] / "server" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(full, path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules["serving_for_tests"] = module  # dataclasses look it up
+        sys.modules[full] = module  # dataclasses look it up
         spec.loader.exec_module(module)
-    return sys.modules["serving_for_tests"]
+    return sys.modules[full]
+
+
+def _serving() -> Any:
+    return _beside_server("serving")
+
+
+@pytest.fixture(scope="session")
+def serving_module() -> Any:
+    """How the server's tests make catalogues and servers."""
+    return _serving()
+
+
+@pytest.fixture(scope="session")
+def excerpting() -> Any:
+    """A signal in which every place is told from every other, in many encodings."""
+    return _beside_server("excerpting")
 
 
 @pytest.fixture(scope="session")

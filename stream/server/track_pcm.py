@@ -1,0 +1,220 @@
+"""The sound of a track from any sample on, as 16-bit PCM.
+
+Time is what the indexer counts: from the container's begin on, samples of the first audio stream in the order in which
+they decode (see `features.decode.sound`). Players that go by bit rates or time stamps miss a place by up to seconds, so
+neither is believed unseen. To be fast far into a long file the decoder is put down a little early by time stamp, and
+the stamps of its first frames tell where it stands. Whether they can is tried once a file, by reaching its end that way:
+it must lie where counting found it. Where it does not (damage, gaps, stamps that drift), all samples before the place
+are counted.
+"""
+
+import statistics
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Final
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from features.decode.sound import Heard, frames_of
+
+MAX_RATE_HZ: Final = 48_000  # a higher rate is halved until it is not
+NEAR_S: Final = 5.0  # from the beginning: counting is as fast
+EARLY_S: Final = 1.0  # for decoders to settle: overlaps, bit reservoirs, predictions
+WARM_S: Final = 0.1  # of it passes the resampler too
+VOTES: Final = 24  # frames that tell where the decoder stands: one in ten of Vorbis has a stamp that is up to 14 ms off
+TAIL_S: Final = 1.5
+FAR_S: Final = 120.0  # who lands so far before the place did not find it
+TRUST_S: Final = 0.003  # Matroska rounds stamps to 1 ms
+STEP_S: Final = 10.0  # of sound passed over a call, so that who reads can stop
+PIECE: Final = 1 << 16  # bytes a call, about
+SAMPLE_BYTES: Final = 2
+STEADY: Final = frozenset({"mp3", "mp3float", "opus", "vorbis"})  # codecs that settle; others draw noise as they go
+
+
+class SoundGoneError(Exception):
+    """The file cannot be played any more; the text is the reason, to stand behind the file's name."""
+
+
+class TrackPcm:
+    """Reads one file. It blocks, so it belongs into a thread, and is not for two at once.
+
+    ``rate_hz``, ``channels`` (1 or 2) and ``block`` (bytes of a sample of each channel) tell what comes out;
+    ``steady``: a sample is the same one wherever reading began, to the bit.
+    """
+
+    def __init__(self, path: Path, length_s: float | None, stamps_hold: bool | None = None) -> None:
+        """``length_s``: how long the whole file is by count, None: as it says itself; ``stamps_hold``: what was found
+        before, if it was. Raises `SoundGoneError`."""
+        self.path, self.stamps_hold = path, stamps_hold
+        self._length_s = length_s
+        self._container: InputContainer | None = None
+        self._frames: Iterator[AudioFrame] = iter(())
+        self._lead_s = 0.0  # from the container's begin to the first sample
+        first = self._open()
+        self.channels = 1 if first.layout.nb_channels == 1 else 2
+        self.block = self.channels * SAMPLE_BYTES
+        self.rate_hz = first.sample_rate
+        while self.rate_hz > MAX_RATE_HZ:
+            self.rate_hz //= 2
+        self.steady = self._steady()
+        self._origin_s = _stamp_s(first) or 0.0
+        self._out = _Converter(self._lead_s, 0, self.rate_hz, self.channels)
+
+    def seek(self, sample: int) -> None:
+        """`read` goes on with this sample. Raises `SoundGoneError`."""
+        if self._container is None:
+            self._open()
+        at_s = sample / self.rate_hz
+        landed_s = None
+        if at_s > NEAR_S and self._believed():
+            landed_s = self._landed(at_s - EARLY_S)
+        if landed_s is None or landed_s > at_s - WARM_S:
+            self._open()
+            landed_s = self._lead_s
+        self._out = _Converter(landed_s, sample, self.rate_hz, self.channels)
+
+    def read(self) -> bytes | None:
+        """The next samples, interleaved, native int16; empty while the place is still looked for, None at the end."""
+        pieces: list[bytes] = []
+        size, passed_s = 0, 0.0
+        try:
+            for frame in self._frames:
+                passed_s += _length_s((frame,))
+                pieces.append(self._out.add(frame))
+                size += len(pieces[-1])
+                if size >= PIECE or passed_s >= STEP_S:
+                    return b"".join(pieces)
+            pieces.append(self._out.flush())
+        except FFmpegError:  # frames of a kind that cannot be converted
+            self._frames = iter(())
+        return b"".join(pieces) if passed_s or any(pieces) else None
+
+    def close(self) -> None:
+        """Let go of the file; `seek` opens it again."""
+        self._frames = iter(())
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def _open(self) -> AudioFrame:
+        """At the beginning, with the first frame in hand."""
+        self.close()
+        try:
+            # "file" alone, as in features.decode.sound
+            opened = av.open(str(self.path), metadata_errors="ignore", options={"protocol_whitelist": "file"})
+        except (OSError, FFmpegError) as error:
+            raise SoundGoneError(f"cannot be opened ({error.strerror})") from error
+        self._container = opened
+        if not opened.streams.audio:
+            self.close()
+            raise SoundGoneError("has no audio stream")
+        heard = Heard()
+        rest = frames_of(opened, heard)
+        first = next((frame for frame in rest if frame.samples and frame.sample_rate), None)
+        if first is None:
+            self.close()
+            raise SoundGoneError("holds no audio that decodes")
+        self._frames = chain((first,), rest)
+        self._lead_s = max(0.0, heard.lead_s)
+        return first
+
+    def _steady(self) -> bool:
+        assert self._container is not None
+        stream = self._container.streams.audio[0]
+        fine = stream.time_base is not None and stream.time_base * self.rate_hz <= 1  # else places are rounded
+        return fine and (stream.codec.lossless or stream.codec.name in STEADY)
+
+    def _believed(self) -> bool:
+        """Whether time stamps tell where in the file a frame stands."""
+        if self.stamps_hold is None:
+            length_s = self._declared_s() if self._length_s is None else self._length_s
+            landed_s = self._landed(length_s - TAIL_S) if length_s > TAIL_S else None
+            near = landed_s is not None and landed_s > length_s - FAR_S
+            self.stamps_hold = near and abs((landed_s or 0.0) + _length_s(self._frames) - length_s) < TRUST_S
+        return self.stamps_hold
+
+    def _declared_s(self) -> float:
+        assert self._container is not None
+        stream = self._container.streams.audio[0]
+        if stream.duration is None or stream.time_base is None:
+            return 0.0
+        return self._lead_s + float(stream.duration * stream.time_base)
+
+    def _landed(self, at_s: float) -> float | None:
+        """Put the decoder down at ``at_s`` or before; where its next frame stands then, None if nothing tells."""
+        assert self._container is not None
+        stream = self._container.streams.audio[0]
+        if stream.time_base is None:
+            return None
+        try:
+            at_s += self._origin_s - self._lead_s
+            self._container.seek(round(at_s / stream.time_base), stream=stream)
+        except FFmpegError:
+            return None
+        rest = frames_of(self._container, Heard())
+        held = list(islice(rest, VOTES))
+        self._frames = chain(held, rest)
+        votes: list[float] = []
+        for place, frame in enumerate(held):
+            stamp_s = _stamp_s(frame)
+            if stamp_s is not None:
+                votes.append(self._lead_s + stamp_s - self._origin_s - _length_s(held[:place]))
+        return statistics.median_low(votes) if votes else None
+
+
+class _Converter:
+    """Frames to int16 at one rate, from the sample ``wanted`` on; the first frame stands at ``at_s``.
+
+    A stream may change its format on the way, as joined files do.
+    """
+
+    def __init__(self, at_s: float, wanted: int, rate_hz: int, channels: int) -> None:
+        self._at_s, self._wanted, self._rate_hz = at_s, wanted, rate_hz
+        self._layout, self._block = ("stereo", "mono")[channels == 1], channels * SAMPLE_BYTES
+        self._at: int | None = None  # the sample that comes out next
+        self._kind: tuple[str, str, int] | None = None
+        self._resampler: AudioResampler | None = None
+
+    def add(self, frame: AudioFrame) -> bytes:
+        if not frame.samples or not frame.sample_rate:
+            return b""
+        began_s, self._at_s = self._at_s, self._at_s + frame.samples / frame.sample_rate
+        if self._at_s < self._wanted / self._rate_hz - WARM_S:
+            return b""
+        before = b""
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._kind:
+            before = self.flush()
+            self._resampler, self._kind = AudioResampler("s16", self._layout, self._rate_hz), kind
+        if self._at is None:
+            self._at = round(began_s * self._rate_hz)
+            if self._at > self._wanted:  # the sound begins later than the track
+                before = bytes((self._at - self._wanted) * self._block)
+        assert self._resampler is not None
+        frame.pts = None  # gaps and jumps in time stamps are not filled
+        return before + self._taken(self._resampler.resample(frame))
+
+    def flush(self) -> bytes:
+        """What the resampler still holds."""
+        last, self._resampler, self._kind = self._resampler, None, None
+        return b"" if last is None else self._taken(last.resample(None))
+
+    def _taken(self, frames: Iterable[AudioFrame]) -> bytes:
+        assert self._at is not None
+        sound = b"".join(bytes(frame.planes[0])[: frame.samples * self._block] for frame in frames)
+        early = max(0, self._wanted - self._at)
+        self._at += len(sound) // self._block
+        return sound[early * self._block :]
+
+
+def _stamp_s(frame: AudioFrame) -> float | None:
+    return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+
+
+def _length_s(frames: Iterable[AudioFrame]) -> float:
+    return sum(frame.samples / frame.sample_rate for frame in frames if frame.sample_rate)

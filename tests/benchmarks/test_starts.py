@@ -1,0 +1,53 @@
+"""Starts in a real browser: the plain file is missed, the server's cut is not; and what the figures rest on."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.browsers import CHROMIUM, FIREFOX, installed
+from benchmarks.errors import BenchError
+from benchmarks.starts import RATE_HZ, StartsOptions, encoded, measure, off_s, signal, write_wav
+
+KINDS = ("mp3 VBR V2", "wav", "alac in m4a")
+OPTIONS = {"seconds": 60.0, "places_s": (41.0,), "kinds": KINDS}
+
+
+def test_a_place_is_found_to_a_fraction_of_a_sample(tmp_path: Path) -> None:
+    path = tmp_path / "track.wav"
+    write_wav(path, 60.0)
+    for at_s, late_s in ((41.0, 0.0), (41.0, 0.0123), (20.0, -11.5), (3.0, 0.5)):
+        begin = round((at_s + late_s) * RATE_HZ)
+        heard = (30_000 * signal(RATE_HZ, 60.0)[begin : begin + RATE_HZ]).astype(np.int16)
+        assert off_s(path, at_s, heard, RATE_HZ) == pytest.approx(late_s, abs=0.0002)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None and "CI" not in os.environ, reason="needs ffmpeg")
+def test_what_ffmpeg_cannot_encode_is_left_out(tmp_path: Path) -> None:
+    assert encoded(tmp_path / "nothing.wav", "flac") is None
+
+
+def test_a_browser_that_is_missing_is_named() -> None:
+    with pytest.raises(BenchError, match="none of nowhere, nothing is on PATH"):
+        installed(("nowhere", "nothing"))
+
+
+@pytest.mark.parametrize(("browser", "names"), [("chromium", CHROMIUM), ("firefox", FIREFOX)])
+def test_the_cut_begins_within_10_ms_where_the_file_does_not(browser: str, names: tuple[str, ...]) -> None:
+    if not any(map(shutil.which, names)) or shutil.which("ffmpeg") is None:
+        if "CI" in os.environ and browser == "chromium":
+            pytest.fail("CI needs Chromium and ffmpeg")
+        pytest.skip(f"needs {browser} and ffmpeg")
+    try:
+        report = measure(StartsOptions(browser, **OPTIONS), lambda _: None)  # type: ignore[arg-type]
+    except BenchError as error:
+        if browser == "firefox" and "sound device" in str(error):
+            pytest.skip(str(error))
+        raise
+    found = {(row.metric, row.labels["kind"]): row.value for row in report.rows}
+    after = [found["after_ms", kind] for kind in KINDS]
+    assert max(map(abs, after)) <= 10
+    assert abs(found["before_ms", "mp3 VBR V2"]) > 10
+    assert ("before_ms", "alac in m4a") not in found, "a format that the browser does not play by itself"

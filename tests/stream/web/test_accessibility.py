@@ -1,0 +1,145 @@
+"""The page for everybody: axe-core's rules, small windows, touch, colours that the reader chose, screen readers."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+FIRST_MS = 40_000
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+SMALL = [(400, 300), (400, 800), (640, 360)]
+TOUCHED = "button, input[type=range], input[type=checkbox], a[href]:not(.jump)"
+SIZES = """selector => [...document.querySelectorAll(selector)].filter((each) => each.checkVisibility()).map((each) => {
+  const { width, height } = each.getBoundingClientRect();
+  return { name: each.id || each.className, width, height };
+})"""
+
+
+@pytest.fixture
+def live(page: Any) -> Any:
+    page.click("#use-camera")
+    page.wait_for_selector(".row", timeout=FIRST_MS)
+    return page
+
+
+def violations(page: Any) -> list[str]:
+    if not AXE.exists() and "CI" not in os.environ:
+        pytest.skip("needs `npm ci` in tests/stream/web")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("() => axe.run()")["violations"]
+    return [f"{rule['id']} x{len(rule['nodes'])}: {rule['nodes'][0]['html']}" for rule in found]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (400, 800)])
+def test_axe_finds_nothing_idle_or_live(page: Any, width: int, height: int) -> None:
+    page.emulate_media(reduced_motion="reduce")  # colours are judged where they end
+    page.set_viewport_size({"width": width, "height": height})
+    assert violations(page) == []
+    page.click("#use-camera")
+    page.wait_for_selector(".row", timeout=FIRST_MS)
+    page.locator(".row .play").first.click()
+    page.wait_for_selector('#player[data-state="playing"]', timeout=20_000)
+    assert violations(page) == []
+
+
+def test_what_is_on_air_and_why_is_told_to_who_does_not_see(live: Any) -> None:
+    assert live.locator("h1:visible").count() == 1
+    row = live.locator(".row").first
+    name = row.locator(".play").get_attribute("aria-label")
+    assert "rank 1" in name and " from " in name
+    assert live.evaluate("""() => [...document.querySelectorAll(".row")].every((row) =>
+        row.querySelector(".play").ariaLabel.includes(row.querySelector(".why").textContent))""")
+    assert live.locator("[aria-current]").count() == 0
+    title = row.locator(".title").inner_text()
+    row.locator(".play").click()
+    live.wait_for_selector(".play[aria-current=true]", timeout=20_000)
+    assert live.locator(".row:has([aria-current]) .title").all_inner_texts() == [title]
+
+
+def test_a_start_that_moves_is_not_read_out(live: Any) -> None:
+    spoken = live.evaluate(
+        """() => [...document.querySelectorAll("[role=status], [role=alert], [aria-live]")]
+            .map((each) => each.textContent)"""
+    )
+    assert any("Start with" in text for text in spoken)
+    assert not any("from 0:" in text or "from 1:" in text for text in spoken)
+    assert "from " in live.inner_text("#advice")
+
+
+@pytest.mark.parametrize(("width", "height"), SMALL)
+def test_the_first_suggestion_and_its_start_are_seen_in_a_small_window(live: Any, width: int, height: int) -> None:
+    live.set_viewport_size({"width": width, "height": height})
+    live.evaluate("scrollTo(0, 0)")
+    assert live.evaluate("document.documentElement.scrollWidth") <= width
+    for selector in (
+        ".row:first-child .title",
+        ".row:first-child .from",
+        ".row:first-child .play",
+        "#toggle",
+        "#advice",
+    ):
+        seen = live.evaluate(
+            """selector => {
+              const box = document.querySelector(selector).getBoundingClientRect();
+              const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+              const element = document.querySelector(selector);
+              const row = element.closest(".row");
+              const uncovered = top && (element.contains(top) || top.contains(element) || (row && row.contains(top)));
+              const inside = box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight && box.right <= innerWidth;
+              return inside && !!uncovered;
+            }""",
+            selector,
+        )
+        assert seen, f"{selector} is out of sight at {width}x{height}"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), *SMALL])
+def test_what_is_touched_is_large_enough(page: Any, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    for _ in ("idle", "live"):
+        found = page.evaluate(SIZES, TOUCHED)
+        assert len(found) > 5
+        assert [each for each in found if min(each["width"], each["height"]) < 24] == []
+        if page.is_visible("#use-camera"):
+            page.click("#use-camera")
+            page.wait_for_selector(".row", timeout=FIRST_MS)
+    main = page.evaluate(SIZES, "button.play, #toggle")
+    assert len(main) == 6 and min(min(each["width"], each["height"]) for each in main) >= 43.9
+
+
+LONG = """() => {
+  const row = document.querySelector(".row");
+  const heights = () => [...document.querySelectorAll(".row")].map((each) => each.offsetHeight);
+  const before = heights();
+  row.querySelector(".title").textContent = "Symphony No. 9 in D minor, Op. 125 'Choral': IV. Presto - Allegro assai";
+  row.querySelector(".artist").textContent = "A very long orchestra's name and its conductor's, with choir";
+  row.querySelector(".why").textContent = "Half the pace of the picture: 60 bpm against about 120. ".repeat(4);
+  const last = document.createElement("span");
+  last.textContent = "CC-BY-NC-SA-4.0 with a remark that goes on";
+  row.querySelector(".facts").append(last);
+  return [before, heights()];
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1000, 700), *SMALL])
+def test_long_words_push_nothing(live: Any, width: int, height: int) -> None:
+    live.set_viewport_size({"width": width, "height": height})
+    before, after = live.evaluate(LONG)
+    assert before == after and len(set(before)) == 1
+    assert live.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_nothing_vanishes_in_forced_colours(live: Any) -> None:
+    """Each of these is drawn: its pixels are not all of one colour."""
+    live.emulate_media(forced_colors="active", reduced_motion="reduce")
+    live.locator("#auto").check(force=True)
+    for selector in (".parts dd", "#volume", "#seek", ".switch .track", ".status i", ".key .motion", ".key .cut"):
+        box = live.locator(selector).first.bounding_box()
+        around = {"x": box["x"] - 4, "y": box["y"] - 4, "width": box["width"] + 8, "height": box["height"] + 8}
+        with av.open(io.BytesIO(live.screenshot(clip=around))) as picture:
+            pixels = next(picture.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+        assert np.ptp(pixels.reshape(-1, 3), axis=0).max() > 100, f"{selector} cannot be seen"
