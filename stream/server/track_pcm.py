@@ -1,11 +1,11 @@
 """The sound of a track from any sample on, as 16-bit PCM.
 
 Time is what the indexer counts: from the container's begin on, samples of the first audio stream in the order in which
-they decode (see `features.decode.sound`). Players that go by bit rates or time stamps miss a place by up to seconds, so
-neither is believed unseen. To be fast far into a long file the decoder is put down a little early by time stamp, and
-the stamps of its first frames tell where it stands. Whether they can is tried once a file, by reaching its end that way:
-it must lie where counting found it. Where it does not (damage, gaps, stamps that drift), all samples before the place
-are counted.
+they decode (see `features.decode.sound`). Players that go by bit rates or time stamps miss a place by up to seconds,
+so neither is believed unseen. To be fast far into a long file the decoder is put down a little early by time stamp,
+and the stamps of its first frames tell where it stands. Whether they can is tried once a file, by reaching its end
+that way: it must lie where counting found it. Where it does not (damage, gaps, stamps that drift), all samples before
+the place are counted.
 """
 
 import statistics

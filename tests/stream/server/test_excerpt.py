@@ -9,9 +9,11 @@ import time
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import numpy as np
 import pytest
@@ -124,6 +126,51 @@ def test_it_begins_exactly_where_it_was_asked_to(
         assert rate_hz <= 48_000
         assert len(sound) / rate_hz == pytest.approx(duration_s - at_s, abs=0.001)
         assert abs(excerpting.off_s(path, at_s, sound, rate_hz)) <= EXACT_S, at_s
+
+
+@pytest.mark.parametrize("kind", ["flac", "mp3 vbr", "opus"])
+@pytest.mark.parametrize("end_s", [25.0, None])
+def test_a_part_of_a_file_is_cut_from_it(
+    client: httpx.Client, shelf: Shelf, of_kind: Callable[[str], tuple[str, Path]], kind: str, end_s: float | None
+) -> None:
+    """As a cue sheet makes them: the track's time begins within the file's, and ends there."""
+    whole, path = of_kind(kind)
+    length_s = (decode(path).duration_s if end_s is None else end_s) - 10.0
+    part = f"part of {kind} to {end_s}"
+    shelf.tracks[part] = Track(part, "", "", path, length_s, 120.0, "", (), 10.0, end_s)
+    for at_s in (0.0, 3.3, 12.0):
+        rate_hz, sound = sound_of(client.get(f"/tracks/{part}/audio", params={"start": at_s}).content)
+        _, same = sound_of(client.get(f"/tracks/{whole}/audio", params={"start": 10.0 + at_s}).content)
+        assert len(sound) == round((10.0 + length_s) * rate_hz) - round((10.0 + at_s) * rate_hz)
+        assert np.abs(sound.astype(int) - same[: len(sound)]).max() <= 4
+    plain = client.get(f"/tracks/{part}/audio")
+    assert plain.headers["content-type"] == "audio/wav" and len(sound_of(plain.content)[1]) / rate_hz == pytest.approx(
+        length_s, abs=0.001
+    )
+    assert client.get(f"/tracks/{part}/audio", params={"start": length_s + 0.1}).status_code == 416
+
+
+def test_sound_that_begins_after_the_picture_begins_there(client: httpx.Client, shelf: Shelf, tmp_path: Path) -> None:
+    path = tmp_path / "late.mkv"
+    with av.open(str(path), "w") as out:
+        video, audio = out.add_stream("libx264", rate=10), out.add_stream("flac", rate=48_000, layout="mono")
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for n in range(120):
+            out.mux(video.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), n, np.uint8), "rgb24")))
+        out.mux(video.encode(None))
+        noise = np.random.default_rng(0).integers(-9000, 9000, (1, 10 * 48_000)).astype(np.int16)
+        for begin in range(0, noise.shape[1], 4800):
+            frame = av.AudioFrame.from_ndarray(noise[:, begin : begin + 4800], "s16", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, begin + 33_600, Fraction(1, 48_000)
+            out.mux(audio.encode(frame))
+        out.mux(audio.encode(None))
+    track = shelf.add(path)
+    rate_hz, sound = sound_of(client.get(f"/tracks/{track}/audio", params={"start": 0}).content)
+    silent = int(np.flatnonzero(sound[:, 0])[0])
+    assert silent / rate_hz == pytest.approx(0.7, abs=0.003) == pytest.approx(decode(path).lead / 16_000, abs=0.003)
+    for at_s in (2.0, 8.25):
+        _, part = sound_of(client.get(f"/tracks/{track}/audio", params={"start": at_s}).content)
+        assert np.array_equal(part, sound[round(at_s * rate_hz) :])
 
 
 @pytest.mark.parametrize("kind", KINDS)
