@@ -91,7 +91,10 @@ class Firefox:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": given}))
         while True:
-            told = json.loads(self._socket.recv(timeout=CALL_S))
+            try:
+                told = json.loads(self._socket.recv(timeout=CALL_S))
+            except TimeoutError as error:
+                raise BenchError(f"Firefox did not answer {method} within {CALL_S:g} s; try again") from error
             if told.get("id") == number:
                 if told["type"] == "error":
                     raise BenchError(f"Firefox, {method}: {told['message']}")
