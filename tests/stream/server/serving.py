@@ -46,7 +46,7 @@ a=ssrc:1234 cname:test
 def write_tune(path: Path, bpm: float, seconds: float = 20.0) -> None:
     """Two sines and a click a beat: enough for a beat tracker, and different for every tempo."""
     time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    root_hz = 110.0 * 2 ** ((bpm % 12) / 12)
+    root_hz = 110.0 * 2 ** ((bpm - 60) / 40)  # each tempo has a chord of its own: they are seven recordings
     tone = np.sin(2 * np.pi * root_hz * time_s) + 0.6 * np.sin(2 * np.pi * 1.5 * root_hz * time_s)
     click = np.exp(-40 * (time_s % (60.0 / bpm))) * np.sin(2 * np.pi * 1200 * time_s)
     samples = np.clip((0.2 * tone + 0.6 * click) * 32_000, -32_000, 32_000).astype("<i2")
