@@ -102,12 +102,12 @@ def http(port: int, kind: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("way", "sound", "at_most_s"),
     [
-        ("rtmp", True, 2.6),  # 0.3 where nothing else runs
-        ("rtmp", False, 4.6),  # 1.2: FFmpeg waits for a second whether sound will come
-        ("flv", True, 2.6),
-        ("flv", False, 4.6),
-        ("mpegts", True, 4.6),
-        ("mpegts", False, 4.6),
+        ("rtmp", True, 1.4),
+        ("rtmp", False, 2.6),  # FFmpeg waits for a second whether sound will come
+        ("flv", True, 1.4),
+        ("flv", False, 2.6),
+        ("mpegts", True, 1.2),
+        ("mpegts", False, 1.2),
     ],
 )
 def test_what_is_on_air_begins_soon(ffmpeg: Callable[..., None], way: str, sound: bool, at_most_s: float) -> None:
