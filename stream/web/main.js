@@ -72,11 +72,12 @@ function onPlayer(now, playing) {
     ? [now.artist, `started at ${clock(now.start_s)}`, now.licence].filter(Boolean).join(" · ")
     : "Choose a suggestion to hear it from its best place.";
   list.mark(now?.track, playing);
+  showPlace();
   showAdvice();
 }
 
-setInterval(() => {
-  if (state.began) $("clock").textContent = clock((performance.now() - state.began) / 1000);
+/** Where in the track the sound is, and how long the track is. */
+function showPlace() {
   const length = player.now ? player.length_s : 0;
   $("at").textContent = clock(player.now ? player.position_s : 0);
   $("length").textContent = clock(length);
@@ -84,11 +85,17 @@ setInterval(() => {
   seek.max = String(length || 1);
   if (!seek.matches(":active")) seek.value = String(player.now ? player.position_s : 0);
   seek.style.setProperty("--part", String(length ? seek.value / length : 0));
+  seek.setAttribute("aria-valuetext", `${$("at").textContent} of ${$("length").textContent}`);
+}
+
+setInterval(() => {
+  if (state.began) $("clock").textContent = clock((performance.now() - state.began) / 1000);
+  showPlace();
+  const length = player.now ? player.length_s : 0;
   if (player.playing && $("auto").checked && length && length - player.position_s < LEAVE_S) {
     const next = top(player.now.track);
     if (next && !state.starting) start(next, true);
   }
-  seek.setAttribute("aria-valuetext", `${$("at").textContent} of ${$("length").textContent}`);
 }, 250);
 
 // ---- playing -------------------------------------------------------------------------------------------------------

@@ -30,10 +30,12 @@ def clicks(excerpting: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(
-    clicks: Path, serving_module: Any, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+    excerpting: Any, clicks: Path, serving_module: Any, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:
     catalog = tmp_path_factory.mktemp("catalog") / "clicks"
-    (clicks.parent / "other.mp3").write_bytes(clicks.read_bytes() + b"TAG" + bytes(125))  # another file, the same sound
+    # the same sound, and more of it: of one length they would be one recording
+    longer = excerpting.write(tmp_path_factory.mktemp("longer"), "mp3 vbr", SECONDS + 6)
+    longer.rename(clicks.parent / "other.mp3")
     engine = OnnxEngine(load_bundle(tiny_bundle, FEATURES))
     try:
         assert index_folder(clicks.parent, catalog, engine, 1, lambda *_: None).added == 2
