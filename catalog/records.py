@@ -38,6 +38,43 @@ class Track:
     end_s: float | None = None  # None: the file's end
 
 
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Who plays up to ``to_s`` may go back to ``from_s``: the two bars that follow are alike. Both stand on a bar."""
+
+    from_s: float
+    to_s: float
+    likeness: float  # [0, 1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """The course of a track: how loud it is and where, and where its parts begin. Loudness as in EBU R 128, of the
+    file's own channels."""
+
+    lufs: float  # integrated; -inf where nothing is louder than -70
+    range_lu: float
+    true_peak_db: float  # dBTP
+    loudness: Floats  # (ceil(duration_s),) LUFS of each second, at least -120
+    peaks: NDArray[np.uint8]  # (n,) of a waveform to be shown, evenly spaced over the track, 255 full scale
+    music_s: tuple[tuple[float, float], ...]  # stretches of music between silences, rising, at least one
+    intro_s: float  # where the intro is over
+    outro_s: float  # where the outro (a fade, the last soft bars) begins
+    sections_s: Floats  # (m,) where sections begin, rising
+    downbeats_s: Floats  # (m,) rising; empty where they are not known with confidence
+    loops: tuple[Loop, ...]  # the best first
+    tempi: tuple[tuple[float, float], ...] = ()  # what the tempo may be called as well: beats per minute, weight
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where a track may be started: (m,) each, in rising time, m at least 1. Music plays there and goes on."""
+
+    starts_s: Floats  # on a downbeat where they are known, else on a beat
+    fits: Floats  # cosine of the query and the segment that begins there
+    borders: Floats  # [0, 1]: how surely a section begins there
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """The best segment of one track for a query, with what ranking needs to look closer."""
@@ -50,6 +87,8 @@ class Candidate:
     rhythm: Floats  # (7, 3), the fields of features.spec.RHYTHM_FIELDS
     mood: Floats | None  # (3,) in [0, 1], features.spec.MOOD_AXES; None where the bundle has no mood graph
     extras: Mapping[str, Floats] = field(default_factory=dict)  # (7, ...) further features that the matcher takes
+    places: Places | None = None  # None: only ``start_s`` is known
+    outline: Outline | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -83,9 +83,24 @@ class Steer:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """Something true of a suggestion that speaks for it. ``value`` is in ``unit`` (empty for a bare number), None where
+    the fact has none; ``text`` says it all."""
+
+    kind: str
+    value: float | None
+    unit: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One suggestion: a track, where to start in it, and why. ``start_s`` lies on a beat of the track. ``adjust`` is
     what taste, history and speech added to the mean of the reasons, or took off. ``liked``: somebody liked the track.
+
+    ``held``: why it stands higher than its own score would bring it ("place", "on air", "pinned"), else empty; ``lift``
+    is how much the score was raised for that, so scores never rise down the list. ``gain_db`` brings the track to the
+    common loudness. ``leave_s``: the last good place to leave it or to go back by ``loop`` (from, to), in its own time.
     """
 
     rank: int
@@ -100,6 +115,27 @@ class Item:
     licence: str
     adjust: float = 0.0
     liked: bool = False
+    held: str = ""
+    lift: float = 0.0
+    gain_db: float | None = None
+    leave_s: float | None = None
+    loop: tuple[float, float] | None = None
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OnAirNow:
+    """What is on air. ``position_s``: where in the track the stream is at ``Suggestions.pts_s``, if somebody said so;
+    the rest is known only then. ``left_s``: until its music ends; ``leave_s`` and ``loop`` as of an ``Item``;
+    ``next_in_s``: until ``leave_s``. ``next``: the track to go on with, once the end is near, else None."""
+
+    track: str
+    position_s: float | None = None
+    left_s: float | None = None
+    leave_s: float | None = None
+    next_in_s: float | None = None
+    loop: tuple[float, float] | None = None
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +175,22 @@ class Suggestions:
     """The list after one hop. ``window_s`` is how much video it rests on (at most 28); ``late_ms`` the time from the
     arrival of the newest frame used to the publication, filled in by a driver that has a clock, else None. ``switch``
     is None with nothing on air, ``duck_db`` where nothing was said of the stream's sound; it is in [-18, 0].
+    ``changed``: why the rows or a start are others than in the list before ("scene", "lead", "wish", "start", "gone"),
+    empty where they are not. ``stale``: why the list is an older one, empty for a new one.
     """
 
     pts_s: float
     window_s: float
-    advice: str  # "stay" or "switch"
+    advice: str  # "stay", "could switch" or "switch"
     items: tuple[Item, ...]
     late_ms: float | None = None
     seen: Seen | None = None
     switch: Switch | None = None
     duck_db: float | None = None
     asked: Asked | None = None
+    on_air: OnAirNow | None = None
+    changed: str = ""
+    stale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

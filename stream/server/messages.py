@@ -4,7 +4,7 @@ Both ``watch --json`` (an object a line) and the websocket (an object a message)
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -13,9 +13,11 @@ from stream.core.events import (
     Asked,
     Cut,
     End,
+    Fact,
     Failed,
     Item,
     Notice,
+    OnAirNow,
     Reasons,
     Refused,
     Reset,
@@ -48,6 +50,9 @@ def encode(event: Notice) -> dict[str, Any]:
                 switch=None if event.switch is None else _switch(event.switch),
                 duck_db=None if event.duck_db is None else round(event.duck_db, 1),
                 asked=None if event.asked is None else _asked(event.asked),
+                on_air=None if event.on_air is None else _on_air(event.on_air),
+                changed=event.changed,
+                stale=event.stale,
             )
         case Cut():
             return _object("cut", pts_s=round(event.pts_s, 3), strength=round(event.strength, 4))
@@ -144,6 +149,22 @@ def _asked(asked: Asked) -> dict[str, Any]:
     }
 
 
+def _on_air(now: OnAirNow) -> dict[str, Any]:
+    return {
+        "track": now.track,
+        "position_s": _seconds(now.position_s),
+        "left_s": _seconds(now.left_s),
+        "leave_s": _seconds(now.leave_s),
+        "next_in_s": _seconds(now.next_in_s),
+        "loop": None if now.loop is None else [round(place, 3) for place in now.loop],
+        "next": now.next,
+    }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
 def _item(item: Item) -> dict[str, Any]:
     return {
         "rank": item.rank,
@@ -162,6 +183,12 @@ def _item(item: Item) -> dict[str, Any]:
         "licence": item.licence,
         "adjust": round(item.adjust, 4),
         "liked": item.liked,
+        "held": item.held,
+        "lift": round(item.lift, 4),
+        "gain_db": None if item.gain_db is None else round(item.gain_db, 1),
+        "leave_s": _seconds(item.leave_s),
+        "loop": None if item.loop is None else [round(place, 3) for place in item.loop],
+        "facts": [asdict(fact) for fact in item.facts],
     }
 
 
@@ -192,13 +219,27 @@ def _decode(message: Mapping[str, Any]) -> Notice:
 
 def _suggestions(fields: dict[str, Any]) -> Suggestions:
     """Readers of newer lists know parts that older ones do not have."""
-    items = tuple(Item(**{**item, "reasons": Reasons(**item["reasons"])}) for item in fields.pop("items"))
-    seen, switch, asked = (fields.pop(name, None) for name in ("seen", "switch", "asked"))
+    items = tuple(_read_item(item) for item in fields.pop("items"))
+    seen, switch, asked, on_air = (fields.pop(name, None) for name in ("seen", "switch", "asked", "on_air"))
     if switch is not None:
         switch = Switch(**{**switch, "at_s": tuple(switch["at_s"])})
     if asked is not None:
         asked = Asked(**{**asked, "steer": Steer(**asked["steer"]), "weights": Weights(**asked["weights"])})
-    return Suggestions(items=items, seen=None if seen is None else Seen(**seen), switch=switch, asked=asked, **fields)
+    if on_air is not None:
+        on_air = OnAirNow(**{**on_air, "loop": _pair(on_air.get("loop"))})
+    seen = None if seen is None else Seen(**seen)
+    return Suggestions(items=items, seen=seen, switch=switch, asked=asked, on_air=on_air, **fields)
+
+
+def _read_item(fields: Mapping[str, Any]) -> Item:
+    facts = tuple(Fact(**fact) for fact in fields.get("facts", ()))
+    return Item(
+        **{**fields, "reasons": Reasons(**fields["reasons"]), "loop": _pair(fields.get("loop")), "facts": facts}
+    )
+
+
+def _pair(value: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if value is None else (value[0], value[1])
 
 
 def _no_constant(name: str) -> None:
