@@ -29,6 +29,8 @@ class Hop:
     kept: list[Candidate] = field(default_factory=list)
     sought: list[str] = field(default_factory=list)
     mood: NDArray[np.float32] | None = None
+    query: NDArray[np.float32] | None = None  # (E,), the window's vector
+    passing: dict[str, bool] = field(default_factory=dict)  # filter, in words -> whether anything passes it alone
 
     def join(self, most: int, without: Set[str]) -> None:
         """Make one list of what was retrieved, what must be ranked first: ``most`` candidates, none of ``without``."""

@@ -1,27 +1,36 @@
 """What is on air, where in it the stream is, and when another track could take over.
 
 A track goes on air when somebody says so. Its beats are asked for once; where in it the stream is, is known from the
-moment somebody says that as well, and goes on with media time.
+moment somebody says that as well, and goes on with media time. When its music is over is known once a search has
+brought its outline.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.records import Outline
+
 from .bars import switch_points
-from .events import Switch
+from .cues import leave_at, loop_at, music_end
+from .events import OnAirNow, Switch
+
+NEAR_S: Final = 20.0  # before it runs out, the next track is told
 
 
 @dataclass(slots=True)
 class OnAir:
     """One track on air. ``position_s`` is where in it the stream was at ``since_s`` of media time; ``beats`` are None
-    until they are known."""
+    until they are known, ``outline`` until a search has found the track."""
 
     track: str
     since_s: float = 0.0
     position_s: float | None = None
     beats: NDArray[np.floating] | None = None
+    outline: Outline | None = None
 
     def at(self, position_s: float, now_s: float) -> None:
         """The stream is ``position_s`` into the track at ``now_s`` of media time."""
@@ -31,10 +40,33 @@ class OnAir:
         """Media time, at ``now_s``, starts again at 0; the music goes on."""
         self.since_s -= now_s
 
+    def place(self, now_s: float) -> float | None:
+        """Where in the track the stream is at ``now_s`` of media time."""
+        return None if self.position_s is None else self.position_s + now_s - self.since_s
+
     def switch(self, track: str | None, now_s: float) -> Switch:
         """When to change to ``track`` (None: stay), seen from ``now_s`` of media time."""
-        if self.position_s is None or self.beats is None:
+        position = self.place(now_s)
+        if position is None or self.beats is None:
             return Switch(track, (), None)
-        position = self.position_s + now_s - self.since_s
-        points = switch_points(self.beats, position)
+        points = switch_points(self.beats, position, () if self.outline is None else self.outline.downbeats_s)
         return Switch(track, points, points[0] - position if points else None)
+
+    def now(self, listed: Sequence[str], now_s: float) -> OnAirNow:
+        """How far it is, and, once its end is near, which of the tracks ``listed``, best first, comes next."""
+        position = self.place(now_s)
+        if position is None or self.outline is None:
+            return OnAirNow(self.track, position)
+        end = music_end(self.outline, position)
+        left = 0.0 if end is None else end - position
+        leave = leave_at(self.outline, position)
+        until = left if leave is None else leave - position
+        return OnAirNow(
+            self.track,
+            position,
+            left,
+            leave,
+            until,
+            loop_at(self.outline, position),
+            next((track for track in listed if track != self.track), None) if until <= NEAR_S else None,
+        )

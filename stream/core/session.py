@@ -19,6 +19,7 @@ tracks they liked (``taste``), and whether somebody speaks (``speech``).
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,6 @@ from .events import (
     End,
     Event,
     Infer,
-    Item,
     Refused,
     Reset,
     Scene,
@@ -48,21 +48,26 @@ from .events import (
     Suggestions,
     Weights,
 )
+from .facts import LIKED, Setting
 from .history import History
 from .hop import Hop
+from .listing import Listed, Listing
 from .model import Model
 from .on_air import OnAir
-from .ranking import Ranked, rank
+from .ranking import Pictures, Ranked, rank
 from .scene import SceneMeter
-from .settle import SWITCH, Settle, SettleOptions
+from .settle import SWITCH, SettleOptions
 from .speech import VOCAL_PENALTY, Speech, is_vocal
 from .taste import SKIPS_HEARD, Profiles, by_track, profiles, taste
+from .unfit import parts, reason
 from .wishes import Memory, Wishes
 
 if TYPE_CHECKING:
     from features.frame import FrameFeatures
 
 REVISED = STEADY - 1  # pictures that may turn out to have had bars
+CUTS = 32  # that are remembered, the newest
+GRAPHS = ("video_clip", "video_sequence", "mood", "matcher")
 SOUGHT_AT_ONCE = 32  # tracks whose clips are looked for in one hop, because somebody liked or skipped them
 
 
@@ -85,7 +90,7 @@ class Session:
         self._options = options or SessionOptions()
         self._window = model.window()
         self._scenes = SceneMeter()
-        self._settle = Settle(self._options.settle, self._options.suggestions)
+        self._listing = Listing(self._options.settle, self._options.suggestions)
         self._memory = Memory(Wishes(weights=self._options.weights))
         self._profiles = Profiles()
         self._pool: list[Candidate] = []  # of the newest hop
@@ -105,7 +110,9 @@ class Session:
         self._over = 0  # so many seconds of media time are over
         self._last = 0  # the end of the newest hop that was begun or is waiting
         self._hop_s = self._stride = 1
-        self._cut_slot = -MOTION_FPS * WINDOW_S
+        self._cuts: deque[int] = deque(maxlen=CUTS)  # the slots of the newest
+        self._titles: dict[str, str] = {}  # of liked tracks
+        self._alike: dict[str, str] = {}  # track -> title of the liked one that it is like
         self._hop: Hop | None = None
         self._due: Hop | None = None
         self._closing: tuple[int, int] | None = None  # frames, dropped
@@ -132,8 +139,8 @@ class Session:
         self._now_s = max(self._now_s, (slot + 1) / MOTION_FPS)
         self.sampled += 1
         rest = self._options.cut_rest_s * MOTION_FPS
-        if features.cut >= HARD_CUT and slot - self._cut_slot >= rest:
-            self._cut_slot = slot
+        if features.cut >= HARD_CUT and (not self._cuts or slot - self._cuts[-1] >= rest):
+            self._cuts.append(slot)
             events.append(Cut(slot / MOTION_FPS, features.cut))
         events += self._fill(slot, features)
         following = (slot // self._stride + 1) * self._stride  # the next slot that the sampler may fill
@@ -198,11 +205,11 @@ class Session:
             return []
         self._window = self._model.window()
         self._scenes, self._speech = SceneMeter(), Speech()
-        self._settle.reset()
+        self._listing.reset()
         self._newest = self._filled = -1
         self._picture, self._over, self._last = None, 0, 0
         self._slots.clear()
-        self._cut_slot = -MOTION_FPS * WINDOW_S
+        self._cuts.clear()
         self._hop = self._due = None
         self._settled = 0, self._settled[1]
         self._before_s += self._now_s
@@ -226,8 +233,7 @@ class Session:
             return [Refused(kind, str(error))]
         wishes = self._memory.wishes
         for example in (*wishes.liked[-1:], *wishes.skipped[-1:]):
-            for profile in by_track([c for c in self._pool if c.track.id == example]).values():
-                self._profiles.keep(example, profile)
+            self._know([c for c in self._pool if c.track.id == example], [example], unknown=False)
         return [Accepted(kind, track)]
 
     def _play(self, command: Playing) -> list[Event]:
@@ -265,7 +271,7 @@ class Session:
             self.stale_answers += 1
             return []
         stage = hop.asked.pop(question)
-        if stage in ("search", "keep", "taste"):
+        if stage not in GRAPHS:
             return self._found(hop, stage, answer)
         if not isinstance(answer, Mapping):
             raise TypeError(f"the answer to {stage} is {type(answer).__name__}, must be arrays by name")
@@ -337,6 +343,7 @@ class Session:
     def _retrieve(self, hop: Hop, query: NDArray[np.float32]) -> list[Event]:
         """Search with the window's vector (1, E); beside it the tracks that must be ranked whatever their distance."""
         events: list[Event] = []
+        hop.query = query[0]
         if self._model.mood:
             events.append(self._infer(hop, "mood", {"embedding": query}))
         wishes = self._memory.wishes
@@ -344,8 +351,12 @@ class Session:
         allowed = replace(wishes.filters, exclude=skipped)
         events.append(self._search(hop, "search", query[0], self._options.candidates, allowed))
         kept = frozenset(track for track in (wishes.pinned, self._playing) if track is not None) - skipped
-        if kept:
-            events.append(self._search(hop, "keep", query[0], len(kept), Filters(only=kept)))
+        held = self._listing.tracks - skipped - kept  # and still to pass the filters
+        if wishes.filters == Filters():
+            kept, held = kept | held, frozenset()
+        for stage, ids, filters in (("keep", kept, Filters()), ("hold", held, wishes.filters)):
+            if ids:
+                events.append(self._search(hop, stage, query[0], len(ids), replace(filters, only=ids)))
         hop.sought = self._profiles.unknown((*wishes.liked, *wishes.skipped[-SKIPS_HEARD:]))[:SOUGHT_AT_ONCE]
         if hop.sought:
             only = Filters(only=frozenset(hop.sought))
@@ -356,15 +367,34 @@ class Session:
         if isinstance(answer, Mapping) or not isinstance(answer, Sequence):
             raise TypeError(f"the answer to a search is {type(answer).__name__}, must be a list of candidates")
         if stage == "taste":
-            found = by_track(answer)
-            for track in hop.sought:
-                self._profiles.keep(track, found.get(track))
+            self._know(answer, hop.sought)
             return self._compare(hop)
-        if stage == "search":
+        if stage in ("keep", "hold"):
+            hop.kept += answer
+            for candidate in answer:
+                if self._on_air is not None and candidate.track.id == self._on_air.track:
+                    self._on_air.outline = candidate.outline
+        elif stage == "search":
             hop.found = list(answer)
+            return self._why_nothing(hop) if not answer else self._compare(hop)
         else:
-            hop.kept = list(answer)
+            hop.passing[stage] = bool(answer)
         return self._compare(hop)
+
+    def _why_nothing(self, hop: Hop) -> list[Event]:
+        """Nothing passes the filters: what does each of them let through alone?"""
+        alone = parts(self._memory.wishes.filters)
+        if hop.query is None or len(alone) + bool(self._memory.wishes.skipped) < 2:
+            return self._compare(hop)
+        return [self._search(hop, name, hop.query, 1, filters) for name, filters in alone.items()]
+
+    def _know(self, candidates: Sequence[Candidate], tracks: Sequence[str], unknown: bool = True) -> None:
+        """Remember what examples of taste are like; ``unknown``: also that there is nothing to be known."""
+        found = by_track(candidates)
+        self._titles |= {candidate.track.id: candidate.track.title for candidate in candidates}
+        for track in tracks:
+            if unknown or track in found:
+                self._profiles.keep(track, found.get(track))
 
     def _compare(self, hop: Hop) -> list[Event]:
         """Once everything retrieved is in: ask the matcher, or conclude without one."""
@@ -387,23 +417,35 @@ class Session:
             if entry.candidate.track.id not in skipped
         ]
         self._ease(hop, wishes)
-        cut = hop.end * MOTION_FPS - self._cut_slot <= 2 * MOTION_FPS
         passed_s, self._told_s = hop.pts_s - self._told_s, hop.pts_s
-        settled = self._settle.settle(ranked, cut, self._playing, wishes.pinned, wishes.weights, passed_s)
+        listed = self._listed(hop, ranked, now, wishes, passed_s)
         self.suggestions += 1
         self._hop = None
-        first = settled.ranked[0].candidate.track.id if settled.ranked and settled.advice == SWITCH else None
+        first = listed.items[0].track if listed.items and listed.advice == SWITCH else None
         suggestions = Suggestions(
             pts_s=hop.pts_s,
             window_s=min(hop.pts_s - hop.start / MOTION_FPS, float(WINDOW_S)),
-            advice=settled.advice,
-            items=tuple(_item(place, entry, wishes) for place, entry in enumerate(settled.ranked, start=1)),
+            advice=listed.advice,
+            items=listed.items,
             seen=Seen(now.tempo.bpm, now.tempo.confidence, now.speed),
             switch=None if self._on_air is None else self._on_air.switch(first, hop.pts_s),
             duck_db=self._speech.duck_db(hop.pts_s),
             asked=self._memory.asked(),
+            on_air=None if self._on_air is None else self._on_air.now([i.track for i in listed.items], hop.pts_s),
+            changed=listed.changed,
+            stale=listed.stale,
         )
         return [suggestions, *self._next()]
+
+    def _listed(self, hop: Hop, ranked: list[Ranked], now: Pictures, wishes: Wishes, passed_s: float) -> Listed:
+        skipped = frozenset(wishes.skipped)
+        if not ranked and (why := reason(wishes.filters, hop.passing, bool(skipped))):
+            return self._listing.keep(why)
+        cut = bool(self._cuts) and hop.end * MOTION_FPS - self._cuts[-1] <= 2 * MOTION_FPS
+        slots = [slot for slot in self._cuts if slot >= hop.end * MOTION_FPS - WINDOW_S * MOTION_FPS]
+        between = tuple((two - one) / MOTION_FPS for one, two in pairwise(slots))
+        setting = Setting(between, self._speech.lasts(hop.pts_s), self._alike)
+        return self._listing.compose(ranked, now, setting, wishes, cut, self._playing, passed_s)
 
     def _next(self) -> list[Event]:
         """A hop is over: the one that waits begins, or the session ends, if it is to."""
@@ -421,19 +463,33 @@ class Session:
             pool = profiles(hop.found)
             liked = self._profiles.of(wishes.liked, pool.shape[1])
             tastes = taste(pool, liked, self._profiles.of(wishes.skipped[-SKIPS_HEARD:], pool.shape[1]))
+            self._note_alike(hop, pool, tastes)
         now_s = self._before_s + hop.pts_s
         past = [0.0 if c.track.id == self._playing else self._history.penalty(c.track.id, now_s) for c in hop.found]
         speaks = self._speech.lasts(hop.pts_s)
         voices = [VOCAL_PENALTY if speaks and is_vocal(c.track.tags) else 0.0 for c in hop.found]
         return np.asarray(tastes - np.array(past) - np.array(voices))
 
+    def _note_alike(self, hop: Hop, pool: NDArray[np.float64], tastes: NDArray[np.float64]) -> None:
+        """Which liked track each candidate is most like, of those that taste speaks for."""
+        known = {track: self._profiles.of((track,), pool.shape[1]) for track in self._memory.wishes.liked}
+        liked = [track for track, rows in known.items() if len(rows)]
+        self._titles = {track: title for track, title in self._titles.items() if track in known}
+        self._alike = {}
+        if not liked:
+            return
+        nearest = np.argmax(pool @ np.concatenate([known[track] for track in liked]).T, axis=1)
+        for candidate, gain, at in zip(hop.found, tastes.tolist(), nearest.tolist(), strict=True):
+            if gain > LIKED and candidate.track.id not in known and liked[at] in self._titles:
+                self._alike[candidate.track.id] = self._titles[liked[at]]
+
     def _ease(self, hop: Hop, wishes: Wishes) -> None:
         """The first place changes hands more easily in a new scene, and when the viewers ask for something else."""
         start, before = self._settled
         if hop.start > start:
-            self._settle.ease(anew=True)
+            self._listing.settle.ease(anew=True)
         elif wishes.order() != before:
-            self._settle.ease(anew=False)
+            self._listing.settle.ease(anew=False)
         self._settled = hop.start, wishes.order()
 
     def _end(self) -> list[Event]:
@@ -451,21 +507,3 @@ class Session:
         question, self._next_id = self._next_id, self._next_id + 1
         hop.asked[question] = stage
         return question
-
-
-def _item(place: int, entry: Ranked, wishes: Wishes) -> Item:
-    track = entry.candidate.track
-    return Item(
-        rank=place,
-        track=track.id,
-        title=track.title,
-        artist=track.artist,
-        start_s=entry.candidate.start_s,
-        duration_s=track.duration_s,
-        score=entry.score,
-        reasons=entry.reasons,
-        tempo_bpm=track.tempo_bpm,
-        licence=track.licence,
-        adjust=entry.adjust,
-        liked=track.id in wishes.liked,
-    )

@@ -1,4 +1,4 @@
-"""Which track stands first, without flicker.
+"""Which track stands first, without flicker; `rows.py` holds the others.
 
 The ranking moves every second; a person who plays music cannot. The first place therefore has a holder, and a
 challenger takes it only when it leads by a margin for many seconds running, or by a very large one at once, or by one
@@ -17,24 +17,25 @@ a margin of 0.03 for 4 s), the new scene's style listed 3 s after a join.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from .events import Reasons, Weights
 from .ranking import Ranked, order, total
+from .rows import ON_AIR, PINNED, SCENE, WISH, Row, RowOptions, Rows
 
 MOST_S: Final = 2.0  # that one hop speaks for; more was not looked at
 STAY: Final = "stay"
+COULD_SWITCH: Final = "could switch"
 SWITCH: Final = "switch"
 
 
 @dataclass(frozen=True, slots=True)
 class SettleOptions:
     """``margin`` for ``dwell_s`` running, ``large`` at once, ``after_cut`` in the two seconds after a cut. ``hold_s``:
-    for so long after it took the first place, only a large lead displaces a holder. ``keep``: what a suggestion that is
-    already on the list gains against a new one, for its place behind the first. ``past``: the share of what was a
+    for so long after it took the first place, only a large lead displaces a holder. ``past``: the share of what was a
     second ago in a smoothed score. ``eased_s``: for so long it is easier to replace the holder, a lead of ``margin``
-    for ``eased_dwell_s`` being enough.
+    for ``eased_dwell_s`` being enough. ``rows``: what holds the others.
     """
 
     margin: float = 0.08
@@ -42,47 +43,60 @@ class SettleOptions:
     large: float = 0.3
     after_cut: float = 0.1
     hold_s: float = 12.0
-    keep: float = 0.01
     past: float = 0.5
     eased_s: float = 4.0
     eased_dwell_s: float = 3.0
+    rows: RowOptions = field(default_factory=RowOptions)
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The list to publish, and whether to stay with what is on air (or first) or to switch to the first of the list."""
+    """The rows to publish, why they are others than before (empty where they are not), and the advice: to stay with
+    what is on air (or first); that one could switch, for the best is ahead of it by more than ``margin``, but not yet
+    for long; or to switch to the first of the list."""
 
     advice: str
-    ranked: tuple[Ranked, ...]
+    rows: tuple[Row, ...]
+    changed: str = ""
 
 
 class Settle:
     """State: the holder of the first place and for how long, how long each challenger has led, the smoothed scores of
-    the last hop, the ids on the last list, and for how long the holder is still easy to replace; all in seconds."""
+    the last hop, the rows, why they are to be set down anew, and for how long the holder is still easy to replace; all
+    in seconds."""
 
     def __init__(self, options: SettleOptions, size: int) -> None:
         self._options = options
-        self._size = size
+        self._rows = Rows(options.rows, size)
         self._holder: str | None = None
         self._playing: str | None = None
+        self._pinned: str | None = None
         self._held_s = 0.0
         self._leads: dict[str, float] = {}
         self._before: dict[str, Ranked] = {}
-        self._listed: frozenset[str] = frozenset()
         self._eased_s = 0.0
+        self._cause = ""
 
     @property
     def holder(self) -> str | None:
         return self._holder
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The tracks of the newest list, first to last."""
+        return self._rows.shown
+
     def reset(self) -> None:
         """Forget the ranking: the stream begins anew. What is on air still is."""
         self._holder, self._held_s, self._leads = self._playing, 0.0, {}
-        self._before, self._listed, self._eased_s = {}, frozenset(), 0.0
+        self._before, self._eased_s, self._cause = {}, 0.0, ""
+        self._rows.clear()
 
     def ease(self, anew: bool) -> None:
-        """The ranking is about to change for a reason. ``anew``: the scores of before say nothing of those to come."""
+        """The ranking is about to change for a reason: a new scene (``anew``; the scores of before say nothing of those
+        to come), or a wish."""
         self._eased_s = self._options.eased_s
+        self._cause = SCENE if anew else WISH
         if anew:
             self._before = {}
 
@@ -108,14 +122,18 @@ class Settle:
             self._playing, self._leads, self._eased_s = playing, {}, 0.0
             if playing is not None and playing != self._holder:
                 self._holder, self._held_s = playing, 0.0
+                self._cause = WISH
+        if pinned != self._pinned:
+            self._pinned, self._cause = pinned, WISH
         if not ranked:
             self._leads, self._before = {}, {}
+            self._rows.clear()
             return Settled(STAY, ())
         past = self._options.past**passed_s
         ranked = sorted((self._smoothed(entry, weights or Weights(), past) for entry in ranked), key=order)
         self._before = {entry.candidate.track.id: entry for entry in ranked}
         ids = {entry.candidate.track.id for entry in ranked}
-        before = self._holder
+        before, eased = self._holder, self._eased_s > 0
         holder = None if before is None else self._challenge(ranked, before, cut, passed_s)
         if holder is None or (holder not in ids and holder != playing):
             holder, self._leads = ranked[0].candidate.track.id, {}
@@ -124,10 +142,17 @@ class Settle:
         self._held_s = passed_s + (self._held_s if holder == before else 0.0)
         self._eased_s = max(0.0, self._eased_s - passed_s) if holder == before else 0.0
         self._holder = holder
-        stays = holder == (playing if playing is not None else before)
-        shown = tuple(sorted(ranked, key=lambda entry: self._place(entry, holder))[: self._size])
-        self._listed = frozenset(entry.candidate.track.id for entry in shown)
-        return Settled(STAY if stays else SWITCH, shown)
+        cause, self._cause = self._cause, ""
+        reasons = {track: word for track, word in ((playing, ON_AIR), (pinned, PINNED)) if track is not None}
+        rows, changed = self._rows.arrange(ranked, holder, passed_s, cause, eased, cut, reasons)
+        return Settled(self._advice(holder, before, playing, pinned), rows, changed)
+
+    def _advice(self, holder: str, before: str | None, playing: str | None, pinned: str | None) -> str:
+        if holder != (playing if playing is not None else before):
+            return SWITCH
+        scores = {track: entry.score for track, entry in self._before.items()}
+        lead = max(scores.values()) - scores.get(holder, min(scores.values()))
+        return COULD_SWITCH if lead > self._options.margin and holder != pinned else STAY
 
     def _challenge(self, ranked: Sequence[Ranked], incumbent: str, cut: bool, passed_s: float) -> str:
         """The holder after this hop: the incumbent, or the best of those who may take its place."""
@@ -159,8 +184,3 @@ class Settle:
         pairs = (old.content, new.content), (old.rhythm, new.rhythm), (old.mood, new.mood)
         reasons = Reasons(*(past * one + (1.0 - past) * other for one, other in pairs))
         return Ranked(entry.candidate, total(reasons, weights, entry.adjust), reasons, entry.adjust)
-
-    def _place(self, entry: Ranked, holder: str) -> tuple[bool, float, str]:
-        track = entry.candidate.track.id
-        score, _ = order(entry)
-        return track != holder, score - (self._options.keep if track in self._listed else 0.0), track

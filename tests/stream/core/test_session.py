@@ -46,7 +46,7 @@ def play(runtime: Any, features: Fake, slots: list[int], every: int = 0, **optio
 
 def scores(event: Event) -> dict[str, float]:
     assert isinstance(event, Suggestions)
-    return {item.track: item.score for item in event.items}
+    return {item.track: item.score - item.lift for item in event.items}
 
 
 def test_a_list_a_second_from_the_first(fake_runtime: Fake, features: Fake) -> None:
@@ -60,7 +60,7 @@ def test_a_list_a_second_from_the_first(fake_runtime: Fake, features: Fake) -> N
         for item in event.items:
             parts = (item.reasons.content, item.reasons.rhythm, item.reasons.mood)
             assert all(0 <= part <= 1 for part in (*parts, item.score))
-            assert item.score == pytest.approx(0.5 * parts[0] + 0.25 * parts[1] + 0.25 * parts[2])
+            assert item.score - item.lift == pytest.approx(0.5 * parts[0] + 0.25 * parts[1] + 0.25 * parts[2])
     assert said[-1] == End(80, 80, 0, 10, 0)
 
 
@@ -336,7 +336,15 @@ def test_commands_take_effect(fake_runtime: Fake, features: Fake) -> None:
     assert {item.tempo_bpm <= 100 or item.track == top for item in slow.items} == {True}
     assert session.command({"type": "playing", "track": None}) == [Accepted("playing", None)]
     assert session.command({"type": "filters", "tags": ["loud"]}) == [Accepted("filters")]
-    assert hop().items == ()
+    none, before = hop(), slow.items
+    assert none.stale == "no track passes the filter tag loud; the list is the one before"
+    assert [item.track for item in none.items] == [item.track for item in before]
+    told = session.command({"type": "filters", "tags": ["calm"], "min_bpm": 999})
+    assert told == [Accepted("filters")] and "filter at least 999 bpm;" in hop().stale
+    session.command({"type": "filters", "max_bpm": 60, "min_duration_s": 59})
+    assert hop().stale  # nothing as slow as that
+    session.command({"type": "filters"})
+    assert hop().stale == ""
 
 
 @pytest.mark.parametrize(

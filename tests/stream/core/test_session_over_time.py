@@ -77,7 +77,7 @@ def frame(slot: int, grey: float, colourful: float, cut: float = 0.0) -> FrameFe
 
 
 def scores(told: Suggestions) -> dict[str, float]:
-    return {item.track: item.score for item in told.items}
+    return {item.track: round(item.score - item.lift, 9) for item in told.items}
 
 
 def adjusts(told: Suggestions) -> dict[str, float]:
@@ -124,7 +124,7 @@ def test_in_a_new_scene_the_advice_follows_sooner(fake_runtime: Fake, look: tupl
     assert show.hop().advice == "stay"
     best = name(7)
     told = [show.hop(look, cut=second == 0) for second in range(6)]
-    assert [event.advice for event in told] == ["stay"] * (hops - 1) + ["switch"] * (7 - hops)
+    assert [event.advice == "switch" for event in told] == [False] * (hops - 1) + [True] * (7 - hops)
     assert {event.switch.track for event in told[hops - 1 :] if event.switch is not None} == {best}
 
 
@@ -211,8 +211,8 @@ def test_a_like_before_the_first_list_is_looked_up_once(fake_runtime: Fake) -> N
     moved = adjusts(show.hop())
     assert moved[name(3)] == max(moved.values()) > 0
     show.hop()
-    only = [q.filters.only for q in show.runtime.asked if isinstance(q, Search) and q.filters.only is not None]
-    assert only == [frozenset({name(3), "elsewhere"})]
+    asked = [q.filters.only for q in show.runtime.asked if isinstance(q, Search) and q.filters.only is not None]
+    assert [only for only in asked if "elsewhere" in only] == [frozenset({name(3), "elsewhere"})]
 
 
 def test_a_skip_takes_away_and_pushes_what_sounds_alike_a_little(fake_runtime: Fake) -> None:
@@ -233,7 +233,7 @@ def test_steering_and_weights_are_told_and_take_effect_at_once(fake_runtime: Fak
     show.command(type="steer", tempo=1, energy=0.5)
     show.command(type="weights", content=0, mood=0, rhythm=1)
     told, asked = show.hop(), show.hop().asked
-    assert all(item.score == pytest.approx(item.reasons.rhythm) for item in told.items)
+    assert all(item.score - item.lift == pytest.approx(item.reasons.rhythm) for item in told.items)
     quick = {item.track: item.tempo_bpm for item in told.items}
     assert quick[max(scores(told), key=scores(told).__getitem__)] > np.median(list(quick.values()))
     assert asked is not None and asked.steer == Steer(energy=0.5, tempo=1.0) and asked.undo == 2
@@ -274,10 +274,10 @@ def test_a_steady_steer_does_not_keep_the_first_place_loose(fake_runtime: Fake) 
     show.hop()
     show.command(type="steer", energy=0.1)
     show.hop()
-    assert show.session._settle._eased_s <= 1
+    assert show.session._listing.settle._eased_s <= 1
     for _ in range(3):
         show.hop()
-    assert show.session._settle._eased_s == 0
+    assert show.session._listing.settle._eased_s == 0
 
 
 TRACKS = st.sampled_from([name(n) for n in (0, 3, 7, 11)] + ["elsewhere"])
@@ -367,7 +367,11 @@ def test_any_sequence_stays_in_bounds_and_replays_alike(fake_runtime: Fake, scri
             assert all(0 <= part <= 1 for part in (item.score, *parts))
             weights = event.asked.weights
             mean = np.average(parts, weights=[weights.content, weights.rhythm, weights.mood])
-            assert item.score == pytest.approx(min(1.0, max(0.0, mean + item.adjust)), abs=1e-9)
+            own = item.score - item.lift
+            assert own == pytest.approx(min(1.0, max(0.0, mean + item.adjust)), abs=1e-9)
+            assert item.lift >= 0 and (item.lift == 0) == (item.held == "") and len(item.facts) <= 2
+        told = [item.score for item in event.items]
+        assert told == sorted(told, reverse=True)
 
 
 def test_a_real_catalogue_tells_beats_and_knows_none_of_music_from_elsewhere(runtime: Runtime) -> None:

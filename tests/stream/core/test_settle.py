@@ -11,9 +11,7 @@ from stream.core.ranking import Ranked, order, total
 from stream.core.settle import Settle, SettleOptions
 
 Fake = Callable[..., Any]
-OPTIONS = SettleOptions(
-    margin=0.05, dwell_s=3, large=0.2, after_cut=0.02, hold_s=0, keep=0.01, past=0.0, eased_dwell_s=1
-)
+OPTIONS = SettleOptions(margin=0.05, dwell_s=3, large=0.2, after_cut=0.02, hold_s=0, past=0.0, eased_dwell_s=1)
 A, B, C = (f"{n:016x}" for n in (1, 2, 3))
 
 
@@ -24,7 +22,7 @@ def hop(candidate: Fake) -> Fake:
     def run(settle: Settle, scores: dict[int, float], cut: bool = False, **given: str | None) -> tuple[str, list[str]]:
         ranked = sorted((Ranked(candidate(n), s, Reasons(s, s, s)) for n, s in scores.items()), key=order)
         settled = settle.settle(ranked, cut, **given)
-        return settled.advice, [entry.candidate.track.id for entry in settled.ranked]
+        return settled.advice, [row.entry.candidate.track.id for row in settled.rows]
 
     return run
 
@@ -43,12 +41,12 @@ def test_a_small_lead_never_takes_the_first_place(hop: Fake) -> None:
 def test_a_lead_must_last(hop: Fake) -> None:
     settle = Settle(OPTIONS, 5)
     hop(settle, {1: 0.6, 2: 0.5})
-    assert hop(settle, {1: 0.5, 2: 0.6})[0] == "stay"
-    assert hop(settle, {1: 0.5, 2: 0.6})[0] == "stay"
+    assert hop(settle, {1: 0.5, 2: 0.6})[0] == "could switch"
+    assert hop(settle, {1: 0.5, 2: 0.6})[0] == "could switch"
     assert hop(settle, {1: 0.6, 2: 0.6})[0] == "stay"  # interrupted
     assert [hop(settle, {1: 0.5, 2: 0.6}) for _ in range(4)] == [
-        ("stay", [A, B]),
-        ("stay", [A, B]),
+        ("could switch", [A, B]),
+        ("could switch", [A, B]),
         ("switch", [B, A]),
         ("stay", [B, A]),
     ]
@@ -87,7 +85,7 @@ def test_advice_is_about_what_is_on_air_until_it_changes(hop: Fake) -> None:
     hop(settle, {1: 0.6, 2: 0.5})
     assert hop(settle, {1: 0.6, 2: 0.58}, playing=B) == ("stay", [B, A])
     said = [hop(settle, {1: 0.7, 2: 0.6}, playing=B) for _ in range(5)]
-    assert [advice for advice, _ in said] == ["stay", "stay", "switch", "switch", "switch"]
+    assert [advice for advice, _ in said] == ["could switch", "could switch", "switch", "switch", "switch"]
     assert said[-1][1] == [A, B]
     assert hop(settle, {1: 0.7, 2: 0.6}, playing=A) == ("stay", [A, B])
 
@@ -95,7 +93,7 @@ def test_advice_is_about_what_is_on_air_until_it_changes(hop: Fake) -> None:
 def test_music_from_elsewhere_is_left_after_the_dwell(hop: Fake) -> None:
     settle = Settle(OPTIONS, 5)
     said = [hop(settle, {1: 0.6, 2: 0.52}, playing="elsewhere") for _ in range(4)]
-    assert [advice for advice, _ in said] == ["stay", "stay", "switch", "switch"]
+    assert [advice for advice, _ in said] == ["could switch", "could switch", "switch", "switch"]
 
 
 def test_a_pinned_track_stands_first(hop: Fake) -> None:
@@ -104,13 +102,6 @@ def test_a_pinned_track_stands_first(hop: Fake) -> None:
     assert hop(settle, {1: 0.9, 2: 0.5, 3: 0.1}, pinned=C) == ("switch", [C, A])
     assert hop(settle, {1: 0.9, 2: 0.5, 3: 0.1}, pinned=C) == ("stay", [C, A])
     assert hop(settle, {1: 0.9, 2: 0.5}, pinned=C) == ("switch", [A, B])
-
-
-def test_what_is_listed_stays_against_an_equal(hop: Fake) -> None:
-    settle = Settle(OPTIONS, 2)
-    hop(settle, {1: 0.9, 2: 0.5, 3: 0.4})
-    assert hop(settle, {1: 0.9, 2: 0.50, 3: 0.505})[1] == [A, B]
-    assert hop(settle, {1: 0.9, 2: 0.50, 3: 0.515})[1] == [A, C]
 
 
 def test_a_new_holder_is_left_alone_except_by_a_large_lead(hop: Fake) -> None:
@@ -126,10 +117,10 @@ def test_a_new_holder_is_left_alone_except_by_a_large_lead(hop: Fake) -> None:
 def test_scores_and_parts_are_smoothed_alike(candidate: Fake) -> None:
     settle = Settle(replace(OPTIONS, past=0.5), 5)
     for score, expected in ((0.8, 0.8), (0.4, 0.6), (0.4, 0.5)):
-        (entry,) = settle.settle([Ranked(candidate(1), score, Reasons(score, 0.5, 2 * score - 0.5))], False).ranked
-        assert entry.score == pytest.approx(expected)
-        assert entry.reasons.content == pytest.approx(expected) and entry.reasons.rhythm == pytest.approx(0.5)
-        assert entry.reasons.mood == pytest.approx(2 * expected - 0.5)
+        (row,) = settle.settle([Ranked(candidate(1), score, Reasons(score, 0.5, 2 * score - 0.5))], False).rows
+        assert row.score == pytest.approx(expected)
+        assert row.entry.reasons.content == pytest.approx(expected) and row.entry.reasons.rhythm == pytest.approx(0.5)
+        assert row.entry.reasons.mood == pytest.approx(2 * expected - 0.5)
 
 
 def test_nothing_to_suggest_is_an_empty_list(hop: Fake) -> None:
@@ -152,7 +143,7 @@ def test_in_a_new_scene_a_lead_need_not_last(hop: Fake) -> None:
     settle.ease(anew=True)
     assert hop(settle, {1: 0.56, 2: 0.60}) == ("stay", [A, B])  # less than the margin
     assert hop(settle, {1: 0.5, 2: 0.6}) == ("switch", [B, A])
-    assert hop(settle, {1: 0.6, 2: 0.5}) == ("stay", [B, A])  # once; from now on as ever
+    assert hop(settle, {1: 0.6, 2: 0.5}) == ("could switch", [B, A])  # once; from now on as ever
 
 
 def test_ease_wears_off(hop: Fake) -> None:
@@ -161,7 +152,7 @@ def test_ease_wears_off(hop: Fake) -> None:
     settle.ease(anew=False)
     for _ in range(3):
         assert hop(settle, {1: 0.6, 2: 0.6})[0] == "stay"
-    assert hop(settle, {1: 0.5, 2: 0.6})[0] == "stay"
+    assert hop(settle, {1: 0.5, 2: 0.6})[0] == "could switch"
 
 
 def test_a_new_scene_forgets_the_scores_of_the_old(hop: Fake, candidate: Fake) -> None:
@@ -169,8 +160,8 @@ def test_a_new_scene_forgets_the_scores_of_the_old(hop: Fake, candidate: Fake) -
     for score, anew, expected in ((0.8, False, 0.8), (0.4, True, 0.4), (0.6, False, 0.5)):
         if anew:
             settle.ease(anew=True)
-        (entry,) = settle.settle([Ranked(candidate(1), score, Reasons(score, score, score))], False).ranked
-        assert entry.score == pytest.approx(expected)
+        (row,) = settle.settle([Ranked(candidate(1), score, Reasons(score, score, score))], False).rows
+        assert row.score == pytest.approx(expected)
 
 
 def test_weights_and_what_is_added_count_at_once(candidate: Fake) -> None:
@@ -179,7 +170,7 @@ def test_weights_and_what_is_added_count_at_once(candidate: Fake) -> None:
     def score(mood: float, weights: Weights, adjust: float) -> float:
         reasons = Reasons(0.0, 0.0, mood)
         ranked = [Ranked(candidate(1), total(reasons, weights, adjust), reasons, adjust)]
-        return settle.settle(ranked, False, weights=weights).ranked[0].score
+        return settle.settle(ranked, False, weights=weights).rows[0].score
 
     assert score(1.0, Weights(1, 0, 1), 0.0) == 0.5
     assert score(0.5, Weights(1, 0, 1), 0.0) == 0.375

@@ -1,0 +1,101 @@
+"""From ranked candidates to the items of a list: who stands where, where to start, and why.
+
+State: the rows and who holds the first place (``settle``), where each track is to be started (``starts``), what the
+rows told (``facts``), and the newest items, for when nothing can be found any more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .cues import leave_at, loop_at
+from .events import Fact, Item, Weights
+from .facts import Facts, Setting
+from .ranking import Pictures, Ranked
+from .rows import Row
+from .settle import STAY, Settle, SettleOptions
+from .starts import Starts
+from .wishes import Wishes
+
+START = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The items, the advice, why they changed (empty where they did not), and why they are old, if they are."""
+
+    items: tuple[Item, ...]
+    advice: str
+    changed: str = ""
+    stale: str = ""
+
+
+class Listing:
+    """One list a hop."""
+
+    def __init__(self, options: SettleOptions, size: int) -> None:
+        self.settle = Settle(options, size)
+        self._starts = Starts()
+        self._facts = Facts()
+        self._newest: tuple[Item, ...] = ()
+
+    @property
+    def tracks(self) -> frozenset[str]:
+        """What holds a place: to be looked for again whatever it is like."""
+        holder = self.settle.holder
+        return frozenset(self.settle.shown) | ({holder} if holder is not None else set())
+
+    def reset(self) -> None:
+        """The stream begins anew."""
+        self.settle.reset()
+        self._starts.forget()
+        self._newest = ()
+
+    def compose(
+        self,
+        ranked: Sequence[Ranked],
+        now: Pictures,
+        setting: Setting,
+        wishes: Wishes,
+        cut: bool,
+        playing: str | None,
+        passed_s: float,
+    ) -> Listed:
+        """The list of this hop; ``ranked`` as ``Settle.settle`` takes it."""
+        weights: Weights = wishes.weights
+        settled = self.settle.settle(ranked, cut, playing, wishes.pinned, weights, passed_s)
+        told = self._facts.of([row.entry for row in settled.rows], now, setting)
+        items, moved = [], False
+        for place, (row, facts) in enumerate(zip(settled.rows, told, strict=True), start=1):
+            candidate = row.entry.candidate
+            start_s, other = self._starts.choose(candidate, passed_s, candidate.track.id == playing)
+            moved |= other
+            items.append(_item(place, row, start_s, facts, wishes))
+        self._newest = tuple(items)
+        return Listed(self._newest, settled.advice, settled.changed or (START if moved else ""))
+
+    def keep(self, reason: str) -> Listed:
+        """The list before, since there is no new one. It keeps its places in what is searched for."""
+        return Listed(tuple(replace(item, held="", lift=0.0) for item in self._newest), STAY, stale=reason)
+
+
+def _item(place: int, row: Row, start_s: float, facts: tuple[Fact, ...], wishes: Wishes) -> Item:
+    entry, track, outline = row.entry, row.entry.candidate.track, row.entry.candidate.outline
+    return Item(
+        rank=place,
+        track=track.id,
+        title=track.title,
+        artist=track.artist,
+        start_s=start_s,
+        duration_s=track.duration_s,
+        score=row.score,
+        reasons=entry.reasons,
+        tempo_bpm=track.tempo_bpm,
+        licence=track.licence,
+        adjust=entry.adjust,
+        liked=track.id in wishes.liked,
+        held=row.held,
+        lift=row.lift,
+        leave_s=None if outline is None else leave_at(outline, start_s),
+        loop=None if outline is None else loop_at(outline, start_s),
+        facts=facts,
+    )

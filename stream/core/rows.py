@@ -1,0 +1,141 @@
+"""The rows of the list, which hold still while little changes.
+
+Scores move every second, and an editor reads a list. So the rows are set down once, best first, and then stay as they
+are: the same tracks in the same order. They are set down anew
+
+* when something was asked for, or a track of the list is gone: at once;
+* when the first place changes hands (`settle.py`), or a new scene began: at once;
+* when a lead lasts: a track outside of the list is ahead of one inside it, or one row of another above it, by
+  ``row_margin`` for ``row_dwell_s``, and the rows have stood for ``rest_s``. Right after a cut, and while the ranking
+  is eased, less of both is enough.
+
+Between, each row shows its own score as it stands now, unless a row below it has the higher one: then it is shown with
+that score, as one that is held, and by how much it was lifted. So what is shown is always in order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .ranking import Ranked
+
+SCENE: Final = "scene"
+LEAD: Final = "lead"
+WISH: Final = "wish"
+GONE: Final = "gone"
+ON_AIR: Final = "on air"
+PINNED: Final = "pinned"
+PLACE: Final = "place"
+
+
+@dataclass(frozen=True, slots=True)
+class RowOptions:
+    """Scores in [0, 1], seconds of media time. ``after_cut``: the lead that is enough in the two seconds after one;
+    ``eased_dwell_s`` and ``eased_rest_s`` count while the ranking is eased, and ``eased_rest_s`` after a cut."""
+
+    row_margin: float = 0.04
+    row_dwell_s: float = 8.0
+    rest_s: float = 12.0
+    after_cut: float = 0.12
+    eased_dwell_s: float = 2.0
+    eased_rest_s: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry and the score that it is shown with, at least its own. ``held``: why it is shown with more; empty where
+    it is not."""
+
+    entry: Ranked
+    score: float
+    held: str = ""
+
+    @property
+    def lift(self) -> float:
+        """How much more."""
+        return self.score - self.entry.score
+
+
+class Rows:
+    """State: the tracks shown, in order; for how long they have stood, and for how long a lead has lasted."""
+
+    def __init__(self, options: RowOptions, size: int) -> None:
+        self._options = options
+        self._size = size
+        self.shown: tuple[str, ...] = ()
+        self._stood_s = self._lasted_s = 0.0
+
+    def clear(self) -> None:
+        """The next list is the first."""
+        self.shown, self._stood_s, self._lasted_s = (), 0.0, 0.0
+
+    def arrange(
+        self,
+        ranked: Sequence[Ranked],
+        first: str,
+        passed_s: float,
+        cause: str = "",
+        eased: bool = False,
+        cut: bool = False,
+        reasons: Mapping[str, str] | None = None,
+    ) -> tuple[tuple[Row, ...], str]:
+        """The rows, and why they are others than before (empty where they are not). ``ranked`` is best first;
+        ``first`` holds the first place. ``cause``: why the rows are to be set down anew whatever the scores are.
+        ``reasons``: what holds a track where it is, if not its place."""
+        by_id = {entry.candidate.track.id: entry for entry in ranked}
+        self._stood_s += passed_s
+        wanted = self._best(ranked, first)
+        cause = self._cause(by_id, first, passed_s, cause, eased, cut)
+        before = self.shown
+        if cause:
+            self.shown = wanted
+            self._lasted_s = 0.0
+            if wanted != before:
+                self._stood_s = 0.0
+        rows = _lifted([by_id[track] for track in self.shown], reasons or {})
+        return rows, cause if self.shown != before else ""
+
+    def _best(self, ranked: Sequence[Ranked], first: str) -> tuple[str, ...]:
+        ids = [entry.candidate.track.id for entry in ranked]
+        return tuple(sorted(ids, key=lambda track: track != first)[: self._size])  # a stable sort
+
+    def _cause(
+        self, by_id: Mapping[str, Ranked], first: str, passed_s: float, cause: str, eased: bool, cut: bool
+    ) -> str:
+        """Why the rows are set down anew in this hop, if they are."""
+        if cause or not self.shown:
+            return cause or SCENE
+        if any(track not in by_id for track in self.shown):
+            return GONE
+        if first in by_id and self.shown[0] != first:
+            return LEAD
+        if len(self.shown) < min(self._size, len(by_id)):
+            return LEAD
+        options = self._options
+        lead = self._lead(by_id, first)
+        self._lasted_s = self._lasted_s + passed_s if lead >= options.row_margin else 0.0
+        patient = self._lasted_s >= (options.eased_dwell_s if eased else options.row_dwell_s)
+        if patient and self._stood_s >= (options.eased_rest_s if eased else options.rest_s):
+            return LEAD
+        return LEAD if cut and lead >= options.after_cut and self._stood_s >= options.eased_rest_s else ""
+
+    def _lead(self, by_id: Mapping[str, Ranked], first: str) -> float:
+        """The largest lead over a row by one that stands below it, or is not shown; the first place is not asked."""
+        scores = [by_id[track].score for track in self.shown if track != first]
+        others = [entry.score for track, entry in by_id.items() if track not in self.shown]
+        best_below, largest = max(others, default=0.0), 0.0
+        for score in reversed(scores):
+            largest = max(largest, best_below - score)
+            best_below = max(best_below, score)
+        return largest
+
+
+def _lifted(entries: Sequence[Ranked], reasons: Mapping[str, str]) -> tuple[Row, ...]:
+    """Rows whose scores do not rise from one to the next."""
+    rows: list[Row] = []
+    floor = 0.0
+    for entry in reversed(entries):
+        floor = max(floor, entry.score)
+        why = reasons.get(entry.candidate.track.id, PLACE) if floor > entry.score else ""
+        rows.append(Row(entry, floor, why))
+    return tuple(reversed(rows))

@@ -1,0 +1,40 @@
+"""Why no track passes the filters, in words, and the questions that tell which of them it is."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from catalog.records import Filters
+
+_NONE: Final = Filters()
+
+
+def parts(filters: Filters) -> dict[str, Filters]:
+    """Each filter that is set, in words, and alone."""
+    found: dict[str, Filters] = {}
+    if filters.min_bpm is not None:
+        found[f"at least {filters.min_bpm:g} bpm"] = replace(_NONE, min_bpm=filters.min_bpm)
+    if filters.max_bpm is not None:
+        found[f"at most {filters.max_bpm:g} bpm"] = replace(_NONE, max_bpm=filters.max_bpm)
+    if filters.licences:
+        found[f"licence {' or '.join(sorted(filters.licences))}"] = replace(_NONE, licences=filters.licences)
+    if filters.tags:
+        found[f"tag {' or '.join(sorted(filters.tags))}"] = replace(_NONE, tags=filters.tags)
+    if filters.min_duration_s:
+        text = f"at least {filters.min_duration_s:g} s long"
+        found[text] = replace(_NONE, min_duration_s=filters.min_duration_s)
+    return found
+
+
+def reason(filters: Filters, passing: Mapping[str, bool], skipped: bool) -> str:
+    """Empty where no filter is set and nothing was skipped. ``passing``: whether anything passes each part alone."""
+    named = list(parts(filters))
+    if blocking := [part for part in named if not passing.get(part, True)]:
+        return f"no track passes the filter {' nor '.join(blocking)}; the list is the one before"
+    if len(named) > 1:
+        return f"no track passes all filters at once ({', '.join(named)}), some pass each; the list is the one before"
+    if skipped:
+        return (
+            f"every track that {'passes the filter' if named else 'is there'} was skipped; the list is the one before"
+        )
+    return f"no track passes the filter {named[0]}; the list is the one before" if named else ""
