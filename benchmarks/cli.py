@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -92,7 +93,9 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     crowd.add_argument("--fastrtc-python", metavar="PYTHON", help="interpreter that has it (default: this one)")
     crowd.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     soon = kinds.add_parser("live", help="how soon something is said and a new scene answered, how steady a steady one")
-    soon.add_argument("--quick", action="store_true", help="few tracks and scenes, below 45 s")
+    soon.add_argument("--quick", action="store_true", help="few tracks and scenes, about a minute")
+    soon.add_argument("--video", type=Path, nargs="+", default=[], metavar="FILE", help="real footage, joined, as well")
+    soon.add_argument("-c", "--catalog", type=Path, help="catalogue for the footage (default: the studio's music)")
     soon.add_argument("--jobs", type=int, default=2, help="processes that index the studio's tracks (default 2)")
     soon.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     long = kinds.add_parser("soak", help="what is left of publishers that come and go for a long time")
@@ -144,8 +147,9 @@ def live(options: argparse.Namespace) -> int:
 
     check_folder(options.json)
     console = Console(stderr=True)
-    quick = LiveBenchOptions(scenes=4, pairings=1, publishers=1, jobs=options.jobs)
-    report = measure(quick if options.quick else LiveBenchOptions(jobs=options.jobs), console.print)
+    whole = LiveBenchOptions(jobs=options.jobs, videos=tuple(options.video), catalog=options.catalog)
+    quick = replace(whole, scenes=4, pairings=1, publishers=1, cut=1, grown=(20, 1000), grown_scenes=2)
+    report = measure(quick if options.quick else whole, console.print)
     print_rows(report.rows, Console(), f"{report.settings['tracks']} tracks of {report.settings['styles']} styles")
     if options.json is not None:
         report.write(options.json)

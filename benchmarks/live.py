@@ -1,4 +1,5 @@
-"""``segue bench live``: how soon something is said, how soon a new scene is answered, how steady a steady one is.
+"""``segue bench live``: how soon something is said, how soon a new scene is answered, and whether a person can act on
+it: lists hold still, and where they start, music plays and goes on.
 
 Scenes are the studio's, and the catalogue holds the music that was made for each, so that the right one is known: its
 style, and the very track. Scenes run through the session in media time (each hop's few milliseconds beside it are what
@@ -8,7 +9,6 @@ style, and the very track. Scenes run through the session in media time (each ho
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -21,22 +21,26 @@ from engines.bundle import default_bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.frame import FrameMeter
 from features.spec import FEATURES, MOTION_FPS
-from stream.core.events import Question, Suggestions
+from stream.core.events import Suggestions
 from stream.core.session import Session
 from stream.runtime import Runtime, needs_small
 from studio import pairs
 from studio.library import DemoTrack, write_track
 from studio.video import render
 
+from .drawn import DrawnCatalog
+from .footage import answered, lists_of
 from .harness import Report, Row
 from .served import cores, free_port, loaded, served
+from .steadiness import Sounds, steadiness_rows
 from .streams import write_stream
 
 Say = Callable[[str], None]
 SCENE_S: Final = 24
 STEADY_S: Final = 56
-MUSIC_S: Final = 45
+MUSIC_S: Final = 75
 TOP: Final = 5
+CUT_S: Final = 120
 FIRST_S: Final = 5.0  # how long each publisher of the first suggestion stays
 Pictures = npt.NDArray[np.uint8]
 
@@ -50,6 +54,11 @@ class LiveBenchOptions:
     pairings: int = 3
     publishers: int = 10
     jobs: int = 2
+    cut: int = 6  # runs of cut footage
+    grown: tuple[int, ...] = (20, 1_000, 10_000)  # tracks of drawn catalogues
+    grown_scenes: int = 8
+    videos: tuple[Path, ...] = ()
+    catalog: Path | None = None  # for the videos; without one, the studio's music
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,15 @@ def measure(options: LiveBenchOptions, say: Say) -> Report:
                 known = Known(titles, {track: styles[title] for track, title in titles.items()})
                 runtime = Runtime(engine, catalog)
                 rows += reaction_rows(runtime, known, paired(joins, options.pairings), say)
-                rows += steady_rows(runtime, known, joins, say)
+                sounds = Sounds(catalog.tracks())
+                rows += steady_rows(runtime, sounds, joins, say)
+                rows += cut_rows(runtime, sounds, joins, options.cut, say)
+                rows += grown_rows(engine, catalog, joins[: options.grown_scenes], options.grown, say)
+                if options.videos and options.catalog is None:
+                    rows += video_rows(runtime, sounds, options.videos, say)
+            if options.videos and options.catalog is not None:
+                with Catalog.open(options.catalog, bundle) as own:
+                    rows += video_rows(Runtime(engine, own), Sounds(own.tracks()), options.videos, say)
         finally:
             engine.close()
         rows += first_rows(Path(folder) / "catalog", Path(folder), options.publishers, say)
@@ -152,19 +169,21 @@ def pictures(latent: pairs.Latent, seconds: int, rng: np.random.Generator) -> It
     return render.render(pairs.video_recipe(latent, rng, beats_s), seconds, fps=MOTION_FPS)
 
 
-def hops(runtime: Runtime, frames: Iterable[Pictures], known: Known) -> list[Heard]:
+def lists(runtime: Runtime, frames: Iterable[Pictures]) -> list[Suggestions]:
     """What a session says to pictures at the motion rate."""
     session, meter = Session(runtime.model), FrameMeter(small=needs_small(runtime.model))
-    heard: list[Heard] = []
+    told: list[Suggestions] = []
     for slot, picture in enumerate(frames):
-        waiting = list(session.push(meter.push(picture, slot / MOTION_FPS), slot))
-        while waiting:
-            event = waiting.pop(0)
-            if isinstance(event, Question):
-                waiting += session.result(event.id, runtime.answer(event))
-            elif isinstance(event, Suggestions):
-                tracks = tuple(item.track for item in event.items[:TOP])
-                heard.append(Heard(event.pts_s, tracks, tuple(known.styles[track] for track in tracks)))
+        told += answered(session, runtime, session.push(meter.push(picture, slot / MOTION_FPS), slot))
+    return told
+
+
+def hops(runtime: Runtime, frames: Iterable[Pictures], known: Known) -> list[Heard]:
+    """The lists by their tracks."""
+    heard: list[Heard] = []
+    for told in lists(runtime, frames):
+        tracks = tuple(item.track for item in told.items[:TOP])
+        heard.append(Heard(told.pts_s, tracks, tuple(known.styles[track] for track in tracks)))
     return heard
 
 
@@ -206,21 +225,57 @@ def reaction_rows(runtime: Runtime, known: Known, joins: Sequence[Join], say: Sa
     ]
 
 
-def steady_rows(runtime: Runtime, known: Known, joins: Sequence[Join], say: Say) -> list[Row]:
-    """How often the first place changes on one scene of even energy, cuts of its own included, once the window is
-    full."""
-    changes = []
-    for one in joins:
-        mean = float(np.mean([level for _, level in one.first.energy]))
-        even = replace(one.first, energy=((0.0, mean), (float(STEADY_S), mean)))
-        heard = [each for each in hops(runtime, pictures(even, STEADY_S, one.rng()), known) if each.pts_s >= 28]
-        firsts = [each.tracks[0] for each in heard]
-        minutes = (heard[-1].pts_s - heard[0].pts_s) / 60
-        changes.append(sum(a != b for a, b in pairwise(firsts)) / minutes)
-    say(f"{len(joins)} steady scenes: {np.mean(changes):.2f} changes of the first place a minute")
-    return [
-        Row("top1_changes_per_min", float(np.mean(changes)), len(joins), "1/min", {"most": round(max(changes), 2)}),
-    ]
+def steady_rows(runtime: Runtime, sounds: Sounds, joins: Sequence[Join], say: Say) -> list[Row]:
+    """One scene of even energy, cuts of its own included, once the window is full."""
+    runs = [[told for told in lists(runtime, steady(one)) if told.pts_s >= 28] for one in joins]
+    rows = steadiness_rows(runs, sounds, "steady")
+    say(f"{len(joins)} steady scenes: {spoken(rows)}")
+    return rows
+
+
+def steady(one: Join) -> Iterable[Pictures]:
+    mean = float(np.mean([level for _, level in one.first.energy]))
+    return pictures(replace(one.first, energy=((0.0, mean), (float(STEADY_S), mean))), STEADY_S, one.rng())
+
+
+def cut_rows(runtime: Runtime, sounds: Sounds, joins: Sequence[Join], runs: int, say: Say) -> list[Row]:
+    """Scenes of 8 to 24 s, one behind the other, two minutes of them a run."""
+    told = []
+    for run in range(runs):
+        rng = np.random.default_rng([8, run])
+        frames: list[Pictures] = []
+        while len(frames) < CUT_S * MOTION_FPS:
+            one = joins[int(rng.integers(len(joins)))]
+            frames.extend(pictures(one.first, int(rng.integers(8, 25)), rng))
+        told.append(lists(runtime, frames))
+    rows = steadiness_rows(told, sounds, "cut")
+    say(f"{runs} runs of cut footage: {spoken(rows)}")
+    return rows
+
+
+def grown_rows(
+    engine: OnnxEngine, catalog: Catalog, joins: Sequence[Join], sizes: Sequence[int], say: Say
+) -> list[Row]:
+    """How often the first place changes on steady scenes as the catalogue grows."""
+    rows = []
+    for size in sizes:
+        runtime = Runtime(engine, DrawnCatalog(catalog, size))
+        runs = [[told for told in lists(runtime, steady(one)) if told.pts_s >= 28] for one in joins]
+        found = [row for row in steadiness_rows(runs, None, "steady") if row.metric == "top1_changes_per_min"]
+        rows += [replace(row, labels={**row.labels, "tracks": size}) for row in found]
+        say(f"{size} drawn tracks: {spoken(found)}")
+    return rows
+
+
+def video_rows(runtime: Runtime, sounds: Sounds, videos: Sequence[Path], say: Say) -> list[Row]:
+    """The files one behind the other."""
+    rows = steadiness_rows([lists_of(runtime, videos)], sounds, "video")
+    say(f"{len(videos)} videos: {spoken(rows)}")
+    return rows
+
+
+def spoken(rows: Sequence[Row]) -> str:
+    return ", ".join(f"{row.metric} {row.value:.2f}" for row in rows)
 
 
 def first_rows(catalog: Path, folder: Path, publishers: int, say: Say) -> list[Row]:

@@ -117,7 +117,7 @@ def _mood(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
         return None
     sides = sorted(alike, reverse=True)[:2]
     light = "dark" if now.brightness <= DARK else "bright" if now.brightness >= BRIGHT else ""
-    fact = words.mood([(axis, high) for _, axis, high in sides], light, row.reasons.mood)
+    fact = words.mood(sorted((axis, high) for _, axis, high in sides), light, row.reasons.mood)
     return 0.45 + 0.5 * row.reasons.mood * min(1.0, 3.0 * sides[0][0]), fact
 
 

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from catalog.catalog import Catalog
 from catalog.indexer import index_folder
-from catalog.records import Candidate, Filters, Track
+from catalog.records import Candidate, Filters, Outline, Track
 from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.appearance import ColourStats
@@ -43,6 +43,24 @@ def make_candidate(number: int, similarity: float = 0.5, tempo_bpm: float = 120.
     clips = rng.normal(size=(MAX_CLIPS, CLIP)).astype(np.float32)
     mood = None if mood is None else np.asarray(mood, np.float32)
     return Candidate(make_track(number, tempo_bpm), 2.0 * (number % 20), similarity, clips, mask, rhythm, mood)
+
+
+def make_outline(**changes: Any) -> Outline:
+    """Of a track of three minutes that plays throughout."""
+    given: dict[str, Any] = {
+        "lufs": -14.0,
+        "range_lu": 5.0,
+        "true_peak_db": -1.0,
+        "loudness": np.full(180, -14.0, np.float32),
+        "peaks": np.full(100, 200, np.uint8),
+        "music_s": ((0.0, 180.0),),
+        "intro_s": 8.0,
+        "outro_s": 170.0,
+        "sections_s": np.array([0.0, 40.0, 120.0], np.float32),
+        "downbeats_s": np.arange(0.0, 180.0, 2.0, dtype=np.float32),
+        "loops": (),
+    }
+    return Outline(**{**given, **changes})
 
 
 class FakeRuntime:
@@ -90,6 +108,12 @@ class FakeRuntime:
 def fake_runtime() -> Callable[..., Any]:
     """``fake_runtime(matcher=True, mood=True, tracks=12)``: stands where a Runtime does."""
     return FakeRuntime
+
+
+@pytest.fixture(scope="session")
+def outline() -> Callable[..., Outline]:
+    """``outline(lufs=-20.0, ...)``: of a track of three minutes; see ``make_outline``."""
+    return make_outline
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,56 @@
+"""A catalogue of any size, drawn from the distribution of a real one: what happens when a library grows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from catalog.catalog import Catalog
+from catalog.gpu_search import SearchState
+from catalog.index import SegmentIndex
+from catalog.records import Candidate, Filters, Floats
+
+SEGMENTS = 6  # of a drawn track
+
+
+class DrawnCatalog:
+    """A ``stream.runtime.Library`` of ``tracks`` drawn tracks. Vectors are normal with the mean and the covariance of
+    the real ones, those of one track near one another; what ranking looks at comes from real tracks, whole."""
+
+    def __init__(self, real: Catalog, tracks: int, seed: int = 1) -> None:
+        rng = np.random.default_rng(seed)
+        self._real = real
+        vectors = np.stack([real.vector(track.id) for track in real.tracks()])
+        models = [_model(real, track.id, vector) for track, vector in zip(real.tracks(), vectors, strict=True)]
+        centres = rng.multivariate_normal(vectors.mean(axis=0), np.cov(vectors.T), tracks).astype(np.float32)
+        spread = 0.5 * float(vectors.std())
+        drawn = np.repeat(centres, SEGMENTS, axis=0) + rng.normal(0, spread, (tracks * SEGMENTS, len(vectors[0])))
+        drawn = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+        self._owners = np.repeat(np.arange(tracks), SEGMENTS)
+        self._index = SegmentIndex(drawn, self._owners)
+        self._candidates = [self._named(models[int(rng.integers(len(models)))], n) for n in range(tracks)]
+        self._numbers = {candidate.track.id: n for n, candidate in enumerate(self._candidates)}
+
+    def search(self, query: Floats, n: int, filters: Filters) -> list[Candidate]:
+        """As ``Catalog.search``; of the filters, those that name tracks."""
+        allowed = None
+        if filters.only is not None:
+            wanted = [self._numbers[track] for track in filters.only if track in self._numbers]
+            allowed = np.isin(self._owners, wanted)
+        hits = self._index.search(query, n, allowed)
+        return [replace(self._candidates[self._owners[hit.row]], similarity=hit.score) for hit in hits]
+
+    def beats(self, id: str) -> Floats:
+        return np.empty(0, np.float32)
+
+    @property
+    def search_state(self) -> SearchState:
+        return self._real.search_state
+
+    def _named(self, model: Candidate, number: int) -> Candidate:
+        return replace(model, track=replace(model.track, id=f"{number:016x}", title=f"drawn {number}"))
+
+
+def _model(real: Catalog, track: str, vector: Floats) -> Candidate:
+    found: Sequence[Candidate] = real.search(vector, 1, Filters(only=frozenset({track})))
+    return found[0]

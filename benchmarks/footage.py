@@ -1,0 +1,61 @@
+"""Real video files, one behind the other, through a session in media time: every list that it says."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+
+from features.spec import MOTION_FPS
+from stream.core.events import Event, Question, Suggestions
+from stream.core.sampler import Discontinuity, Sampler
+from stream.core.session import Session
+from stream.runtime import Runtime, needs_small
+from stream.stages import Look
+
+from .errors import BenchError
+
+
+def lists_of(runtime: Runtime, videos: Sequence[Path], session: Session | None = None) -> list[Suggestions]:
+    """What a session says to the videos as one stream; of each what decodes. Raises BenchError for one without."""
+    session = session or Session(runtime.model)
+    look = Look(small=needs_small(runtime.model))
+    said: list[Suggestions] = []
+    begun_s = 0.0
+    for path in videos:
+        slot = -1
+        for slot, t_s, frame in _sampled(path):
+            looked = look.look(frame, begun_s + t_s)
+            place = round(begun_s * MOTION_FPS) + slot
+            events = [*session.revise(looked.revised)] if looked.revised else []
+            said += answered(session, runtime, [*events, *session.push(looked.features, place)])
+        if slot < 0:
+            raise BenchError(f"{path}: no picture of it decodes; give a video file")
+        begun_s += (slot + 1) / MOTION_FPS
+    return said + answered(session, runtime, session.finish())
+
+
+def answered(session: Session, runtime: Runtime, events: Sequence[Event]) -> list[Suggestions]:
+    """The lists that follow, every question answered at once."""
+    waiting, lists = list(events), []
+    while waiting:
+        event = waiting.pop(0)
+        if isinstance(event, Question):
+            waiting += session.result(event.id, runtime.answer(event))
+        elif isinstance(event, Suggestions):
+            lists.append(event)
+    return lists
+
+
+def _sampled(path: Path) -> Iterator[tuple[int, float, av.VideoFrame]]:
+    """The frames that fill a motion slot, with slot and time from the file's begin."""
+    sampler = Sampler()
+    try:
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                slot = sampler.offer(frame.pts, frame.time_base, 0.0)
+                if isinstance(slot, Discontinuity):
+                    raise BenchError(f"{path}: its time stamps jump ({slot.reason}); write it anew with FFmpeg")
+                if slot is not None:
+                    yield slot, sampler.elapsed_s, frame
+    except (av.error.FFmpegError, IndexError) as error:
+        raise BenchError(f"{path}: cannot be read as video ({error}); give a video file") from error
