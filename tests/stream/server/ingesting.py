@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+import av1
 import cv2
 import numpy as np
 import uvicorn
@@ -107,14 +108,14 @@ REALTIME = {
     "libvpx": VPX,
     "libvpx-vp9": VPX,
     "libx264": {"preset": "ultrafast", "tune": "zerolatency"},
-    "libsvtav1": {"preset": "12", "svtav1-params": "pred-struct=1:lookahead=0"},
 }
 
 
 def recorder_chunks(data: bytes) -> list[bytes]:
     """A WebM as MediaRecorder sends it: no frame rate named, a first chunk of 1 byte, then a cluster a chunk."""
-    rate = data.index(b"\x23\xe3\x83\x84")  # DefaultDuration becomes Void (RFC 9559, section 5.1.4.1; RFC 8794)
-    data = data[:rate] + b"\xec\x86" + data[rate + 2 :]
+    rate = data.find(b"\x23\xe3\x83\x84")  # DefaultDuration becomes Void (RFC 9559, section 5.1.4.1; RFC 8794)
+    if rate >= 0:
+        data = data[:rate] + b"\xec\x86" + data[rate + 2 :]
     head, *clusters = data.split(b"\x1f\x43\xb6\x75")
     return [head[:1], head[1:], *(b"\x1f\x43\xb6\x75" + cluster for cluster in clusters)]
 
@@ -138,22 +139,31 @@ def webm(
             return out.write(data)
 
     container: Any = av.open(Sink(), "w", format=kind, options={"live": "1", "cluster_time_limit": "200"})
-    video = container.add_stream(codec, rate=fps, options=REALTIME.get(codec, {}))
-    video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+    pictures = [np.full((height, width, 3), 5 * index % 256, np.uint8) for index in range(frames)]
+    ready = av1.Encoded(pictures, fps) if codec == "av1" else None
+    if ready is not None:
+        video = container.add_stream_from_template(ready.stream, opaque=True)
+    else:
+        video = container.add_stream(codec, rate=fps, options=REALTIME.get(codec, {}))
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
     audio = container.add_stream("libopus", rate=48_000) if sound else None
     if audio is not None:
         audio.layout = "mono"
-    for index in range(frames):
-        picture = np.full((height, width, 3), 5 * index % 256, np.uint8)
-        frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-        frame.pts, frame.time_base = index, Fraction(1, fps)
-        container.mux(video.encode(frame))
+    for index, picture in enumerate(pictures):
+        if ready is not None:
+            ready.packets[index].stream = video
+            container.mux(ready.packets[index])
+        else:
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, fps)
+            container.mux(video.encode(frame))
         if audio is not None:
             size = 48_000 // fps
             tone = av.AudioFrame.from_ndarray(np.zeros((1, size), np.int16), format="s16", layout="mono")
             tone.sample_rate, tone.pts, tone.time_base = 48_000, size * index, Fraction(1, 48_000)
             container.mux(audio.encode(tone))
-    container.mux(video.encode(None))
+    if ready is None:
+        container.mux(video.encode(None))
     if audio is not None:
         container.mux(audio.encode(None))
     container.close()

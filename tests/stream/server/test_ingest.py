@@ -81,7 +81,7 @@ def test_webm_is_decoded_while_it_comes(place: Any, ingesting: Tools) -> None:
 
 
 @pytest.mark.parametrize("sound", [False, True], ids=["silent", "sound"])
-@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9", "libx264", "libsvtav1"])
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9", "libx264", "av1"])
 def test_a_still_screen_begins_with_its_first_pictures(ingesting: Tools, codec: str, sound: bool) -> None:
     """A browser names no frame rate and sends one picture a second of a screen on which nothing moves."""
     kind = "webm" if codec != "libx264" else "matroska"
