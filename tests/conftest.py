@@ -1,7 +1,8 @@
 """Fixtures that several folders' tests share."""
 
 import importlib.util
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +21,14 @@ def _load(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(autouse=True, scope="module")
+def ordinary_priority() -> Iterator[None]:
+    """Some encoders make their caller a real-time thread, and every process that it starts then starves the rest."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER, "this module's tests have made the thread a real-time one"
 
 
 @pytest.fixture(scope="session")
