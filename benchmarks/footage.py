@@ -1,6 +1,7 @@
 """Real video files, one behind the other, through a session in media time: every list that it says."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -15,8 +16,15 @@ from stream.stages import Look
 from .errors import BenchError
 
 
-def lists_of(runtime: Runtime, videos: Sequence[Path], session: Session | None = None) -> list[Suggestions]:
-    """What a session says to the videos as one stream; of each what decodes. Raises BenchError for one without."""
+def lists_of(
+    runtime: Runtime,
+    videos: Iterable[Path],
+    session: Session | None = None,
+    seconds: float = math.inf,
+    told: Callable[[Suggestions], None] = lambda _: None,
+) -> list[Suggestions]:
+    """What a session says to the first ``seconds`` of the videos as one stream; of each what decodes. ``told`` is given
+    each list at once. Raises BenchError for a video without pictures."""
     session = session or Session(runtime.model)
     look = Look(small=needs_small(runtime.model))
     said: list[Suggestions] = []
@@ -27,7 +35,12 @@ def lists_of(runtime: Runtime, videos: Sequence[Path], session: Session | None =
             looked = look.look(frame, begun_s + t_s)
             place = round(begun_s * MOTION_FPS) + slot
             events = [*session.revise(looked.revised)] if looked.revised else []
-            said += answered(session, runtime, [*events, *session.push(looked.features, place)])
+            lists = answered(session, runtime, [*events, *session.push(looked.features, place)])
+            said += lists
+            for each in lists:
+                told(each)
+            if begun_s + t_s >= seconds:
+                return said
         if slot < 0:
             raise BenchError(f"{path}: no picture of it decodes; give a video file")
         begun_s += (slot + 1) / MOTION_FPS

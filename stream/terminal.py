@@ -1,5 +1,6 @@
 """The suggestions as a table that renews itself in a terminal; a plain last table where the output is no terminal."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -8,9 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .core.events import Accepted, Cut, End, Failed, Item, Notice, Refused, Reset, Suggestions, Warned
+from .core.events import Accepted, Cut, End, Failed, Item, Notice, OnAirNow, Refused, Reset, Suggestions, Warned
 
-BAR: Final = 8  # characters for a part of a score
 REFRESH_HZ: Final = 8
 
 
@@ -59,8 +59,12 @@ class Board:
 
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = [Text(self._headline(), style="bold", overflow="ellipsis", no_wrap=True)]
-        if self._suggestions is not None:
-            parts.append(table(self._suggestions))
+        if (now := self._suggestions) is not None:
+            parts.append(table(now))
+            if now.stale:
+                parts.append(Text(now.stale, style="yellow"))
+            if now.on_air is not None:
+                parts.append(Text(on_air(now.on_air, now.items)))
         parts += [Text(note, style="dim") for note in self._notes]
         return Group(*parts)
 
@@ -81,9 +85,8 @@ def table(suggestions: Suggestions) -> Table:
     grid.add_column("track", ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column("from", justify="right", width=6)
     grid.add_column("bpm", justify="right", width=4)
-    grid.add_column("score", justify="right", width=5)
-    for name in ("content", "rhythm", "mood"):
-        grid.add_column(name, width=BAR, no_wrap=True)
+    grid.add_column("fits", justify="right", width=5)
+    grid.add_column("why", ratio=2, no_wrap=True, overflow="ellipsis")
     for item in suggestions.items:
         grid.add_row(*row(item), style="bold" if item.rank == 1 else "")
     return grid
@@ -91,15 +94,28 @@ def table(suggestions: Suggestions) -> Table:
 
 def row(item: Item) -> tuple[RenderableType, ...]:
     name = f"{item.title} · {item.artist}" if item.artist else item.title
-    parts = (item.reasons.content, item.reasons.rhythm, item.reasons.mood)
+    why = [fact.text for fact in item.facts] + ([f"held: {item.held}"] if item.held else [])
     return (
         str(item.rank),
         Text(name),
         clock(item.start_s),
         f"{item.tempo_bpm:.0f}" if item.tempo_bpm > 0 else "-",
-        f"{item.score:.2f}",
-        *(Text("━" * round(part * BAR), style="cyan") for part in parts),
+        f"{100 * item.score:.0f}",
+        Text(" · ".join(why)),
     )
+
+
+def on_air(now: OnAirNow, items: Sequence[Item]) -> str:
+    """What is on air, for how long still, and what follows."""
+    titles = {item.track: item.title for item in items}
+    words = [f"on air: {titles.get(now.track, now.track)}"]
+    if now.position_s is not None:
+        words.append(f"at {clock(now.position_s)}")
+    if now.next_in_s is not None:
+        words.append(f"to be left in {max(0.0, now.next_in_s):.0f} s")
+    if now.next is not None:
+        words.append(f"next: {titles.get(now.next, now.next)}")
+    return " · ".join(words)
 
 
 def clock(seconds: float) -> str:

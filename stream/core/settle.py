@@ -35,7 +35,8 @@ class SettleOptions:
     """``margin`` for ``dwell_s`` running, ``large`` at once, ``after_cut`` in the two seconds after a cut. ``hold_s``:
     for so long after it took the first place, only a large lead displaces a holder. ``past``: the share of what was a
     second ago in a smoothed score. ``eased_s``: for so long it is easier to replace the holder, a lead of ``margin``
-    for ``eased_dwell_s`` being enough. ``rows``: what holds the others.
+    for ``eased_dwell_s`` being enough; ``opening_s``: the same from the first list on, which rests on a second of
+    pictures. ``rows``: what holds the others.
     """
 
     margin: float = 0.08
@@ -46,6 +47,7 @@ class SettleOptions:
     past: float = 0.5
     eased_s: float = 4.0
     eased_dwell_s: float = 3.0
+    opening_s: float = 8.0
     rows: RowOptions = field(default_factory=RowOptions)
 
 
@@ -74,7 +76,7 @@ class Settle:
         self._held_s = 0.0
         self._leads: dict[str, float] = {}
         self._before: dict[str, Ranked] = {}
-        self._eased_s = 0.0
+        self._eased_s = options.opening_s
         self._cause = ""
 
     @property
@@ -89,7 +91,7 @@ class Settle:
     def reset(self) -> None:
         """Forget the ranking: the stream begins anew. What is on air still is."""
         self._holder, self._held_s, self._leads = self._playing, 0.0, {}
-        self._before, self._eased_s, self._cause = {}, 0.0, ""
+        self._before, self._eased_s, self._cause = {}, self._options.opening_s, ""
         self._rows.clear()
 
     def ease(self, anew: bool) -> None:
@@ -140,7 +142,7 @@ class Settle:
         if pinned is not None and pinned in ids:
             holder = pinned
         self._held_s = passed_s + (self._held_s if holder == before else 0.0)
-        self._eased_s = max(0.0, self._eased_s - passed_s) if holder == before else 0.0
+        self._eased_s = max(0.0, self._eased_s - passed_s) if holder == before or before is None else 0.0
         self._holder = holder
         cause, self._cause = self._cause, ""
         reasons = {track: word for track, word in ((playing, ON_AIR), (pinned, PINNED)) if track is not None}

@@ -11,7 +11,9 @@ from stream.core.ranking import Ranked, order, total
 from stream.core.settle import Settle, SettleOptions
 
 Fake = Callable[..., Any]
-OPTIONS = SettleOptions(margin=0.05, dwell_s=3, large=0.2, after_cut=0.02, hold_s=0, past=0.0, eased_dwell_s=1)
+OPTIONS = SettleOptions(
+    margin=0.05, dwell_s=3, large=0.2, after_cut=0.02, hold_s=0, past=0.0, eased_dwell_s=1, opening_s=0
+)
 A, B, C = (f"{n:016x}" for n in (1, 2, 3))
 
 
@@ -177,3 +179,9 @@ def test_weights_and_what_is_added_count_at_once(candidate: Fake) -> None:
     assert score(0.75, Weights(0, 0, 1), 0.0) == 0.75
     assert score(0.75, Weights(0, 0, 1), 0.125) == 0.875
     assert score(0.75, Weights(0, 0, 1), -2.0) == 0.0
+
+
+def test_the_first_list_is_easier_to_replace(hop: Fake) -> None:
+    settle = Settle(replace(OPTIONS, hold_s=5, opening_s=3), 5)
+    said = [hop(settle, {1: 0.6, 2: 0.5}), *(hop(settle, {1: 0.5, 2: 0.6}) for _ in range(2))]
+    assert [ids[0] for _, ids in said] == [A, B, B]

@@ -1,0 +1,128 @@
+"""Ten minutes of Auto: what would be heard if nobody touched anything, rendered and measured.
+
+The session is driven in media time and told what is on air as the page tells it. The page's rules are applied to every
+list: the first suggestion begins; another one follows where the advice is to switch, and where the track on air is to
+be left. Every piece is decoded, cut at its start and raised or lowered by its ``gain_db``.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.records import Track
+from features.decode.sound import decode
+from features.loudness import loudness
+from features.spec import MUSIC_RATE_HZ
+from stream.core.events import Item, Suggestions
+from stream.core.session import Session
+from stream.runtime import Runtime
+
+from .footage import lists_of
+from .harness import Row
+
+SILENT_LUFS: Final = -50.0
+STEADY_S: Final = 10.0  # of a piece that is compared with the next
+Floats = NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Piece:
+    """What was on air from ``at_s`` of media time on, begun at ``start_s`` of the track."""
+
+    track: str
+    at_s: float
+    start_s: float
+    gain_db: float
+    until_s: float = 0.0
+
+
+class AutoSession(Session):
+    """A session whose viewer lets Auto play."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime.model)
+        self.pieces: list[Piece] = []
+
+    def follow_list(self, told: Suggestions) -> None:
+        """What the page does with a list in Auto."""
+        now = self.pieces[-1] if self.pieces else None
+        first = next((item for item in told.items if now is None or item.track != now.track), None)
+        if first is None:
+            return
+        if now is None:
+            self._start(told.items[0], told.pts_s)
+            return
+        air = told.on_air
+        over = air is not None and air.next_in_s is not None and air.next_in_s <= 0.5
+        if told.advice == "switch" and told.items[0].track != now.track:
+            self._start(told.items[0], told.pts_s)
+        elif over:
+            self._start(first, told.pts_s)
+
+    def _start(self, item: Item, at_s: float) -> None:
+        if self.pieces:
+            self.pieces[-1].until_s = at_s
+        self.pieces.append(Piece(item.track, at_s, item.start_s, item.gain_db or 0.0))
+        self.command({"type": "playing", "track": item.track, "position_s": item.start_s})
+
+
+def played(runtime: Runtime, videos: Sequence[Path], seconds: float) -> list[Piece]:
+    """What Auto plays to ``seconds`` of the videos, begun again where they end."""
+    session = AutoSession(runtime)
+    lists = lists_of(runtime, _round(videos), session, seconds, session.follow_list)
+    if session.pieces:
+        session.pieces[-1].until_s = lists[-1].pts_s
+    return session.pieces
+
+
+def rendered(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Floats]:
+    """The sound of each piece, mono at 16 kHz, zeros where its track is over."""
+    by_id = {track.id: track for track in tracks}
+    sounds: dict[str, Floats] = {}
+    heard = []
+    for piece in pieces:
+        track = by_id[piece.track]
+        if piece.track not in sounds:
+            samples = decode(Path(track.path)).samples
+            end = None if track.end_s is None else round(track.end_s * MUSIC_RATE_HZ)
+            sounds[piece.track] = samples[round(track.begin_s * MUSIC_RATE_HZ) : end]
+        begin = round(piece.start_s * MUSIC_RATE_HZ)
+        length = round((piece.until_s - piece.at_s) * MUSIC_RATE_HZ)
+        part = sounds[piece.track][begin : begin + length] * np.float32(10 ** (piece.gain_db / 20))
+        heard.append(np.pad(part, (0, length - len(part))))
+    return heard
+
+
+def auto_rows(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Row]:
+    """``auto_silent_s``: seconds below -50 LUFS; ``auto_level_step_lu``: the largest difference between the loudness of
+    two pieces on end, as mastered and as played."""
+    parts = rendered(pieces, tracks)
+    whole = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    seconds = [
+        loudness(whole[at : at + MUSIC_RATE_HZ]) for at in range(0, len(whole) - MUSIC_RATE_HZ + 1, MUSIC_RATE_HZ)
+    ]
+    long = [
+        (loudness(part), piece.gain_db)
+        for part, piece in zip(parts, pieces, strict=True)
+        if len(part) >= STEADY_S * MUSIC_RATE_HZ
+    ]
+    steps = [abs(a[0] - b[0]) for a, b in pairwise(long)]
+    raw = [abs((a[0] - a[1]) - (b[0] - b[1])) for a, b in pairwise(long)]
+    labels: dict[str, str | int | float] = {"seconds": len(seconds), "pieces": len(pieces)}
+    spread = {"median": round(float(np.median(steps)), 2) if steps else 0.0}
+    ungained = {"most": round(max(raw, default=0.0), 2), "median": round(float(np.median(raw)), 2) if raw else 0.0}
+    return [
+        Row("auto_silent_s", sum(level < SILENT_LUFS for level in seconds), len(seconds), "s", labels),
+        Row("auto_level_step_lu", max(steps, default=0.0), len(steps), "LU", spread),
+        Row("auto_level_step_without_gain_lu", ungained["most"], len(raw), "LU", ungained),
+    ]
+
+
+def _round(videos: Sequence[Path]) -> Iterator[Path]:
+    while True:
+        yield from videos
