@@ -16,16 +16,23 @@ from .events import Switch
 @dataclass(slots=True)
 class OnAir:
     """One track on air. ``position_s`` is where in it the stream was at ``since_s`` of media time; ``beats`` are None
-    until they are known."""
+    until they are known. ``paused``: it stands still there."""
 
     track: str
     since_s: float = 0.0
     position_s: float | None = None
+    paused: bool = False
     beats: NDArray[np.floating] | None = None
 
-    def at(self, position_s: float, now_s: float) -> None:
-        """The stream is ``position_s`` into the track at ``now_s`` of media time."""
-        self.position_s, self.since_s = position_s, now_s
+    def at(self, position_s: float, now_s: float, paused: bool = False) -> None:
+        """The stream is ``position_s`` into the track at ``now_s`` of media time; ``paused``: it stands still."""
+        self.position_s, self.since_s, self.paused = position_s, now_s, paused
+
+    def place_s(self, now_s: float) -> float | None:
+        """Where in the track the stream is at ``now_s`` of media time, if that is known."""
+        if self.position_s is None or self.paused:
+            return self.position_s
+        return self.position_s + now_s - self.since_s
 
     def restart(self, now_s: float) -> None:
         """Media time, at ``now_s``, starts again at 0; the music goes on."""
@@ -33,8 +40,8 @@ class OnAir:
 
     def switch(self, track: str | None, now_s: float) -> Switch:
         """When to change to ``track`` (None: stay), seen from ``now_s`` of media time."""
-        if self.position_s is None or self.beats is None:
+        position = self.place_s(now_s)
+        if position is None or self.beats is None:
             return Switch(track, (), None)
-        position = self.position_s + now_s - self.since_s
         points = switch_points(self.beats, position)
         return Switch(track, points, points[0] - position if points else None)

@@ -31,6 +31,7 @@ from features.held import held, is_held
 from features.spec import MOTION_FPS, WINDOW_S
 
 from .commands import CommandError, Playing, read_command
+from .effect import effect
 from .events import (
     Accepted,
     Answer,
@@ -56,7 +57,7 @@ from .ranking import Ranked, rank
 from .scene import SceneMeter
 from .settle import SWITCH, Settle, SettleOptions
 from .speech import VOCAL_PENALTY, Speech, is_vocal
-from .taste import SKIPS_HEARD, Profiles, by_track, profiles, taste
+from .taste import SKIPS_HEARD, Profiles, by_track, pull
 from .wishes import Memory, Wishes
 
 if TYPE_CHECKING:
@@ -221,14 +222,16 @@ class Session:
             command = read_command(message)
             if isinstance(command, Playing):
                 return [Accepted(kind, command.track), *self._play(command)]
-            track = self._memory.take(command)
+            before = self._memory.wishes
+            track = self._memory.take(command, self._before_s + self._now_s)
         except CommandError as error:
             return [Refused(kind, str(error))]
         wishes = self._memory.wishes
+        self._memory.know(self._pool)
         for example in (*wishes.liked[-1:], *wishes.skipped[-1:]):
             for profile in by_track([c for c in self._pool if c.track.id == example]).values():
                 self._profiles.keep(example, profile)
-        return [Accepted(kind, track)]
+        return [Accepted(kind, track, effect(command, before, wishes, self._pool, self._profiles))]
 
     def _play(self, command: Playing) -> list[Event]:
         before = self._on_air
@@ -239,7 +242,7 @@ class Session:
             self._on_air = None if command.track is None else OnAir(command.track)
             events += self._ask_beats()
         if self._on_air is not None and command.position_s is not None:
-            self._on_air.at(command.position_s, self._now_s)
+            self._on_air.at(command.position_s, self._now_s, command.paused)
         return events
 
     def _ask_beats(self) -> list[Event]:
@@ -331,6 +334,7 @@ class Session:
 
     def _begin(self, hop: Hop) -> list[Event]:
         self._hop = hop
+        self._memory.pass_time(self._before_s + hop.pts_s)
         hop.ends = self._window.missing(hop.end, hop.start)
         return [self._infer(hop, "video_clip", self._window.clip_inputs(hop.ends, hop.start))]
 
@@ -356,6 +360,7 @@ class Session:
         if isinstance(answer, Mapping) or not isinstance(answer, Sequence):
             raise TypeError(f"the answer to a search is {type(answer).__name__}, must be a list of candidates")
         if stage == "taste":
+            self._memory.know(answer)
             found = by_track(answer)
             for track in hop.sought:
                 self._profiles.keep(track, found.get(track))
@@ -401,7 +406,7 @@ class Session:
             seen=Seen(now.tempo.bpm, now.tempo.confidence, now.speed),
             switch=None if self._on_air is None else self._on_air.switch(first, hop.pts_s),
             duck_db=self._speech.duck_db(hop.pts_s),
-            asked=self._memory.asked(),
+            asked=self._memory.asked(self._before_s + hop.pts_s),
         )
         return [suggestions, *self._next()]
 
@@ -415,12 +420,8 @@ class Session:
     def _adjusts(self, hop: Hop) -> NDArray[np.float64]:
         """(n,) what to add to the scores of the candidates, for taste, history and speech."""
         self._pool = hop.found
-        tastes = np.zeros(len(hop.found))
         wishes = self._memory.wishes
-        if hop.found and (wishes.liked or wishes.skipped):
-            pool = profiles(hop.found)
-            liked = self._profiles.of(wishes.liked, pool.shape[1])
-            tastes = taste(pool, liked, self._profiles.of(wishes.skipped[-SKIPS_HEARD:], pool.shape[1]))
+        tastes = pull(hop.found, self._profiles, wishes.liked, wishes.skipped)
         now_s = self._before_s + hop.pts_s
         past = [0.0 if c.track.id == self._playing else self._history.penalty(c.track.id, now_s) for c in hop.found]
         speaks = self._speech.lasts(hop.pts_s)
