@@ -7,15 +7,17 @@
                 print(heard["items"][0]["title"])
 
 or, beside the loop that sends, ``async for message in client.events(): ...``. The messages are those of
-``stream/PROTOCOL.md``.
+``stream/PROTOCOL.md``; commands go back with ``await client.tell({"type": "like", "track": ...})``. Who tells
+first that it is ``playing`` is the session's player, and hears as ``do`` what others ask of it.
 """
 
 import asyncio
 import contextlib
 import json
 import random
+import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -85,6 +87,8 @@ class FrameClient:
         self._events: deque[dict[str, Any]] = deque(maxlen=MESSAGES)
         self._newest: dict[str, dict[str, Any]] = {}
         self._news = asyncio.Event()
+        self._page = secrets.token_urlsafe(12)  # by which the server knows this client again, on another connection
+        self._ear: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._failure: ClientError | None = None
         self._deaf: ClientError | None = None  # why no events will come, though pictures go
@@ -140,6 +144,19 @@ class FrameClient:
                 raise self._deaf
             self._news.clear()
             await self._news.wait()
+
+    async def tell(self, command: Mapping[str, Any]) -> None:
+        """Send a command; its answer comes among the events.
+
+        Raises ClientError while there is no connection for events (``listening``), since nothing waits to be sent.
+        """
+        self._check()
+        if self._ear is None:
+            raise self._deaf or ClientError(f"{self._url}: no connection for events now; tell it again in a moment")
+        try:
+            await self._ear.send(json.dumps({"v": 1, **command}))
+        except ConnectionClosed as error:
+            raise ClientError(f"{self._url}: the connection for events was lost: {_goodbye(error)[1]}") from error
 
     async def close(self) -> None:
         """Say goodbye: the session ends. Idempotent."""
@@ -263,8 +280,9 @@ class FrameClient:
         """One connection to its end: whether a message came, whether another try is of no use, and why it ended."""
         heard = False
         try:
-            async with connect(address, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
-                self.listening = True
+            mine = f"{address}?page={self._page}"
+            async with connect(mine, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
+                self.listening, self._ear = True, events
                 if not ready.done():
                     ready.set_result(None)
                 while True:
@@ -280,7 +298,7 @@ class FrameClient:
         except ClientError as error:
             return heard, True, str(error)
         finally:
-            self.listening = False
+            self.listening, self._ear = False, None
 
     def _take(self, message: dict[str, Any]) -> None:
         self._newest[str(message.get("type"))] = message

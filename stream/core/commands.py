@@ -13,7 +13,11 @@ MAX_S: Final = 86_400.0  # of a track
 MAX_WEIGHT: Final = 4.0
 STEERS: Final = ("energy", "valence", "tension", "tempo")
 WEIGHTS: Final = ("content", "rhythm", "mood")
-KINDS: Final = ("filters", "like", "pin", "playing", "skip", "steer", "undo", "unlike", "weights")
+RESETS: Final = ("filters", "liked", "pinned", "skipped", "steer", "weights")
+MAX_TRACKS: Final = 200  # named in one command
+KINDS: Final = (
+    "filters", "like", "pin", "playing", "reset", "skip", "steer", "undo", "unlike", "unskip", "weights", "wishes"
+)  # fmt: skip
 
 
 class CommandError(ValueError):
@@ -29,7 +33,15 @@ class SetFilters:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Leave a track out for the rest of the session, and tracks like it a little behind."""
+    """Leave a track out for ``for_s`` seconds (None: the rest of the session), and tracks like it a little behind."""
+
+    track: str
+    for_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unskip:
+    """Take back a skip."""
 
     track: str
 
@@ -75,19 +87,41 @@ class SetWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class SetBack:
+    """As if nobody had ever wished anything of these kinds (of ``RESETS``)."""
+
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Wishes of a session that was lost, for the one in its place. None leaves a wish as it is; ``liked`` and
+    ``skipped`` come to those that there are."""
+
+    filters: Filters | None
+    steer: SetSteer | None
+    weights: SetWeights | None
+    pinned: str | None
+    liked: tuple[str, ...]
+    skipped: tuple[Skip, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """Take back the newest wish."""
 
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """This track is on air, ``position_s`` into it if that is known; None: nothing of the catalogue is."""
+    """This track is on air, ``position_s`` into it if that is known; None: nothing of the catalogue is. ``paused``: it
+    stands still there."""
 
     track: str | None
     position_s: float | None = None
+    paused: bool = False
 
 
-Wish = SetFilters | Skip | Pin | Like | Unlike | SetSteer | SetWeights
+Wish = SetFilters | Skip | Unskip | Pin | Like | Unlike | SetSteer | SetWeights | SetBack | GiveBack
 Command = Wish | Undo | Playing
 
 
@@ -99,7 +133,13 @@ def read_command(message: Mapping[str, Any]) -> Command:
         case "filters":
             return SetFilters(_filters(fields))
         case "skip":
-            return Skip(_some_track("skip", fields))
+            return _skip(fields)
+        case "unskip":
+            return Unskip(_some_track("unskip", fields))
+        case "reset":
+            return _set_back(fields)
+        case "wishes":
+            return _give_back(fields)
         case "like":
             return Like(_some_track("like", fields))
         case "unlike":
@@ -114,13 +154,75 @@ def read_command(message: Mapping[str, Any]) -> Command:
             _only(fields, ())
             return Undo()
         case "playing":
-            position_s = _number(fields, "position_s", MAX_S)
-            track = _track({name: value for name, value in fields.items() if name != "position_s"})
-            if track is None and position_s is not None:
-                raise CommandError("position_s needs a track")
-            return Playing(track, position_s)
+            return _playing(fields)
         case _:
             raise CommandError(f"unknown command; there are {', '.join(KINDS[:-1])} and {KINDS[-1]}")
+
+
+def _skip(fields: Mapping[str, Any]) -> Skip:
+    for_s = _number(fields, "for_s", MAX_S, 1.0)
+    return Skip(_some_track("skip", {name: value for name, value in fields.items() if name != "for_s"}), for_s)
+
+
+def _playing(fields: Mapping[str, Any]) -> Playing:
+    position_s = _number(fields, "position_s", MAX_S)
+    paused = fields.get("paused")
+    if not (paused is None or isinstance(paused, bool)):
+        raise CommandError("paused must be true, false or null")
+    track = _track({name: value for name, value in fields.items() if name not in ("position_s", "paused")})
+    if track is None and (position_s is not None or paused):
+        raise CommandError("position_s and paused need a track")
+    return Playing(track, position_s, bool(paused))
+
+
+def _set_back(fields: Mapping[str, Any]) -> SetBack:
+    _only(fields, ("what",))
+    what = fields.get("what")
+    named = RESETS if what is None else tuple(what) if isinstance(what, list) else (what,)
+    if not named or not all(isinstance(name, str) and name in RESETS for name in named):
+        raise CommandError(f"what must be one or a list of {', '.join(RESETS)}, or null for all")
+    return SetBack(tuple(sorted(set(named))))
+
+
+def _give_back(fields: Mapping[str, Any]) -> GiveBack:
+    _only(fields, ("filters", "liked", "pinned", "skipped", "steer", "weights"))
+    filters, steer, weights = (_part(fields, name) for name in ("filters", "steer", "weights"))
+    pinned = _track({"track": fields.get("pinned")})
+    liked = [_some_track("liked", {"track": track}) for track in _tracks(fields, "liked")]
+    skipped = [_skipped(told) for told in _tracks(fields, "skipped")]
+    return GiveBack(
+        None if filters is None else _filters(filters),
+        None if steer is None else SetSteer(**_numbers(steer, STEERS, -1.0, 1.0)),
+        None if weights is None else SetWeights(**_numbers(weights, WEIGHTS, 0.0, MAX_WEIGHT)),
+        pinned,
+        tuple(liked),
+        tuple(skipped),
+    )
+
+
+def _skipped(told: object) -> Skip:
+    """As `Asked` tells it, its title left out."""
+    if not isinstance(told, Mapping):
+        raise CommandError('skipped must hold objects such as {"track":"ID","left_s":null}')
+    left_s = _number(told, "left_s", MAX_S)
+    track = _some_track("skipped", {name: value for name, value in told.items() if name != "left_s"})
+    return Skip(track, None if left_s is None else max(1.0, left_s))
+
+
+def _part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    part = fields.get(name)
+    if part is not None and not isinstance(part, Mapping):
+        raise CommandError(f"{name} must be an object, or null")
+    return part
+
+
+def _tracks(fields: Mapping[str, Any], name: str) -> list[Any]:
+    tracks = fields.get(name)
+    if tracks is None:
+        return []
+    if not isinstance(tracks, list) or len(tracks) > MAX_TRACKS:
+        raise CommandError(f"{name} must be a list of at most {MAX_TRACKS}")
+    return tracks
 
 
 def _some_track(kind: str, fields: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ Times are seconds of media time since the first frame after the start or the las
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -160,14 +160,29 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Wished:
+    """A track that was liked or skipped. ``title``: empty where it is not known. ``left_s``: how long a skip lasts
+    still, None for the rest of the session."""
+
+    track: str
+    title: str = ""
+    left_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What the viewers asked for, as it stands: so that a view of it can be right whoever asked, and after an undo.
-    ``undo``: how many wishes can be taken back."""
+    ``undo``: how many wishes can be taken back. ``liked`` and ``skipped``: the newest, in the order in which they came;
+    ``unlisted``: how many older ones there are beside them."""
 
     steer: Steer
     weights: Weights
     pinned: str | None
     undo: int
+    liked: tuple[Wished, ...] = ()
+    skipped: tuple[Wished, ...] = ()
+    unlisted: int = 0
+    filters: Filters = field(default_factory=Filters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +239,23 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a wish did: ``text`` says it. ``up`` and ``down``: how many of the other tracks in question its taste alone
+    raises and lowers by half a point of 100 or more; ``most``: the largest of these moves, in [0, 1]."""
+
+    text: str
+    up: int = 0
+    down: int = 0
+    most: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """A command that was carried out; ``track`` where it was about one."""
+    """A command that was carried out; ``track`` where it was about one, ``effect`` where it is known."""
 
     command: str
     track: str | None = None
+    effect: Effect | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ CONFIDENT: Final = 0.3  # of the visual tempo
 FITS: Final = 0.85  # tempo_fit from which on two pulses are one
 REGULAR: Final = 0.12  # deviation of the times between cuts, by their mean, up to which they are a pulse
 MIN_CUTS: Final = 4
-LIKED: Final = 0.02  # what taste adds to a score to be worth a word
 SOFT_LUFS, LOUD_LUFS = -20.0, -13.0
 CALM, FAST = 0.35, 0.65  # of the energy of motion
 DARK, BRIGHT = 0.25, 0.6
@@ -123,7 +122,7 @@ def _mood(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
 
 def _taste(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
     title = setting.like.get(row.candidate.track.id)
-    return None if title is None else (0.9, words.liked(title, row.adjust))
+    return None if not title else (0.9, words.liked(title, row.adjust))
 
 
 def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:

@@ -24,29 +24,32 @@ NEAR_S: Final = 20.0  # before it runs out, the next track is told
 @dataclass(slots=True)
 class OnAir:
     """One track on air. ``position_s`` is where in it the stream was at ``since_s`` of media time; ``beats`` are None
-    until they are known, ``outline`` until a search has found the track."""
+    until they are known, ``outline`` until a search has found the track. ``paused``: it stands still there."""
 
     track: str
     since_s: float = 0.0
     position_s: float | None = None
+    paused: bool = False
     beats: NDArray[np.floating] | None = None
     outline: Outline | None = None
 
-    def at(self, position_s: float, now_s: float) -> None:
-        """The stream is ``position_s`` into the track at ``now_s`` of media time."""
-        self.position_s, self.since_s = position_s, now_s
+    def at(self, position_s: float, now_s: float, paused: bool = False) -> None:
+        """The stream is ``position_s`` into the track at ``now_s`` of media time; ``paused``: it stands still."""
+        self.position_s, self.since_s, self.paused = position_s, now_s, paused
+
+    def place_s(self, now_s: float) -> float | None:
+        """Where in the track the stream is at ``now_s`` of media time, if that is known."""
+        if self.position_s is None or self.paused:
+            return self.position_s
+        return self.position_s + now_s - self.since_s
 
     def restart(self, now_s: float) -> None:
         """Media time, at ``now_s``, starts again at 0; the music goes on."""
         self.since_s -= now_s
 
-    def place(self, now_s: float) -> float | None:
-        """Where in the track the stream is at ``now_s`` of media time."""
-        return None if self.position_s is None else self.position_s + now_s - self.since_s
-
     def switch(self, track: str | None, now_s: float) -> Switch:
         """When to change to ``track`` (None: stay), seen from ``now_s`` of media time."""
-        position = self.place(now_s)
+        position = self.place_s(now_s)
         if position is None or self.beats is None:
             return Switch(track, (), None)
         points = switch_points(self.beats, position, () if self.outline is None else self.outline.downbeats_s)
@@ -54,7 +57,7 @@ class OnAir:
 
     def now(self, listed: Sequence[str], now_s: float) -> OnAirNow:
         """How far it is, and, once its end is near, which of the tracks ``listed``, best first, comes next."""
-        position = self.place(now_s)
+        position = self.place_s(now_s)
         if position is None or self.outline is None:
             return OnAirNow(self.track, position)
         end = music_end(self.outline, position)

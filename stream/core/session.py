@@ -31,7 +31,9 @@ from features.cuts import HARD_CUT
 from features.held import held, is_held
 from features.spec import MOTION_FPS, WINDOW_S
 
+from .adjustments import Adjustments
 from .commands import CommandError, Playing, read_command
+from .effect import effect
 from .events import (
     Accepted,
     Answer,
@@ -48,8 +50,7 @@ from .events import (
     Suggestions,
     Weights,
 )
-from .facts import LIKED, Setting
-from .history import History
+from .facts import Setting
 from .hop import Hop
 from .listing import Listed, Listing
 from .model import Model
@@ -57,8 +58,8 @@ from .on_air import OnAir
 from .ranking import Pictures, Ranked, rank
 from .scene import SceneMeter
 from .settle import SWITCH, SettleOptions
-from .speech import VOCAL_PENALTY, Speech, is_vocal
-from .taste import SKIPS_HEARD, Profiles, by_track, profiles, taste
+from .speech import Speech
+from .taste import SKIPS_HEARD
 from .unfit import parts, reason
 from .wishes import Memory, Wishes
 
@@ -92,9 +93,8 @@ class Session:
         self._scenes = SceneMeter()
         self._listing = Listing(self._options.settle, self._options.suggestions)
         self._memory = Memory(Wishes(weights=self._options.weights))
-        self._profiles = Profiles()
         self._pool: list[Candidate] = []  # of the newest hop
-        self._history = History()
+        self._adjustments = Adjustments()
         self._speech = Speech()
         self._on_air: OnAir | None = None
         self._beats: Beats | None = None  # the question that is open
@@ -111,8 +111,6 @@ class Session:
         self._last = 0  # the end of the newest hop that was begun or is waiting
         self._hop_s = self._stride = 1
         self._cuts: deque[int] = deque(maxlen=CUTS)  # the slots of the newest
-        self._titles: dict[str, str] = {}  # of liked tracks
-        self._alike: dict[str, str] = {}  # track -> title of the liked one that it is like
         self._hop: Hop | None = None
         self._due: Hop | None = None
         self._closing: tuple[int, int] | None = None  # frames, dropped
@@ -228,24 +226,26 @@ class Session:
             command = read_command(message)
             if isinstance(command, Playing):
                 return [Accepted(kind, command.track), *self._play(command)]
-            track = self._memory.take(command)
+            before = self._memory.wishes
+            track = self._memory.take(command, self._before_s + self._now_s)
         except CommandError as error:
             return [Refused(kind, str(error))]
         wishes = self._memory.wishes
+        self._memory.know(self._pool)
         for example in (*wishes.liked[-1:], *wishes.skipped[-1:]):
-            self._know([c for c in self._pool if c.track.id == example], [example], unknown=False)
-        return [Accepted(kind, track)]
+            self._adjustments.know([c for c in self._pool if c.track.id == example], [example], all_of_them=False)
+        return [Accepted(kind, track, effect(command, before, wishes, self._pool, self._adjustments.profiles))]
 
     def _play(self, command: Playing) -> list[Event]:
         before = self._on_air
         events: list[Event] = []
         if before is None or command.track != before.track:
             if before is not None:
-                self._history.left(before.track, self._before_s + self._now_s)
+                self._adjustments.history.left(before.track, self._before_s + self._now_s)
             self._on_air = None if command.track is None else OnAir(command.track)
             events += self._ask_beats()
         if self._on_air is not None and command.position_s is not None:
-            self._on_air.at(command.position_s, self._now_s)
+            self._on_air.at(command.position_s, self._now_s, command.paused)
         return events
 
     def _ask_beats(self) -> list[Event]:
@@ -337,6 +337,7 @@ class Session:
 
     def _begin(self, hop: Hop) -> list[Event]:
         self._hop = hop
+        self._memory.pass_time(self._before_s + hop.pts_s)
         hop.ends = self._window.missing(hop.end, hop.start)
         return [self._infer(hop, "video_clip", self._window.clip_inputs(hop.ends, hop.start))]
 
@@ -357,7 +358,9 @@ class Session:
         for stage, ids, filters in (("keep", kept, Filters()), ("hold", held, wishes.filters)):
             if ids:
                 events.append(self._search(hop, stage, query[0], len(ids), replace(filters, only=ids)))
-        hop.sought = self._profiles.unknown((*wishes.liked, *wishes.skipped[-SKIPS_HEARD:]))[:SOUGHT_AT_ONCE]
+        hop.sought = self._adjustments.profiles.unknown((*wishes.liked, *wishes.skipped[-SKIPS_HEARD:]))[
+            :SOUGHT_AT_ONCE
+        ]
         if hop.sought:
             only = Filters(only=frozenset(hop.sought))
             events.append(self._search(hop, "taste", query[0], len(hop.sought), only))
@@ -367,7 +370,8 @@ class Session:
         if isinstance(answer, Mapping) or not isinstance(answer, Sequence):
             raise TypeError(f"the answer to a search is {type(answer).__name__}, must be a list of candidates")
         if stage == "taste":
-            self._know(answer, hop.sought)
+            self._memory.know(answer)
+            self._adjustments.know(answer, hop.sought, all_of_them=True)
             return self._compare(hop)
         if stage in ("keep", "hold"):
             hop.kept += answer
@@ -388,14 +392,6 @@ class Session:
             return self._compare(hop)
         return [self._search(hop, name, hop.query, 1, filters) for name, filters in alone.items()]
 
-    def _know(self, candidates: Sequence[Candidate], tracks: Sequence[str], unknown: bool = True) -> None:
-        """Remember what examples of taste are like; ``unknown``: also that there is nothing to be known."""
-        found = by_track(candidates)
-        self._titles |= {candidate.track.id: candidate.track.title for candidate in candidates}
-        for track in tracks:
-            if unknown or track in found:
-                self._profiles.keep(track, found.get(track))
-
     def _compare(self, hop: Hop) -> list[Event]:
         """Once everything retrieved is in: ask the matcher, or conclude without one."""
         if hop.asked:
@@ -410,7 +406,9 @@ class Session:
         now = hop.pictures(self._window)
         wishes = self._memory.wishes
         skipped = frozenset(wishes.skipped)
-        adjusts = self._adjusts(hop)
+        self._pool = hop.found
+        at_s, speaks = self._before_s + hop.pts_s, self._speech.lasts(hop.pts_s)
+        adjusts = self._adjustments.of(hop.found, wishes, self._playing, at_s, speaks)
         ranked = [
             entry
             for entry in rank(hop.found, matches, now, wishes.weights, wishes.steer, adjusts)
@@ -430,7 +428,7 @@ class Session:
             seen=Seen(now.tempo.bpm, now.tempo.confidence, now.speed),
             switch=None if self._on_air is None else self._on_air.switch(first, hop.pts_s),
             duck_db=self._speech.duck_db(hop.pts_s),
-            asked=self._memory.asked(),
+            asked=self._memory.asked(self._before_s + hop.pts_s),
             on_air=None if self._on_air is None else self._on_air.now([i.track for i in listed.items], hop.pts_s),
             changed=listed.changed,
             stale=listed.stale,
@@ -444,7 +442,8 @@ class Session:
         cut = bool(self._cuts) and hop.end * MOTION_FPS - self._cuts[-1] <= 2 * MOTION_FPS
         slots = [slot for slot in self._cuts if slot >= hop.end * MOTION_FPS - WINDOW_S * MOTION_FPS]
         between = tuple((two - one) / MOTION_FPS for one, two in pairwise(slots))
-        setting = Setting(between, self._speech.lasts(hop.pts_s), self._alike)
+        like = {track: self._memory.title(liked) for track, liked in self._adjustments.alike.items()}
+        setting = Setting(between, self._speech.lasts(hop.pts_s), like)
         return self._listing.compose(ranked, now, setting, wishes, cut, self._playing, passed_s)
 
     def _next(self) -> list[Event]:
@@ -453,35 +452,6 @@ class Session:
             following, self._due = self._due, None
             return self._begin(following)
         return self._end() if self._closing is not None else []
-
-    def _adjusts(self, hop: Hop) -> NDArray[np.float64]:
-        """(n,) what to add to the scores of the candidates, for taste, history and speech."""
-        self._pool = hop.found
-        tastes = np.zeros(len(hop.found))
-        wishes = self._memory.wishes
-        if hop.found and (wishes.liked or wishes.skipped):
-            pool = profiles(hop.found)
-            liked = self._profiles.of(wishes.liked, pool.shape[1])
-            tastes = taste(pool, liked, self._profiles.of(wishes.skipped[-SKIPS_HEARD:], pool.shape[1]))
-            self._note_alike(hop, pool, tastes)
-        now_s = self._before_s + hop.pts_s
-        past = [0.0 if c.track.id == self._playing else self._history.penalty(c.track.id, now_s) for c in hop.found]
-        speaks = self._speech.lasts(hop.pts_s)
-        voices = [VOCAL_PENALTY if speaks and is_vocal(c.track.tags) else 0.0 for c in hop.found]
-        return np.asarray(tastes - np.array(past) - np.array(voices))
-
-    def _note_alike(self, hop: Hop, pool: NDArray[np.float64], tastes: NDArray[np.float64]) -> None:
-        """Which liked track each candidate is most like, of those that taste speaks for."""
-        known = {track: self._profiles.of((track,), pool.shape[1]) for track in self._memory.wishes.liked}
-        liked = [track for track, rows in known.items() if len(rows)]
-        self._titles = {track: title for track, title in self._titles.items() if track in known}
-        self._alike = {}
-        if not liked:
-            return
-        nearest = np.argmax(pool @ np.concatenate([known[track] for track in liked]).T, axis=1)
-        for candidate, gain, at in zip(hop.found, tastes.tolist(), nearest.tolist(), strict=True):
-            if gain > LIKED and candidate.track.id not in known and liked[at] in self._titles:
-                self._alike[candidate.track.id] = self._titles[liked[at]]
 
     def _ease(self, hop: Hop, wishes: Wishes) -> None:
         """The first place changes hands more easily in a new scene, and when the viewers ask for something else."""

@@ -50,6 +50,15 @@ def taste(pool: Floats, liked: Floats, skipped: Floats) -> Floats:
     return LIKE_SPAN * _standing(pool, liked) - SKIP_SPAN * _standing(pool, skipped)
 
 
+def pull(candidates: Sequence[Candidate], known: "Profiles", liked: Sequence[str], skipped: Sequence[str]) -> Floats:
+    """(n,) what to add to the scores of candidates, for the tracks that were liked and skipped."""
+    if not candidates or not (liked or skipped):
+        return np.zeros(len(candidates))
+    pool = profiles(candidates)
+    width = pool.shape[1]
+    return taste(pool, known.of(liked, width), known.of(skipped[-SKIPS_HEARD:], width))
+
+
 def _standing(pool: Floats, examples: Floats) -> Floats:
     """(n,) in (-1/2, 1/2): how similar each is to the examples, against the others."""
     if not len(examples):

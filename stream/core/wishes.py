@@ -4,22 +4,39 @@ Everything here is immutable: a wish makes a new ``Wishes`` of the one before.
 """
 
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
-from catalog.records import Filters
+from catalog.records import Candidate, Filters
 
-from .commands import CommandError, Like, Pin, SetFilters, SetSteer, SetWeights, Skip, Undo, Unlike, Wish
-from .events import Asked, Steer, Weights
+from .commands import (
+    CommandError,
+    GiveBack,
+    Like,
+    Pin,
+    SetBack,
+    SetFilters,
+    SetSteer,
+    SetWeights,
+    Skip,
+    Undo,
+    Unlike,
+    Unskip,
+    Wish,
+)
+from .events import Asked, Steer, Weights, Wished
 
 MAX_SKIPPED: Final = 1000
 MAX_LIKED: Final = 200
 MAX_UNDO: Final = 50
+LISTED: Final = 50  # liked and as many skipped tracks are told to viewers, the newest
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """``skipped`` and ``liked`` hold track ids, each once, in the order in which they came."""
+    """``skipped`` and ``liked`` hold track ids, each once, in the order in which they came. ``until``: when a skip is
+    over, by its track, in seconds since the session began; a skip that is not in it lasts as long as the session."""
 
     filters: Filters = field(default_factory=Filters)
     skipped: tuple[str, ...] = ()
@@ -27,23 +44,23 @@ class Wishes:
     pinned: str | None = None
     steer: Steer = field(default_factory=Steer)
     weights: Weights = field(default_factory=Weights)
+    until: tuple[tuple[str, float], ...] = ()
 
     def order(self) -> tuple[object, ...]:
         """What the order of the tracks follows from; the rest only says which of them are there, or first."""
         return self.filters, self.liked, self.steer, self.weights
 
 
-def wished(before: Wishes, wish: Wish) -> Wishes:
-    """``before`` with one wish more. Raises CommandError with the reason for one that cannot be had."""
+def wished(before: Wishes, wish: Wish, now_s: float = 0.0, first: Wishes | None = None) -> Wishes:
+    """``before`` with one wish more, made at ``now_s`` of the session; ``first``: what the session began with. Raises
+    CommandError with the reason for one that cannot be had."""
     match wish:
         case SetFilters():
             return replace(before, filters=wish.filters)
         case Skip():
-            pinned = None if before.pinned == wish.track else before.pinned
-            skipped = _with(before.skipped, wish.track)
-            if len(skipped) > MAX_SKIPPED:
-                raise CommandError(f"{MAX_SKIPPED} tracks are skipped already; use filters")
-            return replace(before, skipped=skipped, liked=_without(before.liked, wish.track), pinned=pinned)
+            return _skipped(before, wish, now_s)
+        case Unskip():
+            return _unskipped(before, lambda track: track == wish.track)
         case Pin():
             _not_skipped(before, wish.track)
             return replace(before, pinned=wish.track)
@@ -62,35 +79,121 @@ def wished(before: Wishes, wish: Wish) -> Wishes:
                 return replace(before, weights=replace(before.weights, **_given(wish)))
             except ValueError as error:
                 raise CommandError(str(error)) from error
+        case SetBack():
+            back = first or Wishes()
+            names = {*wish.what, *(("until",) if "skipped" in wish.what else ())}
+            return replace(before, **{name: getattr(back, name) for name in names})
+        case GiveBack():
+            return _given_back(before, wish, now_s)
+
+
+def lasting(wishes: Wishes, now_s: float) -> Wishes:
+    """Without the skips that are over by ``now_s``."""
+    over = {track for track, until_s in wishes.until if until_s <= now_s}
+    return _unskipped(wishes, lambda track: track in over) if over else wishes
 
 
 class Memory:
-    """The wishes as they stand, and the way back: the newest ``MAX_UNDO``; older ones stand for good."""
+    """The wishes as they stand, and the way back: the newest ``MAX_UNDO``; older ones stand for good. A wish that
+    changes nothing is no step back. Times are seconds since the session began, and never go back."""
 
     def __init__(self, wishes: Wishes) -> None:
-        self.wishes = wishes
+        self.wishes = self._first = wishes
         self._before: deque[tuple[str | None, Wishes]] = deque(maxlen=MAX_UNDO)
+        self._titles: dict[str, str] = {}  # of tracks that are liked or skipped
 
-    def asked(self) -> Asked:
-        """As it is told to the viewers."""
+    def asked(self, now_s: float = 0.0) -> Asked:
+        """As it is told to the viewers at ``now_s``."""
         now = self.wishes
-        return Asked(now.steer, now.weights, now.pinned, len(self._before))
+        until = dict(now.until)
+        liked, skipped = now.liked[-LISTED:], now.skipped[-LISTED:]
+        return Asked(
+            now.steer,
+            now.weights,
+            now.pinned,
+            len(self._before),
+            tuple(Wished(track, self._titles.get(track, "")) for track in liked),
+            tuple(
+                Wished(track, self._titles.get(track, ""), max(0.0, until[track] - now_s) if track in until else None)
+                for track in skipped
+            ),
+            len(now.liked) - len(liked) + len(now.skipped) - len(skipped),
+            now.filters,
+        )
 
-    def take(self, command: Wish | Undo) -> str | None:
+    def know(self, candidates: Iterable[Candidate]) -> None:
+        """Keep the titles of those that are liked or skipped."""
+        named = {*self.wishes.liked, *self.wishes.skipped}
+        self._titles = {track: title for track, title in self._titles.items() if track in named}
+        self._titles |= {c.track.id: c.track.title for c in candidates if c.track.id in named}
+
+    def title(self, track: str) -> str:
+        """Of a track that is liked or skipped; empty where it is not known."""
+        return self._titles.get(track, "")
+
+    def pass_time(self, now_s: float) -> None:
+        """Let go of skips that are over, and of steps back that would bring back nothing else."""
+        if lasting(self.wishes, now_s) == self.wishes:
+            return
+        self.wishes = lasting(self.wishes, now_s)
+        steps: list[tuple[str | None, Wishes]] = []
+        for track, before in self._before:
+            kept = lasting(before, now_s)
+            if steps and steps[-1][1] == kept:
+                steps.pop()
+            steps.append((track, kept))
+        if steps and steps[-1][1] == self.wishes:
+            steps.pop()
+        self._before = deque(steps, maxlen=MAX_UNDO)
+
+    def take(self, command: Wish | Undo, now_s: float = 0.0) -> str | None:
         """Carry out one wish, or take back the newest. Returns the track that it was about, if any.
 
         Raises CommandError for what cannot be carried out; nothing has changed then.
         """
+        self.pass_time(now_s)
         if isinstance(command, Undo):
             if not self._before:
                 raise CommandError("there is nothing to undo")
-            track, self.wishes = self._before.pop()
+            track, before = self._before.pop()
+            self.wishes = lasting(before, now_s)
             return track
-        after = wished(self.wishes, command)
-        track = command.track if isinstance(command, Skip | Pin | Like | Unlike) else None
-        self._before.append((track, self.wishes))
+        after = wished(self.wishes, command, now_s, self._first)
+        track = command.track if isinstance(command, Skip | Unskip | Pin | Like | Unlike) else None
+        if after != self.wishes:
+            self._before.append((track, self.wishes))
         self.wishes = after
         return track
+
+
+def _skipped(before: Wishes, wish: Skip, now_s: float) -> Wishes:
+    skipped = _with(before.skipped, wish.track)
+    if len(skipped) > MAX_SKIPPED:
+        raise CommandError(f"{MAX_SKIPPED} tracks are skipped already; use filters")
+    until = tuple((track, until_s) for track, until_s in before.until if track != wish.track)
+    return replace(
+        before,
+        skipped=skipped,
+        liked=_without(before.liked, wish.track),
+        pinned=None if before.pinned == wish.track else before.pinned,
+        until=until if wish.for_s is None else (*until, (wish.track, now_s + wish.for_s)),
+    )
+
+
+def _unskipped(before: Wishes, over: Callable[[str], bool]) -> Wishes:
+    skipped = tuple(track for track in before.skipped if not over(track))
+    return replace(before, skipped=skipped, until=tuple(each for each in before.until if not over(each[0])))
+
+
+def _given_back(before: Wishes, wish: GiveBack, now_s: float) -> Wishes:
+    """All of them, but for likes and a pin of what is skipped here. Raises CommandError at a bound."""
+    parts: list[Wish] = [part for part in (wish.steer, wish.weights) if part is not None]
+    parts += [] if wish.filters is None else [SetFilters(wish.filters)]
+    parts += [Like(track) for track in wish.liked if track not in before.skipped]
+    parts += [] if wish.pinned is None or wish.pinned in before.skipped else [Pin(wish.pinned)]
+    for part in (*parts, *wish.skipped):
+        before = wished(before, part, now_s)
+    return before
 
 
 def _with(tracks: tuple[str, ...], track: str) -> tuple[str, ...]:
@@ -103,7 +206,7 @@ def _without(tracks: tuple[str, ...], track: str) -> tuple[str, ...]:
 
 def _not_skipped(wishes: Wishes, track: str | None) -> None:
     if track in wishes.skipped:
-        raise CommandError("this track was skipped in this session")
+        raise CommandError("this track is skipped in this session; unskip it first")
 
 
 def _given(wish: SetSteer | SetWeights) -> dict[str, float]:

@@ -26,13 +26,15 @@ from .errors import BusyError
 from .hub_session import KEY_CHARACTERS, HubSession, Live, Publish, Start
 from .inputs import Connect, Input
 from .logs import session_id
-from .viewer_queue import QUEUE_LIMIT, Viewer
+from .viewer_queue import OVER, QUEUE_LIMIT, Viewer
 
 __all__ = ["QUEUE_LIMIT", "Connect", "Counters", "Hub", "HubOptions", "HubSession", "Live", "Start", "Viewer"]
 
 log = logging.getLogger(__name__)
 
 STOPPED: Final = "the publisher stopped"
+STOPPING: Final = "the server is stopping"
+RESTART: Final = 1012  # "service restart", of RFC 6455's registry: what came may come again
 JUDGE_S: Final = 1.0  # between looks at the lateness of all
 
 
@@ -167,8 +169,8 @@ class Hub:
 
     async def close(self) -> None:
         """End every session; no new ones are taken."""
-        self.refuse_all("the server is stopping")
-        await asyncio.gather(*(self.end(session, "the server is stopping") for session in self.sessions))
+        self.refuse_all(STOPPING)
+        await asyncio.gather(*(self.end(session, STOPPING) for session in self.sessions))
         self._decoders.shutdown(wait=False, cancel_futures=True)
 
     def _admit(self, key: str) -> None:
@@ -311,4 +313,4 @@ class Hub:
             log.info("session ended: %s", reason)
             self.counters.lost_messages += session.lost_messages + sum(v.lost for v in session.viewers)
             for viewer in list(session.viewers):
-                viewer.close(reason)
+                viewer.close(reason, RESTART if reason == STOPPING else OVER)

@@ -3,16 +3,19 @@
 import asyncio
 import secrets
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import av
 
+from stream.core.commands import CommandError
 from stream.core.events import Accepted, Notice, Refused, Reset, Suggestions
 from stream.core.pace import FULL, Pace
 
 from . import messages
 from .inputs import Input, Inputs
+from .player import KINDS, PlayerRole
 from .viewer_queue import Viewer
 
 LABEL_CHARACTERS: Final = 60
@@ -59,6 +62,7 @@ class HubSession:
         self.running: asyncio.Task[None] | None = None
         self.ending: asyncio.Task[None] | None = None
         self.timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
+        self.role = PlayerRole(weakref.proxy(self), time.monotonic)  # no circle: it would keep what has ended
         self._state: dict[str, str] = {}  # what a late viewer needs to see, by the kind of message
 
     @property
@@ -113,16 +117,37 @@ class HubSession:
         for viewer in self.viewers:
             viewer.put(text, isinstance(notice, Accepted | Refused))
 
-    def join(self) -> Viewer:
-        """A new viewer, which gets the current state at once."""
-        viewer = Viewer()
+    def command(self, viewer: Viewer, message: dict[str, Any]) -> None:
+        """Carry out a viewer's command. Who plays is settled here, all else is the core's affair."""
+        if message["type"] not in KINDS:
+            return self.live.command(message)
+        try:
+            self.role.command(viewer, message)
+        except CommandError as error:
+            viewer.put(messages.line(Refused(message["type"], str(error))), answer=True)
+        return None
+
+    def ask(self, message: dict[str, Any]) -> None:
+        """Hand a command of the session's own to the core, unless the session is over."""
+        if self.ending is None:
+            self.live.command(message)
+
+    def accept(self, command: str, track: str | None) -> None:
+        """Tell every viewer that a command was carried out."""
+        self.publish(Accepted(command, track))
+
+    def join(self, may: bool = True, page: str = "") -> Viewer:
+        """A new viewer, which gets the current state at once. ``may``, ``page``: see `Viewer`."""
+        viewer = Viewer(may, page)
         for text in self._state.values():
             viewer.put(text)
         self.viewers.add(viewer)
+        self.role.joined(viewer)
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
         self.viewers.discard(viewer)
+        self.role.left(viewer)
         self.lost_messages += viewer.lost
 
     def summary(self) -> dict[str, object]:

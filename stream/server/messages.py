@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from catalog.records import Filters
 from stream.core.events import (
     Accepted,
     Asked,
     Cut,
+    Effect,
     End,
     Fact,
     Failed,
@@ -28,6 +30,7 @@ from stream.core.events import (
     Switch,
     Warned,
     Weights,
+    Wished,
 )
 from stream.errors import MessageError
 
@@ -63,7 +66,8 @@ def encode(event: Notice) -> dict[str, Any]:
         case Refused():
             return _object("refused", command=event.command, reason=event.reason)
         case Accepted():
-            return _object("accepted", command=event.command, track=event.track)
+            effect = None if event.effect is None else _effect(event.effect)
+            return _object("accepted", command=event.command, track=event.track, effect=effect)
         case Warned():
             return _object("warning", reason=event.reason)
         case Failed():
@@ -146,7 +150,29 @@ def _asked(asked: Asked) -> dict[str, Any]:
         "weights": {name: round(value, 4) for name, value in asdict(asked.weights).items()},
         "pinned": asked.pinned,
         "undo": asked.undo,
+        "liked": [{"track": wished.track, "title": wished.title} for wished in asked.liked],
+        "skipped": [
+            {"track": wished.track, "title": wished.title, "left_s": _seconds(wished.left_s)}
+            for wished in asked.skipped
+        ],
+        "unlisted": asked.unlisted,
+        "filters": filters_object(asked.filters),
     }
+
+
+def filters_object(filters: Filters) -> dict[str, Any]:
+    """As the command ``filters`` takes them; what is not limited is None."""
+    return {
+        "min_bpm": filters.min_bpm,
+        "max_bpm": filters.max_bpm,
+        "licences": sorted(filters.licences) or None,
+        "tags": sorted(filters.tags) or None,
+        "min_duration_s": filters.min_duration_s or None,
+    }
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {"text": effect.text, "up": effect.up, "down": effect.down, "most": round(effect.most, 4)}
 
 
 def _on_air(now: OnAirNow) -> dict[str, Any]:
@@ -206,7 +232,8 @@ def _decode(message: Mapping[str, Any]) -> Notice:
         case "refused":
             return Refused(**fields)
         case "accepted":
-            return Accepted(**fields)
+            effect = fields.pop("effect", None)
+            return Accepted(**fields, effect=None if effect is None else Effect(**effect))
         case "warning":
             return Warned(**fields)
         case "error":
@@ -224,11 +251,26 @@ def _suggestions(fields: dict[str, Any]) -> Suggestions:
     if switch is not None:
         switch = Switch(**{**switch, "at_s": tuple(switch["at_s"])})
     if asked is not None:
-        asked = Asked(**{**asked, "steer": Steer(**asked["steer"]), "weights": Weights(**asked["weights"])})
+        asked = _read_asked(asked)
     if on_air is not None:
         on_air = OnAirNow(**{**on_air, "loop": _pair(on_air.get("loop"))})
     seen = None if seen is None else Seen(**seen)
     return Suggestions(items=items, seen=seen, switch=switch, asked=asked, on_air=on_air, **fields)
+
+
+def _read_asked(fields: Mapping[str, Any]) -> Asked:
+    filters = {name: value for name, value in fields.get("filters", {}).items() if value is not None}
+    filters |= {name: frozenset(filters[name]) for name in ("licences", "tags") if name in filters}
+    return Asked(
+        **{
+            **fields,
+            "steer": Steer(**fields["steer"]),
+            "weights": Weights(**fields["weights"]),
+            "liked": tuple(Wished(**each) for each in fields.get("liked", ())),
+            "skipped": tuple(Wished(**each) for each in fields.get("skipped", ())),
+            "filters": Filters(**filters),
+        }
+    )
 
 
 def _read_item(fields: Mapping[str, Any]) -> Item:

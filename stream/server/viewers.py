@@ -1,4 +1,8 @@
-"""The websocket of a session: suggestions out, commands in; and the list of what is live."""
+"""The websocket of a session: suggestions out, commands in; and the list of what is live.
+
+A session is named by its id, or by the key of its stream. Who may view may name a key; which keys are in use, and
+where, is told to nobody who does not have the key already.
+"""
 
 import asyncio
 import contextlib
@@ -14,11 +18,13 @@ from .access import AccessOptions, refusal, require
 from .hub import Hub, HubSession, Viewer
 from .limits import RateLimit
 from .messages import line, parse_command
+from .takeover import Elsewhere, nowhere
 
+ELSEWHERE = 4307
 DENIED = 4401
 NOT_FOUND = 4404
 FULL = 4503
-DONE = 1000
+PAGE_CHARACTERS = 64
 COMMANDS, COMMANDS_PER_S = 20, 10.0  # of a viewer: at once, and a second after that
 TOO_FAST = f"too many commands: {COMMANDS_PER_S:g} a second are taken, {COMMANDS} at once; wait a moment"
 REASON_BYTES = 123  # what a close frame can carry (RFC 6455, section 5.5)
@@ -27,9 +33,15 @@ REASON_BYTES = 123  # what a close frame can carry (RFC 6455, section 5.5)
 Listed = Callable[[HTTPConnection], list[dict[str, object]]]
 
 
-def viewer_routes(hub: Hub, access: AccessOptions | None = None, listed: Listed | None = None) -> APIRouter:
-    """``/api/sessions`` and ``/sessions/ID/events``. Who may only view gets every command refused; ``listed`` gives the
-    list of what is live where it is not the hub's."""
+def viewer_routes(
+    hub: Hub,
+    access: AccessOptions | None = None,
+    listed: Listed | None = None,
+    elsewhere: Elsewhere = nowhere,
+) -> APIRouter:
+    """``/api/sessions``, ``/sessions/ID/events`` and ``/events?key=KEY``. Who may only view gets every command refused.
+    ``listed`` gives the list of what is live where it is not the hub's; ``elsewhere`` tells where a key's session is,
+    if not here (see `takeover`)."""
     router = APIRouter()
     rights = access or AccessOptions()
 
@@ -38,22 +50,37 @@ def viewer_routes(hub: Hub, access: AccessOptions | None = None, listed: Listed 
         own = [session.summary() for session in hub.sessions]
         return {"v": 1, "sessions": own if listed is None else listed(request)}
 
+    async def attend(socket: WebSocket, session: HubSession | None, missing: str) -> None:
+        """Serve one viewer of a session, from the greeting to the end."""
+        no_control = refusal(socket, rights, "control")
+        if session is None:
+            return await socket.close(NOT_FOUND, missing)
+        if len(session.viewers) >= hub.options.max_viewers:
+            return await socket.close(FULL, f"{hub.options.max_viewers} viewers are watching already")
+        page = socket.query_params.get("page", "")[:PAGE_CHARACTERS]
+        viewer = session.join(no_control is None, page)
+        try:
+            await _serve(socket, session, viewer, no_control)
+        finally:
+            session.leave(viewer)
+
     @router.websocket("/sessions/{session_id}/events")
     async def events(socket: WebSocket, session_id: str) -> None:
         await socket.accept()
         if (reason := refusal(socket, rights, "view")) is not None:
             return await socket.close(DENIED, reason)
-        no_control = refusal(socket, rights, "control")
-        session = hub.find(session_id)
-        if session is None:
-            return await socket.close(NOT_FOUND, "no such session: it has ended, or the address is wrong")
-        if len(session.viewers) >= hub.options.max_viewers:
-            return await socket.close(FULL, f"{hub.options.max_viewers} viewers are watching already")
-        viewer = session.join()
-        try:
-            await _serve(socket, session, viewer, no_control)
-        finally:
-            session.leave(viewer)
+        return await attend(socket, hub.find(session_id), "no such session: it has ended, or the address is wrong")
+
+    @router.websocket("/events")
+    async def events_of_a_key(socket: WebSocket) -> None:
+        await socket.accept()
+        if (reason := refusal(socket, rights, "view")) is not None:
+            return await socket.close(DENIED, reason)
+        key = socket.query_params.get("key", "")
+        if address := elsewhere(key, socket):
+            await socket.send_json({"v": 1, "type": "moved", "events": f"{address}/events"})
+            return await socket.close(ELSEWHERE, "this key's session is at another port: the message before says which")
+        return await attend(socket, hub.by_key(key), "no stream of this key runs; ask again in a second")
 
     return router
 
@@ -75,7 +102,7 @@ async def _serve(socket: WebSocket, session: HubSession, viewer: Viewer, no_cont
 async def _send(socket: WebSocket, viewer: Viewer) -> None:
     while (text := await viewer.next()) is not None:
         await socket.send_text(text)
-    await socket.close(DONE, viewer.reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+    await socket.close(viewer.code, viewer.reason.encode()[:REASON_BYTES].decode(errors="ignore"))
 
 
 async def _read(socket: WebSocket, session: HubSession, viewer: Viewer, no_control: str | None) -> None:
@@ -91,6 +118,6 @@ async def _read(socket: WebSocket, session: HubSession, viewer: Viewer, no_contr
             viewer.put(line(Refused("?", TOO_FAST if too_fast else str(error))), answer=True)
         else:
             if (reason := TOO_FAST if too_fast else no_control) is None:
-                session.live.command(command)
+                session.command(viewer, command)
             else:
                 viewer.put(line(Refused(str(command["type"])[:40], reason)), answer=True)

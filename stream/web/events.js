@@ -1,36 +1,62 @@
-// The websocket of one session. Comes back after a hiccup; gives up when the server says that the session is over.
+// The websocket of one session. Comes back after a hiccup; gives up when the server says that the session is over,
+// unless it was asked for by its key: then it waits for the next stream of that key.
 
+import { page } from "./key.js";
 import { addressed } from "./token.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
-const FINAL = new Set([1000, 4401, 4404]); // done, not allowed, gone
+const ABSENT_MS = 1000; // between questions whether the stream of a key has begun
+const OVER = 1000;
+const MOVED = 4307;
+const DENIED = 4401;
+const NOT_FOUND = 4404;
 
-/** `on` has message(object), open(), waiting(), closed(reason). Returns {send(object), close()}. */
-export function listen(path, on) {
-  const address = new URL(addressed(path), location.href);
-  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+/**
+ * `path`: of a session, or `/events?key=KEY` if `patient`. `on` has message(object), open(), waiting(),
+ * absent(reason, regular), closed(reason, regular); `regular`: the stream was ended, it was not lost.
+ * Returns {send(object), close()}.
+ */
+export function listen(path, on, patient = false) {
   let socket = null;
+  let moved = "";
   let tries = 0;
   let over = false;
   let timer = 0;
 
+  const later = (ms) => { timer = setTimeout(connect, ms); };
+
   const connect = () => {
+    const address = new URL(addressed(path), location.href);
+    if (moved) address.host = new URL(moved).host;
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    address.searchParams.set("page", page);
+    moved = "";
+    let heard = false;
     socket = new WebSocket(address);
-    socket.onopen = () => { tries = 0; on.open?.(); };
+    socket.onopen = () => { if (!patient) { tries = 0; on.open?.(); } };
     socket.onmessage = ({ data }) => {
       let message;
       try { message = JSON.parse(data); } catch { return; }
-      if (message?.v === 1) on.message(message);
+      if (message?.v !== 1) return;
+      if (message.type === "moved") { moved = message.events; return; }
+      if (patient && !heard) { tries = 0; on.open?.(); } // an open socket may yet say that there is no such stream
+      heard = true;
+      on.message(message);
     };
     socket.onclose = ({ code, reason }) => {
       if (over) return;
-      if (FINAL.has(code) || tries >= RETRY_MS.length) {
+      if (code === MOVED && moved) return connect();
+      const words = reason || (code === OVER ? "The session ended." : "The server cannot be reached any more.");
+      if (patient && code !== DENIED) {
+        on.absent?.(words, code === OVER || code === NOT_FOUND, code === NOT_FOUND);
+        return later(code === NOT_FOUND || code === OVER ? ABSENT_MS : RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+      }
+      if ([OVER, DENIED, NOT_FOUND].includes(code) || tries >= RETRY_MS.length) {
         over = true;
-        on.closed(reason || (code === 1000 ? "The session ended." : "The server cannot be reached any more."));
-        return;
+        return on.closed(words, code === OVER || code === DENIED);
       }
       on.waiting?.();
-      timer = setTimeout(connect, RETRY_MS[tries++]);
+      return later(RETRY_MS[tries++]);
     };
   };
   connect();
@@ -41,6 +67,6 @@ export function listen(path, on) {
       socket.send(JSON.stringify({ v: 1, ...message }));
       return true;
     },
-    close: () => { over = true; clearTimeout(timer); socket?.close(1000); },
+    close: () => { over = true; clearTimeout(timer); socket?.close(OVER); },
   };
 }

@@ -1,36 +1,70 @@
-// Wiring: a source is published, its session listened to, suggestions shown and played.
+// Wiring: what is sent, the session that follows from it, and what the page shows and plays of it.
 
-import { listen } from "./events.js";
+import { Auto } from "./auto.js";
+import { Input } from "./input.js";
+import { given } from "./key.js";
 import { Player } from "./player.js";
-import { publish } from "./socket.js";
+import { Session } from "./session.js";
 import { camera, file, screen } from "./sources.js";
+import { Speaker } from "./speaker.js";
 import { Strip } from "./strip.js";
 import { Suggestions } from "./suggestions.js";
+import { learn, titleOf } from "./titles.js";
 import { authorised } from "./token.js";
-import { advice, clock, movement, pulse } from "./words.js";
+import { Transport } from "./transport.js";
+import { Wishes } from "./wishes.js";
+import { advice, clock, cue, movement, note, pulse } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const LIST_MS = 3000;
-const LEAVE_S = 3; // before its end, a track makes way in auto mode
+const NOTE_MS = 6000; // a change of the list is told for so long
 
-const state = { source: null, whip: null, events: null, began: 0, newest: null, skipped: new Set(), turn: 0, starting: null };
+let began = 0; // when the stream did, by the page's clock
+let noted = 0; // when the list's last change was told
 
 const strip = new Strip($("strip"));
-const list = new Suggestions($("list"), {
-  play: (item) => start(item, false),
-  skip: (item) => skip(item),
+const session = new Session({
+  open: () => opened(),
+  suggestions: (message) => heardList(message),
+  cut: (message) => strip.cut(message.strength),
+  reset: () => show(),
+  player: () => { auto.heard(); speaker.roleChanged(); },
+  do: (message) => speaker.obey(message),
+  accepted: (message) => accepted(message),
+  refused: (message) => refused(message),
+  warning: (message) => complain(`${message.reason[0].toUpperCase()}${message.reason.slice(1)}.`),
+  error: (message) => complain(`The session ended: ${message.reason}.`),
+  waiting: () => status("wait", "Reconnecting…"),
+  absent: (reason, regular) => absent(regular),
+  closed: (reason, regular) => closed(reason, regular),
 });
 const player = new Player({
-  change: onPlayer,
-  ended: onEnded,
+  change: () => speaker.changed(),
+  ended: (now) => auto.ended(now.track),
   error: complain,
+});
+const speaker = new Speaker(player, session, { change: () => showPlayer() });
+const transport = new Transport($, speaker, session);
+const auto = new Auto(speaker, session, () => (session.open ? session.role.auto : $("auto").checked));
+const wishes = new Wishes($("wishes"), $("told"), (command) => session.send(command));
+const input = new Input({
+  status,
+  shown: (source) => { mode("live"); strip.start($("picture")); $("remote-name").textContent = source.label; },
+  attend: (path) => { began ||= performance.now(); session.attend(path); show(); },
+  ended: (reason) => { end(); if (reason) complain(reason); },
+});
+const list = new Suggestions($("list"), {
+  play: (item) => auto.start(item, false),
+  skip: (item) => skip(item.track),
+  like: (item, whether) => session.send({ type: whether ? "like" : "unlike", track: item.track }),
+  pin: (item, whether) => session.send({ type: "pin", track: whether ? item.track : null }),
 });
 
 // ---- showing -------------------------------------------------------------------------------------------------------
 
 function status(kind, text) {
   $("status").dataset.state = kind;
-  if ($("status-text").textContent !== text) $("status-text").textContent = text;
+  set($("status-text"), text);
 }
 
 function complain(text) {
@@ -45,207 +79,157 @@ function mode(kind) {
   $("strip-box").hidden = kind === "idle";
 }
 
-function showAdvice() {
-  const waiting = Boolean(state.events);
-  const words = state.newest
-    ? advice(state.newest.advice, top(), player.now)
+function show() {
+  const { items, newest, asked, role } = session;
+  list.show(items, { seen: newest?.seen, pinned: asked?.pinned ?? null, may: role.may });
+  $("ghosts").hidden = items.length > 0;
+  wishes.show(asked, role.may);
+  showPlayer();
+}
+
+/** Who plays what, and what follows for the list. */
+function showPlayer() {
+  const now = transport.show();
+  list.mark(now?.track, now?.playing);
+  if (session.open) $("auto").checked = session.role.auto;
+  $("auto").disabled = !session.role.may;
+  showCue();
+  showAdvice(now);
+}
+
+function showCue() {
+  const { onAir } = session;
+  set($("cue"), cue(onAir, onAir?.next ? titleOf(onAir.next) : ""));
+  $("cue").hidden = !$("cue").textContent;
+}
+
+function showAdvice(now) {
+  const { newest } = session;
+  const words = newest
+    ? advice(newest.advice, session.top(), now)
     : {
-      word: waiting ? "Looking" : "Suggestions",
-      text: waiting ? "The first suggestions come after a second or two of picture." : "They appear here once a picture comes in.",
+      word: session.open ? "Looking" : "Suggestions",
+      text: session.open ? "The first suggestions come after a second or two of picture." : "They appear here once a picture comes in.",
       from: "",
     };
   const kinds = { Looking: "wait", Suggestions: "none", "Switch to": "switch" };
   $("advice").dataset.advice = kinds[words.word] ?? "stay";
-  const said = state.newest ? `${words.word} ${words.text}` : ""; // without the place, which moves from second to second
+  const said = newest ? `${words.word} ${words.text}` : ""; // without the place, which moves from second to second
   for (const [id, text] of [["word", words.word], ["text", words.text], ["from", words.from], ["said", said]]) {
-    if ($(`advice-${id}`).textContent !== text) $(`advice-${id}`).textContent = text;
+    set($(`advice-${id}`), text);
   }
   $("advice-text").title = words.text;
 }
 
-function onPlayer(now, playing) {
-  $("player").dataset.state = now ? (playing ? "playing" : "paused") : "empty";
-  $("toggle").disabled = $("skip").disabled = $("seek").disabled = !now;
-  $("toggle").setAttribute("aria-label", playing ? "Pause" : "Play");
-  $("now-title").textContent = now?.title || (now ? "Untitled" : "Nothing playing");
-  $("now-sub").textContent = now
-    ? [now.artist, `started at ${clock(now.start_s)}`, now.licence].filter(Boolean).join(" · ")
-    : "Choose a suggestion to hear it from its best place.";
-  list.mark(now?.track, playing);
-  showPlace();
-  showAdvice();
-}
-
-/** Where in the track the sound is, and how long the track is. */
-function showPlace() {
-  const length = player.now ? player.length_s : 0;
-  $("at").textContent = clock(player.now ? player.position_s : 0);
-  $("length").textContent = clock(length);
-  const seek = $("seek");
-  seek.max = String(length || 1);
-  if (!seek.matches(":active")) seek.value = String(player.now ? player.position_s : 0);
-  seek.style.setProperty("--part", String(length ? seek.value / length : 0));
-  seek.setAttribute("aria-valuetext", `${$("at").textContent} of ${$("length").textContent}`);
+function showNote() {
+  const text = note(session.newest);
+  if (!text && performance.now() - noted < NOTE_MS) return;
+  if (text) noted = performance.now();
+  set($("list-note"), text);
+  $("list-note").dataset.kind = session.newest?.stale ? "stale" : "";
 }
 
 setInterval(() => {
-  if (state.began) $("clock").textContent = clock((performance.now() - state.began) / 1000);
-  showPlace();
-  const length = player.now ? player.length_s : 0;
-  if (player.playing && $("auto").checked && length && length - player.position_s < LEAVE_S) {
-    const next = top(player.now.track);
-    if (next && !state.starting) start(next, true);
-  }
+  if (began) $("clock").textContent = clock((performance.now() - began) / 1000);
+  transport.place();
+  auto.watch();
 }, 250);
-
-// ---- playing -------------------------------------------------------------------------------------------------------
-
-/** The best suggestion, skipped ones and `besides` left out. */
-function top(besides = null) {
-  return state.newest?.items.find((item) => item.track !== besides && !state.skipped.has(item.track)) ?? null;
-}
-
-/** A track came to its end: in auto mode another one follows, else it is quiet and the session knows. */
-function onEnded(ended) {
-  const next = top(ended.track);
-  if ($("auto").checked && next) start(next, false);
-  else silence();
-}
-
-function silence() {
-  player.stop();
-  state.events?.send({ type: "playing", track: null });
-}
-
-async function start(item, slowly) {
-  if (state.starting === item.track) return; // its file is still coming
-  state.starting = item.track;
-  const plays = await player.play({ ...item }, slowly);
-  if (state.starting === item.track) state.starting = null;
-  if (plays) state.events?.send({ type: "playing", track: item.track });
-  else if (!player.now && !state.starting) $("auto").checked = false; // it would try, and say so, each second
-}
-
-function skip(item) {
-  state.skipped.add(item.track);
-  state.events?.send({ type: "skip", track: item.track });
-  if (player.now?.track !== item.track) return show();
-  const next = top();
-  if (next) start(next, false);
-  else silence();
-  return show();
-}
-
-function show() {
-  const items = (state.newest?.items ?? []).filter((item) => !state.skipped.has(item.track));
-  list.show(items, state.newest?.seen);
-  list.mark(player.now?.track, player.playing);
-  $("ghosts").hidden = items.length > 0;
-  showAdvice();
-}
-
-function follow() {
-  if (!$("auto").checked || !state.newest) return;
-  const first = top();
-  if (!first) return;
-  if (!player.now) start(first, false);
-  else if (state.newest.advice === "switch" && first.track !== player.now.track && player.playing) start(first, true);
-}
 
 // ---- the session ---------------------------------------------------------------------------------------------------
 
-const heard = {
-  suggestions: (message) => {
-    state.newest = message;
-    const beat = pulse(message.seen);
-    $("facts").textContent = [
-      movement(message.seen),
-      beat ? `pulse about ${beat} bpm` : "",
-      `last ${Math.round(message.window_s)} s`,
-      message.late_ms === null ? "" : `${Math.round(message.late_ms)} ms behind`,
-    ].filter(Boolean).join(" · ");
-    status("live", "Live");
-    show();
-    follow();
-  },
-  cut: (message) => strip.cut(message.strength),
-  reset: () => { state.newest = null; show(); },
-  refused: (message) => complain(`The server did not ${message.command}: ${message.reason}.`),
-  warning: (message) => complain(`${message.reason[0].toUpperCase()}${message.reason.slice(1)}.`),
-  error: (message) => complain(`The session ended: ${message.reason}.`),
-};
-
-function attend(path) {
-  state.events = listen(path, {
-    open: () => { status("live", state.newest ? "Live" : "Connected"); if (player.now) state.events.send({ type: "playing", track: player.now.track }); },
-    message: (message) => heard[message.type]?.(message),
-    waiting: () => status("wait", "Reconnecting…"),
-    closed: (reason) => { end(); complain(`The stream ended: ${reason.replace(/\.$/, "")}.`); },
-  });
+function opened() {
+  status("live", session.newest ? "Live" : "Connected");
+  if (given && !input.source) waitsFor(false);
+  speaker.opened();
+  if (auto.began) session.send({ type: "auto", on: true });
+  show();
 }
 
-/** Open a source and publish it. A second choice while one is being opened replaces it. */
+function heardList(message) {
+  learn(message.items);
+  const beat = pulse(message.seen);
+  $("facts").textContent = [
+    movement(message.seen),
+    beat ? `pulse about ${beat} bpm` : "",
+    `last ${Math.round(message.window_s)} s`,
+    message.late_ms === null ? "" : `${Math.round(message.late_ms)} ms behind`,
+  ].filter(Boolean).join(" · ");
+  status("live", "Live");
+  showNote();
+  show();
+  auto.follow();
+}
+
+function accepted(message) {
+  wishes.tell(message);
+  show();
+  // whoever skips what is on air, the page that plays it goes on with the next
+  if (message.command === "skip" && speaker.here && player.now?.track === message.track) auto.next(message.track);
+}
+
+function refused(message) {
+  speaker.refused(message.command);
+  if (message.command !== "playing") complain(`The server did not ${message.command}: ${message.reason}.`);
+}
+
+/** The connection is over for good. */
+function closed(reason, regular) {
+  if (input.source && !regular) {
+    input.again();
+    return show();
+  }
+  end();
+  return complain(`The stream ended: ${reason.replace(/\.$/, "")}.`);
+}
+
+/** Ask for the stream of the key that the page was opened with, for as long as it takes. */
+function attendKey() {
+  mode("remote");
+  session.attend(`/events?key=${encodeURIComponent(given)}`, true);
+  absent(true);
+}
+
+function absent(regular) {
+  status("wait", regular ? "Waiting for the stream" : "The server cannot be reached");
+  began = 0;
+  $("clock").textContent = "0:00";
+  waitsFor(true);
+  show();
+}
+
+function waitsFor(waits) {
+  if (!waits) began ||= performance.now();
+  set($("remote-name"), waits ? "Waiting for the stream of this key" : "The stream of this key");
+  set($("remote-text"), waits ? "It appears here as soon as it begins." : "comes in from elsewhere; its picture is not sent back here.");
+}
+
 async function go(open) {
   player.unlock(); // the click that started this is the gesture that sound needs
-  const ending = end();
-  const turn = state.turn;
-  await ending;
-  if (turn !== state.turn) return undefined;
+  await end();
   $("toast").hidden = true;
-  try {
-    status("wait", "Waiting for the picture…");
-    const source = await open($("picture"));
-    if (turn !== state.turn) return source.stop();
-    state.source = source;
-    mode("live");
-    strip.start($("picture"));
-    for (const track of source.stream.getVideoTracks()) {
-      track.addEventListener("ended", () => { if (state.source === source) end(); });
-    }
-    status("wait", "Connecting…");
-    const whip = await publish(source.stream, source.label, (word) => { if (turn === state.turn) onLink(word); });
-    if (turn !== state.turn) return whip.stop();
-    state.whip = whip;
-    state.began = performance.now();
-    attend(whip.events);
-    show();
-  } catch (error) {
-    if (turn !== state.turn) return undefined;
-    await end();
-    complain(error.message);
-  }
-  return undefined;
-}
-
-function onLink(word) {
-  if (word === "failed") { end(); complain("The connection to the server was lost."); }
-  else if (word === "lost") status("wait", "The connection is shaky…");
-  else if (state.newest) status("live", "Live");
+  await input.begin(open, $("picture"));
 }
 
 async function end() {
-  state.turn += 1;
-  const { source, whip, events } = state;
-  Object.assign(state, { source: null, whip: null, events: null, began: 0, newest: null });
-  state.skipped.clear();
-  events?.close();
-  source?.stop();
+  began = 0;
+  session.leave();
   strip.clear();
-  $("facts").textContent = "";
+  $("facts").textContent = $("list-note").textContent = "";
   $("clock").textContent = "0:00";
   mode("idle");
   status("idle", "Ready");
+  wishes.hush();
   show();
-  await whip?.stop();
+  await input.stop();
 }
 
-function watch(session) {
+function watch(live) {
   end();
-  $("remote-name").textContent = session.label;
+  set($("remote-name"), live.label);
   mode("remote");
-  state.began = performance.now() - session.age_s * 1000;
+  began = performance.now() - live.age_s * 1000;
   player.unlock();
-  attend(session.events);
+  session.attend(live.events);
   show();
 }
 
@@ -254,18 +238,18 @@ async function liveNow() {
   const response = await fetch("/api/sessions", { headers: authorised("view") }).catch(() => null);
   if (!response?.ok) return status("lost", "The server cannot be reached");
   if ($("status").dataset.state === "lost") status("idle", "Ready");
-  const sessions = (await response.json()).sessions.filter((session) => session.connected);
+  const sessions = (await response.json()).sessions.filter((each) => each.connected);
   $("live-now").hidden = sessions.length === 0;
-  const key = sessions.map((session) => session.id).join();
+  const key = sessions.map((each) => each.id).join();
   if ($("live-list").dataset.key === key) return undefined;
   $("live-list").dataset.key = key;
-  $("live-list").replaceChildren(...sessions.map((session) => {
+  $("live-list").replaceChildren(...sessions.map((each) => {
     const entry = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
-    button.textContent = session.label;
-    button.addEventListener("click", () => watch(session));
+    button.textContent = each.label;
+    button.addEventListener("click", () => watch(each));
     entry.append(button);
     return entry;
   }));
@@ -273,6 +257,10 @@ async function liveNow() {
 }
 
 // ---- controls ------------------------------------------------------------------------------------------------------
+
+function skip(track) { session.send({ type: "skip", track }); }
+
+function set(element, text) { if (element.textContent !== text) element.textContent = text; }
 
 $("use-camera").addEventListener("click", () => go(camera));
 $("use-screen").addEventListener("click", () => go(screen));
@@ -283,14 +271,19 @@ $("file").addEventListener("change", ({ target }) => {
   if (chosen) go((video) => file(video, chosen));
 });
 $("stop").addEventListener("click", () => { end(); $("use-camera").focus(); });
-$("toggle").addEventListener("click", () => player.toggle());
-$("skip").addEventListener("click", () => { if (player.now) skip(player.now); });
-$("seek").addEventListener("change", ({ target }) => player.seek(Number(target.value)));
+$("toggle").addEventListener("click", () => speaker.toggle());
+$("take").addEventListener("click", () => speaker.take());
+$("skip").addEventListener("click", () => { const { now } = speaker; if (now) skip(now.track); });
+$("seek").addEventListener("change", ({ target }) => speaker.seek(Number(target.value)));
 $("volume").addEventListener("input", ({ target }) => {
   player.volume = Number(target.value);
   target.style.setProperty("--part", target.value);
 });
-$("auto").addEventListener("change", () => { player.unlock(); follow(); });
+$("auto").addEventListener("change", ({ target }) => {
+  player.unlock();
+  auto.began = target.checked && !speaker.elsewhere;
+  if (session.open) session.send({ type: "auto", on: target.checked });
+});
 $("whip-address").textContent = new URL("/whip", location.href).href;
 $("copy").addEventListener("click", async () => {
   try {
@@ -320,12 +313,13 @@ addEventListener("drop", (event) => {
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !$("toast").hidden) $("toast").hidden = true;
 });
-addEventListener("pagehide", () => { state.whip?.stop(); });
+addEventListener("pagehide", () => { input.whip?.stop(); });
 
 const asked = new URLSearchParams(location.search).get("session");
-if (asked) watch({ id: asked, label: "A live stream", events: `/sessions/${encodeURIComponent(asked)}/events`, age_s: 0 });
 $("volume").style.setProperty("--part", $("volume").value);
 $("use-screen").hidden = window.isSecureContext && !navigator.mediaDevices?.getDisplayMedia; // telephones have none
 show();
+if (asked) watch({ id: asked, label: "A live stream", events: `/sessions/${encodeURIComponent(asked)}/events`, age_s: 0 });
+else if (given) attendKey();
 liveNow();
 setInterval(liveNow, LIST_MS);

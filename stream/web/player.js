@@ -9,11 +9,13 @@ const QUICK_S = 0.25;
 const SLOW_S = 2.5;
 const FULL_S = 0.02; // before the beat it is at its full level
 const LEAST_S = 0.002; // without any time before the beat: no click, and no beat softened
+const MENDS = 5; // tries to go on after the server was away
+const LOUDEST_DB = 24; // no catalogue asks for more
 const AUDIO_MS = 2000; // for the browser to open a sound device
 const FALL = Float32Array.from({ length: 65 }, (_, step) => Math.cos((step / 64) * (Math.PI / 2)));
 
 export class Player {
-  /** `on` has change(now, playing), ended(now), error(text). `now` is {track, title, artist, start_s, duration_s} or null. */
+  /** `on` has change(now, playing), ended(now), error(text). `now` is {track, title, artist, start_s, duration_s, gain_db} or null. */
   constructor(on) {
     this.on = on;
     this.now = null;
@@ -23,6 +25,7 @@ export class Player {
     this.current = 0;
     this.turn = 0; // the newest call of play wins
     this.sought = 0; // and the newest of seek
+    this.mends = 0;
   }
 
   /** Browsers give sound only after a gesture: call from one. Resolves to whether there is sound. */
@@ -44,12 +47,15 @@ export class Player {
   #deck(index) {
     const audio = new Audio();
     audio.preload = "auto";
-    const gain = this.context.createGain();
-    this.context.createMediaElementSource(audio).connect(gain).connect(this.master);
+    const gain = this.context.createGain(); // rises and falls
+    const level = this.context.createGain(); // brings the track to the common loudness, and no higher
+    this.context.createMediaElementSource(audio).connect(level).connect(gain).connect(this.master);
     const mine = () => index === this.current && this.now;
     audio.addEventListener("ended", () => { if (mine()) this.on.ended(this.now); });
+    audio.addEventListener("error", () => { if (mine()) setTimeout(() => this.mend(), 1000); });
+    audio.addEventListener("playing", () => { if (mine()) this.mends = 0; });
     for (const kind of ["play", "pause"]) audio.addEventListener(kind, () => { if (mine()) this.#tell(); });
-    return { audio, gain, begin_s: 0 };
+    return { audio, gain, level, begin_s: 0 };
   }
 
   get deck() { return this.decks[this.current] ?? null; }
@@ -76,21 +82,22 @@ export class Player {
   }
 
   /** Put a track into a deck, from `begin_s` on, rising for `rise_s`. Resolves to whether that is still wanted. */
-  async #begin(deck, item, begin_s, rise_s, goes, wanted) {
-    const { audio, gain } = deck;
+  async #begin(deck, item, begin_s, rise_s, goes, wanted, complains = true) {
+    const { audio, gain, level } = deck;
     const place = `start=${begin_s.toFixed(3)}&fade=${rise_s.toFixed(3)}`;
     const address = addressed(`/tracks/${encodeURIComponent(item.track)}/audio?${place}`);
     try {
       audio.pause();
       gain.gain.cancelScheduledValues(0);
       gain.gain.setValueAtTime(1, this.context.currentTime);
+      level.gain.setValueAtTime(10 ** (Math.min(LOUDEST_DB, item.gain_db ?? 0) / 20), this.context.currentTime);
       deck.begin_s = begin_s;
       audio.src = address;
       await loaded(audio);
       if (!wanted()) return false;
       if (goes) await audio.play();
     } catch {
-      if (wanted()) this.on.error(await this.#reason(address, item));
+      if (wanted() && complains) this.on.error(await this.#reason(address, item));
       return false;
     }
     if (!wanted()) audio.pause();
@@ -119,6 +126,15 @@ export class Player {
     const { deck, now } = this;
     const wanted = () => sought === this.sought && this.now === now && this.deck === deck;
     await this.#begin(deck, now, Math.min(seconds, Math.max(0, this.length_s - 1)), FULL_S, this.playing, wanted);
+  }
+
+  /** Go on where the sound broke off, if it did: the server was away. */
+  async mend() {
+    const { deck, now } = this;
+    if (!now || !deck?.audio.error || this.mends >= MENDS) return;
+    this.mends += 1;
+    const wanted = () => this.now === now && this.deck === deck;
+    await this.#begin(deck, now, Math.max(0, this.position_s), FULL_S, !deck.audio.paused, wanted, false);
   }
 
   set volume(level) {

@@ -8,18 +8,19 @@ const READY_MS = 10_000;
 const SLICE_MS = 200;
 const BITRATE = 900_000;
 const MAX_HEIGHT = 360; // the server looks at 160x90
+const MOVES = 3; // from one of a server's processes to another
 const FPS = 8; // of single pictures: as many as the server looks at
 const QUALITY = 0.7;
 const BACKLOG = 512 * 1024; // bytes that wait to be sent; a recording cannot leave any out, so beyond it the way is too slow
 const KINDS = ["video/webm;codecs=vp8", "video/webm;codecs=h264", "video/webm;codecs=vp9", "video/webm"];
 
-/** Publish the first video track of `stream` by WebRTC, or by the socket if that does not connect. As in whip.js. */
-export async function publish(stream, label, onState) {
-  if (!window.RTCPeerConnection) return publishBySocket(stream, label, onState);
+/** Publish the first video track of `stream`, under a key, by WebRTC, or by the socket if that does not connect. As in whip.js. */
+export async function publish(stream, label, key, onState) {
+  if (!window.RTCPeerConnection) return publishBySocket(stream, label, key, onState);
   let settled = false;
   let decide;
   const connected = new Promise((resolve) => { decide = resolve; });
-  const whip = await publishByWhip(stream, label, (word) => {
+  const whip = await publishByWhip(stream, label, key, (word) => {
     if (settled) return onState(word);
     return word === "lost" ? undefined : decide(word === "connected");
   });
@@ -32,28 +33,30 @@ export async function publish(stream, label, onState) {
     return whip;
   }
   await whip.stop();
-  return publishBySocket(stream, label, onState);
+  return publishBySocket(stream, label, key, onState);
 }
 
 /** Publish by the socket. Resolves to {events, stop} once the server is ready; `onState` hears "connected", "failed". */
-export async function publishBySocket(stream, label, onState) {
+export async function publishBySocket(stream, label, key, onState) {
   const [track] = stream.getVideoTracks();
   if (!track) throw new WhipError("There is no picture in this source.");
   const kind = window.MediaRecorder && KINDS.find((type) => MediaRecorder.isTypeSupported(type));
-  const address = new URL(addressed("/ingest", "publish"), location.href);
-  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(address);
-  socket.binaryType = "arraybuffer";
+  let socket = null;
   let sending = null;
   let over = false;
 
   const stop = async () => {
     over = true;
     sending?.();
-    socket.close(1000);
+    socket?.close(1000);
   };
   try {
-    const ready = await hello(socket, { v: 1, type: "hello", kind: kind ? "webm" : "frames", label });
+    const said = { v: 1, type: "hello", kind: kind ? "webm" : "frames", label, key };
+    let ready = { type: "moved", ingest: "/ingest" };
+    for (let moves = 0; ready.type === "moved" && moves <= MOVES; moves += 1) {
+      socket = new WebSocket(ingestAddress(ready.ingest));
+      ready = await hello(socket, said);
+    }
     const fail = () => { if (!over) { stop(); onState("failed"); } };
     socket.onclose = fail;
     sending = kind ? record(track, kind, socket, fail) : await draw(track, socket);
@@ -65,22 +68,33 @@ export async function publishBySocket(stream, label, onState) {
   }
 }
 
-/** Say hello and wait for the answer. */
+/** On this server, or on the port of the same host that has the key's session. */
+function ingestAddress(told) {
+  const address = new URL(addressed("/ingest", "publish"), location.href);
+  const there = new URL(told, location.href);
+  if (there.hostname === address.hostname) address.host = there.host;
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return address;
+}
+
+/** Say hello and wait for the answer: that the server is ready, or where to go. */
 function hello(socket, message) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new WhipError("The server does not answer. Try again in a moment.")), READY_MS);
+    const timer = setTimeout(() => reject(new WhipError("The server does not answer. Try again in a moment.", false)), READY_MS);
     socket.onopen = () => socket.send(JSON.stringify(message));
     socket.onmessage = ({ data }) => {
       clearTimeout(timer);
       const ready = JSON.parse(data);
-      if (ready.type === "ready") resolve(ready);
-      else reject(new WhipError("The server speaks another version. Reload the page."));
+      if (["ready", "moved"].includes(ready.type)) {
+        socket.onclose = null;
+        resolve(ready);
+      } else reject(new WhipError("The server speaks another version. Reload the page."));
     };
     socket.onclose = ({ code, reason }) => {
       clearTimeout(timer);
       if (code === 4401) reject(new WhipError("This server asks for a token: open the page with #publish=TOKEN behind its address."));
-      else if (code === 4503) reject(new WhipError("The server is busy with other streams. Try again in a moment."));
-      else reject(new WhipError(reason ? `The server did not take the stream: ${reason}` : "The server cannot be reached. Is it still running?"));
+      else if (code === 4503) reject(new WhipError("The server is busy with other streams. Try again in a moment.", false));
+      else reject(new WhipError(reason ? `The server did not take the stream: ${reason}` : "The server cannot be reached. Is it still running?", Boolean(reason)));
     };
   });
 }

@@ -1,12 +1,12 @@
 // The list: one row a suggestion, kept by track, so that rows glide to their new places.
 
-import { clock, why } from "./words.js";
+import { clock, held, why } from "./words.js";
 
 const PARTS = [["content", "Picture"], ["rhythm", "Rhythm"], ["mood", "Mood"]];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Suggestions {
-  /** `on` has play(item), skip(item). */
+  /** `on` has play(item), skip(item), like(item, whether), pin(item, whether). */
   constructor(list, on) {
     this.list = list;
     this.on = on;
@@ -14,8 +14,9 @@ export class Suggestions {
     this.items = [];
   }
 
-  /** Show `items`, best first; `seen` is what the server saw in the picture, if it says. */
-  show(items, seen) {
+  /** Show `items`, best first. `seen`: what the server saw in the picture, if it says; `pinned`: a track or null; `may`:
+   * whether this page may ask for anything. */
+  show(items, { seen = null, pinned = null, may = true } = {}) {
     const before = new Map([...this.rows].map(([id, row]) => [id, row.element.getBoundingClientRect().top]));
     const focused = document.activeElement;
     this.items = items;
@@ -27,6 +28,8 @@ export class Suggestions {
       let row = this.rows.get(item.track);
       if (!row) { row = this.#row(item.track); this.rows.set(item.track, row); }
       fill(row, item, items, seen);
+      press(row.pin, item.track === pinned);
+      for (const button of [row.play, row.like, row.pin, row.skip]) button.disabled = !may;
       if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place] ?? null);
     });
     if (focused && focused !== document.activeElement && this.list.contains(focused)) focused.focus({ preventScroll: true });
@@ -44,8 +47,6 @@ export class Suggestions {
     }
   }
 
-  clear() { this.show([], null); }
-
   #row(track) {
     const element = make("li", "row");
     const latest = () => this.items.find((item) => item.track === track);
@@ -53,10 +54,19 @@ export class Suggestions {
     play.type = "button";
     play.append(make("span", "rank"), glyph());
     play.addEventListener("click", () => { const item = latest(); if (item) this.on.play(item); });
-    const skip = make("button", "drop-it", "×");
-    skip.type = "button";
-    skip.title = "Leave this track out for the rest of the session";
-    skip.addEventListener("click", () => { const item = latest(); if (item) this.on.skip(item); });
+    const acts = make("div", "acts");
+    const act = (kind, mark, title, what) => {
+      const button = make("button", kind, mark);
+      button.type = "button";
+      button.title = title;
+      button.addEventListener("click", () => { const item = latest(); if (item) what(item); });
+      acts.append(button);
+      return button;
+    };
+    const pressed = (button) => button.getAttribute("aria-pressed") === "true";
+    const like = act("like", "♥", "More like this", (item) => this.on.like(item, !pressed(like)));
+    const pin = act("pin", "▲", "Keep it first", (item) => this.on.pin(item, !pressed(pin)));
+    const skip = act("drop-it", "×", "Leave this track out for this stream", (item) => this.on.skip(item));
     const air = make("span", "air");
     air.append(make("i"), make("i"), make("i"), document.createTextNode("On air"));
     air.hidden = true;
@@ -81,8 +91,8 @@ export class Suggestions {
       return [key, { bar, value, text }];
     }));
     const score = make("p", "score");
-    element.append(play, text, parts, score, skip);
-    return { element, play, skip, head, title, artist, air, facts, sentence, bars, score, rank: play.firstChild };
+    element.append(play, text, parts, score, acts);
+    return { element, play, skip, like, pin, head, title, artist, air, facts, sentence, bars, score, rank: play.firstChild };
   }
 
   #glide(before) {
@@ -105,13 +115,13 @@ function fill(row, item, items, seen) {
   set(row.title, name);
   set(row.artist, item.artist || "");
   const pace = item.tempo_bpm > 0 ? `${Math.round(item.tempo_bpm)} bpm` : "free tempo";
-  const facts = [`from ${clock(item.start_s)}`, pace, clock(item.duration_s), item.licence].filter(Boolean);
+  const facts = [`from ${clock(item.start_s)}`, pace, clock(item.duration_s), item.licence, held(item)].filter(Boolean);
   if (row.facts.dataset.key !== facts.join()) {
     row.facts.dataset.key = facts.join();
     row.facts.replaceChildren(...facts.map((fact, index) => make("span", index ? "" : "from", fact)));
     row.facts.title = facts.join(" · ");
   }
-  const sentence = why(item, items, seen);
+  const sentence = item.facts?.length ? item.facts.map((fact) => fact.text).join(" · ") : why(item, items, seen);
   set(row.sentence, sentence);
   row.head.title = [name, item.artist].filter(Boolean).join(" · ");
   row.sentence.title = sentence;
@@ -122,11 +132,18 @@ function fill(row, item, items, seen) {
     row.bars[key].value.title = `${label}: ${percent} of 100`;
   }
   set(row.score, String(Math.round(100 * item.score)));
-  row.score.title = "How well it fits, out of 100";
+  row.score.title = ["How well it fits, out of 100", held(item)].filter(Boolean).join("; ");
   const by = item.artist ? ` by ${item.artist}` : "";
   const fits = `rank ${item.rank}, fits ${row.score.textContent} of 100`;
   row.play.setAttribute("aria-label", `Play ${name}${by} from ${clock(item.start_s)}; ${fits}. ${sentence}`);
   row.skip.setAttribute("aria-label", `Leave out ${name}`);
+  row.like.setAttribute("aria-label", `Like ${name}`);
+  row.pin.setAttribute("aria-label", `Keep ${name} first`);
+  press(row.like, item.liked);
+}
+
+function press(button, pressed) {
+  if (button.getAttribute("aria-pressed") !== String(Boolean(pressed))) button.setAttribute("aria-pressed", String(Boolean(pressed)));
 }
 
 function make(tag, kind = "", text = "") {

@@ -8,10 +8,16 @@ const MAX_HEIGHT = 360; // the server looks at 160x90; more would only cost deco
 const MAX_FPS = 15;
 const MAX_BITRATE = 900_000;
 
-export class WhipError extends Error {}
+/** `final`: no second try mends it. */
+export class WhipError extends Error {
+  constructor(text, final = true) {
+    super(text);
+    this.final = final;
+  }
+}
 
-/** Publish the first video track of `stream`. Resolves to {events, stop}; `onState` hears "connected", "lost", "failed". */
-export async function publish(stream, label, onState) {
+/** Publish the first video track of `stream`; who comes again with the same `key` goes on with its session. Resolves to {events, stop}; `onState` hears "connected", "lost", "failed". */
+export async function publish(stream, label, key, onState) {
   const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
   let resource = null;
   let stopped = false;
@@ -37,7 +43,7 @@ export async function publish(stream, label, onState) {
     await limit(sender, track);
     await peer.setLocalDescription(await peer.createOffer());
     await gathered(peer);
-    const answer = await post(peer.localDescription.sdp, label);
+    const answer = await post(peer.localDescription.sdp, label, key);
     resource = answer.resource;
     if (stopped) { // stopped while the offer was under way
       await fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {});
@@ -73,18 +79,18 @@ function gathered(peer) {
   });
 }
 
-async function post(sdp, label) {
+async function post(sdp, label, key) {
   let response;
   try {
-    response = await fetch(`/whip?label=${encodeURIComponent(label)}`, {
+    response = await fetch(`/whip?label=${encodeURIComponent(label)}&key=${encodeURIComponent(key)}`, {
       method: "POST", headers: authorised("publish", { "Content-Type": "application/sdp" }), body: sdp,
     });
   } catch {
-    throw new WhipError("The server cannot be reached. Is it still running?");
+    throw new WhipError("The server cannot be reached. Is it still running?", false);
   }
   const text = await response.text();
   if (response.status === 401) throw new WhipError("This server asks for a token: open the page with #publish=TOKEN behind its address.");
-  if (response.status === 503) throw new WhipError("The server is busy with other streams. Try again in a moment.");
+  if (response.status === 503) throw new WhipError("The server is busy with other streams. Try again in a moment.", false);
   if (!response.ok) throw new WhipError(`The server did not take the stream: ${text}`);
   return { sdp: text, resource: response.headers.get("Location"), events: response.headers.get("Segue-Events") };
 }

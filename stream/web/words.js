@@ -56,11 +56,44 @@ function company(rhythm, mood) {
   return mood >= 0.7 ? ", in their mood" : "";
 }
 
+/** A time to come, in words: "8 minutes". */
+export function minutes(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  return `${Math.round(seconds / 60)} minutes`;
+}
+
+const HELD = { place: "holds its place", "on air": "stays, being on air", pinned: "pinned" };
+
+/** Why a row stands higher than its own score would bring it, or nothing. */
+export function held(item) {
+  if (!item.held) return "";
+  const points = Math.round(100 * (item.lift || 0));
+  return `${HELD[item.held] ?? item.held}${points ? ` (+${points})` : ""}`;
+}
+
+const CHANGED = { scene: "New scene", lead: "Another one has fitted better for a while", wish: "As you asked", start: "A better place to start", gone: "A track is gone" };
+
+/** What became of the list: why it is an older one, or why it has changed. */
+export function note(list) {
+  if (list?.stale) return `An older list: ${list.stale}`;
+  return list?.changed ? `${CHANGED[list.changed] ?? list.changed}` : "";
+}
+
+/** How long what is on air goes on, and what comes then; `title` of the next track. */
+export function cue(onAir, title) {
+  if (!onAir || onAir.left_s === null || onAir.left_s === undefined) return "";
+  const parts = [`${clock(onAir.left_s)} left`];
+  if (onAir.next) parts.push(`then ${title || "the next one"}`);
+  if (onAir.next_in_s !== null && onAir.next_in_s !== undefined && onAir.next_in_s >= 0) parts.push(`good place to leave in ${clock(onAir.next_in_s)}`);
+  return parts.join(" · ");
+}
+
 /** What the advice means now: {word, text, from}; `from` is where to start, or empty. */
 export function advice(kind, top, onAir) {
   if (!top) return { word: "Nothing fits", text: "The catalogue has no track that passes.", from: "" };
   const start = { text: top.title || "Untitled", from: `from ${clock(top.start_s)}` };
   if (!onAir) return { word: "Start with", ...start };
   if (kind === "switch" && top.track !== onAir.track) return { word: "Switch to", ...start };
+  if (kind === "could switch" && top.track !== onAir.track) return { word: "Could switch", text: `to ${start.text}`, from: start.from };
   return { word: "Stay", text: `${onAir.title || "Untitled"} still fits.`, from: "" };
 }

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engines.errors import EngineBusy, EngineFailed, EngineLate
-from stream.core.events import Accepted, Beats, End, Failed, Infer, Notice, Refused, Reset, Suggestions
+from stream.core.events import Accepted, Beats, Effect, End, Failed, Infer, Notice, Refused, Reset, Suggestions
 from stream.live import FAILURES, SOUND_FRAMES, LiveOptions, LiveSession
 
 Fake = Callable[..., Any]
@@ -344,7 +344,7 @@ def test_commands_are_answered(play: Fake) -> None:
         await feed(live, clock, list(range(0, 1000, 125)))
 
     said, _ = play(scenario)
-    assert said[0] == Accepted("skip", "0" * 16)
+    assert said[0] == Accepted("skip", "0" * 16, Effect("left out for the rest of this stream"))
     assert isinstance(said[1], Refused) and said[1].command == "dance"
     assert all(item.track != "0" * 16 for item in lists(said)[0].items)
 

@@ -328,9 +328,13 @@ def test_commands_take_effect(fake_runtime: Fake, features: Fake) -> None:
     assert session.command({"v": 1, "type": "pin", "track": last}) == [Accepted("pin", last)]
     pinned = hop()
     assert pinned.items[0].track == last and pinned.advice == "switch"
-    assert session.command({"type": "skip", "track": last}) == [Accepted("skip", last)]
+    (skipped,) = session.command({"type": "skip", "track": last})
+    assert isinstance(skipped, Accepted) and (skipped.command, skipped.track) == ("skip", last)
+    assert skipped.effect is not None and skipped.effect.text.startswith("left out for the rest of this stream")
     assert last not in {item.track for item in hop().items}
-    assert session.command({"type": "pin", "track": last}) == [Refused("pin", "this track was skipped in this session")]
+    assert session.command({"type": "pin", "track": last}) == [
+        Refused("pin", "this track is skipped in this session; unskip it first")
+    ]
     assert session.command({"type": "filters", "max_bpm": 100, "tags": ["CALM"]}) == [Accepted("filters")]
     slow = hop()
     assert {item.tempo_bpm <= 100 or item.track == top for item in slow.items} == {True}

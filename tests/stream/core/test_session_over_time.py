@@ -194,7 +194,9 @@ def test_likes_pull_what_sounds_alike(fake_runtime: Fake) -> None:
     show = Show(fake_runtime())
     plain = show.hop()
     low = plain.items[-1].track
-    assert show.command(type="like", track=low) == Accepted("like", low)
+    liked = show.command(type="like", track=low)
+    assert isinstance(liked, Accepted) and (liked.command, liked.track) == ("like", low)
+    assert liked.effect is not None and liked.effect.up > 0 < liked.effect.down
     told = show.hop()
     moved = adjusts(told)
     assert moved[low] == max(moved.values()) > 0 > min(moved.values())
@@ -221,7 +223,8 @@ def test_a_skip_takes_away_and_pushes_what_sounds_alike_a_little(fake_runtime: F
     show.command(type="skip", track=top)
     moved = adjusts(show.hop())
     assert top not in moved and 0 < max(moved.values()) - min(moved.values()) <= SKIP_SPAN
-    assert show.command(type="undo") == Accepted("undo", top)
+    undone = show.command(type="undo")
+    assert isinstance(undone, Accepted) and (undone.command, undone.track) == ("undo", top)
     back = adjusts(show.hop())
     assert top in back and set(back.values()) == {0.0}
 
@@ -308,7 +311,8 @@ def test_undo_after_any_command_restores_the_exact_list(
         for message in history:
             show.command(**message)
             show.hop()
-    if isinstance(one.command(**wish), Accepted):
+    steps = one.session._memory.asked().undo
+    if isinstance(one.command(**wish), Accepted) and one.session._memory.asked().undo > steps:  # it changed something
         assert isinstance(one.command(type="undo"), Accepted)
     lists = [[show.hop(), show.hop(BEACH, cut=True), show.hop(BEACH)] for show in (one, two)]
     assert lists[0] == lists[1]

@@ -1,5 +1,6 @@
 """Wishes are values: each makes a new one, and undo puts the one before back, exactly."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,13 +9,24 @@ from hypothesis import strategies as st
 
 from catalog.records import Filters
 from stream.core.commands import CommandError, Playing, Undo, read_command
-from stream.core.events import Asked, Steer, Weights
-from stream.core.wishes import MAX_LIKED, MAX_UNDO, Memory, Wishes
+from stream.core.events import Asked, Steer, Suggestions, Weights, Wished
+from stream.core.wishes import LISTED, MAX_LIKED, MAX_UNDO, Memory, Wishes
+from stream.server.messages import encode
 
 TRACKS = st.sampled_from(["a", "b", "c"])
 LEANS = st.one_of(st.none(), st.floats(-1, 1))
 MESSAGES = st.one_of(
-    st.builds(lambda kind, track: {"type": kind, "track": track}, st.sampled_from(["like", "unlike", "skip"]), TRACKS),
+    st.builds(
+        lambda kind, track: {"type": kind, "track": track},
+        st.sampled_from(["like", "unlike", "skip", "unskip"]),
+        TRACKS,
+    ),
+    st.builds(lambda what: {"type": "reset", "what": what}, st.sampled_from([None, "liked", ["skipped", "steer"]])),
+    st.builds(
+        lambda track, other: {"type": "wishes", "liked": [track], "pinned": other, "skipped": [{"track": other}]},
+        TRACKS,
+        TRACKS,
+    ),
     st.builds(lambda track: {"type": "pin", "track": track}, st.one_of(st.none(), TRACKS)),
     st.builds(lambda e, t: {"type": "steer", "energy": e, "tempo": t}, LEANS, LEANS),
     st.builds(lambda c, m: {"type": "weights", "content": c, "mood": m}, st.floats(0, 4), st.floats(0, 4)),
@@ -41,7 +53,9 @@ def test_each_wish_and_back() -> None:
     assert memory.wishes.filters == Filters(min_bpm=90.0)
     take(memory, type="skip", track="a")
     assert memory.wishes.skipped == ("a",) and memory.wishes.pinned is None and memory.wishes.liked == ()
-    assert memory.asked() == Asked(Steer(-0.5, 0.5), Weights(0.5, 4.0, 0.25), None, 7)
+    assert memory.asked() == Asked(
+        Steer(-0.5, 0.5), Weights(0.5, 4.0, 0.25), None, 7, skipped=(Wished("a"),), filters=Filters(min_bpm=90.0)
+    )
     assert take(memory, type="undo") == "a"
     assert memory.wishes.pinned == "a" and memory.wishes.liked == ("a",) and memory.wishes.skipped == ()
     for _ in range(4):
@@ -63,7 +77,8 @@ def test_undoing_everything_is_the_beginning(messages: list[dict[str, Any]]) -> 
         except CommandError:
             assert memory.wishes == before[-1]
         else:
-            before.append(memory.wishes)
+            if memory.wishes != before[-1]:  # else there is nothing to take back
+                before.append(memory.wishes)
         assert not set(memory.wishes.liked) & set(memory.wishes.skipped)
         assert memory.wishes.pinned not in memory.wishes.skipped
     assert memory.asked().undo == min(len(before) - 1, MAX_UNDO)
@@ -108,8 +123,18 @@ def test_likes_have_a_bound() -> None:
         ({"type": "weights", "content": 0, "rhythm": 0, "mood": 0}, "not all 0"),
         ({"type": "undo", "track": "a"}, "there are none"),
         ({"type": "playing", "track": "a", "position_s": -1}, "position_s must be a number from 0"),
-        ({"type": "playing", "track": None, "position_s": 1}, "needs a track"),
-        ({"type": "dance"}, "there are filters, like, pin, playing, skip, steer, undo, unlike and weights"),
+        ({"type": "playing", "track": None, "position_s": 1}, "need a track"),
+        ({"type": "playing", "track": None, "paused": True}, "need a track"),
+        ({"type": "playing", "track": "a", "paused": 1}, "paused must be"),
+        ({"type": "skip", "track": "a", "for_s": 0}, "for_s must be a number from 1"),
+        ({"type": "unskip"}, "missing"),
+        ({"type": "reset", "what": "mood"}, "one or a list of filters, liked"),
+        ({"type": "reset", "what": []}, "or null for all"),
+        ({"type": "wishes", "liked": ["a"] * 201}, "at most 200"),
+        ({"type": "wishes", "skipped": ["a"]}, "must hold objects"),
+        ({"type": "wishes", "steer": 1}, "steer must be an object"),
+        ({"type": "wishes", "pinned": 7}, "track must be an id"),
+        ({"type": "dance"}, "there are filters, like, pin, playing, reset, skip, steer, undo, unlike, unskip, weights"),
     ],
 )
 def test_what_cannot_be_had_is_refused_and_changes_nothing(message: dict[str, Any], reason: str) -> None:
@@ -117,3 +142,85 @@ def test_what_cannot_be_had_is_refused_and_changes_nothing(message: dict[str, An
     with pytest.raises(CommandError, match=reason):
         memory.take(_wish(message))
     assert memory.wishes == Wishes() and memory.asked().undo == 0
+
+
+def test_a_skip_for_a_while_is_over_after_it_and_undo_knows() -> None:
+    memory = Memory(Wishes())
+    memory.take(_wish({"type": "skip", "track": "a", "for_s": 600}), 100.0)
+    memory.take(_wish({"type": "like", "track": "b"}), 150.0)
+    memory.take(_wish({"type": "skip", "track": "c"}), 160.0)
+    assert [(each.track, each.left_s) for each in memory.asked(400.0).skipped] == [("a", 300.0), ("c", None)]
+    memory.pass_time(699.9)
+    assert memory.wishes.skipped == ("a", "c")
+    memory.pass_time(700.0)
+    assert memory.wishes.skipped == ("c",) and memory.wishes.liked == ("b",)
+    assert memory.asked(700.0).undo == 2  # to take back the skip that is over would do nothing
+    memory.take(Undo(), 701.0)
+    memory.take(Undo(), 702.0)
+    assert memory.wishes == Wishes() and memory.asked(702.0).undo == 0
+
+
+def test_another_time_for_a_skip_replaces_the_one_before() -> None:
+    memory = Memory(Wishes())
+    take(memory, type="skip", track="a")
+    take(memory, type="skip", track="a", for_s=60)
+    assert [each.left_s for each in memory.asked(10.0).skipped] == [50.0]
+    take(memory, type="undo")
+    assert [each.left_s for each in memory.asked(10.0).skipped] == [None]
+    take(memory, type="unskip", track="a")
+    assert memory.wishes == Wishes() and take(memory, type="undo") == "a" and memory.wishes.skipped == ("a",)
+
+
+def test_each_kind_of_wish_is_set_back_to_what_the_session_began_with() -> None:
+    began = Wishes(weights=Weights(1.0, 0.0, 1.0))
+    memory = Memory(began)
+    for message in (
+        {"type": "like", "track": "a"},
+        {"type": "skip", "track": "b", "for_s": 60},
+        {"type": "pin", "track": "a"},
+        {"type": "steer", "energy": 1},
+        {"type": "weights", "rhythm": 2},
+        {"type": "filters", "min_bpm": 90},
+    ):
+        memory.take(_wish(message))
+    take(memory, type="reset", what="weights")
+    assert memory.wishes.weights == began.weights and memory.wishes.liked == ("a",)
+    take(memory, type="reset", what=["skipped", "steer"])
+    assert memory.wishes.until == () and memory.wishes.steer == Steer() and memory.wishes.pinned == "a"
+    take(memory, type="reset")
+    assert memory.wishes == began
+    take(memory, type="undo")
+    assert memory.wishes.liked == ("a",)
+
+
+def test_what_was_told_of_the_wishes_gives_them_back() -> None:
+    lost = Memory(Wishes())
+    for message in (
+        {"type": "like", "track": "a"},
+        {"type": "pin", "track": "a"},
+        {"type": "skip", "track": "b", "for_s": 60},
+        {"type": "skip", "track": "c"},
+        {"type": "steer", "energy": 0.5, "tempo": -1},
+        {"type": "weights", "rhythm": 2},
+        {"type": "filters", "min_bpm": 90, "licences": ["CC0"], "tags": ["calm"]},
+    ):
+        lost.take(_wish(message), 10.0)
+    told = encode(Suggestions(1.0, 1.0, "stay", (), asked=lost.asked(30.0)))["asked"]
+    told["skipped"] = [{name: each[name] for name in ("track", "left_s")} for each in told["skipped"]]
+    message = {name: told[name] for name in ("filters", "pinned", "skipped", "steer", "weights")}
+    message["liked"] = [each["track"] for each in told["liked"]]
+    memory = Memory(Wishes())
+    memory.take(_wish({"type": "wishes", **message}), 5.0)
+    assert memory.wishes == replace(lost.wishes, until=(("b", 45.0),))
+    assert memory.asked(5.0).undo == 1
+    memory.take(Undo(), 6.0)
+    assert memory.wishes == Wishes()
+
+
+def test_of_many_the_newest_are_told_and_the_others_counted() -> None:
+    memory = Memory(Wishes())
+    for number in range(LISTED + 5):
+        take(memory, type="skip", track=str(number))
+    told = memory.asked()
+    assert [each.track for each in told.skipped] == [str(number) for number in range(5, LISTED + 5)]
+    assert told.unlisted == 5

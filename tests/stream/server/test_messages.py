@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.records import Filters
 from stream.core.events import (
     Accepted,
     Asked,
     Cut,
+    Effect,
     End,
     Failed,
     Item,
@@ -25,6 +27,7 @@ from stream.core.events import (
     Switch,
     Warned,
     Weights,
+    Wished,
 )
 from stream.errors import MessageError
 from stream.server.messages import COMMAND_BYTES, decode, encode, line, parse_command
@@ -36,12 +39,29 @@ NOTICES = [
     Suggestions(9.0, 2.5, "switch", (ITEM,), switch=Switch("00ff", (12.25, 14.25), 0.75), duck_db=-11.5),
     Suggestions(9.0, 2.5, "stay", (), switch=Switch(None, (), None), duck_db=0.0),
     Suggestions(9.0, 2.5, "stay", (), asked=Asked(Steer(-0.5, 0.0, 1.0, 0.25), Weights(4.0, 0.0, 0.25), "00ff", 50)),
+    Suggestions(
+        9.0,
+        2.5,
+        "stay",
+        (),
+        asked=Asked(
+            Steer(),
+            Weights(),
+            None,
+            3,
+            (Wished("00ff", "Tïtle"),),
+            (Wished("01", "", 12.5), Wished("02")),
+            7,
+            Filters(90.0, None, frozenset({"CC0"}), frozenset({"calm", "dark"}), min_duration_s=60.0),
+        ),
+    ),
     Cut(13.125, 0.62),
     Scene(13.125),
     Reset("time stepped back by 40 s"),
     Refused("jump", "unknown command"),
     Accepted("pin", None),
     Accepted("skip", "00ff"),
+    Accepted("skip", "00ff", Effect("left out for 10 minutes", 1, 2, 0.025)),
     Warned("cut short"),
     Failed("it broke"),
     End(900, 240, 3, 29, 1),
@@ -59,7 +79,7 @@ def test_the_published_example() -> None:
         '{"v":1,"type":"suggestions","pts_s":12.0,"window_s":12.0,"advice":"stay","late_ms":7.9,"items":[{"rank":1,'
         '"track":"00ff","title":"Tïtle","artist":"","start_s":48.2,"duration_s":181.3,"score":0.81,'
         '"reasons":{"content":0.77,"rhythm":0.91,"mood":0.7},"tempo_bpm":118.0,"licence":"CC-BY-4.0",'
-        '"adjust":0.0,"liked":false}'
+        '"adjust":0.0,"liked":false,"held":"",'
     )
     assert encode(NOTICES[-1]) == {
         "v": 1, "type": "end", "frames": 900, "sampled": 240, "dropped": 3, "suggestions": 29, "skipped_hops": 1

@@ -123,7 +123,7 @@ def test_auto_follows_the_advice_to_switch(page: Any) -> None:
 
         behind.on_message(forward)
 
-    page.route_web_socket("**/sessions/*/events", relay)
+    page.route_web_socket("**/sessions/*/events?*", relay)
     page.locator("#auto").check(force=True)
     page.click("#use-camera")
     page.wait_for_selector('#player[data-state="playing"]', timeout=FIRST_MS)

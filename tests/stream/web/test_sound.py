@@ -63,7 +63,7 @@ def listening(page: Any, server: Any) -> Callable[..., Any]:
 
             behind.on_message(forward)
 
-        page.route_web_socket("**/sessions/*/events", relay)
+        page.route_web_socket("**/sessions/*/events?*", relay)
         page.add_init_script((HERE / "sounding.js").read_text())
         page.goto(server.url)
         page.evaluate("document.querySelector('#volume').value = 1")

@@ -1,0 +1,60 @@
+"""What is added to a candidate's score, or taken off: for taste, for what was on air lately, and while somebody speaks.
+
+State: what the tracks that were liked or skipped are like, and what was on air.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.records import Candidate
+
+from .history import History
+from .speech import VOCAL_PENALTY, is_vocal
+from .taste import Profiles, by_track, profiles, pull
+from .wishes import Wishes
+
+Floats = NDArray[np.float64]
+
+LIKED: Final = 0.02  # what taste adds to a score to be worth a word
+
+
+class Adjustments:
+    """``alike``: of the newest candidates, those that taste speaks for -> the liked track that they are most like."""
+
+    def __init__(self) -> None:
+        self.profiles = Profiles()
+        self.history = History()
+        self.alike: dict[str, str] = {}
+
+    def know(self, candidates: Sequence[Candidate], tracks: Sequence[str], all_of_them: bool) -> None:
+        """Remember what ``tracks`` are like; ``all_of_them``: those that are not among ``candidates`` are nowhere."""
+        found = by_track(candidates)
+        for track in tracks:
+            if all_of_them or track in found:
+                self.profiles.keep(track, found.get(track))
+
+    def of(
+        self, candidates: Sequence[Candidate], wishes: Wishes, playing: str | None, now_s: float, speaks: bool
+    ) -> Floats:
+        """(n,) at ``now_s`` seconds since the session began; ``speaks``: somebody does."""
+        tastes = pull(candidates, self.profiles, wishes.liked, wishes.skipped)
+        self._note_alike(candidates, wishes, tastes)
+        past = [0.0 if c.track.id == playing else self.history.penalty(c.track.id, now_s) for c in candidates]
+        voices = [VOCAL_PENALTY if speaks and is_vocal(c.track.tags) else 0.0 for c in candidates]
+        return np.asarray(tastes - np.array(past) - np.array(voices))
+
+    def _note_alike(self, candidates: Sequence[Candidate], wishes: Wishes, tastes: Floats) -> None:
+        self.alike = {}
+        gaining = [c for c, gain in zip(candidates, tastes.tolist(), strict=True) if gain > LIKED]
+        gaining = [c for c in gaining if c.track.id not in wishes.liked]
+        if not gaining or not wishes.liked:
+            return
+        pool = profiles(gaining)
+        known = {track: self.profiles.of((track,), pool.shape[1]) for track in wishes.liked}
+        liked = [track for track, rows in known.items() if len(rows)]
+        if liked:
+            nearest = np.argmax(pool @ np.concatenate([known[track] for track in liked]).T, axis=1)
+            self.alike = {c.track.id: liked[at] for c, at in zip(gaining, nearest.tolist(), strict=True)}

@@ -1,0 +1,65 @@
+"""What a wish does to the other tracks, told to who made it.
+
+Only taste is told: the tracks in question of the newest hop, once with the likes and skips of before and once with
+those of after. Where the track that the wish is about is not known yet, nothing is said of others.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from catalog.records import Candidate
+
+from .commands import Command, Like, Skip, Unlike, Unskip
+from .events import Effect
+from .taste import Profiles, pull
+from .wishes import Wishes
+
+LEAST: Final = 0.005  # of a score: half a point of 100
+
+
+def effect(
+    command: Command, before: Wishes, after: Wishes, candidates: Sequence[Candidate], known: Profiles
+) -> Effect | None:
+    """What ``command`` did to the ``candidates`` of the newest hop; None where it is nothing of note."""
+    about = getattr(command, "track", None)
+    others = [c for c in candidates if c.track.id != about and c.track.id not in after.skipped]
+    moves = np.zeros(0)
+    if (before.liked, before.skipped) != (after.liked, after.skipped):
+        moves = pull(others, known, after.liked, after.skipped) - pull(others, known, before.liked, before.skipped)
+    up, down = int((moves >= LEAST).sum()), int((moves <= -LEAST).sum())
+    most = float(np.abs(moves).max()) if up + down else 0.0
+    text = "; ".join(filter(None, (_about(command), _others(command, up, down, most))))
+    return Effect(text, up, down, most) if text else None
+
+
+def _about(command: Command) -> str:
+    match command:
+        case Skip():
+            return f"left out for {_lasting(command.for_s)}"
+        case Unskip():
+            return "may be suggested again"
+        case _:
+            return ""
+
+
+def _lasting(seconds: float | None) -> str:
+    if seconds is None:
+        return "the rest of this stream"
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+
+
+def _others(command: Command, up: int, down: int, most: float) -> str:
+    """The larger part of what is told: those that sound like the track, and those that do not."""
+    if not up + down:
+        return ""
+    alike = isinstance(command, Like | Unlike | Skip | Unskip)
+    rising = isinstance(command, Like | Unskip)
+    kinds = (" like it", " unlike it") if alike else ("", "")
+    risen = up, f"{kinds[not rising]} move{'s' * (up == 1)} up"
+    fallen = down, f"{kinds[rising]} move{'s' * (down == 1)} down"
+    told = (risen, fallen) if rising or not alike else (fallen, risen)
+    parts = [f"{count} other{'s' * (count > 1)}{words}" for count, words in told if count]
+    points = max(1, round(100 * most))
+    return f"{', '.join(parts)}, by {points} point{'s' * (points > 1)} of 100 at most"

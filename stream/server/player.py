@@ -1,0 +1,169 @@
+"""Who of a session's viewers plays: one connection is the player, the others are its remotes.
+
+Whoever says first that it plays (``playing``) is the player, until it leaves or another one takes its place. What the
+others would have played, paused or sought goes to the player as it came (``do``). When the player is gone nobody plays,
+and the place where the music stopped is kept for whoever takes over. The Auto switch is the session's as well; only the
+player acts on it.
+
+*Bound*: one player, and of what is on air the newest word.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from stream.core.commands import MAX_LENGTH, MAX_S, CommandError, Playing, read_command
+
+from .viewer_queue import Viewer
+
+KINDS: Final = ("auto", "do", "player", "playing")
+ACTIONS: Final = {"play": ("track", "start_s"), "pause": (), "resume": (), "seek": ("position_s",), "stop": ()}
+NOBODY: Final = "nobody plays; start a track where it is to be heard, or take the player's place"
+ANOTHER: Final = 'another one plays in this session; take its place first: {"type":"player","take":true}'
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """What is on air: ``position_s`` into the track at ``at_s`` by the clock, if somebody said so."""
+
+    track: str
+    position_s: float | None
+    paused: bool
+    at_s: float
+
+    def place_s(self, now_s: float) -> float | None:
+        if self.position_s is None or self.paused:
+            return self.position_s
+        return self.position_s + now_s - self.at_s
+
+
+class Around(Protocol):
+    """The part of a session that the role needs."""
+
+    @property
+    def viewers(self) -> Iterable[Viewer]: ...
+    def ask(self, message: dict[str, Any]) -> None:
+        """Hand a command to the session's core."""
+
+    def accept(self, command: str, track: str | None) -> None:
+        """Tell every viewer that a command was carried out."""
+
+
+class PlayerRole:
+    """The role in one session. On the event loop only; ``clock`` counts seconds and never goes back."""
+
+    def __init__(self, around: Around, clock: Callable[[], float]) -> None:
+        self._around = around
+        self._clock = clock
+        self.player: Viewer | None = None
+        self.air: Air | None = None
+        self.auto = False
+
+    def joined(self, viewer: Viewer) -> None:
+        """A viewer came; one that the player had on a connection before is the player again."""
+        if viewer.page and self.player is not None and self.player.page == viewer.page:
+            self.player = viewer
+            self._tell()
+        elif self.player is not None or self.air is not None or self.auto or not viewer.may:
+            viewer.put_object(self._told(viewer))
+
+    def left(self, viewer: Viewer) -> None:
+        """A viewer went; with the player the music stops where it is."""
+        if viewer is not self.player:
+            return
+        self.player = None
+        if self.air is not None:
+            place_s = self.air.place_s(self._clock())
+            self.air = replace(self.air, position_s=place_s, paused=True)
+            self._around.ask(self._playing(self.air))
+        self._tell()
+
+    def command(self, viewer: Viewer, message: Mapping[str, Any]) -> None:
+        """Carry out a command of `KINDS`. Raises CommandError with the reason for one that cannot be carried out."""
+        fields = {name: value for name, value in message.items() if name not in ("v", "type")}
+        match message["type"]:
+            case "player":
+                self._take(viewer, _flag(fields, "take"))
+                self._around.accept("player", None)
+            case "auto":
+                self.auto = _flag(fields, "on")
+                self._tell()
+                self._around.accept("auto", None)
+            case "do":
+                action = _action(fields)
+                if self.player is None:
+                    raise CommandError(NOBODY)
+                self.player.put_object({"v": 1, "type": "do", **action}, answer=True)
+                self._around.accept("do", action.get("track"))
+            case _:
+                self._play(viewer, message)
+
+    def _take(self, viewer: Viewer, take: bool) -> None:
+        if take:
+            self.player = viewer
+            self._tell()
+        else:
+            self.left(viewer)
+
+    def _play(self, viewer: Viewer, message: Mapping[str, Any]) -> None:
+        command = read_command(message)
+        assert isinstance(command, Playing)
+        if self.player is None and command.track is not None:
+            self.player = viewer
+        elif self.player not in (None, viewer):
+            raise CommandError(ANOTHER)
+        air = None
+        if command.track is not None:
+            air = Air(command.track, command.position_s, command.paused, self._clock())
+        self.air = air
+        self._around.ask(dict(message))
+        self._tell()
+
+    def _tell(self) -> None:
+        for viewer in self._around.viewers:
+            viewer.put_object(self._told(viewer))
+
+    def _told(self, viewer: Viewer) -> dict[str, Any]:
+        """The state of the role as one viewer sees it."""
+        air, place_s = self.air, None
+        if air is not None and (place_s := air.place_s(self._clock())) is not None:
+            place_s = round(place_s, 3)
+        return {
+            "v": 1,
+            "type": "player",
+            "player": None if self.player is None else "here" if viewer is self.player else "elsewhere",
+            "may": viewer.may,
+            "auto": self.auto,
+            "track": None if air is None else air.track,
+            "position_s": place_s,
+            "paused": air is not None and air.paused,
+        }
+
+    @staticmethod
+    def _playing(air: Air) -> dict[str, Any]:
+        place_s = None if air.position_s is None else min(air.position_s, MAX_S)
+        return {"type": "playing", "track": air.track, "position_s": place_s, "paused": air.paused}
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    if set(fields) != {name} or not isinstance(fields[name], bool):
+        raise CommandError(f"give {name}, true or false, and nothing else")
+    return bool(fields[name])
+
+
+def _action(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What the player is asked to do, checked."""
+    action = fields.get("do")
+    if not isinstance(action, str) or action not in ACTIONS:
+        raise CommandError(f"do must be one of {', '.join(ACTIONS)}")
+    wanted = ACTIONS[action]
+    if set(fields) - {"do", *wanted}:
+        raise CommandError(f"{action} takes {' and '.join(wanted) or 'nothing else'}")
+    for name in wanted:
+        value = fields.get(name)
+        if name == "track":
+            if not isinstance(value, str) or not 0 < len(value) <= MAX_LENGTH:
+                raise CommandError(f"track must be an id of at most {MAX_LENGTH} characters")
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_S:
+            raise CommandError(f"{name} must be a number from 0 to {MAX_S:g}")
+    return dict(fields)

@@ -1,0 +1,77 @@
+// Auto: what the player does by itself. The switch is the session's; only the page that plays acts on it.
+
+const LEAVE_S = 3; // before its end, a track makes way
+const FADE_S = 2.5; // in which the next one rises, so that it is there at the place to leave
+const SOONEST_S = 5; // after its start a track is not left yet
+
+/** Where to begin leaving what plays, in the track's own seconds. */
+export function leaveAt(now, onAir) {
+  const told = onAir?.track === now.track ? onAir : null;
+  const known = told && told.left_s !== null && told.position_s !== null;
+  const end_s = known ? told.position_s + told.left_s : now.length_s;
+  const leave_s = told?.leave_s ?? now.leave_s ?? null;
+  const last_s = end_s - LEAVE_S;
+  return leave_s !== null && leave_s > now.start_s + SOONEST_S ? Math.min(leave_s - FADE_S, last_s) : last_s;
+}
+
+export class Auto {
+  /** `wants`: whether it is on. */
+  constructor(speaker, session, wants) {
+    Object.assign(this, { speaker, session, wants, starting: null, began: false }); // began: here, so it may begin here
+  }
+
+  get #acts() { return this.wants() && (this.speaker.here || (!this.speaker.elsewhere && this.began)); }
+
+  /** Who plays, or the switch, has changed. */
+  heard() {
+    const { before, role } = this.session;
+    if (role.player === "elsewhere" || (before.auto && !role.auto)) this.began = false;
+  }
+
+  /** A new list came. */
+  follow() {
+    if (!this.#acts || !this.session.newest) return;
+    const { now } = this.speaker.player;
+    const first = this.session.top();
+    if (!first) return;
+    if (!now) this.start(first, false);
+    else if (this.session.newest.advice === "switch" && first.track !== now.track && this.speaker.player.playing) this.start(first, true);
+  }
+
+  /** Time passes: is it time to leave? */
+  watch() {
+    const { player } = this.speaker;
+    if (!this.#acts || !player.playing || this.starting || !player.length_s) return;
+    const now = { ...player.now, length_s: player.length_s };
+    const { onAir } = this.session;
+    if (player.position_s < leaveAt(now, onAir)) return;
+    const next = this.session.items.find((item) => item.track === onAir?.next) ?? this.session.top(now.track);
+    const loop = onAir?.track === now.track ? onAir.loop : now.loop;
+    if (next) this.start(next, true);
+    else if (loop && player.position_s >= loop[0]) this.speaker.seek(loop[1]);
+  }
+
+  /** What plays was skipped: on with the next, in auto mode or not. */
+  next(track) {
+    const next = this.session.top(track);
+    if (next) this.start(next, false);
+    else this.speaker.silence();
+  }
+
+  /** A track came to its end: another one follows, else it is quiet and the session knows. */
+  ended(track) {
+    const next = this.session.top(track);
+    if (this.#acts && next) this.start(next, false);
+    else this.speaker.silence();
+  }
+
+  async start(item, slowly) {
+    if (this.starting === item.track) return; // its file is still coming
+    this.starting = item.track;
+    const plays = await this.speaker.play(item, slowly);
+    if (this.starting === item.track) this.starting = null;
+    // it would try, and say so, each second
+    const vain = !plays && !this.speaker.player.now && !this.starting && !this.speaker.elsewhere;
+    if (vain && this.wants()) this.session.send({ type: "auto", on: false });
+  }
+}

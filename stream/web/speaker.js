@@ -1,0 +1,141 @@
+// This page's part in who plays: the session has one player. Where that is this page, it plays what it and the others
+// ask for, and says where it is; elsewhere the page is a remote of it.
+
+import { details, titleOf } from "./titles.js";
+
+const REPORT_MS = 5000;
+const SOON_MS = 60; // changes that come together are told once
+const CLAIM_MS = 3000;
+
+export class Speaker {
+  /** `on` has change(), error(text). */
+  constructor(player, session, on) {
+    this.player = player;
+    this.session = session;
+    this.on = on;
+    this.soon = 0;
+    this.claims = new Set();
+    setInterval(() => { if (this.here && player.playing) this.#report(); }, REPORT_MS);
+  }
+
+  get here() { return this.session.role.player === "here"; }
+  get elsewhere() { return this.session.role.player === "elsewhere"; }
+
+  /** What is on air, wherever: {track, title, artist, position_s, length_s, playing, here} or null. */
+  get now() {
+    const { player, session: { role, heard_ms } } = this;
+    if (player.now) {
+      return { ...player.now, position_s: player.position_s, length_s: player.length_s, playing: player.playing, here: true };
+    }
+    if (!role.track) return null;
+    const playing = this.elsewhere && !role.paused;
+    const since_s = playing ? (performance.now() - heard_ms) / 1000 : 0;
+    const known = this.known?.track === role.track ? this.known : null;
+    if (!known) details(role.track).then((found) => { this.known = found ?? { track: role.track }; this.on.change(); });
+    const length_s = known?.duration_s || 0;
+    const position_s = Math.min((role.position_s ?? 0) + since_s, length_s || Infinity);
+    return { ...known, track: role.track, title: titleOf(role.track), position_s, length_s, playing, here: false };
+  }
+
+  /** Play a track from `item.start_s` on where the session plays; here, if it plays nowhere. */
+  async play(item, slowly = false) {
+    if (this.elsewhere) return this.#ask({ do: "play", track: item.track, start_s: item.start_s });
+    this.player.unlock(); // within the gesture
+    if (!this.here && !(await this.#claim())) return false;
+    const plays = await this.player.play({ ...item }, slowly);
+    if (plays) this.#tell();
+    return plays;
+  }
+
+  /** Move the sound over to this page, at the place where it is. */
+  async take() {
+    this.player.unlock();
+    if (!(await this.#claim())) return false;
+    const { now } = this;
+    const facts = now && !this.player.now ? await details(now.track) : null;
+    return facts ? this.play({ ...facts, start_s: now.position_s }) : true;
+  }
+
+  toggle() {
+    const { now } = this;
+    if (this.elsewhere) return this.#ask({ do: now?.playing ? "pause" : "resume" });
+    return this.player.now ? this.player.toggle() : this.take();
+  }
+
+  seek(seconds) {
+    if (this.elsewhere) return this.#ask({ do: "seek", position_s: seconds });
+    return this.player.seek(seconds).then(() => this.#tell());
+  }
+
+  /** Nothing plays any more. */
+  silence() {
+    if (this.elsewhere) return this.#ask({ do: "stop" });
+    this.player.stop();
+    return this.session.send({ type: "playing", track: null });
+  }
+
+  /** The session's connection is there, maybe again: who has sound plays. */
+  opened() {
+    if (!this.player.now) return;
+    this.player.mend();
+    this.#report();
+  }
+
+  /** Who plays has changed, or where it is. */
+  roleChanged() {
+    const { player } = this.session.role;
+    if (player === "elsewhere") {
+      clearTimeout(this.soon);
+      this.soon = 0;
+      this.player.stop(); // the sound has moved on; it fades out here
+    }
+    for (const settle of this.claims) if (player === "here") settle(true);
+    this.on.change();
+  }
+
+  refused(command) {
+    if (command === "player") for (const settle of this.claims) settle(false);
+  }
+
+  /** Another page asks for something. */
+  async obey(message) {
+    if (!this.here) return;
+    if (message.do === "play") {
+      const facts = await details(message.track);
+      if (facts && this.here && await this.player.play({ ...facts, start_s: message.start_s })) this.#tell();
+    } else if (message.do === "seek") {
+      await this.seek(message.position_s);
+    } else if (message.do === "stop") {
+      this.silence();
+    } else if ((message.do === "pause") === this.player.playing) {
+      await this.player.toggle();
+    }
+  }
+
+  /** The sound here has changed. */
+  changed() {
+    if (this.here) this.#tell();
+    this.on.change();
+  }
+
+  #ask(action) { return this.session.send({ type: "do", ...action }); }
+
+  #claim() {
+    if (this.here) return true;
+    if (!this.session.role.may || !this.session.send({ type: "player", take: true })) return false;
+    return new Promise((resolve) => {
+      const settle = (given) => { clearTimeout(timer); this.claims.delete(settle); resolve(given); };
+      const timer = setTimeout(() => settle(false), CLAIM_MS);
+      this.claims.add(settle);
+    });
+  }
+
+  #tell() {
+    this.soon ||= setTimeout(() => { this.soon = 0; this.#report(); }, SOON_MS);
+  }
+
+  #report() {
+    const { now, playing, position_s } = this.player;
+    if (now) this.session.send({ type: "playing", track: now.track, position_s: Math.max(0, position_s), paused: !playing });
+  }
+}

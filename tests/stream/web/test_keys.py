@@ -1,0 +1,164 @@
+"""The page that was opened with a stream's key: it waits, attaches, and outlives the server."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+FIRST_MS = 40_000  # generous: the machine may be busy
+SOON_MS = 15_000
+KEY = "studio-41"
+
+
+class Restarted:
+    """``segue serve`` in a process of its own, on a port that stays the same."""
+
+    def __init__(self, catalog: Path, bundle: Path) -> None:
+        self._words = ["-c", str(catalog), "--bundle", str(bundle), "--drain-s", "0"]
+        self.port, self._process = 0, None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "segue", "serve", "--port", str(self.port), *self._words]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
+        assert process.stdout is not None and process.stderr is not None
+        line = process.stdout.readline()
+        watchdog.cancel()
+        assert "http://" in line, line or process.stderr.read()
+        self.port = int(line.partition("127.0.0.1:")[2].partition("/")[0])
+        self._process = process
+
+    def stop(self, sig: int) -> str:
+        """Returns what it said to standard error."""
+        assert self._process is not None
+        os.kill(self._process.pid, sig)
+        _, said = self._process.communicate(timeout=60)
+        return said
+
+
+@pytest.fixture
+def restarted(page_catalog: Path, tiny_bundle: Path) -> Iterator[Restarted]:
+    made = Restarted(page_catalog, tiny_bundle)
+    yield made
+    made.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Any]:
+    """``opened(url)``: a page; scripts that fail fail the test."""
+    wrong: list[str] = []
+    pages: list[Any] = []
+
+    def open_page(url: str) -> Any:
+        page = browser.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(url)
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert wrong == []
+
+
+def test_it_waits_says_so_and_attaches_again_and_again(opened: Any, server: Any) -> None:
+    viewer = opened(f"{server.url}?key={KEY}")
+    viewer.wait_for_selector("#remote:visible", timeout=SOON_MS)
+    assert "Waiting for the stream of this key" in viewer.inner_text("#remote")
+    assert viewer.inner_text("#status-text") == "Waiting for the stream"
+    assert KEY not in viewer.inner_text("body")
+    sender = opened(f"{server.url}#key={KEY}")
+    sender.click("#stop")  # it waits too; here something is to be sent
+    for _ in range(2):
+        sender.click("#use-camera")
+        sender.wait_for_selector(".row", timeout=FIRST_MS)
+        viewer.wait_for_selector(".row", timeout=FIRST_MS)
+        assert viewer.inner_text("#remote-name") == "The stream of this key"
+        assert viewer.inner_text("#status-text") == "Live"
+        assert KEY not in httpx.get(f"{server.url}api/sessions").text
+        sender.click("#stop")
+        viewer.wait_for_selector(".row", state="detached", timeout=FIRST_MS)
+        viewer.wait_for_selector("#remote:has-text('Waiting')", timeout=SOON_MS)
+        assert viewer.is_hidden("#toast")
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_a_restart_of_the_server_loses_neither_stream_nor_sound_nor_wishes(
+    opened: Any, restarted: Restarted, sig: int
+) -> None:
+    sender, viewer = opened(f"{restarted.url}#key={KEY}"), opened(f"{restarted.url}?key={KEY}")
+    sender.click("#stop")
+    sender.click("#use-camera")
+    sender.wait_for_selector(".row", timeout=FIRST_MS)
+    viewer.wait_for_selector(".row", timeout=FIRST_MS)
+    title = sender.locator(".row .title").nth(1).inner_text()
+    sender.locator(".row .play").nth(1).click()
+    viewer.wait_for_selector('#player[data-state="playing"]', timeout=SOON_MS)
+    out = sender.locator(".row .title").nth(3).inner_text()
+    viewer.locator(".row").nth(3).locator(".drop-it").click(force=True)
+    liked = sender.locator(".row .title").nth(2).inner_text()
+    viewer.locator(".row").nth(2).locator(".like").click(force=True)
+    for page in (sender, viewer):
+        page.wait_for_function("() => document.querySelectorAll('#wishes li').length === 2", timeout=SOON_MS)
+    sender.wait_for_timeout(1500)  # a list more, that says so
+    (before,) = httpx.get(f"{restarted.url}api/sessions").json()["sessions"]
+    said = restarted.stop(sig)
+    assert KEY not in said
+    for page in (sender, viewer):
+        page.wait_for_selector('#status:not([data-state="live"])', timeout=SOON_MS)
+    time.sleep(2)
+    restarted.start()
+    for page in (sender, viewer):
+        page.wait_for_selector('#status[data-state="live"]', timeout=FIRST_MS)
+        page.wait_for_selector(".row", timeout=FIRST_MS)
+        page.wait_for_function("() => document.querySelectorAll('#wishes li').length === 2", timeout=FIRST_MS)
+        told = page.inner_text("#wishes ul")
+        assert f"Left out: {out}" in told and f"Liked: {liked}" in told
+        assert out not in page.locator(".row .title").all_inner_texts()
+    (after,) = httpx.get(f"{restarted.url}api/sessions").json()["sessions"]
+    assert after["id"] != before["id"] and after["connected"]
+    sender.wait_for_selector('#player[data-state="playing"]', timeout=FIRST_MS)
+    assert sender.inner_text("#now-title") == title
+    viewer.wait_for_selector('#player[data-state="playing"]', timeout=FIRST_MS)
+    assert viewer.inner_text("#now-title") == title and viewer.is_visible("#take")
+
+
+def test_a_page_without_a_key_goes_on_too(opened: Any, restarted: Restarted) -> None:
+    sender = opened(restarted.url)
+    sender.click("#use-camera")
+    sender.wait_for_selector(".row", timeout=FIRST_MS)
+    restarted.stop(signal.SIGKILL)
+    restarted.start()
+    sender.wait_for_selector('#status:not([data-state="live"])', timeout=SOON_MS)
+    sender.wait_for_selector('#status[data-state="live"]', timeout=FIRST_MS)
+    (after,) = httpx.get(f"{restarted.url}api/sessions").json()["sessions"]
+    assert after["connected"] and after["label"] == "Camera"
+
+
+def test_each_tab_has_a_key_of_its_own_even_a_duplicate(opened: Any, server: Any) -> None:
+    one = opened(server.url)
+    take = "async () => (await import('/key.js')).streamKey()"
+    mine = one.evaluate(take)
+    assert one.evaluate(take) == mine and len(mine) == 32
+    one.reload()
+    assert one.evaluate(take) == mine
+    with one.expect_popup() as popup:
+        one.evaluate("window.open(location.href)")  # takes what the tab keeps along, as a duplicated tab does
+    assert popup.value.evaluate("sessionStorage.getItem('segue-key')") in (None, mine)
+    assert popup.value.evaluate(take) != mine
+    popup.value.close()
