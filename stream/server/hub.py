@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 STOPPED: Final = "the publisher stopped"
 STOPPING: Final = "the server is stopping"
-RESTART: Final = 1012  # "service restart", of RFC 6455's registry: what came may come again
+AWAY: Final = 1001  # "going away" (RFC 6455, section 7.4.1): the stream is lost, not ended
 JUDGE_S: Final = 1.0  # between looks at the lateness of all
 
 
@@ -313,4 +313,4 @@ class Hub:
             log.info("session ended: %s", reason)
             self.counters.lost_messages += session.lost_messages + sum(v.lost for v in session.viewers)
             for viewer in list(session.viewers):
-                viewer.close(reason, RESTART if reason == STOPPING else OVER)
+                viewer.close(reason, AWAY if reason == STOPPING else OVER)

@@ -35,7 +35,7 @@ const session = new Session({
   warning: (message) => complain(`${message.reason[0].toUpperCase()}${message.reason.slice(1)}.`),
   error: (message) => complain(`The session ended: ${message.reason}.`),
   waiting: () => status("wait", "Reconnecting…"),
-  absent: (reason, regular) => absent(regular),
+  absent: (reason, regular) => absent(regular, reason),
   closed: (reason, regular) => closed(reason, regular),
 });
 const player = new Player({
@@ -189,8 +189,8 @@ function attendKey() {
   absent(true);
 }
 
-function absent(regular) {
-  status("wait", regular ? "Waiting for the stream" : "The server cannot be reached");
+function absent(regular, reason = "") {
+  status("wait", regular ? "Waiting for the stream" : reason);
   began = 0;
   $("clock").textContent = "0:00";
   waitsFor(true);

@@ -91,7 +91,7 @@ export class Session {
     if (command === "skip") asked.skipped.push({ track, title: "", left_s: null });
     if (command === "like") asked.liked.push({ track, title: "" });
     if (command === "pin") asked.pinned = track;
-    const item = this.newest.items.find((each) => each.track === track);
+    const item = this.newest?.items.find((each) => each.track === track);
     if (item && command.endsWith("like")) item.liked = command === "like";
   }
 

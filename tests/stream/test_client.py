@@ -296,3 +296,42 @@ def test_suggestions_come_back_from_a_real_session(small_catalog: Path, tiny_bun
 
         with ingesting.running(app) as address:
             asyncio.run(scene(f"http://{address}"))
+
+
+def test_a_program_can_be_the_player_and_hears_what_others_ask(
+    small_catalog: Path, tiny_bundle: Path, ingesting: Any
+) -> None:
+    async def heard(client: FrameClient, kind: str) -> dict[str, Any]:
+        async with asyncio.timeout(20):
+            async for message in client.events():
+                if message["type"] == kind:
+                    return message
+        raise AssertionError(f"no {kind} came")
+
+    options = ServeOptions(small_catalog, bundle=tiny_bundle, port=0)
+    with open_parts(options) as parts:
+        app = create_app(parts, options)
+
+        async def scene(url: str) -> None:
+            closed = FrameClient(url)
+            with pytest.raises(ClientError, match="not open"):
+                await closed.tell({"type": "undo"})
+            async with FrameClient(url, label="Robot") as client:
+                await client.tell({"type": "playing", "track": "a" * 16, "position_s": 3.0})
+                assert (await heard(client, "player"))["player"] == "here"
+                (session,) = app.state.hub.sessions
+                viewer = session.join()
+                session.command(viewer, {"type": "do", "do": "seek", "position_s": 9.0})
+                assert await heard(client, "do") == {"v": 1, "type": "do", "do": "seek", "position_s": 9.0}
+                (old,) = session.viewers - {viewer}
+                old.close("a hiccup")  # the client connects anew, and is the player still
+                while not (client.listening and session.viewers - {viewer, old}):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.05)
+                await client.tell({"type": "playing", "track": "b" * 16})
+                told = await heard(client, "player")
+                while told["track"] != "b" * 16:
+                    told = await heard(client, "player")
+                assert told["player"] == "here"
+
+        with ingesting.running(app) as address:
+            asyncio.run(asyncio.wait_for(scene(f"http://{address}"), 60))

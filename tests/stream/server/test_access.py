@@ -82,6 +82,7 @@ def test_viewing_and_controlling(guarded: Any, offer: str) -> None:
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 4401
         command = json.dumps({"type": "playing", "track": "x"})
         with connect(url + "?token=see") as viewer:
+            assert json.loads(viewer.recv(timeout=5))["may"] is False
             viewer.send(command)
             refused = json.loads(viewer.recv(timeout=5))
             assert refused["type"] == "refused" and "may not control" in refused["reason"]

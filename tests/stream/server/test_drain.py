@@ -84,6 +84,7 @@ def test_sessions_are_ended_when_the_time_is_over(small_catalog: Path, tiny_bund
             process.send_signal(signal.SIGTERM)
             assert [json.loads(text)["type"] for text in viewer] == ["warning", "end"]
             assert viewer.protocol.close_reason == "the server is stopping"
+            assert viewer.protocol.close_code == 1001  # lost, not ended: who was told may look for it again
         _, errors = process.communicate(timeout=40)
     assert process.returncode == 0 and errors == ""
 

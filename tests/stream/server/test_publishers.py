@@ -101,15 +101,18 @@ def test_commands_change_what_is_suggested_for_every_viewer(server: Any, publish
         with connect(address) as viewer, connect(address) as other:
             unwanted = next_of(viewer, "suggestions")["items"][0]["track"]
             viewer.send(json.dumps({"v": 1, "type": "skip", "track": unwanted}))
-            assert next_of(other, "accepted") == {"v": 1, "type": "accepted", "command": "skip", "track": unwanted}
+            accepted = next_of(other, "accepted")
+            assert (accepted["command"], accepted["track"]) == ("skip", unwanted)
+            assert accepted["effect"]["text"].startswith("left out for the rest of this stream")
             for _ in range(2):
                 listed = [item["track"] for item in next_of(other, "suggestions")["items"]]
             assert unwanted not in listed
             viewer.send(json.dumps({"v": 1, "type": "playing", "track": listed[0]}))
             next_of(viewer, "accepted")
             with connect(address) as late:  # the state at once, without waiting for the next hop
-                state = {message["type"]: message for message in (json.loads(late.recv(timeout=2)) for _ in range(2))}
-            assert state["accepted"]["track"] == listed[0]
+                state = {message["type"]: message for message in (json.loads(late.recv(timeout=2)) for _ in range(3))}
+            assert state["accepted"]["track"] == state["player"]["track"] == listed[0]
+            assert [each["track"] for each in state["suggestions"]["asked"]["skipped"]] == [unwanted]
             assert unwanted not in [item["track"] for item in state["suggestions"]["items"]]
 
 

@@ -61,6 +61,7 @@ def test_a_bad_command_is_answered_and_the_socket_stays(
             "type": "accepted",
             "command": "pin",
             "track": None,
+            "effect": None,
         }
 
 

@@ -46,6 +46,30 @@ def test_axe_finds_nothing_idle_or_live(page: Any, width: int, height: int) -> N
     assert violations(page) == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (400, 800)])
+def test_axe_finds_nothing_in_a_remote_and_among_wishes(
+    live: Any, server: Any, browser: Any, width: int, height: int
+) -> None:
+    other = browser.new_page()
+    other.goto(server.url)
+    other.emulate_media(reduced_motion="reduce")
+    other.set_viewport_size({"width": width, "height": height})
+    other.click("#live-list button", timeout=FIRST_MS)
+    other.wait_for_selector(".row", timeout=FIRST_MS)
+    live.locator(".row .play").first.click()
+    other.wait_for_selector("#take:visible", timeout=20_000)
+    other.locator(".row .like").nth(1).click(force=True)
+    other.locator(".row .pin").nth(1).click(force=True)
+    other.locator(".row .drop-it").nth(2).click(force=True)
+    other.wait_for_selector("#wishes li:nth-child(3)", timeout=20_000)
+    assert other.is_visible("#told")
+    assert violations(other) == []
+    small = other.evaluate(SIZES, "#wishes button, #told button, #take, .acts button")
+    assert [each for each in small if min(each["width"], each["height"]) < 24] == []
+    assert other.evaluate("document.documentElement.scrollWidth") <= width
+    other.close()
+
+
 def test_what_is_on_air_and_why_is_told_to_who_does_not_see(live: Any) -> None:
     assert live.locator("h1:visible").count() == 1
     row = live.locator(".row").first

@@ -1,6 +1,7 @@
 """The page that was opened with a stream's key: it waits, attaches, and outlives the server."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -21,8 +23,8 @@ KEY = "studio-41"
 class Restarted:
     """``segue serve`` in a process of its own, on a port that stays the same."""
 
-    def __init__(self, catalog: Path, bundle: Path) -> None:
-        self._words = ["-c", str(catalog), "--bundle", str(bundle), "--drain-s", "0"]
+    def __init__(self, catalog: Path, bundle: Path, *words: str) -> None:
+        self._words = ["-c", str(catalog), "--bundle", str(bundle), "--drain-s", "0", *words]
         self.port, self._process = 0, None
         self.start()
 
@@ -33,7 +35,7 @@ class Restarted:
     def start(self) -> None:
         command = [sys.executable, "-m", "segue", "serve", "--port", str(self.port), *self._words]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        watchdog = threading.Timer(60, process.kill)
+        watchdog = threading.Timer(90, process.kill)
         watchdog.start()
         assert process.stdout is not None and process.stderr is not None
         line = process.stdout.readline()
@@ -162,3 +164,38 @@ def test_each_tab_has_a_key_of_its_own_even_a_duplicate(opened: Any, server: Any
     assert popup.value.evaluate("sessionStorage.getItem('segue-key')") in (None, mine)
     assert popup.value.evaluate(take) != mine
     popup.value.close()
+
+
+def test_of_several_processes_the_one_that_has_the_stream_is_found(
+    opened: Any, page_catalog: Path, tiny_bundle: Path
+) -> None:
+    made = Restarted(page_catalog, tiny_bundle, "--workers", "2")
+    try:
+        sender = opened(f"{made.url}#key={KEY}")
+        sender.click("#stop")
+        sender.click("#use-camera")
+        sender.wait_for_selector(".row", timeout=FIRST_MS)
+        (session,) = httpx.get(f"{made.url}api/sessions").json()["sessions"]
+        holder = urlsplit(session["events"]).port
+        named = httpx.get(f"{made.url}metrics").text.rpartition("ports ")[2]  # each worker's own
+        (other,) = {int(port) for port in re.findall(r"[0-9]+", named)} - {holder}
+        for port in (holder, other):
+            viewer = opened(f"http://127.0.0.1:{port}/?key={KEY}")
+            viewer.wait_for_selector(".row", timeout=FIRST_MS)
+            assert viewer.inner_text("#status-text") == "Live"
+        # and who sends with the key comes to the session, wherever it asks
+        again = opened(f"http://127.0.0.1:{other}/#key={KEY}")
+        again.wait_for_selector(".row", timeout=FIRST_MS)
+        again.click("#stop")
+        again.click("#use-camera")
+        again.wait_for_selector(".row", timeout=FIRST_MS)
+        deadline = time.monotonic() + 20
+        while True:
+            (after,) = httpx.get(f"{made.url}api/sessions").json()["sessions"]
+            assert after["id"] == session["id"]
+            if after["frames"] > session["frames"] + 24 and after["connected"]:
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    finally:
+        made.stop(signal.SIGTERM)

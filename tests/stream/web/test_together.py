@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 FIRST_MS = 30_000  # generous: the machine may be busy
 SOON_MS = 15_000
@@ -186,8 +187,6 @@ def test_auto_is_one_switch_and_only_the_player_acts_on_it(pages: tuple[Any, Any
 
 
 def test_steering_weights_and_filters_are_shown_and_set_back(pages: tuple[Any, Any], server: Any) -> None:
-    from websockets.sync.client import connect
-
     one, _ = pages
     (session,) = server.hub.sessions
     with connect(f"ws://{server.netloc}/sessions/{session.id}/events") as program:
@@ -205,3 +204,29 @@ def test_steering_weights_and_filters_are_shown_and_set_back(pages: tuple[Any, A
             one.wait_for_function(
                 "n => document.querySelectorAll('#wishes li').length === n", arg=left, timeout=SOON_MS
             )
+
+
+def test_who_may_only_view_can_do_none_of_it(browser: Any, guarded: Any) -> None:
+    sender, viewer = browser.new_page(), browser.new_page()
+    sender.goto(f"{guarded.url}#publish=pub&token=do")
+    viewer.goto(f"{guarded.url}#token=see")
+    sender.click("#use-camera")
+    sender.wait_for_selector(".row", timeout=FIRST_MS)
+    viewer.click("#live-list button", timeout=FIRST_MS)
+    viewer.wait_for_selector(".row", timeout=FIRST_MS)
+    shows(viewer, "#where-text", "You may watch here")
+    title = play(sender)
+    state(viewer, "playing")
+    shows(viewer, "#now-title", title)
+    sender.locator(".row .like").nth(1).click(force=True)
+    viewer.wait_for_selector("#wishes li", timeout=SOON_MS)
+    may = viewer.evaluate(
+        """() => [...document.querySelectorAll(".row button, #toggle, #skip, #seek, #auto, #undo, #wishes button")]
+            .filter((each) => !each.disabled).map((each) => each.id || each.className)"""
+    )
+    assert may == [] and viewer.is_hidden("#take") and viewer.is_hidden("#toast")
+    viewer.keyboard.press("Control+z")
+    viewer.wait_for_timeout(500)
+    assert viewer.locator("#wishes li").count() == 1 and viewer.is_hidden("#toast")
+    sender.close()
+    viewer.close()
