@@ -37,8 +37,8 @@ _RANGE_SHARES: Final = (10.0, 95.0)  # per cent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
-    """Of n blocks of 100 ms; what the last one lacks counts as silence. ``power`` (n,) float64: K-weighted mean square, channels
-    summed; ``peaks`` (5 n,) float32: the highest sample of each 20 ms; ``true_peaks`` (n,) float32: the highest peak
+    """Of n blocks of 100 ms; what the last one lacks counts as silence. ``power`` (n,) float64: K-weighted mean square,
+    channels summed; ``peaks`` (5 n,) float32: the highest sample of each 20 ms; ``true_peaks`` (n,) float32: the highest peak
     of each block, between samples too. Full scale is 1."""
 
     power: NDArray[np.float64]
@@ -155,7 +155,7 @@ class LevelMeter:
         if samples.shape[1] < behind:
             samples = np.pad(samples, ((0, 0), (0, behind - samples.shape[1])))
         high, low = float(samples.max()), float(samples.min())
-        if not (-_MOST <= low and high <= _MOST):  # NaN is neither
+        if not (low >= -_MOST and high <= _MOST):  # NaN is neither
             samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -_MOST, _MOST)
         if self._rate_hz % BLOCKS_PER_S:
             cut = np.lib.stride_tricks.sliding_window_view(samples, self._size, axis=1)[:, starts]

@@ -38,8 +38,8 @@ _STEP: Final = 5 * BLOCKS_PER_S
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Music from ``begin_s`` to ``end_s``. Until ``rise_s`` it rises or is soft, from ``fall_s`` on it fades or is soft;
-    these are the ends where it begins or stops at its full level."""
+    """Music from ``begin_s`` to ``end_s``. Until ``rise_s`` it rises or is soft, from ``fall_s`` on it fades or is
+    soft; these are the ends where it begins or stops at its full level."""
 
     begin_s: float
     end_s: float

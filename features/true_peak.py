@@ -12,8 +12,6 @@ REACH: Final = 12  # samples to either side that tell what lies between two
 _NEAR: Final = 0.8  # of the highest sample: what is lower has no higher peak beside it
 _LOOKED_AT: Final = 16_384  # samples at most
 _OVERSAMPLED: Final = 512  # of these, those with the highest midpoints by a cubic
-_AT: Final = 16_384  # samples of a channel at most
-_OVERSAMPLED: Final = 512  # of these, those with the highest midpoints by a cubic
 _AT: Final = np.array([0.25, 0.5, 0.75])
 
 

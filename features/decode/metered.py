@@ -7,6 +7,7 @@ to seconds first, which saves more than the meter takes.
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import numpy as np
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
@@ -103,7 +104,7 @@ class Tap:
     def _push(self, frames: list[AudioFrame]) -> None:
         assert self._meter is not None and self._wanted is not None
         for frame in frames:
-            samples = frame.to_ndarray()
+            samples = frame.to_ndarray().astype(np.float32, copy=False)
             if self._wanted[0] == "flt":
                 samples = samples.reshape(-1, self._wanted[1].nb_channels).T
             self._meter.push(samples)

@@ -55,7 +55,9 @@ class Sound:
 
 
 def decode(path: Path, levels: bool = False) -> Sound:
-    """The whole file as samples, and its ``levels`` if they are wanted. Raises ``AudioError``: not audio, no audio stream, too short, too long, unreadable."""
+    """The whole file as samples, and its ``levels`` if they are wanted.
+
+    Raises ``AudioError``: not audio, no audio stream, too short, too long, unreadable."""
     try:
         balance = Balance()
         sound = _decoded(path, balance.mix, Tap() if levels else None)

@@ -87,7 +87,7 @@ def test_the_standards_own_figures() -> None:
     t = np.arange(48_000 * 20) / 48_000
     tone = np.tile(np.sin(2 * np.pi * 1000 * t), (2, 1))
     assert measured(10 ** (-23 / 20) * tone, 48_000).lufs == pytest.approx(-23.0, abs=0.1)
-    gated = np.concatenate([10 ** (-36 / 20) * tone[:, : 480_000], 10 ** (-23 / 20) * tone], axis=1)
+    gated = np.concatenate([10 ** (-36 / 20) * tone[:, :480_000], 10 ** (-23 / 20) * tone], axis=1)
     assert measured(gated, 48_000).lufs == pytest.approx(-23.0, abs=0.1)
     # Tech 3342: 20 s each at -20 and -30 dBFS have a range of 10 LU
     steps = np.concatenate([10 ** (-20 / 20) * tone, 10 ** (-30 / 20) * tone], axis=1)
@@ -95,9 +95,7 @@ def test_the_standards_own_figures() -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(
-    cuts=st.lists(st.integers(0, 14 * 22_050), max_size=8), rate_hz=st.sampled_from([8_000, 11_025, 22_050])
-)
+@given(cuts=st.lists(st.integers(0, 14 * 22_050), max_size=8), rate_hz=st.sampled_from([8_000, 11_025, 22_050]))
 def test_any_chunking_equals_one_pass(cuts: list[int], rate_hz: int) -> None:
     samples = sound("music", 14.0, rate_hz, 2).astype(np.float32)
     meter = LevelMeter(rate_hz, (1.0, 1.0))
