@@ -112,7 +112,7 @@ def _intro(main: Stretch, levels: Levels, sections_s: NDArray[np.float64], grid_
     """Where the music has come to its level; or the first border early on behind which it is louder."""
     if main.rise_s > main.begin_s:
         return _near(main.rise_s, grid_s)
-    inside = sections_s[(sections_s > main.begin_s + 1.0) & (sections_s < main.fall_s)]
+    inside = sections_s[(sections_s > main.begin_s + NEAR_S) & (sections_s < main.fall_s)]
     last_s = min(FIRST_SECTION_S, 0.3 * main.length_s)
     if len(inside) and inside[0] <= main.begin_s + last_s:
         before, after = (levels.part(a, b) for a, b in ((main.begin_s, inside[0]), (inside[0], inside[0] + 16.0)))

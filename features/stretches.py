@@ -24,7 +24,7 @@ BELOW_LU: Final = 30.0
 SILENT_LUFS: Final = -60.0
 SOFT_LU: Final = 10.0  # below a track that is softer than all that itself
 GAP_S: Final = 3.0
-_LEAST_S: Final = 2.0  # of sound: less is a click, not music
+_LEAST_S: Final = 2.0  # of sound: less is a click, not music; nor is less a fade
 _COUNT_IN_S: Final = 15.0
 _DENSE: Final = 0.6  # share of 2 s that sounds in music; of clicks by the second less does
 _WINDOW: Final = 3 * BLOCKS_PER_S
@@ -32,7 +32,7 @@ _AROUND_S: Final = 60.0  # of a stretch's beginning or end, that it is compared 
 _USUAL: Final = 70.0  # per cent: the loudness of that minute
 _SOFT_END_LU: Final = 6.0
 _NEAR_LU: Final = 1.5
-_SLOPE_LU: Final = 0.5  # in ``_STEP``: what rises or falls faster belongs to the fade
+_SLOPE_LU: Final = 1.0  # in ``_STEP``: what rises or falls faster belongs to the fade
 _STEP: Final = 5 * BLOCKS_PER_S
 
 
@@ -117,10 +117,10 @@ def _soft_part(loudness: Floats) -> int:
     """How many blocks at the beginning are a rise, or softer than what follows; 0 for a beginning at full level."""
     usual = float(np.percentile(loudness[: round(_AROUND_S * BLOCKS_PER_S)], _USUAL)) if len(loudness) else 0.0
     loud = np.flatnonzero(loudness >= usual - _SOFT_END_LU)
-    if not len(loud) or loud[0] < BLOCKS_PER_S:
+    if not len(loud) or loud[0] < _LEAST_S * BLOCKS_PER_S:
         return 0
-    near = loud[0] + int(np.argmax(loudness[loud[0] :] >= usual - _NEAR_LU))
-    # and on, while it still rises as a fade does
+    near = int(loud[0]) + int(np.argmax(loudness[loud[0] :] >= usual - _NEAR_LU))
+    # A long fade reaches out of the minute.
     while near + _STEP < len(loudness) and loudness[near + _STEP] > loudness[near] + _SLOPE_LU:
         near += BLOCKS_PER_S
-    return int(near)
+    return near
