@@ -146,10 +146,7 @@ class Catalog:
         it again.
         """
         rows = self._choice.rows(filters or Filters())
-        if isinstance(rows, Few):
-            hits = self._index.scan(query, n, rows.rows)
-        else:
-            hits = self._index.search(query, n, rows)
+        hits = self._index.scan(query, n, rows.rows) if isinstance(rows, Few) else self._index.search(query, n, rows)
         candidates = (self._candidate(hit, query) for hit in hits)
         return [candidate for candidate in candidates if candidate is not None]
 

@@ -1,7 +1,7 @@
 """The course of a track: from its levels, beats, timbre and harmony to an ``Outline``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
@@ -18,6 +18,7 @@ from features.stretches import Stretch, stretches_of
 from .records import Floats, Loop, Outline
 
 PEAKS: Final = 1600  # of the waveform, at most
+BORDER_S: Final = 3.0
 NEAR_S: Final = 2.0  # between a place and the beat that it is moved to
 FAR: Final = 4  # beats from the next bar line: none is known there
 LAST_BARS: Final = 2  # that are the outro of a piece that stops at its full level
@@ -47,6 +48,8 @@ def outline_of(duration_s: float, levels: Levels, heard: TrackFeatures) -> Heard
     sections_s, strengths = _sections(stretches, bands, grid_s)
     main = max(stretches, key=lambda stretch: stretch.length_s)
     intro_s, outro_s = _intro(main, levels, sections_s, grid_s), _outro(main, found, beats_s, sections_s, grid_s)
+    # Nothing is started in what is told to be the outro.
+    parts = tuple(replace(each, fall_s=outro_s) if each is main else each for each in stretches)
     outline = Outline(
         lufs=levels.lufs,
         range_lu=levels.range_lu,
@@ -61,7 +64,7 @@ def outline_of(duration_s: float, levels: Levels, heard: TrackFeatures) -> Heard
         loops=_loops(found, beats_s, bands, heard.chroma, intro_s, outro_s),
         tempi=tuple((tempo.bpm, tempo.weight) for tempo in heard.beats.tempi),
     )
-    return Heard(outline, stretches, strengths.astype(np.float32), grid_s.astype(np.float32))
+    return Heard(outline, parts, strengths.astype(np.float32), grid_s.astype(np.float32))
 
 
 def waveform(levels: Levels) -> NDArray[np.uint8]:
@@ -111,7 +114,7 @@ def _sections(
 def _intro(main: Stretch, levels: Levels, sections_s: NDArray[np.float64], grid_s: NDArray[np.float64]) -> float:
     """Where the music has come to its level; or the first border early on behind which it is louder."""
     if main.rise_s > main.begin_s:
-        return _near(main.rise_s, grid_s)
+        return _near(main.rise_s, sections_s, grid_s)
     inside = sections_s[(sections_s > main.begin_s + NEAR_S) & (sections_s < main.fall_s)]
     last_s = min(FIRST_SECTION_S, 0.3 * main.length_s)
     if len(inside) and inside[0] <= main.begin_s + last_s:
@@ -131,7 +134,7 @@ def _outro(
     """Where a fade or the soft end begins; of a piece that stops at full level its last section, if that is short, or
     its last two bars."""
     if main.fall_s < main.end_s - 1.0:
-        return _near(main.fall_s, grid_s)
+        return _near(main.fall_s, sections_s[1:], grid_s)
     late = sections_s[(sections_s >= main.end_s - LAST_SECTION_S) & (sections_s < main.end_s - 1.0)]
     if len(late) and late[0] > main.begin_s:
         return float(late[0])
@@ -140,11 +143,14 @@ def _outro(
     return float(inside[-LAST_BARS]) if len(inside) > 2 * LAST_BARS else main.end_s
 
 
-def _near(place_s: float, grid_s: NDArray[np.float64]) -> float:
-    if not len(grid_s):
-        return place_s
-    nearest = float(grid_s[np.argmin(np.abs(grid_s - place_s))])
-    return nearest if abs(nearest - place_s) <= NEAR_S else place_s
+def _near(place_s: float, sections_s: NDArray[np.float64], grid_s: NDArray[np.float64]) -> float:
+    """The border of a section near a place that loudness told, which knows it to the second or two; else a beat."""
+    for places, reach_s in ((sections_s, BORDER_S), (grid_s, NEAR_S)):
+        if len(places):
+            nearest = float(places[np.argmin(np.abs(places - place_s))])
+            if abs(nearest - place_s) <= reach_s:
+                return nearest
+    return place_s
 
 
 def _loops(

@@ -73,7 +73,7 @@ def _may_start(start_s: float, stretches: Sequence[Stretch], loud: NDArray[np.bo
     if not 0 <= block < len(loud) or not loud[block]:
         return False
     return any(
-        stretch.begin_s - 1 / BLOCKS_PER_S <= start_s < stretch.fall_s and start_s + ROOM_S <= stretch.end_s
+        stretch.begin_s - 1 / BLOCKS_PER_S <= start_s < stretch.fall_s - 0.01 and start_s + ROOM_S <= stretch.end_s
         for stretch in stretches
     )
 

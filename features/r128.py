@@ -38,8 +38,8 @@ _RANGE_SHARES: Final = (10.0, 95.0)  # per cent
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
     """Of n blocks of 100 ms; what the last one lacks counts as silence. ``power`` (n,) float64: K-weighted mean square,
-    channels summed; ``peaks`` (5 n,) float32: the highest sample of each 20 ms; ``true_peaks`` (n,) float32: the highest peak
-    of each block, between samples too. Full scale is 1."""
+    channels summed; ``peaks`` (5 n,) float32: the highest sample of each 20 ms; ``true_peaks`` (n,) float32: the
+    highest peak of each block, between samples too. Full scale is 1."""
 
     power: NDArray[np.float64]
     peaks: Floats
@@ -193,9 +193,12 @@ class LevelMeter:
 
 
 def channel_weights(names: tuple[str, ...]) -> tuple[float, ...]:
-    """What the standard counts each channel, by FFmpeg's names: those beside and behind more, that of the bass not."""
+    """What the standard counts each channel, by FFmpeg's names: those beside and behind more, that of the bass not.
+    Six or eight without a name ("NONE") stand in the usual order."""
     if len(names) == 1:
         return (2.0,)
+    if set(names) == {"NONE"} and len(names) in (6, 8):
+        names = ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR")[: len(names)]
     beside = ("SL", "SR", "BL", "BR", "TBL", "TBR")
     return tuple(0.0 if name.startswith("LFE") else 1.41 if name in beside else 1.0 for name in names)
 

@@ -12,6 +12,7 @@ from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
 
 from features.r128 import LevelMeter, Levels, channel_weights
 
@@ -55,6 +56,7 @@ class Tap:
     def __init__(self) -> None:
         self._meter: LevelMeter | None = None
         self._wanted: tuple[str, AudioLayout, int] | None = None  # what the meter is given
+        self._channels = 0  # that the meter takes
         self._as_is: tuple[str, str, int] | None = None  # frames of this kind are that already
         self._kind: tuple[str, str, int] | None = None  # of the frames that the converter takes
         self._converter: AudioResampler | None = None
@@ -77,6 +79,7 @@ class Tap:
     def _begin(self, frame: AudioFrame, lead_s: float) -> None:
         rate_hz = min(max(frame.sample_rate, RATES_HZ[0]), RATES_HZ[1])
         planar = frame.layout.nb_channels <= MOST_PLANES
+        self._channels = frame.layout.nb_channels
         self._wanted = ("fltp" if planar else "flt", frame.layout, rate_hz)
         self._as_is = (self._wanted[0], frame.layout.name, rate_hz) if planar else None
         self._meter = LevelMeter(rate_hz, channel_weights(tuple(channel.name for channel in frame.layout.channels)))
@@ -91,7 +94,11 @@ class Tap:
         if kind != self._kind:
             self._flush()
             assert self._wanted is not None
-            self._converter, self._kind = AudioResampler(*self._wanted), kind
+            form, layout, rate_hz = self._wanted
+            # Between one channel and more, FFmpeg changes the loudness; players do not.
+            if (frame.layout.nb_channels == 1) != (self._channels == 1):
+                layout = AudioLayout("mono" if frame.layout.nb_channels == 1 else "stereo")
+            self._converter, self._kind = AudioResampler(form, layout, rate_hz), kind
         assert self._converter is not None
         self._push(self._converter.resample(frame))
 
@@ -106,8 +113,18 @@ class Tap:
         for frame in frames:
             samples = frame.to_ndarray().astype(np.float32, copy=False)
             if self._wanted[0] == "flt":
-                samples = samples.reshape(-1, self._wanted[1].nb_channels).T
-            self._meter.push(samples)
+                samples = samples.reshape(-1, frame.layout.nb_channels).T
+            self._meter.push(self._spread(samples))
+
+    def _spread(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One channel among several that are expected sounds from the first two; two where one is are its halves."""
+        if len(samples) == self._channels:
+            return samples
+        if self._channels == 1:
+            return np.asarray(samples.mean(axis=0, keepdims=True), np.float32)
+        both = np.zeros((self._channels, samples.shape[1]), np.float32)
+        both[:2] = samples[0]
+        return both
 
 
 def _rest(queue: AudioFifo) -> Iterator[AudioFrame]:
