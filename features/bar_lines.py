@@ -107,7 +107,7 @@ def _scores(accent: Floats, first: int) -> Floats:
 def _runs(accent: Floats) -> Iterator[tuple[int, int, int]]:
     """First beat, the one behind the last, and the state of each stretch that keeps its meter and phase."""
     starts = np.arange(0, len(accent) - _WINDOW + 1, _HOP)
-    path = _path(np.stack([_scores(accent[start : start + _WINDOW], start) for start in starts]))
+    path = _path(np.stack([_scores(accent[start : start + _WINDOW], start) for start in starts.tolist()]))
     turns = np.flatnonzero(np.diff(path)) + 1
     edges = [0, *(int(start) + (_WINDOW - _HOP) // 2 for start in starts[turns]), len(accent)]
     for (first, behind), state in zip(pairwise(edges), path[[0, *turns]].tolist(), strict=True):
