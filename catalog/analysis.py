@@ -1,4 +1,4 @@
-"""One track's samples -> clips, segments and beats. Pure, given an engine.
+"""One track's samples -> clips, segments, beats, outline and starts. Pure, given an engine.
 
 A track of n clips has segments of up to seven clips, one starting at each clip. The last ones run over the track's end
 and are kept while at least four of their clips are there; a track within one window has one segment.
@@ -14,22 +14,24 @@ from numpy.typing import NDArray
 from engines.base import Engine
 from features.errors import AudioError
 from features.music import clip_features, track_features
+from features.r128 import Levels, levels_of
 from features.spec import CLIP_S, MAX_CLIPS, MUSIC_RATE_HZ
 
 from .needs import RHYTHM, needs_of
+from .outline import outline_of
 from .records import Analysis, Floats
+from .starts import starts_of
 
 BATCH: Final = 32
 MIN_VALID: Final = 4  # of a segment's seven clips
 SILENCE: Final = 1e-3  # peak, -60 dB of full scale
-NEAR_S: Final = 2.0  # a beat further away than this is of another part of the track
-TAIL_S: Final = 1.0  # no segment is started closer to the end
 
 
-def analyse(samples: Floats, engine: Engine, tagged_bpm: float = 0.0) -> Analysis:
+def analyse(samples: Floats, engine: Engine, tagged_bpm: float = 0.0, levels: Levels | None = None) -> Analysis:
     """What the catalogue keeps of a mono 16 kHz track of at least 1 s; ``AudioError`` for silence.
 
     ``tagged_bpm``: the tempo that the file's tags tell, 0 for none; it decides whether 85 beats a minute are 170.
+    ``levels``: of the file's own channels; None: of the samples.
 
     Mels are made and dropped in batches, so an hour takes the memory of its samples and little more.
     """
@@ -39,33 +41,28 @@ def analyse(samples: Floats, engine: Engine, tagged_bpm: float = 0.0) -> Analysi
     needs = needs_of(engine.bundle)
     heard = track_features(samples, needs.track, tagged_bpm)
     beats = heard.beats.times_s.astype(np.float32)
+    levels = levels_of(samples, MUSIC_RATE_HZ) if levels is None else levels
+    course = outline_of(duration_s, levels, heard)
     clips = _embed(clip_features(samples, needs.clip, heard.lufs), engine)
     first_clips = segment_starts(len(clips))
     told = {name: heard.arrays[name] for name in needs.sequence}
     vectors, moods = _sequences(clips, told, first_clips, engine)
-    starts_s = np.array([start_on_beat(float(first * CLIP_S), beats, duration_s) for first in first_clips], np.float32)
+    starts_s, borders = starts_of(
+        (first_clips * CLIP_S).astype(np.float32), duration_s, levels, course.stretches, course.outline.sections_s,
+        course.strengths, course.grid_s
+    )  # fmt: skip
     tempo_bpm = heard.beats.tempo_bpm
     kept = {name: heard.arrays[name] for name in needs.kept}
     rhythm = heard.arrays[RHYTHM]
-    return Analysis(duration_s, tempo_bpm, beats, clips, rhythm, first_clips, starts_s, vectors, moods, kept)
+    return Analysis(
+        duration_s, tempo_bpm, beats, clips, rhythm, first_clips, starts_s, vectors, moods, kept, borders,
+        course.outline
+    )  # fmt: skip
 
 
 def segment_starts(clips: int) -> NDArray[np.int64]:
     """(k,) int64, the first clip of each segment of a track of that many clips."""
     return np.arange(1 if clips <= MAX_CLIPS else clips - MIN_VALID + 1)
-
-
-def start_on_beat(start_s: float, beats: Floats, duration_s: float) -> float:
-    """The beat nearest to ``start_s``, within 2 s, that leaves at least 1 s of track; without such a beat, ``start_s``
-    itself.
-
-    ``beats`` (m,) seconds, rising. The answer lies in [0, duration_s - 1], or is 0 in a track of 1 s.
-    """
-    last_s = max(0.0, duration_s - TAIL_S)
-    usable = beats[(beats >= 0.0) & (beats <= last_s) & (np.abs(beats - min(start_s, last_s)) <= NEAR_S)]
-    if not len(usable):
-        return min(start_s, last_s)
-    return float(usable[np.argmin(np.abs(usable - start_s))])
 
 
 def windows(values: Floats, first_clips: NDArray[np.int64]) -> tuple[Floats, NDArray[np.bool_]]:

@@ -6,18 +6,18 @@ memory; clip embeddings stay on disk, memory-mapped, at most ``OPEN_FILES`` at o
 seen by the next ``open``.
 """
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from math import prod
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.bundle import Bundle
 from features.spec import MAX_CLIPS, RHYTHM_FIELDS
 
+from .choice import Choice, Few
 from .clips import clip_path
 from .database import exclusive
 from .errors import UnknownTrackError
@@ -25,15 +25,14 @@ from .gpu_search import SearchState, open_searcher
 from .index import Hit, SegmentIndex
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
 from .needs import shape_of
-from .records import Candidate, Filters, Floats, Mask, Track
+from .recent import Recent
+from .records import Candidate, Filters, Floats, Mask, Outline, Places, Track
 from .store import Store, StoredSegment, StoredTrack
 
 OPEN_FILES = 256
-KEPT_FILTERS = 64
 KEPT_SEGMENTS = 2048  # some 10 kB each
 SegmentParts = tuple[Floats, Mask, Floats, dict[str, Floats]]  # clips, mask, rhythm, extras: as in ``Candidate``
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+BORDER_BONUS = 0.02  # of cosine: for a start where a section surely begins
 
 
 class Catalog:
@@ -51,14 +50,19 @@ class Catalog:
             segments, vectors, moods = [segments[row] for row in rows], vectors[rows], _picked(moods, rows)
         self._segments = segments
         self._moods = moods
-        numbers = {track.id: i for i, track in enumerate(self._order)}
-        self._owners = np.array([numbers[segment.track] for segment in segments], dtype=np.int64)
-        self._index = SegmentIndex(vectors, self._owners)
+        best = {track.id: i for i, track in enumerate(self._order)}
+        numbers = {id: best[stored.track.id] for id, stored in self._tracks.items()}
+        owners = np.array([numbers[segment.track] for segment in segments], dtype=np.int64)
+        self._spans = spans_of(owners, len(self._order))
+        self._numbers = numbers
+        self._starts = np.array([np.nan if s.start_s is None else s.start_s for s in segments], np.float32)
+        self._borders = np.array([segment.border for segment in segments], np.float32)
+        self._index = SegmentIndex(vectors, owners)
+        self._choice = Choice(self._order, owners, self._spans, numbers)
         self._searcher, self._opened = open_searcher(search_device, self._index.vectors)
         if self._searcher is not None:
             self._index.use(self._searcher)
         self._clips: Recent[str, Floats] = Recent(OPEN_FILES)
-        self._allowed: Recent[Filters, Mask] = Recent(KEPT_FILTERS)
         self._windows: Recent[int, SegmentParts] = Recent(KEPT_SEGMENTS)
 
     @classmethod
@@ -125,19 +129,25 @@ class Catalog:
 
     def vector(self, id: str) -> Floats:
         """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it."""
-        owner = self._order.index(self.track(id))
-        mean: Floats = self._index.vectors[self._owners == owner].mean(axis=0)
+        first, behind = self._spans[self._numbers[self.track(id).id]]
+        mean: Floats = self._index.vectors[first:behind].mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
-    def search(self, query: Floats, n: int, filters: Filters | None = None) -> list[Candidate]:
-        """The best segment of each of the ``n`` best tracks for ``query`` (E,) of unit norm, best first.
+    def outline(self, id: str) -> Outline | None:
+        """The course of a track, None where it was indexed without. Raises ``UnknownTrackError``."""
+        return self._stored(id).outline
 
-        Fewer when fewer pass ``filters``. A track whose clip file is gone or damaged is left out: an indexer
-        has removed it since, or will hear it again.
+    def search(self, query: Floats, n: int, filters: Filters | None = None) -> list[Candidate]:
+        """The ``n`` best tracks for ``query`` (E,) of unit norm, best first, each as good as its best segment; where it
+        may be started, and how well what begins there fits.
+
+        Fewer when fewer pass ``filters``. Tracks under 20 s are left out unless they are asked for, named, or all that
+        is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will hear
+        it again.
         """
-        allowed = None if filters is None or filters == Filters() else self._rows(filters)
-        hits = self._index.search(query, n, allowed)
-        candidates = (self._candidate(hit) for hit in hits)
+        rows = self._choice.rows(filters or Filters())
+        hits = self._index.scan(query, n, rows.rows) if isinstance(rows, Few) else self._index.search(query, n, rows)
+        candidates = (self._candidate(hit, query) for hit in hits)
         return [candidate for candidate in candidates if candidate is not None]
 
     def _stored(self, id: str) -> StoredTrack:
@@ -148,21 +158,22 @@ class Catalog:
                 f"{id!r}: no such track in {self.folder}; segue search -c {self.folder} lists them"
             ) from None
 
-    def _rows(self, filters: Filters) -> Mask:
-        def passing() -> Mask:
-            return np.array([filters.passes(track) for track in self._order], dtype=np.bool_)[self._owners]
-
-        return self._allowed.get(filters, passing)
-
-    def _candidate(self, hit: Hit) -> Candidate | None:
-        segment = self._segments[hit.row]
-        stored = self._tracks[segment.track]
+    def _candidate(self, hit: Hit, query: Floats) -> Candidate | None:
+        stored = self._tracks[self._segments[hit.row].track]
+        first, behind = self._spans[self._numbers[stored.track.id]]
+        rows = first + np.flatnonzero(~np.isnan(self._starts[first:behind]))
+        places, row, start_s = None, hit.row, 0.0
+        if len(rows):
+            fits = self._index.vectors[rows] @ query
+            places = Places(self._starts[rows], fits, self._borders[rows])
+            best = int(np.argmax(fits + BORDER_BONUS * self._borders[rows]))
+            row, start_s = int(rows[best]), float(places.starts_s[best])
         try:
-            clips, mask, rhythm, extras = self._windows.get(hit.row, lambda: self._window(segment, stored))
+            clips, mask, rhythm, extras = self._windows.get(row, lambda: self._window(self._segments[row], stored))
         except (OSError, ValueError):
             return None
-        mood = None if self._moods is None else self._moods[hit.row]
-        return Candidate(stored.track, segment.start_s, hit.score, clips, mask, rhythm, mood, extras)
+        mood = None if self._moods is None else self._moods[row]
+        return Candidate(stored.track, start_s, hit.score, clips, mask, rhythm, mood, extras, places, stored.outline)
 
     def _window(self, segment: StoredSegment, stored: StoredTrack) -> SegmentParts:
         mapped = self._clips.get(stored.clips, lambda: self._map(stored.clips))
@@ -192,6 +203,14 @@ class Catalog:
         return clips
 
 
+def spans_of(owners: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """(count, 2) the first row of each of ``count`` owners, and the one behind the last; rows of one lie together."""
+    spans = np.zeros((count, 2), np.int64)
+    firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+    spans[owners[firsts]] = np.stack([firsts, np.append(firsts[1:], len(owners))[: len(firsts)]], axis=1)
+    return spans
+
+
 def best_of_each(tracks: Iterable[StoredTrack]) -> dict[str, StoredTrack]:
     """Each id -> the track that stands for its recording: of lossless sound before lossy, longer before shorter."""
     best: dict[str, StoredTrack] = {}
@@ -209,28 +228,3 @@ def _worth(stored: StoredTrack) -> tuple[bool, float]:
 
 def _picked(values: Floats | None, rows: list[int]) -> Floats | None:
     return None if values is None else values[rows]
-
-
-class Recent(Generic[K, V]):
-    """The ``limit`` values used last; one lock, made under it, so that two threads never make the same twice."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._values: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, key: K, make: Callable[[], V]) -> V:
-        with self._lock:
-            if key not in self._values:
-                self._values[key] = make()
-                if len(self._values) > self._limit:
-                    self._values.popitem(last=False)
-            self._values.move_to_end(key)
-            return self._values[key]
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._values.clear()

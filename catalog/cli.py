@@ -27,7 +27,7 @@ from .errors import CatalogError
 from .indexer import FileNote, IndexReport, index_folder, printable
 from .indexer import Progress as Report
 from .options import add_search_device
-from .records import Candidate, Filters, Track
+from .records import JINGLE_S, Candidate, Filters, Track
 from .worker import Source
 
 USER_ERRORS = (CatalogError, EngineError)
@@ -105,6 +105,7 @@ def search(argv: Sequence[str]) -> int:
             exclude=frozenset(asked.exclude) | ({asked.like} if asked.like else set()),
             only=frozenset(asked.only) if asked.only else None,
             min_duration_s=asked.min_duration,
+            jingles=asked.jingles,
         )
         like, tracks = asked.like, catalog.tracks()
         listed = [track for track in tracks if filters.passes(track)][: asked.n] if like is None else []
@@ -147,6 +148,9 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument("--exclude", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--only", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--min-duration", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument(
+        "--jingles", action="store_true", help=f"with --like: tracks under {JINGLE_S:g} s too (a list has them anyway)"
+    )
     add_search_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser

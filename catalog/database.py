@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .errors import FormatError, LockedError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
@@ -18,12 +18,13 @@ _SCHEMA = """
 CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
     beats BLOB NOT NULL, rhythm BLOB NOT NULL, clips TEXT NOT NULL,
-    lossless INTEGER NOT NULL, sketch BLOB NOT NULL, recording TEXT NOT NULL
+    lossless INTEGER NOT NULL, sketch BLOB NOT NULL, recording TEXT NOT NULL,
+    outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB
 );
 CREATE INDEX tracks_by_duration ON tracks(duration_s);
 CREATE TABLE segments (
     track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
-    first_clip INTEGER NOT NULL, start_s REAL NOT NULL, vector BLOB NOT NULL, mood BLOB,
+    first_clip INTEGER NOT NULL, start_s REAL, border REAL NOT NULL, vector BLOB NOT NULL, mood BLOB,
     PRIMARY KEY (track, ordinal)
 ) WITHOUT ROWID;
 CREATE TABLE files (
@@ -34,6 +35,7 @@ CREATE TABLE places (
     path BLOB NOT NULL REFERENCES files(path) ON DELETE CASCADE, begin_s REAL NOT NULL, end_s REAL,
     track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE,
     title TEXT NOT NULL, artist TEXT NOT NULL, licence TEXT NOT NULL, tags TEXT NOT NULL, tempo_bpm REAL NOT NULL,
+    tagged_lufs REAL, tagged_peak_db REAL,
     PRIMARY KEY (path, begin_s)
 ) WITHOUT ROWID;
 CREATE INDEX places_by_track ON places(track);

@@ -65,18 +65,21 @@ class SegmentIndex:
 
     def search(self, query: Floats, n: int, allowed: Mask | None = None) -> list[Hit]:
         """The best row of each of the ``n`` best tracks, best first. ``allowed`` (rows,) bool: rows that count."""
+        if allowed is not None and int(np.count_nonzero(allowed)) < EXACT_SHARE * len(self):
+            return self.scan(query, n, np.flatnonzero(allowed))
+        self._check(query)
+        return self._fetch(query, n, allowed) if n >= 1 and len(self) else []
+
+    def scan(self, query: Floats, n: int, rows: NDArray[np.int64]) -> list[Hit]:
+        """The same among ``rows`` (m,) alone, which takes time by their number, whatever else is indexed."""
+        self._check(query)
+        return self._best(rows, self._vectors[rows] @ query, n) if n >= 1 and len(rows) else []
+
+    def _check(self, query: Floats) -> None:
         if query.shape != (self._flat.d,):
             raise ValueError(f"a query has shape {(self._flat.d,)}, not {query.shape}")
         if not np.isfinite(query).all():
             raise ValueError("the query holds numbers that are not finite")
-        if n < 1 or not len(self):
-            return []
-        if allowed is not None and int(allowed.sum()) < EXACT_SHARE * len(self):
-            return self._scan(query, n, np.flatnonzero(allowed))
-        return self._fetch(query, n, allowed)
-
-    def _scan(self, query: Floats, n: int, rows: NDArray[np.int64]) -> list[Hit]:
-        return self._best(rows, self._vectors[rows] @ query, n)
 
     def _fetch(self, query: Floats, n: int, allowed: Mask | None) -> list[Hit]:
         faiss.omp_set_num_threads(1)  # per calling thread; sessions run side by side instead

@@ -274,7 +274,7 @@ class _Run:
         tempo_bpm = tagged_tempo(measured_bpm, tags.tempo_bpm)
         duration_s = 0.0 if analysis is None else analysis.duration_s  # kept with what is heard, not with the name
         track = Track(part.id, tags.title, tags.artist, path, duration_s, tempo_bpm, tags.licence, tags.genres,
-                      part.begin_s, part.end_s)  # fmt: skip
+                      part.begin_s, part.end_s, tags.lufs, tags.peak_db)  # fmt: skip
         return Entry(track, analysis, heard.damage, heard.lossless, piece.sketch)
 
     def _count(self, path: Path, track: Track, before: dict[str, tuple[object, ...]]) -> None:
@@ -320,7 +320,8 @@ class _Run:
 
 def _called(track: Track) -> tuple[object, ...]:
     """What a file calls a track, and where in it the track lies."""
-    return (track.title, track.artist, track.licence, track.tags, track.tempo_bpm, track.begin_s, track.end_s)
+    return (track.title, track.artist, track.licence, track.tags, track.tempo_bpm, track.begin_s, track.end_s,
+            track.tagged_lufs, track.tagged_peak_db)  # fmt: skip
 
 
 def printable(path: Path) -> str:

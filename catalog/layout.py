@@ -18,7 +18,7 @@ from .database import DATABASE, LOCK
 from .errors import BundleMismatchError, FormatError
 from .needs import needs_of
 
-FORMAT = 2
+FORMAT = 3
 FILE = "catalog.json"
 CURE = "index the music into a new folder"
 
@@ -55,8 +55,8 @@ def read_layout(folder: Path) -> Layout:
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: cannot be read ({error}); {CURE}") from error
     found = data.get("format") if isinstance(data, dict) else None
-    if found == 1:
-        raise FormatError(f"{path}: of an older segue (format 1, this one reads {FORMAT}); {CURE}")
+    if found in range(1, FORMAT):
+        raise FormatError(f"{path}: of an older segue (format {found}, this one reads {FORMAT}); {CURE}")
     if found != FORMAT:
         raise FormatError(f"{path}: format {found!r}, this program reads {FORMAT}; {CURE}")
     try:

@@ -83,13 +83,16 @@ def _by_chapters(chapters: Sequence[Chapter], identity: Identity, tags: Tags) ->
 
 
 def _part(identity: Identity, begin_s: float, end_s: float | None, tags: Tags, title: str, artist: str) -> Part:
-    """Its own title and artist; the tempo of an album is nobody's."""
+    """Its own title and artist; tempo and loudness of an album are nobody's."""
+    whole = begin_s == 0.0 and end_s is None
     own = replace(
         tags,
         title=one_line(title) or tags.title,
         artist=one_line(artist) or tags.artist,
-        tempo_bpm=tags.tempo_bpm if begin_s == 0.0 and end_s is None else 0.0,
+        tempo_bpm=tags.tempo_bpm if whole else 0.0,
         cuesheet="",
+        lufs=tags.lufs if whole else None,
+        peak_db=tags.peak_db if whole else None,
     )
     return Part(part_id(identity.id, begin_s, end_s), begin_s, end_s, own)
 

@@ -7,6 +7,7 @@ clips in a window). Clips stand oldest first, the valid ones first, zeros behind
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from .licence import matches
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+
+JINGLE_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,14 @@ class Track:
     tags: tuple[str, ...]  # genres and the like, as the file spells them
     begin_s: float = 0.0
     end_s: float | None = None  # None: the file's end
+    tagged_lufs: float | None = None  # the loudness that its tags imply (ReplayGain, R128_TRACK_GAIN); told, not used
+    tagged_peak_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Who plays up to ``to_s`` may go back to ``from_s``: the two bars that follow are alike. Both stand on a bar."""
+    """Who plays up to ``to_s`` may go back to ``from_s``: the two bars that follow are alike. Both stand on a bar,
+    or where bars are not known on a beat."""
 
     from_s: float
     to_s: float
@@ -77,12 +83,12 @@ class Places:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """The best segment of one track for a query, with what ranking needs to look closer."""
+    """A track for a query: how well its best segment fits, and what ranking needs to look closer at what would play."""
 
     track: Track
-    start_s: float  # on a beat of the track, inside it
-    similarity: float  # cosine of query and segment, [-1, 1]
-    clips: Floats  # (7, C) clip embeddings
+    start_s: float  # the best of ``places``
+    similarity: float  # cosine of query and the best segment, wherever it begins, [-1, 1]
+    clips: Floats  # (7, C) clip embeddings of the segment at ``start_s``; the next three are of it as well
     mask: Mask  # (7,), true where a clip is valid
     rhythm: Floats  # (7, 3), the fields of features.spec.RHYTHM_FIELDS
     mood: Floats | None  # (3,) in [0, 1], features.spec.MOOD_AXES; None where the bundle has no mood graph
@@ -101,10 +107,12 @@ class Analysis:
     clips: Floats  # (n, C) clip embeddings
     rhythm: Floats  # (n, 3)
     first_clips: NDArray[np.int64]  # (k,) the clip that each segment begins with
-    starts_s: Floats  # (k,) where to start playing each segment: on a beat
+    starts_s: Floats  # (k,) where to start playing each segment; NaN where no start is to be, see ``starts.py``
     vectors: Floats  # (k, E), unit norm
     moods: Floats | None  # (k, 3) in [0, 1]
     extras: Mapping[str, Floats] = field(default_factory=dict)  # (n, ...) what the catalogue keeps beside
+    borders: Floats | None = None  # (k,) in [0, 1]: how surely a section begins at each start; None: at none
+    outline: Outline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +126,12 @@ class Filters:
     exclude: frozenset[str] = field(default_factory=frozenset)  # track ids never to return
     only: frozenset[str] | None = None  # the only track ids to return; None: all
     min_duration_s: float = 0.0
+    # Tracks under ``JINGLE_S`` too. Where ``only`` names them, or nothing else passes, they count anyway.
+    jingles: bool = False
 
     def passes(self, track: Track) -> bool:
-        """Whether ``track`` may be suggested. A track without a pulse fails any tempo limit."""
+        """Whether ``track`` may be suggested, but for ``jingles``, which depends on what else there is. A track without
+        a pulse fails any tempo limit."""
         if track.id in self.exclude or (self.only is not None and track.id not in self.only):
             return False
         if track.duration_s < self.min_duration_s:

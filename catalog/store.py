@@ -22,7 +22,8 @@ import numpy as np
 
 from .clips import clip_path, is_whole, kept_rows, remove_others, write_clips
 from .database import DATABASE, open_to_write, opened_to_read
-from .records import Analysis, Floats, Track
+from .packing import blob, floats, packed, unpacked
+from .records import Analysis, Floats, Outline, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class StoredTrack:
     clips: str  # the name of its clip file
     lossless: bool
     recording: str
+    outline: Outline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class StoredSegment:
 
     track: str
     first_clip: int
-    start_s: float
+    start_s: float | None  # None: no start is to be there
+    border: float = 0.0
 
 
 class Store:
@@ -102,19 +105,27 @@ class Store:
     def tracks(self) -> list[StoredTrack]:
         """The tracks that a file holds which is there, by id, each as its first path calls it."""
         rows = self._db.execute(
-            "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, "
-            "beats, rhythm, clips, lossless, recording "
+            "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
+            "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats "
             "FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
             "WHERE NOT missing ORDER BY track, path, begin_s"
         )
         found: dict[str, StoredTrack] = {}
-        for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, beats, rhythm, *rest in rows:
+        for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, lufs, peak_db, *rest in rows:
             if id not in found:
                 words = tuple(json.loads(tags))
-                track = Track(id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s)
-                clips, lossless, recording = rest
+                track = Track(
+                    id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db
+                )
+                beats, rhythm, clips, lossless, recording, *outline = rest
                 found[id] = StoredTrack(
-                    track, _floats(beats), _floats(rhythm).reshape(-1, 3), clips, bool(lossless), recording
+                    track,
+                    floats(beats),
+                    floats(rhythm).reshape(-1, 3),
+                    clips,
+                    bool(lossless),
+                    recording,
+                    unpacked(outline),
                 )
         return list(found.values())
 
@@ -123,14 +134,16 @@ class Store:
         places: list[StoredSegment] = []
         vectors: list[bytes] = []
         moods: list[bytes] = []
-        rows = self._db.execute("SELECT track, first_clip, start_s, vector, mood FROM segments ORDER BY track, ordinal")
-        for track, first_clip, start_s, vector, mood in rows:
-            places.append(StoredSegment(track, first_clip, start_s))
+        rows = self._db.execute(
+            "SELECT track, first_clip, start_s, border, vector, mood FROM segments ORDER BY track, ordinal"
+        )
+        for track, first_clip, start_s, border, vector, mood in rows:
+            places.append(StoredSegment(track, first_clip, start_s, border))
             vectors.append(vector)
             if mood is not None:
                 moods.append(mood)
-        matrix = _floats(b"".join(vectors)).reshape(-1, dim)
-        return places, matrix, _floats(b"".join(moods)).reshape(-1, 3) if moods else None
+        matrix = floats(b"".join(vectors)).reshape(-1, dim)
+        return places, matrix, floats(b"".join(moods)).reshape(-1, 3) if moods else None
 
     def files(self) -> dict[Path, KnownFile]:
         """Every path known."""
@@ -165,13 +178,13 @@ class Store:
     def names(self, path: Path) -> list[Track]:
         """The tracks at ``path``, as it calls them."""
         rows = self._db.execute(
-            "SELECT track, title, artist, duration_s, tempo_bpm, licence, tags, begin_s, end_s "
-            "FROM places JOIN tracks ON tracks.id = track WHERE path = ? ORDER BY begin_s",
+            "SELECT track, title, artist, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
+            "tagged_peak_db FROM places JOIN tracks ON tracks.id = track WHERE path = ? ORDER BY begin_s",
             (_bytes(path),),
         )
         return [
-            Track(id, title, artist, path, length, bpm, licence, tuple(json.loads(tags)), begin_s, end_s)
-            for id, title, artist, length, bpm, licence, tags, begin_s, end_s in rows
+            Track(id, title, artist, path, length, bpm, licence, tuple(json.loads(tags)), *rest)
+            for id, title, artist, length, bpm, licence, tags, *rest in rows
         ]
 
     # -- writing
@@ -191,8 +204,8 @@ class Store:
                 self._add(new[id], name)
             self._db.execute("DELETE FROM places WHERE path = ?", (_bytes(path),))
             self._db.executemany(
-                "INSERT INTO places (path, begin_s, end_s, track, title, artist, licence, tags, tempo_bpm) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO places (path, begin_s, end_s, track, title, artist, licence, tags, tempo_bpm, "
+                "tagged_lufs, tagged_peak_db) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (_place(path, entry.track) for entry in entries),
             )
             return self._drop_unplaced()
@@ -269,15 +282,18 @@ class Store:
         analysis, id = entry.analysis, entry.track.id
         assert analysis is not None
         self._db.execute(
-            "INSERT INTO tracks (id, duration_s, pulse_bpm, note, beats, rhythm, clips, lossless, sketch, recording) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (id, analysis.duration_s, analysis.tempo_bpm, entry.note, _blob(analysis.beats), _blob(analysis.rhythm),
-             clips, int(entry.lossless), entry.sketch, id),
+            "INSERT INTO tracks (id, duration_s, pulse_bpm, note, beats, rhythm, clips, lossless, sketch, recording, "
+            "outline, loudness, peaks, sections, downbeats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (id, analysis.duration_s, analysis.tempo_bpm, entry.note, blob(analysis.beats), blob(analysis.rhythm),
+             clips, int(entry.lossless), entry.sketch, id, *packed(analysis.outline)),
         )  # fmt: skip
+        borders = np.zeros(len(analysis.first_clips)) if analysis.borders is None else analysis.borders
+        starts = [None if np.isnan(start) else float(start) for start in analysis.starts_s]
         self._db.executemany(
-            "INSERT INTO segments (track, ordinal, first_clip, start_s, vector, mood) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO segments (track, ordinal, first_clip, start_s, border, vector, mood) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                (id, i, int(first), float(analysis.starts_s[i]), _blob(analysis.vectors[i]), mood)
+                (id, i, int(first), starts[i], float(borders[i]), blob(analysis.vectors[i]), mood)
                 for i, (first, mood) in enumerate(zip(analysis.first_clips, _moods(analysis), strict=True))
             ),
         )
@@ -301,7 +317,7 @@ class Store:
 def _place(path: Path, track: Track) -> tuple[object, ...]:
     words = json.dumps(track.tags, ensure_ascii=False)
     return (_bytes(path), track.begin_s, track.end_s, track.id, track.title, track.artist, track.licence, words,
-            track.tempo_bpm)  # fmt: skip
+            track.tempo_bpm, track.tagged_lufs, track.tagged_peak_db)  # fmt: skip
 
 
 def _bytes(path: Path) -> bytes:
@@ -312,15 +328,7 @@ def _path(stored: bytes) -> Path:
     return Path(os.fsdecode(stored))
 
 
-def _blob(values: Floats) -> bytes:
-    return np.ascontiguousarray(values, dtype="<f4").tobytes()
-
-
-def _floats(blob: bytes) -> Floats:
-    return np.frombuffer(blob, dtype="<f4").astype(np.float32)
-
-
 def _moods(analysis: Analysis) -> list[bytes | None]:
     if analysis.moods is None:
         return [None] * len(analysis.first_clips)
-    return [_blob(mood) for mood in analysis.moods]
+    return [blob(mood) for mood in analysis.moods]

@@ -4,6 +4,7 @@ Mutagen reads the tags of music files, each value by itself; FFmpeg those of eve
 texts, Matroska, QuickTime, FLV, AVI), but joins or drops values of one name. So what mutagen finds goes first.
 """
 
+import math
 import os
 import re
 import unicodedata
@@ -30,11 +31,15 @@ _COPYRIGHT = ("copyright", "tcop", "cprt", "\xa9cpy", "icop")
 _COMMENT = ("comment", "comments", "comm", "\xa9cmt", "description", "desc", "icmt", "usage_terms",
             "terms of use", "rights", "purchase", "contact", "copyrightinfo")  # fmt: skip
 _BPM = ("bpm", "tempo", "tbpm", "tmpo", "wm/beatsperminute", "beats_per_minute")
+_R128 = ("r128_track_gain",)
+_GAIN, _PEAK = ("replaygain_track_gain",), ("replaygain_track_peak",)
 _SHEET = ("cuesheet", "cue_sheet")
 # ID3's and iTunes' way to a name of one's own.
 _OWN = re.compile(r"(?:txxx|wxxx|----:[^:]*):(.+)")
 _MAX_BYTES = 1 << 18  # of a value: pictures lie among the tags
 _NUMBER = re.compile(r"\d{2,3}(?:[.,]\d+)?")
+_SIGNED = re.compile(r"\s*[+-]?\d{1,6}(?:[.,]\d{1,9})?")
+_SILENT_LUFS, _LOUDEST_LUFS = -70.0, 10.0  # what lies outside is a mistake
 _NEAR = 0.03  # a tag tells a tempo in whole beats, and we measure one to a fraction of that
 _RELATED = (1.0, 0.5, 2.0, 2 / 3, 1.5)  # the tempi that one piece may be heard in
 
@@ -49,6 +54,8 @@ class Tags:
     licence: str  # in SPDX's spelling where it is one of Creative Commons
     tempo_bpm: float
     cuesheet: str = ""  # the text of one that lies in the file
+    lufs: float | None = None  # the loudness that its gain tags imply
+    peak_db: float | None = None  # over full scale
 
 
 def read_tags(path: Path) -> Tags:
@@ -61,6 +68,8 @@ def read_tags(path: Path) -> Tags:
         licence=_licence(found),
         tempo_bpm=_tempo(next(_lines(found, _BPM), "")),
         cuesheet=next(_texts(found, _SHEET), ""),
+        lufs=_loudness(found),
+        peak_db=_peak_db(next(_lines(found, _PEAK), "")),
     )
 
 
@@ -183,3 +192,23 @@ def _tempo(text: str) -> float:
     match = _NUMBER.search(text)
     bpm = float(match[0].replace(",", ".")) if match else 0.0
     return bpm if 20.0 <= bpm <= 400.0 else 0.0
+
+
+def _loudness(found: Sequence[Found]) -> float | None:
+    """The loudness that a gain brings to the reference: Opus' own in 256ths of a dB to -23 LUFS (RFC 7845, 5.2.1),
+    ReplayGain 2.0 in dB to -18."""
+    for keys, reference, unit in ((_R128, -23.0, 1 / 256), (_GAIN, -18.0, 1.0)):
+        gain = _number(next(_lines(found, keys), ""))
+        if gain is not None and _SILENT_LUFS <= reference - gain * unit <= _LOUDEST_LUFS:
+            return reference - gain * unit
+    return None
+
+
+def _peak_db(text: str) -> float | None:
+    peak = _number(text)
+    return 20.0 * math.log10(peak) if peak is not None and 1e-6 < peak < 100.0 else None
+
+
+def _number(text: str) -> float | None:
+    match = _SIGNED.match(text)
+    return float(match[0].replace(",", ".")) if match else None

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engines.base import Engine
+    from features.decode.sound import Sound
 
     from .parts import Part
-    from .records import Analysis, Floats
+    from .records import Analysis
     from .store import Store
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -137,10 +138,10 @@ def hear(job: Job, engine: "Engine", known: Callable[[str], bool]) -> Heard | Re
         damage = ""
         pieces = [Piece(part) for part in parts]
         if not all(known(part.id) for part in parts):
-            sound = decode(job.path)
+            sound = decode(job.path, levels=True)
             damage = sound.note
             pieces = [
-                piece if known(piece.part.id) else _piece(piece.part, sound.samples, engine, len(parts) == 1)
+                piece if known(piece.part.id) else _piece(piece.part, sound, engine, len(parts) == 1)
                 for piece in pieces
             ]
         return Heard(tuple(pieces), identity.lossless, damage, tuple(notes))
@@ -152,7 +153,7 @@ def hear(job: Job, engine: "Engine", known: Callable[[str], bool]) -> Heard | Re
         return Refused(f"failed unexpectedly: {type(error).__name__}: {error}")
 
 
-def _piece(part: "Part", samples: "Floats", engine: "Engine", alone: bool) -> Piece:
+def _piece(part: "Part", sound: "Sound", engine: "Engine", alone: bool) -> Piece:
     """What is heard in a part; what is wrong with one of several is said of it alone."""
     from features.errors import AudioError
     from features.spec import MUSIC_RATE_HZ
@@ -161,12 +162,13 @@ def _piece(part: "Part", samples: "Floats", engine: "Engine", alone: bool) -> Pi
     from .sketch import sketch
 
     begin = round(part.begin_s * MUSIC_RATE_HZ)
-    end = len(samples) if part.end_s is None else round(part.end_s * MUSIC_RATE_HZ)
-    own = samples[begin:end]
+    end = len(sound.samples) if part.end_s is None else round(part.end_s * MUSIC_RATE_HZ)
+    own = sound.samples[begin:end]
+    levels = None if sound.levels is None else sound.levels.part(part.begin_s, part.end_s)
     try:
         if len(own) < MUSIC_RATE_HZ:
             raise AudioError(f"is {len(own) / MUSIC_RATE_HZ:.2f} s long, at least 1 s is needed")
-        return Piece(part, analyse(own, engine), sketch(own).data)
+        return Piece(part, analyse(own, engine, part.tags.tempo_bpm, levels), sketch(own).data)
     except AudioError as error:
         if alone:
             raise

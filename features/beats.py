@@ -31,6 +31,8 @@ MIN_TRACK_S = 2.0  # anything shorter has no beats
 MIN_CONFIDENCE = 0.1
 KEPT_CONFIDENCE = 0.03
 
+COURSE_BANDS = 16
+
 _BLOCK = 256  # frames of spectrum at once, 4 s: they fit a cache
 _SILENT_RMS = 1e-5  # -100 dB: a track below it is silent
 _FLOOR = 0.04  # power in a bin, of a track at unit RMS (white noise: 384): 40 dB below noise is nothing
@@ -61,6 +63,15 @@ class BeatTrack:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """A track every 16 ms: ``envelope`` (m,), how much sets in; ``bands`` (m, 16), natural log of the power in sixteen
+    bands of mel, of a track at unit RMS."""
+
+    envelope: NDArray[np.float32]
+    bands: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Pulse:
     """What beats are placed by: the onset envelope (m,), the tempogram of n windows, ``bpm`` (n,) of each, and ``has``
     (n,), whether there is a pulse around it; ``confidence``: how periodic the onsets are where there is, in [0, 1]."""
@@ -87,11 +98,11 @@ def track_beats(samples: NDArray[np.floating], tagged_bpm: float = 0.0) -> BeatT
     return NOTHING if pulse is None else place_beats(samples, pulse, tagged_bpm)
 
 
-def find_pulse(samples: NDArray[np.float32]) -> Pulse | None:
-    """The pulse of a mono 16 kHz track, None where it has none."""
+def find_pulse(samples: NDArray[np.float32], envelope: NDArray[np.float32] | None = None) -> Pulse | None:
+    """The pulse of a mono 16 kHz track, None where it has none; ``envelope``: that of its course, where it is known."""
     if len(samples) < MIN_TRACK_S * MUSIC_RATE_HZ:
         return None
-    envelope = onset_envelope(samples)
+    envelope = course_of(samples).envelope if envelope is None else envelope
     if envelope.max() < _STEADY:
         return None
     found = tempogram(envelope)
@@ -147,21 +158,29 @@ def warm_up() -> None:
 
 def onset_envelope(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Onset strength every 16 ms: mean over 80 mel bands of the rise of log power; ``(n,)`` float32, >= 0."""
+    return course_of(samples).envelope
+
+
+def course_of(samples: NDArray[np.float32]) -> Course:
+    """The course of a mono 16 kHz track; of one that is silent, nothing sets in and no band has power."""
     from librosa.filters import mel  # here, because the live path must not wait for librosa
 
     gain = _gain(samples)
     if gain == 0.0:
-        return np.zeros(max(0, 1 + (len(samples) - BEAT_FFT) // BEAT_HOP), dtype=np.float32)
+        frames = max(0, 1 + (len(samples) - BEAT_FFT) // BEAT_HOP)
+        return Course(np.zeros(frames, np.float32), np.full((frames, COURSE_BANDS), np.log(_FLOOR), np.float32))
     bank = mel(sr=MUSIC_RATE_HZ, n_fft=BEAT_FFT, n_mels=MEL_BANDS, fmin=MEL_MIN_HZ, fmax=MEL_MAX_HZ)
     bank /= bank.sum(axis=1, keepdims=True)
     parts = [np.zeros(0, dtype=np.float32)]
+    bands = [np.zeros((0, COURSE_BANDS), np.float32)]
     last: NDArray[np.float32] | None = None
     for power in _power_blocks(samples, gain):
         levels = np.log(power @ bank.T + np.float32(_FLOOR))
         before = np.concatenate([levels[:1] if last is None else last, levels[:-1]])
         parts.append(np.maximum(levels - before, 0.0).mean(axis=1, dtype=np.float32))
+        bands.append(levels.reshape(len(levels), COURSE_BANDS, -1).mean(axis=2))
         last = levels[-1:]
-    return np.concatenate(parts)
+    return Course(np.concatenate(parts), np.concatenate(bands))
 
 
 def _gain(samples: NDArray[np.float32]) -> float:

@@ -17,6 +17,8 @@ Floats = NDArray[np.float32]
 
 _FFT: Final = 4096
 _HOP: Final = 2048
+CHROMA_FRAMES: Final = (CLIP_SAMPLES - _FFT) // _HOP + 1  # of a clip, 30
+CHROMA_S: Final = _HOP / MUSIC_RATE_HZ  # between them
 _RANGE_HZ: Final = (55.0, 2000.0)
 _BASS_HZ: Final = 220.0
 _BASS_WEIGHT: Final = 1.0
@@ -30,7 +32,12 @@ def harmony(samples: Floats, clips: int) -> Floats:
 
     ``samples`` (n,) float32, the whole track at 16 kHz. A silent clip is zeros.
     """
-    whole, bass = chroma(samples, clips)
+    return shares_of(*chroma(samples, clips))
+
+
+def shares_of(whole: NDArray[np.float64], bass: NDArray[np.float64]) -> Floats:
+    """The same of chroma as ``chroma`` tells it."""
+    whole, bass = whole.sum(axis=1), bass.sum(axis=1)
     tonic = find_tonic(whole.sum(axis=0), bass.sum(axis=0))
     total = whole.sum(axis=1, keepdims=True)
     shares = np.where(total > _SILENCE, whole / np.maximum(total, _SILENCE), 0.0)
@@ -38,17 +45,18 @@ def harmony(samples: Floats, clips: int) -> Floats:
 
 
 def chroma(samples: Floats, clips: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two (clips, 12) sums of compressed spectrum by pitch class, C first: of the whole range, and of the bass."""
+    """Two (clips, 30, 12) of compressed spectrum by pitch class, C first, every 128 ms of a clip: of the whole range,
+    and of the bass. Zeros behind the track's end."""
     full, low, window = _tables()
-    sums = np.zeros((2, clips, HARMONY_FIELDS))
+    found = np.zeros((2, clips, CHROMA_FRAMES, HARMONY_FIELDS))
     for clip in range(clips):
         piece = samples[clip * CLIP_SAMPLES : (clip + 1) * CLIP_SAMPLES]
         padded = np.pad(piece, (0, max(0, _FFT - len(piece))))
         windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP]
         # Square roots: one loud chord must not drown the rest of a clip.
-        level = np.sqrt(np.abs(np.fft.rfft(windows * window, axis=1))).sum(axis=0)
-        sums[:, clip] = full @ level, low @ level
-    return sums[0], sums[1]
+        level = np.sqrt(np.abs(np.fft.rfft(windows * window, axis=1)))
+        found[:, clip, : len(level)] = level @ full.T, level @ low.T
+    return found[0], found[1]
 
 
 def find_tonic(whole: NDArray[np.float64], bass: NDArray[np.float64]) -> int:

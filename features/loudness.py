@@ -31,16 +31,29 @@ def loudness(samples: NDArray[np.floating]) -> float:
 
     Raises ``FeatureError`` unless they are finite floats. Less than 400 ms count as one block.
     """
-    power = _powers(check_samples(samples))
-    if len(power) >= _STEPS:
-        power = np.convolve(power, np.full(_STEPS, 1.0 / _STEPS), mode="valid")
-    elif len(power):
-        power = power.mean(keepdims=True)
-    heard = power[_lufs(power) > SILENT_LUFS]
+    return integrated(_powers(check_samples(samples)))
+
+
+def integrated(power: NDArray[np.float64]) -> float:
+    """The same of the K-weighted power of each 100 ms, (n,), its channels summed."""
+    power = sliding_mean(power, _STEPS)
+    heard = power[lufs_of(power) > SILENT_LUFS]
     if not len(heard):
         return float("-inf")
-    loud = heard[_lufs(heard) > _lufs(heard.mean()) + _RELATIVE_LU]
-    return float(_lufs(loud.mean()))
+    loud = heard[lufs_of(heard) > lufs_of(heard.mean()) + _RELATIVE_LU]
+    return float(lufs_of(loud.mean()))
+
+
+def sliding_mean(power: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    """Of every ``steps`` values in a row; of all of them where there are fewer."""
+    if len(power) <= steps:
+        return power.mean(keepdims=True) if len(power) else power
+    return np.convolve(power, np.full(steps, 1.0 / steps), mode="valid")
+
+
+def lufs_of(power: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
+    """K-weighted power, its channels summed -> LUFS; -301 for none."""
+    return np.asarray(_OFFSET + 10.0 * np.log10(np.maximum(power, 1e-30)))
 
 
 def level_gain(samples: NDArray[np.floating], lufs: float | None = None) -> np.float32:
@@ -60,35 +73,32 @@ def _powers(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     """K-weighted power of each whole 100 ms, (n,)."""
     from scipy.signal import sosfilt, sosfilt_zi
 
-    weighting = _weighting()
-    state = np.zeros_like(sosfilt_zi(weighting))
+    biquads = weighting(MUSIC_RATE_HZ)
+    state = np.zeros_like(sosfilt_zi(biquads))
     parts = [np.zeros(0)]
     for start in range(0, len(samples), _PIECE):
-        piece, state = sosfilt(weighting, samples[start : start + _PIECE].astype(np.float64), zi=state)
+        piece, state = sosfilt(biquads, samples[start : start + _PIECE].astype(np.float64), zi=state)
         whole = len(piece) // _STEP * _STEP
         parts.append(np.square(piece[:whole]).reshape(-1, _STEP).mean(axis=1))
     return np.concatenate(parts)
 
 
-def _lufs(power: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
-    return np.asarray(_OFFSET + 10.0 * np.log10(np.maximum(power, 1e-30)))
-
-
 @cache
-def _weighting() -> NDArray[np.float64]:
-    """(2, 6): the standard's two filters, a high shelf for the head and a high-pass, at 16 kHz.
+def weighting(rate_hz: int) -> NDArray[np.float64]:
+    """(2, 6): the standard's two filters, a high shelf for the head and a high-pass, at ``rate_hz``, second-order
+    sections as SciPy has them.
 
     The standard has coefficients for 48 kHz alone; these are the analogue filters behind them.
     """
     centre_hz, gain_db, quality = 1681.9744509555319, 3.99984385397, 0.7071752369554193
-    k = np.tan(np.pi * centre_hz / MUSIC_RATE_HZ)
+    k = np.tan(np.pi * centre_hz / rate_hz)
     high = 10.0 ** (gain_db / 20.0)
     band = high**0.499666774155
     norm = 1.0 + k / quality + k * k
     shelf = [high + band * k / quality + k * k, 2.0 * (k * k - high), high - band * k / quality + k * k]
     shelf = [value / norm for value in (*shelf, norm, 2.0 * (k * k - 1.0), 1.0 - k / quality + k * k)]
     centre_hz, quality = 38.13547087613982, 0.5003270373253953
-    k = np.tan(np.pi * centre_hz / MUSIC_RATE_HZ)
+    k = np.tan(np.pi * centre_hz / rate_hz)
     norm = 1.0 + k / quality + k * k
     pole = [1.0, 2.0 * (k * k - 1.0) / norm, (1.0 - k / quality + k * k) / norm]
     return np.array([shelf, [1.0, -2.0, 1.0, *pole]])

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .beats import NOTHING, BeatTrack, clip_rhythm, find_pulse, place_beats
+from .beats import NOTHING, BeatTrack, Course, clip_rhythm, course_of, find_pulse, place_beats
 from .errors import FeatureError
-from .harmony import harmony
+from .harmony import chroma, shares_of
 from .loudness import level_gain, loudness
 from .low_level import low_level
 from .mel import MelMeter, check_samples
@@ -30,13 +30,16 @@ MIN_LAST_CLIP_S = 1.0
 class TrackFeatures:
     """What only the whole track tells. ``arrays``: feature name -> (n, ...) float32, a row a clip; ``loudness`` (n,)
     float32, RMS of each clip's samples, full scale 1, padding not counted; ``lufs``: integrated loudness of the track
-    (``features.loudness``), -inf for silence.
+    (``features.loudness``), -inf for silence. ``course``: what sets in and in which bands; ``chroma`` (n, 30, 24)
+    float32, by pitch class, of the whole range and of the bass, every 128 ms of each clip (``features.harmony``).
     """
 
     arrays: Mapping[str, Floats]
     beats: BeatTrack
     loudness: Floats
     lufs: float
+    course: Course
+    chroma: Floats
 
 
 def clip_count(samples: int) -> int:
@@ -77,12 +80,16 @@ def track_features(samples: NDArray[np.floating], names: Collection[str], tagged
         raise FeatureError(f"no feature of a track is called {', '.join(unknown)}; there are {', '.join(PER_TRACK)}")
     samples = check_samples(samples)
     count = clip_count(len(samples))
-    pulse = find_pulse(samples)
+    course = course_of(samples)
+    pulse = find_pulse(samples, course.envelope)
     heard = NOTHING if pulse is None else place_beats(samples, pulse)
     told = heard if pulse is None or not tagged_bpm else place_beats(samples, pulse, tagged_bpm)
+    whole = _Whole(heard, count, *chroma(samples, count))
     return TrackFeatures(
-        arrays={name: PER_TRACK[name](samples, heard, count) for name in names},
+        arrays={name: PER_TRACK[name](whole) for name in names},
         beats=told,
+        course=course,
+        chroma=np.concatenate([whole.chroma, whole.bass], axis=2).astype(np.float32),
         loudness=np.array([_rms(_clip(samples, clip)) for clip in range(count)], dtype=np.float32),
         lufs=loudness(samples),
     )
@@ -99,12 +106,23 @@ def _mel(padded: Floats) -> Floats:
     return MelMeter().push(padded).reshape(CLIP_MEL_SHAPE)
 
 
-def _rhythm(samples: Floats, beats: BeatTrack, count: int) -> Floats:
-    return np.stack([clip_rhythm(beats, float(clip * CLIP_S)) for clip in range(count)])
+@dataclass(frozen=True, slots=True, eq=False)
+class _Whole:
+    """What the features of a track are made of: its beats, how many clips it has, and its chroma as ``chroma`` tells
+    it."""
+
+    beats: BeatTrack
+    clips: int
+    chroma: NDArray[np.float64]
+    bass: NDArray[np.float64]
 
 
-def _harmony(samples: Floats, beats: BeatTrack, count: int) -> Floats:
-    return harmony(samples, count)
+def _rhythm(whole: _Whole) -> Floats:
+    return np.stack([clip_rhythm(whole.beats, float(clip * CLIP_S)) for clip in range(whole.clips)])
+
+
+def _harmony(whole: _Whole) -> Floats:
+    return shares_of(whole.chroma, whole.bass)
 
 
 def _clip(samples: Floats, clip: int) -> Floats:
@@ -121,4 +139,4 @@ PER_CLIP: Final[Mapping[str, Callable[[Floats], Floats]]] = {
     "content_mfcc": content_mfcc,
     "emotion_mfcc": emotion_mfcc,
 }
-PER_TRACK: Final[Mapping[str, Callable[[Floats, BeatTrack, int], Floats]]] = {"rhythm": _rhythm, "harmony": _harmony}
+PER_TRACK: Final[Mapping[str, Callable[[_Whole], Floats]]] = {"rhythm": _rhythm, "harmony": _harmony}

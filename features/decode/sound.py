@@ -6,7 +6,7 @@ refused by an ``AudioError`` whose text is the reason, to stand behind the file'
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +19,12 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from features.errors import AudioError, ForeignError
+from features.r128 import Levels
 from features.spec import MUSIC_RATE_HZ
 
 from .channels import Balance, Mix, mean, only
 from .container import declared_s, foreign, lead_s
+from .metered import Tap, joined, kind_of
 
 Floats = NDArray[np.float32]
 
@@ -38,37 +40,41 @@ SIDES: Final = ("left", "right")
 class Sound:
     """``samples`` (n,) float32 of full scale 1, mono, 16 kHz, finite; ``note`` says what was lost, or is empty.
 
-    ``lead``: how many zeros stand in front, for the time between the container's begin and the sound's.
+    ``lead``: how many zeros stand in front, for the time between the container's begin and the sound's. ``levels``: of
+    the file's own channels at its own rate, in the same time; None where they were not asked for.
     """
 
     samples: Floats
     note: str
     lead: int = 0
+    levels: Levels | None = None
 
     @property
     def duration_s(self) -> float:
         return len(self.samples) / MUSIC_RATE_HZ
 
 
-def decode(path: Path) -> Sound:
-    """The whole file as samples. Raises ``AudioError``: not audio, no audio stream, too short, too long, unreadable."""
+def decode(path: Path, levels: bool = False) -> Sound:
+    """The whole file as samples, and its ``levels`` if they are wanted.
+
+    Raises ``AudioError``: not audio, no audio stream, too short, too long, unreadable."""
     try:
         balance = Balance()
-        sound = _decoded(path, balance.mix)
+        sound = _decoded(path, balance.mix, Tap() if levels else None)
         better = balance.better()
         if better is None:
             return sound
         # Rare, so it is decoded again rather than every track held twice.
-        sound = _decoded(path, only(better))
+        again = _decoded(path, only(better))
         words = f"its channels cancel each other: only the {SIDES[better]} one is heard"
-        return Sound(sound.samples, f"{sound.note}; {words}" if sound.note else words, sound.lead)
+        return replace(again, note=f"{again.note}; {words}" if again.note else words, levels=sound.levels)
     except AudioError as error:
         if path.is_file() and (reason := foreign(path)):
             raise AudioError(reason) from error
         raise
 
 
-def _decoded(path: Path, mix: Mix) -> Sound:
+def _decoded(path: Path, mix: Mix, tap: Tap | None = None) -> Sound:
     try:
         # "file" alone: a playlist under a music file's name must not reach the network.
         container = av.open(str(path), metadata_errors="ignore", options={"protocol_whitelist": "file"})
@@ -81,7 +87,10 @@ def _decoded(path: Path, mix: Mix) -> Sound:
         if not container.streams.audio:
             raise ForeignError("has no audio stream")
         samples, heard, lead = _Samples(), Heard(), 0
-        for piece in resampled(frames_of(container, heard), mix):
+        frames = joined(frames_of(container, heard))
+        if tap is not None:
+            frames = tap.passing(frames, lambda: heard.lead_s)
+        for piece in resampled(frames, mix):
             if not samples.length:
                 lead = round(heard.lead_s * MUSIC_RATE_HZ)
                 samples.add(np.zeros(lead, np.float32))
@@ -98,7 +107,7 @@ def _decoded(path: Path, mix: Mix) -> Sound:
         note = f"damaged: {duration_s:.0f} s of {declared:.0f} s decode"
     elif heard.bad_packets:
         note = f"damaged: {heard.bad_packets} packets do not decode"
-    return Sound(sound, note, lead)
+    return Sound(sound, note, lead, None if tap is None else tap.finish())
 
 
 class _Samples:
@@ -158,7 +167,7 @@ def resampled(frames: Iterator[AudioFrame], mix: Mix = mean) -> Iterator[Floats]
     for frame in frames:
         if not frame.samples or not frame.sample_rate:
             continue
-        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        kind = kind_of(frame)
         if kind != current:
             if resampler is not None:
                 yield from _arrays(resampler.resample(None), mix)

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from catalog.analysis import NEAR_S, analyse, segment_starts, start_on_beat, windows
+from catalog.analysis import analyse, segment_starts, windows
 from engines.onnx_engine import OnnxEngine
 from features.errors import AudioError
 from features.music import clip_features, track_features
@@ -35,41 +33,6 @@ def test_windows_hold_zeros_behind_the_end() -> None:
     assert mask.tolist() == [[True] * 7, [True] * 4 + [False] * 3]
 
 
-@pytest.mark.parametrize(("start_s", "expected"), [(0.0, 0.5), (4.0, 3.5), (8.1, 8.5), (12.0, 11.0)])
-def test_the_nearest_beat_that_leaves_a_second(start_s: float, expected: float) -> None:
-    beats = np.array([0.5, 3.5, 8.5, 11.5], np.float32)
-    assert start_on_beat(start_s, beats, duration_s=12.0) == expected
-
-
-def test_a_start_in_a_stretch_without_beats_stays_there() -> None:
-    assert start_on_beat(20.0, np.array([0.5, 1.0, 17.9, 40.0], np.float32), 60.0) == 20.0
-
-
-def test_without_a_beat_the_start_stays_inside() -> None:
-    nothing = np.zeros(0, np.float32)
-    assert start_on_beat(4.0, nothing, 12.0) == 4.0
-    assert start_on_beat(11.8, nothing, 12.0) == 11.0
-    assert start_on_beat(0.0, np.array([0.9], np.float32), 1.0) == 0.0
-
-
-@given(
-    start_s=st.floats(0, 100),
-    beats=st.lists(st.floats(0, 100, width=32), max_size=30),
-    duration_s=st.floats(1, 120),
-)
-def test_a_start_is_inside_and_no_usable_beat_is_nearer(start_s: float, beats: list[float], duration_s: float) -> None:
-    rising = np.sort(np.array(beats, np.float32))
-    answer = start_on_beat(start_s, rising, duration_s)
-    assert 0 <= answer <= duration_s - 1
-    first = min(start_s, duration_s - 1)
-    usable = [float(beat) for beat in rising if beat <= duration_s - 1 and abs(beat - first) <= NEAR_S - 1e-4]
-    if usable:
-        assert answer in usable
-        assert abs(answer - start_s) <= min(abs(beat - start_s) for beat in usable) + 1e-4
-    else:
-        assert abs(answer - min(start_s, duration_s - 1)) <= NEAR_S + 1
-
-
 def test_a_track_as_the_graphs_see_it_one_by_one(engine: OnnxEngine) -> None:
     samples = music(150.0)  # 38 clips: more than one batch
     found = analyse(samples, engine)
@@ -91,8 +54,12 @@ def test_a_track_as_the_graphs_see_it_one_by_one(engine: OnnxEngine) -> None:
         vector = engine.run("music_sequence", inputs)["embedding"]
         np.testing.assert_allclose(found.vectors[i], vector[0], atol=1e-5)
         np.testing.assert_allclose(found.moods[i], engine.run("mood", {"embedding": vector})["mood"][0], atol=1e-5)
-    assert np.isin(found.starts_s, found.beats).all()
-    assert (np.abs(found.starts_s - 4.0 * found.first_clips)[:-1] <= 0.51).all()
+    starts = found.starts_s[~np.isnan(found.starts_s)]
+    assert found.outline is not None and found.borders is not None
+    on_beat = np.isin(starts, found.beats) | np.isin(starts, found.outline.sections_s)
+    assert on_beat.all() and (np.diff(starts) > 0).all() and starts[-1] <= 105.0
+    assert len(starts) == 27 and np.isnan(found.starts_s[27:]).all()
+    assert np.abs(starts - 4.0 * np.arange(27)).max() <= 2.0
 
 
 def test_a_short_track_is_one_segment(engine: OnnxEngine) -> None:

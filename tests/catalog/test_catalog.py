@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.catalog import Catalog, Recent
+from catalog.catalog import Catalog
 from catalog.clips import CLIPS
 from catalog.errors import BundleMismatchError, FormatError, UnknownTrackError
+from catalog.recent import Recent
 from catalog.records import Analysis, Filters, Track
 from catalog.store import Entry, FileStamp, Store
 from engines.bundle import Bundle, load_bundle
@@ -81,7 +82,7 @@ def test_what_was_stored_comes_back(folder: Path, bundle: Bundle) -> None:
 def test_a_window_over_the_end_is_padded_behind_and_masked(folder: Path, bundle: Bundle) -> None:
     _, analysis = made_up(7, clips=3)
     with Catalog.open(folder, bundle) as catalog:
-        short = catalog.search(analysis.vectors[0], 1)[0]
+        short = catalog.search(analysis.vectors[0], 1, Filters(jingles=True))[0]
     assert short.mask.tolist() == [True] * 3 + [False] * 4
     assert not short.clips[3:].any() and not short.rhythm[3:].any()
 
@@ -156,8 +157,9 @@ def test_what_is_not_a_catalogue_is_refused(tmp_path: Path, bundle: Bundle) -> N
 
 @pytest.mark.parametrize(
     ("text", "says"), [("{", "cannot be read"), ("[]", "format None"), ('{"format": 99}', "format 99"),
-                       ('{"format": 2}', "not what"),
-                       ('{"format": 1}', "of an older segue"), ("format", "cannot be read")]
+                       ('{"format": 3}', "not what"),
+                       ('{"format": 1}', "of an older segue"),
+                       ('{"format": 2}', "index the music into a new folder"), ("format", "cannot be read")]
 )  # fmt: skip
 def test_a_damaged_description_is_refused(tmp_path: Path, bundle: Bundle, text: str, says: str) -> None:
     Catalog.create(tmp_path, bundle)
@@ -177,7 +179,7 @@ def test_the_description_names_the_bundle(tmp_path: Path, bundle: Bundle) -> Non
     Catalog.create(tmp_path, bundle)
     said = json.loads((tmp_path / "catalog.json").read_text())
     expected = {
-        "format": 2,
+        "format": 3,
         "bundle": bundle.identity,
         "bundle_name": "tiny",
         "clip_dim": C,

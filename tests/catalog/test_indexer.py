@@ -432,3 +432,26 @@ def test_processes_hear_what_this_one_hears(tmp_path: Path, music: Path, engine:
     assert vectors[0].keys() == vectors[1].keys()
     for id, vector in vectors[0].items():
         np.testing.assert_allclose(vectors[1][id], vector, atol=1e-5)
+
+
+def test_the_tagged_tempo_decides_which_beats_are_kept(
+    tmp_path: Path, index: Index, write_music: Writer, bundle: Bundle
+) -> None:
+    path = write_music(tmp_path / "music" / "a.flac", duration_s=24, bpm=85)
+    index(tmp_path / "music")
+    with Catalog.open(tmp_path / "catalogue", bundle) as catalog:
+        (plain,) = catalog.tracks()
+        slow = catalog.beats(plain.id)
+    shutil.rmtree(tmp_path / "catalogue")
+    file = mutagen.File(path)
+    file["bpm"], file["replaygain_track_gain"] = "170", "-2.0 dB"
+    file.save()
+    index(tmp_path / "music")
+    with Catalog.open(tmp_path / "catalogue", bundle) as catalog:
+        (track,) = catalog.tracks()
+        fast = catalog.beats(track.id)
+        told = catalog.outline(track.id)
+    assert np.median(np.diff(slow)) == pytest.approx(60 / 85, abs=0.02)
+    assert np.median(np.diff(fast)) == pytest.approx(30 / 85, abs=0.02)
+    assert track.tempo_bpm == pytest.approx(170, abs=2) and track.tagged_lufs == pytest.approx(-16.0)
+    assert told is not None and told.tempi and len(told.loudness) == 24

@@ -164,3 +164,46 @@ def test_tempi_as_people_write_them(tmp_path: Path, write_music: Writer, text: s
 )  # fmt: skip
 def test_a_tagged_tempo_decides_between_multiples(measured: float, tagged: float, believed: float) -> None:
     assert tagged_tempo(measured, tagged) == believed
+
+
+def test_replay_gain_in_vorbis_comments(tmp_path: Path, write_music: Writer) -> None:
+    path = write_music(tmp_path / "a.flac", duration_s=1)
+    file = mutagen.File(path)
+    file["REPLAYGAIN_TRACK_GAIN"], file["replaygain_track_peak"] = ["-7.50 dB"], ["0.501187"]
+    file.save()
+    tags = read_tags(path)
+    assert tags.lufs == pytest.approx(-10.5) and tags.peak_db == pytest.approx(-6.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("text", "lufs"), [("+3,25 dB", -21.25), ("6", -24.0), ("-99 dB", None), ("loud", None)])
+def test_replay_gain_in_id3(tmp_path: Path, write_music: Writer, text: str, lufs: float | None) -> None:
+    path = write_music(tmp_path / "a.mp3", duration_s=1)
+    file = mutagen.File(path)
+    file.add_tags()
+    file.tags.add(mutagen.id3.TXXX(encoding=3, desc="replaygain_track_gain", text=text))
+    file.tags.add(mutagen.id3.TXXX(encoding=3, desc="REPLAYGAIN_TRACK_PEAK", text="-1"))
+    file.save()
+    assert read_tags(path).lufs == lufs and read_tags(path).peak_db is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "coder", "name", "value", "lufs"),
+    [
+        ("m4a", "aac", "----:com.apple.iTunes:replaygain_track_gain", b"-4.00 dB", -14.0),
+        ("wv", "wavpack", "REPLAYGAIN_TRACK_GAIN", "-4.00 dB", -14.0),
+        ("opus", "libopus", "R128_TRACK_GAIN", "-1280", -18.0),
+    ],
+)
+def test_gain_in_other_containers(
+    tmp_path: Path, write_music: Writer, kind: str, coder: str, name: str, value: bytes | str, lufs: float
+) -> None:
+    path = tmp_path / f"a.{kind}"
+    source = write_music(tmp_path / "a.wav", duration_s=1)
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", source, "-c:a", coder, path], check=True)
+    file = mutagen.File(path)
+    if file.tags is None:
+        file.add_tags()
+    file[name] = [value] if kind != "wv" else value
+    file.save()
+    assert read_tags(path).lufs == pytest.approx(lufs)
+    assert read_tags(source).lufs is None

@@ -1,0 +1,60 @@
+"""Arrays and outlines as the database keeps them: curves as bytes, the small parts of an outline as one JSON text."""
+
+import json
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .records import Floats, Loop, Outline
+
+
+def blob(values: NDArray[np.floating]) -> bytes:
+    return np.ascontiguousarray(values, dtype="<f4").tobytes()
+
+
+def floats(stored: bytes) -> Floats:
+    return np.frombuffer(stored, dtype="<f4").astype(np.float32)
+
+
+def packed(outline: Outline | None) -> tuple[str | bytes | None, ...]:
+    """Text, loudness, peaks, sections, downbeats; five times None for no outline."""
+    if outline is None:
+        return (None,) * 5
+    text = json.dumps(
+        {
+            "lufs": outline.lufs if isfinite(outline.lufs) else None,
+            "range_lu": outline.range_lu,
+            "true_peak_db": outline.true_peak_db,
+            "music_s": outline.music_s,
+            "intro_s": outline.intro_s,
+            "outro_s": outline.outro_s,
+            "loops": [(loop.from_s, loop.to_s, loop.likeness) for loop in outline.loops],
+            "tempi": outline.tempi,
+        }
+    )
+    return text, blob(outline.loudness), outline.peaks.tobytes(), blob(outline.sections_s), blob(outline.downbeats_s)
+
+
+def unpacked(stored: Sequence[Any]) -> Outline | None:
+    """An outline as it was ``packed``."""
+    text, loudness, peaks, sections, downbeats = stored
+    if text is None:
+        return None
+    small = json.loads(text)
+    return Outline(
+        lufs=float("-inf") if small["lufs"] is None else small["lufs"],
+        range_lu=small["range_lu"],
+        true_peak_db=small["true_peak_db"],
+        loudness=floats(loudness),
+        peaks=np.frombuffer(peaks, np.uint8),
+        music_s=tuple((begin_s, end_s) for begin_s, end_s in small["music_s"]),
+        intro_s=small["intro_s"],
+        outro_s=small["outro_s"],
+        sections_s=floats(sections),
+        downbeats_s=floats(downbeats),
+        loops=tuple(Loop(*loop) for loop in small["loops"]),
+        tempi=tuple((bpm, weight) for bpm, weight in small["tempi"]),
+    )

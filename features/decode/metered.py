@@ -1,0 +1,133 @@
+"""The way of a file's frames past the level meter, before they become mono at 16 kHz.
+
+Frames of some codecs are tiny, and each costs the same some microseconds of Python wherever it passes: they are joined
+to seconds first, which saves more than the meter takes.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+from av.audio.fifo import AudioFifo
+from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from features.r128 import LevelMeter, Levels, channel_weights
+
+# PyAV looks for the planes of a frame by pointers that are null, and FFmpeg has room for eight: with eight channels and
+# more it would read past them.
+MOST_PLANES: Final = 7
+RATES_HZ: Final = (8_000, 96_000)  # what lies outside is resampled: nothing is heard above
+
+
+def joined(frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
+    """The same samples in frames of a second, without time stamps; a change of format ends one early."""
+    queue, current = AudioFifo(), None
+    for frame in frames:
+        if not frame.samples or not frame.sample_rate:
+            continue
+        kind = kind_of(frame)
+        if kind != current:
+            yield from _rest(queue)
+            queue, current = AudioFifo(), kind
+        frame.pts = None  # gaps and jumps in time stamps are not filled
+        if frame.layout.nb_channels > MOST_PLANES or frame.samples >= frame.sample_rate:
+            yield from _rest(queue)
+            yield frame
+            continue
+        queue.write(frame)
+        while queue.samples >= frame.sample_rate:
+            second = queue.read(frame.sample_rate)
+            assert second is not None
+            yield second
+    yield from _rest(queue)
+
+
+def kind_of(frame: AudioFrame) -> tuple[str, str, int]:
+    """What makes frames of one stream go together."""
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+class Tap:
+    """Measures frames that pass, with the channels and at the rate of the first of them."""
+
+    def __init__(self) -> None:
+        self._meter: LevelMeter | None = None
+        self._wanted: tuple[str, AudioLayout, int] | None = None  # what the meter is given
+        self._channels = 0  # that the meter takes
+        self._as_is: tuple[str, str, int] | None = None  # frames of this kind are that already
+        self._kind: tuple[str, str, int] | None = None  # of the frames that the converter takes
+        self._converter: AudioResampler | None = None
+
+    def passing(self, frames: Iterator[AudioFrame], lead_s: Callable[[], float]) -> Iterator[AudioFrame]:
+        """The frames as they are; ``lead_s``: how much silence stands before the first, asked when it is there."""
+        for frame in frames:
+            if self._meter is None:
+                self._begin(frame, lead_s())
+            self._hear(frame)
+            yield frame
+
+    def finish(self) -> Levels | None:
+        """None where no frame came."""
+        if self._meter is None:
+            return None
+        self._flush()
+        return self._meter.finish()
+
+    def _begin(self, frame: AudioFrame, lead_s: float) -> None:
+        rate_hz = min(max(frame.sample_rate, RATES_HZ[0]), RATES_HZ[1])
+        planar = frame.layout.nb_channels <= MOST_PLANES
+        self._channels = frame.layout.nb_channels
+        self._wanted = ("fltp" if planar else "flt", frame.layout, rate_hz)
+        self._as_is = (self._wanted[0], frame.layout.name, rate_hz) if planar else None
+        self._meter = LevelMeter(rate_hz, channel_weights(tuple(channel.name for channel in frame.layout.channels)))
+        self._meter.silence(round(lead_s * rate_hz))
+
+    def _hear(self, frame: AudioFrame) -> None:
+        kind = kind_of(frame)
+        if kind == self._as_is:
+            self._flush()
+            self._push([frame])
+            return
+        if kind != self._kind:
+            self._flush()
+            assert self._wanted is not None
+            form, layout, rate_hz = self._wanted
+            # Between one channel and more, FFmpeg changes the loudness; players do not.
+            if (frame.layout.nb_channels == 1) != (self._channels == 1):
+                layout = AudioLayout("mono" if frame.layout.nb_channels == 1 else "stereo")
+            self._converter, self._kind = AudioResampler(form, layout, rate_hz), kind
+        assert self._converter is not None
+        self._push(self._converter.resample(frame))
+
+    def _flush(self) -> None:
+        """What the converter holds back, before frames of another kind."""
+        if self._converter is not None:
+            self._push(self._converter.resample(None))
+            self._converter, self._kind = None, None
+
+    def _push(self, frames: list[AudioFrame]) -> None:
+        assert self._meter is not None and self._wanted is not None
+        for frame in frames:
+            samples = frame.to_ndarray().astype(np.float32, copy=False)
+            if self._wanted[0] == "flt":
+                samples = samples.reshape(-1, frame.layout.nb_channels).T
+            self._meter.push(self._spread(samples))
+
+    def _spread(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One channel among several that are expected sounds from the first two; two where one is are its halves."""
+        if len(samples) == self._channels:
+            return samples
+        if self._channels == 1:
+            return np.asarray(samples.mean(axis=0, keepdims=True), np.float32)
+        both = np.zeros((self._channels, samples.shape[1]), np.float32)
+        both[:2] = samples[0]
+        return both
+
+
+def _rest(queue: AudioFifo) -> Iterator[AudioFrame]:
+    rest = queue.read(0, True) if queue.samples else None
+    if rest is not None:
+        yield rest
