@@ -31,13 +31,13 @@ class DrawnCatalog:
         self._candidates = [self._named(models[int(rng.integers(len(models)))], n) for n in range(tracks)]
         self._numbers = {candidate.track.id: n for n, candidate in enumerate(self._candidates)}
 
-    def search(self, query: Floats, n: int, filters: Filters) -> list[Candidate]:
-        """As ``Catalog.search``; of the filters, those that name tracks."""
-        allowed = None
-        if filters.only is not None:
-            wanted = [self._numbers[track] for track in filters.only if track in self._numbers]
-            allowed = np.isin(self._owners, wanted)
-        hits = self._index.search(query, n, allowed)
+    def search(self, query: Floats, n: int, filters: Filters, keep: frozenset[str] = frozenset()) -> list[Candidate]:
+        """As ``Catalog.search``; there are no filters here."""
+        hits = self._index.search(query, n)
+        there = {int(self._owners[hit.row]) for hit in hits}
+        wanted = [self._numbers[track] for track in keep if self._numbers[track] not in there]
+        rows = np.flatnonzero(np.isin(self._owners, wanted))
+        hits = [*hits, *self._index.scan(query, len(wanted), rows)] if wanted else hits
         return [replace(self._candidates[self._owners[hit.row]], similarity=hit.score) for hit in hits]
 
     def beats(self, id: str) -> Floats:

@@ -137,18 +137,25 @@ class Catalog:
         """The course of a track, None where it was indexed without. Raises ``UnknownTrackError``."""
         return self._stored(id).outline
 
-    def search(self, query: Floats, n: int, filters: Filters | None = None) -> list[Candidate]:
+    def search(
+        self, query: Floats, n: int, filters: Filters | None = None, keep: frozenset[str] = frozenset()
+    ) -> list[Candidate]:
         """The ``n`` best tracks for ``query`` (E,) of unit norm, best first, each as good as its best segment; where it
-        may be started, and how well what begins there fits.
+        may be started, and how well what begins there fits. Behind them the tracks of ``keep`` that are not among them.
 
         Fewer when fewer pass ``filters``. Tracks under 20 s are left out unless they are asked for, named, or all that
         is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will hear
         it again.
         """
-        rows = self._choice.rows(filters or Filters())
-        hits = self._index.scan(query, n, rows.rows) if isinstance(rows, Few) else self._index.search(query, n, rows)
-        candidates = (self._candidate(hit, query) for hit in hits)
-        return [candidate for candidate in candidates if candidate is not None]
+        found = [self._candidate(hit, query) for hit in self._hits(query, n, filters or Filters())]
+        there = {candidate.track.id for candidate in found if candidate is not None}
+        if missing := keep - there:
+            found += [self._candidate(hit, query) for hit in self._hits(query, len(missing), Filters(only=missing))]
+        return [candidate for candidate in found if candidate is not None]
+
+    def _hits(self, query: Floats, n: int, filters: Filters) -> list[Hit]:
+        rows = self._choice.rows(filters)
+        return self._index.scan(query, n, rows.rows) if isinstance(rows, Few) else self._index.search(query, n, rows)
 
     def _stored(self, id: str) -> StoredTrack:
         try:

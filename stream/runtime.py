@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 class Library(Protocol):
     """The part of a ``Catalog`` that a session needs."""
 
-    def search(self, query: np.ndarray, n: int, filters: "Filters") -> "list[Candidate]": ...
+    def search(
+        self, query: np.ndarray, n: int, filters: "Filters", keep: frozenset[str] = frozenset()
+    ) -> "list[Candidate]": ...
     def beats(self, id: str) -> np.ndarray: ...
     @property
     def search_state(self) -> "SearchState": ...
@@ -91,4 +93,4 @@ class Runtime:
                 return self.catalog.beats(question.track)
             except UnknownTrackError:  # music from elsewhere may be on air
                 return np.empty(0, np.float32)
-        return self.catalog.search(question.query, question.n, question.filters)
+        return self.catalog.search(question.query, question.n, question.filters, question.keep)

@@ -32,12 +32,14 @@ class Infer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """Find the ``n`` nearest tracks; the answer is a list of ``Candidate``, best first. ``query`` is (E,) float32."""
+    """Find the ``n`` nearest tracks that pass ``filters``, and beside them those of ``keep``, whatever they are; the
+    answer is a list of ``Candidate``. ``query`` is (E,) float32."""
 
     id: int
     query: np.ndarray
     n: int
     filters: Filters
+    keep: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,17 +26,16 @@ class Hop:
     window: dict[str, NDArray[Any]] = field(default_factory=dict)
     asked: dict[int, str] = field(default_factory=dict)  # open questions: id -> stage
     found: list[Candidate] = field(default_factory=list)
-    kept: list[Candidate] = field(default_factory=list)
+    needed: frozenset[str] = frozenset()  # tracks to be ranked however far they are
     sought: list[str] = field(default_factory=list)
     mood: NDArray[np.float32] | None = None
     query: NDArray[np.float32] | None = None  # (E,), the window's vector
     passing: dict[str, bool] = field(default_factory=dict)  # filter, in words -> whether anything passes it alone
 
-    def join(self, most: int, without: Set[str]) -> None:
-        """Make one list of what was retrieved, what must be ranked first: ``most`` candidates, none of ``without``."""
-        kept = {candidate.track.id for candidate in self.kept}
-        others = [candidate for candidate in self.found if candidate.track.id not in kept]
-        self.found = [c for c in [*self.kept, *others] if c.track.id not in without][:most]
+    def bound(self, most: int, needed: Set[str], without: Set[str]) -> None:
+        """Keep ``most`` of what was retrieved, none of ``without``; those that are ``needed`` go first."""
+        found = [candidate for candidate in self.found if candidate.track.id not in without]
+        self.found = sorted(found, key=lambda candidate: candidate.track.id not in needed)[:most]
 
     def matcher_inputs(self, model: Model) -> dict[str, NDArray[Any]]:
         """The window against each candidate, a row each; see the manifest for the shapes."""

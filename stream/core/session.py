@@ -349,18 +349,11 @@ class Session:
             events.append(self._infer(hop, "mood", {"embedding": query}))
         wishes = self._memory.wishes
         skipped = frozenset(wishes.skipped)
+        hop.needed = (self._listing.tracks | self._above_filters()) - skipped
         allowed = replace(wishes.filters, exclude=skipped)
-        events.append(self._search(hop, "search", query[0], self._options.candidates, allowed))
-        kept = frozenset(track for track in (wishes.pinned, self._playing) if track is not None) - skipped
-        held = self._listing.tracks - skipped - kept  # and still to pass the filters
-        if wishes.filters == Filters():
-            kept, held = kept | held, frozenset()
-        for stage, ids, filters in (("keep", kept, Filters()), ("hold", held, wishes.filters)):
-            if ids:
-                events.append(self._search(hop, stage, query[0], len(ids), replace(filters, only=ids)))
-        hop.sought = self._adjustments.profiles.unknown((*wishes.liked, *wishes.skipped[-SKIPS_HEARD:]))[
-            :SOUGHT_AT_ONCE
-        ]
+        events.append(self._search(hop, "search", query[0], self._options.candidates, allowed, hop.needed))
+        examples = (*wishes.liked, *wishes.skipped[-SKIPS_HEARD:])
+        hop.sought = self._adjustments.profiles.unknown(examples)[:SOUGHT_AT_ONCE]
         if hop.sought:
             only = Filters(only=frozenset(hop.sought))
             events.append(self._search(hop, "taste", query[0], len(hop.sought), only))
@@ -373,17 +366,24 @@ class Session:
             self._memory.know(answer)
             self._adjustments.know(answer, hop.sought, all_of_them=True)
             return self._compare(hop)
-        if stage in ("keep", "hold"):
-            hop.kept += answer
+        if stage == "search":
+            hop.found = self._passing(answer)
+            air = self._on_air
             for candidate in answer:
-                if self._on_air is not None and candidate.track.id == self._on_air.track:
-                    self._on_air.outline = candidate.outline
-        elif stage == "search":
-            hop.found = list(answer)
-            return self._why_nothing(hop) if not answer else self._compare(hop)
-        else:
-            hop.passing[stage] = bool(answer)
+                if air is not None and candidate.track.id == air.track:
+                    air.outline = candidate.outline
+            return self._compare(hop) if hop.found else self._why_nothing(hop)
+        hop.passing[stage] = bool(answer)
         return self._compare(hop)
+
+    def _above_filters(self) -> set[str]:
+        """What is ranked whatever the filters say."""
+        return {track for track in (self._memory.wishes.pinned, self._playing) if track is not None}
+
+    def _passing(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """What was only held is let go where the filters say so."""
+        filters, above = self._memory.wishes.filters, self._above_filters()
+        return [c for c in candidates if c.track.id in above or filters.passes(c.track)]
 
     def _why_nothing(self, hop: Hop) -> list[Event]:
         """Nothing passes the filters: what does each of them let through alone?"""
@@ -397,7 +397,7 @@ class Session:
         if hop.asked:
             return []
         # A command may have come after the search was asked.
-        hop.join(self._options.candidates, frozenset(self._memory.wishes.skipped))
+        hop.bound(self._options.candidates, hop.needed, frozenset(self._memory.wishes.skipped))
         if not hop.found or not self._model.matcher:
             return self._conclude(hop, None)
         return [self._infer(hop, "matcher", hop.matcher_inputs(self._model))]
@@ -470,8 +470,16 @@ class Session:
     def _infer(self, hop: Hop, graph: str, inputs: Mapping[str, NDArray[Any]]) -> Infer:
         return Infer(self._open(hop, graph), graph, inputs)
 
-    def _search(self, hop: Hop, stage: str, query: NDArray[np.float32], n: int, filters: Filters) -> Search:
-        return Search(self._open(hop, stage), query, n, filters)
+    def _search(
+        self,
+        hop: Hop,
+        stage: str,
+        query: NDArray[np.float32],
+        n: int,
+        filters: Filters,
+        keep: frozenset[str] = frozenset(),
+    ) -> Search:
+        return Search(self._open(hop, stage), query, n, filters, keep)
 
     def _open(self, hop: Hop, stage: str) -> int:
         question, self._next_id = self._next_id, self._next_id + 1

@@ -78,7 +78,9 @@ class FakeRuntime:
     def answer(self, question: Beats | Infer | Search) -> Any:
         self.asked.append(question)
         if isinstance(question, Search):
-            return self._search(question.query, question.n, question.filters)
+            found = self._search(question.query, question.n, question.filters)
+            only = Filters(only=question.keep - {candidate.track.id for candidate in found})
+            return [*found, *self._search(question.query, len(question.keep), only)]
         if isinstance(question, Beats):
             return np.arange(0.25, 60.0, 0.5, np.float32)
         inputs = question.inputs
