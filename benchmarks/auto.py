@@ -5,12 +5,14 @@ list: the first suggestion begins; another one follows where the advice is to sw
 be left. Every piece is decoded, cut at its start and raised or lowered by its ``gain_db``.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -99,28 +101,53 @@ def rendered(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Floats]:
 
 
 def auto_rows(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Row]:
-    """``auto_silent_s``: seconds below -50 LUFS; ``auto_level_step_lu``: the largest difference between the loudness of
-    two pieces on end, as mastered and as played."""
+    """``auto_silent_s``: seconds below -50 LUFS. ``auto_level_step_lu``: the largest difference in level between two
+    tracks on end, each measured whole by FFmpeg's ``ebur128``, with its gain and, beside it, without. What is played of
+    a track may be softer than the rest of it: ``auto_piece_step_lu`` compares the pieces themselves."""
     parts = rendered(pieces, tracks)
     whole = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     seconds = [
         loudness(whole[at : at + MUSIC_RATE_HZ]) for at in range(0, len(whole) - MUSIC_RATE_HZ + 1, MUSIC_RATE_HZ)
     ]
-    long = [
-        (loudness(part), piece.gain_db)
-        for part, piece in zip(parts, pieces, strict=True)
-        if len(part) >= STEADY_S * MUSIC_RATE_HZ
-    ]
-    steps = [abs(a[0] - b[0]) for a, b in pairwise(long)]
-    raw = [abs((a[0] - a[1]) - (b[0] - b[1])) for a, b in pairwise(long)]
+    by_id = {track.id: track for track in tracks}
+    levels = {piece.track: integrated_lufs(Path(by_id[piece.track].path)) for piece in pieces}
+    with_gain = _steps([levels[piece.track] + piece.gain_db for piece in pieces])
+    without = _steps([levels[piece.track] for piece in pieces])
+    long = [loudness(part) for part in parts if len(part) >= STEADY_S * MUSIC_RATE_HZ]
     labels: dict[str, str | int | float] = {"seconds": len(seconds), "pieces": len(pieces)}
-    spread = {"median": round(float(np.median(steps)), 2) if steps else 0.0}
-    ungained = {"most": round(max(raw, default=0.0), 2), "median": round(float(np.median(raw)), 2) if raw else 0.0}
     return [
         Row("auto_silent_s", sum(level < SILENT_LUFS for level in seconds), len(seconds), "s", labels),
-        Row("auto_level_step_lu", max(steps, default=0.0), len(steps), "LU", spread),
-        Row("auto_level_step_without_gain_lu", ungained["most"], len(raw), "LU", ungained),
+        Row("auto_level_step_lu", max(with_gain, default=0.0), len(with_gain), "LU", _middle(with_gain)),
+        Row("auto_level_step_without_gain_lu", max(without, default=0.0), len(without), "LU", _middle(without)),
+        Row("auto_piece_step_lu", max(_steps(long), default=0.0), len(long) - 1, "LU", _middle(_steps(long))),
     ]
+
+
+def integrated_lufs(path: Path) -> float:
+    """EBU R 128 of a whole file by FFmpeg."""
+    graph: Any = av.filter.Graph()
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        source, meter, sink = graph.add_abuffer(template=stream), graph.add("ebur128", "metadata=1"), "abuffersink"
+        end = graph.add(sink)
+        source.link_to(meter)
+        meter.link_to(end)
+        graph.configure()
+        level = -70.0
+        for frame in container.decode(stream):
+            source.push(frame)
+            with contextlib.suppress(av.error.BlockingIOError):
+                while True:
+                    level = float(end.pull().metadata.get("lavfi.r128.I", level))
+    return level
+
+
+def _steps(levels: Sequence[float]) -> list[float]:
+    return [abs(one - two) for one, two in pairwise(levels)]
+
+
+def _middle(steps: Sequence[float]) -> dict[str, str | int | float]:
+    return {"median": round(float(np.median(steps)), 2) if steps else 0.0}
 
 
 def _round(videos: Sequence[Path]) -> Iterator[Path]:

@@ -36,7 +36,7 @@ class SettleOptions:
     for so long after it took the first place, only a large lead displaces a holder. ``past``: the share of what was a
     second ago in a smoothed score. ``eased_s``: for so long it is easier to replace the holder, a lead of ``margin``
     for ``eased_dwell_s`` being enough; ``opening_s``: the same from the first list on, which rests on a second of
-    pictures. ``rows``: what holds the others.
+    pictures. ``on_air_s``: for so long a track on air is not displaced at all. ``rows``: what holds the others.
     """
 
     margin: float = 0.08
@@ -48,6 +48,7 @@ class SettleOptions:
     eased_s: float = 4.0
     eased_dwell_s: float = 3.0
     opening_s: float = 8.0
+    on_air_s: float = 20.0
     rows: RowOptions = field(default_factory=RowOptions)
 
 
@@ -73,7 +74,7 @@ class Settle:
         self._holder: str | None = None
         self._playing: str | None = None
         self._pinned: str | None = None
-        self._held_s = 0.0
+        self._held_s = self._aired_s = 0.0
         self._leads: dict[str, float] = {}
         self._before: dict[str, Ranked] = {}
         self._eased_s = options.opening_s
@@ -120,6 +121,7 @@ class Settle:
         ``ranked`` counts as its last. ``weights`` are those that the scores were made with.
         """
         passed_s = min(passed_s, MOST_S)
+        self._aired_s = self._aired_s + passed_s if playing == self._playing else 0.0
         if playing != self._playing:
             self._playing, self._leads, self._eased_s = playing, {}, 0.0
             if playing is not None and playing != self._holder:
@@ -171,6 +173,9 @@ class Settle:
         eased = self._eased_s > 0
         patient = leads.get(best, 0.0) >= (self._options.eased_dwell_s if eased else self._options.dwell_s)
         timely = cut and lead >= self._options.after_cut
+        if incumbent == self._playing and self._aired_s < self._options.on_air_s:
+            self._leads = leads
+            return incumbent
         if lead >= self._options.large or ((eased or self._held_s >= self._options.hold_s) and (patient or timely)):
             self._leads = {}
             return best

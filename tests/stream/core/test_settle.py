@@ -12,7 +12,7 @@ from stream.core.settle import Settle, SettleOptions
 
 Fake = Callable[..., Any]
 OPTIONS = SettleOptions(
-    margin=0.05, dwell_s=3, large=0.2, after_cut=0.02, hold_s=0, past=0.0, eased_dwell_s=1, opening_s=0
+    margin=0.05, dwell_s=3, large=0.2, after_cut=0.02, hold_s=0, past=0.0, eased_dwell_s=1, opening_s=0, on_air_s=0
 )
 A, B, C = (f"{n:016x}" for n in (1, 2, 3))
 
@@ -185,3 +185,11 @@ def test_the_first_list_is_easier_to_replace(hop: Fake) -> None:
     settle = Settle(replace(OPTIONS, hold_s=5, opening_s=3), 5)
     said = [hop(settle, {1: 0.6, 2: 0.5}), *(hop(settle, {1: 0.5, 2: 0.6}) for _ in range(2))]
     assert [ids[0] for _, ids in said] == [A, B, B]
+
+
+def test_what_is_on_air_is_left_alone_for_a_while(hop: Fake) -> None:
+    settle = Settle(replace(OPTIONS, on_air_s=5), 5)
+    hop(settle, {1: 0.6, 2: 0.5})
+    said = [hop(settle, {1: 0.1, 2: 0.9}, playing=A) for _ in range(7)]
+    assert [advice for advice, _ in said] == ["could switch"] * 5 + ["switch"] * 2
+    assert hop(settle, {1: 0.1, 2: 0.9, 3: 0.2}, playing=B, pinned=C)[1][0] == C  # but for a pin
