@@ -181,7 +181,7 @@ def test_an_hour_is_bounded(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> No
     places, _ = starts_of(
         segments, float(seconds), levels, found.stretches, found.outline.sections_s, found.strengths, found.grid_s
     )
-    assert time.process_time() - begun < 5.0  # 0.4 s on a machine with nothing else to do
+    assert time.process_time() - begun < 5.0  # 0.8 s on a busy machine
     assert (~np.isnan(places)).sum() > 800 and len(found.outline.loops) <= 3 and len(found.outline.peaks) <= 2000
 
 
