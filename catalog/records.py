@@ -64,8 +64,8 @@ class Outline:
     loudness: Floats  # (ceil(duration_s),) LUFS of each second, at least -120
     peaks: NDArray[np.uint8]  # (n,) of a waveform to be shown, evenly spaced over the track, 255 full scale
     music_s: tuple[tuple[float, float], ...]  # stretches of music between silences, rising, at least one
-    intro_s: float  # where the intro is over
-    outro_s: float  # where the outro (a fade, the last soft bars) begins
+    intro_s: float  # where the intro is over, of the longest stretch
+    outro_s: float  # where the outro (a fade, the last soft bars) begins, of the longest stretch
     sections_s: Floats  # (m,) where sections begin, rising
     downbeats_s: Floats  # (m,) rising; empty where they are not known with confidence
     loops: tuple[Loop, ...]  # the best first

@@ -5,8 +5,9 @@ these; for each meter (4, 3) and phase the accents at the phase are compared wit
 dozens of beats at a time. A way through these windows (Viterbi) keeps meter and phase unless something speaks for
 another; a stretch that keeps them has bar lines if its phase leads the next best by ``LEAST`` standard errors.
 
-There is no certainty in this, and none is claimed. Of 28 pieces of rendered music in 14 styles, whose bars are known,
-11 have such a lead, and in all of these the lines are right; of 4 with a lead of 3 to 4.5 in 3, of the others in 6.
+There is no certainty in this, and none is claimed. Of 56 pieces of rendered music in 14 styles, whose bars are known,
+23 have such a lead. In 22 of these all lines are right; in one, heard at twice its tempo, every second line is a half
+bar's. Of the pieces that lead by 3 to 4.5 the lines would be right in 3 of 4, of those below in less than half.
 """
 
 from collections.abc import Iterator

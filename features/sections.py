@@ -72,4 +72,6 @@ def settle(bands: Floats, border_s: float, grid_s: NDArray[np.float64], within_s
     if not len(near):
         near = border_s + np.arange(-within_s, within_s, 0.05)
     closeness = np.exp(-0.5 * np.square((near - border_s) / within_s))
-    return float(near[np.argmax(change(bands, near, _CLOSE_S) * closeness)])
+    first = max(0, int((border_s - within_s - 2 * _CLOSE_S) / FRAME_S))
+    behind = int((border_s + within_s + 2 * _CLOSE_S) / FRAME_S)
+    return float(near[np.argmax(change(bands[first:behind], near - first * FRAME_S, _CLOSE_S) * closeness)])

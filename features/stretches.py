@@ -32,6 +32,8 @@ _AROUND_S: Final = 60.0  # of a stretch's beginning or end, that it is compared 
 _USUAL: Final = 70.0  # per cent: the loudness of that minute
 _SOFT_END_LU: Final = 6.0
 _NEAR_LU: Final = 1.5
+_MOST: Final = 0.4  # of a stretch: the longest soft part at its end, unless it is a fade
+_FADE_LU: Final = 15.0  # that a fade begins or ends below what is usual, at least
 _SLOPE_LU: Final = 1.0  # in ``_STEP``: what rises or falls faster belongs to the fade
 _STEP: Final = 5 * BLOCKS_PER_S
 
@@ -123,4 +125,6 @@ def _soft_part(loudness: Floats) -> int:
     # A long fade reaches out of the minute.
     while near + _STEP < len(loudness) and loudness[near + _STEP] > loudness[near] + _SLOPE_LU:
         near += BLOCKS_PER_S
+    if near > _MOST * len(loudness) and loudness[: 2 * BLOCKS_PER_S].min() > usual - _FADE_LU:
+        return 0  # a soft half is no intro
     return near

@@ -74,6 +74,12 @@ def test_a_cue_sheet_makes_tracks(
         (alone,) = other.tracks()
         assert float(one.vector(fast.id) @ other.vector(alone.id)) > 0.999
         np.testing.assert_allclose(one.beats(fast.id), other.beats(alone.id), atol=0.01)
+        whole, part = one.outline(slow.id), one.outline(fast.id)
+        assert whole is not None and part is not None
+        assert (len(whole.loudness), len(part.loudness)) == (12, 10)
+        assert part.music_s[0][0] < 1.0 and part.music_s[-1][1] == pytest.approx(10.0, abs=0.5)
+        own = other.outline(alone.id)
+        assert own is not None and part.lufs == pytest.approx(own.lufs, abs=0.3)
         for candidate in one.search(one.vector(fast.id), 2):
             assert 0 <= candidate.start_s <= candidate.track.duration_s - 1
             assert candidate.start_s in one.beats(candidate.track.id)

@@ -181,7 +181,7 @@ def test_an_hour_is_bounded(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> No
     places, _ = starts_of(
         segments, float(seconds), levels, found.stretches, found.outline.sections_s, found.strengths, found.grid_s
     )
-    assert time.process_time() - begun < 5.0  # 0.4 s on a machine with nothing else to do
+    assert time.process_time() - begun < 5.0  # 0.8 s on a busy machine
     assert (~np.isnan(places)).sum() > 800 and len(found.outline.loops) <= 3 and len(found.outline.peaks) <= 2000
 
 
@@ -222,3 +222,11 @@ def test_any_number_of_channels(tmp_path: Path, heard: Heard, channels: int) -> 
     sound = decode(path, levels=True)
     assert sound.levels is not None and len(sound.levels.power) == 600
     assert starts(heard(sound.samples)).max() <= 15.1
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_soft_half_is_no_intro_or_outro(heard: Heard, first: bool) -> None:
+    halves = [piece(60, 0.35, hits=0.1), piece(60)]
+    found = heard(np.concatenate(halves if first else halves[::-1]))
+    assert outline(found).intro_s <= (61.0 if first else 2.1) and outline(found).outro_s >= 110.0
+    assert len(starts(found)) >= 15
