@@ -21,6 +21,7 @@ from .choice import Choice, Few
 from .clips import clip_path
 from .database import exclusive
 from .errors import UnknownTrackError
+from .gain import common_lufs, gain_db
 from .gpu_search import SearchState, open_searcher
 from .index import Hit, SegmentIndex
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
@@ -39,10 +40,13 @@ class Catalog:
     """Made by ``Catalog.open`` or ``Catalog.create``; a context manager."""
 
     def __init__(self, folder: Path, layout: Layout, tracks: list[StoredTrack], segments: list[StoredSegment],
-                 vectors: Floats, moods: Floats | None, search_device: str = "cpu") -> None:  # fmt: skip
+                 vectors: Floats, moods: Floats | None, search_device: str = "cpu",
+                 target_lufs: float | None = None) -> None:  # fmt: skip
         self.folder = folder
         self.layout = layout
         self._tracks = best_of_each(tracks)
+        outlines = [stored.outline for stored in self._tracks.values() if stored.outline is not None]
+        self.target_lufs = common_lufs(outlines) if target_lufs is None else target_lufs
         order = {stored.track.id: stored for stored in self._tracks.values()}
         self._order = [stored.track for stored in order.values()]
         rows = [row for row, segment in enumerate(segments) if segment.track in order]
@@ -66,9 +70,11 @@ class Catalog:
         self._windows: Recent[int, SegmentParts] = Recent(KEPT_SEGMENTS)
 
     @classmethod
-    def open(cls, folder: Path | str, bundle: Bundle | None, search_device: str = "cpu") -> Self:
+    def open(
+        cls, folder: Path | str, bundle: Bundle | None, search_device: str = "cpu", target_lufs: float | None = None
+    ) -> Self:
         """Load a catalogue. ``bundle`` None: it will only be asked about its own tracks. ``search_device``: one of
-        ``gpu_search.DEVICES``.
+        ``gpu_search.DEVICES``. ``target_lufs``: what candidates' gains bring tracks to (None: ``gain.common_lufs``).
 
         Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it,
         ``SearchDeviceError`` where a GPU is asked for and there is none.
@@ -84,7 +90,7 @@ class Catalog:
                 segments, vectors, moods = store.segments(layout.embedding_dim)
         finally:
             store.close()
-        return cls(folder, layout, tracks, segments, vectors, moods, search_device)
+        return cls(folder, layout, tracks, segments, vectors, moods, search_device, target_lufs)
 
     @classmethod
     def create(cls, folder: Path | str, bundle: Bundle) -> Self:
@@ -180,7 +186,10 @@ class Catalog:
         except (OSError, ValueError):
             return None
         mood = None if self._moods is None else self._moods[row]
-        return Candidate(stored.track, start_s, hit.score, clips, mask, rhythm, mood, extras, places, stored.outline)
+        gain = None if stored.outline is None else gain_db(stored.outline, self.target_lufs)
+        return Candidate(
+            stored.track, start_s, hit.score, clips, mask, rhythm, mood, extras, places, stored.outline, gain
+        )
 
     def _window(self, segment: StoredSegment, stored: StoredTrack) -> SegmentParts:
         mapped = self._clips.get(stored.clips, lambda: self._map(stored.clips))

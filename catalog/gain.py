@@ -3,6 +3,7 @@
 What was measured counts, not what tags say (docs/CATALOGUE.md has why).
 """
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Final
 
@@ -10,8 +11,20 @@ from .records import Outline
 
 TARGET_LUFS: Final = -16.0
 CEILING_DB: Final = -1.0  # of the true peak, after the gain
+FLOOR_LUFS: Final = -20.0  # a common loudness is no lower
+NEAR_LU: Final = 2.0  # to the common loudness, of all but a few tracks
 LEAST_DB: Final = -24.0
 MOST_DB: Final = 12.0
+
+
+def common_lufs(outlines: Iterable[Outline]) -> float:
+    """The loudness that a catalogue's tracks are brought to: -16 LUFS, or less, down to -20, where peaks would keep
+    more than one of twenty further than 2 LU below it."""
+    within = [o.lufs + min(MOST_DB, CEILING_DB - o.true_peak_db) for o in outlines if isfinite(o.lufs)]
+    if not within:
+        return TARGET_LUFS
+    low = sorted(within)[(len(within) - 1) // 20]
+    return min(TARGET_LUFS, max(FLOOR_LUFS, low + NEAR_LU))
 
 
 def gain_db(outline: Outline, target_lufs: float = TARGET_LUFS, ceiling_db: float = CEILING_DB) -> float:

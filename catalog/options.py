@@ -3,9 +3,29 @@
 import argparse
 from typing import Final
 
+from .gain import TARGET_LUFS
 from .gpu_search import AUTO_ROWS, DEVICES
 
 SEARCH_HELP: Final = f"where segments are searched; auto: on a GPU from {AUTO_ROWS} segments"
+
+
+LOUDNESS_HELP: Final = (
+    f"loudness that suggestions' gains bring tracks to, LUFS (default: {TARGET_LUFS:g}, less where peaks forbid it)"
+)
+LOUDNESS: Final = (-40.0, -5.0)
+
+
+def add_loudness(parser: argparse.ArgumentParser) -> None:
+    """``--loudness``, whose value ``Catalog.open`` takes as ``target_lufs``."""
+    parser.add_argument("--loudness", type=_loudness, metavar="LUFS", help=LOUDNESS_HELP)
+
+
+def _loudness(text: str) -> float:
+    low, high = LOUDNESS
+    value = float(text)
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text}: give a loudness from {low:g} to {high:g} LUFS")
+    return value
 
 
 def add_search_device(parser: argparse.ArgumentParser) -> None:

@@ -95,6 +95,7 @@ class Candidate:
     extras: Mapping[str, Floats] = field(default_factory=dict)  # (7, ...) further features that the matcher takes
     places: Places | None = None  # None: only ``start_s`` is known
     outline: Outline | None = None
+    gain_db: float | None = None  # brings it to the catalogue's common loudness
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from catalog.errors import CatalogError
-from catalog.options import add_search_device
+from catalog.options import add_loudness, add_search_device
 from engines.arguments import add_engine_arguments, engine_options, notable
 from engines.errors import EngineError
 from features.errors import FeatureError
@@ -56,6 +56,7 @@ def watch_parser() -> argparse.ArgumentParser:
     add_record_arguments(parser)
     add_engine_arguments(parser)
     add_search_device(parser)
+    add_loudness(parser)
     return parser
 
 
@@ -85,7 +86,7 @@ def watch(argv: Sequence[str]) -> int:
 
     with Pull(asked.source, asked.threads or 0) as pull:
         bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
-        with Catalog.open(asked.catalog, bundle, asked.search_device) as catalog:
+        with Catalog.open(asked.catalog, bundle, asked.search_device, asked.loudness) as catalog:
             if len(catalog) == 0:
                 raise CatalogError(
                     f"{asked.catalog}: holds no track; fill it with segue index MUSIC_DIR -c {asked.catalog}"

@@ -7,8 +7,6 @@ rows told (``facts``), and the newest items, for when nothing can be found any m
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from catalog.gain import gain_db
-
 from .cues import leave_at, loop_at
 from .events import Fact, Item, Weights
 from .facts import Facts, Setting
@@ -97,7 +95,7 @@ def _item(place: int, row: Row, start_s: float, facts: tuple[Fact, ...], wishes:
         liked=track.id in wishes.liked,
         held=row.held,
         lift=row.lift,
-        gain_db=None if outline is None else gain_db(outline),
+        gain_db=entry.candidate.gain_db,
         leave_s=None if outline is None else leave_at(outline, start_s),
         loop=None if outline is None else loop_at(outline, start_s),
         facts=facts,

@@ -73,6 +73,7 @@ class ServeOptions:
     engine: str = AUTO
     engines: EngineOptions = field(default_factory=EngineOptions)  # but for ``threads``
     search_device: str = "cpu"
+    target_lufs: float | None = None  # None: the catalogue's own
     batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
     origins: tuple[str, ...] = ()
     access: AccessOptions = field(default_factory=AccessOptions)
@@ -115,7 +116,7 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         engines = replace(options.engines, threads=options.threads)
         engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
-        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device))
+        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device, options.target_lufs))
         if reason := catalog.search_state.reason:
             log.info("segments are searched on the CPU: %s", reason)
         if not len(catalog):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog.gpu_search import DEVICES
-from catalog.options import SEARCH_HELP
+from catalog.options import LOUDNESS, LOUDNESS_HELP, SEARCH_HELP
 from engines.arguments import HELP
 from engines.choose import AUTO, NAMES
 from engines.manifest import PRECISIONS
@@ -186,6 +186,7 @@ def _token_settings() -> list[Setting]:
 
 SETTINGS: Final = (
     Setting("library", "catalog", PATH, "catalogue made by segue index", short=("-c",)),
+    Setting("library", "loudness", number(*LOUDNESS), LOUDNESS_HELP, metavar="LUFS"),
     Setting("engine", "bundle", PATH, "bundle to run (default: the one that ships)"),
     Setting("engine", "engine", choice(*NAMES), HELP["engine"], AUTO),
     Setting("engine", "threads", integer(1), "threads of the engine on the CPU", 1, "N"),

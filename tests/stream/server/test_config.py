@@ -42,6 +42,7 @@ BY_KIND = {
         lambda sizes: ",".join(map(str, sorted(sizes)))
     ),
     "triton": WORD,
+    "loudness": st.sampled_from([-23, -16, -14.5]),
     "search_device": st.sampled_from(["cpu", "gpu", "auto"]),
     "port": st.integers(0, 65535),
     "host": WORD,
