@@ -37,6 +37,10 @@ from .levels import LEVELS_DB, level_rows
 
 INNER: Final = "crop=iw*24/25:ih*24/25"  # without borders of its own
 FULL: Final = f"{INNER},scale=854:480,setsar=1"
+TAGGED: Final = (  # for what follows to know what it converts
+    f"{INNER},scale=854:480:out_color_matrix=bt709:out_range=tv,setsar=1,"
+    "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+)
 H264: Final = ("-c:v", "libx264", "-crf", "18", "-preset", "veryfast", "-pix_fmt", "yuv420p")
 DEEP: Final = ("-c:v", "libx264", "-crf", "14", "-preset", "veryfast", "-pix_fmt", "yuv420p10le")
 MEASURES: Final = ("brightness", "contrast", "colourfulness", "warmth", "speed")
@@ -59,10 +63,10 @@ class Variant:
 
 
 def _hdr(transfer: str) -> str:
-    """BT.709 to BT.2020 and a transfer of high dynamic range, white at 203 cd/m2."""
-    tagged = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+    """BT.709 to BT.2020 and a transfer of high dynamic range, white at 203 cd/m2. HLG's system gamma acts on luminance
+    (BT.2100); unless told not to approximate, zscale lets it act on each channel, and colours come out paler."""
     light = "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020"
-    return f"{tagged},{light},zscale=t={transfer}:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+    return f"{light},zscale=t={transfer}:agamma=0:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
 
 
 def _coded_deep(transfer: str) -> tuple[str, ...]:
@@ -82,8 +86,8 @@ VARIANTS: Final = {
     "window in a corner": _between("scale=428:240", "400:220"),
     "bar below": _between("scale=854:400", "0:0"),
     "bar at the left": _between("scale=700:480", "154:0"),
-    "PQ": Variant(FULL, _hdr("smpte2084"), _coded_deep("smpte2084")),
-    "HLG": Variant(FULL, _hdr("arib-std-b67"), _coded_deep("arib-std-b67")),
+    "PQ": Variant(TAGGED, _hdr("smpte2084"), _coded_deep("smpte2084")),
+    "HLG": Variant(TAGGED, _hdr("arib-std-b67"), _coded_deep("arib-std-b67")),
     "interlaced": Variant(FULL, "tinterlace=mode=interleave_top", (*H264, "-flags", "+ilme+ildct")),
     "hole": Variant(
         f"{FULL},drawbox=x=200:y=100:w=240:h=200:color=black:t=fill",

@@ -57,6 +57,18 @@ def test_pictures_and_levels_are_one_table(
     assert all(word in shown for word in ("recoded", "PQ", "-18 dB", "catalogue", "corpus"))
 
 
+@pytest.mark.parametrize("name", ["PQ", "HLG"])
+def test_high_dynamic_range_is_as_bright_and_colourful(
+    name: str, film: str, catalogue: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    """Also that the variant is made as the standard says: what is measured is the way back."""
+    rows = found([film, "--only", name, "--seconds", "2"], catalogue, tiny_bundle, tmp_path)
+    for measured in ("brightness", "colourfulness"):
+        variant, reference = (rows[name, measured, side]["value"] for side in ("variant", "reference"))
+        assert reference > 0.1
+        assert variant == pytest.approx(reference, rel=0.05), measured
+
+
 def test_a_level_that_did_reach_the_towers_would_show(
     catalogue: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
