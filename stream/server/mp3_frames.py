@@ -52,7 +52,13 @@ class Mp3Frames:
 
     def after(self, count: int | None) -> Place | None:
         """Where the frame stands that ``count`` others come before; None where they do not follow each other without a
-        gap up to there. Of no ``count``: where they end."""
+        gap up to there, or cannot be read any more. Of no ``count``: where they end."""
+        try:
+            return self._walked(count)
+        except OSError:
+            return None
+
+    def _walked(self, count: int | None) -> Place | None:
         sizes, known = self._sizes, self._known
         place = known[-1 if count is None else bisect_right(known, count, key=attrgetter("count")) - 1]
         found, begin = place.count, place.byte

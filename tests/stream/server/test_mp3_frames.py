@@ -113,6 +113,8 @@ def test_headers_are_followed_to_each_frame_and_to_the_end(tmp_path: Path) -> No
     assert frames.after(len(starts) + 1) is None
     path.write_bytes(data[: starts[20]] + b"\0" + data[starts[20] :])
     assert frames.after(20) is not None and frames.after(21) is None
+    path.unlink()
+    assert frames.after(10) is None
 
 
 def test_what_is_no_layer_3_is_not_followed(tmp_path: Path) -> None:
