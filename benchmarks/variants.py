@@ -1,4 +1,5 @@
-"""The same content as it comes: between bars, in high dynamic range, interlaced, with a hole through it.
+"""The same content as it comes: between bars, in high dynamic range, interlaced, with a hole through it; music louder
+and softer.
 
 Each variant of a video is made by an ``ffmpeg`` program in a folder that goes away again, and watched as fast as it
 goes, beside its *reference*: the same pictures delivered plainly. What is told of both should be the same.
@@ -6,7 +7,7 @@ goes, beside its *reference*: the same pictures delivered plainly. What is told 
 *Figures*, over all lists of all videos: ``overlap``, the mean share of the five suggestions that both lists hold;
 ``first_kept``, the share of lists with the same first place; and of the pictures, variant and reference: brightness,
 contrast, colourfulness, warmth and speed, means over all looked-at pictures. ``recoded`` is the control: another size
-and quality, nothing else.
+and quality, nothing else. The sound side, and its figures: `levels`.
 """
 
 import argparse
@@ -32,12 +33,23 @@ from stream.watch import watch_fast
 
 from .errors import BenchError
 from .harness import Report, Row
+from .levels import LEVELS_DB, level_rows
 
 INNER: Final = "crop=iw*24/25:ih*24/25"  # without borders of its own
 FULL: Final = f"{INNER},scale=854:480,setsar=1"
+TAGGED: Final = (  # for what follows to know what it converts
+    f"{INNER},scale=854:480:out_color_matrix=bt709:out_range=tv,setsar=1,"
+    "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+)
 H264: Final = ("-c:v", "libx264", "-crf", "18", "-preset", "veryfast", "-pix_fmt", "yuv420p")
 DEEP: Final = ("-c:v", "libx264", "-crf", "14", "-preset", "veryfast", "-pix_fmt", "yuv420p10le")
 MEASURES: Final = ("brightness", "contrast", "colourfulness", "warmth", "speed")
+HEADINGS: Final = {
+    "overlap": ("overlap", 2),
+    "first_kept": ("first kept", 2),
+    "cosine_median": ("cosine", 4),
+    "cosine_least": ("least", 4),
+}  # and digits
 
 
 @dataclass(frozen=True)
@@ -51,10 +63,10 @@ class Variant:
 
 
 def _hdr(transfer: str) -> str:
-    """BT.709 to BT.2020 and a transfer of high dynamic range, white at 203 cd/m2."""
-    tagged = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+    """BT.709 to BT.2020 and a transfer of high dynamic range, white at 203 cd/m2. HLG's system gamma acts on luminance
+    (BT.2100); unless told not to approximate, zscale lets it act on each channel, and colours come out paler."""
     light = "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020"
-    return f"{tagged},{light},zscale=t={transfer}:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+    return f"{light},zscale=t={transfer}:agamma=0:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
 
 
 def _coded_deep(transfer: str) -> tuple[str, ...]:
@@ -74,8 +86,8 @@ VARIANTS: Final = {
     "window in a corner": _between("scale=428:240", "400:220"),
     "bar below": _between("scale=854:400", "0:0"),
     "bar at the left": _between("scale=700:480", "154:0"),
-    "PQ": Variant(FULL, _hdr("smpte2084"), _coded_deep("smpte2084")),
-    "HLG": Variant(FULL, _hdr("arib-std-b67"), _coded_deep("arib-std-b67")),
+    "PQ": Variant(TAGGED, _hdr("smpte2084"), _coded_deep("smpte2084")),
+    "HLG": Variant(TAGGED, _hdr("arib-std-b67"), _coded_deep("arib-std-b67")),
     "interlaced": Variant(FULL, "tinterlace=mode=interleave_top", (*H264, "-flags", "+ilme+ildct")),
     "hole": Variant(
         f"{FULL},drawbox=x=200:y=100:w=240:h=200:color=black:t=fill",
@@ -102,23 +114,36 @@ def measure(
     bundle: Bundle,
     names: Sequence[str],
     seconds: float,
+    tracks: int,
     tell: Callable[[str], None],
 ) -> Report:
-    """Raises BenchError where there is no ffmpeg, or it cannot make a variant; errors of catalogues."""
+    """``names`` of `VARIANTS` and of `LEVELS_DB`. Raises BenchError where there is no ffmpeg, or it cannot make a
+    variant, or one of pictures is asked for without a video; errors of catalogues."""
     program = shutil.which("ffmpeg")
     if program is None:
-        raise BenchError("bench variants makes its videos with ffmpeg, which is not on the PATH; install it")
+        raise BenchError("bench variants makes its files with ffmpeg, which is not on the PATH; install it")
+    levels = [name for name in names if name in LEVELS_DB]
+    pictures = [name for name in names if name in VARIANTS]
+    if pictures and not videos:
+        raise BenchError(
+            f"{', '.join(pictures)}: variants of pictures need a video; name one, or --only levels of sound"
+        )
     rows: list[Row] = []
     with Catalog.open(catalog, bundle) as opened, tempfile.TemporaryDirectory() as folder:
-        runtime = Runtime(OnnxEngine(bundle, 2), opened)
-        for name in names:
+        engine = OnnxEngine(bundle, 2)
+        runtime = Runtime(engine, opened)
+        for name in pictures:
             pairs = []
             for video in videos:
                 tell(f"{name}: {video.name}")
                 made = _made(program, video, VARIANTS[name], Path(folder), seconds)
                 pairs.append(tuple(watched(path, runtime) for path in made))
             rows += list(compared(name, pairs))
-    settings: dict[str, str | int | float] = {"videos": len(videos), "seconds": seconds, "tracks": len(opened)}
+        heard = opened.tracks()[:tracks]
+        rows += level_rows(heard, levels, engine, program, Path(folder), tell)
+        settings: dict[str, str | int | float] = {"videos": len(videos), "seconds": seconds, "tracks": len(opened)}
+        if levels:
+            settings["tracks_levelled"] = len(heard)
     return Report("variants", rows, settings)
 
 
@@ -168,35 +193,55 @@ def compared(name: str, pairs: Sequence[Any]) -> Iterator[Row]:
 
 def add_variants(kinds: Any) -> None:
     """The command's arguments."""
+    known = (*VARIANTS, *LEVELS_DB)
     each = kinds.add_parser(
-        "variants", help="the same content between bars, in HDR, interlaced: is the same told of it?"
+        "variants", help="the same content between bars, in HDR, interlaced, louder: is the same told of it?"
     )
-    each.add_argument("videos", metavar="VIDEO", type=Path, nargs="+", help="without bars of their own")
+    each.add_argument("videos", metavar="VIDEO", type=Path, nargs="*", help="without bars of their own")
     each.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
     each.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
-    each.add_argument("--only", action="append", choices=VARIANTS, metavar="NAME", help=f"one of {', '.join(VARIANTS)}")
+    each.add_argument("--only", action="append", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
     each.add_argument("--seconds", type=float, default=15.0, help="of each video (default 15)")
+    each.add_argument("--tracks", type=int, default=12, help="of the catalogue, for the levels (default 12)")
     each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
 def variants(options: argparse.Namespace) -> int:
     """Measure, show, write."""
     from rich.console import Console
-    from rich.table import Table
 
     from engines.bundle import default_bundle, load_bundle
     from features.spec import FEATURES
 
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-    names = options.only or list(VARIANTS)
-    report = measure(options.videos, options.catalog, bundle, names, options.seconds, Console(stderr=True).print)
-    table = Table("variant", "lists", "overlap", "first kept", *(f"{name} (reference)" for name in MEASURES))
-    for name in names:
-        rows = [row for row in report.rows if row.labels["variant"] == name]
-        found = {(row.metric, row.labels.get("side")): row.value for row in rows}
-        sides = [f"{found[each, 'variant']:.3f} ({found[each, 'reference']:.3f})" for each in MEASURES]
-        table.add_row(name, str(rows[0].n), f"{rows[0].value:.2f}", f"{rows[1].value:.2f}", *sides)
-    Console().print(table)
+    names = options.only or [*VARIANTS, *LEVELS_DB]
+    tell = Console(stderr=True).print
+    report = measure(options.videos, options.catalog, bundle, names, options.seconds, options.tracks, tell)
+    Console().print(table_of(report.rows))
     if options.json is not None:
         report.write(options.json)
     return 0
+
+
+def table_of(rows: Sequence[Row]) -> Any:
+    """A line a variant, of sound one for each side; columns for what there is."""
+    from rich.table import Table
+
+    lines: dict[str, dict[str, str]] = {}
+    for row in rows:
+        side = str(row.labels.get("side", ""))
+        line = lines.setdefault(
+            f"{row.labels['variant']}, {side}" if row.unit == "cosine" else str(row.labels["variant"]), {}
+        )
+        line.setdefault("n", str(row.n))
+        if row.metric in MEASURES:
+            line[row.metric] = f"{line[row.metric]} ({row.value:.3f})" if row.metric in line else f"{row.value:.3f}"
+        elif row.metric in HEADINGS:
+            line[row.metric] = f"{row.value:.{HEADINGS[row.metric][1]}f}"
+    table = Table("variant", "n")
+    shown = [name for name in (*HEADINGS, *MEASURES) if any(name in line for line in lines.values())]
+    for name in shown:
+        table.add_column(HEADINGS[name][0] if name in HEADINGS else f"{name} (reference)")
+    for name, line in lines.items():
+        table.add_row(name, line["n"], *(line.get(column, "") for column in shown))
+    return table

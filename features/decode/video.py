@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from features.errors import PictureError
 from features.spec import MOTION_FPS
 
+from .colours import told_by_container
 from .reader import PictureReader
 from .streams import FrameTimes, best_video, length_s
 
@@ -50,6 +51,7 @@ class VideoFile:
         self._stream.thread_type = "SLICE"
         self._stream.codec_context.thread_count = 1
         self._reader = PictureReader()
+        self._colours = told_by_container(stream)
         assert self._stream.time_base is not None
         self._base = self._stream.time_base
         self._begin = self._stream.start_time or 0
@@ -122,5 +124,7 @@ class VideoFile:
                 if not isinstance(frame, av.VideoFrame):
                     continue
                 self._times.mend(frame)
+                if self._colours is not None:
+                    self._colours.tag(frame)
                 if frame.pts is not None:
                     yield frame, float((frame.pts - self._begin) * self._base) - start_s

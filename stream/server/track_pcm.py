@@ -5,11 +5,12 @@ they decode (see `features.decode.sound`). Players that go by bit rates or time 
 so neither is believed unseen. To be fast far into a long file the decoder is put down a little early by time stamp,
 and the stamps of its first frames tell where it stands. Whether they can is tried once a file, by reaching its end
 that way: it must lie where counting found it. Where it does not (damage, gaps, stamps that drift), all samples before
-the place are counted.
+the place are counted. In an MP3 frames are counted instead, by their headers, and read from the byte where one begins.
 """
 
 import statistics
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ from av.error import FFmpegError
 
 from features.decode.sound import Heard, frames_of
 
+from .mp3_frames import Mp3Frames, mp3_frames
+
 MAX_RATE_HZ: Final = 48_000  # a higher rate is halved until it is not
 NEAR_S: Final = 5.0  # from the beginning: counting is as fast
 EARLY_S: Final = 1.0  # for decoders to settle: overlaps, bit reservoirs, predictions
@@ -30,6 +33,7 @@ VOTES: Final = 24  # frames that tell where the decoder stands: one in ten of Vo
 TAIL_S: Final = 1.5
 FAR_S: Final = 120.0  # who lands so far before the place did not find it
 TRUST_S: Final = 0.003  # Matroska rounds stamps to 1 ms
+MOST_PADDING_S: Final = 0.25  # an MP3's tag has 12 bits for it, of samples
 STEP_S: Final = 10.0  # of sound passed over a call, so that who reads can stop
 PIECE: Final = 1 << 16  # bytes a call, about
 SAMPLE_BYTES: Final = 2
@@ -55,6 +59,7 @@ class TrackPcm:
         self._container: InputContainer | None = None
         self._frames: Iterator[AudioFrame] = iter(())
         self._lead_s = 0.0  # from the container's begin to the first sample
+        self._inside = False  # whether the container begins in the middle of the file
         first = self._open()
         self.channels = 1 if first.layout.nb_channels == 1 else 2
         self.block = self.channels * SAMPLE_BYTES
@@ -67,12 +72,14 @@ class TrackPcm:
 
     def seek(self, sample: int) -> None:
         """`read` goes on with this sample. Raises `SoundGoneError`."""
-        if self._container is None:
+        if self._container is None or self._inside:
             self._open()
         at_s = sample / self.rate_hz
         landed_s = None
         if at_s > NEAR_S and self._believed():
-            landed_s = self._landed(at_s - EARLY_S)
+            landed_s = self._entered(at_s - EARLY_S)
+            if landed_s is None:
+                landed_s = self._landed(at_s - EARLY_S)
         if landed_s is None or landed_s > at_s - WARM_S:
             self._open()
             landed_s = self._lead_s
@@ -109,7 +116,7 @@ class TrackPcm:
             opened = av.open(str(self.path), metadata_errors="ignore", options={"protocol_whitelist": "file"})
         except (OSError, FFmpegError) as error:
             raise SoundGoneError(f"cannot be opened ({error.strerror})") from error
-        self._container = opened
+        self._container, self._inside = opened, False
         if not opened.streams.audio:
             self.close()
             raise SoundGoneError("has no audio stream")
@@ -133,6 +140,8 @@ class TrackPcm:
         """Whether time stamps tell where in the file a frame stands."""
         if self.stamps_hold is None:
             length_s = self._declared_s() if self._length_s is None else self._length_s
+            self.stamps_hold = self._counts(length_s) or None
+        if self.stamps_hold is None:
             landed_s = self._landed(length_s - TAIL_S) if length_s > TAIL_S else None
             near = landed_s is not None and landed_s > length_s - FAR_S
             self.stamps_hold = near and abs((landed_s or 0.0) + _length_s(self._frames) - length_s) < TRUST_S
@@ -144,6 +153,47 @@ class TrackPcm:
         if stream.duration is None or stream.time_base is None:
             return 0.0
         return self._lead_s + float(stream.duration * stream.time_base)
+
+    @cached_property
+    def _headers(self) -> Mp3Frames | None:
+        """Of an MP3 that is like its first frame."""
+        assert self._container is not None
+        found = mp3_frames(self.path) if self._container.format.name == "mp3" else None
+        return found if found is not None and found.rate_hz == self.rate_hz else None
+
+    def _counts(self, length_s: float) -> bool:
+        """Whether an MP3's frames, counted by their headers, are as long as it is by count, but for padding at the end
+        that its tag tells."""
+        end = self._headers.after(None) if self._headers is not None else None
+        if self._headers is None or end is None:
+            return False
+        whole_s = self._time_s(end.count)
+        padded = 0.0 < whole_s - length_s < MOST_PADDING_S and abs(self._declared_s() - length_s) < TRUST_S
+        return padded or abs(whole_s - length_s) < TRUST_S
+
+    def _entered(self, at_s: float) -> float | None:
+        """As `_landed` for an MP3, at the frame that its headers tell; None where they do not."""
+        if self._headers is None:
+            return None
+        count = int((at_s - self._time_s(0)) * self.rate_hz / self._headers.frame)
+        place = self._headers.after(count)
+        if place is None:
+            return None
+        part = f"subfile,,start,{place.byte},end,0,,:file:{self.path}"
+        try:
+            opened = av.open(part, format="mp3", options={"protocol_whitelist": "file,subfile"})
+        except (OSError, FFmpegError):
+            return None
+        self.close()
+        self._container, self._inside = opened, True
+        self._frames = frames_of(opened, Heard())
+        return self._time_s(count)
+
+    def _time_s(self, count: int) -> float:
+        """Where the frame of an MP3 begins that ``count`` others come before; the first one's begin is an encoder's
+        delay, and cut away."""
+        assert self._headers is not None
+        return self._lead_s - self._origin_s + count * self._headers.frame / self._headers.rate_hz
 
     def _landed(self, at_s: float) -> float | None:
         """Put the decoder down at ``at_s`` or before; where its next frame stands then, None if nothing tells."""

@@ -15,6 +15,7 @@ import av
 from av.error import FFmpegError
 from av.stream import Discard
 
+from features.decode.colours import told_by_container
 from features.decode.streams import FrameTimes, best_audio, best_video, length_s
 from stream.core.timeline import HELD_BROADCAST_S, HELD_S
 from stream.errors import SourceError
@@ -139,6 +140,7 @@ class Pull:
             bound(stream.codec_context, self._pixels)
         self._times = FrameTimes(self._container, stream)
         self._reach = Reach(self._container, stream)
+        self._colours = told_by_container(stream)
 
     def _demux(self, hear: Callable[[av.AudioFrame], None] | None) -> Iterator[av.VideoFrame]:
         sound = best_audio(self._container, self._stream) if hear is not None else None
@@ -171,6 +173,8 @@ class Pull:
                 continue
             self._decoded += 1
             self._times.mend(frame)
+            if self._colours is not None:
+                self._colours.tag(frame)
             if self._opened.arrivals:
                 frame.pts, frame.time_base = round(self._clock() * 1_000_000), MICROSECOND
             if frame.pts is not None and frame.time_base is not None:

@@ -20,6 +20,8 @@ from typing import Final
 import av
 from av.error import FFmpegError
 
+from features.decode.colours import told_by_container
+
 from .decoder_bounds import OPTION, bound, check_refused
 from .feed import MAX_SIDE, TOO_LARGE, UNREADABLE, FeedError, Handover, check_message, check_size, nobody
 
@@ -241,6 +243,7 @@ class WebmFeed:
             audio = next((s for s in container.streams.audio if _codec_of(s) in AUDIO), None)
             wanted = [video] if audio is None else [video, audio]
             broken = 0
+            colours = told_by_container(video)
             for packet in container.demux(wanted):
                 self._pipe.used()
                 try:
@@ -257,6 +260,8 @@ class WebmFeed:
                 for frame in frames:
                     if isinstance(frame, av.VideoFrame):
                         check_size(frame.width, frame.height, self._max_side)
+                        if colours is not None:
+                            colours.tag(frame)
                         self._spread(frame)
                         self._pictures.put(frame)
                     elif isinstance(frame, av.AudioFrame):

@@ -9,8 +9,9 @@ from typing import Any, Final
 import aioice
 import aiortc
 from aioice import ice
-from aiortc import clock, jitterbuffer, rate, rtcrtpreceiver, rtcrtpsender
+from aiortc import clock, codecs, jitterbuffer, rate, rtcrtpreceiver, rtcrtpsender, rtp
 
+from .colour_space import hear_colours
 from .consent import wait_for_consent
 from .decoding import decode_apart
 from .jitter import mind_markers
@@ -110,6 +111,16 @@ CHANGES: Final = (
             _Needed(jitterbuffer, "JitterBuffer.add", "self packet"),
             _Needed(jitterbuffer, "JitterBuffer.remove", "self count"),
             _Needed(jitterbuffer, "JitterBuffer._remove_frame", "self sequence_number"),
+        ),
+    ),
+    _Change(
+        "the colours of VP8 are those of BT.601, whatever the publisher says",
+        hear_colours,
+        (
+            _Needed(rtp, "HeaderExtensionsMap.configure", "self parameters"),
+            _Needed(rtp, "HeaderExtensionsMap.get", "self extension_profile extension_value"),
+            _Needed(rtp, "unpack_header_extensions", "extension_profile extension_value"),
+            _Needed(codecs, "HEADER_EXTENSIONS"),
         ),
     ),
     _Change(

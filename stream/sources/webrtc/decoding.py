@@ -24,11 +24,12 @@ from aiortc import rtcrtpreceiver
 from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterFrame
 
+from features.decode.colours import Colours
 from stream.core.sampler import Sampler
 from stream.sources.feed import MAX_PIXELS, FeedError, check_size
 
 from .jitter import ArrivedFrame
-from .payload import H264
+from .payload import H264, VP8
 from .picture_size import sizes_of
 from .requests import KeyFrameRequests
 from .turns import TakenInTurns
@@ -116,6 +117,7 @@ class Decoding:
         self._waits = False  # for a key frame, before anything is decoded
         self._refused = False
         self._asked = False  # for one, from which to decode otherwise
+        self._colours: Colours | None = None  # of VP8, as told with the newest key frame or since
 
     def take(self, codec: Any, frame: JitterFrame) -> bool:
         """Decode one and those behind it, and hand on what is wanted; True where all are passed over instead, which
@@ -149,7 +151,10 @@ class Decoding:
             return False
         if wanted is not None and decoded:
             wanted.requests.decoded(not wanted.requests.answered and is_key(codec.name, frame.data))
+        colours = self._told(codec.name, frame)
         for one in decoded:
+            if colours is not None and isinstance(one, av.VideoFrame):
+                colours.tag(one)
             if wanted is None or not isinstance(one, av.VideoFrame):
                 self._hand(one)
             elif wanted.wants(one):
@@ -170,6 +175,15 @@ class Decoding:
         elif self._waits and is_key(codec, frame.data):
             self._waits = waiting > 0 if arrived_s is None else waited_s > BEHIND_S / 2
         return not self._waits
+
+    def _told(self, codec: str, frame: JitterFrame) -> Colours | None:
+        """What the publisher says of the frame's colours, if the frame itself does not."""
+        if codec.upper() != VP8:
+            return None
+        told = getattr(frame, "colours", None)
+        if told is not None or is_key(codec, frame.data):
+            self._colours = told
+        return self._colours
 
     def _pass_over(self, wanted: WantedFrames) -> None:
         """``newest_s`` stays: a publisher that sends no key frame is given up like one that sends nothing."""

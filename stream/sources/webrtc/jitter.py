@@ -22,6 +22,8 @@ from aiortc import rtcrtpreceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtp import RtpPacket
 
+from features.decode.colours import Colours
+
 from .payload import Part, part_of
 
 HALF: Final = 1 << 31  # of the span of RTP timestamps
@@ -30,10 +32,13 @@ WHOLE: Final = Part()  # what is known of a part that tells nothing
 
 class ArrivedFrame(JitterFrame):
     """An encoded picture, and when its last packet came, by the monotonic clock. ``behind`` it are those that were
-    complete with the same packet, each with how much later its timestamp is."""
+    complete with the same packet, each with how much later its timestamp is. ``colours``: what came with it of them."""
 
-    def __init__(self, data: bytes, timestamp: int, arrived_s: float | None = None) -> None:
+    def __init__(
+        self, data: bytes, timestamp: int, arrived_s: float | None = None, colours: Colours | None = None
+    ) -> None:
         super().__init__(data, timestamp)
+        self.colours = colours
         self.arrived_s = time.monotonic() if arrived_s is None else arrived_s
         self.behind: list[tuple[int, ArrivedFrame]] = []
 
@@ -51,7 +56,18 @@ class _Open:
     that all pixels of ``newest`` are there. ``given``: what has been handed on already of this timestamp.
     """
 
-    __slots__ = ("arrived_s", "complete", "count", "given", "marked", "newest", "origin", "parts", "timestamp")
+    __slots__ = (
+        "arrived_s",
+        "colours",
+        "complete",
+        "count",
+        "given",
+        "marked",
+        "newest",
+        "origin",
+        "parts",
+        "timestamp",
+    )
 
     def __init__(self, origin: int | None, newest: int | None = None, given: bytes = b"") -> None:
         self.origin = origin
@@ -62,6 +78,7 @@ class _Open:
         self.given = given
         self.complete = self.marked = bool(given)
         self.arrived_s = 0.0
+        self.colours: Colours | None = None
 
     def push(self, part: bytes, timestamp: int, marked: bool) -> bool:
         """Take the next part that is not empty. False: it shows that a mark before it was not the last of its
@@ -124,6 +141,7 @@ class MarkedJitterBuffer(JitterBuffer):
             if not picture.push(part, packet.timestamp, bool(packet.marker)):
                 self._disbelieve(picture)
             picture.count += 1
+            picture.colours = getattr(packet.extensions, "colours", None) or picture.colours
             if picture.complete and picture.timestamp is not None and self._believes(part):
                 return self._hand_on(picture, part)
         return None
@@ -148,7 +166,7 @@ class MarkedJitterBuffer(JitterBuffer):
 
     def _hand_on(self, picture: _Open, marked: bytes) -> JitterFrame:
         assert picture.timestamp is not None
-        frame = ArrivedFrame(b"".join(picture.parts), picture.timestamp, picture.arrived_s)
+        frame = ArrivedFrame(b"".join(picture.parts), picture.timestamp, picture.arrived_s, picture.colours)
         self.remove(picture.count)
         self._open = _Open(self._origin, picture.newest, frame.data) if marked else _Open(self._origin)
         return frame

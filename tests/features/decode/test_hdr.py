@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from features.decode.hdr import HLG, PQ, to_sdr
+from features.decode.hdr import HLG, LUMA_2020, PQ, TO_709, to_sdr
 
 LEVELS = np.array([0.0, 0.05, 0.1, 0.384, 0.608, 0.829, 0.9])
 
@@ -33,6 +33,22 @@ def test_hlg_of_an_ordinary_picture_is_that_picture() -> None:
     scene = (203 / 1000 * LEVELS**2.4) ** (1 / 1.2)  # without the system gamma of the display
     found = to_sdr(coded(hlg(scene)), HLG, 9)
     assert np.abs(found[0, :, 0] - 255 * LEVELS).max() <= 2.5
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_colours_come_back_as_they_were(transfer: int) -> None:
+    """Those of BT.709 in BT.2020, shown by BT.2100's display: HLG's system gamma acts on luminance."""
+    colours = np.array(
+        [[200, 40, 40], [40, 180, 40], [40, 40, 200], [180, 180, 60], [60, 160, 160], [160, 60, 160], [90, 40, 20]]
+    )
+    light = 203 * (colours / 255) ** 2.4 @ np.linalg.inv(TO_709[9].astype(float)).T  # cd/m2
+    if transfer == PQ:
+        code = pq(light)
+    else:
+        share = light / 1000
+        code = hlg(share * (share @ LUMA_2020)[:, None] ** (1 / 1.2 - 1))
+    found = to_sdr(np.round(code[None] * 65535).astype(np.uint16), transfer, 9)[0]
+    assert np.abs(found.astype(int) - colours).max() <= 2
 
 
 def test_the_references_of_the_standards() -> None:

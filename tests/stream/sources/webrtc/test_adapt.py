@@ -69,7 +69,7 @@ def test_fields_and_nested_names_are_looked_for() -> None:
 STRANGE = '''
 import asyncio, functools, inspect, logging, sys
 from aiortc import (MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription, clock, jitterbuffer, rate,
-                    rtcrtpreceiver)
+                    rtcrtpreceiver, rtp)
 from aioice import ice
 
 def with_more(given):
@@ -88,6 +88,7 @@ rate.RateCounter.add = with_more(rate.RateCounter.add)
 clock.current_ms = with_more(clock.current_ms)
 ice.StunProtocol.request = with_more(ice.StunProtocol.request)
 rtcrtpreceiver.TimestampMapper.map = with_more(rtcrtpreceiver.TimestampMapper.map)
+rtp.HeaderExtensionsMap.get = with_more(rtp.HeaderExtensionsMap.get)
 
 import numpy as np, av
 from concurrent.futures import ThreadPoolExecutor
