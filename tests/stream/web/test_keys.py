@@ -53,8 +53,8 @@ class Restarted:
 
 
 @pytest.fixture
-def restarted(page_catalog: Path, tiny_bundle: Path) -> Iterator[Restarted]:
-    made = Restarted(page_catalog, tiny_bundle)
+def restarted(long_catalog: Path, tiny_bundle: Path) -> Iterator[Restarted]:
+    made = Restarted(long_catalog, tiny_bundle)
     yield made
     made.stop(signal.SIGKILL)
 
