@@ -51,15 +51,18 @@ def _lasting(seconds: float | None) -> str:
 
 
 def _others(command: Command, up: int, down: int, most: float) -> str:
-    """The larger part of what is told: those that sound like the track, and those that do not."""
+    """First those that sound like the track, where the wish is about one, then those that do not."""
     if not up + down:
         return ""
     alike = isinstance(command, Like | Unlike | Skip | Unskip)
-    rising = isinstance(command, Like | Unskip)
+    rises = isinstance(command, Like | Unskip) or not alike
+    ways = [(up, "up"), (down, "down")] if rises else [(down, "down"), (up, "up")]
     kinds = (" like it", " unlike it") if alike else ("", "")
-    risen = up, f"{kinds[not rising]} move{'s' * (up == 1)} up"
-    fallen = down, f"{kinds[rising]} move{'s' * (down == 1)} down"
-    told = (risen, fallen) if rising or not alike else (fallen, risen)
-    parts = [f"{count} other{'s' * (count > 1)}{words}" for count, words in told if count]
+    parts: list[str] = []
+    for (count, way), kind in zip(ways, kinds, strict=True):
+        if count and parts:
+            parts.append(f"{count}{kind} {way}")
+        elif count:
+            parts.append(f"{count} other{'s' * (count > 1)}{kind} move{'s' * (count == 1)} {way}")
     points = max(1, round(100 * most))
     return f"{', '.join(parts)}, by {points} point{'s' * (points > 1)} of 100 at most"
