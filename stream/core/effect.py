@@ -23,15 +23,22 @@ def effect(
     command: Command, before: Wishes, after: Wishes, candidates: Sequence[Candidate], known: Profiles
 ) -> Effect | None:
     """What ``command`` did to the ``candidates`` of the newest hop; None where it is nothing of note."""
-    about = getattr(command, "track", None)
-    others = [c for c in candidates if c.track.id != about and c.track.id not in after.skipped]
     moves = np.zeros(0)
     if (before.liked, before.skipped) != (after.liked, after.skipped):
-        moves = pull(others, known, after.liked, after.skipped) - pull(others, known, before.liked, before.skipped)
+        was, now = (_pulls(wishes, candidates, known) for wishes in (before, after))
+        about = getattr(command, "track", None)
+        moves = np.array([now[track] - was[track] for track in now if track in was and track != about])
     up, down = int((moves >= LEAST).sum()), int((moves <= -LEAST).sum())
     most = float(np.abs(moves).max()) if up + down else 0.0
     text = "; ".join(filter(None, (_about(command), _others(command, up, down, most))))
     return Effect(text, up, down, most) if text else None
+
+
+def _pulls(wishes: Wishes, candidates: Sequence[Candidate], known: Profiles) -> dict[str, float]:
+    """What taste adds to each track that is not skipped; it depends on which others there are."""
+    pool = [candidate for candidate in candidates if candidate.track.id not in wishes.skipped]
+    added = pull(pool, known, wishes.liked, wishes.skipped).tolist()
+    return dict(zip((candidate.track.id for candidate in pool), added, strict=True))
 
 
 def _about(command: Command) -> str:
