@@ -84,10 +84,11 @@ def test_facts_and_why_a_row_is_held_are_shown(told: Callable[..., Any]) -> None
     row, other = page.locator(".row").first, page.locator(".row").nth(1)
     assert row.locator(".why").inner_text() == "96 bpm on the cuts' pulse · soft music"
     assert "soft music" in row.locator(".play").get_attribute("aria-label")
-    assert "holds its place (+5)" in row.locator(".facts").inner_text()
-    assert "holds its place" in row.locator(".score").get_attribute("title")
+    assert row.locator(".held").inner_text() == "held"
+    assert "holds its place (+5)" in row.locator(".score").get_attribute("title")
+    assert "holds its place (+5)" in row.locator(".play").get_attribute("aria-label")
     assert len(other.locator(".why").inner_text()) > 10  # the page's own words, where the server has none
-    assert "holds" not in other.locator(".facts").inner_text()
+    assert other.locator(".held").inner_text() == ""
 
 
 def test_why_a_list_changed_or_is_an_older_one_is_told_and_rows_stay_where_they_are(told: Callable[..., Any]) -> None:
