@@ -23,15 +23,22 @@ def effect(
     command: Command, before: Wishes, after: Wishes, candidates: Sequence[Candidate], known: Profiles
 ) -> Effect | None:
     """What ``command`` did to the ``candidates`` of the newest hop; None where it is nothing of note."""
-    about = getattr(command, "track", None)
-    others = [c for c in candidates if c.track.id != about and c.track.id not in after.skipped]
     moves = np.zeros(0)
     if (before.liked, before.skipped) != (after.liked, after.skipped):
-        moves = pull(others, known, after.liked, after.skipped) - pull(others, known, before.liked, before.skipped)
+        was, now = (_pulls(wishes, candidates, known) for wishes in (before, after))
+        about = getattr(command, "track", None)
+        moves = np.array([now[track] - was[track] for track in now if track in was and track != about])
     up, down = int((moves >= LEAST).sum()), int((moves <= -LEAST).sum())
     most = float(np.abs(moves).max()) if up + down else 0.0
     text = "; ".join(filter(None, (_about(command), _others(command, up, down, most))))
     return Effect(text, up, down, most) if text else None
+
+
+def _pulls(wishes: Wishes, candidates: Sequence[Candidate], known: Profiles) -> dict[str, float]:
+    """What taste adds to each track that is not skipped; it depends on which others there are."""
+    pool = [candidate for candidate in candidates if candidate.track.id not in wishes.skipped]
+    added = pull(pool, known, wishes.liked, wishes.skipped).tolist()
+    return dict(zip((candidate.track.id for candidate in pool), added, strict=True))
 
 
 def _about(command: Command) -> str:
@@ -51,15 +58,18 @@ def _lasting(seconds: float | None) -> str:
 
 
 def _others(command: Command, up: int, down: int, most: float) -> str:
-    """The larger part of what is told: those that sound like the track, and those that do not."""
+    """First those that sound like the track, where the wish is about one, then those that do not."""
     if not up + down:
         return ""
     alike = isinstance(command, Like | Unlike | Skip | Unskip)
-    rising = isinstance(command, Like | Unskip)
+    rises = isinstance(command, Like | Unskip) or not alike
+    ways = [(up, "up"), (down, "down")] if rises else [(down, "down"), (up, "up")]
     kinds = (" like it", " unlike it") if alike else ("", "")
-    risen = up, f"{kinds[not rising]} move{'s' * (up == 1)} up"
-    fallen = down, f"{kinds[rising]} move{'s' * (down == 1)} down"
-    told = (risen, fallen) if rising or not alike else (fallen, risen)
-    parts = [f"{count} other{'s' * (count > 1)}{words}" for count, words in told if count]
+    parts: list[str] = []
+    for (count, way), kind in zip(ways, kinds, strict=True):
+        if count and parts:
+            parts.append(f"{count}{kind} {way}")
+        elif count:
+            parts.append(f"{count} other{'s' * (count > 1)}{kind} move{'s' * (count == 1)} {way}")
     points = max(1, round(100 * most))
     return f"{', '.join(parts)}, by {points} point{'s' * (points > 1)} of 100 at most"

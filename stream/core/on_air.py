@@ -33,9 +33,11 @@ class OnAir:
     beats: NDArray[np.floating] | None = None
     outline: Outline | None = None
 
-    def at(self, position_s: float, now_s: float, paused: bool = False) -> None:
-        """The stream is ``position_s`` into the track at ``now_s`` of media time; ``paused``: it stands still."""
-        self.position_s, self.since_s, self.paused = position_s, now_s, paused
+    def at(self, position_s: float | None, now_s: float, paused: bool = False) -> None:
+        """The stream is ``position_s`` into the track at ``now_s`` of media time (None: where it was taken to be);
+        ``paused``: it stands still."""
+        place_s = self.place_s(now_s) if position_s is None else position_s
+        self.position_s, self.since_s, self.paused = place_s, now_s, paused
 
     def place_s(self, now_s: float) -> float | None:
         """Where in the track the stream is at ``now_s`` of media time, if that is known."""

@@ -244,7 +244,7 @@ class Session:
                 self._adjustments.history.left(before.track, self._before_s + self._now_s)
             self._on_air = None if command.track is None else OnAir(command.track)
             events += self._ask_beats()
-        if self._on_air is not None and command.position_s is not None:
+        if self._on_air is not None:
             self._on_air.at(command.position_s, self._now_s, command.paused)
         return events
 

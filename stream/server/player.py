@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from stream.core.commands import MAX_LENGTH, MAX_S, CommandError, Playing, read_command
 
+from .access import same
 from .viewer_queue import Viewer
 
 KINDS: Final = ("auto", "do", "player", "playing")
@@ -61,7 +62,7 @@ class PlayerRole:
 
     def joined(self, viewer: Viewer) -> None:
         """A viewer came; one that the player had on a connection before is the player again."""
-        if viewer.page and self.player is not None and self.player.page == viewer.page:
+        if self.player is not None and viewer.may and viewer.page and same(self.player.page, viewer.page):
             self.player = viewer
             self._tell()
         elif self.player is not None or self.air is not None or self.auto or not viewer.may:
@@ -112,12 +113,18 @@ class PlayerRole:
             self.player = viewer
         elif self.player not in (None, viewer):
             raise CommandError(ANOTHER)
-        air = None
-        if command.track is not None:
-            air = Air(command.track, command.position_s, command.paused, self._clock())
-        self.air = air
+        self.air = self._aired(command)
         self._around.ask(dict(message))
         self._tell()
+
+    def _aired(self, command: Playing) -> Air | None:
+        """What is on air from now on; where it is not told where, it goes on from its place."""
+        if command.track is None:
+            return None
+        now_s, place_s = self._clock(), command.position_s
+        if place_s is None and self.air is not None and self.air.track == command.track:
+            place_s = self.air.place_s(now_s)
+        return Air(command.track, place_s, command.paused, now_s)
 
     def _tell(self) -> None:
         for viewer in self._around.viewers:

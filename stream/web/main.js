@@ -20,6 +20,7 @@ const LIST_MS = 3000;
 const NOTE_MS = 6000; // a change of the list is told for so long
 
 let began = 0; // when the stream did, by the page's clock
+let waits = false; // for the stream of the key to begin
 let noted = 0; // when the list's last change was told
 
 const strip = new Strip($("strip"));
@@ -108,8 +109,8 @@ function showAdvice(now) {
   const words = newest
     ? advice(newest.advice, session.top(), now)
     : {
-      word: session.open ? "Looking" : "Suggestions",
-      text: session.open ? "The first suggestions come after a second or two of picture." : "They appear here once a picture comes in.",
+      word: session.open && !waits ? "Looking" : "Suggestions",
+      text: session.open && !waits ? "The first suggestions come after a second or two of picture." : "They appear here once a picture comes in.",
       from: "",
     };
   const kinds = { Looking: "wait", Suggestions: "none", "Switch to": "switch" };
@@ -197,7 +198,8 @@ function absent(regular, reason = "") {
   show();
 }
 
-function waitsFor(waits) {
+function waitsFor(stream) {
+  waits = stream;
   if (!waits) began ||= performance.now();
   set($("remote-name"), waits ? "Waiting for the stream of this key" : "The stream of this key");
   set($("remote-text"), waits ? "It appears here as soon as it begins." : "comes in from elsewhere; its picture is not sent back here.");
@@ -212,6 +214,7 @@ async function go(open) {
 
 async function end() {
   began = 0;
+  waits = false;
   session.leave();
   strip.clear();
   $("facts").textContent = $("list-note").textContent = "";

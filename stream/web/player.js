@@ -25,6 +25,7 @@ export class Player {
     this.current = 0;
     this.turn = 0; // the newest call of play wins
     this.sought = 0; // and the newest of seek
+    this.goes = false; // it is to play: sound that breaks off is begun again
     this.mends = 0;
   }
 
@@ -77,6 +78,7 @@ export class Player {
     this.#fall(this.decks[this.current], fade_s);
     this.current = next;
     this.now = item;
+    this.goes = true;
     this.#tell();
     return true;
   }
@@ -106,7 +108,8 @@ export class Player {
 
   async toggle() {
     if (!this.now) return;
-    if (this.playing) this.deck.audio.pause();
+    this.goes = !this.playing;
+    if (!this.goes) this.deck.audio.pause();
     else if (await this.#sounds(this.turn)) await this.deck.audio.play().catch(() => {});
   }
 
@@ -128,13 +131,14 @@ export class Player {
     await this.#begin(deck, now, Math.min(seconds, Math.max(0, this.length_s - 1)), FULL_S, this.playing, wanted);
   }
 
-  /** Go on where the sound broke off, if it did: the server was away. */
-  async mend() {
+  /** Go on where the sound broke off, if it did: the server was away. `back`: it is there again. */
+  async mend(back = false) {
     const { deck, now } = this;
+    if (back) this.mends = 0;
     if (!now || !deck?.audio.error || this.mends >= MENDS) return;
     this.mends += 1;
     const wanted = () => this.now === now && this.deck === deck;
-    await this.#begin(deck, now, Math.max(0, this.position_s), FULL_S, !deck.audio.paused, wanted, false);
+    await this.#begin(deck, now, Math.max(0, this.position_s), FULL_S, this.goes, wanted, false);
   }
 
   set volume(level) {

@@ -77,7 +77,7 @@ export class Speaker {
   /** The session's connection is there, maybe again: who has sound plays. */
   opened() {
     if (!this.player.now) return;
-    this.player.mend();
+    this.player.mend(true);
     this.#report();
   }
 

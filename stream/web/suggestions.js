@@ -91,8 +91,9 @@ export class Suggestions {
       return [key, { bar, value, text }];
     }));
     const score = make("p", "score");
-    element.append(play, text, parts, score, acts);
-    return { element, play, skip, like, pin, head, title, artist, air, facts, sentence, bars, score, rank: play.firstChild };
+    const hold = make("span", "held");
+    element.append(play, text, parts, score, acts, hold);
+    return { element, play, skip, like, pin, hold, head, title, artist, air, facts, sentence, bars, score, rank: play.firstChild };
   }
 
   #glide(before) {
@@ -115,7 +116,7 @@ function fill(row, item, items, seen) {
   set(row.title, name);
   set(row.artist, item.artist || "");
   const pace = item.tempo_bpm > 0 ? `${Math.round(item.tempo_bpm)} bpm` : "free tempo";
-  const facts = [`from ${clock(item.start_s)}`, pace, clock(item.duration_s), item.licence, held(item)].filter(Boolean);
+  const facts = [`from ${clock(item.start_s)}`, pace, clock(item.duration_s), item.licence].filter(Boolean);
   if (row.facts.dataset.key !== facts.join()) {
     row.facts.dataset.key = facts.join();
     row.facts.replaceChildren(...facts.map((fact, index) => make("span", index ? "" : "from", fact)));
@@ -133,8 +134,9 @@ function fill(row, item, items, seen) {
   }
   set(row.score, String(Math.round(100 * item.score)));
   row.score.title = ["How well it fits, out of 100", held(item)].filter(Boolean).join("; ");
+  set(row.hold, item.held ? (item.held === "pinned" ? "pinned" : "held") : "");
   const by = item.artist ? ` by ${item.artist}` : "";
-  const fits = `rank ${item.rank}, fits ${row.score.textContent} of 100`;
+  const fits = [`rank ${item.rank}, fits ${row.score.textContent} of 100`, held(item)].filter(Boolean).join(", ");
   row.play.setAttribute("aria-label", `Play ${name}${by} from ${clock(item.start_s)}; ${fits}. ${sentence}`);
   row.skip.setAttribute("aria-label", `Leave out ${name}`);
   row.like.setAttribute("aria-label", `Like ${name}`);

@@ -33,7 +33,7 @@ def test_a_like_a_skip_and_the_way_back(candidate: Fake) -> None:
     told = effect(Like(track), none, liked, candidates, known)
     assert told is not None and (told.up, told.down) == (3, 4) and 0.005 <= told.most <= LIKE_SPAN / 2
     points = round(100 * told.most)
-    assert told.text == f"3 others like it move up, 4 others unlike it move down, by {points} points of 100 at most"
+    assert told.text == f"3 others like it move up, 4 unlike it down, by {points} points of 100 at most"
     back = effect(Unlike(track), liked, none, candidates, known)
     assert back is not None and (back.up, back.down) == (4, 3) and back.text.startswith("3 others like it move down")
     undone = effect(Undo(), liked, none, candidates, known)
@@ -41,7 +41,7 @@ def test_a_like_a_skip_and_the_way_back(candidate: Fake) -> None:
     skip = Skip(track, 600.0)
     told = effect(skip, none, wished(none, skip), candidates, known)
     assert told is not None and (told.up, told.down) == (4, 3)
-    assert told.text.startswith("left out for 10 minutes; 3 others like it move down, 4 others unlike it move up")
+    assert told.text.startswith("left out for 10 minutes; 3 others like it move down, 4 unlike it up, by")
 
 
 def test_of_what_is_not_known_nothing_is_said(candidate: Fake) -> None:

@@ -57,12 +57,13 @@ def write_tune(path: Path, bpm: float, seconds: float = 20.0) -> None:
         out.writeframes(samples.tobytes())
 
 
-def make_catalog(folder: Path, bundle: Path) -> Path:
-    """Seven tunes indexed with ``bundle``; the music lies in ``folder/music``, the catalogue in what is returned."""
+def make_catalog(folder: Path, bundle: Path, seconds: float = 20.0) -> Path:
+    """Seven tunes, each so long, indexed with ``bundle``; the music lies in ``folder/music``, the catalogue in what is
+    returned."""
     music, catalog = folder / "music", folder / "catalog"
     music.mkdir(parents=True)
     for bpm in TEMPI_BPM:
-        write_tune(music / f"tune {bpm}.wav", bpm)
+        write_tune(music / f"tune {bpm}.wav", bpm, seconds)
     engine = OnnxEngine(load_bundle(bundle, FEATURES))
     try:
         report = index_folder(music, catalog, engine, 1, lambda *_: None)

@@ -84,6 +84,20 @@ def test_who_comes_late_sees_what_all_see(join: Callable[..., Any]) -> None:
     }  # fmt: skip
 
 
+def test_a_pause_without_a_place_stands_where_the_music_was(join: Callable[..., Any]) -> None:
+    one = join()
+    tell(one, type="playing", track=TRACK, position_s=30)
+    hear(one, "player")
+    time.sleep(0.3)
+    tell(one, type="playing", track=TRACK, paused=True)
+    told = hear(one, "player")
+    assert told["paused"] and 30.25 < told["position_s"] < 32
+    time.sleep(0.2)
+    assert hear(join(), "player")["position_s"] == told["position_s"]
+    tell(one, type="playing", track=OTHER)
+    assert hear(one, "player")["position_s"] is None  # of another one nobody has said where
+
+
 def test_the_sound_moves_over_and_goes_on_from_its_place(join: Callable[..., Any]) -> None:
     one, two = join(), join()
     tell(one, type="playing", track=TRACK, position_s=30)
@@ -179,3 +193,9 @@ def test_who_may_only_view_is_told_so_and_can_do_none_of_it(serving: Callable[..
             tell(other, type="playing", track=TRACK)
             assert hear(other, "player")["player"] == "here"
             assert hear(viewer, "player")["player"] == "elsewhere"
+        with connect(f"{url}?token=do&page=mine") as other:
+            tell(other, type="player", take=True)
+            while hear(other, "player")["player"] != "here":
+                pass  # of the one that has gone
+            with connect(f"{url}?token=see&page=mine") as late:  # the player's word makes nobody the player
+                assert hear(late, "player")["player"] == "elsewhere"

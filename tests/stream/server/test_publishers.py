@@ -99,7 +99,8 @@ def test_commands_change_what_is_suggested_for_every_viewer(server: Any, publish
         session = first_session(client)
         address = f"ws://{server.netloc}{session['events']}"
         with connect(address) as viewer, connect(address) as other:
-            unwanted = next_of(viewer, "suggestions")["items"][0]["track"]
+            first = next_of(viewer, "suggestions")["items"][0]
+            unwanted = first["track"]
             viewer.send(json.dumps({"v": 1, "type": "skip", "track": unwanted}))
             accepted = next_of(other, "accepted")
             assert (accepted["command"], accepted["track"]) == ("skip", unwanted)
@@ -112,7 +113,8 @@ def test_commands_change_what_is_suggested_for_every_viewer(server: Any, publish
             with connect(address) as late:  # the state at once, without waiting for the next hop
                 state = {message["type"]: message for message in (json.loads(late.recv(timeout=2)) for _ in range(3))}
             assert state["accepted"]["track"] == state["player"]["track"] == listed[0]
-            assert [each["track"] for each in state["suggestions"]["asked"]["skipped"]] == [unwanted]
+            skipped = {"track": unwanted, "title": first["title"], "left_s": None}
+            assert state["suggestions"]["asked"]["skipped"] == [skipped]
             assert unwanted not in [item["track"] for item in state["suggestions"]["items"]]
 
 

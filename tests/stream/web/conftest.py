@@ -65,6 +65,13 @@ def page_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) ->
     return made
 
 
+@pytest.fixture(scope="session")
+def long_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
+    """Of tracks that do not end while a test is under way."""
+    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("long"), tiny_bundle, 150.0)
+    return made
+
+
 @pytest.fixture(scope="module")
 def server(page_catalog: Path, tiny_bundle: Path) -> Iterator[Any]:
     with _serving().serving(page_catalog, tiny_bundle) as running:

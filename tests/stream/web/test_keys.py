@@ -53,8 +53,8 @@ class Restarted:
 
 
 @pytest.fixture
-def restarted(page_catalog: Path, tiny_bundle: Path) -> Iterator[Restarted]:
-    made = Restarted(page_catalog, tiny_bundle)
+def restarted(long_catalog: Path, tiny_bundle: Path) -> Iterator[Restarted]:
+    made = Restarted(long_catalog, tiny_bundle)
     yield made
     made.stop(signal.SIGKILL)
 
@@ -136,6 +136,9 @@ def test_a_restart_of_the_server_loses_neither_stream_nor_sound_nor_wishes(
     assert after["id"] != before["id"] and after["connected"]
     sender.wait_for_selector('#player[data-state="playing"]', timeout=FIRST_MS)
     assert sender.inner_text("#now-title") == title
+    place = "() => Number(document.querySelector('#seek').value)"
+    was_s = sender.evaluate(place)
+    sender.wait_for_function(f"was => ({place})() > was + 1", arg=was_s, timeout=SOON_MS)  # and it goes on
     viewer.wait_for_selector('#player[data-state="playing"]', timeout=FIRST_MS)
     assert viewer.inner_text("#now-title") == title and viewer.is_visible("#take")
 

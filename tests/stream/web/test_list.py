@@ -16,6 +16,9 @@ BaseAudioContext.prototype.createGain = function () {
   window.levels.push(made.call(this));
   return window.levels.at(-1);
 };
+window.sounding = [];
+const Real = window.Audio;
+window.Audio = function () { const audio = new Real(); window.sounding.push(audio); return audio; };
 """
 
 
@@ -81,10 +84,11 @@ def test_facts_and_why_a_row_is_held_are_shown(told: Callable[..., Any]) -> None
     row, other = page.locator(".row").first, page.locator(".row").nth(1)
     assert row.locator(".why").inner_text() == "96 bpm on the cuts' pulse · soft music"
     assert "soft music" in row.locator(".play").get_attribute("aria-label")
-    assert "holds its place (+5)" in row.locator(".facts").inner_text()
-    assert "holds its place" in row.locator(".score").get_attribute("title")
+    assert row.locator(".held").inner_text() == "held"
+    assert "holds its place (+5)" in row.locator(".score").get_attribute("title")
+    assert "holds its place (+5)" in row.locator(".play").get_attribute("aria-label")
     assert len(other.locator(".why").inner_text()) > 10  # the page's own words, where the server has none
-    assert "holds" not in other.locator(".facts").inner_text()
+    assert other.locator(".held").inner_text() == ""
 
 
 def test_why_a_list_changed_or_is_an_older_one_is_told_and_rows_stay_where_they_are(told: Callable[..., Any]) -> None:
@@ -190,3 +194,22 @@ def test_tracks_are_brought_to_the_common_loudness(
     page.wait_for_timeout(300)
     levels = page.evaluate("() => levels.map((gain) => gain.gain.value)")
     assert sum(abs(level - factor) < 0.01 for level in levels) >= 1 and max(levels) <= max(1.0, factor) + 0.01
+
+
+def test_sound_that_breaks_off_is_begun_again_and_a_file_that_stays_away_is_not_asked_for_for_ever(
+    told: Callable[..., Any],
+) -> None:
+    page = told(lambda message: None)
+    title = play(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/audio" in request.url else None)
+    broken = "() => { for (const each of sounding) if (!each.paused) each.src = '/tracks/none/audio'; }"
+    page.evaluate(broken)
+    page.wait_for_function("() => sounding.some((each) => !each.paused && each.currentTime > 0.5)", timeout=SOON_MS)
+    assert page.inner_text("#now-title") == title and page.is_hidden("#toast")
+    page.route("**/tracks/**/audio?*", lambda route: route.abort())
+    page.evaluate(broken)
+    page.wait_for_timeout(9000)
+    tries = len(asked)
+    page.wait_for_timeout(2500)
+    assert 3 < tries == len(asked) < 12

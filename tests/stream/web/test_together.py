@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,12 @@ window.sounding = [];
 const made = window.Audio;
 window.Audio = function () { const audio = new made(); window.sounding.push(audio); return audio; };
 """
+
+
+@pytest.fixture(scope="module")
+def server(long_catalog: Path, tiny_bundle: Path, serving_module: Any) -> Iterator[Any]:
+    with serving_module.serving(long_catalog, tiny_bundle) as running:
+        yield running
 
 
 @pytest.fixture
