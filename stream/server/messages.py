@@ -168,6 +168,7 @@ def filters_object(filters: Filters) -> dict[str, Any]:
         "licences": sorted(filters.licences) or None,
         "tags": sorted(filters.tags) or None,
         "min_duration_s": filters.min_duration_s or None,
+        "jingles": filters.jingles or None,
     }
 
 

@@ -52,7 +52,7 @@ NOTICES = [
             (Wished("00ff", "Tïtle"),),
             (Wished("01", "", 12.5), Wished("02")),
             7,
-            Filters(90.0, None, frozenset({"CC0"}), frozenset({"calm", "dark"}), min_duration_s=60.0),
+            Filters(90.0, None, frozenset({"CC0"}), frozenset({"calm", "dark"}), min_duration_s=60.0, jingles=True),
         ),
     ),
     Cut(13.125, 0.62),
