@@ -115,7 +115,9 @@ def test_in_a_new_scene_the_advice_follows_sooner(fake_runtime: Fake, look: tupl
     runtime = fake_runtime(matcher=False)
     search, best = runtime._search, name(5)
     runtime._search = lambda *given: [replace(c, similarity=float(c.track.id == best)) for c in search(*given)]
-    quick = SettleOptions(margin=0.03, dwell_s=4, large=1.0, after_cut=1.0, hold_s=0, past=0.5, eased_dwell_s=1)
+    quick = SettleOptions(
+        margin=0.03, dwell_s=4, large=1.0, after_cut=1.0, hold_s=0, past=0.5, eased_dwell_s=1, on_air_s=0
+    )
     show = Show(runtime, SessionOptions(suggestions=12, settle=quick))
     for _ in range(12):
         before = show.hop()
@@ -384,3 +386,30 @@ def test_a_real_catalogue_tells_beats_and_knows_none_of_music_from_elsewhere(run
     assert isinstance(beats, np.ndarray) and len(beats) > 4 and (np.diff(beats) > 0).all()
     elsewhere = runtime.answer(Beats(2, "elsewhere"))
     assert isinstance(elsewhere, np.ndarray) and elsewhere.shape == (0,)
+
+
+def test_a_catalogue_of_one_track_has_a_list_of_one(fake_runtime: Fake) -> None:
+    show = Show(fake_runtime(tracks=1))
+    told = [show.hop((30 * (second % 3), 0.3), cut=second % 4 == 0) for second in range(20)]
+    assert all([item.track for item in each.items] == [name(0)] for each in told)
+    assert {each.advice for each in told[1:]} == {"stay"} and {each.changed for each in told[1:]} == {""}
+    show.command(type="playing", track=name(0), position_s=10)
+    air = show.hop().on_air
+    assert air is not None and air.next is None  # there is no other
+    show.command(type="skip", track=name(0))
+    gone = show.hop()
+    assert gone.stale == "every track that is there was skipped; the list is the one before"
+    show.command(type="undo")
+    assert show.hop().stale == ""
+
+
+def test_what_holds_a_place_is_searched_for_and_the_filters_still_count(fake_runtime: Fake) -> None:
+    show = Show(fake_runtime())
+    listed = {item.track: item.tempo_bpm for item in show.hop().items}
+    show.hop()
+    searches = [question for question in show.runtime.asked if isinstance(question, Search)]
+    assert searches[-1].keep == frozenset(listed) and len(searches) == 2  # one question a hop
+    slow = sorted(listed.values())[2]
+    show.command(type="filters", max_bpm=slow)
+    told = show.hop()
+    assert told.changed in ("wish", "gone") and all(item.tempo_bpm <= slow for item in told.items)
