@@ -20,20 +20,22 @@ def picture_pulse(bpm: float, seen_bpm: float) -> Fact:
     return Fact("pulse", round(bpm), "bpm", f"{bpm:.0f} bpm on the pulse of the picture (about {seen_bpm:.0f})")
 
 
-def soft(lufs: float) -> Fact:
-    return Fact("soft", round(lufs), "LUFS", f"calm picture, soft music ({lufs:.0f} LUFS)")
+def soft(speed: float, lufs: float) -> Fact:
+    return Fact("soft", round(lufs), "LUFS", f"{movement(speed)}, soft music ({lufs:.0f} LUFS)")
 
 
-def loud(lufs: float) -> Fact:
-    return Fact("loud", round(lufs), "LUFS", f"fast picture, loud music ({lufs:.0f} LUFS)")
+def loud(speed: float, lufs: float) -> Fact:
+    return Fact("loud", round(lufs), "LUFS", f"{movement(speed)}, loud music ({lufs:.0f} LUFS)")
 
 
-def dense(beats_per_s: float) -> Fact:
-    return Fact("dense", round(beats_per_s, 1), "1/s", f"fast picture, dense music ({beats_per_s:.1f} beats a second)")
+def beats(speed: float, beats_per_s: float) -> Fact:
+    return Fact("beats", round(beats_per_s, 1), "1/s", f"{movement(speed)}, {beats_per_s:.1f} beats a second")
 
 
-def slow(bpm: float) -> Fact:
-    return Fact("slow", round(bpm), "bpm", f"calm picture, slow music ({bpm:.0f} bpm)")
+def first(part: str, fit: float) -> Fact:
+    """Of the list's rows the best in a part of the score."""
+    names = {"content": "nearest to the picture", "rhythm": "nearest to its pace", "mood": "nearest to its mood"}
+    return Fact(f"first_{part}", round(fit, 1), "", f"{names[part]} of these")
 
 
 def mood(sides: Sequence[tuple[int, bool]], light: str, fit: float) -> Fact:
@@ -52,12 +54,15 @@ def instrumental() -> Fact:
 
 def pictures(fit: float) -> Fact:
     degree = "fits" if fit >= 0.75 else "goes with" if fit >= 0.5 else "loosely fits"
-    return Fact("pictures", round(fit, 1), "", f"{degree} pictures like this ({100 * round(fit, 1):.0f} of 100)")
-
-
-def tempo(bpm: float) -> Fact:
-    return Fact("tempo", round(bpm), "bpm", f"{bpm:.0f} bpm")
+    return Fact("pictures", round(fit, 1), "", f"{degree} pictures like this")
 
 
 def loudness(lufs: float) -> Fact:
-    return Fact("loudness", round(lufs), "LUFS", f"{lufs:.0f} LUFS")
+    return Fact("loudness", round(lufs), "LUFS", f"mastered at {lufs:.0f} LUFS")
+
+
+def movement(speed: float) -> str:
+    """How much moves, in words; ``speed`` in frame widths a second. The page says the same of the whole picture."""
+    if speed < 0.05:
+        return "almost still"
+    return "gentle movement" if speed < 0.25 else "lively movement" if speed < 0.8 else "fast movement"

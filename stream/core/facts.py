@@ -16,11 +16,12 @@ from features.spec import CLIP_S
 
 from . import fact_words as words
 from .events import Fact
-from .ranking import Pictures, Ranked, motion_energy, pace, tempo_fit
+from .ranking import Pictures, Ranked, motion_energy, tempo_fit
 
 MOST: Final = 2
 KEPT: Final = 64  # rows whose facts are remembered
 HOLDS: Final = 0.15  # a fact that is told may lose this much before another takes its place
+ORDER: Final = 0.05  # by which the second must be ahead to be told first
 MOVED: Final = 0.08  # of a figure: less than this is no news
 CONFIDENT: Final = 0.3  # of the visual tempo
 FITS: Final = 0.85  # tempo_fit from which on two pulses are one
@@ -28,6 +29,9 @@ REGULAR: Final = 0.12  # deviation of the times between cuts, by their mean, up 
 MIN_CUTS: Final = 4
 SOFT_LUFS, LOUD_LUFS = -20.0, -13.0
 CALM, FAST = 0.35, 0.65  # of the energy of motion
+DENSE: Final = 3.0  # beats a second that go with the fastest motion
+AGREES: Final = 0.2  # motion and beats, on their scales
+AHEAD: Final = 0.03  # of the second best in the list
 DARK, BRIGHT = 0.25, 0.6
 CLEAR: Final = 0.12  # how far from the middle an axis of mood must be to have a name
 NEAR: Final = 0.2  # two moods on an axis
@@ -52,11 +56,13 @@ class Facts:
     def of(self, rows: Sequence[Ranked], now: Pictures, setting: Setting) -> list[tuple[Fact, ...]]:
         """At most two facts for each row."""
         found: list[tuple[Fact, ...]] = []
-        for row in rows:
+        for row, firsts in zip(rows, _firsts(rows), strict=True):
             track = row.candidate.track.id
             before = {fact.kind: fact for fact in self._told.get(track, ())}
-            held = {fact.kind: HOLDS for fact in self._told.get(track, ())}
-            ordered = sorted(_all(row, now, setting), key=lambda known: known[0] + held.get(known[1].kind, 0.0))[::-1]
+            held = {fact.kind: HOLDS - ORDER * place for place, fact in enumerate(self._told.get(track, ()))}
+            ordered = sorted(
+                [*_all(row, now, setting), *firsts], key=lambda known: known[0] + held.get(known[1].kind, 0.0)
+            )[::-1]
             facts = [_steady(fact, before.get(fact.kind)) for _, fact in ordered]
             found.append(_unlike(facts, found))
             self._told.pop(track, None)
@@ -88,17 +94,15 @@ def _pulse(row: Ranked, now: Pictures, setting: Setting) -> tuple[float, Fact] |
 
 
 def _energy(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
-    """The amount of motion against how loud and dense the music is, where both say something."""
-    motion, outline = motion_energy(now.speed), row.candidate.outline
-    beats = beats_per_s(row.candidate)
-    if outline is not None and motion <= CALM and outline.lufs <= SOFT_LUFS:
-        return 0.7, words.soft(outline.lufs)
-    if outline is not None and motion >= FAST and outline.lufs >= LOUD_LUFS:
-        return 0.65, words.loud(outline.lufs)
-    if motion >= FAST and beats >= 2.0:
-        return 0.6, words.dense(beats)
-    if motion <= CALM and 0.0 < pace(row.candidate.track.tempo_bpm) <= 0.25:
-        return 0.55, words.slow(row.candidate.track.tempo_bpm)
+    """The amount of motion against how loud and dense the music is, where they agree."""
+    motion, beats = motion_energy(now.speed), beats_per_s(row.candidate)
+    lufs = None if row.candidate.outline is None else row.candidate.outline.lufs
+    if lufs is not None and motion <= CALM and lufs <= SOFT_LUFS:
+        return 0.7, words.soft(now.speed, lufs)
+    if lufs is not None and motion >= FAST and lufs >= LOUD_LUFS:
+        return 0.65, words.loud(now.speed, lufs)
+    if beats > 0.0 and abs(motion - beats / DENSE) <= AGREES:
+        return 0.4 + 0.3 * abs(2.0 * motion - 1.0), words.beats(now.speed, beats)
     return None
 
 
@@ -131,16 +135,25 @@ def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
 
 
 def _likeness(row: Ranked) -> tuple[float, Fact]:
-    return 0.3 * row.reasons.content + 0.1, words.pictures(row.reasons.content)
+    return 0.05, words.pictures(row.reasons.content)
 
 
 def _plain(row: Ranked) -> list[tuple[float, Fact]]:
     """What is true of any track, for rows that would else be like others."""
-    found = []
-    if row.candidate.track.tempo_bpm > 0:
-        found.append((0.12, words.tempo(row.candidate.track.tempo_bpm)))
-    if row.candidate.outline is not None and np.isfinite(row.candidate.outline.lufs):
-        found.append((0.1, words.loudness(row.candidate.outline.lufs)))
+    outline = row.candidate.outline
+    return [(0.1, words.loudness(outline.lufs))] if outline is not None and np.isfinite(outline.lufs) else []
+
+
+def _firsts(rows: Sequence[Ranked]) -> list[list[tuple[float, Fact]]]:
+    """Who of the list is ahead of all others in a part of the score, and by how much."""
+    found: list[list[tuple[float, Fact]]] = [[] for _ in rows]
+    if len(rows) > 1:
+        for part in ("content", "rhythm", "mood"):
+            values = [float(getattr(row.reasons, part)) for row in rows]
+            best = int(np.argmax(values))
+            lead = values[best] - sorted(values)[-2]
+            if lead >= AHEAD:
+                found[best].append((min(0.6, 0.42 + lead), words.first(part, values[best])))
     return found
 
 

@@ -50,8 +50,8 @@ def test_a_pulse_of_the_picture_must_be_sure_and_fit(row: Fake) -> None:
 @pytest.mark.parametrize(
     ("now", "lufs", "words"),
     [
-        (STILL, -23.0, "calm picture, soft music (-23 LUFS)"),
-        (RUSH, -9.0, "fast picture, loud music (-9 LUFS)"),
+        (STILL, -23.0, "almost still, soft music (-23 LUFS)"),
+        (RUSH, -9.0, "fast movement, loud music (-9 LUFS)"),
     ],
 )
 def test_motion_and_loudness(row: Fake, now: Pictures, lufs: float, words: str) -> None:
@@ -79,8 +79,23 @@ def test_figures_hold_still_until_they_move(row: Fake) -> None:
 
 def test_a_fact_stays_against_one_a_little_stronger(row: Fake) -> None:
     facts = Facts()
-    first = texts(facts, [row(content=0.9)], STILL)
-    assert texts(facts, [row(content=0.88)], STILL) == first
+    now, mood = replace(RUSH, speed=0.7), (0.9, 0.8, 0.5)
+    first, second = (texts(facts, [row(mood=mood, fit=fit, lufs=-16.0)], now) for fit in (0.14, 0.25))
+    assert "beats" in first[0][0] and second == first
+    assert "picture" in texts(Facts(), [row(mood=mood, fit=0.25, lufs=-16.0)], now)[0][0]
+    assert "beats" not in texts(facts, [row(mood=mood, fit=0.9, lufs=-16.0)], now)[0][0]
+
+
+def test_the_row_that_is_ahead_of_all_in_a_part_says_so(row: Fake) -> None:
+    said = texts(Facts(), [row(1, content=0.7), row(2, content=0.8), row(3, content=0.6)], STILL)
+    assert ["nearest to the picture of these" in each for each in said] == [False, True, False]
+    close = texts(Facts(), [row(1, content=0.79), row(2, content=0.8)], STILL)
+    assert "nearest" not in str(close)
+
+
+def test_motion_and_beats_that_agree(row: Fake) -> None:
+    assert "lively movement, 2.0 beats a second" in str(texts(Facts(), [row(lufs=-16.0)], replace(RUSH, speed=0.7)))
+    assert "beats a second" not in str(texts(Facts(), [row(lufs=-16.0)], STILL))
 
 
 def test_rows_are_told_from_one_another(row: Fake) -> None:
