@@ -170,4 +170,6 @@ def _bytes(array: NDArray[Any]) -> bytes:
 def _plain(value: object) -> object:
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, frozenset):
+        return sorted(value)
     raise TypeError(f"a value of type {type(value).__name__} is not kept")

@@ -77,7 +77,7 @@ export class Wishes {
     if (leans(asked.steer)) entries.push(entry("steer", `Steered: ${steered(asked.steer)}`, "Set back", { type: "reset", what: "steer" }));
     if (weighs(asked.weights)) entries.push(entry("weights", `Counts: ${weighed(asked.weights)}`, "Set back", { type: "reset", what: "weights" }));
     const limits = filtered(asked.filters);
-    if (limits) entries.push(entry("filters", `Only: ${limits}`, "Set back", { type: "reset", what: "filters" }));
+    if (limits) entries.push(entry("filters", `Filters: ${limits}`, "Set back", { type: "reset", what: "filters" }));
     return entries;
   }
 
@@ -126,9 +126,10 @@ function weighed(weights) {
 
 function filtered(filters) {
   if (!filters) return "";
-  const { min_bpm, max_bpm, licences, tags, min_duration_s } = filters;
+  const { min_bpm, max_bpm, licences, tags, min_duration_s, jingles } = filters;
   return [
     min_bpm !== null && max_bpm !== null ? `${min_bpm} to ${max_bpm} bpm` : min_bpm !== null ? `from ${min_bpm} bpm` : max_bpm !== null ? `up to ${max_bpm} bpm` : "",
     licences?.join(" or "), tags?.join(" or "), min_duration_s ? `of ${Math.round(min_duration_s)} s or more` : "",
+    jingles ? "jingles too" : "",
   ].filter(Boolean).join("; ");
 }

@@ -205,7 +205,7 @@ def test_steering_weights_and_filters_are_shown_and_set_back(pages: tuple[Any, A
             program.send(json.dumps(command))
         shows(one, "#wishes ul", "Steered: calmer (50 %), quicker (25 %)")
         shows(one, "#wishes ul", "Counts: picture 40 %, rhythm 40 %, mood 20 %")
-        shows(one, "#wishes ul", "Only: 60 to 200 bpm")
+        shows(one, "#wishes ul", "Filters: 60 to 200 bpm")
         for left in (2, 1, 0):
             one.locator('#wishes button[aria-label^="Set back"]').first.click()
             one.wait_for_function(
