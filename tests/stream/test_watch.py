@@ -116,7 +116,7 @@ def test_the_table_ends_with_what_was_found(
     assert segue.main(given) == 0
     out = capsys.readouterr().out
     assert "0:02 of 0:02" in out and "24 frames, 16 looked at, 0 dropped, 2 lists of suggestions" in out
-    assert all(word in out for word in ("score", "content", "rhythm", "mood"))
+    assert all(word in out for word in ("from", "bpm", "fits", "why"))
 
 
 def test_a_truncated_file_ends_normally_with_a_warning(tmp_path: Path, write_video: Video, watch: Watch) -> None:

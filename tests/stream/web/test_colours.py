@@ -56,7 +56,7 @@ PUBLISH = """async (colours, film, way, codec) => {
     const known = MediaRecorder.isTypeSupported.bind(MediaRecorder);
     MediaRecorder.isTypeSupported = (type) => known(type) && type.includes(codec);
     const { publishBySocket } = await import("/socket.js");
-    sent = await publishBySocket(source.stream, "colours", () => {});
+    sent = await publishBySocket(source.stream, "colours", "", () => {});
   }
   await new Promise((done) => setTimeout(done, 5000));
   await sent.stop();
