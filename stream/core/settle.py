@@ -137,7 +137,7 @@ class Settle:
         ranked = sorted((self._smoothed(entry, weights or Weights(), past) for entry in ranked), key=order)
         self._before = {entry.candidate.track.id: entry for entry in ranked}
         ids = {entry.candidate.track.id for entry in ranked}
-        before, eased = self._holder, self._eased_s > 0
+        before = self._holder
         holder = None if before is None else self._challenge(ranked, before, cut, passed_s)
         if holder is None or (holder not in ids and holder != playing):
             holder, self._leads = ranked[0].candidate.track.id, {}
@@ -148,7 +148,7 @@ class Settle:
         self._holder = holder
         cause, self._cause = self._cause, ""
         reasons = {track: word for track, word in ((playing, ON_AIR), (pinned, PINNED)) if track is not None}
-        rows, changed = self._rows.arrange(ranked, holder, passed_s, cause, eased, cut, reasons)
+        rows, changed = self._rows.arrange(ranked, holder, passed_s, cause, reasons)
         return Settled(self._advice(holder, before, playing, pinned), rows, changed)
 
     def _advice(self, holder: str, before: str | None, playing: str | None, pinned: str | None) -> str:

@@ -1,6 +1,7 @@
 """The rows: they hold still, they are always in order, and they move when there is a reason."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from stream.core.ranking import Ranked, order
 from stream.core.rows import RowOptions, Rows
 
 Fake = Callable[..., Any]
-OPTIONS = RowOptions(row_margin=0.05, row_dwell_s=3, rest_s=5, after_cut=0.2, eased_dwell_s=1, eased_rest_s=2)
+OPTIONS = RowOptions(row_margin=0.05, row_dwell_s=3, rest_s=5, again_s=0)
 
 
 class Shown:
@@ -64,17 +65,18 @@ def test_one_row_passes_another_by_a_lead_that_lasts(shown: Shown) -> None:
     assert said == [[1, 2, 3]] * 4 + [[1, 3, 2]] * 2
 
 
-def test_after_a_cut_a_large_lead_is_enough(shown: Shown) -> None:
-    shown.hop(START, 1)
-    shown.hop(START, 1)
-    assert shown.hop({**START, 4: 0.75}, 1, cut=True) == ([1, 4, 2], "lead")
-    assert shown.hop({**START, 3: 0.99}, 1, cut=True) == ([1, 4, 2], "")  # they have only just been set down
-
-
-def test_while_eased_less_is_enough(shown: Shown) -> None:
-    shown.hop(START, 1)
-    said = [shown.hop({**START, 4: 0.62}, 1, eased=True)[0] for _ in range(3)]
-    assert said == [[1, 2, 3], [1, 4, 2], [1, 4, 2]]
+def test_the_rows_of_a_new_scene_are_set_down_once_more(candidate: Fake) -> None:
+    shown = Shown(candidate)
+    shown.rows = Rows(replace(OPTIONS, again_s=2, again_margin=0.03), 3)
+    said = [shown.hop({**START, 4: score}, 1) for score in (0.4, 0.9, 0.54, 0.9, 0.4)]
+    assert [changed for _, changed in said] == ["scene", "", "scene", "", ""]
+    assert [ids for ids, _ in said] == [[1, 2, 3]] * 2 + [[1, 2, 4]] * 3
+    gone = Shown(candidate)
+    gone.rows = Rows(replace(OPTIONS, again_s=1), 3)
+    assert [gone.hop(scores, 1)[1] for scores in (START, {1: 0.9, 3: 0.5, 4: 0.4})] == ["scene", "gone"]
+    close = Shown(candidate)
+    close.rows = Rows(replace(OPTIONS, again_s=2, again_margin=0.03), 3)
+    assert [close.hop({**START, 4: score}, 1)[1] for score in (0.4, 0.9, 0.52)] == ["scene", "", ""]
 
 
 def test_the_holder_of_the_first_place_stands_first_at_once(shown: Shown) -> None:
@@ -105,25 +107,25 @@ def test_who_stands_above_a_higher_score_is_shown_with_it_and_why(shown: Shown) 
 
 @given(
     st.lists(
-        st.tuples(st.lists(st.floats(0, 1), min_size=6, max_size=6), st.integers(1, 6), st.booleans(), st.booleans()),
+        st.tuples(st.lists(st.floats(0, 1), min_size=6, max_size=6), st.integers(1, 6)),
         max_size=40,
     )
 )
 def test_whatever_the_scores_do_the_rows_are_in_order_and_rest(
-    candidate: Fake, hops: Sequence[tuple[list[float], int, bool, bool]]
+    candidate: Fake, hops: Sequence[tuple[list[float], int]]
 ) -> None:
     shown = Shown(candidate, size=4)
     before: list[int] = []
     stood, first_before = 0.0, 0
-    for scores, first, cut, eased in hops:
-        ids, changed = shown.hop(dict(enumerate(scores, start=1)), first, cut=cut, eased=eased)
+    for scores, first in hops:
+        ids, changed = shown.hop(dict(enumerate(scores, start=1)), first)
         told = [row.score for row in shown.last]
         assert told == sorted(told, reverse=True) and all(row.lift >= 0 for row in shown.last)
         assert ids[0] == first and len(set(ids)) == 4
         assert bool(changed) == (ids != before)
         stood += 1
         if changed and before and first == first_before:  # a lead: the rows have stood
-            assert stood >= (OPTIONS.eased_rest_s if cut or eased else OPTIONS.rest_s)
+            assert stood >= OPTIONS.rest_s
         if changed:
             stood = 0
         before, first_before = ids, first
