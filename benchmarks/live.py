@@ -28,6 +28,7 @@ from studio import pairs
 from studio.library import DemoTrack, write_track
 from studio.video import render
 
+from .auto import auto_rows, played
 from .drawn import DrawnCatalog
 from .footage import answered, lists_of
 from .harness import Report, Row
@@ -41,6 +42,7 @@ STEADY_S: Final = 56
 MUSIC_S: Final = 75
 TOP: Final = 5
 CUT_S: Final = 120
+AUTO_S: Final = 600.0
 FIRST_S: Final = 5.0  # how long each publisher of the first suggestion stays
 Pictures = npt.NDArray[np.uint8]
 
@@ -110,10 +112,10 @@ def measure(options: LiveBenchOptions, say: Say) -> Report:
                 rows += cut_rows(runtime, sounds, joins, options.cut, say)
                 rows += grown_rows(engine, catalog, joins[: options.grown_scenes], options.grown, say)
                 if options.videos and options.catalog is None:
-                    rows += video_rows(runtime, sounds, options.videos, say)
+                    rows += video_rows(runtime, catalog, options.videos, say)
             if options.videos and options.catalog is not None:
                 with Catalog.open(options.catalog, bundle) as own:
-                    rows += video_rows(Runtime(engine, own), Sounds(own.tracks()), options.videos, say)
+                    rows += video_rows(Runtime(engine, own), own, options.videos, say)
         finally:
             engine.close()
         rows += first_rows(Path(folder) / "catalog", Path(folder), options.publishers, say)
@@ -267,11 +269,14 @@ def grown_rows(
     return rows
 
 
-def video_rows(runtime: Runtime, sounds: Sounds, videos: Sequence[Path], say: Say) -> list[Row]:
-    """The files one behind the other."""
-    rows = steadiness_rows([lists_of(runtime, videos)], sounds, "video")
+def video_rows(runtime: Runtime, catalog: Catalog, videos: Sequence[Path], say: Say) -> list[Row]:
+    """The files one behind the other, and ten minutes of Auto on them, begun again where they end."""
+    tracks = catalog.tracks()
+    rows = steadiness_rows([lists_of(runtime, videos)], Sounds(tracks), "video")
     say(f"{len(videos)} videos: {spoken(rows)}")
-    return rows
+    auto = auto_rows(played(runtime, videos, AUTO_S), tracks)
+    say(f"{AUTO_S / 60:g} minutes of Auto: {spoken(auto)}")
+    return rows + auto
 
 
 def spoken(rows: Sequence[Row]) -> str:
