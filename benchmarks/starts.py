@@ -249,6 +249,9 @@ class _Shelf:
             for place, path in enumerate(paths)
         }
 
+    def gain(self, track_id: str) -> float | None:
+        return None
+
     def track(self, track_id: str) -> Track:
         if track_id not in self._tracks:
             raise UnknownTrackError(track_id)

@@ -143,6 +143,12 @@ class Catalog:
         """The course of a track, None where it was indexed without. Raises ``UnknownTrackError``."""
         return self._stored(id).outline
 
+    def gain(self, id: str) -> float | None:
+        """dB that bring a track to the common loudness; None where it was indexed without. Raises
+        ``UnknownTrackError``."""
+        outline = self.outline(id)
+        return None if outline is None else gain_db(outline, self.target_lufs)
+
     def search(
         self, query: Floats, n: int, filters: Filters | None = None, keep: frozenset[str] = frozenset()
     ) -> list[Candidate]:
@@ -186,10 +192,8 @@ class Catalog:
         except (OSError, ValueError):
             return None
         mood = None if self._moods is None else self._moods[row]
-        gain = None if stored.outline is None else gain_db(stored.outline, self.target_lufs)
-        return Candidate(
-            stored.track, start_s, hit.score, clips, mask, rhythm, mood, extras, places, stored.outline, gain
-        )
+        outline, gain = stored.outline, self.gain(stored.track.id)
+        return Candidate(stored.track, start_s, hit.score, clips, mask, rhythm, mood, extras, places, outline, gain)
 
     def _window(self, segment: StoredSegment, stored: StoredTrack) -> SegmentParts:
         mapped = self._clips.get(stored.clips, lambda: self._map(stored.clips))

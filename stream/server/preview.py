@@ -38,6 +38,7 @@ class Shelf(Protocol):
     """The part of a ``Catalog`` that previews need."""
 
     def track(self, track_id: str) -> Track: ...
+    def gain(self, track_id: str) -> float | None: ...
 
 
 def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: Excerpts | None = None) -> APIRouter:
@@ -54,7 +55,7 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
 
     @router.get("/api/tracks/{track_id}")
     def describe(track_id: str) -> dict[str, Any]:
-        track = known(track_id)
+        track, gain_db = known(track_id), shelf.gain(track_id)
         return {
             "v": 1,
             "track": track.id,
@@ -64,6 +65,7 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
             "tempo_bpm": round(track.tempo_bpm, 1),
             "licence": track.licence,
             "tags": list(track.tags),
+            "gain_db": None if gain_db is None else round(gain_db, 1),
             "audio": f"/tracks/{track.id}/audio",
         }
 

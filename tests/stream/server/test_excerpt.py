@@ -41,6 +41,9 @@ class Shelf:
 
     tracks: dict[str, Track]
 
+    def gain(self, track_id: str) -> float | None:
+        return None
+
     def track(self, track_id: str) -> Track:
         if track_id not in self.tracks:
             raise UnknownTrackError(track_id)

@@ -22,6 +22,7 @@ def test_facts_of_a_track(client: httpx.Client, track: Any) -> None:
     assert facts["duration_s"] == pytest.approx(20.0, abs=0.1)
     assert facts["audio"] == f"/tracks/{track.id}/audio"
     assert "path" not in facts
+    assert -24 <= facts["gain_db"] <= 12 and facts["gain_db"] != 0
 
 
 def test_the_whole_file(client: httpx.Client, track: Any) -> None:
