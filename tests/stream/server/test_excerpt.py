@@ -347,14 +347,6 @@ def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
     return True
 
 
-def test_who_leaves_lets_go_of_the_file(client: httpx.Client, of_kind: Callable[[str], tuple[str, Path]]) -> None:
-    track, path = of_kind("alac")
-    with client.stream("GET", f"/tracks/{track}/audio?start=10") as answer:
-        next(answer.iter_raw(1000))
-        assert until(lambda: opened(path) == 1)
-    assert until(lambda: opened(path) == 0)
-
-
 @pytest.fixture(scope="module")
 def large(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """More than the sockets between a server and a client that does not read can hold."""
@@ -362,6 +354,14 @@ def large(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, 
     sound = np.random.default_rng(4).integers(-9000, 9000, 48_000 * 240).astype(np.int16)
     soundfile.write(path, np.stack([sound, sound], axis=1), 48_000)
     return shelf.add(path, 240.0), path
+
+
+def test_who_leaves_lets_go_of_the_file(client: httpx.Client, large: tuple[str, Path]) -> None:
+    track, path = large
+    with client.stream("GET", f"/tracks/{track}/audio?start=10") as answer:
+        next(answer.iter_raw(1000))
+        assert until(lambda: opened(path) == 1)
+    assert until(lambda: opened(path) == 0)
 
 
 def test_at_the_bound_the_next_one_is_asked_to_come_again(shelf: Shelf, large: tuple[str, Path]) -> None:
