@@ -68,6 +68,7 @@ class Catalog:
             self._index.use(self._searcher)
         self._clips: Recent[str, Floats] = Recent(OPEN_FILES)
         self._windows: Recent[int, SegmentParts] = Recent(KEPT_SEGMENTS)
+        self._begins: Recent[int, tuple[NDArray[np.int64], Floats, Floats]] = Recent(KEPT_SEGMENTS)
 
     @classmethod
     def open(
@@ -179,14 +180,14 @@ class Catalog:
 
     def _candidate(self, hit: Hit, query: Floats) -> Candidate | None:
         stored = self._tracks[self._segments[hit.row].track]
-        first, behind = self._spans[self._numbers[stored.track.id]]
-        rows = first + np.flatnonzero(~np.isnan(self._starts[first:behind]))
+        number = self._numbers[stored.track.id]
+        rows, starts_s, borders = self._begins.get(number, lambda: self._begin_rows(number))
         places, row, start_s = None, hit.row, 0.0
         if len(rows):
             fits = self._index.vectors[rows] @ query
-            places = Places(self._starts[rows], fits, self._borders[rows])
-            best = int(np.argmax(fits + BORDER_BONUS * self._borders[rows]))
-            row, start_s = int(rows[best]), float(places.starts_s[best])
+            places = Places(starts_s, fits, borders)
+            best = int(np.argmax(fits + BORDER_BONUS * borders))
+            row, start_s = int(rows[best]), float(starts_s[best])
         try:
             clips, mask, rhythm, extras = self._windows.get(row, lambda: self._window(self._segments[row], stored))
         except (OSError, ValueError):
@@ -194,6 +195,15 @@ class Catalog:
         mood = None if self._moods is None else self._moods[row]
         outline, gain = stored.outline, self.gain(stored.track.id)
         return Candidate(stored.track, start_s, hit.score, clips, mask, rhythm, mood, extras, places, outline, gain)
+
+    def _begin_rows(self, number: int) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """The rows at which a track may be started, with the starts and their borders; (m,) each."""
+        first, behind = self._spans[number]
+        rows = first + np.flatnonzero(~np.isnan(self._starts[first:behind]))
+        parts = rows, self._starts[rows], self._borders[rows]
+        for part in parts:
+            part.setflags(write=False)
+        return parts
 
     def _window(self, segment: StoredSegment, stored: StoredTrack) -> SegmentParts:
         mapped = self._clips.get(stored.clips, lambda: self._map(stored.clips))

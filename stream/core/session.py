@@ -383,6 +383,8 @@ class Session:
     def _passing(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """What was only held is let go where the filters say so."""
         filters, above = self._memory.wishes.filters, self._above_filters()
+        if filters == Filters():
+            return list(candidates)
         return [c for c in candidates if c.track.id in above or filters.passes(c.track)]
 
     def _why_nothing(self, hop: Hop) -> list[Event]:
