@@ -35,9 +35,9 @@ def leave_at(outline: Outline, position_s: float) -> float | None:
     return end
 
 
-def loop_at(outline: Outline, position_s: float) -> tuple[float, float] | None:
-    """The best loop whose end is still to come: (from, to)."""
-    return next(((loop.from_s, loop.to_s) for loop in outline.loops if loop.to_s >= position_s + LEAST_S), None)
+def loop_at(outline: Outline, position_s: float, least_s: float = LEAST_S) -> tuple[float, float] | None:
+    """The best loop whose end is still to come, in ``least_s`` or later: (from, to)."""
+    return next(((loop.from_s, loop.to_s) for loop in outline.loops if loop.to_s >= position_s + least_s), None)
 
 
 def _last(places: NDArray[np.float32], first_s: float, end_s: float) -> float | None:

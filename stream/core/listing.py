@@ -5,7 +5,7 @@ rows told (``facts``), and the newest items, for when nothing can be found any m
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .cues import leave_at, loop_at
 from .events import Fact, Item, Weights
@@ -75,7 +75,7 @@ class Listing:
 
     def keep(self, reason: str) -> Listed:
         """The list before, since there is no new one. It keeps its places in what is searched for."""
-        return Listed(tuple(replace(item, held="", lift=0.0) for item in self._newest), STAY, stale=reason)
+        return Listed(self._newest, STAY, stale=reason)
 
 
 def _item(place: int, row: Row, start_s: float, facts: tuple[Fact, ...], wishes: Wishes) -> Item:

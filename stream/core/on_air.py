@@ -72,6 +72,6 @@ class OnAir:
             left,
             leave,
             until,
-            loop_at(self.outline, position),
+            loop_at(self.outline, position, 0.0),  # until it is reached
             next((track for track in listed if track != self.track), None) if until <= NEAR_S else None,
         )

@@ -13,7 +13,7 @@ seconds, and until it is replaced once, a lead of the margin must only last for 
 *Conventions*: scores in [0, 1], margins in the same unit; seconds of media time, however far apart the hops are. One
 call of ``settle`` is one hop. The numbers were chosen on 40 steady and 40 joined scenes of the studio, others than
 ``segue bench live`` measures, with a hop a second: 0.75 changes of the first place a minute on a steady scene (2.7 with
-a margin of 0.03 for 4 s), the new scene's style listed 3 s after a join.
+a margin of 0.03 for 4 s), the new scene's style listed 3 s after a join; since the rows hold still as well, 4 s.
 """
 
 from collections.abc import Sequence

@@ -3,6 +3,7 @@
 const LEAVE_S = 3; // before its end, a track makes way
 const FADE_S = 2.5; // in which the next one rises, so that it is there at the place to leave
 const SOONEST_S = 5; // after its start a track is not left yet
+const NEAR_S = 2; // further behind a loop it was passed on purpose
 
 /** Where to begin leaving what plays, in the track's own seconds. */
 export function leaveAt(now, onAir) {
@@ -44,11 +45,12 @@ export class Auto {
     if (!this.#acts || !player.playing || this.starting || !player.length_s) return;
     const now = { ...player.now, length_s: player.length_s };
     const { onAir } = this.session;
-    if (player.position_s < leaveAt(now, onAir)) return;
     const next = this.session.items.find((item) => item.track === onAir?.next) ?? this.session.top(now.track);
-    const loop = onAir?.track === now.track ? onAir.loop : now.loop;
-    if (next) this.start(next, true);
-    else if (loop && player.position_s >= loop[0]) this.speaker.seek(loop[1]);
+    if (next && player.position_s >= leaveAt(now, onAir)) this.start(next, true);
+    if (next) return;
+    const [from_s, to_s] = (onAir?.track === now.track && onAir.loop) || now.loop || [0, Infinity];
+    const over_s = player.position_s - to_s;
+    if (over_s >= 0 && over_s < NEAR_S) this.speaker.seek(from_s + over_s); // in time: the two places are alike
   }
 
   /** What plays was skipped: on with the next, in auto mode or not. */

@@ -44,6 +44,7 @@ def test_the_best_loop_that_is_still_to_come(outline: Fake) -> None:
     assert loop_at(outline(loops=loops), 0.0) == (8.0, 40.0)
     assert loop_at(outline(loops=loops), 30.0) == (40.0, 104.0)
     assert loop_at(outline(loops=loops), 100.0) is None
+    assert loop_at(outline(loops=loops), 100.0, 0.0) == (40.0, 104.0)  # of what plays: until it is reached
 
 
 def test_the_next_track_is_told_when_the_end_is_near(outline: Fake) -> None:

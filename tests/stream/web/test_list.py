@@ -213,3 +213,18 @@ def test_sound_that_breaks_off_is_begun_again_and_a_file_that_stays_away_is_not_
     tries = len(asked)
     page.wait_for_timeout(2500)
     assert 3 < tries == len(asked) < 12
+
+
+LOOP = """async () => {
+  const { Auto } = await import("/auto.js");
+  const sought = [];
+  const player = { now: { track: "a", start_s: 0, loop: [8, 40] }, playing: true, length_s: 100 };
+  const speaker = { player, here: true, seek: (place) => sought.push(place) };
+  const auto = new Auto(speaker, { items: [], onAir: null, top: () => null }, () => true);
+  for (const place of [7, 39.9, 40.2, 60]) { player.position_s = place; auto.watch(); }
+  return sought;
+}"""
+
+
+def test_with_nothing_to_go_on_with_auto_goes_back_by_the_loop(page: Any) -> None:
+    assert page.evaluate(LOOP) == [pytest.approx(8.2)]
