@@ -328,6 +328,12 @@ def test_what_is_no_sound_any_more_is_said(client: httpx.Client, shelf: Shelf, t
     assert str(tmp_path) not in answer.text
 
 
+def little(url: str) -> httpx.Client:
+    """A client whose socket takes little more than it reads: left to itself a system may let it take many megabytes."""
+    small = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)]
+    return httpx.Client(base_url=url, timeout=30, transport=httpx.HTTPTransport(socket_options=small))
+
+
 def opened(path: Path) -> int:
     """How often this process holds the file open."""
     links = Path("/proc/self/fd").iterdir()
@@ -356,10 +362,11 @@ def large(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, 
     return shelf.add(path, 240.0), path
 
 
-def test_who_leaves_lets_go_of_the_file(client: httpx.Client, large: tuple[str, Path]) -> None:
+def test_who_leaves_lets_go_of_the_file(url: str, large: tuple[str, Path]) -> None:
     track, path = large
-    with client.stream("GET", f"/tracks/{track}/audio?start=10") as answer:
-        next(answer.iter_raw(1000))
+    with little(url) as client, client.stream("GET", f"/tracks/{track}/audio?start=10") as answer:
+        pieces = answer.iter_raw(1000)  # kept: where the iterator goes, the connection goes
+        next(pieces)
         assert until(lambda: opened(path) == 1)
     assert until(lambda: opened(path) == 0)
 
@@ -368,7 +375,7 @@ def test_at_the_bound_the_next_one_is_asked_to_come_again(shelf: Shelf, large: t
     track, _ = large
     excerpts = Excerpts(most=2)
     where = f"/tracks/{track}/audio?start=10"
-    with served(shelf, excerpts) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with served(shelf, excerpts) as url, little(url) as client:
         with client.stream("GET", where) as one, client.stream("GET", where) as two:
             assert (one.status_code, two.status_code) == (200, 200)
             third = client.get(where)
@@ -382,7 +389,8 @@ def test_who_takes_nothing_holds_no_file_and_goes_on_where_it_was(shelf: Shelf, 
     track, path = large
     with (
         served(shelf, Excerpts(stall_s=0.2)) as url,
-        httpx.stream("GET", f"{url}/tracks/{track}/audio?start=10", timeout=30) as answer,
+        little(url) as client,
+        client.stream("GET", f"/tracks/{track}/audio?start=10") as answer,
     ):
         pieces = answer.iter_raw()
         body = next(pieces)
@@ -396,9 +404,9 @@ def test_music_that_nobody_takes_does_not_hold_the_end_up(
     shelf: Shelf, large: tuple[str, Path], caplog: pytest.LogCaptureFixture, query: str
 ) -> None:
     track, _ = large
-    client = httpx.Client(timeout=30)
     with served(shelf) as url:
-        answer = client.send(client.build_request("GET", f"{url}/tracks/{track}/audio{query}"), stream=True)
+        client = little(url)
+        answer = client.send(client.build_request("GET", f"/tracks/{track}/audio{query}"), stream=True)
         assert answer.status_code == 200
         time.sleep(0.5)
         began_s = time.monotonic()
