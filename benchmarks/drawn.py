@@ -31,8 +31,15 @@ class DrawnCatalog:
         self._candidates = [self._named(models[int(rng.integers(len(models)))], n) for n in range(tracks)]
         self._numbers = {candidate.track.id: n for n, candidate in enumerate(self._candidates)}
 
-    def search(self, query: Floats, n: int, filters: Filters, keep: frozenset[str] = frozenset()) -> list[Candidate]:
-        """As ``Catalog.search``; there are no filters here."""
+    def search(
+        self,
+        query: Floats,
+        n: int,
+        filters: Filters,
+        keep: frozenset[str] = frozenset(),
+        lean: Sequence[float] = (),
+    ) -> list[Candidate]:
+        """As ``Catalog.search``; there are no filters here, and nothing to lean to."""
         hits = self._index.search(query, n)
         there = {int(self._owners[hit.row]) for hit in hits}
         wanted = [self._numbers[track] for track in keep if self._numbers[track] not in there]

@@ -6,7 +6,7 @@ memory; clip embeddings stay on disk, memory-mapped, at most ``OPEN_FILES`` at o
 seen by the next ``open``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Self
@@ -27,12 +27,15 @@ from .index import Hit, SegmentIndex
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
 from .needs import shape_of
 from .recent import Recent
-from .records import Candidate, Filters, Floats, Mask, Outline, Places, Track
+from .records import LEANS, Candidate, Filters, Floats, Mask, Outline, Places, Track
+from .standing import standings
 from .store import Store, StoredSegment, StoredTrack
 
 OPEN_FILES = 256
 KEPT_SEGMENTS = 2048  # some 10 kB each
 SegmentParts = tuple[Floats, Mask, Floats, dict[str, Floats]]  # clips, mask, rhythm, extras: as in ``Candidate``
+LEAN_REACH = 2.0  # of the deviation of similarities, for the whole of a dial
+SAMPLED = 64, 4096  # segments whose similarities tell the deviation
 BORDER_BONUS = 0.02  # of cosine: for a start where a section surely begins
 
 
@@ -61,7 +64,13 @@ class Catalog:
         self._numbers = numbers
         self._starts = np.array([np.nan if s.start_s is None else s.start_s for s in segments], np.float32)
         self._borders = np.array([segment.border for segment in segments], np.float32)
-        self._index = SegmentIndex(vectors, owners)
+        first_clips = np.array([segment.first_clip for segment in segments], np.int64)
+        own_outlines = [stored.outline for stored in order.values()]
+        tempi_bpm = [stored.track.tempo_bpm for stored in order.values()]
+        self._standings = standings(own_outlines, self._spans, first_clips, tempi_bpm, moods)
+        self._reach = LEAN_REACH * spread_of(vectors)
+        self._index = SegmentIndex(np.concatenate([vectors, self._reach * self._standings], axis=1), owners)
+        self._vectors = self._index.vectors[:, : vectors.shape[1]]
         self._choice = Choice(self._order, owners, self._spans, numbers)
         self._searcher, self._opened = open_searcher(search_device, self._index.vectors)
         if self._searcher is not None:
@@ -137,7 +146,7 @@ class Catalog:
     def vector(self, id: str) -> Floats:
         """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it."""
         first, behind = self._spans[self._numbers[self.track(id).id]]
-        mean: Floats = self._index.vectors[first:behind].mean(axis=0)
+        mean: Floats = self._vectors[first:behind].mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
     def outline(self, id: str) -> Outline | None:
@@ -151,20 +160,35 @@ class Catalog:
         return None if outline is None else gain_db(outline, self.target_lufs)
 
     def search(
-        self, query: Floats, n: int, filters: Filters | None = None, keep: frozenset[str] = frozenset()
+        self,
+        query: Floats,
+        n: int,
+        filters: Filters | None = None,
+        keep: frozenset[str] = frozenset(),
+        lean: Sequence[float] = (),
     ) -> list[Candidate]:
         """The ``n`` best tracks for ``query`` (E,) of unit norm, best first, each as good as its best segment; where it
         may be started, and how well what begins there fits. Behind them the tracks of ``keep`` that are not among them.
+
+        ``lean``: a number in [-1, 1] for each of ``LEANS``, or none. What stands further that way in the catalogue
+        counts as nearer, by up to ``LEAN_REACH`` deviations of similarity for each.
 
         Fewer when fewer pass ``filters``. Tracks under 20 s are left out unless they are asked for, named, or all that
         is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will hear
         it again.
         """
+        query = self._asked(query, lean)
         found = [self._candidate(hit, query) for hit in self._hits(query, n, filters or Filters())]
         there = {candidate.track.id for candidate in found if candidate is not None}
         if missing := keep - there:
             found += [self._candidate(hit, query) for hit in self._hits(query, len(missing), Filters(only=missing))]
         return [candidate for candidate in found if candidate is not None]
+
+    def _asked(self, query: Floats, lean: Sequence[float]) -> Floats:
+        """The query and, behind it, where to lean: (E + 4,), as the index has it."""
+        if query.shape != (self._vectors.shape[1],):
+            raise ValueError(f"a query has shape {(self._vectors.shape[1],)}, not {query.shape}")
+        return np.concatenate([query, np.asarray(lean or (0.0,) * len(LEANS), np.float32)]).astype(np.float32)
 
     def _hits(self, query: Floats, n: int, filters: Filters) -> list[Hit]:
         rows = self._choice.rows(filters)
@@ -184,9 +208,9 @@ class Catalog:
         rows, starts_s, borders = self._begins.get(number, lambda: self._begin_rows(number))
         places, row, start_s = None, hit.row, 0.0
         if len(rows):
-            fits = self._index.vectors[rows] @ query
-            places = Places(starts_s, fits, borders)
-            best = int(np.argmax(fits + BORDER_BONUS * borders))
+            wanted = self._index.vectors[rows] @ query
+            places = Places(starts_s, wanted, borders)
+            best = int(np.argmax(wanted + BORDER_BONUS * borders))
             row, start_s = int(rows[best]), float(starts_s[best])
         try:
             clips, mask, rhythm, extras = self._windows.get(row, lambda: self._window(self._segments[row], stored))
@@ -194,7 +218,11 @@ class Catalog:
             return None
         mood = None if self._moods is None else self._moods[row]
         outline, gain = stored.outline, self.gain(stored.track.id)
-        return Candidate(stored.track, start_s, hit.score, clips, mask, rhythm, mood, extras, places, outline, gain)
+        similarity = float(self._vectors[hit.row] @ query[: self._vectors.shape[1]])
+        standing = self._standings[row]
+        return Candidate(
+            stored.track, start_s, similarity, clips, mask, rhythm, mood, extras, places, outline, gain, standing
+        )
 
     def _begin_rows(self, number: int) -> tuple[NDArray[np.int64], Floats, Floats]:
         """The rows at which a track may be started, with the starts and their borders; (m,) each."""
@@ -239,6 +267,12 @@ def spans_of(owners: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     firsts = np.flatnonzero(np.diff(owners, prepend=-1))
     spans[owners[firsts]] = np.stack([firsts, np.append(firsts[1:], len(owners))[: len(firsts)]], axis=1)
     return spans
+
+
+def spread_of(vectors: Floats) -> float:
+    """The deviation of similarities between segments of a catalogue, of some that stand for all."""
+    few, many = (vectors[:: max(1, -(-len(vectors) // count))] for count in SAMPLED)
+    return float((few @ many.T).std()) if len(vectors) else 0.0
 
 
 def best_of_each(tracks: Iterable[StoredTrack]) -> dict[str, StoredTrack]:

@@ -18,7 +18,7 @@ from .database import DATABASE, LOCK
 from .errors import BundleMismatchError, FormatError
 from .needs import needs_of
 
-FORMAT = 3
+FORMAT = 4
 FILE = "catalog.json"
 CURE = "index the music into a new folder"
 

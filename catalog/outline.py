@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from features.bar_lines import BarLines, bar_lines, beat_features
 from features.loops import loops
 from features.music import TrackFeatures
+from features.onsets import onsets_by_second
 from features.r128 import NOTHING_LUFS, Levels
 from features.sections import borders, settle
 from features.stretches import Stretch, stretches_of
@@ -63,6 +64,7 @@ def outline_of(duration_s: float, levels: Levels, heard: TrackFeatures) -> Heard
         downbeats_s=downbeats_s.astype(np.float32),
         loops=_loops(found, beats_s, bands, heard.chroma, intro_s, outro_s),
         tempi=tuple((tempo.bpm, tempo.weight) for tempo in heard.beats.tempi),
+        onsets=onsets_by_second(heard.course.envelope, duration_s),
     )
     return Heard(outline, parts, strengths.astype(np.float32), grid_s.astype(np.float32))
 

@@ -20,9 +20,9 @@ def floats(stored: bytes) -> Floats:
 
 
 def packed(outline: Outline | None) -> tuple[str | bytes | None, ...]:
-    """Text, loudness, peaks, sections, downbeats; five times None for no outline."""
+    """Text, loudness, peaks, sections, downbeats, onsets; six times None for no outline."""
     if outline is None:
-        return (None,) * 5
+        return (None,) * 6
     text = json.dumps(
         {
             "lufs": outline.lufs if isfinite(outline.lufs) else None,
@@ -35,12 +35,13 @@ def packed(outline: Outline | None) -> tuple[str | bytes | None, ...]:
             "tempi": outline.tempi,
         }
     )
-    return text, blob(outline.loudness), outline.peaks.tobytes(), blob(outline.sections_s), blob(outline.downbeats_s)
+    peaks, onsets = outline.peaks.tobytes(), outline.onsets.tobytes()
+    return text, blob(outline.loudness), peaks, blob(outline.sections_s), blob(outline.downbeats_s), onsets
 
 
 def unpacked(stored: Sequence[Any]) -> Outline | None:
     """An outline as it was ``packed``."""
-    text, loudness, peaks, sections, downbeats = stored
+    text, loudness, peaks, sections, downbeats, onsets = stored
     if text is None:
         return None
     small = json.loads(text)
@@ -57,4 +58,5 @@ def unpacked(stored: Sequence[Any]) -> Outline | None:
         downbeats_s=floats(downbeats),
         loops=tuple(Loop(*loop) for loop in small["loops"]),
         tempi=tuple((bpm, weight) for bpm, weight in small["tempi"]),
+        onsets=np.frombuffer(onsets, np.uint8),
     )

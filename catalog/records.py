@@ -12,12 +12,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.spec import MOOD_AXES
+
 from .licence import matches
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 JINGLE_S: Final = 20.0
+LEANS: Final = (*MOOD_AXES, "tempo")  # the ways in which a search may lean
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Outline:
     downbeats_s: Floats  # (m,) rising; empty where they are not known with confidence
     loops: tuple[Loop, ...]  # the best first
     tempi: tuple[tuple[float, float], ...] = ()  # what the tempo may be called as well: beats per minute, weight
+    onsets: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))  # (ceil(duration_s),) each second
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +81,7 @@ class Places:
     """Where a track may be started: (m,) each, in rising time, m at least 1. Music plays there and goes on."""
 
     starts_s: Floats  # on a downbeat where they are known, else on a beat
-    fits: Floats  # cosine of the query and the segment that begins there
+    fits: Floats  # cosine of the query and the segment that begins there, and what the search leans to in it
     borders: Floats  # [0, 1]: how surely a section begins there
 
 
@@ -96,6 +100,7 @@ class Candidate:
     places: Places | None = None  # None: only ``start_s`` is known
     outline: Outline | None = None
     gain_db: float | None = None  # brings it to the catalogue's common loudness
+    standing: Floats | None = None  # (4,) in [-1, 1], ``LEANS``: where it stands among the catalogue's segments
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -106,8 +106,8 @@ class Store:
         """The tracks that a file holds which is there, by id, each as its first path calls it."""
         rows = self._db.execute(
             "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
-            "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats "
-            "FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
+            "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats, "
+            "onsets FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
             "WHERE NOT missing ORDER BY track, path, begin_s"
         )
         found: dict[str, StoredTrack] = {}
@@ -283,7 +283,8 @@ class Store:
         assert analysis is not None
         self._db.execute(
             "INSERT INTO tracks (id, duration_s, pulse_bpm, note, beats, rhythm, clips, lossless, sketch, recording, "
-            "outline, loudness, peaks, sections, downbeats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "outline, loudness, peaks, sections, downbeats, onsets) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (id, analysis.duration_s, analysis.tempo_bpm, entry.note, blob(analysis.beats), blob(analysis.rhythm),
              clips, int(entry.lossless), entry.sketch, id, *packed(analysis.outline)),
         )  # fmt: skip

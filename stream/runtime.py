@@ -26,7 +26,12 @@ class Library(Protocol):
     """The part of a ``Catalog`` that a session needs."""
 
     def search(
-        self, query: np.ndarray, n: int, filters: "Filters", keep: frozenset[str] = frozenset()
+        self,
+        query: np.ndarray,
+        n: int,
+        filters: "Filters",
+        keep: frozenset[str] = frozenset(),
+        lean: tuple[float, ...] = (),
     ) -> "list[Candidate]": ...
     def beats(self, id: str) -> np.ndarray: ...
     @property
@@ -93,4 +98,4 @@ class Runtime:
                 return self.catalog.beats(question.track)
             except UnknownTrackError:  # music from elsewhere may be on air
                 return np.empty(0, np.float32)
-        return self.catalog.search(question.query, question.n, question.filters, question.keep)
+        return self.catalog.search(question.query, question.n, question.filters, question.keep, question.lean)

@@ -33,13 +33,14 @@ class Infer:
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
     """Find the ``n`` nearest tracks that pass ``filters``, and beside them those of ``keep``, whatever they are; the
-    answer is a list of ``Candidate``. ``query`` is (E,) float32."""
+    answer is a list of ``Candidate``. ``query`` is (E,) float32; ``lean`` as ``Catalog.search`` takes it."""
 
     id: int
     query: np.ndarray
     n: int
     filters: Filters
     keep: frozenset[str] = frozenset()
+    lean: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,12 @@ class Steer:
     tension: float = 0.0
     tempo: float = 0.0
 
+    @property
+    def lean(self) -> tuple[float, ...]:
+        """In the order of ``catalog.records.LEANS``; empty where all are 0."""
+        leans = self.energy, self.valence, self.tension, self.tempo
+        return leans if any(leans) else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -98,7 +105,8 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class Item:
     """One suggestion: a track, where to start in it, and why. ``start_s`` lies on a beat of the track. ``adjust`` is
-    what taste, history and speech added to the mean of the reasons, or took off. ``liked``: somebody liked the track.
+    what taste, history, speech and steering added to the mean of the reasons, or took off. ``liked``: somebody liked
+    the track.
 
     ``held``: why it stands higher than its own score would bring it ("place", "on air", "pinned"), else empty; ``lift``
     is how much the score was raised for that, so scores never rise down the list. ``gain_db`` brings the track to the

@@ -126,7 +126,7 @@ def _mood(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
 
 def _taste(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
     title = setting.like.get(row.candidate.track.id)
-    return None if not title else (0.9, words.liked(title, row.adjust))
+    return None if not title else (0.9, words.liked(title, row.adjust - row.steered))
 
 
 def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:

@@ -12,10 +12,9 @@ can be trusted; and does the amount of motion fit how dense and strong the beats
 *mood*: distance of the two points on ``features.spec.MOOD_AXES``. A bundle without a mood graph says nothing of mood;
 then the energy that colour and motion suggest is compared with the energy that tempo and beats suggest.
 
-*Steering* moves what is wanted away from what the pictures ask for: the mood by up to ``STEER_REACH`` on each axis,
-the energy that motion asks for with it, and the tempo by giving up to ``TEMPO_STEER`` of rhythm to how quick (or slow)
-a track is. It changes the parts rhythm and mood alone, which stay in [0, 1], so no score moves by more than the weight
-of those two. Steered nowhere, every number is as if steering did not exist.
+*Steering* takes up to ``STEER_SHARE`` of the score and gives it to how far that way a candidate stands in the whole
+catalogue (``catalog.standing``), which the search has leant to already; the parts say what they said. Steered nowhere,
+every number is as if steering did not exist.
 
 Everything here is a pure function; ties are broken by track id.
 """
@@ -39,12 +38,9 @@ STILL, FAST = 0.02, 2.0  # frame widths per second: the ends of the motion scale
 SLOW_BPM, QUICK_BPM = 60.0, 180.0
 TEMPO_SHARE = 0.7  # of rhythm, at full confidence; the rest always compares motion with the beats
 MOOD_REACH = 0.2  # root-mean-square distance on the axes at which mood is 0.5: about what the mood head errs by
-STEER_REACH = 0.4  # of an axis of length 1
-TEMPO_STEER = 0.6
+NO_PULSE = 0.5  # of how far rhythm may be from the middle where the music has none
+STEER_SHARE = 0.7  # of the score, for the whole of a dial
 LOGIT_BOUND = 1e-4  # scores this close to 0 or 1 are not told apart
-
-
-NEUTRAL = Steer()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,12 +59,13 @@ class Pictures:
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
     """A candidate with its score in [0, 1] and the parts of it. ``adjust`` is in the score already, as far as that
-    stays in [0, 1]."""
+    stays in [0, 1]; ``steered`` is what of it steering added or took off."""
 
     candidate: Candidate
     score: float
     reasons: Reasons
     adjust: float = 0.0
+    steered: float = 0.0
 
 
 def rank(
@@ -83,7 +80,8 @@ def rank(
     what is to be added to each score (n,); None for none."""
     if not candidates:
         return []
-    weights, steer = weights or Weights(), steer or NEUTRAL
+    weights = weights or Weights()
+    lean = () if steer is None else steer.lean
     contents = content(np.array([c.similarity for c in candidates], np.float64), matches)
     energies = music_energy(candidates)
     added = np.zeros(len(candidates)) if adjusts is None else adjusts
@@ -93,10 +91,12 @@ def rank(
     ):
         reasons = Reasons(
             part,
-            rhythm(now, candidate.track.tempo_bpm, energy, steer),
-            mood(now, candidate.mood, energy, steer),
+            rhythm(now, candidate.track.tempo_bpm, energy),
+            mood(now, candidate.mood, energy),
         )
-        ranked.append(Ranked(candidate, total(reasons, weights, adjust), reasons, adjust))
+        leant = steered(weighted(reasons, weights), lean, candidate.standing)
+        adjust += leant
+        ranked.append(Ranked(candidate, total(reasons, weights, adjust), reasons, adjust, leant))
     return sorted(ranked, key=order)
 
 
@@ -135,17 +135,27 @@ def spread(values: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-(values - values.mean()) / deviation)))
 
 
-def rhythm(now: Pictures, tempo_bpm: float, energy: float, steer: Steer = NEUTRAL) -> float:
-    """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy; then, as
-    far as the tempo is steered, how quick or slow the track is."""
-    wanted = _unit(motion_energy(now.speed) + STEER_REACH * steer.energy)
-    fit = 1.0 - abs(wanted - energy)
-    if now.tempo.bpm > 0 and tempo_bpm > 0:
-        trust = TEMPO_SHARE * min(1.0, max(0.0, now.tempo.confidence))
-        fit = trust * tempo_fit(now.tempo.bpm, tempo_bpm) + (1.0 - trust) * fit
-    share = TEMPO_STEER * abs(steer.tempo)
-    quick = pace(tempo_bpm)
-    return (1.0 - share) * fit + share * (quick if steer.tempo > 0 else 1.0 - quick)
+def steered(score: float, lean: Sequence[float], standing: NDArray[np.float32] | None) -> float:
+    """What steering adds to a score: ``STEER_SHARE`` of it, as far as the furthest dial is turned, gives way to where a
+    candidate stands on the dials that are turned. 0 without either."""
+    if not lean or standing is None:
+        return 0.0
+    turned = [abs(part) for part in lean]
+    places: list[float] = standing.tolist()
+    place = sum(part * at for part, at in zip(lean, places, strict=True)) / sum(turned)
+    return STEER_SHARE * max(turned) * ((1.0 + place) / 2.0 - score)
+
+
+def rhythm(now: Pictures, tempo_bpm: float, energy: float) -> float:
+    """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy. Of music
+    without a pulse less can be said: it is neither right nor wrong."""
+    fit = 1.0 - abs(motion_energy(now.speed) - energy)
+    if tempo_bpm <= 0:
+        return 0.5 + NO_PULSE * (fit - 0.5)
+    if now.tempo.bpm <= 0:
+        return fit
+    trust = TEMPO_SHARE * min(1.0, max(0.0, now.tempo.confidence))
+    return trust * tempo_fit(now.tempo.bpm, tempo_bpm) + (1.0 - trust) * fit
 
 
 def pace(tempo_bpm: float) -> float:
@@ -172,15 +182,12 @@ def music_energy(candidates: Sequence[Candidate]) -> Floats:
     return np.asarray((paces + np.clip(density, 0, 1) + 2.0 * spread(strengths)) / 4.0)
 
 
-def mood(now: Pictures, music: NDArray[np.float32] | None, energy: float, steer: Steer = NEUTRAL) -> float:
-    """In [0, 1]; ``energy`` stands in where one side has no mood, and then valence and tension cannot be steered."""
+def mood(now: Pictures, music: NDArray[np.float32] | None, energy: float) -> float:
+    """In [0, 1]; ``energy`` stands in where one side has no mood."""
     if now.mood is None or music is None:
-        return 1.0 - abs(_unit(scene_energy(now) + STEER_REACH * steer.energy) - energy)
-    lean = (steer.energy, steer.valence, steer.tension)
-    wanted: list[float] = now.mood.tolist()  # plain numbers: three are too few for arrays to be worth it
-    if any(lean):
-        wanted = [_unit(axis + STEER_REACH * part) for axis, part in zip(wanted, lean, strict=True)]
-    distance = math.sqrt(sum((axis - other) ** 2 for axis, other in zip(wanted, music.tolist(), strict=True)) / 3.0)
+        return 1.0 - abs(scene_energy(now) - energy)
+    pairs = zip(now.mood.tolist(), music.tolist(), strict=True)  # plain numbers: three are too few for arrays
+    distance = math.sqrt(sum((axis - other) ** 2 for axis, other in pairs) / 3.0)
     return 1.0 / (1.0 + (distance / MOOD_REACH) ** 2)
 
 

@@ -351,7 +351,8 @@ class Session:
         skipped = frozenset(wishes.skipped)
         hop.needed = (self._listing.tracks | self._above_filters()) - skipped
         allowed = replace(wishes.filters, exclude=skipped)
-        events.append(self._search(hop, "search", query[0], self._options.candidates, allowed, hop.needed))
+        lean = wishes.steer.lean
+        events.append(self._search(hop, "search", query[0], self._options.candidates, allowed, hop.needed, lean))
         examples = (*wishes.liked, *wishes.skipped[-SKIPS_HEARD:])
         hop.sought = self._adjustments.profiles.unknown(examples)[:SOUGHT_AT_ONCE]
         if hop.sought:
@@ -480,8 +481,9 @@ class Session:
         n: int,
         filters: Filters,
         keep: frozenset[str] = frozenset(),
+        lean: tuple[float, ...] = (),
     ) -> Search:
-        return Search(self._open(hop, stage), query, n, filters, keep)
+        return Search(self._open(hop, stage), query, n, filters, keep, lean)
 
     def _open(self, hop: Hop, stage: str) -> int:
         question, self._next_id = self._next_id, self._next_id + 1

@@ -17,7 +17,7 @@ a margin of 0.03 for 4 s), the new scene's style listed 3 s after a join; since 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .events import Reasons, Weights
@@ -190,4 +190,4 @@ class Settle:
         old, new = before.reasons, entry.reasons
         pairs = (old.content, new.content), (old.rhythm, new.rhythm), (old.mood, new.mood)
         reasons = Reasons(*(past * one + (1.0 - past) * other for one, other in pairs))
-        return Ranked(entry.candidate, total(reasons, weights, entry.adjust), reasons, entry.adjust)
+        return replace(entry, score=total(reasons, weights, entry.adjust), reasons=reasons)

@@ -102,7 +102,7 @@ def said(event: Event) -> dict[str, Any]:
     if isinstance(event, Infer):
         return {"say": "Infer", "id": event.id, "graph": event.graph, "sha256": digest(event.inputs)}
     if isinstance(event, Search):
-        asked = digest((event.query, event.n, event.filters, event.keep))
+        asked = digest((event.query, event.n, event.filters, event.keep, event.lean))
         return {"say": "Search", "id": event.id, "n": event.n, "sha256": asked}
     exact: dict[str, Any] = json.loads(json.dumps(asdict(event), default=_plain))
     return {"say": type(event).__name__, **exact}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.catalog import Catalog
+from catalog.catalog import LEAN_REACH, Catalog, spread_of
 from catalog.clips import CLIPS
 from catalog.errors import BundleMismatchError, FormatError, UnknownTrackError
 from catalog.recent import Recent
@@ -53,6 +53,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle) -> Path:
         store.put(track.path, FileStamp(1, 1), [Entry(track, analysis)])
     store.close()
     return folder
+
+
+@pytest.mark.parametrize("lean", [(), (0.0, 0.0, 0.0, 0.5), (1.0, -0.5, 0.0, 0.0), (-1.0, 1.0, 1.0, -1.0)])
+def test_a_search_that_leans_is_as_a_scan_of_everything(folder: Path, bundle: Bundle, lean: tuple[float, ...]) -> None:
+    query = made_up(3)[1].vectors[2]
+    with Catalog.open(folder, bundle) as catalog:
+        found = catalog.search(query, 5, lean=lean)
+        scores: dict[str, float] = {}
+        reach = LEAN_REACH * spread_of(catalog._vectors)
+        for row, segment in enumerate(catalog._segments):
+            place = float(np.dot(catalog._standings[row], lean)) if lean else 0.0
+            score = float(catalog._vectors[row] @ query) + reach * place
+            scores[segment.track] = max(score, scores.get(segment.track, -9.0))
+        best = sorted(scores, key=lambda track: -scores[track])[:5]
+        assert [candidate.track.id for candidate in found] == best
+        plain = {candidate.track.id: candidate for candidate in catalog.search(query, 20)}
+    for candidate in found:
+        assert -1 <= candidate.similarity <= plain[candidate.track.id].similarity + 1e-6
+        assert candidate.standing is not None and candidate.standing.shape == (4,)
+
+
+def test_a_lean_to_quicker_music_brings_it(folder: Path, bundle: Bundle) -> None:
+    query = made_up(3)[1].vectors[2]
+    with Catalog.open(folder, bundle) as catalog:
+        slow, quick = (
+            np.mean([c.track.tempo_bpm for c in catalog.search(query, 5, lean=(0, 0, 0, way))]) for way in (-1, 1)
+        )
+    assert slow < 65 and quick > 73  # of 60 to 79
 
 
 def test_a_new_catalogue_is_empty_and_answers_nothing(tmp_path: Path, bundle: Bundle) -> None:
@@ -157,7 +185,7 @@ def test_what_is_not_a_catalogue_is_refused(tmp_path: Path, bundle: Bundle) -> N
 
 @pytest.mark.parametrize(
     ("text", "says"), [("{", "cannot be read"), ("[]", "format None"), ('{"format": 99}', "format 99"),
-                       ('{"format": 3}', "not what"),
+                       ('{"format": 4}', "not what"),
                        ('{"format": 1}', "of an older segue"),
                        ('{"format": 2}', "index the music into a new folder"), ("format", "cannot be read")]
 )  # fmt: skip
@@ -179,7 +207,7 @@ def test_the_description_names_the_bundle(tmp_path: Path, bundle: Bundle) -> Non
     Catalog.create(tmp_path, bundle)
     said = json.loads((tmp_path / "catalog.json").read_text())
     expected = {
-        "format": 3,
+        "format": 4,
         "bundle": bundle.identity,
         "bundle_name": "tiny",
         "clip_dim": C,

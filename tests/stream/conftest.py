@@ -42,7 +42,10 @@ def make_candidate(number: int, similarity: float = 0.5, tempo_bpm: float = 120.
     rhythm = np.tile(np.array([8.0, rng.uniform(0.2, 1), 0.5], np.float32), (MAX_CLIPS, 1))
     clips = rng.normal(size=(MAX_CLIPS, CLIP)).astype(np.float32)
     mood = None if mood is None else np.asarray(mood, np.float32)
-    return Candidate(make_track(number, tempo_bpm), 2.0 * (number % 20), similarity, clips, mask, rhythm, mood)
+    standing = np.array([rng.uniform(-1, 1), rng.uniform(-1, 1), rng.uniform(-1, 1), tempo_bpm / 110 - 1], np.float32)
+    return Candidate(
+        make_track(number, tempo_bpm), 2.0 * (number % 20), similarity, clips, mask, rhythm, mood, standing=standing
+    )
 
 
 def make_outline(**changes: Any) -> Outline:

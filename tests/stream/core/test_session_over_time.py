@@ -27,6 +27,7 @@ from stream.core.events import (
     Weights,
 )
 from stream.core.history import PENALTY
+from stream.core.ranking import STEER_SHARE
 from stream.core.session import Session, SessionOptions
 from stream.core.settle import SettleOptions
 from stream.core.speech import VOCAL_PENALTY
@@ -238,9 +239,11 @@ def test_steering_and_weights_are_told_and_take_effect_at_once(fake_runtime: Fak
     show.command(type="steer", tempo=1, energy=0.5)
     show.command(type="weights", content=0, mood=0, rhythm=1)
     told, asked = show.hop(), show.hop().asked
-    assert all(item.score - item.lift == pytest.approx(item.reasons.rhythm) for item in told.items)
+    assert all(item.score - item.lift == pytest.approx(item.reasons.rhythm + item.adjust) for item in told.items)
     quick = {item.track: item.tempo_bpm for item in told.items}
     assert quick[max(scores(told), key=scores(told).__getitem__)] > np.median(list(quick.values()))
+    searches = [asked.lean for asked in show.runtime.asked if isinstance(asked, Search)]
+    assert searches[0] == () and searches[-1] == (0.5, 0.0, 0.0, 1.0)
     assert asked is not None and asked.steer == Steer(energy=0.5, tempo=1.0) and asked.undo == 2
     assert asked.weights == Weights(0.0, 1.0, 0.0)
     show.command(type="undo")
@@ -367,8 +370,9 @@ def test_any_sequence_stays_in_bounds_and_replays_alike(fake_runtime: Fake, scri
         assert event.duck_db is None or -18 <= event.duck_db <= 0
         assert event.switch is None or (len(event.switch.at_s) <= 4 and (event.switch.in_s or 0) >= 0)
         reach = (LIKE_SPAN + SKIP_SPAN) / 2
+        steer = STEER_SHARE * max(map(abs, event.asked.steer.lean), default=0.0)
         for item in event.items:
-            assert -reach - PENALTY - VOCAL_PENALTY <= item.adjust <= reach
+            assert -reach - PENALTY - VOCAL_PENALTY - steer <= item.adjust <= reach + steer
             parts = (item.reasons.content, item.reasons.rhythm, item.reasons.mood)
             assert all(0 <= part <= 1 for part in (item.score, *parts))
             weights = event.asked.weights

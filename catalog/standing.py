@@ -1,0 +1,87 @@
+"""Where each segment stands in its catalogue: from the calmest to the most energetic, by valence, tension and tempo.
+
+A dial that leans somewhere means more of it than most of *this* music has, so only the order counts: loudness and notes
+a second are not comparable between a library of techno and one of piano pieces. What cannot be told of a segment (no
+outline, no mood, no pulse) leaves it in the middle of that axis, or out of the mean of several.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.spec import CLIP_S, MAX_CLIPS
+
+from .records import LEANS, Floats, Outline
+
+ENERGY, VALENCE, TENSION = range(3)
+WINDOW_S: Final = MAX_CLIPS * CLIP_S
+MOOD_SHARE: Final = 0.5  # a guess counts for less than what is measured
+
+
+def standings(
+    outlines: Sequence[Outline | None],
+    spans: NDArray[np.int64],
+    first_clips: NDArray[np.int64],
+    tempi_bpm: Sequence[float],
+    moods: Floats | None,
+) -> Floats:
+    """(rows, 4) in [-1, 1], the axes of ``LEANS``. Of each track an outline, a tempo (0: none) and, in ``spans``
+    (n, 2), its first row and the one behind its last; of each row ``first_clips`` (rows,), and ``moods`` (rows, 3) in
+    [0, 1].
+
+    Energy is loudness as mastered, notes and hits a second, and, half as much, the mood's energy, each by its place in
+    the order.
+    """
+    loudness, density = _courses(outlines, spans, first_clips)
+    tempi = np.full(len(first_clips), np.nan)
+    for tempo_bpm, (first, behind) in zip(tempi_bpm, spans.tolist(), strict=True):
+        tempi[first:behind] = tempo_bpm if tempo_bpm > 0 else np.nan
+    feelings = np.full((len(first_clips), 3), np.nan) if moods is None else moods
+    energy = _mean([places(loudness), places(density), MOOD_SHARE * places(feelings[:, ENERGY])])
+    axes = [energy, feelings[:, VALENCE], feelings[:, TENSION], tempi]
+    assert len(axes) == len(LEANS)
+    return np.nan_to_num(np.stack([places(axis) for axis in axes], axis=1)).astype(np.float32)
+
+
+def places(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Places in the rising order, spread over [-1, 1]; equal values share theirs, NaN stays NaN."""
+    found = np.full(len(values), np.nan)
+    there = np.flatnonzero(~np.isnan(values))
+    known, index, counts = np.unique(values[there], return_inverse=True, return_counts=True)
+    if len(known):
+        middles = np.cumsum(counts) - counts / 2.0
+        found[there] = (2.0 * middles / len(there) - 1.0)[index]
+    return found
+
+
+def _courses(
+    outlines: Sequence[Outline | None], spans: NDArray[np.int64], first_clips: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each segment: mean loudness (of its power) and mean onsets a second; NaN where nothing is known."""
+    loudness, density = np.full(len(first_clips), np.nan), np.full(len(first_clips), np.nan)
+    for outline, (first, behind) in zip(outlines, spans.tolist(), strict=True):
+        if outline is None:
+            continue
+        rows = slice(first, behind)
+        begins = first_clips[rows] * CLIP_S
+        powers = _means(10.0 ** (outline.loudness.astype(np.float64) / 10.0), begins)
+        loudness[rows] = 10.0 * np.log10(np.maximum(powers, 1e-12))
+        density[rows] = _means(outline.onsets.astype(np.float64), begins)
+    return loudness, density
+
+
+def _means(values: NDArray[np.float64], begins: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of the seconds of each window; NaN where none of them is there."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    firsts, behind = np.minimum(begins, len(values)), np.minimum(begins + WINDOW_S, len(values))
+    counts = behind - firsts
+    return np.where(counts > 0, (sums[behind] - sums[firsts]) / np.maximum(counts, 1), np.nan)
+
+
+def _mean(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Of what is known of each; NaN where nothing is."""
+    stacked = np.stack(rows)
+    known = (~np.isnan(stacked)).sum(axis=0)
+    return np.where(known > 0, np.nansum(stacked, axis=0) / np.maximum(known, 1), np.nan)
