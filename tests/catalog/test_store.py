@@ -235,5 +235,5 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     db.execute("PRAGMA user_version = 7")
     db.close()
     for write in (True, False):
-        with pytest.raises(FormatError, match="schema 7, not 3"):
+        with pytest.raises(FormatError, match=f"schema 7, not {SCHEMA_VERSION}"):
             Store(tmp_path, write)
