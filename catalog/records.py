@@ -100,7 +100,9 @@ class Candidate:
     places: Places | None = None  # None: only ``start_s`` is known
     outline: Outline | None = None
     gain_db: float | None = None  # brings it to the catalogue's common loudness
-    standing: Floats | None = None  # (4,) in [-1, 1], ``LEANS``: where it stands among the catalogue's segments
+    # (4,) in [-1, 1], ``LEANS``: where it stands among the catalogue's segments; 0 in the middle, or not known
+    standing: Floats = field(default_factory=lambda: np.zeros(len(LEANS), np.float32))
+    zscore: float | None = None  # the similarity of ``similarity``, standardised over real footage; None: not known
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,8 @@ Each function takes figures and gives the fact with its text; to translate Segue
 from collections.abc import Sequence
 from typing import Final
 
+from features.footage import speed_place
+
 from .events import Fact
 
 # The names of the axes of mood (``features.spec.MOOD_AXES``), low and high.
@@ -62,7 +64,8 @@ def loudness(lufs: float) -> Fact:
 
 
 def movement(speed: float) -> str:
-    """How much moves, in words; ``speed`` in frame widths a second. The page says the same of the whole picture."""
-    if speed < 0.05:
+    """How much moves, in words, as real footage goes; ``speed`` in frame widths a second. The page says the same."""
+    share = speed_place(speed)
+    if share < 0.3:
         return "almost still"
-    return "gentle movement" if speed < 0.25 else "lively movement" if speed < 0.8 else "fast movement"
+    return "gentle movement" if share < 0.65 else "lively movement" if share < 0.9 else "fast movement"

@@ -12,11 +12,12 @@ from typing import Final
 import numpy as np
 
 from catalog.records import Candidate
+from features.footage import speed_place
 from features.spec import CLIP_S
 
 from . import fact_words as words
 from .events import Fact
-from .ranking import Pictures, Ranked, motion_energy, tempo_fit
+from .ranking import Pictures, Ranked, tempo_fit
 
 MOST: Final = 2
 KEPT: Final = 64  # rows whose facts are remembered
@@ -28,7 +29,7 @@ FITS: Final = 0.85  # tempo_fit from which on two pulses are one
 REGULAR: Final = 0.12  # deviation of the times between cuts, by their mean, up to which they are a pulse
 MIN_CUTS: Final = 4
 SOFT_LUFS, LOUD_LUFS = -20.0, -13.0
-CALM, FAST = 0.35, 0.65  # of the energy of motion
+CALM, FAST = 0.35, 0.65  # of the motion in real footage
 DENSE: Final = 3.0  # beats a second that go with the fastest motion
 AGREES: Final = 0.2  # motion and beats, on their scales
 AHEAD: Final = 0.03  # of the second best in the list
@@ -95,7 +96,7 @@ def _pulse(row: Ranked, now: Pictures, setting: Setting) -> tuple[float, Fact] |
 
 def _energy(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
     """The amount of motion against how loud and dense the music is, where they agree."""
-    motion, beats = motion_energy(now.speed), beats_per_s(row.candidate)
+    motion, beats = speed_place(now.speed), beats_per_s(row.candidate)
     lufs = None if row.candidate.outline is None else row.candidate.outline.lufs
     if lufs is not None and motion <= CALM and lufs <= SOFT_LUFS:
         return 0.7, words.soft(now.speed, lufs)

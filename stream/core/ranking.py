@@ -2,15 +2,20 @@
 
 A score is the weighted mean of three parts, each in [0, 1], plus what taste, history and speech add or take off:
 
-*content*: how near the segment's vector is to the window's, and the matcher's opinion where the bundle has one. Both
-are read absolutely and relative to the other candidates: retrieval returns near neighbours, whose absolute values
-hardly differ, so half of the part says how a candidate stands among them.
+Towers have favourites: some music is near to whatever is shown. So no part asks how near, or how fast, alone, but how
+near, or fast, for *this* music or these pictures: against real footage (the bundle's bank, ``features.footage``), and
+against the rest of the catalogue (``catalog.standing``).
+
+*content*: how near the segment's vector is to the window's, more than to those of the bank's footage; and relative to
+the other candidates, since retrieval returns near neighbours. There the matcher has its say, where the bundle has one.
 
 *rhythm*: does the pulse of the pictures fit the track's tempo (octaves folded: 60 fits 120), as far as the visual tempo
-can be trusted; and does the amount of motion fit how dense and strong the beats are.
+can be trusted; and does the place of the motion, from the stillest footage to the wildest, fit that of the music, from
+the calmest of the catalogue to the most energetic.
 
-*mood*: distance of the two points on ``features.spec.MOOD_AXES``. A bundle without a mood graph says nothing of mood;
-then the energy that colour and motion suggest is compared with the energy that tempo and beats suggest.
+*mood*: distance of two points on ``features.spec.MOOD_AXES``: each side's place on them, among real footage and in the
+catalogue, or where the bundle has no bank the moods themselves. A bundle without a mood graph says nothing of mood;
+then the energy that colour and motion suggest is compared with the music's.
 
 *Steering* takes up to ``STEER_SHARE`` of the score and gives it to how far that way a candidate stands in the whole
 catalogue (``catalog.standing``), which the search has leant to already; the parts say what they said. Steered nowhere,
@@ -27,17 +32,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.records import Candidate
+from features.footage import speed_place
 from features.motion import VisualTempo
-from features.spec import CLIP_S
 
 from .events import Reasons, Steer, Weights
 
 Floats = NDArray[np.float64]
 
-STILL, FAST = 0.02, 2.0  # frame widths per second: the ends of the motion scale, which is logarithmic
-SLOW_BPM, QUICK_BPM = 60.0, 180.0
 TEMPO_SHARE = 0.7  # of rhythm, at full confidence; the rest always compares motion with the beats
 MOOD_REACH = 0.2  # root-mean-square distance on the axes at which mood is 0.5: about what the mood head errs by
+PLACES_REACH = 0.3  # the same between places, which are spread evenly
 NO_PULSE = 0.5  # of how far rhythm may be from the middle where the music has none
 STEER_SHARE = 0.7  # of the score, for the whole of a dial
 LOGIT_BOUND = 1e-4  # scores this close to 0 or 1 are not told apart
@@ -45,7 +49,8 @@ LOGIT_BOUND = 1e-4  # scores this close to 0 or 1 are not told apart
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """What the pictures are like now. ``speed``: frame widths per second; colours and ``mood`` (3,) in [0, 1]."""
+    """What the pictures are like now. ``speed``: frame widths per second; colours and ``mood`` (3,) in [0, 1];
+    ``mood_places`` (3,): the share of the bank's footage whose mood is lower, None without a bank."""
 
     tempo: VisualTempo
     speed: float
@@ -54,6 +59,7 @@ class Pictures:
     colourfulness: float
     warmth: float
     mood: NDArray[np.float32] | None
+    mood_places: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,18 +88,12 @@ def rank(
         return []
     weights = weights or Weights()
     lean = () if steer is None else steer.lean
-    contents = content(np.array([c.similarity for c in candidates], np.float64), matches)
-    energies = music_energy(candidates)
+    contents = content([c.similarity for c in candidates], [c.zscore for c in candidates], matches)
     added = np.zeros(len(candidates)) if adjusts is None else adjusts
     ranked = []
-    for candidate, part, energy, adjust in zip(
-        candidates, contents.tolist(), energies.tolist(), added.tolist(), strict=True
-    ):
-        reasons = Reasons(
-            part,
-            rhythm(now, candidate.track.tempo_bpm, energy),
-            mood(now, candidate.mood, energy),
-        )
+    for candidate, part, adjust in zip(candidates, contents.tolist(), added.tolist(), strict=True):
+        energy = place(float(candidate.standing[0]))
+        reasons = Reasons(part, rhythm(now, candidate.track.tempo_bpm, energy), mood(now, candidate))
         leant = steered(weighted(reasons, weights), lean, candidate.standing)
         adjust += leant
         ranked.append(Ranked(candidate, total(reasons, weights, adjust), reasons, adjust, leant))
@@ -116,13 +116,17 @@ def total(reasons: Reasons, weights: Weights, adjust: float) -> float:
     return _unit(weighted(reasons, weights) + adjust)
 
 
-def content(similarities: Floats, matches: Floats | None) -> Floats:
-    """(n,) in [0, 1] from cosines (n,) in [-1, 1] and the matcher's scores (n,) in [0, 1], if any."""
-    absolute = (1.0 + np.clip(similarities, -1.0, 1.0)) / 2.0
-    relative = spread(similarities)
+def content(similarities: Sequence[float], zscores: Sequence[float | None], matches: Floats | None) -> Floats:
+    """(n,) in [0, 1] from cosines in [-1, 1], the same as standard scores where all have one, and the matcher's scores
+    (n,) in [0, 1], if any."""
+    near = np.asarray(similarities, np.float64)
+    absolute = (1.0 + np.clip(near, -1.0, 1.0)) / 2.0
+    if all(one is not None for one in zscores):
+        near = np.asarray(zscores, np.float64)
+        absolute = 1.0 / (1.0 + np.exp(-near))
+    relative = spread(near)
     if matches is not None:
         bounded = np.clip(matches, LOGIT_BOUND, 1.0 - LOGIT_BOUND)
-        absolute = (absolute + np.clip(matches, 0.0, 1.0)) / 2.0
         relative = (relative + spread(np.log(bounded / (1.0 - bounded)))) / 2.0
     return np.asarray((absolute + relative) / 2.0)
 
@@ -135,21 +139,26 @@ def spread(values: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-(values - values.mean()) / deviation)))
 
 
-def steered(score: float, lean: Sequence[float], standing: NDArray[np.float32] | None) -> float:
+def steered(score: float, lean: Sequence[float], standing: NDArray[np.float32]) -> float:
     """What steering adds to a score: ``STEER_SHARE`` of it, as far as the furthest dial is turned, gives way to where a
-    candidate stands on the dials that are turned. 0 without either."""
-    if not lean or standing is None:
+    candidate stands on the dials that are turned. 0 where none is."""
+    if not lean:
         return 0.0
     turned = [abs(part) for part in lean]
-    places: list[float] = standing.tolist()
-    place = sum(part * at for part, at in zip(lean, places, strict=True)) / sum(turned)
-    return STEER_SHARE * max(turned) * ((1.0 + place) / 2.0 - score)
+    stands: list[float] = standing.tolist()
+    wanted = place(sum(part * at for part, at in zip(lean, stands, strict=True)) / sum(turned))
+    return STEER_SHARE * max(turned) * (wanted - score)
+
+
+def place(standing: float) -> float:
+    """[-1, 1] -> [0, 1]."""
+    return (1.0 + standing) / 2.0
 
 
 def rhythm(now: Pictures, tempo_bpm: float, energy: float) -> float:
-    """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy. Of music
-    without a pulse less can be said: it is neither right nor wrong."""
-    fit = 1.0 - abs(motion_energy(now.speed) - energy)
+    """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy, each by
+    its place. Of music without a pulse less can be said: it is neither right nor wrong."""
+    fit = 1.0 - abs(speed_place(now.speed) - energy)
     if tempo_bpm <= 0:
         return 0.5 + NO_PULSE * (fit - 0.5)
     if now.tempo.bpm <= 0:
@@ -158,51 +167,32 @@ def rhythm(now: Pictures, tempo_bpm: float, energy: float) -> float:
     return trust * tempo_fit(now.tempo.bpm, tempo_bpm) + (1.0 - trust) * fit
 
 
-def pace(tempo_bpm: float) -> float:
-    """Beats per minute -> [0, 1], linear between ``SLOW_BPM`` and ``QUICK_BPM``; 0 without a pulse."""
-    return _unit((tempo_bpm - SLOW_BPM) / (QUICK_BPM - SLOW_BPM)) if tempo_bpm > 0 else 0.0
-
-
 def tempo_fit(first_bpm: float, second_bpm: float) -> float:
     """1 for equal tempi and whole octaves apart, 0 for half an octave apart, a cosine between."""
     octaves = math.log2(first_bpm / second_bpm)
     return 0.5 + 0.5 * math.cos(2.0 * math.pi * octaves)
 
 
-def motion_energy(speed: float) -> float:
-    """Frame widths per second -> [0, 1], logarithmic between ``STILL`` and ``FAST``."""
-    return _unit(math.log(max(speed, STILL) / STILL) / math.log(FAST / STILL))
+def mood(now: Pictures, music: Candidate) -> float:
+    """In [0, 1]; energy stands in where one side has no mood."""
+    if now.mood is None or music.mood is None:
+        return 1.0 - abs(scene_energy(now) - place(float(music.standing[0])))
+    if now.mood_places is None:
+        return _near(now.mood, music.mood, MOOD_REACH)
+    return _near(now.mood_places, (1.0 + music.standing[: len(now.mood_places)]) / 2.0, PLACES_REACH)
 
 
-def music_energy(candidates: Sequence[Candidate]) -> Floats:
-    """(n,) in [0, 1]: tempo and beats per second on a fixed scale, beat strength against the other candidates'."""
-    paces = np.array([pace(c.track.tempo_bpm) for c in candidates], np.float64)
-    beats, strengths = _beats(candidates)
-    density = beats / (QUICK_BPM / 60.0)
-    return np.asarray((paces + np.clip(density, 0, 1) + 2.0 * spread(strengths)) / 4.0)
-
-
-def mood(now: Pictures, music: NDArray[np.float32] | None, energy: float) -> float:
-    """In [0, 1]; ``energy`` stands in where one side has no mood."""
-    if now.mood is None or music is None:
-        return 1.0 - abs(scene_energy(now) - energy)
-    pairs = zip(now.mood.tolist(), music.tolist(), strict=True)  # plain numbers: three are too few for arrays
-    distance = math.sqrt(sum((axis - other) ** 2 for axis, other in pairs) / 3.0)
-    return 1.0 / (1.0 + (distance / MOOD_REACH) ** 2)
+def _near(seen: NDArray[np.floating], heard: NDArray[np.floating], reach: float) -> float:
+    """1 where two points are one, 0.5 at the distance ``reach`` (root-mean-square over the axes)."""
+    pairs: list[tuple[float, float]] = list(zip(seen.tolist(), heard.tolist(), strict=True))  # few: no need for arrays
+    distance = math.sqrt(sum((one - other) ** 2 for one, other in pairs) / len(pairs))
+    return 1.0 / (1.0 + (distance / reach) ** 2)
 
 
 def scene_energy(now: Pictures) -> float:
     """In [0, 1]: half of it motion, half of it colour (colourful, contrasting, bright)."""
     colour = (2.0 * now.colourfulness + now.contrast + now.brightness) / 4.0
-    return _unit((motion_energy(now.speed) + colour) / 2.0)
-
-
-def _beats(candidates: Sequence[Candidate]) -> tuple[Floats, Floats]:
-    """(n,) and (n,): beats per second and mean beat strength over the valid clips of each segment; 0 without any."""
-    valid = np.stack([c.mask for c in candidates])
-    sums = (np.stack([c.rhythm for c in candidates]).astype(np.float64) * valid[..., None]).sum(axis=1)
-    means = sums / np.maximum(valid.sum(axis=1, keepdims=True), 1)
-    return means[:, 0] / CLIP_S, means[:, 1]
+    return _unit((speed_place(now.speed) + colour) / 2.0)
 
 
 def _unit(value: float) -> float:

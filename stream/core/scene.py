@@ -16,6 +16,7 @@ scenes of one palette, pace and detail are one.
 State: the looks of the last 28 s, and at most two cuts under watch.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,8 +26,6 @@ from numpy.typing import NDArray
 from features.appearance import detail
 from features.cuts import HARD_CUT
 from features.spec import MOTION_FPS, WINDOW_S
-
-from .ranking import motion_energy
 
 if TYPE_CHECKING:
     from features.frame import FrameFeatures
@@ -38,6 +37,7 @@ BACK_S: Final = 8.0  # a scene that comes back within so long was never left
 REST_S: Final = 4.0  # a change sooner than this after the one before belongs to it
 BEFORE_S: Final = 1.0  # less of a scene than this is nothing to compare with
 DIFFERENT: Final = 0.15  # distance from which on two looks are of two scenes
+STILL, FAST = 0.02, 2.0  # frame widths a second: the ends of the scale of motion
 MOST: Final = 0.75  # share of the pictures that must agree
 
 _LEVELS = 16  # of grey
@@ -52,6 +52,11 @@ class Change:
 
     start: int
     lasting: bool
+
+
+def motion_energy(speed: float) -> float:
+    """Frame widths per second -> [0, 1], logarithmic between ``STILL`` and ``FAST``."""
+    return min(1.0, math.log(max(speed, STILL) / STILL) / math.log(FAST / STILL))
 
 
 def look(frame: "FrameFeatures") -> Floats:

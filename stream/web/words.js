@@ -43,7 +43,7 @@ export function pulse(seen) {
 /** How much moves, in a word; speed in picture widths a second. */
 export function movement(seen) {
   if (!seen) return "";
-  return seen.speed < 0.05 ? "almost still" : seen.speed < 0.25 ? "gentle movement" : seen.speed < 0.8 ? "lively movement" : "fast movement";
+  return seen.speed < 0.01 ? "almost still" : seen.speed < 0.06 ? "gentle movement" : seen.speed < 0.15 ? "lively movement" : "fast movement";
 }
 
 function degree(value) {

@@ -13,7 +13,7 @@ from stream.core.facts import Facts, Setting
 from stream.core.ranking import Pictures, Ranked
 
 Fake = Callable[..., Any]
-STILL = Pictures(VisualTempo(0.0, 0.0), 0.02, 0.2, 0.3, 0.3, 0.5, np.array([0.2, 0.3, 0.8], np.float32))
+STILL = Pictures(VisualTempo(0.0, 0.0), 0.002, 0.2, 0.3, 0.3, 0.5, np.array([0.2, 0.3, 0.8], np.float32))
 RUSH = replace(STILL, speed=2.0, brightness=0.7, mood=np.array([0.9, 0.8, 0.5], np.float32))
 NOWHERE = Setting()
 
@@ -79,7 +79,7 @@ def test_figures_hold_still_until_they_move(row: Fake) -> None:
 
 def test_a_fact_stays_against_one_a_little_stronger(row: Fake) -> None:
     facts = Facts()
-    now, mood = replace(RUSH, speed=0.7), (0.9, 0.8, 0.5)
+    now, mood = replace(RUSH, speed=0.09), (0.9, 0.8, 0.5)
     first, second = (texts(facts, [row(mood=mood, fit=fit, lufs=-16.0)], now) for fit in (0.14, 0.25))
     assert "beats" in first[0][0] and second == first
     assert "picture" in texts(Facts(), [row(mood=mood, fit=0.25, lufs=-16.0)], now)[0][0]
@@ -94,7 +94,7 @@ def test_the_row_that_is_ahead_of_all_in_a_part_says_so(row: Fake) -> None:
 
 
 def test_motion_and_beats_that_agree(row: Fake) -> None:
-    assert "lively movement, 2.0 beats a second" in str(texts(Facts(), [row(lufs=-16.0)], replace(RUSH, speed=0.7)))
+    assert "lively movement, 2.0 beats a second" in str(texts(Facts(), [row(lufs=-16.0)], replace(RUSH, speed=0.07)))
     assert "beats a second" not in str(texts(Facts(), [row(lufs=-16.0)], STILL))
 
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.footage import speed_place
 from features.motion import VisualTempo
 from stream.core.events import Reasons, Steer, Weights
 from stream.core.ranking import (
     MOOD_REACH,
+    PLACES_REACH,
     STEER_SHARE,
     Pictures,
     content,
     mood,
-    motion_energy,
-    music_energy,
     rank,
     rhythm,
     scene_energy,
@@ -46,63 +46,76 @@ def test_tempi_fit_across_octaves() -> None:
 
 def test_rhythm_trusts_the_pulse_as_far_as_it_is_sure() -> None:
     sure, unsure = scene(confidence=1.0, speed=0.2), scene(confidence=0.0, speed=0.2)
-    energy = motion_energy(0.2)
+    energy = speed_place(0.2)
     assert rhythm(sure, 120, energy) == pytest.approx(1) == rhythm(unsure, 170, energy)
     assert rhythm(sure, 120 * math.sqrt(2), energy) == pytest.approx(0.3)
 
 
-def test_motion_is_heard_logarithmically() -> None:
-    assert motion_energy(0) == motion_energy(0.02) == 0 and motion_energy(2) == motion_energy(50) == 1
-    assert motion_energy(0.2) == pytest.approx(0.5)
+@given(st.lists(st.floats(0, 5), min_size=2, max_size=9))
+def test_motion_has_its_place_among_real_footage(speeds: list[float]) -> None:
+    places = [speed_place(speed) for speed in sorted(speeds)]
+    assert places == sorted(places) and places[0] >= 0 and places[-1] <= 1
+    assert speed_place(0.0) == 0 and speed_place(0.0202) == pytest.approx(0.5) and speed_place(3.0) == 1
 
 
-def test_fast_strong_beats_are_energetic(candidate: Fake) -> None:
-    slow, quick = candidate(1, tempo_bpm=60), candidate(2, tempo_bpm=180)
-    slow.rhythm[:, :2], quick.rhythm[:, :2] = (4, 0.1), (12, 0.9)
-    low, high = music_energy([slow, quick])
-    assert low < 0.35 and high > 0.75
-    silent = candidate(3, tempo_bpm=0)
-    silent.mask[:] = False
-    assert np.isfinite(music_energy([silent])).all()
-
-
-def test_mood_falls_with_distance() -> None:
+def test_mood_falls_with_distance(candidate: Fake) -> None:
     point = np.array([0.5, 0.5, 0.5], np.float32)
     here = scene(feeling=point)
-    scores = [mood(here, point + np.float32(step), 0.0) for step in (0, MOOD_REACH / 2, MOOD_REACH, 0.5)]
+    steps = (0, MOOD_REACH / 2, MOOD_REACH, 0.5)
+    scores = [mood(here, candidate(1, mood=point + np.float32(step))) for step in steps]
     assert scores[0] == 1 and scores[2] == pytest.approx(0.5) and scores == sorted(scores, reverse=True)
 
 
-def test_without_a_mood_graph_energy_stands_in() -> None:
+def test_with_a_bank_places_are_compared(candidate: Fake) -> None:
+    """What the towers say of all footage, or of all music, says nothing."""
+    music = replace(candidate(1, mood=(0.9, 0.1, 0.9)), standing=np.array([0.4, -0.2, 0.0, 0.0], np.float32))
+    seen = scene(feeling=np.array([0.2, 0.2, 0.2], np.float32))
+    places = np.array([0.7, 0.4, 0.5])
+    assert mood(replace(seen, mood_places=places), music) == pytest.approx(1.0)
+    assert mood(replace(seen, mood_places=places - PLACES_REACH), music) == pytest.approx(0.5)
+    assert mood(seen, music) < 0.2
+
+
+def test_without_a_mood_graph_energy_stands_in(candidate: Fake) -> None:
     wild = scene(speed=2.0, colourfulness=1.0, contrast=1.0, brightness=1.0)
     calm = scene(speed=0.0, colourfulness=0.0, contrast=0.0, brightness=0.0)
+    low, high = (replace(candidate(1), standing=np.array([way, 0, 0, 0], np.float32)) for way in (-1, 1))
     assert scene_energy(wild) == 1 and scene_energy(calm) == 0
-    assert mood(wild, None, 1.0) == 1 == mood(calm, None, 0.0) and mood(wild, None, 0.0) == 0
-    assert mood(wild, np.zeros(3, np.float32), 1.0) == 1  # the video has none
+    assert mood(wild, high) == 1 == mood(calm, low) and mood(wild, low) == 0
+    assert mood(wild, replace(high, mood=np.zeros(3, np.float32))) == 1  # the video has none
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=32), st.integers(0, 9))
 def test_content_is_bounded_and_follows_its_evidence(similarities: list[float], seed: int) -> None:
-    values = np.array(similarities)
-    alone = content(values, None)
+    values, unknown = np.array(similarities), [None] * len(similarities)
+    alone = content(similarities, unknown, None)
     matches = np.random.default_rng(seed).uniform(size=len(values))
-    for part in (alone, content(values, matches)):
+    for part in (alone, content(similarities, unknown, matches), content(similarities, similarities, matches)):
         assert ((part >= 0) & (part <= 1)).all()
     order = np.argsort(values, kind="stable")
     assert (np.diff(alone[order]) >= -1e-12).all()
 
 
 def test_near_neighbours_are_told_apart() -> None:
-    close = content(np.linspace(0.90, 0.92, 32), np.linspace(0.97, 0.99, 32))
+    close = content(np.linspace(0.90, 0.92, 32).tolist(), [None] * 32, np.linspace(0.97, 0.99, 32))
     assert close.max() - close.min() > 0.25 and close.max() < 0.99
     assert (spread(np.full(5, 0.3)) == 0.5).all()
+
+
+def test_what_is_near_to_all_footage_is_not_near(candidate: Fake) -> None:
+    """The first is nearer to everything; the second is nearer than it is to other footage."""
+    favourite, fitting = replace(candidate(1, 0.9), zscore=-0.5), replace(candidate(2, 0.4), zscore=2.0)
+    one, two = content([favourite.similarity, fitting.similarity], [favourite.zscore, fitting.zscore], None)
+    assert one < 0.4 and two > 0.75
+    one, two = content([favourite.similarity, fitting.similarity], [None, None], None)
+    assert one > two
 
 
 def test_the_score_is_the_weighted_mean_and_ties_go_by_id(candidate: Fake) -> None:
     assert weighted(Reasons(1.0, 0.5, 0.0), Weights(2, 1, 1)) == pytest.approx(0.625)
     twins = [candidate(number) for number in (3, 1, 2)]
     for twin in twins:
-        twin.rhythm[:] = twins[0].rhythm
+        twin.standing[:] = 0.0
     ranked = rank(twins, None, scene())
     assert [entry.candidate.track.id for entry in ranked] == [f"{n:016x}" for n in (1, 2, 3)]
     assert len({entry.score for entry in ranked}) == 1
@@ -171,11 +184,6 @@ def test_steering_takes_its_share_and_no_more(
         assert entry.score == pytest.approx(weighted(entry.reasons, weights) + entry.adjust)
     neutral = [(e.candidate.track.id, e.score) for e in rank(pool, None, here, weights, Steer())]
     assert neutral == [(e.candidate.track.id, e.score) for e in rank(pool, None, here, weights)]
-
-
-def test_what_stands_nowhere_cannot_be_steered(candidate: Fake) -> None:
-    unknown = replace(candidate(1), standing=None)
-    assert rank([unknown], None, scene(), None, Steer(1.0))[0].score == rank([unknown], None, scene())[0].score
 
 
 def test_what_is_added_goes_into_the_score_and_no_further_than_its_ends(candidate: Fake) -> None:

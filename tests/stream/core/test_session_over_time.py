@@ -115,7 +115,10 @@ def test_in_a_new_scene_the_advice_follows_sooner(fake_runtime: Fake, look: tupl
     """Another track becomes somewhat better: in a new scene that is enough once it is told, else it must last."""
     runtime = fake_runtime(matcher=False)
     search, best = runtime._search, name(5)
-    runtime._search = lambda *given: [replace(c, similarity=float(c.track.id == best)) for c in search(*given)]
+    middle = np.zeros(4, np.float32)
+    runtime._search = lambda *given: [
+        replace(c, similarity=float(c.track.id == best), standing=middle) for c in search(*given)
+    ]
     quick = SettleOptions(
         margin=0.03, dwell_s=4, large=1.0, after_cut=1.0, hold_s=0, past=0.5, eased_dwell_s=1, on_air_s=0
     )
