@@ -27,15 +27,15 @@ from .index import Hit, SegmentIndex
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
 from .needs import shape_of
 from .recent import Recent
-from .records import LEANS, Candidate, Filters, Floats, Mask, Outline, Places, Track
+from .records import Candidate, Filters, Floats, Mask, Outline, Places, Track
+from .standard import asked, standard_of
 from .standing import standings
 from .store import Store, StoredSegment, StoredTrack
 
 OPEN_FILES = 256
 KEPT_SEGMENTS = 2048  # some 10 kB each
 SegmentParts = tuple[Floats, Mask, Floats, dict[str, Floats]]  # clips, mask, rhythm, extras: as in ``Candidate``
-LEAN_REACH = 2.0  # of the deviation of similarities, for the whole of a dial
-SAMPLED = 64, 4096  # segments whose similarities tell the deviation
+LEAN_COSINE = 0.4  # what the whole of a dial is worth where a start in a track is chosen
 BORDER_BONUS = 0.02  # of cosine: for a start where a section surely begins
 
 
@@ -44,7 +44,7 @@ class Catalog:
 
     def __init__(self, folder: Path, layout: Layout, tracks: list[StoredTrack], segments: list[StoredSegment],
                  vectors: Floats, moods: Floats | None, search_device: str = "cpu",
-                 target_lufs: float | None = None) -> None:  # fmt: skip
+                 target_lufs: float | None = None, bank: Floats | None = None) -> None:  # fmt: skip
         self.folder = folder
         self.layout = layout
         self._tracks = best_of_each(tracks)
@@ -68,9 +68,8 @@ class Catalog:
         own_outlines = [stored.outline for stored in order.values()]
         tempi_bpm = [stored.track.tempo_bpm for stored in order.values()]
         self._standings = standings(own_outlines, self._spans, first_clips, tempi_bpm, moods)
-        self._reach = LEAN_REACH * spread_of(vectors)
-        self._index = SegmentIndex(np.concatenate([vectors, self._reach * self._standings], axis=1), owners)
-        self._vectors = self._index.vectors[:, : vectors.shape[1]]
+        self._standard = standard_of(vectors, bank)
+        self._index = SegmentIndex(self._standard.rows(vectors, self._standings), owners)
         self._choice = Choice(self._order, owners, self._spans, numbers)
         self._searcher, self._opened = open_searcher(search_device, self._index.vectors)
         if self._searcher is not None:
@@ -100,7 +99,8 @@ class Catalog:
                 segments, vectors, moods = store.segments(layout.embedding_dim)
         finally:
             store.close()
-        return cls(folder, layout, tracks, segments, vectors, moods, search_device, target_lufs)
+        bank = None if bundle is None or bundle.bank is None else bundle.bank.queries
+        return cls(folder, layout, tracks, segments, vectors, moods, search_device, target_lufs, bank)
 
     @classmethod
     def create(cls, folder: Path | str, bundle: Bundle) -> Self:
@@ -146,7 +146,7 @@ class Catalog:
     def vector(self, id: str) -> Floats:
         """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it."""
         first, behind = self._spans[self._numbers[self.track(id).id]]
-        mean: Floats = self._vectors[first:behind].mean(axis=0)
+        mean: Floats = self._plain(slice(first, behind)).mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
     def outline(self, id: str) -> Outline | None:
@@ -167,28 +167,41 @@ class Catalog:
         keep: frozenset[str] = frozenset(),
         lean: Sequence[float] = (),
     ) -> list[Candidate]:
-        """The ``n`` best tracks for ``query`` (E,) of unit norm, best first, each as good as its best segment; where it
-        may be started, and how well what begins there fits. Behind them the tracks of ``keep`` that are not among them.
+        """The ``n`` best tracks for ``query`` (E,) of unit norm, best first, each as good as its best segment (by
+        standard score, see ``standard.py``); where it may be started, and how well what begins there fits. Behind them
+        the tracks of ``keep`` that are not among them.
 
         ``lean``: a number in [-1, 1] for each of ``LEANS``, or none. What stands further that way in the catalogue
-        counts as nearer, by up to ``LEAN_REACH`` deviations of similarity for each.
+        counts as nearer, by up to ``standard.LEAN_REACH`` deviations for each.
 
         Fewer when fewer pass ``filters``. Tracks under 20 s are left out unless they are asked for, named, or all that
         is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will hear
         it again.
         """
-        query = self._asked(query, lean)
-        found = [self._candidate(hit, query) for hit in self._hits(query, n, filters or Filters())]
+        if query.shape != (self.layout.embedding_dim,):
+            raise ValueError(f"a query has shape {(self.layout.embedding_dim,)}, not {query.shape}")
+        wanted = asked(query, tuple(lean))
+        found = [self._candidate(hit, query, lean) for hit in self._hits(wanted, n, filters or Filters())]
         there = {candidate.track.id for candidate in found if candidate is not None}
         if missing := keep - there:
-            found += [self._candidate(hit, query) for hit in self._hits(query, len(missing), Filters(only=missing))]
+            only = Filters(only=missing)
+            found += [self._candidate(hit, query, lean) for hit in self._hits(wanted, len(missing), only)]
         return [candidate for candidate in found if candidate is not None]
 
-    def _asked(self, query: Floats, lean: Sequence[float]) -> Floats:
-        """The query and, behind it, where to lean: (E + 4,), as the index has it."""
-        if query.shape != (self._vectors.shape[1],):
-            raise ValueError(f"a query has shape {(self._vectors.shape[1],)}, not {query.shape}")
-        return np.concatenate([query, np.asarray(lean or (0.0,) * len(LEANS), np.float32)]).astype(np.float32)
+    def like(self, id: str, n: int, filters: Filters | None = None) -> list[Candidate]:
+        """The ``n`` tracks that are most like one of the catalogue, best first: by plain similarity, since what footage
+        a segment is near to says nothing here. Raises ``UnknownTrackError``."""
+        query = self.vector(id)
+        rows = self._choice.rows(filters or Filters())
+        there = np.ones(len(self._index), bool) if rows is None else rows
+        numbers = there.rows if isinstance(there, Few) else np.flatnonzero(there)
+        hits = self._index.best(numbers, self._plain(numbers) @ query, n)
+        found = [self._candidate(hit, query, ()) for hit in hits]
+        return [candidate for candidate in found if candidate is not None]
+
+    def _plain(self, numbers: NDArray[np.int64] | slice | int) -> Floats:
+        """Vectors of unit norm, (..., E)."""
+        return self._standard.plain(self._index.vectors, numbers)
 
     def _hits(self, query: Floats, n: int, filters: Filters) -> list[Hit]:
         rows = self._choice.rows(filters)
@@ -202,15 +215,17 @@ class Catalog:
                 f"{id!r}: no such track in {self.folder}; segue search -c {self.folder} lists them"
             ) from None
 
-    def _candidate(self, hit: Hit, query: Floats) -> Candidate | None:
+    def _candidate(self, hit: Hit, query: Floats, lean: Sequence[float]) -> Candidate | None:
         stored = self._tracks[self._segments[hit.row].track]
         number = self._numbers[stored.track.id]
         rows, starts_s, borders = self._begins.get(number, lambda: self._begin_rows(number))
         places, row, start_s = None, hit.row, 0.0
         if len(rows):
-            wanted = self._index.vectors[rows] @ query
-            places = Places(starts_s, wanted, borders)
-            best = int(np.argmax(wanted + BORDER_BONUS * borders))
+            fits = self._plain(rows) @ query
+            if lean:
+                fits += LEAN_COSINE * (self._standings[rows] @ np.asarray(lean, np.float32))
+            places = Places(starts_s, fits, borders)
+            best = int(np.argmax(fits + BORDER_BONUS * borders))
             row, start_s = int(rows[best]), float(starts_s[best])
         try:
             clips, mask, rhythm, extras = self._windows.get(row, lambda: self._window(self._segments[row], stored))
@@ -218,11 +233,11 @@ class Catalog:
             return None
         mood = None if self._moods is None else self._moods[row]
         outline, gain = stored.outline, self.gain(stored.track.id)
-        similarity = float(self._vectors[hit.row] @ query[: self._vectors.shape[1]])
-        standing = self._standings[row]
+        similarity = float(self._plain(hit.row) @ query)
         return Candidate(
-            stored.track, start_s, similarity, clips, mask, rhythm, mood, extras, places, outline, gain, standing
-        )
+            stored.track, start_s, similarity, clips, mask, rhythm, mood, extras, places, outline, gain,
+            self._standings[row], self._standard.zscore(similarity, hit.row)
+        )  # fmt: skip
 
     def _begin_rows(self, number: int) -> tuple[NDArray[np.int64], Floats, Floats]:
         """The rows at which a track may be started, with the starts and their borders; (m,) each."""
@@ -267,12 +282,6 @@ def spans_of(owners: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     firsts = np.flatnonzero(np.diff(owners, prepend=-1))
     spans[owners[firsts]] = np.stack([firsts, np.append(firsts[1:], len(owners))[: len(firsts)]], axis=1)
     return spans
-
-
-def spread_of(vectors: Floats) -> float:
-    """The deviation of similarities between segments of a catalogue, of some that stand for all."""
-    few, many = (vectors[:: max(1, -(-len(vectors) // count))] for count in SAMPLED)
-    return float((few @ many.T).std()) if len(vectors) else 0.0
 
 
 def best_of_each(tracks: Iterable[StoredTrack]) -> dict[str, StoredTrack]:

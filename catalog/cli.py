@@ -109,7 +109,7 @@ def search(argv: Sequence[str]) -> int:
         )
         like, tracks = asked.like, catalog.tracks()
         listed = [track for track in tracks if filters.passes(track)][: asked.n] if like is None else []
-        found = [] if like is None else catalog.search(catalog.vector(like), asked.n or LIKE, filters)
+        found = [] if like is None else catalog.like(like, asked.n or LIKE, filters)
     if not listed and not found:
         print(f"segue search: {nothing_found(tracks, filters)}", file=sys.stderr)  # noqa: T201
     if asked.like is None:

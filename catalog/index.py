@@ -3,7 +3,7 @@
 A track is as good as its best segment (max-pooling), so a search fetches more segments than tracks are wanted and goes
 on doubling until enough distinct tracks are in. Ties break by row, so that the same query always has the same answer.
 
-*Conventions*: a **row** is the number of a segment in the index; vectors are (rows, E) float32 of unit norm.
+*Conventions*: a **row** is the number of a segment in the index; vectors are (rows, E) float32.
 """
 
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ class SegmentIndex:
     def scan(self, query: Floats, n: int, rows: NDArray[np.int64]) -> list[Hit]:
         """The same among ``rows`` (m,) alone, which takes time by their number, whatever else is indexed."""
         self._check(query)
-        return self._best(rows, self._vectors[rows] @ query, n) if n >= 1 and len(rows) else []
+        return self.best(rows, self._vectors[rows] @ query, n) if n >= 1 and len(rows) else []
 
     def _check(self, query: Floats) -> None:
         if query.shape != (self._flat.d,):
@@ -90,7 +90,7 @@ class SegmentIndex:
             if allowed is not None:
                 kept = allowed[found]
                 found, values = found[kept], values[kept]
-            hits = self._best(found, values, n)
+            hits = self.best(found, values, n)
             if len(hits) == n or wanted == len(self):
                 return hits
             wanted = min(wanted * 2, len(self))
@@ -106,7 +106,8 @@ class SegmentIndex:
         self._flat.compute_distance_subset(1, *pointers)
         return rows, values
 
-    def _best(self, rows: NDArray[np.int64], scores: Floats, n: int) -> list[Hit]:
+    def best(self, rows: NDArray[np.int64], scores: Floats, n: int) -> list[Hit]:
+        """The best of ``rows`` (m,) of each of the ``n`` best tracks by ``scores`` (m,), best first."""
         order = np.lexsort((rows, -scores))
         rows, scores = rows[order], scores[order]
         _, first = np.unique(self._owners[rows], return_index=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from .bank import Bank
+from .bank import read as read_bank
 from .errors import BundleError
 from .manifest import BATCH, PRECISIONS, GraphSpec, Manifest, Shape, TensorSpec, parse_manifest
 
@@ -62,6 +64,7 @@ class Bundle:
     path: Path
     manifest: Manifest
     identity: str
+    bank: Bank | None = None
 
     def spec(self, graph: str) -> GraphSpec:
         """The graph's description; ``BundleError`` when this bundle has no such graph."""
@@ -105,25 +108,8 @@ class Bundle:
 
         Also where the graph has no such variant: who wants to make do with another asks ``precisions`` first.
         """
-        name, digest = self.file(graph, precision)
-        try:
-            data = (self.path / name).read_bytes()
-        except FileNotFoundError:
-            which = "" if precision == FLOAT32 else f" in {precision}"
-            raise BundleError(
-                f"bundle {self.path}: the file {name} of graph {graph}{which} is missing; copy it again"
-            ) from None
-        except OSError as error:
-            raise BundleError(
-                f"bundle {self.path}: cannot read {name}: {error.strerror}; mend its permissions"
-            ) from error
-        found = hashlib.sha256(data).hexdigest()
-        if found != digest:
-            raise BundleError(
-                f"bundle {self.path}: {name} ({len(data)} bytes) has SHA-256 {found[:12]}..., "
-                f"{MANIFEST} says {digest[:12]}...; the file is damaged or from another bundle: copy it again"
-            )
-        return data
+        which = "" if precision == FLOAT32 else f" in {precision}"
+        return checked(self.path, *self.file(graph, precision), f"graph {graph}{which}")
 
 
 def default_bundle() -> Path:
@@ -156,11 +142,32 @@ def load_bundle(folder: Path | str, offered: Mapping[str, Mapping[str, object]])
     manifest = parse_manifest(data, f"bundle {path}: {MANIFEST}")
     check_features(manifest, offered, f"bundle {path}")
     check_graphs(manifest, f"bundle {path}")
-    bundle = Bundle(path=path, manifest=manifest, identity=hashlib.sha256(text).hexdigest())
+    bank = None
+    if manifest.bank is not None:
+        data = checked(path, manifest.bank.file, manifest.bank.sha256, "the bank")
+        bank = read_bank(data, manifest.embedding_dim, f"bundle {path}: {manifest.bank.file}")
+    bundle = Bundle(path=path, manifest=manifest, identity=hashlib.sha256(text).hexdigest(), bank=bank)
     for graph in manifest.graphs:
         for precision in bundle.precisions(graph):
             bundle.read(graph, precision)
     return bundle
+
+
+def checked(folder: Path, name: str, digest: str, what: str) -> bytes:
+    """A file of a bundle, its hash compared with the manifest's; ``BundleError`` otherwise."""
+    try:
+        data = (folder / name).read_bytes()
+    except FileNotFoundError:
+        raise BundleError(f"bundle {folder}: the file {name} of {what} is missing; copy it again") from None
+    except OSError as error:
+        raise BundleError(f"bundle {folder}: cannot read {name}: {error.strerror}; mend its permissions") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != digest:
+        raise BundleError(
+            f"bundle {folder}: {name} ({len(data)} bytes) has SHA-256 {found[:12]}..., "
+            f"{MANIFEST} says {digest[:12]}...; the file is damaged or from another bundle: copy it again"
+        )
+    return data
 
 
 def check_features(manifest: Manifest, offered: Mapping[str, Mapping[str, object]], where: str) -> None:

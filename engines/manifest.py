@@ -52,6 +52,15 @@ class GraphSpec:
 
 
 @dataclass(frozen=True)
+class BankSpec:
+    """The bank's file (``bank.py``), and of how many videos it is."""
+
+    file: str
+    sha256: str
+    videos: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """``features`` maps an input's name to the description that the towers were trained with; ``video_dim`` and
     ``music_dim`` are the widths of a clip's vector on either side."""
@@ -67,6 +76,7 @@ class Manifest:
     graphs: Mapping[str, GraphSpec]
     features: Mapping[str, Mapping[str, Any]]
     training: Mapping[str, Any]
+    bank: BankSpec | None = None
 
 
 def shape_text(shape: Sequence[int | str]) -> str:
@@ -106,6 +116,7 @@ def parse_manifest(data: object, where: str) -> Manifest:
         graphs={name: parse_graph(name, entry, f"{where}: graph {name}") for name, entry in graphs.items()},
         features=features,
         training=field(data, "training", dict, where),
+        bank=parse_bank(field(data, "bank", dict, where), f"{where}: bank") if "bank" in data else None,
     )
 
 
@@ -138,6 +149,10 @@ def parse_file(data: Mapping[str, Any], where: str) -> tuple[str, str]:
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         raise BundleError(f"{where}: sha256 {digest!r} is not 64 hex digits; export the bundle again")
     return file, digest
+
+
+def parse_bank(data: Mapping[str, Any], where: str) -> BankSpec:
+    return BankSpec(*parse_file(data, where), positive(data, "videos", where))
 
 
 def parse_variant(precision: str, data: object, where: str) -> Variant:

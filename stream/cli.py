@@ -1,4 +1,4 @@
-"""``segue watch``, ``replay``, ``serve``, ``demo`` and ``doctor``; each command's modules are imported when it runs."""
+"""The commands of live streams; each command's modules are imported when it runs."""
 
 import argparse
 import asyncio
@@ -26,6 +26,7 @@ ELSEWHERE: Final = {
     "serve": "stream.server.command",
     "demo": "stream.demo",
     "doctor": "stream.doctor",
+    "bank": "stream.bank",
 }
 
 

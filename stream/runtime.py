@@ -40,7 +40,7 @@ class Library(Protocol):
 
 def model_of(bundle: "Bundle") -> Model:
     """``StreamError`` for a bundle whose video graphs take something that no live session measures."""
-    manifest = bundle.manifest
+    manifest, bank = bundle.manifest, bundle.bank
     matched = [name for name in bundle.features_of("matcher") if name not in MUSIC_FEATURES]
     taken = {graph: bundle.features_of(graph) for graph in ("video_clip", "video_sequence")} | {"matcher": matched}
     for graph, names in taken.items():
@@ -58,6 +58,7 @@ def model_of(bundle: "Bundle") -> Model:
         sequence=bundle.features_of("video_sequence"),
         matched=tuple(matched),
         heard=tuple(name for name in bundle.features_of("matcher") if name in MUSIC_FEATURES),
+        moods=() if bank is None or bank.moods is None else tuple(map(tuple, np.sort(bank.moods, axis=0).T.tolist())),
     )
 
 

@@ -17,7 +17,7 @@ from features.spec import CLIP_S
 
 from . import fact_words as words
 from .events import Fact
-from .ranking import Pictures, Ranked, tempo_fit
+from .ranking import Pictures, Ranked, place, tempo_fit
 
 MOST: Final = 2
 KEPT: Final = 64  # rows whose facts are remembered
@@ -109,12 +109,14 @@ def _energy(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
 
 def _mood(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
     """The axes on which picture and music lie on the same side of the middle, close to one another."""
-    music = row.candidate.mood
-    if now.mood is None or music is None:
+    if now.mood is None or row.candidate.mood is None:
         return None
+    pictures, music = now.mood.tolist(), row.candidate.mood.tolist()
+    if now.mood_places is not None:  # more cheerful than most footage, and than most of the catalogue
+        pictures, music = now.mood_places.tolist(), [place(at) for at in row.candidate.standing[: len(music)].tolist()]
     alike = [
         (float(min(abs(seen - 0.5), abs(heard - 0.5))), axis, seen > 0.5)
-        for axis, (seen, heard) in enumerate(zip(now.mood.tolist(), music.tolist(), strict=True))
+        for axis, (seen, heard) in enumerate(zip(pictures, music, strict=True))
         if (seen - 0.5) * (heard - 0.5) > 0 and abs(seen - heard) <= NEAR and abs(heard - 0.5) >= CLEAR
     ]
     if not alike:

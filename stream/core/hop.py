@@ -49,7 +49,7 @@ class Hop:
             **{name: np.stack([heard(candidate, name) for candidate in self.found]) for name in model.heard},
         }
 
-    def pictures(self, window: Window) -> Pictures:
+    def pictures(self, window: Window, model: Model) -> Pictures:
         """What the pictures of its window are like."""
         brightness, contrast, colourfulness, warmth = window.colour(self.end, self.start)
         return Pictures(
@@ -60,6 +60,7 @@ class Hop:
             colourfulness=colourfulness,
             warmth=warmth,
             mood=self.mood,
+            mood_places=model.mood_places(self.mood),
         )
 
 

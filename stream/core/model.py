@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .window import Window
 
 
@@ -19,7 +22,17 @@ class Model:
     sequence: tuple[str, ...] = ("displacement",)
     matched: tuple[str, ...] = ("displacement",)
     heard: tuple[str, ...] = ("rhythm",)
+    moods: tuple[tuple[float, ...], ...] = ()  # of the bank's footage, rising, for each axis; none without a bank
 
     def window(self) -> Window:
         """An empty window that measures what the graphs take."""
         return Window(self.clip_dim, self.clip, tuple(dict.fromkeys((*self.sequence, *self.matched))))
+
+    def mood_places(self, mood: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
+        """(3,): the share of the bank's footage whose mood is lower than ``mood`` (3,), axis by axis; None where either
+        is not known."""
+        if mood is None or not self.moods:
+            return None
+        return np.array(
+            [np.interp(at, axis, np.linspace(0.0, 1.0, len(axis))) for at, axis in zip(mood, self.moods, strict=True)]
+        )

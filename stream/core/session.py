@@ -406,7 +406,7 @@ class Session:
         return [self._infer(hop, "matcher", hop.matcher_inputs(self._model))]
 
     def _conclude(self, hop: Hop, matches: NDArray[np.float64] | None) -> list[Event]:
-        now = hop.pictures(self._window)
+        now = hop.pictures(self._window, self._model)
         wishes = self._memory.wishes
         skipped = frozenset(wishes.skipped)
         self._pool = hop.found

@@ -11,6 +11,7 @@ from catalog.catalog import Catalog
 from catalog.choice import Choice, Few
 from catalog.layout import Layout
 from catalog.records import JINGLE_S, Analysis, Filters, Loop, Outline, Track
+from catalog.standard import asked
 from catalog.store import Entry, FileStamp, Store, StoredSegment, StoredTrack
 from engines.bundle import Bundle
 
@@ -150,7 +151,7 @@ def test_a_few_tracks_of_ten_thousand_are_found_at_once() -> None:
     segments = [StoredSegment(f"{i:05}", j, 4.0 * j) for i in range(count) for j in range(each)]
     vectors = rng.normal(size=(count * each, E)).astype(np.float32)
     catalog = Catalog(Path("/nowhere"), Layout("", "", C, E), stored, segments, vectors, None)
-    query = catalog._asked(np.eye(E, dtype=np.float32)[0], ())
+    query = asked(np.eye(E, dtype=np.float32)[0], ())
     took = []
     for second in range(30):
         only = frozenset(f"{i:05}" for i in rng.choice(count, 8, replace=False))

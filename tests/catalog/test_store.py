@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from catalog.clips import CLIPS, clip_path, is_whole, write_clips
-from catalog.database import exclusive
+from catalog.database import SCHEMA_VERSION, exclusive
 from catalog.errors import FormatError, LockedError
 from catalog.records import Analysis, Track
 from catalog.store import Entry, FileStamp, KnownFile, Store
