@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, log1p
+from math import isfinite, log1p, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from .tempo import autocorrelation, best_tempo
 MIN_BPM = 40.0
 MAX_BPM = 200.0
 MIN_TEMPO_S = 4.0
+REPEATS_S = 16
+SAME_TEMPO = 0.05
 
 _STILL = 0.02  # frame widths per second; slower than this is noise, and the logarithm is flat there
 _MEMORY = MOTION_FPS // 2  # samples that an onset rises above: half a second
@@ -55,12 +57,23 @@ def visual_tempo(onsets: Sequence[float] | NDArray[np.floating]) -> VisualTempo:
     """Tempo of onset strengths at 8 a second, oldest first; the last 28 s count.
 
     Autocorrelation with a log-Gaussian prior around 120 bpm, 40 to 200 bpm. Confidence is the height of the peak above
-    what noise of the same length reaches, 0 with less than 4 s. Raises ``FeatureError`` for values that are not finite.
+    what noise of the same length reaches, 0 with less than 4 s. People do not move like a clock, so their peaks are low;
+    but where both halves of 16 s and more have the same tempo, which noise seldom has, the confidence is its root.
+    Raises ``FeatureError`` for values that are not finite.
     """
     series = np.asarray(onsets, dtype=np.float64)
     if series.ndim != 1 or not np.isfinite(series).all():
         raise FeatureError("onsets must be one finite number per motion sample, in one dimension")
     series = series[-WINDOW_S * MOTION_FPS :]
+    whole = _tempo(series)
+    if len(series) < REPEATS_S * MOTION_FPS or whole.confidence == 0.0:
+        return whole
+    halves = [_tempo(half).bpm for half in np.array_split(series, 2)]
+    repeats = all(abs(bpm - whole.bpm) <= SAME_TEMPO * whole.bpm for bpm in halves)
+    return VisualTempo(whole.bpm, sqrt(whole.confidence)) if repeats else whole
+
+
+def _tempo(series: NDArray[np.float64]) -> VisualTempo:
     n = len(series)
     if n < MIN_TEMPO_S * MOTION_FPS:
         return VisualTempo(0.0, 0.0)
