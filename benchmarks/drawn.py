@@ -45,7 +45,7 @@ class DrawnCatalog:
         wanted = [self._numbers[track] for track in keep if self._numbers[track] not in there]
         rows = np.flatnonzero(np.isin(self._owners, wanted))
         hits = [*hits, *self._index.scan(query, len(wanted), rows)] if wanted else hits
-        return [replace(self._candidates[self._owners[hit.row]], similarity=hit.score) for hit in hits]
+        return [replace(self._candidates[self._owners[hit.row]], similarity=hit.score, zscore=None) for hit in hits]
 
     def beats(self, id: str) -> Floats:
         return np.empty(0, np.float32)
