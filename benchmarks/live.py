@@ -216,15 +216,22 @@ def reaction_rows(runtime: Runtime, known: Known, joins: Sequence[Join], say: Sa
             found.append(reaction)
         if number % 20 == 19:
             say(f"{number + 1}/{len(joins)} joins, median so far {np.median(found):.1f} s")
-    quartiles = [float(np.quantile(found, at, method="inverted_cdf")) for at in (0.25, 0.5, 0.75)]
-    told = {"never": int(np.isinf(found).sum()), "joins": len(joins)}
-    spread = {"lower": quartiles[0], "upper": quartiles[2] if np.isfinite(quartiles[2]) else "never"}
     return [
-        Row("scene_reaction_s_median", min(quartiles[1], float(SCENE_S)), len(found), "s", {**told, **spread}),
+        *_reactions(found, len(joins)),
         Row("right_style_in_top5", 100 * settled / len(joins), len(joins), "percent", {"after_s": SCENE_S}),
         Row("right_track_in_top5", 100 * exact / len(joins), len(joins), "percent", {"after_s": SCENE_S}),
         Row("any_style_in_top5", 100 * chance / counted, counted, "percent"),
     ]
+
+
+def _reactions(found: Sequence[float], joins: int) -> list[Row]:
+    """None where the list before every join held the style already, as in a catalogue of a few tracks."""
+    if not found:
+        return []
+    quartiles = [float(np.quantile(found, at, method="inverted_cdf")) for at in (0.25, 0.5, 0.75)]
+    told = {"never": int(np.isinf(found).sum()), "joins": joins}
+    spread = {"lower": quartiles[0], "upper": quartiles[2] if np.isfinite(quartiles[2]) else "never"}
+    return [Row("scene_reaction_s_median", min(quartiles[1], float(SCENE_S)), len(found), "s", {**told, **spread})]
 
 
 def steady_rows(runtime: Runtime, sounds: Sounds, joins: Sequence[Join], say: Say) -> list[Row]:
