@@ -42,6 +42,7 @@ def add_retrieval(kinds: Any) -> None:
         "--class", dest="classes", action="append", metavar="GLOB", help="real: tracks by name, such as '*boss*'"
     )
     each.add_argument("--no-steering", action="store_true", help="real: leave the dials alone, which takes most time")
+    each.add_argument("--invariance", action="store_true", help="real: the same pictures in other forms, which is slow")
     each.add_argument("--picture", type=Path, metavar="FILE", help="draw the table to a PNG file")
 
 
@@ -97,6 +98,7 @@ def real(options: argparse.Namespace) -> int:
 
     from .real_table import markdown
     from .retrieval_real import RealOptions, measure, warnings_of
+    from .variants import VARIANTS
 
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
     with ExitStack() as stack:
@@ -108,6 +110,7 @@ def real(options: argparse.Namespace) -> int:
             options.jobs,
             tuple(options.classes or ()),
             not options.no_steering,
+            tuple(VARIANTS) if options.invariance else (),
         )
         report = measure(options.data, OnnxEngine(bundle, 2), settings, say)
     told = report.settings

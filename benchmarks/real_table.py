@@ -27,6 +27,7 @@ HUBS: Final = {
 def markdown(rows: Sequence[Row]) -> str:
     """A table for each question that there are rows of."""
     parts = [_own(rows), _groups(rows), _hubs(rows), _agreement(rows), _steering(rows), _classes(rows)]
+    parts.append(_invariance(rows))
     return "\n".join(part for part in parts if part)
 
 
@@ -108,6 +109,18 @@ def _classes(rows: Sequence[Row]) -> str:
     for row in chosen:
         usual = f"{float(row.labels['of_all']):.2f}"
         lines.append([f"`{row.labels['class']}`", str(row.labels["asked"]), str(row.n), _cell(row, 2), usual])
+    return _table(lines) if chosen else ""
+
+
+def _invariance(rows: Sequence[Row]) -> str:
+    names = {"overlap": "overlap", "first_kept": "first kept", "cosine_median": "cosine", "cosine_least": "least"}
+    chosen = [row for row in rows if "variant" in row.labels and row.metric in names]
+    lines = [["the same pictures", "n", *names.values()]]
+    for variant in dict.fromkeys(str(row.labels["variant"]) for row in chosen):
+        mine = {row.metric: row for row in chosen if row.labels["variant"] == variant}
+        digits = {"overlap": 2, "first_kept": 2}
+        cells = [f"{mine[name].value:.{digits.get(name, 3)}f}" if name in mine else "" for name in names]
+        lines.append([variant, str(mine["overlap"].n), *cells])
     return _table(lines) if chosen else ""
 
 

@@ -3,7 +3,8 @@
 Each video is asked with by its pictures alone. *Pairs*: a video and the sound of its own file, which somebody chose;
 how many of the other tracks score lower (``real_measures``), by the score and by each part of it alone. *Lists*: what a
 viewer is shown at the end, whether few tracks are shown to all, whether what is suggested goes with the pictures'
-motion and light, and what the dials do to it (``steering``).
+motion and light, what the dials do to it (``steering``), and whether the same pictures in another form get the same
+(``variants``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from .heard import Heard
 from .real_pairs import Video, gallery, videos_of
 from .real_queries import Footage, Remembering, footage, lists, ranking
 from .steering import NEUTRAL, SETTINGS, Steered, class_rows, steered, steering_rows
+from .variants import invariance_rows
 
 FEW: Final = 20  # pairs, below which intervals say little
 PICTURES: Final = ("speed", "brightness", "cuts_per_s")
@@ -53,6 +55,8 @@ class RealOptions:
     jobs: int = 2
     classes: tuple[str, ...] = ()
     steer: bool = True
+    variants: tuple[str, ...] = ()  # of `variants.VARIANTS`
+    variant_s: float = 10.0  # of each video
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,9 @@ def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[st
             *(steering_rows([one.steered for one in asked]) if options.steer else ()),
             *(class_rows([one.steered for one in asked], classes) if options.steer else ()),
         ]
+        if options.variants:
+            paths = [one.video.path for one in asked]
+            rows += invariance_rows(paths, runtime, options.variants, options.variant_s, tell)
         settings: dict[str, str | int | float] = {
             "corpus": "real",
             "bundle": engine.bundle.identity[:12],
