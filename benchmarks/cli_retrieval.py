@@ -14,13 +14,13 @@ from .harness import Report, Row
 def add_retrieval(kinds: Any) -> None:
     """Tell the parser of ``segue bench`` about it."""
     each = kinds.add_parser("retrieval", help="every paper's system and ours: train, test, compare")
-    each.add_argument("--corpus", choices=("synth", "emomv", "real"), required=True, help="whose protocol")
+    each.add_argument("--corpus", choices=("synth", "emomv", "real", "mgsv"), required=True, help="whose protocol")
     each.add_argument(
         "--data",
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="synth: made by segue corpus; real: videos with music",
+        help="synth: of segue corpus; real: videos with music; emomv, mgsv: the release",
     )
     each.add_argument(
         "--work",
@@ -28,7 +28,7 @@ def add_retrieval(kinds: Any) -> None:
         metavar="FOLDER",
         help="keep what takes long here (default: synth DATA-bench, real nowhere)",
     )
-    each.add_argument("--seeds", type=int, metavar="N", help="of every system (default: synth 3, emomv 5)")
+    each.add_argument("--seeds", type=int, metavar="N", help="of every system (default: 3, emomv 5)")
     each.add_argument("--only", action="append", metavar="SYSTEM", help="this system alone; may be given again")
     each.add_argument("--backbone-epochs", type=int, metavar="N", help="instead of the recipes'")
     each.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own choice)")
@@ -54,7 +54,7 @@ def retrieval(options: argparse.Namespace) -> int:
         import torch
 
         torch.set_num_threads(options.threads)
-    return {"synth": synth, "emomv": emomv, "real": real}[options.corpus](options)
+    return {"synth": synth, "emomv": emomv, "real": real, "mgsv": mgsv}[options.corpus](options)
 
 
 def synth(options: argparse.Namespace) -> int:
@@ -124,6 +124,23 @@ def real(options: argparse.Namespace) -> int:
         options.markdown.write_text(text, encoding="utf-8")
     if options.json is not None:
         report.write(options.json)
+    return 0
+
+
+def mgsv(options: argparse.Namespace) -> int:
+    from .retrieval_mgsv import PLAN, markdown, measure
+
+    plan = [entrant for entrant in PLAN if not options.only or entrant.partition("/")[0] in options.only]
+    if not plan:
+        known = ", ".join(entrant.partition("/")[0] for entrant in PLAN)
+        raise BenchError(f"--only {', '.join(options.only)}: no such system; there are {known}")
+    rows, settings = measure(options.data, plan, tuple(range(options.seeds or 3)), say)
+    text = markdown(rows)
+    print(text)  # noqa: T201
+    if options.markdown is not None:
+        options.markdown.write_text(text, encoding="utf-8")
+    if options.json is not None:
+        Report("retrieval", rows, settings).write(options.json)
     return 0
 
 

@@ -43,6 +43,15 @@ def mean_of(values: Sequence[float]) -> Interval:
     return bootstrap(np.asarray(values), lambda table: table.mean(axis=-1))
 
 
+def share_of(hits: Sequence[bool]) -> Interval:
+    """The share that hit and its 95% interval by Wilson (1927), for a bootstrap of none in nine is never more than
+    none."""
+    n, share, z = len(hits), float(np.mean(hits)), 1.959964
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return Interval(share, max(0.0, middle - reach), min(1.0, middle + reach))
+
+
 def median_of(values: Sequence[float]) -> Interval:
     return bootstrap(np.asarray(values), lambda table: np.asarray(np.median(table, axis=-1)))
 

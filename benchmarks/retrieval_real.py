@@ -164,10 +164,10 @@ def own_rows(pairs: Sequence[Asked]) -> Iterator[Row]:
         ranks = [figures.rank_of(own, list(others.values())) for _, own, others in judged if own is not None]
         yield _row("median_rank", figures.median_of(ranks), len(ranks), "rank", {**labels, "of": tracks})
         for level in figures.levels(tracks):
-            hits = [float(rank <= level) for rank in ranks]
+            share = figures.share_of([rank <= level for rank in ranks])
+            recall = Interval(*(100.0 * part for part in (share.value, share.low, share.high)))
             chance = {"chance": 100.0 * level / tracks}
-            recall = figures.mean_of([100.0 * hit for hit in hits])
-            yield _row(f"r{level}", recall, len(hits), "percent", {**labels, **chance})
+            yield _row(f"r{level}", recall, len(ranks), "percent", {**labels, **chance})
         within: dict[str, list[float]] = {}
         for pair, own, others in judged:
             near = [score for track, score in others.items() if pair.video.group in owners.get(track, set())]
@@ -204,8 +204,8 @@ def hub_rows(asked: Sequence[Asked], tracks: int) -> Iterator[Row]:
         if name == "largest":
             labels["fair"] = sum(map(len, told)) / tracks
         yield Row(f"hub_{name}", value, len(told), units[name], labels)
-    stays = [float(one.first == one.last[0]) for one in asked if one.last]
-    yield _row("first_stays", figures.mean_of(stays), len(stays), "share", {})
+    stays = [one.first == one.last[0] for one in asked if one.last]
+    yield _row("first_stays", figures.share_of(stays), len(stays), "share", {})
 
 
 def agreement_rows(asked: Sequence[Asked]) -> Iterator[Row]:

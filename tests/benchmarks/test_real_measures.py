@@ -15,6 +15,13 @@ def test_the_share_below_and_the_rank_count_ties_half() -> None:
     assert figures.share_below(1.0, [0.1]) == 1.0 and figures.rank_of(1.0, [0.1]) == 1.0
 
 
+def test_none_of_nine_is_not_surely_none() -> None:
+    none = figures.share_of([False] * 9)
+    assert none.value == none.low == 0.0 and none.high == pytest.approx(0.299, abs=0.001)  # as Wilson's tables have it
+    half = figures.share_of([True, False] * 50)
+    assert (half.low, half.high) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+
+
 def test_no_recall_beyond_half_of_the_gallery() -> None:
     assert figures.levels(3) == (1,)
     assert figures.levels(29) == (1, 5, 10)
