@@ -50,6 +50,10 @@ def retrieval(options: argparse.Namespace) -> int:
     for path in (options.json, options.markdown, options.picture):
         if path is not None and not path.parent.is_dir():
             raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
+    if options.picture is not None and options.corpus in ("real", "mgsv"):
+        raise BenchError(
+            f"--picture {options.picture}: only synth and emomv are drawn; leave it out, or use --markdown"
+        )
     if options.threads:
         import torch
 

@@ -8,6 +8,7 @@ from .steering import POSITIONS
 
 OWN: Final = {
     "auc": ("AUC", 3),
+    "auc_among_own": ("AUC among own tracks", 3),
     "auc_within_groups": ("AUC within groups", 3),
     "median_rank": ("median rank", 1),
     "r1": ("R@1", 1),
@@ -43,7 +44,7 @@ def _own(rows: Sequence[Row]) -> str:
         quarters = " / ".join(f"{mine[f'percentile_{at}'].value:.0f}" for at in (25, 50, 75))
         lines.append([kind, str(mine["auc"].n), *cells, quarters])
     some = {row.metric: row for row in chosen}
-    chances = {"auc": "0.500", "auc_within_groups": "0.500"}
+    chances = {metric: "0.500" for metric in metrics if metric.startswith("auc")}
     if "of" in some["median_rank"].labels:
         chances["median_rank"] = f"{(1 + float(some['median_rank'].labels['of'])) / 2:.1f}"
     chances |= {name: f"{float(row.labels['chance']):.1f}" for name, row in some.items() if "chance" in row.labels}

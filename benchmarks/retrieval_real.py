@@ -144,8 +144,10 @@ def last_of(told: Sequence[Suggestions]) -> Sequence[Item]:
 
 
 def own_rows(pairs: Sequence[Asked]) -> Iterator[Row]:
-    """Of each kind of score: AUC over all, within groups and of each group, the rank, recall. Medians and quartiles are
-    of percentiles: the share of the other tracks that stand behind, in percent."""
+    """Of each kind of score: AUC over all tracks, among the videos' own, within groups and of each group, the rank,
+    recall. Quartiles are of percentiles: the share of the other tracks that stand behind, in percent. A track is as
+    good as its best segment, so among all the long ones have more chances; own tracks are about as long as each other.
+    """
     owners: dict[str, set[str]] = {}
     for pair in pairs:
         for track in pair.video.own:
@@ -168,11 +170,17 @@ def own_rows(pairs: Sequence[Asked]) -> Iterator[Row]:
             recall = Interval(*(100.0 * part for part in (share.value, share.low, share.high)))
             chance = {"chance": 100.0 * level / tracks}
             yield _row(f"r{level}", recall, len(ranks), "percent", {**labels, **chance})
+        among: list[float] = []
         within: dict[str, list[float]] = {}
         for pair, own, others in judged:
-            near = [score for track, score in others.items() if pair.video.group in owners.get(track, set())]
+            chosen = {track: score for track, score in others.items() if track in owners}
+            near = [score for track, score in chosen.items() if pair.video.group in owners[track]]
+            if chosen and own is not None:
+                among.append(figures.share_below(own, list(chosen.values())))
             if pair.video.group and near and own is not None:
                 within.setdefault(pair.video.group, []).append(figures.share_below(own, near))
+        if among:
+            yield _row("auc_among_own", figures.mean_of(among), len(among), "share", labels)
         if within:
             every = [share for each in within.values() for share in each]
             yield _row("auc_within_groups", figures.mean_of(every), len(every), "share", labels)

@@ -169,6 +169,8 @@ def test_bad_folders_are_told(videos: Path, tmp_path: Path, engine: Any) -> None
         real_pairs.gallery(mute, None, tmp_path / "work", engine, 1, lambda _: None)
     with pytest.raises(BenchError, match="holds no music; leave --distractors out"):
         real_pairs.gallery(mute, tmp_path / "none", tmp_path / "work", engine, 1, lambda _: None)
+    with pytest.raises(BenchError, match="only synth and emomv are drawn"):
+        main("bench", ["retrieval", "--corpus", "real", "--data", str(videos), "--picture", str(tmp_path / "x.png")])
     (tmp_path / "groups.csv").write_text("file,kind\na.mkv,dance\n")
     with pytest.raises(BenchError, match="must name the columns video and group"):
         real_pairs.groups_of(tmp_path / "groups.csv")
@@ -216,6 +218,7 @@ def test_own_tracks_are_found_among_all_and_within_their_group() -> None:
     ]
     rows = {row.metric: row for row in retrieval_real.own_rows(pairs) if row.labels["score"] == "mood"}
     assert rows["auc"].value == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+    assert rows["auc_among_own"].value == pytest.approx((1 / 2 + 1 / 2 + 1) / 3)
     assert rows["auc_within_groups"].value == 0.0 and rows["auc_within_groups"].n == 2
     assert rows["auc_of_group"].labels["group"] == "dance"
     assert rows["median_rank"].value == 2.0 and rows["r1"].value == pytest.approx(100 / 3)
