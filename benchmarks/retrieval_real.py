@@ -74,6 +74,9 @@ class Asked:
 
 def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[str], None]) -> Report:
     """Raises BenchError for folders without videos or pairs, errors of catalogues and bundles."""
+    for folder in (data, options.distractors):
+        if folder is not None and options.work.resolve().is_relative_to(folder.resolve()):
+            raise BenchError(f"--work {options.work}: lies in {folder}, which is looked through; keep it elsewhere")
     videos = videos_of(data)
     owned, folder = gallery(videos, options.distractors, options.work, engine, options.jobs, tell)
     with Catalog.open(folder, engine.bundle) as catalog:

@@ -1,6 +1,8 @@
 """Real pairs: videos with their own music, asked by the live path; and that a difference would show."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -139,6 +141,24 @@ def test_the_whole_bench(
     assert "R@1 |" in shown and "R@5" not in shown and "| chance |" in shown and "different tracks shown" in shown
 
 
+@pytest.mark.skipif(shutil.which("ffmpeg") is None and "CI" not in os.environ, reason="needs ffmpeg")
+def test_the_same_pictures_in_another_form_on_request_and_no_dials_if_so_wished(
+    videos: Path, music: Path, engine: OnnxEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "a.mkv").symlink_to(videos / "a.mkv")
+    options = retrieval_real.RealOptions(
+        tmp_path / "work", music, jobs=1, steer=False, variants=("grey",), variant_s=2.0, seconds=2.0
+    )
+    report = retrieval_real.measure(tmp_path / "one", engine, options, lambda _: None)
+    found = {row.metric: row for row in report.rows if row.labels.get("variant") == "grey"}
+    assert found["cosine_least"].n == 2 and found["cosine_least"].value <= found["cosine_median"].value <= 1.00001
+    assert not [row for row in report.rows if "dial" in row.labels]
+    text = markdown(report.rows)
+    assert "| grey | 2 | " in text and "| dial |" not in text
+    assert "AUC among own tracks" not in text, "there is no other video"
+
+
 def test_a_second_run_indexes_nothing_and_finds_who_owns_what(
     videos: Path, music: Path, work: Path, engine: Any
 ) -> None:
@@ -169,6 +189,8 @@ def test_bad_folders_are_told(videos: Path, tmp_path: Path, engine: Any) -> None
         real_pairs.gallery(mute, None, tmp_path / "work", engine, 1, lambda _: None)
     with pytest.raises(BenchError, match="holds no music; leave --distractors out"):
         real_pairs.gallery(mute, tmp_path / "none", tmp_path / "work", engine, 1, lambda _: None)
+    with pytest.raises(BenchError, match="which is looked through"):
+        main("bench", ["retrieval", "--corpus", "real", "--data", str(videos), "--work", str(videos / "kept")])
     with pytest.raises(BenchError, match="only synth and emomv are drawn"):
         main("bench", ["retrieval", "--corpus", "real", "--data", str(videos), "--picture", str(tmp_path / "x.png")])
     (tmp_path / "groups.csv").write_text("file,kind\na.mkv,dance\n")
