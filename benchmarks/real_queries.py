@@ -7,7 +7,7 @@ video, so that a session with another wish costs little more than its ranking.
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from features.cuts import HARD_CUT
 from features.spec import MOTION_FPS
-from stream.core.events import Answer, Infer, Question, Refused, Search, Suggestions
+from stream.core.events import Answer, Question, Refused, Suggestions
 from stream.core.ranking import Ranked
 from stream.core.session import Session, SessionOptions
 from stream.runtime import Runtime, needs_small
@@ -24,6 +24,7 @@ from stream.stages import Look, Looked
 from .errors import BenchError
 from .footage import answered, pushed, seen
 
+NOT_ASKED: Final = frozenset({"id", "owner", "deadline_s"})
 ONCE: Final = 1_000_000  # s: a session that follows so slowly has a hop after its first second and one at its end
 
 
@@ -111,13 +112,15 @@ def _told(shot: Footage, runtime: Runtime, session: Session) -> list[Suggestions
 
 
 def _key(question: Question) -> object:
-    if isinstance(question, Infer):
-        names = sorted(question.inputs)
-        digest = hashlib.blake2b(digest_size=16)
-        for name in names:
-            digest.update(np.ascontiguousarray(question.inputs[name]).data)
-        shapes = tuple((name, question.inputs[name].shape) for name in names)
-        return question.graph, shapes, digest.digest()
-    if isinstance(question, Search):
-        return question.query.tobytes(), question.n, question.filters, question.keep
-    return question.track
+    """All that a question asks: whatever fields its kind has, but for which one it is, and for whom."""
+    asked = {part.name: getattr(question, part.name) for part in fields(question) if part.name not in NOT_ASKED}
+    return type(question), tuple((name, _hashed(value)) for name, value in asked.items())
+
+
+def _hashed(value: object) -> object:
+    if isinstance(value, np.ndarray):
+        digest = hashlib.blake2b(np.ascontiguousarray(value).data, digest_size=16).digest()
+        return value.dtype.str, value.shape, digest
+    if isinstance(value, Mapping):
+        return tuple((name, _hashed(value[name])) for name in sorted(value))
+    return value

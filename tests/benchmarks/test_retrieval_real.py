@@ -219,7 +219,11 @@ def test_a_ranking_holds_all_tracks_and_nothing_is_worked_out_twice(videos: Path
     count = len(asked)
     assert [told.items for told in lists(shot, remembering)] == [told.items for told in first] and len(asked) == count
     lists(shot, remembering, [{"type": "steer", "energy": 1.0}])
-    assert set(asked[count:]) <= {"matcher"}, "a dial changes what is ranked, not what is seen"
+    assert "video_clip" not in asked[count:], "a dial changes what is ranked, not what is seen"
+    for wish in ({"type": "steer", "tempo": 1.0}, {"type": "filters", "min_bpm": 100.0}):
+        alone = [told.items for told in lists(shot, runtime, [wish])]
+        assert [told.items for told in lists(shot, remembering, [wish])] == alone, "what was asked before is no answer"
+        assert alone != [told.items for told in first]
     with pytest.raises(ValueError, match="energy must be a number"):
         lists(shot, remembering, [{"type": "steer", "energy": 2.0}])
 
