@@ -1,7 +1,9 @@
-"""``segue bench retrieval``: the papers' systems and ours, on one corpus."""
+"""``segue bench retrieval``: the papers' systems and ours on one corpus, and what users get on real videos."""
 
 import argparse
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,35 @@ from .harness import Report, Row
 def add_retrieval(kinds: Any) -> None:
     """Tell the parser of ``segue bench`` about it."""
     each = kinds.add_parser("retrieval", help="every paper's system and ours: train, test, compare")
-    each.add_argument("--corpus", choices=("synth", "emomv"), required=True, help="whose protocol")
-    each.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="corpus synth: made by segue corpus")
-    each.add_argument("--work", type=Path, metavar="FOLDER", help="keep backbones and ranks here (default DATA-bench)")
-    each.add_argument("--seeds", type=int, metavar="N", help="of every system (default: synth 3, emomv 5)")
+    each.add_argument("--corpus", choices=("synth", "emomv", "real", "mgsv"), required=True, help="whose protocol")
+    each.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="synth: of segue corpus; real: videos with music; emomv, mgsv: the release",
+    )
+    each.add_argument(
+        "--work",
+        type=Path,
+        metavar="FOLDER",
+        help="keep what takes long here (default: synth DATA-bench, real nowhere)",
+    )
+    each.add_argument("--seeds", type=int, metavar="N", help="of every system (default: 3, emomv 5)")
     each.add_argument("--only", action="append", metavar="SYSTEM", help="this system alone; may be given again")
     each.add_argument("--backbone-epochs", type=int, metavar="N", help="instead of the recipes'")
     each.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own choice)")
     each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     each.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to FILE")
+    each.add_argument("--bundle", type=Path, help="real: bundle to judge (default: the one that ships)")
+    each.add_argument("--distractors", type=Path, metavar="FOLDER", help="real: other music for the gallery")
+    each.add_argument("--seconds", type=float, default=60.0, help="real: of each video (default 60)")
+    each.add_argument("--jobs", type=int, default=2, help="real: processes that index (default 2)")
+    each.add_argument(
+        "--class", dest="classes", action="append", metavar="GLOB", help="real: tracks by name, such as '*boss*'"
+    )
+    each.add_argument("--no-steering", action="store_true", help="real: leave the dials alone, which takes most time")
+    each.add_argument("--invariance", action="store_true", help="real: the same pictures in other forms, which is slow")
     each.add_argument("--picture", type=Path, metavar="FILE", help="draw the table to a PNG file")
 
 
@@ -28,11 +50,15 @@ def retrieval(options: argparse.Namespace) -> int:
     for path in (options.json, options.markdown, options.picture):
         if path is not None and not path.parent.is_dir():
             raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
+    if options.picture is not None and options.corpus in ("real", "mgsv"):
+        raise BenchError(
+            f"--picture {options.picture}: only synth and emomv are drawn; leave it out, or use --markdown"
+        )
     if options.threads:
         import torch
 
         torch.set_num_threads(options.threads)
-    return synth(options) if options.corpus == "synth" else emomv(options)
+    return {"synth": synth, "emomv": emomv, "real": real, "mgsv": mgsv}[options.corpus](options)
 
 
 def synth(options: argparse.Namespace) -> int:
@@ -66,6 +92,59 @@ def emomv(options: argparse.Namespace) -> int:
 
     rows, settings = measure(options.data, tuple(range(options.seeds or 5)), say)
     finish(options, rows, "", settings, "EmoMV-C")
+    return 0
+
+
+def real(options: argparse.Namespace) -> int:
+    from engines.bundle import default_bundle, load_bundle
+    from engines.onnx_engine import OnnxEngine
+    from features.spec import FEATURES
+
+    from .real_table import markdown
+    from .retrieval_real import RealOptions, measure, warnings_of
+    from .variants import VARIANTS
+
+    bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
+    with ExitStack() as stack:
+        work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        settings = RealOptions(
+            work,
+            options.distractors,
+            options.seconds,
+            options.jobs,
+            tuple(options.classes or ()),
+            not options.no_steering,
+            tuple(VARIANTS) if options.invariance else (),
+        )
+        report = measure(options.data, OnnxEngine(bundle, 2), settings, say)
+    told = report.settings
+    text = (
+        f"{told['pairs']} pairs of {told['videos']} videos, {told['tracks']} tracks ({told['shown']} of 20 s and "
+        f"more), bundle {told['bundle']}. 95% intervals over videos.\n"
+    )
+    text += "".join(f"\n{line}.\n" for line in warnings_of(told)) + "\n" + markdown(report.rows)
+    print(text)  # noqa: T201
+    if options.markdown is not None:
+        options.markdown.write_text(text, encoding="utf-8")
+    if options.json is not None:
+        report.write(options.json)
+    return 0
+
+
+def mgsv(options: argparse.Namespace) -> int:
+    from .retrieval_mgsv import PLAN, markdown, measure
+
+    plan = [entrant for entrant in PLAN if not options.only or entrant.partition("/")[0] in options.only]
+    if not plan:
+        known = ", ".join(entrant.partition("/")[0] for entrant in PLAN)
+        raise BenchError(f"--only {', '.join(options.only)}: no such system; there are {known}")
+    rows, settings = measure(options.data, plan, tuple(range(options.seeds or 3)), say)
+    text = markdown(rows)
+    print(text)  # noqa: T201
+    if options.markdown is not None:
+        options.markdown.write_text(text, encoding="utf-8")
+    if options.json is not None:
+        Report("retrieval", rows, settings).write(options.json)
     return 0
 
 

@@ -11,7 +11,7 @@ from stream.core.events import Event, Question, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session
 from stream.runtime import Runtime, needs_small
-from stream.stages import Look
+from stream.stages import Look, Looked
 
 from .errors import BenchError
 
@@ -31,11 +31,9 @@ def lists_of(
     begun_s = 0.0
     for path in videos:
         slot = -1
-        for slot, t_s, frame in _sampled(path):
-            looked = look.look(frame, begun_s + t_s)
+        for slot, t_s, looked in seen(path, look, begun_s):
             place = round(begun_s * MOTION_FPS) + slot
-            events = [*session.revise(looked.revised)] if looked.revised else []
-            lists = answered(session, runtime, [*events, *session.push(looked.features, place)])
+            lists = answered(session, runtime, pushed(session, place, looked))
             said += lists
             for each in lists:
                 told(each)
@@ -45,6 +43,19 @@ def lists_of(
             raise BenchError(f"{path}: no picture of it decodes; give a video file")
         begun_s += (slot + 1) / MOTION_FPS
     return said + answered(session, runtime, session.finish())
+
+
+def seen(path: Path, look: Look, begun_s: float = 0.0) -> Iterator[tuple[int, float, Looked]]:
+    """The pictures of a video that fill a motion slot, looked at: slot, seconds from its begin, what was seen. ``look``
+    counts its time from ``begun_s``. Raises BenchError for what is no video, or whose time stamps jump."""
+    for slot, t_s, frame in _sampled(path):
+        yield slot, t_s, look.look(frame, begun_s + t_s)
+
+
+def pushed(session: Session, slot: int, looked: Looked) -> list[Event]:
+    """What a session says to a picture."""
+    events = [*session.revise(looked.revised)] if looked.revised else []
+    return [*events, *session.push(looked.features, slot)]
 
 
 def answered(session: Session, runtime: Runtime, events: Sequence[Event]) -> list[Suggestions]:

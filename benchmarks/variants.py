@@ -1,31 +1,34 @@
-"""The same content as it comes: between bars, in high dynamic range, interlaced, with a hole through it; music louder
-and softer.
+"""The same content as it comes: between bars, in high dynamic range, interlaced, with a hole through it, a moment
+later, darker, at other rates and sizes, under a streamer's overlay; music louder and softer.
 
 Each variant of a video is made by an ``ffmpeg`` program in a folder that goes away again, and watched as fast as it
 goes, beside its *reference*: the same pictures delivered plainly. What is told of both should be the same.
 
 *Figures*, over all lists of all videos: ``overlap``, the mean share of the five suggestions that both lists hold;
-``first_kept``, the share of lists with the same first place; and of the pictures, variant and reference: brightness,
+``first_kept``, the share of lists with the same first place; ``cosine_median`` and ``cosine_least``, of the window
+vectors of variant and reference; and of the pictures, variant and reference: brightness,
 contrast, colourfulness, warmth and speed, means over all looked-at pictures. ``recoded`` is the control: another size
-and quality, nothing else. The sound side, and its figures: `levels`.
+and quality, nothing else. What of the others a viewer would call the same is for the reader to say: a mirrored or
+darker picture is, a grey one perhaps. The sound side, and its figures: `levels`.
 """
 
 import argparse
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from catalog.catalog import Catalog
 from engines.bundle import Bundle
 from engines.onnx_engine import OnnxEngine
 from features.frame import FrameFeatures
-from stream.core.events import Cut, Notice, Suggestions
+from stream.core.events import Answer, Cut, Infer, Notice, Question, Suggestions
 from stream.core.session import SessionOptions
 from stream.runtime import Runtime
 from stream.sources.pull import Pull
@@ -40,6 +43,10 @@ FULL: Final = f"{INNER},scale=854:480,setsar=1"
 TAGGED: Final = (  # for what follows to know what it converts
     f"{INNER},scale=854:480:out_color_matrix=bt709:out_range=tv,setsar=1,"
     "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+)
+OVERLAY: Final = (  # a box where a streamer's camera stands still, with a face's worth of light in it, and a logo
+    "drawbox=x=630:y=340:w=200:h=120:color=0x303848:t=fill,drawbox=x=690:y=370:w=80:h=90:color=0xc09878:t=fill,"
+    "drawbox=x=20:y=20:w=120:h=40:color=white:t=fill,drawbox=x=30:y=30:w=60:h=20:color=0xd02020:t=fill"
 )
 H264: Final = ("-c:v", "libx264", "-crf", "18", "-preset", "veryfast", "-pix_fmt", "yuv420p")
 DEEP: Final = ("-c:v", "libx264", "-crf", "14", "-preset", "veryfast", "-pix_fmt", "yuv420p10le")
@@ -60,6 +67,7 @@ class Variant:
     then: str = ""
     coded: tuple[str, ...] = H264
     suffix: str = ".mp4"
+    rotated: int = 0  # degrees counter-clockwise by which a player is told to turn it
 
 
 def _hdr(transfer: str) -> str:
@@ -96,16 +104,47 @@ VARIANTS: Final = {
         ("-c:v", "qtrle", "-pix_fmt", "argb"),
         ".mov",
     ),
+    "60 ms later": Variant(FULL, "trim=start=0.06,setpts=PTS-STARTPTS"),
+    "a tenth lost": Variant(FULL, "select=eq(n\\,0)+gte(random(7)\\,0.1)", (*H264, "-fps_mode", "passthrough")),
+    "brightness 0.8": Variant(FULL, "format=gbrp,colorchannelmixer=rr=0.8:gg=0.8:bb=0.8"),
+    "gamma 1.4": Variant(FULL, "eq=gamma=1.4"),
+    "gamma 0.7": Variant(FULL, "eq=gamma=0.7"),
+    "grey": Variant(FULL, "hue=s=0"),
+    "mirrored": Variant(FULL, "hflip"),
+    "150 kbit/s": Variant(FULL, "null", ("-c:v", "libx264", "-b:v", "150k", "-pix_fmt", "yuv420p")),
+    "24 fps": Variant(FULL, "fps=24"),
+    "30 fps": Variant(FULL, "fps=30"),
+    "60 fps": Variant(FULL, "fps=60"),
+    "240p": Variant(FULL, "scale=426:240"),
+    "1080p": Variant(FULL, "scale=1920:1080"),
+    "overlay": Variant(FULL, OVERLAY),
+    "turned by the player": Variant(FULL, "transpose=clock", rotated=90),
+    "full range": Variant(TAGGED, "scale=in_range=tv:out_range=pc,setparams=range=pc", (*H264, "-color_range", "pc")),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What was told of a video, and measured."""
+    """What was told of a video, and measured; ``vectors``: (E,) of each window."""
 
     lists: list[list[str]]
     cuts: int
     means: dict[str, float]
+    vectors: list[NDArray[np.float32]]
+
+
+class Noting(Runtime):
+    """A runtime that keeps the vectors of windows."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime.engine, runtime.catalog)
+        self.vectors: list[NDArray[np.float32]] = []
+
+    def answer(self, question: Question) -> Answer:
+        answer = super().answer(question)
+        if isinstance(question, Infer) and question.graph == "video_sequence" and isinstance(answer, Mapping):
+            self.vectors.append(np.asarray(answer["embedding"][0], np.float32))
+        return answer
 
 
 def measure(
@@ -119,9 +158,7 @@ def measure(
 ) -> Report:
     """``names`` of `VARIANTS` and of `LEVELS_DB`. Raises BenchError where there is no ffmpeg, or it cannot make a
     variant, or one of pictures is asked for without a video; errors of catalogues."""
-    program = shutil.which("ffmpeg")
-    if program is None:
-        raise BenchError("bench variants makes its files with ffmpeg, which is not on the PATH; install it")
+    program = _ffmpeg()
     levels = [name for name in names if name in LEVELS_DB]
     pictures = [name for name in names if name in VARIANTS]
     if pictures and not videos:
@@ -132,13 +169,7 @@ def measure(
     with Catalog.open(catalog, bundle) as opened, tempfile.TemporaryDirectory() as folder:
         engine = OnnxEngine(bundle, 2)
         runtime = Runtime(engine, opened)
-        for name in pictures:
-            pairs = []
-            for video in videos:
-                tell(f"{name}: {video.name}")
-                made = _made(program, video, VARIANTS[name], Path(folder), seconds)
-                pairs.append(tuple(watched(path, runtime) for path in made))
-            rows += list(compared(name, pairs))
+        rows += picture_rows(videos, runtime, pictures, seconds, program, Path(folder), tell)
         heard = opened.tracks()[:tracks]
         rows += level_rows(heard, levels, engine, program, Path(folder), tell)
         settings: dict[str, str | int | float] = {"videos": len(videos), "seconds": seconds, "tracks": len(opened)}
@@ -147,31 +178,87 @@ def measure(
     return Report("variants", rows, settings)
 
 
-def _made(program: str, video: Path, variant: Variant, folder: Path, seconds: float) -> tuple[Path, Path]:
-    """The variant and its reference."""
-    plain, other = folder / "plain.mp4", folder / f"variant{variant.suffix}"
-    given = [program, "-v", "error", "-y", "-nostdin", "-t", f"{seconds:g}", "-i", str(video), "-an", "-vf"]
-    for filters, coded, path in (
-        (variant.reference, H264, plain),
-        (f"{variant.reference},{variant.then}", variant.coded, other),
-    ):
-        done = subprocess.run([*given, filters, *coded, str(path)], capture_output=True, text=True)
-        if done.returncode:
-            raise BenchError(f"{video}: ffmpeg cannot make it ({done.stderr.strip()[-300:]}); leave that variant out")
-    return other, plain
+def invariance_rows(
+    videos: Sequence[Path], runtime: Runtime, names: Sequence[str], seconds: float, tell: Callable[[str], None]
+) -> Iterator[Row]:
+    """`picture_rows` in a folder that goes away again."""
+    program = _ffmpeg()
+    with tempfile.TemporaryDirectory() as folder:
+        yield from picture_rows(videos, runtime, names, seconds, program, Path(folder), tell)
+
+
+def _ffmpeg() -> str:
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise BenchError("variants of a video are made with an ffmpeg program, which is not on the PATH; install it")
+    return program
+
+
+def picture_rows(
+    videos: Sequence[Path],
+    runtime: Runtime,
+    names: Sequence[str],
+    seconds: float,
+    program: str,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> Iterator[Row]:
+    """Rows of the variants ``names`` (of `VARIANTS`) of the first ``seconds`` of each video. Raises BenchError where
+    ffmpeg cannot make one."""
+    plain: dict[tuple[Path, str], Watched] = {}  # references that several variants have
+    for name in names:
+        pairs = []
+        for video in videos:
+            tell(f"{name}: {video.name}")
+            variant = VARIANTS[name]
+            key = video, variant.reference
+            if key not in plain:
+                plain[key] = watched(
+                    _made(program, video, variant.reference, H264, folder / "plain.mp4", seconds), runtime
+                )
+            pairs.append((watched(_varied(program, video, variant, folder, seconds), runtime), plain[key]))
+        yield from compared(name, pairs)
+
+
+def _varied(program: str, video: Path, variant: Variant, folder: Path, seconds: float) -> Path:
+    filters = f"{variant.reference},{variant.then}" if variant.then else variant.reference
+    made = _made(program, video, filters, variant.coded, folder / f"variant{variant.suffix}", seconds)
+    if not variant.rotated:
+        return made
+    turned = made.with_name(f"turned{variant.suffix}")
+    quiet, copied = ["-v", "error", "-y", "-nostdin"], ["-i", str(made), "-c", "copy"]
+    try:
+        _run(program, [*quiet, "-display_rotation", str(variant.rotated), *copied, str(turned)], video)
+    except BenchError:  # before FFmpeg 6
+        _run(program, [*quiet, *copied, "-metadata:s:v:0", f"rotate={variant.rotated}", str(turned)], video)
+    return turned
+
+
+def _made(program: str, video: Path, filters: str, coded: Sequence[str], path: Path, seconds: float) -> Path:
+    given = ["-v", "error", "-y", "-nostdin", "-t", f"{seconds:g}", "-i", str(video), "-an", "-vf", filters]
+    _run(program, [*given, *coded, str(path)], video)
+    return path
+
+
+def _run(program: str, words: Sequence[str], video: Path) -> None:
+    done = subprocess.run([program, *words], capture_output=True, text=True)
+    if done.returncode:
+        raise BenchError(f"{video}: ffmpeg cannot make it ({done.stderr.strip()[-300:]}); leave that variant out")
 
 
 def watched(path: Path, runtime: Runtime) -> Watched:
     """A whole video through the live path, without a clock."""
     notices: list[Notice] = []
     seen: list[FrameFeatures] = []
+    noting = Noting(runtime)
     with Pull(str(path)) as pull:
-        watch_fast(pull, runtime, SessionOptions(), notices.append, looked=seen.append)
+        watch_fast(pull, noting, SessionOptions(), notices.append, looked=seen.append)
     rows = [(f.colour.brightness, f.colour.contrast, f.colour.colourfulness, f.colour.warmth, f.speed) for f in seen]
     return Watched(
         [[item.track for item in notice.items] for notice in notices if isinstance(notice, Suggestions)],
         sum(isinstance(notice, Cut) for notice in notices),
         dict(zip(MEASURES, np.mean(rows, axis=0).tolist(), strict=True)),
+        noting.vectors,
     )
 
 
@@ -183,6 +270,12 @@ def compared(name: str, pairs: Sequence[Any]) -> Iterator[Row]:
     yield Row("overlap", float(np.mean(shared)), len(lists), "share", labels)
     kept = [one[:1] == other[:1] for one, other in lists]
     yield Row("first_kept", float(np.mean(kept)), len(lists), "share", labels)
+    cosines = [
+        float(left @ right) for one, other in pairs for left, right in zip(one.vectors, other.vectors, strict=False)
+    ]
+    if cosines:
+        yield Row("cosine_median", float(np.median(cosines)), len(cosines), "window cosine", labels)
+        yield Row("cosine_least", min(cosines), len(cosines), "window cosine", labels)
     for measured in MEASURES:
         for side, which in (("variant", 0), ("reference", 1)):
             mean = float(np.mean([pair[which].means[measured] for pair in pairs]))

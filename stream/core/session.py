@@ -94,6 +94,7 @@ class Session:
         self._listing = Listing(self._options.settle, self._options.suggestions)
         self._memory = Memory(Wishes(weights=self._options.weights))
         self._pool: list[Candidate] = []  # of the newest hop
+        self.ranking: Sequence[Ranked] = ()  # of the newest hop, all of it, before anybody is kept in place
         self._adjustments = Adjustments()
         self._speech = Speech()
         self._on_air: OnAir | None = None
@@ -417,6 +418,7 @@ class Session:
             for entry in rank(hop.found, matches, now, wishes.weights, wishes.steer, adjusts)
             if entry.candidate.track.id not in skipped
         ]
+        self.ranking = ranked
         self._ease(hop, wishes)
         passed_s, self._told_s = hop.pts_s - self._told_s, hop.pts_s
         listed = self._listed(hop, ranked, now, wishes, passed_s)

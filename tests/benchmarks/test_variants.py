@@ -78,6 +78,25 @@ def test_a_level_that_did_reach_the_towers_would_show(
     assert all(rows["-18 dB", "cosine_median", side]["value"] < 0.999 for side in ("catalogue", "corpus"))
 
 
+def test_the_same_pictures_in_another_form_lie_near_and_others_do_not(
+    film: str, catalogue: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    """A picture that a player turns upright is the same; a grey one has other colours; time is kept by a lower rate."""
+    names = ("turned by the player", "grey", "30 fps", "a tenth lost", "60 ms later", "overlay", "full range")
+    only = [word for name in names for word in ("--only", name)]
+    rows = found([film, *only, "--seconds", "2"], catalogue, tiny_bundle, tmp_path)
+    for name in names:
+        median, least = rows[name, "cosine_median", ""], rows[name, "cosine_least", ""]
+        assert (
+            least["value"] <= median["value"] <= 1.00001 and least["n"] == median["n"] == rows[name, "overlap", ""]["n"]
+        )
+    for name in ("turned by the player", "30 fps", "full range"):
+        assert rows[name, "cosine_least", ""]["value"] > 0.98, name
+        assert rows[name, "colourfulness", "variant"]["value"] > 0.1
+    assert rows["grey", "colourfulness", "variant"]["value"] < 0.02
+    assert rows["overlay", "contrast", "variant"]["value"] != rows["overlay", "contrast", "reference"]["value"]
+
+
 def test_pictures_need_a_video(catalogue: Path, tiny_bundle: Path) -> None:
     with pytest.raises(BenchError, match="PQ: variants of pictures need a video"):
         main("bench", ["variants", "--only", "PQ", "-c", str(catalogue), "--bundle", str(tiny_bundle)])

@@ -1,0 +1,141 @@
+"""What is made of rankings and lists of suggestions: pure functions, from numbers to figures.
+
+*Own-track AUC*: the share of the other tracks that score lower than a video's own, ties half: 0.5 is chance. *Hubs*:
+tracks that are near everything (Radovanović, Nanopoulos and Ivanović, JMLR 2010): how often each track stands in the
+lists of different videos.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from towers.intervals import Interval, bootstrap
+
+Floats = NDArray[np.float64]
+
+RANDOM_DRAWS: Final = 500
+LEVELS: Final = (1, 5, 10, 25)
+
+
+def share_below(own: float, others: Sequence[float]) -> float:
+    """In [0, 1]; ties count half."""
+    values = np.asarray(others, np.float64)
+    return float(((values < own).sum() + 0.5 * (values == own).sum()) / len(values))
+
+
+def rank_of(own: float, others: Sequence[float]) -> float:
+    """1 for the best; behind half of those that tie."""
+    values = np.asarray(others, np.float64)
+    return 1.0 + float((values > own).sum()) + 0.5 * float((values == own).sum())
+
+
+def levels(tracks: int) -> tuple[int, ...]:
+    """Those k of R@k that say something in a gallery of so many tracks: at most half of it."""
+    return tuple(level for level in LEVELS if 2 * level <= tracks)
+
+
+def mean_of(values: Sequence[float]) -> Interval:
+    """The mean and its 95% interval, by a bootstrap over videos."""
+    return bootstrap(np.asarray(values), lambda table: table.mean(axis=-1))
+
+
+def share_of(hits: Sequence[bool]) -> Interval:
+    """The share that hit and its 95% interval by Wilson (1927), for a bootstrap of none in nine is never more than
+    none."""
+    n, share, z = len(hits), float(np.mean(hits)), 1.959964
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return Interval(share, max(0.0, middle - reach), min(1.0, middle + reach))
+
+
+def median_of(values: Sequence[float]) -> Interval:
+    return bootstrap(np.asarray(values), lambda table: np.asarray(np.median(table, axis=-1)))
+
+
+def spearman(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """The correlation of ranks, ties shared; 0 where one side does not differ."""
+    from scipy.stats import rankdata
+
+    left, right = (rankdata(side) - (len(side) + 1) / 2 for side in (one, other))
+    size = float(np.sqrt((left**2).sum() * (right**2).sum()))
+    return float((left * right).sum()) / size if size else 0.0
+
+
+def agreement(one: Sequence[float], other: Sequence[float]) -> Interval:
+    """Spearman's correlation and its interval, pairs drawn together."""
+    return bootstrap(np.array([one, other]), lambda table: np.asarray(spearman(table[0], table[1])))
+
+
+def hub_figures(lists: Sequence[Sequence[str]], tracks: int) -> dict[str, float]:
+    """Of lists, one a video, out of so many tracks: ``largest`` (in how many lists the most frequent track stands),
+    ``skewness`` and ``gini`` of these counts over all tracks, ``shown`` (different tracks), ``overlap`` (mean Jaccard
+    of two lists)."""
+    counts = np.zeros(tracks)
+    times = Counter(track for each in lists for track in each)
+    counts[: len(times)] = sorted(times.values(), reverse=True)
+    return {
+        "largest": float(counts.max()),
+        "skewness": skewness(counts),
+        "gini": gini(counts),
+        "shown": float(len(times)),
+        "overlap": overlap(lists),
+    }
+
+
+def skewness(counts: Floats) -> float:
+    """The third standardised moment; 0 where counts do not differ."""
+    deviation = float(counts.std())
+    return float((((counts - counts.mean()) / deviation) ** 3).mean()) if deviation else 0.0
+
+
+def gini(counts: Floats) -> float:
+    """0 where all are shown equally often, near 1 where one track is everything."""
+    total = float(counts.sum())
+    if not total:
+        return 0.0
+    rising = np.sort(counts)
+    places = np.arange(1, len(rising) + 1)
+    return float((2.0 * places - len(rising) - 1.0) @ rising / (len(rising) * total))
+
+
+def overlap(lists: Sequence[Sequence[str]]) -> float:
+    """Mean Jaccard of two lists; 0 for fewer than two."""
+    sets = [set(each) for each in lists]
+    shares = [len(one & other) / max(1, len(one | other)) for one, other in combinations(sets, 2)]
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def random_hubs(sizes: Sequence[int], tracks: int, seed: int = 0) -> dict[str, Interval]:
+    """The same figures of lists drawn blindly: the mean, and where 95% of the draws lie."""
+    rng = np.random.default_rng(seed)
+    names = [str(number) for number in range(tracks)]
+    found: dict[str, list[float]] = {}
+    for _ in range(RANDOM_DRAWS):
+        drawn = [[names[at] for at in rng.permutation(tracks)[:size]] for size in sizes]
+        for name, value in hub_figures(drawn, tracks).items():
+            found.setdefault(name, []).append(value)
+    return {
+        name: Interval(float(np.mean(values)), *(float(v) for v in np.percentile(values, (2.5, 97.5))))
+        for name, values in found.items()
+    }
+
+
+def change(before: Sequence[float], after: Sequence[float]) -> Interval:
+    """The mean difference over videos and its interval."""
+    return mean_of([b - a for a, b in zip(before, after, strict=True)])
+
+
+def response(positions: Sequence[float], values: Sequence[Sequence[float]]) -> float:
+    """Spearman of a dial's position with what was measured there; ``values``: of each position, one a video."""
+    at = np.repeat(np.asarray(positions, np.float64), [len(each) for each in values])
+    return spearman(at, np.concatenate([np.asarray(each, np.float64) for each in values]))
+
+
+def mean_measures(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each measure over those that have it."""
+    names = dict.fromkeys(name for one in each for name in one)
+    return {name: float(np.mean([one[name] for one in each if name in one])) for name in names}

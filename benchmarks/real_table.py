@@ -1,0 +1,143 @@
+"""The rows of the bench of real pairs as Markdown."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from .harness import Row
+from .steering import POSITIONS
+
+OWN: Final = {
+    "auc": ("AUC", 3),
+    "auc_among_own": ("AUC among own tracks", 3),
+    "auc_within_groups": ("AUC within groups", 3),
+    "median_rank": ("median rank", 1),
+    "r1": ("R@1", 1),
+    "r5": ("R@5", 1),
+    "r10": ("R@10", 1),
+    "r25": ("R@25", 1),
+}
+HUBS: Final = {
+    "hub_largest": "lists that the most frequent track stands in",
+    "hub_skewness": "skewness of these counts",
+    "hub_gini": "Gini of these counts",
+    "hub_shown": "different tracks shown",
+    "hub_overlap": "overlap of two lists (Jaccard)",
+}
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A table for each question that there are rows of."""
+    parts = [_own(rows), _groups(rows), _hubs(rows), _agreement(rows), _steering(rows), _classes(rows)]
+    parts.append(_invariance(rows))
+    return "\n".join(part for part in parts if part)
+
+
+def _own(rows: Sequence[Row]) -> str:
+    chosen = [row for row in rows if row.metric in OWN or row.metric.startswith("percentile")]
+    if not chosen:
+        return ""
+    metrics = [metric for metric in OWN if any(row.metric == metric for row in chosen)]
+    lines = [["own track by", "n", *(OWN[metric][0] for metric in metrics), "percentiles"]]
+    for kind in dict.fromkeys(str(row.labels["score"]) for row in chosen):
+        mine = {row.metric: row for row in chosen if row.labels["score"] == kind}
+        cells = [_cell(mine[metric], OWN[metric][1]) if metric in mine else "" for metric in metrics]
+        quarters = " / ".join(f"{mine[f'percentile_{at}'].value:.0f}" for at in (25, 50, 75))
+        lines.append([kind, str(mine["auc"].n), *cells, quarters])
+    some = {row.metric: row for row in chosen}
+    chances = {metric: "0.500" for metric in metrics if metric.startswith("auc")}
+    if "of" in some["median_rank"].labels:
+        chances["median_rank"] = f"{(1 + float(some['median_rank'].labels['of'])) / 2:.1f}"
+    chances |= {name: f"{float(row.labels['chance']):.1f}" for name, row in some.items() if "chance" in row.labels}
+    lines.append(["chance", "", *(chances.get(metric, "") for metric in metrics), "25 / 50 / 75"])
+    return _table(lines)
+
+
+def _groups(rows: Sequence[Row]) -> str:
+    chosen = [row for row in rows if row.metric == "auc_of_group"]
+    kinds = list(dict.fromkeys(str(row.labels["score"]) for row in chosen))
+    lines = [["AUC within group", "n", *kinds]]
+    for group in dict.fromkeys(str(row.labels["group"]) for row in chosen):
+        mine = {str(row.labels["score"]): row for row in chosen if row.labels["group"] == group}
+        lines.append([group, str(next(iter(mine.values())).n), *(_cell(mine[kind], 3) for kind in kinds)])
+    return _table(lines) if chosen else ""
+
+
+def _hubs(rows: Sequence[Row]) -> str:
+    found = {row.metric: row for row in rows}
+    lines = [["lists at the end", "n", "here", "blind lists"]]
+    for metric, name in HUBS.items():
+        if metric not in found:
+            continue
+        row, labels = found[metric], found[metric].labels
+        blind = f"{_short(labels['random'])} [{_short(labels['random_low'])}, {_short(labels['random_high'])}]"
+        more = f", fair share {_short(labels['fair'])}" if "fair" in labels else ""
+        of = f" of {labels['of']}" if metric == "hub_shown" else ""
+        lines.append([name + more, str(row.n), _short(row.value) + of, blind])
+    if "first_stays" in found:
+        row = found["first_stays"]
+        lines.append(["first place is that after one second", str(row.n), _cell(row, 2), ""])
+    return _table(lines) if len(lines) > 1 else ""
+
+
+def _agreement(rows: Sequence[Row]) -> str:
+    chosen = [row for row in rows if row.metric == "agreement"]
+    sounds = list(dict.fromkeys(str(row.labels["sound"]) for row in chosen))
+    lines = [["pictures with what is suggested (Spearman)", "n", *sounds]]
+    for seen in dict.fromkeys(str(row.labels["pictures"]) for row in chosen):
+        mine = {str(row.labels["sound"]): row for row in chosen if row.labels["pictures"] == seen}
+        cells = [_cell(mine[sound], 2) if sound in mine else "" for sound in sounds]
+        lines.append([seen, str(next(iter(mine.values())).n), *cells])
+    return _table(lines) if chosen else ""
+
+
+def _steering(rows: Sequence[Row]) -> str:
+    lines = [["dial", "measure", "n", *(f"at {at:+.0f}" if at else "at 0" for at in POSITIONS), "-1 to +1", "Spearman"]]
+    changes = [row for row in rows if row.metric == "steered_change"]
+    for row in changes:
+        key = (row.labels["dial"], row.labels["measure"])
+        same = [one for one in rows if (one.labels.get("dial"), one.labels.get("measure")) == key]
+        means = {one.labels["position"]: _short(one.value) for one in same if one.metric == "steered_mean"}
+        rho = next(one.value for one in same if one.metric == "steered_spearman")
+        cells = [means[at] for at in POSITIONS]
+        bounds = f"[{float(row.labels['low']):+.3g}, {float(row.labels['high']):+.3g}]"
+        lines.append([*map(str, key), str(row.n), *cells, f"{row.value:+.3g} {bounds}", f"{rho:+.2f}"])
+    return _table(lines) if changes else ""
+
+
+def _classes(rows: Sequence[Row]) -> str:
+    chosen = [row for row in rows if row.metric == "class_share"]
+    lines = [["class", "asked", "n", "share of the first five", "of all tracks"]]
+    for row in chosen:
+        usual = f"{float(row.labels['of_all']):.2f}"
+        lines.append([f"`{row.labels['class']}`", str(row.labels["asked"]), str(row.n), _cell(row, 2), usual])
+    return _table(lines) if chosen else ""
+
+
+def _invariance(rows: Sequence[Row]) -> str:
+    names = {"overlap": "overlap", "first_kept": "first kept", "cosine_median": "cosine", "cosine_least": "least"}
+    chosen = [row for row in rows if "variant" in row.labels and row.metric in names]
+    lines = [["the same pictures", "n", *names.values()]]
+    for variant in dict.fromkeys(str(row.labels["variant"]) for row in chosen):
+        mine = {row.metric: row for row in chosen if row.labels["variant"] == variant}
+        digits = {"overlap": 2, "first_kept": 2}
+        cells = [f"{mine[name].value:.{digits.get(name, 3)}f}" if name in mine else "" for name in names]
+        lines.append([variant, str(mine["overlap"].n), *cells])
+    return _table(lines) if chosen else ""
+
+
+def _cell(row: Row, digits: int) -> str:
+    return (
+        f"{row.value:.{digits}f} [{float(row.labels['low']):.{digits}f}, {float(row.labels['high']):.{digits}f}]"
+        if "low" in row.labels
+        else f"{row.value:.{digits}f}"
+    )
+
+
+def _short(value: object) -> str:
+    return f"{float(str(value)):.4g}" if abs(float(str(value))) >= 100 else f"{float(str(value)):.3g}"
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    head, *body = lines
+    marked = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*marked, *("| " + " | ".join(line) + " |" for line in body)]) + "\n"
