@@ -42,6 +42,7 @@ SCORES: Final[Mapping[str, Callable[[Ranked], float]]] = {
     "rhythm": lambda ranked: ranked.reasons.rhythm,
     "mood": lambda ranked: ranked.reasons.mood,
     "similarity": lambda ranked: ranked.candidate.similarity,
+    "standard score": lambda ranked: ranked.candidate.zscore or 0.0,
 }
 
 

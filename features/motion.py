@@ -57,8 +57,8 @@ def visual_tempo(onsets: Sequence[float] | NDArray[np.floating]) -> VisualTempo:
     """Tempo of onset strengths at 8 a second, oldest first; the last 28 s count.
 
     Autocorrelation with a log-Gaussian prior around 120 bpm, 40 to 200 bpm. Confidence is the height of the peak above
-    what noise of the same length reaches, 0 with less than 4 s. People do not move like a clock, so their peaks are low;
-    but where both halves of 16 s and more have the same tempo, which noise seldom has, the confidence is its root.
+    what noise of the same length reaches, 0 with less than 4 s. People do not move like a clock, so their peaks are
+    low; but where both halves of 16 s and more have the same tempo, which noise seldom has, it is the root of that.
     Raises ``FeatureError`` for values that are not finite.
     """
     series = np.asarray(onsets, dtype=np.float64)
