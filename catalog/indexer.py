@@ -275,7 +275,7 @@ class _Run:
         duration_s = 0.0 if analysis is None else analysis.duration_s  # kept with what is heard, not with the name
         track = Track(part.id, tags.title, tags.artist, path, duration_s, tempo_bpm, tags.licence, tags.genres,
                       part.begin_s, part.end_s, tags.lufs, tags.peak_db)  # fmt: skip
-        return Entry(track, analysis, heard.damage, heard.lossless, piece.sketch)
+        return Entry(track, analysis, heard.damage, heard.lossless, piece.sketch, piece.backwards)
 
     def _count(self, path: Path, track: Track, before: dict[str, tuple[object, ...]]) -> None:
         """Which kind of news a track of a file that was looked at is."""
@@ -296,13 +296,13 @@ class _Run:
         self._counts[kind] += 1
 
     def _join(self, entry: Entry) -> None:
-        """Let a new track be of the recording that it is another file of."""
+        """Let a new track be of the recording that it is another file of, also where one of them runs backwards."""
         length_s = entry.analysis.duration_s if entry.analysis else 0.0
-        mine = Sketch.of(entry.sketch)
+        ways = [Sketch.of(data) for data in (entry.sketch, entry.backwards) if data]
         others = {
             recording
             for id, recording, other in self._store.sketches(length_s, LENGTHS_S)
-            if id != entry.track.id and same_recording(mine, Sketch.of(other))
+            if id != entry.track.id and any(same_recording(way, Sketch.of(other)) for way in ways)
         }
         if others:
             self._store.join_recordings(entry.track.id, others)

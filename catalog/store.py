@@ -53,6 +53,7 @@ class Entry:
     note: str = ""
     lossless: bool = False
     sketch: bytes = b""  # what tells the same recording, see ``sketch.py``
+    backwards: bytes = b""  # the same of what is played from its end to its begin; not kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)

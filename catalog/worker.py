@@ -52,6 +52,7 @@ class Piece:
     part: "Part"
     analysis: "Analysis | None" = None
     sketch: bytes = b""
+    backwards: bytes = b""  # the sketch of the same played from its end to its begin
     reason: str = ""
 
 
@@ -168,7 +169,8 @@ def _piece(part: "Part", sound: "Sound", engine: "Engine", alone: bool) -> Piece
     try:
         if len(own) < MUSIC_RATE_HZ:
             raise AudioError(f"is {len(own) / MUSIC_RATE_HZ:.2f} s long, at least 1 s is needed")
-        return Piece(part, analyse(own, engine, part.tags.tempo_bpm, levels), sketch(own).data)
+        analysis = analyse(own, engine, part.tags.tempo_bpm, levels)
+        return Piece(part, analysis, sketch(own).data, sketch(own[::-1]).data)
     except AudioError as error:
         if alone:
             raise

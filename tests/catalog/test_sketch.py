@@ -168,3 +168,16 @@ def test_a_library_in_two_formats_has_one_row_a_recording(
         catalog.track(flac.id)
     (tmp_path / "music" / "0.mp3").unlink()
     assert (indexed().missing, suggested()) == (2, ["0.opus", "1.flac", "2.flac"])
+
+
+def test_a_piece_and_the_same_played_backwards_have_one_row(tmp_path: Path, engine: OnnxEngine, bundle: Bundle) -> None:
+    import soundfile
+
+    (tmp_path / "music").mkdir()
+    for number, piece in enumerate(pieces(2)):
+        soundfile.write(tmp_path / "music" / f"{number}.flac", piece, 16_000)
+    soundfile.write(tmp_path / "music" / "backwards.flac", 0.6 * piece[::-1], 16_000)
+    report = index_folder(tmp_path / "music", tmp_path / "catalogue", engine, 1, lambda *_: None)
+    assert (report.added, report.copies, report.tracks) == (3, 1, 2)
+    with Catalog.open(tmp_path / "catalogue", bundle) as catalog:
+        assert len(catalog.search(catalog.vector(catalog.tracks()[0].id), 9)) == 2
