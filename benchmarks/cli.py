@@ -60,6 +60,10 @@ def measured(options: argparse.Namespace) -> int:
 
         check_folder(options.json)
         return variants(options)
+    if options.kind == "studio":
+        from .studio_like import studio
+
+        return studio(options)
     if options.kind == "starts":
         from .starts import starts
 
@@ -114,6 +118,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .engines.cli import add_engines
     from .search import add_search
     from .starts import add_starts
+    from .studio_like import add_studio
     from .variants import add_variants
 
     add_retrieval(kinds)
@@ -122,6 +127,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_deblocking(kinds)
     add_variants(kinds)
     add_starts(kinds)
+    add_studio(kinds)
     return top
 
 

@@ -142,7 +142,7 @@ def video_recipe(latent: Latent, rng: np.random.Generator, beats_s: NDArray[np.f
         palette=str(rng.choice(PALETTES)) if rng.random() < 0.2 else str(rng.choice(family)),
         brightness=_level(0.15 + 0.65 * latent.valence - 0.25 * (latent.tension - 0.4) + rng.normal(0, 0.09)),
         cut_times_s=_cuts(latent, curve, beats, rng),
-        accents_s=_accents(curve, beats, rng),
+        accents_s=accents(curve, beats, rng),
         detail=_level(rng.uniform(0.1, 0.9)),
         contrast=_level(0.1 + 0.75 * latent.tension + rng.normal(0, 0.1)),
         warmth=_level(0.15 + 0.7 * warm + rng.normal(0, 0.06)),
@@ -169,7 +169,7 @@ def _cuts(
     return tuple(cuts)
 
 
-def _accents(
+def accents(
     curve: tuple[tuple[float, float], ...], beats: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[float, ...]:
     """Accents on every first, second or fourth beat, likelier where energy is high; none in a tenth of the videos."""

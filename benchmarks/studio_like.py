@@ -1,0 +1,273 @@
+"""``segue bench studio``: is what the studios make spread as real clips and tracks are?
+
+Pairs are drawn and measured as a corpus is; of every field the quantiles of both studios stand beside those of real
+material, which a JSON file gives: ``{"quantiles": [...], "clips": {"real": {"colour.brightness_mean": [...]}},
+"music": {"real": {"centroid": [...]}}}``, clips of 4 s as ``features`` measures them, tracks by librosa's defaults
+at 22 050 Hz. Two distances to the real ones: the area between the quantile functions (1-Wasserstein), and their largest
+gap, both in units of the real interquartile range. Beside them what must survive: Spearman's rank correlations of the
+latent's energy and moods with what is measured.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from features import spec
+
+from .errors import BenchError
+from .harness import Report, Row
+
+RATE_HZ: Final = 22_050
+STEPS: Final = 200  # of the quantile function
+Values = NDArray[np.float64]
+Measured = Mapping[str, Values]  # field -> (n,)
+# (what of the latent, field): each correlation over clips or pieces.
+TIES: Final = (
+    ("energy", "motion.speed_mean"),
+    ("energy", "motion.cuts_per_s"),
+    ("energy", "motion.onset_mean"),
+    ("valence", "colour.brightness_mean"),
+    ("valence", "colour.warmth_mean"),
+    ("tension", "colour.contrast_mean"),
+    ("energy", "onset_rate"),
+    ("energy", "rms_db"),
+    ("valence", "centroid"),
+    ("tempo", "tempo"),
+)
+
+
+def add_studio(kinds: Any) -> None:
+    """Tell the parser of ``segue bench`` about it."""
+    each = kinds.add_parser("studio", help="are the studios' pairs spread as real clips and tracks are?")
+    each.add_argument("--real", type=Path, required=True, metavar="FILE", help="JSON of the real quantiles")
+    each.add_argument("--pairs", type=int, default=150, metavar="N", help="of each studio (default %(default)s)")
+    each.add_argument("--studio", action="append", metavar="NAME", help="only this one; may be given again")
+    each.add_argument("--seed", type=int, default=1, help="of the pairs (default %(default)s)")
+    each.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default %(default)s)")
+    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    each.add_argument("--picture", type=Path, metavar="FILE", help="draw the quantiles to a PNG file")
+
+
+def studio(options: argparse.Namespace) -> int:
+    from studio.takes import STUDIOS
+
+    for path in (options.json, options.picture):
+        if path is not None and not path.parent.is_dir():
+            raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
+    names = tuple(options.studio or STUDIOS)
+    if unknown := [name for name in names if name not in STUDIOS]:
+        raise BenchError(f"--studio {', '.join(unknown)}: no such studio; there are {', '.join(STUDIOS)}")
+    real = read_real(options.real)
+    console = Console(stderr=True)
+    drawn: dict[str, tuple[Measured, Measured]] = {}
+    for name in names:
+        began = time.monotonic()
+        drawn[name] = measure(name, options.pairs, options.seed, options.jobs)
+        console.print(f"{name}: {options.pairs} pairs in {time.monotonic() - began:.0f} s")
+    rows = [*quantile_rows(drawn, real), *tie_rows(drawn)]
+    print(show(rows, real))  # noqa: T201
+    if options.json is not None:
+        Report("studio", rows, {"pairs": options.pairs, "seed": options.seed}).write(options.json)
+    if options.picture is not None:
+        picture(drawn, real, options.picture)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """Quantiles of real material: their levels, and field -> values."""
+
+    levels: Values
+    fields: Mapping[str, Values]
+
+
+def read_real(path: Path) -> Real:
+    """Raises BenchError for a file that is not of that form."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        levels = np.asarray(list(told["quantiles"]), np.float64)
+        fields = {**told["clips"]["real"], **told["music"]["real"]}
+        made = {name: np.asarray(values, np.float64) for name, values in fields.items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BenchError(
+            f"{path}: cannot be read as quantiles of real material ({error}); give a JSON file with `quantiles`, "
+            "`clips.real` and `music.real`"
+        ) from error
+    if any(values.shape != levels.shape for values in made.values()):
+        raise BenchError(f"{path}: a field has not one value for each of its {len(levels)} quantiles; mend the file")
+    return Real(levels, made)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One pair to draw and measure."""
+
+    studio: str
+    seed: int
+    number: int
+
+
+def measure(name: str, pairs: int, seed: int, jobs: int) -> tuple[Measured, Measured]:
+    """Fields of every pair of a studio, and what of their latents stands beside each value."""
+    from towers.corpora.pool import Crashed, side_by_side
+
+    made: list[tuple[dict[str, Values], dict[str, Values]]] = [({}, {})] * pairs
+    for item, done in side_by_side(measure_pair, [Item(name, seed, k) for k in range(pairs)], jobs):
+        if isinstance(done, Crashed):
+            raise BenchError(f"pair {item.number} of {name} {done.reason}; give fewer --jobs")
+        made[item.number] = done
+    joined = [{key: np.concatenate([one[side][key] for one in made]) for key in made[0][side]} for side in (0, 1)]
+    return joined[0], joined[1]
+
+
+def measure_pair(item: Item) -> tuple[dict[str, Values], dict[str, Values]]:
+    """Of one pair: field -> values, and ``latent axis.field`` -> the latent's own value beside each of them."""
+    from studio.takes import STUDIOS
+
+    take = STUDIOS[item.studio](np.random.default_rng([item.seed, item.number]))
+    fields = {**seen(take.seen(spec.MOTION_FPS)), **heard(take.heard(RATE_HZ).mean(axis=1, dtype=np.float32))}
+    times, levels = np.array(take.latent.energy).T
+    clips = np.arange(spec.MAX_CLIPS * spec.MOTION_FPS * spec.CLIP_S) / spec.MOTION_FPS
+    energy = np.interp(clips, times, levels).reshape(spec.MAX_CLIPS, -1).mean(axis=1)
+    axes = {"valence": take.latent.valence, "tension": take.latent.tension, "tempo": take.latent.tempo_bpm}
+    beside = {}
+    for axis, field in TIES:
+        count = len(fields[field])
+        value = energy if axis == "energy" else np.full(spec.MAX_CLIPS, axes[axis])
+        beside[f"{axis}.{field}"] = value if count == spec.MAX_CLIPS else value.mean(keepdims=True)
+    return fields, beside
+
+
+def seen(pictures: NDArray[np.uint8]) -> dict[str, Values]:
+    """(7,) of each field of displacement, colour and motion."""
+    from towers.corpora.columns import watch
+
+    columns = watch(dict(enumerate(pictures)))
+    fields = {"displacement.displacement": columns["displacement"]}
+    for name, parts in (("colour", spec.COLOUR_FIELDS), ("motion", spec.MOTION_FIELDS)):
+        fields.update({f"{name}.{part}": columns[name][:, k] for k, part in enumerate(parts)})
+    return {name: values.astype(np.float64) for name, values in fields.items()}
+
+
+def heard(samples: NDArray[np.float32]) -> dict[str, Values]:
+    """(1,) of each field of a piece, by librosa's defaults: ``samples`` at 22 050 Hz."""
+    import librosa
+    from librosa.onset import onset_detect, onset_strength
+
+    loud = float(np.mean(librosa.feature.rms(y=samples)))
+    strength = onset_strength(y=samples, sr=RATE_HZ)
+    onsets = onset_detect(onset_envelope=strength, sr=RATE_HZ)
+    fields = {
+        "tempo": float(np.atleast_1d(librosa.feature.tempo(onset_envelope=strength, sr=RATE_HZ))[0]),
+        "rms_db": float(20.0 * np.log10(loud + 1e-9)),
+        "onset_rate": len(onsets) * RATE_HZ / len(samples),
+        "centroid": float(np.mean(librosa.feature.spectral_centroid(y=samples, sr=RATE_HZ))),
+    }
+    return {name: np.array([value]) for name, value in fields.items()}
+
+
+def distance(values: Values, real: Values, levels: Values) -> tuple[float, float]:
+    """Area between the quantile functions, and their largest gap, in real interquartile ranges.
+
+    Between the lowest and the highest of ``levels``, the real function in straight lines between them.
+    """
+    grid = np.linspace(levels[0], levels[-1], STEPS)
+    gap = np.abs(np.quantile(values, grid) - np.interp(grid, levels, real))
+    spread = float(np.interp(0.75, levels, real) - np.interp(0.25, levels, real)) or 1.0
+    return float(np.trapezoid(gap, grid) / (grid[-1] - grid[0]) / spread), float(gap.max() / spread)
+
+
+def compared(drawn: Mapping[str, tuple[Measured, Measured]], real: Real) -> list[str]:
+    """The fields that both sides have, in the file's order."""
+    return [field for field in real.fields if all(field in fields for fields, _ in drawn.values())]
+
+
+def quantile_rows(drawn: Mapping[str, tuple[Measured, Measured]], real: Real) -> Iterator[Row]:
+    for field in compared(drawn, real):
+        for name, (fields, _) in drawn.items():
+            values, labels = fields[field], {"field": field, "studio": name}
+            for level, value in zip(real.levels, np.quantile(values, real.levels), strict=True):
+                yield Row(f"q{level:g}", float(value), len(values), "", labels)
+            area, gap = distance(values, real.fields[field], real.levels)
+            yield Row("area", area, len(values), "iqr", labels)
+            yield Row("largest_gap", gap, len(values), "iqr", labels)
+
+
+def tie_rows(drawn: Mapping[str, tuple[Measured, Measured]]) -> Iterator[Row]:
+    for name, (fields, beside) in drawn.items():
+        for axis, field in TIES:
+            value = spearman(beside[f"{axis}.{field}"], fields[field])
+            yield Row("rank_correlation", value, len(fields[field]), "", {"of": axis, "field": field, "studio": name})
+
+
+def spearman(one: Values, other: Values) -> float:
+    """Spearman's rank correlation, equal values sharing a rank; 0 where one side does not vary."""
+    first, second = rank(one), rank(other)
+    if min(first.std(), second.std()) == 0.0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def rank(values: Values) -> Values:
+    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return np.asarray((ends - (counts - 1) / 2.0)[where])
+
+
+def show(rows: Sequence[Row], real: Real) -> str:
+    """Tables of quantiles and of ties, as Markdown."""
+    levels = [f"q{level:g}" for level in real.levels]
+    lines = [f"| field | of | {' | '.join(levels)} | area | gap | n |", "|---|---|" + "---:|" * (len(levels) + 3)]
+    cells: dict[str, dict[str, dict[str, Row]]] = {}
+    for row in rows:
+        if "of" not in row.labels:
+            own = cells.setdefault(str(row.labels["field"]), {})
+            own.setdefault(str(row.labels["studio"]), {})[row.metric] = row
+    for field, of in cells.items():
+        for name, found in of.items():
+            told = " | ".join(f"{found[key].value:.3g}" for key in (*levels, "area", "largest_gap"))
+            lines.append(f"| {field} | {name} | {told} | {found['area'].n} |")
+        lines.append(f"| {field} | real | {' | '.join(f'{value:.3g}' for value in real.fields[field])} | | | |")
+    for name in dict.fromkeys(name for of in cells.values() for name in of):
+        areas = [of[name]["area"].value for of in cells.values()]
+        lines.append(f"| mean of {len(areas)} fields | {name} |{' |' * len(levels)} {np.mean(areas):.3f} | | |")
+    lines += ["", "| latent | field | studio | rank correlation | n |", "|---|---|---|---:|---:|"]
+    for row in rows:
+        if "of" in row.labels:
+            of_, field, name = (str(row.labels[key]) for key in ("of", "field", "studio"))
+            lines.append(f"| {of_} | {field} | {name} | {row.value:+.2f} | {row.n} |")
+    return "\n".join(lines) + "\n"
+
+
+def picture(drawn: Mapping[str, tuple[Measured, Measured]], real: Real, path: Path) -> None:
+    """One small plot a field: the quantile functions of each studio and of real material."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    fields = compared(drawn, real)
+    across = 4
+    down = -(-len(fields) // across)
+    figure, grid = pyplot.subplots(down, across, figsize=(3.0 * across, 2.0 * down), squeeze=False)
+    at = np.linspace(real.levels[0], real.levels[-1], STEPS)
+    for axes, field in zip(grid.ravel(), fields, strict=False):
+        for k, (name, (measured, _)) in enumerate(drawn.items()):
+            axes.plot(at, np.quantile(measured[field], at), color=f"C{k}", lw=1.2, label=name)
+        axes.plot(real.levels, real.fields[field], "k.-", lw=0.8, ms=3, label="real")
+        axes.set_title(field, fontsize=7)
+        axes.tick_params(labelsize=6)
+    for axes in grid.ravel()[len(fields) :]:
+        axes.axis("off")
+    grid[0, 0].legend(fontsize=6)
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    pyplot.close(figure)
