@@ -8,6 +8,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from rows import press, row_of, text_of
 
 FIRST_MS = 40_000
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
@@ -76,14 +77,14 @@ def test_axe_finds_nothing_in_a_remote_and_among_wishes(
 
 def test_what_is_on_air_and_why_is_told_to_who_does_not_see(live: Any) -> None:
     assert live.locator("h1:visible").count() == 1
-    row = live.locator(".row").first
-    name = row.locator(".play").get_attribute("aria-label")
-    assert "rank 1" in name and " from " in name
+    row = row_of(live, 0)
+    name = row.query_selector(".play").get_attribute("aria-label")
+    assert "rank " in name and " from " in name
     assert live.evaluate("""() => [...document.querySelectorAll(".row")].every((row) =>
         row.querySelector(".play").ariaLabel.includes(row.querySelector(".why").textContent))""")
     assert live.locator("[aria-current]").count() == 0
-    title = row.locator(".title").inner_text()
-    row.locator(".play").click()
+    title = text_of(row, ".title")
+    press(row, ".play")
     live.wait_for_selector(".play[aria-current=true]", timeout=20_000)
     assert live.locator(".row:has([aria-current]) .title").all_inner_texts() == [title]
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from rows import press, row_of, text_of
 
 FIRST_MS = 40_000  # generous: the machine may be busy
 SOON_MS = 15_000
@@ -108,13 +109,14 @@ def test_a_restart_of_the_server_loses_neither_stream_nor_sound_nor_wishes(
     sender.click("#use-camera")
     sender.wait_for_selector(".row", timeout=FIRST_MS)
     viewer.wait_for_selector(".row", timeout=FIRST_MS)
-    title = sender.locator(".row .title").nth(1).inner_text()
-    sender.locator(".row .play").nth(1).click()
+    played = row_of(sender, 1)
+    title = text_of(played, ".title")
+    press(played, ".play")
     viewer.wait_for_selector('#player[data-state="playing"]', timeout=SOON_MS)
-    out = sender.locator(".row .title").nth(3).inner_text()
-    viewer.locator(".row").nth(3).locator(".drop-it").click(force=True)
-    liked = sender.locator(".row .title").nth(2).inner_text()
-    viewer.locator(".row").nth(2).locator(".like").click(force=True)
+    left, other = [row for row in (row_of(viewer, place) for place in (1, 2, 3)) if text_of(row, ".title") != title][:2]
+    out, liked = text_of(left, ".title"), text_of(other, ".title")
+    press(left, ".drop-it")
+    press(other, ".like")
     for page in (sender, viewer):
         page.wait_for_function("() => document.querySelectorAll('#wishes li').length === 2", timeout=SOON_MS)
     sender.wait_for_timeout(1500)  # a list more, that says so

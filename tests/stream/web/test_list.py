@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rows import press, row_of, text_of
 
 FIRST_MS = 40_000  # generous: the machine may be busy
 SOON_MS = 15_000
@@ -57,9 +58,9 @@ def shows(page: Any, selector: str, text: str) -> None:
 
 
 def play(page: Any, place: int = 0) -> str:
-    row = page.locator(".row").nth(place)
-    title = str(row.locator(".title").inner_text())
-    row.locator(".play").click()
+    row = row_of(page, place)
+    title = text_of(row, ".title")
+    press(row, ".play")
     page.wait_for_selector('#player[data-state="playing"]', timeout=SOON_MS)
     return title
 

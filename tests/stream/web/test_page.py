@@ -10,6 +10,7 @@ import av
 import httpx
 import numpy as np
 import pytest
+from rows import press, row_of, text_of
 
 FIRST_MS = 20_000  # generous: the machine may be busy; an idle one takes about 2 s
 
@@ -68,10 +69,10 @@ def test_a_suggestion_is_heard_from_its_place_by_ranges(page: Any, server: Any) 
     start_camera(page)
     answers: list[Any] = []
     page.on("response", lambda response: answers.append(response) if "/audio" in response.url else None)
-    row = page.locator(".row").nth(1)
-    title = row.locator(".title").inner_text()
-    minutes, seconds = row.locator(".from").inner_text().removeprefix("from ").split(":")
-    row.locator(".play").click()
+    row = row_of(page, 1)
+    title = text_of(row, ".title")
+    minutes, seconds = text_of(row, ".from").removeprefix("from ").split(":")
+    press(row, ".play")
     page.wait_for_selector('#player[data-state="playing"]', timeout=10_000)
     assert page.inner_text("#now-title") == title
     page.wait_for_selector(".row.on-air .air:visible", timeout=5_000)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rows import press, row_of, text_of
 from websockets.sync.client import connect
 
 FIRST_MS = 30_000  # generous: the machine may be busy
@@ -47,10 +48,9 @@ def pages(browser: Any, server: Any) -> Iterator[tuple[Any, Any]]:
 
 def play(page: Any, place: int = 0) -> str:
     """Press play in a row. Returns the title."""
-    row = page.locator(".row").nth(place)
-    title = str(row.locator(".title").inner_text())
-    row.locator(".play").click()
-    return title
+    row = row_of(page, place)
+    press(row, ".play")
+    return text_of(row, ".title")
 
 
 def state(page: Any, kind: str) -> None:
@@ -122,9 +122,10 @@ def test_the_sound_moves_over_to_the_page_that_asks(pages: tuple[Any, Any]) -> N
 def test_wishes_are_seen_by_all_and_each_can_be_taken_back(pages: tuple[Any, Any]) -> None:
     one, two = pages
     assert one.is_hidden("#wishes")
-    title = str(one.locator(".row .title").first.inner_text())
-    one.locator(".row").first.hover()
-    one.locator(".row .drop-it").first.click()
+    row = row_of(one, 0)
+    title = text_of(row, ".title")
+    row.hover()
+    row.query_selector(".drop-it").click()
     for page in pages:
         shows(page, "#wishes ul", f"Left out: {title}, this stream")
         page.wait_for_function(
@@ -133,13 +134,13 @@ def test_wishes_are_seen_by_all_and_each_can_be_taken_back(pages: tuple[Any, Any
     assert "left out for the rest of this stream" in one.inner_text("#told p")
     one.click("#told-short")
     shows(two, "#wishes ul", f"Left out: {title}, 10 minutes")
-    liked = str(two.locator(".row .title").nth(1).inner_text())
-    two.locator(".row").nth(1).hover()
-    two.locator(".row .like").nth(1).click()
+    row = row_of(two, 1)
+    liked = text_of(row, ".title")
+    press(row, ".like")
     shows(one, "#wishes ul", f"Liked: {liked}")
     shows(one, "#told p", liked)
     one.wait_for_selector(f'.row:has-text("{liked}") .like[aria-pressed="true"]', timeout=SOON_MS)
-    two.locator(".row").nth(1).locator(".pin").click(force=True)
+    press(row, ".pin")
     shows(one, "#wishes ul", "Pinned: ")
     one.click('#wishes button[aria-label^="Let go"]')
     one.click('#wishes button[aria-label^="Take back: Liked"]')
@@ -153,8 +154,8 @@ def test_wishes_are_seen_by_all_and_each_can_be_taken_back(pages: tuple[Any, Any
 
 def test_the_newest_wish_is_undone_by_keyboard_but_not_where_text_is_written(pages: tuple[Any, Any]) -> None:
     one, two = pages
-    for place in (0, 1):
-        one.locator(".row").nth(place).locator(".like").click(force=True)
+    for row in [row_of(one, place) for place in (0, 1)]:
+        press(row, ".like")
     two.wait_for_function("() => document.querySelectorAll('#wishes li').length === 2", timeout=SOON_MS)
     two.evaluate("document.body.append(Object.assign(document.createElement('input'), { id: 'text' }))")
     two.focus("#text")
@@ -225,7 +226,7 @@ def test_who_may_only_view_can_do_none_of_it(browser: Any, guarded: Any) -> None
     title = play(sender)
     state(viewer, "playing")
     shows(viewer, "#now-title", title)
-    sender.locator(".row .like").nth(1).click(force=True)
+    press(row_of(sender, 1), ".like")
     viewer.wait_for_selector("#wishes li", timeout=SOON_MS)
     may = viewer.evaluate(
         """() => [...document.querySelectorAll(".row button, #toggle, #skip, #seek, #auto, #undo, #wishes button")]

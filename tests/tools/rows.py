@@ -1,0 +1,18 @@
+"""Rows of the page's list, as a person points at them."""
+
+from typing import Any
+
+
+def row_of(page: Any, place: int) -> Any:
+    """The element of the row that stands at ``place`` now: it stays its track's, wherever the next list puts it."""
+    return page.locator(".row").nth(place).element_handle()
+
+
+def text_of(row: Any, selector: str) -> str:
+    """The text of a part of a row."""
+    return str(row.query_selector(selector).inner_text())
+
+
+def press(row: Any, selector: str) -> None:
+    """Press a button of a row, even while the row glides to another place."""
+    row.query_selector(selector).click(force=True)
