@@ -119,7 +119,7 @@ def measure_pairs(
         np.array([[float((v[:, part] @ m[:, part].T).max(axis=1).mean()) / weight for m in own] for v in seen])
         for part, weight in scaled
     ]
-    return Cosines(parts[0].reshape(len(seen), -1), parts[1].reshape(len(seen), -1))
+    return Cosines(*(part.reshape(len(seen), len(own)) for part in parts))
 
 
 def _told(engine: OnnxEngine, side: str, path: Path, progress: Callable[[str], None]) -> Floats | None:

@@ -60,7 +60,7 @@ class Part:
 
 def write_imported(
     base: Bundle,
-    lite: Lite,
+    parts: Mapping[str, Part],
     share: float,
     folder: Path,
     name: str,
@@ -68,19 +68,23 @@ def write_imported(
     progress: Callable[[str], None] = lambda step: None,
     licences: str = "",
 ) -> ExportReport:
-    """Write the bundle ``folder`` of ``base`` and ``lite``, replacing a bundle that stands there.
+    """Write the bundle ``folder`` of ``base`` and what ``exported`` gave, replacing a bundle that stands there.
 
     ``share`` of the imported part, from .05 to .95; ``sources``: what the training record is to say of it;
     ``licences``: their text, which goes with the weights. Raises
-    ``ExportError`` for another share, a folder that holds something else, a network that says something else in ONNX
-    than in torch, or a base whose graphs cannot be joined. In either case ``folder`` is as it was.
+    ``ExportError`` for another share, a folder that holds something else, or a base whose graphs cannot be joined; in
+    either case ``folder`` is as it was.
     """
     check_share(share)
     check_target(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    if "imported" in base.manifest.training:
+        raise ExportError(f"bundle {base.path}: has an imported part already; name the bundle that it was made of")
     try:
-        parts = exported(lite, progress)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
         progress("joining")
         graphs = joined(base, {key: made.graph.data for key, made in parts.items()}, share)
         for graph, made in graphs.items():
@@ -94,6 +98,8 @@ def write_imported(
         check_base(base, bundle, share)
         part.chmod(FOLDER_MODE)
         put_in_place(part, folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     differences = {
@@ -103,6 +109,12 @@ def write_imported(
     return ExportReport(path=folder, identity=bundle.identity, graphs=reports)
 
 
+def unwritable(folder: Path, error: OSError) -> ExportError:
+    return ExportError(
+        f"output {folder}: cannot be written ({error.strerror or error}); make room or name another place"
+    )
+
+
 def check_share(share: float) -> None:
     if not LEAST_SHARE <= share <= 1.0 - LEAST_SHARE:
         raise ExportError(
@@ -110,7 +122,7 @@ def check_share(share: float) -> None:
         )
 
 
-def exported(lite: Lite, progress: Callable[[str], None]) -> dict[str, Part]:
+def exported(lite: Lite, progress: Callable[[str], None] = lambda step: None) -> dict[str, Part]:
     """Their graphs, each compared with torch. Raises ``ExportError`` where one says something else."""
     generator = torch.Generator().manual_seed(0)
 

@@ -57,8 +57,11 @@ def stacked(clips: Sequence[Clip], names: Collection[str]) -> dict[str, NDArray[
 
 
 def windows(vectors: NDArray[np.float32], clips: Sequence[Clip], names: Collection[str]) -> dict[str, NDArray[Any]]:
-    """A row for each window of up to 7 clips, half of them new each time: ``clips``, ``mask`` and the features."""
-    starts = range(0, max(1, len(vectors) - spec.MAX_CLIPS + spec.MAX_CLIPS // 2 + 1), spec.MAX_CLIPS // 2 + 1)
+    """A row for each window of up to 7 clips: ``clips``, ``mask`` and the features. Four of a window's clips are new,
+    fewer in the last, which ends with them all."""
+    starts = list(range(0, max(1, len(vectors) - spec.MAX_CLIPS + 1), spec.MAX_CLIPS // 2 + 1))
+    if starts[-1] + spec.MAX_CLIPS < len(vectors):
+        starts.append(len(vectors) - spec.MAX_CLIPS)
     out: dict[str, NDArray[Any]] = {
         "clips": np.zeros((len(starts), spec.MAX_CLIPS, vectors.shape[1]), np.float32),
         "mask": np.zeros((len(starts), spec.MAX_CLIPS), np.bool_),

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from engines.bundle import Bundle
     from towers.imports.lite import Lite
 
+    from .imported import Part
+
 Progress = Callable[[str], None]
 USER_ERRORS: Final = (ExportError, EngineError, TowersError)
 NAMES: Final = ("lite",)
-SHARE: Final = 0.3
+SHARE: Final = 0.1
 VIDEOS: Final = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".ogv", ".ts")
 MUSIC: Final = (".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".m4a", ".aac", ".wma")
 
@@ -84,15 +86,16 @@ def main(command: str, argv: Sequence[str]) -> int:
 
     from rich.console import Console
 
-    from .imported import write_imported
+    from .imported import exported, write_imported
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("fetching") as status:
         lite, licences, record = loaded(asked, status.update)
+        parts = exported(lite, status.update)
         share = SHARE if asked.share is None else asked.share
         if asked.pairs is not None:
-            share, record["chosen"] = chosen(base, lite, asked.pairs, asked.music, console, status.update)
-        report = write_imported(base, lite, share, out, out.name, record, status.update, licences)
+            share, record["chosen"] = chosen(base, parts, asked.pairs, asked.music, console, status.update)
+        report = write_imported(base, parts, share, out, out.name, record, status.update, licences)
     for graph in report.graphs:
         console.print(f"{graph.name:<16} {graph.size_bytes / 1e6:>7.2f} MB   theirs differs from torch by at most "
                       f"{graph.difference:.1e}")  # fmt: skip
@@ -143,7 +146,7 @@ def loaded(asked: argparse.Namespace, progress: Progress) -> "tuple[Lite, str, d
 
 
 def chosen(
-    base: "Bundle", lite: "Lite", pairs: Path, music: Path | None, console: "Console", progress: Progress
+    base: "Bundle", parts: "Mapping[str, Part]", pairs: Path, music: Path | None, console: "Console", progress: Progress
 ) -> tuple[float, dict[str, float | int]]:
     """The share that does best on the user's own pairs, and the figures of the choice."""
     from dataclasses import asdict
@@ -153,7 +156,7 @@ def chosen(
 
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
         trial = Path(folder) / "trial"
-        write_imported(base, lite, 0.5, trial, "trial", {}, progress)
+        write_imported(base, parts, 0.5, trial, "trial", {}, progress)
         tracks = found([music], MUSIC) if music is not None else []
         cosines = measure_pairs(load_bundle(trial, FEATURES), 0.5, found([pairs], VIDEOS), tracks, progress)
     choice = choose_share(cosines)

@@ -98,8 +98,8 @@ def read_efficientnet(weights: bytes) -> EfficientNetLite:
         network = EfficientNetLite()
         network.load_state_dict(named)
     except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, ValueError, KeyError, TypeError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        said = " ".join(str(error).split())[:200] or type(error).__name__
         raise ImportedError(
-            f"EfficientNet-Lite0: its weights cannot be read ({said}); fetch the package again"
+            f"EfficientNet-Lite0: weights that cannot be read ({said}); fetch the package again"
         ) from error
     return network.eval()

@@ -26,7 +26,7 @@ from .errors import ImportedError
 from .musicnn import Musicnn
 from .vocabulary import AXES, GROUPS, MSD_TAGS, MTT_TAGS, SCENES, TAGS, kinds_of
 
-INPUT: Final = (128, 224)  # rows and columns that a picture is enlarged to
+INPUT: Final = (224, 224)  # rows and columns that a picture is brought to: what the network was trained on
 DOUBT: Final = 1.5  # against axes of unit deviation
 GROUP_NAMES: Final = tuple(GROUPS)
 TAG_NAMES: Final = tuple(f"mtt:{tag}" for tag in MTT_TAGS) + tuple(f"msd:{tag}" for tag in MSD_TAGS)
