@@ -23,7 +23,7 @@ from engines.onnx_engine import OnnxEngine
 from engines.parity import TOLERANCE, draw_inputs
 from features import spec
 from towers.imports.lite import GROUP_NAMES, TAG_NAMES, WIDTH, Lite
-from towers.imports.vocabulary import AXES
+from towers.imports.vocabulary import AXES, SUNG, UNSUNG
 
 from .bundle import (
     FOLDER_MODE,
@@ -89,7 +89,8 @@ def write_imported(
         graphs = joined(base, {key: made.graph.data for key, made in parts.items()}, share)
         for graph, made in graphs.items():
             (part / file_name(graph)).write_bytes(made.data)
-        record = {**sources, "share": share, "axes": list(AXES), "groups": list(GROUP_NAMES), "tags": list(TAG_NAMES)}
+        words = {"axes": AXES, "groups": GROUP_NAMES, "tags": TAG_NAMES, "sung": SUNG, "unsung": UNSUNG}
+        record = {**sources, "share": share, **{name: list(row) for name, row in words.items()}}
         (part / MANIFEST).write_text(manifest_text(base, graphs, name, record), encoding="utf-8")
         if licences:
             (part / LICENCES).write_text(licences, encoding="utf-8")

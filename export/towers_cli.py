@@ -4,6 +4,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 USER_ERRORS: Final = (ExportError, EngineError, TowersError)
 NAMES: Final = ("lite",)
-SHARE: Final = 0.1
+SHARE: Final = 0.5
 VIDEOS: Final = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".ogv", ".ts")
 MUSIC: Final = (".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".m4a", ".aac", ".wma")
 
@@ -141,7 +142,7 @@ def loaded(asked: argparse.Namespace, progress: Progress) -> "tuple[Lite, str, d
         background = measure_background(pictures, music, videos, tracks, progress)
     else:
         background = read_background()
-    measured = {"video_clips": background.video_clips, "music_clips": background.music_clips}
+    measured = asdict(background)
     return build_lite(pictures, music, background), licences(files), {**record(), "background": measured}
 
 
@@ -149,8 +150,6 @@ def chosen(
     base: "Bundle", parts: "Mapping[str, Part]", pairs: Path, music: Path | None, console: "Console", progress: Progress
 ) -> tuple[float, dict[str, float | int]]:
     """The share that does best on the user's own pairs, and the figures of the choice."""
-    from dataclasses import asdict
-
     from .fusion import choose_share, measure_pairs
     from .imported import write_imported
 

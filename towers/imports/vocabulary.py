@@ -26,7 +26,7 @@ MSD_TAGS: Final = (
     "catchy", "funk", "electro", "heavy metal", "progressive rock", "60s", "rnb", "indie pop", "sad", "house", "happy",
 )  # fmt: skip
 
-# The tags that say whether somebody sings, and those that say that nobody does.
+# The tags of MTT that say that somebody sings, and those that say that nobody does.
 SUNG: Final = ("vocal", "female", "male", "singing", "vocals", "woman", "male vocal", "man", "choir", "voice",
                "male voice", "female vocal", "female voice", "choral", "opera")  # fmt: skip
 UNSUNG: Final = ("no vocals", "no vocal", "no voice")
