@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 USER_ERRORS: Final = (ExportError, EngineError, TowersError)
 NAMES: Final = ("lite",)
-SHARE: Final = 0.5
+SHARE: Final = 0.8
 VIDEOS: Final = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".ogv", ".ts")
 MUSIC: Final = (".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".m4a", ".aac", ".wma")
 
