@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": ("towers.cli", "recall of a trained run on a corpus, against chance"),
     "export": ("export.cli", "turn a trained run into a bundle, checked for parity"),
     "bank": ("stream.cli", "keep in a bundle what its towers say of real footage"),
+    "towers": ("export.towers_cli", "import published networks and join them to a bundle"),
     "bench": ("benchmarks.cli", "measure: latency, capacity, live, soak, faults, retrieval, engines, search"),
     "doctor": ("stream.cli", "what this machine can do, and why not"),
 }

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from .appearance import clip_image
 from .cuts import HARD_CUT
 from .errors import FeatureError
+from .keep import Keep
 from .keyframes import key_frames
 from .motion import mean_displacement
+from .scene import scene_picture
 from .spec import (
     CLIP_S,
     FRAMES_FPS,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:  # a caller of this need not open what measures frames
     from .frame import FrameFeatures
 
 Slots = Sequence["FrameFeatures | None"]
-NEEDS_SMALL: Final = frozenset({"clip_frames", "key_frames"})
+NEEDS_SMALL: Final = frozenset({"clip_frames", "key_frames", "scene"})
 
 
 def video_clip_features(frames: Slots, names: Collection[str]) -> dict[str, NDArray[Any]]:
@@ -45,6 +47,12 @@ def video_clip_features(frames: Slots, names: Collection[str]) -> dict[str, NDAr
     if unknown := [name for name in names if name not in _MEASURES]:
         raise FeatureError(f"no video feature is called {', '.join(unknown)}; there are {', '.join(_MEASURES)}")
     return {name: _MEASURES[name](frames) for name in names}
+
+
+def kept_for(names: Collection[str]) -> Keep:
+    """What of each picture a ``FrameMeter`` must keep, so that these features can be had."""
+    asked = Keep.NOTHING if NEEDS_SMALL.isdisjoint(names) else Keep.SMALL
+    return asked | (Keep.SCENE if "scene" in names else Keep.NOTHING)
 
 
 def _image(frames: Slots) -> NDArray[np.uint8]:
@@ -129,4 +137,5 @@ _MEASURES: Final[Mapping[str, Callable[[Slots], NDArray[Any]]]] = {
     "pulse": _pulse,
     "clip_frames": _frames,
     "key_frames": _key_frames,
+    "scene": scene_picture,
 }

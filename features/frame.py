@@ -14,6 +14,7 @@ from .appearance import ColourStats, colour_stats, shrink, shrink_colour
 from .cuts import HARD_CUT, CutMeter
 from .flow import FlowMeter, FlowSample
 from .held import is_held
+from .keep import Keep
 from .motion import OnsetMeter
 from .picture import grey
 from .spec import MOTION_FPS
@@ -27,7 +28,8 @@ class FrameFeatures:
 
     ``thumb``: ``(64, 64)`` uint8 grey. ``speed``, ``dx``, ``dy``: frame widths per second. ``onset``: >= 0.
     ``cut``: in [0, 1], a hard cut from ``features.cuts.HARD_CUT`` on. ``small``: ``(32, 32, 3)`` uint8
-    RGB, if the meter keeps it.
+    RGB, if the meter keeps it. ``scene``: the picture itself, ``(90, 160, 3)``, if the meter keeps it and a second or a
+    shot begins with it.
     """
 
     thumb: NDArray[np.uint8]
@@ -38,6 +40,7 @@ class FrameFeatures:
     onset: float
     cut: float
     small: NDArray[np.uint8] | None = None
+    scene: NDArray[np.uint8] | None = None
 
 
 class FrameMeter:
@@ -49,12 +52,13 @@ class FrameMeter:
     measured as if it had come again in every slot.
 
     ``lap``, where given, is told the name of each part once it is done, so that a caller with a clock can time them:
-    ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour). ``small``: keep a small colour
-    picture as well, for towers that ask for one.
+    ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour). ``small``: keep pictures as
+    well, for towers that ask for some; True keeps all that there are.
     """
 
-    def __init__(self, lap: Callable[[str], None] | None = None, small: bool = False) -> None:
-        self._lap, self._small = lap, small
+    def __init__(self, lap: Callable[[str], None] | None = None, small: Keep | bool = Keep.NOTHING) -> None:
+        self._lap = lap
+        self._keep = small if isinstance(small, Keep) else Keep.ALL if small else Keep.NOTHING
         self._flow = FlowMeter()
         self._cuts = CutMeter()
         self._onsets = OnsetMeter()
@@ -71,6 +75,7 @@ class FrameMeter:
         slot = floor(t_s * MOTION_FPS) if isfinite(t_s) else None
         if slot is not None and self._slot is not None and is_held(self._slot, slot):
             self._hold(slot - self._slot - 1, t_s - 1 / MOTION_FPS)
+        first = slot is None or self._slot is None or slot // MOTION_FPS != self._slot // MOTION_FPS
         motion = self._flow.push(luma, t_s)
         self._slot = slot
         if self._lap is not None:
@@ -86,7 +91,8 @@ class FrameMeter:
             dy=self._motion.dy,
             onset=self._onsets.push(self._motion.speed),
             cut=cut,
-            small=shrink_colour(picture) if self._small else None,
+            small=shrink_colour(picture) if Keep.SMALL in self._keep else None,
+            scene=picture.copy() if Keep.SCENE in self._keep and (first or cut >= HARD_CUT) else None,
         )
         if self._lap is not None:
             self._lap("appearance")

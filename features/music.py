@@ -19,6 +19,7 @@ from .low_level import low_level
 from .mel import MelMeter, check_samples
 from .mfcc import content_mfcc, emotion_mfcc
 from .spec import CLIP_MEL_SHAPE, CLIP_S, CLIP_SAMPLES, MUSIC_RATE_HZ
+from .tag_mel import tag_mel
 
 Floats = NDArray[np.float32]
 
@@ -138,5 +139,6 @@ PER_CLIP: Final[Mapping[str, Callable[[Floats], Floats]]] = {
     "low_level": low_level,
     "content_mfcc": content_mfcc,
     "emotion_mfcc": emotion_mfcc,
+    "tag_mel": tag_mel,
 }
 PER_TRACK: Final[Mapping[str, Callable[[_Whole], Floats]]] = {"rhythm": _rhythm, "harmony": _harmony}

@@ -75,6 +75,13 @@ EMOTION_MFCC_HOP: Final = 512
 EMOTION_MFCC_SHAPE: Final = (32, CLIP_SAMPLES // EMOTION_MFCC_HOP)  # (32, 125)
 HARMONY_FIELDS: Final = 12  # chroma from the tonic upwards
 
+# What networks of others were trained on: one whole picture a clip, and the log-mel of musicnn.
+SCENE_SHAPE: Final = (PICTURE_HEIGHT, PICTURE_WIDTH, 3)
+TAG_MEL_FFT: Final = 512
+TAG_MEL_HOP: Final = 256
+TAG_MEL_SHAPE: Final = (187, 96)  # 3 s out of the middle of a clip, 96 bands
+TAG_MEL_SCALE: Final = 10_000.0
+
 # Mood axes, each in [0, 1].
 MOOD_AXES: Final = ("energy", "valence", "tension")
 
@@ -187,8 +194,33 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "tonic": "of the whole track",
         "scale": "share of the clip's chroma energy",
     },
+    "scene": {
+        "dtype": "uint8",
+        "shape": list(SCENE_SHAPE),
+        "colour": "RGB",
+        "selection": "newest of the clip that begins a second or a shot",
+    },
+    "tag_mel": {
+        "dtype": "float32",
+        "shape": list(TAG_MEL_SHAPE),
+        "rate_hz": MUSIC_RATE_HZ,
+        "fft": TAG_MEL_FFT,
+        "hop": TAG_MEL_HOP,
+        "scale": f"log10(1 + {TAG_MEL_SCALE:g} power)",
+        "part": "middle of the clip",
+        "level": dict(LEVEL),
+    },
 }
 
 # The side that each is measured on.
-VIDEO_FEATURES: Final = ("clip_image", "displacement", "colour", "motion", "pulse", "clip_frames", "key_frames")
-MUSIC_FEATURES: Final = ("clip_mel", "rhythm", "low_level", "content_mfcc", "emotion_mfcc", "harmony")
+VIDEO_FEATURES: Final = (
+    "clip_image",
+    "displacement",
+    "colour",
+    "motion",
+    "pulse",
+    "clip_frames",
+    "key_frames",
+    "scene",
+)
+MUSIC_FEATURES: Final = ("clip_mel", "rhythm", "low_level", "content_mfcc", "emotion_mfcc", "harmony", "tag_mel")

@@ -6,7 +6,8 @@ import numpy as np
 
 from catalog.errors import UnknownTrackError
 from engines.batcher import MicroBatcher
-from features.clip import NEEDS_SMALL
+from features.clip import kept_for
+from features.keep import Keep
 from features.spec import MUSIC_FEATURES, VIDEO_FEATURES
 from stream.core.events import Answer, Beats, Infer, Question
 from stream.core.model import Model
@@ -62,9 +63,9 @@ def model_of(bundle: "Bundle") -> Model:
     )
 
 
-def needs_small(model: Model) -> bool:
-    """Whether any graph looks at small colour pictures."""
-    return not NEEDS_SMALL.isdisjoint((*model.clip, *model.sequence, *model.matched))
+def needs_small(model: Model) -> Keep:
+    """What the graphs look at of the pictures themselves; false where it is nothing."""
+    return kept_for((*model.clip, *model.sequence, *model.matched))
 
 
 class Runtime:

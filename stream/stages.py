@@ -19,6 +19,7 @@ from features.bars import STEADY
 from features.decode.reader import PictureReader
 from features.errors import PictureError
 from features.frame import FrameFeatures, FrameMeter
+from features.keep import Keep as Kept
 from stream.core.events import Answer, Infer, Question
 from stream.errors import SourceError
 from stream.runtime import Runtime
@@ -44,13 +45,13 @@ class Looked:
 
 
 class Look:
-    """Frames of one input -> features; ``small``: with a small colour picture each; ``keep`` is given each canonical
-    picture and its time before it is looked at, and whether it was looked at before, with its bars.
+    """Frames of one input -> features; ``small``: with the pictures that graphs look at; ``keep`` is given each
+    canonical picture and its time before it is looked at, and whether it was looked at before, with its bars.
 
     State: the reader, the meter and the newest frames' times and features, which ``restart`` empties.
     """
 
-    def __init__(self, probe: Probe | None = None, small: bool = False, keep: Keep | None = None) -> None:
+    def __init__(self, probe: Probe | None = None, small: Kept | bool = False, keep: Keep | None = None) -> None:
         self._small = small
         self._keep = keep or _nowhere
         self._reader = PictureReader()

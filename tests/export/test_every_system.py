@@ -75,7 +75,7 @@ def test_it_becomes_a_bundle_that_suggests(
     assert bundle.features_of("video_clip") == run.video.inputs
     assert bundle.features_of("music_clip") == run.music.inputs
     assert bundle.features_of("video_sequence") == run.system.video_extras
-    assert needs_small(model_of(bundle)) == ("clip_frames" in run.video.inputs)
+    assert bool(needs_small(model_of(bundle))) == ("clip_frames" in run.video.inputs)
     common = ["-c", str(tmp_path / "catalogue"), "--bundle", str(report.path)]
     assert segue.main(["index", str(music), *common]) == 0
     capsys.readouterr()

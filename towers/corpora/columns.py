@@ -1,7 +1,7 @@
 """The columns of a pair, from pictures and samples: the one way from media to a corpus's arrays.
 
 The functions are those that serve live streams and catalogues: ``FrameMeter`` and ``video_clip_features`` for the
-video, ``clip_features`` and ``track_features`` for the music. Every feature is kept that any system asks for.
+video, ``clip_features`` and ``track_features`` for the music. Every feature is kept that any system of ours asks for.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,11 @@ from ..errors import CorpusError
 from .corpus import THUMBS, THUMBS_COLUMN, ColumnSpec, column_of
 
 VIDEO_COLUMNS = ("displacement", "colour", "motion", "pulse", "clip_frames", "key_frames")
+# ``tag_mel`` is for networks of others, which come trained.
+HEARD = tuple(name for name in PER_CLIP if name != "tag_mel")
 COLUMNS: Mapping[str, ColumnSpec] = {
     THUMBS: THUMBS_COLUMN,
-    **{name: column_of(name) for name in (*VIDEO_COLUMNS, *PER_CLIP, *PER_TRACK)},
+    **{name: column_of(name) for name in (*VIDEO_COLUMNS, *HEARD, *PER_TRACK)},
 }
 
 
@@ -50,9 +52,9 @@ def listen(samples: npt.NDArray[np.float32], lufs: float | None = None) -> dict[
 
     ``lufs``: the loudness of the whole recording, where ``samples`` are a part of it, as a catalogue would hear it.
     """
-    clips = list(clip_features(samples, PER_CLIP, lufs))
+    clips = list(clip_features(samples, HEARD, lufs))
     whole = track_features(samples, PER_TRACK).arrays
-    columns = {**{name: np.stack([clip[name] for clip in clips]) for name in PER_CLIP}, **whole}
+    columns = {**{name: np.stack([clip[name] for clip in clips]) for name in HEARD}, **whole}
     return {name: padded(values, COLUMNS[name]) for name, values in columns.items()}
 
 

@@ -1,0 +1,311 @@
+"""Joins the imported networks to a bundle: ours keeps saying what it says, theirs stand beside it.
+
+A clip's vector is ours with their words behind it. A window's embedding is the two parts' unit vectors, ours times the
+root of ``1 - share`` and theirs times the root of ``share``: one unit vector, whose cosine with another is the weighted
+mean of the parts' cosines. The matcher's logit is the weighted mean of ours and of that cosine, brought to the same
+deviation; mood the weighted mean of both moods. What reads a bundle needs to know nothing of it.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engines.bundle import MANIFEST, Bundle, load_bundle
+from engines.manifest import BATCH, FORMAT, TensorSpec
+from engines.onnx_engine import OnnxEngine
+from engines.parity import TOLERANCE, draw_inputs
+from features import spec
+from towers.imports.lite import GROUP_NAMES, TAG_NAMES, WIDTH, Lite
+from towers.imports.vocabulary import AXES, SUNG, UNSUNG
+
+from .bundle import (
+    FOLDER_MODE,
+    ExportReport,
+    GraphReport,
+    check_target,
+    file_name,
+    graph_entry,
+    manifest_json,
+    put_in_place,
+)
+from .errors import ExportError
+from .join import Joint, concatenated
+from .onnx_graph import OPSET, OnnxGraph, export_graph
+
+LICENCES: Final = "LICENCES.txt"
+LEAST_SHARE: Final = 0.05  # of either: below, the one would better be left out
+LOGITS: Final = 2.7  # on real pairs our matcher's logits deviate by .64 over the tracks, cosines of theirs by .24
+CERTAIN: Final = 1e-4  # a score as close to 0 or 1 is not told from it
+
+_GROUPS, _TAGS = len(GROUP_NAMES), len(TAG_NAMES)
+_SCENE = TensorSpec("scene", "uint8", (BATCH, *spec.SCENE_SHAPE))
+_MEL = TensorSpec("tag_mel", "float32", (BATCH, *spec.TAG_MEL_SHAPE))
+_PLACE = TensorSpec("embedding", "float32", (BATCH, WIDTH))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One exported graph of theirs, and how far it is from torch."""
+
+    graph: OnnxGraph
+    difference: float
+
+
+def write_imported(
+    base: Bundle,
+    parts: Mapping[str, Part],
+    share: float,
+    folder: Path,
+    name: str,
+    sources: Mapping[str, Any],
+    progress: Callable[[str], None] = lambda step: None,
+    licences: str = "",
+) -> ExportReport:
+    """Write the bundle ``folder`` of ``base`` and what ``exported`` gave, replacing a bundle that stands there.
+
+    ``share`` of the imported part, from .05 to .95; ``sources``: what the training record is to say of it;
+    ``licences``: their text, which goes with the weights. Raises
+    ``ExportError`` for another share, a folder that holds something else, or a base whose graphs cannot be joined; in
+    either case ``folder`` is as it was.
+    """
+    check_share(share)
+    check_target(folder)
+    if "imported" in base.manifest.training:
+        raise ExportError(f"bundle {base.path}: has an imported part already; name the bundle that it was made of")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        progress("joining")
+        graphs = joined(base, {key: made.graph.data for key, made in parts.items()}, share)
+        for graph, made in graphs.items():
+            (part / file_name(graph)).write_bytes(made.data)
+        words = {"axes": AXES, "groups": GROUP_NAMES, "tags": TAG_NAMES, "sung": SUNG, "unsung": UNSUNG}
+        record = {**sources, "share": share, **{name: list(row) for name, row in words.items()}}
+        (part / MANIFEST).write_text(manifest_text(base, graphs, name, record), encoding="utf-8")
+        if licences:
+            (part / LICENCES).write_text(licences, encoding="utf-8")
+        bundle = load_bundle(part, spec.FEATURES)
+        progress("comparing with the bundle it stands on")
+        check_base(base, bundle, share)
+        part.chmod(FOLDER_MODE)
+        put_in_place(part, folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    differences = {
+        graph: max((p.difference for key, p in parts.items() if key == graph), default=0.0) for graph in graphs
+    }
+    reports = tuple(GraphReport(graph, len(made.data), differences[graph]) for graph, made in graphs.items())
+    return ExportReport(path=folder, identity=bundle.identity, graphs=reports)
+
+
+def unwritable(folder: Path, error: OSError) -> ExportError:
+    return ExportError(
+        f"output {folder}: cannot be written ({error.strerror or error}); make room or name another place"
+    )
+
+
+def check_share(share: float) -> None:
+    if not LEAST_SHARE <= share <= 1.0 - LEAST_SHARE:
+        raise ExportError(
+            f"share {share:g}: must be from {LEAST_SHARE} to {1 - LEAST_SHARE}; beyond, use one part alone"
+        )
+
+
+def exported(lite: Lite, progress: Callable[[str], None] = lambda step: None) -> dict[str, Part]:
+    """Their graphs, each compared with torch. Raises ``ExportError`` where one says something else."""
+    generator = torch.Generator().manual_seed(0)
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn(3, *shape, generator=generator)
+
+    mask = torch.tensor([[True] * spec.MAX_CLIPS, [True] * 3 + [False] * 4, [True] + [False] * 6])
+    pictures = torch.randint(0, 256, (3, *spec.SCENE_SHAPE), generator=generator).to(torch.uint8)
+    mels = noise(*spec.TAG_MEL_SHAPE).abs()
+    seen, heard = noise(spec.MAX_CLIPS, _GROUPS), noise(spec.MAX_CLIPS, _TAGS)
+    wanted: dict[str, tuple[nn.Module, dict[str, Tensor], str]] = {
+        "video_clip": (lite.video_clip, {"scene": pictures}, "words"),
+        "music_clip": (lite.music_clip, {"tag_mel": mels}, "words"),
+        "video_sequence": (lite.video_place, {"clips": seen, "mask": mask}, "place"),
+        "music_sequence": (lite.music_place, {"clips": heard, "mask": mask}, "place"),
+        "matcher": (
+            lite.match,
+            {"video_clips": seen, "video_mask": mask, "music_clips": heard, "music_mask": mask.flip(0)},
+            "cosine",
+        ),
+        "mood": (lite.mood, {"embedding": lite.video_place(seen, mask)}, "mood"),
+    }
+    parts = {}
+    for name, (module, inputs, output) in wanted.items():
+        progress(f"exporting {name}")
+        with torch.inference_mode():
+            graph = export_graph(name, module, inputs, [output])
+            parts[name] = Part(graph, difference(name, graph, module, inputs))
+    return parts
+
+
+def difference(name: str, graph: OnnxGraph, module: nn.Module, inputs: Mapping[str, Tensor]) -> float:
+    """The largest between torch and ONNX Runtime, for one row and for all; ``ExportError`` above 1e-4 of the scale."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph.data, options, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for rows in (1, 3):
+        given = {key: value[:rows] for key, value in inputs.items()}
+        with torch.inference_mode():
+            expected = module(*given.values()).numpy()
+        found = session.run(None, {key: value.numpy() for key, value in given.items()})[0]
+        gap, scale = float(np.abs(found - expected).max()), max(1.0, float(np.abs(expected).max()))
+        if not gap <= TOLERANCE * scale:
+            raise ExportError(
+                f"graph {name}: differs from torch by {gap:.2g} (of {scale:.3g}); the package holds other weights than "
+                "this program knows, or the exporter errs: fetch it again"
+            )
+        worst = max(worst, gap)
+    return worst
+
+
+def joined(base: Bundle, parts: Mapping[str, bytes], share: float) -> dict[str, OnnxGraph]:
+    """All graphs of the new bundle, in the order of the contract; a matcher only where the base has one."""
+    ours, theirs = float(np.sqrt(1.0 - share)), float(np.sqrt(share))
+    video, music, width = base.manifest.video_dim, base.manifest.music_dim, base.manifest.embedding_dim
+    graphs = {
+        "video_clip": clip_graph("video_clip", base, parts, _SCENE, video + _GROUPS),
+        "music_clip": clip_graph("music_clip", base, parts, _MEL, music + _TAGS),
+        "video_sequence": sequence_graph("video_sequence", base, parts, video, _GROUPS, ours, theirs),
+        "music_sequence": sequence_graph("music_sequence", base, parts, music, _TAGS, ours, theirs),
+    }
+    if "matcher" in base.manifest.graphs:
+        graphs["matcher"] = matcher_graph(base, parts, share)
+    graphs["mood"] = mood_graph(base, parts, width, share, ours)
+    return graphs
+
+
+def clip_graph(name: str, base: Bundle, parts: Mapping[str, bytes], feature: TensorSpec, width: int) -> OnnxGraph:
+    joint = Joint(name)
+    given = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs}
+    ours = joint.part(base.read(name), given)["embedding"]
+    theirs = joint.part(parts[name], {feature.name: joint.input(feature)})["words"]
+    joint.output(TensorSpec("embedding", "float32", (BATCH, width)), concatenated(joint, (ours, theirs)))
+    return joint.finish()
+
+
+def sequence_graph(
+    name: str, base: Bundle, parts: Mapping[str, bytes], width: int, words: int, ours: float, theirs: float
+) -> OnnxGraph:
+    joint = Joint(name)
+    clips = joint.input(TensorSpec("clips", "float32", (BATCH, spec.MAX_CLIPS, width + words)))
+    given = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs if tensor.name != "clips"}
+    mine = joint.part(base.read(name), {"clips": joint.cut(clips, 2, 0, width), **given})["embedding"]
+    place = joint.part(parts[name], {"clips": joint.cut(clips, 2, width), "mask": given["mask"]})["place"]
+    scaled = joint.op("Mul", mine, joint.number(ours)), joint.op("Mul", place, joint.number(theirs))
+    out = TensorSpec("embedding", "float32", (BATCH, base.manifest.embedding_dim + WIDTH))
+    joint.output(out, concatenated(joint, scaled))
+    return joint.finish()
+
+
+def matcher_graph(base: Bundle, parts: Mapping[str, bytes], share: float) -> OnnxGraph:
+    joint = Joint("matcher")
+    widths = {"video_clips": (base.manifest.video_dim, _GROUPS), "music_clips": (base.manifest.music_dim, _TAGS)}
+    ours, theirs = {}, {}
+    for tensor in base.spec("matcher").inputs:
+        if tensor.name in widths:
+            width, words = widths[tensor.name]
+            whole = joint.input(TensorSpec(tensor.name, "float32", (BATCH, spec.MAX_CLIPS, width + words)))
+            ours[tensor.name], theirs[tensor.name] = joint.cut(whole, 2, 0, width), joint.cut(whole, 2, width)
+        else:
+            ours[tensor.name] = joint.input(tensor)
+    theirs |= {mask: ours[mask] for mask in ("video_mask", "music_mask")}
+    score = joint.part(base.read("matcher"), ours)["score"]
+    cosine = joint.part(parts["matcher"], theirs)["cosine"]
+    bounded = joint.op("Clip", score, joint.number(CERTAIN), joint.number(1.0 - CERTAIN))
+    against = joint.op("Log", joint.op("Sub", joint.number(1.0), bounded))
+    logit = joint.op("Sub", joint.op("Log", bounded), against)
+    mixed = joint.op(
+        "Add",
+        joint.op("Mul", logit, joint.number(1.0 - share)),
+        joint.op("Mul", cosine, joint.number(share * LOGITS)),
+    )
+    joint.output(TensorSpec("score", "float32", (BATCH,)), joint.op("Sigmoid", mixed))
+    return joint.finish()
+
+
+def mood_graph(base: Bundle, parts: Mapping[str, bytes], width: int, share: float, ours: float) -> OnnxGraph:
+    joint = Joint("mood")
+    whole = joint.input(TensorSpec("embedding", "float32", (BATCH, width + WIDTH)))
+    mood = joint.part(parts["mood"], {"embedding": joint.cut(whole, 1, width)})["mood"]
+    if "mood" in base.manifest.graphs:
+        alone = joint.op("Mul", joint.cut(whole, 1, 0, width), joint.number(1.0 / ours))
+        mine = joint.part(base.read("mood"), {"embedding": alone})["mood"]
+        mood = joint.op(
+            "Add", joint.op("Mul", mine, joint.number(1.0 - share)), joint.op("Mul", mood, joint.number(share))
+        )
+    joint.output(TensorSpec("mood", "float32", (BATCH, len(spec.MOOD_AXES))), mood)
+    return joint.finish()
+
+
+def manifest_text(base: Bundle, graphs: Mapping[str, OnnxGraph], name: str, record: Mapping[str, Any]) -> str:
+    """The base's training record stays as it is; ``imported`` and ``base`` say what came to it."""
+    old = base.manifest
+    features = {key: dict(value) for key, value in old.features.items()}
+    features |= {key: dict(spec.FEATURES[key]) for key in (_SCENE.name, _MEL.name)}
+    manifest = {
+        "format": FORMAT,
+        "name": name,
+        "system": f"{old.system}+lite",
+        "clip_dim": {"video": old.video_dim + _GROUPS, "music": old.music_dim + _TAGS},
+        "embedding_dim": old.embedding_dim + WIDTH,
+        "max_clips": spec.MAX_CLIPS,
+        "opset": OPSET,
+        "graphs": {graph: graph_entry(graph, made) for graph, made in graphs.items()},
+        "features": features,
+        "training": {
+            **old.training,
+            "base": {"name": old.name, "identity": base.identity, "clip_dim": [old.video_dim, old.music_dim]},
+            "imported": dict(record),
+        },
+    }
+    return manifest_json(manifest)
+
+
+def check_base(base: Bundle, made: Bundle, share: float) -> None:
+    """Ours must say in the new bundle what it says alone. Raises ``ExportError`` where it does not."""
+    ours = float(np.sqrt(1.0 - share))
+    widths = {
+        "video_clip": (base.manifest.video_dim, 1.0),
+        "music_clip": (base.manifest.music_dim, 1.0),
+        "video_sequence": (base.manifest.embedding_dim, ours),
+        "music_sequence": (base.manifest.embedding_dim, ours),
+    }
+    rng = np.random.default_rng(0)
+    before, after = OnnxEngine(base), OnnxEngine(made)
+    try:
+        for graph, (width, factor) in widths.items():
+            inputs = draw_inputs(made.spec(graph), 3, "ragged", rng, {})
+            alone = {tensor.name: inputs[tensor.name] for tensor in base.spec(graph).inputs}
+            if "clips" in alone:
+                side = base.manifest.video_dim if graph.startswith("video") else base.manifest.music_dim
+                alone["clips"] = np.ascontiguousarray(inputs["clips"][:, :, :side])
+            expected = before.run(graph, alone)["embedding"] * factor
+            gap = float(np.abs(after.run(graph, inputs)["embedding"][:, :width] - expected).max())
+            if not gap <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
+                raise ExportError(f"graph {graph}: differs by {gap:.2g} from {base.path}; report this as a fault")
+        for graph in ("matcher", "mood"):
+            if graph in made.manifest.graphs:
+                after.run(graph, draw_inputs(made.spec(graph), 3, "ragged", rng, {}))
+    finally:
+        before.close()
+        after.close()

@@ -1,0 +1,12 @@
+"""What a ``FrameMeter`` keeps of each picture beside its numbers and its thumbnail."""
+
+from enum import Flag
+
+
+class Keep(Flag):
+    """``SMALL``: a (32, 32, 3) colour picture each; ``SCENE``: the whole picture where a second or a shot begins."""
+
+    NOTHING = 0
+    SMALL = 1
+    SCENE = 2
+    ALL = SMALL | SCENE
