@@ -5,6 +5,7 @@ and are kept while at least four of their clips are there; a track within one wi
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -16,6 +17,7 @@ from features.errors import AudioError
 from features.music import clip_features, track_features
 from features.r128 import Levels, levels_of
 from features.spec import CLIP_S, MAX_CLIPS, MUSIC_RATE_HZ
+from features.vocals import vocals_by_second
 
 from .needs import RHYTHM, needs_of
 from .outline import outline_of
@@ -51,12 +53,13 @@ def analyse(samples: Floats, engine: Engine, tagged_bpm: float = 0.0, levels: Le
         (first_clips * CLIP_S).astype(np.float32), duration_s, levels, course.stretches, course.outline.sections_s,
         course.strengths, course.grid_s
     )  # fmt: skip
+    outline = replace(course.outline, vocals=vocals_by_second(samples))
     tempo_bpm = heard.beats.tempo_bpm
     kept = {name: heard.arrays[name] for name in needs.kept}
     rhythm = heard.arrays[RHYTHM]
     return Analysis(
         duration_s, tempo_bpm, beats, clips, rhythm, first_clips, starts_s, vectors, moods, kept, borders,
-        course.outline
+        outline
     )  # fmt: skip
 
 

@@ -106,6 +106,7 @@ def search(argv: Sequence[str]) -> int:
             only=frozenset(asked.only) if asked.only else None,
             min_duration_s=asked.min_duration,
             jingles=asked.jingles,
+            instrumental=asked.instrumental,
         )
         like, tracks = asked.like, catalog.tracks()
         listed = [track for track in tracks if filters.passes(track)][: asked.n] if like is None else []
@@ -151,6 +152,7 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--jingles", action="store_true", help=f"with --like: tracks under {JINGLE_S:g} s too (a list has them anyway)"
     )
+    parser.add_argument("--instrumental", action="store_true", help="only what nobody sings or speaks in")
     add_search_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser

@@ -19,7 +19,7 @@ CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
     beats BLOB NOT NULL, rhythm BLOB NOT NULL, clips TEXT NOT NULL,
     lossless INTEGER NOT NULL, sketch BLOB NOT NULL, recording TEXT NOT NULL,
-    outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB
+    outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB, vocals BLOB
 );
 CREATE INDEX tracks_by_duration ON tracks(duration_s);
 CREATE TABLE segments (

@@ -20,9 +20,9 @@ def floats(stored: bytes) -> Floats:
 
 
 def packed(outline: Outline | None) -> tuple[str | bytes | None, ...]:
-    """Text, loudness, peaks, sections, downbeats, onsets; six times None for no outline."""
+    """Text, loudness, peaks, sections, downbeats, onsets, vocals; seven times None for no outline."""
     if outline is None:
-        return (None,) * 6
+        return (None,) * 7
     text = json.dumps(
         {
             "lufs": outline.lufs if isfinite(outline.lufs) else None,
@@ -36,12 +36,13 @@ def packed(outline: Outline | None) -> tuple[str | bytes | None, ...]:
         }
     )
     peaks, onsets = outline.peaks.tobytes(), outline.onsets.tobytes()
-    return text, blob(outline.loudness), peaks, blob(outline.sections_s), blob(outline.downbeats_s), onsets
+    vocals = None if outline.vocals is None else outline.vocals.tobytes()
+    return text, blob(outline.loudness), peaks, blob(outline.sections_s), blob(outline.downbeats_s), onsets, vocals
 
 
 def unpacked(stored: Sequence[Any]) -> Outline | None:
     """An outline as it was ``packed``."""
-    text, loudness, peaks, sections, downbeats, onsets = stored
+    text, loudness, peaks, sections, downbeats, onsets, vocals = stored
     if text is None:
         return None
     small = json.loads(text)
@@ -59,4 +60,5 @@ def unpacked(stored: Sequence[Any]) -> Outline | None:
         loops=tuple(Loop(*loop) for loop in small["loops"]),
         tempi=tuple((bpm, weight) for bpm, weight in small["tempi"]),
         onsets=np.frombuffer(onsets, np.uint8),
+        vocals=None if vocals is None else np.frombuffer(vocals, np.uint8),
     )

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from features.spec import MOOD_AXES
 
 from .licence import matches
+from .vocal_tags import tells_of_vocals
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 JINGLE_S: Final = 20.0
+VOCAL_SHARE: Final = 0.15  # of a track: less may be a voice-like instrument
 LEANS: Final = (*MOOD_AXES, "tempo")  # the ways in which a search may lean
 
 
@@ -44,6 +46,7 @@ class Track:
     end_s: float | None = None  # None: the file's end
     tagged_lufs: float | None = None  # the loudness that its tags imply (ReplayGain, R128_TRACK_GAIN); told, not used
     tagged_peak_db: float | None = None
+    vocals: float | None = None  # [0, 1]: how much of it is sung or spoken; None where nobody listened
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Outline:
     loops: tuple[Loop, ...]  # the best first
     tempi: tuple[tuple[float, float], ...] = ()  # what the tempo may be called as well: beats per minute, weight
     onsets: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))  # (ceil(duration_s),) each second
+    vocals: NDArray[np.uint8] | None = None  # (ceil(duration_s),) percent of each second that is sung or spoken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,13 +140,14 @@ class Filters:
     min_duration_s: float = 0.0
     # Tracks under ``JINGLE_S`` too. Where ``only`` names them, or nothing else passes, they count anyway.
     jingles: bool = False
+    instrumental: bool = False  # only what nobody sings or speaks in, as far as is known
 
     def passes(self, track: Track) -> bool:
         """Whether ``track`` may be suggested, but for ``jingles``, which depends on what else there is. A track without
         a pulse fails any tempo limit."""
         if track.id in self.exclude or (self.only is not None and track.id not in self.only):
             return False
-        if track.duration_s < self.min_duration_s:
+        if track.duration_s < self.min_duration_s or (self.instrumental and is_vocal(track)):
             return False
         if self.min_bpm is not None or self.max_bpm is not None:
             low, high = self.min_bpm or 0.0, float("inf") if self.max_bpm is None else self.max_bpm
@@ -151,6 +156,11 @@ class Filters:
         if self.licences and not any(matches(wanted, track.licence) for wanted in self.licences):
             return False
         return not self.tags or not _folded(self.tags).isdisjoint(_folded(track.tags))
+
+
+def is_vocal(track: Track) -> bool:
+    """Whether somebody sings or speaks in a track: as it was heard, or where nobody listened as its tags say."""
+    return tells_of_vocals(track.tags) if track.vocals is None else track.vocals >= VOCAL_SHARE
 
 
 def _folded(words: frozenset[str] | tuple[str, ...]) -> set[str]:

@@ -108,17 +108,19 @@ class Store:
         rows = self._db.execute(
             "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
             "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats, "
-            "onsets FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
+            "onsets, vocals FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
             "WHERE NOT missing ORDER BY track, path, begin_s"
         )
         found: dict[str, StoredTrack] = {}
         for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, lufs, peak_db, *rest in rows:
             if id not in found:
                 words = tuple(json.loads(tags))
+                beats, rhythm, clips, lossless, recording, *packed_outline = rest
+                outline = unpacked(packed_outline)
+                vocals = None if outline is None or outline.vocals is None else float(outline.vocals.mean()) / 100.0
                 track = Track(
-                    id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db
+                    id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db, vocals
                 )
-                beats, rhythm, clips, lossless, recording, *outline = rest
                 found[id] = StoredTrack(
                     track,
                     floats(beats),
@@ -126,7 +128,7 @@ class Store:
                     clips,
                     bool(lossless),
                     recording,
-                    unpacked(outline),
+                    outline,
                 )
         return list(found.values())
 
@@ -284,8 +286,8 @@ class Store:
         assert analysis is not None
         self._db.execute(
             "INSERT INTO tracks (id, duration_s, pulse_bpm, note, beats, rhythm, clips, lossless, sketch, recording, "
-            "outline, loudness, peaks, sections, downbeats, onsets) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "outline, loudness, peaks, sections, downbeats, onsets, vocals) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (id, analysis.duration_s, analysis.tempo_bpm, entry.note, blob(analysis.beats), blob(analysis.rhythm),
              clips, int(entry.lossless), entry.sketch, id, *packed(analysis.outline)),
         )  # fmt: skip

@@ -9,15 +9,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.records import Candidate
+from catalog.records import Candidate, is_vocal
+from features.spec import WINDOW_S
 
 from .history import History
-from .speech import VOCAL_PENALTY, is_vocal
+from .speech import VOCAL_PENALTY
 from .taste import Profiles, by_track, profiles, pull
 from .wishes import Wishes
 
 Floats = NDArray[np.float64]
 
+VOCALS_ALL: Final = 0.5  # of the seconds: who sings half of the time is heard as singing
 LIKED: Final = 0.02  # what taste adds to a score to be worth a word
 
 
@@ -43,7 +45,7 @@ class Adjustments:
         tastes = pull(candidates, self.profiles, wishes.liked, wishes.skipped)
         self._note_alike(candidates, wishes, tastes)
         past = [0.0 if c.track.id == playing else self.history.penalty(c.track.id, now_s) for c in candidates]
-        voices = [VOCAL_PENALTY if speaks and is_vocal(c.track.tags) else 0.0 for c in candidates]
+        voices = [VOCAL_PENALTY * vocals_of(c) if speaks else 0.0 for c in candidates]
         return np.asarray(tastes - np.array(past) - np.array(voices))
 
     def _note_alike(self, candidates: Sequence[Candidate], wishes: Wishes, tastes: Floats) -> None:
@@ -58,3 +60,13 @@ class Adjustments:
         if liked:
             nearest = np.argmax(pool @ np.concatenate([known[track] for track in liked]).T, axis=1)
             self.alike = {c.track.id: liked[at] for c, at in zip(gaining, nearest.tolist(), strict=True)}
+
+
+def vocals_of(candidate: Candidate) -> float:
+    """[0, 1]: how much somebody sings or speaks in what would play, from ``start_s`` on, enough of it being all; where
+    nobody listened, all or nothing as the tags say."""
+    heard = None if candidate.outline is None else candidate.outline.vocals
+    if heard is None or not len(heard):
+        return float(is_vocal(candidate.track))
+    begin = min(int(candidate.start_s), len(heard) - 1)
+    return min(1.0, float(heard[begin : begin + WINDOW_S].mean()) / (100.0 * VOCALS_ALL))

@@ -243,10 +243,10 @@ def _track(fields: Mapping[str, Any]) -> str | None:
 
 
 def _filters(fields: Mapping[str, Any]) -> Filters:
-    _only(fields, ("min_bpm", "max_bpm", "licences", "tags", "min_duration_s", "jingles"))
-    jingles = fields.get("jingles")
-    if not (jingles is None or isinstance(jingles, bool)):
-        raise CommandError("jingles must be true, false or null")
+    _only(fields, ("min_bpm", "max_bpm", "licences", "tags", "min_duration_s", "jingles", "instrumental"))
+    for name in ("jingles", "instrumental"):
+        if not (fields.get(name) is None or isinstance(fields[name], bool)):
+            raise CommandError(f"{name} must be true, false or null")
     low = _number(fields, "min_bpm", MAX_BPM)
     high = _number(fields, "max_bpm", MAX_BPM)
     if low is not None and high is not None and low > high:
@@ -257,7 +257,8 @@ def _filters(fields: Mapping[str, Any]) -> Filters:
         licences=_words(fields, "licences"),
         tags=_words(fields, "tags"),
         min_duration_s=_number(fields, "min_duration_s", MAX_S) or 0.0,
-        jingles=bool(jingles),
+        jingles=bool(fields.get("jingles")),
+        instrumental=bool(fields.get("instrumental")),
     )
 
 

@@ -16,6 +16,7 @@ from features.footage import speed_place
 from features.spec import CLIP_S
 
 from . import fact_words as words
+from .adjustments import vocals_of
 from .events import Fact
 from .ranking import Pictures, Ranked, place, tempo_fit
 
@@ -36,6 +37,7 @@ AHEAD: Final = 0.03  # of the second best in the list
 DARK, BRIGHT = 0.25, 0.6
 CLEAR: Final = 0.12  # how far from the middle an axis of mood must be to have a name
 NEAR: Final = 0.2  # two moods on an axis
+UNSUNG: Final = 0.1  # of what would play
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,10 @@ def _taste(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
 
 
 def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
-    tagged = any("instrumental" in tag.casefold() for tag in row.candidate.track.tags)
-    return (0.8, words.instrumental()) if setting.speech and tagged else None
+    track = row.candidate.track
+    tagged = any("instrumental" in tag.casefold() for tag in track.tags)
+    told = tagged if track.vocals is None else vocals_of(row.candidate) <= UNSUNG
+    return (0.8, words.instrumental()) if setting.speech and told else None
 
 
 def _likeness(row: Ranked) -> tuple[float, Fact]:

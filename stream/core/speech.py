@@ -4,8 +4,6 @@ A second in which somebody spoke half of the time is no conversation, and a brea
 is smoothed over the last seconds, speech lasts from ``ON`` on and until it falls below ``OFF``.
 """
 
-import re
-from collections.abc import Iterable
 from typing import Final
 
 ON: Final = 0.5
@@ -14,12 +12,6 @@ PAST: Final = 0.6  # share of the level before in the level after one second
 SILENT_S: Final = 5  # no word about a second for so long: nobody listens any more
 DUCK_DB: Final = 18.0
 VOCAL_PENALTY: Final = 0.15
-
-VOCAL: Final = frozenset({
-    "vocal", "vocals", "voice", "voices", "song", "songs", "singer", "singers", "singing", "sung", "rap", "rapper",
-    "rapping", "lyrics", "lyrical", "acapella", "cappella", "choir", "choral", "spoken", "speech",
-})  # fmt: skip
-NOT_VOCAL: Final = frozenset({"no", "non", "not", "without", "free", "instrumental", "instrumentals"})
 
 
 class Speech:
@@ -58,12 +50,3 @@ class Speech:
 
     def _fresh(self, now_s: float) -> bool:
         return self._heard is not None and now_s - self._heard <= 1 + SILENT_S
-
-
-def is_vocal(tags: Iterable[str]) -> bool:
-    """Whether any tag says that somebody sings or speaks in a track. "no vocals" and "instrumental" do not."""
-    for tag in tags:
-        words = set(re.findall(r"[^\W\d_]+", tag.casefold()))
-        if words & VOCAL and not words & NOT_VOCAL:
-            return True
-    return False

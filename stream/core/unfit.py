@@ -20,6 +20,8 @@ def parts(filters: Filters) -> dict[str, Filters]:
         found[f"licence {' or '.join(sorted(filters.licences))}"] = replace(_NONE, licences=filters.licences)
     if filters.tags:
         found[f"tag {' or '.join(sorted(filters.tags))}"] = replace(_NONE, tags=filters.tags)
+    if filters.instrumental:
+        found["instrumental"] = replace(_NONE, instrumental=True)
     if filters.min_duration_s:
         text = f"at least {filters.min_duration_s:g} s long"
         found[text] = replace(_NONE, min_duration_s=filters.min_duration_s)

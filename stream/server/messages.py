@@ -169,6 +169,7 @@ def filters_object(filters: Filters) -> dict[str, Any]:
         "tags": sorted(filters.tags) or None,
         "min_duration_s": filters.min_duration_s or None,
         "jingles": filters.jingles or None,
+        "instrumental": filters.instrumental or None,
     }
 
 

@@ -126,10 +126,10 @@ function weighed(weights) {
 
 function filtered(filters) {
   if (!filters) return "";
-  const { min_bpm, max_bpm, licences, tags, min_duration_s, jingles } = filters;
+  const { min_bpm, max_bpm, licences, tags, min_duration_s, jingles, instrumental } = filters;
   return [
     min_bpm !== null && max_bpm !== null ? `${min_bpm} to ${max_bpm} bpm` : min_bpm !== null ? `from ${min_bpm} bpm` : max_bpm !== null ? `up to ${max_bpm} bpm` : "",
     licences?.join(" or "), tags?.join(" or "), min_duration_s ? `of ${Math.round(min_duration_s)} s or more` : "",
-    jingles ? "jingles too" : "",
+    jingles ? "jingles too" : "", instrumental ? "instrumental" : "",
   ].filter(Boolean).join("; ");
 }

@@ -46,7 +46,7 @@ def test_lite(
     out = tmp_path / "lite"
     code = segue.main(["towers", "import", "lite", "-o", str(out), "--base", str(tiny_bundle), "--accept-licence"])
     said = capsys.readouterr()
-    if "cannot be fetched" in said.err:
+    if "cannot be fetched" in said.err or "pip took more" in said.err:
         pytest.skip(said.err.splitlines()[-1])
     assert code == 0, said.err
     assert "Apache" in (out / "LICENCES.txt").read_text() and "Pompeu Fabra" in (out / "LICENCES.txt").read_text()

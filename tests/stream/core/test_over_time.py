@@ -9,7 +9,7 @@ from stream.core.bars import switch_points
 from stream.core.events import Switch
 from stream.core.history import FADE_S, KEPT, PENALTY, History
 from stream.core.on_air import OnAir
-from stream.core.speech import Speech, is_vocal
+from stream.core.speech import Speech
 
 
 def test_a_track_that_was_on_air_comes_back_over_half_an_hour() -> None:
@@ -90,26 +90,6 @@ def test_the_level_stays_in_bounds(told: list[tuple[float, int]], now_s: float) 
         speech.hear(share, second)
     level = speech.duck_db(now_s)
     assert level is None if not told else -18.0 <= (level or 0.0) <= 0.0
-
-
-@pytest.mark.parametrize(
-    ("tags", "vocal"),
-    [
-        ((), False),
-        (("ambient", "calm"), False),
-        (("Vocals",), True),
-        (("pop", "Singer-Songwriter"), True),
-        (("RAP",), True),
-        (("trap", "wrapped", "therapy"), False),
-        (("vocal trance",), True),
-        (("no vocals",), False),
-        (("Instrumental song",), False),
-        (("non-vocal", "song"), True),
-        (("gesang, voice",), True),
-    ],
-)
-def test_tags_tell_voices_by_whole_words(tags: tuple[str, ...], vocal: bool) -> None:
-    assert is_vocal(tags) is vocal
 
 
 def test_every_fourth_beat_from_the_first_is_a_bar() -> None:
