@@ -116,7 +116,9 @@ def real(options: argparse.Namespace) -> int:
             not options.no_steering,
             tuple(VARIANTS) if options.invariance else (),
         )
-        report = measure(options.data, OnnxEngine(bundle, 2), settings, say)
+        engine = OnnxEngine(bundle, 2)
+        stack.callback(engine.close)
+        report = measure(options.data, engine, settings, say)
     told = report.settings
     text = (
         f"{told['pairs']} pairs of {told['videos']} videos, {told['tracks']} tracks ({told['shown']} of 20 s and "

@@ -6,6 +6,7 @@ each frame weighed by its size. All over ``HEARD_S`` from the start. Onsets and 
 the second, and kept in a folder.
 """
 
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,14 +80,23 @@ class Heard:
     def _course(self, track: Track) -> Course:
         if track.id not in self._courses:
             kept = self._folder / f"{track.id}.npz"
-            if kept.exists():
-                with np.load(kept) as arrays:
-                    self._courses[track.id] = Course(arrays["onsets"], arrays["size"], arrays["weighted"])
-            else:
+            course = _read(kept)
+            if course is None:
                 course = course_of(_samples(track))
-                np.savez(kept, onsets=course.onsets, size=course.size, weighted=course.weighted)
-                self._courses[track.id] = course
+                partial = kept.with_suffix(".part.npz")
+                np.savez(partial, onsets=course.onsets, size=course.size, weighted=course.weighted)
+                partial.replace(kept)
+            self._courses[track.id] = course
         return self._courses[track.id]
+
+
+def _read(kept: Path) -> Course | None:
+    """What was kept; None where nothing was, or not whole."""
+    try:
+        with np.load(kept) as arrays:
+            return Course(arrays["onsets"], arrays["size"], arrays["weighted"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
 
 
 def course_of(samples: Floats) -> Course:

@@ -109,4 +109,4 @@ def _tensor(path: Path) -> npt.NDArray[Any]:
         raise BenchError(f"{path}: cannot be read ({error}); unpack MGSV_feature.zip anew") from error
     if not isinstance(value, torch.Tensor) or not value.dim():
         raise BenchError(f"{path}: holds no tensor; unpack MGSV_feature.zip anew")
-    return np.asarray(value.float().numpy())
+    return np.asarray(value.detach().float().numpy())

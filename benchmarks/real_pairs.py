@@ -62,8 +62,11 @@ def groups_of(path: Path) -> Mapping[str, str]:
     """Video -> group; nothing where there is no such file."""
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except UnicodeDecodeError as error:
+        raise BenchError(f"{path}: is not UTF-8 ({error.reason}); save it so") from error
     if not rows or not {"video", "group"} <= set(rows[0]):
         raise BenchError(f"{path}: its first line must name the columns video and group")
     return {str(row["video"] or "").strip(): str(row["group"] or "").strip() for row in rows}

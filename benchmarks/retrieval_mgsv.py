@@ -33,7 +33,7 @@ RANKS: Final = (1, 5, 10)
 MOMENT_RANKS: Final = (1, 10, 100)
 PLAN: Final = ("linear/cca", "two-branch/b-content", "segue/clips")
 OPTIONS: Final = FitOptions(epochs=40, patience=8, batch=256)
-# Of 4,050 tracks, 2,000 test videos; as their papers (ICCV 2025, ICASSP 2026) report.
+# Of the test list, 2,000 videos and their tracks; as their papers (ICCV 2025, ICASSP 2026) report.
 PUBLISHED: Final[Mapping[str, Mapping[str, float]]] = {
     "MaDe": {"r1": 8.9, "r5": 16.7, "r10": 18.9, "miou": 0.725, "mor1": 8.3, "mor10": 17.5, "mor100": 30.9},
     "HarmoNet": {"r1": 10.7, "r5": 19.5, "r10": 22.8, "miou": 0.735, "mor1": 9.6, "mor10": 19.7, "mor100": 32.8},

@@ -70,6 +70,8 @@ def studio(options: argparse.Namespace) -> int:
     drawn: dict[str, tuple[Measured, Measured]] = {}
     for name in names:
         began = time.monotonic()
+        if options.pairs < 1:
+            raise BenchError(f"--pairs {options.pairs}: draw at least one")
         drawn[name] = measure(name, options.pairs, options.seed, options.jobs)
         console.print(f"{name}: {options.pairs} pairs in {time.monotonic() - began:.0f} s")
     rows = [*quantile_rows(drawn, real), *tie_rows(drawn)]

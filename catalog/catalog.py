@@ -28,7 +28,7 @@ from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, 
 from .needs import shape_of
 from .recent import Recent
 from .records import Candidate, Filters, Floats, Mask, Outline, Places, Track
-from .standard import asked, standard_of
+from .standard import BLOCK, asked, shared, standard_of
 from .standing import standings
 from .store import Store, StoredSegment, StoredTrack
 
@@ -68,6 +68,7 @@ class Catalog:
         own_outlines = [stored.outline for stored in order.values()]
         tempi_bpm = [stored.track.tempo_bpm for stored in order.values()]
         self._standings = standings(own_outlines, self._spans, first_clips, tempi_bpm, moods)
+        self._standings.setflags(write=False)  # every candidate has a view of it
         self._standard = standard_of(vectors, bank)
         self._index = SegmentIndex(self._standard.rows(vectors, self._standings), owners)
         self._choice = Choice(self._order, owners, self._spans, numbers)
@@ -180,7 +181,7 @@ class Catalog:
         """
         if query.shape != (self.layout.embedding_dim,):
             raise ValueError(f"a query has shape {(self.layout.embedding_dim,)}, not {query.shape}")
-        wanted = asked(query, tuple(lean))
+        wanted = asked(query, lean)
         found = [self._candidate(hit, query, lean) for hit in self._hits(wanted, n, filters or Filters())]
         there = {candidate.track.id for candidate in found if candidate is not None}
         if missing := keep - there:
@@ -195,7 +196,8 @@ class Catalog:
         rows = self._choice.rows(filters or Filters())
         there = np.ones(len(self._index), bool) if rows is None else rows
         numbers = there.rows if isinstance(there, Few) else np.flatnonzero(there)
-        hits = self._index.best(numbers, self._plain(numbers) @ query, n)
+        blocks = [self._plain(numbers[at : at + BLOCK]) @ query for at in range(0, len(numbers), BLOCK)]
+        hits = self._index.best(numbers, np.concatenate([*blocks, np.zeros(0, np.float32)]), n) if n > 0 else []
         found = [self._candidate(hit, query, ()) for hit in hits]
         return [candidate for candidate in found if candidate is not None]
 
@@ -223,7 +225,7 @@ class Catalog:
         if len(rows):
             fits = self._plain(rows) @ query
             if lean:
-                fits += LEAN_COSINE * (self._standings[rows] @ np.asarray(lean, np.float32))
+                fits += LEAN_COSINE * (self._standings[rows] @ shared(lean))
             places = Places(starts_s, fits, borders)
             best = int(np.argmax(fits + BORDER_BONUS * borders))
             row, start_s = int(rows[best]), float(starts_s[best])
@@ -257,8 +259,8 @@ class Catalog:
         rows[:valid], rhythm[:valid] = mapped[window], stored.rhythm[window]
         mask = np.arange(MAX_CLIPS) < valid
         clips, extras = self._parts(rows)
-        for shared in (rows, clips, mask, rhythm, *extras.values()):
-            shared.setflags(write=False)  # by every search that finds the segment
+        for part in (rows, clips, mask, rhythm, *extras.values()):
+            part.setflags(write=False)  # shared by every search that finds the segment
         return clips, mask, rhythm, extras
 
     def _parts(self, rows: Floats) -> tuple[Floats, dict[str, Floats]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .errors import FormatError, LockedError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"

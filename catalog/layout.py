@@ -18,7 +18,7 @@ from .database import DATABASE, LOCK
 from .errors import BundleMismatchError, FormatError
 from .needs import needs_of
 
-FORMAT = 4
+FORMAT = 5
 FILE = "catalog.json"
 CURE = "index the music into a new folder"
 

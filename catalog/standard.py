@@ -8,6 +8,7 @@ verification systems", 2000). It is linear in the query, so that an index of inn
     (v . q - mean) / deviation  =  [v / deviation, -mean / deviation] . [q, 1]
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,8 @@ from .records import LEANS, Floats
 
 LEAN_REACH: Final = 2.0  # deviations, for the whole of a dial
 LEAST: Final = 0.02  # of a deviation: less is the noise of a few windows
-SAMPLED: Final = 64  # segments that stand in for a bank where the bundle has none
+SAMPLED: Final = 256  # segments whose similarities tell the scale where the bundle has no bank
+BLOCK: Final = 65_536  # rows of a product
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,33 +29,49 @@ class Standard:
 
     means: Floats
     deviations: Floats
+    known: bool = True  # by a bank
 
     def rows(self, vectors: Floats, standings: Floats) -> Floats:
         """(rows, E + 5), what the index holds for ``vectors`` (rows, E) and ``standings`` (rows, 4)."""
-        scale = 1.0 / self.deviations[:, None]
-        parts = (vectors * scale, -self.means[:, None] * scale, LEAN_REACH * standings)
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        width = vectors.shape[1]
+        held = np.empty((len(vectors), width + 1 + len(LEANS)), np.float32)  # half a gigabyte for a million segments
+        np.divide(vectors, self.deviations[:, None], out=held[:, :width])
+        np.divide(-self.means, self.deviations, out=held[:, width])
+        np.multiply(standings, LEAN_REACH, out=held[:, width + 1 :])
+        return held
 
     def plain(self, rows: Floats, numbers: NDArray[np.int64] | slice | int) -> Floats:
         """The vectors (..., E) that ``numbers`` of the index's ``rows`` were made of."""
         taken: Floats = rows[numbers, : -(1 + len(LEANS))]
         return taken * self.deviations[numbers][..., None]
 
-    def zscore(self, similarity: float, row: int) -> float:
-        """A similarity to segment ``row``, standardised."""
-        return float((similarity - self.means[row]) / self.deviations[row])
+    def zscore(self, similarity: float, row: int) -> float | None:
+        """A similarity to segment ``row``, standardised; None without a bank."""
+        return float((similarity - self.means[row]) / self.deviations[row]) if self.known else None
 
 
 def standard_of(vectors: Floats, bank: Floats | None) -> Standard:
-    """``vectors`` (rows, E) against ``bank`` (n, E); None: against a few of themselves, better than nothing."""
-    footage = vectors[:: max(1, -(-len(vectors) // SAMPLED))] if bank is None else bank
-    means, deviations = np.zeros(len(vectors), np.float32), np.ones(len(vectors), np.float32)
-    for at in range(0, len(vectors), 65_536):  # a bounded product
-        near = vectors[at : at + 65_536] @ footage.T
+    """``vectors`` (rows, E) against ``bank`` (n, E). Without one, similarities stay what they are, but for a scale that
+    is the same for all."""
+    count = len(vectors)
+    if bank is None:
+        few = vectors[:: max(1, -(-count // SAMPLED))]
+        scale = max(LEAST, float((few @ few.T).std())) if count else LEAST
+        return Standard(np.zeros(count, np.float32), np.full(count, scale, np.float32), known=False)
+    means, deviations = np.empty(count, np.float32), np.empty(count, np.float32)
+    for at in range(0, count, BLOCK):
+        near = vectors[at : at + BLOCK] @ bank.T
         means[at : at + len(near)], deviations[at : at + len(near)] = near.mean(axis=1), near.std(axis=1)
     return Standard(means, np.maximum(deviations, LEAST))
 
 
-def asked(query: Floats, lean: tuple[float, ...]) -> Floats:
+def asked(query: Floats, lean: Sequence[float]) -> Floats:
     """(E + 5,): a query (E,) as the index is asked with it, leaning by ``lean`` (one number for each of ``LEANS``)."""
-    return np.concatenate([query, np.ones(1), np.asarray(lean or (0.0,) * len(LEANS))]).astype(np.float32)
+    return np.concatenate([query, np.ones(1), shared(lean)]).astype(np.float32)
+
+
+def shared(lean: Sequence[float]) -> Floats:
+    """(4,): several dials share what the one that is turned furthest has alone; zeros for none."""
+    turned = np.asarray(lean or (0.0,) * len(LEANS), np.float32)
+    share: Floats = turned * (np.abs(turned).max() / max(float(np.abs(turned).sum()), 1e-9))
+    return share

@@ -39,7 +39,7 @@ def standings(
     for tempo_bpm, (first, behind) in zip(tempi_bpm, spans.tolist(), strict=True):
         tempi[first:behind] = tempo_bpm if tempo_bpm > 0 else np.nan
     feelings = np.full((len(first_clips), 3), np.nan) if moods is None else moods
-    energy = _mean([places(loudness), places(density), MOOD_SHARE * places(feelings[:, ENERGY])])
+    energy = _mean([places(loudness), places(density), places(feelings[:, ENERGY])], (1.0, 1.0, MOOD_SHARE))
     axes = [energy, feelings[:, VALENCE], feelings[:, TENSION], tempi]
     assert len(axes) == len(LEANS)
     return np.nan_to_num(np.stack([places(axis) for axis in axes], axis=1)).astype(np.float32)
@@ -80,8 +80,9 @@ def _means(values: NDArray[np.float64], begins: NDArray[np.int64]) -> NDArray[np
     return np.where(counts > 0, (sums[behind] - sums[firsts]) / np.maximum(counts, 1), np.nan)
 
 
-def _mean(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Of what is known of each; NaN where nothing is."""
+def _mean(rows: Sequence[NDArray[np.float64]], weights: Sequence[float]) -> NDArray[np.float64]:
+    """Weighted, of what is known of each; NaN where nothing is."""
     stacked = np.stack(rows)
-    known = (~np.isnan(stacked)).sum(axis=0)
-    return np.where(known > 0, np.nansum(stacked, axis=0) / np.maximum(known, 1), np.nan)
+    counted = np.where(np.isnan(stacked), 0.0, np.asarray(weights)[:, None])
+    sums = counted.sum(axis=0)
+    return np.where(sums > 0, (counted * np.nan_to_num(stacked)).sum(axis=0) / np.maximum(sums, 1e-9), np.nan)

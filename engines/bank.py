@@ -16,6 +16,7 @@ from .errors import BundleError
 
 LEAST: Final = 8  # windows: fewer say nothing of a spread
 MOST: Final = 1024
+NORM: Final = 1e-3  # how far from 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +59,13 @@ def read(data: bytes, embedding_dim: int, where: str) -> Bank:
             f"{where}: {len(queries)} queries, moods of shape {None if moods is None else moods.shape}; must be "
             f"{LEAST} to {MOST}, with three numbers each; make it again with segue bank"
         )
-    if not all(np.isfinite(part).all() for part in (queries, moods) if part is not None):
+    parts = [part for part in (queries, moods) if part is not None]
+    if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in parts):
         raise BundleError(f"{where}: holds numbers that are not finite; make it again with segue bank")
+    if np.abs(np.linalg.norm(queries, axis=1) - 1.0).max() > NORM or (moods is not None and not _in_unit(moods)):
+        raise BundleError(f"{where}: queries not of unit norm, or moods not in [0, 1]; make it again with segue bank")
     return Bank(queries.astype(np.float32), None if moods is None else moods.astype(np.float32))
+
+
+def _in_unit(values: NDArray[np.floating]) -> bool:
+    return bool(values.min() >= 0.0 and values.max() <= 1.0)

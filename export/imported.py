@@ -77,6 +77,8 @@ def write_imported(
     """
     check_share(share)
     check_target(folder)
+    if folder.resolve() == base.path.resolve():
+        raise ExportError(f"output {folder}: is the bundle that it would be made of; name another folder")
     if "imported" in base.manifest.training:
         raise ExportError(f"bundle {base.path}: has an imported part already; name the bundle that it was made of")
     try:

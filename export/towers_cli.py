@@ -102,7 +102,9 @@ def main(command: str, argv: Sequence[str]) -> int:
                       f"{graph.difference:.1e}")  # fmt: skip
     total = sum(graph.size_bytes for graph in report.graphs) / 1e6
     console.print(f"wrote {asked.out} ({total:.2f} MB, share {share:g}, identity {report.identity[:12]})", markup=False)
-    console.print("index your music again with --bundle before it is used: its vectors are others", markup=False)
+    if base.bank is not None:
+        console.print(f"the base's bank does not hold for it: segue bank VIDEO ... --bundle {asked.out}", markup=False)
+    console.print("then index your music again with --bundle: its vectors are others", markup=False)
     return 0
 
 
@@ -113,7 +115,7 @@ def agree(accepted: bool) -> None:
     print(summary(), file=sys.stderr)  # noqa: T201
     if accepted:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise ExportError("the packages' licences are not agreed to; read them, then give --accept-licence")
     print("Their licences go with the bundle as LICENCES.txt. Agree? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, log1p, sqrt
+from math import isfinite, log1p
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ MIN_BPM = 40.0
 MAX_BPM = 200.0
 MIN_TEMPO_S = 4.0
 REPEATS_S = 16
-SAME_TEMPO = 0.05
+SAME_TEMPO, OTHER_TEMPO = 0.03, 0.1  # how far two tempi are apart, of one
 
 _STILL = 0.02  # frame widths per second; slower than this is noise, and the logarithm is flat there
 _MEMORY = MOTION_FPS // 2  # samples that an onset rises above: half a second
@@ -58,7 +58,7 @@ def visual_tempo(onsets: Sequence[float] | NDArray[np.floating]) -> VisualTempo:
 
     Autocorrelation with a log-Gaussian prior around 120 bpm, 40 to 200 bpm. Confidence is the height of the peak above
     what noise of the same length reaches, 0 with less than 4 s. People do not move like a clock, so their peaks are
-    low; but where both halves of 16 s and more have the same tempo, which noise seldom has, it is the root of that.
+    low; but where both halves of 16 s and more have about that tempo, which noise seldom has, it goes up to its root.
     Raises ``FeatureError`` for values that are not finite.
     """
     series = np.asarray(onsets, dtype=np.float64)
@@ -69,8 +69,9 @@ def visual_tempo(onsets: Sequence[float] | NDArray[np.floating]) -> VisualTempo:
     if len(series) < REPEATS_S * MOTION_FPS or whole.confidence == 0.0:
         return whole
     halves = [_tempo(half).bpm for half in np.array_split(series, 2)]
-    repeats = all(abs(bpm - whole.bpm) <= SAME_TEMPO * whole.bpm for bpm in halves)
-    return VisualTempo(whole.bpm, sqrt(whole.confidence)) if repeats else whole
+    apart = max(abs(bpm / whole.bpm - 1.0) for bpm in halves)
+    repeats = float(np.interp(apart, (SAME_TEMPO, OTHER_TEMPO), (1.0, 0.0)))
+    return VisualTempo(whole.bpm, whole.confidence ** (1.0 - repeats / 2.0))
 
 
 def _tempo(series: NDArray[np.float64]) -> VisualTempo:

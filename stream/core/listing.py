@@ -44,6 +44,11 @@ class Listing:
         holder = self.settle.holder
         return frozenset(self.settle.shown) | ({holder} if holder is not None else set())
 
+    @property
+    def begins_s(self) -> dict[str, float]:
+        """Track -> where it is to be started, of those listed lately."""
+        return self._starts.kept
+
     def reset(self) -> None:
         """The stream begins anew."""
         self.settle.reset()
@@ -91,7 +96,7 @@ def _item(place: int, row: Row, start_s: float, facts: tuple[Fact, ...], wishes:
         reasons=entry.reasons,
         tempo_bpm=track.tempo_bpm,
         licence=track.licence,
-        adjust=entry.adjust,
+        adjust=entry.added(wishes.weights),
         liked=track.id in wishes.liked,
         held=row.held,
         lift=row.lift,

@@ -26,7 +26,7 @@ Everything here is a pure function; ties are broken by track id.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ from .events import Reasons, Steer, Weights
 
 Floats = NDArray[np.float64]
 
-TEMPO_SHARE = 0.7  # of rhythm, at full confidence; the rest always compares motion with the beats
+TEMPO_SHARE = 0.7  # of rhythm, at full confidence; the rest always compares the places of motion and music
 MOOD_REACH = 0.2  # root-mean-square distance on the axes at which mood is 0.5: about what the mood head errs by
 PLACES_REACH = 0.3  # the same between places, which are spread evenly
 NO_PULSE = 0.5  # of how far rhythm may be from the middle where the music has none
@@ -65,13 +65,18 @@ class Pictures:
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
     """A candidate with its score in [0, 1] and the parts of it. ``adjust`` is in the score already, as far as that
-    stays in [0, 1]; ``steered`` is what of it steering added or took off."""
+    stays in [0, 1], and so is steering: ``share`` of the mean of the parts gave way to ``wanted``."""
 
     candidate: Candidate
     score: float
     reasons: Reasons
     adjust: float = 0.0
-    steered: float = 0.0
+    share: float = 0.0
+    wanted: float = 0.0
+
+    def added(self, weights: Weights) -> float:
+        """What is added to the mean of the parts: ``adjust`` and steering."""
+        return self.adjust + self.share * (self.wanted - weighted(self.reasons, weights))
 
 
 def rank(
@@ -94,9 +99,7 @@ def rank(
     for candidate, part, adjust in zip(candidates, contents.tolist(), added.tolist(), strict=True):
         energy = place(float(candidate.standing[0]))
         reasons = Reasons(part, rhythm(now, candidate.track.tempo_bpm, energy), mood(now, candidate))
-        leant = steered(weighted(reasons, weights), lean, candidate.standing)
-        adjust += leant
-        ranked.append(Ranked(candidate, total(reasons, weights, adjust), reasons, adjust, leant))
+        ranked.append(scored(Ranked(candidate, 0.0, reasons, adjust, *steered(lean, candidate.standing)), weights))
     return sorted(ranked, key=order)
 
 
@@ -111,9 +114,9 @@ def weighted(reasons: Reasons, weights: Weights) -> float:
     return (weights.content * reasons.content + weights.rhythm * reasons.rhythm + weights.mood * reasons.mood) / mass
 
 
-def total(reasons: Reasons, weights: Weights, adjust: float) -> float:
-    """The score: the mean of the parts and what is added to it, kept in [0, 1]."""
-    return _unit(weighted(reasons, weights) + adjust)
+def scored(ranked: Ranked, weights: Weights) -> Ranked:
+    """With the score that follows: the mean of the parts and what is added to it, kept in [0, 1]."""
+    return replace(ranked, score=_unit(weighted(ranked.reasons, weights) + ranked.added(weights)))
 
 
 def content(similarities: Sequence[float], zscores: Sequence[float | None], matches: Floats | None) -> Floats:
@@ -139,15 +142,15 @@ def spread(values: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-(values - values.mean()) / deviation)))
 
 
-def steered(score: float, lean: Sequence[float], standing: NDArray[np.float32]) -> float:
-    """What steering adds to a score: ``STEER_SHARE`` of it, as far as the furthest dial is turned, gives way to where a
-    candidate stands on the dials that are turned. 0 where none is."""
+def steered(lean: Sequence[float], standing: NDArray[np.float32]) -> tuple[float, float]:
+    """The share of a score that steering takes, as far as the furthest dial is turned, and what it gives for it: where
+    a candidate stands on the dials that are turned, in [0, 1]. Nothing where none is."""
     if not lean:
-        return 0.0
+        return 0.0, 0.0
     turned = [abs(part) for part in lean]
     stands: list[float] = standing.tolist()
-    wanted = place(sum(part * at for part, at in zip(lean, stands, strict=True)) / sum(turned))
-    return STEER_SHARE * max(turned) * (wanted - score)
+    at = sum(part * where for part, where in zip(lean, stands, strict=True)) / sum(turned)
+    return STEER_SHARE * max(turned), place(at)
 
 
 def place(standing: float) -> float:

@@ -412,7 +412,10 @@ class Session:
         skipped = frozenset(wishes.skipped)
         self._pool = hop.found
         at_s, speaks = self._before_s + hop.pts_s, self._speech.lasts(hop.pts_s)
-        adjusts = self._adjustments.of(hop.found, wishes, self._playing, at_s, speaks)
+        begins_s, place_s = self._listing.begins_s, self._on_air.place_s(hop.pts_s) if self._on_air else None
+        if self._on_air is not None and place_s is not None:
+            begins_s[self._on_air.track] = place_s
+        adjusts = self._adjustments.of(hop.found, wishes, self._playing, at_s, speaks, begins_s)
         ranked = [
             entry
             for entry in rank(hop.found, matches, now, wishes.weights, wishes.steer, adjusts)

@@ -5,7 +5,7 @@ challenger takes it only when it leads by a margin for many seconds running, or 
 between the two right after a cut, when a change of music is least noticed; and a new holder is left alone for some
 seconds. Scores are smoothed over time first, together with their parts: the clips of a window change from hop to hop,
 and with them every score a little. What is added to a score (taste, history, speech) is not smoothed, and the smoothed
-parts are weighed anew each hop, so that what a viewer asks for shows at once.
+parts are weighed and steered anew each hop, so that what a viewer asks for shows at once.
 
 When a new scene began, or a viewer asked for something else, the holder is easier to replace (``ease``): for some
 seconds, and until it is replaced once, a lead of the margin must only last for ``eased_dwell_s``.
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .events import Reasons, Weights
-from .ranking import Ranked, order, total
+from .ranking import Ranked, order, scored
 from .rows import ON_AIR, PINNED, SCENE, WISH, Row, RowOptions, Rows
 
 MOST_S: Final = 2.0  # that one hop speaks for; more was not looked at
@@ -190,4 +190,4 @@ class Settle:
         old, new = before.reasons, entry.reasons
         pairs = (old.content, new.content), (old.rhythm, new.rhythm), (old.mood, new.mood)
         reasons = Reasons(*(past * one + (1.0 - past) * other for one, other in pairs))
-        return replace(entry, score=total(reasons, weights, entry.adjust), reasons=reasons)
+        return scored(replace(entry, reasons=reasons), weights)

@@ -55,6 +55,11 @@ class Starts:
         self._keep(track, _Kept(float(places.starts_s[best])))
         return self._kept[track].start_s, True
 
+    @property
+    def kept(self) -> dict[str, float]:
+        """Track -> where it is to be started, of those listed lately."""
+        return {track: kept.start_s for track, kept in self._kept.items()}
+
     def forget(self) -> None:
         """The stream begins anew."""
         self._kept.clear()

@@ -91,8 +91,7 @@ export class Session {
     if (command === "skip") asked.skipped.push({ track, title: "", left_s: null });
     if (command === "like") asked.liked.push({ track, title: "" });
     if (command === "pin") asked.pinned = track;
-    if (command === "undo") asked.undo = Math.max(0, asked.undo - 1);
-    else if (command !== "playing") asked.undo += 1; // so that it can be taken back at once
+    if (!["playing", "undo"].includes(command)) asked.undo = Math.max(1, asked.undo); // it can be taken back at once
     const item = this.newest?.items.find((each) => each.track === track);
     if (item && command.endsWith("like")) item.liked = command === "like";
   }

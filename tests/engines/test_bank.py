@@ -19,6 +19,7 @@ from features.spec import FEATURES
 def made(windows: int = LEAST, width: int = 6, moods: bool = True) -> Bank:
     rng = np.random.default_rng(2)
     queries = rng.normal(size=(windows, width)).astype(np.float32)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     return Bank(queries, rng.random((windows, 3), dtype=np.float32) if moods else None)
 
 
@@ -50,6 +51,9 @@ def packed(**arrays: Any) -> bytes:
         (packed(queries=np.zeros((9, 6)), moods=np.zeros((9, 2))), "three numbers"),
         (packed(queries=np.full((9, 6), np.nan)), "not finite"),
         (packed(queries=np.array([{}], object)), "is no bank"),
+        (packed(queries=np.full((9, 6), "a")), "not finite"),
+        (packed(queries=np.zeros((9, 6))), "unit norm"),
+        (packed(queries=np.eye(9, 6)[[0] * 9], moods=np.full((9, 3), 2.0)), "moods not in"),
     ],
 )
 def test_what_is_no_bank_is_refused_with_the_cure(data: bytes, says: str) -> None:

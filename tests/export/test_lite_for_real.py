@@ -16,6 +16,7 @@ from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from features.tag_mel import tag_mel
+from towers.imports import wheels
 from towers.imports.lite import GROUP_NAMES, TAG_NAMES
 
 ASKED = bool(os.environ.get("CI") or os.environ.get("SEGUE_REAL_IMPORTS"))
@@ -39,14 +40,23 @@ def painted() -> np.ndarray:
     return np.clip(picture + grain, 0, 255).astype(np.uint8)
 
 
+NETWORK = ("timed out", "pip took more", "Connection", "Temporary failure", "Name or service", "HTTP error 5")
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not ASKED, reason="fetches 46 MB: set CI or SEGUE_REAL_IMPORTS")
 def test_lite(
-    tmp_path: Path, tiny_bundle: Path, write_music: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    tiny_bundle: Path,
+    write_music: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(wheels, "LIMIT_S", 150)
     out = tmp_path / "lite"
     code = segue.main(["towers", "import", "lite", "-o", str(out), "--base", str(tiny_bundle), "--accept-licence"])
     said = capsys.readouterr()
-    if "cannot be fetched" in said.err or "pip took more" in said.err:
+    if code and any(word in said.err for word in NETWORK):
         pytest.skip(said.err.splitlines()[-1])
     assert code == 0, said.err
     assert "Apache" in (out / "LICENCES.txt").read_text() and "Pompeu Fabra" in (out / "LICENCES.txt").read_text()

@@ -53,4 +53,6 @@ def test_blocks_change_nothing_but_at_their_borders(monkeypatch: pytest.MonkeyPa
 
 def test_without_the_package_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vocals, "PACKAGE", "no_such_package_here")
+    vocals.can_listen.cache_clear()
     assert vocals_by_second(plucked(2.0)) is None
+    vocals.can_listen.cache_clear()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engines.bundle import load_bundle
+from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from stream import bank
 from stream.errors import StreamError
@@ -47,17 +48,39 @@ def test_windows_of_every_video_are_kept(
     said = capsys.readouterr()
     assert "passed over" in said.err and "broken.mp4" in said.err and found.identity in said.out
     first = names(bundle)
-    assert bank.main([videos[0], videos[0], "--bundle", str(bundle)]) == 0
+    assert bank.main([videos[1], videos[0], "--bundle", str(bundle)]) == 0
     assert len(names(bundle)) == 1 and names(bundle) != first  # the one before is gone
-    assert bank.main([videos[0], videos[0], "--bundle", str(bundle)]) == 0
+    assert bank.main([videos[1], videos[0], "--bundle", str(bundle)]) == 0
     assert len(names(bundle)) == 1
 
 
 def test_too_few_windows_change_nothing(bundle: Path, videos: list[str]) -> None:
     before = load_bundle(bundle, FEATURES).identity
-    with pytest.raises(StreamError, match="1 videos have 4 windows, a bank has 8"):
-        bank.main([videos[0], "--bundle", str(bundle)])
+    with pytest.raises(StreamError, match="1 videos have 4 windows, a bank needs 8"):
+        again = Path(videos[0]).parent / ".." / Path(videos[0]).parent.name / Path(videos[0]).name
+        bank.main([videos[0], videos[0], str(again), "--bundle", str(bundle)])
     assert load_bundle(bundle, FEATURES).identity == before and names(bundle) == []
+
+
+def test_videos_that_all_look_the_same_change_nothing(
+    bundle: Path, videos: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bank, "ALIKE", 2.0)
+    with pytest.raises(StreamError, match="look the same"):
+        bank.main([*videos, "--bundle", str(bundle)])
+    assert names(bundle) == []
+
+
+def test_what_is_not_needed_of_a_video_is_not_looked_at(videos: list[str], bundle: Path) -> None:
+    engine = OnnxEngine(load_bundle(bundle, FEATURES))
+    asked: list[int] = []
+    search = bank.Asked.search
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(bank, "PER_VIDEO", 2)
+        patched.setattr(bank.Asked, "search", lambda self, *given: asked.append(1) or search(self, *given))
+        assert len(bank.windows_of(videos[0], engine)) == 2
+    assert len(asked) == 3  # of six seconds
+    engine.close()
 
 
 def test_a_short_video_gives_its_last_window(bundle: Path, videos: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,3 +100,4 @@ def test_where_it_cannot_be_written_the_bundle_stays_as_it_was(
     with pytest.raises(StreamError, match="No space left on device"):
         bank.main([*videos, "--bundle", str(bundle)])
     assert load_bundle(bundle, FEATURES).identity == before
+    assert names(bundle) == [] and not list(bundle.glob(".*"))  # and nothing lies about

@@ -14,5 +14,11 @@ def text_of(row: Any, selector: str) -> str:
 
 
 def press(row: Any, selector: str) -> None:
-    """Press a button of a row, even while the row glides to another place."""
-    row.query_selector(selector).click(force=True)
+    """Press a button of a row: the very one, even while the row glides to another place, where a click by coordinates
+    may meet its neighbour."""
+    row.query_selector(selector).evaluate("button => button.click()")
+
+
+def play_row(row: Any) -> None:
+    """Press play as a hand does, which a browser asks for before there is sound, once the row stands still."""
+    row.query_selector(".play").click()

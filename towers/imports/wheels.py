@@ -101,7 +101,7 @@ def fetch(wheel: Wheel, cache: Path, run: Run = subprocess.run) -> None:
         words = ("--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "-q", "-d", str(part))
         command = [sys.executable, "-m", "pip", "download", *words, f"{wheel.package}=={wheel.version}"]
         try:
-            done = run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+            done = run(command, capture_output=True, text=True, errors="replace", timeout=LIMIT_S, check=False)
         except subprocess.TimeoutExpired as error:
             raise ImportedError(
                 f"{wheel.package} {wheel.version}: pip took more than {LIMIT_S} s; try again, {by_hand}"

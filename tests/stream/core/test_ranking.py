@@ -181,7 +181,7 @@ def test_steering_takes_its_share_and_no_more(
         before = plain[entry.candidate.track.id]
         assert abs(entry.score - before.score) <= STEER_SHARE * max(map(abs, leans)) + 1e-9
         assert entry.reasons == before.reasons and 0 <= entry.score <= 1
-        assert entry.score == pytest.approx(weighted(entry.reasons, weights) + entry.adjust)
+        assert entry.score == pytest.approx(weighted(entry.reasons, weights) + entry.added(weights))
     neutral = [(e.candidate.track.id, e.score) for e in rank(pool, None, here, weights, Steer())]
     assert neutral == [(e.candidate.track.id, e.score) for e in rank(pool, None, here, weights)]
 

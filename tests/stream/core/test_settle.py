@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stream.core.events import Reasons, Weights
-from stream.core.ranking import Ranked, order, total
+from stream.core.ranking import Ranked, order, scored
 from stream.core.settle import Settle, SettleOptions
 
 Fake = Callable[..., Any]
@@ -125,6 +125,14 @@ def test_scores_and_parts_are_smoothed_alike(candidate: Fake) -> None:
         assert row.entry.reasons.mood == pytest.approx(2 * expected - 0.5)
 
 
+def test_under_a_full_dial_a_score_rises_with_its_parts(candidate: Fake) -> None:
+    settle, shown = Settle(replace(OPTIONS, past=0.5), 5), []
+    for part in (0.5, 0.9, 0.9):
+        steered = scored(Ranked(candidate(1), 0.0, Reasons(part, part, part), 0.0, 0.7, 0.75), Weights())
+        shown.append(settle.settle([steered], False).rows[0].score)
+    assert shown == pytest.approx([0.675, 0.735, 0.765])  # 0.3 of 0.5, 0.7, 0.8 and 0.7 of 0.75
+
+
 def test_nothing_to_suggest_is_an_empty_list(hop: Fake) -> None:
     settle = Settle(OPTIONS, 5)
     hop(settle, {1: 0.6})
@@ -171,7 +179,7 @@ def test_weights_and_what_is_added_count_at_once(candidate: Fake) -> None:
 
     def score(mood: float, weights: Weights, adjust: float) -> float:
         reasons = Reasons(0.0, 0.0, mood)
-        ranked = [Ranked(candidate(1), total(reasons, weights, adjust), reasons, adjust)]
+        ranked = [scored(Ranked(candidate(1), 0.0, reasons, adjust), weights)]
         return settle.settle(ranked, False, weights=weights).rows[0].score
 
     assert score(1.0, Weights(1, 0, 1), 0.0) == 0.5

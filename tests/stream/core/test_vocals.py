@@ -29,6 +29,13 @@ def test_the_place_counts_and_not_the_whole_track(candidate: Fake, outline: Fake
     assert vocals_of(sung(candidate, outline, np.zeros(180), 0.0, ("song",))) == 0.0
 
 
+def test_the_start_that_is_shown_is_judged_and_not_the_best_of_now(candidate: Fake, outline: Fake) -> None:
+    track = sung(candidate, outline, np.repeat([0, 100], 60), 10.0)
+    shown = {track.track.id: 70.0}
+    assert Adjustments().of([track], Wishes(), None, 0.0, True).tolist() == [0.0]
+    assert Adjustments().of([track], Wishes(), None, 0.0, True, shown).tolist() == pytest.approx([-VOCAL_PENALTY])
+
+
 def test_only_while_somebody_speaks(candidate: Fake, outline: Fake) -> None:
     pool = [sung(candidate, outline, np.full(180, share), 0.0) for share in (0, 25, 90)]
     quiet, spoken = (Adjustments().of(pool, Wishes(), None, 0.0, speaks) for speaks in (False, True))

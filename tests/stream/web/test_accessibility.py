@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from rows import press, row_of, text_of
+from rows import play_row, row_of, text_of
 
 FIRST_MS = 40_000
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
@@ -84,7 +84,7 @@ def test_what_is_on_air_and_why_is_told_to_who_does_not_see(live: Any) -> None:
         row.querySelector(".play").ariaLabel.includes(row.querySelector(".why").textContent))""")
     assert live.locator("[aria-current]").count() == 0
     title = text_of(row, ".title")
-    press(row, ".play")
+    play_row(row)
     live.wait_for_selector(".play[aria-current=true]", timeout=20_000)
     assert live.locator(".row:has([aria-current]) .title").all_inner_texts() == [title]
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from rows import press, row_of, text_of
+from rows import play_row, press, row_of, text_of
 
 FIRST_MS = 40_000  # generous: the machine may be busy
 SOON_MS = 15_000
@@ -111,7 +111,7 @@ def test_a_restart_of_the_server_loses_neither_stream_nor_sound_nor_wishes(
     viewer.wait_for_selector(".row", timeout=FIRST_MS)
     played = row_of(sender, 1)
     title = text_of(played, ".title")
-    press(played, ".play")
+    play_row(played)
     viewer.wait_for_selector('#player[data-state="playing"]', timeout=SOON_MS)
     left, other = [row for row in (row_of(viewer, place) for place in (1, 2, 3)) if text_of(row, ".title") != title][:2]
     out, liked = text_of(left, ".title"), text_of(other, ".title")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rows import press, row_of, text_of
+from rows import play_row, row_of, text_of
 
 FIRST_MS = 40_000  # generous: the machine may be busy
 SOON_MS = 15_000
@@ -60,7 +60,7 @@ def shows(page: Any, selector: str, text: str) -> None:
 def play(page: Any, place: int = 0) -> str:
     row = row_of(page, place)
     title = text_of(row, ".title")
-    press(row, ".play")
+    play_row(row)
     page.wait_for_selector('#player[data-state="playing"]', timeout=SOON_MS)
     return title
 

@@ -10,7 +10,7 @@ import av
 import httpx
 import numpy as np
 import pytest
-from rows import press, row_of, text_of
+from rows import play_row, row_of, text_of
 
 FIRST_MS = 20_000  # generous: the machine may be busy; an idle one takes about 2 s
 
@@ -72,7 +72,7 @@ def test_a_suggestion_is_heard_from_its_place_by_ranges(page: Any, server: Any) 
     row = row_of(page, 1)
     title = text_of(row, ".title")
     minutes, seconds = text_of(row, ".from").removeprefix("from ").split(":")
-    press(row, ".play")
+    play_row(row)
     page.wait_for_selector('#player[data-state="playing"]', timeout=10_000)
     assert page.inner_text("#now-title") == title
     page.wait_for_selector(".row.on-air .air:visible", timeout=5_000)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rows import press, row_of, text_of
+from rows import play_row, press, row_of, text_of
 from websockets.sync.client import connect
 
 FIRST_MS = 30_000  # generous: the machine may be busy
@@ -49,7 +49,7 @@ def pages(browser: Any, server: Any) -> Iterator[tuple[Any, Any]]:
 def play(page: Any, place: int = 0) -> str:
     """Press play in a row. Returns the title."""
     row = row_of(page, place)
-    press(row, ".play")
+    play_row(row)
     return text_of(row, ".title")
 
 
@@ -124,8 +124,7 @@ def test_wishes_are_seen_by_all_and_each_can_be_taken_back(pages: tuple[Any, Any
     assert one.is_hidden("#wishes")
     row = row_of(one, 0)
     title = text_of(row, ".title")
-    row.hover()
-    row.query_selector(".drop-it").click()
+    press(row, ".drop-it")
     for page in pages:
         shows(page, "#wishes ul", f"Left out: {title}, this stream")
         page.wait_for_function(
