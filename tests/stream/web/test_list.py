@@ -1,6 +1,7 @@
 """What the server says of a list, of what is on air and of its end, is shown and acted on. The lists are the server's,
 but for the words that each test puts in."""
 
+import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -25,15 +26,19 @@ window.Audio = function () { const audio = new Real(); window.sounding.push(audi
 
 @pytest.fixture
 def told(page: Any, server: Any) -> Callable[[Callable[[dict[str, Any]], None]], Any]:
-    """``told(change)``: the page, live, with every list changed by ``change``."""
+    """``told(change)``: the page, live, with the first list told again and again, each time changed by ``change``."""
 
     def begin(change: Callable[[dict[str, Any]], None]) -> Any:
+        first: list[dict[str, Any]] = []
+
         def relay(socket: Any) -> None:
             behind = socket.connect_to_server()
 
             def forward(text: str) -> None:
                 message = json.loads(text)
                 if message["type"] == "suggestions":
+                    first[:] = first or message["items"]
+                    message["items"] = copy.deepcopy(first)
                     change(message)
                 socket.send(json.dumps(message))
 
