@@ -147,7 +147,7 @@ class Catalog:
     def vector(self, id: str) -> Floats:
         """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it."""
         first, behind = self._spans[self._numbers[self.track(id).id]]
-        mean: Floats = self._plain(slice(first, behind)).mean(axis=0)
+        mean: Floats = self._standard.plain(self._index.vectors, slice(first, behind)).mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
     def outline(self, id: str) -> Outline | None:
@@ -196,14 +196,14 @@ class Catalog:
         rows = self._choice.rows(filters or Filters())
         there = np.ones(len(self._index), bool) if rows is None else rows
         numbers = there.rows if isinstance(there, Few) else np.flatnonzero(there)
-        blocks = [self._plain(numbers[at : at + BLOCK]) @ query for at in range(0, len(numbers), BLOCK)]
+        blocks = [self._near(numbers[at : at + BLOCK], query) for at in range(0, len(numbers), BLOCK)]
         hits = self._index.best(numbers, np.concatenate([*blocks, np.zeros(0, np.float32)]), n) if n > 0 else []
         found = [self._candidate(hit, query, ()) for hit in hits]
         return [candidate for candidate in found if candidate is not None]
 
-    def _plain(self, numbers: NDArray[np.int64] | slice | int) -> Floats:
-        """Vectors of unit norm, (..., E)."""
-        return self._standard.plain(self._index.vectors, numbers)
+    def _near(self, rows: NDArray[np.int64], query: Floats) -> Floats:
+        """(m,): the cosines of a query (E,) and the segments ``rows`` (m,)."""
+        return self._standard.similarities(self._index.vectors, rows, query)
 
     def _hits(self, query: Floats, n: int, filters: Filters) -> list[Hit]:
         rows = self._choice.rows(filters)
@@ -223,7 +223,7 @@ class Catalog:
         rows, starts_s, borders = self._begins.get(number, lambda: self._begin_rows(number))
         places, row, start_s = None, hit.row, 0.0
         if len(rows):
-            fits = self._plain(rows) @ query
+            fits = self._near(rows, query)
             if lean:
                 fits += LEAN_COSINE * (self._standings[rows] @ shared(lean))
             places = Places(starts_s, fits, borders)
@@ -235,7 +235,7 @@ class Catalog:
             return None
         mood = None if self._moods is None else self._moods[row]
         outline, gain = stored.outline, self.gain(stored.track.id)
-        similarity = float(self._plain(hit.row) @ query)
+        similarity = float(self._near(np.array([hit.row]), query)[0])
         return Candidate(
             stored.track, start_s, similarity, clips, mask, rhythm, mood, extras, places, outline, gain,
             self._standings[row], self._standard.zscore(similarity, hit.row)

@@ -40,10 +40,15 @@ class Standard:
         np.multiply(standings, LEAN_REACH, out=held[:, width + 1 :])
         return held
 
-    def plain(self, rows: Floats, numbers: NDArray[np.int64] | slice | int) -> Floats:
-        """The vectors (..., E) that ``numbers`` of the index's ``rows`` were made of."""
+    def plain(self, rows: Floats, numbers: slice) -> Floats:
+        """The vectors (m, E) that ``numbers`` of the index's ``rows`` were made of."""
         taken: Floats = rows[numbers, : -(1 + len(LEANS))]
-        return taken * self.deviations[numbers][..., None]
+        return taken * self.deviations[numbers, None]
+
+    def similarities(self, rows: Floats, numbers: NDArray[np.int64], query: Floats) -> Floats:
+        """(m,): cosines of ``query`` (E,) with the vectors that ``numbers`` (m,) of the index's ``rows`` were of."""
+        near: Floats = rows[numbers, : len(query)] @ query
+        return near * self.deviations[numbers]
 
     def zscore(self, similarity: float, row: int) -> float | None:
         """A similarity to segment ``row``, standardised; None without a bank."""

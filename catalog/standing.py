@@ -11,12 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.spec import CLIP_S, MAX_CLIPS
+from features.spec import CLIP_S, WINDOW_S
 
 from .records import LEANS, Floats, Outline
 
 ENERGY, VALENCE, TENSION = range(3)
-WINDOW_S: Final = MAX_CLIPS * CLIP_S
 MOOD_SHARE: Final = 0.5  # a guess counts for less than what is measured
 
 

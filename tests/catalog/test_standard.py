@@ -33,7 +33,9 @@ def test_inner_products_are_standard_scores(
     leant = wanted + LEAN_REACH * standings @ (np.array(lean) * turned.max() / max(turned.sum(), 1e-9))
     np.testing.assert_allclose(held @ asked(query, lean), leant, atol=2e-3, rtol=1e-3)
     np.testing.assert_allclose(standard.plain(held, slice(0, rows)), vectors, atol=1e-5)
-    np.testing.assert_allclose(standard.plain(held, 0), vectors[0], atol=1e-5)
+    np.testing.assert_allclose(
+        standard.similarities(held, np.arange(rows)[::-1], query), (vectors @ query)[::-1], atol=1e-4
+    )
     score = standard.zscore(float(vectors[0] @ query), 0)
     assert score is None if not with_bank else score == pytest.approx(float(wanted[0]), abs=2e-3)
 
