@@ -3,12 +3,30 @@
 import argparse
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .errors import BenchError
 from .harness import Report, Row
+
+# Option -> the corpora that it means something for, and what it is where it was not given.
+TAKEN: Final[Mapping[str, tuple[tuple[str, ...], object]]] = {
+    "work": (("synth", "real"), None),
+    "seeds": (("synth", "emomv", "mgsv"), None),
+    "only": (("synth", "mgsv"), None),
+    "backbone_epochs": (("synth",), None),
+    "threads": (("synth", "emomv", "mgsv"), None),
+    "bundle": (("real",), None),
+    "distractors": (("real",), None),
+    "seconds": (("real",), 60.0),
+    "jobs": (("real",), 2),
+    "classes": (("real",), None),
+    "no_steering": (("real",), False),
+    "invariance": (("real",), False),
+    "picture": (("synth", "emomv", "real"), None),
+}
 
 
 def add_retrieval(kinds: Any) -> None:
@@ -36,24 +54,30 @@ def add_retrieval(kinds: Any) -> None:
     each.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to FILE")
     each.add_argument("--bundle", type=Path, help="real: bundle to judge (default: the one that ships)")
     each.add_argument("--distractors", type=Path, metavar="FOLDER", help="real: other music for the gallery")
-    each.add_argument("--seconds", type=float, default=60.0, help="real: of each video (default 60)")
-    each.add_argument("--jobs", type=int, default=2, help="real: processes that index (default 2)")
+    each.add_argument(
+        "--seconds", type=float, default=TAKEN["seconds"][1], help="real: of each video (default %(default)g)"
+    )
+    each.add_argument(
+        "--jobs", type=int, default=TAKEN["jobs"][1], help="real: processes that index (default %(default)s)"
+    )
     each.add_argument(
         "--class", dest="classes", action="append", metavar="GLOB", help="real: tracks by name, such as '*boss*'"
     )
     each.add_argument("--no-steering", action="store_true", help="real: leave the dials alone, which takes most time")
     each.add_argument("--invariance", action="store_true", help="real: the same pictures in other forms, which is slow")
-    each.add_argument("--picture", type=Path, metavar="FILE", help="draw the table to a PNG file")
+    each.add_argument("--picture", type=Path, metavar="FILE", help="draw it to a PNG file")
 
 
 def retrieval(options: argparse.Namespace) -> int:
     for path in (options.json, options.markdown, options.picture):
         if path is not None and not path.parent.is_dir():
             raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
-    if options.picture is not None and options.corpus in ("real", "mgsv"):
-        raise BenchError(
-            f"--picture {options.picture}: only synth and emomv are drawn; leave it out, or use --markdown"
-        )
+    for option, (corpora, default) in TAKEN.items():
+        if options.corpus not in corpora and getattr(options, option) != default:
+            name = "class" if option == "classes" else option.replace("_", "-")
+            raise BenchError(
+                f"--{name}: means nothing with --corpus {options.corpus}, only with {', '.join(corpora)}; leave it out"
+            )
     if options.threads:
         import torch
 
@@ -130,6 +154,10 @@ def real(options: argparse.Namespace) -> int:
         options.markdown.write_text(text, encoding="utf-8")
     if options.json is not None:
         report.write(options.json)
+    if options.picture is not None:
+        from .real_picture import picture
+
+        picture(report.rows, options.picture)
     return 0
 
 

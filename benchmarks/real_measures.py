@@ -6,7 +6,7 @@ lists of different videos.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Final
 
@@ -74,16 +74,22 @@ def hub_figures(lists: Sequence[Sequence[str]], tracks: int) -> dict[str, float]
     """Of lists, one a video, out of so many tracks: ``largest`` (in how many lists the most frequent track stands),
     ``skewness`` and ``gini`` of these counts over all tracks, ``shown`` (different tracks), ``overlap`` (mean Jaccard
     of two lists)."""
-    counts = np.zeros(tracks)
-    times = Counter(track for each in lists for track in each)
-    counts[: len(times)] = sorted(times.values(), reverse=True)
+    counts = occurrences(lists, tracks)
     return {
         "largest": float(counts.max()),
         "skewness": skewness(counts),
         "gini": gini(counts),
-        "shown": float(len(times)),
+        "shown": float((counts > 0).sum()),
         "overlap": overlap(lists),
     }
+
+
+def occurrences(lists: Sequence[Sequence[str]], tracks: int) -> Floats:
+    """(tracks,) in how many lists each track stands, the most frequent first."""
+    counts = np.zeros(tracks)
+    times = Counter(track for each in lists for track in each)
+    counts[: len(times)] = sorted(times.values(), reverse=True)
+    return counts
 
 
 def skewness(counts: Floats) -> float:
@@ -111,17 +117,27 @@ def overlap(lists: Sequence[Sequence[str]]) -> float:
 
 def random_hubs(sizes: Sequence[int], tracks: int, seed: int = 0) -> dict[str, Interval]:
     """The same figures of lists drawn blindly: the mean, and where 95% of the draws lie."""
-    rng = np.random.default_rng(seed)
-    names = [str(number) for number in range(tracks)]
     found: dict[str, list[float]] = {}
-    for _ in range(RANDOM_DRAWS):
-        drawn = [[names[at] for at in rng.permutation(tracks)[:size]] for size in sizes]
+    for drawn in blind_lists(sizes, tracks, seed):
         for name, value in hub_figures(drawn, tracks).items():
             found.setdefault(name, []).append(value)
     return {
         name: Interval(float(np.mean(values)), *(float(v) for v in np.percentile(values, (2.5, 97.5))))
         for name, values in found.items()
     }
+
+
+def random_occurrences(sizes: Sequence[int], tracks: int, seed: int = 0) -> Floats:
+    """(tracks,) the mean of `occurrences` over lists drawn blindly."""
+    return np.asarray(np.mean([occurrences(drawn, tracks) for drawn in blind_lists(sizes, tracks, seed)], axis=0))
+
+
+def blind_lists(sizes: Sequence[int], tracks: int, seed: int) -> Iterator[list[list[str]]]:
+    """`RANDOM_DRAWS` times a list of each size, every track as likely."""
+    rng = np.random.default_rng(seed)
+    names = [str(number) for number in range(tracks)]
+    for _ in range(RANDOM_DRAWS):
+        yield [[names[at] for at in rng.permutation(tracks)[:size]] for size in sizes]
 
 
 def change(before: Sequence[float], after: Sequence[float]) -> Interval:

@@ -216,6 +216,10 @@ def hub_rows(asked: Sequence[Asked], tracks: int) -> Iterator[Row]:
         if name == "largest":
             labels["fair"] = sum(map(len, told)) / tracks
         yield Row(f"hub_{name}", value, len(told), units[name], labels)
+    counts = figures.occurrences(told, tracks)
+    blind_counts = figures.random_occurrences([len(each) for each in told], tracks)
+    for place, (count, usual) in enumerate(zip(counts, blind_counts, strict=True), 1):
+        yield Row("hub_count", float(count), len(told), "lists", {"place": place, "random": float(usual)})
     stays = [one.first == one.last[0] for one in asked if one.last]
     yield _row("first_stays", figures.share_of(stays), len(stays), "share", {})
 

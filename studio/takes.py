@@ -15,6 +15,7 @@ from studio import pairs
 from studio.music import render as music
 from studio.pairs import LENGTH_S, Latent
 from studio.video import render as video
+from studio.world import delivery as world_delivery
 from studio.world import pairs as world_pairs
 from studio.world.film import render as world_film
 from studio.world.sound import beats_of
@@ -53,12 +54,14 @@ def world(rng: np.random.Generator) -> Take:
     piece = world_pairs.track(latent, rng)
     beats_s = beats_of(piece, LENGTH_S)
     film = world_pairs.film(latent, rng, beats_s)
+    words = pairs.tags(latent, rng)
+    way = world_delivery.draw(rng)
     return Take(
         latent,
-        pairs.tags(latent, rng),
+        words,
         beats_s,
         lambda rate_hz: world_sound(piece, LENGTH_S, rate_hz=rate_hz),
-        lambda fps: world_film(film, LENGTH_S, fps=fps),
+        lambda fps: world_delivery.delivered(world_film(film, LENGTH_S, fps=fps), way),
     )
 
 

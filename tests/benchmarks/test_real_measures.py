@@ -41,6 +41,12 @@ def test_hubs_of_one_list_for_all_and_of_lists_that_share_nothing() -> None:
     assert apart == {"largest": 1.0, "shown": 8.0, "overlap": 0.0, "gini": 0.0, "skewness": 0.0}
 
 
+def test_occurrences_are_of_every_track_and_blind_ones_add_up() -> None:
+    assert figures.occurrences([["a", "b"], ["b", "c"]], 5).tolist() == [2, 1, 1, 0, 0]
+    blind = figures.random_occurrences([2] * 10, 5)
+    assert blind.sum() == pytest.approx(20) and np.all(np.diff(blind) <= 0) and blind[0] > 4
+
+
 def test_blind_lists_overlap_as_chance_has_it() -> None:
     """Two draws of 5 of 25: the mean of shared / (10 - shared), which is hypergeometric."""
     chances = stats.hypergeom(25, 5, 5)

@@ -101,7 +101,7 @@ def runtime(work: Path, engine: OnnxEngine) -> Iterator[Runtime]:
 def test_the_whole_bench(
     videos: Path, music: Path, work: Path, tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, text = tmp_path / "rows.json", tmp_path / "tables.md"
+    out, text, drawn = tmp_path / "rows.json", tmp_path / "tables.md", tmp_path / "drawn.png"
     words = ["--corpus", "real", "--data", str(videos), "--distractors", str(music), "--work", str(work)]
     more = [
         "--bundle",
@@ -114,6 +114,8 @@ def test_the_whole_bench(
         str(out),
         "--markdown",
         str(text),
+        "--picture",
+        str(drawn),
     ]
     assert main("bench", ["retrieval", *words, *more]) == 0
     told = capsys.readouterr()
@@ -125,9 +127,12 @@ def test_the_whole_bench(
     assert own["auc"]["n"] == 3 and 0 <= own["auc"]["low"] <= own["auc"]["value"] <= own["auc"]["high"] <= 1
     assert own["median_rank"]["of"] == 7 and {"r1"} == {name for name in own if name.startswith("r") and name != "rank"}
     assert own["auc_within_groups"]["n"] == 2, "of three groups one has another video"
-    hubs = {row["metric"]: row for row in rows if row["metric"].startswith("hub_")}
+    hubs = {row["metric"]: row for row in rows if row["metric"].startswith("hub_") and "place" not in row}
     assert hubs["hub_shown"]["n"] == 4, "the video without sound is asked with"
     assert hubs["hub_shown"]["value"] == 4 and hubs["hub_overlap"]["value"] == 1.0, "four tracks of 20 s for all"
+    counts = [row["value"] for row in rows if row["metric"] == "hub_count"]
+    assert counts == [4, 4, 4, 4], "every track in every list"
+    assert drawn.read_bytes().startswith(b"\x89PNG")
     classes = {row["asked"]: row for row in rows if row["metric"] == "class_share"}
     assert classes[BOTH]["of_all"] == 0.25 and classes[NEUTRAL]["value"] == 0.25
     assert {row["dial"] for row in rows if row["metric"] == "steered_change"} == {
@@ -191,8 +196,14 @@ def test_bad_folders_are_told(videos: Path, tmp_path: Path, engine: Any) -> None
         real_pairs.gallery(mute, tmp_path / "none", tmp_path / "work", engine, 1, lambda _: None)
     with pytest.raises(BenchError, match="which is looked through"):
         main("bench", ["retrieval", "--corpus", "real", "--data", str(videos), "--work", str(videos / "kept")])
-    with pytest.raises(BenchError, match="only synth and emomv are drawn"):
-        main("bench", ["retrieval", "--corpus", "real", "--data", str(videos), "--picture", str(tmp_path / "x.png")])
+    for corpus, option, value, taken in (
+        ("mgsv", "--picture", str(tmp_path / "x.png"), "synth, emomv, real"),
+        ("real", "--seeds", "2", "synth, emomv, mgsv"),
+        ("synth", "--seconds", "5", "real"),
+        ("emomv", "--class", "*boss*", "real"),
+    ):
+        with pytest.raises(BenchError, match=f"{option}: means nothing with --corpus {corpus}, only with {taken}"):
+            main("bench", ["retrieval", "--corpus", corpus, "--data", str(videos), option, value])
     (tmp_path / "groups.csv").write_text("file,kind\na.mkv,dance\n")
     with pytest.raises(BenchError, match="must name the columns video and group"):
         real_pairs.groups_of(tmp_path / "groups.csv")
