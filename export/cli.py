@@ -108,6 +108,9 @@ def main(command: str, argv: Sequence[str]) -> int:
         console.print(verdict_line(verdict), markup=False)
     total = sum(graph.size_bytes for graph in report.graphs) / 1e6
     console.print(f"wrote {asked.output} ({total:.2f} MB, identity {report.identity[:12]})", markup=False)
+    console.print(
+        f"it has no bank of real footage: segue bank VIDEO ... --bundle {asked.output} makes one", markup=False
+    )
     if asked.triton is not None:
         write_triton(output, asked.triton, console)
     return build_plans(asked, output, console) if asked.tensorrt else 0

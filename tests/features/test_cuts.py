@@ -25,6 +25,17 @@ def test_two_cuts_within_half_a_second_both_count(texture, other_texture, view):
     assert {i for i, score in enumerate(scores) if score >= HARD_CUT} == {8, 11}
 
 
+def test_a_cut_adds_at_most_three_times_the_mean_to_it(texture, other_texture, view):
+    """Else one cut would be what the next is compared with, and hide it."""
+    meter = CutMeter()
+    for _ in range(8):
+        meter.push(view(texture, 200))
+    before = meter._mean
+    assert meter.push(view(other_texture, 200)) >= HARD_CUT
+    usual = max(before, 0.008)
+    assert meter._mean == pytest.approx(before + 0.25 * (3 * usual - before))
+
+
 def test_stillness_and_noise_score_nothing(texture, view):
     meter, rng = CutMeter(), np.random.default_rng(0)
     still = view(texture, 200).astype(np.int16)

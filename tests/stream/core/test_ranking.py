@@ -102,6 +102,15 @@ def test_near_neighbours_are_told_apart() -> None:
     assert (spread(np.full(5, 0.3)) == 0.5).all()
 
 
+def test_the_matcher_counts_by_its_logit() -> None:
+    """.9 and .99 are as far apart as .5 and .9, nearly; as plain scores they would be the same."""
+    matches = np.array([0.5, 0.9, 0.99])
+    logits = np.log(matches / (1 - matches))
+    found = content([0.2] * 3, [None] * 3, matches)
+    assert found == pytest.approx((0.6 + (0.5 + spread(logits)) / 2) / 2)
+    assert (found[2] - found[1]) / (found[1] - found[0]) > 0.7
+
+
 def test_what_is_near_to_all_footage_is_not_near(candidate: Fake) -> None:
     """The first is nearer to everything; the second is nearer than it is to other footage."""
     favourite, fitting = replace(candidate(1, 0.9), zscore=-0.5), replace(candidate(2, 0.4), zscore=2.0)

@@ -1,6 +1,7 @@
 """What the graphs are fed: the right thumbnails, the right clips, valid first, and nothing that grows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,25 @@ def test_a_low_frame_rate_is_no_pulse(features: Fake) -> None:
         window.push(slot, features(slot, onset=1.0))
     assert window.tempo(20).confidence == 0.0
     assert filled(features, range(31)).tempo(3).confidence == 0.0
+
+
+def test_a_pulse_needs_three_quarters_of_the_pictures(features: Fake) -> None:
+    for left_out, heard in ((5, True), (3, False)):  # every fifth is missing, every third
+        window = Window(4, ("clip_image",), ("displacement",))
+        for slot in range(8 * 20):
+            if slot % left_out != 1:
+                window.push(slot, features(slot, onset=1.0 if slot % 4 == 0 else 0.0))
+        assert (window.tempo(20).confidence > 0) is heard
+
+
+def test_colours_are_of_the_first_picture_of_each_of_four_seconds(features: Fake) -> None:
+    window = Window(4, ("clip_image",), ("displacement",))
+    for slot in range(8 * 8):
+        made = features(slot)
+        light = 0.1 * (slot // 8) if slot % 8 == 0 else 0.9
+        window.push(slot, replace(made, colour=replace(made.colour, brightness=light)))
+    assert window.colour(8)[0] == pytest.approx((0.4 + 0.5 + 0.6 + 0.7) / 4)
+    assert window.colour(8, 8 * 6)[0] == pytest.approx(0.65)
 
 
 def test_colour_and_speed_are_those_of_the_newest_clip(features: Fake) -> None:
