@@ -84,11 +84,11 @@ def test_a_holder_that_is_gone_is_replaced(hop: Fake) -> None:
 
 def test_when_the_holder_vanishes_every_challenger_waits_anew(hop: Fake) -> None:
     settle = Settle(OPTIONS, 5)
-    hop(settle, {1: 0.6, 2: 0.5, 3: 0.5})
+    hop(settle, {1: 0.6, 2: 0.5, 3: 0.5, 4: 0.5})
     for _ in range(2):  # of the three that it takes
-        assert hop(settle, {1: 0.5, 2: 0.6, 3: 0.5})[1][0] == A
-    assert hop(settle, {2: 0.5, 3: 0.6})[1][0] == C
-    assert [hop(settle, {2: 0.6, 3: 0.5})[1][0] for _ in range(3)] == [C, C, B]
+        assert hop(settle, {1: 0.5, 2: 0.6, 3: 0.5, 4: 0.5})[1][0] == A
+    assert hop(settle, {2: 0.58, 3: 0.6, 4: 0.5})[1][0] == C
+    assert [hop(settle, {2: 0.6, 3: 0.5, 4: 0.5})[1][0] for _ in range(3)] == [C, C, B]
 
 
 def test_advice_is_about_what_is_on_air_until_it_changes(hop: Fake) -> None:
