@@ -25,6 +25,7 @@ TAKEN: Final[Mapping[str, tuple[tuple[str, ...], object]]] = {
     "classes": (("real",), None),
     "no_steering": (("real",), False),
     "invariance": (("real",), False),
+    "lists": (("real",), None),
     "picture": (("synth", "emomv", "real"), None),
 }
 
@@ -65,11 +66,14 @@ def add_retrieval(kinds: Any) -> None:
     )
     each.add_argument("--no-steering", action="store_true", help="real: leave the dials alone, which takes most time")
     each.add_argument("--invariance", action="store_true", help="real: the same pictures in other forms, which is slow")
+    each.add_argument(
+        "--lists", type=Path, metavar="FILE", help="real: write each video's first three suggestions to FILE"
+    )
     each.add_argument("--picture", type=Path, metavar="FILE", help="draw it to a PNG file")
 
 
 def retrieval(options: argparse.Namespace) -> int:
-    for path in (options.json, options.markdown, options.picture):
+    for path in (options.json, options.markdown, options.picture, options.lists):
         if path is not None and not path.parent.is_dir():
             raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
     for option, (corpora, default) in TAKEN.items():
@@ -139,6 +143,7 @@ def real(options: argparse.Namespace) -> int:
             tuple(options.classes or ()),
             not options.no_steering,
             tuple(VARIANTS) if options.invariance else (),
+            lists=options.lists,
         )
         engine = OnnxEngine(bundle, 2)
         stack.callback(engine.close)

@@ -49,7 +49,7 @@ def _own(rows: Sequence[Row]) -> str:
         chances["median_rank"] = f"{(1 + float(some['median_rank'].labels['of'])) / 2:.1f}"
     chances |= {name: f"{float(row.labels['chance']):.1f}" for name, row in some.items() if "chance" in row.labels}
     lines.append(["chance", "", *(chances.get(metric, "") for metric in metrics), "25 / 50 / 75"])
-    return _table(lines)
+    return table(lines)
 
 
 def _groups(rows: Sequence[Row]) -> str:
@@ -59,7 +59,7 @@ def _groups(rows: Sequence[Row]) -> str:
     for group in dict.fromkeys(str(row.labels["group"]) for row in chosen):
         mine = {str(row.labels["score"]): row for row in chosen if row.labels["group"] == group}
         lines.append([group, str(next(iter(mine.values())).n), *(_cell(mine[kind], 3) for kind in kinds)])
-    return _table(lines) if chosen else ""
+    return table(lines) if chosen else ""
 
 
 def _hubs(rows: Sequence[Row]) -> str:
@@ -76,7 +76,7 @@ def _hubs(rows: Sequence[Row]) -> str:
     if "first_stays" in found:
         row = found["first_stays"]
         lines.append(["first place is that after one second", str(row.n), _cell(row, 2), ""])
-    return _table(lines) if len(lines) > 1 else ""
+    return table(lines) if len(lines) > 1 else ""
 
 
 def _agreement(rows: Sequence[Row]) -> str:
@@ -87,7 +87,7 @@ def _agreement(rows: Sequence[Row]) -> str:
         mine = {str(row.labels["sound"]): row for row in chosen if row.labels["pictures"] == seen}
         cells = [_cell(mine[sound], 2) if sound in mine else "" for sound in sounds]
         lines.append([seen, str(next(iter(mine.values())).n), *cells])
-    return _table(lines) if chosen else ""
+    return table(lines) if chosen else ""
 
 
 def _steering(rows: Sequence[Row]) -> str:
@@ -101,7 +101,7 @@ def _steering(rows: Sequence[Row]) -> str:
         cells = [means[at] for at in POSITIONS]
         bounds = f"[{float(row.labels['low']):+.3g}, {float(row.labels['high']):+.3g}]"
         lines.append([*map(str, key), str(row.n), *cells, f"{row.value:+.3g} {bounds}", f"{rho:+.2f}"])
-    return _table(lines) if changes else ""
+    return table(lines) if changes else ""
 
 
 def _classes(rows: Sequence[Row]) -> str:
@@ -110,7 +110,7 @@ def _classes(rows: Sequence[Row]) -> str:
     for row in chosen:
         usual = f"{float(row.labels['of_all']):.2f}"
         lines.append([f"`{row.labels['class']}`", str(row.labels["asked"]), str(row.n), _cell(row, 2), usual])
-    return _table(lines) if chosen else ""
+    return table(lines) if chosen else ""
 
 
 def _invariance(rows: Sequence[Row]) -> str:
@@ -122,7 +122,7 @@ def _invariance(rows: Sequence[Row]) -> str:
         digits = {"overlap": 2, "first_kept": 2}
         cells = [f"{mine[name].value:.{digits.get(name, 3)}f}" if name in mine else "" for name in names]
         lines.append([variant, str(mine["overlap"].n), *cells])
-    return _table(lines) if chosen else ""
+    return table(lines) if chosen else ""
 
 
 def _cell(row: Row, digits: int) -> str:
@@ -137,7 +137,8 @@ def _short(value: object) -> str:
     return f"{float(str(value)):.4g}" if abs(float(str(value))) >= 100 else f"{float(str(value)):.3g}"
 
 
-def _table(lines: Sequence[Sequence[str]]) -> str:
+def table(lines: Sequence[Sequence[str]]) -> str:
+    """Markdown; the first line is the head."""
     head, *body = lines
     marked = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join([*marked, *("| " + " | ".join(line) + " |" for line in body)]) + "\n"

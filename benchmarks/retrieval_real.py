@@ -28,6 +28,7 @@ from . import real_measures as figures
 from .errors import BenchError
 from .harness import Report, Row
 from .heard import Heard
+from .real_lists import write_lists
 from .real_pairs import Video, gallery, videos_of
 from .real_queries import Footage, Remembering, footage, lists, ranking
 from .steering import NEUTRAL, SETTINGS, Steered, class_rows, steered, steering_rows
@@ -58,19 +59,25 @@ class RealOptions:
     steer: bool = True
     variants: tuple[str, ...] = ()  # of `variants.VARIANTS`
     variant_s: float = 10.0  # of each video
+    lists: Path | None = None  # where each video's first suggestions are written
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A video, what its pictures are like, the scores of all tracks by kind, the first place after the first second,
-    the tracks at the end, and what came of each setting of the dials."""
+    what was suggested at the end, and what came of each setting of the dials."""
 
     video: Video
     pictures: Mapping[str, float]
     scores: Mapping[str, Mapping[str, float]]
     first: str
-    last: tuple[str, ...]
+    items: tuple[Item, ...]
     steered: Mapping[str, Steered]
+
+    @property
+    def last(self) -> tuple[str, ...]:
+        """The tracks at the end."""
+        return tuple(item.track for item in self.items)
 
 
 def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[str], None]) -> Report:
@@ -95,6 +102,8 @@ def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[st
         pairs = [one for one in asked if one.video.own]
         if not pairs:
             raise BenchError(f"{data}: no video has both pictures and music that can be used, so there is no pair")
+        if options.lists is not None:
+            write_lists(asked, catalog.track, heard.measures, options.lists)
         shown = [track for track in catalog.tracks() if track.duration_s >= JINGLE_S] or catalog.tracks()
         names = [track.path.name.casefold() for track in shown]
         classes = {one: sum(fnmatch(name, one.casefold()) for name in names) / len(names) for one in options.classes}
@@ -137,7 +146,7 @@ def ask(
         {name: getattr(shot, name) for name in PICTURES},
         scores,
         told[0].items[0].track if told else "",
-        tuple(item.track for item in last_of(told)),
+        tuple(last_of(told)),
         found,
     )
 

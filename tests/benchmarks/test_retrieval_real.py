@@ -26,6 +26,7 @@ from catalog.catalog import Catalog
 from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES, MUSIC_RATE_HZ
+from stream.core.events import Item, Reasons
 from stream.runtime import Runtime
 
 SECONDS = 5
@@ -116,6 +117,8 @@ def test_the_whole_bench(
         str(text),
         "--picture",
         str(drawn),
+        "--lists",
+        str(tmp_path / "lists.md"),
     ]
     assert main("bench", ["retrieval", *words, *more]) == 0
     told = capsys.readouterr()
@@ -130,6 +133,12 @@ def test_the_whole_bench(
     hubs = {row["metric"]: row for row in rows if row["metric"].startswith("hub_") and "place" not in row}
     assert hubs["hub_shown"]["n"] == 4, "the video without sound is asked with"
     assert hubs["hub_shown"]["value"] == 4 and hubs["hub_overlap"]["value"] == 1.0, "four tracks of 20 s for all"
+    lists = (tmp_path / "lists.md").read_text().splitlines()
+    assert len(lists) == 2 + 3 * 4 and [line.startswith("| a.mkv: moves ") for line in lists[2:5]] == [
+        True,
+        False,
+        False,
+    ]
     counts = [row["value"] for row in rows if row["metric"] == "hub_count"]
     assert counts == [4, 4, 4, 4], "every track in every list"
     assert drawn.read_bytes().startswith(b"\x89PNG")
@@ -244,7 +253,11 @@ def asked_with(name: str, group: str, scores: dict[str, float]) -> retrieval_rea
     every = dict.fromkeys(retrieval_real.SCORES, scores)
     heard = {NEUTRAL: Steered({"onsets_per_s": scores[name]}, {})}
     pictures = {"speed": scores[name], "brightness": 0.5, "cuts_per_s": 1 - scores[name]}
-    return retrieval_real.Asked(video, pictures, every, "x", ("x", name), heard)
+    return retrieval_real.Asked(video, pictures, every, "x", tuple(item(track) for track in ("x", name)), heard)
+
+
+def item(track: str) -> Item:
+    return Item(1, track, track, "", 0.0, 9.0, 0.5, Reasons(0.5, 0.5, 0.5), 100.0, "")
 
 
 def test_own_tracks_are_found_among_all_and_within_their_group() -> None:
