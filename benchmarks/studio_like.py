@@ -1,11 +1,11 @@
-"""``segue bench studio``: is what the studios make spread as real clips and tracks are?
+"""``segue bench studio``: is what the studio makes spread as real clips and tracks are?
 
-Pairs are drawn and measured as a corpus is; of every field the quantiles of both studios stand beside those of real
-material, which a JSON file gives: ``{"quantiles": [...], "clips": {"real": {"colour.brightness_mean": [...]}},
-"music": {"real": {"centroid": [...]}}}``, clips of 4 s as ``features`` measures them, tracks by librosa's defaults
-at 22 050 Hz. Two distances to the real ones: the area between the quantile functions (1-Wasserstein), and their largest
-gap, both in units of the real interquartile range. Beside them what must survive: Spearman's rank correlations of the
-latent's energy and moods with what is measured.
+Pairs are drawn and measured as a corpus is; of every field the quantiles stand beside those of real material, which a
+JSON file gives: ``{"quantiles": [...], "clips": {"real": {"colour.brightness_mean": [...]}}, "music": {"real":
+{"centroid": [...]}}}``, clips of 4 s as ``features`` measures them, tracks by librosa's defaults at 22 050 Hz. Two
+distances to the real ones: the area between the quantile functions (1-Wasserstein), and their largest gap, both in
+units of the real interquartile range. Beside them what must survive: Spearman's rank correlations of the latent's
+energy and moods with what is measured.
 """
 
 import argparse
@@ -46,10 +46,9 @@ TIES: Final = (
 
 def add_studio(kinds: Any) -> None:
     """Tell the parser of ``segue bench`` about it."""
-    each = kinds.add_parser("studio", help="are the studios' pairs spread as real clips and tracks are?")
+    each = kinds.add_parser("studio", help="are the studio's pairs spread as real clips and tracks are?")
     each.add_argument("--real", type=Path, required=True, metavar="FILE", help="JSON of the real quantiles")
-    each.add_argument("--pairs", type=int, default=150, metavar="N", help="of each studio (default %(default)s)")
-    each.add_argument("--studio", action="append", metavar="NAME", help="only this one; may be given again")
+    each.add_argument("--pairs", type=int, default=150, metavar="N", help="to draw (default %(default)s)")
     each.add_argument("--seed", type=int, default=1, help="of the pairs (default %(default)s)")
     each.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default %(default)s)")
     each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
@@ -57,29 +56,21 @@ def add_studio(kinds: Any) -> None:
 
 
 def studio(options: argparse.Namespace) -> int:
-    from studio.takes import STUDIOS
-
     for path in (options.json, options.picture):
         if path is not None and not path.parent.is_dir():
             raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
-    names = tuple(options.studio or STUDIOS)
-    if unknown := [name for name in names if name not in STUDIOS]:
-        raise BenchError(f"--studio {', '.join(unknown)}: no such studio; there are {', '.join(STUDIOS)}")
+    if options.pairs < 1:
+        raise BenchError(f"--pairs {options.pairs}: draw at least one")
     real = read_real(options.real)
-    console = Console(stderr=True)
-    drawn: dict[str, tuple[Measured, Measured]] = {}
-    for name in names:
-        began = time.monotonic()
-        if options.pairs < 1:
-            raise BenchError(f"--pairs {options.pairs}: draw at least one")
-        drawn[name] = measure(name, options.pairs, options.seed, options.jobs)
-        console.print(f"{name}: {options.pairs} pairs in {time.monotonic() - began:.0f} s")
-    rows = [*quantile_rows(drawn, real), *tie_rows(drawn)]
+    began = time.monotonic()
+    fields, beside = measure(options.pairs, options.seed, options.jobs)
+    Console(stderr=True).print(f"{options.pairs} pairs in {time.monotonic() - began:.0f} s")
+    rows = [*quantile_rows(fields, real), *tie_rows(fields, beside)]
     print(show(rows, real))  # noqa: T201
     if options.json is not None:
         Report("studio", rows, {"pairs": options.pairs, "seed": options.seed}).write(options.json)
     if options.picture is not None:
-        picture(drawn, real, options.picture)
+        picture(fields, real, options.picture)
     return 0
 
 
@@ -112,19 +103,18 @@ def read_real(path: Path) -> Real:
 class Item:
     """One pair to draw and measure."""
 
-    studio: str
     seed: int
     number: int
 
 
-def measure(name: str, pairs: int, seed: int, jobs: int) -> tuple[Measured, Measured]:
-    """Fields of every pair of a studio, and what of their latents stands beside each value."""
+def measure(pairs: int, seed: int, jobs: int) -> tuple[Measured, Measured]:
+    """Fields of every pair, and what of their latents stands beside each value."""
     from towers.corpora.pool import Crashed, side_by_side
 
     made: list[tuple[dict[str, Values], dict[str, Values]]] = [({}, {})] * pairs
-    for item, done in side_by_side(measure_pair, [Item(name, seed, k) for k in range(pairs)], jobs):
+    for item, done in side_by_side(measure_pair, [Item(seed, k) for k in range(pairs)], jobs):
         if isinstance(done, Crashed):
-            raise BenchError(f"pair {item.number} of {name} {done.reason}; give fewer --jobs")
+            raise BenchError(f"pair {item.number} {done.reason}; give fewer --jobs")
         made[item.number] = done
     joined = [{key: np.concatenate([one[side][key] for one in made]) for key in made[0][side]} for side in (0, 1)]
     return joined[0], joined[1]
@@ -132,9 +122,9 @@ def measure(name: str, pairs: int, seed: int, jobs: int) -> tuple[Measured, Meas
 
 def measure_pair(item: Item) -> tuple[dict[str, Values], dict[str, Values]]:
     """Of one pair: field -> values, and ``latent axis.field`` -> the latent's own value beside each of them."""
-    from studio.takes import STUDIOS
+    from studio.takes import take as draw
 
-    take = STUDIOS[item.studio](np.random.default_rng([item.seed, item.number]))
+    take = draw(np.random.default_rng([item.seed, item.number]))
     fields = {**seen(take.seen(spec.MOTION_FPS)), **heard(take.heard(RATE_HZ).mean(axis=1, dtype=np.float32))}
     times, levels = np.array(take.latent.energy).T
     clips = np.arange(spec.MAX_CLIPS * spec.MOTION_FPS * spec.CLIP_S) / spec.MOTION_FPS
@@ -187,27 +177,25 @@ def distance(values: Values, real: Values, levels: Values) -> tuple[float, float
     return float(np.trapezoid(gap, grid) / (grid[-1] - grid[0]) / spread), float(gap.max() / spread)
 
 
-def compared(drawn: Mapping[str, tuple[Measured, Measured]], real: Real) -> list[str]:
+def compared(fields: Measured, real: Real) -> list[str]:
     """The fields that both sides have, in the file's order."""
-    return [field for field in real.fields if all(field in fields for fields, _ in drawn.values())]
+    return [field for field in real.fields if field in fields]
 
 
-def quantile_rows(drawn: Mapping[str, tuple[Measured, Measured]], real: Real) -> Iterator[Row]:
-    for field in compared(drawn, real):
-        for name, (fields, _) in drawn.items():
-            values, labels = fields[field], {"field": field, "studio": name}
-            for level, value in zip(real.levels, np.quantile(values, real.levels), strict=True):
-                yield Row(f"q{level:g}", float(value), len(values), "", labels)
-            area, gap = distance(values, real.fields[field], real.levels)
-            yield Row("area", area, len(values), "iqr", labels)
-            yield Row("largest_gap", gap, len(values), "iqr", labels)
+def quantile_rows(fields: Measured, real: Real) -> Iterator[Row]:
+    for field in compared(fields, real):
+        values, labels = fields[field], {"field": field}
+        for level, value in zip(real.levels, np.quantile(values, real.levels), strict=True):
+            yield Row(f"q{level:g}", float(value), len(values), "", labels)
+        area, gap = distance(values, real.fields[field], real.levels)
+        yield Row("area", area, len(values), "iqr", labels)
+        yield Row("largest_gap", gap, len(values), "iqr", labels)
 
 
-def tie_rows(drawn: Mapping[str, tuple[Measured, Measured]]) -> Iterator[Row]:
-    for name, (fields, beside) in drawn.items():
-        for axis, field in TIES:
-            value = spearman(beside[f"{axis}.{field}"], fields[field])
-            yield Row("rank_correlation", value, len(fields[field]), "", {"of": axis, "field": field, "studio": name})
+def tie_rows(fields: Measured, beside: Measured) -> Iterator[Row]:
+    for axis, field in TIES:
+        value = spearman(beside[f"{axis}.{field}"], fields[field])
+        yield Row("rank_correlation", value, len(fields[field]), "", {"of": axis, "field": field})
 
 
 def spearman(one: Values, other: Values) -> float:
@@ -228,42 +216,37 @@ def show(rows: Sequence[Row], real: Real) -> str:
     """Tables of quantiles and of ties, as Markdown."""
     levels = [f"q{level:g}" for level in real.levels]
     lines = [f"| field | of | {' | '.join(levels)} | area | gap | n |", "|---|---|" + "---:|" * (len(levels) + 3)]
-    cells: dict[str, dict[str, dict[str, Row]]] = {}
+    found: dict[str, dict[str, Row]] = {}
     for row in rows:
         if "of" not in row.labels:
-            own = cells.setdefault(str(row.labels["field"]), {})
-            own.setdefault(str(row.labels["studio"]), {})[row.metric] = row
-    for field, of in cells.items():
-        for name, found in of.items():
-            told = " | ".join(f"{found[key].value:.3g}" for key in (*levels, "area", "largest_gap"))
-            lines.append(f"| {field} | {name} | {told} | {found['area'].n} |")
+            found.setdefault(str(row.labels["field"]), {})[row.metric] = row
+    for field, own in found.items():
+        told = " | ".join(f"{own[key].value:.3g}" for key in (*levels, "area", "largest_gap"))
+        lines.append(f"| {field} | studio | {told} | {own['area'].n} |")
         lines.append(f"| {field} | real | {' | '.join(f'{value:.3g}' for value in real.fields[field])} | | | |")
-    for name in dict.fromkeys(name for of in cells.values() for name in of):
-        areas = [of[name]["area"].value for of in cells.values()]
-        lines.append(f"| mean of {len(areas)} fields | {name} |{' |' * len(levels)} {np.mean(areas):.3f} | | |")
-    lines += ["", "| latent | field | studio | rank correlation | n |", "|---|---|---|---:|---:|"]
+    areas = [own["area"].value for own in found.values()]
+    lines.append(f"| mean of {len(areas)} fields | studio |{' |' * len(levels)} {np.mean(areas):.3f} | | |")
+    lines += ["", "| latent | field | rank correlation | n |", "|---|---|---:|---:|"]
     for row in rows:
         if "of" in row.labels:
-            of_, field, name = (str(row.labels[key]) for key in ("of", "field", "studio"))
-            lines.append(f"| {of_} | {field} | {name} | {row.value:+.2f} | {row.n} |")
+            lines.append(f"| {row.labels['of']} | {row.labels['field']} | {row.value:+.2f} | {row.n} |")
     return "\n".join(lines) + "\n"
 
 
-def picture(drawn: Mapping[str, tuple[Measured, Measured]], real: Real, path: Path) -> None:
-    """One small plot a field: the quantile functions of each studio and of real material."""
+def picture(measured: Measured, real: Real, path: Path) -> None:
+    """One small plot a field: the quantile functions of the studio and of real material."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    fields = compared(drawn, real)
+    fields = compared(measured, real)
     across = 4
     down = -(-len(fields) // across)
     figure, grid = pyplot.subplots(down, across, figsize=(3.0 * across, 2.0 * down), squeeze=False)
     at = np.linspace(real.levels[0], real.levels[-1], STEPS)
     for axes, field in zip(grid.ravel(), fields, strict=False):
-        for k, (name, (measured, _)) in enumerate(drawn.items()):
-            axes.plot(at, np.quantile(measured[field], at), color=f"C{k}", lw=1.2, label=name)
+        axes.plot(at, np.quantile(measured[field], at), lw=1.2, label="studio")
         axes.plot(real.levels, real.fields[field], "k.-", lw=0.8, ms=3, label="real")
         axes.set_title(field, fontsize=7)
         axes.tick_params(labelsize=6)

@@ -1,30 +1,31 @@
-"""A pair from its latent to its recipes, in either studio, so that who wants pairs need not know which.
+"""A pair from its latent to its recipes: the one way from random numbers to what a corpus is made of.
 
-``first`` is the studio that the bundle which ships was trained on; it stays as it is, byte for byte, until another was
-trained on ``world``. Then it can go: delete ``first`` and its row of ``STUDIOS``.
+``studio.world`` spreads pictures and sounds as those of real clips and tracks are; a film comes as films are delivered.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from studio import pairs
-from studio.music import render as music
 from studio.pairs import LENGTH_S, Latent
-from studio.video import render as video
-from studio.world import delivery as world_delivery
-from studio.world import pairs as world_pairs
-from studio.world.film import render as world_film
+from studio.world import delivery
+from studio.world.film import render as film
+from studio.world.pairs import film as film_recipe
+from studio.world.pairs import track as track_recipe
 from studio.world.sound import beats_of
-from studio.world.sound import render as world_sound
+from studio.world.sound import render as sound
+
+NAME: Final = "world"  # of the studio: a corpus notes who made it
 
 
 @dataclass(frozen=True)
 class Take:
-    """One pair of 28 s, drawn but not yet made. ``beats_s`` are the true beats of its music."""
+    """28 s of video and its music, drawn but not yet made. ``beats_s`` are the true beats of the music, counted from
+    where the video begins."""
 
     latent: Latent
     tags: tuple[str, ...]
@@ -33,37 +34,33 @@ class Take:
     seen: Callable[[float], NDArray[np.uint8]]  # pictures a second -> (n, 90, 160, 3) RGB
 
 
-def first(rng: np.random.Generator) -> Take:
-    """A pair as clean as ``studio.pairs`` draws it."""
-    latent = pairs.draw_latent(rng)
-    piece = pairs.music_recipe(latent, rng)
-    beats_s = music.beat_times(piece, LENGTH_S)
-    scene = pairs.video_recipe(latent, rng, beats_s)
-    return Take(
-        latent,
-        pairs.tags(latent, rng),
-        beats_s,
-        lambda rate_hz: music.render(piece, LENGTH_S, rate_hz=rate_hz),
-        lambda fps: video.render(scene, LENGTH_S, fps=fps),
-    )
+def take(rng: np.random.Generator) -> Take:
+    """A video and 28 s of music; equal generators give equal takes."""
+    return _take(rng, 0.0, LENGTH_S)
 
 
-def world(rng: np.random.Generator) -> Take:
-    """A pair whose pictures and sounds are spread as those of real clips and tracks are."""
+def moment(rng: np.random.Generator, start_s: float, duration_s: float) -> Take:
+    """The music is a track of ``duration_s``, and the video was made for its 28 s from ``start_s`` on.
+
+    Raises ``StudioError`` where these do not lie inside the track.
+    """
+    return _take(rng, start_s, duration_s)
+
+
+def _take(rng: np.random.Generator, start_s: float, duration_s: float) -> Take:
     latent = pairs.draw_latent(rng)
-    piece = world_pairs.track(latent, rng)
-    beats_s = beats_of(piece, LENGTH_S)
-    film = world_pairs.film(latent, rng, beats_s)
+    piece = track_recipe(latent, rng)
+    if duration_s != LENGTH_S:
+        piece = replace(piece, music=pairs.longer(piece.music, start_s, duration_s, rng))
+    beats_s = beats_of(piece, duration_s) - start_s
+    beats_s = beats_s[(beats_s >= 0.0) & (beats_s < LENGTH_S)]
+    recipe = film_recipe(latent, rng, beats_s)
     words = pairs.tags(latent, rng)
-    way = world_delivery.draw(rng)
+    way = delivery.draw(rng)
     return Take(
         latent,
         words,
         beats_s,
-        lambda rate_hz: world_sound(piece, LENGTH_S, rate_hz=rate_hz),
-        lambda fps: world_delivery.delivered(world_film(film, LENGTH_S, fps=fps), way),
+        lambda rate_hz: sound(piece, duration_s, rate_hz=rate_hz),
+        lambda fps: delivery.delivered(film(recipe, LENGTH_S, fps=fps), way),
     )
-
-
-FIRST: Final = "first"
-STUDIOS: Final[Mapping[str, Callable[[np.random.Generator], Take]]] = {FIRST: first, "world": world}

@@ -43,9 +43,6 @@ def corpus(argv: Sequence[str]) -> int:
     synth.add_argument("--val", type=positive, metavar="N", help="validation pairs (default: a tenth of --pairs)")
     synth.add_argument("--test", type=positive, metavar="N", help="test pairs (default: a third of --pairs)")
     synth.add_argument("--seed", type=int, default=0)
-    synth.add_argument(
-        "--studio", default="first", metavar="NAME", help="who makes them: first or world (default %(default)s)"
-    )
     synth.add_argument("--replace", action="store_true", help="make OUT anew where another corpus is in it")
     synth.add_argument("--jobs", type=positive, default=1, metavar="J", help="processes (default %(default)s)")
     add_build(verbs.add_parser("build", help="windows of real videos with their music", epilog=FORMS))
@@ -63,7 +60,7 @@ def corpus_synth(asked: argparse.Namespace) -> int:
         "test": asked.test or max(LEAST, asked.pairs // 3),
     }
     pace, said_s = Pace(began), began
-    for done, total in synthesise(asked.out, counts, asked.seed, asked.jobs, asked.replace, asked.studio):
+    for done, total in synthesise(asked.out, counts, asked.seed, asked.jobs, asked.replace):
         now_s = time.monotonic()
         if said_s == began:
             parts = ", ".join(f"{count} {split}" for split, count in counts.items())

@@ -17,9 +17,7 @@ from features import spec
 from features.clip import video_clip_features
 from features.frame import FrameMeter
 from features.music import PER_CLIP, PER_TRACK, clip_features, track_features
-from studio import pairs
-from studio.music import render as music
-from studio.video import render as video
+from studio.takes import moment
 
 from .backbones.backbone import Backbone
 from .batch import Side
@@ -55,18 +53,12 @@ def moments(run: Run, count: int, seed: int, report: Callable[[int], None] = lam
 
 def make_moment(rng: np.random.Generator, run: Run) -> tuple[int, Arrays, Arrays]:
     """The true start in clips, the video's features (7, ...) and the track's (21, ...), as far as ``run`` asks."""
-    latent = pairs.draw_latent(rng)
-    short = pairs.music_recipe(latent, rng)
     start = int(rng.integers(STARTS))
-    start_s = float(start * spec.CLIP_S)
-    recipe = pairs.longer(short, start_s, float(TRACK_S), rng)
-    samples = music.render(recipe, TRACK_S, rate_hz=spec.MUSIC_RATE_HZ).mean(axis=1, dtype=np.float32)
-    beats_s = music.beat_times(recipe, TRACK_S) - start_s
-    beats_s = beats_s[(beats_s >= 0.0) & (beats_s < spec.WINDOW_S)]
-    pictures = video.render(pairs.video_recipe(latent, rng, beats_s), spec.WINDOW_S, fps=spec.MOTION_FPS)
+    made = moment(rng, float(start * spec.CLIP_S), float(TRACK_S))
+    samples = made.heard(spec.MUSIC_RATE_HZ).mean(axis=1, dtype=np.float32)
     return (
         start,
-        watched(pictures, (*run.video.inputs, *run.system.video_extras)),
+        watched(made.seen(spec.MOTION_FPS), (*run.video.inputs, *run.system.video_extras)),
         listened(samples, (*run.music.inputs, *run.system.music_extras)),
     )
 

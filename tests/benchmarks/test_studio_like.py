@@ -50,10 +50,10 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path, more: dict[str, objec
         bench.read_real(real_file(tmp_path, **more))
 
 
-def test_a_missing_file_and_an_unknown_studio_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_and_no_pairs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert segue.main(["bench", "studio", "--real", str(tmp_path / "none.json")]) == 2
-    assert segue.main(["bench", "studio", "--real", str(real_file(tmp_path)), "--studio", "moon"]) == 2
-    assert "there are first, world" in capsys.readouterr().err
+    assert segue.main(["bench", "studio", "--real", str(real_file(tmp_path)), "--pairs", "0"]) == 2
+    assert "--pairs 0: draw at least one" in capsys.readouterr().err
 
 
 def test_a_small_run_compares_what_both_have(
@@ -65,11 +65,11 @@ def test_a_small_run_compares_what_both_have(
     words = ["--real", str(real_file(tmp_path)), "--pairs", "2", "--json", str(out), "--picture", str(drawing)]
     assert segue.main(["bench", "studio", *words]) == 0
     text = capsys.readouterr().out
-    assert "| motion.speed_mean | world |" in text and "| motion.speed_mean | real |" in text and "dur" not in text
-    assert "| energy | motion.speed_mean | first |" in text
+    assert "| motion.speed_mean | studio |" in text and "| motion.speed_mean | real |" in text and "dur" not in text
+    assert "| energy | motion.speed_mean | " in text
     rows = json.loads(out.read_text())["rows"]
     clips = [row for row in rows if row["metric"] == "area" and row["field"] == "motion.speed_mean"]
-    assert [(row["studio"], row["n"]) for row in clips] == [("first", 14), ("world", 14)]
+    assert [row["n"] for row in clips] == [14]
     assert drawing.read_bytes().startswith(b"\x89PNG")
 
 

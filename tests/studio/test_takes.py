@@ -1,29 +1,27 @@
-"""Takes: the first studio as it always was, and the world's beside it."""
+"""Takes: both sides whole, the same for equal generators, and a moment of a longer track where it should be."""
 
 import numpy as np
 import pytest
 
 from studio import pairs
-from studio.music import render as music
-from studio.takes import FIRST, STUDIOS
-from studio.video import render as video
+from studio.errors import StudioError
+from studio.takes import moment, take
 
 
-def test_the_first_studio_draws_what_it_always_drew() -> None:
-    rng = np.random.default_rng([7, 0, 3])
-    latent = pairs.draw_latent(rng)
-    piece = pairs.music_recipe(latent, rng)
-    scene = pairs.video_recipe(latent, rng, music.beat_times(piece, pairs.LENGTH_S))
-    words = pairs.tags(latent, rng)
-    take = STUDIOS[FIRST](np.random.default_rng([7, 0, 3]))
-    assert (take.latent, take.tags) == (latent, words)
-    np.testing.assert_array_equal(take.heard(16_000), music.render(piece, pairs.LENGTH_S, 16_000))
-    np.testing.assert_array_equal(take.seen(8), video.render(scene, pairs.LENGTH_S, 8))
+def test_a_take_has_both_sides_whole() -> None:
+    made, again = (take(np.random.default_rng(1)) for _ in range(2))
+    assert (made.latent, made.tags) == (again.latent, again.tags)
+    heard, seen = made.heard(16_000), made.seen(2)
+    assert heard.shape == (28 * 16_000, 2) and seen.shape == (56, 90, 160, 3)
+    np.testing.assert_array_equal(heard, again.heard(16_000))
+    np.testing.assert_array_equal(seen, again.seen(2))
+    assert made.tags and np.all(np.diff(made.beats_s) > 0) and made.beats_s[-1] < pairs.LENGTH_S
 
 
-@pytest.mark.parametrize("studio", STUDIOS)
-def test_a_take_has_both_sides_whole(studio: str) -> None:
-    take = STUDIOS[studio](np.random.default_rng(1))
-    assert take.heard(16_000).shape == (28 * 16_000, 2)
-    assert take.seen(2).shape == (56, 90, 160, 3)
-    assert take.tags and np.all(np.diff(take.beats_s) > 0) and take.beats_s[-1] < pairs.LENGTH_S
+def test_a_moment_is_28_s_of_a_longer_track() -> None:
+    made = moment(np.random.default_rng(1), 40.0, 84.0)
+    assert made.heard(8_000).shape == (84 * 8_000, 2) and made.seen(1).shape == (28, 90, 160, 3)
+    assert made.beats_s.min() >= 0 and made.beats_s.max() < pairs.LENGTH_S
+    assert made.latent == take(np.random.default_rng(1)).latent
+    with pytest.raises(StudioError, match="must lie inside"):
+        moment(np.random.default_rng(1), 60.0, 84.0)

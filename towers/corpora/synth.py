@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from features import spec
 from studio import pairs
-from studio.takes import FIRST, STUDIOS
+from studio.takes import NAME, take
 
 from ..errors import CorpusError
 from .columns import COLUMNS, listen, watch
@@ -48,43 +48,34 @@ class Number:
     shard: Shard
     seed: int
     number: int
-    studio: str = FIRST
 
 
 def synthesise(
-    out: Path, counts: Mapping[str, int], seed: int, jobs: int, anew: bool = False, studio: str = FIRST
+    out: Path, counts: Mapping[str, int], seed: int, jobs: int, anew: bool = False
 ) -> Iterator[tuple[int, int]]:
     """Write the corpus, yielding (pairs done, pairs in all) at first and after each pair.
 
     Resumes what an earlier call began, and extends a finished corpus of the same seed and studio; either writes only
-    what is missing. ``studio``: one of ``studio.takes.STUDIOS``. ``anew``: whatever corpus of ours ``out`` holds goes
-    first, but for what this one has too. Else raises ``CorpusError`` if ``out`` holds a corpus of another seed or
-    studio or pairs that this one has not; and always if it holds something else.
+    what is missing. ``anew``: whatever corpus of ours ``out`` holds goes first, but for what this one has too. Else
+    raises ``CorpusError`` if ``out`` holds a corpus of another seed or studio or pairs that this one has not; and
+    always if it holds something else.
     """
-    if studio not in STUDIOS:
-        raise CorpusError(f"studio {studio!r}: no such studio; use one of {', '.join(STUDIOS)}")
     shards = [
         shard(out, split, start, min(start + SHARD_PAIRS, counts[split]))
         for split in SPLITS
         for start in range(0, counts.get(split, 0), SHARD_PAIRS)
     ]
-    claim(out, seed, counts, anew, studio)
+    claim(out, seed, counts, anew)
     forget(out, {shard.folder.name for shard in shards})
     total = sum(shard.stop - shard.start for shard in shards)
     todo = [shard for shard in shards if not shard.folder.is_dir()]
     done = total - sum(shard.stop - shard.start for shard in todo)
     yield done, total
-    for _ in write_all(todo, seed, jobs, studio):
+    for _ in write_all(todo, seed, jobs):
         done += 1
         yield done, total
     names = {split: [shard.folder.name for shard in shards if shard.split == split] for split in SPLITS}
-    name = "studio" if studio == FIRST else studio
-    write_manifest(out, f"{name}-{total}-s{seed}", names, COLUMNS, EMOTIONS, {"seed": seed, **told(studio)})
-
-
-def told(studio: str) -> dict[str, str]:
-    """What a plan or a manifest says of the studio: nothing of the first, for those of old say nothing either."""
-    return {} if studio == FIRST else {"studio": studio}
+    write_manifest(out, f"{NAME}-{total}-s{seed}", names, COLUMNS, EMOTIONS, {"seed": seed, "studio": NAME})
 
 
 def shard(out: Path, split: str, start: int, stop: int) -> Shard:
@@ -92,9 +83,9 @@ def shard(out: Path, split: str, start: int, stop: int) -> Shard:
     return Shard(out / f"{split}-{start:06d}-{stop:06d}", split, start, stop)
 
 
-def claim(out: Path, seed: int, counts: Mapping[str, int], anew: bool, studio: str) -> None:
+def claim(out: Path, seed: int, counts: Mapping[str, int], anew: bool) -> None:
     """Note in the folder what is being made; refuse a folder that another corpus, or anything else, is in."""
-    plan = {"seed": seed, "shard_pairs": SHARD_PAIRS, **told(studio)}
+    plan = {"seed": seed, "shard_pairs": SHARD_PAIRS, "studio": NAME}
     path = out / PLAN
     if not path.is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CorpusError(f"{out} exists and is no corpus of ours; give another folder")
@@ -131,9 +122,9 @@ def forget(out: Path, kept: set[str]) -> None:
             shutil.rmtree(folder)
 
 
-def write_all(shards: list[Shard], seed: int, jobs: int, studio: str) -> Iterator[Number]:
+def write_all(shards: list[Shard], seed: int, jobs: int) -> Iterator[Number]:
     """Make every pair of the shards, write each shard with its last one, and tell of each pair."""
-    numbers = [Number(shard, seed, number, studio) for shard in shards for number in range(shard.start, shard.stop)]
+    numbers = [Number(shard, seed, number) for shard in shards for number in range(shard.start, shard.stop)]
     made: dict[Shard, dict[int, Made]] = {}
     for item, done in side_by_side(make, numbers, jobs if len(numbers) > 1 else 1):
         shard = item.shard
@@ -154,19 +145,19 @@ def write(shard: Shard, made: list[Made]) -> None:
 
 def make(item: Number) -> Made:
     with threadpool_limits(1):  # a matrix product cut among threads sums in another order: other last bits
-        return make_pair(item.seed, item.shard.split, item.number, item.studio)
+        return make_pair(item.seed, item.shard.split, item.number)
 
 
-def make_pair(seed: int, split: str, number: int, studio: str = FIRST) -> Made:
+def make_pair(seed: int, split: str, number: int) -> Made:
     """One pair and its rows of the corpus arrays."""
-    take = STUDIOS[studio](np.random.default_rng([seed, SPLITS.index(split), number]))
-    latent = take.latent
-    heard, seen = take.heard(spec.MUSIC_RATE_HZ), take.seen(spec.MOTION_FPS)
+    made = take(np.random.default_rng([seed, SPLITS.index(split), number]))
+    latent = made.latent
+    heard, seen = made.heard(spec.MUSIC_RATE_HZ), made.seen(spec.MOTION_FPS)
     energy, valence, tension = map(float, pairs.mood(latent))
     name = f"{split}-{number:06d}"
     pair = Pair(
         id=name,
-        tags=take.tags,
+        tags=made.tags,
         mood=(energy, valence, tension),
         emotion=emotion(energy, valence, tension),
         polarity=2.0 * valence - 1.0,

@@ -41,7 +41,7 @@ def test_any_number_of_jobs_writes_the_same_bytes(tmp_path: Path) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pairs that cost nothing, for what is about shards and numbers."""
     arrays = {name: np.zeros(column.shape, column.dtype) for name, column in COLUMNS.items()}
-    monkeypatch.setattr(synth, "make_pair", lambda seed, split, number, studio: (Pair(f"{split}-{number:06d}"), arrays))
+    monkeypatch.setattr(synth, "make_pair", lambda seed, split, number: (Pair(f"{split}-{number:06d}"), arrays))
 
 
 def test_a_corpus_is_not_replaced_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,32 +60,18 @@ def test_a_corpus_is_not_replaced_unless_asked(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(CorpusError, match="--replace"):
         list(synth.synthesise(tmp_path / "c", {"train": 10, "val": 2, "test": 2}, 1, 1))
     list(synth.synthesise(tmp_path / "c", {"train": 10, "val": 2, "test": 2}, 1, 1, anew=True))
-    assert open_corpus(tmp_path / "c").name == "studio-14-s1"
+    assert open_corpus(tmp_path / "c").name == "world-14-s1"
 
 
-def test_studios_are_never_mixed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_corpus_of_an_earlier_studio_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick(monkeypatch)
     counts = {"train": 1, "val": 1, "test": 1}
-    list(synth.synthesise(tmp_path / "old", counts, 3, 1))
-    assert "studio" not in json.loads((tmp_path / "old" / synth.PLAN).read_text())  # as corpora always were
-    list(synth.synthesise(tmp_path / "new", counts, 3, 1, studio="world"))
-    assert json.loads((tmp_path / "new" / synth.PLAN).read_text())["studio"] == "world"
-    assert open_corpus(tmp_path / "new").name == "world-3-s3"
-    assert open_corpus(tmp_path / "old").name == "studio-3-s3"
-    list(synth.synthesise(tmp_path / "new", counts, 3, 1, studio="world"))
-    for folder, studio in (("old", "world"), ("new", "first")):
-        with pytest.raises(CorpusError, match="--replace"):
-            list(synth.synthesise(tmp_path / folder, counts, 3, 1, studio=studio))
-    with pytest.raises(CorpusError, match="use one of first, world"):
-        list(synth.synthesise(tmp_path / "moon", counts, 3, 1, studio="moon"))
-    assert not (tmp_path / "moon").exists()
-
-
-def test_the_world_makes_other_pairs_of_the_same_latents() -> None:
-    (first, plain), (world, spread) = (synth.make_pair(7, "val", 1, studio) for studio in ("first", "world"))
-    assert first.latent == world.latent and first.mood == world.mood
-    assert {name: values.shape for name, values in plain.items()} == {k: v.shape for k, v in spread.items()}
-    assert not np.array_equal(plain["thumbs"], spread["thumbs"])
+    list(synth.synthesise(tmp_path / "c", counts, 3, 1))
+    plan = json.loads((tmp_path / "c" / synth.PLAN).read_text())
+    assert plan.pop("studio") == "world" and open_corpus(tmp_path / "c").name == "world-3-s3"
+    (tmp_path / "c" / synth.PLAN).write_text(json.dumps(plan))  # the first studio's said nothing of it
+    with pytest.raises(CorpusError, match="--replace"):
+        list(synth.synthesise(tmp_path / "c", counts, 3, 1))
 
 
 def test_progress_comes_with_each_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
