@@ -14,19 +14,21 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
 from catalog.catalog import Catalog
 from catalog.indexer import index_folder
 from engines.bundle import default_bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.frame import FrameMeter
-from features.spec import FEATURES, MOTION_FPS
+from features.spec import FEATURES, MOTION_FPS, MUSIC_RATE_HZ
 from stream.core.events import Suggestions
 from stream.core.session import Session
 from stream.runtime import Runtime, needs_small
 from studio import pairs
-from studio.library import DemoTrack, write_track
-from studio.video import render
+from studio.world.film import frames
+from studio.world.pairs import film, track
+from studio.world.sound import render
 
 from .auto import auto_rows, played
 from .drawn import DrawnCatalog
@@ -142,13 +144,14 @@ def paired(joins: Sequence[Join], pairings: int) -> list[Join]:
 def write_music(joins: Sequence[Join], folder: Path, say: Say) -> dict[str, str]:
     """The music of both scenes of every join, ``MUSIC_S`` long, the 28 s that fit somewhere in it; title -> style."""
     styles: dict[str, str] = {}
+    folder.mkdir(parents=True)
     for one in joins:
         rng = np.random.default_rng([6, one.number])
         for place, latent in (("a", one.first), ("b", one.second)):
             title = f"{one.number}{place}"
-            fitting = pairs.music_recipe(latent, rng)
-            recipe = pairs.longer(fitting, float(rng.integers(0, MUSIC_S - 28)), MUSIC_S, rng)
-            write_track(DemoTrack(title, "studio", "bench", latent.style, recipe, MUSIC_S), folder)
+            made = track(latent, rng)
+            whole = replace(made, music=pairs.longer(made.music, float(rng.integers(0, MUSIC_S - 28)), MUSIC_S, rng))
+            soundfile.write(folder / f"{title}.flac", render(whole, MUSIC_S, MUSIC_RATE_HZ), MUSIC_RATE_HZ)
             styles[title] = latent.style
         if one.number % 10 == 9:
             say(f"music of {one.number + 1}/{len(joins)} joins")
@@ -168,7 +171,7 @@ def drawn(rng: np.random.Generator, unlike: pairs.Latent | None = None) -> pairs
 
 def pictures(latent: pairs.Latent, seconds: int, rng: np.random.Generator) -> Iterable[Pictures]:
     beats_s = np.arange(0.0, seconds, 60.0 / latent.tempo_bpm)
-    return render.render(pairs.video_recipe(latent, rng, beats_s), seconds, fps=MOTION_FPS)
+    return frames(film(latent, rng, beats_s), seconds, MOTION_FPS)
 
 
 def lists(runtime: Runtime, frames: Iterable[Pictures]) -> list[Suggestions]:
