@@ -69,7 +69,7 @@ class Catalog:
         tempi_bpm = [stored.track.tempo_bpm for stored in order.values()]
         self._standings = standings(own_outlines, self._spans, first_clips, tempi_bpm, moods)
         self._standings.setflags(write=False)  # every candidate has a view of it
-        self._standard = standard_of(vectors, bank)
+        self._standard = standard_of(vectors, bank, owners)
         self._index = SegmentIndex(self._standard.rows(vectors, self._standings), owners)
         self._choice = Choice(self._order, owners, self._spans, numbers)
         self._searcher, self._opened = open_searcher(search_device, self._index.vectors)

@@ -1,11 +1,16 @@
-"""Standard scores: how near a segment is to a query, against how near it is to real footage.
+"""Standard scores: how near a track is to a query, against how near it is to real footage.
 
-A segment's similarities to the bundle's bank have a mean and a deviation of its own. What is near to everything stands
-high on both; a query has to be nearer than that to count. In the field: z-normalisation of scores, as in the
-verification of speakers (Auckenthaler, Carey, Lloyd-Thomas, "Score normalization for text-independent speaker
-verification systems", 2000). It is linear in the query, so that an index of inner products finds the best exactly:
+A track is as near as its nearest segment, so its nearness to the bundle's bank has a mean and a deviation of its own:
+what is near to everything stands high, and so does a long track, which has more segments to be near with. A query has
+to be nearer than that to count. In the field: z-normalisation of scores, as in the verification of speakers
+(Auckenthaler, Carey, Lloyd-Thomas, "Score normalization for text-independent speaker verification systems", 2000). It
+is linear in the query, so that an index of inner products finds the best exactly:
 
     (v . q - mean) / deviation  =  [v / deviation, -mean / deviation] . [q, 1]
+
+Of 66 real tracks of 1 to 137 segments and the 36 windows of 13 videos, each against a bank without its own video: two
+lists of five share .118 (Jaccard) by plain similarity, .060 with each segment standardised by itself, .033 so; blind
+lists share .037.
 """
 
 from collections.abc import Sequence
@@ -25,7 +30,7 @@ BLOCK: Final = 65_536  # rows of a product
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standard:
-    """Of each segment: ``means`` and ``deviations`` (rows,) of its similarities to the bank."""
+    """Of each segment's track: ``means`` and ``deviations`` (rows,) of its similarities to the bank."""
 
     means: Floats
     deviations: Floats
@@ -55,19 +60,27 @@ class Standard:
         return float((similarity - self.means[row]) / self.deviations[row]) if self.known else None
 
 
-def standard_of(vectors: Floats, bank: Floats | None) -> Standard:
-    """``vectors`` (rows, E) against ``bank`` (n, E). Without one, similarities stay what they are, but for a scale that
-    is the same for all."""
+def standard_of(vectors: Floats, bank: Floats | None, owners: NDArray[np.int64]) -> Standard:
+    """``vectors`` (rows, E) of the tracks ``owners`` (rows,), whose rows lie together, against ``bank`` (n, E).
+
+    Without a bank, similarities stay what they are, but for a scale that is the same for all.
+    """
     count = len(vectors)
     if bank is None:
         few = vectors[:: max(1, -(-count // SAMPLED))]
         scale = max(LEAST, float((few @ few.T).std())) if count else LEAST
         return Standard(np.zeros(count, np.float32), np.full(count, scale, np.float32), known=False)
-    means, deviations = np.empty(count, np.float32), np.empty(count, np.float32)
+    best = np.full((int(owners.max(initial=-1)) + 1, len(bank)), -np.inf, np.float32)
     for at in range(0, count, BLOCK):
         near = vectors[at : at + BLOCK] @ bank.T
-        means[at : at + len(near)], deviations[at : at + len(near)] = near.mean(axis=1), near.std(axis=1)
-    return Standard(means, np.maximum(deviations, LEAST))
+        own = owners[at : at + len(near)]
+        firsts = np.flatnonzero(np.diff(own, prepend=-1))
+        tracks = own[firsts]
+        best[tracks] = np.maximum(best[tracks], np.maximum.reduceat(near, firsts))
+    present = np.unique(owners)
+    means, deviations = np.zeros((2, len(best)), np.float32)
+    means[present], deviations[present] = best[present].mean(axis=1), best[present].std(axis=1)
+    return Standard(means[owners], np.maximum(deviations, LEAST)[owners])
 
 
 def asked(query: Floats, lean: Sequence[float]) -> Floats:
