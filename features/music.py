@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .beats import NOTHING, BeatTrack, Course, clip_rhythm, course_of, find_pulse, place_beats
+from .clap_mel import clap_mel
 from .errors import FeatureError
 from .harmony import chroma, shares_of
 from .loudness import level_gain, loudness
@@ -140,5 +141,6 @@ PER_CLIP: Final[Mapping[str, Callable[[Floats], Floats]]] = {
     "content_mfcc": content_mfcc,
     "emotion_mfcc": emotion_mfcc,
     "tag_mel": tag_mel,
+    "clap_mel": clap_mel,
 }
 PER_TRACK: Final[Mapping[str, Callable[[_Whole], Floats]]] = {"rhythm": _rhythm, "harmony": _harmony}
