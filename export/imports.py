@@ -19,20 +19,23 @@ MUSIC: Final = (".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".m4a", ".aac"
 @dataclass(frozen=True)
 class Asked:
     """``cache``: where fetched files are kept, None for the user's own; ``given``: files that are here already;
-    ``background``: folders that words are compared with."""
+    ``background``: folders that words are compared with; ``pairs``: videos with their own music, to learn from."""
 
     cache: Path | None = None
     given: tuple[Path, ...] = ()
     background: tuple[Path, ...] = ()
+    pairs: Path | None = None
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What joins a bundle, the licences' text, and what the bundle's record says of the sources."""
+    """What joins a bundle, the licences' text, what the bundle's record says of the sources, and what the user is to
+    hear of it."""
 
     whole: "Imported"
     licences: str
     record: Mapping[str, Any] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Row:
 
 IMPORTS: Final[Mapping[str, Row]] = {
     "lite": Row("export.import_lite", "EfficientNet-Lite0 for pictures (Apache-2.0), musicnn for sound (ISC)"),
+    "clip-clap": Row("export.import_clip_clap", "OpenCLIP for pictures (MIT), LAION CLAP for sound (Apache-2.0)"),
 }
 
 

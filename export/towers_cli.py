@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR",
-        help="lite: videos and music that words are compared with (default: figures that come with the program)",
+        help="videos and music that words are compared with (lite: figures come with the program; clip-clap needs it)",
     )
     return top
 
@@ -90,8 +90,10 @@ def main(command: str, argv: Sequence[str]) -> int:
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("fetching") as status:
-        wanted = Asked(asked.cache, tuple(asked.given), tuple(asked.background))
+        wanted = Asked(asked.cache, tuple(asked.given), tuple(asked.background), asked.pairs)
         loaded = load(asked.name, chosen, wanted, status.update)
+        for line in loaded.said:
+            console.print(line, markup=False)
         record, parts = dict(loaded.record), exported(loaded.whole, status.update)
         share = SHARE if asked.share is None else asked.share
         if asked.pairs is not None:

@@ -1,9 +1,9 @@
 """What tags mean for the match: by hand, and learnt again where there are pairs.
 
 Both sides are taken to ``vocabulary.MEANINGS`` by the matrix written by hand. With pairs of videos and the music that
-somebody chose for them, the video's matrix is learnt: ridge regression from a video's tags to where its music is, towards
-the matrix by hand instead of towards zero. How far it may go from it is chosen by leaving each video out, and judged
-likewise; never at all is one of the choices.
+somebody chose for them, the video's matrix is learnt: ridge regression from a video's tags to where its music is,
+towards the matrix by hand instead of towards zero. How far it may go from it is chosen by leaving each video out, and
+judged likewise; never at all is one of the choices.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Learnt:
 
 
 def learn(seen: Floats, heard: Floats, hand: Floats) -> Learnt:
-    """``seen``, ``heard`` (pairs, tags): of each video and of its own music, tags squashed and averaged over their clips;
+    """``seen``, ``heard`` (pairs, tags): of each video and of its own music, tags squashed and averaged over clips;
     ``hand`` (tags, meanings). Of fewer than 20 pairs nothing is learnt."""
     pairs = len(seen)
     if pairs < FEWEST:

@@ -1,7 +1,7 @@
 """Models as folders of the Hugging Face hub: one revision, compared, kept in the hub's own cache.
 
-``huggingface_hub`` fetches, goes on with what was cut short, and keeps. What is asked for is a commit, so what is in the
-cache is taken without asking anybody. A folder of the model that came another way will do as well.
+``huggingface_hub`` fetches, goes on with what was cut short, and keeps. What is asked for is a commit, so what is in
+the cache is taken without asking anybody. A folder of the model that came another way will do as well.
 """
 
 import errno
@@ -110,8 +110,8 @@ def compared(model: HubModel, file: HubFile, path: Path, cure: str) -> None:
     if file.sha256 and found != file.sha256:
         short = f"{size} bytes, {file.size} are expected" if size != file.size else f"{size} bytes"
         raise ImportedError(
-            f"{path}: has SHA-256 {found[:12]}... ({short}), {model.repo} has {file.sha256[:12]}...: it is damaged, cut "
-            f"short or another file; {cure}"
+            f"{path}: has SHA-256 {found[:12]}... ({short}), {model.repo} has {file.sha256[:12]}...: it is damaged, "
+            f"cut short or another file; {cure}"
         )
     if size == 0:
         raise ImportedError(f"{path}: is empty; {cure}")
@@ -147,6 +147,6 @@ def _fetched(model: HubModel, file: HubFile, cache: Path | None, download: Downl
             raise ImportedError(f"{where}: cannot be written ({error.strerror}); name another with --cache") from error
         said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ImportedError(
-            f"{model.folder}/{file.name}: cannot be fetched ({said}); mend the network or its proxy and import again: it "
-            f"goes on from there, {by_hand}"
+            f"{model.folder}/{file.name}: cannot be fetched ({said}); mend the network or its proxy and import again: "
+            f"it goes on from there, {by_hand}"
         ) from error

@@ -108,8 +108,10 @@ def read_sound(folder: Path) -> Tower:
     """``ImportedError`` for a folder that does not hold a CLAP model as transformers saves it."""
     try:
         from transformers import ClapConfig, ClapModel
+        from transformers.utils import logging
     except ImportError as error:
         raise missing(error) from error
+    logging.disable_progress_bar()
     try:
         config = ClapConfig.from_pretrained(folder, local_files_only=True)
         clap, info = ClapModel.from_pretrained(

@@ -63,7 +63,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def to_clip(weights: Mapping[str, Tensor], config: Mapping[str, Any]) -> "CLIPModel":
-    """The model in eval mode, float32. ``ImportedError`` for a tensor that is missing, left over or of another shape."""
+    """The model in eval mode, float32. ``ImportedError`` for a tensor that is missing, too many or misshapen."""
     from transformers import CLIPConfig, CLIPModel
 
     model = config["model_cfg"]

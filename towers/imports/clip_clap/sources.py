@@ -1,9 +1,9 @@
 """Which models, of which revision, and what is known of their files.
 
-The sound model is LAION's general one and not its music one, although that is named for the purpose: of
-``laion/larger_clap_music`` as it is published, several people report independently that its text tower says the same of
-every text (cosines of .999 between unrelated ones) and that its sound vectors lie close together, in several versions of
-transformers; tags by it would be noise. ``towers.imports.clip_clap.tagging`` refuses weights like that.
+The sound model is LAION's general one and not its music one, although that is named for the purpose. Of
+``laion/larger_clap_music`` as it is published, several people report independently, with several versions of
+transformers, that its text tower says the same of every text (cosines of .999 between unrelated ones; MTEB's issue
+5069) and that its sound vectors lie close together: tags by it would be noise. ``tagging`` refuses weights like that.
 """
 
 from typing import Final
