@@ -113,7 +113,7 @@ def write_sound(folder: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     text = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64,
             "vocab_size": vocab, "max_position_embeddings": 30}  # fmt: skip
-    audio = {"hidden_size": 32, "depths": [1, 1, 1, 1], "num_attention_heads": [1, 1, 2, 2],
+    audio = {"hidden_size": 8, "depths": [2, 1], "num_attention_heads": [1, 2],
              "patch_embeds_hidden_size": 4}  # fmt: skip
     config = ClapConfig(text_config=text, audio_config=audio, projection_dim=EMBED, initializer_factor=8.0)
     network = ClapModel(config)

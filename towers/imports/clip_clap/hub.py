@@ -1,7 +1,7 @@
 """Models as folders of the Hugging Face hub: one revision, compared, kept in the hub's own cache.
 
-``huggingface_hub`` fetches, goes on with what was cut short, and keeps. What is asked for is a commit, so what is in
-the cache is taken without asking anybody. A folder of the model that came another way will do as well.
+``huggingface_hub`` fetches, goes on where a connection was cut, and keeps what came whole. What is asked for is a commit,
+so what is in the cache is taken without asking anybody. A folder of the model that came another way will do as well.
 """
 
 import errno
@@ -141,12 +141,12 @@ def _fetched(model: HubModel, file: HubFile, cache: Path | None, download: Downl
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise ImportedError(
                 f"{where}: the disk is full at {model.folder}/{file.name} ({file.size / 1e6:.0f} MB); make room and "
-                "import again: it goes on from there. Or name another with --cache"
+                "import again, what came whole is kept; or name another with --cache"
             ) from error
         if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
             raise ImportedError(f"{where}: cannot be written ({error.strerror}); name another with --cache") from error
         said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ImportedError(
-            f"{model.folder}/{file.name}: cannot be fetched ({said}); mend the network or its proxy and import again: "
-            f"it goes on from there, {by_hand}"
+            f"{model.folder}/{file.name}: cannot be fetched ({said}); mend the network or its proxy and import again, "
+            f"what came whole is kept; {by_hand}"
         ) from error
