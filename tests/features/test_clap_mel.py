@@ -29,10 +29,10 @@ def test_it_is_librosas_spectrogram_of_the_clip_said_twice() -> None:
 
 
 def test_silence_is_the_floor_and_so_is_what_16_khz_cannot_hold() -> None:
-    assert (clap_mel(np.zeros(CLIP_SAMPLES, np.float32)) == -100).all()
+    np.testing.assert_allclose(clap_mel(np.zeros(CLIP_SAMPLES, np.float32)), -100, atol=1e-4)
     t = np.arange(CLIP_SAMPLES) / 16_000
     found = clap_mel((0.2 * np.sin(2 * np.pi * 440 * t)).astype(np.float32))
-    assert (found.argmax(axis=1) == 6).all() and found[:, 6].min() > 10 and (found[:, -20:] == -100).all()
+    assert (found.argmax(axis=1) == 6).all() and found[:, 6].min() > 10 and found[:, -20:].max() < -99.9
 
 
 def test_it_is_a_feature_of_a_clip() -> None:

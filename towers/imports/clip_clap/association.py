@@ -40,11 +40,12 @@ class Learnt:
     def text(self) -> str:
         if self.pairs < FEWEST:
             return f"association: {self.pairs} pairs, {FEWEST} are needed to learn from; it stays as written by hand"
-        chosen = "as written by hand" if np.isinf(self.penalty) else f"learnt (penalty {self.penalty:g})"
+        learnt = bool(np.isfinite(self.penalty))
+        chosen = f"learnt (penalty {self.penalty:g})" if learnt else "as written by hand"
         return (
             f"association: {chosen}, of {self.pairs} pairs; own music beats others: by hand {self.by_hand:.3f}, chosen "
             f"with each video left out {self.left_out:.3f}"
-        )
+        ) + ("; a share chosen on the same pairs flatters it" if learnt else "")
 
 
 def learn(seen: Floats, heard: Floats, hand: Floats) -> Learnt:

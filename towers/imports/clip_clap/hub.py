@@ -1,7 +1,7 @@
 """Models as folders of the Hugging Face hub: one revision, compared, kept in the hub's own cache.
 
-``huggingface_hub`` fetches, goes on where a connection was cut, and keeps what came whole. What is asked for is a commit,
-so what is in the cache is taken without asking anybody. A folder of the model that came another way will do as well.
+``huggingface_hub`` fetches, goes on where a connection was cut, and keeps what came whole. What is asked for is a
+commit, so what is in the cache is taken without asking anybody. A folder that came another way will do as well.
 """
 
 import errno

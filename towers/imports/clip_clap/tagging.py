@@ -61,7 +61,7 @@ def apart(vectors: Tensor, side: str) -> Tensor:
     if not found <= MOST_ALIKE:
         raise ImportedError(
             f"{side}: the texts of different tags are alike (mean cosine {found:.3f}, at most {MOST_ALIKE} is usable): "
-            "this text tower knows no words, as it is known of laion/larger_clap_music; take the models that the program "
-            "names"
+            "this text tower knows no words, as it is known of laion/larger_clap_music; take the models that the "
+            "program names"
         )
     return vectors
