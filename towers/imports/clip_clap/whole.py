@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 THEME: Final = 0.5
 WEIGHTS: Final = (1.0,) * len(AXES) + (THEME,) * len(THEMES)
-LEAST: Final = 1e-3  # a deviation below is no deviation
+LEAST: Final = 0.05  # of logits, and of meanings: a deviation below is no deviation
 
 
 class Mood(nn.Module):

@@ -67,6 +67,27 @@ def test_windows_of_one_meaning_are_near_and_of_the_contrary_far() -> None:
     assert energy < 0.4 and valence > 0.6 and tension < 0.4
 
 
+def test_each_side_has_its_own_matrix() -> None:
+    rng = np.random.default_rng(0)
+    raw = rng.normal(size=(400, TAGS))
+    hand = by_hand().numpy().astype(np.float64)
+    learnt = -hand
+    tagged, words = Tagged(Plain(), torch.eye(TAGS)), measured(raw)
+    built = build(tagged, tagged, (words, words), (raw, raw), (learnt, hand))
+    clips, mask = torch.from_numpy(raw[:7].astype(np.float32))[None], torch.ones(1, 7, dtype=torch.bool)
+    seen, heard = built.video_place(clips, mask)[0, :-2], built.music_place(clips, mask)[0, :-2]
+    np.testing.assert_allclose(seen, -heard, atol=1e-5)
+    expected = squashed(words.logits(raw[:7])).mean(axis=0) @ hand
+    spread = squashed(words.logits(raw)) @ hand
+    np.testing.assert_array_equal(np.sign(heard.numpy()), np.sign(expected - spread.mean(axis=0)))
+
+
+def test_a_tag_that_never_changes_says_nothing() -> None:
+    raw = np.full((40, TAGS), 7.0)
+    words = measured(raw)
+    assert not words.logits(raw).any() and abs(words.logits(raw + 1e-3)).max() < 0.1
+
+
 def test_the_record_names_tags_and_meanings() -> None:
     facts = whole().facts
     assert facts["tags"] == list(TAG_NAMES) and facts["axes"] == list(MEANINGS)
