@@ -18,7 +18,9 @@ from engines.onnx_engine import OnnxEngine
 from export import import_clip_clap
 from export.errors import ExportError
 from export.import_clip_clap import labelled, read_labels
+from export.imports import Asked
 from features.spec import FEATURES
+from towers.imports.clip_clap import association
 from towers.imports.clip_clap.networks import read_pictures, read_sound
 from towers.imports.clip_clap.tagging import picture_tags, sound_tags
 from towers.imports.clip_clap.vocabulary import MEANINGS, TAG_NAMES
@@ -118,6 +120,33 @@ def test_it_indexes_and_suggests(
     for line in suggested:
         assert len({item["track"] for item in line["items"]}) == 2
         assert all(np.isfinite(item["score"]) for item in line["items"])
+
+
+def test_what_pairs_teach_goes_to_the_pictures_and_is_said(
+    given: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The choice itself is tested where it is made; here four pairs are enough, and what they teach is a mark."""
+    taught: list[tuple[np.ndarray, ...]] = []
+    built: list[tuple[Any, ...]] = []
+
+    def learn(seen: np.ndarray, heard: np.ndarray, hand: np.ndarray) -> association.Learnt:
+        taught.append((seen, heard))
+        return association.Learnt(hand + 1.0, 3.0, 40, 0.5, 0.6)
+
+    monkeypatch.setattr(import_clip_clap, "MODELS", given.models)
+    monkeypatch.setattr(association, "learn", learn)
+    monkeypatch.setattr(import_clip_clap, "build", lambda *parts: built.append(parts))
+    asked = Asked(given=tuple(given.folders), background=(given.root / "background",), pairs=given.root / "pairs")
+    loaded = import_clip_clap.load(asked, lambda step: None)
+    (seen, heard), (_, _, words, raw, matrices) = taught[0], built[0]
+    hand = association.by_hand().numpy()
+    np.testing.assert_allclose(matrices[0], hand + 1.0)
+    np.testing.assert_allclose(matrices[1], hand)
+    assert seen.shape == heard.shape == (4, TAGS) and np.abs(seen).max() <= 1 and not np.allclose(seen, heard)
+    assert [len(rows) for rows in raw] == [20, 24] and [word.mean.shape for word in words] == [(TAGS,)] * 2
+    np.testing.assert_allclose(words[0].mean, raw[0].mean(axis=0))
+    assert loaded.said == (association.Learnt(hand, 3.0, 40, 0.5, 0.6).text(),)
+    assert loaded.record["association"] == {"pairs": 40, "learnt": True, "own": 0.6}
 
 
 @pytest.fixture
