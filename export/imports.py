@@ -28,11 +28,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What joins a bundle, the licences' text, and what the bundle's record says of the sources."""
+    """What joins a bundle, the licences' text, what the bundle's record says of the sources, and what the user is to be
+    told in the end."""
 
     whole: "Imported"
     licences: str
     record: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class Row:
 
 IMPORTS: Final[Mapping[str, Row]] = {
     "lite": Row("export.import_lite", "EfficientNet-Lite0 for pictures (Apache-2.0), musicnn for sound (ISC)"),
+    "emomv": Row(
+        "export.import_emomv",
+        "SlowFast R50 for video, VGGish for sound (both Apache-2.0), heads trained on EmoMV's release (MIT)",
+    ),
 }
 
 

@@ -37,9 +37,9 @@ def vggish_mel(samples: Floats) -> Floats:
 
 @cache
 def _tables() -> tuple[Floats, Floats]:
-    places = _mel(np.fft.rfftfreq(VGGISH_FFT, 1 / MUSIC_RATE_HZ))[:, None]
+    places = _mel(np.asarray(np.fft.rfftfreq(VGGISH_FFT, 1 / MUSIC_RATE_HZ), np.float64))[:, None]
     lowest, highest = _mel(np.array([VGGISH_MIN_HZ, VGGISH_MAX_HZ])).tolist()
-    edges = np.linspace(lowest, highest, _BANDS + 2)
+    edges = np.linspace(lowest, highest, _BANDS + 2, dtype=np.float64)
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     bank = np.minimum((places - low) / (middle - low), (high - places) / (high - middle))
     bank[0] = 0.0  # a constant is in no band
