@@ -29,13 +29,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What joins a bundle, the licences' text, what the bundle's record says of the sources, and what the user is to
-    hear of it."""
+    """What joins a bundle, the licences' text, what the bundle's record says of the sources, and what the user is to be
+    told in the end."""
 
     whole: "Imported"
     licences: str
     record: Mapping[str, Any] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,10 @@ class Row:
 IMPORTS: Final[Mapping[str, Row]] = {
     "lite": Row("export.import_lite", "EfficientNet-Lite0 for pictures (Apache-2.0), musicnn for sound (ISC)"),
     "clip-clap": Row("export.import_clip_clap", "OpenCLIP for pictures (MIT), LAION CLAP for sound (Apache-2.0)"),
+    "emomv": Row(
+        "export.import_emomv",
+        "SlowFast R50 for video, VGGish for sound (both Apache-2.0), heads trained on EmoMV's release (MIT)",
+    ),
 }
 
 

@@ -1,4 +1,5 @@
-"""``segue towers import NAME -o BUNDLE``: networks of others, fetched here and joined to a bundle of ours."""
+"""``segue towers import NAME -o BUNDLE``: networks of others, fetched here and joined to a bundle of ours; and
+``segue towers heads``: what we train on top of them."""
 
 import argparse
 import sys
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 USER_ERRORS: Final = (ExportError, EngineError, TowersError)
 SHARE: Final = 0.8
+HEADS: Final = ("emomv",)
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="segue towers", description="Networks of others beside ours.")
-    commands = top.add_subparsers(dest="task", required=True, metavar="import")
+    commands = top.add_subparsers(dest="task", required=True, metavar="import|heads")
     imported = commands.add_parser(
         "import",
         help="fetch networks, convert them and join them to a bundle",
@@ -63,8 +65,19 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR",
-        help="videos and music that words are compared with (lite: figures come with the program; clip-clap needs it)",
+        help="videos and music that what networks say is compared with (default: figures that come with the program; "
+        "clip-clap has none)",
     )
+    heads = commands.add_parser(
+        "heads",
+        help="train the heads of an import anew",
+        description="Train the heads of an import on a published corpus that you have. Epochs and threshold are chosen "
+        "on held-out parts of its training list.",
+    )
+    heads.add_argument("name", choices=HEADS, metavar="NAME", help=", ".join(HEADS))
+    heads.add_argument("--data", type=Path, required=True, metavar="DIR", help="EmoMV's release, features and labels")
+    heads.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder to write the file into")
+    heads.add_argument("--seed", type=int, default=0, metavar="N", help="of first weights and order (default 0)")
     return top
 
 
@@ -72,6 +85,8 @@ def main(command: str, argv: Sequence[str]) -> int:
     """Run ``segue towers``; 0 when the bundle stands in its place. Raises ``USER_ERRORS``."""
     options = parser()
     asked = options.parse_args(argv)
+    if asked.task == "heads":
+        return train(asked)
     if asked.music is not None and asked.pairs is None:
         options.error("--music goes with --pairs")
     from .bundle import check_target
@@ -92,8 +107,6 @@ def main(command: str, argv: Sequence[str]) -> int:
     with console.status("fetching") as status:
         wanted = Asked(asked.cache, tuple(asked.given), tuple(asked.background), asked.pairs)
         loaded = load(asked.name, chosen, wanted, status.update)
-        for line in loaded.said:
-            console.print(line, markup=False)
         record, parts = dict(loaded.record), exported(loaded.whole, status.update)
         share = SHARE if asked.share is None else asked.share
         if asked.pairs is not None:
@@ -107,6 +120,36 @@ def main(command: str, argv: Sequence[str]) -> int:
     if base.bank is not None:
         console.print(f"the base's bank does not hold for it: segue bank VIDEO ... --bundle {asked.out}", markup=False)
     console.print("then index your music again with --bundle: its vectors are others", markup=False)
+    for note in loaded.notes:
+        console.print(f"note: {note}", markup=False)
+    return 0
+
+
+def train(asked: argparse.Namespace) -> int:
+    """Train heads, write their file, say how good they are."""
+    from rich.console import Console
+
+    from towers.imports.emomv import FILE, heads_bytes
+    from towers.imports.emomv_train import train_heads
+
+    console = Console(highlight=False, soft_wrap=True)
+    with console.status("training") as status:
+        heads = train_heads(asked.data, status.update, asked.seed)
+    place: Path = asked.out / FILE
+    try:
+        asked.out.mkdir(parents=True, exist_ok=True)
+        part = place.with_name(f".{FILE}.part")
+        part.write_bytes(heads_bytes(heads))
+        part.replace(place)
+    except OSError as error:
+        raise ExportError(
+            f"output {asked.out}: cannot be written ({error.strerror or error}); make room or name another place"
+        ) from error
+    for part_of in ("folds", "validation"):
+        figures = ", ".join(f"{name} {value}" for name, value in heads.record[part_of].items())
+        console.print(f"{part_of}: {figures}", markup=False)
+    console.print(f"wrote {place} ({place.stat().st_size / 1e6:.2f} MB); give it to segue towers import with --file",
+                  markup=False)  # fmt: skip
     return 0
 
 

@@ -21,6 +21,7 @@ from .mel import MelMeter, check_samples
 from .mfcc import content_mfcc, emotion_mfcc
 from .spec import CLIP_MEL_SHAPE, CLIP_S, CLIP_SAMPLES, MUSIC_RATE_HZ
 from .tag_mel import tag_mel
+from .vggish_mel import vggish_mel
 
 Floats = NDArray[np.float32]
 
@@ -142,5 +143,6 @@ PER_CLIP: Final[Mapping[str, Callable[[Floats], Floats]]] = {
     "emotion_mfcc": emotion_mfcc,
     "tag_mel": tag_mel,
     "clap_mel": clap_mel,
+    "vggish_mel": vggish_mel,
 }
 PER_TRACK: Final[Mapping[str, Callable[[_Whole], Floats]]] = {"rhythm": _rhythm, "harmony": _harmony}

@@ -145,7 +145,7 @@ def test_what_pairs_teach_goes_to_the_pictures_and_is_said(
     assert seen.shape == heard.shape == (4, TAGS) and np.abs(seen).max() <= 1 and not np.allclose(seen, heard)
     assert [len(rows) for rows in raw] == [20, 24] and [word.mean.shape for word in words] == [(TAGS,)] * 2
     np.testing.assert_allclose(words[0].mean, raw[0].mean(axis=0))
-    assert loaded.said == (association.Learnt(hand, 3.0, 40, 0.5, 0.6).text(),)
+    assert loaded.notes == (association.Learnt(hand, 3.0, 40, 0.5, 0.6).text(),)
     assert loaded.record["association"] == {"pairs": 40, "learnt": True, "own": 0.6}
 
 
