@@ -60,13 +60,19 @@ def learn(seen: Floats, heard: Floats, hand: Floats) -> Learnt:
     centre = seen - seen.mean(axis=0)
     kernel, missed = centre @ centre.T, target - base
     table = np.stack([own(base + _left_out(kernel, missed, penalty), target) for penalty in PENALTIES])
-    kept = [table[_best(np.delete(table, video, axis=1)), video] for video in range(pairs)]
-    penalty = PENALTIES[_best(table)]
+    best, kept = judged(table)
+    penalty = PENALTIES[best]
     matrix = hand
     if np.isfinite(penalty):
         change = centre.T @ np.linalg.solve(kernel + penalty * np.eye(pairs), missed)
         matrix = hand + change * deviation
-    return Learnt(matrix, penalty, pairs, float(table[-1].mean()), float(np.mean(kept)))
+    return Learnt(matrix, penalty, pairs, float(table[-1].mean()), kept)
+
+
+def judged(table: Floats) -> tuple[int, float]:
+    """Of figures (choices, videos): the best choice, and the mean figure of what is chosen without each video."""
+    kept = [table[_best(np.delete(table, video, axis=1)), video] for video in range(table.shape[1])]
+    return _best(table), float(np.mean(kept))
 
 
 def own(seen: Floats, heard: Floats) -> Floats:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MEAN: Final = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's pictures, where a configuration names none
 DEVIATION: Final = (0.26862954, 0.26130258, 0.27577711)
 CLAP_FRAMES: Final = 1001  # 10 s, one every 10 ms, and one more
+COMPUTED: Final = ("position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked")  # no weights
 _CURE: Final = "it is another model's, or damaged: fetch it again"
 
 
@@ -71,11 +72,14 @@ class Tower:
     length: int
 
     def texts(self, phrases: Sequence[str]) -> Tensor:
-        """(n, E) float32 of unit length."""
-        rows = [encoding.ids for encoding in self.tokenizer.encode_batch(list(phrases))]
+        """(n, E) float32 of unit length. ``ImportedError`` for a tokenizer or phrases that do not fit the tower."""
+        rows = [list(encoding.ids) or [-1] for encoding in self.tokenizer.encode_batch(list(phrases))]
         longest = max(len(row) for row in rows)
         if longest > self.length:
             raise ImportedError(f"vocabulary: a phrase has {longest} tokens, the text tower takes {self.length}")
+        end = self.model.config.text_config.eos_token_id
+        if any(row[-1] != end for row in rows):
+            raise ImportedError(f"tokenizer: ends a text with {rows[0][-1]}, the text tower looks for {end}; {_CURE}")
         pad = int(self.model.config.text_config.pad_token_id or 0)
         ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
         mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
@@ -125,7 +129,8 @@ def read_sound(folder: Path) -> Tower:
     except Exception as error:  # a wrong file may fail in any of its readers
         said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ImportedError(f"{folder}: holds no CLAP model ({said}); {_CURE}") from error
-    wrong = sorted({*map(str, info["missing_keys"]), *map(str, info["mismatched_keys"])})
+    missed = (name for name in map(str, info["missing_keys"]) if not name.endswith(COMPUTED))
+    wrong = sorted({*missed, *map(str, info["mismatched_keys"])})
     if wrong:
         raise ImportedError(f"{folder}: {len(wrong)} tensors are missing or misshapen, {wrong[0]} among them; {_CURE}")
     audio = clap.config.audio_config

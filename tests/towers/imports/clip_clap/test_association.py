@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from towers.imports.clip_clap.association import FEWEST, PENALTIES, _left_out, learn, own
+from towers.imports.clip_clap.association import FEWEST, PENALTIES, _left_out, judged, learn, own
 
 TAGS, MEANINGS = 12, 6
 
@@ -42,6 +42,20 @@ def test_pairs_of_another_rule_move_the_matrix() -> None:
     assert np.isfinite(learnt.penalty) and learnt.pairs == 80
     assert learnt.by_hand < 0.7 < 0.9 < learnt.left_out
     assert own(seen @ learnt.matrix, heard @ hand).mean() > 0.9 and "learnt" in learnt.text()
+
+
+def test_what_is_learnt_takes_videos_to_where_their_music_is() -> None:
+    seen, heard, hand = pairs(300, 0.5, 0.0)
+    learnt = learn(seen, heard, 5.0 * hand)  # whatever the scale of the matrix
+    places, music = seen @ learnt.matrix, heard @ hand
+    assert all(np.corrcoef(places[:, axis], music[:, axis])[0, 1] > 0.97 for axis in range(MEANINGS))
+
+
+def test_a_choice_is_judged_by_what_the_others_would_have_chosen() -> None:
+    """The first choice is best for the first video alone, which makes it best of all; without it the second is."""
+    table = np.array([[1.0, 0.4, 0.4, 0.4], [0.0, 0.5, 0.5, 0.5]])
+    assert judged(table) == (0, pytest.approx((0.0 + 3 * 0.4) / 4))
+    assert judged(np.array([[0.5, 0.5], [0.5, 0.5]]))[0] == 1  # of equals the one nearest to the hand
 
 
 def test_pairs_of_the_rule_by_hand_leave_it() -> None:

@@ -12,7 +12,7 @@ import small_clip_clap
 import torch
 from safetensors.torch import load_file, save_file
 
-from towers.imports.clip_clap.networks import CLAP_FRAMES, Sound, read_pictures, read_sound
+from towers.imports.clip_clap.networks import CLAP_FRAMES, COMPUTED, Sound, read_pictures, read_sound
 from towers.imports.clip_clap.tagging import picture_tags, sound_tags, tag_vectors
 from towers.imports.clip_clap.vocabulary import PICTURE_TEMPLATES, TAG_NAMES, TAGS
 from towers.imports.errors import ImportedError
@@ -191,6 +191,32 @@ def test_sound_of_another_shape_or_cut_short_is_named(sound: Path, tmp_path: Pat
     (folder / "pytorch_model.bin").write_bytes((sound / "pytorch_model.bin").read_bytes())
     with pytest.raises(ImportedError, match=r"tokenizer\.json: is no tokenizer"):
         read_sound(folder)
+
+
+def test_what_is_computed_need_not_be_in_the_file(sound: Path, tmp_path: Path) -> None:
+    """Old files have buffers that new code makes itself, and the other way round."""
+    folder = copy_of(sound, tmp_path / "sound")
+    weights = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    computed = [name for name in weights if name.endswith(COMPUTED)]
+    assert computed
+    kept = {name: value for name, value in weights.items() if name not in computed}
+    torch.save({**kept, "audio_model.head.bias": torch.zeros(3)}, folder / "pytorch_model.bin")
+    mel = torch.randn(1, 400, 64) * 10 - 40
+    before, after = read_sound(sound), read_sound(folder)
+    with torch.inference_mode():
+        np.testing.assert_allclose(after.network(mel), before.network(mel), atol=1e-5)
+    np.testing.assert_allclose(after.texts(["a piano"]), before.texts(["a piano"]), atol=1e-5)
+
+
+def test_a_tokenizer_of_something_else_is_named(pictures: Path, sound: Path) -> None:
+    (pictures / "tokenizer.json").write_bytes((sound / "tokenizer.json").read_bytes())
+    with pytest.raises(ImportedError, match=r"tokenizer: ends a text with 2, the text tower looks for \d{3}"):
+        read_pictures(pictures).texts(["a piano"])
+
+
+def test_a_phrase_longer_than_the_tower_is_named(sound: Path) -> None:
+    with pytest.raises(ImportedError, match="a phrase has 42 tokens, the text tower takes 28"):
+        read_sound(sound).texts(["piano " * 40])
 
 
 class Harm:
