@@ -32,14 +32,14 @@ def measure_background(
 
     Files that cannot be used are left out, ``progress`` hears why. Raises ``ExportError`` for fewer than 20 clips.
     """
-    scenes = [clip["scene"] for path in videos for clip in _clips(clips_of_video, path, "scene", progress)]
-    mels = [clip["tag_mel"] for path in tracks for clip in _clips(clips_of_music, path, "tag_mel", progress)]
+    scenes = [clip["scene"] for path in videos for clip in clips_of(clips_of_video, path, "scene", progress)]
+    mels = [clip["tag_mel"] for path in tracks for clip in clips_of(clips_of_music, path, "tag_mel", progress)]
     for name, found in (("video", scenes), ("music", mels)):
         if len(found) < FEWEST:
             raise ExportError(
                 f"background: {len(found)} clips of {name}, at least {FEWEST} are needed; give more files"
             )
-    seen, heard = _told(SceneWords(pictures).eval(), scenes), _told(MusicWords(music).eval(), mels)
+    seen, heard = told(SceneWords(pictures).eval(), scenes), told(MusicWords(music).eval(), mels)
     flat = tuple([0.0] * len(AXES)), tuple([1.0] * len(AXES))
     words = [(values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)) for values in (seen, heard)]
     sides = [Side(tuple(mean.tolist()), tuple(deviation.tolist()), *flat) for mean, deviation in words]
@@ -57,13 +57,14 @@ def measure_background(
     return Background(whole[0], whole[1], len(scenes), len(mels))
 
 
-def _clips(
+def clips_of(
     read: Callable[[Path, Sequence[str], int], list[dict[str, NDArray[np.generic]]]],
     path: Path,
     name: str,
     progress: Callable[[str], None],
 ) -> list[dict[str, NDArray[np.generic]]]:
-    progress(f"listening to {path.name}" if name == "tag_mel" else f"looking at {path.name}")
+    """What ``read`` gives of a file's beginning; nothing for one that cannot be used, ``progress`` hears why."""
+    progress(f"looking at {path.name}" if name == "scene" else f"listening to {path.name}")
     try:
         return read(path, (name,), MOST_S)
     except FeatureError as error:
@@ -71,7 +72,7 @@ def _clips(
         return []
 
 
-def _told(words: torch.nn.Module, features: Sequence[NDArray[np.generic]]) -> NDArray[np.float64]:
+def told(words: torch.nn.Module, features: Sequence[NDArray[np.generic]]) -> NDArray[np.float64]:
     """(n, words), one clip at a time, so that memory does not grow with the material."""
     with torch.inference_mode():
         rows = [words(torch.from_numpy(feature[None])) for feature in features]

@@ -97,7 +97,7 @@ def measure_pairs(
 
     Files that cannot be used, and videos of less than a clip, are left out; ``progress`` hears why.
     """
-    width = bundle.manifest.embedding_dim - len(bundle.manifest.training["imported"]["axes"]) - 2
+    width = bundle.manifest.embedding_dim - bundle.manifest.training["imported"]["width"]
     engine = OnnxEngine(bundle)
     try:
         seen, own = [], []

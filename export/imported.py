@@ -22,8 +22,7 @@ from engines.manifest import BATCH, FORMAT, TensorSpec
 from engines.onnx_engine import OnnxEngine
 from engines.parity import TOLERANCE, draw_inputs
 from features import spec
-from towers.imports.lite import GROUP_NAMES, TAG_NAMES, WIDTH, Lite
-from towers.imports.vocabulary import AXES, SUNG, UNSUNG
+from towers.imports.part import LOGITS, Imported
 
 from .bundle import (
     FOLDER_MODE,
@@ -41,13 +40,7 @@ from .onnx_graph import OPSET, OnnxGraph, export_graph
 
 LICENCES: Final = "LICENCES.txt"
 LEAST_SHARE: Final = 0.05  # of either: below, the one would better be left out
-LOGITS: Final = 2.7  # on real pairs our matcher's logits deviate by .64 over the tracks, cosines of theirs by .24
 CERTAIN: Final = 1e-4  # a score as close to 0 or 1 is not told from it
-
-_GROUPS, _TAGS = len(GROUP_NAMES), len(TAG_NAMES)
-_SCENE = TensorSpec("scene", "uint8", (BATCH, *spec.SCENE_SHAPE))
-_MEL = TensorSpec("tag_mel", "float32", (BATCH, *spec.TAG_MEL_SHAPE))
-_PLACE = TensorSpec("embedding", "float32", (BATCH, WIDTH))
 
 
 @dataclass(frozen=True)
@@ -58,9 +51,41 @@ class Part:
     difference: float
 
 
+@dataclass(frozen=True)
+class Parts:
+    """All of them by their graphs; ``name`` of the import, ``facts`` for the record, as in ``towers.imports.part``."""
+
+    name: str
+    facts: Mapping[str, Any]
+    graphs: Mapping[str, Part]
+
+    def data(self, graph: str) -> bytes:
+        return self.graphs[graph].graph.data
+
+    def features(self, graph: str) -> tuple[TensorSpec, ...]:
+        """Of a clip's graph: what it takes, as features are described."""
+        return self.graphs[graph].graph.inputs
+
+    def width(self, graph: str) -> int:
+        """Of what a clip's graph or a window's gives."""
+        return int(self.graphs[graph].graph.outputs[0].shape[1])
+
+    @property
+    def video(self) -> int:
+        return self.width("video_clip")
+
+    @property
+    def music(self) -> int:
+        return self.width("music_clip")
+
+    @property
+    def place(self) -> int:
+        return self.width("video_sequence")
+
+
 def write_imported(
     base: Bundle,
-    parts: Mapping[str, Part],
+    parts: Parts,
     share: float,
     folder: Path,
     name: str,
@@ -88,12 +113,11 @@ def write_imported(
         raise unwritable(folder, error) from error
     try:
         progress("joining")
-        graphs = joined(base, {key: made.graph.data for key, made in parts.items()}, share)
+        graphs = joined(base, parts, share)
         for graph, made in graphs.items():
             (part / file_name(graph)).write_bytes(made.data)
-        words = {"axes": AXES, "groups": GROUP_NAMES, "tags": TAG_NAMES, "sung": SUNG, "unsung": UNSUNG}
-        record = {**sources, "share": share, **{name: list(row) for name, row in words.items()}}
-        (part / MANIFEST).write_text(manifest_text(base, graphs, name, record), encoding="utf-8")
+        record = {**sources, "name": parts.name, "share": share, "width": parts.place, **parts.facts}
+        (part / MANIFEST).write_text(manifest_text(base, parts, graphs, name, record), encoding="utf-8")
         if licences:
             (part / LICENCES).write_text(licences, encoding="utf-8")
         bundle = load_bundle(part, spec.FEATURES)
@@ -105,9 +129,7 @@ def write_imported(
         raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    differences = {
-        graph: max((p.difference for key, p in parts.items() if key == graph), default=0.0) for graph in graphs
-    }
+    differences = {graph: parts.graphs[graph].difference if graph in parts.graphs else 0.0 for graph in graphs}
     reports = tuple(GraphReport(graph, len(made.data), differences[graph]) for graph, made in graphs.items())
     return ExportReport(path=folder, identity=bundle.identity, graphs=reports)
 
@@ -125,28 +147,30 @@ def check_share(share: float) -> None:
         )
 
 
-def exported(lite: Lite, progress: Callable[[str], None] = lambda step: None) -> dict[str, Part]:
+def exported(whole: Imported, progress: Callable[[str], None] = lambda step: None) -> Parts:
     """Their graphs, each compared with torch. Raises ``ExportError`` where one says something else."""
     generator = torch.Generator().manual_seed(0)
-
-    def noise(*shape: int) -> Tensor:
-        return torch.randn(3, *shape, generator=generator)
-
     mask = torch.tensor([[True] * spec.MAX_CLIPS, [True] * 3 + [False] * 4, [True] + [False] * 6])
-    pictures = torch.randint(0, 256, (3, *spec.SCENE_SHAPE), generator=generator).to(torch.uint8)
-    mels = noise(*spec.TAG_MEL_SHAPE).abs()
-    seen, heard = noise(spec.MAX_CLIPS, _GROUPS), noise(spec.MAX_CLIPS, _TAGS)
+    looked = {name: _drawn(name, generator) for name in whole.video_features}
+    listened = {name: _drawn(name, generator) for name in whole.music_features}
+    with torch.inference_mode():
+        widths = [
+            module(*(value[:1] for value in inputs.values())).shape[1]
+            for module, inputs in ((whole.video_clip, looked), (whole.music_clip, listened))
+        ]
+        seen, heard = (torch.randn(len(mask), spec.MAX_CLIPS, width, generator=generator) for width in widths)
+        place = whole.video_place(seen, mask)
     wanted: dict[str, tuple[nn.Module, dict[str, Tensor], str]] = {
-        "video_clip": (lite.video_clip, {"scene": pictures}, "words"),
-        "music_clip": (lite.music_clip, {"tag_mel": mels}, "words"),
-        "video_sequence": (lite.video_place, {"clips": seen, "mask": mask}, "place"),
-        "music_sequence": (lite.music_place, {"clips": heard, "mask": mask}, "place"),
+        "video_clip": (whole.video_clip, looked, "words"),
+        "music_clip": (whole.music_clip, listened, "words"),
+        "video_sequence": (whole.video_place, {"clips": seen, "mask": mask}, "place"),
+        "music_sequence": (whole.music_place, {"clips": heard, "mask": mask}, "place"),
         "matcher": (
-            lite.match,
+            whole.match,
             {"video_clips": seen, "video_mask": mask, "music_clips": heard, "music_mask": mask.flip(0)},
             "cosine",
         ),
-        "mood": (lite.mood, {"embedding": lite.video_place(seen, mask)}, "mood"),
+        "mood": (whole.mood, {"embedding": place}, "mood"),
     }
     parts = {}
     for name, (module, inputs, output) in wanted.items():
@@ -154,7 +178,16 @@ def exported(lite: Lite, progress: Callable[[str], None] = lambda step: None) ->
         with torch.inference_mode():
             graph = export_graph(name, module, inputs, [output])
             parts[name] = Part(graph, difference(name, graph, module, inputs))
-    return parts
+    return Parts(whole.name, whole.facts, parts)
+
+
+def _drawn(name: str, generator: torch.Generator) -> Tensor:
+    """Three rows of a feature, by chance: bytes, or numbers of no sign."""
+    described = spec.FEATURES[name]
+    shape = (3, *np.empty(tuple(described["shape"])).shape)  # type: ignore[arg-type]
+    if described["dtype"] == "uint8":
+        return torch.randint(0, 256, shape, generator=generator).to(torch.uint8)
+    return torch.randn(*shape, generator=generator).abs()
 
 
 def difference(name: str, graph: OnnxGraph, module: nn.Module, inputs: Mapping[str, Tensor]) -> float:
@@ -180,48 +213,53 @@ def difference(name: str, graph: OnnxGraph, module: nn.Module, inputs: Mapping[s
     return worst
 
 
-def joined(base: Bundle, parts: Mapping[str, bytes], share: float) -> dict[str, OnnxGraph]:
+def joined(base: Bundle, parts: Parts, share: float) -> dict[str, OnnxGraph]:
     """All graphs of the new bundle, in the order of the contract; a matcher only where the base has one."""
     ours, theirs = float(np.sqrt(1.0 - share)), float(np.sqrt(share))
-    video, music, width = base.manifest.video_dim, base.manifest.music_dim, base.manifest.embedding_dim
+    video, music = base.manifest.video_dim, base.manifest.music_dim
     graphs = {
-        "video_clip": clip_graph("video_clip", base, parts, _SCENE, video + _GROUPS),
-        "music_clip": clip_graph("music_clip", base, parts, _MEL, music + _TAGS),
-        "video_sequence": sequence_graph("video_sequence", base, parts, video, _GROUPS, ours, theirs),
-        "music_sequence": sequence_graph("music_sequence", base, parts, music, _TAGS, ours, theirs),
+        "video_clip": clip_graph("video_clip", base, parts, video),
+        "music_clip": clip_graph("music_clip", base, parts, music),
+        "video_sequence": sequence_graph("video_sequence", base, parts, video, parts.video, ours, theirs),
+        "music_sequence": sequence_graph("music_sequence", base, parts, music, parts.music, ours, theirs),
     }
     if "matcher" in base.manifest.graphs:
         graphs["matcher"] = matcher_graph(base, parts, share)
-    graphs["mood"] = mood_graph(base, parts, width, share, ours)
+    graphs["mood"] = mood_graph(base, parts, share, ours)
     return graphs
 
 
-def clip_graph(name: str, base: Bundle, parts: Mapping[str, bytes], feature: TensorSpec, width: int) -> OnnxGraph:
+def clip_graph(name: str, base: Bundle, parts: Parts, width: int) -> OnnxGraph:
     joint = Joint(name)
     given = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs}
     ours = joint.part(base.read(name), given)["embedding"]
-    theirs = joint.part(parts[name], {feature.name: joint.input(feature)})["words"]
-    joint.output(TensorSpec("embedding", "float32", (BATCH, width)), concatenated(joint, (ours, theirs)))
+    features = {feature.name: joint.input(feature) for feature in parts.features(name)}
+    theirs = joint.part(parts.data(name), features)["words"]
+    out = TensorSpec("embedding", "float32", (BATCH, width + parts.width(name)))
+    joint.output(out, concatenated(joint, (ours, theirs)))
     return joint.finish()
 
 
 def sequence_graph(
-    name: str, base: Bundle, parts: Mapping[str, bytes], width: int, words: int, ours: float, theirs: float
+    name: str, base: Bundle, parts: Parts, width: int, words: int, ours: float, theirs: float
 ) -> OnnxGraph:
     joint = Joint(name)
     clips = joint.input(TensorSpec("clips", "float32", (BATCH, spec.MAX_CLIPS, width + words)))
     given = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs if tensor.name != "clips"}
     mine = joint.part(base.read(name), {"clips": joint.cut(clips, 2, 0, width), **given})["embedding"]
-    place = joint.part(parts[name], {"clips": joint.cut(clips, 2, width), "mask": given["mask"]})["place"]
+    place = joint.part(parts.data(name), {"clips": joint.cut(clips, 2, width), "mask": given["mask"]})["place"]
     scaled = joint.op("Mul", mine, joint.number(ours)), joint.op("Mul", place, joint.number(theirs))
-    out = TensorSpec("embedding", "float32", (BATCH, base.manifest.embedding_dim + WIDTH))
+    out = TensorSpec("embedding", "float32", (BATCH, base.manifest.embedding_dim + parts.place))
     joint.output(out, concatenated(joint, scaled))
     return joint.finish()
 
 
-def matcher_graph(base: Bundle, parts: Mapping[str, bytes], share: float) -> OnnxGraph:
+def matcher_graph(base: Bundle, parts: Parts, share: float) -> OnnxGraph:
     joint = Joint("matcher")
-    widths = {"video_clips": (base.manifest.video_dim, _GROUPS), "music_clips": (base.manifest.music_dim, _TAGS)}
+    widths = {
+        "video_clips": (base.manifest.video_dim, parts.video),
+        "music_clips": (base.manifest.music_dim, parts.music),
+    }
     ours, theirs = {}, {}
     for tensor in base.spec("matcher").inputs:
         if tensor.name in widths:
@@ -232,7 +270,7 @@ def matcher_graph(base: Bundle, parts: Mapping[str, bytes], share: float) -> Onn
             ours[tensor.name] = joint.input(tensor)
     theirs |= {mask: ours[mask] for mask in ("video_mask", "music_mask")}
     score = joint.part(base.read("matcher"), ours)["score"]
-    cosine = joint.part(parts["matcher"], theirs)["cosine"]
+    cosine = joint.part(parts.data("matcher"), theirs)["cosine"]
     bounded = joint.op("Clip", score, joint.number(CERTAIN), joint.number(1.0 - CERTAIN))
     against = joint.op("Log", joint.op("Sub", joint.number(1.0), bounded))
     logit = joint.op("Sub", joint.op("Log", bounded), against)
@@ -245,10 +283,10 @@ def matcher_graph(base: Bundle, parts: Mapping[str, bytes], share: float) -> Onn
     return joint.finish()
 
 
-def mood_graph(base: Bundle, parts: Mapping[str, bytes], width: int, share: float, ours: float) -> OnnxGraph:
-    joint = Joint("mood")
-    whole = joint.input(TensorSpec("embedding", "float32", (BATCH, width + WIDTH)))
-    mood = joint.part(parts["mood"], {"embedding": joint.cut(whole, 1, width)})["mood"]
+def mood_graph(base: Bundle, parts: Parts, share: float, ours: float) -> OnnxGraph:
+    joint, width = Joint("mood"), base.manifest.embedding_dim
+    whole = joint.input(TensorSpec("embedding", "float32", (BATCH, width + parts.place)))
+    mood = joint.part(parts.data("mood"), {"embedding": joint.cut(whole, 1, width)})["mood"]
     if "mood" in base.manifest.graphs:
         alone = joint.op("Mul", joint.cut(whole, 1, 0, width), joint.number(1.0 / ours))
         mine = joint.part(base.read("mood"), {"embedding": alone})["mood"]
@@ -259,17 +297,20 @@ def mood_graph(base: Bundle, parts: Mapping[str, bytes], width: int, share: floa
     return joint.finish()
 
 
-def manifest_text(base: Bundle, graphs: Mapping[str, OnnxGraph], name: str, record: Mapping[str, Any]) -> str:
+def manifest_text(
+    base: Bundle, parts: Parts, graphs: Mapping[str, OnnxGraph], name: str, record: Mapping[str, Any]
+) -> str:
     """The base's training record stays as it is; ``imported`` and ``base`` say what came to it."""
     old = base.manifest
     features = {key: dict(value) for key, value in old.features.items()}
-    features |= {key: dict(spec.FEATURES[key]) for key in (_SCENE.name, _MEL.name)}
+    theirs = (*parts.features("video_clip"), *parts.features("music_clip"))
+    features |= {tensor.name: dict(spec.FEATURES[tensor.name]) for tensor in theirs}
     manifest = {
         "format": FORMAT,
         "name": name,
-        "system": f"{old.system}+lite",
-        "clip_dim": {"video": old.video_dim + _GROUPS, "music": old.music_dim + _TAGS},
-        "embedding_dim": old.embedding_dim + WIDTH,
+        "system": f"{old.system}+{parts.name}",
+        "clip_dim": {"video": old.video_dim + parts.video, "music": old.music_dim + parts.music},
+        "embedding_dim": old.embedding_dim + parts.place,
         "max_clips": spec.MAX_CLIPS,
         "opset": OPSET,
         "graphs": {graph: graph_entry(graph, made) for graph, made in graphs.items()},

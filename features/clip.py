@@ -52,7 +52,8 @@ def video_clip_features(frames: Slots, names: Collection[str]) -> dict[str, NDAr
 def kept_for(names: Collection[str]) -> Keep:
     """What of each picture a ``FrameMeter`` must keep, so that these features can be had."""
     asked = Keep.NOTHING if NEEDS_SMALL.isdisjoint(names) else Keep.SMALL
-    return asked | (Keep.SCENE if "scene" in names else Keep.NOTHING)
+    asked |= Keep.SCENE if "scene" in names else Keep.NOTHING
+    return asked | (Keep.WHOLE if "clip_pictures" in names else Keep.NOTHING)
 
 
 def _image(frames: Slots) -> NDArray[np.uint8]:
@@ -113,6 +114,18 @@ def _key_frames(frames: Slots) -> NDArray[np.uint8]:
     return key_frames(_frames(frames), KEY_FRAMES_PER_CLIP)
 
 
+def _pictures(frames: Slots) -> NDArray[np.uint8]:
+    """Every slot's whole picture; a clip that has just begun repeats its last."""
+    pictures = [_whole(frame) for frame in held(frames)]
+    return np.stack(pictures + [pictures[-1]] * (MOTION_PER_CLIP - len(pictures)))
+
+
+def _whole(frame: "FrameFeatures") -> NDArray[np.uint8]:
+    if frame.whole is None:
+        raise FeatureError("clip_pictures needs a FrameMeter that keeps every whole picture")
+    return frame.whole
+
+
 def _small(frame: "FrameFeatures") -> NDArray[np.uint8]:
     if frame.small is None:
         raise FeatureError("clip_frames and key_frames need a FrameMeter that keeps small pictures")
@@ -138,4 +151,5 @@ _MEASURES: Final[Mapping[str, Callable[[Slots], NDArray[Any]]]] = {
     "clip_frames": _frames,
     "key_frames": _key_frames,
     "scene": scene_picture,
+    "clip_pictures": _pictures,
 }

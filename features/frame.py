@@ -29,7 +29,7 @@ class FrameFeatures:
     ``thumb``: ``(64, 64)`` uint8 grey. ``speed``, ``dx``, ``dy``: frame widths per second. ``onset``: >= 0.
     ``cut``: in [0, 1], a hard cut from ``features.cuts.HARD_CUT`` on. ``small``: ``(32, 32, 3)`` uint8
     RGB, if the meter keeps it. ``scene``: the picture itself, ``(90, 160, 3)``, if the meter keeps it and a second or a
-    shot begins with it.
+    shot begins with it. ``whole``: the picture itself, if the meter keeps every one.
     """
 
     thumb: NDArray[np.uint8]
@@ -41,6 +41,7 @@ class FrameFeatures:
     cut: float
     small: NDArray[np.uint8] | None = None
     scene: NDArray[np.uint8] | None = None
+    whole: NDArray[np.uint8] | None = None
 
 
 class FrameMeter:
@@ -93,6 +94,7 @@ class FrameMeter:
             cut=cut,
             small=shrink_colour(picture) if Keep.SMALL in self._keep else None,
             scene=picture.copy() if Keep.SCENE in self._keep and (first or cut >= HARD_CUT) else None,
+            whole=picture.copy() if Keep.WHOLE in self._keep else None,
         )
         if self._lap is not None:
             self._lap("appearance")

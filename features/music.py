@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .beats import NOTHING, BeatTrack, Course, clip_rhythm, course_of, find_pulse, place_beats
+from .clap_mel import clap_mel
 from .errors import FeatureError
 from .harmony import chroma, shares_of
 from .loudness import level_gain, loudness
@@ -20,6 +21,7 @@ from .mel import MelMeter, check_samples
 from .mfcc import content_mfcc, emotion_mfcc
 from .spec import CLIP_MEL_SHAPE, CLIP_S, CLIP_SAMPLES, MUSIC_RATE_HZ
 from .tag_mel import tag_mel
+from .vggish_mel import vggish_mel
 
 Floats = NDArray[np.float32]
 
@@ -140,5 +142,7 @@ PER_CLIP: Final[Mapping[str, Callable[[Floats], Floats]]] = {
     "content_mfcc": content_mfcc,
     "emotion_mfcc": emotion_mfcc,
     "tag_mel": tag_mel,
+    "clap_mel": clap_mel,
+    "vggish_mel": vggish_mel,
 }
 PER_TRACK: Final[Mapping[str, Callable[[_Whole], Floats]]] = {"rhythm": _rhythm, "harmony": _harmony}

@@ -75,12 +75,24 @@ EMOTION_MFCC_HOP: Final = 512
 EMOTION_MFCC_SHAPE: Final = (32, CLIP_SAMPLES // EMOTION_MFCC_HOP)  # (32, 125)
 HARMONY_FIELDS: Final = 12  # chroma from the tonic upwards
 
-# What networks of others were trained on: one whole picture a clip, and the log-mel of musicnn.
+# What networks of others were trained on: one whole picture a clip or all, the log-mels of musicnn, CLAP and VGGish.
 SCENE_SHAPE: Final = (PICTURE_HEIGHT, PICTURE_WIDTH, 3)
 TAG_MEL_FFT: Final = 512
 TAG_MEL_HOP: Final = 256
 TAG_MEL_SHAPE: Final = (187, 96)  # 3 s out of the middle of a clip, 96 bands
 TAG_MEL_SCALE: Final = 10_000.0
+CLAP_MEL_RATE_HZ: Final = 48_000  # CLAP's; ours is brought to it, so nothing is above 8 kHz
+CLAP_MEL_FFT: Final = 1024
+CLAP_MEL_HOP: Final = 480
+CLAP_MEL_RANGE_HZ: Final = (50.0, 14_000.0)
+CLAP_MEL_FLOOR_DB: Final = -100.0
+CLAP_MEL_SHAPE: Final = (CLIP_S * CLAP_MEL_RATE_HZ // CLAP_MEL_HOP, 64)  # (400, 64): a clip that is repeated
+CLIP_PICTURES_SHAPE: Final = (MOTION_PER_CLIP, *SCENE_SHAPE)
+VGGISH_FFT: Final = 512
+VGGISH_MEL_SHAPE: Final = (4, 96, 64)  # examples of 96 windows end to end, 64 bands
+VGGISH_MIN_HZ: Final = 125.0
+VGGISH_MAX_HZ: Final = 7_500.0
+VGGISH_FLOOR: Final = 0.01  # added to a band's magnitude
 
 # Mood axes, each in [0, 1].
 MOOD_AXES: Final = ("energy", "valence", "tension")
@@ -210,6 +222,38 @@ FEATURES: Final[Mapping[str, Mapping[str, object]]] = {
         "part": "middle of the clip",
         "level": dict(LEVEL),
     },
+    "clap_mel": {
+        "dtype": "float32",
+        "shape": list(CLAP_MEL_SHAPE),
+        "rate_hz": MUSIC_RATE_HZ,
+        "resampled_hz": CLAP_MEL_RATE_HZ,
+        "fft": CLAP_MEL_FFT,
+        "hop": CLAP_MEL_HOP,
+        "range_hz": list(CLAP_MEL_RANGE_HZ),
+        "floor_db": CLAP_MEL_FLOOR_DB,
+        "scale": "decibels of power",
+        "padding": "the clip again",
+        "level": dict(LEVEL),
+    },
+    "clip_pictures": {
+        "dtype": "uint8",
+        "shape": list(CLIP_PICTURES_SHAPE),
+        "fps": MOTION_FPS,
+        "colour": "RGB",
+        "padding": "last frame",
+    },
+    "vggish_mel": {
+        "dtype": "float32",
+        "shape": list(VGGISH_MEL_SHAPE),
+        "rate_hz": MUSIC_RATE_HZ,
+        "window": MEL_WINDOW,
+        "hop": MEL_HOP,
+        "fft": VGGISH_FFT,
+        "range_hz": [VGGISH_MIN_HZ, VGGISH_MAX_HZ],
+        "scale": f"natural log of magnitude and {VGGISH_FLOOR:g}",
+        "part": "beginning of the clip",
+        "level": dict(LEVEL),
+    },
 }
 
 # The side that each is measured on.
@@ -222,5 +266,16 @@ VIDEO_FEATURES: Final = (
     "clip_frames",
     "key_frames",
     "scene",
+    "clip_pictures",
 )
-MUSIC_FEATURES: Final = ("clip_mel", "rhythm", "low_level", "content_mfcc", "emotion_mfcc", "harmony", "tag_mel")
+MUSIC_FEATURES: Final = (
+    "clip_mel",
+    "rhythm",
+    "low_level",
+    "content_mfcc",
+    "emotion_mfcc",
+    "harmony",
+    "tag_mel",
+    "clap_mel",
+    "vggish_mel",
+)

@@ -153,17 +153,18 @@ def _canonical(value: object) -> list[bytes]:
 def _frame(parts: dict[str, Any]) -> FrameFeatures:
     colour = ColourStats(**{name: float(part) for name, part in parts.pop("colour").items()})
     thumb, small = parts.pop("thumb"), parts.pop("small")
-    scene = parts.pop("scene", None)  # recordings of older versions have none
+    scene, whole = parts.pop("scene", None), parts.pop("whole", None)  # recordings of older versions have none
     if thumb.shape != (THUMB_SIZE, THUMB_SIZE) or thumb.dtype != np.uint8:
         raise ValueError(f"a thumbnail of {thumb.dtype} {thumb.shape}")
     if small is not None and (small.ndim != SMALL_DIMS or small.dtype != np.uint8):
         raise ValueError(f"a small picture of {small.dtype} {small.shape}")
-    if scene is not None and (scene.shape != SCENE_SHAPE or scene.dtype != np.uint8):
-        raise ValueError(f"a whole picture of {scene.dtype} {scene.shape}")
+    for picture in (scene, whole):
+        if picture is not None and (picture.shape != SCENE_SHAPE or picture.dtype != np.uint8):
+            raise ValueError(f"a whole picture of {picture.dtype} {picture.shape}")
     numbers = {name: float(part) for name, part in parts.items()}
     if not all(abs(number) < LARGEST for number in (*numbers.values(), *asdict(colour).values())):
         raise ValueError(f"a frame's numbers {str(numbers)[:80]}")
-    return FrameFeatures(thumb=thumb, colour=colour, small=small, scene=scene, **numbers)
+    return FrameFeatures(thumb=thumb, colour=colour, small=small, scene=scene, whole=whole, **numbers)
 
 
 def _bytes(array: NDArray[Any]) -> bytes:

@@ -63,7 +63,7 @@ def test_files_that_cannot_be_used_are_left_out(
 ) -> None:
     """A video without pictures is no pair; a text is no track."""
     bundle = load_bundle(tiny_bundle, FEATURES)
-    monkeypatch.setitem(bundle.manifest.training, "imported", {"axes": ["one"]})  # type: ignore[index]
+    monkeypatch.setitem(bundle.manifest.training, "imported", {"width": 3})  # type: ignore[index]
     (tmp_path / "text.ogg").write_text("no sound")
     said: list[str] = []
     sound = write_music(tmp_path / "sound.ogg", duration_s=5)

@@ -15,11 +15,12 @@ from engines.onnx_engine import OnnxEngine
 from engines.parity import draw_inputs
 from export import imported
 from export.errors import ExportError
-from export.imported import Part, check_base, exported, write_imported
+from export.imported import Parts, check_base, exported, write_imported
 from features.spec import FEATURES
 from towers.imports.lite import GROUP_NAMES, TAG_NAMES, WIDTH, Lite, build_lite, read_background
 
 SHARE = 0.3
+NOTHING = Parts("lite", {}, {})
 
 
 class Eyes(nn.Module):
@@ -53,7 +54,7 @@ def lite() -> Lite:
 
 
 @pytest.fixture(scope="module")
-def parts(lite: Lite) -> dict[str, Part]:
+def parts(lite: Lite) -> Parts:
     return exported(lite)
 
 
@@ -63,7 +64,7 @@ def base(tiny_bundle: Path) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def made(parts: dict[str, Part], base: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def made(parts: Parts, base: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     folder = tmp_path_factory.mktemp("imported") / "lite"
     write_imported(base, parts, SHARE, folder, "mine", {"sources": ["somewhere"]}, licences="Do as you like.")
     return load_bundle(folder, FEATURES)
@@ -81,6 +82,7 @@ def test_it_is_a_bundle_of_the_same_contract(made: Bundle, base: Bundle) -> None
         assert made.features_of(graph) == base.features_of(graph)
     record = manifest.training["imported"]
     assert record["sources"] == ["somewhere"] and record["share"] == SHARE and len(record["tags"]) == len(TAG_NAMES)
+    assert (record["name"], record["width"]) == ("lite", WIDTH)
     assert manifest.training["base"]["identity"] == base.identity
     assert (made.path / "LICENCES.txt").read_text() == "Do as you like."
 
@@ -135,7 +137,7 @@ def test_every_graph_is_the_weighted_whole_of_its_parts(made: Bundle, base: Bund
 
 
 def test_a_base_without_matcher_and_mood_stays_without_a_matcher(
-    parts: dict[str, Part], tmp_path: Path, tiny_bundle: Path
+    parts: Parts, tmp_path: Path, tiny_bundle: Path
 ) -> None:
     folder = shutil.copytree(tiny_bundle, tmp_path / "base")
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -156,12 +158,12 @@ def test_a_base_without_matcher_and_mood_stays_without_a_matcher(
 @pytest.mark.parametrize("share", [0.0, 0.04, 0.96, 1.0, float("nan")])
 def test_a_share_that_leaves_one_part_out_is_refused(base: Bundle, tmp_path: Path, share: float) -> None:
     with pytest.raises(ExportError, match="must be from"):
-        write_imported(base, {}, share, tmp_path / "out", "x", {})
+        write_imported(base, NOTHING, share, tmp_path / "out", "x", {})
 
 
 def test_nothing_is_imported_twice(made: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="imported part already"):
-        write_imported(made, {}, SHARE, tmp_path / "out", "x", {})
+        write_imported(made, NOTHING, SHARE, tmp_path / "out", "x", {})
 
 
 def test_a_full_disk_leaves_what_stood_there(
@@ -180,7 +182,7 @@ def test_a_full_disk_leaves_what_stood_there(
     monkeypatch.setattr(imported, "joined", lambda *_: dict.fromkeys(("a", "b", "c"), Bytes()))
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ExportError, match=r"No space left on device.*make room"):
-        write_imported(base, {}, SHARE, folder, "x", {})
+        write_imported(base, NOTHING, SHARE, folder, "x", {})
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -189,13 +191,15 @@ class Bytes:
     data = b"graph"
 
 
-def test_a_network_that_says_something_else_in_onnx_is_refused(lite: Lite, parts: dict[str, Part]) -> None:
+def test_a_network_that_says_something_else_in_onnx_is_refused(lite: Lite, parts: Parts) -> None:
     torch.manual_seed(9)
     other = build_lite(Eyes(), [Ears(), Ears()], read_background())  # type: ignore[arg-type,list-item]
     mels = torch.rand(3, 187, 96)
-    assert imported.difference("music_clip", parts["music_clip"].graph, lite.music_clip, {"tag_mel": mels}) < 1e-4
+    assert (
+        imported.difference("music_clip", parts.graphs["music_clip"].graph, lite.music_clip, {"tag_mel": mels}) < 1e-4
+    )
     with pytest.raises(ExportError, match="graph music_clip: differs from torch"):
-        imported.difference("music_clip", parts["music_clip"].graph, other.music_clip, {"tag_mel": mels})
+        imported.difference("music_clip", parts.graphs["music_clip"].graph, other.music_clip, {"tag_mel": mels})
 
 
 def test_a_base_that_changed_is_noticed(made: Bundle, tmp_path: Path, write_tiny_bundle: Callable[..., Path]) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import segue
-from export import towers_cli
+from export import imports, towers_cli
 from export.errors import ExportError
+from export.imports import IMPORTS
 from towers.imports import wheels
 
 
@@ -51,7 +52,7 @@ def test_a_no_is_a_no(
 
 def test_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", Terminal("Yes\n"))
-    towers_cli.agree(False)
+    towers_cli.agree(IMPORTS["lite"].open(), False)
 
 
 def test_what_is_wrong_is_said_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,10 +84,10 @@ def test_media_are_found_by_their_endings(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     for name in ("b.MP4", "deep/a.webm", "c.ogg", "d.txt"):
         (tmp_path / name).write_text("")
-    assert [path.name for path in towers_cli.found([tmp_path], towers_cli.VIDEOS)] == ["b.MP4", "a.webm"]
-    assert [path.name for path in towers_cli.found([tmp_path], towers_cli.MUSIC)] == ["c.ogg"]
+    assert [path.name for path in imports.found([tmp_path], imports.VIDEOS)] == ["b.MP4", "a.webm"]
+    assert [path.name for path in imports.found([tmp_path], imports.MUSIC)] == ["c.ogg"]
     with pytest.raises(ExportError, match="no such folder"):
-        towers_cli.found([tmp_path / "none"], towers_cli.MUSIC)
+        imports.found([tmp_path / "none"], imports.MUSIC)
 
 
 def test_help_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:

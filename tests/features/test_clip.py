@@ -22,6 +22,7 @@ def frame(slot: int, speed: float = 0.1, cut: float = 0.0, small: bool = True) -
         onset=float(slot % 4 == 0),
         cut=cut,
         small=np.full((32, 32, 3), slot, np.uint8) if small else None,
+        whole=np.full((90, 160, 3), slot, np.uint8),
     )
 
 

@@ -71,5 +71,5 @@ def test_a_meter_that_keeps_nothing_is_told() -> None:
 def test_only_what_is_asked_for_is_kept() -> None:
     assert kept_for(("clip_image", "colour")) == Keep.NOTHING and not kept_for(("clip_image",))
     assert kept_for(("clip_frames",)) == Keep.SMALL
-    assert kept_for(("scene",)) == Keep.ALL
+    assert kept_for(("scene",)) == Keep.SMALL | Keep.SCENE
     assert [frame.scene for frame in measured([0] * 8, Keep.SMALL) if frame] == [None] * 8

@@ -20,8 +20,8 @@ from ..errors import CorpusError
 from .corpus import THUMBS, THUMBS_COLUMN, ColumnSpec, column_of
 
 VIDEO_COLUMNS = ("displacement", "colour", "motion", "pulse", "clip_frames", "key_frames")
-# ``tag_mel`` is for networks of others, which come trained.
-HEARD = tuple(name for name in PER_CLIP if name != "tag_mel")
+# What networks of others take, which come trained, is left out.
+HEARD = tuple(name for name in PER_CLIP if name not in ("tag_mel", "vggish_mel"))
 COLUMNS: Mapping[str, ColumnSpec] = {
     THUMBS: THUMBS_COLUMN,
     **{name: column_of(name) for name in (*VIDEO_COLUMNS, *HEARD, *PER_TRACK)},

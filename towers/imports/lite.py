@@ -10,10 +10,10 @@ a window that is like everything else is near to nothing, not to what happens to
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from features import spec
 from .efficientnet_lite import CENTRE, SCALE, EfficientNetLite
 from .errors import ImportedError
 from .musicnn import Musicnn
-from .vocabulary import AXES, GROUPS, MSD_TAGS, MTT_TAGS, SCENES, TAGS, kinds_of
+from .vocabulary import AXES, GROUPS, MSD_TAGS, MTT_TAGS, SCENES, SUNG, TAGS, UNSUNG, kinds_of
 
 INPUT: Final = (224, 224)  # rows and columns that a picture is brought to: what the network was trained on
 DOUBT: Final = 1.5  # against axes of unit deviation
@@ -189,7 +189,11 @@ class Mood(nn.Module):
 
 @dataclass(frozen=True)
 class Lite:
-    """Everything that joins a bundle; modules in eval mode."""
+    """Everything that joins a bundle (``part.Imported``); modules in eval mode."""
+
+    name: ClassVar[str] = "lite"
+    video_features: ClassVar[tuple[str, ...]] = ("scene",)
+    music_features: ClassVar[tuple[str, ...]] = ("tag_mel",)
 
     video_clip: nn.Module
     music_clip: nn.Module
@@ -197,6 +201,11 @@ class Lite:
     music_place: Place
     match: nn.Module
     mood: nn.Module
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        words = {"axes": AXES, "groups": GROUP_NAMES, "tags": TAG_NAMES, "sung": SUNG, "unsung": UNSUNG}
+        return {name: list(row) for name, row in words.items()}
 
 
 def build_lite(pictures: EfficientNetLite, music: Sequence[Musicnn], background: Background) -> Lite:

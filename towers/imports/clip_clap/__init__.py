@@ -1,0 +1,1 @@
+"""CLIP for pictures and CLAP for sound, both told in one vocabulary: ``segue towers import clip-clap``."""

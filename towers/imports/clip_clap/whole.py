@@ -1,0 +1,116 @@
+"""``clip-clap`` as parts of a bundle: a clip's words are its tags, a window's place is what they mean.
+
+A tag's word is its standard score over a background, on the logistic curve of ``platt`` where there are labels. From
+there on it is as ``lite`` has it: squashed, averaged over the window, taken to the meanings, standardised again, with
+what little there is to go by beside. Six axes count in full; a theme, of which there are many, counts half.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from features import spec
+
+from ..lite import DOUBT, Axes, Match, Place, Scored, Side
+from ..vocabulary import AXES
+from .tagging import Tagged
+from .vocabulary import KINDS, MEANINGS, TAG_NAMES, THEMES
+
+Floats = NDArray[np.float64]
+
+THEME: Final = 0.5
+WEIGHTS: Final = (1.0,) * len(AXES) + (THEME,) * len(THEMES)
+LEAST: Final = 0.05  # of logits, and of meanings: a deviation below is no deviation
+
+
+class Mood(nn.Module):
+    """A place of either side (B, meanings + 2), of any length -> energy, valence and tension (B, 3) in [0, 1]."""
+
+    def forward(self, place: Tensor) -> Tensor:
+        doubt = place[:, len(MEANINGS) :].sum(dim=1, keepdim=True).abs().clamp_min(1e-6)
+        return torch.sigmoid(DOUBT * place[:, : len(spec.MOOD_AXES)] / doubt)
+
+
+@dataclass(frozen=True)
+class ClipClap:
+    """Everything that joins a bundle (``part.Imported``); modules in eval mode."""
+
+    name: ClassVar[str] = "clip-clap"
+    video_features: ClassVar[tuple[str, ...]] = ("scene",)
+    music_features: ClassVar[tuple[str, ...]] = ("clap_mel",)
+
+    video_clip: nn.Module
+    music_clip: nn.Module
+    video_place: Place
+    music_place: Place
+    match: nn.Module
+    mood: nn.Module
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        kinds = {kind: [tag.name for tag in tags] for kind, tags in KINDS.items()}
+        return {"axes": list(MEANINGS), "tags": list(TAG_NAMES), "kinds": kinds}
+
+
+@dataclass(frozen=True)
+class Words:
+    """Of one side over its background: mean and deviation of each tag (tags,), and the logistic curves' slopes and
+    offsets, 1 and 0 where nothing is labelled."""
+
+    mean: Floats
+    deviation: Floats
+    slope: Floats
+    offset: Floats
+
+    def logits(self, raw: Floats) -> Floats:
+        """(n, tags) of what the network says -> log odds."""
+        return np.asarray(self.slope * (raw - self.mean) / self.deviation + self.offset)
+
+    def side(self, axes_mean: Floats, axes_deviation: Floats) -> Side:
+        """As ``lite`` has it, where log odds are a difference over a deviation."""
+        deviation = self.deviation / self.slope
+        mean = self.mean - self.offset * deviation
+        rows = (mean, deviation, axes_mean, axes_deviation)
+        return Side(*(tuple(np.asarray(row, np.float64).tolist()) for row in rows))
+
+
+def measured(raw: Floats) -> Words:
+    """Of what a network says of a background (n, tags)."""
+    count = raw.shape[1]
+    return Words(raw.mean(axis=0), np.maximum(raw.std(axis=0), LEAST), np.ones(count), np.zeros(count))
+
+
+def squashed(logits: Floats) -> Floats:
+    """Log odds -> from -1 to 1."""
+    return np.asarray(np.tanh(logits / 2))
+
+
+def build(
+    pictures: Tagged,
+    sound: Tagged,
+    words: tuple[Words, Words],
+    raw: tuple[Floats, Floats],
+    matrices: tuple[Floats, Floats],
+) -> ClipClap:
+    """Pairs are video, music: the words of each side, what its network says of its background (n, tags), and its matrix
+    (tags, meanings)."""
+    sides, places = [], []
+    for at, (word, told, matrix) in enumerate(zip(words, raw, matrices, strict=True)):
+        axes = squashed(word.logits(told)) @ matrix
+        deviation = np.maximum(axes.std(axis=0), LEAST) / np.array(WEIGHTS)
+        side = word.side(axes.mean(axis=0), deviation)
+        sides.append(side)
+        places.append(Place(Axes(torch.tensor(matrix, dtype=torch.float32), side), at).eval())
+    return ClipClap(
+        video_clip=Scored(pictures, sides[0]).eval(),
+        music_clip=Scored(sound, sides[1]).eval(),
+        video_place=places[0],
+        music_place=places[1],
+        match=Match(places[0], places[1]).eval(),
+        mood=Mood().eval(),
+    )

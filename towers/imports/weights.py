@@ -1,0 +1,54 @@
+"""Weights out of files of others into networks of ours: strictly, and as weights alone, nothing in a file runs."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from .errors import ImportedError
+
+AGAIN: Final = "it is damaged or another file: delete it and import again"
+
+
+def load_strictly(network: nn.Module, path: Path, name: str, within: str = "") -> None:
+    """Fill ``network`` from a file of weights; ``within``: the key that they stand under.
+
+    Raises ``ImportedError`` for a file that is none, and where names, shapes or types are not the network's own.
+    """
+    stored = read_weights(path, name)
+    if within:
+        stored = stored.get(within) if isinstance(stored, Mapping) else None
+    check_tensors(network, stored, f"{name} {path}")
+    network.load_state_dict(stored)
+
+
+def read_weights(path: Path, name: str) -> Any:
+    """What a file holds: tensors, numbers and mappings of them. Raises ``ImportedError`` for a file that is none."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, ValueError, KeyError, TypeError, OSError
+    ) as error:  # fmt: skip
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ImportedError(f"{name} {path}: cannot be read as weights ({said}); {AGAIN}") from error
+
+
+def check_tensors(network: nn.Module, stored: object, name: str) -> None:
+    """``ImportedError`` unless ``stored`` holds finite tensors of the network's own names, shapes and types."""
+    if not isinstance(stored, Mapping):
+        raise ImportedError(f"{name}: holds no named weights where they should be; {AGAIN}")
+    expected = network.state_dict()
+    if missing := [key for key in expected if key not in stored]:
+        raise ImportedError(f"{name}: lacks {len(missing)} weights, the first {missing[0]}; {AGAIN}")
+    if extra := [key for key in stored if key not in expected]:
+        raise ImportedError(f"{name}: has {len(extra)} weights that it should not have, the first {extra[0]}; {AGAIN}")
+    for key, wanted in expected.items():
+        value = stored[key]
+        if not isinstance(value, Tensor) or value.shape != wanted.shape or value.dtype != wanted.dtype:
+            found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise ImportedError(f"{name}: {key} is {found}, must be {wanted.dtype} {tuple(wanted.shape)}; {AGAIN}")
+        if not bool(torch.isfinite(value).all()):
+            raise ImportedError(f"{name}: {key} has numbers that are not finite; {AGAIN}")
