@@ -52,6 +52,7 @@ VGGISH: Final = WeightFile(
     holds="72.1 million weights, converted from Google's release by torchvggish, trained on YouTube's sound",
 )
 WEIGHTS: Final = (SLOWFAST, VGGISH)
+CREDIT: Final = "heads: trained on the features of EmoMV (MIT, Copyright (c) 2022 ivyha010)\n"
 MOST_S: Final = 120  # of a file
 FEWEST: Final = 8  # windows of a side
 STRANGE: Final = 0.1  # share of numbers beyond what the heads know, from which on it is said
@@ -88,7 +89,7 @@ def load(asked: Asked, progress: Progress) -> Loaded:
         progress("comparing with what the heads were trained on")
         record["beyond"] = share = strangeness(whole, heads)
         notes = () if share < STRANGE else (strange(share),)
-    return Loaded(whole, licences_of(WEIGHTS), record, notes)
+    return Loaded(whole, licences_of(WEIGHTS) + CREDIT, record, notes)
 
 
 def networks(asked: Asked, progress: Progress) -> tuple[nn.Module, nn.Module]:

@@ -19,6 +19,7 @@ from engines.bundle import Bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from export import import_emomv
 from export.errors import ExportError
+from export.fusion import choose_share, measure_pairs
 from export.imports import Asked, Loaded
 from export.material import clips_of_video, stacked
 from features.spec import FEATURES
@@ -30,7 +31,8 @@ from towers.imports.errors import ImportedError
 from towers.imports.slowfast import SlowFast, read_slowfast
 from towers.imports.vggish import Vggish, read_vggish
 
-STEM, DEPTHS, CHANNELS, HIDDEN, SIZE = 16, (1, 1, 1, 1), (4, 4, 4, 4, 4, 4), 8, (32, 48)
+STEM, DEPTHS, CHANNELS, HIDDEN, SIZE = 16, (1, 1), (4, 4, 4, 4, 4, 4), 8, (32, 48)
+WIDTH = 8 * STEM + STEM
 PLACE = 5 + 2 * 4 + 2
 
 
@@ -146,6 +148,14 @@ def test_footage_goes_into_a_bank(bundle: Bundle, tmp_path: Path) -> None:
     assert bank is not None and bank.queries.shape[1] == bundle.manifest.embedding_dim
 
 
+def test_a_share_can_be_chosen_on_pairs(bundle: Bundle, tmp_path: Path) -> None:
+    films = [film(tmp_path / f"{seed}.mp4", 5, seed, sound=True) for seed in range(4)]
+    cosines = measure_pairs(bundle, 0.8, films, [])
+    assert cosines.ours.shape == cosines.theirs.shape == (4, 4)
+    assert np.abs(cosines.theirs).max() <= 1 + 1e-5 and np.ptp(cosines.theirs) > 0
+    assert choose_share(cosines).videos == 4
+
+
 def test_once_fetched_it_needs_no_network(
     bundle: Bundle, cache: Path, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +178,7 @@ def test_it_is_a_bundle_of_the_same_contract(bundle: Bundle, tiny_bundle: Path) 
     base = load_bundle(tiny_bundle, FEATURES)
     manifest, before = bundle.manifest, base.manifest
     assert manifest.system == f"{before.system}+emomv"
-    assert manifest.video_dim == before.video_dim + STEM * 36 and manifest.music_dim == before.music_dim + 128
+    assert manifest.video_dim == before.video_dim + WIDTH and manifest.music_dim == before.music_dim + 128
     assert manifest.embedding_dim == before.embedding_dim + PLACE
     assert set(bundle.features_of("video_clip")) == {*base.features_of("video_clip"), "clip_pictures"}
     assert set(bundle.features_of("music_clip")) == {*base.features_of("music_clip"), "vggish_mel"}
@@ -233,7 +243,7 @@ def test_scales_are_measured_of_the_users_own(
     measured, plain = loaded(background=(own,)), loaded()
     assert measured.record["background"] == {"video_windows": 3, "music_windows": 3} and not measured.notes
     assert "beyond" not in measured.record and "background" not in plain.record
-    words, mask = torch.rand(2, 7, STEM * 36), torch.ones(2, 7, dtype=torch.bool)
+    words, mask = torch.rand(2, 7, WIDTH), torch.ones(2, 7, dtype=torch.bool)
     with torch.inference_mode():
         assert not torch.allclose(measured.whole.video_place(words, mask), plain.whole.video_place(words, mask))
     with pytest.raises(ExportError, match="no such folder"):
@@ -264,7 +274,7 @@ def test_files_that_will_not_do_are_named(
 
 
 def test_heads_that_ship_do_not_fit_other_networks(loaded: Callable[..., Loaded]) -> None:
-    with pytest.raises(ImportedError, match="are of 2304 and 128 numbers, the networks give 576 and 128"):
+    with pytest.raises(ImportedError, match="are of 2304 and 128 numbers, the networks give 144 and 128"):
         loaded(heads=False)
 
 
@@ -341,7 +351,7 @@ def test_features_are_made_anew_from_the_pieces(
     assert run() == 0
     assert f"--data {out}" in capsys.readouterr().out
 
-    monkeypatch.setattr(corpus, "WIDTHS", {"SlowFast": STEM * 36, "VGGish": 128})
+    monkeypatch.setattr(corpus, "WIDTHS", {"SlowFast": WIDTH, "VGGish": 128})
     release = corpus.read_emomv(out)
     assert release.train.match.tolist() == [True, False] and len(release.gallery) == 1
     assert np.array_equal(release.train.video[0], release.train.video[1])  # the same pictures
@@ -350,7 +360,7 @@ def test_features_are_made_anew_from_the_pieces(
     clips = clips_of_video(videos / "a_1.mp4", bundle.features_of("video_clip"), 30)
     assert len(clips) == 2
     engine = OnnxEngine(bundle)
-    words = engine.run("video_clip", stacked(clips, bundle.features_of("video_clip")))["embedding"][:, -STEM * 36 :]
+    words = engine.run("video_clip", stacked(clips, bundle.features_of("video_clip")))["embedding"][:, -WIDTH:]
     engine.close()
     np.testing.assert_allclose(release.train.video[0], words.mean(axis=0), atol=1e-4)
 
