@@ -11,9 +11,19 @@ from torch import Tensor, nn
 
 from features.errors import FeatureError
 from features.spec import MAX_CLIPS
-from towers.imports.emomv import FILE, EmoMvPart, Heads, beyond, build_emomv, read_heads, restandardised
+from towers.imports.emomv import (
+    FILE,
+    EmoMvPart,
+    Heads,
+    beyond,
+    build_emomv,
+    listening,
+    looking,
+    read_heads,
+    restandardised,
+)
 from towers.imports.emomv_sample import sample_clips
-from towers.imports.files import WeightFile, cache_folder, licences_of, obtain_file, record_of, summary_of
+from towers.imports.files import Kept, WeightFile, cache_folder, licences_of, obtain_file, record_of, summary_of
 from towers.imports.slowfast import read_slowfast
 from towers.imports.vggish import read_vggish
 
@@ -42,6 +52,7 @@ VGGISH: Final = WeightFile(
     holds="72.1 million weights, converted from Google's release by torchvggish, trained on YouTube's sound",
 )
 WEIGHTS: Final = (SLOWFAST, VGGISH)
+CREDIT: Final = "heads: trained on the features of EmoMV (MIT, Copyright (c) 2022 ivyha010)\n"
 MOST_S: Final = 120  # of a file
 FEWEST: Final = 8  # windows of a side
 STRANGE: Final = 0.1  # share of numbers beyond what the heads know, from which on it is said
@@ -55,14 +66,20 @@ def summary() -> str:
     return summary_of(WEIGHTS) + "\nheads: ours, trained on the features of EmoMV's release (MIT); nothing is fetched"
 
 
-def load(asked: Asked, progress: Progress) -> Loaded:
-    heads = read_heads(next((path for path in asked.given if path.name == FILE), None))
+def obtained(asked: Asked, progress: Progress) -> list[Kept]:
+    """The files of ``WEIGHTS``."""
     cache = asked.cache or cache_folder()
     kept = []
     for weights in WEIGHTS:
         progress(f"fetching {weights.name}")
         kept.append(obtain_file(weights, cache, asked.given, progress))
     progress("reading weights")
+    return kept
+
+
+def load(asked: Asked, progress: Progress) -> Loaded:
+    heads = read_heads(next((path for path in asked.given if path.name == FILE), None))
+    kept = obtained(asked, progress)
     whole = build_emomv(read_slowfast(kept[0].path), read_vggish(kept[1].path), heads)
     record = record_of(list(zip(WEIGHTS, kept, strict=True)))
     notes: tuple[str, ...] = ()
@@ -72,7 +89,13 @@ def load(asked: Asked, progress: Progress) -> Loaded:
         progress("comparing with what the heads were trained on")
         record["beyond"] = share = strangeness(whole, heads)
         notes = () if share < STRANGE else (strange(share),)
-    return Loaded(whole, licences_of(WEIGHTS), record, notes)
+    return Loaded(whole, licences_of(WEIGHTS) + CREDIT, record, notes)
+
+
+def networks(asked: Asked, progress: Progress) -> tuple[nn.Module, nn.Module]:
+    """Both networks without heads: what turns a clip's features to numbers, as in a bundle."""
+    kept = obtained(asked, progress)
+    return looking(read_slowfast(kept[0].path)), listening(read_vggish(kept[1].path))
 
 
 def strangeness(whole: EmoMvPart, heads: Heads) -> float:

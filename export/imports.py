@@ -72,13 +72,18 @@ IMPORTS: Final[Mapping[str, Row]] = {
 
 def load(name: str, chosen: Import, asked: Asked, progress: Progress) -> Loaded:
     """``chosen.load`` once what was given fits it. ``ExportError`` for files and flags that do not belong to it."""
+    check_given(chosen, asked)
+    if asked.background and not chosen.background:
+        raise ExportError(f"--background: {name} compares its words with nothing; leave it out")
+    return chosen.load(asked, progress)
+
+
+def check_given(chosen: Import, asked: Asked) -> None:
+    """``ExportError`` for a file of another name than those that are fetched."""
     files = tuple(chosen.files())
     for path in asked.given:
         if path.name not in files:
             raise ExportError(f"--file {path}: is none of {' and '.join(files)}; keep their names")
-    if asked.background and not chosen.background:
-        raise ExportError(f"--background: {name} compares its words with nothing; leave it out")
-    return chosen.load(asked, progress)
 
 
 def found(folders: Sequence[Path], kinds: Sequence[str]) -> list[Path]:

@@ -15,7 +15,7 @@ from features.spec import FEATURES
 from towers.errors import TowersError
 
 from .errors import ExportError
-from .imports import IMPORTS, MUSIC, VIDEOS, Asked, Import, found, load
+from .imports import IMPORTS, MUSIC, VIDEOS, Asked, Import, check_given, found, load
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +32,7 @@ HEADS: Final = ("emomv",)
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="segue towers", description="Networks of others beside ours.")
-    commands = top.add_subparsers(dest="task", required=True, metavar="import|heads")
+    commands = top.add_subparsers(dest="task", required=True, metavar="import|heads|features")
     imported = commands.add_parser(
         "import",
         help="fetch networks, convert them and join them to a bundle",
@@ -43,14 +43,6 @@ def parser() -> argparse.ArgumentParser:
     imported.add_argument("name", choices=tuple(IMPORTS), metavar="NAME", help=", ".join(IMPORTS))
     imported.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE", help="folder to write")
     imported.add_argument("--base", type=Path, metavar="BUNDLE", help="what it joins (default: the one that ships)")
-    imported.add_argument("--accept-licence", action="store_true", help="agree to the licences of what is fetched")
-    imported.add_argument(
-        "--file", "--wheel", dest="given", type=Path, action="append", default=[], metavar="FILE",
-        help="a file to be fetched that is here already, by its own name",
-    )  # fmt: skip
-    imported.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where fetched files are kept (default: the user's cache)"
-    )
     how_much = imported.add_mutually_exclusive_group()
     how_much.add_argument(
         "--share", type=float, metavar="X", help=f"of the imported part, .05 to .95 (default {SHARE:g})"
@@ -78,7 +70,30 @@ def parser() -> argparse.ArgumentParser:
     heads.add_argument("--data", type=Path, required=True, metavar="DIR", help="EmoMV's release, features and labels")
     heads.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder to write the file into")
     heads.add_argument("--seed", type=int, default=0, metavar="N", help="of first weights and order (default 0)")
+    features = commands.add_parser(
+        "features",
+        help="make a corpus's features anew, by the networks of an import",
+        description="Make a published corpus's features anew from its videos, by the networks of an import. The folder "
+        "is then what segue towers heads takes as --data. A run that was stopped is gone on with.",
+    )
+    features.add_argument("name", choices=HEADS, metavar="NAME", help=", ".join(HEADS))
+    features.add_argument("--data", type=Path, required=True, metavar="DIR", help="EmoMV's release: its labels")
+    features.add_argument("--videos", type=Path, required=True, metavar="DIR", help="its pieces, by their own names")
+    features.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    for command in (imported, features):
+        fetching(command)
     return top
+
+
+def fetching(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--accept-licence", action="store_true", help="agree to the licences of what is fetched")
+    command.add_argument(
+        "--file", "--wheel", dest="given", type=Path, action="append", default=[], metavar="FILE",
+        help="a file to be fetched that is here already, by its own name",
+    )  # fmt: skip
+    command.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where fetched files are kept (default: the user's cache)"
+    )
 
 
 def main(command: str, argv: Sequence[str]) -> int:
@@ -87,6 +102,8 @@ def main(command: str, argv: Sequence[str]) -> int:
     asked = options.parse_args(argv)
     if asked.task == "heads":
         return train(asked)
+    if asked.task == "features":
+        return measure(asked)
     if asked.music is not None and asked.pairs is None:
         options.error("--music goes with --pairs")
     from .bundle import check_target
@@ -122,6 +139,26 @@ def main(command: str, argv: Sequence[str]) -> int:
     console.print("then index your music again with --bundle: its vectors are others", markup=False)
     for note in loaded.notes:
         console.print(f"note: {note}", markup=False)
+    return 0
+
+
+def measure(asked: argparse.Namespace) -> int:
+    """Make features anew, into a folder of the release's layout."""
+    chosen, wanted = IMPORTS[asked.name].open(), Asked(asked.cache, tuple(asked.given))
+    check_given(chosen, wanted)
+    agree(chosen, asked.accept_licence)
+
+    from rich.console import Console
+
+    from .emomv_features import write_features
+    from .import_emomv import networks
+
+    console = Console(highlight=False, soft_wrap=True)
+    with console.status("fetching") as status:
+        looking, listening = networks(wanted, status.update)
+        pairs = write_features(asked.data, asked.videos, asked.out, looking, listening, status.update)
+    console.print(f"wrote {asked.out} ({pairs} pairs)", markup=False)
+    console.print(f"now: segue towers heads {asked.name} --data {asked.out} -o HEADS", markup=False)
     return 0
 
 

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import av
@@ -18,16 +19,20 @@ from engines.bundle import Bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from export import import_emomv
 from export.errors import ExportError
+from export.fusion import choose_share, measure_pairs
 from export.imports import Asked, Loaded
+from export.material import clips_of_video, stacked
 from features.spec import FEATURES
+from towers.corpora import emomv as corpus
 from towers.emotion_head import EmotionScale
 from towers.imports import files
-from towers.imports.emomv import FILE, Heads, build_emomv, heads_bytes, new_net
+from towers.imports.emomv import FILE, Heads, build_emomv, heads_bytes, looking, new_net
 from towers.imports.errors import ImportedError
 from towers.imports.slowfast import SlowFast, read_slowfast
 from towers.imports.vggish import Vggish, read_vggish
 
-STEM, DEPTHS, CHANNELS, HIDDEN, SIZE = 16, (1, 1, 1, 1), (4, 4, 4, 4, 4, 4), 8, (32, 48)
+STEM, DEPTHS, CHANNELS, HIDDEN, SIZE = 16, (1, 1), (4, 4, 4, 4, 4, 4), 8, (32, 48)
+WIDTH = 8 * STEM + STEM
 PLACE = 5 + 2 * 4 + 2
 
 
@@ -63,6 +68,7 @@ def narrow(site: Path) -> Iterator[None]:
         small.setattr(import_emomv, "read_slowfast", lambda path: read_slowfast(path, STEM, DEPTHS))
         small.setattr(import_emomv, "read_vggish", lambda path: read_vggish(path, CHANNELS, HIDDEN))
         small.setattr(import_emomv, "build_emomv", lambda *parts: build_emomv(*parts, SIZE))
+        small.setattr(import_emomv, "looking", lambda network: looking(network, SIZE))
         yield
 
 
@@ -93,11 +99,12 @@ def loaded(site: Path, tmp_path: Path) -> Callable[..., Loaded]:
     return load
 
 
-def film(path: Path, seconds: int, seed: int = 0) -> Path:
-    """Squares that move before a colour, without sound."""
+def film(path: Path, seconds: int, seed: int = 0, sound: bool = False) -> Path:
+    """Squares that move before a colour, with noise if ``sound`` is asked for."""
     rng = np.random.default_rng(seed)
     with av.open(str(path), "w") as file:
         stream = file.add_stream("mpeg4", rate=8)
+        noise = file.add_stream("aac", rate=16_000, layout="mono") if sound else None
         stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
         at, way, behind = rng.uniform(0, 60, 2), rng.uniform(2, 6, 2), rng.integers(0, 200, 3)
         for slot in range(8 * seconds):
@@ -106,6 +113,12 @@ def film(path: Path, seconds: int, seed: int = 0) -> Path:
             picture[row : row + 30, column : column + 30] = rng.integers(100, 255, 3)
             file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         file.mux(stream.encode(None))
+        if noise is not None:
+            samples = rng.normal(0, 0.1, (1, 16_000 * seconds)).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(samples, "fltp", "mono")
+            frame.rate = 16_000
+            file.mux(noise.encode(frame))
+            file.mux(noise.encode(None))
     return path
 
 
@@ -135,6 +148,14 @@ def test_footage_goes_into_a_bank(bundle: Bundle, tmp_path: Path) -> None:
     assert bank is not None and bank.queries.shape[1] == bundle.manifest.embedding_dim
 
 
+def test_a_share_can_be_chosen_on_pairs(bundle: Bundle, tmp_path: Path) -> None:
+    films = [film(tmp_path / f"{seed}.mp4", 5, seed, sound=True) for seed in range(4)]
+    cosines = measure_pairs(bundle, 0.8, films, [])
+    assert cosines.ours.shape == cosines.theirs.shape == (4, 4)
+    assert np.abs(cosines.theirs).max() <= 1 + 1e-5 and np.ptp(cosines.theirs) > 0
+    assert choose_share(cosines).videos == 4
+
+
 def test_once_fetched_it_needs_no_network(
     bundle: Bundle, cache: Path, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +178,7 @@ def test_it_is_a_bundle_of_the_same_contract(bundle: Bundle, tiny_bundle: Path) 
     base = load_bundle(tiny_bundle, FEATURES)
     manifest, before = bundle.manifest, base.manifest
     assert manifest.system == f"{before.system}+emomv"
-    assert manifest.video_dim == before.video_dim + STEM * 36 and manifest.music_dim == before.music_dim + 128
+    assert manifest.video_dim == before.video_dim + WIDTH and manifest.music_dim == before.music_dim + 128
     assert manifest.embedding_dim == before.embedding_dim + PLACE
     assert set(bundle.features_of("video_clip")) == {*base.features_of("video_clip"), "clip_pictures"}
     assert set(bundle.features_of("music_clip")) == {*base.features_of("music_clip"), "vggish_mel"}
@@ -222,7 +243,7 @@ def test_scales_are_measured_of_the_users_own(
     measured, plain = loaded(background=(own,)), loaded()
     assert measured.record["background"] == {"video_windows": 3, "music_windows": 3} and not measured.notes
     assert "beyond" not in measured.record and "background" not in plain.record
-    words, mask = torch.rand(2, 7, STEM * 36), torch.ones(2, 7, dtype=torch.bool)
+    words, mask = torch.rand(2, 7, WIDTH), torch.ones(2, 7, dtype=torch.bool)
     with torch.inference_mode():
         assert not torch.allclose(measured.whole.video_place(words, mask), plain.whole.video_place(words, mask))
     with pytest.raises(ExportError, match="no such folder"):
@@ -253,7 +274,7 @@ def test_files_that_will_not_do_are_named(
 
 
 def test_heads_that_ship_do_not_fit_other_networks(loaded: Callable[..., Loaded]) -> None:
-    with pytest.raises(ImportedError, match="are of 2304 and 128 numbers, the networks give 576 and 128"):
+    with pytest.raises(ImportedError, match="are of 2304 and 128 numbers, the networks give 144 and 128"):
         loaded(heads=False)
 
 
@@ -300,6 +321,54 @@ def test_what_is_known_of_the_real_files() -> None:
     known = {each.file: each for each in (import_emomv.SLOWFAST, import_emomv.VGGISH)}
     assert all(each.url.startswith("https://") and each.url.endswith(name) for name, each in known.items())
     assert known["vggish-10086976.pth"].sha256 == "10086976"
+
+
+def test_features_are_made_anew_from_the_pieces(
+    cache: Path,
+    site: Path,
+    bundle: Bundle,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a live stream has them, in the release's layout; what was measured is not measured again."""
+    data, videos, out = tmp_path / "data", tmp_path / "videos", tmp_path / "out"
+    data.mkdir()
+    (videos / "deep").mkdir(parents=True)
+    pairs = "t,a_1,1,Sad,Sad,0,0\nt,a_1_PAIR_b_1,0,Sad,Relax,0,1\n"
+    for name in ("DS3_TRAIN_MATCH_MISMATCH_labels.csv", "DS3_VAL_MATCH_MISMATCH_labels.csv"):
+        (data / name).write_text(pairs)
+    (data / "DS3_VAL_labels_for_retrieval.csv").write_text("g,b_1,Relax,1\n")
+    film(videos / "a_1.mp4", 9, 1, sound=True)
+    argv = ["towers", "features", "emomv", "--data", data, "--videos", videos, "-o", out, "--accept-licence"]
+    run = partial(segue.main, list(map(str, [*argv, "--cache", cache])))
+    assert run() == 2
+    assert "2 of 3 pieces are missing, the first a_1_PAIR_b_1" in capsys.readouterr().err
+    film(videos / "deep" / "b_1.mp4", 5, 2)
+    assert run() == 2
+    assert "b_1.mp4: cannot be used" in capsys.readouterr().err  # it has no sound
+    film(videos / "deep" / "b_1.mp4", 5, 2, sound=True)
+    assert run() == 0
+    assert f"--data {out}" in capsys.readouterr().out
+
+    monkeypatch.setattr(corpus, "WIDTHS", {"SlowFast": WIDTH, "VGGish": 128})
+    release = corpus.read_emomv(out)
+    assert release.train.match.tolist() == [True, False] and len(release.gallery) == 1
+    assert np.array_equal(release.train.video[0], release.train.video[1])  # the same pictures
+    assert np.array_equal(release.train.music[1], release.gallery.music[0])
+    assert not np.allclose(release.train.video[0], release.gallery.video[0])
+    clips = clips_of_video(videos / "a_1.mp4", bundle.features_of("video_clip"), 30)
+    assert len(clips) == 2
+    engine = OnnxEngine(bundle)
+    words = engine.run("video_clip", stacked(clips, bundle.features_of("video_clip")))["embedding"][:, -WIDTH:]
+    engine.close()
+    np.testing.assert_allclose(release.train.video[0], words.mean(axis=0), atol=1e-4)
+
+    (out / "clips" / "a_1.video.npy").write_bytes(b"half")
+    for path in videos.rglob("b_1.mp4"):
+        path.write_bytes(b"gone since, and not looked at again")
+    assert run() == 0
+    assert np.array_equal(corpus.read_emomv(out).train.video, release.train.video)
 
 
 def test_heads_are_trained_and_written(

@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from features import spec
-from features.clip import video_clip_features
+from features.clip import kept_for, video_clip_features
 from features.frame import FrameFeatures, FrameMeter
 from features.held import filled
-from features.music import PER_CLIP, PER_TRACK, clip_features, track_features
+from features.music import PER_TRACK, clip_features, track_features
 
 from ..errors import CorpusError
 from .corpus import THUMBS, THUMBS_COLUMN, ColumnSpec, column_of
 
 VIDEO_COLUMNS = ("displacement", "colour", "motion", "pulse", "clip_frames", "key_frames")
 # What networks of others take, which come trained, is left out.
-HEARD = tuple(name for name in PER_CLIP if name not in ("tag_mel", "vggish_mel"))
+HEARD = ("clip_mel", "low_level", "content_mfcc", "emotion_mfcc")
 COLUMNS: Mapping[str, ColumnSpec] = {
     THUMBS: THUMBS_COLUMN,
     **{name: column_of(name) for name in (*VIDEO_COLUMNS, *HEARD, *PER_TRACK)},
@@ -33,7 +33,7 @@ def watch(pictures: Mapping[int, npt.NDArray[np.uint8]], clips: int = spec.MAX_C
 
     Slots may be missing, and pictures are held, as live. Raises ``CorpusError`` for a clip without any picture.
     """
-    meter = FrameMeter(small=True)
+    meter = FrameMeter(small=kept_for(VIDEO_COLUMNS))
     frames: list[FrameFeatures | None] = [None] * (clips * spec.MOTION_PER_CLIP)
     for slot in sorted(pictures):
         frames[slot] = meter.push(pictures[slot], slot / spec.MOTION_FPS)

@@ -213,6 +213,14 @@ class EmoMvPart:
         return {"emotions": list(self.heads.emotions), "heads": dict(self.heads.record)}
 
 
+def looking(network: SlowFast, size: tuple[int, int] = INPUT) -> nn.Module:
+    return Looking(network, size).eval()
+
+
+def listening(network: Vggish) -> nn.Module:
+    return Listening(network).eval()
+
+
 def build_emomv(pictures: SlowFast, music: Vggish, heads: Heads, size: tuple[int, int] = INPUT) -> EmoMvPart:
     """``ImportedError`` for heads of other widths than the networks have."""
     found = heads.net.video.standard.mean.numel(), heads.net.music.standard.mean.numel()
@@ -223,8 +231,8 @@ def build_emomv(pictures: SlowFast, music: Vggish, heads: Heads, size: tuple[int
         )
     seen, heard = Place(heads.net.video, False), Place(heads.net.music, True)
     return EmoMvPart(
-        video_clip=Looking(pictures, size).eval(),
-        music_clip=Listening(music).eval(),
+        video_clip=looking(pictures, size),
+        music_clip=listening(music),
         video_place=seen.eval(),
         music_place=heard.eval(),
         match=Match(seen, heard, heads.slope, heads.offset).eval(),
