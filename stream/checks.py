@@ -25,7 +25,6 @@ PACKAGES: Final = (
     "fastapi",
     "uvicorn",
     "websockets",
-    "librosa",
     "mutagen",
     "prometheus-client",
 )
