@@ -171,9 +171,13 @@ def read_clock(seconds: Any, now: Callable[[], Any], ms: Callable[[], int]) -> N
     """Times of packets by ``seconds.time()``, of reports by ``now`` and ``ms``; ``seconds`` stands for a module."""
     for name in (RECEIVER, SENDER):
         _replace(importlib.import_module(name), "time", seconds)
-    clock = importlib.import_module("aiortc.clock")
-    _replace(clock, "current_datetime", now)
-    _replace(clock, "current_ms", ms)
+    read_dates(now)
+    _replace(importlib.import_module("aiortc.clock"), "current_ms", ms)
+
+
+def read_dates(now: Callable[[], Any]) -> None:
+    """Dates by ``now``, in UTC."""
+    _replace(importlib.import_module("aiortc.clock"), "current_datetime", now)
 
 
 def clock_read() -> Any:
