@@ -32,7 +32,8 @@ EXTRAS = {
     "onnxruntime": "cpu",
     "faiss": "cpu",
     **dict.fromkeys(
-        ("torch", "onnx", "onnxscript", "sklearn", "h5py", "matplotlib", "safetensors", "threadpoolctl"), "train"
+        ("torch", "onnx", "onnxscript", "sklearn", "h5py", "matplotlib", "safetensors", "threadpoolctl", "librosa"),
+        "train",
     ),
     "tensorrt": "tensorrt",
     "cuda": "tensorrt",

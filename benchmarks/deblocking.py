@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import av
 import numpy as np
-from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from rich.console import Console
 
@@ -22,6 +21,7 @@ from features.decode.picture import Scaler
 from features.frame import FrameFeatures, FrameMeter
 from stream.core.sampler import Discontinuity, Sampler
 from stream.sources.pull import Pull
+from stream.sources.webrtc.aiortc_compat import JitterFrame
 from stream.sources.webrtc.decoding import FrameDecoder
 
 from .errors import BenchError

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .attack import attacks
 from .beat_path import beat_path
 from .errors import FeatureError
+from .filters import mel_filters
 from .levels import Tempo, level_of, tempi
 from .mel import check_samples
 from .spec import BEAT_FFT, BEAT_HOP, CLIP_S, MEL_BANDS, MEL_MAX_HZ, MEL_MIN_HZ, MUSIC_RATE_HZ
@@ -91,7 +92,7 @@ def track_beats(samples: NDArray[np.floating], tagged_bpm: float = 0.0) -> BeatT
 
     ``tagged_bpm``: the tempo that the file's tags tell, 0 for none. It decides which level of the pulse the beats are;
     one that is none of its levels is passed over. Raises ``FeatureError`` unless ``samples`` are finite floats of
-    shape (n,). The first call in a process loads librosa's filters: see ``warm_up``.
+    shape (n,). The first call in a process loads SciPy: see ``warm_up``.
     """
     samples = check_samples(samples)
     pulse = find_pulse(samples)
@@ -150,7 +151,7 @@ def clip_rhythm(beats: BeatTrack, start_s: float) -> NDArray[np.float32]:
 
 
 def warm_up() -> None:
-    """Load what the first ``track_beats`` of a process would load, about two seconds; for behind a progress message."""
+    """Load what the first ``track_beats`` of a process would load, half a second; for behind a progress message."""
     clicks = np.zeros(4 * MUSIC_RATE_HZ, dtype=np.float32)
     clicks[:: MUSIC_RATE_HZ // 2] = 1.0
     track_beats(clicks)
@@ -163,13 +164,11 @@ def onset_envelope(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def course_of(samples: NDArray[np.float32]) -> Course:
     """The course of a mono 16 kHz track; of one that is silent, nothing sets in and no band has power."""
-    from librosa.filters import mel  # here, because the live path must not wait for librosa
-
     gain = _gain(samples)
     if gain == 0.0:
         frames = max(0, 1 + (len(samples) - BEAT_FFT) // BEAT_HOP)
         return Course(np.zeros(frames, np.float32), np.full((frames, COURSE_BANDS), np.log(_FLOOR), np.float32))
-    bank = mel(sr=MUSIC_RATE_HZ, n_fft=BEAT_FFT, n_mels=MEL_BANDS, fmin=MEL_MIN_HZ, fmax=MEL_MAX_HZ)
+    bank = mel_filters(MUSIC_RATE_HZ, BEAT_FFT, MEL_BANDS, MEL_MIN_HZ, MEL_MAX_HZ)
     bank /= bank.sum(axis=1, keepdims=True)
     parts = [np.zeros(0, dtype=np.float32)]
     bands = [np.zeros((0, COURSE_BANDS), np.float32)]

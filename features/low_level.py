@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .filters import chroma_filters, mel_filters
 from .spec import (
     CLIP_S,
     CLIP_SAMPLES,
@@ -55,9 +56,7 @@ class _Tables:
 
 @cache
 def _tables() -> _Tables:
-    # Imported here: the live path has no sound and should not wait for librosa.
-    from librosa.filters import chroma, mel
-    from scipy.fft import dct
+    from scipy.fft import dct  # here, because the live path has no sound and should not wait for it
 
     bins = LOW_LEVEL_FFT // 2 + 1
     frequencies = np.linspace(0.0, 1.0, bins)
@@ -67,9 +66,9 @@ def _tables() -> _Tables:
         frequencies=frequencies.astype(np.float32),
         line=np.linalg.pinv(np.vander(frequencies, 2)).astype(np.float32),
         parabola=np.linalg.pinv(np.vander(frequencies, 3)).astype(np.float32),
-        mel=mel(sr=LOW_LEVEL_RATE_HZ, n_fft=LOW_LEVEL_FFT, n_mels=MELS, dtype=np.float32),
+        mel=mel_filters(LOW_LEVEL_RATE_HZ, LOW_LEVEL_FFT, MELS),
         cosine=dct(np.eye(MELS), axis=0, norm="ortho")[:MFCCS].astype(np.float32),
-        chroma=chroma(sr=LOW_LEVEL_RATE_HZ, n_fft=LOW_LEVEL_FFT, tuning=0.0, dtype=np.float32),
+        chroma=chroma_filters(LOW_LEVEL_RATE_HZ, LOW_LEVEL_FFT),
         smooth=(smooth / smooth.sum()).astype(np.float32),
     )
 

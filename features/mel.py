@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import FeatureError
+from .filters import mel_filters
 from .spec import (
     CLIP_MEL_SHAPE,
     CLIP_SAMPLES,
@@ -53,13 +54,9 @@ def check_samples(samples: NDArray[np.floating]) -> NDArray[np.float32]:
 def _bank() -> Any:
     """The mel filters, (80, 257), a sparse matrix: a dense product rounds differently with the number of rows, which
     would break chunk invariance."""
-    # Imported here: the live path has no sound and should not wait for librosa.
-    from librosa.filters import mel
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix  # here, because the live path has no sound and should not wait for it
 
-    return csr_matrix(
-        mel(sr=MUSIC_RATE_HZ, n_fft=MEL_FFT, n_mels=MEL_BANDS, fmin=MEL_MIN_HZ, fmax=MEL_MAX_HZ, dtype=np.float32)
-    )
+    return csr_matrix(mel_filters(MUSIC_RATE_HZ, MEL_FFT, MEL_BANDS, MEL_MIN_HZ, MEL_MAX_HZ))
 
 
 class MelMeter:

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from .filters import mel_filters
 from .low_level import resample
 from .spec import (
     CONTENT_MFCC_HOP,
@@ -50,9 +51,8 @@ def _mfcc(sound: Floats, rate_hz: int, fft: int, hop: int, shape: tuple[int, int
 
 @cache
 def _tables(rate_hz: int, fft: int, coefficients: int) -> tuple[Floats, Floats, Floats]:
-    from librosa.filters import mel
     from scipy.fft import dct
 
-    bank = mel(sr=rate_hz, n_fft=fft, n_mels=MELS, dtype=np.float32)
+    bank = mel_filters(rate_hz, fft, MELS)
     cosine = dct(np.eye(MELS), axis=0, norm="ortho")[:coefficients].astype(np.float32)
     return bank, cosine, np.hanning(fft + 1)[:-1].astype(np.float32)

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from .filters import mel_filters
 from .spec import CLIP_SAMPLES, MUSIC_RATE_HZ, TAG_MEL_FFT, TAG_MEL_HOP, TAG_MEL_SCALE, TAG_MEL_SHAPE
 
 Floats = NDArray[np.float32]
@@ -29,7 +30,5 @@ def tag_mel(samples: Floats) -> Floats:
 
 @cache
 def _tables() -> tuple[Floats, Floats]:
-    from librosa.filters import mel
-
-    bank = mel(sr=MUSIC_RATE_HZ, n_fft=TAG_MEL_FFT, n_mels=_BANDS, dtype=np.float32)
+    bank = mel_filters(MUSIC_RATE_HZ, TAG_MEL_FFT, _BANDS)
     return np.ascontiguousarray(bank.T), np.hanning(TAG_MEL_FFT + 1)[:-1].astype(np.float32)

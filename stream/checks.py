@@ -25,7 +25,6 @@ PACKAGES: Final = (
     "fastapi",
     "uvicorn",
     "websockets",
-    "librosa",
     "mutagen",
     "prometheus-client",
 )
@@ -222,6 +221,17 @@ def network(_: Asked) -> Iterator[Finding]:
             yield Finding("port", OK, f"{PORT} is free")
 
 
+def webrtc(_: Asked) -> Iterator[Finding]:
+    from .sources.webrtc import aiortc_compat
+
+    releases = aiortc_compat.releases()
+    if reason := aiortc_compat.difference():
+        text = f"{releases} are not as they are known ({reason}): video goes the plain path; {aiortc_compat.PLAIN}"
+        yield Finding("WebRTC path", ABSENT, f"{text}. Reinstalling segue brings releases that are known")
+    else:
+        yield Finding("WebRTC path", OK, f"{releases} are as they are known: video goes the short path")
+
+
 def cameras(_: Asked) -> Iterator[Finding]:
     devices = sorted(str(path) for path in Path("/dev").glob("video*"))
     if devices:
@@ -250,6 +260,7 @@ CHECKS: Final[Sequence[Check]] = (
     srt,
     voice,
     network,
+    webrtc,
     cameras,
 )
 NEEDED: Final = frozenset({"packages", "runtime", "bundle", "engines", "search", "media", "network"})

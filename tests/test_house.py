@@ -2,10 +2,11 @@
 
 import ast
 import importlib.metadata
+import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,32 @@ CORE_MAY_NOT = {
     "onnxruntime",
     "faiss",
 }
+
+# What may be imported where, beside the base install: the extras of pyproject that bring it.
+EXTRAS = {
+    "studio": set(),
+    "features": {"cpu"},
+    "engines": {"cpu", "tensorrt", "triton", "train"},  # each engine says which extra it lacks
+    "catalog": {"cpu"},
+    "stream": {"cpu"},
+    "towers": {"cpu", "train", "clip-clap"},
+    "export": {"cpu", "train", "clip-clap"},
+    "benchmarks": {"cpu", "train", "bench", "test"},
+    "tests": {"cpu", "train", "clip-clap", "triton", "bench", "test", "tensorrt"},
+}
+# Modules whose distribution has another name where it is not installed, or that a declared one brings on purpose.
+BROUGHT = {
+    "cuda": "cuda-python",
+    "tensorrt": "tensorrt-cu13",
+    "tensorrt_lean_bindings": "tensorrt-lean-cu13-bindings",
+    "grpc": "tritonclient",
+    "google": "tritonclient",
+}
+NOT_OURS = {"fastrtc"}  # a rival that a benchmark drives, in an environment of its own
+
+# Modules of aiortc that its documentation has, or that hold no more than errors and descriptions.
+AIORTC_OPEN = {"aiortc", "aiortc.contrib.media", "aiortc.exceptions", "aiortc.mediastreams", "aiortc.sdp"}
+AIORTC_COMPAT = "stream/sources/webrtc/aiortc_compat.py"
 
 
 def modules(folder: str) -> Iterator[Path]:
@@ -97,6 +124,77 @@ def test_no_other_distribution_claims_our_folders() -> None:
         assert set(owners.get(folder, ["segue"])) == {"segue"}, f"{folder} also belongs to {owners[folder]}"
 
 
+def named(requirement: str) -> str:
+    """The distribution of a requirement, in its one spelling."""
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert found is not None
+    return re.sub(r"[-_.]+", "-", found[0]).lower()
+
+
+def declared(*extras: str) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = list(project["dependencies"])
+    for extra in extras:
+        lines += project["optional-dependencies"][extra]
+    return {named(line) for line in lines} - {"segue"}
+
+
+def brought_by(module: str, owners: Mapping[str, list[str]]) -> set[str]:
+    """The distributions that a module may come from."""
+    found = {named(owner) for owner in owners.get(module, [module])}
+    return found | {BROUGHT[module]} if module in BROUGHT else found
+
+
+@pytest.mark.parametrize("folder", sorted(EXTRAS))
+def test_what_is_imported_is_declared(folder: str) -> None:
+    """A package that another one happens to bring goes when that one does."""
+    owners = importlib.metadata.packages_distributions()
+    known = declared(*EXTRAS[folder])
+    own = FOLDERS | {"segue"} | {path.stem for path in (ROOT / "tests" / "tools").glob("*.py")}
+    for path in modules(folder):
+        for module in {name.partition(".")[0] for name in imported(path)} - own - sys.stdlib_module_names - NOT_OURS:
+            found = brought_by(module, owners)
+            assert found & known, f"{path.relative_to(ROOT)} imports {module} of {sorted(found)}: not in pyproject"
+
+
+def test_what_every_install_brings_is_imported() -> None:
+    owners = importlib.metadata.packages_distributions()
+    used = set[str]()
+    for folder in TORCH_FREE:
+        for path in modules(folder):
+            used |= {name.partition(".")[0] for name in imported(path)}
+    found = set().union(*(brought_by(module, owners) for module in used))
+    assert not declared() - found
+
+
+def test_bounds_are_declared() -> None:
+    """Lower ones, which CI installs; and upper ones for what is changed from the inside."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for line in [*project["dependencies"], *(line for lines in extras.values() for line in lines)]:
+        assert line.startswith("segue[") or re.search(r"(>=|~=|==)\d", line), f"{line} has no lower bound"
+    inside = {named(line): line for line in project["dependencies"] if named(line) in ("aiortc", "aioice")}
+    assert all("~=" in line for line in inside.values()) and len(inside) == 2
+
+
+@pytest.mark.parametrize("folder", ["stream", "benchmarks"])
+def test_one_module_knows_aiortc_from_the_inside(folder: str) -> None:
+    """Its other modules, and any name with an underscore before it; publishers of benchmarks may use its codecs."""
+    open_here = AIORTC_OPEN | ({"aiortc.rtcrtpparameters"} if folder == "benchmarks" else set())
+    for path in modules(folder):
+        place = path.relative_to(ROOT).as_posix()
+        if place == AIORTC_COMPAT:
+            continue
+        for name in imported(path):
+            if name.partition(".")[0] in ("aiortc", "aioice"):
+                assert name in open_here, f"{place} imports {name}: let aiortc_compat do it"
+        if place.startswith("stream/sources/webrtc/"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr):
+                    inner = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+                    assert inner, f"{place}:{node.lineno} reaches for {node.attr}"
+
+
 def test_the_live_path_runs_where_torch_is_absent() -> None:
     """Import every module of the runtime with torch blocked; a lazy import of it is what the edges above forbid."""
     names = [
@@ -105,7 +203,8 @@ def test_the_live_path_runs_where_torch_is_absent() -> None:
         for path in modules(folder)
         if path.name != "__init__.py"
     ]
-    code = "import sys, importlib\nfor m in ('torch', 'onnx', 'sklearn'): sys.modules[m] = None\n"
+    absent = ("torch", "onnx", "sklearn", "librosa", "numba", "soxr")
+    code = f"import sys, importlib\nfor m in {absent}: sys.modules[m] = None\n"
     code += f"for m in {names!r}: importlib.import_module(m)\n"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120

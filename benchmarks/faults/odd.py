@@ -87,8 +87,9 @@ def spoilt(run: Callable[..., list[Any]], desk: Desk) -> Callable[..., list[Any]
 
 def install(desk: Desk) -> None:
     """Replace the engine's call and the wall clock in this process."""
-    import aiortc.clock
     import onnxruntime
+
+    from stream.sources.webrtc import aiortc_compat
 
     real_s, real_ns = time.time, time.time_ns
 
@@ -97,7 +98,7 @@ def install(desk: Desk) -> None:
 
     time.time = lambda: real_s() + desk.orders().wall_s
     time.time_ns = lambda: real_ns() + round(1e9 * desk.orders().wall_s)
-    aiortc.clock.current_datetime = now
+    aiortc_compat.read_dates(now)
     onnxruntime.InferenceSession.run = spoilt(onnxruntime.InferenceSession.run, desk)
 
 

@@ -29,7 +29,7 @@ from stream.live import LiveOptions, LiveSession
 from stream.recording.header import RecordOptions
 from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
-from stream.sources.webrtc.adapt import adapt_aiortc
+from stream.sources.webrtc import adapt
 from stream.sources.webrtc.peer import forgive
 from stream.sources.webrtc.ports import PortRange, hold_to
 
@@ -89,6 +89,7 @@ class ServeOptions:
     whip: WhipOptions = field(default_factory=WhipOptions)
     pull: PullOptions = field(default_factory=PullOptions)
     udp_ports: PortRange | None = None  # of WebRTC; None: any
+    plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)
     record: Path | None = None  # a folder, to keep a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)
@@ -168,7 +169,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(forgive)
-        adapt_aiortc()
+        adapt.adapt_aiortc(options.plain_webrtc)
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
         trim = glibc_trim()
@@ -183,10 +184,18 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     def facts() -> dict[str, object]:
         engine = parts.runtime.engine
         recordings = None if parts.recordings is None else parts.recordings.counts()
-        found = {"tracks": len(parts.catalog), "bundle": engine.bundle.identity, "engine": engine.name}
+        found: dict[str, object] = {
+            "tracks": len(parts.catalog),
+            "bundle": engine.bundle.identity,
+            "engine": engine.name,
+        }
         state = parts.catalog.search_state  # its reason may name files and addresses: for the log and /metrics
         search = {"device": state.device, "proposed": state.proposed, "passed_on": state.passed_on}
-        return {**found, "engine_state": standing(engine), "search": search, "recordings": recordings}
+        found |= {"webrtc": adapt.standing(), "search": search, "recordings": recordings}
+        return {**found, "engine_state": standing(engine)}
+
+    def lacks() -> str:
+        return "; ".join(filter(None, (degraded(parts.runtime.engine), adapt.degraded())))
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub, app.state.drain = hub, drain
@@ -204,7 +213,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     listing = partial(listed, hub, base_url, options.public_url, place)
     app.include_router(viewer_routes(hub, options.access, listing, moved))
     app.include_router(preview_routes(parts.catalog, options.access))
-    app.include_router(health_routes(hub, drain, facts, lambda: degraded(parts.runtime.engine)))
+    app.include_router(health_routes(hub, drain, facts, lacks))
     app.include_router(metrics_routes(metrics, partial(elsewhere, place), options.access))
     _add_page(app)
     return app

@@ -164,6 +164,7 @@ def options_of(values: Values) -> ServeOptions:
             peer=PeerOptions(values["handshake_s"], values["idle_s"], tuple(values["announce"] or ())),
         ),
         whip=WhipOptions(ice_servers=tuple(values["ice_server"] or ())),
+        plain_webrtc=bool(values["plain_webrtc"]),
         udp_ports=None if values["udp_ports"] is None else PortRange(*values["udp_ports"]),
         access=access_of({token: _token_of(values, token) for token in TOKENS}),
         tls=None if cert is None else TlsOptions(cert, key),

@@ -247,6 +247,7 @@ SETTINGS: Final = (
         "address by which publishers reach this machine from outside; repeatable",
         metavar="ADDRESS",
     ),
+    Setting("webrtc", "plain_webrtc", SWITCH, "leave aiortc as it is, at more cost: for a path that makes trouble"),
     Setting("webrtc", "ice_server", TEXTS, "stun: or turn: server told to publishers; repeatable", metavar="URL"),
     *_token_settings(),
     Setting("access", "no_tokens", SWITCH, "something else (a proxy) guards what no token guards"),

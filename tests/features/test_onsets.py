@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.beats import course_of
-from features.onsets import onsets_by_second
+from features.onsets import onsets_by_second, peaks
 
 RATE_HZ, SECONDS = 16_000, 12.0
 
@@ -35,3 +37,19 @@ def test_silence_has_none_and_a_part_of_a_second_counts_as_one() -> None:
     nothing = onsets_by_second(course_of(np.zeros(40_000, np.float32)).envelope, 2.5)
     assert nothing.tolist() == [0, 0, 0]
     assert onsets_by_second(np.zeros(0, np.float32), 0.2).tolist() == [0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 300), st.integers(1, 4), st.booleans())
+def test_onsets_are_picked_as_librosa_picks_them(seed: int, frames: int, power: int, coarse: bool) -> None:
+    from librosa.onset import onset_detect
+
+    envelope = (np.random.default_rng(seed).exponential(size=frames) ** power).astype(np.float32)
+    if coarse:  # many alike, side by side
+        envelope = np.round(envelope * 2)
+    theirs = onset_detect(onset_envelope=envelope, sr=RATE_HZ, hop_length=256, units="frames")
+    assert peaks(envelope).tolist() == theirs.tolist()
+
+
+def test_where_nothing_changes_nothing_sets_in() -> None:
+    assert peaks(np.full(50, 0.5, np.float32)).tolist() == []

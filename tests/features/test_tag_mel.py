@@ -1,6 +1,5 @@
 """musicnn's spectrogram: against librosa, which it was trained with."""
 
-import librosa
 import numpy as np
 
 from features.music import clip_features
@@ -15,6 +14,8 @@ def sound(seed: int = 0) -> np.ndarray:
 
 
 def test_it_is_librosas_spectrogram_of_the_middle() -> None:
+    import librosa
+
     samples = sound()
     begin = (CLIP_SAMPLES - (186 * 256 + 512)) // 2
     power = librosa.feature.melspectrogram(

@@ -15,6 +15,8 @@ from engines.choose import NAMES, EngineOptions
 from stream import checks, doctor, engine_trial
 from stream.checks import Asked, Finding
 from stream.engine_trial import Tried, trial
+from stream.sources.webrtc import aiortc_compat
+from stream.sources.webrtc.aiortc_compat import Relied
 
 ASKED = Asked()
 
@@ -123,6 +125,14 @@ def test_whatever_is_missing_there_is_no_traceback(gone: str, monkeypatch: pytes
     assert {finding.state for finding in found} <= {"ok", "absent", "broken"}
     if gone in ("onnxruntime", "faiss", "av"):
         assert any(finding.state == "broken" and gone in finding.text for finding in found)
+
+
+def test_the_doctor_says_which_path_webrtc_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = checks.webrtc(ASKED)
+    assert found.state == "ok" and "aiortc 1." in found.text
+    monkeypatch.setattr(aiortc_compat, "RELIED", (Relied("aiortc.rate", "Odd.add", "self"),))
+    (found,) = checks.webrtc(ASKED)
+    assert found.state == "absent" and "plain path" in found.text and "aiortc.rate.Odd.add is missing" in found.text
 
 
 def test_two_packages_of_one_runtime_clash(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,11 @@ dynamic range more follows. Chromium sends it with the last packet of a key fram
 
 from typing import Any, Final
 
-from aiortc import codecs, rtp
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
+from aiortc import RTCRtpHeaderExtensionParameters
 
 from features.decode.colours import KNOWN_MATRICES, Colours
+
+from . import aiortc_compat
 
 URI: Final = "http://www.webrtc.org/experiments/rtp-hdrext/color-space"
 BYTES: Final = 4  # without what is for high dynamic range
@@ -25,7 +26,7 @@ def colours_in(value: bytes) -> Colours | None:
     return Colours(value[2], RANGES[value[3] >> 4])
 
 
-class ColourfulMap(rtp.HeaderExtensionsMap):
+class ColourfulMap(aiortc_compat.HeaderExtensionsMap):  # type: ignore[misc]
     """aiortc's, which looks for this extension too: a packet's ``extensions.colours`` is there if it came with one."""
 
     _number = 0
@@ -34,13 +35,13 @@ class ColourfulMap(rtp.HeaderExtensionsMap):
         super().configure(parameters)
         self._number = next((one.id for one in parameters.headerExtensions if one.uri == URI), self._number)
 
-    def get(self, extension_profile: int, extension_value: bytes) -> rtp.HeaderExtensions:
+    def get(self, extension_profile: int, extension_value: bytes) -> Any:
         found: Any = super().get(extension_profile, extension_value)
         if self._number and len(extension_value) > BYTES and self._may_hold(extension_value):
-            for number, value in rtp.unpack_header_extensions(extension_profile, extension_value):
+            for number, value in aiortc_compat.unpack_header_extensions(extension_profile, extension_value):
                 if number == self._number:
                     found.colours = colours_in(value)
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _may_hold(self, value: bytes) -> bool:
         """Most packets do not: their extensions are not read twice."""
@@ -49,8 +50,4 @@ class ColourfulMap(rtp.HeaderExtensionsMap):
 
 def hear_colours() -> None:
     """Let connections made from now on, in this whole process, be told. More calls change nothing."""
-    module: Any = rtp
-    module.HeaderExtensionsMap = ColourfulMap
-    taken = codecs.HEADER_EXTENSIONS["video"]
-    if all(one.uri != URI for one in taken):
-        taken.append(RTCRtpHeaderExtensionParameters(id=LOCAL_ID, uri=URI))
+    aiortc_compat.read_extensions_with(ColourfulMap, RTCRtpHeaderExtensionParameters(id=LOCAL_ID, uri=URI))

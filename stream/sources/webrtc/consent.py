@@ -7,20 +7,23 @@ comes in all the time. Asked again within the same check, it takes an answer for
 A publisher that is really gone is noticed sooner by its silence (see `webrtc`).
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from aioice import ice, stun
+from . import aiortc_compat
 
 AGAIN: Final = 2  # times that one check asks again
-WAIT_S: Final = stun.RETRY_RTO * (2 ** (AGAIN + 1) - 1)  # each wait is twice the one before: 3.5 s
+WAIT_S: Final = aiortc_compat.RETRY_RTO_S * (2 ** (AGAIN + 1) - 1)  # each wait is twice the one before: 3.5 s
 
 
 def wait_for_consent() -> None:
     """Let aioice be patient from now on, in this whole process. More calls change nothing."""
-    agent: Any = ice.StunProtocol
-    given = agent.request
-    if hasattr(given, "patient"):
-        return
+    if not hasattr(aiortc_compat.request_asked(), "patient"):
+        aiortc_compat.ask_with(patient)
+
+
+def patient(given: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """aioice's ``given`` way to ask, with more patience for checks of consent."""
 
     async def patient_request(
         self: Any, request: Any, addr: Any, integrity_key: bytes | None = None, retransmissions: int | None = None
@@ -30,4 +33,4 @@ def wait_for_consent() -> None:
         return await given(self, request, addr, integrity_key, tries)
 
     patient_request.patient = True  # type: ignore[attr-defined]
-    agent.request = patient_request
+    return patient_request

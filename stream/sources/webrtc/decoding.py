@@ -11,7 +11,6 @@ is decoded in time costs nothing, and no picture is decoded that has waited long
 import asyncio
 import contextlib
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -20,14 +19,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import av
-from aiortc import rtcrtpreceiver
-from aiortc.codecs import get_decoder
-from aiortc.jitterbuffer import JitterFrame
 
 from features.decode.colours import Colours
 from stream.core.sampler import Sampler
 from stream.sources.feed import MAX_PIXELS, FeedError, check_size
 
+from . import aiortc_compat
+from .aiortc_compat import JitterFrame
 from .jitter import ArrivedFrame
 from .payload import H264, VP8
 from .picture_size import sizes_of
@@ -38,7 +36,6 @@ log = logging.getLogger(__name__)
 
 BACKLOG: Final = 150  # 5 s at 30 frames a second
 BEHIND_S: Final = 1.0
-QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
 H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters that precede one (RFC 6184)
 
 
@@ -85,7 +82,7 @@ class FrameDecoder:
 
     def __init__(self, codec: Any, deblock: bool) -> None:
         self.name, self.deblock = codec.name, deblock
-        self._decoder: Any = get_decoder(codec)
+        self._decoder: Any = aiortc_compat.decoder_for(codec)
         context = getattr(self._decoder, "codec", None)
         if isinstance(context, av.VideoCodecContext):
             context.thread_count = 1  # the default is one a core for every stream, and a tenth slower
@@ -245,12 +242,11 @@ def is_key(codec: str, data: bytes) -> bool:
 
 
 def decode_in_turns(receiver: Any, threads: Executor) -> None:
-    """Let a receiver whose decoder has not begun share ``threads`` with others, if it has a queue of the known kind."""
-    if isinstance(getattr(receiver, QUEUE, None), queue.Queue):
-        setattr(receiver, QUEUE, TakenInTurns(threads))
+    """Let a receiver whose decoder has not begun share ``threads`` with others. More calls change nothing."""
+    if not isinstance(aiortc_compat.waiting_of(receiver), TakenInTurns):
+        aiortc_compat.wait_in(receiver, TakenInTurns(threads))
 
 
 def decode_apart() -> None:
     """Let decoders' threads begun from now on, in this whole process, work so. More calls change nothing."""
-    module: Any = rtcrtpreceiver
-    module.decoder_worker = decode_on
+    aiortc_compat.decode_with(decode_on)

@@ -6,18 +6,18 @@ of some two hundred packets a second. Here a packet of media is decrypted and ha
 its decryption, and goes round its loop before it reads the next; here the buffer is as large as a datagram can usefully
 be, and what came together is read together.
 
-All of it is per connection and by aiortc's own functions; where a release of aiortc has other insides, packets go the
-long way.
+All of it is per connection and by aiortc's own functions.
 """
 
 import logging
-import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from aiortc import RTCDtlsTransport, clock
-from aiortc.rtp import is_rtcp
+from aiortc import RTCDtlsTransport
 from pylibsrtp import Error as SrtpError
+
+from . import aiortc_compat
+from .aiortc_compat import MediaWay
 
 log = logging.getLogger(__name__)
 
@@ -63,75 +63,66 @@ class Sources:
         return False
 
 
-def shorten(dtls: RTCDtlsTransport) -> Callable[[], None] | None:
-    """Let the media of a connection go the short way from here on; returns what undoes it. None: not with this aiortc.
+def shorten(dtls: RTCDtlsTransport) -> Callable[[], None]:
+    """Let the media of a connection go the short way from here on; returns what undoes it.
 
     A packet that cannot be authenticated is dropped, as ever. A failure of aiortc's in handling one ends the
     connection, as it does on the long way.
     """
-    transport: Any = dtls
-    connection = getattr(getattr(transport, "transport", None), "_connection", None)
-    needed = (transport, "_rx_srtp"), (transport, "_handle_rtp_data"), (connection, "data_received")
-    if connection is None or not all(hasattr(owner, name) for owner, name in needed):
-        log.info("media packets go aiortc's own way: its insides are not those that are known here")
-        return None
-    queued: Callable[[bytes, int], None] = connection.data_received
+    way = MediaWay(dtls)
+    queued = way.queued
     sources = Sources()
 
     def received(data: bytes, component: int) -> None:
         if not data or not RTP_FIRST <= data[0] <= RTP_LAST:
             queued(data, component)
         elif RTP_HEADER_BYTES <= len(data) <= DATAGRAM_BYTES:
-            if transport._rx_srtp is None:
+            if not way.keyed:
                 queued(data, component)
-            elif not is_rtcp(data):
+            elif not aiortc_compat.is_rtcp(data):
                 handle(data)
             elif sources.lets_report(data):
                 queued(data, component)
 
     def handle(data: bytes) -> None:
-        arrival_ms = clock.current_ms()
+        arrival_ms = aiortc_compat.now_ms()
         if not sources.lets_in(data):
             return
         try:
-            packet = transport._rx_srtp.unprotect(data)
+            packet = way.decrypted(data)
         except SrtpError:
             return
         sources.note(data)
         try:
-            finish(transport._handle_rtp_data(packet, arrival_time_ms=arrival_ms))
+            finish(way.handle(packet, arrival_ms))
         except Exception:
             log.exception("a media packet could not be handled; its connection ends")
-            connection._queue.put_nowait(None)  # which aiortc's task takes for the end of the connection
+            way.fail()
 
-    connection.data_received = received
-    protocols = list(getattr(connection, "_protocols", ()))
-    for protocol in protocols:
-        read_on(protocol, received)
+    undone = [way.receive_by(received), *(read_on(protocol, received) for protocol in way.protocols)]
 
     def undo() -> None:
         if sources.dropped:
             log.info("%d packets of more streams than a publisher may have were dropped", sources.dropped)
             sources.dropped = 0
-        vars(connection).pop("data_received", None)
-        for protocol in protocols:
-            vars(protocol).pop("datagram_received", None)
+        for step in undone:
+            step()
 
     return undo
 
 
-def read_on(protocol: Any, received: Callable[[bytes, int], None]) -> None:
+def read_on(protocol: Any, received: Callable[[bytes, int], None]) -> Callable[[], None]:
     """With each datagram that asyncio reads, let what waits behind it be read too: a picture is many packets, which
-    come together. Media goes to ``received``, STUN and the rest to aioice. Nothing happens with other event loops."""
-    sock = getattr(protocol.transport, "_sock", None)
-    if not hasattr(protocol.transport, "max_size") or not isinstance(sock, socket.socket):
-        return
-    protocol.transport.max_size = DATAGRAM_BYTES + 1
+    come together. Media goes to ``received``, STUN and the rest to aioice. Returns what undoes it. Nothing happens with
+    other event loops."""
+    sock = aiortc_compat.socket_of(protocol)
+    if sock is None:
+        return lambda: None
     given: Callable[[bytes, Any], None] = protocol.datagram_received
 
     def take(data: bytes, address: Any) -> None:
         if data and RTP_FIRST <= data[0] <= RTP_LAST:
-            received(data, protocol.local_candidate.component)
+            received(data, aiortc_compat.component_of(protocol))
         else:
             given(data, address)
 
@@ -143,7 +134,7 @@ def read_on(protocol: Any, received: Callable[[bytes, int], None]) -> None:
         except OSError:  # nothing waits, or the socket has an error or is closed, which asyncio comes to
             return
 
-    protocol.datagram_received = datagram_received
+    return aiortc_compat.read_by(protocol, datagram_received, DATAGRAM_BYTES + 1)
 
 
 def finish(step: Coroutine[Any, Any, None]) -> None:

@@ -18,19 +18,17 @@ picture is a single packet all later ones would be so many behind. Here those th
 import time
 from typing import Any, Final
 
-from aiortc import rtcrtpreceiver
-from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtp import RtpPacket
-
 from features.decode.colours import Colours
 
+from . import aiortc_compat
+from .aiortc_compat import JitterBuffer, JitterFrame
 from .payload import Part, part_of
 
 HALF: Final = 1 << 31  # of the span of RTP timestamps
 WHOLE: Final = Part()  # what is known of a part that tells nothing
 
 
-class ArrivedFrame(JitterFrame):
+class ArrivedFrame(JitterFrame):  # type: ignore[misc]
     """An encoded picture, and when its last packet came, by the monotonic clock. ``behind`` it are those that were
     complete with the same packet, each with how much later its timestamp is. ``colours``: what came with it of them."""
 
@@ -111,26 +109,27 @@ class MarkedJitterBuffer(JitterBuffer):
         self._believed: bool | None = None  # whether marks are; None: a picture of one slice or none was seen
         self._asks = False
 
-    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+    def add(self, packet: Any) -> tuple[bool, Any]:
         """Whether a key frame is needed, and a picture that is complete with the packet, with those behind it."""
         self._asks = False
         asks, frame = super().add(packet)
         if isinstance(frame, ArrivedFrame):
-            while isinstance(another := self._remove_frame(packet.sequence_number), ArrivedFrame):
+            while isinstance(another := self.next_frame(packet.sequence_number), ArrivedFrame):
                 frame.behind.append(((another.timestamp - frame.timestamp + HALF) % (2 * HALF) - HALF, another))
         return asks or self._asks, frame
 
-    def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
-        if not self._is_video or self._prefetch or self._origin is None:
-            return super()._remove_frame(sequence_number)
-        if self._open.origin != self._origin:
-            self._open = _Open(self._origin)
+    def next_frame(self, sequence_number: int) -> Any:
+        """A picture that is complete with the packet of that number; None where there is none."""
+        if not self.of_pictures or self.origin is None:
+            return super().next_frame(sequence_number)
+        if self._open.origin != self.origin:
+            self._open = _Open(self.origin)
         picture = self._open
-        while picture.count < self._capacity:
-            packet: Any = self._packets[(self._origin + picture.count) % self._capacity]
+        while picture.count < self.capacity:
+            packet = self.packet(self.origin + picture.count)
             if packet is None:
                 return None
-            part: bytes = packet._data
+            part = aiortc_compat.part_in(packet)
             if not part:
                 self._pass_over_empty(picture)
                 continue
@@ -162,19 +161,17 @@ class MarkedJitterBuffer(JitterBuffer):
             picture.count += 1
         else:
             self.remove(1)
-            picture.origin = self._origin
+            picture.origin = self.origin
 
-    def _hand_on(self, picture: _Open, marked: bytes) -> JitterFrame:
+    def _hand_on(self, picture: _Open, marked: bytes) -> ArrivedFrame:
         assert picture.timestamp is not None
         frame = ArrivedFrame(b"".join(picture.parts), picture.timestamp, picture.arrived_s, picture.colours)
         self.remove(picture.count)
-        self._open = _Open(self._origin, picture.newest, frame.data) if marked else _Open(self._origin)
+        self._open = _Open(self.origin, picture.newest, frame.data) if marked else _Open(self.origin)
         return frame
 
 
 def mind_markers() -> None:
     """Let receivers made from now on, in this whole process, go by the marker bit. More calls change nothing. What
     decodes their frames must know of those ``behind``, as `decoding` does."""
-    module: Any = rtcrtpreceiver
-    module.JitterBuffer = MarkedJitterBuffer
-    module.depayload = part_of
+    aiortc_compat.buffer_with(MarkedJitterBuffer, part_of)

@@ -7,7 +7,7 @@ of a picture, and says which is the first (RFC 7741, section 4.2).
 
 from typing import Any, Final
 
-from aiortc.codecs import depayload
+from . import aiortc_compat
 
 H264, VP8 = "H264", "VP8"
 NAL_TYPE: Final = 0x1F
@@ -35,7 +35,7 @@ def part_of(codec: Any, payload: bytes) -> Part:
     """A packet's payload read; what cannot be read, or is none of the forms that are negotiated, is an empty part, so
     that nobody waits for it."""
     try:
-        part = Part(depayload(codec, payload))
+        part = Part(aiortc_compat.depayload(codec, payload))
     except ValueError:
         return Part()
     if codec.name == H264:
@@ -47,7 +47,7 @@ def part_of(codec: Any, payload: bytes) -> Part:
 
 
 def _read_units(payload: bytes) -> tuple[bool, bool, bool]:
-    """Of an H.264 payload that `depayload` took: picture, begins, whole."""
+    """Of an H.264 payload that ``depayload`` took: picture, begins, whole."""
     kind = payload[0] & NAL_TYPE
     if kind == FU_A:
         unit, piece = payload[1] & NAL_TYPE, payload[1]

@@ -27,7 +27,9 @@ from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
 
 from stream.core.pace import Pace
+from stream.sources.feed import FeedError, check_size
 
+from . import aiortc_compat
 from .answer import arranged
 from .decoding import Refused, Wanted, WantedFrames, decode_in_turns
 from .direct import shorten
@@ -86,6 +88,7 @@ class WebRtcPeer:
     def __init__(self, options: PeerOptions, decoders: Executor | None = None) -> None:
         self.options = options
         self._decoders = decoders
+        self._plain = bool(aiortc_compat.alone())
         self.connected = False
         self._on_frame: OnFrame = lambda frame, passed, arrived_s, undecoded: None
         self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
@@ -146,17 +149,16 @@ class WebRtcPeer:
         except BaseException:
             await self.close()
             raise
-        for transceiver in self._connection.getTransceivers():
-            if self._decoders is not None:
-                decode_in_turns(transceiver.receiver, self._decoders)
-            seen = transceiver.receiver.track is self._video
-            requests = self._wanted.requests if seen else KeyFrameRequests()
-            if (undo := hold_back(transceiver.receiver, requests)) is not None:
-                self._undo.append(undo)
-        for transport in {transceiver.receiver.transport for transceiver in self._connection.getTransceivers()}:
+        receivers = [transceiver.receiver for transceiver in self._connection.getTransceivers()]
+        for transport in {receiver.transport for receiver in receivers}:
             self._listen(transport.transport)
-            if (undo := shorten(transport)) is not None:
-                self._undo.append(undo)
+            if not self._plain:
+                self._undo.append(shorten(transport))
+        for receiver in receivers if not self._plain else ():
+            if self._decoders is not None:
+                decode_in_turns(receiver, self._decoders)
+            seen = receiver.track is self._video
+            self._undo.append(hold_back(receiver, self._wanted.requests if seen else KeyFrameRequests()))
         answer = negotiation.answer(self._connection.localDescription.sdp)
         return arranged(answer, self.options.reached, self.options.announced)
 
@@ -224,8 +226,8 @@ class WebRtcPeer:
     def _track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video" and self._video is None:
             self._video = track
-            queued: Any = track
-            queued._queue = self._wanted  # before its decoder begins
+            if not self._plain:
+                aiortc_compat.put_frames_in(track, self._wanted)
         if track.kind == "audio" and self._audio is None:
             self._audio = track
         self._spawn(self._drain(track))
@@ -240,9 +242,9 @@ class WebRtcPeer:
                     self._on_sound(came)
 
     def _see(self, came: Any) -> None:
-        """A frame as its decoder handed it on; a bare one, of an aiortc that has decoders of its own, comes now."""
+        """A frame as its decoder handed it on; on the plain path that is aiortc's, and a frame comes now."""
         now_s = time.monotonic()
-        wanted = Wanted(came, now_s) if isinstance(came, av.VideoFrame) else came
+        wanted = _bounded(came, now_s) if isinstance(came, av.VideoFrame) else came
         if isinstance(wanted, Refused):
             self._refusal = wanted.reason
             self._state.set()
@@ -292,3 +294,12 @@ class WebRtcPeer:
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end(reason)
+
+
+def _bounded(frame: av.VideoFrame, now_s: float) -> Wanted | Refused:
+    """A frame that came decoded; one that is too large should not have been, and is the last."""
+    try:
+        check_size(frame.width, frame.height)
+    except FeedError as error:
+        return Refused(str(error))
+    return Wanted(frame, now_s)

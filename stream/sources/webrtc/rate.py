@@ -6,9 +6,8 @@ clock that jumps is one step instead of a walk.
 """
 
 from collections import deque
-from typing import Any
 
-from aiortc import rate
+from . import aiortc_compat
 
 
 class PassingRate:
@@ -55,5 +54,4 @@ class PassingRate:
 
 def count_what_comes() -> None:
     """Let estimates made from now on, in this whole process, count so. More calls change nothing."""
-    module: Any = rate
-    module.RateCounter = PassingRate
+    aiortc_compat.count_with(PassingRate)

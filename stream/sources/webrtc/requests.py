@@ -6,16 +6,16 @@ asked for at once: so the wait doubles with each request, until one is answered 
 be decoded.
 """
 
-import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
+
+from . import aiortc_compat
 
 FLOOR_S: Final = 1.0
 LONGEST_S: Final = 8.0
 WELL: Final = 10  # pictures decoded in a row, the key frame among them, after which the next failure is a new one
-ERROR: Final = "_RTCRtpReceiver__decoder_error"
 
 
 class KeyFrameRequests:
@@ -47,13 +47,10 @@ class KeyFrameRequests:
         return True
 
 
-def hold_back(receiver: Any, requests: KeyFrameRequests) -> Callable[[], None] | None:
+def hold_back(receiver: Any, requests: KeyFrameRequests) -> Callable[[], None]:
     """Let all requests of a receiver of aiortc's go by ``requests``; returns what undoes it. One that is not due comes
-    up again with the next packet, through the mark by which its decoder asks. None: a receiver of another kind."""
-    given: Callable[[int], Awaitable[None]] | None = getattr(receiver, "_send_rtcp_pli", None)
-    wanted = getattr(receiver, ERROR, None)
-    if given is None or wanted is None or not asyncio.iscoroutinefunction(given):
-        return None
+    up again with the next packet, through the mark by which its decoder asks."""
+    given, wanted = aiortc_compat.requests_of(receiver), aiortc_compat.key_frame_wanted(receiver)
 
     async def send(media_ssrc: int) -> None:
         if requests.due(time.monotonic()):
@@ -61,5 +58,4 @@ def hold_back(receiver: Any, requests: KeyFrameRequests) -> Callable[[], None] |
         else:
             wanted.set()
 
-    receiver._send_rtcp_pli = send
-    return lambda: vars(receiver).pop("_send_rtcp_pli", None) and None
+    return aiortc_compat.request_by(receiver, send)

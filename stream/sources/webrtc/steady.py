@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from aiortc import clock, rtcrtpreceiver, rtcrtpsender
+from . import aiortc_compat
 
 NTP_1970_S: Final = 2_208_988_800  # seconds from 1900 to 1970
 
@@ -44,10 +44,6 @@ class SteadyClock:
 
 def hold_clock(made: Callable[[], SteadyClock] = SteadyClock) -> None:
     """Let aiortc read a steady clock from now on, in this whole process. More calls change nothing."""
-    modules: tuple[Any, ...] = (rtcrtpreceiver, rtcrtpsender)  # what they use of `time` is `time.time()`
-    if isinstance(modules[0].time, SteadyClock):
-        return
-    steady = made()
-    for module in modules:
-        module.time = steady
-    clock.current_datetime, clock.current_ms = steady.now, steady.ms
+    if not isinstance(aiortc_compat.clock_read(), SteadyClock):
+        steady = made()
+        aiortc_compat.read_clock(steady, steady.now, steady.ms)

@@ -4,9 +4,9 @@ aiortc takes every timestamp that is less than the one before for one that has w
 picture has such a one, and would be thirteen hours later than the one before.
 """
 
-from typing import Any, Final
+from typing import Final
 
-from aiortc import rtcrtpreceiver
+from . import aiortc_compat
 
 SPAN: Final = 1 << 32
 
@@ -29,5 +29,4 @@ class NearestTimestamps:
 
 def mind_order() -> None:
     """Let receivers made from now on, in this whole process, map so. More calls change nothing."""
-    module: Any = rtcrtpreceiver
-    module.TimestampMapper = NearestTimestamps
+    aiortc_compat.map_times_with(NearestTimestamps)

@@ -59,6 +59,7 @@ BY_KIND = {
     "max_late_ms": st.integers(0, 10**9),
     "max_session": st.floats(0, 100),
     "udp_ports": st.just("50000-50100"),
+    "plain_webrtc": st.booleans(),
     "announce": st.lists(st.ip_addresses().map(str), max_size=3),
     "ice_server": st.lists(WORD, max_size=3),
     "allow_pull": st.booleans(),

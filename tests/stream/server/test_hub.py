@@ -12,7 +12,7 @@ from stream.core.events import Accepted, Cut, End, Item, Notice, Reasons, Reset,
 from stream.core.pace import Pace
 from stream.server.errors import BusyError
 from stream.server.hub import QUEUE_LIMIT, Hub, HubOptions, Viewer
-from stream.sources.webrtc.decoding import QUEUE
+from stream.sources.webrtc.aiortc_compat import waiting_of
 from stream.sources.webrtc.offer import OfferError
 from stream.sources.webrtc.turns import TakenInTurns
 
@@ -167,7 +167,7 @@ def test_publishers_share_decoders_which_end_with_the_hub(offer: str) -> None:
         hub = Hub(FakeLive, HubOptions())
         for _ in range(2):
             peer = (await opened(hub, offer)).inputs.coming.publisher
-            queues = [getattr(one.receiver, QUEUE) for one in peer._connection.getTransceivers()]
+            queues = [waiting_of(one.receiver) for one in peer._connection.getTransceivers()]
             assert queues and all(isinstance(one, TakenInTurns) for one in queues)
             assert {one._threads for one in queues} == {hub._decoders}
         await hub.close()
