@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from .filters import mel_filters
 from .spec import (
     CLAP_MEL_FFT,
     CLAP_MEL_FLOOR_DB,
@@ -43,8 +44,5 @@ def clap_mel(samples: Floats) -> Floats:
 
 @cache
 def _tables() -> tuple[Floats, Floats]:
-    from librosa.filters import mel
-
-    low, high = CLAP_MEL_RANGE_HZ
-    bank = mel(sr=CLAP_MEL_RATE_HZ, n_fft=CLAP_MEL_FFT, n_mels=_BANDS, fmin=low, fmax=high, dtype=np.float32)
+    bank = mel_filters(CLAP_MEL_RATE_HZ, CLAP_MEL_FFT, _BANDS, *CLAP_MEL_RANGE_HZ)
     return np.ascontiguousarray(bank.T), np.hanning(CLAP_MEL_FFT + 1)[:-1].astype(np.float32)
