@@ -27,6 +27,8 @@ COMMANDS = {
     "bench": ("benchmarks.cli", "measure: latency, capacity, live, soak, faults, retrieval, engines, search"),
     "doctor": ("stream.cli", "what this machine can do, and why not"),
 }
+# ONNX Runtime's wheels tell their maker of the machine, unless this stands before they are loaded.
+QUIET = {"ORT_DISABLE_TELEMETRY": "1"}
 HELP = ("-h", "--help", "help")
 EXTRAS = {
     "onnxruntime": "cpu",
@@ -75,6 +77,8 @@ def run(words: list[str]) -> int:
     if command not in COMMANDS:
         print(f"segue: {unknown(command)}", file=sys.stderr)  # noqa: T201
         return 2
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         module = importlib.import_module(COMMANDS[command][0])
     except ModuleNotFoundError as error:

@@ -1,5 +1,6 @@
 """The ``segue`` command itself: what it says before any command's own code runs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,18 @@ def test_a_reader_that_goes_away_is_no_traceback(words: str) -> None:
 )
 def test_what_is_not_installed_is_named_with_its_cure(module: str, cure: str) -> None:
     assert segue.missing(module).endswith(f"pip install {cure} brings it")
+
+
+def test_nothing_is_noted_down_to_be_sent(tmp_path: Path) -> None:
+    """ONNX Runtime's Linux wheels would, at their import; and in child processes, which have the same environment."""
+    words = "import segue, os, sys; segue.main(['doctor']); assert 'onnxruntime' in sys.modules;"
+    words += "print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    homes = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    plain = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, env=plain | homes, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "1"
+    assert not [*tmp_path.rglob("deviceid"), *tmp_path.rglob("onnxruntime.db")]
 
 
 def test_no_hint_asks_an_index_for_somebody_elses_package() -> None:

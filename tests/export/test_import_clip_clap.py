@@ -186,7 +186,7 @@ def test_without_transformers_it_says_what_to_install(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "transformers" else real(name, *more)
     )
-    assert 'needs transformers (there is no transformers); install it: pip install "segue[clip-clap]"' in refused()
+    assert 'needs transformers (there is no transformers); install it: pip install ".[clip-clap]"' in refused()
 
 
 def test_a_licence_that_is_not_agreed_to_fetches_nothing(

@@ -129,7 +129,7 @@ def _downloader() -> Download:
 
 
 def missing(error: ImportError) -> ImportedError:
-    return ImportedError(f'clip-clap: needs transformers ({error}); install it: pip install "segue[clip-clap]"')
+    return ImportedError(f'clip-clap: needs transformers ({error}); install it: pip install ".[clip-clap]"')
 
 
 def _fetched(model: HubModel, file: HubFile, cache: Path | None, download: Download) -> str:
