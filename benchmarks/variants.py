@@ -36,7 +36,7 @@ from stream.watch import watch_fast
 
 from .errors import BenchError
 from .harness import Report, Row
-from .levels import LEVELS_DB, level_rows
+from .masters import MASTERS, master_rows
 
 INNER: Final = "crop=iw*24/25:ih*24/25"  # without borders of its own
 FULL: Final = f"{INNER},scale=854:480,setsar=1"
@@ -156,14 +156,14 @@ def measure(
     tracks: int,
     tell: Callable[[str], None],
 ) -> Report:
-    """``names`` of `VARIANTS` and of `LEVELS_DB`. Raises BenchError where there is no ffmpeg, or it cannot make a
+    """``names`` of `VARIANTS` and of `MASTERS`. Raises BenchError where there is no ffmpeg, or it cannot make a
     variant, or one of pictures is asked for without a video; errors of catalogues."""
     program = _ffmpeg()
-    levels = [name for name in names if name in LEVELS_DB]
+    masters = [name for name in names if name in MASTERS]
     pictures = [name for name in names if name in VARIANTS]
     if pictures and not videos:
         raise BenchError(
-            f"{', '.join(pictures)}: variants of pictures need a video; name one, or --only levels of sound"
+            f"{', '.join(pictures)}: variants of pictures need a video; name one, or --only masters of sound"
         )
     rows: list[Row] = []
     with Catalog.open(catalog, bundle) as opened, tempfile.TemporaryDirectory() as folder:
@@ -171,10 +171,10 @@ def measure(
         runtime = Runtime(engine, opened)
         rows += picture_rows(videos, runtime, pictures, seconds, program, Path(folder), tell)
         heard = opened.tracks()[:tracks]
-        rows += level_rows(heard, levels, engine, program, Path(folder), tell)
+        rows += master_rows(heard, masters, engine, program, Path(folder), tell)
         settings: dict[str, str | int | float] = {"videos": len(videos), "seconds": seconds, "tracks": len(opened)}
-        if levels:
-            settings["tracks_levelled"] = len(heard)
+        if masters:
+            settings["tracks_heard"] = len(heard)
     return Report("variants", rows, settings)
 
 
@@ -286,16 +286,16 @@ def compared(name: str, pairs: Sequence[Any]) -> Iterator[Row]:
 
 def add_variants(kinds: Any) -> None:
     """The command's arguments."""
-    known = (*VARIANTS, *LEVELS_DB)
+    known = (*VARIANTS, *MASTERS)
     each = kinds.add_parser(
-        "variants", help="the same content between bars, in HDR, interlaced, louder: is the same told of it?"
+        "variants", help="the same content between bars, in HDR, interlaced, louder, as MP3: is the same told of it?"
     )
     each.add_argument("videos", metavar="VIDEO", type=Path, nargs="*", help="without bars of their own")
     each.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
     each.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
     each.add_argument("--only", action="append", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
     each.add_argument("--seconds", type=float, default=15.0, help="of each video (default 15)")
-    each.add_argument("--tracks", type=int, default=12, help="of the catalogue, for the levels (default 12)")
+    each.add_argument("--tracks", type=int, default=12, help="of the catalogue, for the masters (default 12)")
     each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
@@ -307,7 +307,7 @@ def variants(options: argparse.Namespace) -> int:
     from features.spec import FEATURES
 
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-    names = options.only or [*VARIANTS, *LEVELS_DB]
+    names = options.only or [*VARIANTS, *MASTERS]
     tell = Console(stderr=True).print
     report = measure(options.videos, options.catalog, bundle, names, options.seconds, options.tracks, tell)
     Console().print(table_of(report.rows))

@@ -11,10 +11,13 @@ import pytest
 
 from benchmarks.cli import main
 from benchmarks.errors import BenchError
-from benchmarks.levels import LEVELS_DB
+from benchmarks.masters import MASTERS
 from benchmarks.streams import SMALL, write_stream
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None and "CI" not in os.environ, reason="needs ffmpeg")
+
+
+LEVELS = [name for name in MASTERS if name.endswith("dB")]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def test_pictures_and_levels_are_one_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    only = ["--only", "recoded", "--only", "PQ", *(word for name in LEVELS_DB for word in ("--only", name))]
+    only = ["--only", "recoded", "--only", "PQ", *(word for name in LEVELS for word in ("--only", name))]
     rows = found([film, *only, "--seconds", "3", "--tracks", "2"], catalogue, tiny_bundle, tmp_path)
     for name in ("recoded", "PQ"):
         assert 0 <= rows[name, "overlap", ""]["value"] <= 1 and rows[name, "overlap", ""]["n"] >= 3
@@ -48,7 +51,7 @@ def test_pictures_and_levels_are_one_table(
     assert rows["recoded", "brightness", "variant"]["value"] == pytest.approx(
         rows["recoded", "brightness", "reference"]["value"], abs=0.02
     )
-    for name in LEVELS_DB:
+    for name in LEVELS:
         for side in ("catalogue", "corpus"):
             least, median = rows[name, "cosine_least", side], rows[name, "cosine_median", side]
             assert 0.9995 <= least["value"] <= median["value"] <= 1.0001 and least["n"] == 2
@@ -67,6 +70,16 @@ def test_high_dynamic_range_is_as_bright_and_colourful(
         variant, reference = (rows[name, measured, side]["value"] for side in ("variant", "reference"))
         assert reference > 0.1
         assert variant == pytest.approx(reference, rel=0.05), measured
+
+
+def test_other_masters_lie_near_and_not_as_near_as_a_level(catalogue: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    others = [name for name in MASTERS if name not in LEVELS]
+    rows = found([word for name in others for word in ("--only", name)], catalogue, tiny_bundle, tmp_path)
+    for name in others:
+        for side in ("catalogue", "corpus"):
+            least, median = rows[name, "cosine_least", side], rows[name, "cosine_median", side]
+            assert least["value"] <= median["value"] <= 1.0001 and least["n"] == 3
+    assert rows["bright master", "cosine_median", "catalogue"]["value"] < 0.99999
 
 
 def test_a_level_that_did_reach_the_towers_would_show(

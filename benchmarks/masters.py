@@ -1,13 +1,16 @@
-"""The same music from a louder or softer master: is it the same to the towers, in a catalogue and in a corpus?
+"""The same music from another master: is it the same to the towers, in a catalogue and in a corpus?
 
-Each variant of a track is made by an ``ffmpeg`` program, in floating point, so that nothing is clipped, beside the
-track as it is. ``side`` *catalogue*: the embeddings of its segments as `segue index` makes them; *corpus*: those of
-windows as the features of a corpus are made for training. Figures are cosines of variant and reference, over all
-segments of all tracks: the least and the median.
+Louder, softer, equalised, in mono, coded, or a little faster or slower, as a tape is. Each variant of a track is made
+by an ``ffmpeg`` program, in floating point, so that nothing is clipped, beside the track as it is. ``side``
+*catalogue*: the embeddings of its segments as `segue index` makes them; *corpus*: those of windows as the features of
+a corpus are made for training. Figures are cosines of variant and reference, over all segments of all tracks: the
+least and the median. Segments are compared by their number, so at another speed they begin up to 2.4 s apart at the
+end of two minutes.
 """
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,11 +30,43 @@ from towers.corpora.columns import listen
 from .errors import BenchError
 from .harness import Row
 
-LEVELS_DB: Final = {"-6 dB": -6.0, "-12 dB": -12.0, "-18 dB": -18.0, "+6 dB": 6.0}
+FLOAT: Final = ("-c:a", "pcm_f32le")
+
+
+@dataclass(frozen=True)
+class Master:
+    """FFmpeg's filters, and how what comes out of them is coded."""
+
+    filters: str
+    coded: tuple[str, ...] = FLOAT
+    suffix: str = ".wav"
+
+
+def _louder(gain_db: float) -> Master:
+    return Master(f"volume={gain_db}dB:precision=float")
+
+
+def _faster(ratio: float) -> Master:
+    return Master(f"aresample=48000,asetrate={48_000 * ratio:.0f},aresample=48000")
+
+
+PLAIN: Final = _louder(0.0)
+MASTERS: Final = {
+    "-6 dB": _louder(-6.0),
+    "-12 dB": _louder(-12.0),
+    "-18 dB": _louder(-18.0),
+    "+6 dB": _louder(6.0),
+    "bright master": Master("treble=g=6:f=3000,bass=g=-3:f=150"),
+    "dark master": Master("treble=g=-6:f=3000,bass=g=3:f=150"),
+    "mono": Master("aformat=channel_layouts=mono"),
+    "MP3, 96 kbit/s": Master("anull", ("-c:a", "libmp3lame", "-b:a", "96k"), ".mp3"),
+    "2% faster": _faster(1.02),
+    "2% slower": _faster(0.98),
+}
 TRACK_S: Final = 120.0  # of each track
 
 
-def level_rows(
+def master_rows(
     tracks: Sequence[Track],
     names: Sequence[str],
     engine: Engine,
@@ -39,14 +74,14 @@ def level_rows(
     folder: Path,
     tell: Callable[[str], None],
 ) -> Iterator[Row]:
-    """Rows of the variants ``names`` (of `LEVELS_DB`). Raises BenchError where ffmpeg cannot make one, or nothing is
+    """Rows of the variants ``names`` (of `MASTERS`). Raises BenchError where ffmpeg cannot make one, or nothing is
     heard in it."""
     found: dict[tuple[str, str], list[Floats]] = {}
     for track in tracks if names else ():
         tell(f"{', '.join(names)}: {track.path.name}")
-        plain = _embedded(_made(program, track, 0.0, folder), engine, track)
+        plain = _embedded(_made(program, track, PLAIN, folder), engine, track)
         for name in names:
-            other = _embedded(_made(program, track, LEVELS_DB[name], folder), engine, track)
+            other = _embedded(_made(program, track, MASTERS[name], folder), engine, track)
             for side, vectors in other.items():
                 found.setdefault((name, side), []).append(_cosines(vectors, plain[side]))
     for (name, side), cosines in found.items():
@@ -56,19 +91,19 @@ def level_rows(
         yield Row("cosine_median", float(np.median(every)), len(every), "cosine", labels)
 
 
-def _made(program: str, track: Track, gain_db: float, folder: Path) -> Floats:
-    """A track's samples at another level, by way of a file."""
-    path = folder / "level.wav"
+def _made(program: str, track: Track, master: Master, folder: Path) -> Floats:
+    """A track's samples from another master, by way of a file."""
+    path = folder / f"master{master.suffix}"
     length_s = min(TRACK_S, track.duration_s)
     given = ["-ss", f"{track.begin_s:.6f}", "-t", f"{length_s:.6f}", "-i", str(track.path), "-map", "0:a:0"]
-    coded = ["-af", f"volume={gain_db}dB:precision=float", "-c:a", "pcm_f32le", str(path)]
+    coded = ["-map_metadata", "-1", "-af", master.filters, *master.coded, str(path)]
     done = subprocess.run([program, "-v", "error", "-y", "-nostdin", *given, *coded], capture_output=True, text=True)
     if done.returncode:
         raise BenchError(f"{track.path}: ffmpeg cannot read it ({done.stderr.strip()[-300:]}); index the folder again")
     try:
         return decode(path).samples
     except AudioError as error:
-        raise BenchError(f"{track.path}, {gain_db:+g} dB: {error}; leave that variant out") from error
+        raise BenchError(f"{track.path}, {master.filters}: {error}; leave that variant out") from error
 
 
 def _embedded(samples: Floats, engine: Engine, track: Track) -> dict[str, Floats]:
