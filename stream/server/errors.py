@@ -1,6 +1,10 @@
 """What the user of the server can mend, beside the errors of a stream."""
 
+from typing import Final
+
 from stream.errors import StreamError
+
+RETRY_AFTER_S: Final = 5  # what somebody is told who was refused for want of room (RFC 9110, section 10.2.3)
 
 
 class ServeError(StreamError):

@@ -21,9 +21,9 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from .drain import Drain, Phase
+from .errors import RETRY_AFTER_S
 from .hub import Hub
 
-RETRY_AFTER_S: Final = 5
 STARTING_CLIENT_S: Final = 1.0  # what one client of `starting` may take of the others' time
 STARTING_BYTES: Final = 64 * 1024  # that are read of a request at most
 LOOK_S: Final = 0.05

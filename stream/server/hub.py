@@ -15,6 +15,7 @@ from typing import Final
 
 from stream.core.events import Notice, Suggestions, Warned
 from stream.core.pace import FULL
+from stream.sources.ended import Cause, Ended, lost
 from stream.sources.webrtc.offer import OfferError
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 from stream.sources.webrtc.turns import decoder_threads
@@ -32,7 +33,6 @@ __all__ = ["QUEUE_LIMIT", "Connect", "Counters", "Hub", "HubOptions", "HubSessio
 
 log = logging.getLogger(__name__)
 
-STOPPED: Final = "the publisher stopped"
 STOPPING: Final = "the server is stopping"
 AWAY: Final = 1001  # "going away" (RFC 6455, section 7.4.1): the stream is lost, not ended
 JUDGE_S: Final = 1.0  # between looks at the lateness of all
@@ -154,18 +154,18 @@ class Hub:
         """End a session and tell its viewers why; returns when it is gone. Any number of calls are one."""
         await asyncio.shield(self._begin_end(session, reason))
 
-    async def stop(self, one: Input, reason: str) -> None:
+    async def stop(self, one: Input, ended: Ended) -> None:
         """A publisher stops of itself: its session ends, unless another one feeds it or is coming."""
         session = one.session
         if one not in session.inputs.all:
             return
         if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
             session.inputs.release(one)
-            self._failed(session, reason)
+            self._failed(session, ended)
         elif one is session.inputs.now and session.inputs.coming is not None:
-            self._leave(session, one, reason)
+            self._leave(session, one, ended)
         else:
-            await self.end(session, reason)
+            await self.end(session, ended.text)
 
     async def close(self) -> None:
         """End every session; no new ones are taken."""
@@ -198,7 +198,7 @@ class Hub:
         session.running = asyncio.create_task(self._run(session))
         if self.options.max_session_s:
             reason = f"a session lasts {self.options.max_session_s:g} s at most"
-            session.later("most", self.options.max_session_s, lambda: self._lose(session, reason))
+            session.later("most", self.options.max_session_s, lambda: self._lose(session, lost(reason)))
         return session
 
     def _changed(self, session: HubSession, before: Input | None) -> None:
@@ -245,52 +245,53 @@ class Hub:
         finally:
             self._begin_end(session, "the session ended")
 
-    def _gone(self, one: Input, reason: str) -> None:
+    def _gone(self, one: Input, ended: Ended) -> None:
         """A publisher is gone, for a reason of its own."""
         session, connected = one.session, one.publisher.connected
         if not connected:
             self.counters.never_connected += 1
-        elif reason.startswith("no video"):
+        elif ended.cause is Cause.SILENT:
             self.counters.idle += 1
         if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
             session.inputs.release(one)
-            self._failed(session, reason)
-        elif reason == STOPPED and session.inputs.coming is None:
-            self._lose(session, reason)
+            self._failed(session, ended)
+        elif ended.stopped and session.inputs.coming is None:
+            self._lose(session, ended)
         elif session.key and connected and not self._refusing:
-            self._leave(session, one, reason)
+            self._leave(session, one, ended)
         else:
-            self._lose(session, reason)
+            self._lose(session, ended)
 
-    def _failed(self, session: HubSession, reason: str) -> None:
+    def _failed(self, session: HubSession, ended: Ended) -> None:
         """Who came with the key of a session that has a publisher, or waits for one, did not get through."""
         if session.inputs.now is None and "grace" not in session.timers:
-            self._lose(session, session.lost)
-        elif reason != STOPPED:
-            session.publish(Warned(f"another publisher came with this stream's key and sent no picture ({reason})"))
+            self._lose(session, session.lost or ended)
+        elif not ended.stopped:
+            words = f"another publisher came with this stream's key and sent no picture ({ended.text})"
+            session.publish(Warned(words))
 
-    def _leave(self, session: HubSession, one: Input, reason: str) -> None:
+    def _leave(self, session: HubSession, one: Input, ended: Ended) -> None:
         """A publisher is gone, and the session waits for it, or for the one that is coming."""
-        grace_s = 0.0 if reason == STOPPED else self.options.grace_s
+        grace_s = 0.0 if ended.stopped else self.options.grace_s
         session.inputs.release(one)
         session.live.blank()
-        session.lost = reason
+        session.lost = ended
         if grace_s:
             self.counters.lost_publishers += 1
-            session.publish(Warned(f"{reason}; waiting {grace_s:g} s for the publisher to come back"))
+            session.publish(Warned(f"{ended.text}; waiting {grace_s:g} s for the publisher to come back"))
             session.later("grace", grace_s, lambda: self._waited(session))
         else:
             self._waited(session)
 
     def _waited(self, session: HubSession) -> None:
         """The grace is over; who is coming already is still waited for."""
-        if session.inputs.coming is None:
+        if session.inputs.coming is None and session.lost is not None:
             self._lose(session, session.lost)
 
-    def _lose(self, session: HubSession, reason: str) -> None:
-        if reason != STOPPED:
-            session.publish(Warned(reason))
-        self._begin_end(session, reason)
+    def _lose(self, session: HubSession, ended: Ended) -> None:
+        if not ended.stopped:
+            session.publish(Warned(ended.text))
+        self._begin_end(session, ended.text)
 
     def _begin_end(self, session: HubSession, reason: str) -> asyncio.Task[None]:
         if session.ending is None:

@@ -12,6 +12,7 @@ import av
 from stream.core.commands import CommandError
 from stream.core.events import Accepted, Notice, Refused, Reset, Suggestions
 from stream.core.pace import FULL, Pace
+from stream.sources.ended import Ended
 
 from . import messages
 from .inputs import Input, Inputs
@@ -42,7 +43,7 @@ Start = Callable[[Publish], Live]
 
 class HubSession:
     """``id`` is for viewers; ``key``: who comes again with it goes on here, empty for nobody. ``lost``: why it waits
-    for a publisher to come back, empty while it does not. ``on_change`` is called with the session when an input takes
+    for a publisher to come back, None while it does not. ``on_change`` is called with the session when an input takes
     the place of the one before, which may be None."""
 
     def __init__(
@@ -56,7 +57,7 @@ class HubSession:
         self.lost_messages = 0
         self.live = start(self.publish)
         self.inputs = Inputs()
-        self.lost = ""
+        self.lost: Ended | None = None
         self._on_change = on_change
         self.pace = FULL
         self.running: asyncio.Task[None] | None = None
@@ -88,7 +89,7 @@ class HubSession:
             before = self.inputs.now
             self.inputs.arrived()
             self._on_change(self, before)
-            self.lost = ""
+            self.lost = None
             self.stop_timer("grace")
 
     def later(self, name: str, seconds: float, act: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ import av
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from stream.core.pace import Pace
+from stream.sources.ended import STOPPED, Cause, Ended, lost, silent
 from stream.sources.feed import BAD_MESSAGE, FeedError
 from stream.sources.frames_socket import PictureFeed
 from stream.sources.webm import WebmFeed
@@ -23,23 +24,21 @@ from stream.sources.webm import WebmFeed
 from .access import AccessOptions, refusal
 from .address import resolved
 from .errors import BusyError
-from .hub import STOPPED
+from .hub_session import KEY_CHARACTERS
 from .inputs import OnEnd, OnFrame, OnSound
 from .publishing import Input, Sessions
-from .takeover import Elsewhere, nowhere
+from .takeover import MOVED, Elsewhere, nowhere
 
 log = logging.getLogger(__name__)
 
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
-ELSEWHERE: Final = 4307
 DENIED: Final = 4401
 SILENT: Final = 4408
 ENDED: Final = 4410
 BUSY: Final = 4503
 HELLO_BYTES: Final = 4096
 LABEL: Final = "Socket"
-KEY_CHARACTERS: Final = 128
 REASON_BYTES: Final = 123  # what a close frame can carry (RFC 6455, section 5.5)
 GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # what sending to a client that left raises
 
@@ -70,6 +69,11 @@ class Goodbye:
 
     code: int
     reason: str
+    cause: Cause = Cause.LOST
+
+    @property
+    def ended(self) -> Ended:
+        return Ended(self.cause, self.reason)
 
 
 class Feed(Protocol):
@@ -150,14 +154,15 @@ class SocketPublisher:
         await self.feed.close()
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
-            on_end(self.goodbye.result().reason)
+            on_end(self.goodbye.result().ended)
         self.connected = False
 
     async def watch(self, idle_s: float) -> None:
         """Return once no picture has come for so long, having said so."""
         while (left := self._heard_s + idle_s - self._clock()) > 0:  # noqa: ASYNC110 - no event tells of silence
             await asyncio.sleep(left)
-        self.leave(Goodbye(SILENT, f"no video for {idle_s:g} s"))
+        ended = silent(idle_s)
+        self.leave(Goodbye(SILENT, ended.text, ended.cause))
 
     def _take(self, frame: av.VideoFrame) -> None:
         self.frames += 1
@@ -230,7 +235,7 @@ async def _send_on(socket: WebSocket, address: str) -> None:
     moved = {"v": 1, "type": "moved", "ingest": f"{address}/ingest"}
     with contextlib.suppress(*GONE):
         await socket.send_text(json.dumps(moved, separators=(",", ":")))
-    await _close(socket, Goodbye(ELSEWHERE, "this key's session is at another port: the message before says which"))
+    await _close(socket, Goodbye(MOVED, "this key's session is at another port: the message before says which"))
 
 
 async def _serve(socket: WebSocket, told: dict[str, str], publisher: SocketPublisher, times: IngestOptions) -> Goodbye:
@@ -261,7 +266,8 @@ async def _read(socket: WebSocket, publisher: SocketPublisher, finish_s: float) 
             publisher.feed.put(data)
         await publisher.feed.finish(finish_s)
         stopped = message.get("code") in (NORMAL, GOING_AWAY)
-        publisher.leave(Goodbye(NORMAL, STOPPED if stopped else "the connection was lost"))
+        ended = STOPPED if stopped else lost("the connection was lost")
+        publisher.leave(Goodbye(NORMAL, ended.text, ended.cause))
     except FeedError as error:
         publisher.leave(Goodbye(error.code, str(error)))
     finally:

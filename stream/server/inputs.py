@@ -13,6 +13,7 @@ import av
 
 from stream.core.events import Warned
 from stream.core.pace import Pace
+from stream.sources.ended import Ended
 
 if TYPE_CHECKING:
     from .hub_session import HubSession
@@ -53,19 +54,19 @@ class Nobody:
 
 OnFrame = Callable[..., None]  # as `hub_session.Live.offer`
 OnSound = Callable[[av.AudioFrame], None]
-OnEnd = Callable[[str], None]
+OnEnd = Callable[[Ended], None]
 Connect = Callable[[OnFrame, OnSound, OnEnd], Publisher]
 
 
 class Input:
     """One publisher's way into a session. ``secret`` is the publisher's alone; ``number`` counts those of a session."""
 
-    def __init__(self, session: "HubSession", number: int, connect: Connect, on_end: "Callable[[Input, str], None]"):
+    def __init__(self, session: "HubSession", number: int, connect: Connect, on_end: "Callable[[Input, Ended], None]"):
         self.secret = secrets.token_urlsafe(24)
         self.session, self.number = session, number
         self._gone = False
         self.publisher: Publisher = connect(
-            self._frame, self._sound, lambda reason: None if self._gone else on_end(self, reason)
+            self._frame, self._sound, lambda ended: None if self._gone else on_end(self, ended)
         )
         self.publisher.follow(session.pace)
         if isinstance(self.publisher, Noting):
@@ -118,7 +119,7 @@ class Inputs:
     def frames(self) -> int:
         return self._frames + (0 if self.now is None else self.now.publisher.frames)
 
-    def add(self, session: "HubSession", connect: Connect, on_end: Callable[[Input, str], None]) -> Input:
+    def add(self, session: "HubSession", connect: Connect, on_end: Callable[[Input, Ended], None]) -> Input:
         """Let another publisher come."""
         if self.coming is not None:
             self.release(self.coming)

@@ -13,10 +13,10 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .connections import Connections
+from .errors import RETRY_AFTER_S
 
 HEAD_S: Final = 10.0  # from the connection, or from a head's first byte, to its end
 REFUSED_HEAD_S: Final = 2.0  # of one connection too many
-RETRY_AFTER_S: Final = 5
 
 
 class PatientProtocol(H11Protocol):

@@ -2,6 +2,8 @@
 
 from typing import Protocol, TypeVar
 
+from stream.sources.ended import Ended
+
 from .inputs import Connect
 
 
@@ -24,4 +26,4 @@ class Sessions(Protocol[InputT]):
         """An input that ``connect`` feeds, of a new session or of that of its ``key`` (not ""). Raises BusyError."""
 
     def by_secret(self, secret: str) -> InputT | None: ...
-    async def stop(self, one: InputT, reason: str) -> None: ...
+    async def stop(self, one: InputT, ended: Ended) -> None: ...

@@ -19,12 +19,13 @@ from stream.errors import SourceError
 from stream.sources import landlock
 from stream.sources.addresses import Network, Target, checked, networks, target_of
 from stream.sources.confinement import UNCONFINED
+from stream.sources.ended import STOPPED
 from stream.sources.remote import RemoteOptions, RemotePull
 
 from .access import AccessOptions, require
 from .address import resolved
-from .errors import BusyError
-from .hub import STOPPED
+from .errors import RETRY_AFTER_S, BusyError
+from .hub_session import KEY_CHARACTERS
 from .inputs import OnEnd, OnFrame, OnSound
 from .publishing import Input, Sessions
 from .takeover import Elsewhere, nowhere
@@ -36,8 +37,6 @@ FLAG: Final = "--allow-pull"
 BODY_BYTES: Final = 8192
 LOOKUP_S: Final = 10.0
 LOOKUPS: Final = 4  # at a time
-RETRY_AFTER_S: Final = 5
-KEY_CHARACTERS: Final = 128
 
 InputT = TypeVar("InputT", bound=Input)
 

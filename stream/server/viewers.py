@@ -18,9 +18,8 @@ from .access import AccessOptions, refusal, require
 from .hub import Hub, HubSession, Viewer
 from .limits import RateLimit
 from .messages import line, parse_command
-from .takeover import Elsewhere, nowhere
+from .takeover import MOVED, Elsewhere, nowhere
 
-ELSEWHERE = 4307
 DENIED = 4401
 NOT_FOUND = 4404
 FULL = 4503
@@ -79,7 +78,7 @@ def viewer_routes(
         key = socket.query_params.get("key", "")
         if address := elsewhere(key, socket):
             await socket.send_json({"v": 1, "type": "moved", "events": f"{address}/events"})
-            return await socket.close(ELSEWHERE, "this key's session is at another port: the message before says which")
+            return await socket.close(MOVED, "this key's session is at another port: the message before says which")
         return await attend(socket, hub.by_key(key), "no stream of this key runs; ask again in a second")
 
     return router

@@ -19,14 +19,15 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.requests import ClientDisconnect
 
+from stream.sources.ended import STOPPED
 from stream.sources.webrtc.offer import OfferError, UnusableOfferError
 from stream.sources.webrtc.peer import RestartError, WebRtcPeer
 from stream.sources.webrtc.trickle import FRAGMENT, FRAGMENT_BYTES, FragmentError, read_fragment
 
 from .access import REALM, AccessOptions, Right, refusal
 from .address import resolved
-from .errors import BusyError
-from .hub import STOPPED, Hub
+from .errors import RETRY_AFTER_S, BusyError
+from .hub import Hub
 from .hub_session import KEY_CHARACTERS
 from .inputs import Input
 from .limits import RateLimit
@@ -37,7 +38,6 @@ log = logging.getLogger(__name__)
 
 SDP: Final = "application/sdp"
 OFFER_BYTES: Final = 64 * 1024
-RETRY_AFTER_S: Final = 5
 BODY_S: Final = 10.0  # for a whole body, however slowly it drips
 
 

@@ -23,6 +23,7 @@ from stream.core.pace import Pace
 from stream.errors import SourceError
 
 from .confinement import environment
+from .ended import STOPPED, Ended, lost, silent
 from .feed import nobody
 from .pull_child import END, ERROR, HEADER, NOTE, PICTURE, SENT_HEIGHT, SENT_WIDTH, SOUND, SOUND_HZ
 
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 MESSAGE_BYTES: Final = 256 * 1024
 PICTURE_SHAPE: Final = (SENT_HEIGHT, SENT_WIDTH, 3)
 MICROSECOND: Final = Fraction(1, 1_000_000)
-STOPPED: Final = "the publisher stopped"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class RemotePull:
         allowed: tuple[str, ...],
         on_frame: Callable[[av.VideoFrame], None],
         on_sound: Callable[[av.AudioFrame], None],
-        on_end: Callable[[str], None],
+        on_end: Callable[[Ended], None],
         options: RemoteOptions | None = None,
     ) -> None:
         self.connected = False
@@ -63,7 +63,7 @@ class RemotePull:
         self._request = json.dumps({"url": url, "allowed": allowed}).encode() + b"\n"
         self._on_frame = on_frame
         self._on_sound = on_sound
-        self._on_end: Callable[[str], None] | None = on_end
+        self._on_end: Callable[[Ended], None] | None = on_end
         self._on_note: Callable[[str], None] = nobody
         self._options = options or RemoteOptions()
         self._opened: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
@@ -92,21 +92,21 @@ class RemotePull:
         self._on_frame = self._on_sound = self._on_note = nobody
 
     async def _run(self) -> None:
-        reason = "the session was ended"
+        ended = lost("the session was ended")
         try:
-            reason = await self._pull()
+            ended = await self._pull()
         except (OSError, ValueError, asyncio.IncompleteReadError) as error:
             log.info("a pulling process failed: %r", error)
-            reason = "the process that pulled the stream broke off"
+            ended = lost("the process that pulled the stream broke off")
         finally:
             if not self._opened.done():
-                self._opened.set_result("the stream ended before its first picture" if reason == STOPPED else reason)
+                self._opened.set_result("the stream ended before its first picture" if ended.stopped else ended.text)
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
-            on_end(reason)
+            on_end(ended)
         self.connected = False
 
-    async def _pull(self) -> str:
+    async def _pull(self) -> Ended:
         """Run the process to its end; returns why it ended."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -130,7 +130,7 @@ class RemotePull:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
-    async def _read(self, pipe: asyncio.StreamReader) -> str:
+    async def _read(self, pipe: asyncio.StreamReader) -> Ended:
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._options.open_s
         while True:
@@ -142,7 +142,7 @@ class RemotePull:
                     data = await pipe.readexactly(size)
             except TimeoutError:
                 waited_s = self._options.idle_s if self.connected else self._options.open_s
-                return f"no video for {waited_s:g} s"
+                return silent(waited_s)
             if kind == PICTURE:
                 self._show(data, pts_us)
                 deadline_s = loop.time() + self._options.idle_s
@@ -152,7 +152,7 @@ class RemotePull:
                 log.info("pulled stream: %s", data.decode(errors="replace"))
                 self._on_note(data.decode(errors="replace"))
             elif kind == ERROR:
-                return data.decode(errors="replace")
+                return lost(data.decode(errors="replace"))
             elif kind == END:
                 return STOPPED
             else:

@@ -27,6 +27,7 @@ from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
 
 from stream.core.pace import Pace
+from stream.sources.ended import STOPPED, Cause, Ended, lost, silent
 from stream.sources.feed import FeedError, check_size
 
 from . import aiortc_compat
@@ -80,7 +81,7 @@ class WebRtcPeer:
     What ``feed`` is given: ``on_frame`` gets those frames of the first video track that a sampler may want, each with
     how many were decoded and passed over since the one before, with when it arrived, by the monotonic clock, and with
     how many were not even decoded, since too many waited; ``on_sound`` every frame of the first audio track. Both are
-    called on the event loop and must return at once. ``on_end`` is called once, with the reason in words, unless
+    called on the event loop and must return at once. ``on_end`` is called once, with why, unless
     `close` was called by the owner. ``decoders``: threads on which its tracks are decoded, in turns with those of
     others; without, each has one of its own.
     """
@@ -92,7 +93,7 @@ class WebRtcPeer:
         self.connected = False
         self._on_frame: OnFrame = lambda frame, passed, arrived_s, undecoded: None
         self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
-        self._on_end: Callable[[str], None] | None = None
+        self._on_end: Callable[[Ended], None] | None = None
         self._negotiation: Negotiation | None = None
         self._trickled = 0
         # an empty list, not None: aiortc's default contacts a public STUN server
@@ -120,7 +121,7 @@ class WebRtcPeer:
         self,
         on_frame: OnFrame,
         on_sound: Callable[[av.AudioFrame], None],
-        on_end: Callable[[str], None],
+        on_end: Callable[[Ended], None],
     ) -> "WebRtcPeer":
         """Hand on what comes from now on; the handshake's clock runs."""
         self._on_frame, self._on_sound, self._on_end = on_frame, on_sound, on_end
@@ -264,12 +265,12 @@ class WebRtcPeer:
         while True:
             state = self._connection.connectionState
             if self._refusal:
-                return self._end(self._refusal)
+                return self._end(lost(self._refusal))
             if state in ("failed", "closed"):
                 if not self.connected:
-                    return self._end("the connection could not be made")
-                lost = state == "failed" or self._unreachable
-                return self._end("the connection failed" if lost else "the publisher stopped")
+                    return self._end(lost("the connection could not be made"))
+                failed = state == "failed" or self._unreachable
+                return self._end(lost("the connection failed") if failed else STOPPED)
             if state == "connected" and not self.connected:
                 self.connected = True
                 self._last_frame_s = time.monotonic()
@@ -281,19 +282,20 @@ class WebRtcPeer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._state.wait(), deadline_s - loop.time())
 
-    def _silence(self) -> str:
+    def _silence(self) -> Ended:
         idle_s = self.options.idle_timeout_s
         if self.connected and self._wanted.undecoded > self._told_undecoded:
-            return f"no video that can be decoded for {idle_s:g} s: decoding is behind, send a key frame every 2 s"
+            words = f"no video that can be decoded for {idle_s:g} s: decoding is behind, send a key frame every 2 s"
+            return Ended(Cause.SILENT, words)
         if self.connected:
-            return f"no video for {idle_s:g} s"
-        return f"the publisher did not connect within {self.options.handshake_timeout_s:g} s"
+            return silent(idle_s)
+        return lost(f"the publisher did not connect within {self.options.handshake_timeout_s:g} s")
 
-    def _end(self, reason: str) -> None:
-        log.info("publisher ended: %s", reason)
+    def _end(self, ended: Ended) -> None:
+        log.info("publisher ended: %s", ended.text)
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
-            on_end(reason)
+            on_end(ended)
 
 
 def _bounded(frame: av.VideoFrame, now_s: float) -> Wanted | Refused:

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from stream.server.address import bind
 from stream.server.errors import BusyError
 from stream.server.inputs import Connect
+from stream.sources.ended import Ended
 
 
 @dataclass
@@ -66,15 +67,15 @@ class FakeHub:
             task = self.loop.create_task(session.publisher.close())
             self.closing.add(task)
         made = Fed(label, key)
-        made.publisher = connect(made.take, made.hear, made.ends.append)
+        made.publisher = connect(made.take, made.hear, lambda ended: made.ends.append(ended.text))
         self.sessions.append(made)
         return made
 
     def by_secret(self, secret: str) -> Fed | None:
         return next((session for session in self.live if session.secret == secret), None)
 
-    async def stop(self, session: Fed, reason: str) -> None:
-        session.ends.append(reason)
+    async def stop(self, session: Fed, ended: Ended) -> None:
+        session.ends.append(ended.text)
         await session.publisher.close()
 
 

@@ -84,7 +84,9 @@ def test_a_picture_that_is_too_large_is_the_last(monkeypatch: pytest.MonkeyPatch
         adapt_aiortc(plain=True)
         reasons: list[str] = []
         peer = WebRtcPeer(PeerOptions())
-        peer.feed(lambda *frame: reasons.append("a frame"), lambda sound: None, reasons.append)
+        peer.feed(
+            lambda *frame: reasons.append("a frame"), lambda sound: None, lambda ended: reasons.append(ended.text)
+        )
         peer._see(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24"))
         peer._see(av.VideoFrame(8208, 8208, "gray"))
         await asyncio.sleep(0)

@@ -21,6 +21,7 @@ from stream.server import pulls
 from stream.server.pulls import PullOptions, pull_routes
 from stream.sources import landlock
 from stream.sources.addresses import networks
+from stream.sources.ended import Ended, silent
 from stream.sources.guarded import guarded
 from stream.sources.pull import Pull
 from stream.sources.remote import RemoteOptions, RemotePull
@@ -302,9 +303,9 @@ def test_a_playlist_leads_nowhere_else(files: Any, write_video: Video, forbidden
 
 def test_a_process_is_killed_when_nothing_comes_and_at_the_end(files: Any) -> None:
     async def scene() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the connection and says nothing
-            reasons: list[str] = []
-            url = f"http://127.0.0.1:{silent.getsockname()[1]}/v.mp4"
+        with socket.create_server(("127.0.0.1", 0)) as mute:  # takes the connection and says nothing
+            reasons: list[Ended] = []
+            url = f"http://127.0.0.1:{mute.getsockname()[1]}/v.mp4"
             pull = RemotePull(url, HERE, print, print, reasons.append, RemoteOptions(open_s=2.0))
             with pytest.raises(SourceError, match="no video for 2 s"):
                 await pull.opened()
@@ -315,7 +316,7 @@ def test_a_process_is_killed_when_nothing_comes_and_at_the_end(files: Any) -> No
                 await asyncio.sleep(0.02)
             await second.close()
             await second.close()
-            assert children() == [] and reasons in ([], ["no video for 2 s"])
+            assert children() == [] and reasons in ([], [silent(2.0)])
 
     asyncio.run(scene())
 

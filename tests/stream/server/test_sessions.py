@@ -14,8 +14,9 @@ from stream.core.events import End, Notice
 from stream.core.pace import Pace
 from stream.server.admission import ENOUGH, Load
 from stream.server.errors import BusyError
-from stream.server.hub import STOPPED, Hub, HubOptions
+from stream.server.hub import Hub, HubOptions
 from stream.server.limits import ADDRESSES, RateLimit
+from stream.sources.ended import STOPPED, Ended, lost, silent
 
 
 class NotedLive:
@@ -107,7 +108,7 @@ def test_the_same_key_takes_the_session_over_with_the_first_frame() -> None:
         other.send("b")
         one.send("late")  # nobody hears who was taken over
         one.on_sound("late")
-        one.on_end("the connection failed")
+        one.on_end(lost("the connection failed"))
         other.on_sound("s")
         assert session.live.frames == ["a", ("sound", "s"), "still", "b", ("sound", "s")]
         assert (
@@ -120,9 +121,9 @@ def test_the_same_key_takes_the_session_over_with_the_first_frame() -> None:
     scene(HubOptions(), act)
 
 
-@pytest.mark.parametrize("reason", ["the connection could not be made", "no video for 15 s", STOPPED])
+@pytest.mark.parametrize("ended", [lost("the connection could not be made"), silent(15.0), STOPPED])
 @pytest.mark.parametrize("connected", [True, False])
-def test_who_does_not_get_through_harms_nobody(reason: str, connected: bool) -> None:
+def test_who_does_not_get_through_harms_nobody(ended: Ended, connected: bool) -> None:
     """A working publisher goes on, whatever becomes of the one that comes with its key."""
 
     async def act(hub: Hub) -> None:
@@ -134,13 +135,13 @@ def test_who_does_not_get_through_harms_nobody(reason: str, connected: bool) -> 
             other = Feeder()
             other.connected = connected
             assert begun(hub, other) is session
-            other.on_end(reason)
+            other.on_end(ended)
             await asyncio.sleep(0)
             assert other.closed and not one.closed and session.inputs.coming is None
         one.send("b")
         assert session.live.frames == ["a", "b"] and hub.sessions == [session] and session.ending is None
         said = await heard(viewer)
-        assert [reason in words for words in said] == ([] if reason == STOPPED else [True] * 3)
+        assert [ended.text in words for words in said] == ([] if ended.stopped else [True] * 3)
         assert hub.counters.taken_over == hub.counters.lost_publishers == 0
         assert hub.counters.never_connected == (0 if connected else 3)
 
@@ -169,13 +170,13 @@ def test_a_lost_publisher_may_come_back_within_its_grace() -> None:
         session = begun(hub, one)
         one.send("a")
         viewer = session.join()
-        one.on_end("the connection failed")
+        one.on_end(lost("the connection failed"))
         assert session.live.blank_since == 1  # what was on the screen is not seen any more
         assert "waiting 30 s" in (await heard(viewer))[0]
         assert session.summary()["waiting"] and not session.inputs.connected
         failing.connected = False
         assert begun(hub, failing) is session
-        failing.on_end("the connection could not be made")
+        failing.on_end(lost("the connection could not be made"))
         assert session.ending is None and "grace" in session.timers  # it goes on waiting
         assert begun(hub, other) is session
         assert session.inputs.connected and hub.counters.resumed == 0 and "grace" in session.timers
@@ -192,7 +193,7 @@ def test_who_is_on_the_way_when_the_grace_is_over_is_still_waited_for(arrives: b
         one, other = Feeder(), Feeder()
         session = begun(hub, one)
         one.send("a")
-        one.on_end("no video for 15 s")
+        one.on_end(silent(15.0))
         begun(hub, other)
         await asyncio.sleep(0.1)
         assert session.ending is None and not session.timers.keys() - {"most"}
@@ -202,7 +203,7 @@ def test_who_is_on_the_way_when_the_grace_is_over_is_still_waited_for(arrives: b
             assert session.ending is None and session.live.frames == ["a", "b"]
         else:
             viewer = session.join()
-            other.on_end("the connection could not be made")
+            other.on_end(lost("the connection could not be made"))
             while await asyncio.wait_for(viewer.next(), 10) is not None:
                 pass
             assert viewer.reason == "no video for 15 s" and hub.sessions == []
@@ -238,7 +239,7 @@ def test_without_key_or_grace_a_lost_publisher_ends_the_session(key: str, grace_
         session = begun(hub, one, key)
         one.send("a")
         viewer = session.join()
-        one.on_end("the connection failed")
+        one.on_end(lost("the connection failed"))
         while await viewer.next() is not None:
             pass
         assert viewer.reason == "the connection failed" and hub.sessions == []
@@ -251,7 +252,7 @@ def test_the_first_publisher_of_a_key_that_never_connects_is_not_waited_for() ->
         one = Feeder()
         one.connected = False
         viewer = begun(hub, one).join()
-        one.on_end("the connection could not be made")
+        one.on_end(lost("the connection could not be made"))
         while await asyncio.wait_for(viewer.next(), 10) is not None:
             pass
         assert hub.sessions == [] and hub.counters.never_connected == 1
@@ -265,7 +266,7 @@ def test_who_stays_away_too_long_has_lost_the_session() -> None:
         session = begun(hub, one)
         one.send("a")
         viewer = session.join()
-        one.on_end("no video for 15 s")
+        one.on_end(silent(15.0))
         while await asyncio.wait_for(viewer.next(), 10) is not None:
             pass
         assert hub.counters.idle == 1
@@ -330,7 +331,7 @@ def test_whatever_publishers_do_the_session_has_one_and_lasts_while_one_feeds_it
             elif step == "delete":
                 await hub.stop(one, STOPPED)
             else:
-                feeders[place].on_end("the connection failed" if step == "fail" else STOPPED)
+                feeders[place].on_end(lost("the connection failed") if step == "fail" else STOPPED)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             if now is not None and one is not now and now.session.ending is None:

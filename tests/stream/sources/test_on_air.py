@@ -212,7 +212,7 @@ def remote(
             HERE,
             lambda f: times.append(float(f.pts * f.time_base)),
             print,
-            ends.append,
+            lambda ended: ends.append(ended.text),
             RemoteOptions(open_s=30.0),  # type: ignore[operator]
         )
         pull.hear_notes(notes.append)

@@ -9,6 +9,7 @@ import pytest
 from aioice import ice, stun
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 
+from stream.sources.ended import Ended
 from stream.sources.webrtc.consent import AGAIN, WAIT_S, wait_for_consent
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 
@@ -71,7 +72,7 @@ def test_a_publisher_that_is_lost_is_told_from_one_that_stops(how: str, said: st
 
     async def scene() -> str:
         peer, publisher = WebRtcPeer(PeerOptions()), RTCPeerConnection()
-        reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        reason: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         try:
             publisher.addTransceiver(Silent(), direction="sendonly")
             await publisher.setLocalDescription()
@@ -86,7 +87,7 @@ def test_a_publisher_that_is_lost_is_told_from_one_that_stops(how: str, said: st
                 else:  # what aioice does then
                     transport: Any = peer._connection.getTransceivers()[0].receiver.transport.transport
                     await transport._connection.close()
-                return await reason
+                return (await reason).text
         finally:
             await peer.close()
             await publisher.close()

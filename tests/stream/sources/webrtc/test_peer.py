@@ -14,6 +14,7 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket, is_rtcp
 
 from stream.core.pace import STEPS
+from stream.sources.ended import Cause, Ended, silent
 from stream.sources.feed import MAX_SIDE
 from stream.sources.webrtc import direct
 from stream.sources.webrtc.adapt import adapt_aiortc
@@ -69,7 +70,7 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
             came.append((frame.pts or 0, passed))
             late_s.append(time.monotonic() - arrived_s)
 
-        reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        reason: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         try:
             sender = publisher.addTransceiver(Film(), direction="sendonly")
             codecs = RTCRtpSender.getCapabilities("video").codecs
@@ -148,7 +149,7 @@ def test_what_publishers_really_send_is_decoded_picture_by_picture(
 
     async def scene() -> tuple[int, int]:
         peer, publisher = WebRtcPeer(PeerOptions()), RTCPeerConnection()
-        ended: list[str] = []
+        ended: list[Ended] = []
         film, asked = Film(), 0
         try:
             sender = publisher.addTransceiver(film, direction="sendonly").sender
@@ -195,7 +196,7 @@ def test_a_publisher_of_larger_pictures_than_are_taken_hears_their_size_and_the_
 
     async def scene() -> tuple[str, int]:
         peer, publisher = WebRtcPeer(PeerOptions()), RTCPeerConnection()
-        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         try:
             publisher.addTransceiver(Wide(), direction="sendonly")
             codecs = RTCRtpSender.getCapabilities("video").codecs
@@ -206,7 +207,7 @@ def test_a_publisher_of_larger_pictures_than_are_taken_hears_their_size_and_the_
             peer.feed(lambda *told: None, lambda frame: None, ended.set_result)
             await publisher.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             async with asyncio.timeout(20):
-                return await ended, peer.frames
+                return (await ended).text, peer.frames
         finally:
             await peer.close()
             await publisher.close()
@@ -246,15 +247,15 @@ def test_no_loss_is_missed_between_two_looks() -> None:
 
 
 def test_a_publisher_without_key_frames_hears_why_it_is_given_up() -> None:
-    async def scene() -> tuple[str, str]:
+    async def scene() -> tuple[Ended, Ended]:
         peer = WebRtcPeer(PeerOptions(idle_timeout_s=3))
         peer.connected = True
-        silent = peer._silence()
+        quiet = peer._silence()
         peer._wanted.undecoded += 40
         said = peer._silence()
         await peer.close()
-        return silent, said
+        return quiet, said
 
-    silent, said = asyncio.run(scene())
-    assert silent == "no video for 3 s"
-    assert said.startswith("no video") and "key frame every 2 s" in said and len(said) < 124, "fits a websocket's close"
+    quiet, said = asyncio.run(scene())
+    assert quiet == silent(3.0) and said.cause is Cause.SILENT
+    assert "key frame every 2 s" in said.text and len(said.text) < 124, "fits a websocket's close"
