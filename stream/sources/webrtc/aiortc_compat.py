@@ -140,8 +140,7 @@ def leave_alone(reason: str) -> None:
     global _alone
     _alone = reason
     if reason:
-        while _put:
-            _, (owner, name, theirs, ours) = _put.popitem()
+        for owner, name, theirs, ours in _put.values():  # kept: what somebody else had put there meanwhile may go again
             if _read(owner, name) is ours:
                 _write(owner, name, theirs)
 

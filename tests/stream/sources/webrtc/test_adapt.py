@@ -74,6 +74,16 @@ def test_what_was_changed_is_given_back(caplog: pytest.LogCaptureFixture) -> Non
     assert record.levelno == logging.INFO and "as asked" in record.getMessage()
 
 
+def test_what_another_had_covered_meanwhile_is_given_back_as_well() -> None:
+    before = places()
+    adapt_aiortc()
+    with pytest.MonkeyPatch.context() as covering:
+        covering.setattr(rtcrtpreceiver, "decoder_worker", lambda *given: None)
+        adapt_aiortc(plain=True)
+    adapt_aiortc(plain=True)
+    assert all(found is one for found, one in zip(places(), before, strict=True))
+
+
 def test_what_is_not_known_is_left_alone_and_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
