@@ -14,6 +14,7 @@ from towers.batch import Batch, Labels, Side, Sizes
 from towers.corpora.emomv import EmoMvPairs
 from towers.emomv import Correspondence, Scale
 from towers.emotion_head import EmotionHead
+from towers.emotion_lessons import Lessons
 from towers.losses.emomv import correspondence
 from towers.losses.segue import known_class
 from towers.system import ClosedForm, Prepared, make
@@ -71,29 +72,11 @@ class Classifier:
         return None
 
 
-class Head:
+class Head(Lessons):
     """Our emotion head: it answers both questions with one model."""
 
     def __init__(self, pairs: EmoMvPairs, emotions: int) -> None:
-        self.pairs = pairs
-        video, music = tensors(pairs)
-        self.net = EmotionHead(video.shape[1], music.shape[1], emotions)
-        self.net.prepare(video, music)
-        # A video has 2,304 numbers, a music 128: the same step moves a video's outputs much further.
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": self.net.video.parameters(), "lr": 2e-4},
-                {"params": self.net.music.parameters(), "lr": 1e-3},
-            ],
-            weight_decay=0.1,
-        )
-
-    def epoch(self) -> None:
-        self.net.train()
-        video, music = tensors(self.pairs)
-        labels = torch.from_numpy(self.pairs.video_emotion), torch.from_numpy(self.pairs.music_emotion)
-        for rows in torch.split(torch.randperm(len(self.pairs)), BATCH):
-            step(self.optimiser, self.net.loss(video[rows], music[rows], labels[0][rows], labels[1][rows]))
+        super().__init__(EmotionHead(pairs.video.shape[1], pairs.music.shape[1], emotions), pairs)
 
     @torch.inference_mode()
     def match(self, pairs: EmoMvPairs) -> Scores:

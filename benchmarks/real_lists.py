@@ -19,9 +19,7 @@ Measures = Callable[[str, float], Mapping[str, float]]
 
 def write_lists(asked: Sequence["Asked"], track_of: Callable[[str], Track], measures: Measures, path: Path) -> None:
     """Markdown to ``path``: of each video its first `SHOWN` suggestions. ``measures``: as of ``heard.Heard``."""
-    lines = [
-        ["video", "suggested", "from, s", "score", "loudness, LUFS", "onsets a second", "tempo, bpm", "sung", "tags"]
-    ]
+    lines = [list(HEAD)]
     for one in asked:
         seen = one.pictures
         name = f"{one.video.name}: moves {seen['speed']:.3f}, light {seen['brightness']:.2f}, "

@@ -10,10 +10,9 @@ from .spec import BEAT_FFT, BEAT_HOP, MUSIC_RATE_HZ
 
 LEAST: Final = 0.1  # of what sets in where most does (99th percentile): less is the unrest of a held note
 MOST: Final = 255
-AROUND: Final = (
-    MUSIC_RATE_HZ // 10 // BEAT_HOP
-)  # frames in 100 ms, to either side, whose mean an onset stands above ...
-ABOVE: Final = 0.07  # ... by so much of the highest one
+# An onset stands above the mean of 100 ms to either side by so much of the highest one.
+AROUND: Final = MUSIC_RATE_HZ // 10 // BEAT_HOP  # frames
+ABOVE: Final = 0.07
 
 
 def onsets_by_second(envelope: NDArray[np.float32], duration_s: float) -> NDArray[np.uint8]:

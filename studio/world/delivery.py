@@ -39,7 +39,7 @@ class Delivery:
 
 
 def draw(rng: np.random.Generator) -> Delivery:
-    """As films come: a third is as it was made, of the others each is changed in one way or more."""
+    """As films come: two in five as they were made, the others changed in one way or more."""
     seed = int(rng.integers(2**31))
     chances = rng.random(5)
     gamma, gain, lost, quality = (rng.uniform(*bounds) for bounds in (GAMMA, GAIN, LOST, QUALITY))

@@ -28,7 +28,7 @@ from ..emotion_head import EmotionHead, EmotionScale, EmotionSide, roots
 from ..levels import Standard
 from ..sequence import masked_mean
 from .errors import ImportedError
-from .part import LOGITS
+from .part import LOGITS, Modules
 from .slowfast import DEVIATION, MEAN, SlowFast
 from .vggish import WIDTH as MUSIC_WIDTH
 from .vggish import Vggish
@@ -193,19 +193,13 @@ class Mood(nn.Module):
 
 
 @dataclass(frozen=True)
-class EmoMvPart:
-    """Everything that joins a bundle (``part.Imported``); modules in eval mode."""
+class EmoMvPart(Modules):
+    """Everything that joins a bundle (``part.Imported``)."""
 
     name: ClassVar[str] = "emomv"
     video_features: ClassVar[tuple[str, ...]] = ("clip_pictures",)
     music_features: ClassVar[tuple[str, ...]] = ("vggish_mel",)
 
-    video_clip: nn.Module
-    music_clip: nn.Module
-    video_place: Place
-    music_place: Place
-    match: nn.Module
-    mood: nn.Module
     heads: Heads
 
     @property

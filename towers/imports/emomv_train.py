@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from ..corpora.emomv import LABELS, PAIR, TRAIN, EmoMvPairs, clip_source, read_emomv, read_rows
 from ..emotion_head import EmotionHead, EmotionScale
+from ..emotion_lessons import Lessons
 from ..label_metrics import accuracy, auc, f1, mean_average_precision, top
 from .emomv import Heads, new_net
 
 SET: Final = "DS3"  # EmoMV-C
 SCALE: Final = EmotionScale(hidden=24)  # of those whose file stays below 1 MB the best in the folds, within their noise
 EPOCHS: Final = 60
-BATCH: Final = 64
 FOLDS: Final = 5
 SPLITS: Final = 2
 SMOOTH: Final = 5  # epochs: one epoch of a small held-out set is luck
@@ -31,34 +31,10 @@ Say = Callable[[str], None]
 Floats = NDArray[np.float64]
 
 
-class Learner:
-    """An ``EmotionHead`` and its optimiser (AdamW)."""
-
-    def __init__(self, pairs: EmoMvPairs, emotions: int, seed: int, scale: EmotionScale = SCALE) -> None:
-        torch.manual_seed(seed)
-        self.pairs = pairs
-        video, music = torch.from_numpy(pairs.video), torch.from_numpy(pairs.music)
-        self.net = new_net(video.shape[1], music.shape[1], emotions, scale)
-        self.net.prepare(video, music)
-        # A video has 2,304 numbers, a music 128: the same step moves a video's outputs much further.
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": self.net.video.parameters(), "lr": 2e-4},
-                {"params": self.net.music.parameters(), "lr": 1e-3},
-            ],
-            weight_decay=0.1,
-        )
-
-    def epoch(self) -> None:
-        self.net.train()
-        pairs = self.pairs
-        video, music = torch.from_numpy(pairs.video), torch.from_numpy(pairs.music)
-        labels = torch.from_numpy(pairs.video_emotion), torch.from_numpy(pairs.music_emotion)
-        for rows in torch.split(torch.randperm(len(pairs)), BATCH):
-            loss = self.net.loss(video[rows], music[rows], labels[0][rows], labels[1][rows])
-            self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
+def lessons(pairs: EmoMvPairs, emotions: int, seed: int) -> Lessons:
+    """Of fresh weights."""
+    torch.manual_seed(seed)
+    return Lessons(new_net(pairs.video.shape[1], pairs.music.shape[1], emotions, SCALE), pairs)
 
 
 def train_heads(folder: Path, say: Say = lambda line: None, seed: int = 0, epochs: int = EPOCHS) -> Heads:
@@ -70,7 +46,7 @@ def train_heads(folder: Path, say: Say = lambda line: None, seed: int = 0, epoch
     chosen, figures, scores, match = in_folds(release.train, music_source, emotions, epochs, say)
     slope, offset = logit_of(scores, match)
     say(f"epoch {chosen}; logit {slope:.2f} x {offset:+.2f}, of {len(scores)} held-out pairs")
-    learner = Learner(release.train, emotions, seed)
+    learner = lessons(release.train, emotions, seed)
     for _ in range(chosen):
         learner.epoch()
     net = learner.net.eval()
@@ -103,7 +79,7 @@ def in_folds(
             out = sources[order[fold::FOLDS]]
             video_out, music_out = np.isin(seen, out), np.isin(heard, out)
             held = pairs.rows(video_out & music_out)
-            learner = Learner(pairs.rows(~video_out & ~music_out), emotions, split * FOLDS + fold)
+            learner = lessons(pairs.rows(~video_out & ~music_out), emotions, split * FOLDS + fold)
             gallery, labels = held.rows(held.match), held.video_emotion[held.match]
             curve, apart = [], []
             for _ in range(epochs):

@@ -24,6 +24,7 @@ from features import spec
 from .efficientnet_lite import CENTRE, SCALE, EfficientNetLite
 from .errors import ImportedError
 from .musicnn import Musicnn
+from .part import Modules
 from .vocabulary import AXES, GROUPS, MSD_TAGS, MTT_TAGS, SCENES, SUNG, TAGS, UNSUNG, kinds_of
 
 INPUT: Final = (224, 224)  # rows and columns that a picture is brought to: what the network was trained on
@@ -180,27 +181,28 @@ class Match(nn.Module):
 
 
 class Mood(nn.Module):
-    """A place of either side (B, axes + 2), of any length -> energy, valence and tension (B, 3) in [0, 1]."""
+    """A place of either side (B, meanings + 2), of any length, whose first are the moods -> energy, valence and tension
+    (B, 3) in [0, 1]."""
+
+    def __init__(self, meanings: int) -> None:
+        super().__init__()
+        self.meanings = meanings
 
     def forward(self, place: Tensor) -> Tensor:
-        doubt = place[:, len(AXES) :].sum(dim=1, keepdim=True).abs().clamp_min(1e-6)
+        doubt = place[:, self.meanings :].sum(dim=1, keepdim=True).abs().clamp_min(1e-6)
         return torch.sigmoid(DOUBT * place[:, : len(spec.MOOD_AXES)] / doubt)
 
 
 @dataclass(frozen=True)
-class Lite:
-    """Everything that joins a bundle (``part.Imported``); modules in eval mode."""
+class Lite(Modules):
+    """Everything that joins a bundle (``part.Imported``)."""
 
     name: ClassVar[str] = "lite"
     video_features: ClassVar[tuple[str, ...]] = ("scene",)
     music_features: ClassVar[tuple[str, ...]] = ("tag_mel",)
 
-    video_clip: nn.Module
-    music_clip: nn.Module
     video_place: Place
     music_place: Place
-    match: nn.Module
-    mood: nn.Module
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -220,5 +222,5 @@ def build_lite(pictures: EfficientNetLite, music: Sequence[Musicnn], background:
         video_place=seen.eval(),
         music_place=heard.eval(),
         match=Match(seen, heard).eval(),
-        mood=Mood().eval(),
+        mood=Mood(len(AXES)).eval(),
     )

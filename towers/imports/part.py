@@ -6,6 +6,7 @@ is ``export/imported.py``.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from torch import nn
@@ -43,3 +44,15 @@ class Imported(Protocol):
     def mood(self) -> nn.Module: ...
     @property
     def facts(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Modules:
+    """The six modules of an import, in eval mode; what an import's own class adds names and facts to."""
+
+    video_clip: nn.Module
+    music_clip: nn.Module
+    video_place: nn.Module
+    music_place: nn.Module
+    match: nn.Module
+    mood: nn.Module

@@ -9,6 +9,7 @@ import pytest
 
 from towers.corpora import emomv as corpus
 from towers.corpora.emomv import EmoMvPairs
+from towers.emotion_head import EmotionHead
 from towers.errors import CorpusError
 from towers.imports import emomv_train
 from towers.imports.emomv import heads_bytes, read_heads
@@ -76,10 +77,10 @@ def test_a_fold_learns_nothing_of_the_sources_that_it_is_judged_on(monkeypatch: 
     pairs = EmoMvPairs(video, music, seen == heard, emotion, emotion, tuple(map(str, seen)))
     learned: list[set[float]] = []
 
-    class Watched(emomv_train.Learner):
-        def __init__(self, pairs: EmoMvPairs, *words: int) -> None:
+    class Watched(emomv_train.Lessons):
+        def __init__(self, net: EmotionHead, pairs: EmoMvPairs) -> None:
             learned.append({*pairs.video[:, 0].tolist(), *pairs.music[:, 0].tolist()})
-            super().__init__(pairs, *words)
+            super().__init__(net, pairs)
 
     judged: list[set[float]] = []
     real = emomv_train.similarity
@@ -88,7 +89,7 @@ def test_a_fold_learns_nothing_of_the_sources_that_it_is_judged_on(monkeypatch: 
         judged.append({*pairs.video[:, 0].tolist(), *pairs.music[:, 0].tolist()})
         return real(net, pairs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(emomv_train, "Learner", Watched)
+    monkeypatch.setattr(emomv_train, "Lessons", Watched)
     monkeypatch.setattr(emomv_train, "similarity", watched)
     in_folds(pairs, tuple(map(str, heard)), 2, 1, lambda line: None)
     assert len(learned) == 10 and len(judged) == 20

@@ -126,7 +126,7 @@ def test_mood_is_the_axes_whatever_the_length() -> None:
     clips[..., 0] = 3.0
     mask = torch.ones(1, 7, dtype=torch.bool)
     for side in (0, 1):
-        mood = Mood()(0.3 * place(side)(clips, mask))[0]
+        mood = Mood(len(AXES))(0.3 * place(side)(clips, mask))[0]
         assert mood.tolist() == pytest.approx([1 / (1 + np.exp(-np.tanh(1.5))), 0.5, 0.5], abs=1e-6)
 
 

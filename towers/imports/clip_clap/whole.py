@@ -12,11 +12,9 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from features import spec
-
-from ..lite import DOUBT, Axes, Match, Place, Scored, Side
+from ..lite import Axes, Match, Mood, Place, Scored, Side
+from ..part import Modules
 from ..vocabulary import AXES
 from .tagging import Tagged
 from .vocabulary import KINDS, MEANINGS, TAG_NAMES, THEMES
@@ -28,28 +26,13 @@ WEIGHTS: Final = (1.0,) * len(AXES) + (THEME,) * len(THEMES)
 LEAST: Final = 0.05  # of logits, and of meanings: a deviation below is no deviation
 
 
-class Mood(nn.Module):
-    """A place of either side (B, meanings + 2), of any length -> energy, valence and tension (B, 3) in [0, 1]."""
-
-    def forward(self, place: Tensor) -> Tensor:
-        doubt = place[:, len(MEANINGS) :].sum(dim=1, keepdim=True).abs().clamp_min(1e-6)
-        return torch.sigmoid(DOUBT * place[:, : len(spec.MOOD_AXES)] / doubt)
-
-
 @dataclass(frozen=True)
-class ClipClap:
-    """Everything that joins a bundle (``part.Imported``); modules in eval mode."""
+class ClipClap(Modules):
+    """Everything that joins a bundle (``part.Imported``)."""
 
     name: ClassVar[str] = "clip-clap"
     video_features: ClassVar[tuple[str, ...]] = ("scene",)
     music_features: ClassVar[tuple[str, ...]] = ("clap_mel",)
-
-    video_clip: nn.Module
-    music_clip: nn.Module
-    video_place: Place
-    music_place: Place
-    match: nn.Module
-    mood: nn.Module
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -112,5 +95,5 @@ def build(
         video_place=places[0],
         music_place=places[1],
         match=Match(places[0], places[1]).eval(),
-        mood=Mood().eval(),
+        mood=Mood(len(MEANINGS)).eval(),
     )
