@@ -10,20 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.core.events import End, Notice
+from stream.core.events import End
 from stream.core.pace import Pace
 from stream.server.admission import ENOUGH, Load
 from stream.server.errors import BusyError
 from stream.server.hub import Hub, HubOptions
 from stream.server.limits import ADDRESSES, RateLimit
+from stream.sinks.base import Sinks
 from stream.sources.ended import STOPPED, Ended, lost, silent
 
 
 class NotedLive:
     """A live half that notes what it is given."""
 
-    def __init__(self, publish: Callable[[Notice], None]) -> None:
-        self.publish = publish
+    def __init__(self, sinks: Sinks) -> None:
+        self.publish = sinks.put
         self.frames: list[Any] = []
         self.closed = asyncio.Event()
 
