@@ -26,6 +26,7 @@ from stream.driver.stopwatch import DECODE, SILENT, Stopwatch
 from stream.recording.recorder import Recorder
 from stream.runtime import Runtime
 from stream.sinks.base import Sink, Sinks
+from stream.sources.arrival import Arrival
 from stream.sources.pace import Pace, stands_s
 from stream.sources.pull import Pull, Telling, is_live
 from stream.sources.reconnect import Backoff, reconnecting
@@ -191,7 +192,7 @@ def _read(
 
 
 def _hand_over(live: LiveDriver, frame: av.VideoFrame, taken: threading.Event) -> None:
-    live.offer(frame)
+    live.offer(Arrival(frame))
     taken.set()
 
 

@@ -30,6 +30,7 @@ from stream.core.session import SessionOptions
 from stream.recording.recorder import Recorder
 from stream.runtime import Runtime
 from stream.sinks.base import Sink, Sinks
+from stream.sources.arrival import Arrival
 
 from .answers import answered
 from .driver import SessionDriver
@@ -76,6 +77,11 @@ class LiveStats:
     late_hops: int = 0  # of the skipped ones, those given up because the engine did not come to them in time
     failed_hops: int = 0  # of the skipped ones, those in which the engine failed
     late_ms: float | None = None
+
+    @property
+    def decoded(self) -> int:
+        """Frames that came, and were decoded."""
+        return self.frames - self.undecoded
 
     @property
     def dropped(self) -> int:
@@ -138,19 +144,18 @@ class LiveDriver:
         self._stats.resets = session.resets
         return self._stats
 
-    def offer(self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None, undecoded: int = 0) -> None:
-        """Take a frame; never blocks. Call on the event loop. Ignored after the end. ``passed``: how many frames were
-        passed over since the one before, because no sampler would want them; ``undecoded``: how many others because
-        there was no time to decode them. ``arrived_s``: when it came, by the session's clock, if that was earlier than
-        now; lateness counts from there."""
+    def offer(self, arrival: Arrival) -> None:
+        """Take a frame; never blocks. Call on the event loop. Ignored after the end. Lateness counts from
+        ``arrived_s``, which is by the session's clock."""
         if self._stop or self._failure is not None:
             return
-        self._stats.frames += 1 + passed + undecoded
-        self._stats.undecoded += undecoded
+        self._stats.frames += 1 + arrival.passed + arrival.undecoded
+        self._stats.undecoded += arrival.undecoded
         self._stats.replaced += self._slot is not None
         self._seen = True
         now_s = self._clock()
-        self._slot = frame, now_s, now_s if arrived_s is None else min(arrived_s, now_s)
+        arrived_s = now_s if arrival.arrived_s is None else min(arrival.arrived_s, now_s)
+        self._slot = arrival.frame, now_s, arrived_s
         self._wake.set()
 
     def listen(self, frame: av.AudioFrame) -> None:

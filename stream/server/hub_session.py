@@ -13,8 +13,10 @@ from stream import messages
 from stream.core.commands import CommandError
 from stream.core.events import Accepted, Notice, Refused
 from stream.core.pace import FULL, Pace
+from stream.driver.live import LiveStats
 from stream.sinks.base import Sink, Sinks
 from stream.sinks.viewers import Viewer, Viewers
+from stream.sources.arrival import Arrival
 from stream.sources.ended import Ended
 
 from .inputs import Input, Inputs
@@ -27,9 +29,9 @@ KEY_CHARACTERS: Final = 128
 class Live(Protocol):
     """The part of a ``LiveSession`` that a hub drives."""
 
-    def offer(
-        self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None, undecoded: int = 0
-    ) -> None: ...
+    @property
+    def stats(self) -> LiveStats: ...
+    def offer(self, arrival: Arrival) -> None: ...
     def listen(self, frame: av.AudioFrame) -> None: ...
     def blank(self) -> None: ...
     def command(self, message: dict[str, Any]) -> None: ...
@@ -151,7 +153,7 @@ class HubSession:
             "label": self.label,
             "connected": self.inputs.connected,
             "waiting": not self.inputs.all,
-            "frames": self.inputs.frames,
+            "frames": self.live.stats.decoded,
             "viewers": len(self.viewers),
             "age_s": round(time.monotonic() - self.started_s, 1),
             "events": f"/sessions/{self.id}/events",

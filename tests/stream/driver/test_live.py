@@ -16,6 +16,7 @@ from engines.errors import EngineBusy, EngineFailed, EngineLate
 from stream.core.events import Accepted, Beats, Effect, End, Failed, GivenUp, Infer, Notice, Refused, Reset, Suggestions
 from stream.driver.live import FAILURES, SOUND_FRAMES, LiveDriver, LiveOptions
 from stream.sinks.base import FunctionSink
+from stream.sources.arrival import Arrival
 
 Fake = Callable[..., Any]
 
@@ -82,7 +83,7 @@ async def settled(live: LiveDriver, frames: int) -> None:
 async def feed(live: LiveDriver, clock: Clock, pts_ms: list[int], begun: int = 0) -> None:
     for i, pts in enumerate(pts_ms, start=begun + 1):
         clock.now_s += 0.04
-        live.offer(frame(pts, seed=pts))
+        live.offer(Arrival(frame(pts, seed=pts)))
         await settled(live, i)
 
 
@@ -124,7 +125,8 @@ def test_lateness_counts_from_when_a_source_says_that_the_frame_came(play: Fake)
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         for i, pts in enumerate(range(0, 2000, 125), start=1):
             clock.now_s += 0.125
-            live.offer(frame(pts, seed=pts), 0, clock.now_s + (5.0 if i > 8 else -0.3))
+            arrived_s = clock.now_s + (5.0 if i > 8 else -0.3)
+            live.offer(Arrival(frame(pts, seed=pts), arrived_s=arrived_s))
             await settled(live, i)
 
     said, _ = play(scenario)
@@ -135,7 +137,7 @@ def test_lateness_counts_from_when_a_source_says_that_the_frame_came(play: Fake)
 def test_frames_that_a_source_passed_over_are_counted(play: Fake) -> None:
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         for pts in range(0, 1000, 125):
-            live.offer(frame(pts), 3 if pts else 0, None, 2 if pts else 0)
+            live.offer(Arrival(frame(pts), 3, 2) if pts else Arrival(frame(pts)))
             await asyncio.sleep(0.02)
 
     said, live = play(scenario)
@@ -156,7 +158,7 @@ def test_frames_offered_faster_than_they_are_looked_at(play: Fake, monkeypatch: 
         monkeypatch.setattr(live._driver.analyzer, "analyze", held)
         begun = time.perf_counter()
         for pts in range(0, 4000, 10):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             if pts == 0:
                 await asyncio.sleep(0.05)  # the first is being looked at
         assert time.perf_counter() - begun < 2  # never waited for the worker
@@ -183,7 +185,7 @@ def test_the_loop_stays_free_while_answers_are_computed(play: Fake, fake_runtime
 
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         for i, pts in enumerate(range(0, 5000, 125), start=1):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await until(lambda: live.stats.sampled == i)  # noqa: B023 - awaited at once
         gate.set()
         await settled(live, 40)
@@ -213,7 +215,7 @@ def test_a_failed_run_costs_a_list_and_only_an_engine_that_goes_on_failing_the_s
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         for i, pts in enumerate(range(0, 1000 * (failures + 4), 125), start=1):
             clock.now_s += 0.125
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             if live._failure is not None:
                 return
             await settled(live, i)
@@ -245,7 +247,7 @@ def test_a_hop_that_the_engine_is_late_for_is_skipped_and_the_session_goes_on(pl
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         for i, pts in enumerate(range(0, 9000, 125), start=1):
             clock.now_s += 0.125
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await settled(live, i)
         patience.append(live._patience)
 
@@ -310,7 +312,7 @@ def test_waiting_for_a_second_to_end_is_no_lateness(play: Fake, rate: float) -> 
                 clock.now_s = begun + at_s
                 live._tick()
                 await until(lambda: not live._asking)
-            live.offer(frame(round(frame_s * 1000)))
+            live.offer(Arrival(frame(round(frame_s * 1000))))
             await until(lambda: live._slot is None and not live._wake.is_set())
             await settled(live, live.stats.frames)
 
@@ -358,12 +360,12 @@ def test_a_failure_ends_this_session_with_a_reason(play: Fake, fake_runtime: Fak
 
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         for pts in range(0, 1000, 125):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await asyncio.sleep(0.02)
 
     said, live = play(scenario, runtime)
     assert said == [Failed("internal error, ZeroDivisionError: division by zero"), End(8, 8, 0, 0, 0)]
-    live.offer(frame(2000))
+    live.offer(Arrival(frame(2000)))
     assert live.stats.frames == 8
 
 
@@ -371,7 +373,7 @@ def test_an_absurd_picture_ends_this_session(play: Fake) -> None:
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         huge = av.VideoFrame(16_400, 2, "gray")
         huge.pts, huge.time_base = 0, Fraction(1, 1000)
-        live.offer(huge)
+        live.offer(Arrival(huge))
         await asyncio.sleep(0.05)
 
     said, _ = play(scenario)
@@ -402,7 +404,7 @@ def test_cancelling_still_says_the_end(fake_runtime: Fake, workers: ThreadPoolEx
         live = LiveDriver(runtime, LiveOptions(), FunctionSink(said.append), workers=workers)
         running = asyncio.create_task(live.run())
         for i, pts in enumerate(range(0, 1000, 125), start=1):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await until(lambda: live.stats.sampled == i)  # noqa: B023 - awaited at once
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -424,7 +426,7 @@ def test_the_end_does_not_wait_for_an_answer_that_never_comes(fake_runtime: Fake
         live = LiveDriver(runtime, LiveOptions(finish_s=0.05), FunctionSink(said.append), workers=workers)
         running = asyncio.create_task(live.run())
         for i, pts in enumerate(range(0, 1000, 125), start=1):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await until(lambda: live.stats.sampled == i)  # noqa: B023 - awaited at once
         begun = time.monotonic()
         await live.close()
@@ -591,7 +593,7 @@ def test_sparse_pictures_leave_nothing_behind(play: Fake) -> None:
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         for place, pts_ms in enumerate(range(0, 1_000_000, 5000)):
             clock.now_s += 5.0
-            live.offer(frame(pts_ms))
+            live.offer(Arrival(frame(pts_ms)))
             await until(lambda: live._sampler.frames > place)  # noqa: B023 - awaited at once
         assert len(live._due._due) <= 28
 

@@ -30,6 +30,7 @@ from stream.recording.recorder import Recorder
 from stream.recording.values import answer_digest
 from stream.runtime import Runtime
 from stream.sinks.base import FunctionSink, Sinks
+from stream.sources.arrival import Arrival
 from studio.pairs import draw_latent, video_recipe
 from studio.video.render import render
 
@@ -84,7 +85,7 @@ async def play_live(live: LiveDriver, frames: list[av.VideoFrame], commands: dic
     for number, frame in enumerate(frames):
         if number in commands:
             live.command(commands[number])
-        live.offer(frame)
+        live.offer(Arrival(frame))
         async with asyncio.timeout(20):
             while live.stats.sampled + live.stats.stale <= number:  # noqa: ASYNC110 - a count, and the session's
                 await asyncio.sleep(0.001)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stream.core.events import Notice, Suggestions
 from stream.core.pace import FULL, STEPS, Pace
+from stream.driver.live import LiveStats
 from stream.server import hub as hub_module
 from stream.server.easing import CALM_MOST_S, CALM_S, FORGET_S, HOLD_S, Easing
 from stream.server.hub import Hub, HubOptions
@@ -88,6 +89,7 @@ class Follower:
 
     def __init__(self, sinks: Sinks) -> None:
         self.publish = sinks.put
+        self.stats = LiveStats()
         self.paces: list[Pace] = []
         self.over = asyncio.Event()
 

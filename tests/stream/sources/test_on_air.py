@@ -211,7 +211,7 @@ def remote(
         pull = RemotePull(
             url,
             HERE,
-            lambda f: times.append(float(f.pts * f.time_base)),
+            lambda one: times.append(float(one.frame.pts * one.frame.time_base)),
             print,
             lambda ended: ends.append(ended.text),
             RemoteOptions(open_s=30.0),  # type: ignore[operator]
