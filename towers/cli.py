@@ -92,8 +92,8 @@ def add_build(build: argparse.ArgumentParser) -> None:
 
 
 def corpus_build(asked: argparse.Namespace) -> int:
-    from .corpora.build import BuildOptions, build
-    from .corpora.build_report import REPORT, TABLE
+    from .corpora.build import build
+    from .corpora.build_report import REPORT, TABLE, BuildOptions
     from .corpora.lists.readers import read_lists
 
     began = time.monotonic()

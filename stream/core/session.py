@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from catalog.records import Candidate, Filters
 from features.bars import STEADY
 from features.cuts import HARD_CUT
-from features.held import held, is_held
+from features.held import held
+from features.slots import is_held
 from features.spec import MOTION_FPS, WINDOW_S
 
 from .adjustments import Adjustments

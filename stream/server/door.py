@@ -13,8 +13,8 @@ from .board import Status
 from .connections import ACCEPTS, Connections
 from .drain import Drain, Phase
 from .hub import Hub
+from .place import Place
 from .takeover import digest
-from .workers import Place
 
 log = logging.getLogger("segue.door")
 

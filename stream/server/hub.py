@@ -156,8 +156,8 @@ class Hub:
 
     async def stop(self, one: Input, ended: Ended) -> None:
         """A publisher stops of itself: its session ends, unless another one feeds it or is coming."""
-        session = one.session
-        if one not in session.inputs.all:
+        session = self._sessions.get(one.id)
+        if session is None or one not in session.inputs.all:
             return
         if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
             session.inputs.release(one)
@@ -242,7 +242,9 @@ class Hub:
 
     def _gone(self, one: Input, ended: Ended) -> None:
         """A publisher is gone, for a reason of its own."""
-        session, connected = one.session, one.publisher.connected
+        session, connected = self._sessions.get(one.id), one.publisher.connected
+        if session is None:
+            return
         if not connected:
             self.counters.never_connected += 1
         elif ended.cause is Cause.SILENT:

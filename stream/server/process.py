@@ -18,16 +18,19 @@ import uvicorn
 from stream.sources import feed
 
 from .address import address_of, base_url, bind
-from .app import Parts, ServeOptions, create_app, open_parts
+from .app import create_app
 from .connections import Connections, affordable, connections_for
 from .door import Door
 from .drain import Drain, Phase
 from .health import starting
 from .logs import Logs
 from .memory import few_heaps
+from .options import ServeOptions
+from .parts import Parts, open_parts
 from .patience import PatientProtocol
+from .place import Place
 from .tls import context_of
-from .workers import Place, supervise
+from .workers import supervise
 
 log = logging.getLogger(__name__)
 

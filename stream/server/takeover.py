@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from .address import base_url, resolved
 from .board import Status
 from .hub import Hub
-from .workers import Place
+from .place import Place
 
 
 def digest(key: str) -> str:

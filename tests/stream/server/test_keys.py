@@ -12,10 +12,12 @@ from websockets.sync.client import connect
 
 from stream.server.access import AccessOptions
 from stream.server.address import bind
-from stream.server.app import ServeOptions, create_app, open_parts
+from stream.server.app import create_app
 from stream.server.board import Board, Status
+from stream.server.options import ServeOptions
+from stream.server.parts import open_parts
+from stream.server.place import Place
 from stream.server.takeover import digest
-from stream.server.workers import Place
 
 SDP = {"content-type": "application/sdp"}
 KEY = "studio-7f3a"
