@@ -20,8 +20,8 @@ from catalog.records import JINGLE_S
 from engines.base import Engine
 from stream.core.events import Item, Suggestions
 from stream.core.ranking import Ranked
+from stream.driver.runtime import Runtime
 from stream.errors import StreamError
-from stream.runtime import Runtime
 from towers.intervals import Interval
 
 from . import real_measures as figures

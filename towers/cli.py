@@ -174,8 +174,8 @@ class Stages:
     """Progress of a training: a line an epoch, of how many, and how long the stage has still to go."""
 
     def __init__(self, options: "TrainOptions") -> None:
+        from .backbone_cache import shelf_name
         from .recipes import pretraining_of
-        from .shelf import shelf_name
 
         self.began_s = time.monotonic()
         self.epochs = {

@@ -24,7 +24,7 @@ from stream.sources.webrtc import adapt
 from stream.sources.webrtc.peer import forgive
 from stream.sources.webrtc.ports import hold_to
 
-from . import takeover
+from . import key_redirect as takeover
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
 from .drain import Drain
@@ -32,6 +32,7 @@ from .engine import degraded, standing
 from .health import health_routes
 from .hub import Hub
 from .ingest import ingest_routes
+from .key_redirect import nowhere
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
 from .options import ServeOptions
@@ -40,8 +41,7 @@ from .place import Place
 from .preview import preview_routes
 from .pulls import pull_routes
 from .security import Guard, is_loopback
-from .takeover import nowhere
-from .viewers import viewer_routes
+from .viewer_routes import viewer_routes
 from .whip import whip_routes
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def listed(
 ) -> list[dict[str, object]]:
     """Every session of this process and, as one of several, of the others; each with its own address."""
     found = [(base, session.summary()) for session in hub.sessions]
-    for other in () if place is None else place.board.others:
+    for other in () if place is None else place.statuses.others:
         found += [(base_url_of(public_url, other.port), session) for session in other.sessions]
     return [{**session, "events": f"{resolved(where, request)}{session.get('events', '')}"} for where, session in found]
 

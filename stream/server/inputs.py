@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import av
 
 from stream.core.events import Warned
-from stream.core.pace import Pace
+from stream.core.quality_level import QualityLevel
 from stream.sources.arrival import Arrival
 from stream.sources.ended import Ended
 
@@ -23,7 +23,7 @@ class Publisher(Protocol):
 
     @property
     def connected(self) -> bool: ...
-    def follow(self, pace: Pace) -> None: ...
+    def follow(self, level: QualityLevel) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -40,7 +40,7 @@ class Nobody:
 
     connected = False
 
-    def follow(self, pace: Pace) -> None:
+    def follow(self, level: QualityLevel) -> None:
         pass
 
     async def close(self) -> None:
@@ -57,7 +57,7 @@ class Fed(Protocol):
     """The part of a session that its inputs know."""
 
     id: str
-    pace: Pace
+    level: QualityLevel
     inputs: "Inputs"
 
     def heard(self, one: "Input") -> None:
@@ -85,7 +85,7 @@ class Input:
         self.publisher: Publisher = connect(
             self._frame, self._sound, lambda ended: None if self._gone else on_end(self, ended)
         )
-        self.publisher.follow(session.pace)
+        self.publisher.follow(session.level)
         if isinstance(self.publisher, Noting):
             self.publisher.hear_notes(self._note)
 

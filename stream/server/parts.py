@@ -11,8 +11,8 @@ from typing import Final
 from catalog.catalog import Catalog
 from engines.bundle import default_bundle, load_bundle
 from features.spec import FEATURES
+from stream.driver.runtime import Runtime
 from stream.recording.recorder import Recordings
-from stream.runtime import Runtime
 
 from .engine import open_batched
 from .errors import ServeError

@@ -4,17 +4,17 @@ import socket
 from dataclasses import dataclass
 
 from .address import port_of
-from .board import Board
+from .worker_status import WorkerStatuses
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one of several workers stands: its sockets, all ports that belong together, and the board."""
+    """Where one of several workers stands: its sockets, all ports that belong together, and what the workers say of themselves."""
 
     own: socket.socket
     shared: socket.socket
     ports: tuple[int, ...]
-    board: Board
+    statuses: WorkerStatuses
     restarts: int = 0  # how many processes stood here before, and ended by themselves
 
     @property

@@ -30,11 +30,11 @@ from engines.errors import EngineError
 from stream.errors import StreamError
 
 from .address import address_of, bind, port_of
-from .board import Board, entry
 from .errors import ServeError
 from .logs import Logs
 from .options import ServeOptions
 from .place import Place
+from .worker_status import WorkerStatuses, entry
 
 log = logging.getLogger("segue.workers")
 
@@ -267,6 +267,6 @@ def _work(
     threading.Thread(target=leave_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server listens to it, it may just end the process
     try:
-        serve(options, Place(own, shared, ports, Board(folder, index), restarts), lambda: news.send(""))
+        serve(options, Place(own, shared, ports, WorkerStatuses(folder, index), restarts), lambda: news.send(""))
     except (StreamError, CatalogError, EngineError) as error:
         news.send(str(error))
