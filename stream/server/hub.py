@@ -1,10 +1,10 @@
 """The sessions that run, who may begin one, and when they end.
 
-*Bounds*: at most ``max_sessions`` sessions, publishers still connecting included, and ``max_viewers`` viewers of each;
-whoever comes later is refused, and so is who comes while the others are late already; before that, all are followed
-less closely (``load_shedding``). A session ends when its publisher stops, when it stays away longer than ``grace_s``, or after
-``max_session_s``. Who comes with the key of a session is its publisher from its first frame on: until then the one
-before goes on, or the session waits.
+*Bounds*: at most ``max_sessions`` sessions, connecting publishers included, and ``max_viewers`` viewers of each; more
+are refused. When messages are late, all sessions are followed less closely (``load_shedding``); when they are too late,
+new sessions are refused as well. A session ends when its publisher stops, when it stays away longer than ``grace_s``,
+or after ``max_session_s``. A publisher that comes with the key of a session feeds it from its first frame on: until
+then the one before goes on, or the session waits.
 """
 
 import asyncio

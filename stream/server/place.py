@@ -9,7 +9,7 @@ from .worker_status import WorkerStatuses
 
 @dataclass(frozen=True)
 class Place:
-    """Where one of several workers stands: its sockets, all ports that belong together, and what the workers say of themselves."""
+    """Where one of several workers stands: its sockets, the ports of all, and what the workers say of themselves."""
 
     own: socket.socket
     shared: socket.socket

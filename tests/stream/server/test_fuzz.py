@@ -23,9 +23,9 @@ from websockets.sync.client import connect
 from benchmarks.faults import mutate
 from benchmarks.faults.material import pictures
 from stream.core.events import Infer
-from stream.server import app, whip
-from stream.server import head_timeout as patience
-from stream.server import viewer_routes as viewers
+from stream.driver.runtime import Runtime
+from stream.server import viewer_routes, whip
+from stream.server.hub import HubOptions
 from stream.server.ingest import parse_hello
 from stream.server.security import of_ports, origin_allowed
 from stream.sinks.viewers import QUEUE_LIMIT, Viewer
@@ -164,8 +164,8 @@ def test_wrong_inputs_by_every_way_in_leave_nothing_behind(
 ) -> None:
     """Statuses below 500, or 503; no session, and no error in the log; afterwards a good client is served."""
     rng = Random(7)
-    peer = replace(app.HubOptions().peer, handshake_timeout_s=0.5)
-    with serving(hub=app.HubOptions(peer=peer, grace_s=0)) as server:
+    peer = replace(HubOptions().peer, handshake_timeout_s=0.5)
+    with serving(hub=HubOptions(peer=peer, grace_s=0)) as server:
         statuses = set()
         with httpx.Client(base_url=server.url, timeout=30) as client:
             for _ in range(INPUTS):
@@ -190,9 +190,9 @@ def test_wrong_inputs_by_every_way_in_leave_nothing_behind(
                 for picture in pictures(20):
                     ingest.send(picture)
                     time.sleep(0.02)
-                for _ in range(INPUTS // viewers.COMMANDS):
+                for _ in range(INPUTS // viewer_routes.COMMANDS):
                     with connect(f"ws://{server.netloc}{ready['events']}") as other:
-                        for _ in range(viewers.COMMANDS):
+                        for _ in range(viewer_routes.COMMANDS):
                             other.send(mutate.json_text(rng, mutate.COMMANDS).encode("utf-8", "replace").decode())
                             other.recv(timeout=20)  # a client that does not read cannot close
                 viewer.send('{"type":"pin","track":null}')
@@ -203,7 +203,7 @@ def test_wrong_inputs_by_every_way_in_leave_nothing_behind(
 def test_who_does_not_say_what_it_wants_is_let_go_of(
     serving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, quiet: None
 ) -> None:
-    monkeypatch.setattr(patience, "HEAD_S", 0.3)
+    monkeypatch.setattr(head_timeout, "HEAD_S", 0.3)
     monkeypatch.setattr(whip, "BODY_S", 0.3)
     with serving() as server:
         with connect(f"ws://{server.netloc}/ingest") as patient:  # a websocket is not, however long it takes
@@ -237,7 +237,7 @@ def test_an_engine_that_fails_ends_one_session_which_says_why(
 ) -> None:
     """The second one asked after the fault is armed fails; the other session goes on."""
     armed: list[bool] = []
-    real = app.Runtime.submit
+    real = Runtime.submit
 
     def submit(self: Any, question: Any) -> Any:
         if armed and isinstance(question, Infer) and question.graph == "video_clip":
@@ -245,7 +245,7 @@ def test_an_engine_that_fails_ends_one_session_which_says_why(
             raise RuntimeError("the device is lost")
         return real(self, question)
 
-    monkeypatch.setattr(app.Runtime, "submit", submit)
+    monkeypatch.setattr(Runtime, "submit", submit)
     with serving() as server, contextlib.ExitStack() as stack:
         feeds, viewers = [], []
         for _ in range(2):

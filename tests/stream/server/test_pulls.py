@@ -326,4 +326,4 @@ def children() -> list[str]:
     listed = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, timeout=20
     )
-    return [line for line in listed.stdout.splitlines() if "pull_child" in line]
+    return [line for line in listed.stdout.splitlines() if "sandbox.child" in line]

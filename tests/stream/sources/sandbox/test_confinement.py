@@ -151,7 +151,7 @@ def test_a_real_pull_is_confined_before_it_connects(monkeypatch: pytest.MonkeyPa
             pull = RemotePull(url, ("127.0.0.1/32",), lambda _: None, lambda _: None, lambda _: None)
             client, _ = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(silent), 30)
             try:
-                return await asyncio.to_thread(looked_at, "pull_child")
+                return await asyncio.to_thread(looked_at, "sandbox.child")
             finally:
                 client.close()
                 await pull.close()

@@ -17,7 +17,7 @@ from stream.core.quality_level import STEPS
 from stream.sources.arrival import Arrival
 from stream.sources.ended import Cause, Ended, silent
 from stream.sources.feed import MAX_SIDE
-from stream.sources.webrtc import rtp_fast_path as direct
+from stream.sources.webrtc import rtp_fast_path
 from stream.sources.webrtc.adapt import adapt_aiortc
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 
@@ -51,13 +51,13 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
     codec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handled: list[int] = []
-    real = direct.finish
+    real = rtp_fast_path.finish
 
     def finish(step: Any) -> None:
         handled.append(1)
         real(step)
 
-    monkeypatch.setattr(direct, "finish", finish)
+    monkeypatch.setattr(rtp_fast_path, "finish", finish)
     adapt_aiortc()
 
     async def scene() -> tuple[list[tuple[int, int]], int, dict[str, Any]]:
