@@ -24,7 +24,7 @@ from benchmarks.faults import mutate
 from benchmarks.faults.material import pictures
 from stream.core.events import Infer
 from stream.driver.runtime import Runtime
-from stream.server import viewer_routes, whip
+from stream.server import head_timeout, viewer_routes, whip
 from stream.server.hub import HubOptions
 from stream.server.ingest import parse_hello
 from stream.server.security import of_ports, origin_allowed
