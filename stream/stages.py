@@ -21,18 +21,14 @@ from features.errors import PictureError
 from features.frame import FrameFeatures, FrameMeter
 from features.keep import Keep as Kept
 from stream.core.events import Answer, Infer, Question
+from stream.core.model import STAGES
 from stream.errors import SourceError
 from stream.runtime import Runtime
 
 Probe = Callable[[str, float], None]
 Keep = Callable[[NDArray[np.uint8], float, bool], None]
 
-GRAPH_STAGES: Final = {
-    "video_clip": "clip tower",
-    "video_sequence": "sequence tower",
-    "mood": "mood",
-    "matcher": "re-rank",
-}
+GRAPH_STAGES: Final = STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +121,7 @@ def answer(runtime: Runtime, question: Question, probe: Probe | None = None) -> 
         return runtime.answer(question)
     begun = time.perf_counter()
     outputs = runtime.answer(question)
-    probe(_stage(question), time.perf_counter() - begun)
+    probe(_stage(runtime, question), time.perf_counter() - begun)
     return outputs
 
 
@@ -138,9 +134,9 @@ async def answered(runtime: Runtime, question: Question, workers: Executor, prob
         return await asyncio.get_running_loop().run_in_executor(workers, answer, runtime, question, probe)
     outputs = await asyncio.wrap_future(waiting)
     if probe is not None:
-        probe(_stage(question), time.perf_counter() - begun)
+        probe(_stage(runtime, question), time.perf_counter() - begun)
     return outputs
 
 
-def _stage(question: Question) -> str:
-    return GRAPH_STAGES.get(question.graph, question.graph) if isinstance(question, Infer) else "search"
+def _stage(runtime: Runtime, question: Question) -> str:
+    return runtime.model.stage(question.graph) if isinstance(question, Infer) else "search"

@@ -1,6 +1,6 @@
-"""One hop under way: what it was given so far, and what the next stage is asked with."""
+"""One hop under way: which of its graphs can be asked now, with what, and what it was given so far."""
 
-from collections.abc import Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,46 +8,73 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.records import Candidate
+from engines.graphs import Graph, Kind
 
+from .events import Infer
+from .feeding import Inputs, clip_inputs, pair_inputs, window_inputs
 from .model import Model
 from .ranking import Pictures
-from .window import Window
+from .window import View, Window
 
 
 @dataclass(slots=True)
 class Hop:
     """``end`` is the second at which its window ends, ``pts_s`` the time to publish, ``start`` the slot at which the
-    scene began."""
+    scene began; ``waiting`` are the graphs that are still to be asked, each behind those that it takes from."""
 
     end: int
     pts_s: float
     start: int
-    ends: list[int] = field(default_factory=list)
-    window: dict[str, NDArray[Any]] = field(default_factory=dict)
-    asked: dict[int, str] = field(default_factory=dict)  # open questions: id -> stage
+    waiting: list[Graph]
+    asked: dict[int, Graph | str] = field(default_factory=dict)  # open questions: id -> graph, or what is searched for
+    begun: bool = False  # a graph has been asked
+    ends: dict[str, list[int]] = field(default_factory=dict)  # clip tower -> the clips that it was asked about
+    view: View | None = None  # the window, once every clip tower has answered
+    vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # window's graph -> (1, W)
+    query: NDArray[np.float32] | None = None  # (E,), the window's vector
+    mood: NDArray[np.float32] | None = None
+    scores: NDArray[np.float64] | None = None  # of ``found``, by the matcher
     found: list[Candidate] = field(default_factory=list)
+    bounded: bool = False  # ``found`` is what will be ranked
     needed: frozenset[str] = frozenset()  # tracks to be ranked however far they are
     sought: list[str] = field(default_factory=list)
-    mood: NDArray[np.float32] | None = None
-    query: NDArray[np.float32] | None = None  # (E,), the window's vector
     passing: dict[str, bool] = field(default_factory=dict)  # filter, in words -> whether anything passes it alone
+
+    def open(self, ids: Iterator[int], of: Graph | str) -> int:
+        """The id of a new question."""
+        question = next(ids)
+        self.asked[question] = of
+        return question
+
+    def ready(self, window: Window, ids: Iterator[int]) -> list[Infer]:
+        """Ask every graph that can be asked now and was not before."""
+        questions: list[Infer] = []
+        while able := [graph for graph in self.waiting if self._can_run(graph)]:
+            for graph in able:
+                self.waiting.remove(graph)
+                inputs = self._inputs(graph, window)
+                if inputs is not None:
+                    questions.append(Infer(self.open(ids, graph), graph.name, inputs, first=not self.begun))
+                    self.begun = True
+        return questions
+
+    def take(self, graph: Graph, answer: Mapping[str, NDArray[Any]], window: Window) -> None:
+        """The answer of a graph."""
+        given = answer[graph.output]
+        if graph.kind is Kind.VIDEO_CLIP:
+            window.store(graph.name, self.ends[graph.name], given, self.start)
+        elif graph.kind is Kind.VIDEO_WINDOW:
+            self.vectors[graph.name] = given
+        elif graph.kind is Kind.EMBEDDING:
+            self.mood = given[0]
+        else:
+            self.scores = np.asarray(given, np.float64)
 
     def bound(self, most: int, needed: Set[str], without: Set[str]) -> None:
         """Keep ``most`` of what was retrieved, none of ``without``; those that are ``needed`` go first."""
         found = [candidate for candidate in self.found if candidate.track.id not in without]
         self.found = sorted(found, key=lambda candidate: candidate.track.id not in needed)[:most]
-
-    def matcher_inputs(self, model: Model) -> dict[str, NDArray[Any]]:
-        """The window against each candidate, a row each; see the manifest for the shapes."""
-        rows = len(self.found)
-        return {
-            "video_clips": np.repeat(self.window["clips"], rows, axis=0),
-            "video_mask": np.repeat(self.window["mask"], rows, axis=0),
-            **{name: np.repeat(self.window[name], rows, axis=0) for name in model.matched},
-            "music_clips": np.stack([candidate.clips for candidate in self.found]).astype(np.float32, copy=False),
-            "music_mask": np.stack([candidate.mask for candidate in self.found]),
-            **{name: np.stack([heard(candidate, name) for candidate in self.found]) for name in model.heard},
-        }
+        self.bounded = True
 
     def pictures(self, window: Window, model: Model) -> Pictures:
         """What the pictures of its window are like."""
@@ -63,8 +90,24 @@ class Hop:
             mood_places=model.mood_places(self.mood),
         )
 
+    def _can_run(self, graph: Graph) -> bool:
+        """Whom it takes from has answered; a pair's graph needs candidates as well, and what works on the window waits
+        for every clip tower: they see the same clips."""
+        if graph.kind is Kind.PAIR and not (self.bounded and self.found):
+            return False
+        pending = [*self.waiting, *(asked for asked in self.asked.values() if isinstance(asked, Graph))]
+        return not any(
+            other.name in graph.sources or (other.kind is Kind.VIDEO_CLIP and graph.kind is not Kind.VIDEO_CLIP)
+            for other in pending
+        )
 
-def heard(candidate: Candidate, feature: str) -> NDArray[np.float32]:
-    """(7, ...) of a candidate's segment, as the matcher takes it."""
-    value = candidate.rhythm if feature == "rhythm" else candidate.extras[feature]
-    return value.astype(np.float32, copy=False)
+    def _inputs(self, graph: Graph, window: Window) -> Inputs | None:
+        """None for a clip tower that has seen all of these clips before."""
+        if graph.kind is Kind.VIDEO_CLIP:
+            self.ends[graph.name] = ends = window.missing(graph.name, self.end, self.start)
+            return clip_inputs(graph, window, ends, self.start) if ends else None
+        if self.view is None:
+            self.view = window.view(self.end, self.start)
+        if graph.kind is Kind.PAIR:
+            return pair_inputs(graph, self.view, self.vectors, self.found)
+        return window_inputs(graph, self.view, self.vectors)

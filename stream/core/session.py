@@ -19,7 +19,7 @@ tracks they liked (``taste``), and whether somebody speaks (``speech``).
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +41,6 @@ from .events import (
     Cut,
     End,
     Event,
-    Infer,
     Refused,
     Reset,
     Scene,
@@ -68,7 +67,6 @@ if TYPE_CHECKING:
 
 REVISED = STEADY - 1  # pictures that may turn out to have had bars
 CUTS = 32  # that are remembered, the newest
-GRAPHS = ("video_clip", "video_sequence", "mood", "matcher")
 SOUGHT_AT_ONCE = 32  # tracks whose clips are looked for in one hop, because somebody liked or skipped them
 
 
@@ -103,7 +101,7 @@ class Session:
         self._now_s = 0.0  # media time since
         self._told_s = 0.0  # of the newest list
         self._settled = 0, self._memory.wishes.order()  # the scene's start and what was asked, of the newest list
-        self._next_id = 1
+        self._ids = count(1)  # of questions
         self._newest = -1  # the slot of the newest picture
         self._slots: deque[int] = deque(maxlen=REVISED)  # of the newest pictures
         self._filled = -1  # the newest slot that is filled, by a picture or since it is held
@@ -254,41 +252,34 @@ class Session:
         answer before is in."""
         if self._on_air is None or self._on_air.beats is not None or self._beats is not None:
             return []
-        self._beats = Beats(self._next_id, self._on_air.track)
-        self._next_id += 1
+        self._beats = Beats(next(self._ids), self._on_air.track)
         return [self._beats]
 
     def result(self, question: int, answer: Answer) -> list[Event]:
         """The answer to a question. One to a question that is no longer open is counted and ignored."""
         hop = self._hop
         if self._beats is not None and question == self._beats.id:
-            asked, self._beats = self._beats, None
+            beats, self._beats = self._beats, None
             if not isinstance(answer, np.ndarray):
                 raise TypeError(f"the answer to beats is {type(answer).__name__}, must be an array of seconds")
-            if asked.track == self._playing and self._on_air is not None:
+            if beats.track == self._playing and self._on_air is not None:
                 self._on_air.beats = answer
             return self._ask_beats()
         if hop is None or question not in hop.asked:
             self.stale_answers += 1
             return []
-        stage = hop.asked.pop(question)
-        if stage not in GRAPHS:
-            return self._found(hop, stage, answer)
+        asked = hop.asked.pop(question)
+        if isinstance(asked, str):
+            return self._found(hop, asked, answer)
         if not isinstance(answer, Mapping):
-            raise TypeError(f"the answer to {stage} is {type(answer).__name__}, must be arrays by name")
-        match stage:
-            case "video_clip":
-                self._window.store(hop.ends, answer["embedding"], hop.start)
-                hop.window = self._window.arrays(hop.end, hop.start)
-                names = ("clips", "mask", *self._model.sequence)
-                return [self._infer(hop, "video_sequence", {name: hop.window[name] for name in names})]
-            case "video_sequence":
-                return self._retrieve(hop, answer["embedding"])
-            case "mood":
-                hop.mood = answer["mood"][0]
-                return self._compare(hop)
-            case _:
-                return self._conclude(hop, np.asarray(answer["score"], np.float64))
+            raise TypeError(f"the answer to {asked.name} is {type(answer).__name__}, must be arrays by name")
+        hop.take(asked, answer, self._window)
+        if hop.scores is not None:
+            return self._conclude(hop)
+        events: list[Event] = [*hop.ready(self._window, self._ids)]
+        if asked is self._model.graphs.query:
+            events += self._retrieve(hop, hop.vectors[asked.name][0])
+        return events or self._compare(hop)
 
     def give_up(self, question: int) -> list[Event]:
         """No answer will come to a question: it would have come too late. The hop that it belongs to counts as skipped,
@@ -329,7 +320,7 @@ class Session:
 
     def _schedule(self, end: int, pts_s: float) -> list[Event]:
         self._last = end
-        hop = Hop(end, pts_s, self._scenes.start)
+        hop = Hop(end, pts_s, self._scenes.start, list(self._model.graphs.live))
         if self._hop is None:
             return self._begin(hop)
         self.skipped_hops += self._due is not None
@@ -339,26 +330,23 @@ class Session:
     def _begin(self, hop: Hop) -> list[Event]:
         self._hop = hop
         self._memory.pass_time(self._before_s + hop.pts_s)
-        hop.ends = self._window.missing(hop.end, hop.start)
-        return [self._infer(hop, "video_clip", self._window.clip_inputs(hop.ends, hop.start))]
+        return [*hop.ready(self._window, self._ids)]
 
     def _retrieve(self, hop: Hop, query: NDArray[np.float32]) -> list[Event]:
-        """Search with the window's vector (1, E); beside it the tracks that must be ranked whatever their distance."""
-        events: list[Event] = []
-        hop.query = query[0]
-        if self._model.mood:
-            events.append(self._infer(hop, "mood", {"embedding": query}))
+        """Search with the window's vector (E,); beside it the tracks that must be ranked whatever their distance."""
+        hop.query = query
         wishes = self._memory.wishes
         skipped = frozenset(wishes.skipped)
         hop.needed = (self._listing.tracks | self._above_filters()) - skipped
         allowed = replace(wishes.filters, exclude=skipped)
         lean = wishes.steer.lean
-        events.append(self._search(hop, "search", query[0], self._options.candidates, allowed, hop.needed, lean))
+        events: list[Event] = []
+        events.append(self._search(hop, "search", query, self._options.candidates, allowed, hop.needed, lean))
         examples = (*wishes.liked, *wishes.skipped[-SKIPS_HEARD:])
         hop.sought = self._adjustments.profiles.unknown(examples)[:SOUGHT_AT_ONCE]
         if hop.sought:
             only = Filters(only=frozenset(hop.sought))
-            events.append(self._search(hop, "taste", query[0], len(hop.sought), only))
+            events.append(self._search(hop, "taste", query, len(hop.sought), only))
         return events
 
     def _found(self, hop: Hop, stage: str, answer: Answer) -> list[Event]:
@@ -402,11 +390,9 @@ class Session:
             return []
         # A command may have come after the search was asked.
         hop.bound(self._options.candidates, hop.needed, frozenset(self._memory.wishes.skipped))
-        if not hop.found or not self._model.matcher:
-            return self._conclude(hop, None)
-        return [self._infer(hop, "matcher", hop.matcher_inputs(self._model))]
+        return [*hop.ready(self._window, self._ids)] or self._conclude(hop)
 
-    def _conclude(self, hop: Hop, matches: NDArray[np.float64] | None) -> list[Event]:
+    def _conclude(self, hop: Hop) -> list[Event]:
         now = hop.pictures(self._window, self._model)
         wishes = self._memory.wishes
         skipped = frozenset(wishes.skipped)
@@ -418,7 +404,7 @@ class Session:
         adjusts = self._adjustments.of(hop.found, wishes, self._playing, at_s, speaks, begins_s)
         ranked = [
             entry
-            for entry in rank(hop.found, matches, now, wishes.weights, wishes.steer, adjusts)
+            for entry in rank(hop.found, hop.scores, now, wishes.weights, wishes.steer, adjusts)
             if entry.candidate.track.id not in skipped
         ]
         self.ranking = ranked
@@ -475,9 +461,6 @@ class Session:
         self._ended = True
         return [End(frames, self.sampled, dropped, self.suggestions, self.skipped_hops)]
 
-    def _infer(self, hop: Hop, graph: str, inputs: Mapping[str, NDArray[Any]]) -> Infer:
-        return Infer(self._open(hop, graph), graph, inputs)
-
     def _search(
         self,
         hop: Hop,
@@ -488,9 +471,4 @@ class Session:
         keep: frozenset[str] = frozenset(),
         lean: tuple[float, ...] = (),
     ) -> Search:
-        return Search(self._open(hop, stage), query, n, filters, keep, lean)
-
-    def _open(self, hop: Hop, stage: str) -> int:
-        question, self._next_id = self._next_id, self._next_id + 1
-        hop.asked[question] = stage
-        return question
+        return Search(hop.open(self._ids, stage), query, n, filters, keep, lean)

@@ -388,7 +388,7 @@ def test_any_sequence_stays_in_bounds_and_replays_alike(fake_runtime: Fake, scri
 
 
 def test_a_real_catalogue_tells_beats_and_knows_none_of_music_from_elsewhere(runtime: Runtime) -> None:
-    track = runtime.catalog.search(np.ones(runtime.model.embedding_dim, np.float32), 1, Filters())[0].track
+    track = runtime.catalog.search(np.ones(runtime.model.graphs.query.width, np.float32), 1, Filters())[0].track
     beats = runtime.answer(Beats(1, track.id))
     assert isinstance(beats, np.ndarray) and len(beats) > 4 and (np.diff(beats) > 0).all()
     elsewhere = runtime.answer(Beats(2, "elsewhere"))
