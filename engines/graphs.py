@@ -16,6 +16,7 @@ Of a kind there may be several where a live session runs them (clips and windows
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
@@ -89,29 +90,26 @@ class Vectors:
 Source = Feature | Mask | Vectors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Graph:
     """``inputs`` by name, in the manifest's order; ``output`` is the name of the only one; ``width``: the length of the
-    vector that it gives, 0 for the score and the mood of a pair and of an embedding."""
+    vector that it gives, 0 for the score and the mood of a pair and of an embedding. ``after``: the graphs that must
+    have answered before: those that it takes from and, but for a clip's, every tower, since all see the same clips."""
 
     name: str
     kind: Kind
     inputs: Mapping[str, Source]
     output: str
     width: int
+    after: frozenset[str]
 
-    @property
+    @cached_property
     def features(self) -> tuple[str, ...]:
         """The features that it takes, in the order of its inputs."""
         return tuple(source.name for source in self.inputs.values() if isinstance(source, Feature))
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The graphs that it takes from."""
-        return tuple(source.graph for source in self.inputs.values() if isinstance(source, Vectors))
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Graphs:
     """All graphs of a bundle, each behind those that it takes from; and who has which part.
 
@@ -139,12 +137,12 @@ class Graphs:
         """Those that work on any of ``kinds``, in the order of running."""
         return tuple(graph for graph in self if graph.kind in kinds)
 
-    @property
+    @cached_property
     def live(self) -> tuple[Graph, ...]:
         """What a live session runs: all but the music's own."""
         return tuple(graph for graph in self if graph.kind not in (Kind.MUSIC_CLIP, Kind.MUSIC_WINDOW))
 
-    @property
+    @cached_property
     def widths(self) -> dict[str, int]:
         """Of every graph that gives a vector."""
         return {graph.name: graph.width for graph in self if graph.width}
@@ -179,8 +177,16 @@ def graphs_of(manifest: Manifest, where: str) -> Graphs:
         if kinds[name] is Kind.EMBEDDING:
             takes[name] = _of_query(specs[name], last[Kind.VIDEO_WINDOW], where)
     widths = _widths(manifest, kinds, last.values(), where)
+    towers = frozenset(name for name, kind in kinds.items() if kind.is_clip)
     made = {
-        name: Graph(name, kinds[name], _inputs(specs[name], kinds, takes[name]), OUTPUTS[kinds[name]], widths[name])
+        name: Graph(
+            name,
+            kind := kinds[name],
+            _inputs(specs[name], kinds, takes[name]),
+            OUTPUTS[kind],
+            widths[name],
+            frozenset(takes[name].values()) | (frozenset() if kind.is_clip else towers),
+        )
         for name in order
     }
     one = {graph.kind: graph for graph in made.values()}

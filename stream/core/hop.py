@@ -1,7 +1,7 @@
 """One hop under way: which of its graphs can be asked now, with what, and what it was given so far."""
 
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,14 @@ from .window import View, Window
 @dataclass(slots=True)
 class Hop:
     """``end`` is the second at which its window ends, ``pts_s`` the time to publish, ``start`` the slot at which the
-    scene began; ``waiting`` are the graphs that are still to be asked, each behind those that it takes from."""
+    scene began; ``graphs`` are those to be asked."""
 
     end: int
     pts_s: float
     start: int
-    waiting: list[Graph]
+    graphs: InitVar[Iterable[Graph]]
+    waiting: list[Graph] = field(init=False)  # those that are still to be asked
+    pending: set[str] = field(init=False)  # those that have not answered
     asked: dict[int, Graph | str] = field(default_factory=dict)  # open questions: id -> graph, or what is searched for
     begun: bool = False  # a graph has been asked
     ends: dict[str, list[int]] = field(default_factory=dict)  # clip tower -> the clips that it was asked about
@@ -40,6 +42,10 @@ class Hop:
     sought: list[str] = field(default_factory=list)
     passing: dict[str, bool] = field(default_factory=dict)  # filter, in words -> whether anything passes it alone
 
+    def __post_init__(self, graphs: Iterable[Graph]) -> None:
+        self.waiting = list(graphs)
+        self.pending = {graph.name for graph in self.waiting}
+
     def open(self, ids: Iterator[int], of: Graph | str) -> int:
         """The id of a new question."""
         question = next(ids)
@@ -47,20 +53,26 @@ class Hop:
         return question
 
     def ready(self, window: Window, ids: Iterator[int]) -> list[Infer]:
-        """Ask every graph that can be asked now and was not before."""
+        """Ask every graph that can be asked now and was not before: those whose sources have all answered; a pair's
+        only once there are candidates."""
         questions: list[Infer] = []
-        while able := [graph for graph in self.waiting if self._can_run(graph)]:
-            for graph in able:
-                self.waiting.remove(graph)
-                inputs = self._inputs(graph, window)
-                if inputs is not None:
-                    questions.append(Infer(self.open(ids, graph), graph.name, inputs, first=not self.begun))
-                    self.begun = True
+        able = [graph for graph in self.waiting if self.pending.isdisjoint(graph.after)]
+        for graph in able:
+            if graph.kind is Kind.PAIR and not (self.bounded and self.found):
+                continue
+            self.waiting.remove(graph)
+            inputs = self._inputs(graph, window)
+            if inputs is None:
+                self.pending.discard(graph.name)
+                return [*questions, *self.ready(window, ids)]
+            questions.append(Infer(self.open(ids, graph), graph.name, inputs, first=not self.begun))
+            self.begun = True
         return questions
 
     def take(self, graph: Graph, answer: Mapping[str, NDArray[Any]], window: Window) -> None:
         """The answer of a graph."""
         given = answer[graph.output]
+        self.pending.discard(graph.name)
         if graph.kind is Kind.VIDEO_CLIP:
             window.store(graph.name, self.ends[graph.name], given, self.start)
         elif graph.kind is Kind.VIDEO_WINDOW:
@@ -88,17 +100,6 @@ class Hop:
             warmth=warmth,
             mood=self.mood,
             mood_places=model.mood_places(self.mood),
-        )
-
-    def _can_run(self, graph: Graph) -> bool:
-        """Whom it takes from has answered; a pair's graph needs candidates as well, and what works on the window waits
-        for every clip tower: they see the same clips."""
-        if graph.kind is Kind.PAIR and not (self.bounded and self.found):
-            return False
-        pending = [*self.waiting, *(asked for asked in self.asked.values() if isinstance(asked, Graph))]
-        return not any(
-            other.name in graph.sources or (other.kind is Kind.VIDEO_CLIP and graph.kind is not Kind.VIDEO_CLIP)
-            for other in pending
         )
 
     def _inputs(self, graph: Graph, window: Window) -> Inputs | None:

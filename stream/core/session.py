@@ -320,7 +320,7 @@ class Session:
 
     def _schedule(self, end: int, pts_s: float) -> list[Event]:
         self._last = end
-        hop = Hop(end, pts_s, self._scenes.start, list(self._model.graphs.live))
+        hop = Hop(end, pts_s, self._scenes.start, self._model.graphs.live)
         if self._hop is None:
             return self._begin(hop)
         self.skipped_hops += self._due is not None
