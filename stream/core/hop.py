@@ -28,18 +28,18 @@ class Hop:
     graphs: InitVar[Iterable[Graph]]
     waiting: list[Graph] = field(init=False)  # those that are still to be asked
     pending: set[str] = field(init=False)  # those that have not answered
-    asked: dict[int, Graph | str] = field(default_factory=dict)  # open questions: id -> graph, or what is searched for
+    questions: dict[int, Graph | str] = field(default_factory=dict)  # that are open: id -> graph, or a search's purpose
     begun: bool = False  # a graph has been asked
     ends: dict[str, list[int]] = field(default_factory=dict)  # clip tower -> the clips that it was asked about
     view: View | None = None  # the window, once every clip tower has answered
     vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # window's graph -> (1, W)
     query: NDArray[np.float32] | None = None  # (E,), the window's vector
     mood: NDArray[np.float32] | None = None
-    scores: NDArray[np.float64] | None = None  # of ``found``, by the matcher
-    found: list[Candidate] = field(default_factory=list)
-    bounded: bool = False  # ``found`` is what will be ranked
+    scores: NDArray[np.float64] | None = None  # of ``hits``, by the matcher
+    hits: list[Candidate] = field(default_factory=list)
+    bounded: bool = False  # ``hits`` is what will be ranked
     needed: frozenset[str] = frozenset()  # tracks to be ranked however far they are
-    sought: list[str] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)  # tracks that somebody liked or skipped, not known yet
     passing: dict[str, bool] = field(default_factory=dict)  # filter, in words -> whether anything passes it alone
 
     def __post_init__(self, graphs: Iterable[Graph]) -> None:
@@ -49,7 +49,7 @@ class Hop:
     def open(self, ids: Iterator[int], of: Graph | str) -> int:
         """The id of a new question."""
         question = next(ids)
-        self.asked[question] = of
+        self.questions[question] = of
         return question
 
     def ready(self, window: Window, ids: Iterator[int]) -> list[Infer]:
@@ -58,7 +58,7 @@ class Hop:
         questions: list[Infer] = []
         able = [graph for graph in self.waiting if self.pending.isdisjoint(graph.after)]
         for graph in able:
-            if graph.kind is Kind.PAIR and not (self.bounded and self.found):
+            if graph.kind is Kind.PAIR and not (self.bounded and self.hits):
                 continue
             self.waiting.remove(graph)
             inputs = self._inputs(graph, window)
@@ -84,8 +84,8 @@ class Hop:
 
     def bound(self, most: int, needed: Set[str], without: Set[str]) -> None:
         """Keep ``most`` of what was retrieved, none of ``without``; those that are ``needed`` go first."""
-        found = [candidate for candidate in self.found if candidate.track.id not in without]
-        self.found = sorted(found, key=lambda candidate: candidate.track.id not in needed)[:most]
+        hits = [candidate for candidate in self.hits if candidate.track.id not in without]
+        self.hits = sorted(hits, key=lambda candidate: candidate.track.id not in needed)[:most]
         self.bounded = True
 
     def pictures(self, window: Window, model: Model) -> Pictures:
@@ -110,5 +110,5 @@ class Hop:
         if self.view is None:
             self.view = window.view(self.end, self.start)
         if graph.kind is Kind.PAIR:
-            return pair_inputs(graph, self.view, self.vectors, self.found)
+            return pair_inputs(graph, self.view, self.vectors, self.hits)
         return window_inputs(graph, self.view, self.vectors)
