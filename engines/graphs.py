@@ -38,6 +38,11 @@ class Kind(StrEnum):
     def is_clip(self) -> bool:
         return self in (Kind.VIDEO_CLIP, Kind.MUSIC_CLIP)
 
+    @property
+    def side(self) -> str:
+        """ "video" or "music"; empty for what both have."""
+        return self.partition(" ")[0] if " " in self else ""
+
 
 CLASSIC: Final[Mapping[str, Kind]] = {
     "video_clip": Kind.VIDEO_CLIP,
@@ -113,8 +118,8 @@ class Graph:
 class Graphs:
     """All graphs of a bundle, each behind those that it takes from; and who has which part.
 
-    ``query``: whose vector of the window is searched with; ``segment``: whose vector of a window of music is found;
-    ``music_tower``: whose vectors of clips the catalogue keeps.
+    ``query``: whose vector of the window is searched with; ``segment``: whose vector of a window of music is found,
+    both of unit norm; ``music_tower``: whose vectors of clips the catalogue keeps.
     """
 
     all: Mapping[str, Graph]
@@ -136,6 +141,15 @@ class Graphs:
     def of(self, *kinds: Kind) -> tuple[Graph, ...]:
         """Those that work on any of ``kinds``, in the order of running."""
         return tuple(graph for graph in self if graph.kind in kinds)
+
+    @cached_property
+    def video_towers(self) -> tuple[Graph, ...]:
+        return self.of(Kind.VIDEO_CLIP)
+
+    @cached_property
+    def ends(self) -> dict[str, Graph]:
+        """By side, whose vectors a search compares."""
+        return {"video": self.query, "music": self.segment}
 
     @cached_property
     def live(self) -> tuple[Graph, ...]:
