@@ -31,11 +31,11 @@ from engines.bundle import default_bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.frame import FrameMeter
 from features.spec import FEATURES, MOTION_FPS
+from stream import messages
 from stream.core.events import Question, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session
 from stream.runtime import Runtime, needs_small
-from stream.server import messages
 
 CLOCK: Final = 90_000
 SIZE: Final = (160, 90)

@@ -10,8 +10,8 @@ from features.spec import MOTION_FPS
 from stream.core.events import Event, Question, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session
+from stream.driver.analysis import Analysis, FrameAnalyzer
 from stream.runtime import Runtime, needs_small
-from stream.stages import Look, Looked
 
 from .errors import BenchError
 
@@ -26,14 +26,14 @@ def lists_of(
     """What a session says to the first ``seconds`` of the videos as one stream; of each what decodes. ``told`` is given
     each list at once. Raises BenchError for a video without pictures."""
     session = session or Session(runtime.model)
-    look = Look(small=needs_small(runtime.model))
+    analyzer = FrameAnalyzer(small=needs_small(runtime.model))
     said: list[Suggestions] = []
     begun_s = 0.0
     for path in videos:
         slot = -1
-        for slot, t_s, looked in seen(path, look, begun_s):
+        for slot, t_s, analysis in seen(path, analyzer, begun_s):
             place = round(begun_s * MOTION_FPS) + slot
-            lists = answered(session, runtime, pushed(session, place, looked))
+            lists = answered(session, runtime, pushed(session, place, analysis))
             said += lists
             for each in lists:
                 told(each)
@@ -45,17 +45,17 @@ def lists_of(
     return said + answered(session, runtime, session.finish())
 
 
-def seen(path: Path, look: Look, begun_s: float = 0.0) -> Iterator[tuple[int, float, Looked]]:
-    """The pictures of a video that fill a motion slot, looked at: slot, seconds from its begin, what was seen. ``look``
-    counts its time from ``begun_s``. Raises BenchError for what is no video, or whose time stamps jump."""
+def seen(path: Path, analyzer: FrameAnalyzer, begun_s: float = 0.0) -> Iterator[tuple[int, float, Analysis]]:
+    """The pictures of a video that fill a motion slot: slot, seconds from its begin, what was seen. ``analyzer`` counts
+    its time from ``begun_s``. Raises BenchError for what is no video, or whose time stamps jump."""
     for slot, t_s, frame in _sampled(path):
-        yield slot, t_s, look.look(frame, begun_s + t_s)
+        yield slot, t_s, analyzer.analyze(frame, begun_s + t_s)
 
 
-def pushed(session: Session, slot: int, looked: Looked) -> list[Event]:
+def pushed(session: Session, slot: int, analysis: Analysis) -> list[Event]:
     """What a session says to a picture."""
-    events = [*session.revise(looked.revised)] if looked.revised else []
-    return [*events, *session.push(looked.features, slot)]
+    events = [*session.revise(analysis.revised)] if analysis.revised else []
+    return [*events, *session.push(analysis.features, slot)]
 
 
 def answered(session: Session, runtime: Runtime, events: Sequence[Event]) -> list[Suggestions]:

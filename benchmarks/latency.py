@@ -20,10 +20,13 @@ from typing import Final
 from catalog.catalog import Catalog
 from engines.bundle import Bundle
 from engines.onnx_engine import OnnxEngine
-from stream.core.events import Notice, Suggestions
+from stream.core.events import GivenUp, Notice, Suggestions
 from stream.core.session import SessionOptions
+from stream.driver import stopwatch
+from stream.driver.stopwatch import Stopwatch
+from stream.messages import line
 from stream.runtime import Runtime
-from stream.server.messages import line
+from stream.sinks.base import FunctionSink
 from stream.sources.pull import Pull
 from stream.watch import watch_fast, watch_paced
 
@@ -31,20 +34,7 @@ from .errors import BenchError
 from .harness import Report, Row, percentile_rows
 
 END_TO_END: Final = "end to end"
-STAGES: Final = (
-    "decode",
-    "convert",
-    "flow",
-    "appearance",
-    "clip tower",
-    "sequence tower",
-    "mood",
-    "search",
-    "re-rank",
-    "rank",
-    "publish",
-    END_TO_END,
-)
+STAGES: Final = (*stopwatch.STAGES, END_TO_END)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +45,7 @@ class LatencyOptions:
     threads: int = 1
 
 
-class Stopwatch:
+class Durations:
     """Durations by stage, in milliseconds; called from several threads (a list's append is atomic)."""
 
     def __init__(self) -> None:
@@ -77,7 +67,7 @@ def measure(source: str, folder: Path, bundle: Bundle, options: LatencyOptions) 
         try:
             engine.warmup()
             runtime = Runtime(engine, catalog)
-            watch = Stopwatch()
+            watch = Durations()
             passes = _play(source, runtime, options.seconds, watch)
             if not watch.samples[END_TO_END]:
                 raise BenchError(f"{source}: gave no suggestions, so there is nothing to time; take a longer video")
@@ -95,18 +85,22 @@ def measure(source: str, folder: Path, bundle: Bundle, options: LatencyOptions) 
     return Report("latency", rows, settings)
 
 
-def _play(source: str, runtime: Runtime, seconds: float, watch: Stopwatch) -> int:
+def _play(source: str, runtime: Runtime, seconds: float, watch: Durations) -> int:
     """In real time, whole passes until ``seconds`` are over; returns how many."""
 
     def publish(notice: Notice) -> None:
-        line(notice)  # what a viewer is sent
+        if not isinstance(notice, GivenUp):
+            line(notice)  # what a viewer is sent
         if isinstance(notice, Suggestions) and notice.late_ms is not None:
             watch.samples[END_TO_END].append(notice.late_ms + watch.samples["decode"][-1])
 
+    sink, timed = FunctionSink(publish), Stopwatch(watch.probe)
     begun, passes = time.monotonic(), 0
     while time.monotonic() - begun < seconds:
         with Pull(source) as pull:
-            asyncio.run(watch_paced(pull, source, runtime, SessionOptions(), publish, watch.probe))
+            asyncio.run(
+                watch_paced(pull, source, runtime, SessionOptions(), sink, timed)
+            )
         passes += 1
     return passes
 
@@ -116,12 +110,13 @@ def _speed(source: str, runtime: Runtime) -> list[Row]:
     ends: list[float] = []
 
     def publish(notice: Notice) -> None:
-        line(notice)
+        if not isinstance(notice, GivenUp):
+            line(notice)
         if isinstance(notice, Suggestions):
             ends.append(notice.pts_s)
 
     begun = time.perf_counter()
     with Pull(source) as pull:
-        watch_fast(pull, runtime, SessionOptions(), publish)
+        watch_fast(pull, runtime, SessionOptions(), FunctionSink(publish))
     taken = time.perf_counter() - begun
     return [Row("speed_x", ends[-1] / taken, 1, "x real time", {"stage": "whole path, unpaced"})] if ends else []

@@ -18,8 +18,8 @@ from features.spec import MOTION_FPS
 from stream.core.events import Answer, Question, Refused, Suggestions
 from stream.core.ranking import Ranked
 from stream.core.session import Session, SessionOptions
+from stream.driver.analysis import Analysis, FrameAnalyzer
 from stream.runtime import Runtime, needs_small
-from stream.stages import Look, Looked
 
 from .errors import BenchError
 from .footage import answered, pushed, seen
@@ -33,7 +33,7 @@ class Footage:
     """What was seen of a video, by slot; and what its pictures are like: means over all of them, ``speed`` in frame
     widths per second, ``brightness`` in [0, 1]."""
 
-    seen: Sequence[tuple[int, Looked]]
+    seen: Sequence[tuple[int, Analysis]]
     speed: float
     brightness: float
     cuts_per_s: float
@@ -55,15 +55,15 @@ class Remembering(Runtime):
 
 def footage(path: Path, runtime: Runtime, seconds: float = math.inf) -> Footage:
     """The first ``seconds`` of a video. Raises BenchError for one without pictures, or whose time stamps jump."""
-    look = Look(small=needs_small(runtime.model))
-    kept: list[tuple[int, Looked]] = []
-    for slot, t_s, looked in seen(path, look):
+    analyzer = FrameAnalyzer(small=needs_small(runtime.model))
+    kept: list[tuple[int, Analysis]] = []
+    for slot, t_s, analysis in seen(path, analyzer):
         if t_s >= seconds:
             break
-        kept.append((slot, looked))
+        kept.append((slot, analysis))
     if not kept:
         raise BenchError(f"{path}: no picture of it decodes; give a video file")
-    features = [looked.features for _, looked in kept]
+    features = [analysis.features for _, analysis in kept]
     return Footage(
         kept,
         float(np.mean([each.speed for each in features])),
@@ -72,11 +72,11 @@ def footage(path: Path, runtime: Runtime, seconds: float = math.inf) -> Footage:
     )
 
 
-def cuts_in(kept: Sequence[tuple[int, Looked]], rest_s: float = SessionOptions().cut_rest_s) -> int:
+def cuts_in(kept: Sequence[tuple[int, Analysis]], rest_s: float = SessionOptions().cut_rest_s) -> int:
     """Hard cuts, counted as a session does."""
     count, last = 0, -math.inf
-    for slot, looked in kept:
-        if looked.features.cut >= HARD_CUT and slot - last >= rest_s * MOTION_FPS:
+    for slot, analysis in kept:
+        if analysis.features.cut >= HARD_CUT and slot - last >= rest_s * MOTION_FPS:
             count, last = count + 1, slot
     return count
 
@@ -106,8 +106,8 @@ def _ask(session: Session, wish: Mapping[str, Any]) -> None:
 
 def _told(shot: Footage, runtime: Runtime, session: Session) -> list[Suggestions]:
     said: list[Suggestions] = []
-    for slot, looked in shot.seen:
-        said += answered(session, runtime, pushed(session, slot, looked))
+    for slot, analysis in shot.seen:
+        said += answered(session, runtime, pushed(session, slot, analysis))
     return said + answered(session, runtime, session.finish())
 
 

@@ -31,6 +31,7 @@ from features.frame import FrameFeatures
 from stream.core.events import Answer, Cut, Infer, Notice, Question, Suggestions
 from stream.core.session import SessionOptions
 from stream.runtime import Runtime
+from stream.sinks.base import FunctionSink
 from stream.sources.pull import Pull
 from stream.watch import watch_fast
 
@@ -252,7 +253,7 @@ def watched(path: Path, runtime: Runtime) -> Watched:
     seen: list[FrameFeatures] = []
     noting = Noting(runtime)
     with Pull(str(path)) as pull:
-        watch_fast(pull, noting, SessionOptions(), notices.append, looked=seen.append)
+        watch_fast(pull, noting, SessionOptions(), FunctionSink(notices.append), analysed=seen.append)
     rows = [(f.colour.brightness, f.colour.contrast, f.colour.colourfulness, f.colour.warmth, f.speed) for f in seen]
     return Watched(
         [[item.track for item in notice.items] for notice in notices if isinstance(notice, Suggestions)],

@@ -6,6 +6,7 @@ The state is the previous picture and a few means; no clock is read.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor, isfinite
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from .motion import OnsetMeter
 from .picture import grey
 from .spec import MOTION_FPS
 
+FLOW: Final = "flow"  # names of the parts, for who times them
+APPEARANCE: Final = "appearance"
 _REST = FlowSample(speed=0.0, dx=0.0, dy=0.0)
 
 
@@ -80,7 +83,7 @@ class FrameMeter:
         motion = self._flow.push(luma, t_s)
         self._slot = slot
         if self._lap is not None:
-            self._lap("flow")
+            self._lap(FLOW)
         cut = self._cuts.push(picture)
         if motion is not None and cut < HARD_CUT:
             self._motion = motion
@@ -97,7 +100,7 @@ class FrameMeter:
             whole=picture.copy() if Keep.WHOLE in self._keep else None,
         )
         if self._lap is not None:
-            self._lap("appearance")
+            self._lap(APPEARANCE)
         return features
 
     def _hold(self, pictures: int, until_s: float) -> None:

@@ -27,6 +27,7 @@ from features.spec import FEATURES
 from .core.session import SessionOptions
 from .errors import StreamError
 from .runtime import Runtime
+from .sinks.base import Sinks
 from .sources.pull import Pull
 from .watch import watch_fast
 
@@ -89,7 +90,7 @@ def windows_of(video: str, engine: "Engine") -> list[np.ndarray]:
     """Vectors (E,) of a few windows of a video, in time; of one that is shorter than ``FIRST_S`` its last."""
     asked = Asked(FIRST_S + (PER_VIDEO - 1) * EVERY_S)
     with Pull(video) as pull, suppress(Enough):
-        watch_fast(pull, Runtime(engine, asked), SessionOptions(), lambda _: None)
+        watch_fast(pull, Runtime(engine, asked), SessionOptions(), Sinks())
     return asked.queries[FIRST_S - 1 :: EVERY_S][:PER_VIDEO] or asked.queries[-1:]
 
 

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
@@ -69,21 +69,17 @@ def watch(argv: Sequence[str]) -> int:
     from engines.choose import choose, with_reserve
     from features.spec import FEATURES
 
-    from .core.events import Notice
     from .core.session import SessionOptions
     from .recording.header import RecordOptions, make_header
     from .recording.recorder import Recorder
     from .runtime import Runtime
-    from .server.messages import line
+    from .sinks.base import Sink
+    from .sinks.lines import JsonLines
     from .sources.pull import Pull
     from .terminal import Board
     from .watch import watch_fast, watch_paced
 
     engines = engine_options(asked, asked.threads or 1)
-
-    def say(notice: Notice) -> None:
-        sys.stdout.write(line(notice) + "\n")
-        sys.stdout.flush()
 
     with Pull(asked.source, asked.threads or 0) as pull:
         bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
@@ -100,7 +96,7 @@ def watch(argv: Sequence[str]) -> int:
             try:
                 board = None if asked.json else Board(asked.source, pull.duration_s)
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
-                publish: Callable[[Notice], None] = say if board is None else board.show
+                sink: Sink = JsonLines(sys.stdout) if board is None else board
                 runtime = Runtime(engine, catalog)
                 options = SessionOptions()
                 if asked.record is not None:
@@ -110,9 +106,9 @@ def watch(argv: Sequence[str]) -> int:
                     recorder.writer.open()
                 with shown:
                     if asked.fast:
-                        watch_fast(pull, runtime, options, publish, recorder=recorder)
+                        watch_fast(pull, runtime, options, sink, recorder=recorder)
                     else:
-                        asyncio.run(watch_paced(pull, asked.source, runtime, options, publish, recorder=recorder))
+                        asyncio.run(watch_paced(pull, asked.source, runtime, options, sink, recorder=recorder))
             finally:
                 if recorder is not None:
                     recorder.close(wait_s=RECORD_WAIT_S)

@@ -9,13 +9,26 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .core.events import Accepted, Cut, End, Failed, Item, Notice, OnAirNow, Refused, Reset, Suggestions, Warned
+from .core.events import (
+    Accepted,
+    Cut,
+    End,
+    Failed,
+    GivenUp,
+    Item,
+    Notice,
+    OnAirNow,
+    Refused,
+    Reset,
+    Suggestions,
+    Warned,
+)
 
 REFRESH_HZ: Final = 8
 
 
 class Board:
-    """A context manager; ``show`` takes every notice. State: the newest suggestions, the newest cut, the notes."""
+    """A context manager; ``put`` takes every notice. State: the newest suggestions, the newest cut, the notes."""
 
     def __init__(self, source: str, duration_s: float | None, console: Console | None = None) -> None:
         self._source = source
@@ -35,7 +48,7 @@ class Board:
     ) -> None:
         self._live.stop()
 
-    def show(self, notice: Notice) -> None:
+    def put(self, notice: Notice) -> None:
         """Take one notice into the picture; the next refresh shows it."""
         match notice:
             case Suggestions():
@@ -48,7 +61,7 @@ class Board:
                 self._notes.append(f"{notice.command} refused: {notice.reason}")
             case Warned() | Failed():
                 self._notes.append(notice.reason)
-            case Accepted():
+            case Accepted() | GivenUp():
                 pass
             case End():
                 self._notes.append(

@@ -284,6 +284,14 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A hop was given up ``late_ms`` after its beginning, because the engine did not come to it in time. For those who
+    watch over the machine: viewers are not told."""
+
+    late_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The last event of a session. ``dropped`` counts frames lost to overload or bad timestamps; frames that the
     sampler had no use for count in ``frames`` only.
@@ -297,5 +305,6 @@ class End:
 
 
 Question = Infer | Search | Beats
-Notice = Suggestions | Cut | Scene | Reset | Refused | Accepted | Failed | Warned | End
+Message = Suggestions | Cut | Scene | Reset | Refused | Accepted | Failed | Warned | End  # what viewers are told
+Notice = Message | GivenUp
 Event = Question | Notice

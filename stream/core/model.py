@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from features.spec import MUSIC_FEATURES
 
 from .window import Window
 
-STAGES: Final[Mapping[Kind, str]] = {  # what a live session runs, as reports call it
+GRAPH_STAGES: Final[Mapping[Kind, str]] = {  # what a live session runs, as reports call it
     Kind.VIDEO_CLIP: "clip tower",
     Kind.VIDEO_WINDOW: "sequence tower",
     Kind.EMBEDDING: "mood",
@@ -20,7 +21,7 @@ STAGES: Final[Mapping[Kind, str]] = {  # what a live session runs, as reports ca
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Model:
     """``graphs``: those of the bundle; ``moods``: of the bank's footage, rising, for each axis; none without a bank."""
 
@@ -29,19 +30,22 @@ class Model:
 
     def window(self) -> Window:
         """An empty window that measures what the graphs take."""
-        widths = {tower.name: tower.width for tower in self.graphs.of(Kind.VIDEO_CLIP)}
+        widths = {tower.name: tower.width for tower in self.graphs.video_towers}
         return Window(widths, tuple(name for name in self._on_windows() if name not in MUSIC_FEATURES))
 
     @property
     def features(self) -> tuple[str, ...]:
         """All that the graphs take of the video."""
-        clip = [name for tower in self.graphs.of(Kind.VIDEO_CLIP) for name in tower.features]
+        clip = [name for tower in self.graphs.video_towers for name in tower.features]
         return tuple(dict.fromkeys((*clip, *(name for name in self._on_windows() if name not in MUSIC_FEATURES))))
 
-    def stage(self, graph: str) -> str:
-        """What reports call a graph's part of a hop; its own name where several have it."""
-        kind = self.graphs[graph].kind
-        return STAGES[kind] if len(self.graphs.of(kind)) == 1 else graph
+    @cached_property
+    def stages(self) -> dict[str, str]:
+        """Graph -> what reports call its part of a hop; its own name where several do the same work."""
+        return {
+            graph.name: GRAPH_STAGES[graph.kind] if len(self.graphs.of(graph.kind)) == 1 else graph.name
+            for graph in self.graphs.live
+        }
 
     def mood_places(self, mood: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
         """(3,): the share of the bank's footage whose mood is lower than ``mood`` (3,), axis by axis; None where either

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from stream.core.events import Notice
 from stream.runtime import Runtime
-from stream.server.messages import line
+from stream.sinks.base import Sink
+from stream.sinks.lines import JsonLines
 from stream.terminal import Board
 
 from .errors import RecordingError
@@ -50,9 +51,9 @@ def main(argv: Sequence[str]) -> int:
             try:
                 board = None if asked.json else Board(str(asked.recording), None)
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
-                publish: Callable[[Notice], None] = _print if board is None else board.show
+                sink: Sink = _Lines(sys.stdout) if board is None else board
                 with shown:
-                    outcome = replay(reader, Runtime(engine, catalog), publish)
+                    outcome = replay(reader, Runtime(engine, catalog), sink.put)
                 causes = [*unlike_engine(reader.header, engine), *unlike(reader.header, here(catalog))]
                 causes = causes if outcome.first is not None else []
             finally:
@@ -83,10 +84,9 @@ def summary(outcome: Outcome, causes: Sequence[str]) -> list[str]:
     return lines
 
 
-def _print(notice: Notice) -> None:
-    try:
-        text = line(notice)
-    except ValueError as error:  # numbers that are not finite: only out of a file that no recorder wrote
-        raise RecordingError(f"the recording leads to what cannot be published ({error}); copy it again") from error
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+class _Lines(JsonLines):
+    def put(self, notice: Notice) -> None:
+        try:
+            super().put(notice)
+        except ValueError as error:  # numbers that are not finite: only out of a file that no recorder wrote
+            raise RecordingError(f"the recording leads to what cannot be published ({error}); copy it again") from error

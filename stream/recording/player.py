@@ -11,7 +11,6 @@ means nothing any more: from there on each question is answered as soon as it is
 import inspect
 import json
 import struct
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
@@ -26,6 +25,7 @@ from features.frame import FrameFeatures, FrameMeter
 from features.spec import MOTION_FPS, PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.core.events import Beats, End, Event, Failed, Infer, Notice, Question, Suggestions, Warned
 from stream.core.session import Session
+from stream.driver.driver import SessionDriver
 from stream.runtime import Runtime, needs_small
 
 from .ask import Asker
@@ -93,7 +93,9 @@ def replay(reader: Reader, runtime: Runtime, publish: Publish) -> Outcome:
 class _Player:
     def __init__(self, reader: Reader, runtime: Runtime, publish: Publish) -> None:
         self._reader = reader
-        self._session = Session(runtime.model, session_options(reader.path, reader.header))
+        options = session_options(reader.path, reader.header)
+        self._driver = SessionDriver(runtime, options, self._say, self._wait)
+        self._session = self._driver.session
         _, batched = engine_of(reader.path, reader.header)
         self._asker = Asker(runtime, batched, sizes_of(reader.path, reader.header))
         self._small = needs_small(runtime.model)
@@ -197,7 +199,8 @@ class _Player:
                 raise self._bad(f"a call of {record.fields['name']} that fails here ({found[:200]})")
         if not self.outcome.loose:
             self._compare(recorded, events)
-        self._take(events)
+        self._driver.handle(events)
+        self._answer_loose()
 
     def _compare(self, recorded: Sequence[Mapping[str, Any]], events: Sequence[Event]) -> None:
         found = [said(event) for event in events]
@@ -233,21 +236,17 @@ class _Player:
             gaps = [abs(one - other) for (_, one), (_, other) in zip(before, after, strict=True)]
             self.outcome.gap = max([self.outcome.gap, *gaps])
 
-    def _take(self, events: Sequence[Event]) -> None:
-        waiting = deque(events)
-        while waiting:
-            event = waiting.popleft()
-            if not isinstance(event, Question):
-                self._say(event)
-            elif self.outcome.loose:
-                waiting.extend(self._session.result(event.id, self._asker.ask(event, None)[0]))
-            else:
-                self._open[event.id] = event
-        if self.outcome.loose and self._open:
-            left, self._open = list(self._open.values()), {}
-            self._take(left)
+    def _wait(self, question: Question) -> None:
+        """A question waits for the recorded answer."""
+        self._open[question.id] = question
         while len(self._open) > MAX_OPEN:
             del self._open[next(iter(self._open))]
+
+    def _answer_loose(self) -> None:
+        """Where other questions are asked than then, each is answered at once."""
+        while self.outcome.loose and self._open:
+            question = self._open.pop(next(iter(self._open)))
+            self._driver.answer(question, self._asker.ask(question, None)[0])
 
     def _say(self, notice: Notice) -> None:
         if isinstance(notice, End):

@@ -40,11 +40,9 @@ from .writer import DEFAULT_LIMIT, ENDED, Writer
 SUFFIX: Final = ".seguerec"
 RESULT: Final = "result"
 
-Publish = Callable[[Notice], None]
-
 
 class Recorder:
-    """Records one session. ``session`` gives the session to drive, ``listen`` the publisher to publish through,
+    """Records one session. ``session`` gives the session to drive, ``put`` takes its notices as a sink,
     ``keep`` takes a picture ahead of its ``push``. Each never blocks, unless ``wait``: then they wait for a slow disk,
     which is for drivers that follow no clock.
 
@@ -76,15 +74,6 @@ class Recorder:
             raise ValueError("the session's options are not those in the recording's header")
         return cast(Session, Noted(Session(model, options), self._note))
 
-    def listen(self, publish: Publish) -> Publish:
-        """The same publisher; what the driver itself has to say is kept, and ``End`` closes the recording."""
-
-        def say(notice: Notice) -> None:
-            self._hear(notice)
-            publish(notice)
-
-        return say
-
     def close(self, why: str = "the program ended", wait_s: float = 0.0) -> bool:
         """Close the recording, if ``End`` has not; whether the file is whole after at most ``wait_s`` seconds."""
         return self.writer.close(why, wait_s)
@@ -114,7 +103,8 @@ class Recorder:
 
         self.writer.put(make_result if name == RESULT else make)
 
-    def _hear(self, notice: Notice) -> None:
+    def put(self, notice: Notice) -> None:
+        """What the driver itself has to say is kept, and ``End`` closes the recording."""
         heard: dict[str, Any] | None = None
         if isinstance(notice, Warned | Failed):
             heard = {"type": type(notice).__name__, "reason": notice.reason}

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,11 +24,12 @@ from catalog.catalog import Catalog
 from engines.bundle import default_bundle, load_bundle
 from engines.choose import AUTO, EngineOptions
 from features.spec import FEATURES
-from stream.core.events import Notice
-from stream.live import LiveOptions, LiveSession
+from stream.driver.live import LiveDriver, LiveOptions
+from stream.driver.stopwatch import Stopwatch
 from stream.recording.header import RecordOptions
 from stream.recording.recorder import Recordings
 from stream.runtime import Runtime
+from stream.sinks.base import Sinks
 from stream.sources.webrtc import adapt
 from stream.sources.webrtc.peer import forgive
 from stream.sources.webrtc.ports import PortRange, hold_to
@@ -41,7 +42,7 @@ from .drain import Drain
 from .engine import degraded, open_batched, standing
 from .errors import ServeError
 from .health import health_routes
-from .hub import Hub, HubOptions, Live
+from .hub import Hub, HubOptions
 from .ingest import ingest_routes
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
@@ -140,24 +141,17 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     ``base_url`` (see `address.resolved`) stands before the addresses of sessions; ``place``: as one of several workers.
     """
     metrics = Metrics()
+    stopwatch = Stopwatch(metrics.probe)
 
-    def start(publish: Callable[[Notice], None]) -> Live:
-        def listened(notice: Notice) -> None:
-            metrics.listen(live, notice)
-            publish(notice)
-
+    def start(sinks: Sinks) -> LiveDriver:
         recorder = None if parts.recordings is None else parts.recordings.start()
-        heard = listened if recorder is None else recorder.listen(listened)
-        live = LiveSession(
-            parts.runtime,
-            options.live,
-            heard,
-            workers=parts.workers,
-            probe=metrics.probe,
-            recorder=recorder,
-            given_up=lambda late_ms: hub.note(late_ms),  # made below, before any session
+        driver = LiveDriver(
+            parts.runtime, options.live, sinks, workers=parts.workers, stopwatch=stopwatch, recorder=recorder
         )
-        return live
+        if recorder is not None:
+            sinks.add(recorder)
+        sinks.add(metrics.sink(driver))
+        return driver
 
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)

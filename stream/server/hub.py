@@ -13,8 +13,9 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from stream.core.events import Notice, Suggestions, Warned
+from stream.core.events import GivenUp, Notice, Suggestions, Warned
 from stream.core.pace import FULL
+from stream.sinks.viewers import OVER, QUEUE_LIMIT, Viewer
 from stream.sources.ended import Cause, Ended, lost
 from stream.sources.webrtc.offer import OfferError
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
@@ -24,10 +25,9 @@ from .access import same
 from .admission import Load
 from .easing import Easing
 from .errors import BusyError
-from .hub_session import KEY_CHARACTERS, HubSession, Live, Publish, Start
+from .hub_session import KEY_CHARACTERS, HubSession, Live, Start
 from .inputs import Connect, Input
 from .logs import session_id
-from .viewer_queue import OVER, QUEUE_LIMIT, Viewer
 
 __all__ = ["QUEUE_LIMIT", "Connect", "Counters", "Hub", "HubOptions", "HubSession", "Live", "Start", "Viewer"]
 
@@ -71,7 +71,7 @@ class Counters:
 
 
 class Hub:
-    """Every session of the server. ``start`` makes the live half of one, given where its notices go."""
+    """Every session of the server. ``start`` makes the driver of one, given its sinks."""
 
     def __init__(self, start: Start, options: HubOptions) -> None:
         self.options = options
@@ -188,7 +188,7 @@ class Hub:
         return session.inputs.add(session, connect, self._gone)
 
     def _opened(self, label: str, key: str) -> HubSession:
-        session = HubSession(label, key, lambda publish: self._start(self._noting(publish)), self._changed)
+        session = HubSession(label, key, self._start, self._changed, [self])
         session_id.set(session.id)  # tasks made from here on are this session's
         self._sessions[session.id] = session
         if self.easing.pace is not FULL:  # which it does of itself
@@ -210,15 +210,10 @@ class Hub:
             self.counters.resumed += 1
             log.info("session goes on: its publisher is back")
 
-    def _noting(self, publish: Publish) -> Publish:
-        """``publish``, with the lateness of suggestions noted for admission and easing."""
-
-        def noted(notice: Notice) -> None:
-            if isinstance(notice, Suggestions) and notice.late_ms is not None:
-                self.note(notice.late_ms)
-            publish(notice)
-
-        return noted
+    def put(self, notice: Notice) -> None:
+        """As a sink of every session: how late lists are decides about admission and easing."""
+        if isinstance(notice, Suggestions | GivenUp) and notice.late_ms is not None:
+            self.note(notice.late_ms)
 
     def note(self, late_ms: float) -> None:
         """A message was so late, or was given up when it was."""
@@ -312,6 +307,6 @@ class Hub:
             self._sessions.pop(session.id, None)
             self.counters.ended += 1
             log.info("session ended: %s", reason)
-            self.counters.lost_messages += session.lost_messages + sum(v.lost for v in session.viewers)
-            for viewer in list(session.viewers):
+            self.counters.lost_messages += session.viewers.lost
+            for viewer in session.viewers:
                 viewer.close(reason, AWAY if reason == STOPPING else OVER)

@@ -4,20 +4,23 @@ import asyncio
 import secrets
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import av
 
+from stream import messages
 from stream.core.commands import CommandError
-from stream.core.events import Accepted, Notice, Refused, Reset, Suggestions
+from stream.core.events import Accepted, Notice, Refused
 from stream.core.pace import FULL, Pace
+from stream.driver.live import LiveStats
+from stream.sinks.base import Sink, Sinks
+from stream.sinks.viewers import Viewer, Viewers
+from stream.sources.arrival import Arrival
 from stream.sources.ended import Ended
 
-from . import messages
 from .inputs import Input, Inputs
 from .player import KINDS, PlayerRole
-from .viewer_queue import Viewer
 
 LABEL_CHARACTERS: Final = 60
 KEY_CHARACTERS: Final = 128
@@ -26,9 +29,9 @@ KEY_CHARACTERS: Final = 128
 class Live(Protocol):
     """The part of a ``LiveSession`` that a hub drives."""
 
-    def offer(
-        self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None, undecoded: int = 0
-    ) -> None: ...
+    @property
+    def stats(self) -> LiveStats: ...
+    def offer(self, arrival: Arrival) -> None: ...
     def listen(self, frame: av.AudioFrame) -> None: ...
     def blank(self) -> None: ...
     def command(self, message: dict[str, Any]) -> None: ...
@@ -37,25 +40,29 @@ class Live(Protocol):
     async def close(self) -> None: ...
 
 
-Publish = Callable[[Notice], None]
-Start = Callable[[Publish], Live]
+Start = Callable[[Sinks], Live]
 
 
 class HubSession:
     """``id`` is for viewers; ``key``: who comes again with it goes on here, empty for nobody. ``lost``: why it waits
     for a publisher to come back, None while it does not. ``on_change`` is called with the session when an input takes
-    the place of the one before, which may be None."""
+    the place of the one before, which may be None.
+    ``sinks`` get its notices beside its viewers."""
 
     def __init__(
-        self, label: str, key: str, start: Start, on_change: "Callable[[HubSession, Input | None], None]"
+        self,
+        label: str,
+        key: str,
+        start: Start,
+        on_change: "Callable[[HubSession, Input | None], None]",
+        sinks: Sequence[Sink] = (),
     ) -> None:
         self.id = secrets.token_urlsafe(12)
         self.key = key
         self.label = label[:LABEL_CHARACTERS]
         self.started_s = time.monotonic()
-        self.viewers: set[Viewer] = set()
-        self.lost_messages = 0
-        self.live = start(self.publish)
+        self.viewers = Viewers()
+        self.live = start(Sinks(sinks, needed=[self.viewers]))
         self.inputs = Inputs()
         self.lost: Ended | None = None
         self._on_change = on_change
@@ -64,7 +71,6 @@ class HubSession:
         self.ending: asyncio.Task[None] | None = None
         self.timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
         self.role = PlayerRole(weakref.proxy(self), time.monotonic)  # no circle: it would keep what has ended
-        self._state: dict[str, str] = {}  # what a late viewer needs to see, by the kind of message
 
     @property
     def secrets(self) -> list[str]:
@@ -107,16 +113,8 @@ class HubSession:
             timer.cancel()
 
     def publish(self, notice: Notice) -> None:
-        """Send a notice to every viewer; never blocks."""
-        text = messages.line(notice)
-        if isinstance(notice, Suggestions):
-            self._state["suggestions"] = text
-        elif isinstance(notice, Accepted) and notice.command == "playing":
-            self._state["playing"] = text
-        elif isinstance(notice, Reset):
-            self._state.pop("suggestions", None)
-        for viewer in self.viewers:
-            viewer.put(text, isinstance(notice, Accepted | Refused))
+        """Tell every viewer something of the server's own; never blocks."""
+        self.viewers.put(notice)
 
     def command(self, viewer: Viewer, message: dict[str, Any]) -> None:
         """Carry out a viewer's command. Who plays is settled here, all else is the core's affair."""
@@ -140,16 +138,13 @@ class HubSession:
     def join(self, may: bool = True, page: str = "") -> Viewer:
         """A new viewer, which gets the current state at once. ``may``, ``page``: see `Viewer`."""
         viewer = Viewer(may, page)
-        for text in self._state.values():
-            viewer.put(text)
-        self.viewers.add(viewer)
+        self.viewers.join(viewer)
         self.role.joined(viewer)
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
-        self.viewers.discard(viewer)
+        self.viewers.leave(viewer)
         self.role.left(viewer)
-        self.lost_messages += viewer.lost
 
     def summary(self) -> dict[str, object]:
         """What the list of sessions shows of it."""
@@ -158,7 +153,7 @@ class HubSession:
             "label": self.label,
             "connected": self.inputs.connected,
             "waiting": not self.inputs.all,
-            "frames": self.inputs.frames,
+            "frames": self.live.stats.decoded,
             "viewers": len(self.viewers),
             "age_s": round(time.monotonic() - self.started_s, 1),
             "events": f"/sessions/{self.id}/events",

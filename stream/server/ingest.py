@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
-import av
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from stream.core.pace import Pace
+from stream.sources.arrival import Arrival
 from stream.sources.ended import STOPPED, Cause, Ended, lost, silent
 from stream.sources.feed import BAD_MESSAGE, FeedError
 from stream.sources.frames_socket import PictureFeed
@@ -126,7 +126,6 @@ class SocketPublisher:
     def __init__(self, kind: str, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> None:
         loop = asyncio.get_running_loop()
         self.connected = True
-        self.frames = 0
         self.goodbye: asyncio.Future[Goodbye] = loop.create_future()
         self._clock = loop.time
         self._heard_s = loop.time()
@@ -164,10 +163,9 @@ class SocketPublisher:
         ended = silent(idle_s)
         self.leave(Goodbye(SILENT, ended.text, ended.cause))
 
-    def _take(self, frame: av.VideoFrame) -> None:
-        self.frames += 1
+    def _take(self, arrival: Arrival) -> None:
         self._heard_s = self._clock()
-        self._on_frame(frame)
+        self._on_frame(arrival)
 
 
 def ingest_routes(

@@ -13,6 +13,7 @@ import av
 
 from stream.core.events import Warned
 from stream.core.pace import Pace
+from stream.sources.arrival import Arrival
 from stream.sources.ended import Ended
 
 if TYPE_CHECKING:
@@ -20,13 +21,11 @@ if TYPE_CHECKING:
 
 
 class Publisher(Protocol):
-    """What feeds a session. ``connected``: frames may come; ``frames``: video frames so far. ``close`` may be called
-    any number of times, and ``on_end`` is not called after it."""
+    """What feeds a session. ``connected``: frames may come. ``close`` may be called any number of times,
+    and ``on_end`` is not called after it."""
 
     @property
     def connected(self) -> bool: ...
-    @property
-    def frames(self) -> int: ...
     def follow(self, pace: Pace) -> None: ...
     async def close(self) -> None: ...
 
@@ -43,7 +42,6 @@ class Nobody:
     collector of cycles comes by."""
 
     connected = False
-    frames = 0
 
     def follow(self, pace: Pace) -> None:
         pass
@@ -52,7 +50,7 @@ class Nobody:
         pass
 
 
-OnFrame = Callable[..., None]  # as `hub_session.Live.offer`
+OnFrame = Callable[[Arrival], None]
 OnSound = Callable[[av.AudioFrame], None]
 OnEnd = Callable[[Ended], None]
 Connect = Callable[[OnFrame, OnSound, OnEnd], Publisher]
@@ -83,10 +81,10 @@ class Input:
         publisher, self.publisher = self.publisher, Nobody()
         return asyncio.get_running_loop().create_task(publisher.close())
 
-    def _frame(self, *told: object) -> None:
+    def _frame(self, arrival: Arrival) -> None:
         if not self._gone:
             self.session.heard(self)
-            self.session.live.offer(*told)  # type: ignore[arg-type]
+            self.session.live.offer(arrival)
 
     def _note(self, text: str) -> None:
         if not self._gone:
@@ -105,7 +103,6 @@ class Inputs:
         self.coming: Input | None = None
         self.closing: set[asyncio.Task[None]] = set()
         self.count = 0
-        self._frames = 0  # of those before
 
     @property
     def all(self) -> list[Input]:
@@ -114,10 +111,6 @@ class Inputs:
     @property
     def connected(self) -> bool:
         return any(each.publisher.connected for each in self.all)
-
-    @property
-    def frames(self) -> int:
-        return self._frames + (0 if self.now is None else self.now.publisher.frames)
 
     def add(self, session: "HubSession", connect: Connect, on_end: Callable[[Input, Ended], None]) -> Input:
         """Let another publisher come."""
@@ -136,7 +129,6 @@ class Inputs:
     def release(self, one: Input) -> None:
         """Let go of an input; what it still sends is not heard."""
         if one is self.now:
-            self._frames += one.publisher.frames
             self.now = None
         elif one is self.coming:
             self.coming = None

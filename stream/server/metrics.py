@@ -1,6 +1,6 @@
 """What the server counts and times, for Prometheus: ``GET /metrics`` in its text format or in OpenMetrics.
 
-Each app has a registry of its own. Histograms are told of every stage by ``LiveSession``'s probe; everything else is
+Each app has a registry of its own. Histograms are told of every stage by ``LiveDriver``'s probe; everything else is
 read when somebody asks: the counts of the sessions that run, on top of the sums of those that ended, so totals never
 go back. Labels come from closed sets, never from clients: the number of series does not grow with what is sent here.
 """
@@ -30,16 +30,16 @@ from engines.batcher import QUEUEING_EDGES_S, BatchStats, MicroBatcher
 from engines.fallback import REASONS
 from stream.core.events import End, Notice, Suggestions
 from stream.core.pace import STEPS
-from stream.live import LiveSession
+from stream.driver import stopwatch
+from stream.driver.live import LiveDriver
 from stream.runtime import Runtime
-from stream.stages import GRAPH_STAGES
 
 from .access import AccessOptions, require
 from .engine import fallback_of
 from .hub import Hub
 from .pool import SessionPool
 
-STAGES: Final = ("convert", "flow", "appearance", *GRAPH_STAGES.values(), "search", "rank", "publish")
+STAGES: Final = tuple(stage for stage in stopwatch.STAGES if stage != stopwatch.DECODE)  # that is the sources'
 OTHER: Final = "other"  # a stage that is not in the list: counted, never a label of its own
 STAGE_BUCKETS_S: Final = (0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 FRESH_BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0)
@@ -53,8 +53,6 @@ ENGINE_TEXTS: Final = {
     "refused": "Requests refused because too many waited.",
     "late": "Requests dropped unrun, because nobody had use for the answer any more.",
 }
-
-Publish = Callable[[Notice], None]
 
 
 class Metrics:
@@ -78,35 +76,45 @@ class Metrics:
         )
         ProcessCollector(registry=self.registry)
         self._sums = dict.fromkeys(SUMMED, 0)
-        self._ended: WeakSet[LiveSession] = WeakSet()
+        self._ended: WeakSet[LiveDriver] = WeakSet()
 
     def probe(self, stage: str, seconds: float) -> None:
         """Take a duration of a stage."""
         self._stages.get(stage, self._stages[OTHER]).observe(seconds)
 
-    def heard(self, notice: Notice) -> None:
-        """Take a notice that is about to be published."""
-        if isinstance(notice, Suggestions) and notice.late_ms is not None:
-            self._fresh.observe(notice.late_ms / 1000)
+    def sink(self, driver: LiveDriver) -> "SessionMetrics":
+        """Where the notices of a driver's session are to go."""
+        return SessionMetrics(self, driver)
 
-    def ended(self, live: LiveSession) -> None:
+    def fresh(self, late_ms: float) -> None:
+        """Take how late a list was."""
+        self._fresh.observe(late_ms / 1000)
+
+    def ended(self, driver: LiveDriver) -> None:
         """Keep the final counts of a session; from here on it is not read any more. Once for each."""
-        if live in self._ended:
+        if driver in self._ended:
             return
-        self._ended.add(live)
+        self._ended.add(driver)
         for name in SUMMED:
-            self._sums[name] += getattr(live.stats, name)
+            self._sums[name] += getattr(driver.stats, name)
 
-    def listen(self, live: LiveSession, notice: Notice) -> None:
-        """Take a notice that ``live`` has published."""
-        self.heard(notice)
-        if isinstance(notice, End):
-            self.ended(live)
-
-    def totals(self, running: Iterable[LiveSession]) -> dict[str, int]:
+    def totals(self, running: Iterable[LiveDriver]) -> dict[str, int]:
         """The counts of the sessions that ended and of those that run, by the names in ``SUMMED``."""
         stats = [live.stats for live in running if live not in self._ended]
         return {name: self._sums[name] + sum(getattr(each, name) for each in stats) for name in SUMMED}
+
+
+class SessionMetrics:
+    """A sink: freshness of each list, and the counts of a session once it ends."""
+
+    def __init__(self, metrics: Metrics, driver: LiveDriver) -> None:
+        self._metrics, self._driver = metrics, driver
+
+    def put(self, notice: Notice) -> None:
+        if isinstance(notice, Suggestions) and notice.late_ms is not None:
+            self._metrics.fresh(notice.late_ms)
+        elif isinstance(notice, End):
+            self._metrics.ended(self._driver)
 
 
 class HubCollector(Collector):
@@ -129,7 +137,7 @@ class HubCollector(Collector):
 
     def _frames(self) -> Iterator[Metric]:
         lives = (session.live for session in self._hub.sessions)
-        totals = self._metrics.totals(live for live in lives if isinstance(live, LiveSession))
+        totals = self._metrics.totals(live for live in lives if isinstance(live, LiveDriver))
         yield _counter("segue_frames_received", "Decoded frames that arrived.", totals["frames"])
         yield _counter("segue_frames_sampled", "Frames that were looked at.", totals["sampled"])
         dropped = CounterMetricFamily("segue_frames_dropped", "Frames lost, by reason.", labels=["reason"])
@@ -157,8 +165,7 @@ class HubCollector(Collector):
         yield _gauge("segue_sessions_limit", "Sessions that are taken at most.", hub.options.max_sessions)
         yield _gauge("segue_viewers", "Viewers now.", len(viewers))
         counts = asdict(hub.counters)
-        going = sum(session.lost_messages for session in sessions) + sum(viewer.lost for viewer in viewers)
-        lost = counts.pop("lost_messages") + going
+        lost = counts.pop("lost_messages") + sum(session.viewers.lost for session in sessions)
         yield _counter("segue_messages_lost", "Messages that a viewer was too slow for.", lost)
         events = CounterMetricFamily("segue_hub_events", "What became of publishers.", labels=["event"])
         for event, count in counts.items():

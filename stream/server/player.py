@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from stream.core.commands import MAX_LENGTH, MAX_S, CommandError, Playing, read_command
+from stream.sinks.viewers import Viewer
 
 from .access import same
-from .viewer_queue import Viewer
 
 KINDS: Final = ("auto", "do", "player", "playing")
 ACTIONS: Final = {"play": ("track", "start_s"), "pause": (), "resume": (), "seek": ("position_s",), "stop": ()}

@@ -13,11 +13,11 @@ from starlette.requests import HTTPConnection
 
 from stream.core.events import Refused
 from stream.errors import MessageError
+from stream.messages import line, parse_command
 
 from .access import AccessOptions, refusal, require
 from .hub import Hub, HubSession, Viewer
 from .limits import RateLimit
-from .messages import line, parse_command
 from .takeover import MOVED, Elsewhere, nowhere
 
 DENIED = 4401

@@ -17,6 +17,7 @@ from av.error import FFmpegError
 
 from features.spec import MOTION_FPS
 
+from .arrival import Arrival
 from .decoder_bounds import bound, check_refused
 from .feed import BAD_MESSAGE, UNREADABLE, FeedError, check_message, check_size, nobody
 
@@ -94,11 +95,12 @@ class PictureDecoder:
 class PictureFeed:
     """``on_frame`` is called on the event loop with every decoded frame; ``on_error`` once, with what ended the feed.
 
-    ``frames`` decoded, ``lost`` to overload, ``passed`` over undecoded because they came too fast to be wanted.
+    Pictures that came too fast to be wanted are passed over undecoded, and those that a newer one replaced are lost;
+    both are told with the next frame.
     """
 
-    def __init__(self, on_frame: Callable[[av.VideoFrame], None], on_error: Callable[[FeedError], None]) -> None:
-        self.frames = self.lost = self.passed = 0
+    def __init__(self, on_frame: Callable[[Arrival], None], on_error: Callable[[FeedError], None]) -> None:
+        self._passed = self._lost = 0  # since the newest frame
         self._on_frame = on_frame
         self._on_error = on_error
         self._decoder = PictureDecoder()
@@ -113,10 +115,10 @@ class PictureFeed:
         """Take a message; never blocks. Raises FeedError for one that is no picture's."""
         picture = parse_picture(message)
         if self._last_us is not None and 0 <= picture.pts_us - self._last_us < STEP_US:
-            self.passed += 1
+            self._passed += 1
             return
         self._last_us = picture.pts_us
-        self.lost += self._slot is not None
+        self._lost += self._slot is not None
         self._slot = picture
         self._idle.clear()
         self._wake.set()
@@ -150,7 +152,8 @@ class PictureFeed:
             except Exception as error:  # noqa: BLE001 - whatever a decoder comes up with ends this client alone
                 self._idle.set()
                 return self._on_error(FeedError(UNREADABLE, f"a picture cannot be decoded ({type(error).__name__})"))
-            self.frames += 1
-            self._on_frame(frame)
+            arrival = Arrival(frame, self._passed, self._lost)
+            self._passed = self._lost = 0
+            self._on_frame(arrival)
             if self._slot is None:
                 self._idle.set()

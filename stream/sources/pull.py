@@ -6,7 +6,7 @@ Where other streams begin in the middle, the pictures go on with those.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, Final, Self
@@ -93,7 +93,7 @@ class Pull:
 
     def frames(
         self, hear: Callable[[av.AudioFrame], None] | None = None, tell: Tell | None = None
-    ) -> Iterator[av.VideoFrame]:
+    ) -> Generator[av.VideoFrame, None, None]:
         """Every frame once. Ends at the end of the input, or where it breaks off, which ``warning`` then tells.
 
         ``hear`` gets the frames of the sound that belongs to the pictures, if there is any. ``tell`` gets what viewers
@@ -142,7 +142,7 @@ class Pull:
         self._reach = Reach(self._container, stream)
         self._colours = told_by_container(stream)
 
-    def _demux(self, hear: Callable[[av.AudioFrame], None] | None) -> Iterator[av.VideoFrame]:
+    def _demux(self, hear: Callable[[av.AudioFrame], None] | None) -> Generator[av.VideoFrame, None, None]:
         sound = best_audio(self._container, self._stream) if hear is not None else None
         wanted = [self._stream, *([sound] if sound is not None else [])]
         if self._reach.sounds:
@@ -160,7 +160,7 @@ class Pull:
                         if isinstance(frame, av.AudioFrame):
                             hear(frame)
 
-    def _decode(self, packet: "av.Packet[Any] | None") -> Iterator[av.VideoFrame]:
+    def _decode(self, packet: "av.Packet[Any] | None") -> Generator[av.VideoFrame, None, None]:
         try:
             frames = self._stream.decode(packet)
         except FFmpegError:
@@ -249,7 +249,7 @@ class Telling:
     def finished(self) -> bool:
         return self._pull.finished
 
-    def frames(self) -> Iterator[av.VideoFrame]:
+    def frames(self) -> Generator[av.VideoFrame, None, None]:
         return self._pull.frames(self._hear, self._tell)
 
     def __enter__(self) -> Self:

@@ -23,17 +23,17 @@ from numpy.typing import NDArray
 from features.decode.picture import Scaler
 from features.errors import PictureError
 from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
-from stream.core.sampler import Sampler
 from stream.errors import StreamError
 
 from .addresses import networks, without_secrets
+from .arrival import Sieve
 from .confinement import confine
 from .guarded import guarded
 from .pace import Pace, stands_s
 from .pull import Pull, Telling, is_live
 from .reconnect import Backoff, reconnecting
 
-HEADER: Final = struct.Struct("!BIq")  # kind, bytes that follow, microseconds
+HEADER: Final = struct.Struct("!BIqI")  # kind, bytes that follow, microseconds, frames that were passed over before
 PICTURE, SOUND, NOTE, ERROR, END = range(1, 6)
 SOUND_HZ: Final = 16_000
 SENT_WIDTH, SENT_HEIGHT = 2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT  # of what is between bars something is left
@@ -70,8 +70,8 @@ class Speaker:
     def __init__(self, out: BinaryIO | Any) -> None:
         self._out = out
 
-    def __call__(self, kind: int, data: bytes, pts_us: int = 0) -> None:
-        view = memoryview(HEADER.pack(kind, len(data), pts_us) + data)
+    def __call__(self, kind: int, data: bytes, pts_us: int = 0, passed: int = 0) -> None:
+        view = memoryview(HEADER.pack(kind, len(data), pts_us, passed) + data)
         while view:
             view = view[self._out.write(view) :]
 
@@ -103,7 +103,7 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
         frames = reconnecting(open_again, BACKOFF, random.random, wait, lambda notice: note(notice.reason))
     else:
         frames = open_again().frames()
-    sampler, pace = Sampler(first.held_s), Pace(time.monotonic(), first.held_s)
+    sieve, pace = Sieve(first.held_s), Pace(time.monotonic(), first.held_s)
     shown = Shown(say)
     frame = None
     for frame in frames:
@@ -111,8 +111,8 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
             continue
         if not is_live(url):
             shown.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
-        if sampler.offer(frame.pts, frame.time_base) is not None:
-            shown.show(scaler.canonical(frame), round(frame.pts * frame.time_base * 1_000_000))
+        if (arrival := sieve.take(frame)) is not None:
+            shown.show(scaler.canonical(frame), round(frame.pts * frame.time_base * 1_000_000), arrival.passed)
     if frame is not None and not is_live(url):
         shown.wait(stands_s(frame))
     if not first.endless and first.warning is not None:
@@ -127,9 +127,9 @@ class Shown:
         self._say = say
         self._newest: tuple[bytes, int] | None = None
 
-    def show(self, picture: NDArray[np.uint8], pts_us: int) -> None:
+    def show(self, picture: NDArray[np.uint8], pts_us: int, passed: int) -> None:
         self._newest = picture.tobytes(), pts_us
-        self._say(PICTURE, *self._newest)
+        self._say(PICTURE, *self._newest, passed)
 
     def wait(self, seconds: float) -> None:
         """Until the next picture is due."""

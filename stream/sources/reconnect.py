@@ -3,7 +3,7 @@
 Nothing here reads a clock or rolls dice: whoever drives it passes the jitter in and does the waiting.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -44,7 +44,7 @@ class Frames(Protocol):
 
     @property
     def warning(self) -> str | None: ...
-    def frames(self) -> Iterator[av.VideoFrame]: ...
+    def frames(self) -> Generator[av.VideoFrame, None, None]: ...
 
 
 def reconnecting(
@@ -53,7 +53,7 @@ def reconnecting(
     jitter: Callable[[], float],
     wait: Callable[[float], bool],
     tell: Callable[[Warned], None],
-) -> Iterator[av.VideoFrame]:
+) -> Generator[av.VideoFrame, None, None]:
     """The frames of a source that is opened again whenever it ends or breaks off.
 
     ``wait(seconds)`` returns False where it is to stop. The first opening must succeed (its SourceError is the

@@ -22,6 +22,7 @@ import numpy as np
 from stream.core.pace import Pace
 from stream.errors import SourceError
 
+from .arrival import Arrival
 from .confinement import environment
 from .ended import STOPPED, Ended, lost, silent
 from .feed import nobody
@@ -53,13 +54,12 @@ class RemotePull:
         self,
         url: str,
         allowed: tuple[str, ...],
-        on_frame: Callable[[av.VideoFrame], None],
+        on_frame: Callable[[Arrival], None],
         on_sound: Callable[[av.AudioFrame], None],
         on_end: Callable[[Ended], None],
         options: RemoteOptions | None = None,
     ) -> None:
         self.connected = False
-        self.frames = 0
         self._request = json.dumps({"url": url, "allowed": allowed}).encode() + b"\n"
         self._on_frame = on_frame
         self._on_sound = on_sound
@@ -136,7 +136,7 @@ class RemotePull:
         while True:
             try:
                 async with asyncio.timeout_at(deadline_s):
-                    kind, size, pts_us = HEADER.unpack(await pipe.readexactly(HEADER.size))
+                    kind, size, pts_us, passed = HEADER.unpack(await pipe.readexactly(HEADER.size))
                     if size > MESSAGE_BYTES:
                         raise ValueError(f"a message of {size} bytes")
                     data = await pipe.readexactly(size)
@@ -144,7 +144,7 @@ class RemotePull:
                 waited_s = self._options.idle_s if self.connected else self._options.open_s
                 return silent(waited_s)
             if kind == PICTURE:
-                self._show(data, pts_us)
+                self._show(data, pts_us, passed)
                 deadline_s = loop.time() + self._options.idle_s
             elif kind == SOUND:
                 self._play(data)
@@ -158,15 +158,14 @@ class RemotePull:
             else:
                 raise ValueError(f"a message of kind {kind}")
 
-    def _show(self, data: bytes, pts_us: int) -> None:
+    def _show(self, data: bytes, pts_us: int, passed: int) -> None:
         picture = np.frombuffer(data, np.uint8).reshape(PICTURE_SHAPE)
         frame = av.VideoFrame.from_ndarray(picture, "rgb24")
         frame.pts, frame.time_base = pts_us, MICROSECOND
         self.connected = True
-        self.frames += 1
         if not self._opened.done():
             self._opened.set_result(None)
-        self._on_frame(frame)
+        self._on_frame(Arrival(frame, passed))
 
     def _play(self, data: bytes) -> None:
         samples = np.frombuffer(data, np.int16)[None]

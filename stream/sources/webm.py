@@ -22,6 +22,7 @@ from av.error import FFmpegError
 
 from features.decode.colours import told_by_container
 
+from .arrival import Arrival
 from .decoder_bounds import OPTION, bound, check_refused
 from .feed import MAX_SIDE, TOO_LARGE, UNREADABLE, FeedError, Handover, check_message, check_size, nobody
 
@@ -131,13 +132,12 @@ class WebmFeed:
 
     def __init__(
         self,
-        on_frame: Callable[[av.VideoFrame], None],
+        on_frame: Callable[[Arrival], None],
         on_sound: Callable[[av.AudioFrame], None],
         on_error: Callable[[FeedError], None],
         backlog_bytes: int = BACKLOG_BYTES,
         max_side: int = MAX_SIDE,
     ) -> None:
-        self.frames = 0
         self._max_side = max_side
         self._on_frame = on_frame
         self._on_error: Callable[[FeedError], None] | None = on_error
@@ -150,13 +150,10 @@ class WebmFeed:
         self._stop = threading.Event()
         self._last: tuple[float, float] | None = None  # time of the last frame, and when it was handed on
         self._pictures = Handover(self._loop, self._deliver, 1)
+        self._told_lost = 0
         self._sounds = Handover(self._loop, self._if_open(on_sound), SOUND_LIMIT)
         self._thread = threading.Thread(target=self._run, name="webm", daemon=True)
         self._thread.start()
-
-    @property
-    def lost(self) -> int:
-        return self._pictures.lost
 
     def put(self, message: bytes) -> None:
         """Take a chunk; never blocks. Raises FeedError at the bounds, and for what is no WebM."""
@@ -194,8 +191,8 @@ class WebmFeed:
 
     def _deliver(self, frame: av.VideoFrame) -> None:
         if not self._closed:
-            self.frames += 1
-            self._on_frame(frame)
+            lost, self._told_lost = self._pictures.lost - self._told_lost, self._pictures.lost
+            self._on_frame(Arrival(frame, undecoded=lost))
 
     def _if_open(self, hear: Callable[[av.AudioFrame], None]) -> Callable[[av.AudioFrame], None]:
         def deliver(frame: av.AudioFrame) -> None:

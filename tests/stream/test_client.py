@@ -323,9 +323,9 @@ def test_a_program_can_be_the_player_and_hears_what_others_ask(
                 viewer = session.join()
                 session.command(viewer, {"type": "do", "do": "seek", "position_s": 9.0})
                 assert await heard(client, "do") == {"v": 1, "type": "do", "do": "seek", "position_s": 9.0}
-                (old,) = session.viewers - {viewer}
+                (old,) = {*session.viewers} - {viewer}
                 old.close("a hiccup")  # the client connects anew, and is the player still
-                while not (client.listening and session.viewers - {viewer, old}):  # noqa: ASYNC110 - nobody tells
+                while not (client.listening and {*session.viewers} - {viewer, old}):  # noqa: ASYNC110 - nobody tells
                     await asyncio.sleep(0.05)
                 await client.tell({"type": "playing", "track": "b" * 16})
                 told = await heard(client, "player")

@@ -20,8 +20,10 @@ from engines.onnx_engine import OnnxEngine
 from stream.core.events import End, Notice, Suggestions, Warned
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import SessionOptions
+from stream.driver.stopwatch import Stopwatch
+from stream.messages import decode, encode
 from stream.runtime import Runtime
-from stream.server.messages import decode, encode
+from stream.sinks.base import FunctionSink
 from stream.sources.pace import Pace
 from stream.sources.pull import Pull
 from stream.watch import watch_fast, watch_paced
@@ -184,7 +186,7 @@ def test_every_stage_is_timed_when_asked(tmp_path: Path, write_video: Video, run
 
     notices: list[Notice] = []
     with Pull(str(write_video(tmp_path / "v.mp4", frames=24, fps=12))) as pull:
-        watch_fast(pull, runtime, SessionOptions(), notices.append, probe)
+        watch_fast(pull, runtime, SessionOptions(), FunctionSink(notices.append), Stopwatch(probe))
     looked = {"decode": 24, "convert": 16, "flow": 16, "appearance": 16}
     hops = dict.fromkeys(("clip tower", "sequence tower", "mood", "search", "re-rank", "rank"), 2)
     assert times == looked | hops | {"publish": len(notices)}
@@ -223,7 +225,7 @@ def test_a_failing_engine_ends_the_paced_watch(tmp_path: Path, write_video: Vide
     notices: list[Notice] = []
     path = write_video(tmp_path / "v.mp4", frames=36, fps=12)
     with Pull(str(path)) as pull, pytest.raises(RuntimeError, match="division by zero"):
-        asyncio.run(watch_paced(pull, str(path), runtime, SessionOptions(), notices.append))
+        asyncio.run(watch_paced(pull, str(path), runtime, SessionOptions(), FunctionSink(notices.append)))
     assert isinstance(notices[-1], End)
     assert not any(isinstance(notice, Suggestions | Warned) for notice in notices)
 

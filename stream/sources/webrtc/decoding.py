@@ -21,7 +21,7 @@ from typing import Any, Final
 import av
 
 from features.decode.colours import Colours
-from stream.core.sampler import Sampler
+from stream.sources.arrival import Arrival, Sieve
 from stream.sources.feed import MAX_PIXELS, FeedError, check_size
 
 from . import aiortc_compat
@@ -40,41 +40,27 @@ H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters t
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A frame to be looked at, and when it arrived: with its last packet, or else when it was decoded."""
-
-    frame: av.VideoFrame
-    arrived_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class Refused:
     """No picture of this video will be decoded any more, for a reason in words."""
 
     reason: str
 
 
-class WantedFrames(asyncio.Queue[Wanted | Refused | None]):
-    """In the place of a video track's queue. ``decoded``, ``undecoded`` (passed over, with too many or for too long
-    waiting) and ``newest_s`` (of the monotonic clock, when one was decoded) are written by the decoder's thread alone,
-    and may be read anywhere."""
+class WantedFrames(asyncio.Queue[Arrival | Refused | None]):
+    """In the place of a video track's queue. ``sieve`` and ``newest_s`` (of the monotonic clock, when a frame was
+    decoded) are written by the decoder's thread alone, and may be read anywhere."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.decoded = self.undecoded = 0
+        self.sieve = Sieve()
         self.newest_s = 0.0
         self.deblock = True  # set by whoever reads; heeded from the next key frame on
         self.requests = KeyFrameRequests()
-        self._sampler = Sampler()
 
-    def wants(self, frame: av.VideoFrame) -> bool:
-        """Note a frame; whether it is to be looked at. Those with bad times are, since they are counted there."""
-        sampler = self._sampler
-        odd = sampler.stale + sampler.undated
-        wanted = sampler.offer(frame.pts, frame.time_base) is not None or odd != sampler.stale + sampler.undated
+    def arrival(self, frame: av.VideoFrame, arrived_s: float | None) -> Arrival | None:
+        """A decoded frame, if it is to be handed on; without ``arrived_s`` it arrived now."""
         self.newest_s = time.monotonic()
-        self.decoded += 1
-        return wanted
+        return self.sieve.take(frame, self.newest_s if arrived_s is None else arrived_s)
 
 
 class FrameDecoder:
@@ -154,8 +140,8 @@ class Decoding:
                 colours.tag(one)
             if wanted is None or not isinstance(one, av.VideoFrame):
                 self._hand(one)
-            elif wanted.wants(one):
-                self._hand(Wanted(one, getattr(frame, "arrived_s", wanted.newest_s)))
+            elif (arrival := wanted.arrival(one, getattr(frame, "arrived_s", None))) is not None:
+                self._hand(arrival)
         return False
 
     def end(self) -> None:
@@ -184,7 +170,7 @@ class Decoding:
 
     def _pass_over(self, wanted: WantedFrames) -> None:
         """``newest_s`` stays: a publisher that sends no key frame is given up like one that sends nothing."""
-        wanted.undecoded += 1
+        wanted.sieve.lose()
         wanted.requests.failed(key=False)
         self._failed.set()
 

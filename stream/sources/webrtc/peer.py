@@ -27,12 +27,13 @@ from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
 
 from stream.core.pace import Pace
+from stream.sources.arrival import Arrival
 from stream.sources.ended import STOPPED, Cause, Ended, lost, silent
 from stream.sources.feed import FeedError, check_size
 
 from . import aiortc_compat
 from .answer import arranged
-from .decoding import Refused, Wanted, WantedFrames, decode_in_turns
+from .decoding import Refused, WantedFrames, decode_in_turns
 from .direct import shorten
 from .negotiation import Negotiation
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
@@ -41,7 +42,7 @@ from .trickle import MAX_CANDIDATES, Fragment, FragmentError
 
 log = logging.getLogger(__name__)
 
-OnFrame = Callable[[av.VideoFrame, int, float, int], None]
+OnFrame = Callable[[Arrival], None]
 
 CLOSE_S: Final = 5.0  # for a connection's end
 
@@ -78,9 +79,8 @@ def forgive(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 class WebRtcPeer:
     """One publisher.
 
-    What ``feed`` is given: ``on_frame`` gets those frames of the first video track that a sampler may want, each with
-    how many were decoded and passed over since the one before, with when it arrived, by the monotonic clock, and with
-    how many were not even decoded, since too many waited; ``on_sound`` every frame of the first audio track. Both are
+    What ``feed`` is given: ``on_frame`` gets those frames of the first video track that a sampler may want;
+    ``on_sound`` every frame of the first audio track. Both are
     called on the event loop and must return at once. ``on_end`` is called once, with why, unless
     `close` was called by the owner. ``decoders``: threads on which its tracks are decoded, in turns with those of
     others; without, each has one of its own.
@@ -91,7 +91,7 @@ class WebRtcPeer:
         self._decoders = decoders
         self._plain = bool(aiortc_compat.alone())
         self.connected = False
-        self._on_frame: OnFrame = lambda frame, passed, arrived_s, undecoded: None
+        self._on_frame: OnFrame = lambda arrival: None
         self._on_sound: Callable[[av.AudioFrame], None] = lambda frame: None
         self._on_end: Callable[[Ended], None] | None = None
         self._negotiation: Negotiation | None = None
@@ -104,18 +104,11 @@ class WebRtcPeer:
         self._state = asyncio.Event()
         self._last_frame_s = 0.0
         self._wanted = WantedFrames()
-        self._told = 0  # frames, the passed ones among them
-        self._told_undecoded = 0
         self._undo: list[Callable[[], None]] = []
         self._video: MediaStreamTrack | None = None
         self._audio: MediaStreamTrack | None = None
         self._connection.on("track", self._track)
         self._connection.on("connectionstatechange", self._state.set)
-
-    @property
-    def frames(self) -> int:
-        """Video frames decoded so far."""
-        return max(self._told, self._wanted.decoded)
 
     def feed(
         self,
@@ -245,18 +238,13 @@ class WebRtcPeer:
     def _see(self, came: Any) -> None:
         """A frame as its decoder handed it on; on the plain path that is aiortc's, and a frame comes now."""
         now_s = time.monotonic()
-        wanted = _bounded(came, now_s) if isinstance(came, av.VideoFrame) else came
-        if isinstance(wanted, Refused):
-            self._refusal = wanted.reason
+        arrival = _bounded(came, now_s) if isinstance(came, av.VideoFrame) else came
+        if isinstance(arrival, Refused):
+            self._refusal = arrival.reason
             self._state.set()
-        if not isinstance(wanted, Wanted):
-            return
-        passed = max(0, self._wanted.decoded - self._told - 1)
-        self._told += passed + 1
-        self._last_frame_s = now_s
-        so_far = self._wanted.undecoded  # read once: a decoder's thread counts on
-        undecoded, self._told_undecoded = so_far - self._told_undecoded, so_far
-        self._on_frame(wanted.frame, passed, wanted.arrived_s, undecoded)
+        elif isinstance(arrival, Arrival):
+            self._last_frame_s = now_s
+            self._on_frame(arrival)
 
     async def _watch(self) -> None:
         """Until something ends the connection: then say what, once."""
@@ -284,7 +272,7 @@ class WebRtcPeer:
 
     def _silence(self) -> Ended:
         idle_s = self.options.idle_timeout_s
-        if self.connected and self._wanted.undecoded > self._told_undecoded:
+        if self.connected and self._wanted.sieve.undecoded:
             words = f"no video that can be decoded for {idle_s:g} s: decoding is behind, send a key frame every 2 s"
             return Ended(Cause.SILENT, words)
         if self.connected:
@@ -298,10 +286,10 @@ class WebRtcPeer:
             on_end(ended)
 
 
-def _bounded(frame: av.VideoFrame, now_s: float) -> Wanted | Refused:
+def _bounded(frame: av.VideoFrame, now_s: float) -> Arrival | Refused:
     """A frame that came decoded; one that is too large should not have been, and is the last."""
     try:
         check_size(frame.width, frame.height)
     except FeedError as error:
         return Refused(str(error))
-    return Wanted(frame, now_s)
+    return Arrival(frame, arrived_s=now_s)

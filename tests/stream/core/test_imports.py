@@ -11,7 +11,7 @@ def test_importing_the_core_pulls_in_no_input_or_output() -> None:
     script = (
         "import sys; import stream.core.session, stream.core.commands; "
         "print(*(name for name in ('asyncio', 'av', 'aiortc', 'fastapi', 'faiss', 'onnxruntime', 'torch', 'librosa', "
-        "'sqlite3', 'stream.live', 'catalog.catalog', 'engines.base', 'features.frame') if name in sys.modules))"
+        "'sqlite3', 'stream.driver.live', 'catalog.catalog', 'engines.base', 'features.frame') if name in sys.modules))"
     )
     found = subprocess.run(
         [sys.executable, "-c", script],

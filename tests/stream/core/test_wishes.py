@@ -11,7 +11,7 @@ from catalog.records import Filters
 from stream.core.commands import CommandError, Playing, Undo, read_command
 from stream.core.events import Asked, Steer, Suggestions, Weights, Wished
 from stream.core.wishes import LISTED, MAX_LIKED, MAX_UNDO, Memory, Wishes
-from stream.server.messages import encode
+from stream.messages import encode
 
 TRACKS = st.sampled_from(["a", "b", "c"])
 LEANS = st.one_of(st.none(), st.floats(-1, 1))

@@ -13,6 +13,7 @@ from stream.core.session import Session, SessionOptions
 from stream.recording.format import Reader, Record
 from stream.recording.player import Outcome, replay
 from stream.recording.recorder import Recorder
+from stream.sinks.base import FunctionSink, Sinks
 
 Script = list[tuple[Any, ...]]
 
@@ -73,7 +74,13 @@ def record(fake_runtime: Callable[..., Any]) -> Callable[..., list[Notice]]:
     def run(path: Path, script: Script, seed: int = 0, runtime: Any = None, **options: Any) -> list[Notice]:
         runtime, said = runtime or fake_runtime(), []
         recorder = Recorder(path, make_header(), wait=True, **options)
-        drive(recorder.session(runtime.model, SessionOptions()), runtime, recorder.listen(said.append), script, seed)
+        drive(
+            recorder.session(runtime.model, SessionOptions()),
+            runtime,
+            Sinks([recorder], needed=[FunctionSink(said.append)]).put,
+            script,
+            seed,
+        )
         assert isinstance(said[-1], End) and recorder.close(wait_s=20)
         return said
 

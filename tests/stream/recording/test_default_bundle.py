@@ -21,7 +21,7 @@ from engines.rows import SIZES
 from features.spec import FEATURES
 from stream.core.events import Accepted, End, Infer, Notice, Reset, Suggestions
 from stream.core.session import SessionOptions
-from stream.live import LiveOptions, LiveSession
+from stream.driver.live import LiveDriver, LiveOptions
 from stream.recording.ask import Asker, place, plain_way, ways
 from stream.recording.format import Reader
 from stream.recording.header import RecordOptions, make_header
@@ -29,6 +29,8 @@ from stream.recording.player import replay
 from stream.recording.recorder import Recorder
 from stream.recording.values import answer_digest
 from stream.runtime import Runtime
+from stream.sinks.base import FunctionSink, Sinks
+from stream.sources.arrival import Arrival
 from studio.pairs import draw_latent, video_recipe
 from studio.video.render import render
 
@@ -77,13 +79,13 @@ def film(seed: int, seconds: float) -> list[av.VideoFrame]:
     return frames
 
 
-async def play_live(live: LiveSession, frames: list[av.VideoFrame], commands: dict[int, dict[str, Any]]) -> None:
+async def play_live(live: LiveDriver, frames: list[av.VideoFrame], commands: dict[int, dict[str, Any]]) -> None:
     """Offer each frame once the one before was looked at, without waiting for any answer."""
     running = asyncio.create_task(live.run())
     for number, frame in enumerate(frames):
         if number in commands:
             live.command(commands[number])
-        live.offer(frame)
+        live.offer(Arrival(frame))
         async with asyncio.timeout(20):
             while live.stats.sampled + live.stats.stale <= number:  # noqa: ASYNC110 - a count, and the session's
                 await asyncio.sleep(0.001)
@@ -105,9 +107,9 @@ def test_live_sessions_beside_each_other_are_replayed_bit_for_bit(tmp_path: Path
         sessions = []
         for number, heard in enumerate(said):
             recorder = Recorder(tmp_path / str(number), header)
-            publish = recorder.listen(heard.append)
+            publish = Sinks([recorder], needed=[FunctionSink(heard.append)])
             options = LiveOptions(finish_s=20)
-            live = LiveSession(runtime, options, publish, workers=workers, recorder=recorder)
+            live = LiveDriver(runtime, options, publish, workers=workers, recorder=recorder)
             commands = {
                 10 + number: {"type": "skip", "track": tracks[number]},
                 20: {"type": "filters", "min_bpm": 75 + number},

@@ -212,7 +212,7 @@ def test_a_session_that_is_only_told_its_end_leaves_no_file(tmp_path: Path, head
     begun: list[Recorder] = []
     recorder = Recorder(tmp_path / "r", header(), begun=begun.append)
     for event in recorder.session(fake_runtime().model, SessionOptions()).finish(flush=False):
-        recorder.listen(lambda notice: None)(event)  # type: ignore[arg-type]
+        recorder.put(event)  # type: ignore[arg-type]
     assert recorder.close(wait_s=20) and not begun and not list(tmp_path.iterdir())
     assert not [thread for thread in threading.enumerate() if thread.name == "recording"]
 

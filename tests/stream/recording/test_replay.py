@@ -16,6 +16,7 @@ from stream.core.session import Session, SessionOptions
 from stream.recording.errors import RecordingError
 from stream.recording.format import MAGIC, Reader, Record, pack_chunk, pack_record
 from stream.recording.recorder import Recorder
+from stream.sinks.base import FunctionSink, Sinks
 
 Fake = Callable[..., Any]
 
@@ -139,7 +140,7 @@ def test_what_the_driver_said_is_said_again(
 ) -> None:
     said: list[Any] = []
     recorder = Recorder(tmp_path / "r", header(), wait=True)
-    publish = recorder.listen(said.append)
+    publish = Sinks([recorder], needed=[FunctionSink(said.append)]).put
     session = recorder.session(fake_runtime().model, SessionOptions())
     for event in session.push(features(1), 0):
         publish(event)  # type: ignore[arg-type]

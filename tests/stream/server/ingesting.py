@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from stream.server.address import bind
 from stream.server.errors import BusyError
 from stream.server.inputs import Connect
+from stream.sources.arrival import Arrival
 from stream.sources.ended import Ended
 
 
@@ -36,7 +37,8 @@ class Fed:
     ends: list[str] = field(default_factory=list)
     publisher: Any = None
 
-    def take(self, frame: av.VideoFrame) -> None:
+    def take(self, arrival: Arrival) -> None:
+        frame = arrival.frame
         assert frame.pts is not None and frame.time_base is not None
         self.pictures.append((float(frame.pts * frame.time_base), (frame.width, frame.height)))
 

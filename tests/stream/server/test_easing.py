@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from stream.core.events import Notice, Suggestions
 from stream.core.pace import FULL, STEPS, Pace
+from stream.driver.live import LiveStats
 from stream.server import hub as hub_module
 from stream.server.easing import CALM_MOST_S, CALM_S, FORGET_S, HOLD_S, Easing
 from stream.server.hub import Hub, HubOptions
+from stream.sinks.base import Sinks
 
 LIMIT_MS = 1000.0
 
@@ -85,8 +87,9 @@ def test_steps_are_neighbours_and_never_hurried(told: list[tuple[float, float | 
 class Follower:
     """A live half that notes its pace."""
 
-    def __init__(self, publish: Callable[[Notice], None]) -> None:
-        self.publish = publish
+    def __init__(self, sinks: Sinks) -> None:
+        self.publish = sinks.put
+        self.stats = LiveStats()
         self.paces: list[Pace] = []
         self.over = asyncio.Event()
 

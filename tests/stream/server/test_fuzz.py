@@ -26,7 +26,7 @@ from stream.core.events import Infer
 from stream.server import app, patience, viewers, whip
 from stream.server.ingest import parse_hello
 from stream.server.security import of_ports, origin_allowed
-from stream.server.viewer_queue import QUEUE_LIMIT, Viewer
+from stream.sinks.viewers import QUEUE_LIMIT, Viewer
 from stream.sources.feed import FeedError
 from stream.sources.webm import WebmFeed
 from stream.sources.webrtc.offer import OfferError, checked_offer

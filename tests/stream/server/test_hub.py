@@ -2,16 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import av
 import pytest
 
-from stream.core.events import Accepted, Cut, End, Item, Notice, Reasons, Reset, Suggestions
+from stream.core.events import Accepted, Cut, End, Item, Reasons, Reset, Suggestions
 from stream.core.pace import Pace
+from stream.driver.live import LiveStats
 from stream.server.errors import BusyError
 from stream.server.hub import QUEUE_LIMIT, Hub, HubOptions, Viewer
+from stream.sinks.base import Sinks
+from stream.sources.arrival import Arrival
 from stream.sources.webrtc.aiortc_compat import waiting_of
 from stream.sources.webrtc.offer import OfferError
 from stream.sources.webrtc.turns import TakenInTurns
@@ -20,13 +22,14 @@ from stream.sources.webrtc.turns import TakenInTurns
 class FakeLive:
     """A live half that only notes what it is asked."""
 
-    def __init__(self, publish: Callable[[Notice], None]) -> None:
-        self.publish = publish
+    def __init__(self, sinks: Sinks) -> None:
+        self.publish = sinks.put
+        self.stats = LiveStats()
         self.commands: list[dict[str, Any]] = []
         self.closed = asyncio.Event()
         self.failure: Exception | None = None
 
-    def offer(self, frame: av.VideoFrame) -> None:
+    def offer(self, arrival: Arrival) -> None:
         raise AssertionError("nobody connects in these tests")
 
     def listen(self, frame: av.AudioFrame) -> None:

@@ -21,7 +21,9 @@ from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCRtpReceiver
 from websockets.sync.client import connect
 
 from features.frame import FrameFeatures, FrameMeter
-from stream.live import LiveSession
+from stream.driver.analysis import FrameAnalyzer
+from stream.driver.driver import SessionDriver
+from stream.driver.live import LiveDriver
 from stream.server import memory
 from stream.server.hub import Hub, HubOptions
 from stream.server.hub_session import HubSession
@@ -31,11 +33,10 @@ from stream.sources.webm import WebmFeed
 from stream.sources.webrtc.decoding import Decoding, FrameDecoder, WantedFrames
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 from stream.sources.webrtc.turns import TakenInTurns
-from stream.stages import Look
 
 CLIENT = Path(__file__).with_name("publisher.py")
 SDP = {"content-type": "application/sdp"}
-OURS = (HubSession, LiveSession, Look, FrameMeter, FrameFeatures)
+OURS = (HubSession, LiveDriver, SessionDriver, FrameAnalyzer, FrameMeter, FrameFeatures)
 PUBLISHERS = (WebRtcPeer, SocketPublisher, PictureFeed, PictureDecoder, WebmFeed)
 DECODERS = (WantedFrames, TakenInTurns, Decoding, FrameDecoder)
 OF_A_SESSION = (*OURS, *PUBLISHERS, *DECODERS, RTCPeerConnection, RTCDtlsTransport, RTCRtpReceiver)

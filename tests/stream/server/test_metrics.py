@@ -17,7 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.core.events import End, Suggestions
-from stream.live import LiveStats
+from stream.driver.live import LiveStats
 from stream.server.access import AccessOptions
 from stream.server.metrics import OTHER, STAGES, SUMMED, Metrics
 
@@ -68,10 +68,11 @@ def test_a_stage_nobody_knows_makes_no_series_of_its_own() -> None:
 
 
 def test_freshness_is_taken_from_suggestions_that_have_one() -> None:
-    metrics, live = Metrics(), FakeLive()
+    metrics = Metrics()
+    sink = metrics.sink(FakeLive())  # type: ignore[arg-type]
     for late_ms in (20.0, 40.0, None):
-        metrics.listen(live, Suggestions(1.0, 1.0, "stay", (), late_ms))  # type: ignore[arg-type]
-    metrics.listen(live, End(0, 0, 0, 0))  # type: ignore[arg-type]
+        sink.put(Suggestions(1.0, 1.0, "stay", (), late_ms))
+    sink.put(End(0, 0, 0, 0))
     assert metrics.registry.get_sample_value("segue_freshness_seconds_count") == 2
     assert metrics.registry.get_sample_value("segue_freshness_seconds_sum") == pytest.approx(0.06)
     assert metrics.registry.get_sample_value("segue_freshness_seconds_bucket", {"le": "0.02"}) == 1

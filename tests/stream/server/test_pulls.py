@@ -123,7 +123,7 @@ def test_a_video_over_http_feeds_a_session_until_it_is_deleted(
     assert answer.headers["location"] == f"/api/pull/{fed.secret}" and fed.label == "Film"
     ingesting.until(lambda: len(fed.pictures) >= 5)
     assert [round(8 * time_s) for time_s, _ in fed.pictures[:5]] == [0, 1, 2, 3, 4]
-    assert {size for _, size in fed.pictures} == {(320, 180)} and fed.publisher.frames >= 5
+    assert {size for _, size in fed.pictures} == {(320, 180)}
     assert client.delete(answer.headers["location"]).status_code == 200
     assert fed.ends == ["the publisher stopped"] and not fed.publisher.connected
     assert client.delete(answer.headers["location"]).status_code == 404

@@ -99,7 +99,7 @@ def fed(data: bytes, **options: Any) -> tuple[list[tuple[int, int]], list[FeedEr
 
     async def scene() -> None:
         feed = WebmFeed(
-            lambda frame: sizes.append((frame.width, frame.height)), lambda _: None, errors.append, **options
+            lambda one: sizes.append((one.frame.width, one.frame.height)), lambda _: None, errors.append, **options
         )
         step = 500  # many wait, so none is held back
         for begin in range(0, len(data), step):

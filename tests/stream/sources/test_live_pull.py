@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from stream.core.events import End, Notice, Warned
 from stream.core.session import SessionOptions
 from stream.errors import SourceError
+from stream.sinks.base import FunctionSink
 from stream.sources import external
 from stream.sources.addresses import networks, target_of
 from stream.sources.guarded import guarded, srt_address
@@ -188,7 +189,7 @@ def test_watch_opens_again_what_broke_off(ffmpeg: Callable[..., None], fake_runt
                 with contextlib.suppress(SourceError):
                     pull = await asyncio.to_thread(Pull, url)
             with pull:
-                await watch_paced(pull, url, runtime, SessionOptions(), publish)
+                await watch_paced(pull, url, runtime, SessionOptions(), FunctionSink(publish))
 
         watching = asyncio.create_task(watch())
         async with asyncio.timeout(60):

@@ -15,6 +15,7 @@ import pytest
 from stream.core.events import Notice, Warned
 from stream.core.session import SessionOptions
 from stream.errors import SourceError
+from stream.sinks.base import FunctionSink
 from stream.sources import fetch
 from stream.sources.addresses import networks
 from stream.sources.guarded import guarded
@@ -187,7 +188,7 @@ def test_watch_opens_again_what_broke_off(site: Site, clip: Clip, fake_runtime: 
 
         async def watch() -> None:
             with await asyncio.to_thread(Pull, url) as pull:
-                await watch_paced(pull, url, fake_runtime(), SessionOptions(), publish)
+                await watch_paced(pull, url, fake_runtime(), SessionOptions(), FunctionSink(publish))
 
         watching = asyncio.create_task(watch())
         async with asyncio.timeout(40):
@@ -210,7 +211,7 @@ def remote(
         pull = RemotePull(
             url,
             HERE,
-            lambda f: times.append(float(f.pts * f.time_base)),
+            lambda one: times.append(float(one.frame.pts * one.frame.time_base)),
             print,
             lambda ended: ends.append(ended.text),
             RemoteOptions(open_s=30.0),  # type: ignore[operator]

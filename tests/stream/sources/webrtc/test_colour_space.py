@@ -16,9 +16,10 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtension
 from aiortc.rtp import RtpPacket
 
 from features.decode.colours import Colours
+from stream.sources.arrival import Arrival
 from stream.sources.webrtc.adapt import adapt_aiortc
 from stream.sources.webrtc.colour_space import URI, ColourfulMap, colours_in
-from stream.sources.webrtc.decoding import Decoding, Wanted, WantedFrames
+from stream.sources.webrtc.decoding import Decoding, WantedFrames
 from stream.sources.webrtc.jitter import ArrivedFrame, MarkedJitterBuffer
 from stream.sources.webrtc.payload import part_of
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
@@ -105,7 +106,7 @@ def test_it_counts_up_to_the_next_key_frame(name: str, told: list[int]) -> None:
     decoding = Decoding(loop, WantedFrames(), threading.Event(), lambda: 0)
     for frame in frames:
         decoding.take(codec, frame)
-    pictures = [one.frame for one in came if isinstance(one, Wanted)]
+    pictures = [one.frame for one in came if isinstance(one, Arrival)]
     assert [int(picture.colorspace) for picture in pictures] == told
     if name == "VP8":
         assert [int(picture.color_range) for picture in pictures] == [2, 2, 2, 1, 1, 1, 1, 1, 1]

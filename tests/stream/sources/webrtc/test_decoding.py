@@ -18,6 +18,7 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from stream.core.sampler import Sampler
+from stream.sources.arrival import Arrival
 from stream.sources.feed import MAX_SIDE
 from stream.sources.webrtc import decoding as decoding_module
 from stream.sources.webrtc.aiortc_compat import waiting_of
@@ -26,7 +27,6 @@ from stream.sources.webrtc.decoding import (
     Decoding,
     FrameDecoder,
     Refused,
-    Wanted,
     WantedFrames,
     decode_apart,
     decode_in_turns,
@@ -88,7 +88,7 @@ def run(
         thread = threading.Thread(target=decode_on, args=(loop, waiting, out, failed))
         thread.start()
         while more and not (  # noqa: ASYNC110 - no event tells
-            waiting.empty() and getattr(out, "decoded", 0) >= len(frames) - 1
+            waiting.empty() and decoded(out) >= len(frames) - 1
         ):
             await asyncio.sleep(0.01)
         then(out)
@@ -101,7 +101,12 @@ def run(
         await asyncio.to_thread(thread.join)
         return came
 
-    return [one.frame if bare and isinstance(one, Wanted) else one for one in asyncio.run(scene())], failed.is_set()
+    return [one.frame if bare and isinstance(one, Arrival) else one for one in asyncio.run(scene())], failed.is_set()
+
+
+def decoded(wanted: Any) -> int:
+    """How many frames its sieve was asked about; none of a plain queue."""
+    return wanted.sieve._sampler.frames if isinstance(wanted, WantedFrames) else 0
 
 
 @pytest.mark.parametrize("codec", ENCODERS)
@@ -112,7 +117,7 @@ def test_the_frames_that_a_sampler_takes_come_and_all_are_counted(codec: str) ->
     sampler = Sampler()
     expected = [pts for pts in range(0, 60 * 3000, 3000) if sampler.offer(pts, CLOCK) is not None]
     assert [frame.pts for frame in came[:-1]] == expected and len(expected) == 16
-    assert wanted.decoded == 60 and before_s < wanted.newest_s <= time.monotonic() and not asked
+    assert decoded(wanted) == 60 and before_s < wanted.newest_s <= time.monotonic() and not asked
 
 
 def test_a_frame_says_when_its_last_packet_came() -> None:
@@ -129,8 +134,9 @@ def test_frames_with_bad_times_come_too_since_they_are_counted_there() -> None:
         return SimpleNamespace(pts=pts, time_base=CLOCK)
 
     times = [90_000, 93_000, 60_000, None, None, 90_000]  # the third is late, then there are none
-    assert [wanted.wants(frame(pts)) for pts in times] == [True, False, True, True, True, True]
-    assert wanted.decoded == 6
+    came = [wanted.arrival(frame(pts), 1.0) for pts in times]
+    assert [one is not None for one in came] == [True, False, True, True, True, True]
+    assert [one.passed for one in came if one is not None] == [0, 1, 0, 0, 0]
 
 
 def test_sound_and_a_plain_queue_get_all() -> None:
@@ -156,7 +162,7 @@ def test_too_many_are_dropped_up_to_a_key_frame_which_is_asked_for() -> None:
         thread.start()
         while not waiting.empty():  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(0.01)
-        assert failed.wait(5) and out.decoded == 0
+        assert failed.wait(5) and decoded(out) == 0
         for frame in (frames[5], *fast, None):  # one that leans on others, then a key frame and what leans on it
             waiting.put(None if frame is None else (parameters("H264"), frame))
             await asyncio.sleep(0.01)
@@ -167,7 +173,7 @@ def test_too_many_are_dropped_up_to_a_key_frame_which_is_asked_for() -> None:
         return came
 
     came = asyncio.run(scene())
-    assert out.decoded == len(fast) and came[0].frame.pts == fast[0].timestamp
+    assert decoded(out) == len(fast) and came[0].frame.pts == fast[0].timestamp
 
 
 def test_what_has_waited_too_long_is_passed_over_up_to_a_key_frame_that_has_not() -> None:
@@ -183,7 +189,7 @@ def test_what_has_waited_too_long_is_passed_over_up_to_a_key_frame_that_has_not(
         arrived.arrived_s -= late_s.get(at // 10, 0.0)
         taken.append(decoding.take(codec, arrived))
     assert taken == [False] * 20 + [True] * 20 + [False] * 30, "a key frame that is behind nearly as much is passed too"
-    assert (wanted.decoded, wanted.undecoded, failed.is_set()) == (50, 20, True)
+    assert (decoded(wanted), sum(one.undecoded for one in came), failed.is_set()) == (50, 20, True)
     assert max(one.frame.pts for one in came) >= 66 * 3000
 
 
@@ -196,7 +202,7 @@ def test_a_key_frame_is_asked_for_while_none_comes() -> None:
         assert decoding.take(parameters("H264"), frame)
         assert failed.is_set()
         failed.clear()  # as a receiver does that asks
-    assert wanted.undecoded == 60
+    assert wanted.sieve.undecoded == 60
     assert wanted.newest_s == 0.0, "nothing that could be looked at"
 
 
@@ -205,7 +211,7 @@ def test_what_cannot_be_decoded_asks_for_a_key_frame_and_the_thread_goes_on() ->
     broken = [JitterFrame(b"\x00\x00\x00\x01\x65" + bytes(20), 0), *frames]
     wanted = WantedFrames()
     came, asked = run(broken, wanted=wanted)
-    assert asked and wanted.decoded >= 29 and came[-1] is None
+    assert asked and decoded(wanted) >= 29 and came[-1] is None
 
 
 @pytest.mark.parametrize("codec", ENCODERS)
@@ -216,7 +222,7 @@ def test_an_empty_frame_is_none_wherever_it_stands(codec: str) -> None:
         padded += [frame, JitterFrame(b"", frame.timestamp), JitterFrame(b"", frame.timestamp + 1)]
     wanted = WantedFrames()
     came, asked = run(padded, codec, wanted)
-    assert wanted.decoded == 30 and not asked and came[-1] is None
+    assert decoded(wanted) == 30 and not asked and came[-1] is None
 
 
 def test_a_decoder_that_has_ended_is_made_anew_and_a_key_frame_asked_for() -> None:
@@ -228,7 +234,7 @@ def test_a_decoder_that_has_ended_is_made_anew_and_a_key_frame_asked_for() -> No
             decoder: Any = decoding._decoder
             decoder._decoder.codec.decode(None)
         decoding.take(parameters("H264"), frame)
-    assert failed.is_set() and wanted.decoded >= 15 + 10
+    assert failed.is_set() and decoded(wanted) >= 15 + 10
 
 
 SOUNDS = {
@@ -328,9 +334,8 @@ def test_deblocking_is_given_up_and_taken_back_at_key_frames_only() -> None:
             frame.timestamp += 3000 * offset
 
     class Every(WantedFrames):
-        def wants(self, frame: av.VideoFrame) -> bool:
-            super().wants(frame)
-            return True
+        def arrival(self, frame: av.VideoFrame, arrived_s: float | None) -> Arrival:
+            return super().arrival(frame, arrived_s) or Arrival(frame)
 
     def careless(wanted: Any) -> None:
         wanted.deblock = False
@@ -384,7 +389,7 @@ def test_in_turns_the_same_frames_come() -> None:
             for frame in frames:
                 for waiting, _ in several:
                     waiting.put((parameters("H264"), frame))
-            while any(out.decoded < len(frames) for _, out in several):  # noqa: ASYNC110 - no event tells
+            while any(decoded(out) < len(frames) for _, out in several):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.01)
             for waiting, out in several:
                 waiting.put(None)

@@ -14,11 +14,11 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket, is_rtcp
 
 from stream.core.pace import STEPS
+from stream.sources.arrival import Arrival
 from stream.sources.ended import Cause, Ended, silent
 from stream.sources.feed import MAX_SIDE
 from stream.sources.webrtc import direct
 from stream.sources.webrtc.adapt import adapt_aiortc
-from stream.sources.webrtc.decoding import Wanted, WantedFrames
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 
 FPS = 30
@@ -65,10 +65,10 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
         came: list[tuple[int, int]] = []
         late_s: list[float] = []
 
-        def see(frame: av.VideoFrame, passed: int, arrived_s: float, undecoded: int) -> None:
-            assert undecoded == 0
-            came.append((frame.pts or 0, passed))
-            late_s.append(time.monotonic() - arrived_s)
+        def see(arrival: Arrival) -> None:
+            assert arrival.undecoded == 0
+            came.append((arrival.frame.pts or 0, arrival.passed))
+            late_s.append(time.monotonic() - (arrival.arrived_s or 0.0))
 
         reason: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         try:
@@ -81,11 +81,11 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
             peer.follow(STEPS[-1])
             await publisher.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             async with asyncio.timeout(30):
-                while peer.frames < FRAMES:  # noqa: ASYNC110 - it tells nobody
+                while decoded(peer) < FRAMES:  # noqa: ASYNC110 - it tells nobody
                     await asyncio.sleep(0.05)
             await asyncio.sleep(0.1)
             assert all(0 < late < 1 for late in late_s)  # decoding takes a little
-            return came, peer.frames, vars(peer._connection.getTransceivers()[0].receiver.transport.transport)
+            return came, decoded(peer), vars(peer._connection.getTransceivers()[0].receiver.transport.transport)
         finally:
             await peer.close()
             await publisher.close()
@@ -98,6 +98,11 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
     assert slots == sorted(set(slots)) and 14 <= len(slots) <= 17
     assert sum(passed + 1 for _, passed in came) <= FRAMES
     assert FRAMES - sum(passed + 1 for _, passed in came) < 4  # those after the last wanted one
+
+
+def decoded(peer: WebRtcPeer) -> int:
+    """How many video frames came out of a peer's decoder."""
+    return peer._wanted.sieve._sampler.frames
 
 
 def send_as(publisher: RTCPeerConnection, change: Callable[[RtpPacket], list[RtpPacket]]) -> None:
@@ -174,7 +179,7 @@ def test_what_publishers_really_send_is_decoded_picture_by_picture(
                     await asyncio.sleep(0.05)
                 await asyncio.sleep(0.5)
             assert ended == []
-            return peer.frames, asked
+            return decoded(peer), asked
         finally:
             await peer.close()
             await publisher.close()
@@ -207,7 +212,7 @@ def test_a_publisher_of_larger_pictures_than_are_taken_hears_their_size_and_the_
             peer.feed(lambda *told: None, lambda frame: None, ended.set_result)
             await publisher.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             async with asyncio.timeout(20):
-                return (await ended).text, peer.frames
+                return (await ended).text, decoded(peer)
         finally:
             await peer.close()
             await publisher.close()
@@ -217,41 +222,13 @@ def test_a_publisher_of_larger_pictures_than_are_taken_hears_their_size_and_the_
     assert frames == 0
 
 
-class Counting(WantedFrames):
-    """Of which a decoder's thread passes over another frame at every look."""
-
-    looks = 0
-
-    @property
-    def undecoded(self) -> int:
-        self.looks += 1
-        return self.looks
-
-    @undecoded.setter
-    def undecoded(self, value: int) -> None: ...
-
-
-def test_no_loss_is_missed_between_two_looks() -> None:
-    async def scene() -> list[int]:
-        peer = WebRtcPeer(PeerOptions())
-        told: list[int] = []
-        peer._on_frame = lambda frame, passed, arrived_s, undecoded: told.append(undecoded)
-        peer._wanted = counting = Counting()
-        for _ in range(5):
-            peer._see(Wanted(av.VideoFrame(16, 16), time.monotonic()))
-        await peer.close()
-        assert sum(told) == counting.looks
-        return told
-
-    assert asyncio.run(scene()) == [1] * 5
-
-
 def test_a_publisher_without_key_frames_hears_why_it_is_given_up() -> None:
     async def scene() -> tuple[Ended, Ended]:
         peer = WebRtcPeer(PeerOptions(idle_timeout_s=3))
         peer.connected = True
         quiet = peer._silence()
-        peer._wanted.undecoded += 40
+        for _ in range(40):
+            peer._wanted.sieve.lose()
         said = peer._silence()
         await peer.close()
         return quiet, said

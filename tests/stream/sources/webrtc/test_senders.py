@@ -19,7 +19,8 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sources.webrtc.decoding import Decoding, Wanted, WantedFrames
+from stream.sources.arrival import Arrival
+from stream.sources.webrtc.decoding import Decoding, WantedFrames
 from stream.sources.webrtc.jitter import ArrivedFrame, MarkedJitterBuffer
 from stream.sources.webrtc.payload import Part, part_of
 
@@ -138,16 +139,15 @@ def decoded(frames: list[Any], codec: Any = H264) -> tuple[list[av.VideoFrame], 
     """The pictures that a publisher's decoder makes, and whether it asked for a key frame."""
 
     class Every(WantedFrames):
-        def wants(self, frame: av.VideoFrame) -> bool:
-            super().wants(frame)
-            return True
+        def arrival(self, frame: av.VideoFrame, arrived_s: float | None) -> Arrival:
+            return super().arrival(frame, arrived_s) or Arrival(frame)
 
     wanted, failed, came = Every(), threading.Event(), []
     loop = SimpleNamespace(call_soon_threadsafe=lambda put, one: came.append(one))
     decoding = Decoding(loop, wanted, failed, lambda: 0)  # type: ignore[arg-type]
     for frame in frames:
         decoding.take(codec, frame)
-    assert all(isinstance(one, Wanted) for one in came) and wanted.decoded == len(came)
+    assert all(isinstance(one, Arrival) for one in came)
     return [one.frame for one in came], failed.is_set()
 
 

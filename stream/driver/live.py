@@ -24,16 +24,19 @@ import av
 
 from engines.errors import EngineBusy, EngineFailed
 from features.spec import MOTION_FPS
-from stream.core.events import End, Event, Failed, Infer, Notice, Question, Suggestions
+from stream.core.events import End, Event, Failed, GivenUp, Infer, Notice, Question, Suggestions
 from stream.core.pace import FULL, Pace
-from stream.core.sampler import Discontinuity, Sampler
-from stream.core.session import Session, SessionOptions
-from stream.due_times import DueTimes
+from stream.core.session import SessionOptions
 from stream.recording.recorder import Recorder
-from stream.runtime import Runtime, needs_small
-from stream.stages import Look, Probe, answered
+from stream.runtime import Runtime
+from stream.sinks.base import Sink, Sinks
+from stream.sources.arrival import Arrival
 
-Publish = Callable[[Notice], None]
+from .answers import answered
+from .driver import SessionDriver
+from .due_times import DueTimes
+from .stopwatch import SILENT, Stopwatch
+
 Clock = Callable[[], float]
 
 SOUND_FRAMES: Final = 200  # 4 s of WebRTC's
@@ -75,42 +78,44 @@ class LiveStats:
     late_ms: float | None = None
 
     @property
+    def decoded(self) -> int:
+        """Frames that came, and were decoded."""
+        return self.frames - self.undecoded
+
+    @property
     def dropped(self) -> int:
         """Frames lost to overload or bad timestamps."""
         return self.replaced + self.stale + self.undated + self.undecoded
 
 
-class LiveSession:
-    """``publish`` is called on the event loop for every notice, the last of them ``End``; it must not block.
+class LiveDriver:
+    """``sink`` gets every notice on the event loop, the last of them ``End``.
 
     A failure (a broken picture, an engine's error) ends this session alone: ``Failed`` with a reason, then ``End``.
-    ``recorder`` keeps what the session is told; ``publish`` is then one that the recorder listens to. ``given_up`` is
-    called on the event loop with how late in ms a hop was when it was given up, of which no notice tells.
+    ``recorder`` keeps what the session is told; it must be among its sinks as well.
     """
 
     def __init__(
         self,
         runtime: Runtime,
         options: LiveOptions,
-        publish: Publish,
+        sink: Sink,
         clock: Clock = time.monotonic,
         *,
         workers: Executor,
-        probe: Probe | None = None,
+        stopwatch: Stopwatch = SILENT,
         recorder: Recorder | None = None,
-        given_up: Callable[[float], None] | None = None,
     ) -> None:
-        self._given_up = given_up
+        self._sink = sink
         self._runtime = runtime
         self._options = options
-        self._publish = publish
         self._clock = clock
         self._workers = workers
-        self._probe = probe
-        make = Session if recorder is None else recorder.session
-        self._session = make(runtime.model, options.session)
-        self._sampler = Sampler()
-        self._look = Look(probe, needs_small(runtime.model), None if recorder is None else recorder.keep)
+        self._stopwatch = stopwatch
+        self._driver = SessionDriver(
+            runtime, options.session, self._publish, self._ask, stopwatch=stopwatch, recorder=recorder
+        )
+        self._session, self._sampler, self._handle = self._driver.session, self._driver.sampler, self._driver.handle
         self._stats = LiveStats()
         self._slot: tuple[av.VideoFrame, float, float] | None = None  # capacity 1, newest wins
         self._wake = asyncio.Event()
@@ -138,19 +143,18 @@ class LiveSession:
         self._stats.resets = session.resets
         return self._stats
 
-    def offer(self, frame: av.VideoFrame, passed: int = 0, arrived_s: float | None = None, undecoded: int = 0) -> None:
-        """Take a frame; never blocks. Call on the event loop. Ignored after the end. ``passed``: how many frames were
-        passed over since the one before, because no sampler would want them; ``undecoded``: how many others because
-        there was no time to decode them. ``arrived_s``: when it came, by the session's clock, if that was earlier than
-        now; lateness counts from there."""
+    def offer(self, arrival: Arrival) -> None:
+        """Take a frame; never blocks. Call on the event loop. Ignored after the end. Lateness counts from
+        ``arrived_s``, which is by the session's clock."""
         if self._stop or self._failure is not None:
             return
-        self._stats.frames += 1 + passed + undecoded
-        self._stats.undecoded += undecoded
+        self._stats.frames += 1 + arrival.passed + arrival.undecoded
+        self._stats.undecoded += arrival.undecoded
         self._stats.replaced += self._slot is not None
         self._seen = True
         now_s = self._clock()
-        self._slot = frame, now_s, now_s if arrived_s is None else min(arrived_s, now_s)
+        arrived_s = now_s if arrival.arrived_s is None else min(arrival.arrived_s, now_s)
+        self._slot = arrival.frame, now_s, arrived_s
         self._wake.set()
 
     def listen(self, frame: av.AudioFrame) -> None:
@@ -199,9 +203,8 @@ class LiveSession:
             for task in (*self._asking, *filter(None, (self._listening,))):
                 task.cancel()
             self._end()
-            # whoever hears a session knows it too: a circle that would hold its window of pictures and its candidates
-            # until the collector of cycles comes by
-            self._publish = _unheard
+            self._driver.close()
+            self._sink = Sinks()  # one of them may know its driver: a circle likewise
             self._done.set()
 
     async def close(self) -> None:
@@ -243,26 +246,21 @@ class LiveSession:
 
     async def _take(self, frame: av.VideoFrame, offered: float, arrival: float) -> None:
         """Sample by timestamp; only a frame that fills a slot has its pixels converted."""
-        slot = self._sampler.offer(frame.pts, frame.time_base, arrival)
-        if isinstance(slot, Discontinuity):
+        sampled = self._driver.sample(frame, arrival)
+        if sampled.restarted:
             self._begin_anew()
-            self._handle(self._session.reset(slot.reason))
-            slot = slot.slot
         if self._sampler.dated:
             self._heard = offered
-        if slot is None:
+        if (slot := sampled.slot) is None:
             return
         loop = asyncio.get_running_loop()
         elapsed_s, stride = self._sampler.elapsed_s, self._sampler.stride
-        looked = await loop.run_in_executor(self._workers, self._look.look, frame, elapsed_s)
+        analysis = await loop.run_in_executor(self._workers, self._driver.analyzer.analyze, frame, elapsed_s)
         self._due.frame(elapsed_s, arrival, slot // MOTION_FPS, (slot // stride + 1) * stride // MOTION_FPS)
-        if looked.revised:
-            self._handle(self._session.revise(looked.revised))
-        self._handle(self._session.push(looked.features, slot))
+        self._driver.push(analysis, slot)
 
     def _begin_anew(self) -> None:
         """Time has jumped: what is under way belongs to the time before."""
-        self._look.restart()
         self._due.clear()
         self._sound.clear()
         self._sound_second = 0
@@ -281,23 +279,23 @@ class LiveSession:
             if self._listening is asyncio.current_task():  # and not the one of a time that began anew
                 self._listening = None
 
-    async def _ask(self, question: Question) -> None:
+    def _ask(self, question: Question) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(question))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _answer(self, question: Question) -> None:
         try:
             if isinstance(question, Infer):
                 question = self._dated(question)
             try:
-                outputs = await answered(self._runtime, question, self._workers, self._probe)
+                answer = await answered(self._runtime, question, self._workers, self._stopwatch)
             except EngineBusy as error:
                 self._forgo(question, error)
-                return
             except EngineFailed as error:
                 self._excuse(question, error)
-                return
-            begun = self._begin()
-            events = self._session.result(question.id, outputs)
-            if begun is not None and self._probe is not None and any(isinstance(e, Suggestions) for e in events):
-                self._probe("rank", time.perf_counter() - begun)
-            self._handle(events)
+            else:
+                self._driver.answer(question, answer)
         except Exception as error:  # noqa: BLE001 - ends this session, with the reason
             self._fail(error)
 
@@ -316,8 +314,7 @@ class LiveSession:
             logger.debug("a hop is given up: %s", error)
             self._stats.late_hops += 1
             self._patience = min(PATIENCE, 2 * self._patience)
-            if self._given_up is not None:
-                self._given_up(1000.0 * (self._clock() - self._begun_s))
+            self._publish(GivenUp(1000.0 * (self._clock() - self._begun_s)))
         self._handle(events)
 
     def _excuse(self, question: Question, error: EngineFailed) -> None:
@@ -332,16 +329,7 @@ class LiveSession:
             logger.warning("an engine failed, its hop is skipped: %s", error)
         self._handle(events)
 
-    def _handle(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if isinstance(event, Question):
-                task = asyncio.get_running_loop().create_task(self._ask(event))
-                self._asking.add(task)
-                task.add_done_callback(self._asking.discard)
-            else:
-                self._say(event)
-
-    def _say(self, notice: Notice) -> None:
+    def _publish(self, notice: Notice) -> None:
         if isinstance(notice, Suggestions):
             self._patience = max(1, self._patience // 2)
             self._failures = 0
@@ -349,10 +337,7 @@ class LiveSession:
             late_ms = None if due is None else 1000.0 * max(0.0, self._clock() - due)
             self._stats.late_ms = late_ms
             notice = replace(notice, late_ms=late_ms)
-        begun = self._begin()
-        self._publish(notice)
-        if begun is not None and self._probe is not None:
-            self._probe("publish", time.perf_counter() - begun)
+        self._sink.put(notice)
 
     async def _finish(self) -> None:
         """Let the open hop and the last frames be answered, for a bounded time."""
@@ -385,16 +370,9 @@ class LiveSession:
         for notice in notices:
             if isinstance(notice, Failed | End):
                 try:
-                    self._publish(notice)
+                    self._sink.put(notice)
                 except Exception as error:  # noqa: BLE001 - nobody is left to tell
                     logger.info("the last words of a session were lost: %s", error)
-
-    def _begin(self) -> float | None:
-        return None if self._probe is None else time.perf_counter()
-
-
-def _unheard(notice: Notice) -> None:
-    """What is said after the end."""
 
 
 def _reason(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from stream.core.events import (
     Fact,
     Failed,
     Item,
-    Notice,
+    Message,
     OnAirNow,
     Reasons,
     Refused,
@@ -38,7 +38,7 @@ VERSION: Final = 1
 COMMAND_BYTES: Final = 4096
 
 
-def encode(event: Notice) -> dict[str, Any]:
+def encode(event: Message) -> dict[str, Any]:
     """The JSON object of an event; numbers are rounded (times 1 ms, scores 4 digits, levels 0.1 dB)."""
     match event:
         case Suggestions():
@@ -83,7 +83,7 @@ def encode(event: Notice) -> dict[str, Any]:
             )
 
 
-def line(event: Notice) -> str:
+def line(event: Message) -> str:
     """The event as one line of JSON, without the newline; the same event gives the same text.
 
     What UTF-8 cannot say (half of a surrogate pair, out of a file name in another encoding) becomes a question mark.
@@ -92,7 +92,7 @@ def line(event: Notice) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def decode(message: Mapping[str, Any]) -> Notice:
+def decode(message: Mapping[str, Any]) -> Message:
     """The event that an object stands for. Raises MessageError when it is none."""
     if message.get("v") != VERSION:
         raise MessageError(
@@ -220,7 +220,7 @@ def _item(item: Item) -> dict[str, Any]:
     }
 
 
-def _decode(message: Mapping[str, Any]) -> Notice:
+def _decode(message: Mapping[str, Any]) -> Message:
     fields = {name: value for name, value in message.items() if name not in ("v", "type")}
     match message.get("type"):
         case "suggestions":

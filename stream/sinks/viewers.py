@@ -1,13 +1,16 @@
-"""One reader of a session, as the session sees it."""
+"""Everybody who watches a session by websocket: one queue each, in which the newest messages win."""
 
 import asyncio
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from stream import messages
+from stream.core.events import Accepted, GivenUp, Notice, Refused, Reset, Suggestions
+
 QUEUE_LIMIT: Final = 32
-OVER: Final = 1000
+OVER: Final = 1000  # "normal closure" (RFC 6455, section 7.4.1)
 
 
 class Viewer:
@@ -33,7 +36,7 @@ class Viewer:
     def put(self, text: str, answer: bool = False) -> None:
         """Queue a message, or an ``answer`` to a command; never blocks."""
         if len(self._waiting) >= QUEUE_LIMIT:
-            del self._waiting[next((at for at, (_, asked) in enumerate(self._waiting) if asked), 0)]
+            del self._waiting[next((at for at, (_, answers) in enumerate(self._waiting) if answers), 0)]
             self.lost += 1
         self._waiting.append((text, answer))
         self._news.set()
@@ -55,3 +58,47 @@ class Viewer:
             self._news.clear()
             await self._news.wait()
         return self._waiting.popleft()[0]
+
+
+class Viewers:
+    """A sink: every notice goes to every viewer, as one line of JSON. Who joins late gets the newest list first, and
+    what is on air."""
+
+    def __init__(self) -> None:
+        self._all: set[Viewer] = set()
+        self._left_lost = 0
+        self._state: dict[str, str] = {}  # what a late viewer needs to see, by the kind of message
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Viewer]:
+        return iter(list(self._all))
+
+    @property
+    def lost(self) -> int:
+        """Messages that a viewer was too slow for."""
+        return self._left_lost + sum(viewer.lost for viewer in self._all)
+
+    def put(self, notice: Notice) -> None:
+        if isinstance(notice, GivenUp):
+            return
+        text = messages.line(notice)
+        if isinstance(notice, Suggestions):
+            self._state["suggestions"] = text
+        elif isinstance(notice, Accepted) and notice.command == "playing":
+            self._state["playing"] = text
+        elif isinstance(notice, Reset):
+            self._state.pop("suggestions", None)
+        for viewer in self._all:
+            viewer.put(text, isinstance(notice, Accepted | Refused))
+
+    def join(self, viewer: Viewer) -> None:
+        for text in self._state.values():
+            viewer.put(text)
+        self._all.add(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        if viewer in self._all:
+            self._all.discard(viewer)
+            self._left_lost += viewer.lost

@@ -30,7 +30,7 @@ from stream.core.events import (
     Wished,
 )
 from stream.errors import MessageError
-from stream.server.messages import COMMAND_BYTES, decode, encode, line, parse_command
+from stream.messages import COMMAND_BYTES, decode, encode, line, parse_command
 
 ITEM = Item(1, "00ff", "Tïtle", "", 48.2, 181.3, 0.81, Reasons(0.77, 0.91, 0.7), 118.0, "CC-BY-4.0")
 NOTICES = [

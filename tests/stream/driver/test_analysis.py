@@ -7,7 +7,7 @@ import pytest
 from features.frame import FrameMeter
 from stream.core.screen import REVISED
 from stream.core.session import Session
-from stream.stages import Look
+from stream.driver.analysis import FrameAnalyzer
 
 PICTURES = np.random.default_rng(4).integers(60, 250, (40, 10, 12, 3), dtype=np.uint8)
 
@@ -25,14 +25,14 @@ def framed(n: int, bars: bool) -> av.VideoFrame:
 
 
 def test_revised_features_are_those_without_bars() -> None:
-    with_bars, without = Look(), Look()
+    with_bars, without = FrameAnalyzer(), FrameAnalyzer()
     found, plain = [], []
     for n in range(16):
-        looked = with_bars.look(framed(n, True), n / 8)
-        found[len(found) - len(looked.revised) :] = looked.revised
-        found.append(looked.features)
-        plain.append(without.look(framed(n, False), n / 8).features)
-        assert len(looked.revised) == (REVISED if n == 5 else 0)
+        analysis = with_bars.analyze(framed(n, True), n / 8)
+        found[len(found) - len(analysis.revised) :] = analysis.revised
+        found.append(analysis.features)
+        plain.append(without.analyze(framed(n, False), n / 8).features)
+        assert len(analysis.revised) == (REVISED if n == 5 else 0)
     for one, other in zip(found, plain, strict=True):
         assert one.colour.brightness == pytest.approx(other.colour.brightness, abs=0.02)
         assert one.colour.contrast == pytest.approx(other.colour.contrast, abs=0.05)
@@ -54,10 +54,10 @@ def test_a_session_takes_the_place_of_what_was_told(fake_runtime, features) -> N
 
 
 def test_a_look_that_begins_anew_remembers_nothing() -> None:
-    look = Look()
+    analyzer = FrameAnalyzer()
     for n in range(4):
-        look.look(framed(n, True), n / 8)
-    look.restart()
+        analyzer.analyze(framed(n, True), n / 8)
+    analyzer.restart()
     for n in range(5):
-        assert not look.look(framed(n, True), n / 8).revised
-    assert isinstance(look._meter, FrameMeter)
+        assert not analyzer.analyze(framed(n, True), n / 8).revised
+    assert isinstance(analyzer._meter, FrameMeter)

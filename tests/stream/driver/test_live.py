@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from engines.errors import EngineBusy, EngineFailed, EngineLate
-from stream.core.events import Accepted, Beats, Effect, End, Failed, Infer, Notice, Refused, Reset, Suggestions
-from stream.live import FAILURES, SOUND_FRAMES, LiveOptions, LiveSession
+from stream.core.events import Accepted, Beats, Effect, End, Failed, GivenUp, Infer, Notice, Refused, Reset, Suggestions
+from stream.driver.live import FAILURES, SOUND_FRAMES, LiveDriver, LiveOptions
+from stream.sinks.base import FunctionSink
+from stream.sources.arrival import Arrival
 
 Fake = Callable[..., Any]
 
@@ -47,12 +49,14 @@ def play(fake_runtime: Fake, workers: ThreadPoolExecutor) -> Fake:
     """``play(scenario, runtime=None, **options)``: run ``scenario(live, clock)`` beside ``live.run()``."""
 
     def run(
-        scenario: Callable[[LiveSession, Clock], Awaitable[None]], runtime: Any = None, **options: Any
-    ) -> tuple[list[Notice], LiveSession]:
-        async def main() -> tuple[list[Notice], LiveSession]:
+        scenario: Callable[[LiveDriver, Clock], Awaitable[None]], runtime: Any = None, **options: Any
+    ) -> tuple[list[Notice], LiveDriver]:
+        async def main() -> tuple[list[Notice], LiveDriver]:
             said: list[Notice] = []
             clock = Clock()
-            live = LiveSession(runtime or fake_runtime(), LiveOptions(**options), said.append, clock, workers=workers)
+            live = LiveDriver(
+                runtime or fake_runtime(), LiveOptions(**options), FunctionSink(said.append), clock, workers=workers
+            )
             running = asyncio.create_task(live.run())
             async with asyncio.timeout(20):
                 await scenario(live, clock)
@@ -70,16 +74,16 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-async def settled(live: LiveSession, frames: int) -> None:
+async def settled(live: LiveDriver, frames: int) -> None:
     """Until that many frames were passed over or looked at, and every question was answered."""
     sampler, session = live._sampler, live._session
     await until(lambda: sampler.frames >= frames and session.sampled == sampler.sampled and not live._asking)
 
 
-async def feed(live: LiveSession, clock: Clock, pts_ms: list[int], begun: int = 0) -> None:
+async def feed(live: LiveDriver, clock: Clock, pts_ms: list[int], begun: int = 0) -> None:
     for i, pts in enumerate(pts_ms, start=begun + 1):
         clock.now_s += 0.04
-        live.offer(frame(pts, seed=pts))
+        live.offer(Arrival(frame(pts, seed=pts)))
         await settled(live, i)
 
 
@@ -88,7 +92,7 @@ def lists(said: list[Notice]) -> list[Suggestions]:
 
 
 def test_a_list_a_second_and_one_end(play: Fake) -> None:
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         await feed(live, clock, list(range(0, 2000, 40)))
 
     said, live = play(scenario)
@@ -107,7 +111,7 @@ def test_lateness_runs_from_the_newest_frame_used(play: Fake, fake_runtime: Fake
 
     runtime.answer = slow
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         clocks.append(clock)
         await feed(live, clock, list(range(0, 1000, 125)))
 
@@ -118,10 +122,11 @@ def test_lateness_runs_from_the_newest_frame_used(play: Fake, fake_runtime: Fake
 
 
 def test_lateness_counts_from_when_a_source_says_that_the_frame_came(play: Fake) -> None:
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         for i, pts in enumerate(range(0, 2000, 125), start=1):
             clock.now_s += 0.125
-            live.offer(frame(pts, seed=pts), 0, clock.now_s + (5.0 if i > 8 else -0.3))
+            arrived_s = clock.now_s + (5.0 if i > 8 else -0.3)
+            live.offer(Arrival(frame(pts, seed=pts), arrived_s=arrived_s))
             await settled(live, i)
 
     said, _ = play(scenario)
@@ -130,9 +135,9 @@ def test_lateness_counts_from_when_a_source_says_that_the_frame_came(play: Fake)
 
 
 def test_frames_that_a_source_passed_over_are_counted(play: Fake) -> None:
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         for pts in range(0, 1000, 125):
-            live.offer(frame(pts), 3 if pts else 0, None, 2 if pts else 0)
+            live.offer(Arrival(frame(pts), 3, 2) if pts else Arrival(frame(pts)))
             await asyncio.sleep(0.02)
 
     said, live = play(scenario)
@@ -143,17 +148,17 @@ def test_frames_that_a_source_passed_over_are_counted(play: Fake) -> None:
 def test_frames_offered_faster_than_they_are_looked_at(play: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
-        look = live._look.look
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
+        analyze = live._driver.analyzer.analyze
 
         def held(*given: Any) -> Any:
             assert gate.wait(10)
-            return look(*given)
+            return analyze(*given)
 
-        monkeypatch.setattr(live._look, "look", held)
+        monkeypatch.setattr(live._driver.analyzer, "analyze", held)
         begun = time.perf_counter()
         for pts in range(0, 4000, 10):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             if pts == 0:
                 await asyncio.sleep(0.05)  # the first is being looked at
         assert time.perf_counter() - begun < 2  # never waited for the worker
@@ -178,9 +183,9 @@ def test_the_loop_stays_free_while_answers_are_computed(play: Fake, fake_runtime
 
     runtime.answer = held
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         for i, pts in enumerate(range(0, 5000, 125), start=1):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await until(lambda: live.stats.sampled == i)  # noqa: B023 - awaited at once
         gate.set()
         await settled(live, 40)
@@ -207,10 +212,10 @@ def test_a_failed_run_costs_a_list_and_only_an_engine_that_goes_on_failing_the_s
 
     runtime.answer = failing
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         for i, pts in enumerate(range(0, 1000 * (failures + 4), 125), start=1):
             clock.now_s += 0.125
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             if live._failure is not None:
                 return
             await settled(live, i)
@@ -227,7 +232,7 @@ def test_a_failed_run_costs_a_list_and_only_an_engine_that_goes_on_failing_the_s
 
 def test_a_hop_that_the_engine_is_late_for_is_skipped_and_the_session_goes_on(play: Fake, fake_runtime: Fake) -> None:
     """Each one that is lost gives the next twice the time, each list takes half of that back; never above the bound."""
-    runtime, asked, patience, told = fake_runtime(), [], [], []
+    runtime, asked, patience = fake_runtime(), [], []
     answer = runtime.answer
 
     def late(question: Any) -> Any:
@@ -239,17 +244,17 @@ def test_a_hop_that_the_engine_is_late_for_is_skipped_and_the_session_goes_on(pl
 
     runtime.answer = late
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
-        live._given_up = told.append
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         for i, pts in enumerate(range(0, 9000, 125), start=1):
             clock.now_s += 0.125
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await settled(live, i)
         patience.append(live._patience)
 
     said, live = play(scenario, runtime, useful_hops=2.0)
     assert [notice.pts_s for notice in lists(said)] == [1.0, 7.0, 8.0, 9.0]
-    assert told == [0.0] * 5  # on the fake clock no time passes while the engine is asked
+    late_ms = [one.late_ms for one in said if isinstance(one, GivenUp)]
+    assert late_ms == [0.0] * 5  # on the fake clock no time passes while the engine is asked
     assert live.stats.late_hops == live.stats.skipped_hops == 5 and said[-1].skipped_hops == 5  # type: ignore[union-attr]
     begun = [one for one in asked if one.graph == "video_clip"]
     given = [one.deadline_s - (1000.0 + second) for second, one in enumerate(begun, start=1)]
@@ -267,15 +272,15 @@ def test_an_engine_that_is_busy_ends_no_session(play: Fake, fake_runtime: Fake) 
 
     runtime.answer = busy
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         await feed(live, clock, list(range(0, 3000, 125)))
 
     said, live = play(scenario, runtime)
-    assert [type(notice) for notice in said] == [End] and live.stats.skipped_hops == 3
+    assert [type(notice) for notice in said] == [GivenUp] * 3 + [End] and live.stats.skipped_hops == 3
 
 
 def test_a_stream_that_stalls_still_gets_its_second(play: Fake) -> None:
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         await feed(live, clock, [0, 200, 400])
         clock.now_s += 0.59
         await asyncio.sleep(0.05)
@@ -299,7 +304,7 @@ def test_a_stream_that_stalls_still_gets_its_second(play: Fake) -> None:
 def test_waiting_for_a_second_to_end_is_no_lateness(play: Fake, rate: float) -> None:
     """However few pictures come: each second's list is as late as its answers took."""
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         begun, at_s = clock.now_s, 0.0
         for frame_s in [n / rate for n in range(int(6 * rate) + 1)]:
             while at_s < frame_s:  # time passes in steps of 10 ms
@@ -307,7 +312,7 @@ def test_waiting_for_a_second_to_end_is_no_lateness(play: Fake, rate: float) -> 
                 clock.now_s = begun + at_s
                 live._tick()
                 await until(lambda: not live._asking)
-            live.offer(frame(round(frame_s * 1000)))
+            live.offer(Arrival(frame(round(frame_s * 1000))))
             await until(lambda: live._slot is None and not live._wake.is_set())
             await settled(live, live.stats.frames)
 
@@ -318,7 +323,7 @@ def test_waiting_for_a_second_to_end_is_no_lateness(play: Fake, rate: float) -> 
 
 
 def test_time_is_told_with_the_end_of_each_second(play: Fake) -> None:
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         assert live._quiet_s() == 5.0  # there is no time yet
         await feed(live, clock, [0])
         assert live._quiet_s() == pytest.approx(1.001)
@@ -329,7 +334,7 @@ def test_time_is_told_with_the_end_of_each_second(play: Fake) -> None:
 
 
 def test_bad_timestamps_are_told_and_counted(play: Fake) -> None:
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         await feed(live, clock, [*range(90_000, 91_000, 100), 90_500, *range(0, 1000, 100)])
 
     said, live = play(scenario)
@@ -338,7 +343,7 @@ def test_bad_timestamps_are_told_and_counted(play: Fake) -> None:
 
 
 def test_commands_are_answered(play: Fake) -> None:
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         live.command({"type": "skip", "track": "0" * 16})
         live.command({"type": "dance"})
         await feed(live, clock, list(range(0, 1000, 125)))
@@ -353,22 +358,22 @@ def test_a_failure_ends_this_session_with_a_reason(play: Fake, fake_runtime: Fak
     runtime = fake_runtime()
     runtime.answer = lambda question: 1 / 0
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         for pts in range(0, 1000, 125):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await asyncio.sleep(0.02)
 
     said, live = play(scenario, runtime)
     assert said == [Failed("internal error, ZeroDivisionError: division by zero"), End(8, 8, 0, 0, 0)]
-    live.offer(frame(2000))
+    live.offer(Arrival(frame(2000)))
     assert live.stats.frames == 8
 
 
 def test_an_absurd_picture_ends_this_session(play: Fake) -> None:
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         huge = av.VideoFrame(16_400, 2, "gray")
         huge.pts, huge.time_base = 0, Fraction(1, 1000)
-        live.offer(huge)
+        live.offer(Arrival(huge))
         await asyncio.sleep(0.05)
 
     said, _ = play(scenario)
@@ -380,7 +385,7 @@ def test_a_publisher_that_fails_ends_the_session_quietly(fake_runtime: Fake, wor
         raise OSError("gone")
 
     async def main() -> None:
-        live = LiveSession(fake_runtime(), LiveOptions(), broken, workers=workers)
+        live = LiveDriver(fake_runtime(), LiveOptions(), FunctionSink(broken), workers=workers)
         running = asyncio.create_task(live.run())
         await asyncio.sleep(0)
         async with asyncio.timeout(5):
@@ -396,10 +401,10 @@ def test_cancelling_still_says_the_end(fake_runtime: Fake, workers: ThreadPoolEx
     runtime.answer = lambda question: gate.wait(10)
 
     async def main() -> None:
-        live = LiveSession(runtime, LiveOptions(), said.append, workers=workers)
+        live = LiveDriver(runtime, LiveOptions(), FunctionSink(said.append), workers=workers)
         running = asyncio.create_task(live.run())
         for i, pts in enumerate(range(0, 1000, 125), start=1):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await until(lambda: live.stats.sampled == i)  # noqa: B023 - awaited at once
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -418,10 +423,10 @@ def test_the_end_does_not_wait_for_an_answer_that_never_comes(fake_runtime: Fake
     runtime.answer = lambda question: gate.wait(10)
 
     async def main() -> float:
-        live = LiveSession(runtime, LiveOptions(finish_s=0.05), said.append, workers=workers)
+        live = LiveDriver(runtime, LiveOptions(finish_s=0.05), FunctionSink(said.append), workers=workers)
         running = asyncio.create_task(live.run())
         for i, pts in enumerate(range(0, 1000, 125), start=1):
-            live.offer(frame(pts))
+            live.offer(Arrival(frame(pts)))
             await until(lambda: live.stats.sampled == i)  # noqa: B023 - awaited at once
         begun = time.monotonic()
         await live.close()
@@ -438,7 +443,7 @@ def test_a_session_runs_once(fake_runtime: Fake, workers: ThreadPoolExecutor) ->
     said: list[Notice] = []
 
     async def main() -> None:
-        live = LiveSession(fake_runtime(), LiveOptions(), said.append, workers=workers)
+        live = LiveDriver(fake_runtime(), LiveOptions(), FunctionSink(said.append), workers=workers)
         await live.close()  # before it began: the end comes with run()
         await live.run()
         with pytest.raises(RuntimeError, match="runs once"):
@@ -463,7 +468,7 @@ def test_sound_is_told_by_the_second_and_what_cannot_be_heard_ends_nothing(play:
     runtime.ear = Ear()
     told: list[tuple[float, int]] = []
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         hear = live._session.hear
 
         def noted(share: float, second: int) -> list[Any]:
@@ -490,7 +495,7 @@ def sound() -> av.AudioFrame:
 class Told:
     """Notes what a session is told of speech."""
 
-    def __init__(self, live: LiveSession) -> None:
+    def __init__(self, live: LiveDriver) -> None:
         self.seconds: list[int] = []
         self._hear = live._session.hear
         live._session.hear = self  # type: ignore[method-assign]
@@ -506,7 +511,7 @@ def test_speech_goes_on_after_a_reset(play: Fake, fake_runtime: Fake) -> None:
     runtime.ear = Ear()
     told: list[Told] = []
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         told.append(Told(live))
         for place, pts_ms in enumerate([1_800_000, 1_801_000, 1_802_000, 0, 1000, 2000]):
             await feed(live, clock, [pts_ms], begun=place)
@@ -528,7 +533,7 @@ def test_a_second_that_is_listened_to_at_a_reset_is_not_told(play: Fake, fake_ru
 
     runtime.ear = Slow()
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         told.append(Told(live))
         for place, pts_ms in enumerate([90_000, 91_000, 0, 1000, 2000]):
             await feed(live, clock, [pts_ms], begun=place)
@@ -548,7 +553,7 @@ def test_sound_is_told_by_the_second_while_a_picture_is_held(play: Fake, fake_ru
     runtime, told = fake_runtime(), []
     runtime.ear = Ear()
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         told.append(Told(live))
         await feed(live, clock, [0])
         for _ in range(60):  # six seconds
@@ -572,7 +577,7 @@ def test_the_work_of_one_session_is_bounded(play: Fake, fake_runtime: Fake) -> N
 
     runtime.answer = slow
 
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         await feed(live, clock, list(range(0, 1000, 125)))
         for number in range(5000):
             live.command({"type": "playing", "track": f"{number:016x}"})
@@ -585,10 +590,10 @@ def test_the_work_of_one_session_is_bounded(play: Fake, fake_runtime: Fake) -> N
 
 
 def test_sparse_pictures_leave_nothing_behind(play: Fake) -> None:
-    async def scenario(live: LiveSession, clock: Clock) -> None:
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
         for place, pts_ms in enumerate(range(0, 1_000_000, 5000)):
             clock.now_s += 5.0
-            live.offer(frame(pts_ms))
+            live.offer(Arrival(frame(pts_ms)))
             await until(lambda: live._sampler.frames > place)  # noqa: B023 - awaited at once
         assert len(live._due._due) <= 28
 

@@ -1,0 +1,1 @@
+"""What drives a session: frames in, questions answered, notices out; at once, in real time or as recorded."""

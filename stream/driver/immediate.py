@@ -1,0 +1,51 @@
+"""A driver that answers every question before anything else comes: the same input, the same notices, and no clock."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from stream.core.events import Event, Question
+from stream.core.session import SessionOptions
+from stream.core.timeline import HELD_S
+from stream.runtime import Runtime
+
+from .answers import answer
+from .driver import Publish, SessionDriver
+from .stopwatch import SILENT, Stopwatch
+
+if TYPE_CHECKING:
+    from stream.recording.recorder import Recorder
+
+
+class ImmediateDriver(SessionDriver):
+    """Questions are answered in the order in which they are asked, by ``runtime``, in the caller's thread."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        options: SessionOptions,
+        publish: Publish,
+        *,
+        stopwatch: Stopwatch = SILENT,
+        recorder: "Recorder | None" = None,
+        held_s: float = HELD_S,
+    ) -> None:
+        self._runtime = runtime
+        self._waiting: deque[Question] = deque()
+        self._answering = False
+        super().__init__(
+            runtime, options, publish, self._waiting.append, stopwatch=stopwatch, recorder=recorder, held_s=held_s
+        )
+
+    def handle(self, events: Sequence[Event]) -> None:
+        """Publish what is to be published, then answer everything that is asked, and what follows from that."""
+        super().handle(events)
+        if self._answering:
+            return
+        self._answering = True
+        try:
+            while self._waiting:
+                question = self._waiting.popleft()
+                self.answer(question, answer(self._runtime, question, self._stopwatch))
+        finally:
+            self._answering = False

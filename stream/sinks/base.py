@@ -1,0 +1,52 @@
+"""A sink takes every notice of one session: viewers, a recording, metrics, whatever comes to be.
+
+A new kind of sink is a class with ``put`` and one place where it is made.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from stream.core.events import Notice
+
+log = logging.getLogger("segue.sinks")
+
+
+class Sink(Protocol):
+    """``put`` is called in the order of the notices, of a live session on the event loop, with ``End`` last. It must
+    not block: what takes time waits in a bounded queue of the sink's own."""
+
+    def put(self, notice: Notice) -> None: ...
+
+
+class FunctionSink:
+    """A function as a sink."""
+
+    def __init__(self, function: Callable[[Notice], object]) -> None:
+        self._function = function
+
+    def put(self, notice: Notice) -> None:
+        self._function(notice)
+
+
+class Sinks:
+    """Several sinks as one. One that raises is left out from then on, and the others go on; one that is ``needed``,
+    because without it nobody is told anything, ends the session with what it raised."""
+
+    def __init__(self, sinks: Sequence[Sink] = (), needed: Sequence[Sink] = ()) -> None:
+        self._sinks = [*sinks]
+        self._needed = [*needed]
+
+    def add(self, sink: Sink) -> None:
+        """One more, behind those that there are and before those that are needed."""
+        self._sinks.append(sink)
+
+    def put(self, notice: Notice) -> None:
+        for sink in list(self._sinks):
+            try:
+                sink.put(notice)
+            except Exception:
+                log.exception("a sink (%s) failed and is left out; the session goes on", type(sink).__name__)
+                self._sinks.remove(sink)
+        for sink in self._needed:
+            sink.put(notice)

@@ -1,0 +1,19 @@
+"""Notices as JSON, one a line: what ``--json`` prints."""
+
+from typing import TextIO
+
+from stream.core.events import GivenUp, Notice
+from stream.messages import line
+
+
+class JsonLines:
+    """Writes to ``out`` and flushes it, so that a reader has each line at once. Raises ``OSError`` where nobody reads
+    any more."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def put(self, notice: Notice) -> None:
+        if not isinstance(notice, GivenUp):
+            self._out.write(line(notice) + "\n")
+            self._out.flush()

@@ -1,0 +1,52 @@
+"""A decoded frame on its way to a session, and what its source passed over since the one before.
+
+Of 30 frames a second a session analyses at most 8, and which ones their timestamps tell. Where handing a frame on costs
+something (another thread, another process), the source asks a `Sieve` first, and hands on the others as a number: so
+each frame is counted once, by whoever drives the session.
+"""
+
+from dataclasses import dataclass
+
+import av
+
+from stream.core.sampler import Sampler
+from stream.core.timeline import HELD_S
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """``passed``: frames since the one before that no sampler would take; ``undecoded``: frames since then that were
+    lost, because there was no time to decode them. ``arrived_s``: when it came, by the monotonic clock, if that was
+    earlier than now."""
+
+    frame: av.VideoFrame
+    passed: int = 0
+    undecoded: int = 0
+    arrived_s: float | None = None
+
+
+class Sieve:
+    """Lets those frames of a source through that a session's sampler may want; to be used by one thread at a time.
+
+    ``passed`` and ``undecoded``: frames since the newest that was let through.
+    """
+
+    def __init__(self, held_s: float = HELD_S) -> None:
+        self._sampler = Sampler(held_s)
+        self.passed = 0
+        self.undecoded = 0
+
+    def lose(self) -> None:
+        """A frame was not decoded."""
+        self.undecoded += 1
+
+    def take(self, frame: av.VideoFrame, arrived_s: float | None = None) -> Arrival | None:
+        """The frame, if it may be wanted. One with bad times is handed on too, since those are counted elsewhere."""
+        sampler = self._sampler
+        odd = sampler.stale + sampler.undated
+        if sampler.offer(frame.pts, frame.time_base) is None and odd == sampler.stale + sampler.undated:
+            self.passed += 1
+            return None
+        arrival = Arrival(frame, self.passed, self.undecoded, arrived_s)
+        self.passed = self.undecoded = 0
+        return arrival
