@@ -98,9 +98,7 @@ def _play(source: str, runtime: Runtime, seconds: float, watch: Durations) -> in
     begun, passes = time.monotonic(), 0
     while time.monotonic() - begun < seconds:
         with Pull(source) as pull:
-            asyncio.run(
-                watch_paced(pull, source, runtime, SessionOptions(), sink, timed)
-            )
+            asyncio.run(watch_paced(pull, source, runtime, SessionOptions(), sink, timed))
         passes += 1
     return passes
 

@@ -1,15 +1,21 @@
 """What a session says. Questions (``Infer``, ``Search``, ``Beats``) want an answer; everything else is to be published.
 
-Times are seconds of media time since the first frame after the start or the last ``Reset``.
+Times are seconds of media time since the first frame after the start or the last ``Reset``. A message's JSON is its
+fields, as they stand here; the number beside a type is how many digits of it viewers are told (``stream.messages``).
 """
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
 from catalog.records import Candidate, Filters
+
+Seconds = Annotated[float, 3]
+Share = Annotated[float, 4]
+Tenths = Annotated[float, 1]  # of bpm, dB, ms
 
 Arrays = Mapping[str, np.ndarray]
 Answer = Arrays | Sequence[Candidate] | np.ndarray
@@ -57,18 +63,18 @@ class Beats:
 class Reasons:
     """The parts of a score, each in [0, 1]."""
 
-    content: float
-    rhythm: float
-    mood: float
+    content: Share
+    rhythm: Share
+    mood: Share
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """How much each part counts; not negative, not all 0."""
 
-    content: float = 0.5
-    rhythm: float = 0.25
-    mood: float = 0.25
+    content: Share = 0.5
+    rhythm: Share = 0.25
+    mood: Share = 0.25
 
     def __post_init__(self) -> None:
         parts = (self.content, self.rhythm, self.mood)
@@ -80,10 +86,10 @@ class Weights:
 class Steer:
     """Where the viewers lean, each in [-1, 1], 0 neutral: the three axes of mood, and slower or quicker music."""
 
-    energy: float = 0.0
-    valence: float = 0.0
-    tension: float = 0.0
-    tempo: float = 0.0
+    energy: Share = 0.0
+    valence: Share = 0.0
+    tension: Share = 0.0
+    tempo: Share = 0.0
 
     @property
     def lean(self) -> tuple[float, ...]:
@@ -118,19 +124,19 @@ class Item:
     track: str
     title: str
     artist: str
-    start_s: float
-    duration_s: float
-    score: float
+    start_s: Seconds
+    duration_s: Seconds
+    score: Share
     reasons: Reasons
-    tempo_bpm: float
+    tempo_bpm: Tenths
     licence: str
-    adjust: float = 0.0
+    adjust: Share = 0.0
     liked: bool = False
     held: str = ""
-    lift: float = 0.0
-    gain_db: float | None = None
-    leave_s: float | None = None
-    loop: tuple[float, float] | None = None
+    lift: Share = 0.0
+    gain_db: Tenths | None = None
+    leave_s: Seconds | None = None
+    loop: tuple[Seconds, Seconds] | None = None
     facts: tuple[Fact, ...] = ()
 
 
@@ -141,11 +147,11 @@ class OnAirNow:
     ``next_in_s``: until ``leave_s``. ``next``: the track to go on with, once the end is near, else None."""
 
     track: str
-    position_s: float | None = None
-    left_s: float | None = None
-    leave_s: float | None = None
-    next_in_s: float | None = None
-    loop: tuple[float, float] | None = None
+    position_s: Seconds | None = None
+    left_s: Seconds | None = None
+    leave_s: Seconds | None = None
+    next_in_s: Seconds | None = None
+    loop: tuple[Seconds, Seconds] | None = None
     next: str | None = None
 
 
@@ -154,9 +160,9 @@ class Seen:
     """What the pictures of the window are like: their pulse, how far it can be trusted ([0, 1]), and how much moves
     (frame widths per second)."""
 
-    tempo_bpm: float
-    confidence: float
-    speed: float
+    tempo_bpm: Tenths
+    confidence: Share
+    speed: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +172,8 @@ class Switch:
     Nothing is known of them without the track's beats and where in it the stream is."""
 
     track: str | None
-    at_s: tuple[float, ...]
-    in_s: float | None
+    at_s: tuple[Seconds, ...]
+    in_s: Seconds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +183,7 @@ class Wished:
 
     track: str
     title: str = ""
-    left_s: float | None = None
+    left_s: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +211,14 @@ class Suggestions:
     empty where they are not. ``stale``: why the list is an older one, empty for a new one.
     """
 
-    pts_s: float
-    window_s: float
+    pts_s: Seconds
+    window_s: Seconds
     advice: str  # "stay", "could switch" or "switch"
     items: tuple[Item, ...]
-    late_ms: float | None = None
+    late_ms: Tenths | None = None
     seen: Seen | None = None
     switch: Switch | None = None
-    duck_db: float | None = None
+    duck_db: Tenths | None = None
     asked: Asked | None = None
     on_air: OnAirNow | None = None
     changed: str = ""
@@ -223,15 +229,15 @@ class Suggestions:
 class Cut:
     """A change of shot; ``strength`` in [0, 1]."""
 
-    pts_s: float
-    strength: float
+    pts_s: Seconds
+    strength: Share
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A new scene began at ``pts_s``, about 2 s ago; what came before is no longer part of the window."""
 
-    pts_s: float
+    pts_s: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +263,7 @@ class Effect:
     text: str
     up: int = 0
     down: int = 0
-    most: float = 0.0
+    most: Share = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from stream.core.events import End, Notice, Suggestions, Warned
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import SessionOptions
 from stream.driver.stopwatch import Stopwatch
-from stream.messages import decode, encode
+from stream.messages import KINDS
 from stream.runtime import Runtime
 from stream.sinks.base import FunctionSink
 from stream.sources.pace import Pace
@@ -92,7 +92,7 @@ def test_lines_for_a_file(tmp_path: Path, write_video: Video, watch: Watch, smal
                 assert all(0 <= part <= 1 for part in (item["score"], *item["reasons"].values()))
     expected = {"v": 1, "type": "end", "frames": 72, "sampled": 48, "dropped": 0, "suggestions": 6, "skipped_hops": 0}
     assert lines[-1] == expected
-    assert all(encode(decode(line)) == line for line in lines)
+    assert all(line["v"] == 1 and line["type"] in KINDS.values() for line in lines)
 
 
 def test_the_same_file_gives_the_same_lines(tmp_path: Path, write_video: Video, watch: Watch) -> None:
