@@ -18,6 +18,7 @@ from features.spec import FEATURES
 from stream.core.events import Answer, End, Infer, Notice, Question, Suggestions
 from stream.core.session import SessionOptions
 from stream.runtime import Runtime
+from stream.sinks.base import FunctionSink
 from stream.sources.pull import Pull
 from stream.watch import watch_fast, watch_paced
 
@@ -75,7 +76,7 @@ def running(bundle: Path, catalogue: Path) -> Iterator[Noting]:
 def fast(film: Path, bundle: Path, catalogue: Path) -> tuple[Noting, list[Notice]]:
     said: list[Notice] = []
     with running(bundle, catalogue) as runtime, Pull(str(film)) as pull:
-        watch_fast(pull, runtime, SessionOptions(), said.append)
+        watch_fast(pull, runtime, SessionOptions(), FunctionSink(said.append))
     return runtime, said
 
 
@@ -127,7 +128,7 @@ def test_in_real_time(tmp_path: Path, write_video: Write, opened: Opened, made: 
     film = write_video(tmp_path / "v.mp4", frames=24, fps=12)
     said: list[Notice] = []
     with running(*opened(**made)) as runtime, Pull(str(film)) as pull:
-        asyncio.run(watch_paced(pull, str(film), runtime, SessionOptions(), said.append))
+        asyncio.run(watch_paced(pull, str(film), runtime, SessionOptions(), FunctionSink(said.append)))
     assert isinstance(said[-1], End) and said[-1].suggestions >= 1
     assert {q.graph for q, _ in runtime.noted if isinstance(q, Infer)} == {g.name for g in runtime.model.graphs.live}
 
