@@ -170,7 +170,7 @@ def graphs_of(manifest: Manifest, where: str) -> Graphs:
     the tensors fit is for ``contract.check_graphs`` to say.
     """
     specs = manifest.graphs
-    kinds = {name: _kind(spec, where) for name, spec in specs.items()}
+    kinds = {name: kind_of(name, spec.of, where) for name, spec in specs.items()}
     for kind in REQUIRED:
         if kind not in kinds.values():
             usual = next(name for name, its in CLASSIC.items() if its is kind)
@@ -214,20 +214,20 @@ def graphs_of(manifest: Manifest, where: str) -> Graphs:
     )
 
 
-def _kind(spec: GraphSpec, where: str) -> Kind:
-    if spec.of is None:
-        if spec.name not in CLASSIC:
+def kind_of(name: str, of: str | None, where: str) -> Kind:
+    """What a graph works on, by what is said of it or else by its name; ``BundleError`` where neither tells."""
+    if of is None:
+        if name not in CLASSIC:
             raise BundleError(
-                f"{where}: unknown graph {spec.name}; this segue knows {', '.join(CLASSIC)}, and others whose manifest "
+                f"{where}: unknown graph {name}; this segue knows {', '.join(CLASSIC)}, and others whose manifest "
                 "says what they work on: use a matching segue"
             )
-        return CLASSIC[spec.name]
-    if spec.of not in list(Kind):
+        return CLASSIC[name]
+    if of not in list(Kind):
         raise BundleError(
-            f"{where}: graph {spec.name}: works on {spec.of!r}, this segue knows {', '.join(Kind)}: "
-            "use a matching segue"
+            f"{where}: graph {name}: works on {of!r}, this segue knows {', '.join(Kind)}: use a matching segue"
         )
-    return Kind(spec.of)
+    return Kind(of)
 
 
 def _takes(spec: GraphSpec, kinds: Mapping[str, Kind], where: str) -> dict[str, str]:
