@@ -22,7 +22,7 @@ from features.loudness import loudness
 from features.spec import MUSIC_RATE_HZ
 from stream.core.events import Item, Suggestions
 from stream.core.session import Session
-from stream.runtime import Runtime
+from stream.driver.runtime import Runtime
 
 from .footage import lists_of
 from .harness import Row

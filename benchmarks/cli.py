@@ -14,6 +14,7 @@ from stream.errors import StreamError
 from towers.errors import TowersError
 
 from .errors import BenchError
+from .harness import check_folder
 from .stopping import stopped_by_sigterm
 
 FAULTS = (
@@ -190,11 +191,6 @@ def faults(options: argparse.Namespace) -> int:
     for line in broken:
         console.print(line, markup=False)
     return 1 if broken else 0
-
-
-def check_folder(path: Path | None) -> None:
-    if path is not None and not path.parent.is_dir():
-        raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
 
 
 def latency(options: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from rich.console import Console
 from features.decode.picture import Scaler
 from features.frame import FrameFeatures, FrameMeter
 from stream.core.sampler import Discontinuity, Sampler
-from stream.sources.pull import Pull
+from stream.sources.pull.pull import Pull
 from stream.sources.webrtc.aiortc_compat import JitterFrame
 from stream.sources.webrtc.decoding import FrameDecoder
 

@@ -14,8 +14,8 @@ SEGMENTS = 6  # of a drawn track
 
 
 class DrawnCatalog:
-    """A ``stream.runtime.Library`` of ``tracks`` drawn tracks. Vectors are normal with the mean and the covariance of
-    the real ones, those of one track near one another; what ranking looks at comes from real tracks, whole."""
+    """A ``stream.driver.runtime.Library`` of ``tracks`` drawn tracks. Vectors are normal with the mean and the
+    covariance of the real ones, those of one track near one another; what ranking reads is that of real tracks."""
 
     def __init__(self, real: Catalog, tracks: int, seed: int = 1) -> None:
         rng = np.random.default_rng(seed)

@@ -35,7 +35,7 @@ from stream import messages
 from stream.core.events import Question, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session
-from stream.runtime import Runtime, needs_small
+from stream.driver.runtime import Runtime, needs_small
 
 CLOCK: Final = 90_000
 SIZE: Final = (160, 90)

@@ -11,7 +11,7 @@ from stream.core.events import Event, Question, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session
 from stream.driver.analysis import Analysis, FrameAnalyzer
-from stream.runtime import Runtime, needs_small
+from stream.driver.runtime import Runtime, needs_small
 
 from .errors import BenchError
 

@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .errors import BenchError
+
 PERCENTILES = (50, 95, 99)
 PACKAGES = ("numpy", "av", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "faiss-cpu", "aiortc")
 
@@ -137,3 +139,9 @@ def commit() -> str:
 def _git(root: Path, *words: str) -> str:
     done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=10)
     return done.stdout.strip()
+
+
+def check_folder(path: Path | None) -> None:
+    """Before hours of work: where a report is to be written. Raises BenchError."""
+    if path is not None and not path.parent.is_dir():
+        raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")

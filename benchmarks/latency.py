@@ -1,6 +1,6 @@
 """Latency of the whole path, stage by stage, on a file played in real time.
 
-The file runs through the same ``LiveSession`` as a camera does, again and again until ``seconds`` are over, at the pace
+The file runs through the same ``LiveDriver`` as a camera does, again and again until ``seconds`` are over, at the pace
 of its timestamps. Then it runs once as fast as it goes, for the speed.
 
 *Stages* are timed where they run: ``decode`` per frame, ``convert``, ``flow`` and ``appearance`` per sampled frame, the
@@ -23,11 +23,11 @@ from engines.onnx_engine import OnnxEngine
 from stream.core.events import GivenUp, Notice, Suggestions
 from stream.core.session import SessionOptions
 from stream.driver import stopwatch
+from stream.driver.runtime import Runtime
 from stream.driver.stopwatch import Stopwatch
 from stream.messages import line
-from stream.runtime import Runtime
 from stream.sinks.base import FunctionSink
-from stream.sources.pull import Pull
+from stream.sources.pull.pull import Pull
 from stream.watch import watch_fast, watch_paced
 
 from .errors import BenchError

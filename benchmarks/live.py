@@ -24,7 +24,7 @@ from features.frame import FrameMeter
 from features.spec import FEATURES, MOTION_FPS, MUSIC_RATE_HZ
 from stream.core.events import Suggestions
 from stream.core.session import Session
-from stream.runtime import Runtime, needs_small
+from stream.driver.runtime import Runtime, needs_small
 from studio import pairs
 from studio.world.film import frames
 from studio.world.pairs import film, track

@@ -23,7 +23,7 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from stream.sources.webrtc.consent import wait_for_consent
+from stream.sources.webrtc.stun_retries import wait_for_consent
 
 CLOCK = 90_000
 STAGGER_S = 0.1  # between two publishers: together they would share every key frame

@@ -1,23 +1,41 @@
 """What each video was shown at its end, and what that sounds like, as a table for eyes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from catalog.records import Track
 from stream.core.events import Item
 
+from .real_pairs import Video
 from .real_table import table
-
-if TYPE_CHECKING:
-    from .retrieval_real import Asked
+from .steering import Steered
 
 SHOWN: Final = 3
 HEAD: Final = ("video", "suggested", "from, s", "score", "LUFS", "onsets a second", "bpm", "sung", "tags")
 Measures = Callable[[str, float], Mapping[str, float]]
 
 
-def write_lists(asked: Sequence["Asked"], track_of: Callable[[str], Track], measures: Measures, path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A video, what its pictures are like, the scores of all tracks by kind, the first place after the first second,
+    what was suggested at the end, and what came of each setting of the dials."""
+
+    video: Video
+    pictures: Mapping[str, float]
+    scores: Mapping[str, Mapping[str, float]]
+    first: str
+    items: tuple[Item, ...]
+    steered: Mapping[str, Steered]
+
+    @property
+    def last(self) -> tuple[str, ...]:
+        """The tracks at the end."""
+        return tuple(item.track for item in self.items)
+
+
+def write_lists(asked: Sequence[Asked], track_of: Callable[[str], Track], measures: Measures, path: Path) -> None:
     """Markdown to ``path``: of each video its first `SHOWN` suggestions. ``measures``: as of ``heard.Heard``."""
     lines = [list(HEAD)]
     for one in asked:

@@ -19,7 +19,7 @@ from stream.core.events import Answer, Question, Refused, Suggestions
 from stream.core.ranking import Ranked
 from stream.core.session import Session, SessionOptions
 from stream.driver.analysis import Analysis, FrameAnalyzer
-from stream.runtime import Runtime, needs_small
+from stream.driver.runtime import Runtime, needs_small
 
 from .errors import BenchError
 from .footage import answered, pushed, seen

@@ -20,18 +20,18 @@ from catalog.records import JINGLE_S
 from engines.base import Engine
 from stream.core.events import Item, Suggestions
 from stream.core.ranking import Ranked
+from stream.driver.runtime import Runtime
 from stream.errors import StreamError
-from stream.runtime import Runtime
 from towers.intervals import Interval
 
 from . import real_measures as figures
 from .errors import BenchError
 from .harness import Report, Row
 from .heard import Heard
-from .real_lists import write_lists
+from .real_lists import Asked, write_lists
 from .real_pairs import Video, gallery, videos_of
 from .real_queries import Footage, Remembering, footage, lists, ranking
-from .steering import NEUTRAL, SETTINGS, Steered, class_rows, steered, steering_rows
+from .steering import NEUTRAL, SETTINGS, class_rows, steered, steering_rows
 from .variants import invariance_rows
 
 FEW: Final = 20  # pairs, below which intervals say little
@@ -60,24 +60,6 @@ class RealOptions:
     variants: tuple[str, ...] = ()  # of `variants.VARIANTS`
     variant_s: float = 10.0  # of each video
     lists: Path | None = None  # where each video's first suggestions are written
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A video, what its pictures are like, the scores of all tracks by kind, the first place after the first second,
-    what was suggested at the end, and what came of each setting of the dials."""
-
-    video: Video
-    pictures: Mapping[str, float]
-    scores: Mapping[str, Mapping[str, float]]
-    first: str
-    items: tuple[Item, ...]
-    steered: Mapping[str, Steered]
-
-    @property
-    def last(self) -> tuple[str, ...]:
-        """The tracks at the end."""
-        return tuple(item.track for item in self.items)
 
 
 def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[str], None]) -> Report:

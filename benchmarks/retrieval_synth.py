@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from towers.backbone_cache import backbone_for
 from towers.batch import Batch
 from towers.corpora.corpus import Corpus
 from towers.fit import FitOptions, fit_system
@@ -23,7 +24,6 @@ from towers.material import Material, gather
 from towers.metrics import chance, ranks
 from towers.recipes import pretraining_of, recipe_of
 from towers.rerank import reranked_ranks
-from towers.shelf import backbone_for
 from towers.system import Reranking, System, make
 
 from .harness import Row

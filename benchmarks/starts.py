@@ -31,7 +31,7 @@ from features.decode.sound import decode
 from features.spec import MUSIC_RATE_HZ
 
 from .errors import BenchError
-from .harness import Report, Row
+from .harness import Report, Row, check_folder
 
 Floats = NDArray[np.float64]
 RATE_HZ: Final = 44_100
@@ -302,7 +302,6 @@ def add_starts(kinds: Any) -> None:
 
 
 def starts(options: argparse.Namespace) -> int:
-    from .cli import check_folder
 
     check_folder(options.json)
     settings = StartsOptions(options.browser)

@@ -30,9 +30,9 @@ from engines.onnx_engine import OnnxEngine
 from features.frame import FrameFeatures
 from stream.core.events import Answer, Cut, Infer, Notice, Question, Suggestions
 from stream.core.session import SessionOptions
-from stream.runtime import Runtime
+from stream.driver.runtime import Runtime
 from stream.sinks.base import FunctionSink
-from stream.sources.pull import Pull
+from stream.sources.pull.pull import Pull
 from stream.watch import watch_fast
 
 from .errors import BenchError

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from .appearance import ColourStats, colour_stats, shrink, shrink_colour
 from .cuts import HARD_CUT, CutMeter
 from .flow import FlowMeter, FlowSample
-from .held import is_held
 from .keep import Keep
 from .motion import OnsetMeter
 from .picture import grey
+from .slots import is_held
 from .spec import MOTION_FPS
 
 FLOW: Final = "flow"  # names of the parts, for who times them

@@ -23,12 +23,12 @@ from engines.bundle import MANIFEST, Bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.errors import FeatureError
 from features.spec import FEATURES
+from stream.driver.runtime import Runtime
+from stream.sources.pull.pull import Pull
 
 from .core.session import SessionOptions
 from .errors import StreamError
-from .runtime import Runtime
 from .sinks.base import Sinks
-from .sources.pull import Pull
 from .watch import watch_fast
 
 if TYPE_CHECKING:

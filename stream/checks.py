@@ -178,8 +178,9 @@ def media(_: Asked) -> Iterator[Finding]:
 
 
 def srt(_: Asked) -> Iterator[Finding]:
+    from stream.sources.pull.external import program_for
+
     from .errors import SourceError
-    from .sources.external import program_for
 
     try:
         yield Finding("srt", OK, f"{program_for('srt')} reads srt:// addresses")

@@ -68,15 +68,15 @@ def watch(argv: Sequence[str]) -> int:
     from engines.bundle import default_bundle, load_bundle
     from engines.choose import choose, with_reserve
     from features.spec import FEATURES
+    from stream.driver.runtime import Runtime
+    from stream.sources.pull.pull import Pull
 
     from .core.session import SessionOptions
+    from .live_table import LiveTable
     from .recording.header import RecordOptions, make_header
     from .recording.recorder import Recorder
-    from .runtime import Runtime
     from .sinks.base import Sink
     from .sinks.lines import JsonLines
-    from .sources.pull import Pull
-    from .terminal import Board
     from .watch import watch_fast, watch_paced
 
     engines = engine_options(asked, asked.threads or 1)
@@ -94,7 +94,7 @@ def watch(argv: Sequence[str]) -> int:
                 sys.stderr.write(f"segue watch: {text}\n")
             engine = with_reserve(choice, bundle, engines)
             try:
-                board = None if asked.json else Board(asked.source, pull.duration_s)
+                board = None if asked.json else LiveTable(asked.source, pull.duration_s)
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
                 sink: Sink = JsonLines(sys.stdout) if board is None else board
                 runtime = Runtime(engine, catalog)

@@ -29,8 +29,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from stream.errors import StreamError
-from stream.sources.frames_socket import MAX_PTS, pack_picture
-from stream.sources.reconnect import Backoff
+from stream.sources.pull.reconnect import Backoff
+from stream.sources.websocket.pictures import MAX_PTS, pack_picture
 
 JPEG: Final = 1
 QUALITY: Final = 80

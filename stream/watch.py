@@ -22,14 +22,14 @@ from stream.core.events import End, Failed, Notice, Warned
 from stream.core.session import SessionOptions
 from stream.driver.immediate import ImmediateDriver
 from stream.driver.live import LiveDriver, LiveOptions
+from stream.driver.runtime import Runtime
 from stream.driver.stopwatch import DECODE, SILENT, Stopwatch
 from stream.recording.recorder import Recorder
-from stream.runtime import Runtime
 from stream.sinks.base import Sink, Sinks
 from stream.sources.arrival import Arrival
-from stream.sources.pace import Pace, stands_s
-from stream.sources.pull import Pull, Telling, is_live
-from stream.sources.reconnect import Backoff, reconnecting
+from stream.sources.pull.playback_clock import PlaybackClock, stands_s
+from stream.sources.pull.pull import Pull, Telling, is_live
+from stream.sources.pull.reconnect import Backoff, reconnecting
 
 Frames = Generator[av.VideoFrame, None, None]
 
@@ -174,7 +174,7 @@ def _read(
 ) -> None:
     """Decode in a thread and hand over one frame at a time; with ``paced``, each when its time has come, and an end
     when the last one has stood for as long as it should."""
-    pace = Pace(time.monotonic(), held_s)
+    pace = PlaybackClock(time.monotonic(), held_s)
     with contextlib.closing(frames):  # what was opened again is let go of
         frame = None
         for frame in frames:

@@ -1,6 +1,7 @@
 """The house: which folder may import which, what an ``__init__.py`` may hold, what the distribution ships."""
 
 import ast
+import graphlib
 import importlib.metadata
 import re
 import subprocess
@@ -99,6 +100,32 @@ def test_the_core_touches_no_clock_socket_loop_or_pixels() -> None:
     for path in modules("stream/core"):
         touched = {name.partition(".")[0] for name in imported(path)} & CORE_MAY_NOT
         assert not touched, f"{path.relative_to(ROOT)} imports {sorted(touched)}"
+
+
+def names_in(path: Path, ours: Mapping[str, Path]) -> Iterator[str]:
+    """Our own modules that a file imports, relatively too, and for type checkers as well."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in ours)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join((*above, *filter(None, [node.module])))
+            for alias in node.names:
+                whole = f"{base}.{alias.name}"
+                yield from (name for name in [whole if whole in ours else base] if name in ours)
+
+
+def test_no_module_imports_another_in_a_circle() -> None:
+    ours = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for folder in sorted(FOLDERS)
+        for path in modules(folder)
+        if path.name != "__init__.py"
+    }
+    graph = {name: set(names_in(path, ours)) for name, path in ours.items()}
+    assert sum(map(len, graph.values())) > 1000
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("folder", sorted(FOLDERS))

@@ -92,8 +92,8 @@ def add_build(build: argparse.ArgumentParser) -> None:
 
 
 def corpus_build(asked: argparse.Namespace) -> int:
-    from .corpora.build import BuildOptions, build
-    from .corpora.build_report import REPORT, TABLE
+    from .corpora.build import build
+    from .corpora.build_report import REPORT, TABLE, BuildOptions
     from .corpora.lists.readers import read_lists
 
     began = time.monotonic()
@@ -174,8 +174,8 @@ class Stages:
     """Progress of a training: a line an epoch, of how many, and how long the stage has still to go."""
 
     def __init__(self, options: "TrainOptions") -> None:
+        from .backbone_cache import shelf_name
         from .recipes import pretraining_of
-        from .shelf import shelf_name
 
         self.began_s = time.monotonic()
         self.epochs = {

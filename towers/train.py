@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from .backbone_cache import backbone_for, stored_shape
 from .backbones.registry import make_backbone
 from .checkpoint import Checkpoint
 from .corpora.corpus import Corpus, open_corpus
@@ -28,7 +29,6 @@ from .material import gather
 from .provenance import commit
 from .recipes import pretraining_of
 from .run import save_run
-from .shelf import backbone_for, stored_shape
 from .system import check_setting, make
 
 BACKBONES, CLIPS, CURVES, BOARD = "backbones", "clips", "system", "tensorboard"

@@ -19,7 +19,7 @@ from engines.manifest import GraphSpec, TensorSpec
 from features.frame import FrameFeatures, FrameMeter
 from features.spec import FEATURES, MOTION_FPS, WINDOW_S
 from stream.core.hop import Hop
-from stream.runtime import model_of, needs_small
+from stream.driver.runtime import model_of, needs_small
 from studio.pairs import draw_latent, video_recipe
 from studio.video.render import frames
 

@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 
 from benchmarks.load import watch
 from benchmarks.served import loaded
-from stream.sources.frames_socket import pack_picture
+from stream.sources.websocket.pictures import pack_picture
 
 from . import mutate
 from .fuzz import right_offers

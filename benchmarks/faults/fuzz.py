@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from benchmarks.load import watch
 from benchmarks.served import loaded
-from stream.server import viewers
+from stream.server import viewer_routes as viewers
 
 from . import mutate
 from .material import pictures, webm

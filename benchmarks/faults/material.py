@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 
-from stream.sources.frames_socket import pack_picture
+from stream.sources.websocket.pictures import pack_picture
 
 JPEG: Final = 1
 WEBP: Final = 2

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.load import read_packets
-from stream.sources.frames_socket import pack_picture
+from stream.sources.websocket.pictures import pack_picture
 
 from . import mutate
 from .material import JPEG, picture

@@ -9,7 +9,9 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from benchmarks.errors import BenchError
-from stream.server.app import ServeOptions, create_app, open_parts
+from stream.server.app import create_app
+from stream.server.options import ServeOptions
+from stream.server.parts import open_parts
 from stream.server.pulls import PullOptions
 
 WEBSOCKET: Final = "WEBSOCKET"

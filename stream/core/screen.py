@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from features.bars import STEADY
 from features.cuts import HARD_CUT
-from features.held import held, is_held
+from features.held import held
+from features.slots import is_held
 from features.spec import MOTION_FPS, WINDOW_S
 
 from .events import Cut, Scene

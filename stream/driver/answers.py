@@ -4,8 +4,8 @@ import asyncio
 from concurrent.futures import Executor
 
 from stream.core.events import Answer, Question
-from stream.runtime import Runtime
 
+from .runtime import Runtime
 from .stopwatch import Stopwatch, stage_of
 
 

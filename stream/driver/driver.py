@@ -14,9 +14,9 @@ from stream.core.events import Answer, Event, Notice, Question, Suggestions
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import Session, SessionOptions
 from stream.core.timeline import HELD_S
-from stream.runtime import Runtime, needs_small
 
 from .analysis import Analysis, FrameAnalyzer
+from .runtime import Runtime, needs_small
 from .stopwatch import PUBLISH, RANK, SILENT, Stopwatch
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from stream.core.events import Event, Question
 from stream.core.session import SessionOptions
 from stream.core.timeline import HELD_S
-from stream.runtime import Runtime
 
 from .answers import answer
 from .driver import Publish, SessionDriver
+from .runtime import Runtime
 from .stopwatch import SILENT, Stopwatch
 
 if TYPE_CHECKING:

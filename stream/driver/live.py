@@ -25,16 +25,16 @@ import av
 from engines.errors import EngineBusy, EngineFailed
 from features.spec import MOTION_FPS
 from stream.core.events import End, Event, Failed, GivenUp, Infer, Notice, Question, Suggestions
-from stream.core.pace import FULL, Pace
+from stream.core.quality_level import FULL, QualityLevel
 from stream.core.session import SessionOptions
 from stream.recording.recorder import Recorder
-from stream.runtime import Runtime
 from stream.sinks.base import Sink, Sinks
 from stream.sources.arrival import Arrival
 
 from .answers import answered
 from .driver import SessionDriver
 from .due_times import DueTimes
+from .runtime import Runtime
 from .stopwatch import SILENT, Stopwatch
 
 Clock = Callable[[], float]
@@ -179,11 +179,11 @@ class LiveDriver:
         """Whoever fed the session is gone: until the next frame no picture is held. Call on the event loop."""
         self._seen = False
 
-    def follow(self, pace: Pace) -> None:
-        """Follow the pictures as closely as ``pace`` says from here on. Call on the event loop."""
-        self._sampler.stride = pace.stride
-        self._hop_s = pace.hop_s
-        self._handle(self._session.follow(pace.hop_s, pace.stride))
+    def follow(self, level: QualityLevel) -> None:
+        """Follow the pictures as closely as ``level`` says from here on. Call on the event loop."""
+        self._sampler.stride = level.stride
+        self._hop_s = level.hop_s
+        self._handle(self._session.follow(level.hop_s, level.stride))
 
     def command(self, message: Mapping[str, Any]) -> None:
         """Carry out a viewer's command (see PROTOCOL.md); the answer is published as Accepted or Refused."""
@@ -271,7 +271,7 @@ class LiveDriver:
     async def _hear(self, frames: Sequence[av.AudioFrame], second: int) -> None:
         try:
             loop = asyncio.get_running_loop()
-            share = await loop.run_in_executor(self._workers, self._runtime.ear.share, frames)
+            share = await loop.run_in_executor(self._workers, self._runtime.speech.share, frames)
             self._handle(self._session.hear(share, second))
         except Exception as error:  # noqa: BLE001 - suggestions go on without
             logger.warning("a second of sound could not be listened to: %s", error)

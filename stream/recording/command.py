@@ -11,10 +11,10 @@ from engines.bundle import default_bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from stream.core.events import Notice
-from stream.runtime import Runtime
+from stream.driver.runtime import Runtime
+from stream.live_table import LiveTable
 from stream.sinks.base import Sink
 from stream.sinks.lines import JsonLines
-from stream.terminal import Board
 
 from .errors import RecordingError
 from .format import Reader
@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
         with Catalog.open(asked.catalog, bundle) as catalog:
             engine = OnnxEngine(bundle, threads=threads)
             try:
-                board = None if asked.json else Board(str(asked.recording), None)
+                board = None if asked.json else LiveTable(str(asked.recording), None)
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
                 sink: Sink = _Lines(sys.stdout) if board is None else board
                 with shown:

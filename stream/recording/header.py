@@ -23,7 +23,7 @@ from .writer import DEFAULT_LIMIT
 
 if TYPE_CHECKING:
     from catalog.catalog import Catalog
-    from stream.runtime import Runtime
+    from stream.driver.runtime import Runtime
 
 PACKAGES: Final = ("numpy", "onnxruntime", "onnxruntime-gpu", "faiss-cpu", "opencv-python-headless", "av")
 MAX_THREADS: Final = 64

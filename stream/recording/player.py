@@ -26,9 +26,9 @@ from features.spec import MOTION_FPS, PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.core.events import Beats, End, Event, Failed, Infer, Notice, Question, Suggestions, Warned
 from stream.core.session import Session
 from stream.driver.driver import SessionDriver
-from stream.runtime import Runtime, needs_small
+from stream.driver.runtime import Runtime, needs_small
 
-from .ask import Asker
+from .batch_search import BatchSearch
 from .errors import RecordingError
 from .format import Reader, Record
 from .header import engine_of, session_options, sizes_of
@@ -97,7 +97,7 @@ class _Player:
         self._driver = SessionDriver(runtime, options, self._say, self._wait)
         self._session = self._driver.session
         _, batched = engine_of(reader.path, reader.header)
-        self._asker = Asker(runtime, batched, sizes_of(reader.path, reader.header))
+        self._asker = BatchSearch(runtime, batched, sizes_of(reader.path, reader.header))
         self._small = needs_small(runtime.model)
         self._publish = publish
         self._open: dict[int, Question] = {}

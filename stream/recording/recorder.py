@@ -29,7 +29,7 @@ from catalog.catalog import Catalog
 from stream.core.events import End, Event, Failed, Notice, Suggestions, Warned
 from stream.core.model import Model
 from stream.core.session import Session, SessionOptions
-from stream.runtime import Runtime
+from stream.driver.runtime import Runtime
 
 from .errors import RecordingError
 from .format import Record
@@ -72,7 +72,7 @@ class Recorder:
         """A new session whose every call is kept; ``options`` are those in the header."""
         if asdict(options) != self._options:
             raise ValueError("the session's options are not those in the recording's header")
-        return cast(Session, Noted(Session(model, options), self._note))
+        return cast(Session, RecordedSession(Session(model, options), self._note))
 
     def close(self, why: str = "the program ended", wait_s: float = 0.0) -> bool:
         """Close the recording, if ``End`` has not; whether the file is whole after at most ``wait_s`` seconds."""
@@ -139,7 +139,7 @@ class Recorder:
         return round(self._clock() - self._begun, 4)
 
 
-class Noted:
+class RecordedSession:
     """Stands where a ``Session`` does: every public method is passed on and noted, whatever it is called, so that one
     that sessions learn later is kept without a word here."""
 

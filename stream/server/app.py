@@ -7,10 +7,7 @@ sessions. Whatever the user can mend is found before the first request is taken.
 import asyncio
 import contextlib
 import logging
-import os
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -20,119 +17,37 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse
 from starlette.requests import HTTPConnection
 
-from catalog.catalog import Catalog
-from engines.bundle import default_bundle, load_bundle
-from engines.choose import AUTO, EngineOptions
-from features.spec import FEATURES
-from stream.driver.live import LiveDriver, LiveOptions
+from stream.driver.live import LiveDriver
 from stream.driver.stopwatch import Stopwatch
-from stream.recording.header import RecordOptions
-from stream.recording.recorder import Recordings
-from stream.runtime import Runtime
 from stream.sinks.base import Sinks
 from stream.sources.webrtc import adapt
 from stream.sources.webrtc.peer import forgive
-from stream.sources.webrtc.ports import PortRange, hold_to
+from stream.sources.webrtc.ports import hold_to
 
-from . import takeover
-from .access import AccessOptions
+from . import key_redirect as takeover
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
 from .drain import Drain
-from .engine import degraded, open_batched, standing
-from .errors import ServeError
+from .engine import degraded, standing
 from .health import health_routes
-from .hub import Hub, HubOptions
+from .hub import Hub
 from .ingest import ingest_routes
+from .key_redirect import nowhere
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
-from .pool import SessionPool
+from .options import ServeOptions
+from .parts import Parts
+from .place import Place
 from .preview import preview_routes
-from .pulls import PullOptions, pull_routes
+from .pulls import pull_routes
 from .security import Guard, is_loopback
-from .takeover import nowhere
-from .tls import TlsOptions
-from .viewers import viewer_routes
-from .whip import WhipOptions, whip_routes
-from .workers import Place
+from .viewer_routes import viewer_routes
+from .whip import whip_routes
 
 log = logging.getLogger(__name__)
 
 PAGE_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """What ``segue serve`` is told. ``bundle`` None: the one that is shipped."""
-
-    catalog: Path
-    bundle: Path | None = None
-    host: str = "127.0.0.1"
-    port: int = 8765
-    threads: int = 1  # of the engine
-    engine: str = AUTO
-    engines: EngineOptions = field(default_factory=EngineOptions)  # but for ``threads``
-    search_device: str = "cpu"
-    target_lufs: float | None = None  # None: the catalogue's own
-    batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
-    origins: tuple[str, ...] = ()
-    access: AccessOptions = field(default_factory=AccessOptions)
-    tls: TlsOptions | None = None
-    max_connections: int | None = None  # of each process; None: from ``hub`` (see `connections_for`)
-    drain_s: float = 20.0  # sessions may go on for so long after SIGTERM
-    workers: int = 1  # processes
-    worker_ports: tuple[int, int] | None = None  # first and last; None: those after ``port``
-    public_url: str = ""  # by which clients reach this very machine; empty: as they came
-    log_format: str = "text"
-    log_level: str = "warning"
-    hub: HubOptions = field(default_factory=HubOptions)
-    whip: WhipOptions = field(default_factory=WhipOptions)
-    pull: PullOptions = field(default_factory=PullOptions)
-    udp_ports: PortRange | None = None  # of WebRTC; None: any
-    plain_webrtc: bool = False
-    live: LiveOptions = field(default_factory=LiveOptions)
-    record: Path | None = None  # a folder, to keep a recording of each session
-    recording: RecordOptions = field(default_factory=RecordOptions)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What every session shares."""
-
-    runtime: Runtime
-    catalog: Catalog
-    workers: Executor
-    recordings: Recordings | None = None
-    taken: str = ""  # which engine, and why
-
-
-@contextlib.contextmanager
-def open_parts(options: ServeOptions) -> Iterator[Parts]:
-    """Engine, catalogue and workers, started in this order and stopped in reverse.
-
-    Raises the errors of bundles, engines and catalogues.
-    """
-    with contextlib.ExitStack() as stack:
-        bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-        engines = replace(options.engines, threads=options.threads)
-        engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
-        stack.callback(engine.close)
-        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device, options.target_lufs))
-        if reason := catalog.search_state.reason:
-            log.info("segments are searched on the CPU: %s", reason)
-        if not len(catalog):
-            raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
-        # a worker waits while the engine computes, so there are more of them than cores
-        count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
-        workers = stack.enter_context(SessionPool(count))
-        runtime = Runtime(engine, catalog)
-        recordings = None
-        if options.record is not None:
-            recorded = replace(options.recording, threads=options.threads)
-            recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
-            stack.callback(recordings.close, RECORD_WAIT_S)
-        yield Parts(runtime, catalog, workers, recordings, taken)
 
 
 def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: Place | None = None) -> FastAPI:
@@ -218,7 +133,7 @@ def listed(
 ) -> list[dict[str, object]]:
     """Every session of this process and, as one of several, of the others; each with its own address."""
     found = [(base, session.summary()) for session in hub.sessions]
-    for other in () if place is None else place.board.others:
+    for other in () if place is None else place.statuses.others:
         found += [(base_url_of(public_url, other.port), session) for session in other.sessions]
     return [{**session, "events": f"{resolved(where, request)}{session.get('events', '')}"} for where, session in found]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from .app import ServeOptions
 from .config import Values, add_flags, from_environment, given, merged, options_of, read_file, shown
+from .options import ServeOptions
 from .process import serve
 
 NOT_OF_DEMO: Final = ("catalog", "workers", "worker_ports", "record", "record_pictures", "record_limit")

@@ -19,10 +19,10 @@ from stream.recording.header import RecordOptions
 from stream.sources.webrtc.peer import PeerOptions
 from stream.sources.webrtc.ports import PortRange
 
-from .app import ServeOptions
 from .errors import ServeError
 from .hub import HubOptions
 from .logs import MASK
+from .options import ServeOptions
 from .pulls import PullOptions
 from .security import is_loopback
 from .settings import BY_NAME, SETTINGS, TOKENS, Setting, access_of, rows_of

@@ -53,7 +53,7 @@ def health_routes(
             "pid": os.getpid(),
             "sessions": len(hub.sessions),
             "max_sessions": hub.options.max_sessions,
-            "pace": hub.easing.pace.name,
+            "pace": hub.shedding.level.name,
             **facts(),
             "counters": asdict(hub.counters),
         }

@@ -2,7 +2,7 @@
 
 *Bounds*: at most ``max_sessions`` sessions, publishers still connecting included, and ``max_viewers`` viewers of each;
 whoever comes later is refused, and so is who comes while the others are late already; before that, all are followed
-less closely (``easing``). A session ends when its publisher stops, when it stays away longer than ``grace_s``, or after
+less closely (``load_shedding``). A session ends when its publisher stops, when it stays away longer than ``grace_s``, or after
 ``max_session_s``. Who comes with the key of a session is its publisher from its first frame on: until then the one
 before goes on, or the session waits.
 """
@@ -14,22 +14,22 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stream.core.events import GivenUp, Notice, Suggestions, Warned
-from stream.core.pace import FULL
+from stream.core.quality_level import FULL
 from stream.sinks.viewers import OVER, QUEUE_LIMIT, Viewer
 from stream.sources.ended import Cause, Ended, lost
+from stream.sources.webrtc.decoder_queue import decoder_threads
 from stream.sources.webrtc.offer import OfferError
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
-from stream.sources.webrtc.turns import decoder_threads
 
 from .access import same
 from .admission import Load
-from .easing import Easing
+from .channel import KEY_CHARACTERS, Channel, Live, Start
 from .errors import BusyError
-from .hub_session import KEY_CHARACTERS, HubSession, Live, Start
 from .inputs import Connect, Input
+from .load_shedding import LoadShedding
 from .logs import session_id
 
-__all__ = ["QUEUE_LIMIT", "Connect", "Counters", "Hub", "HubOptions", "HubSession", "Live", "Start", "Viewer"]
+__all__ = ["QUEUE_LIMIT", "Channel", "Connect", "Counters", "Hub", "HubOptions", "Live", "Start", "Viewer"]
 
 log = logging.getLogger(__name__)
 
@@ -77,19 +77,19 @@ class Hub:
         self.options = options
         self.counters = Counters()
         self.load = Load(options.late_ms)
-        self.easing = Easing(options.late_ms)
+        self.shedding = LoadShedding(options.late_ms)
         self._start = start
         self._decoders = decoder_threads()
-        self._sessions: dict[str, HubSession] = {}
+        self._sessions: dict[str, Channel] = {}
         self._connecting = 0  # places kept for publishers whose offer is being answered
         self._judged_s = 0.0
         self._refusing = ""  # why nobody is let in any more
 
     @property
-    def sessions(self) -> list[HubSession]:
+    def sessions(self) -> list[Channel]:
         return list(self._sessions.values())
 
-    def find(self, session_id: str) -> HubSession | None:
+    def find(self, session_id: str) -> Channel | None:
         return self._sessions.get(session_id)
 
     def by_secret(self, secret: str) -> Input | None:
@@ -97,7 +97,7 @@ class Hub:
         found = [each for s in self._sessions.values() for each in s.inputs.all if same(each.secret, secret)]
         return found[0] if found else None
 
-    def by_key(self, key: str) -> HubSession | None:
+    def by_key(self, key: str) -> Channel | None:
         """The session that goes on with a key; one that is ending does not. Compares in constant time."""
         found = [s for s in self._sessions.values() if same(s.key, key) and key and s.ending is None]
         return found[0] if found else None
@@ -150,14 +150,14 @@ class Hub:
         self._admit(key)
         return self._begin(label, key, connect)
 
-    async def end(self, session: HubSession, reason: str) -> None:
+    async def end(self, session: Channel, reason: str) -> None:
         """End a session and tell its viewers why; returns when it is gone. Any number of calls are one."""
         await asyncio.shield(self._begin_end(session, reason))
 
     async def stop(self, one: Input, ended: Ended) -> None:
         """A publisher stops of itself: its session ends, unless another one feeds it or is coming."""
-        session = one.session
-        if one not in session.inputs.all:
+        session = self._sessions.get(one.id)
+        if session is None or one not in session.inputs.all:
             return
         if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
             session.inputs.release(one)
@@ -187,12 +187,12 @@ class Hub:
             session = self._opened(label, key)
         return session.inputs.add(session, connect, self._gone)
 
-    def _opened(self, label: str, key: str) -> HubSession:
-        session = HubSession(label, key, self._start, self._changed, [self])
+    def _opened(self, label: str, key: str) -> Channel:
+        session = Channel(label, key, self._start, self._changed, [self])
         session_id.set(session.id)  # tasks made from here on are this session's
         self._sessions[session.id] = session
-        if self.easing.pace is not FULL:  # which it does of itself
-            session.follow(self.easing.pace)
+        if self.shedding.level is not FULL:  # which it does of itself
+            session.follow(self.shedding.level)
         log.info("session opened: %s", session.label)
         self.counters.opened += 1
         session.running = asyncio.create_task(self._run(session))
@@ -201,7 +201,7 @@ class Hub:
             session.later("most", self.options.max_session_s, lambda: self._lose(session, lost(reason)))
         return session
 
-    def _changed(self, session: HubSession, before: Input | None) -> None:
+    def _changed(self, session: Channel, before: Input | None) -> None:
         """A publisher sent its first frame, and is the one from now on."""
         if before is not None:
             self.counters.taken_over += 1
@@ -211,27 +211,27 @@ class Hub:
             log.info("session goes on: its publisher is back")
 
     def put(self, notice: Notice) -> None:
-        """As a sink of every session: how late lists are decides about admission and easing."""
+        """As a sink of every session: how late lists are decides about admission and shedding."""
         if isinstance(notice, Suggestions | GivenUp) and notice.late_ms is not None:
             self.note(notice.late_ms)
 
     def note(self, late_ms: float) -> None:
         """A message was so late, or was given up when it was."""
-        now_s, before = time.monotonic(), self.easing.pace
+        now_s, before = time.monotonic(), self.shedding.level
         self.load.note(now_s, late_ms)
         if now_s - self._judged_s < JUDGE_S:
             return
         self._judged_s = now_s
         lateness = self.load.late_ms(now_s)
-        pace = self.easing.judge(now_s, lateness)
-        if pace is before:
+        level = self.shedding.judge(now_s, lateness)
+        if level is before:
             return
-        log.warning("messages are %.0f ms late: from pace %r to %r", lateness or late_ms, before.name, pace.name)
-        self.load.forget()  # what was late at another pace says nothing of this one
+        log.warning("messages are %.0f ms late: quality level %r, now %r", lateness or late_ms, before.name, level.name)
+        self.load.forget()  # what was late at another level says nothing of this one
         for session in self.sessions:
-            session.follow(pace)
+            session.follow(level)
 
-    async def _run(self, session: HubSession) -> None:
+    async def _run(self, session: Channel) -> None:
         try:
             await session.live.run()
         except Exception:
@@ -242,7 +242,9 @@ class Hub:
 
     def _gone(self, one: Input, ended: Ended) -> None:
         """A publisher is gone, for a reason of its own."""
-        session, connected = one.session, one.publisher.connected
+        session, connected = self._sessions.get(one.id), one.publisher.connected
+        if session is None:
+            return
         if not connected:
             self.counters.never_connected += 1
         elif ended.cause is Cause.SILENT:
@@ -257,7 +259,7 @@ class Hub:
         else:
             self._lose(session, ended)
 
-    def _failed(self, session: HubSession, ended: Ended) -> None:
+    def _failed(self, session: Channel, ended: Ended) -> None:
         """Who came with the key of a session that has a publisher, or waits for one, did not get through."""
         if session.inputs.now is None and "grace" not in session.timers:
             self._lose(session, session.lost or ended)
@@ -265,7 +267,7 @@ class Hub:
             words = f"another publisher came with this stream's key and sent no picture ({ended.text})"
             session.publish(Warned(words))
 
-    def _leave(self, session: HubSession, one: Input, ended: Ended) -> None:
+    def _leave(self, session: Channel, one: Input, ended: Ended) -> None:
         """A publisher is gone, and the session waits for it, or for the one that is coming."""
         grace_s = 0.0 if ended.stopped else self.options.grace_s
         session.inputs.release(one)
@@ -278,22 +280,22 @@ class Hub:
         else:
             self._waited(session)
 
-    def _waited(self, session: HubSession) -> None:
+    def _waited(self, session: Channel) -> None:
         """The grace is over; who is coming already is still waited for."""
         if session.inputs.coming is None and session.lost is not None:
             self._lose(session, session.lost)
 
-    def _lose(self, session: HubSession, ended: Ended) -> None:
+    def _lose(self, session: Channel, ended: Ended) -> None:
         if not ended.stopped:
             session.publish(Warned(ended.text))
         self._begin_end(session, ended.text)
 
-    def _begin_end(self, session: HubSession, reason: str) -> asyncio.Task[None]:
+    def _begin_end(self, session: Channel, reason: str) -> asyncio.Task[None]:
         if session.ending is None:
             session.ending = asyncio.create_task(self._end(session, reason))
         return session.ending
 
-    async def _end(self, session: HubSession, reason: str) -> None:
+    async def _end(self, session: Channel, reason: str) -> None:
         session_id.set(session.id)
         try:
             for name in list(session.timers):

@@ -14,20 +14,20 @@ from typing import Any, Final, Protocol, TypeVar
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from stream.core.pace import Pace
+from stream.core.quality_level import QualityLevel
 from stream.sources.arrival import Arrival
 from stream.sources.ended import STOPPED, Cause, Ended, lost, silent
 from stream.sources.feed import BAD_MESSAGE, FeedError
-from stream.sources.frames_socket import PictureFeed
-from stream.sources.webm import WebmFeed
+from stream.sources.websocket.pictures import PictureFeed
+from stream.sources.websocket.webm import WebmFeed
 
 from .access import AccessOptions, refusal
 from .address import resolved
+from .channel import KEY_CHARACTERS
 from .errors import BusyError
-from .hub_session import KEY_CHARACTERS
 from .inputs import OnEnd, OnFrame, OnSound
+from .key_redirect import MOVED, Elsewhere, nowhere
 from .publishing import Input, Sessions
-from .takeover import MOVED, Elsewhere, nowhere
 
 log = logging.getLogger(__name__)
 
@@ -133,8 +133,8 @@ class SocketPublisher:
         self._on_end: OnEnd | None = on_end
         self.feed = FEEDS[kind](self._take, on_sound, lambda error: self.leave(Goodbye(error.code, str(error))))
 
-    def follow(self, pace: Pace) -> None:
-        """Nothing is to be saved here: a picture that comes too fast is not decoded at any pace."""
+    def follow(self, level: QualityLevel) -> None:
+        """Nothing is to be saved here: a picture that comes too fast is not decoded at any level."""
 
     def leave(self, goodbye: Goodbye) -> None:
         """End the connection; only the first word counts."""

@@ -7,17 +7,14 @@ A publisher becomes the one that is heard with its first frame, not before: one 
 import asyncio
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import av
 
 from stream.core.events import Warned
-from stream.core.pace import Pace
+from stream.core.quality_level import QualityLevel
 from stream.sources.arrival import Arrival
 from stream.sources.ended import Ended
-
-if TYPE_CHECKING:
-    from .hub_session import HubSession
 
 
 class Publisher(Protocol):
@@ -26,7 +23,7 @@ class Publisher(Protocol):
 
     @property
     def connected(self) -> bool: ...
-    def follow(self, pace: Pace) -> None: ...
+    def follow(self, level: QualityLevel) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -43,7 +40,7 @@ class Nobody:
 
     connected = False
 
-    def follow(self, pace: Pace) -> None:
+    def follow(self, level: QualityLevel) -> None:
         pass
 
     async def close(self) -> None:
@@ -56,17 +53,39 @@ OnEnd = Callable[[Ended], None]
 Connect = Callable[[OnFrame, OnSound, OnEnd], Publisher]
 
 
+class Fed(Protocol):
+    """The part of a session that its inputs know."""
+
+    id: str
+    level: QualityLevel
+    inputs: "Inputs"
+
+    def heard(self, one: "Input") -> None:
+        """A frame came of an input."""
+
+    def publish(self, notice: Warned) -> None: ...
+    @property
+    def live(self) -> "Listener": ...
+
+
+class Listener(Protocol):
+    """What takes pictures and sound: the part of a ``LiveDriver`` that an input knows."""
+
+    def offer(self, arrival: Arrival) -> None: ...
+    def listen(self, frame: av.AudioFrame) -> None: ...
+
+
 class Input:
     """One publisher's way into a session. ``secret`` is the publisher's alone; ``number`` counts those of a session."""
 
-    def __init__(self, session: "HubSession", number: int, connect: Connect, on_end: "Callable[[Input, Ended], None]"):
+    def __init__(self, session: Fed, number: int, connect: Connect, on_end: "Callable[[Input, Ended], None]"):
         self.secret = secrets.token_urlsafe(24)
         self.session, self.number = session, number
         self._gone = False
         self.publisher: Publisher = connect(
             self._frame, self._sound, lambda ended: None if self._gone else on_end(self, ended)
         )
-        self.publisher.follow(session.pace)
+        self.publisher.follow(session.level)
         if isinstance(self.publisher, Noting):
             self.publisher.hear_notes(self._note)
 
@@ -112,7 +131,7 @@ class Inputs:
     def connected(self) -> bool:
         return any(each.publisher.connected for each in self.all)
 
-    def add(self, session: "HubSession", connect: Connect, on_end: Callable[[Input, Ended], None]) -> Input:
+    def add(self, session: Fed, connect: Connect, on_end: Callable[[Input, Ended], None]) -> Input:
         """Let another publisher come."""
         if self.coming is not None:
             self.release(self.coming)

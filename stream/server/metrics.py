@@ -29,10 +29,10 @@ from engines.base import Engine
 from engines.batcher import QUEUEING_EDGES_S, BatchStats, MicroBatcher
 from engines.fallback import REASONS
 from stream.core.events import End, Notice, Suggestions
-from stream.core.pace import STEPS
+from stream.core.quality_level import STEPS
 from stream.driver import stopwatch
 from stream.driver.live import LiveDriver
-from stream.runtime import Runtime
+from stream.driver.runtime import Runtime
 
 from .access import AccessOptions, require
 from .engine import fallback_of
@@ -159,7 +159,7 @@ class HubCollector(Collector):
         hub = self._hub
         sessions = hub.sessions
         viewers = [viewer for session in sessions for viewer in session.viewers]
-        step = STEPS.index(hub.easing.pace)
+        step = STEPS.index(hub.shedding.level)
         yield _gauge("segue_easing_step", "0: full; 1: longer hop; 2: lower motion rate.", step)
         yield _gauge("segue_sessions", "Sessions now, publishers still connecting included.", len(sessions))
         yield _gauge("segue_sessions_limit", "Sessions that are taken at most.", hub.options.max_sessions)

@@ -18,16 +18,19 @@ import uvicorn
 from stream.sources import feed
 
 from .address import address_of, base_url, bind
-from .app import Parts, ServeOptions, create_app, open_parts
+from .app import create_app
 from .connections import Connections, affordable, connections_for
-from .door import Door
 from .drain import Drain, Phase
+from .head_timeout import HeadTimeoutProtocol
 from .health import starting
 from .logs import Logs
 from .memory import few_heaps
-from .patience import PatientProtocol
+from .options import ServeOptions
+from .parts import Parts, open_parts
+from .place import Place
+from .shared_acceptor import SharedAcceptor
 from .tls import context_of
-from .workers import Place, supervise
+from .workers import supervise
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +107,7 @@ def server_of(
         log_config=None,
         access_log=False,
         lifespan="on",
-        http=PatientProtocol,
+        http=HeadTimeoutProtocol,
         ws="websockets-sansio",
         ws_max_size=MESSAGE_BYTES,
         ws_max_queue=2,
@@ -133,7 +136,7 @@ class Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._accepting: list[asyncio.Task[None]] = []
         self._connections: Connections | None = None
-        self._door: Door | None = None
+        self._door: SharedAcceptor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])  # uvicorn would take connections without end
@@ -143,7 +146,7 @@ class Server(uvicorn.Server):
         self._drain.started()
         self._connections = Connections(self._most, self.server_state.connections, self._connection, self._tls)
         if self._place is not None:
-            self._door = Door(self._place, self.config.app.state.hub, self._drain, self._connections)  # type: ignore[union-attr]
+            self._door = SharedAcceptor(self._place, self.config.app.state.hub, self._drain, self._connections)  # type: ignore[union-attr]
             self._door.start()
         for bound in sockets or []:
             bound.listen(self.config.backlog)
@@ -174,6 +177,6 @@ class Server(uvicorn.Server):
 
     def _connection(self) -> asyncio.Protocol:
         """What uvicorn would make for a connection."""
-        return PatientProtocol(
+        return HeadTimeoutProtocol(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state, room=self._connections
         )

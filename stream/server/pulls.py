@@ -16,19 +16,19 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from stream.errors import SourceError
-from stream.sources import landlock
-from stream.sources.addresses import Network, Target, checked, networks, target_of
-from stream.sources.confinement import UNCONFINED
 from stream.sources.ended import STOPPED
-from stream.sources.remote import RemoteOptions, RemotePull
+from stream.sources.sandbox import landlock
+from stream.sources.sandbox.addresses import Network, Target, checked, networks, target_of
+from stream.sources.sandbox.confinement import UNCONFINED
+from stream.sources.sandbox.remote_pull import RemoteOptions, RemotePull
 
 from .access import AccessOptions, require
 from .address import resolved
+from .channel import KEY_CHARACTERS
 from .errors import RETRY_AFTER_S, BusyError
-from .hub_session import KEY_CHARACTERS
 from .inputs import OnEnd, OnFrame, OnSound
+from .key_redirect import Elsewhere, nowhere
 from .publishing import Input, Sessions
-from .takeover import Elsewhere, nowhere
 from .whip import limited_body, path_of
 
 log = logging.getLogger(__name__)

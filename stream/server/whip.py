@@ -26,13 +26,13 @@ from stream.sources.webrtc.trickle import FRAGMENT, FRAGMENT_BYTES, FragmentErro
 
 from .access import REALM, AccessOptions, Right, refusal
 from .address import resolved
+from .channel import KEY_CHARACTERS
 from .errors import RETRY_AFTER_S, BusyError
 from .hub import Hub
-from .hub_session import KEY_CHARACTERS
 from .inputs import Input
+from .key_redirect import Elsewhere, nowhere
 from .limits import RateLimit
 from .security import EVENTS, WHIP_METHODS, cors_headers, is_loopback
-from .takeover import Elsewhere, nowhere
 
 log = logging.getLogger(__name__)
 

@@ -18,12 +18,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from catalog.errors import CatalogError
 from catalog.worker import leave_with_parent
@@ -31,12 +30,11 @@ from engines.errors import EngineError
 from stream.errors import StreamError
 
 from .address import address_of, bind, port_of
-from .board import Board, entry
 from .errors import ServeError
 from .logs import Logs
-
-if TYPE_CHECKING:
-    from .app import ServeOptions
+from .options import ServeOptions
+from .place import Place
+from .worker_status import WorkerStatuses, entry
 
 log = logging.getLogger("segue.workers")
 
@@ -47,34 +45,13 @@ SOUND_S: Final = 60.0
 END_S: Final = 15.0  # beyond the drain, for sessions and connections to end
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where one of several workers stands: its sockets, all ports that belong together, and the board."""
-
-    own: socket.socket
-    shared: socket.socket
-    ports: tuple[int, ...]
-    board: Board
-    restarts: int = 0  # how many processes stood here before, and ended by themselves
-
-    @property
-    def port(self) -> int:
-        """The worker's own."""
-        return port_of(self.own)
-
-    @property
-    def first(self) -> bool:
-        """Whether it is the one that says what all would say."""
-        return self.port == self.ports[1]
-
-
 class Serve(Protocol):
     """What a worker runs; a function of a module, since it travels to another process by its name."""
 
-    def __call__(self, options: "ServeOptions", place: Place, ready: Callable[[], None], /) -> None: ...
+    def __call__(self, options: ServeOptions, place: Place, ready: Callable[[], None], /) -> None: ...
 
 
-def supervise(options: "ServeOptions", serve: Serve, ready: Callable[[str], None]) -> None:
+def supervise(options: ServeOptions, serve: Serve, ready: Callable[[str], None]) -> None:
     """Run ``options.workers`` processes until a signal ends them; ``ready`` gets the shared URL once all take requests.
 
     Raises `ServeError` when a worker cannot start at the beginning, with its reason.
@@ -89,7 +66,7 @@ def supervise(options: "ServeOptions", serve: Serve, ready: Callable[[str], None
         _Supervisor(options, serve, shared, own, folder).run(lambda: ready(url))
 
 
-def _sockets(options: "ServeOptions", stack: contextlib.ExitStack) -> tuple[socket.socket, list[socket.socket]]:
+def _sockets(options: ServeOptions, stack: contextlib.ExitStack) -> tuple[socket.socket, list[socket.socket]]:
     shared = stack.enter_context(bind(options.host, options.port))
     ports = own_ports(port_of(shared) if options.port else 0, options.workers, options.worker_ports)
     return shared, [stack.enter_context(bind(options.host, port, "--worker-ports")) for port in ports]
@@ -131,7 +108,7 @@ class _Worker:
 
 class _Supervisor:
     def __init__(
-        self, options: "ServeOptions", serve: Serve, shared: socket.socket, own: list[socket.socket], folder: Path
+        self, options: ServeOptions, serve: Serve, shared: socket.socket, own: list[socket.socket], folder: Path
     ) -> None:
         self._options, self._serve, self._shared, self._own, self._folder = options, serve, shared, own, folder
         self._workers = [_Worker() for _ in own]
@@ -275,7 +252,7 @@ def _listening(heard: list[int]) -> Iterator[None]:
 
 
 def _work(
-    options: "ServeOptions",
+    options: ServeOptions,
     serve: Serve,
     index: int,
     own: socket.socket,
@@ -290,6 +267,6 @@ def _work(
     threading.Thread(target=leave_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server listens to it, it may just end the process
     try:
-        serve(options, Place(own, shared, ports, Board(folder, index), restarts), lambda: news.send(""))
+        serve(options, Place(own, shared, ports, WorkerStatuses(folder, index), restarts), lambda: news.send(""))
     except (StreamError, CatalogError, EngineError) as error:
         news.send(str(error))

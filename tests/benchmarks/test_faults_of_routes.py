@@ -20,7 +20,9 @@ from benchmarks.errors import BenchError
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.rights import OPEN, head_of, ways_out
 from benchmarks.faults.routes import WEBSOCKET, Route, routes_of
-from stream.server.app import ServeOptions, create_app, open_parts
+from stream.server.app import create_app
+from stream.server.options import ServeOptions
+from stream.server.parts import open_parts
 from stream.server.pulls import PullOptions
 
 

@@ -27,7 +27,7 @@ from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES, MUSIC_RATE_HZ
 from stream.core.events import Item, Reasons
-from stream.runtime import Runtime
+from stream.driver.runtime import Runtime
 
 SECONDS = 5
 

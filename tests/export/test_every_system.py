@@ -13,7 +13,7 @@ import segue
 from engines.bundle import load_bundle
 from export.bundle import write_bundle
 from features.spec import FEATURES
-from stream.runtime import model_of, needs_small
+from stream.driver.runtime import model_of, needs_small
 from towers.backbones.registry import make_backbone
 from towers.batch import Sizes
 from towers.errors import RunError

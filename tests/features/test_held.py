@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from features.appearance import ColourStats
 from features.frame import FrameFeatures
-from features.held import filled, held, is_held
+from features.held import filled, held
+from features.slots import is_held
 
 COLOUR = ColourStats(0.5, 0.5, 0.5, 0.5)
 

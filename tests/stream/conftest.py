@@ -28,7 +28,7 @@ from features.frame import FrameFeatures
 from features.spec import FEATURES, MAX_CLIPS, THUMB_SIZE
 from stream.core.events import Beats, Infer, Search
 from stream.core.model import Model
-from stream.runtime import Runtime
+from stream.driver.runtime import Runtime
 
 CLIP, WIDTH = 8, 6
 

@@ -15,9 +15,11 @@ from fastapi import FastAPI, Response, WebSocket, WebSocketDisconnect
 
 from stream.client import ClientError, FrameClient, _told
 from stream.server.access import AccessOptions
-from stream.server.app import ServeOptions, create_app, open_parts
+from stream.server.app import create_app
 from stream.server.ingest import Goodbye, ingest_routes
-from stream.sources.reconnect import Backoff
+from stream.server.options import ServeOptions
+from stream.server.parts import open_parts
+from stream.sources.pull.reconnect import Backoff
 
 QUICK = Backoff(first_s=0.05, most_s=0.2, tries=5)
 RAMP = np.broadcast_to(np.linspace(0, 255, 160, dtype=np.uint8)[None, :, None], (90, 160, 3))

@@ -17,7 +17,7 @@ from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from stream.core.events import Answer, End, Infer, Notice, Question, Suggestions
 from stream.core.session import SessionOptions
-from stream.runtime import Runtime
+from stream.driver.runtime import Runtime
 from stream.sinks.base import FunctionSink
 from stream.sources.pull import Pull
 from stream.watch import watch_fast, watch_paced

@@ -25,7 +25,7 @@ from mutagen.flac import FLAC, Picture
 
 from features.decode.video import VideoFile
 from stream.errors import SourceError
-from stream.sources.pull import Pull, is_live, is_url
+from stream.sources.pull.pull import Pull, is_live, is_url
 
 Video = Callable[..., Path]
 

@@ -20,12 +20,12 @@ from engines.onnx_engine import OnnxEngine
 from stream.core.events import End, Notice, Suggestions, Warned
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import SessionOptions
+from stream.driver.runtime import Runtime
 from stream.driver.stopwatch import Stopwatch
 from stream.messages import KINDS
-from stream.runtime import Runtime
 from stream.sinks.base import FunctionSink
-from stream.sources.pace import Pace
-from stream.sources.pull import Pull
+from stream.sources.pull.playback_clock import PlaybackClock
+from stream.sources.pull.pull import Pull
 from stream.watch import watch_fast, watch_paced
 
 Video = Callable[..., Path]
@@ -193,7 +193,7 @@ def test_every_stage_is_timed_when_asked(tmp_path: Path, write_video: Video, run
 
 
 def test_pace_follows_the_timestamps_and_starts_anew_after_a_jump() -> None:
-    pace = Pace(100.0)
+    pace = PlaybackClock(100.0)
     assert pace.wait_s(Fraction(5), 101.0) == 0.0
     assert pace.wait_s(Fraction(6), 101.25) == pytest.approx(0.75)
     assert pace.wait_s(Fraction(6), 103.0) == 0.0  # behind: no wait
@@ -211,7 +211,7 @@ def test_pace_follows_the_timestamps_and_starts_anew_after_a_jump() -> None:
     "step_ms", [-9_000, -1_500, -1_000, -500, 0, 40, 5_000, 20_000, 3_600_000, 3_600_040, 9_000_000]
 )
 def test_pace_and_sampler_begin_anew_at_the_same_frames(step_ms: int) -> None:
-    pace, sampler, ms = Pace(0.0), Sampler(), Fraction(1, 1000)
+    pace, sampler, ms = PlaybackClock(0.0), Sampler(), Fraction(1, 1000)
     for pts in (10_000, 10_040):
         pace.wait_s(pts * ms, 0.0)
         sampler.offer(pts, ms)

@@ -162,7 +162,7 @@ def test_a_run_goes_on_with_the_backbones_that_it_has(
     def refuse(*_: Any) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("towers.shelf.pretrain", refuse)
+    monkeypatch.setattr("towers.backbone_cache.pretrain", refuse)
     train(small_corpus, trained, OPTIONS, None, False, lambda stage, _: stages.append(stage))
     assert set(stages) == {"segue"} and weights(trained) == before
     assert training.BACKBONES == "backbones"

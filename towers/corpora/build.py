@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from ..errors import CorpusError
-from .build_report import Fate, write_report
+from .build_report import BuildOptions, Fate, write_report
 from .columns import COLUMNS
 from .corpus import MANIFEST, SPLITS, Pair, write_manifest, write_shard
 from .fingerprint import groups, mark
@@ -32,23 +32,6 @@ from .splits import Known, divide
 PLAN: Final = "build.json"
 CACHE: Final = "cache"
 SHARD_PAIRS: Final = 25
-
-
-@dataclass(frozen=True, slots=True)
-class BuildOptions:
-    """``windows``: at most so many a video in training; ``clips``: a window's fewest; ``val`` and ``test``: shares of
-    the musics where a list names no splits; ``jobs``: processes."""
-
-    windows: int = 4
-    clips: int = 2
-    val: float = 0.1
-    test: float = 0.1
-    jobs: int = 1
-
-    @property
-    def noted(self) -> dict[str, float]:
-        """What the corpus depends on."""
-        return {"windows": self.windows, "clips": self.clips, "val": self.val, "test": self.test}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,32 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from features import spec
 
 from .measured import Told, worded
 
-if TYPE_CHECKING:
-    from .build import BuildOptions
-
 TABLE = "sources.csv"
 REPORT = "report.md"
 SHOWN = 50  # reasons and notes in the report; the table has all
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """``windows``: at most so many a video in training; ``clips``: a window's fewest; ``val`` and ``test``: shares of
+    the musics where a list names no splits; ``jobs``: processes."""
+
+    windows: int = 4
+    clips: int = 2
+    val: float = 0.1
+    test: float = 0.1
+    jobs: int = 1
+
+    @property
+    def noted(self) -> dict[str, float]:
+        """What the corpus depends on."""
+        return {"windows": self.windows, "clips": self.clips, "val": self.val, "test": self.test}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ class Fate:
     def left_out(self, reason: str) -> "Fate":
         return replace(self, reason=reason, windows=0, seconds=0)
 
-    def used_in(self, split: str | None, options: "BuildOptions") -> "Fate":
+    def used_in(self, split: str | None, options: BuildOptions) -> "Fate":
         if split is None:
             return self
         if split == "train" or self.windows < 2:

@@ -5,11 +5,11 @@ from typing import Final
 
 from . import aiortc_compat
 from .colour_space import hear_colours
-from .consent import wait_for_consent
 from .decoding import decode_apart
 from .jitter import mind_markers
-from .rate import count_what_comes
-from .steady import hold_clock
+from .monotonic_clock import hold_clock
+from .rate_counter import count_what_comes
+from .stun_retries import wait_for_consent
 from .timestamps import mind_order
 
 log = logging.getLogger(__name__)

@@ -26,11 +26,11 @@ from stream.sources.feed import MAX_PIXELS, FeedError, check_size
 
 from . import aiortc_compat
 from .aiortc_compat import JitterFrame
+from .decoder_queue import DecoderQueue
 from .jitter import ArrivedFrame
 from .payload import H264, VP8
 from .picture_size import sizes_of
 from .requests import KeyFrameRequests
-from .turns import TakenInTurns
 
 log = logging.getLogger(__name__)
 
@@ -198,9 +198,9 @@ def decode_on(
     loop: asyncio.AbstractEventLoop, input_q: Any, output_q: "asyncio.Queue[Any]", decode_error: threading.Event
 ) -> None:
     """A decoder's thread, in the place of aiortc's: encoded frames of ``input_q`` up to None. Those that are decoded in
-    `TakenInTurns` it only waits for."""
+    `DecoderQueue` it only waits for."""
     decoding = Decoding(loop, output_q, decode_error, input_q.qsize)
-    if isinstance(input_q, TakenInTurns):
+    if isinstance(input_q, DecoderQueue):
         input_q.serve(decoding.take)
     else:
         while (task := input_q.get()) is not None:
@@ -229,8 +229,8 @@ def is_key(codec: str, data: bytes) -> bool:
 
 def decode_in_turns(receiver: Any, threads: Executor) -> None:
     """Let a receiver whose decoder has not begun share ``threads`` with others. More calls change nothing."""
-    if not isinstance(aiortc_compat.waiting_of(receiver), TakenInTurns):
-        aiortc_compat.wait_in(receiver, TakenInTurns(threads))
+    if not isinstance(aiortc_compat.waiting_of(receiver), DecoderQueue):
+        aiortc_compat.wait_in(receiver, DecoderQueue(threads))
 
 
 def decode_apart() -> None:

@@ -26,7 +26,7 @@ from aiortc import (
 from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
 
-from stream.core.pace import Pace
+from stream.core.quality_level import QualityLevel
 from stream.sources.arrival import Arrival
 from stream.sources.ended import STOPPED, Cause, Ended, lost, silent
 from stream.sources.feed import FeedError, check_size
@@ -34,10 +34,10 @@ from stream.sources.feed import FeedError, check_size
 from . import aiortc_compat
 from .answer import arranged
 from .decoding import Refused, WantedFrames, decode_in_turns
-from .direct import shorten
 from .negotiation import Negotiation
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
 from .requests import KeyFrameRequests, hold_back
+from .rtp_fast_path import shorten
 from .trickle import MAX_CANDIDATES, Fragment, FragmentError
 
 log = logging.getLogger(__name__)
@@ -121,9 +121,9 @@ class WebRtcPeer:
         self._spawn(self._watch())
         return self
 
-    def follow(self, pace: Pace) -> None:
-        """Decode as carefully as ``pace`` says from the next key frame on."""
-        self._wanted.deblock = pace.deblock
+    def follow(self, level: QualityLevel) -> None:
+        """Decode as carefully as ``level`` says from the next key frame on."""
+        self._wanted.deblock = level.deblock
 
     async def answer(self, offer: str) -> str:
         """The SDP answer, complete with candidates.

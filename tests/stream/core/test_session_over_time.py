@@ -32,7 +32,7 @@ from stream.core.session import Session, SessionOptions
 from stream.core.settle import SettleOptions
 from stream.core.speech import VOCAL_PENALTY
 from stream.core.taste import LIKE_SPAN, SKIP_SPAN
-from stream.runtime import Runtime
+from stream.driver.runtime import Runtime
 
 Fake = Callable[..., Any]
 PLAIN = SessionOptions(suggestions=12, settle=SettleOptions(past=0.0))

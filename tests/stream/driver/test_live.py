@@ -453,7 +453,7 @@ def test_a_session_runs_once(fake_runtime: Fake, workers: ThreadPoolExecutor) ->
     assert said == [End(0, 0, 0, 0, 0)]
 
 
-class Ear:
+class SpeechDetector:
     """Hears as much speech as there are frames, in tenths; a second of three frames breaks it."""
 
     def share(self, frames: list[av.AudioFrame]) -> float:
@@ -465,7 +465,7 @@ class Ear:
 
 def test_sound_is_told_by_the_second_and_what_cannot_be_heard_ends_nothing(play: Fake, fake_runtime: Fake) -> None:
     runtime = fake_runtime()
-    runtime.ear = Ear()
+    runtime.speech = SpeechDetector()
     told: list[tuple[float, int]] = []
 
     async def scenario(live: LiveDriver, clock: Clock) -> None:
@@ -508,7 +508,7 @@ class Told:
 def test_speech_goes_on_after_a_reset(play: Fake, fake_runtime: Fake) -> None:
     """A publisher that comes back after half an hour: its seconds begin at 0, and none of those before counts."""
     runtime = fake_runtime()
-    runtime.ear = Ear()
+    runtime.speech = SpeechDetector()
     told: list[Told] = []
 
     async def scenario(live: LiveDriver, clock: Clock) -> None:
@@ -526,12 +526,12 @@ def test_speech_goes_on_after_a_reset(play: Fake, fake_runtime: Fake) -> None:
 def test_a_second_that_is_listened_to_at_a_reset_is_not_told(play: Fake, fake_runtime: Fake) -> None:
     gate, runtime, told = threading.Event(), fake_runtime(), []
 
-    class Slow(Ear):
+    class Slow(SpeechDetector):
         def share(self, frames: list[av.AudioFrame]) -> float:
             assert gate.wait(10)
             return super().share(frames)
 
-    runtime.ear = Slow()
+    runtime.speech = Slow()
 
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         told.append(Told(live))
@@ -551,7 +551,7 @@ def test_a_second_that_is_listened_to_at_a_reset_is_not_told(play: Fake, fake_ru
 
 def test_sound_is_told_by_the_second_while_a_picture_is_held(play: Fake, fake_runtime: Fake) -> None:
     runtime, told = fake_runtime(), []
-    runtime.ear = Ear()
+    runtime.speech = SpeechDetector()
 
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         told.append(Told(live))

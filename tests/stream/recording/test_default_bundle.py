@@ -22,13 +22,13 @@ from features.spec import FEATURES
 from stream.core.events import Accepted, End, Infer, Notice, Reset, Suggestions
 from stream.core.session import SessionOptions
 from stream.driver.live import LiveDriver, LiveOptions
-from stream.recording.ask import Asker, place, plain_way, ways
+from stream.driver.runtime import Runtime
+from stream.recording.batch_search import BatchSearch, place, plain_way, ways
 from stream.recording.format import Reader
 from stream.recording.header import RecordOptions, make_header
 from stream.recording.player import replay
 from stream.recording.recorder import Recorder
 from stream.recording.values import answer_digest
-from stream.runtime import Runtime
 from stream.sinks.base import FunctionSink, Sinks
 from stream.sources.arrival import Arrival
 from studio.pairs import draw_latent, video_recipe
@@ -171,7 +171,7 @@ def test_a_row_depends_on_its_place_in_the_batch_alone(parts: Parts, graph: str,
         repeated = engine.run(graph, {name: place(array, size, before) for name, array in asked.items()})
         for name, array in repeated.items():
             assert array[before : before + rows].tobytes() == outputs[name].tobytes(), (size, before)
-        asker = Asker(Runtime(engine, catalog), batched=True)
+        asker = BatchSearch(Runtime(engine, catalog), batched=True)
         answer, same = asker.ask(Infer(1, graph, asked), answer_digest(outputs))
         assert same and answer_digest(answer) == answer_digest(outputs)
 
@@ -195,7 +195,7 @@ def test_an_answer_that_nothing_explains_is_the_plain_one_and_ends_the_search(pa
             run = engine.run
             self.run = lambda graph, inputs: (counted.append(1), run(graph, inputs))[1]
 
-    asker = Asker(Runtime(Counting(), catalog), batched=True)
+    asker = BatchSearch(Runtime(Counting(), catalog), batched=True)
     question = Infer(1, "mood", request(engine, "mood", 1, 1))
     answer, same = asker.ask(question, "0" * 64)
     assert not same and len(counted) == 63

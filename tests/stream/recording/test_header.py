@@ -10,7 +10,7 @@ from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
 from engines.rows import SIZES
 from features.spec import FEATURES
-from stream.recording.ask import plain_way, ways
+from stream.recording.batch_search import plain_way, ways
 from stream.recording.errors import RecordingError
 from stream.recording.header import own_sizes, sizes_of, unlike_engine
 

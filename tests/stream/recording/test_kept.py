@@ -18,9 +18,9 @@ from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from stream.core.events import Accepted, Cut, End, Notice, Refused, Reset, Scene, Suggestions
+from stream.driver.runtime import Runtime
 from stream.recording.format import Reader
 from stream.recording.player import replay
-from stream.runtime import Runtime
 
 HERE = Path(__file__).parent
 KEPT = HERE / "kept"

@@ -20,7 +20,7 @@ from stream.core.session import Session, SessionOptions
 from stream.recording import writer as writing
 from stream.recording.errors import RecordingError
 from stream.recording.format import Reader, Record
-from stream.recording.recorder import Noted, Recorder
+from stream.recording.recorder import RecordedSession, Recorder
 from stream.recording.writer import ENDED, LAST_BYTES, Writer
 
 Fake = Callable[..., Any]
@@ -192,7 +192,7 @@ def test_a_process_that_is_killed_leaves_what_was_written(tmp_path: Path) -> Non
 def test_a_session_that_is_listened_to_is_the_same_to_its_driver(fake_runtime: Fake, features: Fake) -> None:
     heard: list[tuple[Any, ...]] = []
     plain = Session(fake_runtime().model)
-    noted: Any = Noted(Session(fake_runtime().model), lambda *told: heard.append(told))
+    noted: Any = RecordedSession(Session(fake_runtime().model), lambda *told: heard.append(told))
     assert noted.push(features(1), 0) == plain.push(features(1), 0)
     assert noted.command({"type": "dance"}) == plain.command({"type": "dance"})
     assert [type(event) for event in noted.tick(1.0)] == [type(event) for event in plain.tick(1.0)]

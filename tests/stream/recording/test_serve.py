@@ -17,7 +17,8 @@ from websockets.sync.client import connect
 import segue
 from stream.recording.errors import RecordingError
 from stream.recording.format import Reader
-from stream.server.app import ServeOptions, open_parts
+from stream.server.options import ServeOptions
+from stream.server.parts import open_parts
 
 SERVER = Path(__file__).parents[1] / "server"
 

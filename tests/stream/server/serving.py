@@ -15,8 +15,9 @@ from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 from stream.server.address import address_of, bind
-from stream.server.app import ServeOptions, open_parts
 from stream.server.hub import Hub
+from stream.server.options import ServeOptions
+from stream.server.parts import open_parts
 from stream.server.process import server_of
 
 RATE_HZ = 22_050

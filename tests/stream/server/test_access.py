@@ -15,11 +15,13 @@ from websockets.sync.client import connect
 
 from stream.server.access import AccessOptions
 from stream.server.address import bind
-from stream.server.app import ServeOptions, create_app, open_parts
-from stream.server.board import Board, Status
+from stream.server.app import create_app
+from stream.server.key_redirect import digest
+from stream.server.options import ServeOptions
+from stream.server.parts import open_parts
+from stream.server.place import Place
 from stream.server.pulls import PullOptions
-from stream.server.takeover import digest
-from stream.server.workers import Place
+from stream.server.worker_status import Status, WorkerStatuses
 
 SDP = {"content-type": "application/sdp"}
 ACCESS = AccessOptions(publish="pub", view="see", control="do")
@@ -99,9 +101,9 @@ def test_where_a_key_s_session_is_only_who_may_publish_learns(
     """Of several workers, the other one holds the session."""
     options = ServeOptions(small_catalog, bundle=tiny_bundle, access=ACCESS, pull=PullOptions(True))
     with open_parts(options) as parts, bind("127.0.0.1", 0) as own, bind("127.0.0.1", 0) as shared:
-        place = Place(own, shared, (1, 2, 9001), Board(tmp_path, 0))
-        Board(tmp_path, 1).exchange(Status(9001, True, True, (), (digest("mine"),)))
-        place.board.exchange(Status(2, True, True, (), ()))
+        place = Place(own, shared, (1, 2, 9001), WorkerStatuses(tmp_path, 0))
+        WorkerStatuses(tmp_path, 1).exchange(Status(9001, True, True, (), (digest("mine"),)))
+        place.statuses.exchange(Status(2, True, True, (), ()))
         transport = httpx.ASGITransport(create_app(parts, options, place=place))
 
         async def answers() -> list[httpx.Response]:

@@ -11,7 +11,6 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 
 from engines.errors import EngineError
-from stream.server.app import ServeOptions
 from stream.server.command import main, parser
 from stream.server.config import (
     add_flags,
@@ -25,6 +24,7 @@ from stream.server.config import (
 )
 from stream.server.errors import ServeError
 from stream.server.logs import FORMATS, LEVELS, MASK
+from stream.server.options import ServeOptions
 from stream.server.settings import BY_NAME, SETTINGS, TOKENS, Setting
 
 FOLDER = Path("/etc/segue")

@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 from stream.server.connections import LEAST, SPARE, affordable, connections_for
 from stream.server.hub import HubOptions
 from stream.server.tls import TlsOptions
-from stream.sources.frames_socket import pack_picture
+from stream.sources.websocket.pictures import pack_picture
 
 MOST = 20
 SDP = {"content-type": "application/sdp"}

@@ -20,7 +20,8 @@ from engines.choose import EngineOptions
 from engines.errors import EngineFailed, EngineUnavailable
 from engines.onnx_engine import OnnxEngine
 from stream.client import FrameClient
-from stream.server.app import ServeOptions, open_parts
+from stream.server.options import ServeOptions
+from stream.server.parts import open_parts
 
 
 class Gpu(OnnxEngine):

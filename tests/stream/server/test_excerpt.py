@@ -25,7 +25,7 @@ from catalog.errors import UnknownTrackError
 from catalog.records import Track
 from features.decode.sound import decode
 from stream.server.excerpts import Excerpts
-from stream.server.patience import PatientProtocol
+from stream.server.head_timeout import HeadTimeoutProtocol
 from stream.server.preview import preview_routes
 
 SECONDS = 40.0
@@ -69,7 +69,7 @@ def served(shelf: Shelf, excerpts: Excerpts | None = None) -> Iterator[str]:
         bound.bind(("127.0.0.1", 0))
         bound.listen()
         server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", http=PatientProtocol, timeout_graceful_shutdown=5)
+            uvicorn.Config(app, log_level="warning", http=HeadTimeoutProtocol, timeout_graceful_shutdown=5)
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()

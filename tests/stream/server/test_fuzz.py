@@ -23,14 +23,16 @@ from websockets.sync.client import connect
 from benchmarks.faults import mutate
 from benchmarks.faults.material import pictures
 from stream.core.events import Infer
-from stream.server import app, patience, viewers, whip
+from stream.server import app, whip
+from stream.server import head_timeout as patience
+from stream.server import viewer_routes as viewers
 from stream.server.ingest import parse_hello
 from stream.server.security import of_ports, origin_allowed
 from stream.sinks.viewers import QUEUE_LIMIT, Viewer
 from stream.sources.feed import FeedError
-from stream.sources.webm import WebmFeed
 from stream.sources.webrtc.offer import OfferError, checked_offer
 from stream.sources.webrtc.trickle import is_port, read_fragment
+from stream.sources.websocket.webm import WebmFeed
 
 SDP = {"content-type": "application/sdp"}
 INPUTS = 240

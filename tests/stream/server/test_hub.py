@@ -8,15 +8,15 @@ import av
 import pytest
 
 from stream.core.events import Accepted, Cut, End, Item, Reasons, Reset, Suggestions
-from stream.core.pace import Pace
+from stream.core.quality_level import QualityLevel
 from stream.driver.live import LiveStats
 from stream.server.errors import BusyError
 from stream.server.hub import QUEUE_LIMIT, Hub, HubOptions, Viewer
 from stream.sinks.base import Sinks
 from stream.sources.arrival import Arrival
 from stream.sources.webrtc.aiortc_compat import waiting_of
+from stream.sources.webrtc.decoder_queue import DecoderQueue
 from stream.sources.webrtc.offer import OfferError
-from stream.sources.webrtc.turns import TakenInTurns
 
 
 class FakeLive:
@@ -41,8 +41,8 @@ class FakeLive:
     def command(self, message: dict[str, Any]) -> None:
         self.commands.append(message)
 
-    def follow(self, pace: Pace) -> None:
-        self.pace = pace
+    def follow(self, level: QualityLevel) -> None:
+        self.level = level
 
     async def run(self) -> None:
         await self.closed.wait()
@@ -171,7 +171,7 @@ def test_publishers_share_decoders_which_end_with_the_hub(offer: str) -> None:
         for _ in range(2):
             peer = (await opened(hub, offer)).inputs.coming.publisher
             queues = [waiting_of(one.receiver) for one in peer._connection.getTransceivers()]
-            assert queues and all(isinstance(one, TakenInTurns) for one in queues)
+            assert queues and all(isinstance(one, DecoderQueue) for one in queues)
             assert {one._threads for one in queues} == {hub._decoders}
         await hub.close()
         with pytest.raises(RuntimeError, match="shutdown"):

@@ -15,8 +15,8 @@ from websockets.sync.client import connect
 from stream.server.ingest import IngestOptions, ingest_routes, parse_hello
 from stream.sources.arrival import Arrival
 from stream.sources.feed import MESSAGE_BYTES, FeedError
-from stream.sources.frames_socket import HEADER, MAX_PTS, PictureFeed, pack_picture, parse_picture
-from stream.sources.webm import MAGIC, BytePipe, WebmFeed
+from stream.sources.websocket.pictures import HEADER, MAX_PTS, PictureFeed, pack_picture, parse_picture
+from stream.sources.websocket.webm import MAGIC, BytePipe, WebmFeed
 
 Tools = Any
 

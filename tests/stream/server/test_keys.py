@@ -12,10 +12,12 @@ from websockets.sync.client import connect
 
 from stream.server.access import AccessOptions
 from stream.server.address import bind
-from stream.server.app import ServeOptions, create_app, open_parts
-from stream.server.board import Board, Status
-from stream.server.takeover import digest
-from stream.server.workers import Place
+from stream.server.app import create_app
+from stream.server.key_redirect import digest
+from stream.server.options import ServeOptions
+from stream.server.parts import open_parts
+from stream.server.place import Place
+from stream.server.worker_status import Status, WorkerStatuses
 
 SDP = {"content-type": "application/sdp"}
 KEY = "studio-7f3a"
@@ -78,9 +80,9 @@ def test_of_several_workers_the_one_that_has_the_stream_is_named_to_who_may_view
 ) -> None:
     options = ServeOptions(small_catalog, bundle=tiny_bundle, access=AccessOptions(view="see"))
     with open_parts(options) as parts, bind("127.0.0.1", 0) as own, bind("127.0.0.1", 0) as shared:
-        place = Place(own, shared, (1, 2, 9001), Board(tmp_path, 0))
-        Board(tmp_path, 1).exchange(Status(9001, True, True, (), (digest(KEY),)))
-        place.board.exchange(Status(2, True, True, (), ()))
+        place = Place(own, shared, (1, 2, 9001), WorkerStatuses(tmp_path, 0))
+        WorkerStatuses(tmp_path, 1).exchange(Status(9001, True, True, (), (digest(KEY),)))
+        place.statuses.exchange(Status(2, True, True, (), ()))
         with ingesting.running(create_app(parts, options, place=place)) as netloc:
             with connect(f"ws://{netloc}/events?key={KEY}&token=see") as viewer:
                 moved = json.loads(viewer.recv(timeout=5))

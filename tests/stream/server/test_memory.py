@@ -25,20 +25,20 @@ from stream.driver.analysis import FrameAnalyzer
 from stream.driver.driver import SessionDriver
 from stream.driver.live import LiveDriver
 from stream.server import memory
+from stream.server.channel import Channel
 from stream.server.hub import Hub, HubOptions
-from stream.server.hub_session import HubSession
 from stream.server.ingest import SocketPublisher
-from stream.sources.frames_socket import PictureDecoder, PictureFeed, pack_picture
-from stream.sources.webm import WebmFeed
+from stream.sources.webrtc.decoder_queue import DecoderQueue
 from stream.sources.webrtc.decoding import Decoding, FrameDecoder, WantedFrames
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
-from stream.sources.webrtc.turns import TakenInTurns
+from stream.sources.websocket.pictures import PictureDecoder, PictureFeed, pack_picture
+from stream.sources.websocket.webm import WebmFeed
 
 CLIENT = Path(__file__).with_name("publisher.py")
 SDP = {"content-type": "application/sdp"}
-OURS = (HubSession, LiveDriver, SessionDriver, FrameAnalyzer, FrameMeter, FrameFeatures)
+OURS = (Channel, LiveDriver, SessionDriver, FrameAnalyzer, FrameMeter, FrameFeatures)
 PUBLISHERS = (WebRtcPeer, SocketPublisher, PictureFeed, PictureDecoder, WebmFeed)
-DECODERS = (WantedFrames, TakenInTurns, Decoding, FrameDecoder)
+DECODERS = (WantedFrames, DecoderQueue, Decoding, FrameDecoder)
 OF_A_SESSION = (*OURS, *PUBLISHERS, *DECODERS, RTCPeerConnection, RTCDtlsTransport, RTCRtpReceiver)
 GLIBC = platform.libc_ver()[0] == "glibc"
 

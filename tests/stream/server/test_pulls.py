@@ -19,12 +19,12 @@ from fastapi import FastAPI
 from stream.errors import SourceError
 from stream.server import pulls
 from stream.server.pulls import PullOptions, pull_routes
-from stream.sources import landlock
-from stream.sources.addresses import networks
 from stream.sources.ended import Ended, silent
-from stream.sources.guarded import guarded
-from stream.sources.pull import Pull
-from stream.sources.remote import RemoteOptions, RemotePull
+from stream.sources.pull.pull import Pull
+from stream.sources.sandbox import landlock
+from stream.sources.sandbox.addresses import networks
+from stream.sources.sandbox.guarded import guarded
+from stream.sources.sandbox.remote_pull import RemoteOptions, RemotePull
 
 Video = Callable[..., Path]
 HERE = ("127.0.0.1/32",)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.core.events import End
-from stream.core.pace import Pace
+from stream.core.quality_level import QualityLevel
 from stream.driver.live import LiveStats
 from stream.server.admission import ENOUGH, Load
 from stream.server.errors import BusyError
@@ -43,8 +43,8 @@ class NotedLive:
     def command(self, message: dict[str, Any]) -> None:
         pass
 
-    def follow(self, pace: Pace) -> None:
-        self.pace = pace
+    def follow(self, level: QualityLevel) -> None:
+        self.level = level
 
     async def run(self) -> None:
         await self.closed.wait()
@@ -68,8 +68,8 @@ class Feeder:
     def send(self, frame: Any) -> None:
         self.on_frame(Arrival(frame))
 
-    def follow(self, pace: Pace) -> None:
-        self.pace = pace
+    def follow(self, level: QualityLevel) -> None:
+        self.level = level
 
     async def close(self) -> None:
         self.closed = True

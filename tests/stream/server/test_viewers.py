@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 from stream.server.hub import HubOptions
 from stream.server.process import MESSAGE_BYTES
-from stream.server.viewers import TOO_FAST
+from stream.server.viewer_routes import TOO_FAST
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from websockets.sync.client import connect
 
 from stream.client import FrameClient
 from stream.server.address import base_url, public_origins
-from stream.server.board import BYTES, STALE_S, Board, Status, entry
 from stream.server.errors import ServeError
 from stream.server.security import content_policy, of_ports
+from stream.server.worker_status import BYTES, STALE_S, Status, WorkerStatuses, entry
 from stream.server.workers import BACKOFF_MAX_S, BACKOFF_S, backoff_s, own_ports
 
 SDP = {"content-type": "application/sdp"}
@@ -223,9 +223,9 @@ def status(port: int, count: int = 0, serving: bool = True, room: bool = True) -
 
 def test_a_board_shows_the_others_while_they_are_fresh(tmp_path: Path) -> None:
     now_s = [100.0]
-    boards = [Board(tmp_path, index, lambda: now_s[0]) for index in range(3)]
-    for index, board in enumerate(boards):
-        board.exchange(status(9000 + index, index))
+    boards = [WorkerStatuses(tmp_path, index, lambda: now_s[0]) for index in range(3)]
+    for index, statuses in enumerate(boards):
+        statuses.exchange(status(9000 + index, index))
     boards[0].exchange(status(9000))
     assert boards[0].others == (status(9001, 1), status(9002, 2))
     now_s[0] += STALE_S + 1
@@ -241,15 +241,15 @@ def test_a_board_shows_the_others_while_they_are_fresh(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=200))
 def test_what_is_no_entry_is_passed_over(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    folder = tmp_path_factory.mktemp("board")
+    folder = tmp_path_factory.mktemp("statuses")
     entry(folder, 1).write_bytes(data)
-    board = Board(folder, 0)
-    board.exchange(status(9000))
-    assert board.others == ()
+    statuses = WorkerStatuses(folder, 0)
+    statuses.exchange(status(9000))
+    assert statuses.others == ()
 
 
 def test_an_entry_is_bounded(tmp_path: Path) -> None:
-    one, other = Board(tmp_path, 0), Board(tmp_path, 1)
+    one, other = WorkerStatuses(tmp_path, 0), WorkerStatuses(tmp_path, 1)
     one.exchange(Status(9000, True, True, ({"label": "x" * BYTES}, {"label": "y"})))
     assert entry(tmp_path, 0).stat().st_size < BYTES
     other.exchange(status(9001))

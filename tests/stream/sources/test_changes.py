@@ -8,9 +8,9 @@ from typing import Any
 import av
 import pytest
 
-from stream.sources.addresses import networks
-from stream.sources.guarded import guarded
-from stream.sources.pull import Pull
+from stream.sources.pull.pull import Pull
+from stream.sources.sandbox.addresses import networks
+from stream.sources.sandbox.guarded import guarded
 
 Clip = Callable[..., bytes]
 Site = Callable[..., Any]

@@ -19,13 +19,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.errors import StreamError
-from stream.sources.addresses import networks
 from stream.sources.decoder_bounds import bound, check_refused, size_of
 from stream.sources.feed import MAX_SIDE, TOO_LARGE, FeedError
-from stream.sources.frames_socket import PictureDecoder, pack_picture, parse_picture
-from stream.sources.guarded import guarded
-from stream.sources.pull import Pull
-from stream.sources.webm import BytePipe, WebmFeed
+from stream.sources.pull.pull import Pull
+from stream.sources.sandbox.addresses import networks
+from stream.sources.sandbox.guarded import guarded
+from stream.sources.websocket.pictures import PictureDecoder, pack_picture, parse_picture
+from stream.sources.websocket.webm import BytePipe, WebmFeed
 
 SMALL, LARGE = (64, 48), (640, 480)
 SIDE = 200  # between them

@@ -14,7 +14,8 @@ import soundfile
 from segue import main
 from studio import pairs
 from studio.music import render
-from towers.corpora.build import BuildOptions, build
+from towers.corpora.build import build
+from towers.corpora.build_report import BuildOptions
 from towers.corpora.corpus import open_corpus
 from towers.corpora.lists.readers import read_lists
 from towers.errors import CorpusError

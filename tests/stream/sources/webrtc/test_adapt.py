@@ -17,8 +17,8 @@ from aiortc import RTCPeerConnection, clock, codecs, rate, rtcrtpreceiver, rtcrt
 from stream.sources.webrtc import aiortc_compat
 from stream.sources.webrtc.adapt import adapt_aiortc, degraded, standing
 from stream.sources.webrtc.aiortc_compat import RELIED, Relied
+from stream.sources.webrtc.decoder_queue import DecoderQueue
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
-from stream.sources.webrtc.turns import TakenInTurns
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ def test_a_peer_is_as_its_process_is() -> None:
     assert isinstance(waiting, queue.Queue) and not held_back
     adapt_aiortc()
     waiting, held_back = asyncio.run(two_ways())
-    assert isinstance(waiting, TakenInTurns) and held_back
+    assert isinstance(waiting, DecoderQueue) and held_back
 
 
 STRANGE = '''
@@ -191,7 +191,7 @@ def test_with_an_aiortc_of_other_insides_frames_come_all_the_same() -> None:
 
 def test_a_thread_of_aiortcs_may_take_from_turns_itself() -> None:
     with ThreadPoolExecutor(1) as threads:
-        turns, came = TakenInTurns(threads), queue.Queue[Any]()
+        turns, came = DecoderQueue(threads), queue.Queue[Any]()
 
         def take() -> None:
             while (task := turns.get()) is not None:

@@ -22,6 +22,7 @@ from stream.sources.arrival import Arrival
 from stream.sources.feed import MAX_SIDE
 from stream.sources.webrtc import decoding as decoding_module
 from stream.sources.webrtc.aiortc_compat import waiting_of
+from stream.sources.webrtc.decoder_queue import DecoderQueue
 from stream.sources.webrtc.decoding import (
     BACKLOG,
     Decoding,
@@ -34,7 +35,6 @@ from stream.sources.webrtc.decoding import (
     is_key,
 )
 from stream.sources.webrtc.jitter import ArrivedFrame
-from stream.sources.webrtc.turns import TakenInTurns
 
 CLOCK = Fraction(1, 90_000)
 FPS = 30
@@ -369,7 +369,7 @@ def test_a_receiver_takes_turns_before_its_decoder_begins() -> None:
         await connection.close()
         return found
 
-    assert isinstance(asyncio.run(kind()), TakenInTurns)
+    assert isinstance(asyncio.run(kind()), DecoderQueue)
 
 
 def test_in_turns_the_same_frames_come() -> None:
@@ -379,7 +379,7 @@ def test_in_turns_the_same_frames_come() -> None:
     async def scene() -> list[Any]:
         came: list[Any] = []
         with ThreadPoolExecutor(2) as threads:
-            several = [(TakenInTurns(threads), WantedFrames()) for _ in range(3)]
+            several = [(DecoderQueue(threads), WantedFrames()) for _ in range(3)]
             serving = [
                 asyncio.create_task(
                     asyncio.to_thread(decode_on, asyncio.get_running_loop(), waiting, out, threading.Event())

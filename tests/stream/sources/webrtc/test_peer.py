@@ -13,11 +13,11 @@ import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket, is_rtcp
 
-from stream.core.pace import STEPS
+from stream.core.quality_level import STEPS
 from stream.sources.arrival import Arrival
 from stream.sources.ended import Cause, Ended, silent
 from stream.sources.feed import MAX_SIDE
-from stream.sources.webrtc import direct
+from stream.sources.webrtc import rtp_fast_path as direct
 from stream.sources.webrtc.adapt import adapt_aiortc
 from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 

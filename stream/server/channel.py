@@ -1,0 +1,160 @@
+"""One live input with its viewers, whoever feeds it: publishers may come and go while its state goes on."""
+
+import asyncio
+import secrets
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import av
+
+from stream import messages
+from stream.core.commands import CommandError
+from stream.core.events import Accepted, Notice, Refused
+from stream.core.quality_level import FULL, QualityLevel
+from stream.driver.live import LiveStats
+from stream.sinks.base import Sink, Sinks
+from stream.sinks.viewers import Viewer, Viewers
+from stream.sources.arrival import Arrival
+from stream.sources.ended import Ended
+
+from .inputs import Input, Inputs
+from .player import KINDS, PlayerRole
+
+LABEL_CHARACTERS: Final = 60
+KEY_CHARACTERS: Final = 128
+
+
+class Live(Protocol):
+    """The part of a ``LiveDriver`` that a hub drives."""
+
+    @property
+    def stats(self) -> LiveStats: ...
+    def offer(self, arrival: Arrival) -> None: ...
+    def listen(self, frame: av.AudioFrame) -> None: ...
+    def blank(self) -> None: ...
+    def command(self, message: dict[str, Any]) -> None: ...
+    def follow(self, level: QualityLevel) -> None: ...
+    async def run(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+Start = Callable[[Sinks], Live]
+
+
+class Channel:
+    """``id`` is for viewers; ``key``: who comes again with it goes on here, empty for nobody. ``lost``: why it waits
+    for a publisher to come back, None while it does not. ``on_change`` is called with the session when an input takes
+    the place of the one before, which may be None.
+    ``sinks`` get its notices beside its viewers."""
+
+    def __init__(
+        self,
+        label: str,
+        key: str,
+        start: Start,
+        on_change: "Callable[[Channel, Input | None], None]",
+        sinks: Sequence[Sink] = (),
+    ) -> None:
+        self.id = secrets.token_urlsafe(12)
+        self.key = key
+        self.label = label[:LABEL_CHARACTERS]
+        self.started_s = time.monotonic()
+        self.viewers = Viewers()
+        self.live = start(Sinks(sinks, needed=[self.viewers]))
+        self.inputs = Inputs()
+        self.lost: Ended | None = None
+        self._on_change = on_change
+        self.level = FULL
+        self.running: asyncio.Task[None] | None = None
+        self.ending: asyncio.Task[None] | None = None
+        self.timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
+        self.role = PlayerRole(weakref.proxy(self), time.monotonic)  # no circle: it would keep what has ended
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log may tell."""
+        return [self.key, *(each.secret for each in self.inputs.all)]
+
+    def release(self) -> None:
+        """Let go of every publisher; what they still send is not heard."""
+        for each in self.inputs.all:
+            self.inputs.release(each)
+
+    def follow(self, level: QualityLevel) -> None:
+        """Follow the pictures as closely as ``level`` says from here on, whoever the publisher is."""
+        self.level = level
+        self.live.follow(level)
+        for each in self.inputs.all:
+            each.publisher.follow(level)
+
+    def heard(self, one: Input) -> None:
+        """A frame came of an input; with the first one it becomes the one that feeds the session."""
+        if one is self.inputs.coming:
+            before = self.inputs.now
+            self.inputs.arrived()
+            self._on_change(self, before)
+            self.lost = None
+            self.stop_timer("grace")
+
+    def later(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+        """Do ``act`` after a while, unless the session ends before or the timer of that name is stopped."""
+        self.stop_timer(name)
+
+        def due() -> None:
+            del self.timers[name]
+            act()
+
+        self.timers[name] = asyncio.get_running_loop().call_later(seconds, due)
+
+    def stop_timer(self, name: str) -> None:
+        if (timer := self.timers.pop(name, None)) is not None:
+            timer.cancel()
+
+    def publish(self, notice: Notice) -> None:
+        """Tell every viewer something of the server's own; never blocks."""
+        self.viewers.put(notice)
+
+    def command(self, viewer: Viewer, message: dict[str, Any]) -> None:
+        """Carry out a viewer's command. Who plays is settled here, all else is the core's affair."""
+        if message["type"] not in KINDS:
+            return self.live.command(message)
+        try:
+            self.role.command(viewer, message)
+        except CommandError as error:
+            viewer.put(messages.line(Refused(message["type"], str(error))), answer=True)
+        return None
+
+    def ask(self, message: dict[str, Any]) -> None:
+        """Hand a command of the session's own to the core, unless the session is over."""
+        if self.ending is None:
+            self.live.command(message)
+
+    def accept(self, command: str, track: str | None) -> None:
+        """Tell every viewer that a command was carried out."""
+        self.publish(Accepted(command, track))
+
+    def join(self, may: bool = True, page: str = "") -> Viewer:
+        """A new viewer, which gets the current state at once. ``may``, ``page``: see `Viewer`."""
+        viewer = Viewer(may, page)
+        self.viewers.join(viewer)
+        self.role.joined(viewer)
+        return viewer
+
+    def leave(self, viewer: Viewer) -> None:
+        self.viewers.leave(viewer)
+        self.role.left(viewer)
+
+    def summary(self) -> dict[str, object]:
+        """What the list of sessions shows of it."""
+        return {
+            "id": self.id,
+            "label": self.label,
+            "connected": self.inputs.connected,
+            "waiting": not self.inputs.all,
+            "frames": self.live.stats.decoded,
+            "viewers": len(self.viewers),
+            "age_s": round(time.monotonic() - self.started_s, 1),
+            "events": f"/sessions/{self.id}/events",
+        }

@@ -1,0 +1,49 @@
+"""What ``segue serve`` is told."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engines.choose import AUTO, EngineOptions
+from stream.driver.live import LiveOptions
+from stream.recording.header import RecordOptions
+from stream.sources.webrtc.ports import PortRange
+
+from .access import AccessOptions
+from .hub import HubOptions
+from .pulls import PullOptions
+from .tls import TlsOptions
+from .whip import WhipOptions
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What ``segue serve`` is told. ``bundle`` None: the one that is shipped."""
+
+    catalog: Path
+    bundle: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8765
+    threads: int = 1  # of the engine
+    engine: str = AUTO
+    engines: EngineOptions = field(default_factory=EngineOptions)  # but for ``threads``
+    search_device: str = "cpu"
+    target_lufs: float | None = None  # None: the catalogue's own
+    batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
+    origins: tuple[str, ...] = ()
+    access: AccessOptions = field(default_factory=AccessOptions)
+    tls: TlsOptions | None = None
+    max_connections: int | None = None  # of each process; None: from ``hub`` (see `connections_for`)
+    drain_s: float = 20.0  # sessions may go on for so long after SIGTERM
+    workers: int = 1  # processes
+    worker_ports: tuple[int, int] | None = None  # first and last; None: those after ``port``
+    public_url: str = ""  # by which clients reach this very machine; empty: as they came
+    log_format: str = "text"
+    log_level: str = "warning"
+    hub: HubOptions = field(default_factory=HubOptions)
+    whip: WhipOptions = field(default_factory=WhipOptions)
+    pull: PullOptions = field(default_factory=PullOptions)
+    udp_ports: PortRange | None = None  # of WebRTC; None: any
+    plain_webrtc: bool = False
+    live: LiveOptions = field(default_factory=LiveOptions)
+    record: Path | None = None  # a folder, to keep a recording of each session
+    recording: RecordOptions = field(default_factory=RecordOptions)

@@ -1,0 +1,63 @@
+"""What every session of a server shares: engine, catalogue, threads, recordings."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Final
+
+from catalog.catalog import Catalog
+from engines.bundle import default_bundle, load_bundle
+from features.spec import FEATURES
+from stream.driver.runtime import Runtime
+from stream.recording.recorder import Recordings
+
+from .engine import open_batched
+from .errors import ServeError
+from .options import ServeOptions
+from .pool import SessionPool
+
+log = logging.getLogger(__name__)
+
+RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every session shares."""
+
+    runtime: Runtime
+    catalog: Catalog
+    workers: Executor
+    recordings: Recordings | None = None
+    taken: str = ""  # which engine, and why
+
+
+@contextlib.contextmanager
+def open_parts(options: ServeOptions) -> Iterator[Parts]:
+    """Engine, catalogue and workers, started in this order and stopped in reverse.
+
+    Raises the errors of bundles, engines and catalogues.
+    """
+    with contextlib.ExitStack() as stack:
+        bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
+        engines = replace(options.engines, threads=options.threads)
+        engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
+        stack.callback(engine.close)
+        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device, options.target_lufs))
+        if reason := catalog.search_state.reason:
+            log.info("segments are searched on the CPU: %s", reason)
+        if not len(catalog):
+            raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
+        # a worker waits while the engine computes, so there are more of them than cores
+        count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
+        workers = stack.enter_context(SessionPool(count))
+        runtime = Runtime(engine, catalog)
+        recordings = None
+        if options.record is not None:
+            recorded = replace(options.recording, threads=options.threads)
+            recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
+            stack.callback(recordings.close, RECORD_WAIT_S)
+        yield Parts(runtime, catalog, workers, recordings, taken)

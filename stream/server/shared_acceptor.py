@@ -1,0 +1,94 @@
+"""How the workers of one machine share its port: each takes connections while no other has less to do.
+
+All of them hold the same listening socket. Left to the kernel, the one that waits most recently gets most; so each
+looks at what the others say of themselves and listens only while it is among the least loaded: not draining, with
+room, with the fewest sessions. That is up to `LOOK_S` old, so a burst may still go to one.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+from .connections import ACCEPTS, Connections
+from .drain import Drain, Phase
+from .hub import Hub
+from .key_redirect import digest
+from .place import Place
+from .worker_status import Status
+
+log = logging.getLogger("segue.door")
+
+LOOK_S: Final = 0.25
+
+
+class SharedAcceptor:
+    """The shared socket as one worker uses it, and this worker's own status. On the event loop only."""
+
+    def __init__(
+        self,
+        place: Place,
+        hub: Hub,
+        drain: Drain,
+        connections: Connections,
+    ) -> None:
+        self._place, self._hub, self._drain, self._connections = place, hub, drain, connections
+        self._open = False
+        self._looking: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Look at the others from now on."""
+        self._place.shared.setblocking(False)
+        self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def close(self) -> None:
+        """Take no more connections from the shared socket."""
+        self._listen(False)
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        await asyncio.to_thread(self._place.statuses.leave)
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._place.statuses.exchange, self._status())
+            except OSError as error:
+                log.warning("the workers' statuses cannot be used: %s", error)
+            self._listen(self._turn())
+            await asyncio.sleep(LOOK_S)
+
+    def _status(self) -> Status:
+        sessions = tuple(session.summary() for session in self._hub.sessions)
+        serving = self._drain.phase is Phase.SERVING
+        keys = tuple(digest(session.key) for session in self._hub.sessions if session.key and session.ending is None)
+        room = not self._hub.refusal() and not self._connections.full
+        return Status(self._place.port, serving, room, sessions, keys)
+
+    def _turn(self) -> bool:
+        """Whether no other worker has less to do."""
+        own = self._status().load
+        return all(own <= other.load for other in self._place.statuses.others)
+
+    def _listen(self, now: bool) -> None:
+        if now == self._open:
+            return
+        loop = asyncio.get_running_loop()
+        if now:
+            loop.add_reader(self._place.shared.fileno(), self._accept)
+        else:
+            loop.remove_reader(self._place.shared.fileno())
+        self._open = now
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS):
+            if not self._turn():
+                return self._listen(False)
+            try:
+                client, _ = self._place.shared.accept()
+            except BlockingIOError:  # another worker was faster
+                return None
+            except OSError as error:  # out of file descriptors, or the client is gone again
+                log.warning("a connection could not be taken: %s", error)
+                return None
+            self._connections.take(client)
+        return None

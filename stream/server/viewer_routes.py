@@ -1,0 +1,122 @@
+"""The websocket of a session: suggestions out, commands in; and the list of what is live.
+
+A session is named by its id, or by the key of its stream. Who may view may name a key; which keys are in use, and
+where, is told to nobody who does not have the key already.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from fastapi import APIRouter, Depends, Request, WebSocket, WebSocketDisconnect
+from starlette.requests import HTTPConnection
+
+from stream.core.events import Refused
+from stream.errors import MessageError
+from stream.messages import line, parse_command
+
+from .access import AccessOptions, refusal, require
+from .hub import Channel, Hub, Viewer
+from .key_redirect import MOVED, Elsewhere, nowhere
+from .limits import RateLimit
+
+DENIED = 4401
+NOT_FOUND = 4404
+FULL = 4503
+PAGE_CHARACTERS = 64
+COMMANDS, COMMANDS_PER_S = 20, 10.0  # of a viewer: at once, and a second after that
+TOO_FAST = f"too many commands: {COMMANDS_PER_S:g} a second are taken, {COMMANDS} at once; wait a moment"
+REASON_BYTES = 123  # what a close frame can carry (RFC 6455, section 5.5)
+
+
+Listed = Callable[[HTTPConnection], list[dict[str, object]]]
+
+
+def viewer_routes(
+    hub: Hub,
+    access: AccessOptions | None = None,
+    listed: Listed | None = None,
+    elsewhere: Elsewhere = nowhere,
+) -> APIRouter:
+    """``/api/sessions``, ``/sessions/ID/events`` and ``/events?key=KEY``. Who may only view gets every command refused.
+    ``listed`` gives the list of what is live where it is not the hub's; ``elsewhere`` tells where a key's session is,
+    if not here (see `takeover`)."""
+    router = APIRouter()
+    rights = access or AccessOptions()
+
+    @router.get("/api/sessions", dependencies=[Depends(require(rights, "view"))])
+    async def sessions(request: Request) -> dict[str, object]:
+        own = [session.summary() for session in hub.sessions]
+        return {"v": 1, "sessions": own if listed is None else listed(request)}
+
+    async def attend(socket: WebSocket, session: Channel | None, missing: str) -> None:
+        """Serve one viewer of a session, from the greeting to the end."""
+        no_control = refusal(socket, rights, "control")
+        if session is None:
+            return await socket.close(NOT_FOUND, missing)
+        if len(session.viewers) >= hub.options.max_viewers:
+            return await socket.close(FULL, f"{hub.options.max_viewers} viewers are watching already")
+        page = socket.query_params.get("page", "")[:PAGE_CHARACTERS]
+        viewer = session.join(no_control is None, page)
+        try:
+            await _serve(socket, session, viewer, no_control)
+        finally:
+            session.leave(viewer)
+
+    @router.websocket("/sessions/{session_id}/events")
+    async def events(socket: WebSocket, session_id: str) -> None:
+        await socket.accept()
+        if (reason := refusal(socket, rights, "view")) is not None:
+            return await socket.close(DENIED, reason)
+        return await attend(socket, hub.find(session_id), "no such session: it has ended, or the address is wrong")
+
+    @router.websocket("/events")
+    async def events_of_a_key(socket: WebSocket) -> None:
+        await socket.accept()
+        if (reason := refusal(socket, rights, "view")) is not None:
+            return await socket.close(DENIED, reason)
+        key = socket.query_params.get("key", "")
+        if address := elsewhere(key, socket):
+            await socket.send_json({"v": 1, "type": "moved", "events": f"{address}/events"})
+            return await socket.close(MOVED, "this key's session is at another port: the message before says which")
+        return await attend(socket, hub.by_key(key), "no stream of this key runs; ask again in a second")
+
+    return router
+
+
+async def _serve(socket: WebSocket, session: Channel, viewer: Viewer, no_control: str | None) -> None:
+    """Both directions until one ends."""
+    sending = asyncio.create_task(_send(socket, viewer))
+    reading = asyncio.create_task(_read(socket, session, viewer, no_control))
+    try:
+        await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, reading):
+            task.cancel()
+        for task in (sending, reading):
+            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError, OSError):
+                await task
+
+
+async def _send(socket: WebSocket, viewer: Viewer) -> None:
+    while (text := await viewer.next()) is not None:
+        await socket.send_text(text)
+    await socket.close(viewer.code, viewer.reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+
+
+async def _read(socket: WebSocket, session: Channel, viewer: Viewer, no_control: str | None) -> None:
+    """Commands until the viewer goes; one that cannot be read, or comes too fast, is answered, not punished.
+    ``no_control``: why this viewer may give none."""
+    clock, rate = asyncio.get_running_loop().time, RateLimit(COMMANDS, COMMANDS_PER_S)
+    while (message := await socket.receive())["type"] != "websocket.disconnect":
+        text = message.get("text")
+        too_fast = rate.wait_s("", clock()) > 0
+        try:
+            command = parse_command(text if text is not None else message.get("bytes") or b"")
+        except MessageError as error:
+            viewer.put(line(Refused("?", TOO_FAST if too_fast else str(error))), answer=True)
+        else:
+            if (reason := TOO_FAST if too_fast else no_control) is None:
+                session.command(viewer, command)
+            else:
+                viewer.put(line(Refused(str(command["type"])[:40], reason)), answer=True)

@@ -1,0 +1,85 @@
+"""What the workers of one machine tell each other: each writes one small file, and reads those of the others.
+
+*Bound*: a file for each worker, of at most `BYTES`. An entry older than `STALE_S` is not believed: its worker hangs, or
+is gone.
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+BYTES: Final = 1024 * 1024
+STALE_S: Final = 3.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """What one worker says of itself: its own port, whether it is not draining, whether it has room, its sessions.
+
+    ``keys``: digests of the keys with which publishers may take those over.
+    """
+
+    port: int
+    serving: bool
+    room: bool
+    sessions: tuple[dict[str, object], ...]
+    keys: tuple[str, ...] = ()
+
+    @property
+    def load(self) -> tuple[bool, bool, int]:
+        """Compares by who should take the next session: the smallest."""
+        return not self.serving, not self.room, len(self.sessions)
+
+
+class WorkerStatuses:
+    """One worker's view. ``exchange`` blocks for as long as small files take; ``others`` is from the last one."""
+
+    def __init__(self, folder: Path, index: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.others: tuple[Status, ...] = ()
+        self._entries: dict[int, Path] = {}  # of the others, by their port
+        self._folder, self._index, self._clock = folder, index, clock  # the clock is the machine's, common to processes
+
+    def exchange(self, own: Status) -> None:
+        """Write the own entry, read the others. Raises OSError where the folder cannot be written."""
+        text = json.dumps({**asdict(own), "at_s": self._clock()}).encode()
+        if len(text) > BYTES:  # the count is what matters most
+            text = json.dumps({**asdict(own), "sessions": [{}] * len(own.sessions), "at_s": self._clock()}).encode()
+        new = self._folder / f"{self._index}.new"
+        new.write_bytes(text)
+        os.replace(new, entry(self._folder, self._index))  # noqa: PTH105 - readers see the old or the new, never half
+        found = {path: status for path in sorted(self._folder.glob("*.json")) if (status := self._read(path))}
+        self.others = tuple(found.values())
+        self._entries = {status.port: path for path, status in found.items()}
+
+    def stands(self, other: Status) -> bool:
+        """Whether an entry that was read is still there; the parent takes it away as soon as its worker has ended, so
+        that nobody is sent to a worker that was just killed. One look at a file: quick enough for the event loop."""
+        entry = self._entries.get(other.port)
+        return entry is not None and entry.exists()
+
+    def leave(self) -> None:
+        """Take the own entry away."""
+        with contextlib.suppress(OSError):
+            entry(self._folder, self._index).unlink()
+
+    def _read(self, path: Path) -> Status | None:
+        if path == entry(self._folder, self._index):
+            return None
+        try:
+            with path.open("rb") as file:
+                found: Any = json.loads(file.read(BYTES))
+            if self._clock() - found.pop("at_s") > STALE_S:
+                return None
+            return Status(**{**found, "sessions": tuple(found["sessions"]), "keys": tuple(found["keys"])})
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None  # just taken away, or nobody's entry
+
+
+def entry(folder: Path, index: int) -> Path:
+    """The file of a worker."""
+    return folder / f"{index}.json"

@@ -1,0 +1,150 @@
+"""The process that pulls one URL for a client: ``python -m stream.sources.sandbox.child``, started by ``remote.py``.
+
+Whatever a stranger's video does to a decoder, it does it here. The request is a JSON line on standard input, which
+stays open: its end is this program's. Out come pictures of twice the canonical size, at most 8 a second, and sound; the
+pipe is the bound, and while it is full nothing is read.
+"""
+
+import json
+import os
+import random
+import shutil
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO, Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from features.decode.picture import Scaler
+from features.errors import PictureError
+from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
+from stream.errors import StreamError
+from stream.sources.arrival import Sieve
+from stream.sources.pull.playback_clock import PlaybackClock, stands_s
+from stream.sources.pull.pull import Pull, Telling, is_live
+from stream.sources.pull.reconnect import Backoff, reconnecting
+
+from .addresses import networks, without_secrets
+from .confinement import confine
+from .guarded import guarded
+
+HEADER: Final = struct.Struct("!BIqI")  # kind, bytes that follow, microseconds, frames that were passed over before
+PICTURE, SOUND, NOTE, ERROR, END = range(1, 6)
+SOUND_HZ: Final = 16_000
+SENT_WIDTH, SENT_HEIGHT = 2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT  # of what is between bars something is left
+AGAIN_S: Final = 5.0
+BACKOFF: Final = Backoff(first_s=0.5, most_s=4.0, tries=4)
+
+
+def main() -> None:
+    """Never returns an error by its exit code: the last message tells."""
+    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a library prints is not to get into the pipe
+    say = Speaker(out)
+    request = json.loads(sys.stdin.buffer.readline())
+    try:
+        lack = confine(shutil.which("ffmpeg") if request["url"].lower().startswith("srt:") else None)
+        if lack:
+            say(NOTE, f"the process can still open files: {lack}".encode())
+        threading.Thread(target=_die_with_parent, daemon=True).start()
+        pull(request["url"], request["allowed"], say)
+        say(END, b"")
+    except (StreamError, PictureError) as error:
+        say(ERROR, without_secrets(str(error)).encode()[:2000])
+    except BrokenPipeError:
+        pass
+    except Exception as error:  # noqa: BLE001 - told, not printed
+        say(ERROR, f"the stream cannot be decoded ({type(error).__name__})".encode())
+    out.close()
+    os._exit(0)  # threads of FFmpeg may still hang in a read
+
+
+class Speaker:
+    """Writes messages to a pipe; blocks while it is full."""
+
+    def __init__(self, out: BinaryIO | Any) -> None:
+        self._out = out
+
+    def __call__(self, kind: int, data: bytes, pts_us: int = 0, passed: int = 0) -> None:
+        view = memoryview(HEADER.pack(kind, len(data), pts_us, passed) + data)
+        while view:
+            view = view[self._out.write(view) :]
+
+
+def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
+    """Pictures and sound of ``url`` until it ends. Raises SourceError, BrokenPipeError."""
+    opener = guarded(networks(allowed))
+    scaler = Scaler(SENT_WIDTH, SENT_HEIGHT)
+    sounds = av.AudioResampler("s16", "mono", SOUND_HZ)
+
+    def hear(frame: av.AudioFrame) -> None:
+        for part in sounds.resample(frame):
+            say(SOUND, bytes(part.planes[0])[: 2 * part.samples])
+
+    def note(text: str) -> None:
+        say(NOTE, without_secrets(text).encode()[:2000])
+
+    first = Pull(url, 1, opener)
+    again = [first]
+
+    def open_again() -> Telling:
+        return Telling(again.pop() if again else Pull(url, 1, opener), note, hear)
+
+    def wait(seconds: float) -> bool:
+        time.sleep(seconds)
+        return True
+
+    if first.endless:
+        frames = reconnecting(open_again, BACKOFF, random.random, wait, lambda notice: note(notice.reason))
+    else:
+        frames = open_again().frames()
+    sieve, pace = Sieve(first.held_s), PlaybackClock(time.monotonic(), first.held_s)
+    shown = Shown(say)
+    frame = None
+    for frame in frames:
+        if frame.pts is None or frame.time_base is None:
+            continue
+        if not is_live(url):
+            shown.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
+        if (arrival := sieve.take(frame)) is not None:
+            shown.show(scaler.canonical(frame), round(frame.pts * frame.time_base * 1_000_000), arrival.passed)
+    if frame is not None and not is_live(url):
+        shown.wait(stands_s(frame))
+    if not first.endless and first.warning is not None:
+        note(first.warning)
+
+
+class Shown:
+    """The picture that is on the screen: held for long, it is sent again, so that nobody takes the stream for
+    one that has gone silent."""
+
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say
+        self._newest: tuple[bytes, int] | None = None
+
+    def show(self, picture: NDArray[np.uint8], pts_us: int, passed: int) -> None:
+        self._newest = picture.tobytes(), pts_us
+        self._say(PICTURE, *self._newest, passed)
+
+    def wait(self, seconds: float) -> None:
+        """Until the next picture is due."""
+        for again in range(1, int(seconds / AGAIN_S) + 1):
+            time.sleep(AGAIN_S)
+            if self._newest is not None and again * AGAIN_S < seconds:
+                data, pts_us = self._newest
+                self._say(PICTURE, data, pts_us + round(again * AGAIN_S * 1_000_000))
+        time.sleep(seconds % AGAIN_S)
+
+
+def _die_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""WebM from a socket, as a browser's MediaRecorder makes it: chunks in, video and audio frames out.
+
+The chunks are a file that never ends, and FFmpeg reads a file by blocking; so each client has a thread, and between
+the event loop and the thread a pipe of bytes with a bound. A client that sends faster than its video is decoded is
+refused at the bound, since nothing can be left out of such a stream without breaking it.
+
+A chunk holds several frames. Handed on all at once they would replace each other, so they are spread over the time that
+they stand for, unless the next chunks wait already.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import av
+from av.error import FFmpegError
+
+from features.decode.colours import told_by_container
+from stream.sources.arrival import Arrival
+from stream.sources.decoder_bounds import OPTION, bound, check_refused
+from stream.sources.feed import MAX_SIDE, TOO_LARGE, UNREADABLE, FeedError, Handover, check_message, check_size, nobody
+
+log = logging.getLogger(__name__)
+
+BACKLOG_BYTES: Final = 4 * 1024 * 1024  # half a minute of what the page sends
+MAX_BROKEN: Final = 100  # packets in a row that do not decode
+SOUND_LIMIT: Final = 64  # audio frames that wait for the event loop: more than a second of Opus
+MAGIC: Final = b"\x1a\x45\xdf\xa3"  # of EBML (RFC 8794, section 11.2.1): FFmpeg would wait for it for ever
+STOP_S: Final = 5.0
+HURRY: Final = 2  # chunks that wait: from here on nothing is spread
+SPREAD_S: Final = 0.125  # the longest that a frame is held back after the one before: a slot of the sampler
+VIDEO: Final = frozenset({"vp8", "vp9", "h264", "av1", "libdav1d"})
+AUDIO: Final = frozenset({"opus", "vorbis"})
+# a stream must be recognised from its first chunks, and nothing in it may lead anywhere else; browsers name no frame
+# rate, and FFmpeg would wait for 32 frames to guess one: half a minute of a still screen
+OPTIONS: Final = {
+    "fpsprobesize": "0",
+    "probesize": "65536",
+    "analyzeduration": "500000",
+    "protocol_whitelist": "",
+}
+
+
+class BytePipe:
+    """Bytes from one thread to another, at most ``limit`` of them; the reader blocks, the writer never does.
+
+    The reader may also keep no more than ``limit``: it says by `used` that what it read has been of use.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = 0
+        self._parts: deque[bytes] = deque()
+        self._size = 0
+        self._ended = False
+        self._news = threading.Condition()
+
+    def write(self, data: bytes) -> bool:
+        """False, and nothing is kept, where it does not fit any more. After the end, bytes are passed over."""
+        with self._news:
+            if self._ended:
+                return True
+            if self._size + len(data) > self._limit:
+                return False
+            if data:
+                self._parts.append(data)
+                self._size += len(data)
+                self._news.notify()
+            return True
+
+    def end(self) -> None:
+        """No more will come; what waits can still be read."""
+        with self._news:
+            self._ended = True
+            self._news.notify()
+
+    def abort(self) -> None:
+        """The same, and what waits is dropped."""
+        with self._news:
+            self._ended = True
+            self._parts.clear()
+            self._size = 0
+            self._news.notify()
+
+    @property
+    def waiting(self) -> int:
+        """Parts that nobody has begun to read, or read to the end."""
+        with self._news:
+            return len(self._parts)
+
+    def used(self) -> None:
+        """What was read so far is not kept for later any more."""
+        self._kept = 0
+
+    def read(self, size: int) -> bytes:
+        """From 1 to ``size`` bytes, as soon as there are any; none at the end.
+
+        Raises FeedError for a reader that keeps too much: FFmpeg takes an element of a container whole, 256 MiB of it,
+        and the headers one after another.
+        """
+        if self._kept > self._limit:
+            self.abort()
+            self._kept = 0  # once: a reader that asks again is at the end
+            raise FeedError(
+                TOO_LARGE, f"more than {self._limit} bytes without a packet in them; send MediaRecorder's chunks"
+            )
+        with self._news:
+            while not self._parts and not self._ended:
+                self._news.wait()
+            if not self._parts:
+                return b""
+            part = self._parts.popleft()
+            if len(part) > size:
+                self._parts.appendleft(part[size:])
+                part = part[:size]
+            self._size -= len(part)
+            self._kept += len(part)
+            return part
+
+
+class WebmFeed:
+    """``on_frame`` and ``on_sound`` are called on the event loop; ``on_error`` once, with what ended the feed.
+
+    ``frames`` handed on, ``lost`` to an event loop that was busy (of video the newest wins).
+    """
+
+    def __init__(
+        self,
+        on_frame: Callable[[Arrival], None],
+        on_sound: Callable[[av.AudioFrame], None],
+        on_error: Callable[[FeedError], None],
+        backlog_bytes: int = BACKLOG_BYTES,
+        max_side: int = MAX_SIDE,
+    ) -> None:
+        self._max_side = max_side
+        self._on_frame = on_frame
+        self._on_error: Callable[[FeedError], None] | None = on_error
+        self._closed = False
+        self._head = b""  # the first bytes, until they are seen to be WebM's
+        self._limit = backlog_bytes
+        self._pipe = BytePipe(backlog_bytes)
+        self._loop = asyncio.get_running_loop()
+        self._done = asyncio.Event()
+        self._stop = threading.Event()
+        self._last: tuple[float, float] | None = None  # time of the last frame, and when it was handed on
+        self._pictures = Handover(self._loop, self._deliver, 1)
+        self._told_lost = 0
+        self._sounds = Handover(self._loop, self._if_open(on_sound), SOUND_LIMIT)
+        self._thread = threading.Thread(target=self._run, name="webm", daemon=True)
+        self._thread.start()
+
+    def put(self, message: bytes) -> None:
+        """Take a chunk; never blocks. Raises FeedError at the bounds, and for what is no WebM."""
+        check_message(len(message))
+        if len(self._head) < len(MAGIC):
+            self._head += message[: len(MAGIC) - len(self._head)]
+            if not MAGIC.startswith(self._head):
+                raise FeedError(
+                    UNREADABLE, "the stream does not begin as WebM does; send MediaRecorder's chunks in order"
+                )
+        if not self._pipe.write(message):
+            raise FeedError(
+                TOO_LARGE, f"more than {self._limit} bytes wait to be decoded; send a smaller picture or a lower rate"
+            )
+
+    async def finish(self, timeout_s: float) -> None:
+        """No more will come: wait, for a bounded time, until what waits is decoded."""
+        self._pipe.end()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._done.wait()
+
+    async def close(self) -> None:
+        """Stop; no callback comes afterwards. Idempotent. The thread ends with the packet that it is at."""
+        self._closed = True
+        self._stop.set()
+        self._on_error = None
+        self._pipe.abort()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self._done.wait()
+        self._pictures.close()
+        self._sounds.close()
+        self._on_frame = nobody
+
+    def _deliver(self, frame: av.VideoFrame) -> None:
+        if not self._closed:
+            lost, self._told_lost = self._pictures.lost - self._told_lost, self._pictures.lost
+            self._on_frame(Arrival(frame, undecoded=lost))
+
+    def _if_open(self, hear: Callable[[av.AudioFrame], None]) -> Callable[[av.AudioFrame], None]:
+        def deliver(frame: av.AudioFrame) -> None:
+            if not self._closed:
+                hear(frame)
+
+        return deliver
+
+    def _finished(self, error: FeedError | None) -> None:
+        on_error, self._on_error = self._on_error, None
+        self._done.set()
+        if error is not None and on_error is not None:
+            on_error(error)
+
+    def _run(self) -> None:
+        """The thread."""
+        error: FeedError | None = None
+        try:
+            self._decode()
+        except FeedError as told:
+            error = told
+        except (FFmpegError, OSError, ValueError) as cause:
+            said = getattr(cause, "strerror", None) or str(cause)
+            error = FeedError(
+                UNREADABLE, f"the stream cannot be read as WebM ({said.lower()}); send MediaRecorder's chunks"
+            )
+        except Exception as cause:
+            log.exception("a WebM stream could not be decoded")
+            error = FeedError(UNREADABLE, f"the stream cannot be decoded ({type(cause).__name__})")
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._finished, error)
+
+    def _decode(self) -> None:
+        # the format is named, so that a chunk which is a playlist of other places stays a broken WebM
+        options = {**OPTIONS, OPTION: str(self._max_side**2)}  # while it is looked at; `bound` is for what follows
+        with av.open(self._pipe, "r", format="matroska", options=options) as container:
+            videos = container.streams.video
+            if not videos:
+                raise FeedError(UNREADABLE, "the stream holds no video; record a video track")
+            video = videos[0]
+            _check_codec(_codec_of(video), VIDEO)
+            check_size(video.width, video.height, self._max_side)
+            video.codec_context.thread_count = 1
+            bound(video.codec_context, self._max_side**2)
+            audio = next((s for s in container.streams.audio if _codec_of(s) in AUDIO), None)
+            wanted = [video] if audio is None else [video, audio]
+            broken = 0
+            colours = told_by_container(video)
+            for packet in container.demux(wanted):
+                self._pipe.used()
+                try:
+                    frames = packet.decode()
+                    broken = 0
+                except FFmpegError as error:
+                    if packet.stream is video:
+                        check_refused(video.codec_context, bytes(packet), self._max_side**2)
+                    broken += 1
+                    if broken > MAX_BROKEN:
+                        said = error.strerror or "damaged"
+                        raise FeedError(UNREADABLE, f"{broken} packets in a row do not decode ({said})") from error
+                    continue
+                for frame in frames:
+                    if isinstance(frame, av.VideoFrame):
+                        check_size(frame.width, frame.height, self._max_side)
+                        if colours is not None:
+                            colours.tag(frame)
+                        self._spread(frame)
+                        self._pictures.put(frame)
+                    elif isinstance(frame, av.AudioFrame):
+                        self._sounds.put(frame)
+
+    def _spread(self, frame: av.VideoFrame) -> None:
+        """Hold a frame back until it is as far behind the one before as its time says; in the thread."""
+        if frame.pts is None or frame.time_base is None:
+            return
+        pts_s = float(frame.pts * frame.time_base)
+        if self._last is not None and self._pipe.waiting < HURRY:
+            due_s = self._last[1] + min(max(0.0, pts_s - self._last[0]), SPREAD_S)
+            self._stop.wait(max(0.0, due_s - time.monotonic()))
+        self._last = pts_s, time.monotonic()
+
+
+def _codec_of(stream: av.VideoStream | av.AudioStream) -> str:
+    """The name of a stream's codec; PyAV has no context for one that this FFmpeg does not know."""
+    return "of an unknown codec" if stream.codec_context is None else stream.codec_context.name
+
+
+def _check_codec(name: str, known: frozenset[str]) -> None:
+    if name not in known:
+        raise FeedError(UNREADABLE, f"the video is {name}; VP8, VP9, H.264 and AV1 are taken")
