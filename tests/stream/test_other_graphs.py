@@ -19,7 +19,7 @@ from stream.core.events import Answer, End, Infer, Notice, Question, Suggestions
 from stream.core.session import SessionOptions
 from stream.driver.runtime import Runtime
 from stream.sinks.base import FunctionSink
-from stream.sources.pull import Pull
+from stream.sources.pull.pull import Pull
 from stream.watch import watch_fast, watch_paced
 
 Write = Callable[..., Path]
