@@ -41,11 +41,8 @@ class Model:
 
     @cached_property
     def stages(self) -> dict[str, str]:
-        """Graph -> what reports call its part of a hop; its own name where several do the same work."""
-        return {
-            graph.name: GRAPH_STAGES[graph.kind] if len(self.graphs.of(graph.kind)) == 1 else graph.name
-            for graph in self.graphs.live
-        }
+        """Graph -> what reports call its part of a hop."""
+        return {graph.name: GRAPH_STAGES[graph.kind] for graph in self.graphs.live}
 
     def mood_places(self, mood: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
         """(3,): the share of the bank's footage whose mood is lower than ``mood`` (3,), axis by axis; None where either

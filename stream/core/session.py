@@ -7,9 +7,10 @@ through the stages
     clip tower -> sequence tower -> search (and mood) -> matcher -> ranking -> settle -> Suggestions
 
 of which each that needs numbers from outside is a question (``Infer``, ``Search``) whose answer comes back through
-``result``. One hop is under way at a time; when the next falls due meanwhile, it waits, and when that one is overtaken
-as well, the newest wins and the other is counted as skipped. Embeddings are kept, so a hop asks the clip tower for one
-new clip, plus those that skipped hops left out, and after a change of scene those that reach across it.
+``result``; which graphs there are, and in which order they can be asked, is the bundle's to say (``hop``). One hop is
+under way at a time; when the next falls due meanwhile, it waits, and when that one is overtaken as well, the newest
+wins and the other is counted as skipped. Embeddings are kept, so a hop asks a clip tower for one new clip, plus those
+that skipped hops left out, and after a change of scene those that reach across it.
 
 A lasting change of scene (``scene``) shortens the window to what came after it. What viewers wish for (``wishes``) goes
 into the ranking of the next hop to be concluded, together with what was on air lately (``history``), what is like the

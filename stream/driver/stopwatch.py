@@ -1,7 +1,6 @@
 """How long each stage of the work takes, told to whoever asks for it (a probe: a stage's name and seconds).
 
-Every name of a stage stands here, but for those of graphs: the model knows them by what a graph works on, or where
-several work on the same by its own name.
+Every name of a stage stands here, but for those of graphs: a model knows them by what each works on.
 """
 
 import time

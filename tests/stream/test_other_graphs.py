@@ -117,10 +117,9 @@ def test_a_session_asks_what_there_is(
     assert [question.graph for question in questions] == asked * 3
     assert [question.first for question in questions] == [graph == "video_clip" for graph in asked] * 3
     assert len([notice for notice in said if isinstance(notice, Suggestions) and len(notice.items) == 3]) == 3
-    stages = [runtime.model.stages[graph] for graph in asked]
-    usual = {"video_sequence": "sequence tower", "mood": "mood", "matcher": "re-rank", "video_clip": "clip tower"}
-    two = {"video_clip": "video_clip", "video_shades": "video_shades"} if "two_towers" in made else {}
-    assert stages == [{**usual, **two}[graph] for graph in asked]
+    towers = dict.fromkeys(("video_clip", "video_shades"), "clip tower")
+    stages = {**towers, "video_sequence": "sequence tower", "mood": "mood", "matcher": "re-rank"}
+    assert runtime.model.stages == {graph: stages[graph] for graph in asked}
 
 
 @pytest.mark.parametrize("made", [{"two_towers": True}, {"without": ("matcher", "mood")}])
