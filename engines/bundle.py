@@ -15,8 +15,9 @@ from .bank import Bank
 from .bank import read as read_bank
 from .contract import check_graphs
 from .errors import BundleError
-from .graphs import Graphs, graphs_of
+from .graphs import Graphs
 from .manifest import PRECISIONS, GraphSpec, Manifest, parse_manifest
+from .wiring import graphs_of
 
 MANIFEST: Final = "manifest.json"
 FLOAT32: Final = PRECISIONS[0]

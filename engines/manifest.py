@@ -41,7 +41,7 @@ class GraphSpec:
     """One graph of a bundle; ``file`` is a plain name inside the bundle's folder, ``sha256`` is in hex.
 
     ``variants`` are what an export added to the float32 file, none in most bundles. ``of`` and ``takes``: what it works
-    on, and which of its inputs are whose vectors (``graphs.py``); None where its name says so.
+    on, and which of its inputs are whose vectors (``wiring.py``); None where its name says so.
     """
 
     name: str

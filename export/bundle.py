@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from engines.bundle import FLOAT32, MANIFEST, Bundle, load_bundle
-from engines.graphs import Kind, kind_of
+from engines.graphs import Kind
 from engines.manifest import FORMAT, TensorSpec
 from engines.onnx_engine import OnnxEngine
+from engines.wiring import kind_of
 from features.spec import FEATURES, MAX_CLIPS
 
 from .errors import ExportError

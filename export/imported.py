@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from engines.bundle import MANIFEST, Bundle, load_bundle
-from engines.graphs import CLASSIC
 from engines.manifest import BATCH, FORMAT, TensorSpec
 from engines.onnx_engine import OnnxEngine
 from engines.parity import TOLERANCE, draw_inputs
+from engines.wiring import CLASSIC
 from features import spec
 from towers.imports.part import LOGITS, Imported
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from engines.contract import check_graphs
 from engines.errors import BundleError
-from engines.graphs import graphs_of
 from engines.manifest import Manifest, parse_manifest
+from engines.wiring import graphs_of
 from features.spec import FEATURES, MAX_CLIPS
 
 Data = dict[str, Any]

@@ -20,9 +20,9 @@ from catalog.catalog import Catalog
 from catalog.indexer import index_folder
 from catalog.records import Candidate, Filters, Outline, Track
 from engines.bundle import load_bundle
-from engines.graphs import graphs_of
 from engines.manifest import GraphSpec, Manifest, TensorSpec
 from engines.onnx_engine import OnnxEngine
+from engines.wiring import graphs_of
 from features.appearance import ColourStats
 from features.frame import FrameFeatures
 from features.spec import FEATURES, MAX_CLIPS, THUMB_SIZE

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from engines.graphs import Graphs, graphs_of
+from engines.graphs import Graphs
 from engines.manifest import GraphSpec, Manifest, TensorSpec
+from engines.wiring import graphs_of
 from features.spec import MAX_CLIPS
 from stream.core.hop import Hop
 from stream.core.model import Model

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.errors import BundleError
-from engines.graphs import CLASSIC, Feature, Graphs, Kind, Mask, Vectors, graphs_of
+from engines.graphs import Feature, Graphs, Kind, Mask, Vectors
 from engines.manifest import GraphSpec, Manifest, TensorSpec
+from engines.wiring import CLASSIC, graphs_of
 
 INPUTS = {
     "video_clip": ("clip_image",),
