@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Engine
+from engines.graphs import Feature, Mask
 from features.errors import AudioError
 from features.music import clip_features, track_features
 from features.r128 import Levels, levels_of
@@ -78,25 +79,33 @@ def windows(values: Floats, first_clips: NDArray[np.int64]) -> tuple[Floats, NDA
 
 
 def _embed(clips: Iterator[dict[str, Floats]], engine: Engine) -> Floats:
+    tower = engine.bundle.graphs.music_tower
     parts: list[Floats] = []
     while batch := list(islice(clips, BATCH)):
         inputs = {name: np.stack([clip[name] for clip in batch]) for name in batch[0]}
-        parts.append(engine.run("music_clip", inputs)["embedding"])
+        parts.append(engine.run(tower.name, inputs)[tower.output])
     return np.concatenate(parts)
 
 
 def _sequences(
     clips: Floats, told: Mapping[str, Floats], first_clips: NDArray[np.int64], engine: Engine
 ) -> tuple[Floats, Floats | None]:
-    with_mood = "mood" in engine.bundle.manifest.graphs
+    segment, mood = engine.bundle.graphs.segment, engine.bundle.graphs.mood
     vectors: list[Floats] = []
     moods: list[Floats] = []
     for at in range(0, len(first_clips), BATCH):
         firsts = first_clips[at : at + BATCH]
         clip_windows, mask = windows(clips, firsts)
         extras = {name: windows(values, firsts)[0] for name, values in told.items()}
-        inputs = {"clips": clip_windows, "mask": mask, **extras}
-        vectors.append(engine.run("music_sequence", inputs)["embedding"])
-        if with_mood:
-            moods.append(engine.run("mood", {"embedding": vectors[-1]})["mood"])
-    return np.concatenate(vectors), np.concatenate(moods) if with_mood else None
+        inputs = {
+            name: extras[source.name]
+            if isinstance(source, Feature)
+            else mask
+            if isinstance(source, Mask)
+            else clip_windows
+            for name, source in segment.inputs.items()
+        }
+        vectors.append(engine.run(segment.name, inputs)[segment.output])
+        if mood is not None:
+            moods.append(engine.run(mood.name, dict.fromkeys(mood.inputs, vectors[-1]))[mood.output])
+    return np.concatenate(vectors), np.concatenate(moods) if mood is not None else None

@@ -30,10 +30,13 @@ class Needs:
 
 def needs_of(bundle: Bundle) -> Needs:
     """Raises ``BundleMismatchError`` for a bundle whose music graphs take something that is not measured on music."""
-    clip, sequence = bundle.features_of("music_clip"), bundle.features_of("music_sequence")
-    matcher = tuple(name for name in bundle.features_of("matcher") if name in MUSIC_FEATURES)
-    asked = (("music_clip", clip, PER_CLIP), ("music_sequence", sequence, PER_TRACK), ("matcher", matcher, PER_TRACK))
-    for graph, names, offered in asked:
+    graphs, pair = bundle.graphs, bundle.graphs.matcher
+    clip, sequence = graphs.music_tower.features, graphs.segment.features
+    matcher = () if pair is None else tuple(name for name in pair.features if name in MUSIC_FEATURES)
+    inputs = [(graphs.music_tower.name, clip, PER_CLIP), (graphs.segment.name, sequence, PER_TRACK)]
+    if pair is not None:
+        inputs.append((pair.name, matcher, PER_TRACK))
+    for graph, names, offered in inputs:
         if missing := [name for name in names if name not in offered]:
             raise BundleMismatchError(
                 f"bundle {bundle.path}: graph {graph} takes {', '.join(missing)}, a track is measured for "

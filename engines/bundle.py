@@ -13,56 +13,24 @@ from typing import Any, Final
 
 from .bank import Bank
 from .bank import read as read_bank
+from .contract import check_graphs
 from .errors import BundleError
-from .manifest import BATCH, PRECISIONS, GraphSpec, Manifest, Shape, TensorSpec, parse_manifest
+from .graphs import Graphs
+from .manifest import PRECISIONS, GraphSpec, Manifest, parse_manifest
+from .wiring import graphs_of
 
 MANIFEST: Final = "manifest.json"
 FLOAT32: Final = PRECISIONS[0]
-REQUIRED: Final = ("video_clip", "music_clip", "video_sequence", "music_sequence")
-OPTIONAL: Final = ("matcher", "mood")
-
-# What a graph takes whatever its system, what it gives, and how the features come that it takes beside: not at all, of
-# one clip, or of every clip of a window. Names -> (dtype, shape behind the batch axis); V, M, E and K stand for the
-# manifest's clip_dim of video and of music, embedding_dim and max_clips.
-Side = Mapping[str, tuple[str, tuple[str, ...]]]
-FeatureAxes = tuple[str, ...] | None
-
-
-@dataclass(frozen=True)
-class GraphRule:
-    """``axes``: what stands before a feature's own shape; None where a graph takes no features."""
-
-    inputs: Side
-    outputs: Side
-    axes: FeatureAxes
-
-
-_EMBEDDING: Final[Side] = {"embedding": ("float32", ("E",))}
-CONTRACT: Final[Mapping[str, GraphRule]] = {
-    "video_clip": GraphRule({}, {"embedding": ("float32", ("V",))}, ()),
-    "music_clip": GraphRule({}, {"embedding": ("float32", ("M",))}, ()),
-    "video_sequence": GraphRule({"clips": ("float32", ("K", "V")), "mask": ("bool", ("K",))}, _EMBEDDING, ("K",)),
-    "music_sequence": GraphRule({"clips": ("float32", ("K", "M")), "mask": ("bool", ("K",))}, _EMBEDDING, ("K",)),
-    "matcher": GraphRule(
-        {
-            "video_clips": ("float32", ("K", "V")),
-            "video_mask": ("bool", ("K",)),
-            "music_clips": ("float32", ("K", "M")),
-            "music_mask": ("bool", ("K",)),
-        },
-        {"score": ("float32", ())},
-        ("K",),
-    ),
-    "mood": GraphRule(_EMBEDDING, {"mood": ("float32", ("3",))}, None),
-}
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle. ``identity`` is the SHA-256 of ``manifest.json`` in hex, which covers every graph's hash."""
+    """A checked bundle. ``identity`` is the SHA-256 of ``manifest.json`` in hex, which covers every graph's hash;
+    ``graphs``: who takes from whom, in the order of running."""
 
     path: Path
     manifest: Manifest
+    graphs: Graphs
     identity: str
     bank: Bank | None = None
 
@@ -76,10 +44,7 @@ class Bundle:
 
     def features_of(self, graph: str) -> tuple[str, ...]:
         """The features that a graph is fed from, in the order of its inputs; none for a graph that is not there."""
-        if graph not in self.manifest.graphs:
-            return ()
-        fixed = CONTRACT[graph].inputs
-        return tuple(tensor.name for tensor in self.spec(graph).inputs if tensor.name not in fixed)
+        return self.graphs[graph].features if graph in self.graphs else ()
 
     def precisions(self, graph: str) -> tuple[str, ...]:
         """The arithmetics that the graph can be had in, float32 first, the others in the order of ``PRECISIONS``."""
@@ -141,12 +106,13 @@ def load_bundle(folder: Path | str, offered: Mapping[str, Mapping[str, object]])
         raise BundleError(f"bundle {path}: {MANIFEST} is not JSON ({error}); copy or export the bundle again") from None
     manifest = parse_manifest(data, f"bundle {path}: {MANIFEST}")
     check_features(manifest, offered, f"bundle {path}")
-    check_graphs(manifest, f"bundle {path}")
+    graphs = graphs_of(manifest, f"bundle {path}")
+    check_graphs(manifest, graphs, f"bundle {path}")
     bank = None
     if manifest.bank is not None:
         data = checked(path, manifest.bank.file, manifest.bank.sha256, "the bank")
         bank = read_bank(data, manifest.embedding_dim, f"bundle {path}: {manifest.bank.file}")
-    bundle = Bundle(path=path, manifest=manifest, identity=hashlib.sha256(text).hexdigest(), bank=bank)
+    bundle = Bundle(path, manifest, graphs, hashlib.sha256(text).hexdigest(), bank)
     for graph in manifest.graphs:
         for precision in bundle.precisions(graph):
             bundle.read(graph, precision)
@@ -185,68 +151,6 @@ def check_features(manifest: Manifest, offered: Mapping[str, Mapping[str, object
                     f"{where}: feature {name}: {key} is {theirs} in the bundle and {ours} in this segue; "
                     "train and export again, or use the segue that made the bundle"
                 )
-
-
-def check_graphs(manifest: Manifest, where: str) -> None:
-    """Every graph's inputs and outputs against the contract and the manifest's own sizes."""
-    for graph in REQUIRED:
-        if graph not in manifest.graphs:
-            raise BundleError(
-                f"{where}: the graph {graph} is missing, it has {', '.join(manifest.graphs) or 'none'}; export again"
-            )
-    for name, spec in manifest.graphs.items():
-        if name not in CONTRACT:
-            raise BundleError(
-                f"{where}: unknown graph {name}; this segue knows {', '.join(CONTRACT)}: use a matching segue"
-            )
-        rule = CONTRACT[name]
-        taken = dict(rule.inputs)
-        if rule.axes is not None:
-            extras = [tensor.name for tensor in spec.inputs if tensor.name not in taken]
-            described = {extra: feature_rule(manifest, extra, rule.axes) for extra in extras}
-            taken |= {extra: rule for extra, rule in described.items() if rule is not None}
-        check_side(manifest, spec.inputs, taken, f"{where}: graph {name}: input")
-        check_side(manifest, spec.outputs, rule.outputs, f"{where}: graph {name}: output")
-        if not spec.inputs:
-            raise BundleError(f"{where}: graph {name}: takes nothing; export the bundle again")
-
-
-def feature_rule(manifest: Manifest, name: str, axes: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
-    """Type and shape of a feature as an input, or None for what ``features`` in the manifest does not describe."""
-    if name not in manifest.features:
-        return None
-    description = manifest.features[name]
-    return str(description["dtype"]), (*axes, *(str(size) for size in description["shape"]))
-
-
-def check_side(manifest: Manifest, tensors: tuple[TensorSpec, ...], wanted: Side, where: str) -> None:
-    names = [tensor.name for tensor in tensors]
-    if sorted(names) != sorted(wanted):
-        raise BundleError(
-            f"{where}s are {', '.join(names) or 'none'}, must be {', '.join(wanted) or 'features'}, "
-            f"the features among them described in {MANIFEST}; export the bundle again"
-        )
-    for tensor in tensors:
-        dtype, symbols = wanted[tensor.name]
-        expected = TensorSpec(tensor.name, dtype, resolve(manifest, symbols))
-        if tensor != expected:
-            sizes = (
-                f"clip_dim {manifest.video_dim} (video) and {manifest.music_dim} (music), "
-                f"embedding_dim {manifest.embedding_dim}, max_clips {manifest.max_clips}"
-            )
-            raise BundleError(
-                f"{where} is {tensor}, but {MANIFEST} with {sizes} asks for {expected}; export the bundle again"
-            )
-
-
-def resolve(manifest: Manifest, symbols: tuple[str, ...]) -> Shape:
-    sizes = {
-        "V": manifest.video_dim,
-        "M": manifest.music_dim,
-        "E": manifest.embedding_dim,
-        "K": manifest.max_clips,
-    }
-    return (BATCH, *(sizes[symbol] if symbol in sizes else int(symbol) for symbol in symbols))
 
 
 def value_text(description: Mapping[str, Any], key: str) -> str:

@@ -40,7 +40,8 @@ class Variant:
 class GraphSpec:
     """One graph of a bundle; ``file`` is a plain name inside the bundle's folder, ``sha256`` is in hex.
 
-    ``variants`` are what an export added to the float32 file, none in most bundles.
+    ``variants`` are what an export added to the float32 file, none in most bundles. ``of`` and ``takes``: what it works
+    on, and which of its inputs are whose vectors (``wiring.py``); None where its name says so.
     """
 
     name: str
@@ -49,6 +50,8 @@ class GraphSpec:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     variants: tuple[Variant, ...] = ()
+    of: str | None = None
+    takes: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,11 @@ def parse_graph(name: str, data: object, where: str) -> GraphSpec:
     outputs = tuple(parse_tensor(entry, f"{where}: outputs") for entry in field(data, "outputs", list, where))
     others = field(data, "variants", dict, where) if "variants" in data else {}
     variants = tuple(parse_variant(precision, entry, where) for precision, entry in others.items())
-    return GraphSpec(name=name, file=file, sha256=digest, inputs=inputs, outputs=outputs, variants=variants)
+    of = field(data, "of", str, where) if "of" in data else None
+    takes = field(data, "takes", dict, where) if "takes" in data else None
+    for key in takes or {}:
+        field(takes or {}, key, str, f"{where}: takes")
+    return GraphSpec(name, file, digest, inputs, outputs, variants, of, takes)
 
 
 def parse_file(data: Mapping[str, Any], where: str) -> tuple[str, str]:

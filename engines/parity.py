@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .base import Arrays
 from .errors import EngineFailed
+from .graphs import Graphs
 from .manifest import PRECISIONS, GraphSpec, TensorSpec
 
 TOLERANCE: Final = 1e-4
@@ -28,8 +29,7 @@ MASKS: Final = ("full", "single", "ragged")
 EXTREMES: Final = ("zeros", "saturated", "denormal")
 DENORMAL: Final = 1e-40  # below the smallest normal float32, 1.2e-38
 
-UNIT_NORM: Final = ("video_sequence", "music_sequence")
-UNIT_RANGE: Final = ("matcher", "mood")
+UNIT_RANGE: Final = ("score", "mood")  # outputs
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -136,7 +136,7 @@ def fault(row: Row) -> str | None:
         if row.difference > TOLERANCE:
             return f"{where} differs from {row.reference} by {row.difference:.2e}, may differ by {TOLERANCE:.0e}"
         return None
-    if row.graph in UNIT_RANGE:
+    if row.output in UNIT_RANGE:
         if row.difference > SCORE_TOLERANCE:
             return f"{where} differs from {row.reference} by {row.difference:.3f}, may differ by {SCORE_TOLERANCE}"
     elif row.cosine < COSINE:
@@ -144,16 +144,17 @@ def fault(row: Row) -> str | None:
     return None
 
 
-def contract_fault(graph: str, value: NDArray[Any], inputs: Arrays) -> str | None:
-    """What an output says of itself: unit norm of window embeddings, [0, 1] of score and mood; None where it holds.
+def contract_fault(graphs: Graphs, graph: str, value: NDArray[Any], inputs: Arrays) -> str | None:
+    """What an output says of itself: unit norm of what is searched with and for, [0, 1] of score and mood; None where
+    it holds.
 
     A window of nothing but zeros has no direction in a linear system, and its embedding no length.
     """
-    if graph in UNIT_NORM and not empty(inputs):
+    if graphs[graph] in graphs.ends.values() and not empty(inputs):
         norms = np.linalg.norm(value, axis=-1)
         if np.abs(norms - 1).max() > TOLERANCE * 10:
             return f"has norms from {norms.min():.4f} to {norms.max():.4f}, must be 1"
-    if graph in UNIT_RANGE and not (value.min() >= 0 and value.max() <= 1):
+    if graphs[graph].output in UNIT_RANGE and not (value.min() >= 0 and value.max() <= 1):
         return f"ranges from {value.min():.4f} to {value.max():.4f}, must be in [0, 1]"
     return None
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from engines.bundle import FLOAT32, MANIFEST, Bundle, load_bundle
+from engines.graphs import Kind
 from engines.manifest import FORMAT, TensorSpec
 from engines.onnx_engine import OnnxEngine
+from engines.wiring import kind_of
 from features.spec import FEATURES, MAX_CLIPS
 
 from .errors import ExportError
@@ -27,17 +29,17 @@ class ExportableGraph(Exportable, Protocol):
 
     @property
     def features(self) -> tuple[str, ...]: ...
+    @property
+    def of(self) -> str | None: ...
+    @property
+    def takes(self) -> Mapping[str, str] | None: ...
 
 
 class ExportableRun(Protocol):
     """``towers.run.Run``, as far as a bundle is concerned."""
 
     @property
-    def video_dim(self) -> int: ...
-    @property
-    def music_dim(self) -> int: ...
-    @property
-    def embedding_dim(self) -> int: ...
+    def widths(self) -> Mapping[str, int]: ...
     @property
     def training(self) -> Mapping[str, Any]: ...
     def graphs(self) -> Mapping[str, ExportableGraph]: ...
@@ -87,7 +89,7 @@ def write_bundle(
             progress(f"exporting {graph}")
             graphs[graph] = export_graph(graph, module.module, module.inputs, module.outputs)
             (part / file_name(graph)).write_bytes(graphs[graph].data)
-        text = manifest_text(run, system, name, graphs, described(modules))
+        text = manifest_text(run, system, name, modules, graphs)
         (part / MANIFEST).write_text(text, encoding="utf-8")
         bundle = load_bundle(part, FEATURES)
         engine = OnnxEngine(bundle)
@@ -151,27 +153,47 @@ def put_in_place(part: Path, folder: Path) -> None:
 
 
 def manifest_text(
-    run: ExportableRun, system: str, name: str, graphs: Mapping[str, OnnxGraph], features: Mapping[str, Any]
+    run: ExportableRun,
+    system: str,
+    name: str,
+    modules: Mapping[str, ExportableGraph],
+    graphs: Mapping[str, OnnxGraph],
 ) -> str:
     """``manifest.json``; it holds no time and no path, so the same run gives the same identity again."""
     manifest = {
         "format": FORMAT,
         "name": name,
         "system": system,
-        "clip_dim": run.video_dim
-        if run.video_dim == run.music_dim
-        else {"video": run.video_dim, "music": run.music_dim},
-        "embedding_dim": run.embedding_dim,
+        **sizes(run, modules),
         "max_clips": MAX_CLIPS,
         "opset": OPSET,
-        "graphs": {graph: graph_entry(graph, made) for graph, made in graphs.items()},
-        "features": features,
+        "graphs": {graph: graph_entry(graph, made) | wiring(modules[graph]) for graph, made in graphs.items()},
+        "features": described(modules),
         "training": dict(run.training),
     }
     try:
         return manifest_json(manifest)
     except (TypeError, ValueError) as error:
         raise ExportError(f"the run's training record cannot be stored: {error}; train again") from error
+
+
+def sizes(run: ExportableRun, modules: Mapping[str, ExportableGraph]) -> dict[str, Any]:
+    """``clip_dim``, of the first tower of either side, and ``embedding_dim``; other towers' widths are their own."""
+    said = {name: module.of for name, module in modules.items()}
+    first: dict[Kind, int] = {}
+    for graph, width in run.widths.items():
+        first.setdefault(kind_of(graph, said.get(graph), "the run"), width)
+    video, music = first[Kind.VIDEO_CLIP], first[Kind.MUSIC_CLIP]
+    return {
+        "clip_dim": video if video == music else {"video": video, "music": music},
+        "embedding_dim": first[Kind.MUSIC_WINDOW],
+    }
+
+
+def wiring(module: ExportableGraph) -> dict[str, Any]:
+    """What a graph works on and takes, where its name does not say so."""
+    said = {} if module.of is None else {"of": module.of}
+    return said if module.takes is None else said | {"takes": dict(module.takes)}
 
 
 def manifest_json(manifest: Mapping[str, Any]) -> str:

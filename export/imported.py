@@ -21,6 +21,7 @@ from engines.bundle import MANIFEST, Bundle, load_bundle
 from engines.manifest import BATCH, FORMAT, TensorSpec
 from engines.onnx_engine import OnnxEngine
 from engines.parity import TOLERANCE, draw_inputs
+from engines.wiring import CLASSIC
 from features import spec
 from towers.imports.part import LOGITS, Imported
 
@@ -214,36 +215,42 @@ def difference(name: str, graph: OnnxGraph, module: nn.Module, inputs: Mapping[s
 
 
 def joined(base: Bundle, parts: Parts, share: float) -> dict[str, OnnxGraph]:
-    """All graphs of the new bundle, in the order of the contract; a matcher only where the base has one."""
+    """All graphs of the new bundle, in the order of the contract; a matcher only where the base has one. Raises
+    ``ExportError`` for a base with other graphs than the usual six."""
+    check_usual(base)
     ours, theirs = float(np.sqrt(1.0 - share)), float(np.sqrt(share))
-    video, music = base.manifest.video_dim, base.manifest.music_dim
-    graphs = {
-        "video_clip": clip_graph("video_clip", base, parts, video),
-        "music_clip": clip_graph("music_clip", base, parts, music),
-        "video_sequence": sequence_graph("video_sequence", base, parts, video, parts.video, ours, theirs),
-        "music_sequence": sequence_graph("music_sequence", base, parts, music, parts.music, ours, theirs),
-    }
+    graphs = {name: clip_graph(name, base, parts) for name in ("video_clip", "music_clip")}
+    graphs |= {name: sequence_graph(name, base, parts, ours, theirs) for name in ("video_sequence", "music_sequence")}
     if "matcher" in base.manifest.graphs:
         graphs["matcher"] = matcher_graph(base, parts, share)
     graphs["mood"] = mood_graph(base, parts, share, ours)
     return graphs
 
 
-def clip_graph(name: str, base: Bundle, parts: Parts, width: int) -> OnnxGraph:
+def check_usual(base: Bundle) -> None:
+    for graph in base.graphs:
+        spec = base.spec(graph.name)
+        if graph.name not in CLASSIC or spec.of is not None or spec.takes is not None:
+            raise ExportError(
+                f"bundle {base.path}: its graph {graph.name} has a wiring of its own, an import knows "
+                f"{', '.join(CLASSIC)} as they usually are; name another base"
+            )
+
+
+def clip_graph(name: str, base: Bundle, parts: Parts) -> OnnxGraph:
     joint = Joint(name)
     given = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs}
     ours = joint.part(base.read(name), given)["embedding"]
     features = {feature.name: joint.input(feature) for feature in parts.features(name)}
     theirs = joint.part(parts.data(name), features)["words"]
-    out = TensorSpec("embedding", "float32", (BATCH, width + parts.width(name)))
+    out = TensorSpec("embedding", "float32", (BATCH, base.graphs.widths[name] + parts.width(name)))
     joint.output(out, concatenated(joint, (ours, theirs)))
     return joint.finish()
 
 
-def sequence_graph(
-    name: str, base: Bundle, parts: Parts, width: int, words: int, ours: float, theirs: float
-) -> OnnxGraph:
-    joint = Joint(name)
+def sequence_graph(name: str, base: Bundle, parts: Parts, ours: float, theirs: float) -> OnnxGraph:
+    joint, tower = Joint(name), f"{base.graphs[name].kind.side}_clip"
+    width, words = base.graphs.widths[tower], parts.width(tower)
     clips = joint.input(TensorSpec("clips", "float32", (BATCH, spec.MAX_CLIPS, width + words)))
     given = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs if tensor.name != "clips"}
     mine = joint.part(base.read(name), {"clips": joint.cut(clips, 2, 0, width), **given})["embedding"]
@@ -256,10 +263,8 @@ def sequence_graph(
 
 def matcher_graph(base: Bundle, parts: Parts, share: float) -> OnnxGraph:
     joint = Joint("matcher")
-    widths = {
-        "video_clips": (base.manifest.video_dim, parts.video),
-        "music_clips": (base.manifest.music_dim, parts.music),
-    }
+    towers = {f"{tower}s": tower for tower in ("video_clip", "music_clip")}
+    widths = {name: (base.graphs.widths[tower], parts.width(tower)) for name, tower in towers.items()}
     ours, theirs = {}, {}
     for tensor in base.spec("matcher").inputs:
         if tensor.name in widths:
@@ -327,23 +332,20 @@ def manifest_text(
 def check_base(base: Bundle, made: Bundle, share: float) -> None:
     """Ours must say in the new bundle what it says alone. Raises ``ExportError`` where it does not."""
     ours = float(np.sqrt(1.0 - share))
-    widths = {
-        "video_clip": (base.manifest.video_dim, 1.0),
-        "music_clip": (base.manifest.music_dim, 1.0),
-        "video_sequence": (base.manifest.embedding_dim, ours),
-        "music_sequence": (base.manifest.embedding_dim, ours),
-    }
+    factors = {"video_clip": 1.0, "music_clip": 1.0, "video_sequence": ours, "music_sequence": ours}
+    widths = base.graphs.widths
     rng = np.random.default_rng(0)
     before, after = OnnxEngine(base), OnnxEngine(made)
     try:
-        for graph, (width, factor) in widths.items():
+        for graph, factor in factors.items():
             inputs = draw_inputs(made.spec(graph), 3, "ragged", rng, {})
             alone = {tensor.name: inputs[tensor.name] for tensor in base.spec(graph).inputs}
             if "clips" in alone:
-                side = base.manifest.video_dim if graph.startswith("video") else base.manifest.music_dim
-                alone["clips"] = np.ascontiguousarray(inputs["clips"][:, :, :side])
+                alone["clips"] = np.ascontiguousarray(
+                    inputs["clips"][:, :, : widths[f"{base.graphs[graph].kind.side}_clip"]]
+                )
             expected = before.run(graph, alone)["embedding"] * factor
-            gap = float(np.abs(after.run(graph, inputs)["embedding"][:, :width] - expected).max())
+            gap = float(np.abs(after.run(graph, inputs)["embedding"][:, : widths[graph]] - expected).max())
             if not gap <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
                 raise ExportError(f"graph {graph}: differs by {gap:.2g} from {base.path}; report this as a fault")
         for graph in ("matcher", "mood"):

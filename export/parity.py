@@ -56,7 +56,7 @@ class Checked:
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         outputs = self._engine.run(graph, inputs)
         for value in outputs.values():
-            if np.isfinite(value).all() and (said := contract_fault(graph, value, inputs)):
+            if np.isfinite(value).all() and (said := contract_fault(self._engine.bundle.graphs, graph, value, inputs)):
                 raise EngineFailed(said)
         return outputs
 

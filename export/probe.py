@@ -1,6 +1,6 @@
 """Real inputs of every graph, out of a training corpus: to calibrate a precision with, and to judge it by."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.graphs import Feature, Graph, Graphs, Kind, Mask, Source
 from engines.parity import Answers
 from features.spec import MAX_CLIPS
 from towers.clip_inputs import as_tensor, every_clip
@@ -62,22 +63,54 @@ def hide(values: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
     return hidden
 
 
-def graph_inputs(probe: Probe, engine: Answers, graphs: tuple[str, ...]) -> dict[str, Arrays]:
+def graph_inputs(probe: Probe, engine: Answers, graphs: Graphs) -> dict[str, Arrays]:
     """What each of ``graphs`` is given on the way of the probe through ``engine``: real clips, windows and pairs.
 
-    The matcher gets every pair, and every video with the music of the next.
+    A pair's graph gets every pair, and every video with the music of the next.
     """
-    video, music = (side_inputs(probe, engine, side) for side in ("video", "music"))
-    made = {"video_clip": probe.video, "music_clip": probe.music, "video_sequence": video, "music_sequence": music}
-    if "mood" in graphs:
-        made["mood"] = {"embedding": run_rows(engine, "video_sequence", video)["embedding"]}
-    if "matcher" in graphs:
-        made["matcher"] = {
-            name: np.concatenate([value, value if side == "video" else np.roll(value, 1, axis=0)])
-            for side, inputs in (("video", video), ("music", music))
-            for name, value in renamed(inputs, side).items()
+    return walk(probe, engine, graphs)[0]
+
+
+def embeddings(probe: Probe, engine: Answers, graphs: Graphs, side: str) -> NDArray[np.float32]:
+    """(n, E): the probe's windows of one side, all the way through ``engine``."""
+    return walk(probe, engine, [graph for graph in graphs if graph.kind.side == side])[1][graphs.ends[side].name]
+
+
+def walk(probe: Probe, engine: Answers, graphs: Iterable[Graph]) -> tuple[dict[str, Arrays], dict[str, NDArray[Any]]]:
+    """The inputs of each graph, and the vectors that it gives, where it does; ``graphs`` in the order of running."""
+    made: dict[str, Arrays] = {}
+    vectors: dict[str, NDArray[Any]] = {}
+    kinds: dict[str, Kind] = {}
+    for graph in graphs:
+        kinds[graph.name] = graph.kind
+        made[graph.name] = {
+            name: one_input(probe, graph, vectors, kinds, source) for name, source in graph.inputs.items()
         }
-    return {graph: made[graph] for graph in graphs}
+        if graph.width:
+            vectors[graph.name] = run_rows(engine, graph.name, made[graph.name])[graph.output]
+    return made, vectors
+
+
+def one_input(
+    probe: Probe, graph: Graph, vectors: Mapping[str, NDArray[Any]], kinds: Mapping[str, Kind], source: Source
+) -> NDArray[Any]:
+    """Its rows; of a pair's graph every pair, then every video with the music of the next."""
+    if isinstance(source, Feature):
+        video, music = (probe.video, probe.music) if graph.kind.is_clip else (probe.video_windows, probe.music_windows)
+        side = "video" if source.name in video else "music"
+        value = (video if side == "video" else music)[source.name]
+    elif isinstance(source, Mask):
+        side = source.window.side
+        value = (probe.video_windows if side == "video" else probe.music_windows)["mask"]
+    else:
+        side = kinds[source.graph].side
+        value = vectors[source.graph]
+        if source.many:
+            mask = (probe.video_windows if side == "video" else probe.music_windows)["mask"]
+            value = hide(value.reshape(-1, MAX_CLIPS, value.shape[-1]), mask)
+    if graph.kind is not Kind.PAIR:
+        return value
+    return np.concatenate([value, value if side == "video" else np.roll(value, 1, axis=0)])
 
 
 def thinned(inputs: Arrays, rows: int) -> Arrays:
@@ -85,22 +118,6 @@ def thinned(inputs: Arrays, rows: int) -> Arrays:
     count = len(next(iter(inputs.values())))
     chosen = np.unique(np.linspace(0, count - 1, min(rows, count)).round().astype(int))
     return {name: value[chosen] for name, value in inputs.items()}
-
-
-def renamed(inputs: Arrays, side: str) -> Arrays:
-    return {f"{side}_{name}" if name in ("clips", "mask") else name: value for name, value in inputs.items()}
-
-
-def side_inputs(probe: Probe, engine: Answers, side: str) -> Arrays:
-    """Inputs of ``video_sequence`` or ``music_sequence``."""
-    clips, rest = (probe.video, probe.video_windows) if side == "video" else (probe.music, probe.music_windows)
-    vectors = run_rows(engine, f"{side}_clip", clips)["embedding"]
-    return {"clips": hide(vectors.reshape(-1, MAX_CLIPS, vectors.shape[-1]), rest["mask"]), **rest}
-
-
-def embeddings(probe: Probe, engine: Answers, side: str) -> NDArray[np.float32]:
-    """(n, E): the probe's windows of one side, all the way through ``engine``."""
-    return run_rows(engine, f"{side}_sequence", side_inputs(probe, engine, side))["embedding"]
 
 
 def run_rows(engine: Answers, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from engines.base import check_outputs
 from engines.bundle import Bundle
 from engines.errors import EngineFailed
-from engines.manifest import PRECISIONS, GraphSpec
+from engines.manifest import PRECISIONS
 from engines.onnx_engine import PROVIDER, session_options
 from engines.parity import COSINE, OVERLAP, TOP, Answers, Ranges, Row, compare, contract_fault, fault, numbers, overlap
 
@@ -36,7 +37,6 @@ PAYING_BATCHES: Final = (1, 8)
 MEASURED_S: Final = 0.3  # for each batch
 MOST_LEFT_OUT: Final = 24  # convolutions tried, when one of them alone spoils a graph
 FINALISTS: Final = 3  # of those, for the faster to be chosen
-CHAIN: Final = {"video_clip": "video", "video_sequence": "video", "music_clip": "music", "music_sequence": "music"}
 
 Made = dict[str, dict[str, bytes]]  # graph -> precision -> file
 
@@ -106,18 +106,20 @@ def make_variants(
 class Candidate:
     """One graph's file in ONNX Runtime on one core, not yet part of any bundle."""
 
-    def __init__(self, spec: GraphSpec, data: bytes, precision: str, way: str) -> None:
-        self.spec, self.data, self.precision, self.way = spec, data, precision, way
+    def __init__(self, bundle: Bundle, graph: str, data: bytes, precision: str, way: str) -> None:
+        self.spec, self.data, self.precision, self.way = bundle.spec(graph), data, precision, way
+        self.graphs = bundle.graphs
         self.name = f"onnx-cpu-1-{precision}"
-        self._outputs = [tensor.name for tensor in spec.outputs]
+        self._outputs = [tensor.name for tensor in self.spec.outputs]
         self.session = ort.InferenceSession(data, session_options(1), providers=[PROVIDER])
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         values = self.session.run(self._outputs, dict(inputs))
         outputs: dict[str, NDArray[Any]] = dict(zip(self._outputs, values, strict=True))
         check_outputs(self.spec, outputs, len(next(iter(inputs.values()))))
-        if said := next((said for value in outputs.values() if (said := contract_fault(graph, value, inputs))), None):
-            raise EngineFailed(said)
+        for value in outputs.values():
+            if said := contract_fault(self.graphs, graph, value, inputs):
+                raise EngineFailed(said)
         return outputs
 
 
@@ -138,15 +140,15 @@ class Judge:
 
     def __init__(self, bundle: Bundle, engine: Answers, wanted: Wanted, ranges: Mapping[str, Ranges]) -> None:
         self._bundle, self._engine, self._wanted, self._ranges = bundle, engine, wanted, ranges
-        graphs = tuple(bundle.manifest.graphs)
+        graphs = bundle.graphs
         self._inputs: dict[str, Arrays] = {}
         self._calibration: dict[str, Arrays] = {}
         self._expected: dict[str, dict[str, NDArray[Any]]] = {}
         self._sides: dict[str, NDArray[np.float32]] = {}
         if wanted.probe is not None:
             self._inputs = graph_inputs(wanted.probe, engine, graphs)
-            self._expected = {graph: run_rows(engine, graph, self._inputs[graph]) for graph in graphs}
-            self._sides = {side: self._expected[f"{side}_sequence"]["embedding"] for side in ("video", "music")}
+            self._expected = {graph.name: run_rows(engine, graph.name, self._inputs[graph.name]) for graph in graphs}
+            self._sides = {side: self._expected[end.name][end.output] for side, end in graphs.ends.items()}
         if wanted.calibration is not None and "int8" in wanted.precisions:
             real = graph_inputs(wanted.calibration, engine, graphs)
             self._calibration = {graph: thinned(inputs, CALIBRATION_ROWS) for graph, inputs in real.items()}
@@ -164,44 +166,44 @@ class Judge:
     def together(self, kept: dict[str, tuple[Candidate, Verdict]]) -> list[Verdict]:
         """Takes the least alike graph out of ``kept``, again and again, until a search through all of them is right."""
         dropped: list[Verdict] = []
-        while self._wanted.probe is not None and sum(graph in CHAIN for graph in kept) > 1:
+        while self._wanted.probe is not None and sum(map(self._is_searched, kept)) > 1:
             shared = self._shared({graph: candidate for graph, (candidate, _) in kept.items()})
             if shared >= OVERLAP:
                 break
-            graph = min((graph for graph in kept if graph in CHAIN), key=lambda graph: kept[graph][1].cosine)
+            graph = min(filter(self._is_searched, kept), key=lambda graph: kept[graph][1].cosine)
             _, verdict = kept.pop(graph)
             reason = f"with the others shares {shared:.2f} of the first {TOP}, must share {OVERLAP:.0f}"
             dropped.append(with_reason(verdict, reason))
         return dropped
 
     def _candidates(self, graph: str, precision: str) -> Sequence["Candidate"]:
-        spec, data = self._bundle.spec(graph), self._bundle.read(graph)
+        data, candidate = self._bundle.read(graph), partial(Candidate, self._bundle, graph)
         if precision == "float16":
-            return [Candidate(spec, to_float16(data, graph), precision, "converted")]
+            return [candidate(to_float16(data, graph), precision, "converted")]
         found = []
         if dynamic := to_int8_dynamic(data, graph):
-            found.append(Candidate(spec, dynamic, precision, "dynamic"))
+            found.append(candidate(dynamic, precision, "dynamic"))
         if static := to_int8_static(data, graph, self._calibration[graph]):
-            whole = Candidate(spec, static, precision, "static")
+            whole = candidate(static, precision, "static")
             found.append(whole)
             if self._real_row(whole).cosine < COSINE and self._pays(self._speeds(whole)):
-                found += self._without_one(graph, data, spec)
+                found += self._without_one(graph, data)
         return found
 
-    def _without_one(self, graph: str, data: bytes, spec: GraphSpec) -> list["Candidate"]:
+    def _without_one(self, graph: str, data: bytes) -> list["Candidate"]:
         """One convolution often spoils it all: of the graphs that leave one in float32, those with the best cosines."""
         tried = []
         for name in convolutions(data)[:MOST_LEFT_OUT]:
             made = to_int8_static(data, graph, self._calibration[graph], left_out=name)
             if made:
-                tried.append(Candidate(spec, made, "int8", f"static but {name}"))
+                tried.append(Candidate(self._bundle, graph, made, "int8", f"static but {name}"))
         cosines = {id(candidate): self._real_row(candidate).cosine for candidate in tried}
         return sorted(tried, key=lambda candidate: -cosines[id(candidate)])[:FINALISTS]
 
     def _verdict(self, candidate: "Candidate") -> Verdict:
         row, reason = self._right(candidate)
         graph, shared = candidate.spec.name, None
-        if not reason and self._wanted.probe is not None and graph in CHAIN:
+        if not reason and self._wanted.probe is not None and self._is_searched(graph):
             shared = self._shared({graph: candidate})
             if shared < OVERLAP:
                 reason = f"shares {shared:.2f} of the first {TOP}, must share {OVERLAP:.0f}"
@@ -248,8 +250,13 @@ class Judge:
             said = numbers(None, expected, str(error))
         return Row(graph, output, "float32", candidate.name, candidate.precision, len(expected), "real clips", **said)
 
+    def _is_searched(self, graph: str) -> bool:
+        """Whether a search goes through the graph."""
+        return bool(self._bundle.graphs[graph].kind.side)
+
     def _speeds(self, candidate: "Candidate") -> dict[int, float]:
-        plain = Candidate(candidate.spec, self._bundle.read(candidate.spec.name), PRECISIONS[0], "")
+        graph = candidate.spec.name
+        plain = Candidate(self._bundle, graph, self._bundle.read(graph), PRECISIONS[0], "")
         return speedups(plain, candidate, self._rows)
 
     def _pays(self, speeds: Mapping[int, float]) -> bool:
@@ -263,8 +270,8 @@ class Judge:
         if self._wanted.probe is None:
             raise ExportError("a search is judged on a corpus; name a --corpus")
         mixed, sides = Mixed(self._engine, candidates), dict(self._sides)
-        for side in {CHAIN[graph] for graph in candidates if graph in CHAIN}:
-            sides[side] = embeddings(self._wanted.probe, mixed, side)
+        for side in {self._bundle.graphs[graph].kind.side for graph in candidates} & set(sides):
+            sides[side] = embeddings(self._wanted.probe, mixed, self._bundle.graphs, side)
         before = self._sides["video"] @ self._sides["music"].T
         return float(overlap(before, sides["video"] @ sides["music"].T).mean())
 

@@ -96,9 +96,10 @@ def windows_of(video: str, engine: "Engine") -> list[np.ndarray]:
 
 def bank_of(queries: np.ndarray, engine: "Engine") -> Bank:
     """Of vectors (n, E)."""
-    if "mood" not in engine.bundle.manifest.graphs:
+    mood = engine.bundle.graphs.mood
+    if mood is None:
         return Bank(queries)
-    return Bank(queries, engine.run("mood", {"embedding": queries})["mood"])
+    return Bank(queries, engine.run(mood.name, dict.fromkeys(mood.inputs, queries))[mood.output])
 
 
 def put(bank: Bank, videos: int, bundle: Bundle) -> str:

@@ -33,7 +33,8 @@ def ordinary_priority() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def write_tiny_bundle() -> Callable[..., Path]:
-    """``write_tiny_bundle(folder, name="tiny", seed=0)``: another bundle of one's own, free to be damaged."""
+    """``write_tiny_bundle(folder, name="tiny", seed=0, two_towers=False, without=())``: another bundle of one's own,
+    free to be damaged."""
     function: Callable[..., Path] = _load("tiny_bundle").write_tiny_bundle
     return function
 

@@ -1,11 +1,12 @@
 """A bundle with all six graphs, small and untrained but of the contract's shape: seeded weights, masks honoured,
-unit-norm embeddings, scores and moods in [0, 1]. ``python tests/tiny_bundle.py FOLDER`` writes one.
+unit-norm embeddings, scores and moods in [0, 1]. ``python tests/tiny_bundle.py FOLDER`` writes one. Another has a
+second tower for clips of the video, which its manifest wires to the window's graph.
 """
 
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from features.spec import CLIP_IMAGE_SHAPE, CLIP_MEL_SHAPE, FEATURES, MAX_CLIPS, MOOD_AXES, RHYTHM_FIELDS
 
 CLIP_DIM = 16
+SHADES_DIM = 5
 EMBEDDING_DIM = 32
 OPSET = 20
 TYPES = {"uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT, "bool": TensorProto.BOOL}
@@ -95,6 +97,17 @@ def music_sequence(g: Graph) -> None:
     g.unit(g.linear(pooled, CLIP_DIM + len(RHYTHM_FIELDS), EMBEDDING_DIM), output="embedding")
 
 
+def video_shades(g: Graph) -> None:
+    picture = g.op("Div", g.op("Cast", "clip_image", to=TensorProto.FLOAT), g.constant(np.float32(255)))
+    g.op("Tanh", g.linear(g.mean(picture, [1]), CLIP_IMAGE_SHAPE[1], SHADES_DIM), output="embedding")
+
+
+def video_sequence_of_two(g: Graph) -> None:
+    extra = g.op("Concat", "shades", g.as_column("displacement"), axis=2)
+    pooled = g.pool("clips", "mask", extra)
+    g.unit(g.linear(pooled, CLIP_DIM + SHADES_DIM + 1, EMBEDDING_DIM), output="embedding")
+
+
 def matcher(g: Graph) -> None:
     video = g.pool("video_clips", "video_mask", g.as_column("displacement"))
     music = g.pool("music_clips", "music_mask", g.scaled_rhythm("rhythm"))
@@ -143,9 +156,29 @@ GRAPHS: dict[str, tuple[Callable[[Graph], None], Tensors, Tensors]] = {
     "mood": (mood, {"embedding": ("float32", (EMBEDDING_DIM,))}, {"mood": ("float32", (len(MOOD_AXES),))}),
 }
 
+# With a second tower: what there is beside or instead of these, and how it is wired.
+SHADES = ("float32", (MAX_CLIPS, SHADES_DIM))
+TWO_TOWERS: dict[str, tuple[Callable[[Graph], None], Tensors, Tensors]] = {
+    **GRAPHS,
+    "video_shades": (
+        video_shades,
+        {"clip_image": ("uint8", CLIP_IMAGE_SHAPE)},
+        {"embedding": ("float32", (SHADES_DIM,))},
+    ),
+    "video_sequence": (
+        video_sequence_of_two,
+        {"clips": CLIPS, "mask": MASK, "displacement": DISPLACEMENT, "shades": SHADES},
+        {"embedding": ("float32", (EMBEDDING_DIM,))},
+    ),
+}
+WIRING: dict[str, dict[str, Any]] = {
+    "video_shades": {"of": "video clip"},
+    "video_sequence": {"takes": {"clips": "video_clip", "shades": "video_shades"}},
+}
 
-def model_bytes(name: str, seed: int) -> bytes:
-    build, inputs, outputs = GRAPHS[name]
+
+def model_bytes(name: str, seed: int, two_towers: bool = False) -> bytes:
+    build, inputs, outputs = (TWO_TOWERS if two_towers else GRAPHS)[name]
     g = Graph(seed)
     build(g)
     sides = [
@@ -158,18 +191,24 @@ def model_bytes(name: str, seed: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def write_tiny_bundle(folder: Path, name: str = "tiny", seed: int = 0) -> Path:
-    """Write the bundle to ``folder`` (made if needed) and return it; another seed makes another identity."""
+def write_tiny_bundle(
+    folder: Path, name: str = "tiny", seed: int = 0, two_towers: bool = False, without: Collection[str] = ()
+) -> Path:
+    """Write the bundle to ``folder`` (made if needed) and return it; another seed makes another identity.
+    ``two_towers``: for clips of the video; ``without``: graphs to leave out."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = {}
-    for number, (graph, (_, inputs, outputs)) in enumerate(GRAPHS.items()):
-        data = model_bytes(graph, seed * 100 + number)
+    for number, (graph, (_, inputs, outputs)) in enumerate((TWO_TOWERS if two_towers else GRAPHS).items()):
+        if graph in without:
+            continue
+        data = model_bytes(graph, seed * 100 + number, two_towers)
         (folder / f"{graph}.onnx").write_bytes(data)
         entries[graph] = {
             "file": f"{graph}.onnx",
             "sha256": hashlib.sha256(data).hexdigest(),
             "inputs": tensors(inputs),
             "outputs": tensors(outputs),
+            **(WIRING.get(graph, {}) if two_towers else {}),
         }
     manifest = {
         "format": 1,

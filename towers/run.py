@@ -38,16 +38,10 @@ class Run:
     training: dict[str, Any]
 
     @property
-    def video_dim(self) -> int:
-        return self.video.width
-
-    @property
-    def music_dim(self) -> int:
-        return self.music.width
-
-    @property
-    def embedding_dim(self) -> int:
-        return self.system.embedding_dim
+    def widths(self) -> dict[str, int]:
+        """Of the vector that each graph gives."""
+        windows = dict.fromkeys(("video_sequence", "music_sequence"), self.system.embedding_dim)
+        return {"video_clip": self.video.width, "music_clip": self.music.width, **windows}
 
     def graphs(self) -> dict[str, GraphModule]:
         """Every graph of a bundle. ``RunError`` for backbones that no live stream can feed."""

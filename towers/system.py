@@ -32,13 +32,16 @@ class GraphModule:
 
     ``module`` is in eval mode; ``inputs`` are examples with batch 3, in the order of its ``forward``, each called as
     the bundle contract says: ``clips``, ``mask``, ``embedding``, or the name of a feature; ``features`` names the
-    entries of ``features.spec.FEATURES`` that the inputs are fed from.
+    entries of ``features.spec.FEATURES`` that the inputs are fed from. ``of`` and ``takes``: what a graph works on and
+    which inputs are whose vectors, as a bundle's manifest says it; None where the name tells.
     """
 
     module: nn.Module
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...]
     features: tuple[str, ...]
+    of: str | None = None
+    takes: Mapping[str, str] | None = None
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from benchmarks.harness import Row
 from engines.base import Engine
 from engines.batcher import MicroBatcher
 from engines.bundle import Bundle
+from engines.graphs import Kind
 from engines.rows import cut
 
 from .contenders import Contender
@@ -18,7 +19,6 @@ from .timing import Labels, OwnLabels, Times, in_turns, ratio_of
 
 SESSIONS: Final = 8
 CANDIDATES: Final = 32  # of which a session asks the matcher in each hop
-PATH: Final = ("video_clip", "video_sequence", "mood", "matcher")
 WINDOW_MS: Final = 0.0  # as in the server: what comes while the engine works is the next batch
 LARGEST: Final = 32
 
@@ -59,12 +59,11 @@ def ratio_rows(times: Times, reference: Times, name: str, labels: Labels) -> lis
 
 
 def hop_inputs(bundle: Bundle, sessions: int, candidates: int = CANDIDATES) -> dict[str, list[Inputs]]:
-    """For each graph of a hop that the bundle has, each session's request: one row, for the matcher ``candidates``."""
+    """For each graph of a hop, each session's request: one row, of a pair's ``candidates``."""
     rng = np.random.default_rng(2)
-    graphs = [graph for graph in PATH if graph in bundle.manifest.graphs]
+    rows = {graph.name: candidates if graph.kind is Kind.PAIR else 1 for graph in bundle.graphs.live}
     return {
-        graph: [draw_inputs(bundle.spec(graph), candidates if graph == "matcher" else 1, rng) for _ in range(sessions)]
-        for graph in graphs
+        graph: [draw_inputs(bundle.spec(graph), count, rng) for _ in range(sessions)] for graph, count in rows.items()
     }
 
 

@@ -1,10 +1,10 @@
 """What is run: inputs of every graph, a run in torch with the weights of a bundle, looks to search music for."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from benchmarks.errors import BenchError
 from engines.base import Engine
 from engines.bundle import Bundle, load_bundle
+from engines.graphs import Kind
 from engines.manifest import GraphSpec, TensorSpec
-from features.clip import NEEDS_SMALL, video_clip_features
-from features.frame import FrameMeter
-from features.spec import FEATURES, MAX_CLIPS, MOTION_FPS, MOTION_PER_CLIP, WINDOW_S
+from features.frame import FrameFeatures, FrameMeter
+from features.spec import FEATURES, MOTION_FPS, WINDOW_S
+from stream.core.hop import Hop
+from stream.driver.runtime import model_of, needs_small
 from studio.pairs import draw_latent, video_recipe
 from studio.video.render import frames
 
@@ -139,31 +141,28 @@ def untrained_run(folder: Path) -> Any:
     return Run(folder, system, video, music, {"corpus": "none", "pairs": 0, "seed": 0, "commit": "", "metrics": {}})
 
 
-def looks(bundle: Bundle, count: int, seed: int = 0) -> list[tuple[list[Inputs], Inputs]]:
-    """``count`` scenes of the studio: the inputs of ``video_clip`` for each clip, and what ``video_sequence`` takes
-    beside their vectors and the mask, (1, 7, ...)."""
-    clip, sequence = bundle.features_of("video_clip"), bundle.features_of("video_sequence")
-    small = not NEEDS_SMALL.isdisjoint((*clip, *sequence))
-    found = []
-    for number in range(count):
+def looks(bundle: Bundle, scenes: int, seed: int = 0) -> list[list[FrameFeatures]]:
+    """So many scenes of the studio as a live session sees them: a window's pictures, one a motion slot."""
+    keep = needs_small(model_of(bundle))
+    seen = []
+    for number in range(scenes):
         rng = np.random.default_rng((seed, number))
         recipe = video_recipe(draw_latent(rng), rng)
-        meter, pictures = FrameMeter(small=small), frames(recipe, WINDOW_S, MOTION_FPS)
-        measured = [meter.push(picture, at / MOTION_FPS) for at, picture in enumerate(pictures)]
-        slots = iter(measured)
-        clips = [
-            video_clip_features(list(islice(slots, MOTION_PER_CLIP)), {*clip, *sequence}) for _ in range(MAX_CLIPS)
-        ]
-        beside = {name: np.stack([features[name] for features in clips])[None] for name in sequence}
-        found.append(([{name: features[name][None] for name in clip} for features in clips], beside))
-    return found
+        meter, pictures = FrameMeter(small=keep), frames(recipe, WINDOW_S, MOTION_FPS)
+        seen.append([meter.push(picture, at / MOTION_FPS) for at, picture in enumerate(pictures)])
+    return seen
 
 
-def embeddings(engine: Engine, scenes: list[tuple[list[Inputs], Inputs]]) -> NDArray[np.float32]:
+def embeddings(engine: Engine, scenes: Sequence[Sequence[FrameFeatures]]) -> NDArray[np.float32]:
     """(scenes, E): each scene's window as ``engine`` sees it."""
-    found = []
-    for clips, beside in scenes:
-        vectors = np.concatenate([engine.run("video_clip", inputs)["embedding"] for inputs in clips])
-        inputs = {**beside, "clips": vectors[None], "mask": np.ones((1, MAX_CLIPS), bool)}
-        found.append(engine.run("video_sequence", inputs)["embedding"][0])
-    return np.stack(found)
+    model, vectors = model_of(engine.bundle), []
+    for scene in scenes:
+        window, ids = model.window(), count(1)
+        for slot, features in enumerate(scene):
+            window.push(slot, features)
+        hop = Hop(WINDOW_S, float(WINDOW_S), 0, model.graphs.of(Kind.VIDEO_CLIP, Kind.VIDEO_WINDOW))
+        while questions := hop.ready(window, ids):
+            for question in questions:
+                hop.take(model.graphs[question.graph], engine.run(question.graph, question.inputs), window)
+        vectors.append(hop.vectors[model.graphs.query.name][0])
+    return np.stack(vectors)

@@ -43,7 +43,7 @@ def parity_rows(contender: Contender, reference: Engine) -> Iterator[Row]:
             yield Row("failed", 1.0, 1, "", {**labels, "reason": str(error).splitlines()[0]})
             continue
         yield Row("difference", worst, sum(BATCHES), "", labels)
-        if graph not in ("matcher", "mood"):
+        if reference.bundle.graphs[graph].width:
             yield Row("cosine", lowest, sum(BATCHES), "", labels)
 
 

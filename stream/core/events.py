@@ -23,7 +23,7 @@ Answer = Arrays | Sequence[Candidate] | np.ndarray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Infer:
-    """Run one graph of the bundle; the answer is its outputs by name.
+    """Run one graph of the bundle; the answer is its outputs by name. ``first``: of its hop.
 
     ``owner`` and ``deadline_s`` are filled in by a driver that has a clock and others beside it: on whose behalf, and
     until when (by ``time.monotonic``) the answer is of use.
@@ -34,6 +34,7 @@ class Infer:
     inputs: Arrays
     owner: Hashable = None
     deadline_s: float | None = None
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,32 +1,48 @@
 """What a session must know of a bundle."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.graphs import Graphs, Kind
+from features.spec import MUSIC_FEATURES
+
 from .window import Window
 
+GRAPH_STAGES: Final[Mapping[Kind, str]] = {  # what a live session runs, as reports call it
+    Kind.VIDEO_CLIP: "clip tower",
+    Kind.VIDEO_WINDOW: "sequence tower",
+    Kind.EMBEDDING: "mood",
+    Kind.PAIR: "re-rank",
+}
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Model:
-    """What a session must know of the bundle: the width of its vectors, which optional graphs it has, and which
-    features they take: ``clip`` the clip tower, ``sequence`` the sequence tower, ``matched`` the matcher of the
-    video, ``heard`` the matcher of the music."""
+    """``graphs``: those of the bundle; ``moods``: of the bank's footage, rising, for each axis; none without a bank."""
 
-    clip_dim: int
-    embedding_dim: int
-    matcher: bool
-    mood: bool
-    clip: tuple[str, ...] = ("clip_image",)
-    sequence: tuple[str, ...] = ("displacement",)
-    matched: tuple[str, ...] = ("displacement",)
-    heard: tuple[str, ...] = ("rhythm",)
-    moods: tuple[tuple[float, ...], ...] = ()  # of the bank's footage, rising, for each axis; none without a bank
+    graphs: Graphs
+    moods: tuple[tuple[float, ...], ...] = ()
 
     def window(self) -> Window:
         """An empty window that measures what the graphs take."""
-        return Window(self.clip_dim, self.clip, tuple(dict.fromkeys((*self.sequence, *self.matched))))
+        widths = {tower.name: tower.width for tower in self.graphs.video_towers}
+        return Window(widths, tuple(name for name in self._on_windows() if name not in MUSIC_FEATURES))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """All that the graphs take of the video."""
+        clip = [name for tower in self.graphs.video_towers for name in tower.features]
+        return tuple(dict.fromkeys((*clip, *(name for name in self._on_windows() if name not in MUSIC_FEATURES))))
+
+    @cached_property
+    def stages(self) -> dict[str, str]:
+        """Graph -> what reports call its part of a hop."""
+        return {graph.name: GRAPH_STAGES[graph.kind] for graph in self.graphs.live}
 
     def mood_places(self, mood: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
         """(3,): the share of the bank's footage whose mood is lower than ``mood`` (3,), axis by axis; None where either
@@ -36,3 +52,7 @@ class Model:
         return np.array(
             [np.interp(at, axis, np.linspace(0.0, 1.0, len(axis))) for at, axis in zip(mood, self.moods, strict=True)]
         )
+
+    def _on_windows(self) -> dict[str, None]:
+        graphs = self.graphs.of(Kind.VIDEO_WINDOW, Kind.PAIR)
+        return dict.fromkeys(name for graph in graphs for name in graph.features)

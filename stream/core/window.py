@@ -6,11 +6,12 @@ nothing shifts. A clip is named by the second at which it ends: clip ``k`` cover
 padded with the last, so that something can be said after one second. The same holds where a scene begins: seen from
 ``start``, a motion slot, nothing before it was ever there, and the clips that reach across it are short.
 
-Bounds: the features of 224 frames, and the embeddings of the clips that end in the last 28 s, one for each ``start``
-that they were asked for from (scenes change every 4 s at most); older ones are forgotten.
+Bounds: the features of 224 frames, and the vectors of the clips that end in the last 28 s, one for each clip tower and
+each ``start`` that they were asked for from (scenes change every 4 s at most); older ones are forgotten.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,14 +30,24 @@ TEMPO_COVER = 0.75  # with fewer of the slots filled, the frame rate itself woul
 TEMPO_MIN_S = 4
 
 
-class Window:
-    """``clip_dim`` is the width of a clip embedding; ``clip`` and ``sequence`` name the features that the bundle's clip
-    tower takes, and those that its graphs on windows take."""
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A window as graphs take it, valid clips first and zeros behind them: ``mask`` (1, 7) bool, ``vectors`` (1, 7, W)
+    float32 by clip tower, ``features`` (1, 7, *shape) by name."""
 
-    def __init__(self, clip_dim: int, clip: Sequence[str], sequence: Sequence[str]) -> None:
-        self._clip_dim, self._clip, self._sequence = clip_dim, tuple(clip), tuple(sequence)
+    mask: NDArray[np.bool_]
+    vectors: dict[str, Floats]
+    features: dict[str, NDArray[Any]]
+
+
+class Window:
+    """``widths``: of the vectors of each clip tower, by its name; ``features``: what the graphs on windows take."""
+
+    def __init__(self, widths: Mapping[str, int], features: Sequence[str]) -> None:
+        self._widths, self._features = dict(widths), tuple(features)
         self._frames: dict[int, FrameFeatures] = {}  # slot -> its frame
-        self._clips: dict[tuple[int, int], Floats] = {}  # end second, first slot -> embedding (C,)
+        # of each tower: end second, first slot -> vector (W,)
+        self._clips: dict[str, dict[tuple[int, int], Floats]] = {tower: {} for tower in widths}
         self._measured: dict[tuple[int, int], dict[str, NDArray[Any]]] = {}  # of the same clips, what graphs take
 
     def push(self, slot: int, features: "FrameFeatures") -> None:
@@ -50,39 +61,47 @@ class Window:
         ends = range(end, max(0, end - WINDOW_S), -CLIP_S)
         return [k for k in reversed(ends) if any(slot in self._frames for slot in _slots(k, start))]
 
-    def missing(self, end: int, start: int = 0) -> list[int]:
-        """The clips of that window whose embedding is still to be computed: one a hop, more after a skipped hop and
-        after a change of ``start``."""
-        return [k for k in self.clips_at(end, start) if _key(k, start) not in self._clips]
+    def missing(self, tower: str, end: int, start: int = 0) -> list[int]:
+        """The clips of that window whose vector is still to be computed by ``tower``: one a hop, more after a skipped
+        hop and after a change of ``start``."""
+        known = self._clips[tower]
+        return [k for k in self.clips_at(end, start) if _key(k, start) not in known]
 
-    def clip_inputs(self, ends: Sequence[int], start: int = 0) -> dict[str, NDArray[Any]]:
-        """The inputs of the clip tower for the clips ``ends``: (n, *shape) by feature."""
-        measured = [video_clip_features(self._clip_frames(end, start), self._clip) for end in ends]
-        return {name: np.stack([clip[name] for clip in measured]) for name in self._clip}
+    def measured(self, features: Sequence[str], ends: Sequence[int], start: int = 0) -> dict[str, NDArray[Any]]:
+        """Features of the clips ``ends``, (n, *shape) by name."""
+        measured = [video_clip_features(self._clip_frames(end, start), features) for end in ends]
+        return {name: np.stack([clip[name] for clip in measured]) for name in features}
 
-    def store(self, ends: Sequence[int], embeddings: Floats, start: int = 0) -> None:
-        """Keep the embeddings (n, C) of the clips ``ends``."""
-        for end, embedding in zip(ends, embeddings, strict=True):
-            self._clips[_key(end, start)] = embedding
-            for old in [key for key in self._clips if key[0] <= end - WINDOW_S]:
-                del self._clips[old]
+    def vectors(self, tower: str, ends: Sequence[int], start: int = 0) -> Floats:
+        """The vectors (n, W) of the clips ``ends``, zeros where there is none."""
+        nothing = np.zeros(self._widths[tower], np.float32)
+        return np.stack([self._clips[tower].get(_key(end, start), nothing) for end in ends])
+
+    def store(self, tower: str, ends: Sequence[int], vectors: Floats, start: int = 0) -> None:
+        """Keep the vectors (n, W) of the clips ``ends``."""
+        clips = self._clips[tower]
+        for end, vector in zip(ends, vectors, strict=True):
+            clips[_key(end, start)] = vector
+            for old in [key for key in clips if key[0] <= end - WINDOW_S]:
+                del clips[old]
                 self._measured.pop(old, None)
 
-    def arrays(self, end: int, start: int = 0) -> dict[str, NDArray[Any]]:
-        """``clips`` (1, 7, C) float32, ``mask`` (1, 7) bool, and each feature (1, 7, *shape); valid ones first."""
-        arrays: dict[str, NDArray[Any]] = {
-            "clips": np.zeros((1, MAX_CLIPS, self._clip_dim), np.float32),
-            "mask": np.zeros((1, MAX_CLIPS), np.bool_),
-        }
-        for name in self._sequence:
+    def view(self, end: int, start: int = 0) -> View:
+        """The clips of that window that every tower has seen."""
+        mask = np.zeros((1, MAX_CLIPS), np.bool_)
+        vectors = {tower: np.zeros((1, MAX_CLIPS, width), np.float32) for tower, width in self._widths.items()}
+        features: dict[str, NDArray[Any]] = {}
+        for name in self._features:
             shape: Any = FEATURES[name]["shape"]
-            arrays[name] = np.zeros((1, MAX_CLIPS, *shape), str(FEATURES[name]["dtype"]))
-        for place, k in enumerate(k for k in self.clips_at(end, start) if _key(k, start) in self._clips):
-            arrays["clips"][0, place] = self._clips[_key(k, start)]
-            arrays["mask"][0, place] = True
-            for name, value in self._features(k, start).items():
-                arrays[name][0, place] = value
-        return arrays
+            features[name] = np.zeros((1, MAX_CLIPS, *shape), str(FEATURES[name]["dtype"]))
+        seen = [k for k in self.clips_at(end, start) if all(_key(k, start) in of for of in self._clips.values())]
+        for place, k in enumerate(seen):
+            mask[0, place] = True
+            for tower, clips in self._clips.items():
+                vectors[tower][0, place] = clips[_key(k, start)]
+            for name, value in self._features_of(k, start).items():
+                features[name][0, place] = value
+        return View(mask, vectors, features)
 
     def tempo(self, end: int, start: int = 0) -> VisualTempo:
         """The pulse of the pictures over the window; confidence 0 below 4 s and where too many frames are missing."""
@@ -115,11 +134,11 @@ class Window:
         brightness, contrast, colourfulness, warmth = np.mean(rows or [(0.0, 0.0, 0.0, 0.0)], axis=0).tolist()
         return brightness, contrast, colourfulness, warmth
 
-    def _features(self, end: int, start: int) -> dict[str, NDArray[Any]]:
+    def _features_of(self, end: int, start: int) -> dict[str, NDArray[Any]]:
         """Measured once a clip: it is over, so no frame of it comes any more."""
         key = _key(end, start)
         if key not in self._measured:
-            self._measured[key] = video_clip_features(self._clip_frames(end, start), self._sequence)
+            self._measured[key] = video_clip_features(self._clip_frames(end, start), self._features)
         return self._measured[key]
 
     def _clip_frames(self, end: int, start: int) -> list["FrameFeatures | None"]:

@@ -13,7 +13,7 @@ def answer(runtime: Runtime, question: Question, stopwatch: Stopwatch) -> Answer
     """``runtime.answer``, timed. Blocks."""
     begun = stopwatch.start()
     result = runtime.answer(question)
-    stopwatch.lap(stage_of(question), begun)
+    stopwatch.lap(stage_of(question, runtime.model), begun)
     return result
 
 
@@ -25,5 +25,5 @@ async def answered(runtime: Runtime, question: Question, workers: Executor, stop
     if waiting is None:
         return await asyncio.get_running_loop().run_in_executor(workers, answer, runtime, question, stopwatch)
     result = await asyncio.wrap_future(waiting)
-    stopwatch.lap(stage_of(question), begun)
+    stopwatch.lap(stage_of(question, runtime.model), begun)
     return result

@@ -41,7 +41,6 @@ Clock = Callable[[], float]
 
 SOUND_FRAMES: Final = 200  # 4 s of WebRTC's
 OVER_S: Final = 0.001  # behind the end of a second, so that it is surely over
-FIRST_GRAPH: Final = "video_clip"  # what every hop begins with
 PATIENCE: Final = 8
 FAILURES: Final = 10  # of the engine in a row, one a hop, that a session lives through
 
@@ -302,7 +301,7 @@ class LiveDriver:
 
     def _dated(self, question: Infer) -> Infer:
         """The question with its owner and the deadline of its hop."""
-        if question.graph == FIRST_GRAPH:
+        if question.first:
             self._begun_s = self._clock()
             self._deadline_s = self._begun_s + self._options.useful_hops * self._hop_s * self._patience
         return replace(question, owner=id(self), deadline_s=self._deadline_s)

@@ -6,6 +6,7 @@ import numpy as np
 
 from catalog.errors import UnknownTrackError
 from engines.batcher import MicroBatcher
+from engines.graphs import Kind
 from features.clip import kept_for
 from features.keep import Keep
 from features.spec import MUSIC_FEATURES, VIDEO_FEATURES
@@ -42,31 +43,21 @@ class Library(Protocol):
 
 def model_of(bundle: "Bundle") -> Model:
     """``StreamError`` for a bundle whose video graphs take something that no live session measures."""
-    manifest, bank = bundle.manifest, bundle.bank
-    matched = [name for name in bundle.features_of("matcher") if name not in MUSIC_FEATURES]
-    taken = {graph: bundle.features_of(graph) for graph in ("video_clip", "video_sequence")} | {"matcher": matched}
-    for graph, names in taken.items():
-        if missing := [name for name in names if name not in VIDEO_FEATURES]:
+    bank = bundle.bank
+    for graph in bundle.graphs.live:
+        of_music = MUSIC_FEATURES if graph.kind is Kind.PAIR else ()
+        if missing := [name for name in graph.features if name not in (*VIDEO_FEATURES, *of_music)]:
             raise StreamError(
-                f"bundle {bundle.path}: graph {graph} takes {', '.join(missing)}, a live session measures "
+                f"bundle {bundle.path}: graph {graph.name} takes {', '.join(missing)}, a live session measures "
                 f"{', '.join(VIDEO_FEATURES)}; use another bundle or a newer program"
             )
-    return Model(
-        clip_dim=manifest.video_dim,
-        embedding_dim=manifest.embedding_dim,
-        matcher="matcher" in manifest.graphs,
-        mood="mood" in manifest.graphs,
-        clip=bundle.features_of("video_clip"),
-        sequence=bundle.features_of("video_sequence"),
-        matched=tuple(matched),
-        heard=tuple(name for name in bundle.features_of("matcher") if name in MUSIC_FEATURES),
-        moods=() if bank is None or bank.moods is None else tuple(map(tuple, np.sort(bank.moods, axis=0).T.tolist())),
-    )
+    moods = () if bank is None or bank.moods is None else tuple(map(tuple, np.sort(bank.moods, axis=0).T.tolist()))
+    return Model(bundle.graphs, moods)
 
 
 def needs_small(model: Model) -> Keep:
     """What the graphs look at of the pictures themselves; false where it is nothing."""
-    return kept_for((*model.clip, *model.sequence, *model.matched))
+    return kept_for(model.features)
 
 
 class Runtime:

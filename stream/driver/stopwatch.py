@@ -1,7 +1,6 @@
 """How long each stage of the work takes, told to whoever asks for it (a probe: a stage's name and seconds).
 
-Every name of a stage stands here. A graph's stage is called as in ``GRAPH_STAGES``, one that is not there by the
-graph's own name.
+Every name of a stage stands here, but for those of graphs: a model knows them by what each works on.
 """
 
 import time
@@ -10,6 +9,7 @@ from typing import Final
 
 from features.frame import APPEARANCE, FLOW
 from stream.core.events import Infer, Question
+from stream.core.model import GRAPH_STAGES, Model
 
 Probe = Callable[[str, float], None]
 
@@ -18,12 +18,6 @@ CONVERT: Final = "convert"
 SEARCH: Final = "search"
 RANK: Final = "rank"
 PUBLISH: Final = "publish"
-GRAPH_STAGES: Final = {
-    "video_clip": "clip tower",
-    "video_sequence": "sequence tower",
-    "mood": "mood",
-    "matcher": "re-rank",
-}
 STAGES: Final = (DECODE, CONVERT, FLOW, APPEARANCE, *GRAPH_STAGES.values(), SEARCH, RANK, PUBLISH)
 
 
@@ -58,6 +52,6 @@ class Laps:
 SILENT: Final = Stopwatch(lambda stage, seconds: None, clock=lambda: 0.0)  # nobody asks, and no clock is read
 
 
-def stage_of(question: Question) -> str:
+def stage_of(question: Question, model: Model) -> str:
     """What answering a question is called."""
-    return GRAPH_STAGES.get(question.graph, question.graph) if isinstance(question, Infer) else SEARCH
+    return model.stages[question.graph] if isinstance(question, Infer) else SEARCH

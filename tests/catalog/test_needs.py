@@ -10,7 +10,10 @@ from catalog.needs import needs_of, shape_of
 
 
 def bundle(**graphs: tuple[str, ...]) -> Any:
-    return SimpleNamespace(path="b", features_of=lambda graph: graphs.get(graph, ()))
+    """With these features of its graphs."""
+    roles = {"music_tower": "music_clip", "segment": "music_sequence", "matcher": "matcher"}
+    made = {role: SimpleNamespace(name=name, features=graphs.get(name, ())) for role, name in roles.items()}
+    return SimpleNamespace(path="b", graphs=SimpleNamespace(**made))
 
 
 def test_just_what_is_asked_and_rhythm_which_ranking_reads() -> None:

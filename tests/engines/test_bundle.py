@@ -16,6 +16,8 @@ from engines.bundle import default_bundle, load_bundle
 from engines.errors import BundleError
 from features.spec import FEATURES, MAX_CLIPS
 
+REQUIRED = ("video_clip", "music_clip", "video_sequence", "music_sequence")
+
 
 @pytest.fixture
 def folder(tiny_bundle: Path, tmp_path: Path) -> Path:
@@ -66,7 +68,7 @@ def test_the_identity_follows_the_weights(tmp_path: Path, write_tiny_bundle: Cal
 def test_optional_graphs_may_be_absent(folder: Path) -> None:
     with manifest_of(folder) as data:
         del data["graphs"]["matcher"], data["graphs"]["mood"]
-    assert set(load_bundle(folder, FEATURES).manifest.graphs) == set(bundle_module.REQUIRED)
+    assert set(load_bundle(folder, FEATURES).manifest.graphs) == set(REQUIRED)
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_digest_that_is_none(folder: Path, digest: str) -> None:
     assert "is not 64 hex digits" in refusal(folder)
 
 
-@pytest.mark.parametrize("graph", bundle_module.REQUIRED)
+@pytest.mark.parametrize("graph", REQUIRED)
 def test_a_missing_required_graph(folder: Path, graph: str) -> None:
     with manifest_of(folder) as data:
         del data["graphs"][graph]
@@ -288,3 +290,31 @@ def test_the_features_of_a_graph_are_what_it_takes_beside_the_fixed(tiny_bundle:
     assert bundle.features_of("music_sequence") == ("rhythm",)
     assert set(bundle.features_of("matcher")) == {"displacement", "rhythm"}
     assert bundle.features_of("mood") == () == bundle.features_of("nothing")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("of", 7, "graph video_shades: of is a number, not text"),
+        ("takes", ["clips"], "graph video_shades: takes is a list, not an object"),
+        ("takes", {"clips": 1}, "graph video_shades: takes: clips is a number, not text"),
+        ("of", "music clip", "the graphs music_clip and video_shades both work on: music clip"),
+    ],
+)
+def test_wiring_that_is_none(
+    tmp_path: Path, write_tiny_bundle: Callable[..., Path], field: str, value: object, said: str
+) -> None:
+    folder = write_tiny_bundle(tmp_path / "two", two_towers=True)
+    with manifest_of(folder) as data:
+        data["graphs"]["video_shades"][field] = value
+    assert said in refusal(folder)
+
+
+def test_a_second_tower_of_another_width_than_is_taken(tmp_path: Path, write_tiny_bundle: Callable[..., Path]) -> None:
+    folder = write_tiny_bundle(tmp_path / "two", two_towers=True)
+    assert load_bundle(folder, FEATURES).graphs.widths["video_shades"] == 5
+    with manifest_of(folder) as data:
+        data["graphs"]["video_sequence"]["inputs"][3]["shape"] = ["batch", 7, 6]
+    text = refusal(folder)
+    assert "graph video_sequence: input is shades float32 (batch, 7, 6)" in text
+    assert "video_shades 5 asks for shades float32 (batch, 7, 5)" in text

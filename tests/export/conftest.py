@@ -53,15 +53,21 @@ class Graph:
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...] = ("embedding",)
     features: tuple[str, ...] = ()
+    of: str | None = None
+    takes: dict[str, str] | None = None
 
 
 @dataclass
 class SmallRun:
-    video_dim: int = CLIP_DIM
     music_dim: int = CLIP_DIM
     embedding_dim: int = EMBEDDING_DIM
     training: dict[str, Any] = field(default_factory=lambda: {"corpus": "none", "pairs": 0, "seed": 0})
     changes: dict[str, Graph | None] = field(default_factory=dict)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        windows = dict.fromkeys(("video_sequence", "music_sequence"), self.embedding_dim)
+        return {"video_clip": CLIP_DIM, "music_clip": self.music_dim, **windows}
 
     def graphs(self) -> dict[str, Graph]:
         return {name: graph for name, graph in (small_graphs() | self.changes).items() if graph is not None}
@@ -89,7 +95,7 @@ def small_graphs() -> dict[str, Graph]:
 
 @pytest.fixture
 def small_run() -> Callable[..., SmallRun]:
-    """``small_run(video_dim=..., music_dim=..., training=..., changes={graph: Graph or None})``."""
+    """``small_run(music_dim=..., embedding_dim=..., training=..., changes={graph: Graph or None})``."""
     return SmallRun
 
 

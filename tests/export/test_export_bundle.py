@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from engines.bundle import load_bundle
 from engines.errors import BundleError
@@ -140,6 +141,43 @@ def test_a_failure_leaves_everything_as_it_was(
         write_bundle(small_run(**options), "small", target, "x")
     assert [file.name for file in tmp_path.iterdir()] == ["bundle"]
     assert (target / "manifest.json").read_text() == "{}"
+
+
+def test_the_wiring_is_written(small_run: Make, graph_of: Make, tmp_path: Path) -> None:
+    """Another tower for the video, and a window's graph that takes from both."""
+    plain = small_run().graphs()
+    first, window = plain["video_clip"], plain["video_sequence"]
+
+    class OfTwo(torch.nn.Module):
+        def forward(self, clips: Tensor, mask: Tensor, displacement: Tensor, darker: Tensor) -> Tensor:
+            value: Tensor = window.module(clips + darker.flip(-1), mask, displacement)
+            return value
+
+    class Darker(torch.nn.Module):
+        def forward(self, clip_image: Tensor) -> Tensor:
+            value: Tensor = first.module(clip_image // 2)
+            return value
+
+    takes = {"clips": "video_clip", "darker": "video_darker"}
+    changes = {
+        "video_sequence": graph_of(
+            OfTwo().eval(),
+            {**window.inputs, "darker": window.inputs["clips"] / 2},
+            features=window.features,
+            takes=takes,
+        ),
+        "video_darker": graph_of(Darker().eval(), first.inputs, features=first.features, of="video clip"),
+    }
+    report = write_bundle(small_run(changes=changes), "small", tmp_path / "two", "x")
+    entries = json.loads((report.path / "manifest.json").read_text())["graphs"]
+    assert entries["video_darker"]["of"] == "video clip" and entries["video_sequence"]["takes"] == takes
+    assert [graph for graph, entry in entries.items() if {"of", "takes"} & set(entry)] == [
+        "video_sequence",
+        "video_darker",
+    ]
+    graphs = load_bundle(report.path, FEATURES).graphs
+    assert [graph.name for graph in graphs.live] == ["video_clip", "video_darker", "video_sequence"]
+    assert graphs.widths["video_darker"] == 6 and graphs.query.name == "video_sequence"
 
 
 @pytest.mark.usefixtures("instant_export")

@@ -1,6 +1,7 @@
 """Parity must find what it is there for: the tests plant one difference each in an engine that is otherwise right."""
 
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from engines.bundle import default_bundle, load_bundle
 from engines.manifest import TensorSpec
 from engines.parity import BATCHES, EXTREME_BATCHES, EXTREMES, MASKS, TOLERANCE, draw
 from export.errors import ExportError
 from export.parity import check_parity
+from features.spec import FEATURES
 
 Change = Callable[[dict[str, NDArray[Any]], Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]]
 
@@ -23,6 +26,7 @@ class TorchEngine:
 
     def __init__(self, graphs: Mapping[str, Any], change: Change | None = None) -> None:
         self.graphs, self.change = graphs, change
+        self.bundle = SimpleNamespace(graphs=load_bundle(default_bundle(), FEATURES).graphs)
         self.seen: list[tuple[str, int, tuple[int, ...]]] = []
 
     def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -16,7 +16,7 @@ from export.bundle import ExportReport, write_bundle
 from export.cli import precisions_of, verdict_line
 from export.errors import ExportError
 from export.precision import to_float16
-from export.probe import Probe, graph_inputs, hide, thinned
+from export.probe import Probe, embeddings, graph_inputs, hide, thinned
 from export.variants import Verdict, Wanted
 from features.spec import CLIP_IMAGE_SHAPE, CLIP_MEL_SHAPE, FEATURES, MAX_CLIPS
 
@@ -184,7 +184,7 @@ def test_what_cannot_be_made(small_run: Make, tmp_path: Path, wanted: Mapping[st
     assert list(tmp_path.iterdir()) == []
 
 
-def test_real_inputs_of_every_graph() -> None:
+def test_real_inputs_of_every_graph(tiny_bundle: Path) -> None:
     class Sums:
         name = "sums"
 
@@ -194,8 +194,8 @@ def test_real_inputs_of_every_graph() -> None:
             return {"embedding": np.ones((rows, 4 if graph.endswith("clip") else 6), np.float32)}
 
     probe = probe_of(5)
-    graphs = ("video_clip", "music_clip", "video_sequence", "music_sequence", "matcher", "mood")
-    made = graph_inputs(probe, Sums(), graphs)
+    made = graph_inputs(probe, Sums(), load_bundle(tiny_bundle, FEATURES).graphs)
+    assert set(made) == {"video_clip", "music_clip", "video_sequence", "music_sequence", "matcher", "mood"}
     assert made["video_sequence"]["clips"].shape == (5, MAX_CLIPS, 4)
     np.testing.assert_array_equal(made["video_sequence"]["clips"].any(axis=2), probe.video_windows["mask"])
     assert made["mood"]["embedding"].shape == (5, 6)
@@ -204,6 +204,20 @@ def test_real_inputs_of_every_graph() -> None:
     np.testing.assert_array_equal(pairs["displacement"][:5], pairs["displacement"][5:])
     np.testing.assert_array_equal(pairs["rhythm"][6], pairs["rhythm"][0])
     assert [len(value) for value in thinned(probe.video, 9).values()] == [9]
+
+
+def test_real_inputs_of_two_towers(tmp_path: Path, write_tiny_bundle: Make) -> None:
+    bundle = load_bundle(write_tiny_bundle(tmp_path / "two", two_towers=True), FEATURES)
+    engine, probe = OnnxEngine(bundle), probe_of(5)
+    made = graph_inputs(probe, engine, bundle.graphs)
+    for graph, inputs in made.items():
+        engine.run(graph, inputs)  # it takes all of them, and just these
+    shades = engine.run("video_shades", made["video_shades"])["embedding"].reshape(5, MAX_CLIPS, 5)
+    mask = probe.video_windows["mask"]
+    np.testing.assert_allclose(made["video_sequence"]["shades"], shades * mask[..., None], atol=1e-6)
+    found = embeddings(probe, engine, bundle.graphs, "video")
+    np.testing.assert_allclose(found, engine.run("video_sequence", made["video_sequence"])["embedding"], atol=1e-6)
+    engine.close()
 
 
 def test_which_precisions_are_meant() -> None:

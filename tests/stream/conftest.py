@@ -20,7 +20,9 @@ from catalog.catalog import Catalog
 from catalog.indexer import index_folder
 from catalog.records import Candidate, Filters, Outline, Track
 from engines.bundle import load_bundle
+from engines.manifest import GraphSpec, Manifest, TensorSpec
 from engines.onnx_engine import OnnxEngine
+from engines.wiring import graphs_of
 from features.appearance import ColourStats
 from features.frame import FrameFeatures
 from features.spec import FEATURES, MAX_CLIPS, THUMB_SIZE
@@ -66,11 +68,32 @@ def make_outline(**changes: Any) -> Outline:
     return Outline(**{**given, **changes})
 
 
+INPUTS = {
+    "video_clip": ("clip_image",),
+    "music_clip": ("clip_mel",),
+    "video_sequence": ("clips", "mask", "displacement"),
+    "music_sequence": ("clips", "mask", "rhythm"),
+    "matcher": ("video_clips", "video_mask", "displacement", "music_clips", "music_mask", "rhythm"),
+    "mood": ("embedding",),
+}
+
+
+def make_model(matcher: bool, mood: bool) -> Model:
+    """Of a bundle as the tests' tiny one, with other widths."""
+    left_out = {name for name, there in (("matcher", matcher), ("mood", mood)) if not there}
+    specs = {
+        name: GraphSpec(name, "", "", tuple(TensorSpec(each, "float32", ("batch",)) for each in inputs), ())
+        for name, inputs in INPUTS.items()
+        if name not in left_out
+    }
+    return Model(graphs_of(Manifest(1, "fake", "fake", CLIP, CLIP, WIDTH, MAX_CLIPS, 20, specs, {}, {}), "fake"))
+
+
 class FakeRuntime:
     """Answers every question from its inputs alone, as a real one does; counts and keeps what it was asked."""
 
     def __init__(self, matcher: bool = True, mood: bool = True, tracks: int = 12) -> None:
-        self.model = Model(CLIP, WIDTH, matcher, mood)
+        self.model = make_model(matcher, mood)
         self.asked: list[Beats | Infer | Search] = []
         self._project = np.random.default_rng(5).normal(size=(64, CLIP)).astype(np.float32)
         self._vectors = np.random.default_rng(6).normal(size=(tracks, WIDTH)).astype(np.float32)

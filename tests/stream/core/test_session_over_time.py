@@ -161,8 +161,8 @@ def test_one_question_for_beats_is_open_however_fast_the_track_changes(fake_runt
     for track in [f"track {n}" for n in range(5000)]:
         assert session.command({"type": "playing", "track": track}) == [Accepted("playing", track)]
     (second,) = session.result(first.id, np.arange(3.0))  # those of "a" say nothing of what is on air now
-    assert isinstance(second, Beats) and second.track == "track 4999" and session._on_air.beats is None
-    assert session.result(second.id, np.arange(9.0)) == [] and len(session._on_air.beats) == 9
+    assert isinstance(second, Beats) and second.track == "track 4999" and session._deck.on_air.beats is None
+    assert session.result(second.id, np.arange(9.0)) == [] and len(session._deck.on_air.beats) == 9
     assert session.result(second.id, np.arange(9.0)) == [] and session.stale_answers == 1
     asked = session.command({"type": "playing", "track": "c"})[1]
     session.command({"type": "playing", "track": "d"})
@@ -178,7 +178,7 @@ def test_beats_of_a_track_that_is_on_air_again_are_its_own(fake_runtime: Fake) -
     for track in ("b", None, "a"):
         session.command({"type": "playing", "track": track})
     assert session.result(first.id, np.arange(3.0)) == []  # type: ignore[union-attr]
-    assert session._on_air is not None and session._on_air.beats is not None
+    assert session._deck.on_air is not None and session._deck.on_air.beats is not None
 
 
 def test_what_was_on_air_steps_back_and_fades_across_resets(fake_runtime: Fake) -> None:
@@ -388,7 +388,7 @@ def test_any_sequence_stays_in_bounds_and_replays_alike(fake_runtime: Fake, scri
 
 
 def test_a_real_catalogue_tells_beats_and_knows_none_of_music_from_elsewhere(runtime: Runtime) -> None:
-    track = runtime.catalog.search(np.ones(runtime.model.embedding_dim, np.float32), 1, Filters())[0].track
+    track = runtime.catalog.search(np.ones(runtime.model.graphs.query.width, np.float32), 1, Filters())[0].track
     beats = runtime.answer(Beats(1, track.id))
     assert isinstance(beats, np.ndarray) and len(beats) > 4 and (np.diff(beats) > 0).all()
     elsewhere = runtime.answer(Beats(2, "elsewhere"))

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from features.frame import FrameMeter
-from stream.core.session import REVISED, Session
+from stream.core.screen import REVISED
+from stream.core.session import Session
 from stream.driver.analysis import FrameAnalyzer
 
 PICTURES = np.random.default_rng(4).integers(60, 250, (40, 10, 12, 3), dtype=np.uint8)
