@@ -10,7 +10,7 @@ import soundfile
 
 from benchmarks.cli import main
 from benchmarks.errors import BenchError
-from benchmarks.latency import STAGES, Stopwatch
+from benchmarks.latency import STAGES, Durations
 from catalog.cli import main as catalog_main
 
 FPS, SECONDS = 12, 3
@@ -56,7 +56,7 @@ def test_every_stage_of_the_path_is_timed(video: Path, catalogue: Path, tiny_bun
 
 
 def test_stages_are_reported_in_the_path_s_order_and_unknown_ones_last() -> None:
-    watch = Stopwatch()
+    watch = Durations()
     watch.probe("elsewhere", 0.001)
     watch.probe("search", 0.002)
     rows = watch.rows()
