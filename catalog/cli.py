@@ -22,11 +22,11 @@ from engines.choose import choose, with_reserve
 from engines.errors import EngineError
 from features.spec import FEATURES
 
+from .arguments import add_search_device
 from .catalog import Catalog
 from .errors import CatalogError
 from .indexer import FileNote, IndexReport, index_folder, printable
 from .indexer import Progress as Report
-from .options import add_search_device
 from .records import JINGLE_S, Candidate, Filters, Track
 from .worker import Source
 

@@ -62,13 +62,14 @@ def test_a_search_that_leans_is_as_a_scan_of_everything(folder: Path, bundle: Bu
     with Catalog.open(folder, bundle) as catalog:
         found = catalog.search(query, 5, lean=lean)
         vectors = np.concatenate([made_up(n, clips=3 if n == 7 else 12)[1].vectors for n in range(20)])
-        scores = vectors @ query / catalog._standard.deviations  # no bank: nothing but a scale
+        scores = vectors @ query / catalog._segments.standard.deviations  # no bank: nothing but a scale
         if lean:
             turned = np.abs(lean)
-            scores += LEAN_REACH * catalog._standings @ (np.array(lean) * turned.max() / turned.sum())
+            scores += LEAN_REACH * catalog._segments.standings @ (np.array(lean) * turned.max() / turned.sum())
         best: dict[str, float] = {}
-        for segment, score in zip(catalog._segments, scores.tolist(), strict=True):
-            best[segment.track] = max(score, best.get(segment.track, -99.0))
+        counts = [len(made_up(n, clips=3 if n == 7 else 12)[1].vectors) for n in range(20)]
+        for number, score in zip(np.repeat(np.arange(20), counts).tolist(), scores.tolist(), strict=True):
+            best[f"{number:016x}"] = max(score, best.get(f"{number:016x}", -99.0))
         assert [candidate.track.id for candidate in found] == sorted(best, key=lambda track: -best[track])[:5]
         plain = {candidate.track.id: candidate for candidate in catalog.search(query, 20)}
     for candidate in found:

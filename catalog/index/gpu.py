@@ -7,7 +7,8 @@ was fetched apart). It never makes a search fail: at the bound of the queue, for
 any failure the answer is None, and the caller searches on the CPU. A failure is for good, until the catalogue is opened
 again; ``state`` says why.
 
-Names and signatures are held against those of faiss-gpu-cu12 1.14.1 (``tests/catalog``); it has not run on a GPU yet.
+Names and signatures are held against those of faiss-gpu-cu12 1.14.1 (``tests/catalog/index``); it has not run on a GPU
+yet.
 """
 
 import logging
@@ -21,8 +22,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import SearchDeviceError
-from .records import Floats
+from catalog.errors import SearchDeviceError
+from catalog.records import Floats
+
+from .base import SearchState
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +38,6 @@ SCRATCH_BYTES: Final = 64 << 20  # for selection; FAISS's own default takes 1.5 
 AUTO_ROWS: Final = 50_000  # a core needs two milliseconds for as many (128 numbers each); below, ``auto`` stays there
 
 Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class SearchState:
-    """``device``: where searches are answered now; ``reason``: why not on the GPU, if one was asked for."""
-
-    device: str
-    reason: str = ""
-    proposed: int = 0  # queries that the GPU answered
-    passed_on: int = 0  # queries that went to the CPU though the GPU was there
 
 
 @dataclass(frozen=True, eq=False)
