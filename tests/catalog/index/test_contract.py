@@ -1,9 +1,11 @@
 """What every index must do, against brute force; a row of ``registry.INDEXES`` is tested by being there."""
 
 import gc
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -326,9 +328,13 @@ def test_a_search_beside_writes_sees_a_track_as_it_was_or_as_it_is(opened: Calla
     assert not wrong
 
 
-def test_writes_of_several_threads_all_arrive(opened: Callable[[], VectorIndex]) -> None:
+def test_writes_of_several_threads_all_arrive(
+    opened: Callable[[], VectorIndex], request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)  # so that an index without a lock loses some
     rng = np.random.default_rng(6)
-    held = made(rng, [2] * 40)
+    held = made(rng, [2] * 200)
     index = opened()
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda id: index.upsert(segments({id: held[id]})), held))
