@@ -163,17 +163,17 @@ class Catalog:
         counts as nearer, by up to ``standard.LEAN_REACH`` deviations for each.
 
         Fewer when fewer pass ``filters``. Tracks under 20 s are left out unless they are asked for, named, or all that
-        is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will hear
-        it again.
+        is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will
+        analyse it again.
         """
         if query.shape != (self.layout.embedding_dim,):
             raise ValueError(f"a query has shape {(self.layout.embedding_dim,)}, not {query.shape}")
         wanted = index_query(query, lean)
-        found = self._candidates(self._hits(wanted, n, filters or Filters()), query, lean)
-        if missing := keep - {candidate.track.id for candidate in found}:
+        candidates = self._candidates(self._hits(wanted, n, filters or Filters()), query, lean)
+        if missing := keep - {candidate.track.id for candidate in candidates}:
             hits = self._hits(wanted, len(missing), Filters(only=missing))
-            found += self._candidates(hits, query, lean)
-        return found
+            candidates += self._candidates(hits, query, lean)
+        return candidates
 
     def like(self, id: str, n: int, filters: Filters | None = None) -> list[Candidate]:
         """The ``n`` tracks that are most like one of the catalogue, best first: by plain similarity, since what footage

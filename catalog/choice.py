@@ -34,5 +34,5 @@ class Choice:
 def _condition(filters: Filters, least_s: float = 0.0) -> Filters | None:
     """What a track must be, whatever its id; None: anything. ``least_s``: and at least so long."""
     least_s = max(filters.min_duration_s, least_s)
-    asked = replace(filters, only=None, exclude=frozenset(), jingles=False, min_duration_s=least_s)
-    return None if asked == _ANY else asked
+    condition = replace(filters, only=None, exclude=frozenset(), jingles=False, min_duration_s=least_s)
+    return None if condition == _ANY else condition

@@ -28,10 +28,10 @@ from .errors import CatalogError
 from .indexer import FileNote, IndexReport, index_folder, printable
 from .indexer import Progress as Report
 from .records import JINGLE_S, Candidate, Filters, Track
-from .worker import Source
+from .worker import EngineSpec
 
 USER_ERRORS = (CatalogError, EngineError)
-LIKE = 10  # tracks that are like another, unless told otherwise
+LIKE = 10  # tracks that are like another, unless -n says otherwise
 SHOWN = 20  # files of a kind that the summary names; --json names all
 
 
@@ -42,42 +42,42 @@ def main(command: str, argv: Sequence[str]) -> int:
 
 def index(argv: Sequence[str]) -> int:
     """0 when the catalogue holds something usable afterwards, 2 when not."""
-    asked = index_parser().parse_args(argv)
-    options = engine_options(asked)
-    bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
-    choice = choose(bundle, asked.engine, options)
+    arguments = index_parser().parse_args(argv)
+    options = engine_options(arguments)
+    bundle = load_bundle(arguments.bundle or default_bundle(), FEATURES)
+    choice = choose(bundle, arguments.engine, options)
     if text := notable(choice):
         print(f"segue index: {text}", file=sys.stderr)  # noqa: T201
     engine = with_reserve(choice, bundle, options)
     plans = None if options.plans is None else str(options.plans)
-    told = (("device", options.device), ("precision", options.precision), ("triton", options.triton), ("plans", plans))
-    source = Source(str(bundle.path), choice.name, told)
+    flags = (("device", options.device), ("precision", options.precision), ("triton", options.triton), ("plans", plans))
+    spec = EngineSpec(str(bundle.path), choice.name, flags)
     try:
         with progress_shown() as progress:
             report = index_folder(
-                asked.music, asked.catalog, engine, asked.jobs, progress, source, asked.forget_missing
+                arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing
             )
     finally:
         engine.close()
-    if asked.json:
-        say(json.dumps(report_json(asked.catalog, report)))
+    if arguments.json:
+        print_line(json.dumps(report_json(arguments.catalog, report)))
     else:
-        show_report(asked.catalog, report)
+        show_report(arguments.catalog, report)
     if report.tracks:
         return 0
     if report.missing:
         raise CatalogError(
-            f"{printable(asked.music)}: no file is there; what was heard in {report.missing} tracks is kept until "
-            "they are back: mount the disk and run again, or add --forget-missing"
+            f"{printable(arguments.music)}: no file is there. The analysis of {report.missing} tracks is kept. "
+            "Mount the disk and run again, or add --forget-missing"
         )
-    raise CatalogError(f"{printable(asked.music)}: no file could be used; nothing is in {asked.catalog}")
+    raise CatalogError(f"{printable(arguments.music)}: no file could be used; nothing is in {arguments.catalog}")
 
 
 def index_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="segue index",
-        description="Make a catalogue mirror a folder of music: new and changed files are heard, those that are gone "
-        "are not suggested, renamed and newly tagged ones are known by their sound.",
+        description="Make a catalogue mirror a folder of music. New and changed files are analysed. Files that are "
+        "gone are not suggested. Renamed and newly tagged ones are known by their sound.",
     )
     parser.add_argument("music", type=Path, metavar="MUSIC_DIR", help="folder of music, searched through and through")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue, made if missing")
@@ -86,7 +86,7 @@ def index_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--forget-missing",
         action="store_true",
-        help="drop the tracks whose files are not in MUSIC_DIR any more (default: keep what was heard)",
+        help="drop the tracks whose files are not in MUSIC_DIR any more (default: keep their analysis)",
     )
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     add_engine_arguments(parser)
@@ -95,31 +95,31 @@ def index_parser() -> argparse.ArgumentParser:
 
 def search(argv: Sequence[str]) -> int:
     """What is like a track, or without ``--like`` every track; the filters hold for both."""
-    asked = search_parser().parse_args(argv)
-    with Catalog.open(asked.catalog, None, asked.search_device) as catalog:
+    arguments = search_parser().parse_args(argv)
+    with Catalog.open(arguments.catalog, None, arguments.search_device) as catalog:
         filters = Filters(
-            min_bpm=asked.min_bpm,
-            max_bpm=asked.max_bpm,
-            licences=frozenset(asked.licence),
-            tags=frozenset(asked.tag),
-            exclude=frozenset(asked.exclude) | ({asked.like} if asked.like else set()),
-            only=frozenset(asked.only) if asked.only else None,
-            min_duration_s=asked.min_duration,
-            jingles=asked.jingles,
-            instrumental=asked.instrumental,
+            min_bpm=arguments.min_bpm,
+            max_bpm=arguments.max_bpm,
+            licences=frozenset(arguments.licence),
+            tags=frozenset(arguments.tag),
+            exclude=frozenset(arguments.exclude) | ({arguments.like} if arguments.like else set()),
+            only=frozenset(arguments.only) if arguments.only else None,
+            min_duration_s=arguments.min_duration,
+            jingles=arguments.jingles,
+            instrumental=arguments.instrumental,
         )
-        like, tracks = asked.like, catalog.tracks()
-        listed = [track for track in tracks if filters.passes(track)][: asked.n] if like is None else []
-        found = [] if like is None else catalog.like(like, asked.n or LIKE, filters)
-    if not listed and not found:
+        like, tracks = arguments.like, catalog.tracks()
+        listed = [track for track in tracks if filters.passes(track)][: arguments.n] if like is None else []
+        candidates = [] if like is None else catalog.like(like, arguments.n or LIKE, filters)
+    if not listed and not candidates:
         print(f"segue search: {nothing_found(tracks, filters)}", file=sys.stderr)  # noqa: T201
-    if asked.like is None:
-        return list_tracks(listed, asked.json)
-    if asked.json:
-        for rank, candidate in enumerate(found, 1):
-            say(json.dumps(candidate_json(rank, candidate)))
+    if arguments.like is None:
+        return list_tracks(listed, arguments.json)
+    if arguments.json:
+        for rank, candidate in enumerate(candidates, 1):
+            print_line(json.dumps(candidate_json(rank, candidate)))
     else:
-        show_found(found)
+        show_found(candidates)
     return 0
 
 
@@ -127,8 +127,8 @@ def nothing_found(tracks: list[Track], filters: Filters) -> str:
     """Why a search may have come back empty-handed."""
     if not filters.licences:
         return f"none of {len(tracks)} tracks passes what was asked for"
-    there = Counter(track.licence or "(none told)" for track in tracks)
-    names = ", ".join(f"{name} ({count})" for name, count in there.most_common(SHOWN))
+    counts = Counter(track.licence or "(none given)" for track in tracks)
+    names = ", ".join(f"{name} ({count})" for name, count in counts.most_common(SHOWN))
     return f"none of {len(tracks)} tracks passes what was asked for; licences here: {names or 'none'}"
 
 
@@ -183,7 +183,7 @@ def plain_progress(done: int, total: int, text: str) -> None:
         print(f"{done}/{total} {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     print(text)  # noqa: T201
 
 
@@ -197,7 +197,7 @@ def report_json(catalog: Path, report: IndexReport) -> dict[str, Any]:
 def list_tracks(tracks: list[Track], as_json: bool) -> int:
     if as_json:
         for track in tracks:
-            say(json.dumps({"v": 1, "type": "track"} | track_json(track)))
+            print_line(json.dumps({"v": 1, "type": "track"} | track_json(track)))
         return 0
     table = new_table("title", "artist", "length", "tempo", "licence")
     for track in tracks:
@@ -239,7 +239,7 @@ def show_report(catalog: Path, report: IndexReport) -> None:
         "tagged anew": report.retagged,
         "renamed": report.renamed,
         "back again": report.returned,
-        "heard again": report.healed,
+        "analysed again": report.healed,
         "forgotten": report.removed,
         "duplicates": report.duplicates,
         "other files of a recording": report.copies,
@@ -259,9 +259,9 @@ def show_notes(console: Console, kind: str, notes: tuple[FileNote, ...]) -> None
         console.print(f"{kind}: and {len(notes) - SHOWN} more; --json lists them all")
 
 
-def show_found(found: list[Candidate]) -> None:
+def show_found(candidates: list[Candidate]) -> None:
     table = new_table("title", "artist", "from", "similarity", "tempo", "licence")
-    for candidate in found:
+    for candidate in candidates:
         track = candidate.track
         what = cells(track.title, track.artist, clock(candidate.start_s), f"{candidate.similarity:.3f}")
         table.add_row(track.id, *what, *rest(track))

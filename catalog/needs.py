@@ -32,8 +32,8 @@ def needs_of(bundle: Bundle) -> Needs:
     """Raises ``BundleMismatchError`` for a bundle whose music graphs take something that is not measured on music."""
     clip, sequence = bundle.features_of("music_clip"), bundle.features_of("music_sequence")
     matcher = tuple(name for name in bundle.features_of("matcher") if name in MUSIC_FEATURES)
-    asked = (("music_clip", clip, PER_CLIP), ("music_sequence", sequence, PER_TRACK), ("matcher", matcher, PER_TRACK))
-    for graph, names, offered in asked:
+    inputs = (("music_clip", clip, PER_CLIP), ("music_sequence", sequence, PER_TRACK), ("matcher", matcher, PER_TRACK))
+    for graph, names, offered in inputs:
         if missing := [name for name in names if name not in offered]:
             raise BundleMismatchError(
                 f"bundle {bundle.path}: graph {graph} takes {', '.join(missing)}, a track is measured for "

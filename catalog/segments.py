@@ -89,7 +89,7 @@ class SegmentTable:
     def _starts_of(self, number: int) -> Starts:
         first = self._firsts[number]
         rows = first + np.flatnonzero(~np.isnan(self._starts_s[first : first + self._counts[number]]))
-        found = Starts(rows - first, rows, self._starts_s[rows], self._borders[rows])
-        for part in (found.segments, found.rows, found.starts_s, found.borders):
+        starts = Starts(rows - first, rows, self._starts_s[rows], self._borders[rows])
+        for part in (starts.segments, starts.rows, starts.starts_s, starts.borders):
             part.setflags(write=False)
-        return found
+        return starts

@@ -107,11 +107,11 @@ class Rows:
 
     def _best(self, rows: NDArray[np.int64], scores: Floats, n: int) -> list[Hit]:
         best = best_of_each(self._owners[rows], scores, rows, n)
-        found = rows[best]
+        chosen = rows[best]
         return [
             Hit(self.ids[owner], row - self._bounds[owner], score)
             for owner, row, score in zip(
-                self._owners[found].tolist(), found.tolist(), scores[best].tolist(), strict=True
+                self._owners[chosen].tolist(), chosen.tolist(), scores[best].tolist(), strict=True
             )
         ]
 

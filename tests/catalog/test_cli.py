@@ -12,7 +12,7 @@ import segue
 from catalog import cli
 from catalog.catalog import Catalog
 from catalog.indexer import FileNote, IndexReport
-from catalog.worker import Source, own_engine
+from catalog.worker import EngineSpec, own_engine
 from engines import choose
 from engines.bundle import Bundle
 from engines.choose import EngineOptions
@@ -101,9 +101,9 @@ def test_index_with_an_engine_by_name(
 
 def test_a_process_opens_the_engine_that_it_is_told(tiny_bundle: Path) -> None:
     told = (("device", 0), ("precision", "float32"), ("triton", None), ("plans", "/nowhere"))
-    assert own_engine(Source(str(tiny_bundle), "onnx-cpu", told)).name == "onnx-cpu-1"
+    assert own_engine(EngineSpec(str(tiny_bundle), "onnx-cpu", told)).name == "onnx-cpu-1"
     with pytest.raises(EngineUnavailable):
-        own_engine(Source(str(tiny_bundle), "triton", told))
+        own_engine(EngineSpec(str(tiny_bundle), "triton", told))
 
 
 def test_search_finds_what_is_like_a_track(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
