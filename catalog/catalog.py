@@ -164,7 +164,7 @@ class Catalog:
 
         Fewer when fewer pass ``filters``. Tracks under 20 s are left out unless they are asked for, named, or all that
         is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will
-        analyse it again.
+        analyse it again; so is one that only the index knows.
         """
         if query.shape != (self.layout.embedding_dim,):
             raise ValueError(f"a query has shape {(self.layout.embedding_dim,)}, not {query.shape}")
@@ -204,9 +204,13 @@ class Catalog:
         return [candidate for candidate in candidates if candidate is not None]
 
     def _candidate(self, hit: Hit, vectors: Floats, query: Floats, lean: Sequence[float]) -> Candidate | None:
-        """Of a hit and its track's ``vectors`` (k, D); None where its clips cannot be read."""
-        stored, table = self._tracks[hit.track], self._segments
-        first, starts, width = table.first_row(hit.track), table.starts(hit.track), len(query)
+        """Of a hit and its track's ``vectors`` (k, D). None where its clips cannot be read, and where it is not the
+        track that this snapshot knows: an index may be ahead of it, or behind."""
+        table = self._segments
+        if not hit.segment < len(vectors) == table.count(hit.track):
+            return None
+        stored, first, starts = self._tracks[hit.track], table.first_row(hit.track), table.starts(hit.track)
+        width = len(query)
         places, row, start_s = None, first + hit.segment, 0.0
         if len(starts.rows):
             fits = table.standard.similarities(vectors[starts.segments, :width], first, query)

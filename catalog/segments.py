@@ -46,7 +46,8 @@ class SegmentTable:
             raise ValueError("segments must come by their track's id")
         self._counts = np.bincount(owners, minlength=len(tracks)).astype(np.int64)
         firsts = np.cumsum(self._counts) - self._counts
-        self._firsts: list[int] = firsts.tolist()
+        self._firsts: list[int] = firsts.tolist()  # a look-up in a list is quicker than in an array
+        self._lengths: list[int] = self._counts.tolist()
         self._first_clips = np.array([segment.first_clip for segment in segments], np.int64)
         self._starts_s = np.array([np.nan if s.start_s is None else s.start_s for s in segments], np.float32)
         self._borders = np.array([segment.border for segment in segments], np.float32)
@@ -67,6 +68,11 @@ class SegmentTable:
         """What an index holds of the segments' ``vectors`` (rows, E): see ``standard.py``."""
         tracks = [stored.track for stored in self._tracks]
         return Segments(tracks, self._counts, self.standard.rows(vectors, self.standings))
+
+    def count(self, track: str) -> int:
+        """How many segments a track has; 0 for an id that is not known."""
+        number = self._numbers.get(track)
+        return 0 if number is None else self._lengths[number]
 
     def first_row(self, track: str) -> int:
         """The row of a track's first segment."""
