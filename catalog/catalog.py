@@ -16,7 +16,7 @@ from engines.bundle import Bundle
 
 from .choice import Choice
 from .database import exclusive
-from .errors import UnknownTrackError
+from .errors import SearchIndexError, UnknownTrackError
 from .gain import common_lufs, gain_db
 from .index.base import Hit, IndexOptions, SearchState
 from .index.registry import DEFAULT, open_index
@@ -131,9 +131,14 @@ class Catalog:
         return self._stored(id).beats
 
     def vector(self, id: str) -> Floats:
-        """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it."""
+        """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it. Raises
+        ``UnknownTrackError``."""
         own = self.track(id).id
         [vectors] = self._index.vectors([own])
+        if len(vectors) != self._segments.count(own):
+            raise SearchIndexError(
+                f"{self.folder}: the index does not hold track {own} as it is; index the music again"
+            )
         mean: Floats = self._segments.standard.plain(vectors, self._segments.first_row(own)).mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
@@ -144,8 +149,7 @@ class Catalog:
     def gain(self, id: str) -> float | None:
         """dB that bring a track to the common loudness; None where it was indexed without. Raises
         ``UnknownTrackError``."""
-        outline = self.outline(id)
-        return None if outline is None else gain_db(outline, self.target_lufs)
+        return self._gain(self.outline(id))
 
     def search(
         self,
@@ -190,6 +194,9 @@ class Catalog:
                 return hits
         return []
 
+    def _gain(self, outline: Outline | None) -> float | None:
+        return None if outline is None else gain_db(outline, self.target_lufs)
+
     def _stored(self, id: str) -> StoredTrack:
         try:
             return self._tracks[id]
@@ -207,23 +214,23 @@ class Catalog:
         """Of a hit and its track's ``vectors`` (k, D). None where its clips cannot be read, and where it is not the
         track that this snapshot knows: an index may be ahead of it, or behind."""
         table = self._segments
-        if not hit.segment < len(vectors) == table.count(hit.track):
+        own = table.of_track(hit.track)
+        if own is None or not hit.segment < len(vectors) == own.count:
             return None
-        stored, first, starts = self._tracks[hit.track], table.first_row(hit.track), table.starts(hit.track)
-        width = len(query)
-        places, row, start_s = None, first + hit.segment, 0.0
-        if len(starts.rows):
-            fits = table.standard.similarities(vectors[starts.segments, :width], first, query)
+        stored, width = self._tracks[hit.track], len(query)
+        places, row, start_s = None, own.first + hit.segment, 0.0
+        if len(own.rows):
+            fits = table.standard.similarities(vectors[own.segments, :width], own.first, query)
             if lean:
-                fits += LEAN_COSINE * (table.standings[starts.rows] @ shared(lean))
-            places = Places(starts.starts_s, fits, starts.borders)
-            best = int(np.argmax(fits + BORDER_BONUS * starts.borders))
-            row, start_s = int(starts.rows[best]), float(starts.starts_s[best])
+                fits += LEAN_COSINE * (table.standings[own.rows] @ shared(lean))
+            places = Places(own.starts_s, fits, own.borders)
+            best = int(np.argmax(fits + BORDER_BONUS * own.borders))
+            row, start_s = int(own.rows[best]), float(own.starts_s[best])
         try:
             window = self._windows.window(stored, table.first_clip(row))
         except (OSError, ValueError):
             return None
-        similarity = float(table.standard.similarities(vectors[hit.segment : hit.segment + 1], first, query)[0])
+        similarity = float(table.standard.similarities(vectors[hit.segment : hit.segment + 1], own.first, query)[0])
         return Candidate(
             stored.track,
             start_s,
@@ -235,7 +242,7 @@ class Catalog:
             window.extras,
             places,
             stored.outline,
-            self.gain(stored.track.id),
+            self._gain(stored.outline),
             table.standings[row],
-            table.standard.zscore(similarity, first + hit.segment),
+            table.standard.zscore(similarity, own.first + hit.segment),
         )

@@ -17,10 +17,12 @@ KEPT = 2048  # tracks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Starts:
-    """Of a track, (m,) each: the numbers of its segments at which it may be started, their rows, where, and their
-    borders."""
+class TrackSegments:
+    """A track's ``count`` rows from ``first`` on, and where it may be started, (m,) each: the numbers of the segments
+    there, their rows, the times, and how surely a section begins there."""
 
+    first: int
+    count: int
     segments: NDArray[np.int64]
     rows: NDArray[np.int64]
     starts_s: Floats
@@ -59,7 +61,7 @@ class SegmentTable:
         )  # fmt: skip
         self.standings.setflags(write=False)  # every candidate has a view of it
         self.standard = standard_of(vectors, bank, owners)
-        self._begins: Recent[int, Starts] = Recent(KEPT)
+        self._known: Recent[int, TrackSegments] = Recent(KEPT)
 
     def __len__(self) -> int:
         return len(self._first_clips)
@@ -87,15 +89,16 @@ class SegmentTable:
     def first_clip(self, row: int) -> int:
         return int(self._first_clips[row])
 
-    def starts(self, track: str) -> Starts:
-        """Where a track may be started."""
-        number = self._numbers[track]
-        return self._begins.get(number, lambda: self._starts_of(number))
+    def of_track(self, track: str) -> TrackSegments | None:
+        """A track's rows and starts; None for an id that is not known."""
+        number = self._numbers.get(track)
+        return None if number is None else self._known.get(number, lambda: self._of_number(number))
 
-    def _starts_of(self, number: int) -> Starts:
-        first = self._firsts[number]
-        rows = first + np.flatnonzero(~np.isnan(self._starts_s[first : first + self._counts[number]]))
-        starts = Starts(rows - first, rows, self._starts_s[rows], self._borders[rows])
-        for part in (starts.segments, starts.rows, starts.starts_s, starts.borders):
+    def _of_number(self, number: int) -> TrackSegments:
+        first, count = self._firsts[number], self._lengths[number]
+        segments = np.flatnonzero(~np.isnan(self._starts_s[first : first + count]))
+        rows = first + segments
+        parts = segments, rows, self._starts_s[rows], self._borders[rows]
+        for part in parts:
             part.setflags(write=False)
-        return starts
+        return TrackSegments(first, count, *parts)

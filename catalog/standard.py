@@ -92,7 +92,12 @@ def index_width(width: int) -> int:
 
 def index_query(query: Floats, lean: Sequence[float]) -> Floats:
     """(E + 5,): a query (E,) as the index is asked with it, leaning by ``lean`` (one number for each of ``LEANS``)."""
-    return np.concatenate([query, np.ones(1), shared(lean)]).astype(np.float32)
+    width = len(query)
+    full = np.zeros(index_width(width), np.float32)
+    full[:width], full[width] = query, 1.0
+    if lean:
+        full[width + 1 :] = shared(lean)
+    return full
 
 
 def shared(lean: Sequence[float]) -> Floats:

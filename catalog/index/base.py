@@ -122,8 +122,8 @@ class VectorIndex(Protocol):
         ...
 
     def blocks(self, where: Where = EVERYWHERE) -> Iterator[Segments]:
-        """Everything that passes, whole tracks by rising id, some ten thousand segments at a time: for what no search
-        can ask, and to make another index of. Slow by its nature."""
+        """Everything that passes, whole tracks by rising id, each with a segment at least, some ten thousand segments
+        at a time: for what no search can ask, and to make another index of. Slow by its nature."""
         ...
 
     def upsert(self, segments: Segments) -> None:

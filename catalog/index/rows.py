@@ -73,12 +73,12 @@ class Rows:
             tracks = [self.tracks[number] for number in numbers[part].tolist()]
             behind = at + int(counts[part].sum())
             if tracks:
-                yield Segments(tracks, counts[part], self.vectors[rows[at:behind]])
+                yield Segments(tracks, counts[part], self.vectors.take(rows[at:behind], axis=0))
             at = behind
 
     def _scan(self, query: Floats, n: int, rows: NDArray[np.int64]) -> list[Hit]:
         """Among ``rows`` (m,) alone, which takes time by their number, whatever else is indexed."""
-        return self._best(rows, self.vectors[rows] @ query, n) if len(rows) else []
+        return self._best(rows, self.vectors.take(rows, axis=0) @ query, n) if len(rows) else []
 
     def _fetch(self, query: Floats, n: int, allowed: Mask | None) -> list[Hit]:
         faiss.omp_set_num_threads(1)  # per calling thread; sessions run side by side instead

@@ -101,7 +101,11 @@ def test_an_index_that_keeps_what_the_records_do_not_know(
 
     monkeypatch.setitem(INDEXES, "kept", kept)  # type: ignore[arg-type]
     with Catalog.open(folder, bundle, index="kept") as catalog:
-        assert [c.track.id for c in catalog.search(query, 21)] == [id for id in everything if id != everything[1]]
+        known = [id for id in everything if id != everything[1]]
+        assert [candidate.track.id for candidate in catalog.search(query, 21)] == known
+        assert {candidate.track.id for candidate in catalog.like(known[0], 21)} == set(known)
+        with pytest.raises(SearchIndexError, match="does not hold track"):
+            catalog.vector(everything[1])
 
 
 def test_an_index_of_no_known_name_is_refused(folder: Path, bundle: Bundle) -> None:

@@ -211,7 +211,7 @@ def test_everything_comes_back_in_blocks(opened: Callable[[], VectorIndex], monk
     rng = np.random.default_rng(3)
     held = made(rng, rng.integers(1, 9, 40).tolist())
     index = opened()
-    index.upsert(segments(held))
+    index.upsert(segments(held | {"none": (track("none"), unit(rng, 0))}))
     slow = Where(condition=Filters(max_bpm=20.0))
     for where in (
         EVERYWHERE,
