@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from catalog.catalog import Catalog
-from catalog.gpu_search import SearchState
-from catalog.index import SegmentIndex
+from catalog.index.base import IndexOptions, SearchState, Segments, Where
+from catalog.index.flat import FlatIndex
 from catalog.records import Candidate, Filters, Floats
 
 SEGMENTS = 6  # of a drawn track
@@ -26,10 +26,11 @@ class DrawnCatalog:
         spread = 0.5 * float(vectors.std())
         drawn = np.repeat(centres, SEGMENTS, axis=0) + rng.normal(0, spread, (tracks * SEGMENTS, len(vectors[0])))
         drawn = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
-        self._owners = np.repeat(np.arange(tracks), SEGMENTS)
-        self._index = SegmentIndex(drawn, self._owners)
-        self._candidates = [self._named(models[int(rng.integers(len(models)))], n) for n in range(tracks)]
-        self._numbers = {candidate.track.id: n for n, candidate in enumerate(self._candidates)}
+        candidates = [self._named(models[int(rng.integers(len(models)))], n) for n in range(tracks)]
+        self._candidates = {candidate.track.id: candidate for candidate in candidates}
+        self._index = FlatIndex(IndexOptions(real.folder, drawn.shape[1]))
+        counts = np.full(tracks, SEGMENTS, np.int64)
+        self._index.upsert(Segments([candidate.track for candidate in candidates], counts, drawn))
 
     def search(
         self,
@@ -41,11 +42,9 @@ class DrawnCatalog:
     ) -> list[Candidate]:
         """As ``Catalog.search``; there are no filters here, and nothing to lean to."""
         hits = self._index.search(query, n)
-        there = {int(self._owners[hit.row]) for hit in hits}
-        wanted = [self._numbers[track] for track in keep if self._numbers[track] not in there]
-        rows = np.flatnonzero(np.isin(self._owners, wanted))
-        hits = [*hits, *self._index.scan(query, len(wanted), rows)] if wanted else hits
-        return [replace(self._candidates[self._owners[hit.row]], similarity=hit.score, zscore=None) for hit in hits]
+        if missing := keep - {hit.track for hit in hits}:
+            hits += self._index.search(query, len(missing), Where(only=missing))
+        return [replace(self._candidates[hit.track], similarity=hit.score, zscore=None) for hit in hits]
 
     def beats(self, id: str) -> Floats:
         return np.empty(0, np.float32)

@@ -141,7 +141,7 @@ def recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
 
 def ways() -> list[Way]:
     """The catalogue's own index first; the others are what it is compared with."""
-    from catalog import gpu_search
+    from catalog.index import gpu
 
     try:
         import torch
@@ -154,7 +154,7 @@ def ways() -> list[Way]:
         Way("faiss-cpu-flat", faiss_flat),
         Way("torch-cpu", lambda vectors: in_torch(vectors, "cpu"), no_torch),
         Way("torch-cuda", lambda vectors: in_torch(vectors, "cuda"), no_cuda),
-        Way("faiss-gpu-flat", faiss_gpu, gpu_search.probe() or ""),
+        Way("faiss-gpu-flat", faiss_gpu, gpu.probe() or ""),
     ]
 
 
@@ -174,7 +174,7 @@ def faiss_flat(vectors: Floats) -> Search:
 
 def faiss_gpu(vectors: Floats) -> Search:
     """The catalogue's searcher, its worker included; it takes a query at a time, as sessions ask."""
-    from catalog.gpu_search import GpuSearcher
+    from catalog.index.gpu import GpuSearcher
 
     searcher = GpuSearcher(vectors)
 

@@ -42,22 +42,22 @@ def analyse(samples: Floats, engine: Engine, tagged_bpm: float = 0.0, levels: Le
         raise AudioError("is silent: nothing in it is louder than -60 dB of full scale")
     duration_s = len(samples) / MUSIC_RATE_HZ
     needs = needs_of(engine.bundle)
-    heard = track_features(samples, needs.track, tagged_bpm)
-    beats = heard.beats.times_s.astype(np.float32)
+    features = track_features(samples, needs.track, tagged_bpm)
+    beats = features.beats.times_s.astype(np.float32)
     levels = levels_of(samples, MUSIC_RATE_HZ) if levels is None else levels
-    course = outline_of(duration_s, levels, heard)
-    clips = _embed(clip_features(samples, needs.clip, heard.lufs), engine)
+    course = outline_of(duration_s, levels, features)
+    clips = _embed(clip_features(samples, needs.clip, features.lufs), engine)
     first_clips = segment_starts(len(clips))
-    told = {name: heard.arrays[name] for name in needs.sequence}
-    vectors, moods = _sequences(clips, told, first_clips, engine)
+    beside = {name: features.arrays[name] for name in needs.sequence}
+    vectors, moods = _sequences(clips, beside, first_clips, engine)
     starts_s, borders = starts_of(
         (first_clips * CLIP_S).astype(np.float32), duration_s, levels, course.stretches, course.outline.sections_s,
         course.strengths, course.grid_s
     )  # fmt: skip
     outline = replace(course.outline, vocals=vocals_by_second(samples))
-    tempo_bpm = heard.beats.tempo_bpm
-    kept = {name: heard.arrays[name] for name in needs.kept}
-    rhythm = heard.arrays[RHYTHM]
+    tempo_bpm = features.beats.tempo_bpm
+    kept = {name: features.arrays[name] for name in needs.kept}
+    rhythm = features.arrays[RHYTHM]
     return Analysis(
         duration_s, tempo_bpm, beats, clips, rhythm, first_clips, starts_s, vectors, moods, kept, borders,
         outline
@@ -88,7 +88,7 @@ def _embed(clips: Iterator[dict[str, Floats]], engine: Engine) -> Floats:
 
 
 def _sequences(
-    clips: Floats, told: Mapping[str, Floats], first_clips: NDArray[np.int64], engine: Engine
+    clips: Floats, beside: Mapping[str, Floats], first_clips: NDArray[np.int64], engine: Engine
 ) -> tuple[Floats, Floats | None]:
     segment, mood = engine.bundle.graphs.segment, engine.bundle.graphs.mood
     vectors: list[Floats] = []
@@ -96,7 +96,7 @@ def _sequences(
     for at in range(0, len(first_clips), BATCH):
         firsts = first_clips[at : at + BATCH]
         clip_windows, mask = windows(clips, firsts)
-        extras = {name: windows(values, firsts)[0] for name, values in told.items()}
+        extras = {name: windows(values, firsts)[0] for name, values in beside.items()}
         inputs = {
             name: extras[source.name]
             if isinstance(source, Feature)

@@ -6,35 +6,30 @@ memory; clip embeddings stay on disk, memory-mapped, at most ``OPEN_FILES`` at o
 seen by the next ``open``.
 """
 
-from collections.abc import Iterable, Sequence
-from math import prod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.bundle import Bundle
-from features.spec import MAX_CLIPS, RHYTHM_FIELDS
 
-from .choice import Choice, Few
-from .clips import clip_path
+from .choice import Choice
 from .database import exclusive
-from .errors import UnknownTrackError
+from .errors import SearchIndexError, UnknownTrackError
 from .gain import common_lufs, gain_db
-from .gpu_search import SearchState, open_searcher
-from .index import Hit, SegmentIndex
+from .index.base import Hit, IndexOptions, SearchState
+from .index.registry import DEFAULT, open_index
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
-from .needs import shape_of
-from .recent import Recent
-from .records import Candidate, Filters, Floats, Mask, Outline, Places, Track
-from .standard import BLOCK, asked, shared, standard_of
-from .standing import standings
+from .likeness import most_alike
+from .recordings import suggested
+from .records import Candidate, Filters, Floats, Outline, Places, Track
+from .segments import SegmentTable
+from .standard import index_query, index_width, shared
 from .store import Store, StoredSegment, StoredTrack
+from .windows import Windows
 
 OPEN_FILES = 256
-KEPT_SEGMENTS = 2048  # some 10 kB each
-SegmentParts = tuple[Floats, Mask, Floats, dict[str, Floats]]  # clips, mask, rhythm, extras: as in ``Candidate``
 LEAN_COSINE = 0.4  # what the whole of a dial is worth where a start in a track is chosen
 BORDER_BONUS = 0.02  # of cosine: for a start where a section surely begins
 
@@ -43,51 +38,42 @@ class Catalog:
     """Made by ``Catalog.open`` or ``Catalog.create``; a context manager."""
 
     def __init__(self, folder: Path, layout: Layout, tracks: list[StoredTrack], segments: list[StoredSegment],
-                 vectors: Floats, moods: Floats | None, search_device: str = "cpu",
-                 target_lufs: float | None = None, bank: Floats | None = None) -> None:  # fmt: skip
+                 vectors: Floats, moods: Floats | None, search_device: str = "cpu", target_lufs: float | None = None,
+                 bank: Floats | None = None, index: str = DEFAULT) -> None:  # fmt: skip
         self.folder = folder
         self.layout = layout
-        self._tracks = best_of_each(tracks)
+        self._tracks = suggested(tracks)
         outlines = [stored.outline for stored in self._tracks.values() if stored.outline is not None]
         self.target_lufs = common_lufs(outlines) if target_lufs is None else target_lufs
-        order = {stored.track.id: stored for stored in self._tracks.values()}
-        self._order = [stored.track for stored in order.values()]
-        rows = [row for row, segment in enumerate(segments) if segment.track in order]
+        best = {stored.track.id: stored for stored in self._tracks.values()}
+        ordered = [best[id] for id in sorted(best)]
+        rows = [row for row, segment in enumerate(segments) if segment.track in best]
         if len(rows) < len(segments):
-            segments, vectors, moods = [segments[row] for row in rows], vectors[rows], _picked(moods, rows)
-        self._segments = segments
-        self._moods = moods
-        best = {track.id: i for i, track in enumerate(self._order)}
-        numbers = {id: best[stored.track.id] for id, stored in self._tracks.items()}
-        owners = np.array([numbers[segment.track] for segment in segments], dtype=np.int64)
-        self._spans = spans_of(owners, len(self._order))
-        self._numbers = numbers
-        self._starts = np.array([np.nan if s.start_s is None else s.start_s for s in segments], np.float32)
-        self._borders = np.array([segment.border for segment in segments], np.float32)
-        first_clips = np.array([segment.first_clip for segment in segments], np.int64)
-        own_outlines = [stored.outline for stored in order.values()]
-        tempi_bpm = [stored.track.tempo_bpm for stored in order.values()]
-        self._standings = standings(own_outlines, self._spans, first_clips, tempi_bpm, moods)
-        self._standings.setflags(write=False)  # every candidate has a view of it
-        self._standard = standard_of(vectors, bank, owners)
-        self._index = SegmentIndex(self._standard.rows(vectors, self._standings), owners)
-        self._choice = Choice(self._order, owners, self._spans, numbers)
-        self._searcher, self._opened = open_searcher(search_device, self._index.vectors)
-        if self._searcher is not None:
-            self._index.use(self._searcher)
-        self._clips: Recent[str, Floats] = Recent(OPEN_FILES)
-        self._windows: Recent[int, SegmentParts] = Recent(KEPT_SEGMENTS)
-        self._begins: Recent[int, tuple[NDArray[np.int64], Floats, Floats]] = Recent(KEPT_SEGMENTS)
+            segments, vectors = [segments[row] for row in rows], vectors[rows]
+            moods = None if moods is None else moods[rows]
+        self._order = [stored.track for stored in ordered]
+        self._segments = SegmentTable(ordered, segments, vectors, moods, bank)
+        self._choice = Choice(self._tracks)
+        self._windows = Windows(folder, layout, OPEN_FILES)
+        self._index = open_index(index, IndexOptions(folder, index_width(layout.embedding_dim), search_device))
+        if not len(self._index):
+            self._index.upsert(self._segments.indexed(vectors))
 
     @classmethod
     def open(
-        cls, folder: Path | str, bundle: Bundle | None, search_device: str = "cpu", target_lufs: float | None = None
+        cls,
+        folder: Path | str,
+        bundle: Bundle | None,
+        search_device: str = "cpu",
+        target_lufs: float | None = None,
+        index: str = DEFAULT,
     ) -> Self:
         """Load a catalogue. ``bundle`` None: it will only be asked about its own tracks. ``search_device``: one of
-        ``gpu_search.DEVICES``. ``target_lufs``: what candidates' gains bring tracks to (None: ``gain.common_lufs``).
+        ``index.gpu.DEVICES``. ``target_lufs``: what candidates' gains bring tracks to (None: ``gain.common_lufs``).
+        ``index``: one of ``index.registry.INDEXES``.
 
         Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it,
-        ``SearchDeviceError`` where a GPU is asked for and there is none.
+        ``SearchDeviceError`` where a GPU is asked for and there is none, ``SearchIndexError`` for an unknown index.
         """
         folder = Path(folder)
         layout = read_layout(folder)
@@ -101,7 +87,7 @@ class Catalog:
         finally:
             store.close()
         bank = None if bundle is None or bundle.bank is None else bundle.bank.queries
-        return cls(folder, layout, tracks, segments, vectors, moods, search_device, target_lufs, bank)
+        return cls(folder, layout, tracks, segments, vectors, moods, search_device, target_lufs, bank, index)
 
     @classmethod
     def create(cls, folder: Path | str, bundle: Bundle) -> Self:
@@ -123,14 +109,14 @@ class Catalog:
         self.close()
 
     def close(self) -> None:
-        """Let go of the mapped files and of the GPU. May be called twice."""
-        self._clips.clear()
+        """Let go of the mapped files and of the index. May be called twice."""
+        self._windows.close()
         self._index.close()
 
     @property
     def search_state(self) -> SearchState:
         """Where searches are answered now, and why not on a GPU, if one was asked for."""
-        return self._opened if self._searcher is None else self._searcher.state
+        return self._index.state
 
     def tracks(self) -> list[Track]:
         """All tracks, by artist and title; of a recording that several files hold, the best file's."""
@@ -145,9 +131,15 @@ class Catalog:
         return self._stored(id).beats
 
     def vector(self, id: str) -> Floats:
-        """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it."""
-        first, behind = self._spans[self._numbers[self.track(id).id]]
-        mean: Floats = self._standard.plain(self._index.vectors, slice(first, behind)).mean(axis=0)
+        """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it. Raises
+        ``UnknownTrackError``."""
+        own = self.track(id).id
+        [vectors] = self._index.vectors([own])
+        if len(vectors) != self._segments.count(own):
+            raise SearchIndexError(
+                f"{self.folder}: the index does not hold track {own} as it is; index the music again"
+            )
+        mean: Floats = self._segments.standard.plain(vectors, self._segments.first_row(own)).mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
     def outline(self, id: str) -> Outline | None:
@@ -157,8 +149,7 @@ class Catalog:
     def gain(self, id: str) -> float | None:
         """dB that bring a track to the common loudness; None where it was indexed without. Raises
         ``UnknownTrackError``."""
-        outline = self.outline(id)
-        return None if outline is None else gain_db(outline, self.target_lufs)
+        return self._gain(self.outline(id))
 
     def search(
         self,
@@ -176,38 +167,35 @@ class Catalog:
         counts as nearer, by up to ``standard.LEAN_REACH`` deviations for each.
 
         Fewer when fewer pass ``filters``. Tracks under 20 s are left out unless they are asked for, named, or all that
-        is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will hear
-        it again.
+        is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will
+        analyse it again; so is one that only the index knows.
         """
         if query.shape != (self.layout.embedding_dim,):
             raise ValueError(f"a query has shape {(self.layout.embedding_dim,)}, not {query.shape}")
-        wanted = asked(query, lean)
-        found = [self._candidate(hit, query, lean) for hit in self._hits(wanted, n, filters or Filters())]
-        there = {candidate.track.id for candidate in found if candidate is not None}
-        if missing := keep - there:
-            only = Filters(only=missing)
-            found += [self._candidate(hit, query, lean) for hit in self._hits(wanted, len(missing), only)]
-        return [candidate for candidate in found if candidate is not None]
+        wanted = index_query(query, lean)
+        candidates = self._candidates(self._hits(wanted, n, filters or Filters()), query, lean)
+        if missing := keep - {candidate.track.id for candidate in candidates}:
+            hits = self._hits(wanted, len(missing), Filters(only=missing))
+            candidates += self._candidates(hits, query, lean)
+        return candidates
 
     def like(self, id: str, n: int, filters: Filters | None = None) -> list[Candidate]:
         """The ``n`` tracks that are most like one of the catalogue, best first: by plain similarity, since what footage
-        a segment is near to says nothing here. Raises ``UnknownTrackError``."""
+        a segment is near to says nothing here. Looks at every segment. Raises ``UnknownTrackError``."""
         query = self.vector(id)
-        rows = self._choice.rows(filters or Filters())
-        there = np.ones(len(self._index), bool) if rows is None else rows
-        numbers = there.rows if isinstance(there, Few) else np.flatnonzero(there)
-        blocks = [self._near(numbers[at : at + BLOCK], query) for at in range(0, len(numbers), BLOCK)]
-        hits = self._index.best(numbers, np.concatenate([*blocks, np.zeros(0, np.float32)]), n) if n > 0 else []
-        found = [self._candidate(hit, query, ()) for hit in hits]
-        return [candidate for candidate in found if candidate is not None]
-
-    def _near(self, rows: NDArray[np.int64], query: Floats) -> Floats:
-        """(m,): the cosines of a query (E,) and the segments ``rows`` (m,)."""
-        return self._standard.similarities(self._index.vectors, rows, query)
+        for where in self._choice.places(filters or Filters()):
+            if hits := most_alike(self._index, self._segments, query, n, where):
+                return self._candidates(hits, query, ())
+        return []
 
     def _hits(self, query: Floats, n: int, filters: Filters) -> list[Hit]:
-        rows = self._choice.rows(filters)
-        return self._index.scan(query, n, rows.rows) if isinstance(rows, Few) else self._index.search(query, n, rows)
+        for where in self._choice.places(filters):
+            if hits := self._index.search(query, n, where):
+                return hits
+        return []
+
+    def _gain(self, outline: Outline | None) -> float | None:
+        return None if outline is None else gain_db(outline, self.target_lufs)
 
     def _stored(self, id: str) -> StoredTrack:
         try:
@@ -217,89 +205,44 @@ class Catalog:
                 f"{id!r}: no such track in {self.folder}; segue search -c {self.folder} lists them"
             ) from None
 
-    def _candidate(self, hit: Hit, query: Floats, lean: Sequence[float]) -> Candidate | None:
-        stored = self._tracks[self._segments[hit.row].track]
-        number = self._numbers[stored.track.id]
-        rows, starts_s, borders = self._begins.get(number, lambda: self._begin_rows(number))
-        places, row, start_s = None, hit.row, 0.0
-        if len(rows):
-            fits = self._near(rows, query)
+    def _candidates(self, hits: Sequence[Hit], query: Floats, lean: Sequence[float]) -> list[Candidate]:
+        vectors = self._index.vectors([hit.track for hit in hits])
+        candidates = (self._candidate(hit, own, query, lean) for hit, own in zip(hits, vectors, strict=True))
+        return [candidate for candidate in candidates if candidate is not None]
+
+    def _candidate(self, hit: Hit, vectors: Floats, query: Floats, lean: Sequence[float]) -> Candidate | None:
+        """Of a hit and its track's ``vectors`` (k, D). None where its clips cannot be read, and where it is not the
+        track that this snapshot knows: an index may be ahead of it, or behind."""
+        table = self._segments
+        own = table.of_track(hit.track)
+        if own is None or not hit.segment < len(vectors) == own.count:
+            return None
+        stored, width = self._tracks[hit.track], len(query)
+        places, row, start_s = None, own.first + hit.segment, 0.0
+        if len(own.rows):
+            fits = table.standard.similarities(vectors[own.segments, :width], own.first, query)
             if lean:
-                fits += LEAN_COSINE * (self._standings[rows] @ shared(lean))
-            places = Places(starts_s, fits, borders)
-            best = int(np.argmax(fits + BORDER_BONUS * borders))
-            row, start_s = int(rows[best]), float(starts_s[best])
+                fits += LEAN_COSINE * (table.standings[own.rows] @ shared(lean))
+            places = Places(own.starts_s, fits, own.borders)
+            best = int(np.argmax(fits + BORDER_BONUS * own.borders))
+            row, start_s = int(own.rows[best]), float(own.starts_s[best])
         try:
-            clips, mask, rhythm, extras = self._windows.get(row, lambda: self._window(self._segments[row], stored))
+            window = self._windows.window(stored, table.first_clip(row))
         except (OSError, ValueError):
             return None
-        mood = None if self._moods is None else self._moods[row]
-        outline, gain = stored.outline, self.gain(stored.track.id)
-        similarity = float(self._near(np.array([hit.row]), query)[0])
+        similarity = float(table.standard.similarities(vectors[hit.segment : hit.segment + 1], own.first, query)[0])
         return Candidate(
-            stored.track, start_s, similarity, clips, mask, rhythm, mood, extras, places, outline, gain,
-            self._standings[row], self._standard.zscore(similarity, hit.row)
-        )  # fmt: skip
-
-    def _begin_rows(self, number: int) -> tuple[NDArray[np.int64], Floats, Floats]:
-        """The rows at which a track may be started, with the starts and their borders; (m,) each."""
-        first, behind = self._spans[number]
-        rows = first + np.flatnonzero(~np.isnan(self._starts[first:behind]))
-        parts = rows, self._starts[rows], self._borders[rows]
-        for part in parts:
-            part.setflags(write=False)
-        return parts
-
-    def _window(self, segment: StoredSegment, stored: StoredTrack) -> SegmentParts:
-        mapped = self._clips.get(stored.clips, lambda: self._map(stored.clips))
-        window = slice(segment.first_clip, segment.first_clip + MAX_CLIPS)
-        valid = len(mapped[window])
-        rows = np.zeros((MAX_CLIPS, mapped.shape[1]), np.float32)
-        rhythm = np.zeros((MAX_CLIPS, len(RHYTHM_FIELDS)), np.float32)
-        rows[:valid], rhythm[:valid] = mapped[window], stored.rhythm[window]
-        mask = np.arange(MAX_CLIPS) < valid
-        clips, extras = self._parts(rows)
-        for part in (rows, clips, mask, rhythm, *extras.values()):
-            part.setflags(write=False)  # shared by every search that finds the segment
-        return clips, mask, rhythm, extras
-
-    def _parts(self, rows: Floats) -> tuple[Floats, dict[str, Floats]]:
-        """Rows as the store keeps them -> clip vectors, and the features behind them."""
-        at = self.layout.clip_dim
-        clips, extras = rows[:, :at], {}
-        for name in self.layout.extras:
-            shape = shape_of(name)
-            extras[name] = rows[:, at : at + prod(shape)].reshape(len(rows), *shape)
-            at += prod(shape)
-        return clips, extras
-
-    def _map(self, name: str) -> Floats:
-        clips: Floats = np.load(clip_path(self.folder, name), mmap_mode="r")
-        return clips
-
-
-def spans_of(owners: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """(count, 2) the first row of each of ``count`` owners, and the one behind the last; rows of one lie together."""
-    spans = np.zeros((count, 2), np.int64)
-    firsts = np.flatnonzero(np.diff(owners, prepend=-1))
-    spans[owners[firsts]] = np.stack([firsts, np.append(firsts[1:], len(owners))[: len(firsts)]], axis=1)
-    return spans
-
-
-def best_of_each(tracks: Iterable[StoredTrack]) -> dict[str, StoredTrack]:
-    """Each id -> the track that stands for its recording: of lossless sound before lossy, longer before shorter."""
-    best: dict[str, StoredTrack] = {}
-    tracks = list(tracks)
-    for stored in tracks:
-        rival = best.get(stored.recording)
-        if rival is None or _worth(stored) > _worth(rival):
-            best[stored.recording] = stored
-    return {stored.track.id: best[stored.recording] for stored in tracks}
-
-
-def _worth(stored: StoredTrack) -> tuple[bool, float]:
-    return stored.lossless, stored.track.duration_s
-
-
-def _picked(values: Floats | None, rows: list[int]) -> Floats | None:
-    return None if values is None else values[rows]
+            stored.track,
+            start_s,
+            similarity,
+            window.clips,
+            window.mask,
+            window.rhythm,
+            None if table.moods is None else table.moods[row],
+            window.extras,
+            places,
+            stored.outline,
+            self._gain(stored.outline),
+            table.standings[row],
+            table.standard.zscore(similarity, own.first + hit.segment),
+        )

@@ -1,7 +1,7 @@
 """Clip embeddings on disk: one ``.npy`` file a track, memory-mapped by whoever searches.
 
-No file is ever written twice. A track that is heard again gets a file of another name, the database switches to it, and
-the old one goes when nobody needs it: a mapped file cannot be replaced on Windows, and must not change anywhere else.
+No file is ever written twice. A track that is analysed again gets a file of another name, the database switches to it,
+and the old one goes when nobody needs it: a mapped file cannot be replaced on Windows, and must not change elsewhere.
 File and folder are flushed to the disk before the database names the file, so a power cut leaves at worst a file that
 no track owns.
 """

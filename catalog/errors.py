@@ -27,3 +27,7 @@ class UnknownTrackError(CatalogError):
 
 class SearchDeviceError(CatalogError):
     """Segments cannot be searched on the device that was asked for."""
+
+
+class SearchIndexError(CatalogError):
+    """There is no such index, or it cannot be reached or read."""

@@ -1,7 +1,7 @@
 """What a file's sound is, without decoding it: its id, its length, its chapters.
 
 The id is a hash of the encoded packets of the first audio stream, as they lie in the file. Tags, pictures and the
-container around them do not count, so a track keeps its id, and all that was heard in it, when it is renamed, tagged
+container around them do not count, so a track keeps its id, and its analysis, when it is renamed, tagged
 anew or moved to another container. Hashing decoded samples would do the same, but costs a hundred times as much, and
 lossy decoders give other last bits on another processor or with another release of FFmpeg.
 """

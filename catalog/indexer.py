@@ -2,7 +2,7 @@
 
 Incremental by sound. A file whose size and time are known is not read; otherwise a hash of its encoded sound says
 whether that is known: then it was renamed, copied or tagged anew, and nothing is analysed. Each file is committed by
-itself, so an index that is interrupted goes on where it stopped. What was heard outlives the file's absence: files
+itself, so an index that is interrupted goes on where it stopped. An analysis outlives the file's absence: files
 that vanished are marked as missing, and their tracks come back with them; tracks from other folders stay.
 """
 
@@ -29,13 +29,13 @@ from .layout import (
     write_layout,
 )
 from .needs import row_width
-from .pool import hear_all
+from .pool import analyse_all
 from .records import Track
-from .scan import Found, named_as_music, scan
+from .scan import Scan, named_as_music, scan
 from .sketch import LENGTHS_S, Sketch, same_recording
 from .store import Entry, FileStamp, Store
 from .tags import one_line, tagged_tempo
-from .worker import Heard, Job, Piece, Refused, Source, hear
+from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file
 
 Progress = Callable[[int, int, str], None]  # files done, files to analyse, what is going on
 
@@ -64,7 +64,7 @@ class IndexReport:
     retagged: int = 0  # the same sound under other names
     renamed: int = 0
     returned: int = 0  # were missing, are there again
-    healed: int = 0  # heard again, since what the catalogue kept of them was lost or damaged
+    healed: int = 0  # analysed again, since what the catalogue kept of them was lost or damaged
     missing: int = 0  # in the catalogue, their files not there now: not suggested
     duplicates: int = 0  # files whose sound another file has as well
     copies: int = 0  # tracks of a recording that is suggested from another file
@@ -80,12 +80,12 @@ def index_folder(
     engine: Engine,
     jobs: int,
     progress: Progress,
-    source: Source | None = None,
+    spec: EngineSpec | None = None,
     forget_missing: bool = False,
 ) -> IndexReport:
     """Add and refresh until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
 
-    ``jobs`` processes with an engine of their own each, opened as ``source`` says (None: the bundle's on the CPU); 1
+    ``jobs`` processes with an engine of their own each, opened as ``spec`` says (None: the bundle's on the CPU); 1
     works in this process with ``engine``. ``forget_missing``: tracks whose files are not in ``music`` any more
     leave the catalogue. Raises ``MusicFolderError`` for a folder that is missing or holds nothing to try, unless the
     catalogue knows tracks of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``. A catalogue that is new and
@@ -94,10 +94,10 @@ def index_folder(
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
     if music.exists() and not music.is_dir():
         raise MusicFolderError(f"{printable(music)}: is not a folder; name a folder of music")
-    found = scan(music, catalog) if music.is_dir() else Found()
-    if not found.files and not _holds(catalog, music):
-        raise MusicFolderError(_no_music(music, found))
-    source = source or Source(str(engine.bundle.path))
+    scanned = scan(music, catalog) if music.is_dir() else Scan()
+    if not scanned.files and not _holds(catalog, music):
+        raise MusicFolderError(_no_music(music, scanned))
+    spec = spec or EngineSpec(str(engine.bundle.path))
     try:
         if not is_catalog(catalog):
             check_vacant(catalog)
@@ -108,7 +108,7 @@ def index_folder(
             check_bundle(catalog, read_layout(catalog), engine.bundle)
             try:
                 with closing(Store(catalog, write=True)) as store:
-                    run = _Run(music, catalog, found, store, engine, source, progress)
+                    run = _Run(music, catalog, scanned, store, engine, spec, progress)
                     return run.report(max(1, jobs), forget_missing)
             finally:
                 if new and _is_empty(catalog):
@@ -135,17 +135,17 @@ def _is_empty(catalog: Path) -> bool:
         return not store.ids()
 
 
-def _no_music(music: Path, found: Found) -> str:
+def _no_music(music: Path, scanned: Scan) -> str:
     if not music.exists():
         return f"{printable(music)}: no such folder; name a folder of music"
-    others = found.skipped + found.scores.total()
-    scores = f"; {scores_text(found)}" if found.scores else ""
+    others = scanned.skipped + scanned.scores.total()
+    scores = f"; {scores_text(scanned)}" if scanned.scores else ""
     return f"{printable(music)}: holds no music ({others} other files){scores}; nothing was changed"
 
 
-def scores_text(found: Found) -> str:
+def scores_text(scanned: Scan) -> str:
     """What became of files that hold notes rather than sound, and what to do with them."""
-    endings = ", ".join(f"{count} .{ending}" for ending, count in sorted(found.scores.items()))
+    endings = ", ".join(f"{count} .{ending}" for ending, count in sorted(scanned.scores.items()))
     return (
         f"{endings} passed over: notes, not sound; render them to FLAC or WAV first "
         "(OpenMPT or openmpt123 for modules, FluidSynth for MIDI, VGMPlay or Audacious for chip music)"
@@ -156,10 +156,17 @@ class _Run:
     """One run's bookkeeping."""
 
     def __init__(
-        self, music: Path, catalog: Path, found: Found, store: Store, engine: Engine, source: Source, progress: Progress
+        self,
+        music: Path,
+        catalog: Path,
+        scanned: Scan,
+        store: Store,
+        engine: Engine,
+        spec: EngineSpec,
+        progress: Progress,
     ) -> None:
-        self._music, self._found, self._store, self._engine, self._progress = music, found, store, engine, progress
-        self._source, self._catalog = source, catalog
+        self._music, self._scanned, self._store, self._engine, self._progress = music, scanned, store, engine, progress
+        self._spec, self._catalog = spec, catalog
         self._lost = store.sweep(row_width(engine.bundle))
         self._known = store.files()
         self._ids = store.ids()
@@ -167,19 +174,19 @@ class _Run:
         self._standing = {
             id
             for path, known in self._known.items()
-            if (found.files.get(path) == known.stamp or not self._mine(path)) and not known.missing
+            if (scanned.files.get(path) == known.stamp or not self._mine(path)) and not known.missing
             for id in known.tracks
         }
         names = ("added", "refreshed", "unchanged", "retagged", "renamed", "returned", "healed", "duplicates")
         self._counts = dict.fromkeys(names, 0)
-        self._skipped = found.skipped
-        self._failed = [FileNote(path, reason) for path, reason in found.closed.items()]
-        self._notes = [FileNote(path, text) for path, text in found.notes]
+        self._skipped = scanned.skipped
+        self._failed = [FileNote(path, reason) for path, reason in scanned.closed.items()]
+        self._notes = [FileNote(path, text) for path, text in scanned.notes]
         self._bad: list[Path] = []  # known paths that hold nothing usable any more
         self._done = self._total = 0
 
     def report(self, jobs: int, forget_missing: bool) -> IndexReport:
-        todo = [path for path, stamp in self._found.files.items() if not self._settled(path, stamp)]
+        todo = [path for path, stamp in self._scanned.files.items() if not self._settled(path, stamp)]
         self._total = len(todo)
         if todo:
             self._progress(0, self._total, "getting ready (the first time on a machine takes a while)")
@@ -190,8 +197,8 @@ class _Run:
         self._store.sweep_files()
         present, known = self._store.present(), self._store.ids()
         recordings = len(set(present.values()))
-        if self._found.scores:
-            self._notes.append(FileNote(self._music, scores_text(self._found)))
+        if self._scanned.scores:
+            self._notes.append(FileNote(self._music, scores_text(self._scanned)))
         return IndexReport(
             **self._counts,
             removed=len(gone),
@@ -199,7 +206,7 @@ class _Run:
             missing=len(known) - len(present),
             copies=len(present) - recordings,
             skipped=self._skipped,
-            scores=self._found.scores.total(),
+            scores=self._scanned.scores.total(),
             notes=tuple(self._notes),
             tracks=recordings,
         )
@@ -219,63 +226,63 @@ class _Run:
 
     def _absent(self, forget: bool) -> set[str]:
         """Mark what vanished or cannot be read any more; returns the ids that were forgotten."""
-        closed = tuple(self._found.closed)
+        closed = tuple(self._scanned.closed)
         absent = [
             path
             for path in self._known
-            if self._mine(path) and path not in self._found.files and not any(map(path.is_relative_to, closed))
+            if self._mine(path) and path not in self._scanned.files and not any(map(path.is_relative_to, closed))
         ]
         self._store.miss(absent + self._bad)
         self._store.forget_moved()
         return self._store.forget(absent + self._bad) if forget else set()
 
-    def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, Heard | Refused]]:
-        work = (Job(path, self._found.sheets.get(path)) for path in todo)
+    def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:
+        work = (Job(path, self._scanned.sheets.get(path)) for path in todo)
         if jobs > 1:
-            yield from hear_all(work, self._source, self._catalog, jobs)
+            yield from analyse_all(work, self._spec, self._catalog, jobs)
             return
         for i, job in enumerate(work):
             if i == 0:
                 warm_up()
-            yield job.path, hear(job, self._engine, self._store.knows)
+            yield job.path, analyse_file(job, self._engine, self._store.knows)
 
-    def _take(self, path: Path, outcome: Heard | Refused) -> None:
+    def _take(self, path: Path, outcome: AnalysedFile | RejectedFile) -> None:
         self._done += 1
-        if isinstance(outcome, Refused):
-            self._refuse(path, outcome.reason, outcome.foreign)
+        if isinstance(outcome, RejectedFile):
+            self._reject(path, outcome.reason, outcome.foreign)
         else:
             self._keep(path, outcome)
         self._progress(self._done, self._total, printable(path.relative_to(self._music)))
 
-    def _keep(self, path: Path, heard: Heard) -> None:
-        notes = [*heard.notes, *([heard.damage] if heard.damage else [])]
+    def _keep(self, path: Path, analysed: AnalysedFile) -> None:
+        notes = [*analysed.notes, *([analysed.damage] if analysed.damage else [])]
         self._notes += [FileNote(path, note) for note in notes]
-        for piece in heard.pieces:
-            if piece.reason:
-                self._failed.append(FileNote(path, f"track {piece.part.tags.title!r} {piece.reason}"))
-        usable = [piece for piece in heard.pieces if not piece.reason]
+        for file_track in analysed.tracks:
+            if file_track.reason:
+                self._failed.append(FileNote(path, f"track {file_track.part.tags.title!r} {file_track.reason}"))
+        usable = [file_track for file_track in analysed.tracks if not file_track.reason]
         if not usable:
-            self._refuse(path, "holds no track that can be used")
+            self._reject(path, "holds no track that can be used")
             return
-        entries = [self._entry(path, piece, heard) for piece in usable]
+        entries = [self._entry(path, file_track, analysed) for file_track in usable]
         before = {track.id: _called(track) for track in self._store.names(path)}
         for entry in entries:
             self._count(path, entry.track, before)
-        self._store.put(path, self._found.files[path], entries)
+        self._store.put(path, self._scanned.files[path], entries)
         for entry in entries:
             if entry.analysis is not None and entry.track.id not in self._ids:
                 self._join(entry)
             self._ids.add(entry.track.id)
             self._standing.add(entry.track.id)
 
-    def _entry(self, path: Path, piece: Piece, heard: Heard) -> Entry:
-        part, tags, analysis = piece.part, piece.part.tags, piece.analysis
+    def _entry(self, path: Path, file_track: FileTrack, analysed: AnalysedFile) -> Entry:
+        part, tags, analysis = file_track.part, file_track.part.tags, file_track.analysis
         measured_bpm = self._store.pulse_bpm(part.id) if analysis is None else analysis.tempo_bpm
         tempo_bpm = tagged_tempo(measured_bpm, tags.tempo_bpm)
-        duration_s = 0.0 if analysis is None else analysis.duration_s  # kept with what is heard, not with the name
+        duration_s = 0.0 if analysis is None else analysis.duration_s  # kept with the analysis, not with the name
         track = Track(part.id, tags.title, tags.artist, path, duration_s, tempo_bpm, tags.licence, tags.genres,
                       part.begin_s, part.end_s, tags.lufs, tags.peak_db)  # fmt: skip
-        return Entry(track, analysis, heard.damage, heard.lossless, piece.sketch, piece.backwards)
+        return Entry(track, analysis, analysed.damage, analysed.lossless, file_track.sketch, file_track.backwards)
 
     def _count(self, path: Path, track: Track, before: dict[str, tuple[object, ...]]) -> None:
         """Which kind of news a track of a file that was looked at is."""
@@ -285,7 +292,7 @@ class _Run:
                 kind = "returned"
         elif track.id in self._lost:
             kind = "healed"
-            self._notes.append(FileNote(path, "heard again: what the catalogue kept of it was lost or damaged"))
+            self._notes.append(FileNote(path, "analysed again: what the catalogue kept of it was lost or damaged"))
         elif track.id not in self._ids:
             kind = "refreshed" if path in self._known else "added"
         elif track.id in self._standing:
@@ -309,7 +316,7 @@ class _Run:
             note = f"is a recording that another file has as well (track {min(others)}); the better one is suggested"
             self._notes.append(FileNote(entry.track.path, note))
 
-    def _refuse(self, path: Path, reason: str, foreign: bool = False) -> None:
+    def _reject(self, path: Path, reason: str, foreign: bool = False) -> None:
         if foreign and not named_as_music(path):
             self._skipped += 1
         else:

@@ -54,11 +54,11 @@ def read_layout(folder: Path) -> Layout:
         raise FormatError(f"{folder}: not a catalogue ({what}); make one with segue index") from error
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: cannot be read ({error}); {CURE}") from error
-    found = data.get("format") if isinstance(data, dict) else None
-    if found in range(1, FORMAT):
-        raise FormatError(f"{path}: of an older segue (format {found}, this one reads {FORMAT}); {CURE}")
-    if found != FORMAT:
-        raise FormatError(f"{path}: format {found!r}, this program reads {FORMAT}; {CURE}")
+    version = data.get("format") if isinstance(data, dict) else None
+    if version in range(1, FORMAT):
+        raise FormatError(f"{path}: of an older segue (format {version}, this one reads {FORMAT}); {CURE}")
+    if version != FORMAT:
+        raise FormatError(f"{path}: format {version!r}, this program reads {FORMAT}; {CURE}")
     try:
         layout = Layout(**{key: value for key, value in data.items() if key != "format"})
         layout = replace(layout, extras=tuple(layout.extras))

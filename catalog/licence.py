@@ -1,7 +1,7 @@
 """Licences: one spelling for those of Creative Commons, and what it means to ask for one.
 
 The spelling is SPDX's (https://spdx.org/licenses), without the country that old versions were ported to: CC-BY-SA-3.0,
-CC0-1.0; CC-BY where no version is told; CC-PDM-1.0 for Creative Commons' public domain mark, and ``public domain``
+CC0-1.0; CC-BY where no version is given; CC-PDM-1.0 for Creative Commons' public domain mark, and ``public domain``
 where a text says no more than that. Any other licence stays as it is spelled.
 """
 
@@ -62,8 +62,8 @@ def matches(wanted: str, licence: str) -> bool:
     Without a version any version will do, so CC0 finds CC0-1.0; but CC-BY does not find CC-BY-NC-4.0, which asks for
     more.
     """
-    asked, has = _plain(wanted), _plain(licence)
-    return bool(has) and (asked == has or (family(asked) == asked and family(has) == asked))
+    name, own = _plain(wanted), _plain(licence)
+    return bool(own) and (name == own or (family(name) == name and family(own) == name))
 
 
 def family(licence: str) -> str:

@@ -29,7 +29,7 @@ RISE_LU: Final = 2.0  # by which the first section border must be louder to end 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class Course:
     """An outline, and what starts are found by: the stretches of music; how surely each section begins, (m,) in [0, 1];
     ``grid_s``, downbeats, or beats where they are not known."""
 
@@ -39,17 +39,17 @@ class Heard:
     grid_s: Floats
 
 
-def outline_of(duration_s: float, levels: Levels, heard: TrackFeatures) -> Heard:
-    """The outline of a track, from its own levels and what ``track_features`` heard in it."""
+def outline_of(duration_s: float, levels: Levels, features: TrackFeatures) -> Course:
+    """The outline of a track, from its own levels and what ``track_features`` measured."""
     stretches = tuple(stretches_of(levels))
-    beats_s, bands = heard.beats.times_s, heard.course.bands
-    found = bar_lines(beats_s, bands, heard.chroma)
-    downbeats_s = beats_s[found.lines]
-    grid_s = _grid(beats_s, found.lines)
+    beats_s, bands = features.beats.times_s, features.course.bands
+    bars = bar_lines(beats_s, bands, features.chroma)
+    downbeats_s = beats_s[bars.lines]
+    grid_s = _grid(beats_s, bars.lines)
     sections_s, strengths = _sections(stretches, bands, grid_s)
     main = max(stretches, key=lambda stretch: stretch.length_s)
-    intro_s, outro_s = _intro(main, levels, sections_s, grid_s), _outro(main, found, beats_s, sections_s, grid_s)
-    # Nothing is started in what is told to be the outro.
+    intro_s, outro_s = _intro(main, levels, sections_s, grid_s), _outro(main, bars, beats_s, sections_s, grid_s)
+    # Nothing is started in the outro.
     parts = tuple(replace(each, fall_s=outro_s) if each is main else each for each in stretches)
     outline = Outline(
         lufs=levels.lufs,
@@ -62,11 +62,11 @@ def outline_of(duration_s: float, levels: Levels, heard: TrackFeatures) -> Heard
         outro_s=min(outro_s, duration_s),
         sections_s=sections_s.astype(np.float32),
         downbeats_s=downbeats_s.astype(np.float32),
-        loops=_loops(found, beats_s, bands, heard.chroma, intro_s, outro_s),
-        tempi=tuple((tempo.bpm, tempo.weight) for tempo in heard.beats.tempi),
-        onsets=onsets_by_second(heard.course.envelope, duration_s),
+        loops=_loops(bars, beats_s, bands, features.chroma, intro_s, outro_s),
+        tempi=tuple((tempo.bpm, tempo.weight) for tempo in features.beats.tempi),
+        onsets=onsets_by_second(features.course.envelope, duration_s),
     )
-    return Heard(outline, parts, strengths.astype(np.float32), grid_s.astype(np.float32))
+    return Course(outline, parts, strengths.astype(np.float32), grid_s.astype(np.float32))
 
 
 def waveform(levels: Levels) -> NDArray[np.uint8]:
@@ -128,7 +128,7 @@ def _intro(main: Stretch, levels: Levels, sections_s: NDArray[np.float64], grid_
 
 def _outro(
     main: Stretch,
-    found: BarLines,
+    bars: BarLines,
     beats_s: NDArray[np.float64],
     sections_s: NDArray[np.float64],
     grid_s: NDArray[np.float64],
@@ -140,13 +140,13 @@ def _outro(
     late = sections_s[(sections_s >= main.end_s - LAST_SECTION_S) & (sections_s < main.end_s - 1.0)]
     if len(late) and late[0] > main.begin_s:
         return float(late[0])
-    lines = beats_s[found.lines] if found.lines.any() else beats_s[:: -found.meter][::-1]
+    lines = beats_s[bars.lines] if bars.lines.any() else beats_s[:: -bars.meter][::-1]
     inside = lines[(lines > main.begin_s) & (lines < main.end_s)]
     return float(inside[-LAST_BARS]) if len(inside) > 2 * LAST_BARS else main.end_s
 
 
 def _near(place_s: float, sections_s: NDArray[np.float64], grid_s: NDArray[np.float64]) -> float:
-    """The border of a section near a place that loudness told, which knows it to the second or two; else a beat."""
+    """The border of a section near a place that loudness shows, to the second or two; else a beat."""
     for places, reach_s in ((sections_s, BORDER_S), (grid_s, NEAR_S)):
         if len(places):
             nearest = float(places[np.argmin(np.abs(places - place_s))])
@@ -156,13 +156,13 @@ def _near(place_s: float, sections_s: NDArray[np.float64], grid_s: NDArray[np.fl
 
 
 def _loops(
-    found: BarLines, beats_s: NDArray[np.float64], bands: Floats, chroma: Floats, intro_s: float, outro_s: float
+    bars: BarLines, beats_s: NDArray[np.float64], bands: Floats, chroma: Floats, intro_s: float, outro_s: float
 ) -> tuple[Loop, ...]:
     if len(beats_s) < 2:
         return ()
     features = np.concatenate(beat_features(beats_s, bands, chroma), axis=1)
-    lines = found.lines if found.lines.any() else np.ones(len(beats_s), np.bool_)
+    lines = bars.lines if bars.lines.any() else np.ones(len(beats_s), np.bool_)
     return tuple(
         Loop(loop.from_s, loop.to_s, loop.likeness)
-        for loop in loops(beats_s, features, found.meter, lines, intro_s, outro_s)
+        for loop in loops(beats_s, features, bars.meter, lines, intro_s, outro_s)
     )

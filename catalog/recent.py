@@ -19,11 +19,12 @@ class Recent(Generic[K, V]):
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         with self._lock:
-            if key not in self._values:
+            try:
+                self._values.move_to_end(key)
+            except KeyError:
                 self._values[key] = make()
                 if len(self._values) > self._limit:
                     self._values.popitem(last=False)
-            self._values.move_to_end(key)
             return self._values[key]
 
     def __len__(self) -> int:

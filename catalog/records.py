@@ -44,9 +44,9 @@ class Track:
     tags: tuple[str, ...]  # genres and the like, as the file spells them
     begin_s: float = 0.0
     end_s: float | None = None  # None: the file's end
-    tagged_lufs: float | None = None  # the loudness that its tags imply (ReplayGain, R128_TRACK_GAIN); told, not used
+    tagged_lufs: float | None = None  # the loudness that its tags imply (ReplayGain, R128_TRACK_GAIN); shown, not used
     tagged_peak_db: float | None = None
-    vocals: float | None = None  # [0, 1]: how much of it is sung or spoken; None where nobody listened
+    vocals: float | None = None  # [0, 1]: how much of it is sung or spoken; None where it was not measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """What is heard in one track: n clips, k segments. All arrays float32 but ``first_clips`` (int64)."""
+    """The analysis of one track: n clips, k segments. All arrays float32 but ``first_clips`` (int64)."""
 
     duration_s: float
     tempo_bpm: float  # 0 where no pulse was found
@@ -159,7 +159,7 @@ class Filters:
 
 
 def is_vocal(track: Track) -> bool:
-    """Whether somebody sings or speaks in a track: as it was heard, or where nobody listened as its tags say."""
+    """Whether somebody sings or speaks in a track: as it was measured, or where it was not, as its tags say."""
     return tells_of_vocals(track.tags) if track.vocals is None else track.vocals >= VOCAL_SHARE
 
 

@@ -33,7 +33,7 @@ OTHER = frozenset(_OTHER.split())
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Scan:
     """What a walk found. ``files`` to try, in a fixed order; ``skipped`` counts those that are no music by their name;
     ``scores`` counts trackers' modules, MIDI and chip music by ending; ``closed``: folders that could not be read, with
     why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use.
@@ -47,7 +47,7 @@ class Found:
     notes: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def scan(folder: Path, leave_out: Path) -> Found:
+def scan(folder: Path, leave_out: Path) -> Scan:
     """Walk ``folder`` and what is linked in it; hidden files and folders, what is no plain file, and ``leave_out`` are
     not looked into. A folder or file that is reached by several ways counts once, under its own name where that lies in
     ``folder``.
@@ -58,7 +58,7 @@ def scan(folder: Path, leave_out: Path) -> Found:
     sheets, notes = match_sheets(walk.sheets, files)
     for file, sheet in sheets.items():
         files[file] = replace(files[file], beside=_written(sheet))
-    return Found(files, walk.skipped, walk.scores, walk.closed, sheets, notes)
+    return Scan(files, walk.skipped, walk.scores, walk.closed, sheets, notes)
 
 
 class _Walk:

@@ -39,21 +39,23 @@ class Standard:
     def rows(self, vectors: Floats, standings: Floats) -> Floats:
         """(rows, E + 5), what the index holds for ``vectors`` (rows, E) and ``standings`` (rows, 4)."""
         width = vectors.shape[1]
-        held = np.empty((len(vectors), width + 1 + len(LEANS)), np.float32)  # half a gigabyte for a million segments
+        held = np.empty((len(vectors), index_width(width)), np.float32)  # half a gigabyte for a million segments
         np.divide(vectors, self.deviations[:, None], out=held[:, :width])
         np.divide(-self.means, self.deviations, out=held[:, width])
         np.multiply(standings, LEAN_REACH, out=held[:, width + 1 :])
         return held
 
-    def plain(self, rows: Floats, numbers: slice) -> Floats:
-        """The vectors (m, E) that ``numbers`` of the index's ``rows`` were made of."""
-        taken: Floats = rows[numbers, : -(1 + len(LEANS))]
-        return taken * self.deviations[numbers, None]
+    def plain(self, held: Floats, first: int) -> Floats:
+        """The vectors (m, E) that the index's ``held`` (m, E + 5) were made of, of the rows from ``first`` on."""
+        taken: Floats = held[:, : -(1 + len(LEANS))]
+        return taken * self.deviations[first : first + len(held), None]
 
-    def similarities(self, rows: Floats, numbers: NDArray[np.int64], query: Floats) -> Floats:
-        """(m,): cosines of ``query`` (E,) with the vectors that ``numbers`` (m,) of the index's ``rows`` were of."""
-        near: Floats = rows[numbers, : len(query)] @ query
-        return near * self.deviations[numbers]
+    def similarities(self, held: Floats, rows: NDArray[np.int64] | int, query: Floats) -> Floats:
+        """(m,): cosines of ``query`` (E,) with the vectors of ``rows`` (m,), of which the index has ``held`` (m, E or
+        more). One row will do for all that are of one track."""
+        near: Floats = held[:, : len(query)] @ query
+        near *= self.deviations[rows]
+        return near
 
     def zscore(self, similarity: float, row: int) -> float | None:
         """A similarity to segment ``row``, standardised; None without a bank."""
@@ -83,9 +85,19 @@ def standard_of(vectors: Floats, bank: Floats | None, owners: NDArray[np.int64])
     return Standard(means[owners], np.maximum(deviations, LEAST)[owners])
 
 
-def asked(query: Floats, lean: Sequence[float]) -> Floats:
+def index_width(width: int) -> int:
+    """D: how many numbers the index holds of a vector of ``width`` numbers."""
+    return width + 1 + len(LEANS)
+
+
+def index_query(query: Floats, lean: Sequence[float]) -> Floats:
     """(E + 5,): a query (E,) as the index is asked with it, leaning by ``lean`` (one number for each of ``LEANS``)."""
-    return np.concatenate([query, np.ones(1), shared(lean)]).astype(np.float32)
+    width = len(query)
+    full = np.zeros(index_width(width), np.float32)
+    full[:width], full[width] = query, 1.0
+    if lean:
+        full[width + 1 :] = shared(lean)
+    return full
 
 
 def shared(lean: Sequence[float]) -> Floats:

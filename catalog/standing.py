@@ -1,7 +1,7 @@
 """Where each segment stands in its catalogue: from the calmest to the most energetic, by valence, tension and tempo.
 
 A dial that leans somewhere means more of it than most of *this* music has, so only the order counts: loudness and notes
-a second are not comparable between a library of techno and one of piano pieces. What cannot be told of a segment (no
+a second are not comparable between a library of techno and one of piano pieces. What is not known of a segment (no
 outline, no mood, no pulse) leaves it in the middle of that axis, or out of the mean of several.
 """
 
@@ -46,13 +46,13 @@ def standings(
 
 def places(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Places in the rising order, spread over [-1, 1]; equal values share theirs, NaN stays NaN."""
-    found = np.full(len(values), np.nan)
+    ranks = np.full(len(values), np.nan)
     there = np.flatnonzero(~np.isnan(values))
     known, index, counts = np.unique(values[there], return_inverse=True, return_counts=True)
     if len(known):
         middles = np.cumsum(counts) - counts / 2.0
-        found[there] = (2.0 * middles / len(there) - 1.0)[index]
-    return found
+        ranks[there] = (2.0 * middles / len(there) - 1.0)[index]
+    return ranks
 
 
 def _courses(

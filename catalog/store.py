@@ -2,10 +2,10 @@
 
 A track is there from the moment its transaction commits. Its clip file is on the disk before that; so a run that is
 killed, or a power cut, leaves a consistent catalogue, and at worst a clip file that no track owns. ``sweep`` removes
-those, and drops tracks whose clip file was lost or damaged later, so that they are heard again. Paths are stored as
+those, and drops tracks whose clip file was lost or damaged later, so that they are analysed again. Paths are stored as
 bytes, because a file name need not be text.
 
-Tables: ``tracks`` (one row per distinct sound: what was heard), ``segments`` (their vectors), ``files`` (every path
+Tables: ``tracks`` (one row per distinct sound: its analysis), ``segments`` (their vectors), ``files`` (every path
 seen, with what tells an unchanged file without reading it, and whether it was there the last time), ``places`` (which
 part of which file holds which track, and what it is called there). Tracks of one recording have one ``recording``.
 """
@@ -111,9 +111,9 @@ class Store:
             "onsets, vocals FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
             "WHERE NOT missing ORDER BY track, path, begin_s"
         )
-        found: dict[str, StoredTrack] = {}
+        by_id: dict[str, StoredTrack] = {}
         for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, lufs, peak_db, *rest in rows:
-            if id not in found:
+            if id not in by_id:
                 words = tuple(json.loads(tags))
                 beats, rhythm, clips, lossless, recording, *packed_outline = rest
                 outline = unpacked(packed_outline)
@@ -121,7 +121,7 @@ class Store:
                 track = Track(
                     id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db, vocals
                 )
-                found[id] = StoredTrack(
+                by_id[id] = StoredTrack(
                     track,
                     floats(beats),
                     floats(rhythm).reshape(-1, 3),
@@ -130,7 +130,7 @@ class Store:
                     recording,
                     outline,
                 )
-        return list(found.values())
+        return list(by_id.values())
 
     def segments(self, dim: int) -> tuple[list[StoredSegment], Floats, Floats | None]:
         """All segments by track and place, their vectors (n, ``dim``), and moods (n, 3) or None."""
@@ -175,7 +175,7 @@ class Store:
         return self._db.execute("SELECT 1 FROM tracks WHERE id = ?", (id,)).fetchone() is not None
 
     def pulse_bpm(self, id: str) -> float:
-        """The tempo that was heard in a track, 0 where none was, whatever its tags say."""
+        """The tempo that was measured in a track, 0 where none was, whatever its tags say."""
         return float(self._db.execute("SELECT pulse_bpm FROM tracks WHERE id = ?", (id,)).fetchone()[0])
 
     def names(self, path: Path) -> list[Track]:
@@ -238,7 +238,7 @@ class Store:
     def sweep(self, width: int) -> set[str]:
         """Remove clip files that no track owns, and drop the tracks whose own is lost, cut short or not ``width`` wide.
 
-        Returns the ids of these; the files that held them count as changed, so that they are heard again.
+        Returns the ids of these; the files that held them count as changed, so that they are analysed again.
         """
         rows = self._db.execute("SELECT id, clips, length(rhythm) / 12 FROM tracks").fetchall()
         lost = [id for id, name, clips in rows if not is_whole(clip_path(self.folder, name), clips, width)]

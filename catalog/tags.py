@@ -41,7 +41,7 @@ _NUMBER = re.compile(r"\d{2,3}(?:[.,]\d+)?")
 _SIGNED = re.compile(r"\s*[+-]?\d{1,6}(?:[.,]\d{1,9})?")
 _SILENT_LUFS, _LOUDEST_LUFS = -70.0, 10.0  # what lies outside is a mistake
 _NEAR = 0.03  # a tag tells a tempo in whole beats, and we measure one to a fraction of that
-_RELATED = (1.0, 0.5, 2.0, 2 / 3, 1.5)  # the tempi that one piece may be heard in
+_RELATED = (1.0, 0.5, 2.0, 2 / 3, 1.5)  # the tempi that one piece may be tapped in
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +60,16 @@ class Tags:
 
 def read_tags(path: Path) -> Tags:
     """Tags of a file, the title from its name where they lack one."""
-    found = [_values(read, path) for read in (_of_mutagen, _of_ffmpeg)]
+    tables = [_values(read, path) for read in (_of_mutagen, _of_ffmpeg)]
     return Tags(
-        title=next(_lines(found, _TITLE), "") or title_of(path),
-        artist=_artists(found),
-        genres=_genres(found),
-        licence=_licence(found),
-        tempo_bpm=_tempo(next(_lines(found, _BPM), "")),
-        cuesheet=next(_texts(found, _SHEET), ""),
-        lufs=_loudness(found),
-        peak_db=_peak_db(next(_lines(found, _PEAK), "")),
+        title=next(_lines(tables, _TITLE), "") or title_of(path),
+        artist=_artists(tables),
+        genres=_genres(tables),
+        licence=_licence(tables),
+        tempo_bpm=_tempo(next(_lines(tables, _BPM), "")),
+        cuesheet=next(_texts(tables, _SHEET), ""),
+        lufs=_loudness(tables),
+        peak_db=_peak_db(next(_lines(tables, _PEAK), "")),
     )
 
 
@@ -97,17 +97,17 @@ def one_line(text: str) -> str:
     return " ".join("".join(kept).split())[:MAX_TEXT]
 
 
-Found = dict[str, list[str]]  # every tag by its name in lower case
+TagTable = dict[str, list[str]]  # every tag by its name in lower case
 
 
-def _values(read: Callable[[Path], Iterator[tuple[str, list[str]]]], path: Path) -> Found:
-    found: Found = {}
+def _values(read: Callable[[Path], Iterator[tuple[str, list[str]]]], path: Path) -> TagTable:
+    table: TagTable = {}
     try:
         for name, values in read(path):
-            found.setdefault(name, []).extend(values)
+            table.setdefault(name, []).extend(values)
     except Exception:  # noqa: BLE001 - damaged tags raise whatever parsing them hit
-        return found
-    return found
+        return table
+    return table
 
 
 def _of_mutagen(path: Path) -> Iterator[tuple[str, list[str]]]:
@@ -133,9 +133,9 @@ def _of_mutagen(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 def _of_ffmpeg(path: Path) -> Iterator[tuple[str, list[str]]]:
     with opened(path) as container:
-        told = [container.metadata, *(stream.metadata for stream in container.streams.audio[:1])]
-    for metadata in told:
-        for key, value in metadata.items():
+        metadata = [container.metadata, *(stream.metadata for stream in container.streams.audio[:1])]
+    for entries in metadata:
+        for key, value in entries.items():
             yield re.sub(r"-[a-z]{3}$", "", key.casefold()), [value]  # comment-eng: a language
 
 
@@ -152,40 +152,40 @@ def _as_text(block: Any, rate_hz: int) -> str:
     return "\n".join(lines)
 
 
-def _texts(found: Sequence[Found], keys: Iterable[str]) -> Iterator[str]:
+def _texts(tables: Sequence[TagTable], keys: Iterable[str]) -> Iterator[str]:
     keys = tuple(keys)
-    return (text for tags in found for key in keys for text in tags.get(key, ()))
+    return (text for tags in tables for key in keys for text in tags.get(key, ()))
 
 
-def _lines(found: Sequence[Found], keys: Iterable[str]) -> Iterator[str]:
-    return (line for text in _texts(found, keys) if (line := one_line(text)))
+def _lines(tables: Sequence[TagTable], keys: Iterable[str]) -> Iterator[str]:
+    return (line for text in _texts(tables, keys) if (line := one_line(text)))
 
 
-def _artists(found: Sequence[Found]) -> str:
-    """Of the first name that tells any, all of them."""
-    for tags in found:
+def _artists(tables: Sequence[TagTable]) -> str:
+    """Of the first name that has any, all of them."""
+    for tags in tables:
         for key in _ARTIST:
             if names := [name for text in tags.get(key, ()) for part in text.split("\0") if (name := one_line(part))]:
                 return one_line(", ".join(dict.fromkeys(names)))
     return ""
 
 
-def _genres(found: Sequence[Found]) -> tuple[str, ...]:
-    for tags in found:
+def _genres(tables: Sequence[TagTable]) -> tuple[str, ...]:
+    for tags in tables:
         parts = (part for text in _texts([tags], _GENRE) for part in re.split(r"[;,/\0]", text))
         if words := tuple(dict.fromkeys(word for part in parts if (word := one_line(part)))):
             return words[:16]
     return ()
 
 
-def _licence(found: Sequence[Found]) -> str:
+def _licence(tables: Sequence[TagTable]) -> str:
     """One that is known, wherever it stands: first where licences do. Else what the file gives as its licence."""
-    own = tuple(dict.fromkeys(key for tags in found for key in tags if "licen" in key))
+    own = tuple(dict.fromkeys(key for tags in tables for key in tags if "licen" in key))
     for keys in ((*_LICENCE, *own), _COPYRIGHT, _COMMENT):
-        for text in _texts(found, keys):
+        for text in _texts(tables, keys):
             if name := licences.recognised(text):
                 return name
-    return next(_lines(found, (*_LICENCE, *own, *_COPYRIGHT)), "")
+    return next(_lines(tables, (*_LICENCE, *own, *_COPYRIGHT)), "")
 
 
 def _tempo(text: str) -> float:
@@ -194,11 +194,11 @@ def _tempo(text: str) -> float:
     return bpm if 20.0 <= bpm <= 400.0 else 0.0
 
 
-def _loudness(found: Sequence[Found]) -> float | None:
+def _loudness(tables: Sequence[TagTable]) -> float | None:
     """The loudness that a gain brings to the reference: Opus' own in 256ths of a dB to -23 LUFS (RFC 7845, 5.2.1),
     ReplayGain 2.0 in dB to -18."""
     for keys, reference, unit in ((_R128, -23.0, 1 / 256), (_GAIN, -18.0, 1.0)):
-        gain = _number(next(_lines(found, keys), ""))
+        gain = _number(next(_lines(tables, keys), ""))
         if gain is not None and _SILENT_LUFS <= reference - gain * unit <= _LOUDEST_LUFS:
             return reference - gain * unit
     return None

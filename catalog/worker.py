@@ -1,6 +1,6 @@
-"""What one process of an indexer does: a file in, its tracks out, with their tags and what is heard in them.
+"""What one process of an indexer does: a file in, its tracks out, with their tags and their analysis.
 
-A track whose sound the catalogue knows is not heard again, whatever its file is called now and however it is tagged.
+A track whose sound the catalogue knows is not analysed again, whatever its file is called now and however it is tagged.
 
 Heavy modules are imported inside the functions, because ``prepare`` must bound the threads of the numeric libraries
 before they load: tracks are analysed side by side, and more threads than cores make all of them slower.
@@ -28,9 +28,10 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What to hear with: the bundle's folder, the engine's name and, as far as they are not the defaults, the options
-    that it is opened with. Plain values alone, since they come to a process before its threads are bounded."""
+class EngineSpec:
+    """Which engine to analyse with: the bundle's folder, the engine's name and, as far as they are not the defaults,
+    the options that it is opened with. Plain values alone, since they come to a process before its threads are
+    bounded."""
 
     bundle: str
     engine: str = "onnx-cpu"
@@ -46,7 +47,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FileTrack:
     """A track of a file. Without an ``analysis`` it is in the catalogue already, or cannot be used for ``reason``."""
 
     part: "Part"
@@ -57,24 +58,24 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AnalysedFile:
     """A usable file and its tracks; ``damage`` says what of it was lost, ``notes`` what else is to be said."""
 
-    pieces: tuple[Piece, ...]
+    tracks: tuple[FileTrack, ...]
     lossless: bool = False
     damage: str = ""
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RejectedFile:
     """A file that cannot be used, and why. ``foreign``: it is no music at all."""
 
     reason: str
     foreign: bool = False
 
 
-def prepare(source: Source) -> None:
+def prepare(spec: EngineSpec) -> None:
     """A process's start: one thread, Ctrl-C kills it without a traceback, engine and beat tracker ready."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=leave_with_parent, daemon=True).start()
@@ -82,7 +83,7 @@ def prepare(source: Source) -> None:
         os.environ[name] = "1"
     from features.beats import warm_up
 
-    own_engine(source)
+    own_engine(spec)
     warm_up()
 
 
@@ -95,16 +96,16 @@ def leave_with_parent() -> None:
 
 
 @functools.cache
-def own_engine(source: Source) -> "Engine":
-    """This process's engine."""
+def own_engine(spec: EngineSpec) -> "Engine":
+    """This process's engine, opened once."""
     from engines.bundle import load_bundle
     from engines.choose import EngineOptions, open_engine
     from features.spec import FEATURES
 
-    given: dict[str, Any] = dict(source.options)
+    given: dict[str, Any] = dict(spec.options)
     if given.get("plans") is not None:
         given["plans"] = Path(given["plans"])
-    return open_engine(load_bundle(source.bundle, FEATURES), source.engine, EngineOptions(**given))
+    return open_engine(load_bundle(spec.bundle, FEATURES), spec.engine, EngineOptions(**given))
 
 
 @functools.cache
@@ -115,12 +116,12 @@ def own_store(catalog: Path) -> "Store":
     return Store(catalog, write=False)
 
 
-def hear_in_process(job: Job, source: Source, catalog: Path) -> Heard | Refused:
-    """``hear`` with this process's own engine."""
-    return hear(job, own_engine(source), lambda id: own_store(catalog).knows(id))
+def analyse_in_process(job: Job, spec: EngineSpec, catalog: Path) -> AnalysedFile | RejectedFile:
+    """``analyse_file`` with this process's own engine."""
+    return analyse_file(job, own_engine(spec), lambda id: own_store(catalog).knows(id))
 
 
-def hear(job: Job, engine: "Engine", known: Callable[[str], bool]) -> Heard | Refused:
+def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> AnalysedFile | RejectedFile:
     """Look, read tags, decode and analyse what is not ``known``. Never raises for a file: one bad file must not end an
     index of thousands."""
     from features.decode.sound import decode
@@ -137,25 +138,25 @@ def hear(job: Job, engine: "Engine", known: Callable[[str], bool]) -> Heard | Re
             raise AudioError("cannot be read")
         parts, notes = parts_of(job.path, identity, read_tags(job.path), job.sheet)
         damage = ""
-        pieces = [Piece(part) for part in parts]
+        tracks = [FileTrack(part) for part in parts]
         if not all(known(part.id) for part in parts):
             sound = decode(job.path, levels=True)
             damage = sound.note
-            pieces = [
-                piece if known(piece.part.id) else _piece(piece.part, sound, engine, len(parts) == 1)
-                for piece in pieces
+            tracks = [
+                track if known(track.part.id) else _analyse_track(track.part, sound, engine, len(parts) == 1)
+                for track in tracks
             ]
-        return Heard(tuple(pieces), identity.lossless, damage, tuple(notes))
+        return AnalysedFile(tuple(tracks), identity.lossless, damage, tuple(notes))
     except AudioError as error:
-        return Refused(str(error), isinstance(error, ForeignError))
+        return RejectedFile(str(error), isinstance(error, ForeignError))
     except MemoryError:
-        return Refused("needs more memory than there is; cut it into shorter tracks")
+        return RejectedFile("needs more memory than there is; cut it into shorter tracks")
     except Exception as error:  # noqa: BLE001 - shown with its type in the summary, so not lost
-        return Refused(f"failed unexpectedly: {type(error).__name__}: {error}")
+        return RejectedFile(f"failed unexpectedly: {type(error).__name__}: {error}")
 
 
-def _piece(part: "Part", sound: "Sound", engine: "Engine", alone: bool) -> Piece:
-    """What is heard in a part; what is wrong with one of several is said of it alone."""
+def _analyse_track(part: "Part", sound: "Sound", engine: "Engine", alone: bool) -> FileTrack:
+    """One track of a file, analysed; what is wrong with one of several is its own reason."""
     from features.errors import AudioError
     from features.spec import MUSIC_RATE_HZ
 
@@ -170,8 +171,8 @@ def _piece(part: "Part", sound: "Sound", engine: "Engine", alone: bool) -> Piece
         if len(own) < MUSIC_RATE_HZ:
             raise AudioError(f"is {len(own) / MUSIC_RATE_HZ:.2f} s long, at least 1 s is needed")
         analysis = analyse(own, engine, part.tags.tempo_bpm, levels)
-        return Piece(part, analysis, sketch(own).data, sketch(own[::-1]).data)
+        return FileTrack(part, analysis, sketch(own).data, sketch(own[::-1]).data)
     except AudioError as error:
         if alone:
             raise
-        return Piece(part, reason=str(error))
+        return FileTrack(part, reason=str(error))

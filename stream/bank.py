@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from catalog.gpu_search import SearchState
+from catalog.index.base import SearchState
 from engines import bank as banks
 from engines.bank import Bank
 from engines.bundle import MANIFEST, Bundle, load_bundle

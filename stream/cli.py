@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
+from catalog.arguments import add_loudness, add_search_device
 from catalog.errors import CatalogError
-from catalog.options import add_loudness, add_search_device
 from engines.arguments import add_engine_arguments, engine_options, notable
 from engines.errors import EngineError
 from features.errors import FeatureError

@@ -19,7 +19,7 @@ from .speech_detector import SpeechDetector
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from catalog.gpu_search import SearchState
+    from catalog.index.base import SearchState
     from catalog.records import Candidate, Filters
     from engines.base import Engine
     from engines.bundle import Bundle

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from catalog.gpu_search import DEVICES
-from catalog.options import LOUDNESS, LOUDNESS_HELP, SEARCH_HELP
+from catalog.arguments import LOUDNESS, LOUDNESS_HELP, SEARCH_HELP
+from catalog.index.gpu import DEVICES
 from engines.arguments import HELP
 from engines.choose import AUTO, NAMES
 from engines.manifest import PRECISIONS

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 
 from catalog.catalog import Catalog
 from catalog.clips import CLIPS
-from catalog.errors import BundleMismatchError, FormatError, UnknownTrackError
+from catalog.errors import BundleMismatchError, FormatError, SearchIndexError, UnknownTrackError
+from catalog.index.base import IndexOptions, Segments
+from catalog.index.flat import FlatIndex
+from catalog.index.registry import INDEXES
 from catalog.recent import Recent
 from catalog.records import Analysis, Filters, Track
 from catalog.standard import LEAN_REACH
@@ -62,18 +66,52 @@ def test_a_search_that_leans_is_as_a_scan_of_everything(folder: Path, bundle: Bu
     with Catalog.open(folder, bundle) as catalog:
         found = catalog.search(query, 5, lean=lean)
         vectors = np.concatenate([made_up(n, clips=3 if n == 7 else 12)[1].vectors for n in range(20)])
-        scores = vectors @ query / catalog._standard.deviations  # no bank: nothing but a scale
+        scores = vectors @ query / catalog._segments.standard.deviations  # no bank: nothing but a scale
         if lean:
             turned = np.abs(lean)
-            scores += LEAN_REACH * catalog._standings @ (np.array(lean) * turned.max() / turned.sum())
+            scores += LEAN_REACH * catalog._segments.standings @ (np.array(lean) * turned.max() / turned.sum())
         best: dict[str, float] = {}
-        for segment, score in zip(catalog._segments, scores.tolist(), strict=True):
-            best[segment.track] = max(score, best.get(segment.track, -99.0))
+        counts = [len(made_up(n, clips=3 if n == 7 else 12)[1].vectors) for n in range(20)]
+        for number, score in zip(np.repeat(np.arange(20), counts).tolist(), scores.tolist(), strict=True):
+            best[f"{number:016x}"] = max(score, best.get(f"{number:016x}", -99.0))
         assert [candidate.track.id for candidate in found] == sorted(best, key=lambda track: -best[track])[:5]
         plain = {candidate.track.id: candidate for candidate in catalog.search(query, 20)}
     for candidate in found:
         assert candidate.zscore is None and candidate.standing.shape == (4,)
         assert candidate.similarity <= plain[candidate.track.id].similarity + 1e-5
+
+
+def test_an_index_that_keeps_what_the_records_do_not_know(
+    folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was filled before: one track has gone from the records since, another has fewer segments in them."""
+    query = made_up(3)[1].vectors[2]
+    with Catalog.open(folder, bundle) as catalog:
+        everything = [candidate.track.id for candidate in catalog.search(query, 20)]
+        held = list(catalog._index.blocks())
+
+    def kept(options: IndexOptions) -> FlatIndex:
+        index = FlatIndex(options)
+        for block in held:
+            index.upsert(block)
+        [longer] = index.vectors([everything[1]])
+        more = np.concatenate([longer, longer])
+        for id in ("nobody", everything[1]):
+            index.upsert(Segments([replace(made_up(0)[0], id=id)], np.array([len(more)]), more))
+        return index
+
+    monkeypatch.setitem(INDEXES, "kept", kept)  # type: ignore[arg-type]
+    with Catalog.open(folder, bundle, index="kept") as catalog:
+        known = [id for id in everything if id != everything[1]]
+        assert [candidate.track.id for candidate in catalog.search(query, 21)] == known
+        assert {candidate.track.id for candidate in catalog.like(known[0], 21)} == set(known)
+        with pytest.raises(SearchIndexError, match="does not hold track"):
+            catalog.vector(everything[1])
+
+
+def test_an_index_of_no_known_name_is_refused(folder: Path, bundle: Bundle) -> None:
+    with pytest.raises(SearchIndexError, match=r"'tree'.*one of flat"):
+        Catalog.open(folder, bundle, index="tree")
 
 
 def test_a_lean_to_quicker_music_brings_it(folder: Path, bundle: Bundle) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import segue
-from catalog import cli
+from catalog import printing
 from catalog.catalog import Catalog
 from catalog.indexer import FileNote, IndexReport
-from catalog.worker import Source, own_engine
+from catalog.worker import EngineSpec, own_engine
 from engines import choose
 from engines.bundle import Bundle
 from engines.choose import EngineOptions
@@ -101,9 +101,9 @@ def test_index_with_an_engine_by_name(
 
 def test_a_process_opens_the_engine_that_it_is_told(tiny_bundle: Path) -> None:
     told = (("device", 0), ("precision", "float32"), ("triton", None), ("plans", "/nowhere"))
-    assert own_engine(Source(str(tiny_bundle), "onnx-cpu", told)).name == "onnx-cpu-1"
+    assert own_engine(EngineSpec(str(tiny_bundle), "onnx-cpu", told)).name == "onnx-cpu-1"
     with pytest.raises(EngineUnavailable):
-        own_engine(Source(str(tiny_bundle), "triton", told))
+        own_engine(EngineSpec(str(tiny_bundle), "triton", told))
 
 
 def test_search_finds_what_is_like_a_track(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +150,7 @@ def test_search_by_licence_family(
     assert [json.loads(line)["licence"] for line in out.splitlines()] == ["CC0-1.0"] and err == ""
     assert segue.main(["search", *place, "--licence", "CC-BY", "--json"]) == 0
     out, err = capsys.readouterr()
-    assert out == "" and "licences here: CC0-1.0 (1), CC-BY-NC-4.0 (1)" in err
+    assert out == "" and "Licences here: CC0-1.0 (1), CC-BY-NC-4.0 (1)" in err
 
 
 def test_search_says_what_the_user_has_to_mend(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,7 +162,7 @@ def test_search_says_what_the_user_has_to_mend(made: Path, capsys: pytest.Captur
 
 def test_a_long_list_of_failures_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     failed = tuple(FileNote(Path(f"/m/{i}.mp3"), "is empty") for i in range(25))
-    cli.show_report(Path("/c"), IndexReport(0, 0, 0, 0, failed))
+    printing.show_report(Path("/c"), IndexReport(0, 0, 0, 0, failed))
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("failed: /m/") for line in lines) == 20
     assert lines[-1] == "failed: and 5 more; --json lists them all"

@@ -19,7 +19,7 @@ from catalog.clips import CLIPS
 from catalog.database import exclusive
 from catalog.errors import BundleMismatchError, CatalogError, FormatError, LockedError, MusicFolderError
 from catalog.indexer import IndexReport, index_folder
-from catalog.worker import Heard, Job, Refused, Source
+from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile
 from engines.bundle import Bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
@@ -200,7 +200,7 @@ def test_folders_without_music_change_nothing(tmp_path: Path, music: Path, index
 def test_what_was_heard_outlives_an_unmounted_disk(
     tmp_path: Path, music: Path, index: Index, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, absent: bool
 ) -> None:
-    """Its folder is empty or not there; the tracks are not suggested meanwhile, and nothing is heard again."""
+    """Its folder is empty or not there; the tracks are not suggested meanwhile, and nothing is analysed again."""
     index(music)
     before = ids(tmp_path, bundle)
     music.rename(tmp_path / "away")
@@ -213,7 +213,7 @@ def test_what_was_heard_outlives_an_unmounted_disk(
     if not absent:
         music.rmdir()
     (tmp_path / "away").rename(music)
-    monkeypatch.setattr(indexer, "hear", lambda *_: pytest.fail("heard again"))
+    monkeypatch.setattr(indexer, "analyse_file", lambda *_: pytest.fail("analysed again"))
     report = index(music)
     assert (report.returned, report.missing, report.tracks) == (3, 0, 3)
     assert ids(tmp_path, bundle) == before
@@ -398,10 +398,10 @@ def test_a_lock_that_cannot_be_taken_is_no_other_indexer(tmp_path: Path, music: 
     assert not isinstance(caught.value, LockedError)
 
 
-def kill_on_c(job: Job, source: object, catalog: Path) -> Heard | Refused:
+def kill_on_c(job: Job, source: object, catalog: Path) -> AnalysedFile | RejectedFile:
     if job.path.name == "c.mp3":
         os.kill(os.getpid(), signal.SIGKILL)
-    return Refused("seen")
+    return RejectedFile("seen")
 
 
 def nothing_to_prepare(bundle: str) -> None: ...
@@ -412,13 +412,13 @@ def test_a_file_that_kills_its_process_is_the_only_one_refused(
 ) -> None:
     # Forked here only so that the children know this test's functions; no other thread is running.
     fork = multiprocessing.get_context("fork")
-    monkeypatch.setattr(pool, "hear_in_process", kill_on_c)
+    monkeypatch.setattr(pool, "analyse_in_process", kill_on_c)
     monkeypatch.setattr(pool, "prepare", nothing_to_prepare)
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: fork)
     paths = [*music.rglob("*.*"), *(Path(f"/none/{i}.ogg") for i in range(6))]
-    outcomes = dict(pool.hear_all((Job(path) for path in paths), Source(str(bundle.path)), music, 2))
+    outcomes = dict(pool.analyse_all((Job(path) for path in paths), EngineSpec(str(bundle.path)), music, 2))
     assert set(outcomes) == set(paths)
-    assert {path.name for path, outcome in outcomes.items() if outcome != Refused("seen")} == {"c.mp3"}
+    assert {path.name for path, outcome in outcomes.items() if outcome != RejectedFile("seen")} == {"c.mp3"}
     assert "ended the process" in outcomes[music / "c.mp3"].reason
 
 

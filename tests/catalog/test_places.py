@@ -1,6 +1,5 @@
 """Where a search says that tracks may be started, and which tracks it looks at."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +7,9 @@ import numpy as np
 import pytest
 
 from catalog.catalog import Catalog
-from catalog.choice import Choice, Few
 from catalog.layout import Layout
-from catalog.records import JINGLE_S, Analysis, Filters, Loop, Outline, Track
-from catalog.standard import asked
+from catalog.records import Analysis, Filters, Loop, Outline, Track
+from catalog.standard import index_query
 from catalog.store import Entry, FileStamp, Store, StoredSegment, StoredTrack
 from engines.bundle import Bundle
 
@@ -111,39 +109,18 @@ def test_a_catalogue_of_nothing_but_jingles(tmp_path: Path, bundle: Bundle) -> N
         assert found(catalog) == {1, 2}
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_the_rows_are_those_of_the_tracks_that_pass(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    tracks = [
-        Track(f"{i}", "", "", Path("a"), float(rng.choice([5.0, 30.0, 60.0])), float(rng.integers(60, 180)), "", ())
-        for i in range(30)
-    ]
-    counts = rng.integers(1, 5, 30)
-    owners = np.repeat(np.arange(30), counts)
-    spans = np.stack([np.cumsum(counts) - counts, np.cumsum(counts)], axis=1)
-    choice = Choice(tracks, owners, spans, {f"{i}": i for i in range(30)} | {"other": 7})
-    for _ in range(20):
-        some = frozenset(str(i) for i in rng.choice(35, rng.integers(0, 12), replace=False))
-        filters = Filters(
-            min_bpm=float(rng.choice([0.0, 120.0])) or None,
-            exclude=some if rng.random() < 0.7 else frozenset(),
-            only=frozenset(str(i) for i in rng.choice(35, 8)) if rng.random() < 0.4 else None,
-            jingles=bool(rng.random() < 0.3),
-        )
-        passing = {i for i, track in enumerate(tracks) if filters.passes(track)}
-        long = {i for i in passing if tracks[i].duration_s >= JINGLE_S}
-        expected = passing if filters.jingles or filters.only is not None or not long else long
-        rows = choice.rows(filters)
-        taken = rows.rows if isinstance(rows, Few) else np.arange(len(owners)) if rows is None else np.flatnonzero(rows)
-        assert taken.tolist() == [row for row, owner in enumerate(owners) if owner in expected]
-    alias = choice.rows(Filters(only=frozenset({"other"})))
-    assert isinstance(alias, Few) and set(owners[alias.rows]) == {7}
-
-
-def test_a_few_tracks_of_ten_thousand_are_found_at_once() -> None:
+def test_a_few_tracks_of_ten_thousand_are_found_without_looking_at_the_others() -> None:
     rng = np.random.default_rng(0)
-    count, each = 10_000, 20
-    nothing = np.zeros(0, np.float32)
+    count, each = 10_000, 2
+    nothing, seen = np.zeros(0, np.float32), list[str]()
+
+    class Watched(Filters):
+        """Tells which tracks were looked at."""
+
+        def passes(self, track: Track) -> bool:
+            seen.append(track.id)
+            return super().passes(track)
+
     stored = [
         StoredTrack(Track(f"{i:05}", "", "", Path("a"), 90.0, 100.0, "", ()), nothing, nothing, "gone", False, f"{i}")
         for i in range(count)
@@ -151,15 +128,9 @@ def test_a_few_tracks_of_ten_thousand_are_found_at_once() -> None:
     segments = [StoredSegment(f"{i:05}", j, 4.0 * j) for i in range(count) for j in range(each)]
     vectors = rng.normal(size=(count * each, E)).astype(np.float32)
     catalog = Catalog(Path("/nowhere"), Layout("", "", C, E), stored, segments, vectors, None)
-    query = asked(np.eye(E, dtype=np.float32)[0], ())
-    took = []
+    query = index_query(np.eye(E, dtype=np.float32)[0], ())
     for second in range(30):
         only = frozenset(f"{i:05}" for i in rng.choice(count, 8, replace=False))
-        rows = catalog._choice.rows(Filters(only=only))
-        begun = time.perf_counter()
-        rows = catalog._choice.rows(Filters(only=only, exclude=frozenset({f"{second:05}"})))
-        assert isinstance(rows, Few)
-        hits = catalog._index.scan(query, 8, rows.rows)
-        took.append(time.perf_counter() - begun)
-        assert {f"{hit.row // each:05}" for hit in hits} == only - {f"{second:05}"}
-    assert np.median(took) < 1e-3  # looking at every track took 4 ms
+        hits = catalog._hits(query, 8, Watched(only=only, exclude=frozenset({f"{second:05}"}), max_bpm=200.0))
+        assert {hit.track for hit in hits} == only - {f"{second:05}"} == set(seen)
+        seen.clear()

@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import catalog.gpu_search as gpu_search
+import catalog.index.gpu as gpu_search
 from catalog.catalog import Catalog
 from catalog.errors import SearchDeviceError
-from catalog.gpu_search import AUTO_ROWS, MAX_ROWS, MAX_WAITING, GpuSearcher, open_searcher, probe
-from catalog.index import SegmentIndex
-from catalog.records import Analysis, Track
+from catalog.index.base import EVERYWHERE, IndexOptions, SearchState, Segments, Where
+from catalog.index.flat import FlatIndex
+from catalog.index.gpu import AUTO_ROWS, MAX_ROWS, MAX_WAITING, GpuSearcher, open_searcher, probe
+from catalog.index.rows import Rows
+from catalog.records import Analysis, Filters, Track
 from catalog.store import Entry, FileStamp, Store
 from engines.bundle import Bundle
 
@@ -118,10 +120,21 @@ def unit(rng: np.random.Generator, rows: int, dim: int = 24) -> Any:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def on_gpu(vectors: Any, owners: Any, fake: FakeFaiss) -> SegmentIndex:
-    index = SegmentIndex(vectors, owners)
-    index.use(GpuSearcher(index.vectors, library=fake))
-    return index
+def segments(vectors: Any, owners: Any) -> Segments:
+    """The track of owner n is called n and has a tempo of n."""
+    counts = np.bincount(owners)
+    tracks = [Track(f"{n:04}", "", "", Path("a"), 60.0, float(n), "", ()) for n in range(len(counts))]
+    return Segments(tracks, counts, vectors)
+
+
+def on_cpu(vectors: Any, owners: Any) -> Rows:
+    return Rows(segments(vectors, owners))
+
+
+def on_gpu(vectors: Any, owners: Any, fake: FakeFaiss) -> tuple[Rows, GpuSearcher]:
+    rows = on_cpu(vectors, owners)
+    rows.proposer = GpuSearcher(rows.vectors, library=fake)
+    return rows, rows.proposer
 
 
 def raising(at: int, text: str = "CUDA error 700 an illegal memory access was encountered") -> Callable[[int], None]:
@@ -171,41 +184,39 @@ def test_the_installed_faiss_is_as_recorded_where_it_has_gpus() -> None:
 def test_the_same_hits_in_the_same_order_with_the_same_scores(seed: int, n: int, share: float | None) -> None:
     rng = np.random.default_rng(seed)
     vectors, owners = unit(rng, 600), np.sort(rng.integers(0, 50, 600))
-    allowed = None if share is None else rng.random(600) < share
+    where = EVERYWHERE if share is None else Where(condition=Filters(min_bpm=1.0, max_bpm=50 * share))
     fake = FakeFaiss()
-    gpu, cpu = on_gpu(vectors, owners, fake), SegmentIndex(vectors, owners)
+    (gpu, searcher), cpu = on_gpu(vectors, owners, fake), on_cpu(vectors, owners)
     for query in unit(rng, 3):
-        assert gpu.search(query, n, allowed) == cpu.search(query, n, allowed)
+        assert gpu.search(query, n, where) == cpu.search(query, n, where)
     assert fake.calls or share == 0.05
-    gpu.close()
+    searcher.close()
 
 
 def test_many_threads_share_one_and_what_waits_is_asked_together() -> None:
     rng = np.random.default_rng(1)
     vectors, owners = unit(rng, 500), np.arange(500) // 10
     fake = FakeFaiss()
-    gpu, cpu = on_gpu(vectors, owners, fake), SegmentIndex(vectors, owners)
+    (gpu, searcher), cpu = on_gpu(vectors, owners, fake), on_cpu(vectors, owners)
     queries = unit(rng, 40)
     fake.hold.clear()
     with ThreadPoolExecutor(40) as pool:
-        answers = [pool.submit(gpu.search, query, 5) for query in queries]
+        answers = [pool.submit(gpu.search, query, 5, EVERYWHERE) for query in queries]
         assert fake.entered.wait(5)
         fake.hold.set()
-        assert [answer.result() for answer in answers] == [cpu.search(query, 5) for query in queries]
+        assert [answer.result() for answer in answers] == [cpu.search(query, 5, EVERYWHERE) for query in queries]
     assert sum(fake.sizes) >= 40 and fake.calls <= sum(fake.sizes)
-    gpu.close()
-    gpu.close()
+    searcher.close()
+    searcher.close()
 
 
 def test_a_failure_is_answered_by_the_cpu_and_remembered(caplog: pytest.LogCaptureFixture) -> None:
     rng = np.random.default_rng(2)
     vectors, owners = unit(rng, 300), np.arange(300)
     fake = FakeFaiss(broken=raising(2))
-    index = SegmentIndex(vectors, owners)
-    searcher = GpuSearcher(index.vectors, library=fake)
-    index.use(searcher)
-    wanted = [SegmentIndex(vectors, owners).search(query, 4) for query in vectors[:5]]
-    assert [index.search(query, 4) for query in vectors[:5]] == wanted
+    index, searcher = on_gpu(vectors, owners, fake)
+    wanted = [on_cpu(vectors, owners).search(query, 4, EVERYWHERE) for query in vectors[:5]]
+    assert [index.search(query, 4, EVERYWHERE) for query in vectors[:5]] == wanted
     assert fake.calls == 2
     assert searcher.state.device == "cpu" and "gpu-0 failed (CUDA error 700" in searcher.state.reason
     assert [searcher.state.reason in said for said in caplog.messages] == [True]
@@ -237,9 +248,10 @@ def test_more_than_a_gpu_selects_is_for_the_cpu() -> None:
     rng = np.random.default_rng(5)
     vectors, owners = unit(rng, 5000, 8), np.arange(5000) // 4
     fake = FakeFaiss()
-    gpu = on_gpu(vectors, owners, fake)
-    assert gpu.search(vectors[0], 1250) == SegmentIndex(vectors, owners).search(vectors[0], 1250)
+    gpu, searcher = on_gpu(vectors, owners, fake)
+    assert gpu.search(vectors[0], 1250, EVERYWHERE) == on_cpu(vectors, owners).search(vectors[0], 1250, EVERYWHERE)
     assert fake.calls == 0
+    searcher.close()
 
 
 def test_a_full_queue_sends_callers_to_the_cpu() -> None:
@@ -288,13 +300,34 @@ def test_a_catalogue_searches_where_it_is_told_and_says_so(
     with Catalog.open(tmp_path / "new", bundle) as cpu, Catalog.open(tmp_path / "new", bundle, "gpu") as gpu:
         wanted = [(found.track.id, found.similarity) for found in cpu.search(query, 3)]
         assert [(found.track.id, found.similarity) for found in gpu.search(query, 3)] == wanted
-        assert cpu.search_state == gpu_search.SearchState("cpu")
-        assert gpu.search_state == gpu_search.SearchState("gpu-0", proposed=1)
+        assert cpu.search_state == SearchState("cpu")
+        assert gpu.search_state == SearchState("gpu-0", proposed=1)
     with Catalog.open(tmp_path / "new", bundle, "auto") as small:
         assert small.search_state.device == "cpu" and "3 segments" in small.search_state.reason
     fake.gpus = 0
     with pytest.raises(SearchDeviceError, match="sees 0 GPUs"):
         Catalog.open(tmp_path / "new", bundle, "gpu")
+
+
+def test_what_is_written_later_is_searched_on_the_gpu_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes: list[FakeFaiss] = []
+    monkeypatch.setattr(gpu_search, "gpu_library", lambda: fakes.append(FakeFaiss()) or fakes[-1])
+    vectors = unit(np.random.default_rng(9), 20)
+    index = FlatIndex(IndexOptions(Path("/nowhere"), 24, "gpu"))
+    assert index.state == SearchState("cpu", "the catalogue is empty")
+    index.upsert(segments(vectors[:10], np.arange(10)))
+    searcher = index._held.searcher
+    index.upsert(Segments([Track("new", "", "", Path("a"), 60.0, 0.0, "", ())], np.array([10]), vectors[10:]))
+    assert [hit.track for hit in index.search(vectors[15], 1)] == ["new"]
+    assert index.state == SearchState("gpu-0", proposed=1) and fakes[-1].calls == 1
+    assert searcher is not None and searcher.propose(vectors[0], 3) is None  # it was closed
+    monkeypatch.setattr(gpu_search, "gpu_library", lambda: FakeFaiss(broken=raising(-1, "out of memory")))
+    with pytest.raises(SearchDeviceError, match="out of memory"):
+        index.remove(["new"])
+    assert [hit.track for hit in index.search(vectors[15], 1)] == ["new"]
+    index.close()
+    index.close()
+    assert [hit.track for hit in index.search(vectors[15], 1)] == ["new"]
 
 
 def made_up(number: int) -> tuple[Track, Analysis]:

@@ -7,7 +7,8 @@ was fetched apart). It never makes a search fail: at the bound of the queue, for
 any failure the answer is None, and the caller searches on the CPU. A failure is for good, until the catalogue is opened
 again; ``state`` says why.
 
-Names and signatures are held against those of faiss-gpu-cu12 1.14.1 (``tests/catalog``); it has not run on a GPU yet.
+Names and signatures are held against those of faiss-gpu-cu12 1.14.1 (``tests/catalog/index``); it has not run on a GPU
+yet.
 """
 
 import logging
@@ -21,8 +22,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import SearchDeviceError
-from .records import Floats
+from catalog.errors import SearchDeviceError
+from catalog.records import Floats
+
+from .base import SearchState
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +38,6 @@ SCRATCH_BYTES: Final = 64 << 20  # for selection; FAISS's own default takes 1.5 
 AUTO_ROWS: Final = 50_000  # a core needs two milliseconds for as many (128 numbers each); below, ``auto`` stays there
 
 Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class SearchState:
-    """``device``: where searches are answered now; ``reason``: why not on the GPU, if one was asked for."""
-
-    device: str
-    reason: str = ""
-    proposed: int = 0  # queries that the GPU answered
-    passed_on: int = 0  # queries that went to the CPU though the GPU was there
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +75,7 @@ class GpuSearcher:
             raise SearchDeviceError(f"search device gpu: {self.state.reason}; use --search-device cpu") from None
         except Exception as error:
             raise SearchDeviceError(
-                f"search device gpu: {len(vectors)} vectors cannot be put there ({told(error)}); "
+                f"search device gpu: {len(vectors)} vectors cannot be put there ({message_of(error)}); "
                 "free its memory or use --search-device cpu"
             ) from error
 
@@ -99,11 +92,11 @@ class GpuSearcher:
             if rows > MAX_ROWS or len(self._queue) >= MAX_WAITING:
                 self._count(passed_on=1)
                 return None
-            asked = _Query(np.ascontiguousarray(query, dtype=np.float32), rows, Future())
-            self._queue.append(asked)
+            waiting = _Query(np.ascontiguousarray(query, dtype=np.float32), rows, Future())
+            self._queue.append(waiting)
             self._changed.notify()
         try:
-            return asked.answer.result(self._answer_s)
+            return waiting.answer.result(self._answer_s)
         except FutureTimeoutError:
             self._fail(f"{self._name} did not answer within {self._answer_s:g} s")
             return None
@@ -133,10 +126,10 @@ class GpuSearcher:
         try:
             while batch := self._take():
                 self._count(proposed=len(batch))
-                for query, found in zip(batch, self._search(index, batch), strict=True):
-                    query.answer.set_result(found)
+                for query, rows in zip(batch, self._search(index, batch), strict=True):
+                    query.answer.set_result(rows)
         except Exception as error:  # noqa: BLE001 - FAISS raises RuntimeError for whatever CUDA says
-            self._fail(f"{self._name} failed ({told(error)})")
+            self._fail(f"{self._name} failed ({message_of(error)})")
             for query in batch:
                 if not query.answer.done():
                     query.answer.set_exception(error)
@@ -166,8 +159,8 @@ class GpuSearcher:
     def _search(self, held: Any, batch: list[_Query]) -> list[Rows]:
         index, _ = held
         most = max(query.rows for query in batch)
-        _, found = index.search(np.stack([query.vector for query in batch]), most)
-        rows = np.asarray(found, dtype=np.int64)
+        _, nearest = index.search(np.stack([query.vector for query in batch]), most)
+        rows = np.asarray(nearest, dtype=np.int64)
         if rows.shape != (len(batch), most) or rows.min() < 0 or rows.max() >= self._total:
             raise RuntimeError(f"it gave rows {rows.shape} from {rows.min()} to {rows.max()} of {self._total}")
         return [row[: query.rows] for query, row in zip(batch, rows, strict=True)]
@@ -231,11 +224,11 @@ def probe(library: Any = None, device: int = 0) -> str | None:
     try:
         count = int(library.get_num_gpus())
     except RuntimeError as error:
-        return f"FAISS cannot reach a GPU ({told(error)}); mend the driver, or use --search-device cpu"
+        return f"FAISS cannot reach a GPU ({message_of(error)}); mend the driver, or use --search-device cpu"
     if device >= count:
         return f"FAISS sees {count} GPUs, number {device} was asked for; check nvidia-smi and CUDA_VISIBLE_DEVICES"
     return None
 
 
-def told(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[-1][:300]

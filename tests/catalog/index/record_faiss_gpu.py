@@ -1,4 +1,4 @@
-"""Writes ``faiss_gpu_api.json``: what the installed FAISS with GPUs offers of what ``catalog/gpu_search.py`` may use.
+"""Writes ``faiss_gpu_api.json``: what the installed FAISS with GPUs offers of what ``catalog/index/gpu.py`` may use.
 
 Run by hand, in an environment with faiss-gpu-cu12, which imports without a GPU too.
 """

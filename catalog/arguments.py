@@ -4,7 +4,7 @@ import argparse
 from typing import Final
 
 from .gain import TARGET_LUFS
-from .gpu_search import AUTO_ROWS, DEVICES
+from .index.gpu import AUTO_ROWS, DEVICES
 
 SEARCH_HELP: Final = f"where segments are searched; auto: on a GPU from {AUTO_ROWS} segments"
 

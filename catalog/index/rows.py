@@ -1,0 +1,147 @@
+"""Vectors of whole tracks as rows of one matrix, and the exact search among them; never changed once made.
+
+FAISS looks at everything; where little passes, its rows alone are multiplied. A track is as good as its best segment,
+so a search fetches more rows than tracks are wanted and goes on doubling until enough distinct tracks are in. Ties
+break by row, and rows are in the order of tracks' ids, so that the same query always has the same answer.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.records import Floats, Mask, Track
+
+from .base import Hit, Segments, Where
+from .gpu import GpuSearcher
+from .grouping import best_of_each
+from .masks import Few, Masks
+
+OVER_FETCH: Final = 8  # rows fetched at first per track wanted
+BLOCK: Final = 65_536  # rows
+
+
+class Rows:
+    """Any number of threads may search at once. ``proposer``: a GPU that holds the same vectors and proposes rows."""
+
+    def __init__(self, segments: Segments) -> None:
+        """Takes a copy of the vectors; the tracks must come by rising id."""
+        self.tracks: Sequence[Track] = list(segments.tracks)
+        self.ids = [track.id for track in self.tracks]
+        behind = np.cumsum(segments.counts, dtype=np.int64)
+        self._bounds: list[int] = [0, *behind.tolist()]  # of the rows of each track
+        self._numbers = {id: number for number, id in enumerate(self.ids)}
+        self._owners = np.repeat(np.arange(len(self.ids)), segments.counts)
+        self._masks = Masks(self.tracks, self._bounds, self._numbers)
+        self._flat: Any = faiss.IndexFlatIP(segments.vectors.shape[1])
+        self._flat.add(np.ascontiguousarray(segments.vectors))
+        self.vectors: Floats = _seen(self._flat)  # (rows, D), not to be written to
+        self.proposer: GpuSearcher | None = None
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def of(self, id: str) -> Floats:
+        """(k, D): a track's own; (0, D) of one that is not there."""
+        number = self._numbers.get(id)
+        return self.vectors[:0] if number is None else self.vectors[self._bounds[number] : self._bounds[number + 1]]
+
+    def search(self, query: Floats, n: int, where: Where) -> list[Hit]:
+        """As ``VectorIndex.search``."""
+        if query.shape != (self._flat.d,):
+            raise ValueError(f"a query has shape {(self._flat.d,)}, not {query.shape}")
+        if not np.isfinite(query).all():
+            raise ValueError("the query holds numbers that are not finite")
+        chosen = self._masks.rows(where)
+        if n < 1 or not len(self):
+            return []
+        if isinstance(chosen, Few):
+            return self._scan(query, n, chosen.rows)
+        return self._fetch(query, n, chosen)
+
+    def blocks(self, where: Where) -> Iterator[Segments]:
+        """As ``VectorIndex.blocks``."""
+        chosen = self._masks.rows(where)
+        there = np.ones(len(self), np.bool_) if chosen is None else chosen
+        rows = there.rows if isinstance(there, Few) else np.flatnonzero(there)
+        every = np.bincount(self._owners[rows], minlength=len(self.ids))
+        numbers = np.flatnonzero(every)
+        counts, at = every[numbers], 0
+        for part in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(np.cumsum(counts) // BLOCK)) + 1):
+            tracks = [self.tracks[number] for number in numbers[part].tolist()]
+            behind = at + int(counts[part].sum())
+            if tracks:
+                yield Segments(tracks, counts[part], self.vectors.take(rows[at:behind], axis=0))
+            at = behind
+
+    def _scan(self, query: Floats, n: int, rows: NDArray[np.int64]) -> list[Hit]:
+        """Among ``rows`` (m,) alone, which takes time by their number, whatever else is indexed."""
+        return self._best(rows, self.vectors.take(rows, axis=0) @ query, n) if len(rows) else []
+
+    def _fetch(self, query: Floats, n: int, allowed: Mask | None) -> list[Hit]:
+        faiss.omp_set_num_threads(1)  # per calling thread; sessions run side by side instead
+        query = np.ascontiguousarray(query, dtype=np.float32)
+        wanted = min(n * OVER_FETCH, len(self))
+        while True:
+            rows, scores = self._nearest(query, wanted)
+            if allowed is not None:
+                kept = allowed[rows]
+                rows, scores = rows[kept], scores[kept]
+            hits = self._best(rows, scores, n)
+            if len(hits) == n or wanted == len(self):
+                return hits
+            wanted = min(wanted * 2, len(self))
+
+    def _nearest(self, query: Floats, wanted: int) -> tuple[NDArray[np.int64], Floats]:
+        """The ``wanted`` rows nearest to ``query`` (D,), and the scores of each, which are the CPU's in either case."""
+        proposed = None if self.proposer is None else self.proposer.propose(query, wanted)
+        if proposed is None:
+            scores, rows = self._flat.search(query[None], wanted)
+            return rows[0], scores[0]
+        rows, values = np.ascontiguousarray(proposed), np.empty(len(proposed), np.float32)
+        pointers = (faiss.swig_ptr(query), len(rows), faiss.swig_ptr(values), faiss.swig_ptr(rows))
+        self._flat.compute_distance_subset(1, *pointers)
+        return rows, values
+
+    def _best(self, rows: NDArray[np.int64], scores: Floats, n: int) -> list[Hit]:
+        best = best_of_each(self._owners[rows], scores, rows, n)
+        chosen = rows[best]
+        return [
+            Hit(self.ids[owner], row - self._bounds[owner], score)
+            for owner, row, score in zip(
+                self._owners[chosen].tolist(), chosen.tolist(), scores[best].tolist(), strict=True
+            )
+        ]
+
+
+class _Owned:
+    """What keeps an index of FAISS alive as long as anything looks at its vectors."""
+
+    def __init__(self, flat: Any) -> None:
+        self._flat = flat
+        shown = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
+        self.__array_interface__ = shown.__array_interface__
+
+
+def _seen(flat: Any) -> Floats:
+    """(rows, D): FAISS has the only copy of the vectors; this is a view of it."""
+    view: Floats = np.asarray(_Owned(flat)) if flat.ntotal else np.zeros((0, flat.d), np.float32)
+    view.setflags(write=False)
+    return view
+
+
+def replaced(rows: Rows, new: Segments, gone: Iterable[str] = ()) -> Segments:
+    """All of ``rows`` but for ``gone``, and ``new`` in the place of what has the same ids, by rising id."""
+    if not len(rows) and all(one.id < other.id for one, other in zip(new.tracks, new.tracks[1:], strict=False)):
+        return new
+    out = {*gone, *(track.id for track in new.tracks)}
+    held = {track.id: (track, rows.of(track.id)) for track in rows.tracks if track.id not in out}
+    behind = np.cumsum(new.counts)
+    for track, count, end in zip(new.tracks, new.counts.tolist(), behind.tolist(), strict=True):
+        held[track.id] = (track, new.vectors[end - count : end])
+    ordered = [held[id] for id in sorted(held)]
+    parts = [vectors for _, vectors in ordered]
+    counts = np.array([len(vectors) for vectors in parts], np.int64)
+    return Segments([track for track, _ in ordered], counts, np.concatenate([new.vectors[:0], *parts]))

@@ -1,0 +1,20 @@
+"""Of a recording that several files hold, the one that is suggested."""
+
+from collections.abc import Iterable
+
+from .store import StoredTrack
+
+
+def suggested(tracks: Iterable[StoredTrack]) -> dict[str, StoredTrack]:
+    """Each id -> the track that stands for its recording: of lossless sound before lossy, longer before shorter."""
+    best: dict[str, StoredTrack] = {}
+    tracks = list(tracks)
+    for stored in tracks:
+        rival = best.get(stored.recording)
+        if rival is None or _worth(stored) > _worth(rival):
+            best[stored.recording] = stored
+    return {stored.track.id: best[stored.recording] for stored in tracks}
+
+
+def _worth(stored: StoredTrack) -> tuple[bool, float]:
+    return stored.lossless, stored.track.duration_s
