@@ -18,7 +18,7 @@ Measures = Callable[[str, float], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class VideoResult:
     """A video, what its pictures are like, the scores of all tracks by kind, the first place after the first second,
     what was suggested at the end, and what came of each setting of the dials."""
 
@@ -35,7 +35,7 @@ class Asked:
         return tuple(item.track for item in self.items)
 
 
-def write_lists(asked: Sequence[Asked], track_of: Callable[[str], Track], measures: Measures, path: Path) -> None:
+def write_lists(asked: Sequence[VideoResult], track_of: Callable[[str], Track], measures: Measures, path: Path) -> None:
     """Markdown to ``path``: of each video its first `SHOWN` suggestions. ``measures``: as of ``heard.Heard``."""
     lines = [list(HEAD)]
     for one in asked:

@@ -28,7 +28,7 @@ from . import real_measures as figures
 from .errors import BenchError
 from .harness import Report, Row
 from .heard import Heard
-from .real_lists import Asked, write_lists
+from .real_lists import VideoResult, write_lists
 from .real_pairs import Video, gallery, videos_of
 from .real_queries import Footage, Remembering, footage, lists, ranking
 from .steering import NEUTRAL, SETTINGS, class_rows, steered, steering_rows
@@ -113,7 +113,7 @@ def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[st
 
 def ask(
     video: Video, shot: Footage, runtime: Remembering, catalog: Catalog, heard: Heard, options: RealOptions
-) -> Asked:
+) -> VideoResult:
     """Every question about one video."""
     ranked = ranking(shot, runtime, len(catalog))
     scores = {name: {each.candidate.track.id: of(each) for each in ranked} for name, of in SCORES.items()}
@@ -123,7 +123,7 @@ def ask(
         if dials:
             leant = lists(shot, runtime, [{"type": "steer", **dials}])
             found[name] = steered(last_of(leant), heard, catalog, options.classes)
-    return Asked(
+    return VideoResult(
         video,
         {name: getattr(shot, name) for name in PICTURES},
         scores,
@@ -138,7 +138,7 @@ def last_of(told: Sequence[Suggestions]) -> Sequence[Item]:
     return next((each.items for each in reversed(told) if each.items), ())
 
 
-def own_rows(pairs: Sequence[Asked]) -> Iterator[Row]:
+def own_rows(pairs: Sequence[VideoResult]) -> Iterator[Row]:
     """Of each kind of score: AUC over all tracks, among the videos' own, within groups and of each group, the rank,
     recall. Quartiles are of percentiles: the share of the other tracks that stand behind, in percent. A track is as
     good as its best segment, so among all the long ones have more chances; own tracks are about as long as each other.
@@ -189,7 +189,7 @@ def split(scores: Mapping[str, float], own: Sequence[str]) -> tuple[float | None
     return max(mine, default=None), {track: score for track, score in scores.items() if track not in own}
 
 
-def hub_rows(asked: Sequence[Asked], tracks: int) -> Iterator[Row]:
+def hub_rows(asked: Sequence[VideoResult], tracks: int) -> Iterator[Row]:
     """Of the lists at the end of each video, out of so many ``tracks``; beside each figure that of blind lists."""
     told = [one.last for one in asked if one.last]
     if not told:
@@ -215,7 +215,7 @@ def hub_rows(asked: Sequence[Asked], tracks: int) -> Iterator[Row]:
     yield _row("first_stays", figures.share_of(stays), len(stays), "share", {})
 
 
-def agreement_rows(asked: Sequence[Asked]) -> Iterator[Row]:
+def agreement_rows(asked: Sequence[VideoResult]) -> Iterator[Row]:
     """Spearman over videos of what is seen and what is suggested."""
     for seen in PICTURES:
         for sound in SOUNDS:

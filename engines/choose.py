@@ -23,9 +23,9 @@ from .base import Arrays, Engine, example_inputs
 from .bundle import FLOAT32, Bundle
 from .errors import EngineError, EngineFailed, EngineUnavailable
 from .fallback import FallbackEngine, FallbackOptions
-from .lane import Lane
 from .manifest import GraphSpec
 from .rows import SIZES
+from .timeout_worker import TimeoutWorker
 
 AUTO: Final = "auto"
 CPU: Final = "onnx-cpu"
@@ -270,8 +270,8 @@ def tried(
 def in_time(trial: Callable[[], tuple[Engine, float]], options: EngineOptions) -> tuple[Engine, float]:
     """The trial's outcome; ``EngineUnavailable`` after ``open_s``. One that hangs is left to a thread of its own, and
     what it opens after all is closed there."""
-    lane = Lane("trial of an engine")
-    future = lane.post(trial)
+    worker = TimeoutWorker("trial of an engine")
+    future = worker.post(trial)
     try:
         return future.result(options.open_s)
     except TimeoutError:
@@ -282,7 +282,7 @@ def in_time(trial: Callable[[], tuple[Engine, float]], options: EngineOptions) -
             f"not ready within {options.open_s:g} s; --engine with its name waits as long as it takes"
         ) from None
     finally:
-        lane.close(lambda: None, 0.0)
+        worker.close(lambda: None, 0.0)
 
 
 def close_late(future: "Future[tuple[Engine, float]]") -> None:

@@ -6,9 +6,10 @@ shapes, is answered by the reserve; so are all that follow, until the preferred 
     preferred --a request fails or hangs--> reserve --back-off is over, a trial succeeds--> preferred
 
 The trial is a request of zeros, of the graph and batch size that failed. A request that comes after the back-off starts
-it and does not wait for it: it runs in the preferred engine's own thread (``lane.py``). An engine that fails the trial
-is opened anew, where the caller says how, since a lost device does not come back to who held it. The back-off doubles
-with each failure, up to ``longest_wait_s``, and begins anew once the preferred engine has worked for ``sound_s``.
+it and does not wait for it: it runs in the preferred engine's own thread (``timeout_worker.py``). An engine that fails
+the trial is opened anew, where the caller says how, since a lost device does not come back to who held it. The back-off
+doubles with each failure, up to ``longest_wait_s``, and begins anew once the preferred engine has worked for
+``sound_s``.
 
 *Bounds*: one call of the preferred engine at a time. One that hangs stays in its thread, its late answer is thrown
 away, and nothing else is asked of that engine until it comes back; no second thread is ever started for it.
@@ -29,8 +30,8 @@ from numpy.typing import NDArray
 from .base import Arrays, Engine, check_inputs, check_outputs, example_inputs
 from .bundle import Bundle
 from .errors import EngineBusy, EngineClosed, EngineError, EngineFailed
-from .lane import Lane, LaneTimeout
 from .manifest import GraphSpec
+from .timeout_worker import TimeoutWorker, WorkerTimeout
 
 FAILED, HUNG, BROKEN, BUSY = "failed", "timeout", "error", "busy"
 REASONS: Final = (FAILED, HUNG, BROKEN, BUSY)  # a closed set: metrics make a series of each
@@ -85,7 +86,7 @@ class FallbackState:
 
 
 class Calls(Protocol):
-    """The part of a ``Lane`` that is needed."""
+    """The part of a ``TimeoutWorker`` that is needed."""
 
     @property
     def busy_s(self) -> float: ...
@@ -97,8 +98,8 @@ class Calls(Protocol):
 class FallbackEngine:
     """An ``Engine``; both engines are its own from now on, and closed with it. They must be of one bundle.
 
-    ``reopen`` makes another preferred engine; without it the one given is tried again as it is. ``clock`` and ``lane``
-    are for tests.
+    ``reopen`` makes another preferred engine; without it the one given is tried again as it is. ``clock``
+    and ``worker`` are for tests.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class FallbackEngine:
         options: FallbackOptions | None = None,
         reopen: Callable[[], Engine] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        lane: Calls | None = None,
+        worker: Calls | None = None,
     ) -> None:
         if preferred.bundle.identity != reserve.bundle.identity:
             raise EngineError(
@@ -120,7 +121,7 @@ class FallbackEngine:
         self._options = options or FallbackOptions()
         self._reopen = reopen
         self._clock = clock
-        self._lane: Calls = lane or Lane(f"engine {preferred.name}")
+        self._worker: Calls = worker or TimeoutWorker(f"engine {preferred.name}")
         self._name = f"{preferred.name}+{reserve.name}"
         self._lock = threading.Lock()  # guards what follows; never held while an engine works
         self._degraded = self._trying = self._closed = False
@@ -154,7 +155,7 @@ class FallbackEngine:
                 reserve_requests=self._reserve_requests,
                 trials=self._trials,
                 returns=self._returns,
-                stuck_s=self._lane.busy_s if self._degraded else 0.0,
+                stuck_s=self._worker.busy_s if self._degraded else 0.0,
             )
 
     def spec(self, graph: str) -> GraphSpec:
@@ -176,7 +177,7 @@ class FallbackEngine:
             if self._degraded or self._closed:
                 return
         try:
-            self._lane.call(self._preferred.warmup, self._options.warmup_s)
+            self._worker.call(self._preferred.warmup, self._options.warmup_s)
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self._fall(next(iter(self.bundle.manifest.graphs)), 1, error)
 
@@ -186,7 +187,7 @@ class FallbackEngine:
             if self._closed:
                 return
             self._closed = True
-        if not self._lane.close(lambda: self._preferred.close(), self._options.close_s):  # it may have been reopened
+        if not self._worker.close(lambda: self._preferred.close(), self._options.close_s):  # it may have been reopened
             log.warning("engine %s hangs and is left to itself", self._preferred.name)
         self._reserve.close()
 
@@ -201,11 +202,11 @@ class FallbackEngine:
             if not self._trying and self._clock() >= self._again_s:
                 self._trying = True
                 self._trials += 1
-                self._lane.post(self._try)
+                self._worker.post(self._try)
             return False
 
     def _ask(self, graph: str, inputs: Arrays) -> Outputs:
-        outputs = self._lane.call(lambda: self._preferred.run(graph, inputs), self._options.limit_s)
+        outputs = self._worker.call(lambda: self._preferred.run(graph, inputs), self._options.limit_s)
         assert outputs is not None
         check_outputs(self.spec(graph), outputs, len(next(iter(inputs.values()))))
         return outputs
@@ -284,7 +285,7 @@ class FallbackEngine:
 def reason_of(error: Exception) -> str:
     """Which of ``REASONS`` an exception of the preferred engine is."""
     match error:
-        case LaneTimeout():
+        case WorkerTimeout():
             return HUNG
         case EngineFailed():
             return FAILED

@@ -15,8 +15,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from .moments import held_by, neighbours, part_of_window, runs, window
 from .nodes import Nodes
+from .temporal_stacking import held_by, neighbours, part_of_window, runs, window
 
 MARK: Final = "_time"
 CONVOLVED: Final = "_convolved"

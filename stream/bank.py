@@ -88,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
 
 def windows_of(video: str, engine: "Engine") -> list[np.ndarray]:
     """Vectors (E,) of a few windows of a video, in time; of one that is shorter than ``FIRST_S`` its last."""
-    asked = Asked(FIRST_S + (PER_VIDEO - 1) * EVERY_S)
+    asked = QueryLog(FIRST_S + (PER_VIDEO - 1) * EVERY_S)
     with Pull(video) as pull, suppress(Enough):
         watch_fast(pull, Runtime(engine, asked), SessionOptions(), Sinks())
     return asked.queries[FIRST_S - 1 :: EVERY_S][:PER_VIDEO] or asked.queries[-1:]
@@ -134,7 +134,7 @@ class Enough(Exception):  # noqa: N818 - it ends a film, and is no error
     """The rest of a video is not needed."""
 
 
-class Asked:
+class QueryLog:
     """A library that has nothing and notes what it is asked for; from ``most`` on it raises `Enough`."""
 
     def __init__(self, most: int) -> None:

@@ -48,7 +48,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckOptions:
     """``limit_s``: how long one engine may take. ``bundle`` None: the one that ships."""
 
     limit_s: float = 10.0
@@ -56,16 +56,16 @@ class Asked:
     engines: EngineOptions = field(default_factory=EngineOptions)
 
 
-Check = Callable[[Asked], Iterator[Finding]]
+Check = Callable[[CheckOptions], Iterator[Finding]]
 
 
-def machine(_: Asked) -> Iterator[Finding]:
+def machine(_: CheckOptions) -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     version = platform.python_version()
     yield Finding("machine", OK, f"{platform.system()} {platform.machine()}, {cores} cores, Python {version}")
 
 
-def gpu(_: Asked) -> Iterator[Finding]:
+def gpu(_: CheckOptions) -> Iterator[Finding]:
     program = shutil.which("nvidia-smi")
     if program is None:
         driver = Path("/proc/driver/nvidia/version")
@@ -88,7 +88,7 @@ def gpu(_: Asked) -> Iterator[Finding]:
         )
 
 
-def packages(_: Asked) -> Iterator[Finding]:
+def packages(_: CheckOptions) -> Iterator[Finding]:
     found = {name: version for name in PACKAGES if (version := installed(name)) is not None}
     lost = [name for name in PACKAGES if name not in found]
     yield Finding("packages", OK, ", ".join(f"{name} {version}" for name, version in found.items()), found)
@@ -106,7 +106,7 @@ def packages(_: Asked) -> Iterator[Finding]:
         )
 
 
-def runtime(_: Asked) -> Iterator[Finding]:
+def runtime(_: CheckOptions) -> Iterator[Finding]:
     try:
         import onnxruntime
     except ImportError as error:
@@ -118,7 +118,7 @@ def runtime(_: Asked) -> Iterator[Finding]:
     yield Finding("runtime", OK, f"{text} (which does not mean that they work)", {"providers": providers})
 
 
-def bundle(asked: Asked) -> Iterator[Finding]:
+def bundle(asked: CheckOptions) -> Iterator[Finding]:
     from engines.bundle import default_bundle, load_bundle
     from engines.errors import EngineError
     from features.spec import FEATURES
@@ -136,7 +136,7 @@ def bundle(asked: Asked) -> Iterator[Finding]:
     yield Finding("bundle", OK, text, {"identity": loaded.identity, "precisions": more})
 
 
-def engines(asked: Asked) -> Iterator[Finding]:
+def engines(asked: CheckOptions) -> Iterator[Finding]:
     """Each engine opened and timed in a process of its own: an installed runtime proves nothing."""
     from engines.bundle import default_bundle
 
@@ -153,7 +153,7 @@ def engines(asked: Asked) -> Iterator[Finding]:
             yield Finding(part, OK, text, {"engine": tried.engine, "clip_ms": tried.clip_ms})
 
 
-def search(_: Asked) -> Iterator[Finding]:
+def search(_: CheckOptions) -> Iterator[Finding]:
     try:
         import faiss
     except ImportError as error:
@@ -165,7 +165,7 @@ def search(_: Asked) -> Iterator[Finding]:
     yield Finding("search", OK, f"FAISS {faiss.__version__} ({', '.join(names) or 'not from a package'}), {where}")
 
 
-def media(_: Asked) -> Iterator[Finding]:
+def media(_: CheckOptions) -> Iterator[Finding]:
     import av
     from av.codec import codecs_available
 
@@ -177,7 +177,7 @@ def media(_: Asked) -> Iterator[Finding]:
             yield Finding(part, state, f"no decoder for {', '.join(lost)} in PyAV {av.__version__}")
 
 
-def srt(_: Asked) -> Iterator[Finding]:
+def srt(_: CheckOptions) -> Iterator[Finding]:
     from stream.sources.pull.external import program_for
 
     from .errors import SourceError
@@ -188,7 +188,7 @@ def srt(_: Asked) -> Iterator[Finding]:
         yield Finding("srt", ABSENT, str(error))
 
 
-def voice(_: Asked) -> Iterator[Finding]:
+def voice(_: CheckOptions) -> Iterator[Finding]:
     """A second of silence through the detector."""
     import numpy as np
 
@@ -202,7 +202,7 @@ def voice(_: Asked) -> Iterator[Finding]:
     )
 
 
-def network(_: Asked) -> Iterator[Finding]:
+def network(_: CheckOptions) -> Iterator[Finding]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         try:
             udp.bind(("127.0.0.1", 0))
@@ -222,7 +222,7 @@ def network(_: Asked) -> Iterator[Finding]:
             yield Finding("port", OK, f"{PORT} is free")
 
 
-def webrtc(_: Asked) -> Iterator[Finding]:
+def webrtc(_: CheckOptions) -> Iterator[Finding]:
     from .sources.webrtc import aiortc_compat
 
     releases = aiortc_compat.releases()
@@ -233,7 +233,7 @@ def webrtc(_: Asked) -> Iterator[Finding]:
         yield Finding("WebRTC path", OK, f"{releases} are as they are known: video goes the short path")
 
 
-def cameras(_: Asked) -> Iterator[Finding]:
+def cameras(_: CheckOptions) -> Iterator[Finding]:
     devices = sorted(str(path) for path in Path("/dev").glob("video*"))
     if devices:
         yield Finding("cameras", OK, ", ".join(devices))

@@ -21,7 +21,7 @@ from rich.table import Table
 from engines.arguments import add_engine_arguments
 from engines.choose import NAMES, EngineOptions
 
-from .checks import ABSENT, BROKEN, CHECKS, NEEDED, Asked, Check, Finding
+from .checks import ABSENT, BROKEN, CHECKS, NEEDED, Check, CheckOptions, Finding
 
 LIMIT_S: Final = 10.0
 COLOURS: Final = {"ok": "green", ABSENT: "yellow", BROKEN: "red"}
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     """0 when the main job can run here, else 2."""
     told = parser().parse_args(argv)
     options = EngineOptions(device=told.device, precision=told.precision, triton=told.triton, plans=told.plans)
-    asked = Asked(told.limit, told.bundle, options)
+    asked = CheckOptions(told.limit, told.bundle, options)
     findings: list[Finding] = []
     for check in CHECKS:
         for finding in bounded(check, asked):
@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     return 2 if any(finding.state == BROKEN for finding in findings) else 0
 
 
-def bounded(check: Check, asked: Asked) -> Iterator[Finding]:
+def bounded(check: Check, asked: CheckOptions) -> Iterator[Finding]:
     """What a check finds, as it finds it; at most ``limit_s`` seconds for it (for that of the engines: each)."""
     found: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
     name = check.__name__

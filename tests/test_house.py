@@ -25,7 +25,6 @@ EDGES = {
     "benchmarks": FOLDERS - {"benchmarks"},
 }
 TORCH_FREE = {"studio", "features", "catalog", "stream", "engines"}
-TORCH_LATE = {"engines/torch_engine.py"}  # inside functions: the module itself must import where torch is absent
 STUDIO_IN_STREAM = {"stream/demo.py"}
 CORE_MAY_NOT = {
     "asyncio",
@@ -91,7 +90,7 @@ def test_imports_point_one_way(folder: str) -> None:
                 assert target in EDGES[folder], f"{place} imports {name}"
             assert target != "segue", f"{place} imports the command"
             if target == "torch":
-                assert folder not in TORCH_FREE or place in TORCH_LATE, f"{place} imports torch"
+                assert folder not in TORCH_FREE, f"{place} imports torch"
             if folder == "stream" and target == "studio":
                 assert place in STUDIO_IN_STREAM, f"{place} imports {name}: only the demo may"
 

@@ -228,8 +228,8 @@ def evaluate(argv: Sequence[str]) -> int:
 
 
 def start_offsets(run: Path, count: int) -> dict[str, float]:
-    from .moments import figures, moments
     from .run import load_run
+    from .start_offsets import figures, moments
 
     def report(done: int) -> None:
         if done % 25 == 0:

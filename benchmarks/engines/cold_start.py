@@ -66,7 +66,7 @@ def imported(name: str) -> Callable[[Any, Any, dict[str, Any]], Any]:
         return lambda bundle, modules, asked: TensorrtEngine(bundle, 0, Path(asked["plans"]), asked["precision"])
     import torch
 
-    from engines.torch_engine import TorchEngine
+    from .torch_engine import TorchEngine
 
     torch.set_num_threads(1)
     device = "cuda:0" if name.startswith("torch-cuda-") else "cpu"

@@ -96,7 +96,7 @@ def tensorrt(setting: Setting, precision: str) -> Engine:
 
 def in_torch(device: str, mode: str) -> Opener:
     def opened(setting: Setting, precision: str) -> Engine:
-        from engines.torch_engine import TorchEngine
+        from .torch_engine import TorchEngine
 
         if setting.twins is None:
             raise BenchError(NO_RUN)

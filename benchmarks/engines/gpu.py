@@ -143,7 +143,7 @@ def event_rows(graph: str, module: "GraphModule", batch: int, seconds: float) ->
 
     import torch
 
-    from engines.torch_engine import Recorded, compiled
+    from .torch_engine import Recorded, compiled
 
     inputs = draw_tensors(module, batch, "cuda")
     placed = copy.deepcopy(module.module).eval().to("cuda")

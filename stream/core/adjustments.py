@@ -13,9 +13,9 @@ from catalog.records import Candidate, is_vocal
 from features.spec import WINDOW_S
 
 from .history import History
+from .preferences import Preferences
 from .speech import VOCAL_PENALTY
 from .taste import Profiles, by_track, profiles, pull
-from .wishes import Wishes
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class Adjustments:
     def of(
         self,
         candidates: Sequence[Candidate],
-        wishes: Wishes,
+        wishes: Preferences,
         playing: str | None,
         now_s: float,
         speaks: bool,
@@ -56,7 +56,7 @@ class Adjustments:
         voices = [VOCAL_PENALTY * vocals_of(c, begins_s.get(c.track.id)) if speaks else 0.0 for c in candidates]
         return np.asarray(tastes - np.array(past) - np.array(voices))
 
-    def _note_alike(self, candidates: Sequence[Candidate], wishes: Wishes, tastes: Floats) -> None:
+    def _note_alike(self, candidates: Sequence[Candidate], wishes: Preferences, tastes: Floats) -> None:
         self.alike = {}
         gaining = [c for c, gain in zip(candidates, tastes.tolist(), strict=True) if gain > LIKED]
         gaining = [c for c in gaining if c.track.id not in wishes.liked]

@@ -95,7 +95,7 @@ class SetBack:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """Wishes of a session that was lost, for the one in its place. None leaves a wish as it is; ``liked`` and
+    """Preferences of a session that was lost, for the one in its place. None leaves a wish as it is; ``liked`` and
     ``skipped`` come to those that there are."""
 
     filters: Filters | None
@@ -201,7 +201,7 @@ def _give_back(fields: Mapping[str, Any]) -> GiveBack:
 
 
 def _skipped(told: object) -> Skip:
-    """As `Asked` tells it, its title left out."""
+    """As `ViewerState` tells it, its title left out."""
     if not isinstance(told, Mapping):
         raise CommandError('skipped must hold objects such as {"track":"ID","left_s":null}')
     left_s = _number(told, "left_s", MAX_S)

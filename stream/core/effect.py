@@ -13,14 +13,14 @@ from catalog.records import Candidate
 
 from .commands import Command, Like, Skip, Unlike, Unskip
 from .events import Effect
+from .preferences import Preferences
 from .taste import Profiles, pull
-from .wishes import Wishes
 
 LEAST: Final = 0.005  # of a score: half a point of 100
 
 
 def effect(
-    command: Command, before: Wishes, after: Wishes, candidates: Sequence[Candidate], known: Profiles
+    command: Command, before: Preferences, after: Preferences, candidates: Sequence[Candidate], known: Profiles
 ) -> Effect | None:
     """What ``command`` did to the ``candidates`` of the newest hop; None where it is nothing of note."""
     moves = np.zeros(0)
@@ -34,7 +34,7 @@ def effect(
     return Effect(text, up, down, most) if text else None
 
 
-def _pulls(wishes: Wishes, candidates: Sequence[Candidate], known: Profiles) -> dict[str, float]:
+def _pulls(wishes: Preferences, candidates: Sequence[Candidate], known: Profiles) -> dict[str, float]:
     """What taste adds to each track that is not skipped; it depends on which others there are."""
     pool = [candidate for candidate in candidates if candidate.track.id not in wishes.skipped]
     added = pull(pool, known, wishes.liked, wishes.skipped).tolist()

@@ -156,7 +156,7 @@ class OnAirNow:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisualStats:
     """What the pictures of the window are like: their pulse, how far it can be trusted ([0, 1]), and how much moves
     (frame widths per second)."""
 
@@ -187,7 +187,7 @@ class Wished:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ViewerState:
     """What the viewers asked for, as it stands: so that a view of it can be right whoever asked, and after an undo.
     ``undo``: how many wishes can be taken back. ``liked`` and ``skipped``: the newest, in the order in which they came;
     ``unlisted``: how many older ones there are beside them."""
@@ -216,10 +216,10 @@ class Suggestions:
     advice: str  # "stay", "could switch" or "switch"
     items: tuple[Item, ...]
     late_ms: Tenths | None = None
-    seen: Seen | None = None
+    seen: VisualStats | None = None
     switch: Switch | None = None
     duck_db: Tenths | None = None
-    asked: Asked | None = None
+    asked: ViewerState | None = None
     on_air: OnAirNow | None = None
     changed: str = ""
     stale: str = ""

@@ -1,6 +1,6 @@
 """From ranked candidates to the items of a list: who stands where, where to start, and why.
 
-State: the rows and who holds the first place (``settle``), where each track is to be started (``starts``), what the
+State: the rows and who holds the first place (``hysteresis``), where each track is to be started (``starts``), what the
 rows told (``facts``), and the newest items, for when nothing can be found any more.
 """
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from .cues import leave_at, loop_at
 from .events import Fact, Item, Weights
 from .facts import Facts, Setting
+from .hysteresis import STAY, Hysteresis, HysteresisOptions
+from .preferences import Preferences
 from .ranking import Pictures, Ranked
 from .rows import Row
-from .settle import STAY, Settle, SettleOptions
 from .starts import Starts
-from .wishes import Wishes
 
 START = "start"
 
@@ -32,8 +32,8 @@ class Listed:
 class Listing:
     """One list a hop."""
 
-    def __init__(self, options: SettleOptions, size: int) -> None:
-        self.settle = Settle(options, size)
+    def __init__(self, options: HysteresisOptions, size: int) -> None:
+        self.hysteresis = Hysteresis(options, size)
         self._starts = Starts()
         self._facts = Facts()
         self._newest: tuple[Item, ...] = ()
@@ -41,8 +41,8 @@ class Listing:
     @property
     def tracks(self) -> frozenset[str]:
         """What holds a place: to be looked for again whatever it is like."""
-        holder = self.settle.holder
-        return frozenset(self.settle.shown) | ({holder} if holder is not None else set())
+        incumbent = self.hysteresis.incumbent
+        return frozenset(self.hysteresis.shown) | ({incumbent} if incumbent is not None else set())
 
     @property
     def begins_s(self) -> dict[str, float]:
@@ -51,7 +51,7 @@ class Listing:
 
     def reset(self) -> None:
         """The stream begins anew."""
-        self.settle.reset()
+        self.hysteresis.reset()
         self._starts.forget()
         self._newest = ()
 
@@ -60,30 +60,30 @@ class Listing:
         ranked: Sequence[Ranked],
         now: Pictures,
         setting: Setting,
-        wishes: Wishes,
+        wishes: Preferences,
         cut: bool,
         playing: str | None,
         passed_s: float,
     ) -> Listed:
-        """The list of this hop; ``ranked`` as ``Settle.settle`` takes it."""
+        """The list of this hop; ``ranked`` as ``Hysteresis.place`` takes it."""
         weights: Weights = wishes.weights
-        settled = self.settle.settle(ranked, cut, playing, wishes.pinned, weights, passed_s)
-        told = self._facts.of([row.entry for row in settled.rows], now, setting)
+        placed = self.hysteresis.place(ranked, cut, playing, wishes.pinned, weights, passed_s)
+        told = self._facts.of([row.entry for row in placed.rows], now, setting)
         items, moved = [], False
-        for place, (row, facts) in enumerate(zip(settled.rows, told, strict=True), start=1):
+        for place, (row, facts) in enumerate(zip(placed.rows, told, strict=True), start=1):
             candidate = row.entry.candidate
             start_s, other = self._starts.choose(candidate, passed_s, candidate.track.id == playing)
             moved |= other
             items.append(_item(place, row, start_s, facts, wishes))
         self._newest = tuple(items)
-        return Listed(self._newest, settled.advice, settled.changed or (START if moved else ""))
+        return Listed(self._newest, placed.advice, placed.changed or (START if moved else ""))
 
     def keep(self, reason: str) -> Listed:
         """The list before, since there is no new one. It keeps its places in what is searched for."""
         return Listed(self._newest, STAY, stale=reason)
 
 
-def _item(place: int, row: Row, start_s: float, facts: tuple[Fact, ...], wishes: Wishes) -> Item:
+def _item(place: int, row: Row, start_s: float, facts: tuple[Fact, ...], wishes: Preferences) -> Item:
     entry, track, outline = row.entry, row.entry.candidate.track, row.entry.candidate.outline
     return Item(
         rank=place,

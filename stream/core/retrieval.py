@@ -14,9 +14,9 @@ from .adjustments import Adjustments
 from .deck import Deck
 from .events import Answer, Search
 from .hop import Hop
+from .preferences import Preferences, UndoStack
 from .taste import SKIPS_HEARD
 from .unfit import parts
-from .wishes import Memory, Wishes
 
 NEAREST: Final = "search"
 EXAMPLES: Final = "taste"
@@ -24,18 +24,20 @@ EXAMPLES_AT_ONCE: Final = 32  # tracks whose clips are looked for in one hop, be
 
 
 class Retrieval:
-    """``most``: so many tracks are looked for and ranked. What is found of examples goes to ``memory`` and
+    """``most``: so many tracks are looked for and ranked. What is found of examples goes to ``preferences`` and
     ``adjustments``, what is found of the track on air to ``deck``."""
 
-    def __init__(self, memory: Memory, adjustments: Adjustments, deck: Deck, most: int, ids: Iterator[int]) -> None:
-        self._memory, self._adjustments, self._deck = memory, adjustments, deck
+    def __init__(
+        self, preferences: UndoStack, adjustments: Adjustments, deck: Deck, most: int, ids: Iterator[int]
+    ) -> None:
+        self._preferences, self._adjustments, self._deck = preferences, adjustments, deck
         self._most, self._ids = most, ids
 
     def search(self, hop: Hop, query: NDArray[np.float32], listed: frozenset[str]) -> list[Search]:
         """Search with the window's vector (E,); beside it the tracks that must be ranked whatever their distance, those
         ``listed`` among them."""
         hop.query = query
-        wishes = self._memory.wishes
+        wishes = self._preferences.wishes
         skipped = frozenset(wishes.skipped)
         hop.needed = (listed | self._above_filters(wishes)) - skipped
         allowed = replace(wishes.filters, exclude=skipped)
@@ -53,7 +55,7 @@ class Retrieval:
         if isinstance(answer, Mapping) or not isinstance(answer, Sequence):
             raise TypeError(f"the answer to a search is {type(answer).__name__}, must be a list of candidates")
         if purpose == EXAMPLES:
-            self._memory.know(answer)
+            self._preferences.know(answer)
             self._adjustments.know(answer, hop.examples, all_of_them=True)
         elif purpose == NEAREST:
             hop.hits = self._passing(answer)
@@ -68,15 +70,15 @@ class Retrieval:
 
     def bound(self, hop: Hop) -> None:
         """Everything is in: keep what will be ranked. A command may have come after the search was asked."""
-        hop.bound(self._most, hop.needed, frozenset(self._memory.wishes.skipped))
+        hop.bound(self._most, hop.needed, frozenset(self._preferences.wishes.skipped))
 
-    def _above_filters(self, wishes: Wishes) -> set[str]:
+    def _above_filters(self, wishes: Preferences) -> set[str]:
         """What is ranked whatever the filters say."""
         return {track for track in (wishes.pinned, self._deck.track) if track is not None}
 
     def _passing(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """What was only held is let go where the filters say so."""
-        wishes = self._memory.wishes
+        wishes = self._preferences.wishes
         filters, above = wishes.filters, self._above_filters(wishes)
         if filters == Filters():
             return list(candidates)
@@ -84,7 +86,7 @@ class Retrieval:
 
     def _why_nothing(self, hop: Hop) -> list[Search]:
         """Nothing passes the filters: what does each of them let through alone?"""
-        wishes = self._memory.wishes
+        wishes = self._preferences.wishes
         alone = parts(wishes.filters)
         if hop.query is None or len(alone) + bool(wishes.skipped) < 2:
             return []

@@ -4,7 +4,7 @@ Scores move every second, and an editor reads a list. So the rows are set down o
 are: the same tracks in the same order. They are set down anew
 
 * when something was asked for, or a track of the list is gone: at once;
-* when the first place changes hands (`settle.py`): at once;
+* when the first place changes hands (`hysteresis.py`): at once;
 * when a new scene began: at once, and once more when twice as much of it has been seen;
 * when a lead lasts: a track outside of the list is ahead of one inside it, or one row of another above it, by
   ``row_margin`` for ``row_dwell_s``, and the rows have stood for ``rest_s``.

@@ -4,7 +4,7 @@ A hop falls due at each whole second of media time (every few seconds, once ``fo
 screen until the next one, so those that are held fill the motion slots up to it (see ``features.held``). A hop runs
 through the stages
 
-    clip tower -> sequence tower -> search (and mood) -> matcher -> ranking -> settle -> Suggestions
+    clip tower -> sequence tower -> search (and mood) -> matcher -> ranking -> hysteresis -> Suggestions
 
 of which each that needs numbers from outside is a question (``Infer``, ``Search``) whose answer comes back through
 ``result``; which graphs there are, and in which order they can be asked, is the bundle's to say (``hop``). One hop is
@@ -29,18 +29,18 @@ from .adjustments import Adjustments
 from .commands import CommandError, Playing, read_command
 from .deck import Deck
 from .effect import effect
-from .events import Accepted, Answer, End, Event, Refused, Reset, Seen, Suggestions, Weights
+from .events import Accepted, Answer, End, Event, Refused, Reset, Suggestions, VisualStats, Weights
 from .facts import Setting
 from .hop import Hop
+from .hysteresis import SWITCH, HysteresisOptions
 from .listing import Listed, Listing
 from .model import Model
+from .preferences import Preferences, UndoStack
 from .ranking import Pictures, Ranked, rank
 from .retrieval import Retrieval
 from .screen import Screen
-from .settle import SWITCH, SettleOptions
 from .speech import Speech
 from .unfit import reason
-from .wishes import Memory, Wishes
 
 if TYPE_CHECKING:
     from features.frame import FrameFeatures
@@ -53,7 +53,7 @@ class SessionOptions:
     candidates: int = 32
     suggestions: int = 5
     weights: Weights = field(default_factory=Weights)
-    settle: SettleOptions = field(default_factory=SettleOptions)
+    hysteresis: HysteresisOptions = field(default_factory=HysteresisOptions)
     cut_rest_s: float = 0.5  # after a cut, this long without another
 
 
@@ -65,15 +65,17 @@ class Session:
         self._options = options or SessionOptions()
         self._ids = count(1)  # of questions
         self._begin_anew()
-        self._listing = Listing(self._options.settle, self._options.suggestions)
-        self._memory = Memory(Wishes(weights=self._options.weights))
+        self._listing = Listing(self._options.hysteresis, self._options.suggestions)
+        self._preferences = UndoStack(Preferences(weights=self._options.weights))
         self._adjustments = Adjustments()
         self._deck = Deck(self._ids)
-        self._retrieval = Retrieval(self._memory, self._adjustments, self._deck, self._options.candidates, self._ids)
+        self._retrieval = Retrieval(
+            self._preferences, self._adjustments, self._deck, self._options.candidates, self._ids
+        )
         self._pool: list[Candidate] = []  # of the newest hop
         self.ranking: Sequence[Ranked] = ()  # of the newest hop, all of it, before anybody is kept in place
         self._before_s = 0.0  # media time before the last reset
-        self._settled = 0, self._memory.wishes.order()  # the scene's start and what was asked, of the newest list
+        self._settled = 0, self._preferences.wishes.order()  # the scene's start and what was asked, of the newest list
         self._hop_s = self._stride = 1
         self._closing: tuple[int, int] | None = None  # frames, dropped
         self._ended = False
@@ -163,12 +165,12 @@ class Session:
             command = read_command(message)
             if isinstance(command, Playing):
                 return [Accepted(kind, command.track), *self._play(command)]
-            before = self._memory.wishes
-            track = self._memory.take(command, self._before_s + self._now_s)
+            before = self._preferences.wishes
+            track = self._preferences.take(command, self._before_s + self._now_s)
         except CommandError as error:
             return [Refused(kind, str(error))]
-        wishes = self._memory.wishes
-        self._memory.know(self._pool)
+        wishes = self._preferences.wishes
+        self._preferences.know(self._pool)
         for example in (*wishes.liked[-1:], *wishes.skipped[-1:]):
             self._adjustments.know([c for c in self._pool if c.track.id == example], [example], all_of_them=False)
         return [Accepted(kind, track, effect(command, before, wishes, self._pool, self._adjustments.profiles))]
@@ -247,7 +249,7 @@ class Session:
 
     def _begin(self, hop: Hop) -> list[Event]:
         self._hop = hop
-        self._memory.pass_time(self._before_s + hop.pts_s)
+        self._preferences.pass_time(self._before_s + hop.pts_s)
         return [*hop.ready(self._window, self._ids)]
 
     def _compare(self, hop: Hop) -> list[Event]:
@@ -259,7 +261,7 @@ class Session:
 
     def _conclude(self, hop: Hop) -> list[Event]:
         now = hop.pictures(self._window, self._model)
-        wishes, on_air = self._memory.wishes, self._deck.on_air
+        wishes, on_air = self._preferences.wishes, self._deck.on_air
         ranked = self._ranked(hop, now, wishes)
         self._pool, self.ranking = hop.hits, ranked
         self._ease(hop, wishes)
@@ -273,17 +275,17 @@ class Session:
             window_s=min(hop.pts_s - hop.start / MOTION_FPS, float(WINDOW_S)),
             advice=listed.advice,
             items=listed.items,
-            seen=Seen(now.tempo.bpm, now.tempo.confidence, now.speed),
+            seen=VisualStats(now.tempo.bpm, now.tempo.confidence, now.speed),
             switch=None if on_air is None else on_air.switch(first, hop.pts_s),
             duck_db=self._speech.duck_db(hop.pts_s),
-            asked=self._memory.asked(self._before_s + hop.pts_s),
+            asked=self._preferences.asked(self._before_s + hop.pts_s),
             on_air=None if on_air is None else on_air.now([item.track for item in listed.items], hop.pts_s),
             changed=listed.changed,
             stale=listed.stale,
         )
         return [suggestions, *self._next()]
 
-    def _ranked(self, hop: Hop, now: Pictures, wishes: Wishes) -> list[Ranked]:
+    def _ranked(self, hop: Hop, now: Pictures, wishes: Preferences) -> list[Ranked]:
         """What was retrieved, best first, without what was skipped meanwhile."""
         on_air, begins_s = self._deck.on_air, self._listing.begins_s
         place_s = None if on_air is None else on_air.place_s(hop.pts_s)
@@ -295,10 +297,10 @@ class Session:
         skipped = frozenset(wishes.skipped)
         return [entry for entry in ranked if entry.candidate.track.id not in skipped]
 
-    def _list(self, hop: Hop, ranked: list[Ranked], now: Pictures, wishes: Wishes, passed_s: float) -> Listed:
+    def _list(self, hop: Hop, ranked: list[Ranked], now: Pictures, wishes: Preferences, passed_s: float) -> Listed:
         if not ranked and (why := reason(wishes.filters, hop.passing, bool(wishes.skipped))):
             return self._listing.keep(why)
-        like = {track: self._memory.title(liked) for track, liked in self._adjustments.alike.items()}
+        like = {track: self._preferences.title(liked) for track, liked in self._adjustments.alike.items()}
         setting = Setting(self._screen.between_cuts_s(hop.end), self._speech.lasts(hop.pts_s), like)
         cut = self._screen.is_cut(hop.end)
         return self._listing.compose(ranked, now, setting, wishes, cut, self._deck.track, passed_s)
@@ -310,13 +312,13 @@ class Session:
             return self._begin(following)
         return self._end() if self._closing is not None else []
 
-    def _ease(self, hop: Hop, wishes: Wishes) -> None:
+    def _ease(self, hop: Hop, wishes: Preferences) -> None:
         """The first place changes hands more easily in a new scene, and when the viewers ask for something else."""
         start, before = self._settled
         if hop.start > start:
-            self._listing.settle.ease(anew=True)
+            self._listing.hysteresis.ease(anew=True)
         elif wishes.order() != before:
-            self._listing.settle.ease(anew=False)
+            self._listing.hysteresis.ease(anew=False)
         self._settled = hop.start, wishes.order()
 
     def _end(self) -> list[Event]:

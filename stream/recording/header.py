@@ -30,6 +30,7 @@ MAX_THREADS: Final = 64
 MAX_SIZES: Final = 16  # of batches, and how large at most: a replay tries every place in every one
 MAX_ROWS: Final = 1024
 LARGEST: Final = 1e6  # of an option's value
+RENAMED: Final = {"settle": "hysteresis"}  # options of a session, as older recordings call them
 
 Options = TypeVar("Options")
 
@@ -106,8 +107,9 @@ def session_options(path: Path, header: Mapping[str, Any]) -> SessionOptions:
 
     Raises ``RecordingError`` for options that this segue does not know.
     """
+    options = {RENAMED.get(name, name): value for name, value in section(path, header, "session").items()}
     try:
-        return _build(SessionOptions, section(path, header, "session"))
+        return _build(SessionOptions, options)
     except (TypeError, ValueError) as error:
         raise RecordingError(
             f"{path}: its session's options are not this segue's ({error}); it was made by segue "

@@ -248,12 +248,12 @@ def test_a_ranking_holds_all_tracks_and_nothing_is_worked_out_twice(videos: Path
         lists(shot, remembering, [{"type": "steer", "energy": 2.0}])
 
 
-def asked_with(name: str, group: str, scores: dict[str, float]) -> retrieval_real.Asked:
+def asked_with(name: str, group: str, scores: dict[str, float]) -> retrieval_real.VideoResult:
     video = real_pairs.Video(Path(name), name, group, (name,))
     every = dict.fromkeys(retrieval_real.SCORES, scores)
     heard = {NEUTRAL: Steered({"onsets_per_s": scores[name]}, {})}
     pictures = {"speed": scores[name], "brightness": 0.5, "cuts_per_s": 1 - scores[name]}
-    return retrieval_real.Asked(video, pictures, every, "x", tuple(item(track) for track in ("x", name)), heard)
+    return retrieval_real.VideoResult(video, pictures, every, "x", tuple(item(track) for track in ("x", name)), heard)
 
 
 def item(track: str) -> Item:

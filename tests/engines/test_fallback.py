@@ -18,8 +18,8 @@ from engines.batcher import MicroBatcher
 from engines.bundle import Bundle, load_bundle
 from engines.errors import EngineBusy, EngineClosed, EngineError, EngineFailed
 from engines.fallback import BROKEN, BUSY, FAILED, HUNG, REASONS, FallbackEngine, FallbackOptions
-from engines.lane import LaneTimeout
 from engines.manifest import GraphSpec
+from engines.timeout_worker import WorkerTimeout
 from features.spec import FEATURES
 
 FAULTS = {
@@ -75,7 +75,7 @@ class FakeEngine:
         self.closed += 1
 
 
-class InlineLane:
+class InlineWorker:
     """Runs calls at once and posts when told; a call of an engine that hangs is over at once, too late."""
 
     def __init__(self, engine: FakeEngine) -> None:
@@ -85,7 +85,7 @@ class InlineLane:
     def call(self, work: Callable[[], Any], limit_s: float) -> Any:
         if self.engine.fault == "hang":
             self.busy_s = limit_s
-            raise LaneTimeout(f"no answer within {limit_s:g} s")
+            raise WorkerTimeout(f"no answer within {limit_s:g} s")
         return work()
 
     def post(self, work: Callable[[], Any]) -> "Future[None]":
@@ -117,8 +117,10 @@ class Scene:
 
     def __init__(self, bundle: Bundle, **options: Any) -> None:
         self.gpu, self.cpu, self.clock = FakeEngine(bundle, "gpu"), FakeEngine(bundle, "cpu"), Clock()
-        self.lane = InlineLane(self.gpu)
-        self.engine = FallbackEngine(self.gpu, self.cpu, FallbackOptions(**options), clock=self.clock, lane=self.lane)
+        self.worker = InlineWorker(self.gpu)
+        self.engine = FallbackEngine(
+            self.gpu, self.cpu, FallbackOptions(**options), clock=self.clock, worker=self.worker
+        )
 
     def ask(self, *values: float) -> None:
         found = self.engine.run("mood", mood(*values))["mood"]
@@ -173,14 +175,14 @@ def test_the_preferred_engine_is_left_alone_until_the_back_off_is_over(scene: Sc
     asked = len(scene.gpu.asked)
     scene.later(0.99)
     scene.ask(3)
-    assert len(scene.gpu.asked) == asked and scene.lane.posted == []
+    assert len(scene.gpu.asked) == asked and scene.worker.posted == []
     scene.later(0.01)
     scene.gpu.fault = ""
     scene.ask(4)
     scene.ask(5)
-    assert len(scene.lane.posted) == 1 and len(scene.gpu.asked) == asked  # off the path, and only one
+    assert len(scene.worker.posted) == 1 and len(scene.gpu.asked) == asked  # off the path, and only one
     assert scene.engine.state.degraded
-    scene.lane.go_on()
+    scene.worker.go_on()
     assert scene.gpu.asked[-1] == ("mood", 2)  # of the graph and size that failed
     assert not scene.engine.state.degraded and scene.engine.state.returns == 1
     before = len(scene.cpu.asked)
@@ -195,32 +197,32 @@ def test_the_back_off_doubles_up_to_its_bound_and_begins_anew_after_sound_work(s
     waits = []
     for _ in range(9):
         began = scene.clock.now_s
-        while not scene.lane.posted:
+        while not scene.worker.posted:
             scene.later(0.5)
             scene.ask(1)
         waits.append(scene.clock.now_s - began)
-        scene.lane.go_on()
+        scene.worker.go_on()
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     scene.gpu.fault = ""
     scene.later(60)
     scene.ask(1)
-    scene.lane.go_on()
+    scene.worker.go_on()
     scene.later(59)
     scene.gpu.fault = "failed"
     scene.ask(1)  # it fails again too soon
     scene.later(59.5)
     scene.ask(1)
-    assert scene.lane.posted == []
+    assert scene.worker.posted == []
     scene.later(0.5)
     scene.gpu.fault = ""
     scene.ask(1)
-    scene.lane.go_on()
+    scene.worker.go_on()
     scene.later(60)  # sound
     scene.gpu.fault = "failed"
     scene.ask(1)
     scene.later(1)
     scene.ask(1)
-    assert len(scene.lane.posted) == 1
+    assert len(scene.worker.posted) == 1
     assert scene.engine.state.fallbacks == dict.fromkeys(REASONS, 0) | {BROKEN: 1, FAILED: 2}
 
 
@@ -230,9 +232,9 @@ def test_a_call_that_hangs_is_the_only_one_until_it_comes_back(scene: Scene) -> 
     for _ in range(100):
         scene.later(100)
         scene.ask(2)
-    assert len(scene.lane.posted) == 1 and scene.engine.state.trials == 1 and scene.engine.state.stuck_s == 0.5
+    assert len(scene.worker.posted) == 1 and scene.engine.state.trials == 1 and scene.engine.state.stuck_s == 0.5
     scene.gpu.fault = ""
-    scene.lane.go_on()
+    scene.worker.go_on()
     assert not scene.engine.state.degraded and scene.engine.state.stuck_s == 0
 
 
@@ -275,7 +277,7 @@ def test_a_warm_up_that_fails_is_fallen_back_from(scene: Scene) -> None:
 
 def test_a_lost_engine_is_opened_anew(bundle: Bundle) -> None:
     gpu, cpu, clock, made = FakeEngine(bundle, "gpu"), FakeEngine(bundle, "cpu"), Clock(), []
-    lane = InlineLane(gpu)
+    worker = InlineWorker(gpu)
 
     def reopen() -> FakeEngine:
         made.append(FakeEngine(bundle, f"gpu again {len(made)}"))
@@ -284,13 +286,13 @@ def test_a_lost_engine_is_opened_anew(bundle: Bundle) -> None:
             raise EngineFailed("no device")
         return made[-1]
 
-    engine = FallbackEngine(gpu, cpu, reopen=reopen, clock=clock, lane=lane)
+    engine = FallbackEngine(gpu, cpu, reopen=reopen, clock=clock, worker=worker)
     gpu.fault = "broken"
     for _ in range(4):
         engine.run("mood", mood(1))
         clock.now_s += 100
         engine.run("mood", mood(1))
-        lane.go_on()
+        worker.go_on()
     assert gpu.closed >= 1 and made[0].closed == 1 and len(made) == 3
     assert engine.state.preferred == "gpu again 2" and not engine.state.degraded and made[2].warmed == 1
     assert engine.name == "gpu+cpu"  # a recording's header says what was meant
@@ -346,7 +348,7 @@ def test_any_history_of_faults_leaves_every_request_answered(bundle: Bundle, ste
                 scene.later(value)
             case "go on":
                 if scene.gpu.fault != "hang":
-                    scene.lane.go_on()
+                    scene.worker.go_on()
             case _:
                 asked += 1
                 scene.ask(*range(1, value + 1))
@@ -355,7 +357,7 @@ def test_any_history_of_faults_leaves_every_request_answered(bundle: Bundle, ste
                 assert tried == (not before.degraded and not hangs)
                 assert answered == (before.degraded or scene.gpu.fault != "")
         state = scene.engine.state
-        assert len(scene.lane.posted) <= 1
+        assert len(scene.worker.posted) <= 1
         assert sum(state.fallbacks.values()) - state.returns == state.degraded
         assert state.reserve_requests == len(scene.cpu.asked)
         assert all(state.fallbacks[reason] >= before.fallbacks[reason] for reason in REASONS)

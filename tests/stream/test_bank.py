@@ -74,10 +74,10 @@ def test_videos_that_all_look_the_same_change_nothing(
 def test_what_is_not_needed_of_a_video_is_not_looked_at(videos: list[str], bundle: Path) -> None:
     engine = OnnxEngine(load_bundle(bundle, FEATURES))
     asked: list[int] = []
-    search = bank.Asked.search
+    search = bank.QueryLog.search
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(bank, "PER_VIDEO", 2)
-        patched.setattr(bank.Asked, "search", lambda self, *given: asked.append(1) or search(self, *given))
+        patched.setattr(bank.QueryLog, "search", lambda self, *given: asked.append(1) or search(self, *given))
         assert len(bank.windows_of(videos[0], engine)) == 2
     assert len(asked) == 3  # of six seconds
     engine.close()

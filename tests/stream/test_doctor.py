@@ -13,12 +13,12 @@ import pytest
 
 from engines.choose import NAMES, EngineOptions
 from stream import checks, doctor, engine_trial
-from stream.checks import Asked, Finding
+from stream.checks import CheckOptions, Finding
 from stream.engine_trial import Tried, trial
 from stream.sources.webrtc import aiortc_compat
 from stream.sources.webrtc.aiortc_compat import Relied
 
-ASKED = Asked()
+ASKED = CheckOptions()
 
 
 @pytest.mark.parametrize("check", [check for check in checks.CHECKS if check is not checks.engines])
@@ -29,7 +29,7 @@ def test_each_check_finds_something_and_names_the_state(check: checks.Check) -> 
 
 
 def test_every_engine_is_tried_and_the_cpu_runs_the_bundle(tiny_bundle: Path) -> None:
-    found = list(checks.engines(Asked(limit_s=60, bundle=tiny_bundle)))
+    found = list(checks.engines(CheckOptions(limit_s=60, bundle=tiny_bundle)))
     assert [finding.part for finding in found] == [f"engine {name}" for name in NAMES[1:]]
     cpu = found[0]
     assert cpu.state == "ok" and cpu.data["engine"] == "onnx-cpu-1" and cpu.data["clip_ms"] > 0
@@ -41,13 +41,13 @@ def test_every_engine_is_tried_and_the_cpu_runs_the_bundle(tiny_bundle: Path) ->
 
 def test_a_damaged_bundle_is_found(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
-    (finding,) = checks.bundle(Asked(bundle=tmp_path))
+    (finding,) = checks.bundle(CheckOptions(bundle=tmp_path))
     assert finding.state == "broken" and "manifest.json" in finding.text
     assert "manifest.json" in trial("onnx-cpu", tmp_path, EngineOptions(), 60).reason
 
 
 def test_the_bundle_is_named_by_its_identity(tiny_bundle: Path) -> None:
-    (finding,) = checks.bundle(Asked(bundle=tiny_bundle))
+    (finding,) = checks.bundle(CheckOptions(bundle=tiny_bundle))
     assert finding.state == "ok" and len(finding.data["identity"]) == 64
     assert finding.data["identity"][:12] in finding.text
 
@@ -74,7 +74,7 @@ def test_however_the_process_of_an_engine_ends(code: int, out: str, err: str, sa
 def test_only_what_is_broken_fails(
     state: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def check(_: Asked) -> Iterator[Finding]:
+    def check(_: CheckOptions) -> Iterator[Finding]:
         yield Finding("lamp", state, "because")
 
     monkeypatch.setattr(doctor, "CHECKS", (check,))
@@ -87,15 +87,15 @@ def test_a_check_that_fails_or_hangs_is_a_finding_and_the_others_go_on(
 ) -> None:
     go = threading.Event()
 
-    def fails(_: Asked) -> Iterator[Finding]:
+    def fails(_: CheckOptions) -> Iterator[Finding]:
         yield Finding("first", "ok", "[brackets] are text")
         raise OSError("libx.so: no such file")
 
-    def hangs(_: Asked) -> Iterator[Finding]:
+    def hangs(_: CheckOptions) -> Iterator[Finding]:
         assert go.wait(30)
         yield Finding("late", "ok", "")
 
-    def works(_: Asked) -> Iterator[Finding]:
+    def works(_: CheckOptions) -> Iterator[Finding]:
         yield Finding("last", "ok", "still here", {"figure": 3})
 
     monkeypatch.setattr(doctor, "CHECKS", (fails, hangs, works))

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from catalog.records import Filters
 from stream.core.events import (
     Accepted,
-    Asked,
     Cut,
     Effect,
     End,
@@ -24,10 +23,11 @@ from stream.core.events import (
     Refused,
     Reset,
     Scene,
-    Seen,
     Steer,
     Suggestions,
     Switch,
+    ViewerState,
+    VisualStats,
     Warned,
     Weights,
     Wished,
@@ -38,16 +38,18 @@ from stream.messages import COMMAND_BYTES, KINDS, encode, filters_object, line, 
 ITEM = Item(1, "00ff", "Tïtle", "", 48.2, 181.3, 0.81, Reasons(0.77, 0.91, 0.7), 118.0, "CC-BY-4.0")
 NOTICES = [
     Suggestions(12.0, 12.0, "stay", (ITEM, ITEM), 7.9),
-    Suggestions(0.625, 0.625, "switch", (), seen=Seen(0.0, 0.0, 0.02)),
+    Suggestions(0.625, 0.625, "switch", (), seen=VisualStats(0.0, 0.0, 0.02)),
     Suggestions(9.0, 2.5, "switch", (ITEM,), switch=Switch("00ff", (12.25, 14.25), 0.75), duck_db=-11.5),
     Suggestions(9.0, 2.5, "stay", (), switch=Switch(None, (), None), duck_db=0.0),
-    Suggestions(9.0, 2.5, "stay", (), asked=Asked(Steer(-0.5, 0.0, 1.0, 0.25), Weights(4.0, 0.0, 0.25), "00ff", 50)),
+    Suggestions(
+        9.0, 2.5, "stay", (), asked=ViewerState(Steer(-0.5, 0.0, 1.0, 0.25), Weights(4.0, 0.0, 0.25), "00ff", 50)
+    ),
     Suggestions(
         9.0,
         2.5,
         "stay",
         (),
-        asked=Asked(
+        asked=ViewerState(
             Steer(),
             Weights(),
             None,
@@ -102,10 +104,10 @@ def test_numbers_have_as_many_digits_as_the_protocol_says(number: float) -> None
             "stay",
             (item,),
             number,
-            Seen(number, number, number),
+            VisualStats(number, number, number),
             Switch("a", (number,), number),
             number,
-            Asked(Steer(number), Weights(), None, 0, skipped=(wished,)),
+            ViewerState(Steer(number), Weights(), None, 0, skipped=(wished,)),
             OnAirNow("a", number, loop=(number, number)),
         )
     )

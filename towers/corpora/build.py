@@ -20,11 +20,11 @@ from typing import Final
 import numpy as np
 
 from ..errors import CorpusError
-from .build_report import BuildOptions, Fate, write_report
+from .build_report import BuildOptions, SourceOutcome, write_report
 from .columns import COLUMNS
 from .corpus import MANIFEST, SPLITS, Pair, write_manifest, write_shard
 from .fingerprint import groups, mark
-from .measured import Asked, Told, measure, read_arrays, read_fingerprint
+from .measured import Asked, MeasuredSource, measure, read_arrays, read_fingerprint
 from .pool import Crashed, side_by_side
 from .source import Source
 from .splits import Known, divide
@@ -40,7 +40,7 @@ class Progress:
 
     done: int
     total: int
-    fate: Fate | None = None
+    fate: SourceOutcome | None = None
 
 
 def build(out: Path, sources: Sequence[Source], options: BuildOptions) -> Iterator[Progress]:
@@ -50,14 +50,14 @@ def build(out: Path, sources: Sequence[Source], options: BuildOptions) -> Iterat
     """
     kept = claim(out, options)
     asked = {s.id: Asked(s, out / CACHE, options.windows, options.clips) for s in sources}
-    told: dict[str, Told] = {}
+    told: dict[str, MeasuredSource] = {}
     yield Progress(0, len(asked))
     for one, made in side_by_side(measure, asked.values(), min(options.jobs, max(1, len(asked)))):
-        told[one.source.id] = Told(made.reason) if isinstance(made, Crashed) else made
-        yield Progress(len(told), len(asked), Fate.of(one.source.id, told[one.source.id]))
+        told[one.source.id] = MeasuredSource(made.reason) if isinstance(made, Crashed) else made
+        yield Progress(len(told), len(asked), SourceOutcome.of(one.source.id, told[one.source.id]))
     usable = [asked[name] for name in sorted(told) if not told[name].reason]
     known = musics(usable, kept)
-    fates = {name: Fate.of(name, one) for name, one in told.items()}
+    fates = {name: SourceOutcome.of(name, one) for name, one in told.items()}
     try:
         splits, left = divide(known, options.val, options.test)
         note(out, options, {**kept, **splits})
@@ -124,7 +124,7 @@ def musics(usable: Sequence[Asked], kept: dict[str, str]) -> list[Known]:
 
 
 def pairs_of(
-    split: str, splits: dict[str, str], asked: dict[str, Asked], told: dict[str, Told], music: dict[str, str]
+    split: str, splits: dict[str, str], asked: dict[str, Asked], told: dict[str, MeasuredSource], music: dict[str, str]
 ) -> Iterator[tuple[Pair, int]]:
     """The pairs of a split with their rows in their source's measures; outside training one window a source."""
     for name in sorted(name for name, chosen in splits.items() if chosen == split):

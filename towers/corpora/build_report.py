@@ -9,7 +9,7 @@ from typing import Self
 
 from features import spec
 
-from .measured import Told, worded
+from .measured import MeasuredSource, worded
 
 TABLE = "sources.csv"
 REPORT = "report.md"
@@ -34,7 +34,7 @@ class BuildOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class SourceOutcome:
     """``split`` empty for a source that is left out, for ``reason``; ``passed`` in words."""
 
     id: str
@@ -48,16 +48,16 @@ class Fate:
     note: str
 
     @classmethod
-    def of(cls, name: str, told: Told) -> Self:
+    def of(cls, name: str, told: MeasuredSource) -> Self:
         seconds = sum(cut.clips for cut in told.cuts) * spec.CLIP_S
         speech = sum(cut.speech for cut in told.cuts) / max(1, len(told.cuts))
         return cls(name, "", len(told.cuts), seconds, round(told.duration_s, 1), round(speech, 3), worded(told.passed),
                    told.reason, told.note)  # fmt: skip
 
-    def left_out(self, reason: str) -> "Fate":
+    def left_out(self, reason: str) -> "SourceOutcome":
         return replace(self, reason=reason, windows=0, seconds=0)
 
-    def used_in(self, split: str | None, options: BuildOptions) -> "Fate":
+    def used_in(self, split: str | None, options: BuildOptions) -> "SourceOutcome":
         if split is None:
             return self
         if split == "train" or self.windows < 2:
@@ -65,16 +65,16 @@ class Fate:
         return replace(self, split=split, windows=1, seconds=self.seconds // self.windows)
 
 
-def write_report(out: Path, fates: Sequence[Fate]) -> None:
+def write_report(out: Path, fates: Sequence[SourceOutcome]) -> None:
     with (out / TABLE).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        names = list(Fate.__dataclass_fields__)
+        names = list(SourceOutcome.__dataclass_fields__)
         table.writerow(names)
         table.writerows([getattr(fate, name) for name in names] for fate in fates)
     (out / REPORT).write_text(report(fates), encoding="utf-8")
 
 
-def report(fates: Sequence[Fate]) -> str:
+def report(fates: Sequence[SourceOutcome]) -> str:
     used = [fate for fate in fates if fate.split]
     lines = [f"# {len(used)} of {len(fates)} sources are used", ""]
     lines += ["| split | sources | windows | hours |", "|---|---|---|---|"]

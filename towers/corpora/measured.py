@@ -59,7 +59,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MeasuredSource:
     """What became of a source. ``reason``: why nothing of it is used, or empty. ``note``: what was lost of it.
 
     ``cuts``: its windows, ``music_s`` where each begins in its music; ``passed``: stretches passed over, by reason.
@@ -72,29 +72,29 @@ class Told:
     passed: Mapping[str, int] = field(default_factory=dict)
 
 
-def measure(asked: Asked) -> Told:
+def measure(asked: Asked) -> MeasuredSource:
     """Measure a source unless that is done already. Never raises for a source: one bad file must not end a corpus."""
     try:
         path = asked.path
     except OSError as error:
-        return Told(f"cannot be read: {error.strerror or error}")
+        return MeasuredSource(f"cannot be read: {error.strerror or error}")
     if path.is_file():
         return read_told(path)
     try:
         with threadpool_limits(1):  # as for synth: sums in another order are other last bits
             told, columns, prints = measured(asked)
     except (FeatureError, CorpusError) as error:
-        told, columns, prints = Told(str(error)), {}, fingerprint(np.empty(0, np.float32))
+        told, columns, prints = MeasuredSource(str(error)), {}, fingerprint(np.empty(0, np.float32))
     except MemoryError:
-        return Told("needs more memory than there is; cut it into shorter files")
+        return MeasuredSource("needs more memory than there is; cut it into shorter files")
     except Exception as error:  # noqa: BLE001 - told with its type in the report, so not lost
-        return Told(f"failed unexpectedly: {type(error).__name__}: {error}")
+        return MeasuredSource(f"failed unexpectedly: {type(error).__name__}: {error}")
     write(path, told, columns, prints)
     return told
 
 
-def measured(asked: Asked) -> tuple[Told, dict[str, npt.NDArray[Any]], Fingerprint]:
-    """Told, columns with a row a window, and the fingerprint of the source's whole music."""
+def measured(asked: Asked) -> tuple[MeasuredSource, dict[str, npt.NDArray[Any]], Fingerprint]:
+    """MeasuredSource, columns with a row a window, and the fingerprint of the source's whole music."""
     source = asked.source
     with VideoFile(source.video) as video:
         sound = decode(source.music or source.video)
@@ -117,9 +117,10 @@ def measured(asked: Asked) -> tuple[Told, dict[str, npt.NDArray[Any]], Fingerpri
                 continue
             kept.append(cut)
             rows.append({**seen, **listen(samples, lufs)})
-    told = Told("" if kept else refusal(passed, len(stretch), asked), sound.note, len(stretch) / spec.MUSIC_RATE_HZ,
-                tuple(kept), dict(passed))  # fmt: skip
-    return told, stacked(rows), fingerprint(sound.samples[: FINGERPRINT_S * spec.MUSIC_RATE_HZ])
+    reason = "" if kept else refusal(passed, len(stretch), asked)
+    duration_s = len(stretch) / spec.MUSIC_RATE_HZ
+    measured = MeasuredSource(reason, sound.note, duration_s, tuple(kept), dict(passed))
+    return measured, stacked(rows), fingerprint(sound.samples[: FINGERPRINT_S * spec.MUSIC_RATE_HZ])
 
 
 def still(thumbs: npt.NDArray[np.uint8]) -> bool:
@@ -163,7 +164,7 @@ def worded(passed: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} ({count})" for reason, count in sorted(passed.items()))
 
 
-def write(path: Path, told: Told, columns: Mapping[str, npt.NDArray[Any]], prints: Fingerprint) -> None:
+def write(path: Path, told: MeasuredSource, columns: Mapping[str, npt.NDArray[Any]], prints: Fingerprint) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pending = path.with_suffix(".part")
     words = np.frombuffer(json.dumps(asdict(told)).encode(), np.uint8)
@@ -173,10 +174,10 @@ def write(path: Path, told: Told, columns: Mapping[str, npt.NDArray[Any]], print
     pending.replace(path)
 
 
-def read_told(path: Path) -> Told:
+def read_told(path: Path) -> MeasuredSource:
     """Raises ``CorpusError`` for a damaged file."""
     row = json.loads(read_arrays(path, "told")["told"].tobytes())
-    return Told(**{**row, "cuts": tuple(Cut(**cut) for cut in row["cuts"])})
+    return MeasuredSource(**{**row, "cuts": tuple(Cut(**cut) for cut in row["cuts"])})
 
 
 def read_fingerprint(path: Path) -> Fingerprint:

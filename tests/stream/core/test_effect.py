@@ -8,8 +8,8 @@ import numpy as np
 from stream.core.commands import Like, Skip, Undo, Unlike
 from stream.core.effect import effect
 from stream.core.events import Effect
+from stream.core.preferences import Preferences, wished
 from stream.core.taste import LIKE_SPAN, Profiles, by_track
-from stream.core.wishes import Wishes, wished
 
 Fake = Callable[..., Any]
 
@@ -29,7 +29,7 @@ def pool(candidate: Fake) -> tuple[list[Any], Profiles]:
 def test_a_like_a_skip_and_the_way_back(candidate: Fake) -> None:
     candidates, known = pool(candidate)
     track = candidates[0].track.id
-    none, liked = Wishes(), wished(Wishes(), Like(track))
+    none, liked = Preferences(), wished(Preferences(), Like(track))
     told = effect(Like(track), none, liked, candidates, known)
     assert told is not None and (told.up, told.down) == (3, 4) and 0.005 <= told.most <= LIKE_SPAN / 2
     points = round(100 * told.most)
@@ -46,7 +46,7 @@ def test_a_like_a_skip_and_the_way_back(candidate: Fake) -> None:
 
 def test_of_what_is_not_known_nothing_is_said(candidate: Fake) -> None:
     candidates, _ = pool(candidate)
-    none, track = Wishes(), candidates[0].track.id
+    none, track = Preferences(), candidates[0].track.id
     assert effect(Like(track), none, wished(none, Like(track)), candidates, Profiles()) is None
     assert effect(Like(track), none, wished(none, Like(track)), [], Profiles()) is None
     skip = Skip(track)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.core.events import Accepted, Beats, Cut, End, Event, Infer, Refused, Reset, Scene, Search, Suggestions
+from stream.core.hysteresis import HysteresisOptions
 from stream.core.session import Session, SessionOptions
-from stream.core.settle import SettleOptions
 
 Fake = Callable[..., Any]
 
@@ -164,8 +164,8 @@ def test_nothing_is_held_once_it_is_not_seen_any_more(fake_runtime: Fake, featur
 
 def test_a_late_hop_waits_and_an_overtaken_one_is_skipped(fake_runtime: Fake, features: Fake) -> None:
     runtime = fake_runtime()
-    unsmoothed = SettleOptions(past=0.0)
-    session = Session(runtime.model, SessionOptions(suggestions=12, settle=unsmoothed))
+    unsmoothed = HysteresisOptions(past=0.0)
+    session = Session(runtime.model, SessionOptions(suggestions=12, hysteresis=unsmoothed))
     held: list[Event] = []
     for slot in range(8 * 5):
         held += session.push(features(slot), slot)
@@ -175,15 +175,15 @@ def test_a_late_hop_waits_and_an_overtaken_one_is_skipped(fake_runtime: Fake, fe
     assert session.skipped_hops == 3
     for slot in range(40, 48):
         said += answered(session, runtime, session.push(features(slot), slot))
-    unhurried = play(fake_runtime(), features, list(range(48)), suggestions=12, settle=unsmoothed)[5]
+    unhurried = play(fake_runtime(), features, list(range(48)), suggestions=12, hysteresis=unsmoothed)[5]
     # The embeddings that the skipped hops left out were made up for.
     assert scores(said[-1]) == pytest.approx(scores(unhurried), abs=1e-6)
 
 
 def test_a_longer_hop_says_the_same_less_often(fake_runtime: Fake, features: Fake) -> None:
     runtime = fake_runtime()
-    unsmoothed = SettleOptions(past=0.0)
-    session = Session(runtime.model, SessionOptions(suggestions=12, settle=unsmoothed))
+    unsmoothed = HysteresisOptions(past=0.0)
+    session = Session(runtime.model, SessionOptions(suggestions=12, hysteresis=unsmoothed))
     said: list[Event] = []
     for slot in range(8 * 12):
         if slot == 36:
@@ -194,7 +194,7 @@ def test_a_longer_hop_says_the_same_less_often(fake_runtime: Fake, features: Fak
     lists = {event.pts_s: event for event in said if isinstance(event, Suggestions)}
     assert list(lists) == [1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 11.0, 12.0]
     assert session.skipped_hops == 0
-    close = play(fake_runtime(), features, list(range(8 * 12)), suggestions=12, settle=unsmoothed)
+    close = play(fake_runtime(), features, list(range(8 * 12)), suggestions=12, hysteresis=unsmoothed)
     every = {event.pts_s: event for event in close if isinstance(event, Suggestions)}
     for pts_s, event in lists.items():  # what a list says does not depend on those that were left out
         assert scores(event) == pytest.approx(scores(every[pts_s]), abs=1e-6)
@@ -231,8 +231,8 @@ def test_only_open_questions_are_answered(fake_runtime: Fake, features: Fake) ->
 def test_a_hop_that_gets_no_answer_is_skipped_and_made_up_for(fake_runtime: Fake, features: Fake, stages: int) -> None:
     """Given up at any stage, the one that waits begins; the lists after it are as if nothing had been lost."""
     runtime = fake_runtime()
-    unsmoothed = SettleOptions(past=0.0)
-    session = Session(runtime.model, SessionOptions(suggestions=12, settle=unsmoothed))
+    unsmoothed = HysteresisOptions(past=0.0)
+    session = Session(runtime.model, SessionOptions(suggestions=12, hysteresis=unsmoothed))
     open_ = [event for slot in range(8) for event in session.push(features(slot), slot)]
     for _ in range(stages):  # clip, sequence, mood or search, the other of them
         asked = open_.pop(0)
@@ -243,7 +243,7 @@ def test_a_hop_that_gets_no_answer_is_skipped_and_made_up_for(fake_runtime: Fake
     assert all(session.result(left.id, runtime.answer(left)) == [] for left in open_)
     said = [e for slot in range(8, 48) for e in answered(session, runtime, session.push(features(slot), slot))]
     assert [event.pts_s for event in said if isinstance(event, Suggestions)] == [2.0, 3.0, 4.0, 5.0, 6.0]
-    unhurried = play(fake_runtime(), features, list(range(48)), suggestions=12, settle=unsmoothed)[5]
+    unhurried = play(fake_runtime(), features, list(range(48)), suggestions=12, hysteresis=unsmoothed)[5]
     assert scores(said[-1]) == pytest.approx(scores(unhurried), abs=1e-6)
 
 

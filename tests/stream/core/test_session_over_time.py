@@ -27,15 +27,15 @@ from stream.core.events import (
     Weights,
 )
 from stream.core.history import PENALTY
+from stream.core.hysteresis import HysteresisOptions
 from stream.core.ranking import STEER_SHARE
 from stream.core.session import Session, SessionOptions
-from stream.core.settle import SettleOptions
 from stream.core.speech import VOCAL_PENALTY
 from stream.core.taste import LIKE_SPAN, SKIP_SPAN
 from stream.driver.runtime import Runtime
 
 Fake = Callable[..., Any]
-PLAIN = SessionOptions(suggestions=12, settle=SettleOptions(past=0.0))
+PLAIN = SessionOptions(suggestions=12, hysteresis=HysteresisOptions(past=0.0))
 NIGHT, BEACH = (40, 0.1), (200, 0.8)
 
 
@@ -119,10 +119,10 @@ def test_in_a_new_scene_the_advice_follows_sooner(fake_runtime: Fake, look: tupl
     runtime._search = lambda *given: [
         replace(c, similarity=float(c.track.id == best), standing=middle) for c in search(*given)
     ]
-    quick = SettleOptions(
+    quick = HysteresisOptions(
         margin=0.03, dwell_s=4, large=1.0, after_cut=1.0, hold_s=0, past=0.5, eased_dwell_s=1, on_air_s=0
     )
-    show = Show(runtime, SessionOptions(suggestions=12, settle=quick))
+    show = Show(runtime, SessionOptions(suggestions=12, hysteresis=quick))
     for _ in range(12):
         before = show.hop()
     assert before.items[0].track == best
@@ -145,7 +145,7 @@ def test_beats_are_asked_once_and_say_when_to_switch(fake_runtime: Fake) -> None
     assert told.switch == Switch(None, (12.25, 14.25, 16.25, 18.25), 1.25)
     show.command(type="pin", track=next(t for t in scores(told) if t != top))
     switch = show.hop().switch
-    assert switch is not None and switch.track == show.session._memory.wishes.pinned and switch.in_s == 0.25
+    assert switch is not None and switch.track == show.session._preferences.wishes.pinned and switch.in_s == 0.25
     show.session.reset("time stepped back by 9 s")
     show.slot = 0
     assert show.hop().switch == replace(switch, at_s=(14.25, 16.25, 18.25, 20.25), in_s=1.25)
@@ -281,14 +281,14 @@ def test_speech_lowers_vocals_and_ducks(fake_runtime: Fake) -> None:
 
 
 def test_a_steady_steer_does_not_keep_the_first_place_loose(fake_runtime: Fake) -> None:
-    show = Show(fake_runtime(), SessionOptions(settle=SettleOptions(eased_s=2)))
+    show = Show(fake_runtime(), SessionOptions(hysteresis=HysteresisOptions(eased_s=2)))
     show.hop()
     show.command(type="steer", energy=0.1)
     show.hop()
-    assert show.session._listing.settle._eased_s <= 1
+    assert show.session._listing.hysteresis._eased_s <= 1
     for _ in range(3):
         show.hop()
-    assert show.session._listing.settle._eased_s == 0
+    assert show.session._listing.hysteresis._eased_s == 0
 
 
 TRACKS = st.sampled_from([name(n) for n in (0, 3, 7, 11)] + ["elsewhere"])
@@ -319,8 +319,8 @@ def test_undo_after_any_command_restores_the_exact_list(
         for message in history:
             show.command(**message)
             show.hop()
-    steps = one.session._memory.asked().undo
-    if isinstance(one.command(**wish), Accepted) and one.session._memory.asked().undo > steps:  # it changed something
+    steps = one.session._preferences.asked().undo
+    if isinstance(one.command(**wish), Accepted) and one.session._preferences.asked().undo > steps:  # it changed something
         assert isinstance(one.command(type="undo"), Accepted)
     lists = [[show.hop(), show.hop(BEACH, cut=True), show.hop(BEACH)] for show in (one, two)]
     assert lists[0] == lists[1]

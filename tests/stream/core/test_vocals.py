@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from stream.core.adjustments import Adjustments, vocals_of
+from stream.core.preferences import Preferences
 from stream.core.speech import VOCAL_PENALTY
-from stream.core.wishes import Wishes
 
 Fake = Callable[..., Any]
 
@@ -32,12 +32,12 @@ def test_the_place_counts_and_not_the_whole_track(candidate: Fake, outline: Fake
 def test_the_start_that_is_shown_is_judged_and_not_the_best_of_now(candidate: Fake, outline: Fake) -> None:
     track = sung(candidate, outline, np.repeat([0, 100], 60), 10.0)
     shown = {track.track.id: 70.0}
-    assert Adjustments().of([track], Wishes(), None, 0.0, True).tolist() == [0.0]
-    assert Adjustments().of([track], Wishes(), None, 0.0, True, shown).tolist() == pytest.approx([-VOCAL_PENALTY])
+    assert Adjustments().of([track], Preferences(), None, 0.0, True).tolist() == [0.0]
+    assert Adjustments().of([track], Preferences(), None, 0.0, True, shown).tolist() == pytest.approx([-VOCAL_PENALTY])
 
 
 def test_only_while_somebody_speaks(candidate: Fake, outline: Fake) -> None:
     pool = [sung(candidate, outline, np.full(180, share), 0.0) for share in (0, 25, 90)]
-    quiet, spoken = (Adjustments().of(pool, Wishes(), None, 0.0, speaks) for speaks in (False, True))
+    quiet, spoken = (Adjustments().of(pool, Preferences(), None, 0.0, speaks) for speaks in (False, True))
     assert quiet.tolist() == [0.0, 0.0, 0.0]
     assert spoken.tolist() == pytest.approx([0.0, -VOCAL_PENALTY / 2, -VOCAL_PENALTY])

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from catalog.records import Filters
 from features.appearance import ColourStats
 from features.frame import FrameFeatures, FrameMeter
-from stream.core.events import Asked, Infer, Item, Reasons, Search, Steer, Suggestions, Weights, Wished
+from stream.core.events import Infer, Item, Reasons, Search, Steer, Suggestions, ViewerState, Weights, Wished
 from stream.recording.values import DTYPES, Packer, Unpacker, answer_digest, digest, said
 
 ARRAYS = st.sampled_from(DTYPES).flatmap(
@@ -126,7 +126,7 @@ def test_events_are_compared_by_every_digit() -> None:
 
 def test_what_was_asked_is_kept_with_the_words_of_its_filters() -> None:
     filters = Filters(licences=frozenset({"CC0"}), tags=frozenset({"dark", "calm"}))
-    asked = Asked(Steer(), Weights(), None, 1, skipped=(Wished("a", "A", 2.5),), filters=filters)
+    asked = ViewerState(Steer(), Weights(), None, 1, skipped=(Wished("a", "A", 2.5),), filters=filters)
     kept = said(Suggestions(1.0, 1.0, "stay", (), asked=asked))["asked"]
     assert kept["filters"]["tags"] == ["calm", "dark"] and kept["filters"]["licences"] == ["CC0"]
     assert kept["skipped"] == [{"track": "a", "title": "A", "left_s": 2.5}]

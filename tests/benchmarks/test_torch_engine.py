@@ -18,11 +18,11 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from engines import torch_engine
+from benchmarks.engines import torch_engine
+from benchmarks.engines.torch_engine import Recorded, TorchEngine, compiler, missing, probe
 from engines.bundle import Bundle
 from engines.errors import BundleError, EngineClosed, EngineError, EngineFailed, EngineUnavailable
 from engines.onnx_engine import OnnxEngine
-from engines.torch_engine import Recorded, TorchEngine, compiler, missing, probe
 
 Draw = Callable[..., dict[str, Any]]
 needs_compiler = pytest.mark.skipif(

@@ -15,11 +15,11 @@ T = TypeVar("T")
 Work = Callable[[], Any]
 
 
-class LaneTimeout(Exception):  # noqa: N818 - what happened to the caller
+class WorkerTimeout(Exception):  # noqa: N818 - what happened to the caller
     """The time was over before the call came back; it may still be running."""
 
 
-class Lane:
+class TimeoutWorker:
     """``name`` is the thread's. *Bound*: one entry for each thread that waits in ``call``, and what was ``post``-ed."""
 
     def __init__(self, name: str) -> None:
@@ -35,7 +35,7 @@ class Lane:
         return 0.0 if begun_s is None else time.monotonic() - begun_s
 
     def call(self, work: Callable[[], T], limit_s: float) -> T:
-        """What ``work`` returns or raises; ``LaneTimeout`` after ``limit_s`` seconds, those behind another included."""
+        """What ``work`` returns or raises; ``WorkerTimeout`` after ``limit_s`` seconds, the time in the queue too."""
         future = self.post(work)
         try:
             return future.result(limit_s)
@@ -43,7 +43,7 @@ class Lane:
             if future.done():  # the error is the work's own, or the answer came at the last moment
                 return future.result()
             future.cancel()  # one that has not begun never will; one that runs is left to itself
-            raise LaneTimeout(f"no answer within {limit_s:g} s") from None
+            raise WorkerTimeout(f"no answer within {limit_s:g} s") from None
 
     def post(self, work: Callable[[], T]) -> "Future[T]":
         """Queue a call that nobody waits for."""

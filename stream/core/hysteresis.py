@@ -1,17 +1,17 @@
 """Which track stands first, without flicker; `rows.py` holds the others.
 
-The ranking moves every second; a person who plays music cannot. The first place therefore has a holder, and a
+The ranking moves every second; a person who plays music cannot. The first place therefore has a incumbent, and a
 challenger takes it only when it leads by a margin for many seconds running, or by a very large one at once, or by one
-between the two right after a cut, when a change of music is least noticed; and a new holder is left alone for some
+between the two right after a cut, when a change of music is least noticed; and a new incumbent is left alone for some
 seconds. Scores are smoothed over time first, together with their parts: the clips of a window change from hop to hop,
 and with them every score a little. What is added to a score (taste, history, speech) is not smoothed, and the smoothed
 parts are weighed and steered anew each hop, so that what a viewer asks for shows at once.
 
-When a new scene began, or a viewer asked for something else, the holder is easier to replace (``ease``): for some
+When a new scene began, or a viewer asked for something else, the incumbent is easier to replace (``ease``): for some
 seconds, and until it is replaced once, a lead of the margin must only last for ``eased_dwell_s``.
 
 *Conventions*: scores in [0, 1], margins in the same unit; seconds of media time, however far apart the hops are. One
-call of ``settle`` is one hop. The numbers were chosen on 40 steady and 40 joined scenes of the studio, others than
+call of ``place`` is one hop. The numbers were chosen on 40 steady and 40 joined scenes of the studio, others than
 ``segue bench live`` measures, with a hop a second: 0.75 changes of the first place a minute on a steady scene (2.7 with
 a margin of 0.03 for 4 s), the new scene's style listed 3 s after a join; since the rows hold still as well, 4 s.
 """
@@ -31,12 +31,13 @@ SWITCH: Final = "switch"
 
 
 @dataclass(frozen=True, slots=True)
-class SettleOptions:
+class HysteresisOptions:
     """``margin`` for ``dwell_s`` running, ``large`` at once, ``after_cut`` in the two seconds after a cut. ``hold_s``:
-    for so long after it took the first place, only a large lead displaces a holder. ``past``: the share of what was a
-    second ago in a smoothed score. ``eased_s``: for so long it is easier to replace the holder, a lead of ``margin``
-    for ``eased_dwell_s`` being enough; ``opening_s``: the same from the first list on, which rests on a second of
-    pictures. ``on_air_s``: for so long a track on air is not displaced at all. ``rows``: what holds the others.
+    for so long after it took the first place, only a large lead displaces an incumbent. ``past``: the share of what was
+    a second ago in a smoothed score. ``eased_s``: for so long it is easier to replace the incumbent, a lead of
+    ``margin`` for ``eased_dwell_s`` being enough; ``opening_s``: the same from the first list on, which rests on a
+    second of pictures. ``on_air_s``: for so long a track on air is not displaced at all. ``rows``: what holds the
+    others.
     """
 
     margin: float = 0.08
@@ -53,7 +54,7 @@ class SettleOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Placed:
     """The rows to publish, why they are others than before (empty where they are not), and the advice: to stay with
     what is on air (or first); that one could switch, for the best is ahead of it by more than ``margin``, but not yet
     for long; or to switch to the first of the list."""
@@ -63,12 +64,12 @@ class Settled:
     changed: str = ""
 
 
-class Settle:
-    """State: the holder of the first place and for how long, how long each challenger has led, the smoothed scores of
-    the last hop, the rows, why they are to be set down anew, and for how long the holder is still easy to replace; all
-    in seconds."""
+class Hysteresis:
+    """State: the incumbent of the first place and for how long, how long each challenger has led, the smoothed scores
+    of the last hop, the rows, why they are to be set down anew, and for how long the incumbent is still easy to
+    replace; all in seconds."""
 
-    def __init__(self, options: SettleOptions, size: int) -> None:
+    def __init__(self, options: HysteresisOptions, size: int) -> None:
         self._options = options
         self._rows = Rows(options.rows, size)
         self._holder: str | None = None
@@ -81,7 +82,7 @@ class Settle:
         self._cause = ""
 
     @property
-    def holder(self) -> str | None:
+    def incumbent(self) -> str | None:
         return self._holder
 
     @property
@@ -103,7 +104,7 @@ class Settle:
         if anew:
             self._before = {}
 
-    def settle(
+    def place(
         self,
         ranked: Sequence[Ranked],
         cut: bool,
@@ -111,7 +112,7 @@ class Settle:
         pinned: str | None = None,
         weights: Weights | None = None,
         passed_s: float = 1.0,
-    ) -> Settled:
+    ) -> Placed:
         """The list for this hop, ``passed_s`` after the one before. ``ranked`` is best first, without the tracks that
         were skipped.
 
@@ -132,34 +133,34 @@ class Settle:
         if not ranked:
             self._leads, self._before = {}, {}
             self._rows.clear()
-            return Settled(STAY, ())
+            return Placed(STAY, ())
         past = self._options.past**passed_s
         ranked = sorted((self._smoothed(entry, weights or Weights(), past) for entry in ranked), key=order)
         self._before = {entry.candidate.track.id: entry for entry in ranked}
         ids = {entry.candidate.track.id for entry in ranked}
         before = self._holder
-        holder = None if before is None else self._challenge(ranked, before, cut, passed_s)
-        if holder is None or (holder not in ids and holder != playing):
-            holder, self._leads = ranked[0].candidate.track.id, {}
+        incumbent = None if before is None else self._challenge(ranked, before, cut, passed_s)
+        if incumbent is None or (incumbent not in ids and incumbent != playing):
+            incumbent, self._leads = ranked[0].candidate.track.id, {}
         if pinned is not None and pinned in ids:
-            holder = pinned
-        self._held_s = passed_s + (self._held_s if holder == before else 0.0)
-        self._eased_s = max(0.0, self._eased_s - passed_s) if holder == before or before is None else 0.0
-        self._holder = holder
+            incumbent = pinned
+        self._held_s = passed_s + (self._held_s if incumbent == before else 0.0)
+        self._eased_s = max(0.0, self._eased_s - passed_s) if incumbent == before or before is None else 0.0
+        self._holder = incumbent
         cause, self._cause = self._cause, ""
         reasons = {track: word for track, word in ((playing, ON_AIR), (pinned, PINNED)) if track is not None}
-        rows, changed = self._rows.arrange(ranked, holder, passed_s, cause, reasons)
-        return Settled(self._advice(holder, before, playing, pinned), rows, changed)
+        rows, changed = self._rows.arrange(ranked, incumbent, passed_s, cause, reasons)
+        return Placed(self._advice(incumbent, before, playing, pinned), rows, changed)
 
-    def _advice(self, holder: str, before: str | None, playing: str | None, pinned: str | None) -> str:
-        if holder != (playing if playing is not None else before):
+    def _advice(self, incumbent: str, before: str | None, playing: str | None, pinned: str | None) -> str:
+        if incumbent != (playing if playing is not None else before):
             return SWITCH
         scores = {track: entry.score for track, entry in self._before.items()}
-        lead = max(scores.values()) - scores.get(holder, min(scores.values()))
-        return COULD_SWITCH if lead > self._options.margin and holder != pinned else STAY
+        lead = max(scores.values()) - scores.get(incumbent, min(scores.values()))
+        return COULD_SWITCH if lead > self._options.margin and incumbent != pinned else STAY
 
     def _challenge(self, ranked: Sequence[Ranked], incumbent: str, cut: bool, passed_s: float) -> str:
-        """The holder after this hop: the incumbent, or the best of those who may take its place."""
+        """The incumbent after this hop: the incumbent, or the best of those who may take its place."""
         scores = {entry.candidate.track.id: entry.score for entry in ranked}
         floor = scores.get(incumbent, ranked[-1].score)
         ahead = {track: score - floor for track, score in scores.items() if track != incumbent}

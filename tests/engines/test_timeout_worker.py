@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from engines.lane import Lane, LaneTimeout
+from engines.timeout_worker import TimeoutWorker, WorkerTimeout
 
 
 def test_answers_and_errors_come_back() -> None:
-    lane = Lane("test")
+    lane = TimeoutWorker("test")
     assert lane.call(lambda: 1 + 1, 10) == 2
     with pytest.raises(ZeroDivisionError):
         lane.call(lambda: 1 / 0, 10)
@@ -22,7 +22,7 @@ def test_answers_and_errors_come_back() -> None:
 
 
 def test_what_waits_behind_a_call_that_hangs_is_taken_out() -> None:
-    lane, go, done = Lane("test"), threading.Event(), []
+    lane, go, done = TimeoutWorker("test"), threading.Event(), []
     begun = threading.Event()
 
     def hang() -> None:
@@ -30,10 +30,10 @@ def test_what_waits_behind_a_call_that_hangs_is_taken_out() -> None:
         assert go.wait(10)
         done.append("hung")
 
-    with pytest.raises(LaneTimeout, match=r"no answer within 0\.05 s"):
+    with pytest.raises(WorkerTimeout, match=r"no answer within 0\.05 s"):
         lane.call(hang, 0.05)
     assert begun.wait(10) and lane.busy_s > 0
-    with pytest.raises(LaneTimeout):
+    with pytest.raises(WorkerTimeout):
         lane.call(lambda: done.append("never"), 0.01)
     later = lane.post(lambda: done.append("posted"))
     assert not lane.close(lambda: done.append("closed"), 0.01)
@@ -44,9 +44,9 @@ def test_what_waits_behind_a_call_that_hangs_is_taken_out() -> None:
 
 
 def test_one_thread_whatever_hangs() -> None:
-    before, lane, go = threading.active_count(), Lane("test"), threading.Event()
+    before, lane, go = threading.active_count(), TimeoutWorker("test"), threading.Event()
     for _ in range(20):
-        with pytest.raises(LaneTimeout):
+        with pytest.raises(WorkerTimeout):
             lane.call(lambda: go.wait(10), 0.001)
     assert threading.active_count() == before + 1
     go.set()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.moments import LANES, held_by, neighbours, part_of_window, runs, window
+from export.temporal_stacking import LANES, held_by, neighbours, part_of_window, runs, window
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Wishes in a session: a skip for a while ends with media time, what was asked is told with titles, what a wish did to
+"""Preferences in a session: a skip for a while ends with media time, lists tell what was asked, and what a wish did to
 others is what the next list shows."""
 
 from collections import deque

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Arrays, check_inputs, check_outputs, example_inputs
-from .bundle import Bundle
-from .cuda_errors import brief, cuda_failure
-from .errors import BundleError, EngineClosed, EngineError, EngineFailed, EngineUnavailable
-from .manifest import GraphSpec
-from .rows import SIZES, cut, join, pad, padded_size
+from engines.base import Arrays, check_inputs, check_outputs, example_inputs
+from engines.bundle import Bundle
+from engines.cuda_errors import brief, cuda_failure
+from engines.errors import BundleError, EngineClosed, EngineError, EngineFailed, EngineUnavailable
+from engines.manifest import GraphSpec
+from engines.rows import SIZES, cut, join, pad, padded_size
 
 if TYPE_CHECKING:
     import torch

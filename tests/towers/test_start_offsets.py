@@ -10,7 +10,7 @@ import torch
 from features import spec
 from studio import pairs
 from studio.errors import StudioError
-from towers import moments
+from towers import start_offsets as moments
 from towers.batch import Side
 
 

@@ -1,6 +1,6 @@
 """What viewers asked of the ranking, as one value, so that going back is putting the value before in its place.
 
-Everything here is immutable: a wish makes a new ``Wishes`` of the one before.
+Everything here is immutable: a wish makes a new ``Preferences`` of the one before.
 """
 
 from collections import deque
@@ -25,7 +25,7 @@ from .commands import (
     Unskip,
     Wish,
 )
-from .events import Asked, Steer, Weights, Wished
+from .events import Steer, ViewerState, Weights, Wished
 
 MAX_SKIPPED: Final = 1000
 MAX_LIKED: Final = 200
@@ -34,7 +34,7 @@ LISTED: Final = 50  # liked and as many skipped tracks are told to viewers, the 
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Preferences:
     """``skipped`` and ``liked`` hold track ids, each once, in the order in which they came. ``until``: when a skip is
     over, by its track, in seconds since the session began; a skip that is not in it lasts as long as the session."""
 
@@ -51,7 +51,7 @@ class Wishes:
         return self.filters, self.liked, self.steer, self.weights
 
 
-def wished(before: Wishes, wish: Wish, now_s: float = 0.0, first: Wishes | None = None) -> Wishes:
+def wished(before: Preferences, wish: Wish, now_s: float = 0.0, first: Preferences | None = None) -> Preferences:
     """``before`` with one wish more, made at ``now_s`` of the session; ``first``: what the session began with. Raises
     CommandError with the reason for one that cannot be had."""
     match wish:
@@ -80,34 +80,34 @@ def wished(before: Wishes, wish: Wish, now_s: float = 0.0, first: Wishes | None 
             except ValueError as error:
                 raise CommandError(str(error)) from error
         case SetBack():
-            back = first or Wishes()
+            back = first or Preferences()
             names = {*wish.what, *(("until",) if "skipped" in wish.what else ())}
             return replace(before, **{name: getattr(back, name) for name in names})
         case GiveBack():
             return _given_back(before, wish, now_s)
 
 
-def lasting(wishes: Wishes, now_s: float) -> Wishes:
+def lasting(wishes: Preferences, now_s: float) -> Preferences:
     """Without the skips that are over by ``now_s``."""
     over = {track for track, until_s in wishes.until if until_s <= now_s}
     return _unskipped(wishes, lambda track: track in over) if over else wishes
 
 
-class Memory:
+class UndoStack:
     """The wishes as they stand, and the way back: the newest ``MAX_UNDO``; older ones stand for good. A wish that
     changes nothing is no step back. Times are seconds since the session began, and never go back."""
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, wishes: Preferences) -> None:
         self.wishes = self._first = wishes
-        self._before: deque[tuple[str | None, Wishes]] = deque(maxlen=MAX_UNDO)
+        self._before: deque[tuple[str | None, Preferences]] = deque(maxlen=MAX_UNDO)
         self._titles: dict[str, str] = {}  # of tracks that are liked or skipped
 
-    def asked(self, now_s: float = 0.0) -> Asked:
+    def asked(self, now_s: float = 0.0) -> ViewerState:
         """As it is told to the viewers at ``now_s``."""
         now = self.wishes
         until = dict(now.until)
         liked, skipped = now.liked[-LISTED:], now.skipped[-LISTED:]
-        return Asked(
+        return ViewerState(
             now.steer,
             now.weights,
             now.pinned,
@@ -136,7 +136,7 @@ class Memory:
         if lasting(self.wishes, now_s) == self.wishes:
             return
         self.wishes = lasting(self.wishes, now_s)
-        steps: list[tuple[str | None, Wishes]] = []
+        steps: list[tuple[str | None, Preferences]] = []
         for track, before in self._before:
             kept = lasting(before, now_s)
             if steps and steps[-1][1] == kept:
@@ -166,7 +166,7 @@ class Memory:
         return track
 
 
-def _skipped(before: Wishes, wish: Skip, now_s: float) -> Wishes:
+def _skipped(before: Preferences, wish: Skip, now_s: float) -> Preferences:
     skipped = _with(before.skipped, wish.track)
     if len(skipped) > MAX_SKIPPED:
         raise CommandError(f"{MAX_SKIPPED} tracks are skipped already; use filters")
@@ -180,12 +180,12 @@ def _skipped(before: Wishes, wish: Skip, now_s: float) -> Wishes:
     )
 
 
-def _unskipped(before: Wishes, over: Callable[[str], bool]) -> Wishes:
+def _unskipped(before: Preferences, over: Callable[[str], bool]) -> Preferences:
     skipped = tuple(track for track in before.skipped if not over(track))
     return replace(before, skipped=skipped, until=tuple(each for each in before.until if not over(each[0])))
 
 
-def _given_back(before: Wishes, wish: GiveBack, now_s: float) -> Wishes:
+def _given_back(before: Preferences, wish: GiveBack, now_s: float) -> Preferences:
     """All of them, but for likes and a pin of what is skipped here. Raises CommandError at a bound."""
     parts: list[Wish] = [part for part in (wish.steer, wish.weights) if part is not None]
     parts += [] if wish.filters is None else [SetFilters(wish.filters)]
@@ -204,7 +204,7 @@ def _without(tracks: tuple[str, ...], track: str) -> tuple[str, ...]:
     return tuple(other for other in tracks if other != track)
 
 
-def _not_skipped(wishes: Wishes, track: str | None) -> None:
+def _not_skipped(wishes: Preferences, track: str | None) -> None:
     if track in wishes.skipped:
         raise CommandError("this track is skipped in this session; unskip it first")
 

@@ -1,4 +1,4 @@
-"""Wishes are values: each makes a new one, and undo puts the one before back, exactly."""
+"""Preferences are values: each makes a new one, and undo puts the one before back, exactly."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from catalog.records import Filters
 from stream.core.commands import CommandError, Playing, Undo, read_command
-from stream.core.events import Asked, Steer, Suggestions, Weights, Wished
-from stream.core.wishes import LISTED, MAX_LIKED, MAX_UNDO, Memory, Wishes
+from stream.core.events import Steer, Suggestions, ViewerState, Weights, Wished
+from stream.core.preferences import LISTED, MAX_LIKED, MAX_UNDO, Preferences, UndoStack
 from stream.messages import encode
 
 TRACKS = st.sampled_from(["a", "b", "c"])
@@ -34,14 +34,14 @@ MESSAGES = st.one_of(
 )
 
 
-def take(memory: Memory, **message: Any) -> str | None:
+def take(memory: UndoStack, **message: Any) -> str | None:
     command = read_command(message)
     assert not isinstance(command, Playing)
     return memory.take(command)
 
 
 def test_each_wish_and_back() -> None:
-    memory = Memory(Wishes())
+    memory = UndoStack(Preferences())
     assert take(memory, type="like", track="a") == "a" and memory.wishes.liked == ("a",)
     assert take(memory, type="pin", track="a") == "a" and memory.wishes.pinned == "a"
     assert take(memory, type="steer", energy=-0.5) is None
@@ -53,7 +53,7 @@ def test_each_wish_and_back() -> None:
     assert memory.wishes.filters == Filters(min_bpm=90.0)
     take(memory, type="skip", track="a")
     assert memory.wishes.skipped == ("a",) and memory.wishes.pinned is None and memory.wishes.liked == ()
-    assert memory.asked() == Asked(
+    assert memory.asked() == ViewerState(
         Steer(-0.5, 0.5), Weights(0.5, 4.0, 0.25), None, 7, skipped=(Wished("a"),), filters=Filters(min_bpm=90.0)
     )
     assert take(memory, type="undo") == "a"
@@ -61,7 +61,7 @@ def test_each_wish_and_back() -> None:
     for _ in range(4):
         assert take(memory, type="undo") is None
     assert take(memory, type="undo") == "a" == take(memory, type="undo")
-    assert memory.wishes == Wishes()
+    assert memory.wishes == Preferences()
     with pytest.raises(CommandError, match="nothing to undo"):
         take(memory, type="undo")
 
@@ -69,7 +69,7 @@ def test_each_wish_and_back() -> None:
 @settings(deadline=None)
 @given(st.lists(MESSAGES, max_size=60))
 def test_undoing_everything_is_the_beginning(messages: list[dict[str, Any]]) -> None:
-    memory = Memory(Wishes())
+    memory = UndoStack(Preferences())
     before = [memory.wishes]
     for message in messages:
         try:
@@ -93,7 +93,7 @@ def _wish(message: dict[str, Any]) -> Any:
 
 
 def test_the_way_back_has_an_end() -> None:
-    memory = Memory(Wishes())
+    memory = UndoStack(Preferences())
     for number in range(MAX_UNDO + 10):
         take(memory, type="like", track=str(number))
     for _ in range(MAX_UNDO):
@@ -104,7 +104,7 @@ def test_the_way_back_has_an_end() -> None:
 
 
 def test_likes_have_a_bound() -> None:
-    memory = Memory(Wishes(liked=tuple(str(number) for number in range(MAX_LIKED))))
+    memory = UndoStack(Preferences(liked=tuple(str(number) for number in range(MAX_LIKED))))
     take(memory, type="like", track="7")
     with pytest.raises(CommandError, match="unlike some"):
         take(memory, type="like", track="one more")
@@ -138,14 +138,14 @@ def test_likes_have_a_bound() -> None:
     ],
 )
 def test_what_cannot_be_had_is_refused_and_changes_nothing(message: dict[str, Any], reason: str) -> None:
-    memory = Memory(Wishes())
+    memory = UndoStack(Preferences())
     with pytest.raises(CommandError, match=reason):
         memory.take(_wish(message))
-    assert memory.wishes == Wishes() and memory.asked().undo == 0
+    assert memory.wishes == Preferences() and memory.asked().undo == 0
 
 
 def test_a_skip_for_a_while_is_over_after_it_and_undo_knows() -> None:
-    memory = Memory(Wishes())
+    memory = UndoStack(Preferences())
     memory.take(_wish({"type": "skip", "track": "a", "for_s": 600}), 100.0)
     memory.take(_wish({"type": "like", "track": "b"}), 150.0)
     memory.take(_wish({"type": "skip", "track": "c"}), 160.0)
@@ -157,23 +157,23 @@ def test_a_skip_for_a_while_is_over_after_it_and_undo_knows() -> None:
     assert memory.asked(700.0).undo == 2  # to take back the skip that is over would do nothing
     memory.take(Undo(), 701.0)
     memory.take(Undo(), 702.0)
-    assert memory.wishes == Wishes() and memory.asked(702.0).undo == 0
+    assert memory.wishes == Preferences() and memory.asked(702.0).undo == 0
 
 
 def test_another_time_for_a_skip_replaces_the_one_before() -> None:
-    memory = Memory(Wishes())
+    memory = UndoStack(Preferences())
     take(memory, type="skip", track="a")
     take(memory, type="skip", track="a", for_s=60)
     assert [each.left_s for each in memory.asked(10.0).skipped] == [50.0]
     take(memory, type="undo")
     assert [each.left_s for each in memory.asked(10.0).skipped] == [None]
     take(memory, type="unskip", track="a")
-    assert memory.wishes == Wishes() and take(memory, type="undo") == "a" and memory.wishes.skipped == ("a",)
+    assert memory.wishes == Preferences() and take(memory, type="undo") == "a" and memory.wishes.skipped == ("a",)
 
 
 def test_each_kind_of_wish_is_set_back_to_what_the_session_began_with() -> None:
-    began = Wishes(weights=Weights(1.0, 0.0, 1.0))
-    memory = Memory(began)
+    began = Preferences(weights=Weights(1.0, 0.0, 1.0))
+    memory = UndoStack(began)
     for message in (
         {"type": "like", "track": "a"},
         {"type": "skip", "track": "b", "for_s": 60},
@@ -194,7 +194,7 @@ def test_each_kind_of_wish_is_set_back_to_what_the_session_began_with() -> None:
 
 
 def test_what_was_told_of_the_wishes_gives_them_back() -> None:
-    lost = Memory(Wishes())
+    lost = UndoStack(Preferences())
     for message in (
         {"type": "like", "track": "a"},
         {"type": "pin", "track": "a"},
@@ -209,16 +209,16 @@ def test_what_was_told_of_the_wishes_gives_them_back() -> None:
     told["skipped"] = [{name: each[name] for name in ("track", "left_s")} for each in told["skipped"]]
     message = {name: told[name] for name in ("filters", "pinned", "skipped", "steer", "weights")}
     message["liked"] = [each["track"] for each in told["liked"]]
-    memory = Memory(Wishes())
+    memory = UndoStack(Preferences())
     memory.take(_wish({"type": "wishes", **message}), 5.0)
     assert memory.wishes == replace(lost.wishes, until=(("b", 45.0),))
     assert memory.asked(5.0).undo == 1
     memory.take(Undo(), 6.0)
-    assert memory.wishes == Wishes()
+    assert memory.wishes == Preferences()
 
 
 def test_of_many_the_newest_are_told_and_the_others_counted() -> None:
-    memory = Memory(Wishes())
+    memory = UndoStack(Preferences())
     for number in range(LISTED + 5):
         take(memory, type="skip", track=str(number))
     told = memory.asked()
