@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import needs
 import numpy as np
 import pytest
 import soundfile
@@ -21,6 +22,11 @@ def _load(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """``@pytest.mark.needs("ffmpeg")``"""
+    needs.all_of(item.iter_markers("needs"))
 
 
 @pytest.fixture(autouse=True, scope="module")

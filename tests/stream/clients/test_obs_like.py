@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import os
-import shutil
 import struct
 import subprocess
 import sys
@@ -28,10 +26,7 @@ PACKAGE = HERE / "node_modules" / "node-datachannel"
 FPS, SECONDS = 25, 4
 TOKEN = "a-token-of-sufficient-length"
 
-MISSING = shutil.which("node") is None or not PACKAGE.is_dir()
-pytestmark = pytest.mark.skipif(
-    MISSING and "CI" not in os.environ, reason="needs node, and `npm ci` in tests/stream/clients"
-)
+pytestmark = pytest.mark.needs("node", PACKAGE)
 
 
 def _serving() -> Any:
