@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import few_threads  # noqa: F401 - first
 import needs
 import numpy as np
 import pytest
