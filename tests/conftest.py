@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import few_threads  # noqa: F401 - first
 import needs
@@ -28,6 +29,16 @@ def _load(name: str) -> ModuleType:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """``@pytest.mark.needs("ffmpeg")``"""
     needs.all_of(item.iter_markers("needs"))
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of ``--dist loadfile``."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from shares import Shares
+
+    return Shares(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")

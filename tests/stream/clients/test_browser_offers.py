@@ -67,7 +67,7 @@ def _serving() -> Any:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Iterator[Any]:
-    catalog = _serving().make_catalog(tmp_path_factory.mktemp("library"), tiny_bundle)
+    catalog = _serving().shared_catalog(tmp_path_factory, tiny_bundle)
     with _serving().serving(catalog, tiny_bundle) as running:
         yield running
 

@@ -43,7 +43,7 @@ def _serving() -> Any:
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
-    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("library"), tiny_bundle)
+    made: Path = _serving().shared_catalog(tmp_path_factory, tiny_bundle)
     return made
 
 

@@ -60,14 +60,14 @@ def arguments() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def page_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
-    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("page"), tiny_bundle)
+    made: Path = _serving().shared_catalog(tmp_path_factory, tiny_bundle)
     return made
 
 
 @pytest.fixture(scope="session")
 def long_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
     """Of tracks that do not end while a test is under way."""
-    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("long"), tiny_bundle, 150.0)
+    made: Path = _serving().shared_catalog(tmp_path_factory, tiny_bundle, 150.0)
     return made
 
 
