@@ -5,12 +5,19 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import few_threads  # noqa: F401 - first
+import needs
 import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from engines.bundle import Bundle, load_bundle
+from features.spec import FEATURES
+
+Draw = Callable[..., dict[str, NDArray[Any]]]
 Writer = Callable[..., Path]
 
 
@@ -21,6 +28,21 @@ def _load(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """``@pytest.mark.needs("ffmpeg")``"""
+    needs.all_of(item.iter_markers("needs"))
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of ``--dist loadfile``."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from shares import Shares
+
+    return Shares(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -72,3 +94,29 @@ def write_music() -> Writer:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def bundle(tiny_bundle: Path) -> Bundle:
+    """The tiny bundle, loaded. Shared: do not change its folder."""
+    return load_bundle(tiny_bundle, FEATURES)
+
+
+@pytest.fixture(scope="session")
+def draw() -> Draw:
+    """``draw(bundle, graph, rows, seed=0)``: random valid input, masks with the valid clips first."""
+
+    def make(bundle: Bundle, graph: str, rows: int, seed: int = 0) -> dict[str, NDArray[Any]]:
+        rng = np.random.default_rng([seed, rows])
+        arrays: dict[str, NDArray[Any]] = {}
+        for tensor in bundle.spec(graph).inputs:
+            shape = (rows, *(int(size) for size in tensor.shape[1:]))
+            if tensor.dtype == "bool":
+                arrays[tensor.name] = np.arange(shape[1]) < rng.integers(1, shape[1] + 1, (rows, 1))
+            elif tensor.dtype == "uint8":
+                arrays[tensor.name] = rng.integers(0, 256, shape, np.uint8)
+            else:
+                arrays[tensor.name] = rng.normal(size=shape).astype(np.float32)
+        return arrays
+
+    return make

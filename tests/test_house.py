@@ -54,6 +54,7 @@ EXTRAS = {
 }
 # Modules whose distribution has another name where it is not installed, or that a declared one brings on purpose.
 BROUGHT = {
+    "xdist": "pytest-xdist",
     "cuda": "cuda-python",
     "tensorrt": "tensorrt-cu13",
     "tensorrt_lean_bindings": "tensorrt-lean-cu13-bindings",

@@ -1,8 +1,6 @@
 """Real pairs: videos with their own music, asked by the live path; and that a difference would show."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -155,7 +153,7 @@ def test_the_whole_bench(
     assert "R@1 |" in shown and "R@5" not in shown and "| chance |" in shown and "different tracks shown" in shown
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None and "CI" not in os.environ, reason="needs ffmpeg")
+@pytest.mark.needs("ffmpeg")
 def test_the_same_pictures_in_another_form_on_request_and_no_dials_if_so_wished(
     videos: Path, music: Path, engine: OnnxEngine, tmp_path: Path
 ) -> None:

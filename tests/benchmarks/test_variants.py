@@ -1,8 +1,6 @@
 """The same content in another form: what is told of it beside its reference, and that a difference would show."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from benchmarks.errors import BenchError
 from benchmarks.masters import MASTERS
 from benchmarks.streams import SMALL, write_stream
 
-pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None and "CI" not in os.environ, reason="needs ffmpeg")
+pytestmark = pytest.mark.needs("ffmpeg")
 
 
 LEVELS = [name for name in MASTERS if name.endswith("dB")]

@@ -1,7 +1,6 @@
 """One recording in several files is known by its sound; other music, takes and arrangements are not taken for it."""
 
 import itertools
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ from features.decode.sound import decode
 from studio.library import demo_tracks
 from studio.music import render as music
 
-FFMPEG = shutil.which("ffmpeg")
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "music"
 Writer = Callable[..., Path]
 Encode = Callable[..., Path]
@@ -49,12 +47,12 @@ def made() -> list[Sketch]:
 
 
 def encode(source: Path, target: Path, *words: str) -> Path:
-    command = [str(FFMPEG), "-v", "error", "-y", "-i", source, "-map_metadata", "-1", *words, target]
+    command = ["ffmpeg", "-v", "error", "-y", "-i", source, "-map_metadata", "-1", *words, target]
     subprocess.run(command, check=True)
     return target
 
 
-@pytest.mark.skipif(FFMPEG is None, reason="ffmpeg encodes")
+@pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize("name", ["neverball_track1", "opensurge_menu"])
 def test_encodings_of_a_human_made_track(tmp_path: Path, name: str) -> None:
     if not (REAL / f"{name}.ogg").exists():
@@ -134,7 +132,7 @@ def test_silence_tells_nothing() -> None:
     assert not same_recording(silence, silence)
 
 
-@pytest.mark.skipif(FFMPEG is None, reason="ffmpeg encodes")
+@pytest.mark.needs("ffmpeg")
 def test_a_library_in_two_formats_has_one_row_a_recording(
     tmp_path: Path, engine: OnnxEngine, bundle: Bundle, write_music: Writer
 ) -> None:

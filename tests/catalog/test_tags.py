@@ -1,7 +1,6 @@
 """Tags as several containers spell them, and files that say nothing or nonsense."""
 
 import os
-import shutil
 import struct
 import subprocess
 from collections.abc import Callable
@@ -80,19 +79,18 @@ def test_one_line_bounds_its_length() -> None:
     assert one_line("a\tb\r\n c\u2028d" + "e" * 999) == "a b c d" + "e" * 293
 
 
-FFMPEG = shutil.which("ffmpeg")
 SAID = {"title": "Ttl", "artist": "Art", "genre": "Rock", "comment": "music under CC BY 4.0, thanks"}
 # What the container cannot hold at all.
 LACKS = {"aiff": {"artist", "genre"}, "au": {"comment"}, "w64": set(SAID)}
 
 
-@pytest.mark.skipif(FFMPEG is None, reason="ffmpeg writes the containers")
+@pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize("kind", ["wav", "aiff", "mka", "webm", "mkv", "mov", "flv", "avi", "caf", "au", "m4a", "mp3",
                                   "flac", "ogg", "opus", "wv", "tta", "wma", "mp4", "w64"])  # fmt: skip
 def test_tags_of_every_container(tmp_path: Path, write_music: Writer, kind: str) -> None:
     source, path = write_music(tmp_path / "source.wav", duration_s=1, rate_hz=48_000), tmp_path / f"a.{kind}"
     words = [word for name, value in SAID.items() for word in ("-metadata", f"{name}={value}")]
-    subprocess.run([str(FFMPEG), "-v", "error", "-i", source, "-map_metadata", "-1", *words, path], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, "-map_metadata", "-1", *words, path], check=True)
     tags = read_tags(path)
     lacks: set[str] = LACKS.get(kind, set())
     assert tags.title == ("a" if "title" in lacks else "Ttl")
@@ -186,6 +184,7 @@ def test_replay_gain_in_id3(tmp_path: Path, write_music: Writer, text: str, lufs
     assert read_tags(path).lufs == lufs and read_tags(path).peak_db is None
 
 
+@pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize(
     ("kind", "coder", "name", "value", "lufs"),
     [

@@ -1,8 +1,6 @@
 """The speech meter: any chunking equals one pass; a real voice is heard, music is not taken for one."""
 
-import os
-from pathlib import Path
-
+import needs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,17 +12,10 @@ from features.speech import CHUNK, SpeechMeter
 from studio import pairs
 from studio.music import render
 
-# A few sentences of a LibriVox reader, as Debian's pocketsphinx-testdata brings them.
-VOICES = Path("/usr/share/pocketsphinx/test/data/librivox")
-
 
 @pytest.fixture(scope="module")
 def voice() -> np.ndarray:
-    files = sorted(VOICES.glob("*.wav"))
-    if not files:
-        assert not os.environ.get("CI"), "a check installs pocketsphinx-testdata"
-        pytest.skip("no recorded voice here (Debian: pocketsphinx-testdata)")
-    return np.concatenate([decode(file).samples for file in files])
+    return np.concatenate([decode(file).samples for file in needs.voices()])
 
 
 @settings(deadline=None, max_examples=15)

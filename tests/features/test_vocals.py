@@ -1,7 +1,6 @@
 """Listening for voices: a recorded voice is heard where it is, music without one is not, lengths are kept."""
 
-from pathlib import Path
-
+import needs
 import numpy as np
 import pytest
 
@@ -9,7 +8,6 @@ from features import vocals
 from features.decode.sound import decode
 from features.vocals import vocals_by_second
 
-VOICES = Path("/usr/share/pocketsphinx/test/data/librivox")
 RATE_HZ = 16_000
 
 
@@ -21,9 +19,8 @@ def plucked(seconds: float) -> np.ndarray:
     return (0.2 * fade * sum(np.sin(2 * np.pi * pitch * k * t) / k for k in range(1, 6))).astype(np.float32)
 
 
-@pytest.mark.skipif(not VOICES.is_dir(), reason="needs pocketsphinx-testdata")
 def test_a_voice_is_heard_in_the_seconds_in_which_it_speaks() -> None:
-    voice = decode(next(iter(sorted(VOICES.glob("*.wav"))))).samples[: 5 * RATE_HZ]
+    voice = decode(needs.voices()[0]).samples[: 5 * RATE_HZ]
     sound = np.concatenate([plucked(10.0), voice, plucked(10.0)])
     found = vocals_by_second(sound)
     assert found is not None and found.dtype == np.uint8 and found.shape == (25,)

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from once import once
 
 from catalog.catalog import Catalog
 from catalog.indexer import index_folder
@@ -235,8 +236,11 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def small_catalog(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a catalogue of six short tracks with a pulse, indexed with the tiny bundle."""
-    folder = tmp_path_factory.mktemp("catalogue")
+    """Folder of a catalogue of six short tracks with a pulse, with the tiny bundle. Shared: do not change it."""
+    return once(tmp_path_factory, "pulses", lambda folder: index_pulses(folder, tiny_bundle)) / "catalogue"
+
+
+def index_pulses(folder: Path, bundle: Path) -> None:
     music, rate_hz = folder / "music", 16_000
     music.mkdir()
     for number, bpm in enumerate((72, 90, 105, 120, 140, 165)):
@@ -248,11 +252,10 @@ def small_catalog(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -
             sound[at : at + 800] += 0.4 * rng.normal(size=800) * np.exp(-np.linspace(0, 6, 800))
         with (music / f"{number}.wav").open("wb") as file:
             soundfile.write(file, sound.astype(np.float32), rate_hz, format="WAV")
-    engine = OnnxEngine(load_bundle(tiny_bundle, FEATURES))
+    engine = OnnxEngine(load_bundle(bundle, FEATURES))
     report = index_folder(music, folder / "catalogue", engine, 1, lambda *_: None)
     engine.close()
     assert report.added == 6
-    return folder / "catalogue"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import functools
 import itertools
 import os
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -378,7 +377,7 @@ def test_a_torn_transport_stream_or_fragment_too(tmp_path: Path) -> None:
     assert frames(path)[1] is None
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs an ffmpeg program")
+@pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize(("name", "codec"), [("raw.h264", "libx264"), ("raw.hevc", "libx265")])
 def test_the_advice_for_what_has_no_times_helps(tmp_path: Path, write_video: Video, name: str, codec: str) -> None:
     options = {"x265-params": "log-level=none"} if codec == "libx265" else {}

@@ -5,28 +5,24 @@ the test run starts afterwards, browsers above all, would take the whole machine
 """
 
 import io
-import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Any
 
 import av
+import needs
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 LIBAOM = ("-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-row-mt", "0")
 
 
 def encoded(pictures: Sequence[NDArray[np.uint8]], fps: int) -> bytes:
-    """An IVF file of the ``pictures`` (h, w, 3), rgb24. Skips without an ffmpeg, except where CI must have it."""
-    if shutil.which("ffmpeg") is None:
-        pytest.fail("CI needs ffmpeg") if os.environ.get("CI") else pytest.skip("no ffmpeg on this machine")
+    """An IVF file of the ``pictures`` (h, w, 3), rgb24."""
     height, width, _ = pictures[0].shape
     given = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "-")
     made = ("-pix_fmt", "yuv420p", "-f", "ivf", "-")
-    command = ("ffmpeg", "-nostdin", "-loglevel", "error", "-threads", "1", *given, *LIBAOM, *made)
+    command = (needs.program("ffmpeg"), "-nostdin", "-loglevel", "error", "-threads", "1", *given, *LIBAOM, *made)
     return subprocess.run(command, input=b"".join(map(bytes, pictures)), capture_output=True, check=True).stdout
 
 

@@ -1,10 +1,12 @@
 """A corpus of made-up features, in which sound and picture share two numbers: quick to write, quick to learn."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from features import spec
 from towers.corpora.corpus import THUMBS, THUMBS_COLUMN, Pair, column_of, write_manifest, write_shard
@@ -77,3 +79,10 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_manifest(folder, "made-up", shards, COLUMNS, EMOTIONS, {"seed": 0})
     assert json.loads((folder / "manifest.json").read_text())["name"] == "made-up"
     return folder
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """For products of matrices, as a process has them that nobody bounds: other last bits than with one."""
+    with threadpool_limits(2):
+        yield

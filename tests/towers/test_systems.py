@@ -123,11 +123,11 @@ def test_a_few_steps_descend(name: str, setting: str) -> None:
         return
     system.module().train()
     optimiser = torch.optim.Adam(system.module().parameters(), lr=3e-3)
-    course = []
+    data, course = batch(system), []
     for _ in range(40):
         optimiser.zero_grad()
         torch.manual_seed(3)  # the same draws, so that losses compare
-        loss, _parts = system.loss(batch(system))
+        loss, _parts = system.loss(data)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         course.append(float(loss.detach()))

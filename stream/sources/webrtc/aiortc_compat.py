@@ -124,7 +124,7 @@ def difference() -> str:
 # --- Leaving them alone, and what is put in their places -------------------------------------------------------------
 
 _alone: str | None = None  # why they are left alone; empty: they are not; None: nobody has asked yet
-_put: dict[tuple[int, str], tuple[Any, str, Any, Any]] = {}  # owner, name, theirs, ours
+_put: dict[tuple[int, str, int], tuple[Any, str, Any, Any]] = {}  # owner, name, ours, and what it took the place of
 
 
 def alone() -> str:
@@ -140,7 +140,7 @@ def leave_alone(reason: str) -> None:
     global _alone
     _alone = reason
     if reason:
-        for owner, name, theirs, ours in _put.values():  # kept: what somebody else had put there meanwhile may go again
+        for owner, name, ours, theirs in _put.values():  # kept: what somebody else had put there meanwhile may go again
             if _read(owner, name) is ours:
                 _write(owner, name, theirs)
 
@@ -161,8 +161,8 @@ def _replace(owner: Any, name: str, ours: Any) -> None:
     found = _read(owner, name)
     if found is ours:
         return
-    before = _put.get((id(owner), name))
-    _put[id(owner), name] = (owner, name, before[2] if before and before[3] is found else found, ours)
+    another = _put.get((id(owner), name, id(found)))  # of ours: what was there before that one is theirs
+    _put[id(owner), name, id(ours)] = (owner, name, ours, another[3] if another else found)
     _write(owner, name, ours)
 
 

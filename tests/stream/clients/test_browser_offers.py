@@ -1,20 +1,16 @@
 """Offers as a browser makes them beside the page's own: what it says to the answer, and whether pictures come."""
 
 import importlib.util
-import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import needs
 import pytest
 
 HERE = Path(__file__).parent
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium on this machine")
 
 PUBLISH = """async ({ parts, policy, without }) => {
   const canvas = document.createElement("canvas");
@@ -71,7 +67,7 @@ def _serving() -> Any:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Iterator[Any]:
-    catalog = _serving().make_catalog(tmp_path_factory.mktemp("library"), tiny_bundle)
+    catalog = _serving().shared_catalog(tmp_path_factory, tiny_bundle)
     with _serving().serving(catalog, tiny_bundle) as running:
         yield running
 
@@ -82,7 +78,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
     with playwright.sync_playwright() as driver:
         context = driver.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"), executable_path=CHROMIUM, headless=True, args=arguments
+            tmp_path_factory.mktemp("profile"), executable_path=needs.program("Chromium"), headless=True, args=arguments
         )
         yield context
         context.close()

@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import os
-import shutil
 import struct
 import subprocess
 import sys
@@ -28,10 +26,7 @@ PACKAGE = HERE / "node_modules" / "node-datachannel"
 FPS, SECONDS = 25, 4
 TOKEN = "a-token-of-sufficient-length"
 
-MISSING = shutil.which("node") is None or not PACKAGE.is_dir()
-pytestmark = pytest.mark.skipif(
-    MISSING and "CI" not in os.environ, reason="needs node, and `npm ci` in tests/stream/clients"
-)
+pytestmark = pytest.mark.needs("node", PACKAGE)
 
 
 def _serving() -> Any:
@@ -48,7 +43,7 @@ def _serving() -> Any:
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
-    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("library"), tiny_bundle)
+    made: Path = _serving().shared_catalog(tmp_path_factory, tiny_bundle)
     return made
 
 

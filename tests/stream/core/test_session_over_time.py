@@ -320,7 +320,9 @@ def test_undo_after_any_command_restores_the_exact_list(
             show.command(**message)
             show.hop()
     steps = one.session._preferences.asked().undo
-    if isinstance(one.command(**wish), Accepted) and one.session._preferences.asked().undo > steps:  # it changed something
+    if (
+        isinstance(one.command(**wish), Accepted) and one.session._preferences.asked().undo > steps
+    ):  # it changed something
         assert isinstance(one.command(type="undo"), Accepted)
     lists = [[show.hop(), show.hop(BEACH, cut=True), show.hop(BEACH)] for show in (one, two)]
     assert lists[0] == lists[1]

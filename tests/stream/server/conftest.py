@@ -40,14 +40,21 @@ def excerpting() -> Any:
 
 @pytest.fixture(scope="session")
 def small_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
-    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("library"), tiny_bundle)
+    made: Path = _serving().shared_catalog(tmp_path_factory, tiny_bundle)
+    return made
+
+
+@pytest.fixture
+def own_catalog(tmp_path: Path, tiny_bundle: Path) -> Path:
+    """One whose music may be changed."""
+    made: Path = _serving().make_catalog(tmp_path / "library", tiny_bundle, 6.0)
     return made
 
 
 @pytest.fixture(scope="session")
 def serving(small_catalog: Path, tiny_bundle: Path) -> Callable[..., Any]:
-    """``serving(**options)``: a context manager with a server's ``url`` and ``hub``."""
-    return lambda **options: _serving().serving(small_catalog, tiny_bundle, **options)
+    """``serving(catalog=small_catalog, **options)``: a context manager with a server's ``url`` and ``hub``."""
+    return lambda catalog=small_catalog, **options: _serving().serving(catalog, tiny_bundle, **options)
 
 
 @pytest.fixture(scope="module")

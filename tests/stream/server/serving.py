@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from once import once
 
 from catalog.indexer import index_folder
 from engines.bundle import load_bundle
@@ -72,6 +74,11 @@ def make_catalog(folder: Path, bundle: Path, seconds: float = 20.0) -> Path:
         engine.close()
     assert report.added == len(TEMPI_BPM), report
     return catalog
+
+
+def shared_catalog(factory: pytest.TempPathFactory, bundle: Path, seconds: float = 20.0) -> Path:
+    """The same, one for a whole run: neither it nor its music may be changed, not even for a moment."""
+    return once(factory, f"tunes of {seconds:g} s", lambda folder: make_catalog(folder, bundle, seconds)) / "catalog"
 
 
 @dataclass(frozen=True)

@@ -75,12 +75,12 @@ def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None
 
 
 def test_a_vanished_file_is_a_404_with_the_reason(
-    serving: Callable[..., Any], small_catalog: Path, tmp_path: Path
+    serving: Callable[..., Any], own_catalog: Path, tmp_path: Path
 ) -> None:
     with (
-        serving() as running,
+        serving(own_catalog) as running,
         httpx.Client(base_url=running.url) as client,
-        Catalog.open(small_catalog, None) as catalog,
+        Catalog.open(own_catalog, None) as catalog,
     ):
         victim = catalog.tracks()[-1]
         path, aside = Path(victim.path), tmp_path / "aside"

@@ -1,13 +1,12 @@
 """Fixtures of the page's tests: a server, and a headless Chromium with a made-up camera."""
 
 import importlib.util
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import needs
 import pytest
 
 ARGUMENTS = (
@@ -61,14 +60,14 @@ def arguments() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def page_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
-    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("page"), tiny_bundle)
+    made: Path = _serving().shared_catalog(tmp_path_factory, tiny_bundle)
     return made
 
 
 @pytest.fixture(scope="session")
 def long_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
     """Of tracks that do not end while a test is under way."""
-    made: Path = _serving().make_catalog(tmp_path_factory.mktemp("long"), tiny_bundle, 150.0)
+    made: Path = _serving().shared_catalog(tmp_path_factory, tiny_bundle, 150.0)
     return made
 
 
@@ -80,14 +79,8 @@ def server(page_catalog: Path, tiny_bundle: Path) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The installed browser. Skips without one, except where CI must have it."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None and os.environ.get("CI"):
-        pytest.fail("CI needs a Chromium for the page's tests")
-    if found is None:
-        pytest.skip("no Chromium on this machine")
-    return found
+    """The installed browser."""
+    return needs.program("Chromium")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import needs
 import numpy as np
 import pytest
 
@@ -92,13 +93,10 @@ def off(picture: Any) -> float:
 
 def film(folder: Path) -> str:
     """The patches as H.264 of BT.709, in base64."""
-    ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg is None:
-        pytest.skip("no ffmpeg on this machine")
     picture = np.zeros((360, 640, 3), np.uint8)
     for at, colour in enumerate(COLOURS):
         picture[180 * (at // 4) : 180 * (at // 4 + 1), 160 * (at % 4) : 160 * (at % 4 + 1)] = colour
-    path = folder / "film.mp4"
+    ffmpeg, path = needs.program("ffmpeg"), folder / "film.mp4"
     words = (
         "-v error -y -f rawvideo -pix_fmt rgb24 -s 640x360 -r 15 -i - -vf scale=out_color_matrix=bt709,format=yuv420p"
     )

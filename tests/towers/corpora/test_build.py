@@ -80,6 +80,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_windows_splits_and_reasons(videos: Path, tmp_path: Path) -> None:
     told = run(tmp_path / "one", videos, jobs=1)
     corpus = open_corpus(tmp_path / "one")

@@ -18,6 +18,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_any_number_of_jobs_writes_the_same_bytes(tmp_path: Path) -> None:
     counts = {"train": 1, "val": 1, "test": 1}
     assert list(synth.synthesise(tmp_path / "one", counts, 5, 1))[-1] == (3, 3)

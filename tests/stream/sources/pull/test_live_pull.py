@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import itertools
-import shutil
 import socket
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import needs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,7 +31,6 @@ from stream.sources.sandbox.remote_pull import RemotePull
 from stream.watch import watch_paced
 
 HERE = networks(["127.0.0.1/32"])
-needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs an ffmpeg program")
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -85,7 +84,7 @@ def rtmp(port: int) -> tuple[str, ...]:
     return ("-f", "flv", "-listen", "1", f"rtmp://127.0.0.1:{port}/live/a")
 
 
-@needs_ffmpeg
+@pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize("opener", [None, guarded(HERE)], ids=["by the user", "by a client"])
 def test_rtmp(ffmpeg: Callable[..., None], opener: Any) -> None:
     port = free_port()
@@ -98,7 +97,7 @@ def http(port: int, kind: str) -> tuple[str, ...]:
     return ("-f", kind, "-listen", "1", f"http://127.0.0.1:{port}/live")
 
 
-@needs_ffmpeg
+@pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize(
     ("way", "sound", "at_most_s"),
     [
@@ -138,13 +137,13 @@ def test_what_is_on_air_begins_soon(ffmpeg: Callable[..., None], way: str, sound
     assert bool(sounds) == sound
 
 
-@needs_ffmpeg
+@pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize("opener", [None, guarded(HERE)], ids=["by the user", "by a client"])
 def test_srt_through_a_program(ffmpeg: Callable[..., None], opener: Any) -> None:
     try:
         external.program_for("srt")
     except SourceError as error:
-        pytest.skip(str(error))
+        needs.missing(str(error))
     port = free_port(socket.SOCK_DGRAM)
     ffmpeg(60, "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener")
     times, sounds = some(f"srt://127.0.0.1:{port}", opener)
@@ -162,7 +161,7 @@ def test_srt_without_a_program_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path
         Pull("srt://127.0.0.1:9")
 
 
-@needs_ffmpeg
+@pytest.mark.needs("ffmpeg")
 def test_watch_opens_again_what_broke_off(ffmpeg: Callable[..., None], fake_runtime: Any) -> None:
     port = free_port()
     ffmpeg(3, *rtmp(port))
@@ -325,7 +324,7 @@ def pulled(url: str) -> int:
             time.sleep(0.3)
 
 
-@needs_ffmpeg
+@pytest.mark.needs("ffmpeg")
 def test_rtmp_and_srt_in_the_confined_process(ffmpeg: Callable[..., None]) -> None:
     port = free_port()
     ffmpeg(60, *rtmp(port))
@@ -333,7 +332,7 @@ def test_rtmp_and_srt_in_the_confined_process(ffmpeg: Callable[..., None]) -> No
     try:
         external.program_for("srt")
     except SourceError as error:
-        pytest.skip(str(error))
+        needs.missing(str(error))
     port = free_port(socket.SOCK_DGRAM)
     ffmpeg(60, "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener")
     assert pulled(f"srt://127.0.0.1:{port}") == 5
@@ -395,14 +394,14 @@ def arguments_of_readers() -> list[str]:
     return [words for words in found if "-flush_packets" in words and "pipe:1" in words]
 
 
-@needs_ffmpeg
+@pytest.mark.needs("ffmpeg")
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("opener", [None, guarded(HERE)], ids=["by the user", "by a client"])
 def test_a_passphrase_opens_a_stream_and_stands_in_no_arguments(ffmpeg: Callable[..., None], opener: Any) -> None:
     try:
         external.program_for("srt")
     except SourceError as error:
-        pytest.skip(str(error))
+        needs.missing(str(error))
     port = free_port(socket.SOCK_DGRAM)
     ffmpeg(60, "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener&passphrase=opensesame")
     time.sleep(1.5)
@@ -414,12 +413,12 @@ def test_a_passphrase_opens_a_stream_and_stands_in_no_arguments(ffmpeg: Callable
         assert seen and not any("opensesame" in words for words in seen)
 
 
-@needs_ffmpeg
+@pytest.mark.needs("ffmpeg")
 def test_by_srt_nothing_but_a_transport_stream_comes_for_a_client(ffmpeg: Callable[..., None]) -> None:
     try:
         external.program_for("srt")
     except SourceError as error:
-        pytest.skip(str(error))
+        needs.missing(str(error))
     port = free_port(socket.SOCK_DGRAM)
     ffmpeg(60, "-f", "matroska", f"srt://127.0.0.1:{port}?mode=listener")
     times, _ = some(f"srt://127.0.0.1:{port}", count=2)  # the user's own may be any

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 
 from stream.sources.sandbox import landlock
@@ -99,9 +99,8 @@ def test_what_it_needs_is_there() -> None:
 
 
 @needs_landlock
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs an ffmpeg program")
 def test_one_program_may_be_executed_and_is_confined_too(tmp_path: Path) -> None:
-    program = str(shutil.which("ffmpeg"))
+    program = needs.program("ffmpeg")
     (tmp_path / "song.txt").write_text("file 'x'\n")
     _, version, reading, shell = inside(
         f"__import__('subprocess').run([{program!r}, '-version'], capture_output=True).stdout[:6]",

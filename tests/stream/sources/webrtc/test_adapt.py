@@ -84,6 +84,19 @@ def test_what_another_had_covered_meanwhile_is_given_back_as_well() -> None:
     assert all(found is one for found, one in zip(places(), before, strict=True))
 
 
+def test_what_came_back_from_under_another_of_ours_is_given_back_as_well() -> None:
+    before = places()
+    adapt_aiortc()
+    with pytest.MonkeyPatch.context() as covering:
+        covering.setattr(clock, "current_datetime", clock.current_datetime)
+        covering.setattr(ice.StunProtocol, "request", lambda *given: None)
+        aiortc_compat.read_dates(lambda: None)  # over another of ours
+        adapt_aiortc()  # over what is nobody's
+    assert not theirs(clock.current_datetime) and not theirs(ice.StunProtocol.request), "as they were"
+    adapt_aiortc(plain=True)
+    assert all(found is one for found, one in zip(places(), before, strict=True))
+
+
 def test_what_is_not_known_is_left_alone_and_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

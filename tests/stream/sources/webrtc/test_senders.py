@@ -2,6 +2,7 @@
 same ones, and none later than it must be."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -146,6 +147,7 @@ def decoded(frames: list[Any], codec: Any = H264) -> tuple[list[av.VideoFrame], 
     loop = SimpleNamespace(call_soon_threadsafe=lambda put, one: came.append(one))
     decoding = Decoding(loop, wanted, failed, lambda: 0)  # type: ignore[arg-type]
     for frame in frames:
+        frame.arrived_s = time.monotonic()  # as it comes: who is late by a busy machine's time asks for a key frame
         decoding.take(codec, frame)
     assert all(isinstance(one, Arrival) for one in came)
     return [one.frame for one in came], failed.is_set()
