@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import WebSocketException
 
-from .load import CONNECT_S, Packets, read_packets
+from .load import CONNECT_S, Packets, offered, read_packets, sending, view
 
 LIFE_S: Final = (10.0, 60.0)
 AWAY_S: Final = (1.0, 25.0)  # on either side of the server's 15 s without a picture
@@ -50,33 +48,25 @@ class Stream:
     """One WHIP publisher and one viewer of its session."""
 
     def __init__(self, client: httpx.AsyncClient, tally: Tally, track: Packets, key: str) -> None:
-        self.client, self.tally, self.track, self.key = client, tally, track, key
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.client, self.tally, self.key = client, tally, key
+        self.connection = sending(track)
         self.location = self.events = ""
 
     async def open(self) -> bool:
         """Whether the server took it."""
-        transceiver = self.connection.addTransceiver(self.track, direction="sendonly")
-        codecs = RTCRtpSender.getCapabilities("video").codecs
-        transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType == "video/H264"])
-        await self.connection.setLocalDescription()
-        sdp = self.connection.localDescription.sdp
-        answer = await self.client.post(
-            "/whip", params={"key": self.key}, content=sdp, headers={"content-type": "application/sdp"}
-        )
+        answer = await offered(self.client, self.connection, key=self.key)
         if answer.status_code != 201:
             self.tally.refused += 1
             return False
         self.location, self.events = answer.headers["location"], answer.headers["segue-events"]
-        await self.connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
         return True
 
     async def watch(self, seconds: float) -> None:
         """Count suggestions for so long, or until the session ends."""
         url = self.client.base_url
-        with contextlib.suppress(WebSocketException, InvalidStatus, OSError, TimeoutError):
-            async with asyncio.timeout(seconds), connect(f"ws://{url.host}:{url.port}{self.events}") as socket:
-                async for text in socket:
+        with contextlib.suppress(WebSocketException, OSError, TimeoutError):
+            async with asyncio.timeout(seconds):
+                async for text in view(f"ws://{url.host}:{url.port}{self.events}"):
                     self.tally.suggestions += json.loads(text)["type"] == "suggestions"
 
     async def delete(self) -> None:
