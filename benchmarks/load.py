@@ -89,24 +89,24 @@ async def publish(url: str, packets: list[bytes], fps: int, number: int, until_s
     track = Packets(packets, fps)
     connection = sending(track)
     messages: list[list[Any]] = []
-    told: dict[str, Any] = {"messages": messages, "refused": ""}
+    result: dict[str, Any] = {"messages": messages, "refused": ""}
     try:
         async with httpx.AsyncClient(base_url=url, timeout=CONNECT_S) as client:
             signal = {"whip": by_whip, "fastrtc": by_fastrtc}[way]
             try:
-                heard, resource = await signal(client, connection)
+                texts, resource = await signal(client, connection)
             except RefusedError as error:
-                return told | {"refused": str(error)}
+                return result | {"refused": str(error)}
             with contextlib.suppress(TimeoutError, httpx.TransportError):
                 async with asyncio.timeout(max(0.0, until_s - time.monotonic())):
-                    async for text in heard:
+                    async for text in texts:
                         take(text, messages)
             await asyncio.sleep(max(0.0, until_s - time.monotonic()))
             if resource:
                 await client.delete(resource)
     finally:
         await connection.close()
-    return told | {"sent": track.sent, "first_s": track.first_s}
+    return result | {"sent": track.sent, "first_s": track.first_s}
 
 
 class RefusedError(Exception):
@@ -119,8 +119,8 @@ async def by_whip(client: httpx.AsyncClient, connection: RTCPeerConnection) -> t
     if answer.status_code != 201:
         raise RefusedError(f"{answer.status_code} {answer.text}")
     events = answer.headers.get("segue-events")
-    heard = view(f"ws://{client.base_url.host}:{client.base_url.port}{events}") if events else nothing()
-    return heard, answer.headers["location"]
+    texts = view(f"ws://{client.base_url.host}:{client.base_url.port}{events}") if events else nothing()
+    return texts, answer.headers["location"]
 
 
 async def by_fastrtc(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:

@@ -19,7 +19,7 @@ from stream.sources.frames_socket import pack_picture
 from . import mutate
 from .material import JPEG, picture, right_offers
 from .outcome import Outcome, rate_and_gap
-from .raw_socket import CLOSED, command, ingest, place, post, status_of
+from .raw_socket import CLOSED, command, ingest, post, status_of
 from .target import Scene, Target
 from .waiting import until
 
@@ -89,7 +89,8 @@ async def _loris(server: Target, number: int, until_s: float) -> bool:
     """Whether the server still listens at the end."""
     body = post("/whip", bytes(5000), SDP["content-type"])[:-5000]  # which never comes
     starts = (b"GET /", body, b"GET /ingest" + LOCAL + b"upgrade: websocket\r\n")
-    reader, writer = await asyncio.open_connection(*place(server.url))
+    place = urlsplit(server.url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
     try:
         writer.write(starts[number % len(starts)])
         while time.monotonic() < until_s:

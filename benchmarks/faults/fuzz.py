@@ -147,6 +147,7 @@ async def fuzz(scene: Scene, out: Outcome) -> None:
         for kind, n in fuzzer.sent.items():
             out.count("inputs", n, total, of=kind)
         out.expect(total >= ENOUGH, f"only {total} inputs in {FUZZ_S:g} s")
+        out.expect(fuzzer.answers.keys() >= INPUTS.keys(), f"only {list(fuzzer.answers)} were answered")
         failed = {f"{kind}: {a}": n for kind, c in fuzzer.answers.items() for a, n in c.items() if is_failure(a)}
         out.expect(not failed, f"answers that tell of a failure: {failed}")
         await server.expect_no_sessions(out)

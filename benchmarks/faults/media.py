@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
+from urllib.parse import urljoin
 
 import av
 import numpy as np
@@ -140,11 +141,10 @@ async def sound_only(server: Target, out: Outcome) -> None:
 
 async def clocks(server: Target, out: Outcome) -> None:
     """Times of single pictures that jump; those beyond the sampler's bounds are told as a reset, the others are not."""
-    viewer = Viewer()
     async with connect(f"{server.ws}/ingest", close_timeout=1) as socket:
         await socket.send(json.dumps(mutate.HELLOS[0]))
-        events = json.loads(await socket.recv())["events"]
-        async with together(viewer.watch(server.url, events)):
+        viewer = Viewer(urljoin(server.url, json.loads(await socket.recv())["events"]))
+        async with together(viewer.watch()):
             begun_s = time.monotonic()
             try:
                 for number, (sent_s, pts_s, _) in enumerate(schedule(*jumping(JUMPS_S, 8), begin_s=4 * HOUR_S)):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urljoin
 
 import httpx
 import numpy as np
@@ -139,8 +140,8 @@ def watch(url: str, seconds: float) -> list[Viewer]:
                 with contextlib.suppress(httpx.HTTPError):
                     for session in (await client.get("/api/sessions")).raise_for_status().json()["sessions"]:
                         if session["id"] not in viewers:
-                            viewer = viewers[session["id"]] = Viewer(session["label"])
-                            await stack.enter_async_context(together(viewer.watch(url, session["events"])))
+                            viewer = viewers[session["id"]] = Viewer(urljoin(url, session["events"]), session["label"])
+                            await stack.enter_async_context(together(viewer.watch()))
                 await asyncio.sleep(LOOK_S)
 
     asyncio.run(look())

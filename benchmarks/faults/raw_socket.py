@@ -20,12 +20,6 @@ CLOSED: Final = "closed"
 TAKEN: Final = "taken"  # an ingest that stays open
 
 
-def place(url: str) -> tuple[str, int]:
-    """Host and port of a URL."""
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port or 80
-
-
 def post(path: str, body: bytes, kind: str) -> bytes:
     """A whole POST."""
     lines = (f"POST {path} HTTP/1.1", "host: localhost", f"content-type: {kind}", f"content-length: {len(body)}")
@@ -45,7 +39,8 @@ async def status_of(url: str, request: bytes, answer_s: float = ANSWER_S) -> str
 
 async def answer_of(url: str, request: bytes, answer_s: float = ANSWER_S, head_only: bool = False) -> bytes:
     """What comes back until the server closes or the time is over; `NO_ANSWER` for nothing in time."""
-    reader, writer = await asyncio.open_connection(*place(url), limit=2**20)
+    place = urlsplit(url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port, limit=2**20)
     answer = b""
     try:
         writer.write(request)

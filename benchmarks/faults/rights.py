@@ -11,7 +11,7 @@ from benchmarks.load import SDP
 
 from .material import right_offers
 from .outcome import Outcome
-from .raw_socket import answer_of, command, ingest, place, status
+from .raw_socket import answer_of, command, ingest, status
 from .routes import WEBSOCKET, Route, served_routes
 from .target import Scene, Target
 
@@ -53,7 +53,9 @@ async def rights(scene: Scene, out: Outcome) -> None:
     out.count("routes", len(routes), len(routes))
     with scene.server(WORDS) as server:
         async with scene.good_publishers(server, 1, 60.0) as (viewer,):
-            requests = await ways_out(routes, lambda request: answer_to(server, request), out, place(server.url))
+            requests = await ways_out(
+                routes, lambda request: answer_to(server, request), out, urlsplit(server.url).netloc
+            )
             requests += await cross_origin(server, urlsplit(viewer.url).path, routes, out)
         server.expect_unspoilt_log(requests, out)
     words = [word for name, token in TOKENS.items() for word in (f"--{name}-token", token)]
@@ -74,7 +76,7 @@ def head_of(route: Route, path: str, host: str, *headers: str) -> str:
     return f"{method} {path} HTTP/1.1\r\nhost: {host}\r\n{shake}{more}\r\n"
 
 
-async def ways_out(routes: list[Route], ask: Ask, out: Outcome, at: tuple[str, int] = ("localhost", 80)) -> int:
+async def ways_out(routes: list[Route], ask: Ask, out: Outcome, host: str = "localhost") -> int:
     """Paths that lead out of a folder, in every parameter of every route, in several encodings and none.
 
     ``ask``: a request's answer; returns how many were asked.
@@ -86,7 +88,7 @@ async def ways_out(routes: list[Route], ask: Ask, out: Outcome, at: tuple[str, i
         for way in WAYS_OUT:
             for written in dict.fromkeys((way, quote(way, safe=""), quote(quote(way, safe=""), safe=""))):
                 for path in route.filled(written):
-                    answer = await ask(head_of(route, path, f"{at[0]}:{at[1]}"))
+                    answer = await ask(head_of(route, path, host))
                     code = status(answer)
                     answers[code] += 1
                     betrayed = any(mark in answer for mark in BETRAYED)
@@ -99,7 +101,7 @@ async def ways_out(routes: list[Route], ask: Ask, out: Outcome, at: tuple[str, i
 async def cross_origin(server: Target, events: str, routes: list[Route], out: Outcome) -> int:
     """Pages from elsewhere, and names that are not this machine's, on every route."""
     answers: Counter[object] = Counter()
-    own = "{}:{}".format(*place(server.url))
+    own = urlsplit(server.url).netloc
     for route in routes:
         path = events if route.path.startswith("/sessions/") else route.filled("x")[0]
         for host, header in [(own, f"origin: {origin}") for origin in EVIL] + [(host, "x: y") for host in HOSTS]:
@@ -130,7 +132,7 @@ async def tokens(server: Target, routes: list[Route], out: Outcome) -> int:
         answers[got] += 1
         out.expect(got == right, f"{what}: {got}, not {right}")
 
-    own = "{}:{}".format(*place(server.url))
+    own = urlsplit(server.url).netloc
     for route in routes:
         if route in OPEN:
             continue

@@ -26,18 +26,14 @@ class Route:
     method: str
 
     @property
-    def parameters(self) -> int:
-        return len(PARAMETER.findall(self.path))
+    def parameters(self) -> list[str]:
+        return PARAMETER.findall(self.path)
 
     def filled(self, text: str, others: str = "x") -> list[str]:
         """The path once for each of its parameters, with ``text`` there and ``others`` in the other ones; as it is
         where it has none."""
-        pieces = PARAMETER.split(self.path)
-        paths = []
-        for at in range(max(1, self.parameters)):
-            words = [text if number == at else others for number in range(self.parameters)]
-            paths.append("".join(piece + word for piece, word in zip(pieces, [*words, ""], strict=True)))
-        return paths
+        around = [self.path.split(name) for name in self.parameters]
+        return [text.join(PARAMETER.sub(others, part) for part in parts) for parts in around] or [self.path]
 
 
 def routes_of(app: FastAPI) -> list[Route]:

@@ -70,19 +70,18 @@ class ScriptedTrack(MediaStreamTrack):
 
 @dataclass
 class Viewer:
-    """What a viewer of one session was told, with the time of each message by the monotonic clock. ``status``: of the
-    publisher's offer; other than 201 it was not let in, and ``reason`` says why. ``url`` of the session's events."""
+    """What a viewer of one session was told, with the time of each message by the monotonic clock. ``url``: of the
+    session's events; ``status``: of its publisher's offer, and if that was refused, the ``reason``."""
 
+    url: str = ""
     label: str = ""
     status: int = 0
     reason: str = ""
-    url: str = ""
     not_json: int = 0  # messages with a NaN or an infinity, which no browser can read
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
 
-    async def watch(self, server: str, events: str) -> None:
-        """Keep every message of a session until it ends; ``events`` is its path or URL, as the server gave it."""
-        self.url = urljoin(server, events)
+    async def watch(self) -> None:
+        """Keep every message of the session until it ends."""
         async for text in view(f"ws{self.url.removeprefix('http')}"):
             not_json: list[str] = []
             self.messages.append((time.monotonic(), json.loads(text, parse_constant=not_json.append)))
@@ -121,13 +120,11 @@ async def published(server: str, connection: RTCPeerConnection, key: str = "") -
     try:
         async with httpx.AsyncClient(base_url=server, timeout=CONNECT_S, follow_redirects=True) as client:
             answer = await offered(client, connection, key=key)
-        viewer = Viewer(status=answer.status_code)
         if answer.status_code != 201:
-            viewer.reason = answer.text
-            yield viewer
+            yield Viewer(status=answer.status_code, reason=answer.text)
             return
-        async with together(viewer.watch(server, answer.headers["segue-events"])):
-            await asyncio.sleep(0)  # so that the viewer knows its address at once
+        viewer = Viewer(urljoin(server, answer.headers["segue-events"]), status=answer.status_code)
+        async with together(viewer.watch()):
             yield viewer
     finally:
         await connection.close()

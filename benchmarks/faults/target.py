@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import httpx
 
@@ -48,11 +49,11 @@ class Target(Served):
 
     def most_descriptors(self) -> int:
         """Of this server as it is now, idle, once each track's file was opened."""
-        return self.descriptors() + int(self.health()["tracks"]) + SPARE
+        return self.descriptors() + int(self.health()["tracks"])
 
     async def expect_few_descriptors(self, most: int, out: Outcome) -> None:
         await until(lambda: self.descriptors() <= most)
-        out.count("descriptors", self.descriptors(), 1, at_most=most, when="afterwards")
+        out.count("descriptors", self.descriptors(), 1, at_most=most + SPARE, when="afterwards")
 
     async def expect_no_sessions(self, out: Outcome, after: str = "") -> None:
         gone = await until(lambda: not self.sessions())
@@ -117,9 +118,8 @@ class Scene:
         with loaded(server.url, self.stream, count, seconds, cores()):
             if not await until(lambda: len(server.sessions()) == count):
                 raise BenchError(f"{count} good publishers were not let in")
-            viewers = [Viewer() for _ in range(count)]
-            events = [str(session["events"]) for session in server.sessions()]
-            async with together(*map(lambda viewer, path: viewer.watch(server.url, path), viewers, events)):
+            viewers = [Viewer(urljoin(server.url, session["events"])) for session in server.sessions()]
+            async with together(*(viewer.watch() for viewer in viewers)):
                 yield viewers
 
 
