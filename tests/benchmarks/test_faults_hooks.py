@@ -103,10 +103,8 @@ def drive() -> Drive:
 
 
 def viewer(label: str, *suggestions: tuple[float, float | None]) -> Viewer:
-    messages: list[tuple[float, dict[str, Any]]] = [(0.5, {"type": "hop"})]
-    return Viewer(
-        label, messages=messages + [(at_s, {"type": "suggestions", "late_ms": ms}) for at_s, ms in suggestions]
-    )
+    lists = [(at_s, {"type": "suggestions", "late_ms": late_ms}) for at_s, late_ms in suggestions]
+    return Viewer(label=label, messages=[(0.5, {"type": "cut"}), *lists])
 
 
 def test_how_long_until_suggestions_come_again() -> None:
