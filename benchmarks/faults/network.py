@@ -5,7 +5,7 @@ import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
 
@@ -51,13 +51,13 @@ class Phase:
     end_s: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Drive:
     """What was done; the statuses of the offers of each kind of publishers; the viewers of every session."""
 
-    phases: list[Phase] = field(default_factory=list)
-    statuses: dict[str, list[int]] = field(default_factory=dict)
-    viewers: list[Viewer] = field(default_factory=list)
+    phases: Sequence[Phase]
+    statuses: Mapping[str, list[int]]
+    viewers: Sequence[Viewer]
 
     def streams(self, kind: str) -> list[list[Viewer]]:
         """Of each publisher of a kind the viewers of its sessions."""
@@ -81,14 +81,11 @@ async def network(scene: Scene, out: Outcome) -> None:
 
 def blackouts(times: int, seconds: float, after_s: float) -> Phases:
     """So many, with a clean network after each."""
-    return [
-        phase
-        for turn in range(1, times + 1)
-        for phase in (
-            (f"blackout of {seconds:g} s, {turn}", DOWN, seconds),
-            (f"{AFTER} {seconds:g} s, {turn}", CLEAN, after_s),
-        )
-    ]
+    phases = []
+    for turn in range(1, times + 1):
+        phases.append((f"blackout of {seconds:g} s, {turn}", DOWN, seconds))
+        phases.append((f"{AFTER} {seconds:g} s, {turn}", CLEAN, after_s))
+    return phases
 
 
 async def drove(scene: Scene, out: Outcome, phases: Phases, kinds: dict[str, float]) -> Drive:
@@ -97,7 +94,6 @@ async def drove(scene: Scene, out: Outcome, phases: Phases, kinds: dict[str, flo
 
     Raises `SkippedError` where there can be no such network.
     """
-    drive = Drive()
     lasting_s = CONNECT_S + sum(seconds for _, _, seconds in phases)
     async with lossy_net(scene.seed) as net:
         with (
@@ -111,12 +107,11 @@ async def drove(scene: Scene, out: Outcome, phases: Phases, kinds: dict[str, flo
                 for kind, patience_s in kinds.items()
             }
             await asyncio.sleep(CONNECT_S)
-            drive.phases = [await one_phase(net, out, *phase) for phase in phases]
-            for kind, result in publishing.items():
-                drive.statuses[kind] = await asyncio.to_thread(result.get, END_S)
-            drive.viewers = await asyncio.to_thread(watching.get, END_S)
+            done = [await one_phase(net, out, *phase) for phase in phases]
+            statuses = {kind: await asyncio.to_thread(result.get, END_S) for kind, result in publishing.items()}
+            viewers = await asyncio.to_thread(watching.get, END_S)
             server.expect_unspoilt_log(len(phases), out)
-    return drive
+    return Drive(done, statuses, viewers)
 
 
 async def one_phase(net: LossyNet, out: Outcome, name: str, state: Network, seconds: float) -> Phase:
