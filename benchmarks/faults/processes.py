@@ -65,7 +65,8 @@ async def kill(server: Target, kept: Viewer, key: str, times_s: dict[str, list[f
         else:
             raise BenchError("all sessions went to one worker")
         await asyncio.sleep(3)
-        pid, killed_s = pid_at(port(lost)), time.monotonic()
+        pid = await asyncio.to_thread(pid_at, port(lost))
+        killed_s = time.monotonic()
         os.kill(pid, signal.SIGKILL)
         again = await publish(f"{key}-{number}")
         while again.status != 201 and time.monotonic() < killed_s + AGAIN_WITHIN_S:
@@ -74,7 +75,7 @@ async def kill(server: Target, kept: Viewer, key: str, times_s: dict[str, list[f
             again = await publish(f"{key}-{number}")
 
         async def back() -> bool:
-            came = await until(lambda: pid_at(port(lost)) not in (0, pid), 30.0)
+            came = await until(lambda: is_another(port(lost), pid), 30.0)
             times_s["back"] += [time.monotonic() - killed_s] * came
             return came
 
@@ -92,8 +93,13 @@ def port(viewer: Viewer) -> int:
 
 
 def pid_at(port: int) -> int:
-    """The process that serves at a worker's own port, 0 while it starts."""
+    """The process that serves at a worker's own port. Raises httpx.HTTPError, also while it starts."""
+    httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).raise_for_status()
+    return int(httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).raise_for_status().json()["pid"])
+
+
+def is_another(port: int, pid: int) -> bool:
+    """Whether a process serves there that is not this one."""
     with contextlib.suppress(httpx.HTTPError):
-        httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).raise_for_status()
-        return int(httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).raise_for_status().json()["pid"])
-    return 0
+        return pid_at(port) != pid
+    return False
