@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from aiortc import RTCPeerConnection
+from websockets.exceptions import WebSocketException
 
-from .load import CONNECT_S, Packets, read_packets
+from .load import CONNECT_S, Packets, offered, read_packets, sending, view
 
 LIFE_S: Final = (10.0, 60.0)
 AWAY_S: Final = (1.0, 25.0)  # on either side of the server's 15 s without a picture
@@ -46,52 +45,6 @@ class Tally:
     unanswered_deletes: int = 0
 
 
-class Stream:
-    """One WHIP publisher and one viewer of its session."""
-
-    def __init__(self, client: httpx.AsyncClient, tally: Tally, track: Packets, key: str) -> None:
-        self.client, self.tally, self.track, self.key = client, tally, track, key
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.location = self.events = ""
-
-    async def open(self) -> bool:
-        """Whether the server took it."""
-        transceiver = self.connection.addTransceiver(self.track, direction="sendonly")
-        codecs = RTCRtpSender.getCapabilities("video").codecs
-        transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType == "video/H264"])
-        await self.connection.setLocalDescription()
-        sdp = self.connection.localDescription.sdp
-        answer = await self.client.post(
-            "/whip", params={"key": self.key}, content=sdp, headers={"content-type": "application/sdp"}
-        )
-        if answer.status_code != 201:
-            self.tally.refused += 1
-            return False
-        self.location, self.events = answer.headers["location"], answer.headers["segue-events"]
-        await self.connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
-        return True
-
-    async def watch(self, seconds: float) -> None:
-        """Count suggestions for so long, or until the session ends."""
-        url = self.client.base_url
-        with contextlib.suppress(WebSocketException, InvalidStatus, OSError, TimeoutError):
-            async with asyncio.timeout(seconds), connect(f"ws://{url.host}:{url.port}{self.events}") as socket:
-                async for text in socket:
-                    self.tally.suggestions += json.loads(text)["type"] == "suggestions"
-
-    async def delete(self) -> None:
-        answer = await self.client.delete(self.location)
-        self.tally.unanswered_deletes += answer.status_code != 200
-        await self.connection.close()
-
-    async def vanish(self) -> None:
-        """Close the sockets before anything can be said."""
-        for transceiver in self.connection.getTransceivers():
-            if transceiver.sender.transport is not None:
-                await transceiver.sender.transport.transport.stop()
-        await self.connection.close()
-
-
 async def place(url: str, packets: list[bytes], fps: int, number: int, until_s: float, tally: Tally) -> None:
     """One stream after another, until the end."""
     rng = random.Random(number)
@@ -100,37 +53,55 @@ async def place(url: str, packets: list[bytes], fps: int, number: int, until_s: 
     async with httpx.AsyncClient(base_url=url, timeout=CONNECT_S) as client:
         while time.monotonic() < until_s:
             key = key or f"place-{number}-{tally.streams}"
-            stream = Stream(client, tally, Packets(packets, fps), key)
+            connection = sending(Packets(packets, fps))
             try:
-                if not await stream.open():
-                    await stream.connection.close()
+                answer = await offered(client, connection, key=key)
+                if answer.status_code != 201:
+                    tally.refused += 1
+                    await connection.close()
                     await asyncio.sleep(AGAIN_S)
                     continue
                 tally.streams += 1
+                events = answer.headers["segue-events"]
                 if left:
                     tally.came_back += 1
-                    tally.same_session += left == stream.events
-                key, left = await live(stream, rng, until_s)
+                    tally.same_session += left == events
+                returns = await live(client, connection, answer, tally, rng, until_s)
+                key, left = (key, events) if returns else ("", "")
             except (httpx.HTTPError, ConnectionError) as error:
                 tally.failed += 1
                 sys.stderr.write(f"a stream failed: {error!r}\n")
-                await stream.connection.close()
+                await connection.close()
             await asyncio.sleep(min(rng.uniform(*(AWAY_S if key else BETWEEN_S)), max(0.0, until_s - time.monotonic())))
 
 
-async def live(stream: Stream, rng: random.Random, until_s: float) -> tuple[str, str]:
-    """One stream's life; the key to come back with and the path of the session that was left, empty to begin anew."""
+async def live(
+    client: httpx.AsyncClient,
+    connection: RTCPeerConnection,
+    answer: httpx.Response,
+    tally: Tally,
+    rng: random.Random,
+    until_s: float,
+) -> bool:
+    """One stream's life, with a viewer; whether it is to come back."""
     life_s, ending = rng.uniform(*LIFE_S), rng.choice(ENDINGS)
     ends_s = min(time.monotonic() + life_s, until_s)
-    await stream.watch(max(0.0, ends_s - time.monotonic()))
+    events = f"ws://{client.base_url.host}:{client.base_url.port}{answer.headers['segue-events']}"
+    with contextlib.suppress(WebSocketException, OSError, TimeoutError):
+        async with asyncio.timeout(max(0.0, ends_s - time.monotonic())):
+            async for text in view(events):
+                tally.suggestions += json.loads(text)["type"] == "suggestions"
     await asyncio.sleep(max(0.0, ends_s - time.monotonic()))
     if ending == "delete":
-        await stream.delete()
-        stream.tally.deleted += 1
-        return "", ""
-    await stream.vanish()
-    stream.tally.vanished += 1
-    return (stream.key, stream.events) if ending == "return" else ("", "")
+        tally.unanswered_deletes += (await client.delete(answer.headers["location"])).status_code != 200
+        tally.deleted += 1
+    else:
+        tally.vanished += 1
+        for transceiver in connection.getTransceivers():  # the sockets, before anything can be said
+            if transceiver.sender.transport is not None:
+                await transceiver.sender.transport.transport.stop()
+    await connection.close()
+    return ending == "return"
 
 
 async def churn(url: str, path: Path, sessions: int, seconds: float) -> Tally:

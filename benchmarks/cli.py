@@ -23,7 +23,7 @@ FAULTS = (
     "rights",
     "media",
     "engine",
-    "wall",
+    "clock_jump",
     "processes",
     "network",
     "blackout",

@@ -19,7 +19,7 @@ from typing import Any
 
 import av
 import httpx
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -28,6 +28,7 @@ from stream.sources.webrtc.stun_retries import wait_for_consent
 CLOCK = 90_000
 STAGGER_S = 0.1  # between two publishers: together they would share every key frame
 CONNECT_S = 20.0
+SDP = {"content-type": "application/sdp"}
 
 
 class Packets(MediaStreamTrack):
@@ -62,33 +63,50 @@ def read_packets(path: Path) -> tuple[list[bytes], int]:
         return packets, round(float(stream.average_rate or 30))
 
 
+def sending(*tracks: MediaStreamTrack, codec: str = "H264") -> RTCPeerConnection:
+    """A connection that is to send these, its video in this codec; "": any that both sides know."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    codecs = RTCRtpSender.getCapabilities("video").codecs
+    for track in tracks:
+        transceiver = connection.addTransceiver(track, direction="sendonly")
+        if track.kind == "video":
+            transceiver.setCodecPreferences([one for one in codecs if one.mimeType == f"video/{codec}" or not codec])
+    return connection
+
+
+async def offered(client: httpx.AsyncClient, connection: RTCPeerConnection, **query: str) -> httpx.Response:
+    """The answer to a connection's offer by WHIP; where the server takes it, the two connect."""
+    await connection.setLocalDescription()
+    answer = await client.post("/whip", params=query, content=connection.localDescription.sdp, headers=SDP)
+    if answer.status_code == 201:
+        await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    return answer
+
+
 async def publish(url: str, packets: list[bytes], fps: int, number: int, until_s: float, way: str) -> dict[str, Any]:
     """One publisher with one viewer."""
     await asyncio.sleep(number * STAGGER_S)
     track = Packets(packets, fps)
-    connection = RTCPeerConnection()
-    transceiver = connection.addTransceiver(track, direction="sendonly")
-    codecs = RTCRtpSender.getCapabilities("video").codecs
-    transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType == "video/H264"])
+    connection = sending(track)
     messages: list[list[Any]] = []
-    told: dict[str, Any] = {"messages": messages, "refused": ""}
+    result: dict[str, Any] = {"messages": messages, "refused": ""}
     try:
         async with httpx.AsyncClient(base_url=url, timeout=CONNECT_S) as client:
             signal = {"whip": by_whip, "fastrtc": by_fastrtc}[way]
             try:
-                heard, resource = await signal(client, connection)
+                texts, resource = await signal(client, connection)
             except RefusedError as error:
-                return told | {"refused": str(error)}
+                return result | {"refused": str(error)}
             with contextlib.suppress(TimeoutError, httpx.TransportError):
                 async with asyncio.timeout(max(0.0, until_s - time.monotonic())):
-                    async for text in heard:
+                    async for text in texts:
                         take(text, messages)
             await asyncio.sleep(max(0.0, until_s - time.monotonic()))
             if resource:
                 await client.delete(resource)
     finally:
         await connection.close()
-    return told | {"sent": track.sent, "first_s": track.first_s}
+    return result | {"sent": track.sent, "first_s": track.first_s}
 
 
 class RefusedError(Exception):
@@ -97,15 +115,12 @@ class RefusedError(Exception):
 
 async def by_whip(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:
     """Connect; the messages to come, and the path to delete at the end."""
-    await connection.setLocalDescription()
-    sdp = connection.localDescription.sdp
-    answer = await client.post("/whip", content=sdp, headers={"content-type": "application/sdp"})
+    answer = await offered(client, connection)
     if answer.status_code != 201:
         raise RefusedError(f"{answer.status_code} {answer.text}")
-    await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
     events = answer.headers.get("segue-events")
-    heard = view(f"ws://{client.base_url.host}:{client.base_url.port}{events}") if events else nothing()
-    return heard, answer.headers["location"]
+    texts = view(f"ws://{client.base_url.host}:{client.base_url.port}{events}") if events else nothing()
+    return texts, answer.headers["location"]
 
 
 async def by_fastrtc(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:
@@ -149,12 +164,6 @@ def take(text: str, messages: list[list[Any]]) -> None:
     if message["type"] == "suggestions":
         top = [item["track"] for item in message["items"]]
         messages.append([time.monotonic(), message["pts_s"], message["late_ms"], top])
-
-
-async def watch(url: str, messages: list[list[Any]]) -> None:
-    """Keep the suggestions of a session's websocket until it closes."""
-    async for text in view(url):
-        take(text, messages)
 
 
 async def load(url: str, path: Path, sessions: int, seconds: float, way: str) -> list[dict[str, Any]]:

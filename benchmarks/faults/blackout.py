@@ -3,32 +3,22 @@ that trust their connection alone."""
 
 from typing import Final
 
-from .network import AFTER, CLEAN, DOWN, PATIENCE_S, drove, report, resumed_s
+from .network import CLEAN, PATIENCE_S, blackouts, drove, report, resumed_s
 from .outcome import Outcome
-from .scene import Scene
+from .target import Scene
 
 BLACKOUT_S: Final = 20.0
 AFTER_S: Final = 35.0
-PHASES: Final = (
-    ("before", CLEAN, 8.0),
-    *(
-        phase
-        for turn in (1, 2)
-        for phase in ((f"blackout of 20 s, {turn}", DOWN, BLACKOUT_S), (f"{AFTER} 20 s, {turn}", CLEAN, AFTER_S))
-    ),
-)
-PUBLISHERS: Final = {"watchful": PATIENCE_S, "trusting": 0.0}
+KINDS: Final = {"watchful": PATIENCE_S, "trusting": 0.0}
 
 
 async def blackout(scene: Scene, out: Outcome) -> None:
     """How long after the network's return suggestions come again, and whether the session is still the same."""
-    drive = await drove(scene, out, PHASES, PUBLISHERS)
-    for key in PUBLISHERS:
-        report(out, drive, key)
-        times = resumed_s(drive, key)
-        out.spread("suggestions_again_after_s", times, publisher=key)
-        out.expect(max(times) < AFTER_S, f"{key}: a blackout after which no suggestions came")
-        same = sum(len(drive.of(label)) == 1 for label in drive.labels(key))
-        out.count("same_session", same, len(drive.labels(key)), "", publisher=key)
-    kept = all(len(drive.of(label)) == 1 for label in drive.labels("watchful"))
-    out.expect(kept, "a session of who noticed the silence did not go on")
+    drive = await drove(scene, out, [("before", CLEAN, 8.0), *blackouts(2, BLACKOUT_S, AFTER_S)], KINDS)
+    for kind in KINDS:
+        report(out, drive, kind, {})
+        out.spread("suggestions_again_after_s", resumed_s(drive, kind), AFTER_S, publisher=kind)
+        streams = drive.streams(kind)
+        same = sum(len(viewers) == 1 for viewers in streams)
+        out.count("same_session", same, len(streams), publisher=kind)
+        out.expect(kind != "watchful" or same == len(streams), "a session of who noticed the silence did not go on")

@@ -7,12 +7,27 @@ from typing import Any, Final
 import av
 import cv2
 import numpy as np
+from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
+from benchmarks.load import sending
 from stream.sources.websocket.pictures import pack_picture
 
 JPEG: Final = 1
 WEBP: Final = 2
 STEP_US: Final = 125_000
+
+
+async def right_offers() -> list[str]:
+    """Offers of video alone, and of video with sound, as SDP."""
+    offers = []
+    for connection in (
+        sending(VideoStreamTrack(), codec=""),
+        sending(AudioStreamTrack(), VideoStreamTrack(), codec=""),
+    ):
+        await connection.setLocalDescription()
+        offers.append(str(connection.localDescription.sdp))
+        await connection.close()
+    return offers
 
 
 def picture(number: int, extension: str = ".jpg", width: int = 320, height: int = 180) -> bytes:

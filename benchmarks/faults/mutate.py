@@ -4,30 +4,20 @@ Pure: every function takes its ``random.Random`` and gives text or bytes.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+Spoilable = TypeVar("Spoilable", str, list[str])
 
 NASTY: Final = (
     "", " ", "0", "-1", "1e999", "NaN", "4294967296", "18446744073709551616", "9" * 400, "%00", "%s%n", "\x00", "\x7f",
     "\r\n", "\u202e", "\ud7ff", "\U0001f600", "ß" * 50, "../../etc/passwd", "null", "true", "[]", "{}", "a" * 5000,
     "::1", "0.0.0.0", "255.255.255.255", "fe80::1%lo", "H264/90000", "VP8/0", "red/90000", "opus/48000/0", "sha-256 00",
 )  # fmt: skip
-METHODS: Final = (
-    "GET",
-    "POST",
-    "PUT",
-    "DELETE",
-    "PATCH",
-    "HEAD",
-    "OPTIONS",
-    "TRACE",
-    "CONNECT",
-    "get",
-    "FOO",
-    "G\tT",
-    "",
-)
+NUMBERS: Final = (0, -1, 0.5, -0.0, 2**53, 10**30, 1e308, float("nan"), float("inf"), float("-inf"))
+METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "G\tT", "")
 PATHS: Final = (
     "/", "/whip", "/whip/x", "/ingest", "/api/sessions", "/api/pull", "/api/pull/x", "/api/tracks/x", "/tracks/x/audio",
     "/sessions/x/events", "/healthz", "/readyz", "/metrics", "/main.js", "/style.css", "/index.html", "/nothing", "*",
@@ -67,44 +57,30 @@ PULLS: Final[tuple[dict[str, Any], ...]] = (
 )
 
 
+def spoilt(rng: Random, right: Spoilable, nasty: Spoilable, lengths: Sequence[int]) -> Spoilable:
+    """``right`` with a stretch of it gone, more than once, or elsewhere, something nasty in its place, or cut short."""
+    begin = rng.randrange(len(right) + 1)
+    end = begin + rng.choice(lengths)
+    before, piece, after = right[:begin], right[begin:end], right[end:]
+    rest = before + after
+    at = rng.randrange(len(rest) + 1)
+    repeated = before + piece * rng.choice((2, 3, 51)) + after
+    return rng.choice((rest, repeated, rest[:at] + piece + rest[at:], before + nasty + after, before))
+
+
 def text(rng: Random, right: str) -> str:
-    """``right`` with up to four things wrong: pieces gone, twice, elsewhere, or something nasty in their place."""
+    """A text with up to four things wrong."""
     for _ in range(rng.randint(1, 4)):
-        if not right:
-            return rng.choice(NASTY)
-        begin = rng.randrange(len(right))
-        end = min(len(right), begin + rng.choice((1, 1, 4, 20, 200)))
-        match rng.randrange(5):
-            case 0:
-                right = right[:begin] + right[end:]
-            case 1:
-                right = right[:end] + right[begin:end] * rng.choice((1, 2, 50)) + right[end:]
-            case 2:
-                right = right[:begin] + rng.choice(NASTY) + right[end:]
-            case 3:
-                right = right[:begin]
-            case _:
-                at = rng.randrange(len(right))
-                right = right[:at] + right[begin:end] + right[at:]
+        right = spoilt(rng, right, rng.choice(NASTY), (1, 1, 4, 20, 200))
     return right
 
 
 def damaged(rng: Random, right: bytes) -> bytes:
-    """Bytes with some flipped, gone, or added."""
+    """Bytes of which up to eight stretches were replaced, are gone, or were added."""
     out = bytearray(right)
     for _ in range(rng.randint(1, 8)):
-        if not out:
-            return rng.randbytes(rng.randint(0, 20))
-        at = rng.randrange(len(out))
-        match rng.randrange(4):
-            case 0:
-                out[at] ^= 1 << rng.randrange(8)
-            case 1:
-                del out[at : at + rng.choice((1, 8, 500))]
-            case 2:
-                out[at:at] = rng.randbytes(rng.choice((1, 8, 500)))
-            case _:
-                out[at : at + 1] = bytes([rng.choice((0, 255))])
+        at = rng.randrange(len(out) + 1)
+        out[at : at + rng.choice((0, 1, 1, 8, 500))] = rng.randbytes(rng.choice((0, 1, 1, 8, 500)))
     return bytes(out)
 
 
@@ -112,48 +88,22 @@ def offer(rng: Random, offers: Sequence[str]) -> bytes:
     """An SDP offer: lines wrong, values wrong, or bytes wrong."""
     lines = rng.choice(offers).splitlines()
     for _ in range(rng.randint(1, 3)):
-        at = rng.randrange(len(lines))
-        match rng.randrange(6):
-            case 0:
-                del lines[at]
-            case 1:
-                lines[at:at] = [lines[at]] * rng.choice((1, 3, 80))
-            case 2:
-                lines.insert(rng.randrange(len(lines)), lines.pop(at))
-            case 3:
-                lines[at] = text(rng, lines[at])
-            case 4:
-                words = lines[at].replace(":", " : ").replace("=", " = ").split(" ")
-                words[rng.randrange(len(words))] = rng.choice(NASTY)
-                lines[at] = " ".join(words).replace(" : ", ":").replace(" = ", "=")
-            case _:
-                other = rng.choice(offers).splitlines()
-                lines = lines[:at] + other[rng.randrange(len(other)) :]
-        lines = lines or ["v=0"]
+        at, other = rng.randrange(len(lines)), rng.choice(offers).splitlines()
+        words = re.split(r"([ :=])", lines[at])
+        words[2 * rng.randrange(len(words) // 2 + 1)] = rng.choice(NASTY)
+        wrong = rng.choice((text(rng, lines[at]), "".join(words)))
+        spoilt_lines = spoilt(rng, lines, other[rng.randrange(len(other)) :], (1, 1, 1, 4))
+        lines = rng.choice((spoilt_lines, [*lines[:at], wrong, *lines[at + 1 :]])) or ["v=0"]
     body = rng.choice(("\r\n", "\r\n", "\r\n", "\n", "\r")).join(lines).encode("utf-8", "surrogatepass")
     return damaged(rng, body) if rng.random() < 0.1 else body
 
 
-def value(rng: Random, depth: int = 0) -> Any:
-    """Any JSON value."""
-    match rng.randrange(9 if depth < 4 else 6):
-        case 0:
-            return rng.choice((None, True, False))
-        case 1:
-            return rng.choice((0, -1, 10**30, 1e308, -0.0, 2**53, 0.5))
-        case 2 | 3 | 4:
-            return rng.choice(NASTY)
-        case 5:
-            return rng.choice((float("nan"), float("inf"), float("-inf")))
-        case 6:
-            return [value(rng, depth + 1) for _ in range(rng.choice((0, 1, 5, 40)))]
-        case 7:
-            return {rng.choice(("type", "v", "track", "x", "", "__class__")): value(rng, depth + 1) for _ in range(3)}
-        case _:
-            nested: Any = 0
-            for _ in range(rng.choice((5, 100, 900))):
-                nested = [nested]
-            return nested
+def value(rng: Random) -> Any:
+    """Any JSON value, and those that JSON does not have; some are nested deeply."""
+    inner: Any = rng.choice((rng.choice(NASTY), rng.choice(NUMBERS), rng.choice((None, True, False, [], {}))))
+    for _ in range(rng.choice((0, 0, 0, 0, 1, 2, 100, 900))):
+        inner = rng.choice(([inner], [inner, 0], {rng.choice(("type", "v", "track", "", "__class__")): inner}))
+    return inner
 
 
 def json_text(rng: Random, rights: Sequence[dict[str, Any]]) -> str:
@@ -165,16 +115,9 @@ def json_text(rng: Random, rights: Sequence[dict[str, Any]]) -> str:
             wrong.pop(name, None)
         else:
             wrong[name] = value(rng)
-    told = json.dumps(wrong, ensure_ascii=rng.random() < 0.5)
-    match rng.randrange(8):
-        case 0:
-            return text(rng, told)
-        case 1:
-            return "[" * rng.choice((10, 3000)) + told
-        case 2:
-            return json.dumps(value(rng))
-        case _:
-            return told
+    body = json.dumps(wrong, ensure_ascii=rng.random() < 0.5)
+    other = rng.choice((text(rng, body), "[" * rng.choice((10, 3000)) + body, json.dumps(value(rng))))
+    return other if rng.random() < 3 / 8 else body
 
 
 def request(rng: Random) -> bytes:

@@ -1,53 +1,45 @@
-"""Bad networks: a publisher behind a wire that loses packets, delays them, or carries none for a while."""
+"""Bad networks: publishers behind one that loses packets, delays them, or carries none for a while."""
 
 import asyncio
 import contextlib
-import json
 import math
-import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urljoin
 
+import httpx
 import numpy as np
 
+from .lossy_net import SIDES, LossyNet, Network, lossy_net
 from .outcome import Outcome, rate_and_gap
-from .scene import Scene
-from .target import unspoilt_log
-from .wire import SIDES, Network, Wire, wire
+from .reconnecting_publisher import publish
+from .scripted_publisher import Viewer
+from .target import Scene
+from .waiting import together
 
 PATIENCE_S: Final = 6.0
 CONNECT_S: Final = 4.0
+LOOK_S: Final = 0.5
+END_S: Final = 20.0  # for publishers and viewers to end after their time
 CLEAN: Final = Network()
 DOWN: Final = Network(down=True)
 AFTER: Final = "after"  # how the names of phases begin in which suggestions come again
 PUBLISHERS: Final = 2  # of each kind
-PHASES: Final = (
-    ("before", CLEAN, 8.0),
-    ("loss of 1%", Network(loss=0.01), 10.0),
-    ("loss of 5%", Network(loss=0.05), 10.0),
-    ("loss of 10%", Network(loss=0.10), 10.0),
-    ("once loss is over", CLEAN, 5.0),
-    ("jitter of 200 ms", Network(jitter_s=0.2), 10.0),
-    ("once jitter is over", CLEAN, 5.0),
-    *(
-        phase
-        for turn in range(1, 6)
-        for phase in ((f"blackout of 2 s, {turn}", DOWN, 2.0), (f"{AFTER} 2 s, {turn}", CLEAN, 6.0))
-    ),
+# each network for so many seconds, and how many suggestions a second there are to be at least
+STEADY: Final = (
+    ("before", CLEAN, 8.0, 0.7),
+    ("loss of 1%", Network(loss=0.01), 10.0, 0.7),
+    ("loss of 5%", Network(loss=0.05), 10.0, 0.6),
+    ("loss of 10%", Network(loss=0.10), 10.0, 0.5),
+    ("once loss is over", CLEAN, 5.0, 0.5),
+    ("jitter of 200 ms", Network(jitter_s=0.2), 10.0, 0.5),
+    ("once jitter is over", CLEAN, 5.0, 0.5),
 )
-LEAST: Final = {
-    "before": 0.7,
-    "loss of 1%": 0.7,
-    "loss of 5%": 0.6,
-    "loss of 10%": 0.5,
-    "once loss is over": 0.5,
-    "jitter of 200 ms": 0.5,
-    "once jitter is over": 0.5,
-}
 RESUMED_S: Final = 4.0  # after a short blackout, at most
 WORDS: Final = ("--host", "0.0.0.0", "--no-tokens", "--max-late-ms", "0")
+Phases = Sequence[tuple[str, Network, float]]
 
 
 @dataclass(frozen=True)
@@ -59,133 +51,129 @@ class Phase:
     end_s: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Drive:
-    """What was done and what was heard. ``publishers``: by key, its offers; ``sessions``: see `watcher.watch`."""
+    """What was done; the statuses of the offers of each kind of publishers; the viewers of every session."""
 
-    phases: list[Phase] = field(default_factory=list)
-    publishers: dict[str, list[list[Any]]] = field(default_factory=dict)
-    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    phases: Sequence[Phase]
+    statuses: Mapping[str, list[int]]
+    viewers: Sequence[Viewer]
 
-    def of(self, label: str) -> dict[str, dict[str, Any]]:
-        """The sessions of one publisher."""
-        return {name: one for name, one in self.sessions.items() if one["label"] == label}
+    def streams(self, kind: str) -> list[list[Viewer]]:
+        """Of each publisher of a kind the viewers of its sessions."""
+        return [[viewer for viewer in self.viewers if viewer.label == key] for key in keys(kind)]
 
-    def labels(self, key: str) -> list[str]:
-        """The publishers of one kind."""
-        return [label for label in self.publishers if label.rpartition("-")[0] == key]
 
-    def said(self, label: str) -> list[tuple[float, float | None]]:
-        """When suggestions came to one publisher's viewers, and how old their newest picture was, in ms."""
-        return sorted((at_s, ms) for session in self.of(label).values() for at_s, ms in session["suggestions"])
+def keys(kind: str) -> list[str]:
+    """Those of the publishers of a kind, which are their labels too."""
+    return [f"{kind}-{number}" for number in range(PUBLISHERS)]
 
 
 async def network(scene: Scene, out: Outcome) -> None:
     """Loss, jitter and short blackouts, one after another; each publisher has one session that outlives them all."""
-    drive = await drove(scene, out, PHASES, {"watchful": PATIENCE_S})
-    report(out, drive, "watchful")
-    for phase, least in LEAST.items():
-        rates = [row.value for row in out.rows if row.metric == "suggestions_a_second" and row.labels["phase"] == phase]
-        out.expect(bool(rates) and rates[0] >= least, f"{phase}: {rates} suggestions a second, not {least}")
-    times = resumed_s(drive, "watchful")
-    out.spread("suggestions_again_after_s", times, publisher="watchful")
-    out.expect(max(times) <= RESUMED_S, f"after a blackout of 2 s: no suggestions for {max(times):.1f} s")
-    for label in drive.labels("watchful"):
-        out.expect(len(drive.of(label)) == 1, f"{label}: {len(drive.of(label))} sessions instead of one")
+    phases = [(name, state, seconds) for name, state, seconds, _ in STEADY]
+    drive = await drove(scene, out, [*phases, *blackouts(5, 2.0, 6.0)], {"watchful": PATIENCE_S})
+    report(out, drive, "watchful", {name: least for name, _, _, least in STEADY})
+    out.spread("suggestions_again_after_s", resumed_s(drive, "watchful"), RESUMED_S, publisher="watchful")
+    for viewers in drive.streams("watchful"):
+        out.expect(len(viewers) == 1, f"a publisher had {len(viewers)} sessions instead of one")
 
 
-def resumed_s(drive: Drive, key: str) -> list[float]:
-    """From the return of the network to the next suggestion, for each publisher and blackout; infinite for never."""
-    found = []
-    for phase in drive.phases:
-        if not phase.name.startswith(AFTER):
-            continue
-        for label in drive.labels(key):
-            after = [at_s for at_s, _ in drive.said(label) if at_s >= phase.begin_s]
-            found.append(min(after, default=math.inf) - phase.begin_s)
-    return found
+def blackouts(times: int, seconds: float, after_s: float) -> Phases:
+    """So many, with a clean network after each."""
+    phases = []
+    for turn in range(1, times + 1):
+        phases.append((f"blackout of {seconds:g} s, {turn}", DOWN, seconds))
+        phases.append((f"{AFTER} {seconds:g} s, {turn}", CLEAN, after_s))
+    return phases
 
 
-async def drove(
-    scene: Scene, out: Outcome, phases: Sequence[tuple[str, Network, float]], publishers: dict[str, float]
-) -> Drive:
-    """Server and watcher on one side of the wire, on the other publishers: `PUBLISHERS` of each kind, which has a
-    key and a patience.
+async def drove(scene: Scene, out: Outcome, phases: Phases, kinds: dict[str, float]) -> Drive:
+    """Server and viewers on one side of the network, on the other publishers: `PUBLISHERS` of each kind, with its
+    patience.
 
-    Raises `SkippedError` where there can be no wire.
+    Raises `SkippedError` where there can be no such network.
     """
-    drive = Drive()
     lasting_s = CONNECT_S + sum(seconds for _, _, seconds in phases)
-    with wire(scene.seed) as between, scene.server(WORDS, between.inside[1], f"http://{SIDES[1]}") as server:
-        watched = [
-            *between.inside[1],
-            sys.executable,
-            "-m",
-            "benchmarks.faults.watcher",
-            server.url,
-            str(lasting_s + 1),
-        ]
-        async with contextlib.AsyncExitStack() as stack:
-            watching = await stack.enter_async_context(_running(watched))
-            loads = []
-            for key, patience_s in publishers.items():
-                words = [
-                    sys.executable,
-                    "-m",
-                    "benchmarks.faults.again",
-                    server.url,
-                    str(scene.stream),
-                    str(PUBLISHERS),
-                    str(lasting_s),
-                ]
-                loads.append(
-                    await stack.enter_async_context(_running([*between.inside[0], *words, key, str(patience_s)]))
-                )
+    async with lossy_net(scene.seed) as net:
+        with (
+            scene.server(WORDS, net.before(1), f"http://{SIDES[1]}") as server,
+            net.processes(1, 1) as near,
+            net.processes(0, len(kinds)) as far,
+        ):
+            watching = near.apply_async(watch, (server.url, lasting_s + 1))
+            publishing = {
+                kind: far.apply_async(publish, (server.url, scene.stream, keys(kind), lasting_s, patience_s))
+                for kind, patience_s in kinds.items()
+            }
             await asyncio.sleep(CONNECT_S)
-            drive.phases += [await _phase(between, out, *phase) for phase in phases]
-            for load in loads:
-                drive.publishers |= {one["key"]: one["posts"] for one in json.loads((await load.communicate())[0])}
-            drive.sessions = json.loads((await watching.communicate())[0])
-        unspoilt_log(server, len(phases), out)
-    return drive
+            done = [await one_phase(net, out, *phase) for phase in phases]
+            statuses = {kind: await asyncio.to_thread(result.get, END_S) for kind, result in publishing.items()}
+            viewers = await asyncio.to_thread(watching.get, END_S)
+            server.expect_unspoilt_log(len(phases), out)
+    return Drive(done, statuses, viewers)
 
 
-@contextlib.asynccontextmanager
-async def _running(words: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def _phase(between: Wire, out: Outcome, name: str, state: Network, seconds: float) -> Phase:
-    begin_s, lost, passed = time.monotonic(), between.judge.lost, between.judge.passed
-    between.set(state)
+async def one_phase(net: LossyNet, out: Outcome, name: str, state: Network, seconds: float) -> Phase:
+    begin_s, lost, passed = time.monotonic(), net.judge.lost, net.judge.passed
+    net.judge.network = state
     await asyncio.sleep(seconds)
-    lost, passed = between.judge.lost - lost, between.judge.passed - passed
+    lost, passed = net.judge.lost - lost, net.judge.passed - passed
     out.count("packets_lost", 100 * lost / max(1, lost + passed), lost + passed, "percent", phase=name)
     return Phase(name, begin_s, time.monotonic())
 
 
-def report(out: Outcome, drive: Drive, key: str) -> None:
+def watch(url: str, seconds: float) -> list[Viewer]:
+    """A viewer of every session that there is meanwhile."""
+    viewers: dict[str, Viewer] = {}
+
+    async def look() -> None:
+        until_s = time.monotonic() + seconds
+        async with contextlib.AsyncExitStack() as stack:
+            client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=5))
+            while time.monotonic() < until_s:
+                with contextlib.suppress(httpx.HTTPError):
+                    for session in (await client.get("/api/sessions")).raise_for_status().json()["sessions"]:
+                        if session["id"] not in viewers:
+                            viewer = viewers[session["id"]] = Viewer(urljoin(url, session["events"]), session["label"])
+                            await stack.enter_async_context(together(viewer.watch()))
+                await asyncio.sleep(LOOK_S)
+
+    asyncio.run(look())
+    return list(viewers.values())
+
+
+def resumed_s(drive: Drive, kind: str) -> list[float]:
+    """From the return of the network to the next suggestion, for each blackout and publisher; infinite for never."""
+    resumed = []
+    for begin_s in (phase.begin_s for phase in drive.phases if phase.name.startswith(AFTER)):
+        for viewers in drive.streams(kind):
+            times_s = (at_s for viewer in viewers for at_s in viewer.suggested_s if at_s >= begin_s)
+            resumed.append(min(times_s, default=math.inf) - begin_s)
+    return resumed
+
+
+def report(out: Outcome, drive: Drive, kind: str, least: Mapping[str, float]) -> None:
     """The figures of the publishers of one kind together, phase by phase, and how they came back.
 
-    Of suggestions a second the mean of the publishers, of the longest gap the longest.
+    Of suggestions a second the mean of the publishers, by phase what it is to be at ``least``; of the longest gap the
+    longest.
     """
-    said = {label: drive.said(label) for label in drive.labels(key)}
+    streams = drive.streams(kind)
     for phase in drive.phases:
-        found = [rate_and_gap([at_s for at_s, _ in each], phase.begin_s, phase.end_s) for each in said.values()]
-        late = [ms for each in said.values() for at_s, ms in each if phase.begin_s <= at_s < phase.end_s and ms]
-        labels = {"publisher": key, "phase": phase.name}
-        n = round(sum(rate for rate, _ in found) * (phase.end_s - phase.begin_s))
-        out.count("suggestions_a_second", float(np.mean([rate for rate, _ in found])), n, "1/s", **labels)
-        out.count("longest_gap_s", max(gap_s for _, gap_s in found), n, "s", **labels)
-        if late:
-            out.count("freshness_p95_ms", float(np.percentile(late, 95)), len(late), "ms", **labels)
-    posts = [post for label in said for post in drive.publishers.get(label, [])]
-    out.count("sessions", sum(len(drive.of(label)) for label in said), len(said), "", publisher=key)
-    out.count("offers", len(posts), len(posts), "", publisher=key)
-    out.count("offers_answered", sum(status == 201 for _, status, _ in posts), len(posts), "", publisher=key)
+        span = phase.begin_s, phase.end_s
+        times_s = [[at_s for viewer in viewers for at_s in viewer.suggested_s] for viewers in streams]
+        rates = [rate_and_gap(each, *span)[0] for each in times_s]
+        n = round(sum(rates) * (phase.end_s - phase.begin_s))
+        rate, at_least = float(np.mean(rates)), least.get(phase.name, 0.0)
+        out.count("suggestions_a_second", rate, n, "1/s", at_least, publisher=kind, phase=phase.name)
+        gap_s = max(rate_and_gap(each, *span)[1] for each in times_s)
+        out.count("longest_gap_s", gap_s, n, "s", publisher=kind, phase=phase.name)
+        late_ms = [ms for viewers in streams for viewer in viewers for ms in viewer.late_ms(*span)]
+        if late_ms:
+            p95_ms = float(np.percentile(late_ms, 95))
+            out.count("freshness_p95_ms", p95_ms, len(late_ms), "ms", publisher=kind, phase=phase.name)
+    statuses = drive.statuses[kind]
+    out.count("sessions", sum(map(len, streams)), len(streams), publisher=kind)
+    out.count("offers", len(statuses), len(statuses), publisher=kind)
+    out.count("offers_answered", statuses.count(201), len(statuses), publisher=kind)

@@ -1,5 +1,6 @@
 """What a script of faults found: figures, and the promises that were not kept."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,21 +24,36 @@ class Outcome:
     rows: list[Row] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
-    def count(self, metric: str, value: float, n: int = 1, unit: str = "", **labels: str | int | float) -> None:
-        """A figure, resting on ``n`` samples."""
-        self.rows.append(Row(metric, float(value), n, unit, {"script": self.script, **labels}))
+    def count(
+        self,
+        metric: str,
+        value: float,
+        n: int = 1,
+        unit: str = "",
+        at_least: float = -math.inf,
+        at_most: float = math.inf,
+        **labels: str | int | float,
+    ) -> None:
+        """A figure, resting on ``n`` samples, and the bounds that were promised."""
+        self._row(metric, value, n, unit, labels)
+        of = "".join(f", {name} {label}" for name, label in labels.items())
+        self.expect(value >= at_least, f"{metric}{of}: {value:.4g} {unit}, promised are {at_least:g} at least")
+        self.expect(value <= at_most, f"{metric}{of}: {value:.4g} {unit}, promised are {at_most:g} at most")
 
-    def counts(self, metric: str, found: Mapping[Any, int], **labels: str | int | float) -> None:
+    def counts(self, metric: str, answers: Mapping[Any, int], **labels: str) -> None:
         """One row for each kind that was seen, with how often; ``n`` is all of them together."""
-        total = sum(found.values())
-        for kind in sorted(found, key=str):
-            self.count(metric, found[kind], total, "", **{**labels, "kind": str(kind)})
+        for kind in sorted(answers, key=str):
+            self._row(metric, answers[kind], sum(answers.values()), "", {**labels, "kind": str(kind)})
 
-    def spread(self, metric: str, values: Sequence[float], unit: str = "s", **labels: str | int | float) -> None:
-        """The median, and the most beside it; nothing where there are none."""
-        if values:
-            most = round(max(values), 3)
-            self.count(metric, float(np.median(values)), len(values), unit, **{**labels, "most": most})
+    def spread(self, metric: str, values_s: Sequence[float], at_most: float = math.inf, **labels: str) -> None:
+        """The median, and the most beside it, which was promised to be ``at_most``; nothing where there are none."""
+        if values_s:
+            most = max(values_s)
+            self._row(metric, float(np.median(values_s)), len(values_s), "s", {**labels, "most": round(most, 3)})
+            self.expect(most <= at_most, f"{metric} {labels}: {most:.4g} s, promised are {at_most:g} at most")
+
+    def _row(self, metric: str, value: float, n: int, unit: str, labels: Labels) -> None:
+        self.rows.append(Row(metric, float(value), n, unit, {"script": self.script, **labels}))
 
     def expect(self, kept: bool, promise: str) -> None:
         """Note a promise that was not kept; ``promise`` says what was found instead."""

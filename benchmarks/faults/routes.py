@@ -26,20 +26,14 @@ class Route:
     method: str
 
     @property
-    def parameters(self) -> int:
-        return len(PARAMETER.findall(self.path))
+    def parameters(self) -> list[str]:
+        return PARAMETER.findall(self.path)
 
     def filled(self, text: str, others: str = "x") -> list[str]:
         """The path once for each of its parameters, with ``text`` there and ``others`` in the other ones; as it is
         where it has none."""
-        if not self.parameters:
-            return [self.path]
-        pieces = PARAMETER.split(self.path)
-        found = []
-        for at in range(self.parameters):
-            words = [text if number == at else others for number in range(self.parameters)]
-            found.append("".join(piece + word for piece, word in zip(pieces, [*words, ""], strict=True)))
-        return found
+        around = [self.path.split(name) for name in self.parameters]
+        return [text.join(PARAMETER.sub(others, part) for part in parts) for parts in around] or [self.path]
 
 
 def routes_of(app: FastAPI) -> list[Route]:
@@ -58,11 +52,9 @@ def _walk(routes: Iterable[Any], prefix: str) -> Iterator[Route]:
         path = getattr(route, "path", None)
         if path is None:
             raise BenchError(f"a route of the kind {type(route).__name__} is not known to the faults: teach routes.py")
-        methods = getattr(route, "methods", None)
-        if methods:
+        if methods := getattr(route, "methods", None):
             yield from (Route(prefix + path, method) for method in methods)
-        elif (mounted := getattr(route, "app", None)) is not None and hasattr(route, "endpoint"):
-            del mounted
+        elif hasattr(route, "app") and hasattr(route, "endpoint"):
             yield Route(prefix + path, WEBSOCKET)
         else:  # something mounted, a folder of files perhaps: whatever stands behind its path is asked for
             yield Route(f"{prefix}{path}/{{rest}}", "GET")

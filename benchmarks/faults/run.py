@@ -12,7 +12,7 @@ from benchmarks.harness import Report, Row
 from benchmarks.streams import write_stream
 
 from .outcome import Outcome, SkippedError
-from .scene import Scene
+from .target import Scene
 
 Script = Callable[[Scene, Outcome], Awaitable[None]]
 SCRIPT_S: Final = 240.0

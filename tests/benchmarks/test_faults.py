@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from benchmarks.cli import FAULTS
 from benchmarks.faults import mutate
+from benchmarks.faults.lossy_net import WAITING, Judge, Network
 from benchmarks.faults.media import resets
 from benchmarks.faults.outcome import Outcome, SkippedError, rate_and_gap
 from benchmarks.faults.run import bounded
-from benchmarks.faults.scene import Scene
-from benchmarks.faults.target import Target
-from benchmarks.faults.wire import WAITING, Judge, Network
+from benchmarks.faults.target import Scene, Target
 
 
 @given(st.integers(0, 2**32))
@@ -37,16 +36,17 @@ def test_whatever_is_mutated_stays_bounded(data: bytes, text: str, seed: int) ->
 
 def test_a_share_of_the_packets_is_lost_and_the_rest_is_late_by_no_more_than_the_jitter() -> None:
     judge = Judge(3)
-    assert judge.due_s(5.0, 0) == 5.0  # a clean network
+    assert judge.due_s(5.0) == 5.0  # a clean network
     judge.network = Network(loss=0.1, jitter_s=0.2)
-    due = [judge.due_s(7.0, 0) for _ in range(5000)]
+    due = [judge.due_s(7.0) for _ in range(5000)]
     kept = [at_s for at_s in due if at_s is not None]
     assert 400 < due.count(None) == judge.lost < 600 and judge.passed == 1 + len(kept)
     assert 7.0 <= min(kept) < 7.01 and 7.19 < max(kept) <= 7.2
     judge.network = Network(down=True)
-    assert judge.due_s(9.0, 0) is None
+    assert judge.due_s(9.0) is None
     judge.network = Network()
-    assert judge.due_s(9.0, WAITING) is None  # at the bound
+    judge.waiting = WAITING
+    assert judge.due_s(9.0) is None  # at the bound
 
 
 def test_the_rate_and_the_longest_silence_of_an_interval() -> None:

@@ -23,7 +23,8 @@ from stream.core.events import End, Notice, Warned
 from stream.core.session import SessionOptions
 from stream.errors import SourceError
 from stream.sinks.base import FunctionSink
-from stream.sources.pull.pull import Pull, external, is_device, is_live
+from stream.sources.pull import external
+from stream.sources.pull.pull import Pull, is_device, is_live
 from stream.sources.sandbox.addresses import networks, target_of
 from stream.sources.sandbox.guarded import guarded, srt_address
 from stream.sources.sandbox.relay import RtspScreen

@@ -7,18 +7,18 @@ packets for the same seed.)
 *Bound*: `WAITING` packets on their way; at the bound what comes is lost, and counted.
 """
 
+import asyncio
 import contextlib
+import ctypes
 import fcntl
-import heapq
+import multiprocessing
 import os
-import selectors
 import struct
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.pool import Pool
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -30,7 +30,7 @@ PACKET: Final = 65536
 TUN: Final = Path("/dev/net/tun")
 TUNSETIFF: Final = 0x400454CA  # linux/if_tun.h
 IFF_TUN_NO_PI: Final = 0x0001 | 0x1000
-LOOK_S: Final = 0.2
+CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
 SIDES: Final = ("10.231.7.1", "10.231.7.2")  # seen in these namespaces alone
 
 
@@ -48,15 +48,15 @@ class Judge:
     """Which packet passes, and when. Pure: time is an argument, chance comes from the seed."""
 
     def __init__(self, seed: int) -> None:
-        self.network = Network()
-        self.passed = self.lost = 0
+        self.network = Network()  # from now on; packets on their way are not touched
+        self.passed = self.lost = self.waiting = 0
         self._rng = Random(seed)
 
-    def due_s(self, now_s: float, waiting: int) -> float | None:
+    def due_s(self, now_s: float) -> float | None:
         """When to hand a packet on that came now, or None for one that is lost."""
         network = self.network
         chance, late = self._rng.random(), self._rng.random()  # both, so that one setting does not shift the other
-        if network.down or chance < network.loss or waiting >= WAITING:
+        if network.down or chance < network.loss or self.waiting >= WAITING:
             self.lost += 1
             return None
         self.passed += 1
@@ -64,35 +64,45 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Wire:
-    """Two namespaces and what is between them. ``inside[i]`` stands before a command that is to run on side ``i``."""
+class LossyNet:
+    """Two namespaces, by name, and the judge of what passes between them."""
 
-    inside: tuple[Sequence[str], Sequence[str]]
+    namespaces: Sequence[str]
     judge: Judge
 
-    def set(self, network: Network) -> None:
-        """From now on; packets on their way are not touched."""
-        self.judge.network = network
+    def before(self, side: int) -> Sequence[str]:
+        """What stands before a command that is to run on a side."""
+        return ("ip", "netns", "exec", self.namespaces[side])
+
+    def processes(self, side: int, count: int) -> Pool:
+        """Processes on a side, which end with the pool's block."""
+        return multiprocessing.get_context("spawn").Pool(count, enter_namespace, (self.namespaces[side],))
 
 
-@contextlib.contextmanager
-def wire(seed: int) -> Iterator[Wire]:
-    """Raises `SkippedError` where namespaces or TUN devices cannot be made."""
+def enter_namespace(name: str) -> None:
+    """This process's network is this namespace's from now on."""
+    with Path("/var/run/netns", name).open() as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"{name}: cannot be entered")
+
+
+@contextlib.asynccontextmanager
+async def lossy_net(seed: int) -> AsyncIterator[LossyNet]:
+    """Packets are carried whenever the event loop is free. Raises `SkippedError` where namespaces or TUN devices cannot
+    be made."""
     if sys.platform != "linux" or os.geteuid() != 0 or not TUN.exists():
         raise SkippedError("network namespaces need Linux, root and /dev/net/tun")
     names = [f"segue-{os.getpid()}-{side}" for side in "ab"]
-    judge, over = Judge(seed), threading.Event()
+    judge, loop = Judge(seed), asyncio.get_running_loop()
     with contextlib.ExitStack() as stack:
         try:
             ends = [stack.enter_context(_side(*side)) for side in zip(names, SIDES, strict=True)]
         except (OSError, subprocess.CalledProcessError) as error:
             raise SkippedError(f"a network namespace cannot be made ({error})") from error
-        thread = threading.Thread(target=_carry, args=(ends, judge, over), name="wire", daemon=True)
-        thread.start()
-        stack.callback(thread.join)
-        stack.callback(over.set)
-        inside = tuple(("ip", "netns", "exec", name) for name in names)
-        yield Wire((inside[0], inside[1]), judge)
+        for end, other in zip(ends, reversed(ends), strict=True):
+            loop.add_reader(end, _carry, end, other, judge, loop)
+            stack.callback(loop.remove_reader, end)
+        yield LossyNet(names, judge)
 
 
 @contextlib.contextmanager
@@ -101,15 +111,12 @@ def _side(name: str, address: str) -> Iterator[int]:
     _ip("netns", "add", name)
     device = os.open(TUN, os.O_RDWR | os.O_NONBLOCK)
     try:
-        asked = struct.pack("16sH22x", name.encode()[-15:], IFF_TUN_NO_PI)
-        link = fcntl.ioctl(device, TUNSETIFF, asked)[:16].rstrip(b"\0").decode()
+        request = struct.pack("16sH22x", name.encode()[-15:], IFF_TUN_NO_PI)
+        link = fcntl.ioctl(device, TUNSETIFF, request)[:16].rstrip(b"\0").decode()
         _ip("link", "set", link, "netns", name)
-        for words in (
-            ("addr", "add", f"{address}/24", "dev", link),
-            ("link", "set", link, "up"),
-            ("link", "set", "lo", "up"),
-        ):
-            _ip("-n", name, *words)
+        _ip("-n", name, "addr", "add", f"{address}/24", "dev", link)
+        _ip("-n", name, "link", "set", link, "up")
+        _ip("-n", name, "link", "set", "lo", "up")
         yield device
     finally:
         os.close(device)
@@ -120,24 +127,17 @@ def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
-def _carry(ends: Sequence[int], judge: Judge, over: threading.Event) -> None:
-    """The thread: packets in, and out when they are due."""
-    waiting: list[tuple[float, int, int, bytes]] = []
-    number = 0
-    with selectors.DefaultSelector() as selector:
-        for end in (0, 1):
-            selector.register(ends[end], selectors.EVENT_READ, end)
-        while not over.is_set():
-            next_s = waiting[0][0] - time.monotonic() if waiting else LOOK_S
-            for key, _ in selector.select(min(max(0.0, next_s), LOOK_S)):
-                with contextlib.suppress(BlockingIOError):
-                    while True:
-                        packet = os.read(key.fd, PACKET)
-                        due_s = judge.due_s(time.monotonic(), len(waiting))
-                        if due_s is not None:
-                            number += 1
-                            heapq.heappush(waiting, (due_s, number, 1 - key.data, packet))
-            while waiting and waiting[0][0] <= time.monotonic():
-                _, _, end, packet = heapq.heappop(waiting)
-                with contextlib.suppress(OSError):  # a device that is full, or down: the packet is lost
-                    os.write(ends[end], packet)
+def _carry(end: int, other: int, judge: Judge, loop: asyncio.AbstractEventLoop) -> None:
+    """What is to be read at one end goes out at the other when it is due."""
+
+    def write(packet: bytes) -> None:
+        judge.waiting -= 1
+        with contextlib.suppress(OSError):  # a device that is full, or down: the packet is lost
+            os.write(other, packet)
+
+    with contextlib.suppress(BlockingIOError):
+        while packet := os.read(end, PACKET):
+            due_s = judge.due_s(loop.time())
+            if due_s is not None:
+                judge.waiting += 1
+                loop.call_at(due_s, write, packet)

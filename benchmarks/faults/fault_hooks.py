@@ -1,6 +1,6 @@
 """``segue`` with an engine that fails and a wall clock that jumps, when a file says so.
 
-    python -m benchmarks.faults.odd ORDERS serve -c CATALOG ...
+    python -m benchmarks.faults.fault_hooks ORDERS serve -c CATALOG ...
 
 ORDERS holds `Orders` as JSON and is read again whenever it changes. What is replaced stands below the server: the one
 call in which ONNX Runtime computes, and the wall clock as Python and aiortc read it. The monotonic clock, by which the
@@ -9,7 +9,6 @@ server times everything, is left alone. Not for ``--workers``: its processes sta
 
 import datetime
 import json
-import os
 import sys
 import threading
 import time
@@ -38,42 +37,39 @@ class Orders:
         """At once, whole."""
         new = path.with_suffix(".new")
         new.write_text(json.dumps(asdict(self)))
-        os.replace(new, path)  # noqa: PTH105 - a reader sees the old or the new
+        new.replace(path)
 
 
-class Desk:
+class OrderFile:
     """The orders as they stand. Any thread."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
-        self._seen, self._orders, self._done = -1, Orders(), 0
+        self._path, self._lock = path, threading.RLock()
+        self._changed, self._orders, self._done = -1, Orders(), 0
 
     def orders(self) -> Orders:
         with self._lock:
-            return self._look()
+            changed = self._path.stat().st_mtime_ns
+            if changed != self._changed:
+                self._changed, self._done = changed, 0
+                self._orders = Orders(**json.loads(self._path.read_text()))
+            return self._orders
 
     def next_run(self) -> Engine:
         """What becomes of this run."""
         with self._lock:
-            orders = self._look()
+            orders = self.orders()
             if not orders.engine or (orders.runs and self._done >= orders.runs):
                 return ""
             self._done += 1
             return orders.engine
 
-    def _look(self) -> Orders:
-        changed = self._path.stat().st_mtime_ns
-        if changed != self._seen:
-            self._seen, self._done = changed, 0
-            self._orders = Orders(**json.loads(self._path.read_text()))
-        return self._orders
 
-
-def spoilt(run: Callable[..., list[Any]], desk: Desk) -> Callable[..., list[Any]]:
+def hooked(run: Callable[..., list[Any]], file: OrderFile) -> Callable[..., list[Any]]:
     """``onnxruntime.InferenceSession.run`` as the orders have it."""
 
-    def odd(session: Any, names: Sequence[str], inputs: Mapping[str, Any], *rest: Any) -> list[Any]:
-        match desk.next_run():
+    def hooked_run(session: Any, names: Sequence[str], inputs: Mapping[str, Any], *rest: Any) -> list[Any]:
+        match file.next_run():
             case "raises":
                 raise RuntimeError(REASON)
             case "nan":
@@ -82,10 +78,10 @@ def spoilt(run: Callable[..., list[Any]], desk: Desk) -> Callable[..., list[Any]
                 time.sleep(HANG_S)
         return run(session, names, inputs, *rest)
 
-    return odd
+    return hooked_run
 
 
-def install(desk: Desk) -> None:
+def install(file: OrderFile) -> None:
     """Replace the engine's call and the wall clock in this process."""
     import onnxruntime
 
@@ -94,20 +90,16 @@ def install(desk: Desk) -> None:
     real_s, real_ns = time.time, time.time_ns
 
     def now() -> datetime.datetime:
-        return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=desk.orders().wall_s)
+        return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=file.orders().wall_s)
 
-    time.time = lambda: real_s() + desk.orders().wall_s
-    time.time_ns = lambda: real_ns() + round(1e9 * desk.orders().wall_s)
+    time.time = lambda: real_s() + file.orders().wall_s
+    time.time_ns = lambda: real_ns() + round(1e9 * file.orders().wall_s)
     aiortc_compat.read_dates(now)
-    onnxruntime.InferenceSession.run = spoilt(onnxruntime.InferenceSession.run, desk)
-
-
-def main(argv: Sequence[str]) -> int:
-    from stream.cli import main as command
-
-    install(Desk(Path(argv[0])))
-    return command(argv[1], argv[2:])
+    onnxruntime.InferenceSession.run = hooked(onnxruntime.InferenceSession.run, file)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from stream.cli import main
+
+    install(OrderFile(Path(sys.argv[1])))
+    sys.exit(main(sys.argv[2], sys.argv[3:]))
