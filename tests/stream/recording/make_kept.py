@@ -3,8 +3,13 @@
 Each is of a real input through the real driver: a file as fast as it goes and in its own time, a publisher by WHIP,
 a program by websocket with a viewer who commands, one whose clock jumps and who is taken over with its key. The bundle
 is the tiny one, the music the seven tunes of the server's tests. They hold what a change of structure must not change,
-so they are made again only where a session is meant to behave otherwise.
+so they are made again only where a session is meant to behave otherwise. One thread for each library of numbers, as in
+the tests: NumPy's products have other last digits on two.
 """
+
+import os
+
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")  # before the first of them is loaded
 
 import asyncio
 import contextlib

@@ -37,7 +37,7 @@ def test_every_frame_is_told_of_once(times: list[Any]) -> None:
     slots = [slot for one in arrivals if (slot := behind.offer(one.frame.pts, CLOCK)) is not None]
     assert [isinstance(slot, Discontinuity) for slot in slots] == [isinstance(slot, Discontinuity) for slot in taken]
     assert [slot for slot in slots if isinstance(slot, int)] == [slot for slot in taken if isinstance(slot, int)]
-    assert (behind.stale, behind.undated) == (plain.stale, plain.undated)
+    assert behind.undated == plain.undated and behind.stale <= plain.stale  # one a little late is no longer late
 
 
 def test_what_was_passed_over_and_lost_is_told_with_the_next() -> None:
