@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.errors import SourceError
+from stream.sources.pull import fetch
 from stream.sources.pull.fetch import Fetch, HttpClient, request_headers, tidy
-from stream.sources.pull.pull import fetch
 from stream.sources.sandbox.addresses import networks
 
 Site = Callable[..., Any]

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from stream.errors import SourceError
-from stream.sources.pull.pull import Pull, hls
+from stream.sources.pull import hls
+from stream.sources.pull.pull import Pull
 from stream.sources.sandbox.addresses import networks
 from stream.sources.sandbox.guarded import guarded
 

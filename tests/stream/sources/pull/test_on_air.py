@@ -16,7 +16,8 @@ from stream.core.events import Notice, Warned
 from stream.core.session import SessionOptions
 from stream.errors import SourceError
 from stream.sinks.base import FunctionSink
-from stream.sources.pull.pull import Pull, fetch
+from stream.sources.pull import fetch
+from stream.sources.pull.pull import Pull
 from stream.sources.sandbox.addresses import networks
 from stream.sources.sandbox.guarded import guarded
 from stream.sources.sandbox.remote_pull import RemoteOptions, RemotePull
