@@ -72,8 +72,8 @@ class Listing:
         items, moved = [], False
         for place, (row, facts) in enumerate(zip(placed.rows, facts_by_row, strict=True), start=1):
             candidate = row.entry.candidate
-            start_s, other = self._starts.choose(candidate, passed_s, candidate.track.id == playing)
-            moved |= other
+            start_s, is_new = self._starts.choose(candidate, passed_s, candidate.track.id == playing)
+            moved |= is_new
             items.append(_item(place, row, start_s, facts, wishes))
         self._newest = tuple(items)
         return Listed(self._newest, placed.advice, placed.changed or (START if moved else ""))

@@ -43,8 +43,8 @@ class Sieve:
     def take(self, frame: av.VideoFrame, arrived_s: float | None = None) -> Arrival | None:
         """The frame, if the sampler may want it. A frame with a bad time is handed on too: the session counts it."""
         sampler = self._sampler
-        odd = sampler.stale + sampler.undated
-        if sampler.offer(frame.pts, frame.time_base) is None and odd == sampler.stale + sampler.undated:
+        without_slot = sampler.stale + sampler.undated
+        if sampler.offer(frame.pts, frame.time_base) is None and without_slot == sampler.stale + sampler.undated:
             self.passed += 1
             return None
         arrival = Arrival(frame, self.passed, self.undecoded, arrived_s)

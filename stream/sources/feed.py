@@ -28,7 +28,7 @@ class FeedError(StreamError):
         self.code = code
 
 
-def nobody(*_: object) -> None:
+def ignore_call(*_: object) -> None:
     """Replaces a callback after the end. A feed and its owner hold each other; that cycle would keep the decoders and
     the session until the garbage collector runs."""
 
@@ -59,7 +59,7 @@ class Handover(Generic[Item]):
 
     def close(self) -> None:
         """Deliver nothing any more. On the event loop."""
-        self._deliver = nobody
+        self._deliver = ignore_call
         with self._lock:
             self._waiting.clear()
 

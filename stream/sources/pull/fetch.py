@@ -105,7 +105,7 @@ class HttpClient:
                 return connection, response, target
             _close(connection, response)
             url = tidy(urljoin(url, place))
-        raise SourceError(f"{target.shown}: more than {REDIRECTS} redirects; give the address where it ends")
+        raise SourceError(f"{target.redacted}: more than {REDIRECTS} redirects; give the address where it ends")
 
     def _get(
         self, target: Target, url: str, more: Mapping[str, str]
@@ -125,7 +125,7 @@ class HttpClient:
             connection.close()
             if isinstance(error, SourceError):
                 raise
-            raise SourceError(f"{target.shown}: {_failure_text(error)}") from error
+            raise SourceError(f"{target.redacted}: {_failure_text(error)}") from error
         if len(self._jar) > COOKIES:
             self._jar.clear()
         self._jar.extract_cookies(response, request)
@@ -187,7 +187,7 @@ class Fetch:
             size += len(data)
             if size > limit:
                 raise SourceError(
-                    f"{target_of(self.url, SCHEMES).shown}: more than {limit} bytes of text; it is no playlist"
+                    f"{target_of(self.url, SCHEMES).redacted}: more than {limit} bytes of text; it is no playlist"
                 )
         return b"".join(parts)
 
@@ -265,7 +265,7 @@ class Fetch:
     def _take(self, response: http.client.HTTPResponse, target: Target) -> None:
         again = self._tag is not None or self._ranges
         if response.status not in (200, 206) or (response.status == 200 and again and self._at > self._begin):
-            raise SourceError(f"{target.shown}: answers {response.status} {response.reason}; check the address")
+            raise SourceError(f"{target.redacted}: answers {response.status} {response.reason}; check the address")
         self.url = target.parts._replace(netloc=target.parts.netloc.rpartition("@")[2]).geturl()
         self.kind = response.headers.get("Content-Type", "").lower()
         self._unpack = None
@@ -278,7 +278,7 @@ class Fetch:
             begin, whole = _content_range(response.headers.get("Content-Range", ""), self._at, whole)
         if begin > self._at:
             raise SourceError(
-                f"{target.shown}: answers with bytes from {begin} on, not from {self._at}; check the server"
+                f"{target.redacted}: answers with bytes from {begin} on, not from {self._at}; check the server"
             )
         if self._unpack is None and whole is not None:
             self._end = whole if self._end is None else min(self._end, whole)
@@ -289,7 +289,7 @@ class Fetch:
     def _skip(self, count: int) -> None:
         """Read past bytes that were not requested, of a server that answers no ranges."""
         if count > SKIP_BYTES:
-            raise SourceError(f"{target_of(self.url, SCHEMES).shown}: answers no ranges; use a server that does")
+            raise SourceError(f"{target_of(self.url, SCHEMES).redacted}: answers no ranges; use a server that does")
         while count > 0:
             data = self._some(min(count, 64 * 1024))
             if not data:

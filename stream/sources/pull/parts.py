@@ -22,17 +22,19 @@ class Reader(Protocol):
 
 
 class Part:
-    """``raw`` from position ``begin`` on; ``held`` are bytes from there that were read already.
+    """``raw`` from position ``begin`` on; ``buffered`` are bytes from there that were read already.
 
     With a ``layout`` it ends where the streams of the transport stream change, and `following` is the part after
     that. Closing it leaves ``raw`` open.
     """
 
-    def __init__(self, raw: Reader, begin: int = 0, held: bytes = b"", layout: Layout | None = None, name: str = ""):
+    def __init__(
+        self, raw: Reader, begin: int = 0, buffered: bytes = b"", layout: Layout | None = None, name: str = ""
+    ):
         self.name = name  # FFmpeg uses its ending
         self._raw = raw
         self._begin = self._at = begin
-        self._held, self._held_at = held, begin
+        self._buffered, self._buffered_at = buffered, begin
         self._layout = layout
         self._read_at = begin  # up to here the layout was followed
         self._recent = b""
@@ -84,8 +86,8 @@ class Part:
         """The part that begins where this one ends, unless it is the last."""
         if self._end is None or self.error is not None:
             return None
-        begin = self._end if self._held_at <= self._end else self._held_at
-        return Part(self._raw, begin, self._held[begin - self._held_at :], Layout(), self.name)
+        begin = self._end if self._buffered_at <= self._end else self._buffered_at
+        return Part(self._raw, begin, self._buffered[begin - self._buffered_at :], Layout(), self.name)
 
     @property
     def cut_short(self) -> bool:
@@ -93,9 +95,9 @@ class Part:
         return self._over and self._layout is not None and self._layout.cut_short
 
     def _some(self, size: int) -> bytes:
-        within = self._at - self._held_at
-        if 0 <= within < len(self._held):
-            return self._held[within : within + size]
+        within = self._at - self._buffered_at
+        if 0 <= within < len(self._buffered):
+            return self._buffered[within : within + size]
         if self._raw.seekable() and self._raw.tell() != self._at:
             self._raw.seek(self._at)
         return self._raw.read(size)
@@ -108,7 +110,7 @@ class Part:
         if end is not None:
             self._end = end if self._end is None else min(end, self._end)
             before = self._recent[max(0, len(self._recent) - max(0, self._at - self._end)) :]
-            self._held, self._held_at = before + data, self._at - len(before)
+            self._buffered, self._buffered_at = before + data, self._at - len(before)
             data = data[: max(0, self._end - self._at)]
         self._recent = (self._recent + data)[-RECENT_BYTES:]
         self._read_at = self._at + len(data)

@@ -122,8 +122,8 @@ class Pull:
         try:
             stream = best_video(self._container)
             if stream is None:
-                has = "has only audio" if self._container.streams.audio else "has no video stream"
-                raise SourceError(f"{self._source}: {has}; give a file or stream with video")
+                cause = "has only audio" if self._container.streams.audio else "has no video stream"
+                raise SourceError(f"{self._source}: {cause}; give a file or stream with video")
             if stream.codec_context is None:
                 raise SourceError(f"{self._source}: its pictures cannot be decoded; give a video that plays elsewhere")
             if stream.codec_context.name == "ansi":  # FFmpeg plays plain text as terminal art

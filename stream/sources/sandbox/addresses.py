@@ -110,7 +110,7 @@ class Target:
     parts: SplitResult
 
     @property
-    def shown(self) -> str:
+    def redacted(self) -> str:
         """The URL for a message or a log: without name, password and query, which may be secrets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.parts.path}"[:200]
@@ -184,4 +184,4 @@ def dial(
         except OSError as error:
             last = error
     cause = getattr(last, "strerror", None) or last
-    raise SourceError(f"{target.shown}: {str(cause).lower()}; check the address and that it is on air") from last
+    raise SourceError(f"{target.redacted}: {str(cause).lower()}; check the address and that it is on air") from last

@@ -50,8 +50,8 @@ OTHERS: Final = ("/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/dev/urandom", "/s
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:
     """The environment of a pulling process: a part of the server's, and own settings."""
-    kept = KEPT | KEPT_BY_LOADERS | KEPT_BY_PYTHON | KEPT_BY_WINDOWS
-    chosen = {name: value for name, value in of.items() if name.upper() in kept or name.startswith("LC_")}
+    allowed = KEPT | KEPT_BY_LOADERS | KEPT_BY_PYTHON | KEPT_BY_WINDOWS
+    chosen = {name: value for name, value in of.items() if name.upper() in allowed or name.startswith("LC_")}
     path = os.pathsep.join([str(ROOT), *filter(None, [chosen.get("PYTHONPATH")])])
     return chosen | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
 

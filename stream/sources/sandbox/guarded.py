@@ -41,7 +41,7 @@ def _open(allowed: Sequence[Network], url: str) -> Opened:
         opened = open_url(*_through_relay(target, relay.port))
     except (FFmpegError, OSError) as error:
         relay.stop()
-        message = relay.error or f"{target.shown}: {error.strerror or type(error).__name__}; check the address"
+        message = relay.error or f"{target.redacted}: {error.strerror or type(error).__name__}; check the address"
         raise SourceError(message) from error
     except BaseException:
         relay.stop()
@@ -57,7 +57,7 @@ def _open_http(target: Target, url: str, allowed: Sequence[Network]) -> Opened:
         raise
     except (FFmpegError, OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or error
-        raise SourceError(f"{target.shown}: {cause}; give a video or an HLS playlist") from error
+        raise SourceError(f"{target.redacted}: {cause}; give a video or an HLS playlist") from error
 
 
 def _through_relay(target: Target, port: int) -> tuple[str, dict[str, str]]:
@@ -67,7 +67,7 @@ def _through_relay(target: Target, port: int) -> tuple[str, dict[str, str]]:
     where = f"{user}{mark}127.0.0.1:{port}{target.parts.path}{query}"
     if target.scheme == "rtsp":
         if RTSP_SWITCHES & set(target.parts.query.split("&")):
-            raise SourceError(f"{target.shown}: the transport cannot be chosen in the URL; leave that out")
+            raise SourceError(f"{target.redacted}: the transport cannot be chosen in the URL; leave that out")
         return f"rtsp://{where}", {
             "rtsp_transport": "tcp",
             "protocol_whitelist": "rtsp,rtp,tcp",
@@ -90,7 +90,7 @@ def srt_address(target: Target, address: str) -> str:
     fields = parse_qsl(target.parts.query)
     unknown = [name for name, _ in fields if name not in SRT_FIELDS and (name, _) != ("mode", "caller")]
     if unknown:
-        raise SourceError(f"{target.shown}: {unknown[0][:40]} is not taken; {', '.join(sorted(SRT_FIELDS))} are")
+        raise SourceError(f"{target.redacted}: {unknown[0][:40]} is not taken; {', '.join(sorted(SRT_FIELDS))} are")
     host = f"[{address}]" if ":" in address else address
     query = urlencode([("mode", "caller"), *(field for field in fields if field[0] != "mode")])
     return f"srt://{host}:{target.port}?{query}"

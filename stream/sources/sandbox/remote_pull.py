@@ -23,7 +23,7 @@ from stream.core.quality_level import QualityLevel
 from stream.errors import SourceError
 from stream.sources.arrival import Arrival
 from stream.sources.ended import STOPPED, Ended, lost, silent
-from stream.sources.feed import nobody
+from stream.sources.feed import ignore_call
 
 from .child import END, ERROR, HEADER, NOTE, PICTURE, SENT_HEIGHT, SENT_WIDTH, SOUND, SOUND_HZ
 from .confinement import environment
@@ -64,7 +64,7 @@ class RemotePull:
         self._on_frame = on_frame
         self._on_sound = on_sound
         self._on_end: Callable[[Ended], None] | None = on_end
-        self._on_note: Callable[[str], None] = nobody
+        self._on_note: Callable[[str], None] = ignore_call
         self._options = options or RemoteOptions()
         self._opened: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
@@ -89,7 +89,7 @@ class RemotePull:
         if self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._on_frame = self._on_sound = self._on_note = nobody
+        self._on_frame = self._on_sound = self._on_note = ignore_call
 
     async def _run(self) -> None:
         ended = lost("the session was ended")

@@ -23,13 +23,13 @@ CHANGES: Final = (
     use_markers,
     decode_apart,
 )
-AS_ASKED: Final = "asked for"
+REQUESTED: Final = "requested"
 
 
 def adapt_aiortc(plain: bool = False) -> None:
     """Adapt aiortc and aioice in this whole process by the modules here; more calls change nothing. With ``plain``, or
     where an installed release is not as expected, they are left alone, with a line in the log."""
-    reason = AS_ASKED if plain else aiortc_compat.difference()
+    reason = REQUESTED if plain else aiortc_compat.difference()
     aiortc_compat.leave_alone(reason)
     if not reason:
         for change in CHANGES:
@@ -50,4 +50,4 @@ def standing() -> str:
 
 def degraded() -> str:
     """The text for ``/readyz`` if video takes the plain path without a request for it; else empty."""
-    return "WebRTC goes the plain path" if aiortc_compat.alone() not in ("", AS_ASKED) else ""
+    return "WebRTC goes the plain path" if aiortc_compat.alone() not in ("", REQUESTED) else ""

@@ -44,9 +44,9 @@ class Relied:
         if value is None:
             return f"{called} is missing"
         if self.parameters is not None:
-            takes = " ".join(inspect.signature(value).parameters) if callable(value) else "nothing"
-            if takes != self.parameters:
-                return f"{called} takes {takes or 'nothing'}, not {self.parameters or 'nothing'}"
+            parameters = " ".join(inspect.signature(value).parameters) if callable(value) else "nothing"
+            if parameters != self.parameters:
+                return f"{called} takes {parameters or 'nothing'}, not {self.parameters or 'nothing'}"
         if self.waits and not inspect.iscoroutinefunction(value):
             return f"{called} is nothing to wait for"
         assigned = value.__init__.__code__.co_names if self.fields else ()

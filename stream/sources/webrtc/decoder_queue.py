@@ -26,7 +26,7 @@ class DecoderQueue:
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
         self._lock = threading.Lock()  # held for moments: the event loop waits for it
-        self._came = threading.Condition(self._lock)
+        self._news = threading.Condition(self._lock)
         self._tasks: deque[Any] = deque()
         self._take: Callable[..., bool] | None = None
         self._busy = False  # a turn is submitted or under way
@@ -44,16 +44,16 @@ class DecoderQueue:
                 self._tasks.clear()
                 self._take = None  # its owner holds this queue: the cycle would keep its decoder
                 self._ended.set()
-                self._came.notify_all()
+                self._news.notify_all()
             elif not self._ended.is_set():
                 self._tasks.append(task)
-                self._came.notify()
+                self._news.notify()
                 self._next()
 
     def get(self) -> Any:
         """The next task, for a thread that takes them itself, like aiortc's; blocks. None at the end."""
-        with self._came:
-            self._came.wait_for(lambda: self._tasks or self._ended.is_set())
+        with self._news:
+            self._news.wait_for(lambda: self._tasks or self._ended.is_set())
             return self._tasks.popleft() if self._tasks else None
 
     def serve(self, take: Callable[..., bool]) -> None:

@@ -95,7 +95,7 @@ class Decoding:
         waiting: Callable[[], int],
     ) -> None:
         self._loop, self._frames, self._failed, self._waiting = loop, frames, failed, waiting
-        self._wanted = frames if isinstance(frames, WantedFrames) else None
+        self._queue = frames if isinstance(frames, WantedFrames) else None
         self._decoder: FrameDecoder | None = None
         self._until_key = False  # skip all frames before the next key frame
         self._refused = False
@@ -113,14 +113,14 @@ class Decoding:
         """Skips an empty frame: for FFmpeg it would be the end of the stream."""
         if not frame.data or self._refused:
             return True
-        wanted = self._wanted
-        if wanted is not None and (reason := too_large(codec.name, frame.data)):
+        queue = self._queue
+        if queue is not None and (reason := too_large(codec.name, frame.data)):
             log.info("the %s video is refused: %s", codec.name, reason)
             self._refused = True
             self._deliver(Refused(reason))
             return True
-        if wanted is not None and not self._due(codec.name, frame):
-            self._pass_over(wanted)
+        if queue is not None and not self._due(codec.name, frame):
+            self._pass_over(queue)
             return True
         try:
             decoded = self._fit(codec, frame.data).decode(frame)
@@ -128,19 +128,19 @@ class Decoding:
             log.info("a %s frame cannot be decoded: %s", codec.name, error)
             if isinstance(error, EOFError):  # it takes no more frames
                 self._decoder = None
-            if wanted is not None:
-                wanted.requests.failed(is_key(codec.name, frame.data))
+            if queue is not None:
+                queue.requests.failed(is_key(codec.name, frame.data))
             self._failed.set()
             return False
-        if wanted is not None and decoded:
-            wanted.requests.decoded(not wanted.requests.answered and is_key(codec.name, frame.data))
+        if queue is not None and decoded:
+            queue.requests.decoded(not queue.requests.answered and is_key(codec.name, frame.data))
         colours = self._colours_of(codec.name, frame)
         for picture in decoded:
             if colours is not None and isinstance(picture, av.VideoFrame):
                 colours.tag(picture)
-            if wanted is None or not isinstance(picture, av.VideoFrame):
+            if queue is None or not isinstance(picture, av.VideoFrame):
                 self._deliver(picture)
-            elif (arrival := wanted.arrival(picture, getattr(frame, "arrived_s", None))) is not None:
+            elif (arrival := queue.arrival(picture, getattr(frame, "arrived_s", None))) is not None:
                 self._deliver(arrival)
         return False
 
@@ -168,16 +168,16 @@ class Decoding:
             self._colours = colours
         return self._colours
 
-    def _pass_over(self, wanted: WantedFrames) -> None:
+    def _pass_over(self, queue: WantedFrames) -> None:
         """Count a skipped frame. ``newest_s`` stays: a publisher without key frames is given up like a silent one."""
-        wanted.sieve.lose()
-        wanted.requests.failed(key=False)
+        queue.sieve.lose()
+        queue.requests.failed(key=False)
         self._failed.set()
 
     def _fit(self, codec: Any, data: bytes) -> FrameDecoder:
         """The decoder for the frame: a new one after a change of codec, or at a key frame after a change of
         ``deblock``."""
-        deblock = self._wanted is None or self._wanted.deblock or codec.name.upper() != H264  # only H.264 has a choice
+        deblock = self._queue is None or self._queue.deblock or codec.name.upper() != H264  # only H.264 has a choice
         decoder = self._decoder
         if decoder is None or codec.name != decoder.name:
             decoder = FrameDecoder(codec, deblock)

@@ -21,7 +21,7 @@ CODECS: Final = {
 }
 RTX: Final = "RTX"
 STATIC: Final = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}  # payload types that need no rtpmap (RFC 3551)
-DYNAMIC: Final = range(96, 128)  # those that aiortc can be told to use
+DYNAMIC: Final = range(96, 128)  # those that aiortc can use
 AIORTC_H264: Final = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
 SHARED: Final = ("ice-ufrag", "ice-pwd", "fingerprint", "setup", "rtcp-mux")  # which sections of a bundle may omit
 TRANSPORT: Final = ("ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup", "candidate")

@@ -102,7 +102,7 @@ class WebRtcPeer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._state = asyncio.Event()
         self._last_frame_s = 0.0
-        self._wanted = WantedFrames()
+        self._queue = WantedFrames()
         self._undo: list[Callable[[], None]] = []
         self._video: MediaStreamTrack | None = None
         self._audio: MediaStreamTrack | None = None
@@ -122,7 +122,7 @@ class WebRtcPeer:
 
     def follow(self, level: QualityLevel) -> None:
         """Decode at this quality level from the next key frame on."""
-        self._wanted.deblock = level.deblock
+        self._queue.deblock = level.deblock
 
     async def answer(self, offer: str) -> str:
         """The SDP answer, complete with candidates.
@@ -151,7 +151,7 @@ class WebRtcPeer:
             if self._decoders is not None:
                 decode_in_turns(receiver, self._decoders)
             is_video = receiver.track is self._video
-            self._undo.append(hold_back(receiver, self._wanted.requests if is_video else KeyFrameRequests()))
+            self._undo.append(hold_back(receiver, self._queue.requests if is_video else KeyFrameRequests()))
         answer = negotiation.answer(self._connection.localDescription.sdp)
         return arrange_candidates(answer, self.options.reached, self.options.announced)
 
@@ -220,7 +220,7 @@ class WebRtcPeer:
         if track.kind == "video" and self._video is None:
             self._video = track
             if not self._plain:
-                aiortc_compat.put_frames_in(track, self._wanted)
+                aiortc_compat.put_frames_in(track, self._queue)
         if track.kind == "audio" and self._audio is None:
             self._audio = track
         self._spawn(self._drain(track))
@@ -262,7 +262,7 @@ class WebRtcPeer:
                 self.connected = True
                 self._last_frame_s = time.monotonic()
             if self.connected:
-                deadline_s = max(self._last_frame_s, self._wanted.newest_s) + self.options.idle_timeout_s
+                deadline_s = max(self._last_frame_s, self._queue.newest_s) + self.options.idle_timeout_s
             if loop.time() >= deadline_s:
                 return self._end(self._silence())
             self._state.clear()
@@ -271,7 +271,7 @@ class WebRtcPeer:
 
     def _silence(self) -> Ended:
         idle_s = self.options.idle_timeout_s
-        if self.connected and self._wanted.sieve.undecoded:
+        if self.connected and self._queue.sieve.undecoded:
             words = f"no video that can be decoded for {idle_s:g} s: decoding is behind, send a key frame every 2 s"
             return Ended(Cause.SILENT, words)
         if self.connected:

@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from features.spec import MOTION_FPS
 from stream.sources.arrival import Arrival
 from stream.sources.decoder_bounds import bound, check_refused
-from stream.sources.feed import BAD_MESSAGE, UNREADABLE, FeedError, check_message, check_size, nobody
+from stream.sources.feed import BAD_MESSAGE, UNREADABLE, FeedError, check_message, check_size, ignore_call
 
 HEADER: Final = struct.Struct("!BBHQ")  # version, codec, reserved, microseconds
 VERSION: Final = 1
@@ -130,7 +130,7 @@ class PictureFeed:
 
     async def close(self) -> None:
         """Stop; no callback comes afterwards. Idempotent."""
-        self._on_frame = self._on_error = nobody
+        self._on_frame = self._on_error = ignore_call
         task, self._task = self._task, None  # a cancelled task holds its frames, and so this feed
         if task is not None:
             task.cancel()

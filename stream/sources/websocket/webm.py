@@ -23,7 +23,16 @@ from av.error import FFmpegError
 from features.decode.colours import told_by_container
 from stream.sources.arrival import Arrival
 from stream.sources.decoder_bounds import OPTION, bound, check_refused
-from stream.sources.feed import MAX_SIDE, TOO_LARGE, UNREADABLE, FeedError, Handover, check_message, check_size, nobody
+from stream.sources.feed import (
+    MAX_SIDE,
+    TOO_LARGE,
+    UNREADABLE,
+    FeedError,
+    Handover,
+    check_message,
+    check_size,
+    ignore_call,
+)
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +195,7 @@ class WebmFeed:
                 await self._done.wait()
         self._pictures.close()
         self._sounds.close()
-        self._on_frame = nobody
+        self._on_frame = ignore_call
 
     def _deliver(self, frame: av.VideoFrame) -> None:
         if not self._closed:
