@@ -2,9 +2,9 @@
 
 A score is the weighted mean of three parts, each in [0, 1], plus what taste, history and speech add or take off:
 
-Towers have favourites: some music is near to any picture. So no part takes a distance or a speed alone. Each compares
-it with what is usual for *this* music or these pictures: with real footage (the bundle's bank, ``features.footage``)
-and with the rest of the catalogue (``catalog.standing``).
+Towers have favourites: some music is near to any picture. So no part takes a distance or a speed alone. Each part
+compares it with what is usual for *this* music or these pictures: with real footage (the bundle's bank,
+``features.footage``) and with the rest of the catalogue (``catalog.standing``).
 
 *content*: how near the segment's vector is to the window's, more than to those of the bank's footage; and relative to
 the other candidates, since retrieval returns near neighbours. The matcher counts there, where the bundle has one.
@@ -187,9 +187,8 @@ def mood(now: Pictures, music: Candidate) -> float:
 
 def _near(pictures: NDArray[np.floating], music: NDArray[np.floating], reach: float) -> float:
     """1 where two points are one, 0.5 at the distance ``reach`` (root-mean-square over the axes)."""
-    pairs: list[tuple[float, float]] = list(
-        zip(pictures.tolist(), music.tolist(), strict=True)
-    )  # few: no need for arrays
+    # few: no need for arrays
+    pairs: list[tuple[float, float]] = list(zip(pictures.tolist(), music.tolist(), strict=True))
     distance = math.sqrt(sum((left - right) ** 2 for left, right in pairs) / len(pairs))
     return 1.0 / (1.0 + (distance / reach) ** 2)
 
