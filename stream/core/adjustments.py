@@ -1,6 +1,6 @@
 """What is added to a candidate's score, or taken off: for taste, for what was on air lately, and while somebody speaks.
 
-State: what the tracks that were liked or skipped are like, and what was on air.
+State: the profiles of the tracks that were liked or skipped, and what was on air.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ from .taste import Profiles, by_track, profiles, pull
 
 Floats = NDArray[np.float64]
 
-VOCALS_ALL: Final = 0.5  # of the seconds: who sings half of the time is heard as singing
-LIKED: Final = 0.02  # what taste adds to a score to be worth a word
+VOCALS_ALL: Final = 0.5  # of the seconds: a voice in half of them counts as full vocals
+LIKED: Final = 0.02  # taste that adds less to a score is not mentioned
 
 
 class Adjustments:
-    """``alike``: of the newest candidates, those that taste speaks for -> the liked track that they are most like."""
+    """``alike``: newest candidate that gains by taste -> the liked track that it is most like."""
 
     def __init__(self) -> None:
         self.profiles = Profiles()
@@ -32,11 +32,12 @@ class Adjustments:
         self.alike: dict[str, str] = {}
 
     def know(self, candidates: Sequence[Candidate], tracks: Sequence[str], all_of_them: bool) -> None:
-        """Remember what ``tracks`` are like; ``all_of_them``: those that are not among ``candidates`` are nowhere."""
-        found = by_track(candidates)
+        """Remember the profiles of ``tracks``; ``all_of_them``: a track that is not among ``candidates`` is not in the
+        catalogue."""
+        profiles_by_track = by_track(candidates)
         for track in tracks:
-            if all_of_them or track in found:
-                self.profiles.keep(track, found.get(track))
+            if all_of_them or track in profiles_by_track:
+                self.profiles.keep(track, profiles_by_track.get(track))
 
     def of(
         self,
@@ -47,16 +48,16 @@ class Adjustments:
         speaks: bool,
         begins_s: Mapping[str, float] | None = None,
     ) -> Floats:
-        """(n,) at ``now_s`` seconds since the session began; ``speaks``: somebody does; ``begins_s``: from where in it
-        each track would play, where that is another place than ``start_s``."""
+        """(n,) at ``now_s`` seconds since the session began; ``speaks``: somebody speaks; ``begins_s``: where each
+        track would start to play, if not at ``start_s``."""
         begins_s = begins_s or {}
         tastes = pull(candidates, self.profiles, wishes.liked, wishes.skipped)
-        self._note_alike(candidates, wishes, tastes)
+        self._update_alike(candidates, wishes, tastes)
         past = [0.0 if c.track.id == playing else self.history.penalty(c.track.id, now_s) for c in candidates]
         voices = [VOCAL_PENALTY * vocals_of(c, begins_s.get(c.track.id)) if speaks else 0.0 for c in candidates]
         return np.asarray(tastes - np.array(past) - np.array(voices))
 
-    def _note_alike(self, candidates: Sequence[Candidate], wishes: Preferences, tastes: Floats) -> None:
+    def _update_alike(self, candidates: Sequence[Candidate], wishes: Preferences, tastes: Floats) -> None:
         self.alike = {}
         gaining = [c for c, gain in zip(candidates, tastes.tolist(), strict=True) if gain > LIKED]
         gaining = [c for c in gaining if c.track.id not in wishes.liked]
@@ -71,10 +72,10 @@ class Adjustments:
 
 
 def vocals_of(candidate: Candidate, begin_s: float | None = None) -> float:
-    """[0, 1]: how much somebody sings or speaks in what would play from ``begin_s`` (else ``start_s``) on, enough of it
-    being all; where nobody listened, all or nothing as the tags say."""
-    heard = None if candidate.outline is None else candidate.outline.vocals
-    if heard is None or not len(heard):
+    """[0, 1]: how much somebody sings or speaks in what would play from ``begin_s`` (else ``start_s``) on; 1 from
+    ``VOCALS_ALL`` on. Without measured vocals it is 0 or 1, by the tags."""
+    vocals = None if candidate.outline is None else candidate.outline.vocals
+    if vocals is None or not len(vocals):
         return float(is_vocal(candidate.track))
-    begin = min(int(candidate.start_s if begin_s is None else max(0.0, begin_s)), len(heard) - 1)
-    return min(1.0, float(heard[begin : begin + WINDOW_S].mean()) / (100.0 * VOCALS_ALL))
+    begin = min(int(candidate.start_s if begin_s is None else max(0.0, begin_s)), len(vocals) - 1)
+    return min(1.0, float(vocals[begin : begin + WINDOW_S].mean()) / (100.0 * VOCALS_ALL))

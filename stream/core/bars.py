@@ -1,4 +1,4 @@
-"""Where in a track that is on air another one can take over: at the next bars.
+"""Where another track can take over from the track on air: at the next bars.
 
 Where it is not known which beats begin a bar, every fourth from the first counts as one. In music in four the next bars
 are then at most three beats off, always on a beat.

@@ -1,4 +1,4 @@
-"""What a viewer may ask of a session: the checks that turn a message into a known command, or say why not."""
+"""The commands of a viewer, and the checks that turn a message into one of them or say why it is none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ KINDS: Final = (
 
 
 class CommandError(ValueError):
-    """A message that is no command; the text is for whoever sent it."""
+    """A message that is no command; the text is for its sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class SetWeights:
 
 @dataclass(frozen=True, slots=True)
 class SetBack:
-    """As if nobody had ever wished anything of these kinds (of ``RESETS``)."""
+    """Undo all wishes of these kinds (of ``RESETS``)."""
 
     what: tuple[str, ...]
 
@@ -96,7 +96,7 @@ class SetBack:
 @dataclass(frozen=True, slots=True)
 class GiveBack:
     """Preferences of a session that was lost, for the one in its place. None leaves a wish as it is; ``liked`` and
-    ``skipped`` come to those that there are."""
+    ``skipped`` are added to the present ones."""
 
     filters: Filters | None
     steer: SetSteer | None
@@ -113,7 +113,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """This track is on air, ``position_s`` into it if that is known; None: nothing of the catalogue is. ``paused``: it
+    """This track is on air, ``position_s`` into it if that is known; None: no track of the catalogue is. ``paused``: it
     stands still there."""
 
     track: str | None
@@ -189,7 +189,7 @@ def _give_back(fields: Mapping[str, Any]) -> GiveBack:
     filters, steer, weights = (_part(fields, name) for name in ("filters", "steer", "weights"))
     pinned = _track({"track": fields.get("pinned")})
     liked = [_some_track("liked", {"track": track}) for track in _tracks(fields, "liked")]
-    skipped = [_skipped(told) for told in _tracks(fields, "skipped")]
+    skipped = [_skipped(message) for message in _tracks(fields, "skipped")]
     return GiveBack(
         None if filters is None else _filters(filters),
         None if steer is None else SetSteer(**_numbers(steer, STEERS, -1.0, 1.0)),
@@ -200,12 +200,12 @@ def _give_back(fields: Mapping[str, Any]) -> GiveBack:
     )
 
 
-def _skipped(told: object) -> Skip:
-    """As `ViewerState` tells it, its title left out."""
-    if not isinstance(told, Mapping):
+def _skipped(message: object) -> Skip:
+    """As `ViewerState` has it, without its title."""
+    if not isinstance(message, Mapping):
         raise CommandError('skipped must hold objects such as {"track":"ID","left_s":null}')
-    left_s = _number(told, "left_s", MAX_S)
-    track = _some_track("skipped", {name: value for name, value in told.items() if name != "left_s"})
+    left_s = _number(message, "left_s", MAX_S)
+    track = _some_track("skipped", {name: value for name, value in message.items() if name != "left_s"})
     return Skip(track, None if left_s is None else max(1.0, left_s))
 
 
@@ -263,7 +263,7 @@ def _filters(fields: Mapping[str, Any]) -> Filters:
 
 
 def _numbers(fields: Mapping[str, Any], names: tuple[str, ...], least: float, most: float) -> dict[str, float | None]:
-    """All of ``names``, None where one is not given; at least one must be."""
+    """All of ``names``, None for one that is missing; at least one must be there."""
     _only(fields, names)
     values = {name: _number(fields, name, most, least) for name in names}
     if all(value is None for value in values.values()):

@@ -1,4 +1,4 @@
-"""Where in a track to leave it, and where it may be repeated, from its outline.
+"""Where to leave a track, and where it may be repeated, from its outline.
 
 Times are seconds of the track. Music that is followed by a silence is over there: a hidden track behind it is reached
 by a start of its own.
@@ -13,7 +13,7 @@ from catalog.records import Outline
 
 SECTION_S: Final = 16.0  # a section's end this near before the outro is the better place to leave
 BAR_S: Final = 8.0
-LEAST_S: Final = 20.0  # less than this is not worth having started for
+LEAST_S: Final = 20.0  # to start a track for less is not worth it
 
 
 def music_end(outline: Outline, position_s: float) -> float | None:

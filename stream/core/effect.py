@@ -1,7 +1,7 @@
-"""What a wish does to the other tracks, told to who made it.
+"""What a wish does to the other tracks, for the viewer who made it.
 
-Only taste is told: the tracks in question of the newest hop, once with the likes and skips of before and once with
-those of after. Where the track that the wish is about is not known yet, nothing is said of others.
+Only taste is compared: the candidates of the newest hop, once with the likes and skips before the wish and once with
+those after it. Where the profile of the wish's own track is not known yet, nothing is said of others.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def effect(
 
 
 def _pulls(wishes: Preferences, candidates: Sequence[Candidate], known: Profiles) -> dict[str, float]:
-    """What taste adds to each track that is not skipped; it depends on which others there are."""
+    """What taste adds to each track that is not skipped; it depends on the other candidates."""
     pool = [candidate for candidate in candidates if candidate.track.id not in wishes.skipped]
     added = pull(pool, known, wishes.liked, wishes.skipped).tolist()
     return dict(zip((candidate.track.id for candidate in pool), added, strict=True))
@@ -58,7 +58,7 @@ def _lasting(seconds: float | None) -> str:
 
 
 def _others(command: Command, up: int, down: int, most: float) -> str:
-    """First those that sound like the track, where the wish is about one, then those that do not."""
+    """First the tracks that sound like the one of the wish, if it names one, then the others."""
     if not up + down:
         return ""
     alike = isinstance(command, Like | Unlike | Skip | Unskip)

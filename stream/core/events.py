@@ -1,7 +1,7 @@
-"""What a session says. Questions (``Infer``, ``Search``, ``Beats``) want an answer; everything else is to be published.
+"""The events of a session. Questions (``Infer``, ``Search``, ``Beats``) need an answer; all others are published.
 
 Times are seconds of media time since the first frame after the start or the last ``Reset``. A message's JSON is its
-fields, as they stand here; the number beside a type is how many digits of it viewers are told (``stream.messages``).
+fields, as they stand here; the number beside a type is how many decimals viewers get (``stream.messages``).
 """
 
 import math
@@ -25,8 +25,8 @@ Answer = Arrays | Sequence[Candidate] | np.ndarray
 class Infer:
     """Run one graph of the bundle; the answer is its outputs by name. ``first``: of its hop.
 
-    ``owner`` and ``deadline_s`` are filled in by a driver that has a clock and others beside it: on whose behalf, and
-    until when (by ``time.monotonic``) the answer is of use.
+    A driver with a clock that shares its engine fills in ``owner`` and ``deadline_s``: the session that needs the
+    answer, and until when (by ``time.monotonic``) it is of use.
     """
 
     id: int
@@ -39,7 +39,7 @@ class Infer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """Find the ``n`` nearest tracks that pass ``filters``, and beside them those of ``keep``, whatever they are; the
+    """Find the ``n`` nearest tracks that pass ``filters``, and those of ``keep``, which need not pass them; the
     answer is a list of ``Candidate``. ``query`` is (E,) float32; ``lean`` as ``Catalog.search`` takes it."""
 
     id: int
@@ -100,8 +100,8 @@ class Steer:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something true of a suggestion that speaks for it. ``value`` is in ``unit`` (empty for a bare number), None where
-    the fact has none; ``text`` says it all."""
+    """A true statement that speaks for a suggestion. ``value`` is in ``unit`` (empty for a bare number), None where
+    the fact has none; ``text`` is the whole statement."""
 
     kind: str
     value: float | None
@@ -142,8 +142,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class OnAirNow:
-    """What is on air. ``position_s``: where in the track the stream is at ``Suggestions.pts_s``, if somebody said so;
-    the rest is known only then. ``left_s``: until its music ends; ``leave_s`` and ``loop`` as of an ``Item``;
+    """What is on air. ``position_s``: where in the track the stream is at ``Suggestions.pts_s``, if it is known;
+    the other fields need it. ``left_s``: until its music ends; ``leave_s`` and ``loop`` as of an ``Item``;
     ``next_in_s``: until ``leave_s``. ``next``: the track to go on with, once the end is near, else None."""
 
     track: str
@@ -169,7 +169,7 @@ class VisualStats:
 class Switch:
     """When music could change. ``track``: the one to switch to, None while the advice is to stay. ``at_s``: the next up
     to four bars of the track on air, in seconds of that track; ``in_s``: from ``Suggestions.pts_s`` to the first.
-    Nothing is known of them without the track's beats and where in it the stream is."""
+    Both need the track's beats and the position of the stream in it."""
 
     track: str | None
     at_s: tuple[Seconds, ...]
@@ -178,8 +178,8 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Wished:
-    """A track that was liked or skipped. ``title``: empty where it is not known. ``left_s``: how long a skip lasts
-    still, None for the rest of the session."""
+    """A track that was liked or skipped. ``title``: empty where it is not known. ``left_s``: how long a skip still
+    lasts, None for the rest of the session."""
 
     track: str
     title: str = ""
@@ -188,9 +188,9 @@ class Wished:
 
 @dataclass(frozen=True, slots=True)
 class ViewerState:
-    """What the viewers asked for, as it stands: so that a view of it can be right whoever asked, and after an undo.
+    """The wishes of all viewers as they stand, for every view to show, also after an undo.
     ``undo``: how many wishes can be taken back. ``liked`` and ``skipped``: the newest, in the order in which they came;
-    ``unlisted``: how many older ones there are beside them."""
+    ``unlisted``: how many older ones are left out."""
 
     steer: Steer
     weights: Weights
@@ -206,9 +206,9 @@ class ViewerState:
 class Suggestions:
     """The list after one hop. ``window_s`` is how much video it rests on (at most 28); ``late_ms`` the time from the
     arrival of the newest frame used to the publication, filled in by a driver that has a clock, else None. ``switch``
-    is None with nothing on air, ``duck_db`` where nothing was said of the stream's sound; it is in [-18, 0].
-    ``changed``: why the rows or a start are others than in the list before ("scene", "lead", "wish", "start", "gone"),
-    empty where they are not. ``stale``: why the list is an older one, empty for a new one.
+    is None with nothing on air, ``duck_db`` (in [-18, 0]) where the stream's sound is not known.
+    ``changed``: why the rows or a start differ from the list before ("scene", "lead", "wish", "start", "gone"),
+    empty where they do not. ``stale``: why the list is an older one, empty for a new one.
     """
 
     pts_s: Seconds
@@ -257,7 +257,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a wish did: ``text`` says it. ``up`` and ``down``: how many of the other tracks in question its taste alone
+    """What a wish did: ``text`` says it. ``up`` and ``down``: how many of the other candidates its taste alone
     raises and lowers by half a point of 100 or more; ``most``: the largest of these moves, in [0, 1]."""
 
     text: str
@@ -291,8 +291,8 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A hop was given up ``late_ms`` after its beginning, because the engine did not come to it in time. For those who
-    watch over the machine: viewers are not told."""
+    """A hop was given up ``late_ms`` after it began, because the engine was too slow. For the operator: viewers do
+    not get it."""
 
     late_ms: float
 
@@ -311,6 +311,6 @@ class End:
 
 
 Question = Infer | Search | Beats
-Message = Suggestions | Cut | Scene | Reset | Refused | Accepted | Failed | Warned | End  # what viewers are told
+Message = Suggestions | Cut | Scene | Reset | Refused | Accepted | Failed | Warned | End  # what viewers get
 Notice = Message | GivenUp
 Event = Question | Notice

@@ -1,6 +1,6 @@
-"""The words of facts: the one place where they are put, for the page, the terminal and JSON alike.
+"""The texts of facts, all in this one place, for the page, the terminal and JSON.
 
-Each function takes figures and gives the fact with its text; to translate Segue is to write this module anew.
+Each function takes figures and returns the fact with its text; a translation of Segue rewrites this module.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ def cut_pulse(bpm: float, every_s: float) -> Fact:
     return Fact("cuts", round(bpm), "bpm", f"{bpm:.0f} bpm on the pulse of the cuts (every {every_s:.1f} s)")
 
 
-def picture_pulse(bpm: float, seen_bpm: float) -> Fact:
-    return Fact("pulse", round(bpm), "bpm", f"{bpm:.0f} bpm on the pulse of the picture (about {seen_bpm:.0f})")
+def picture_pulse(bpm: float, visual_bpm: float) -> Fact:
+    return Fact("pulse", round(bpm), "bpm", f"{bpm:.0f} bpm on the pulse of the picture (about {visual_bpm:.0f})")
 
 
 def soft(speed: float, lufs: float) -> Fact:
@@ -35,13 +35,13 @@ def beats(speed: float, beats_per_s: float) -> Fact:
 
 
 def first(part: str, fit: float) -> Fact:
-    """Of the list's rows the best in a part of the score."""
+    """The best of the list's rows in one part of the score."""
     names = {"content": "nearest to the picture", "rhythm": "nearest to its pace", "mood": "nearest to its mood"}
     return Fact(f"first_{part}", round(fit, 1), "", f"{names[part]} of these")
 
 
 def mood(sides: Sequence[tuple[int, bool]], light: str, fit: float) -> Fact:
-    """``sides``: axis, and whether it is its high side; ``light``: of the picture, empty where there is no word."""
+    """``sides``: axis, and whether it is its high side; ``light``: of the picture, empty if neither dark nor bright."""
     names = " and ".join(_SIDES[axis][high] for axis, high in sides)
     return Fact("mood", round(fit, 1), "", f"{names}, like the {light + ' ' if light else ''}picture")
 
@@ -64,7 +64,7 @@ def loudness(lufs: float) -> Fact:
 
 
 def movement(speed: float) -> str:
-    """How much moves, in words, as real footage goes; ``speed`` in frame widths a second."""
+    """How much moves, in words, compared with real footage; ``speed`` in frame widths a second."""
     share = speed_place(speed)
     if share < 0.3:
         return "almost still"

@@ -1,8 +1,8 @@
-"""What speaks for a suggestion, in facts that a person can check by eye and ear; `fact_words.py` says them.
+"""What speaks for a suggestion, in facts that a person can check by eye and ear; `fact_words.py` has the texts.
 
-Each fact that holds has a strength in [0, 1]; a row tells its two strongest. What a row told before goes first while it
-still holds, with the figures it had unless they have moved, so that rows can be read. A row that would tell the same
-as one above it tells something else, as long as there is something.
+Each fact that holds has a strength in [0, 1]; a row shows its two strongest. The facts that a row showed before go
+first while they still hold, with the same figures unless these have moved, so that rows can be read. A row that would
+show the same as a row above it shows another fact, if there is one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ from .ranking import Pictures, Ranked, place, tempo_fit
 
 MOST: Final = 2
 KEPT: Final = 64  # rows whose facts are remembered
-HOLDS: Final = 0.15  # a fact that is told may lose this much before another takes its place
-ORDER: Final = 0.05  # by which the second must be ahead to be told first
-MOVED: Final = 0.08  # of a figure: less than this is no news
+HOLDS: Final = 0.15  # a fact that is shown may lose this much before another takes its place
+ORDER: Final = 0.05  # by which the second must be ahead to become the first
+MOVED: Final = 0.08  # of a figure: a smaller change is not shown
 CONFIDENT: Final = 0.3  # of the visual tempo
-FITS: Final = 0.85  # tempo_fit from which on two pulses are one
+FITS: Final = 0.85  # tempo_fit from which on two pulses count as equal
 REGULAR: Final = 0.12  # deviation of the times between cuts, by their mean, up to which they are a pulse
 MIN_CUTS: Final = 4
 SOFT_LUFS, LOUD_LUFS = -20.0, -13.0
@@ -40,8 +40,8 @@ NEAR: Final = 0.2  # two moods on an axis
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What facts are about, beside the pictures: the times between the cuts of late, whether somebody speaks, and the
-    titles of liked tracks that a row is most like."""
+    """What facts need beside the pictures: the times between the latest cuts, whether somebody speaks, and for a row's
+    track the title of the liked track that it is most like."""
 
     cuts_s: tuple[float, ...] = ()
     speech: bool = False
@@ -49,35 +49,35 @@ class Setting:
 
 
 class Facts:
-    """State: what the rows of late told."""
+    """State: the facts that the latest rows showed."""
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[Fact, ...]] = {}
+        self._previous: dict[str, tuple[Fact, ...]] = {}
 
     def of(self, rows: Sequence[Ranked], now: Pictures, setting: Setting) -> list[tuple[Fact, ...]]:
         """At most two facts for each row."""
-        found: list[tuple[Fact, ...]] = []
+        chosen: list[tuple[Fact, ...]] = []
         for row, firsts in zip(rows, _firsts(rows), strict=True):
             track = row.candidate.track.id
-            before = {fact.kind: fact for fact in self._told.get(track, ())}
-            held = {fact.kind: HOLDS - ORDER * place for place, fact in enumerate(self._told.get(track, ()))}
+            before = {fact.kind: fact for fact in self._previous.get(track, ())}
+            bonus = {fact.kind: HOLDS - ORDER * place for place, fact in enumerate(self._previous.get(track, ()))}
             ordered = sorted(
-                [*_all(row, now, setting), *firsts], key=lambda known: known[0] + held.get(known[1].kind, 0.0)
+                [*_all(row, now, setting), *firsts], key=lambda known: known[0] + bonus.get(known[1].kind, 0.0)
             )[::-1]
             facts = [_steady(fact, before.get(fact.kind)) for _, fact in ordered]
-            found.append(_unlike(facts, found))
-            self._told.pop(track, None)
-            self._told[track] = found[-1]
-        while len(self._told) > KEPT:
-            del self._told[next(iter(self._told))]
-        return found
+            chosen.append(_unlike(facts, chosen))
+            self._previous.pop(track, None)
+            self._previous[track] = chosen[-1]
+        while len(self._previous) > KEPT:
+            del self._previous[next(iter(self._previous))]
+        return chosen
 
 
 def _all(row: Ranked, now: Pictures, setting: Setting) -> list[tuple[float, Fact]]:
     """Every fact that holds, with its strength."""
     parts = (_pulse(row, now, setting), _energy(row, now), _mood(row, now), _taste(row, setting), _voice(row, setting))
-    found = [part for part in parts if part is not None]
-    return [*found, _likeness(row), *_plain(row)]
+    facts = [part for part in parts if part is not None]
+    return [*facts, _likeness(row), *_plain(row)]
 
 
 def _pulse(row: Ranked, now: Pictures, setting: Setting) -> tuple[float, Fact] | None:
@@ -115,9 +115,9 @@ def _mood(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
     if now.mood_places is not None:  # more cheerful than most footage, and than most of the catalogue
         pictures, music = now.mood_places.tolist(), [place(at) for at in row.candidate.standing[: len(music)].tolist()]
     alike = [
-        (float(min(abs(seen - 0.5), abs(heard - 0.5))), axis, seen > 0.5)
-        for axis, (seen, heard) in enumerate(zip(pictures, music, strict=True))
-        if (seen - 0.5) * (heard - 0.5) > 0 and abs(seen - heard) <= NEAR and abs(heard - 0.5) >= CLEAR
+        (float(min(abs(picture - 0.5), abs(track - 0.5))), axis, picture > 0.5)
+        for axis, (picture, track) in enumerate(zip(pictures, music, strict=True))
+        if (picture - 0.5) * (track - 0.5) > 0 and abs(picture - track) <= NEAR and abs(track - 0.5) >= CLEAR
     ]
     if not alike:
         return None
@@ -135,8 +135,8 @@ def _taste(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
 def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
     track = row.candidate.track
     tagged = any("instrumental" in tag.casefold() for tag in track.tags)
-    told = tagged if track.vocals is None else not is_vocal(track)
-    return (0.8, words.instrumental()) if setting.speech and told else None
+    instrumental = tagged if track.vocals is None else not is_vocal(track)
+    return (0.8, words.instrumental()) if setting.speech and instrumental else None
 
 
 def _likeness(row: Ranked) -> tuple[float, Fact]:
@@ -144,22 +144,22 @@ def _likeness(row: Ranked) -> tuple[float, Fact]:
 
 
 def _plain(row: Ranked) -> list[tuple[float, Fact]]:
-    """What is true of any track, for rows that would else be like others."""
+    """What is true of any track, for rows that would otherwise look like others."""
     outline = row.candidate.outline
     return [(0.1, words.loudness(outline.lufs))] if outline is not None and np.isfinite(outline.lufs) else []
 
 
 def _firsts(rows: Sequence[Ranked]) -> list[list[tuple[float, Fact]]]:
-    """Who of the list is ahead of all others in a part of the score, and by how much."""
-    found: list[list[tuple[float, Fact]]] = [[] for _ in rows]
+    """For each row, the parts of the score in which it is ahead of all others; the lead adds to the strength."""
+    firsts: list[list[tuple[float, Fact]]] = [[] for _ in rows]
     if len(rows) > 1:
         for part in ("content", "rhythm", "mood"):
             values = [float(getattr(row.reasons, part)) for row in rows]
             best = int(np.argmax(values))
             lead = values[best] - sorted(values)[-2]
             if lead >= AHEAD:
-                found[best].append((min(0.6, 0.42 + lead), words.first(part, values[best])))
-    return found
+                firsts[best].append((min(0.6, 0.42 + lead), words.first(part, values[best])))
+    return firsts
 
 
 def beats_per_s(candidate: Candidate) -> float:
@@ -169,19 +169,19 @@ def beats_per_s(candidate: Candidate) -> float:
 
 
 def _steady(fact: Fact, before: Fact | None) -> Fact:
-    """The fact as it was told, unless its figure has moved."""
+    """The fact as it was shown, unless its figure has moved."""
     if before is None or before.value is None or fact.value is None:
         return fact
     return before if abs(fact.value - before.value) <= MOVED * max(abs(before.value), 1e-9) else fact
 
 
 def _unlike(facts: Sequence[Fact], above: Sequence[tuple[Fact, ...]]) -> tuple[Fact, ...]:
-    """The first two that do not say together what a row above says."""
-    said = {frozenset(fact.text for fact in row) for row in above}
+    """The first two facts that are not together those of a row above."""
+    above_texts = {frozenset(fact.text for fact in row) for row in above}
     first = tuple(facts[:MOST])
-    if frozenset(fact.text for fact in first) not in said:
+    if frozenset(fact.text for fact in first) not in above_texts:
         return first
     for other in facts[MOST:]:
-        if frozenset((facts[0].text, other.text)) not in said:
+        if frozenset((facts[0].text, other.text)) not in above_texts:
             return facts[0], other
     return first

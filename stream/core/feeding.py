@@ -1,4 +1,4 @@
-"""What a graph is fed with: each of its inputs from where its bundle says."""
+"""The inputs of a graph, each from the source that the bundle names."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,15 +18,15 @@ Inputs = dict[str, NDArray[Any]]
 
 def clip_inputs(graph: Graph, window: Window, ends: Sequence[int], start: int) -> Inputs:
     """Of a clip's graph: (n, ...) for the clips ``ends``, seen from ``start``."""
-    measured = window.measured(graph.features, ends, start)
+    features = window.measured(graph.features, ends, start)
     return {
-        name: measured[name] if isinstance(source, Feature) else window.vectors(_graph(source), ends, start)
+        name: features[name] if isinstance(source, Feature) else window.vectors(_graph(source), ends, start)
         for name, source in graph.inputs.items()
     }
 
 
 def window_inputs(graph: Graph, view: View, vectors: Mapping[str, Floats]) -> Inputs:
-    """Of a window's or an embedding's graph: (1, ...). ``vectors``: what the windows' graphs gave, (1, W) by graph."""
+    """Of a window's or an embedding's graph: (1, ...). ``vectors``: outputs of the windows' graphs, (1, W) by graph."""
     return {name: _of_video(source, view, vectors) for name, source in graph.inputs.items()}
 
 
@@ -60,11 +60,11 @@ def _of_music(source: Source, candidates: Sequence[Candidate]) -> NDArray[Any]:
     if isinstance(source, Mask):
         return np.stack([candidate.mask for candidate in candidates])
     if isinstance(source, Feature):
-        return np.stack([_told(candidate, source.name) for candidate in candidates])
+        return np.stack([_feature(candidate, source.name) for candidate in candidates])
     return np.stack([candidate.clips for candidate in candidates]).astype(np.float32, copy=False)
 
 
-def _told(candidate: Candidate, feature: str) -> Floats:
+def _feature(candidate: Candidate, feature: str) -> Floats:
     """(7, ...) of a candidate's segment."""
     value = candidate.rhythm if feature == "rhythm" else candidate.extras[feature]
     return value.astype(np.float32, copy=False)

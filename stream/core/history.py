@@ -1,4 +1,4 @@
-"""What was on air lately steps back for a while.
+"""Tracks that were on air lately lose score for a while.
 
 *Bound*: the newest ``KEPT`` tracks. Times are seconds of media time since the session began, resets not counted.
 """

@@ -1,4 +1,4 @@
-"""One hop under way: which of its graphs can be asked now, with what, and what it was given so far."""
+"""One hop under way: which of its graphs can run now, with which inputs, and the answers so far."""
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import InitVar, dataclass, field
@@ -20,17 +20,17 @@ from .window import View, Window
 @dataclass(slots=True)
 class Hop:
     """``end`` is the second at which its window ends, ``pts_s`` the time to publish, ``start`` the slot at which the
-    scene began; ``graphs`` are those to be asked."""
+    scene began; ``graphs`` are those to be run."""
 
     end: int
     pts_s: float
     start: int
     graphs: InitVar[Iterable[Graph]]
-    waiting: list[Graph] = field(init=False)  # those that are still to be asked
-    pending: set[str] = field(init=False)  # those that have not answered
+    waiting: list[Graph] = field(init=False)  # those that are still to be run
+    pending: set[str] = field(init=False)  # those without an answer
     questions: dict[int, Graph | str] = field(default_factory=dict)  # that are open: id -> graph, or a search's purpose
-    begun: bool = False  # a graph has been asked
-    ends: dict[str, list[int]] = field(default_factory=dict)  # clip tower -> the clips that it was asked about
+    begun: bool = False  # a graph has been requested
+    ends: dict[str, list[int]] = field(default_factory=dict)  # clip tower -> the clips that were requested of it
     view: View | None = None  # the window, once every clip tower has answered
     vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # window's graph -> (1, W)
     query: NDArray[np.float32] | None = None  # (E,), the window's vector
@@ -53,8 +53,8 @@ class Hop:
         return question
 
     def ready(self, window: Window, ids: Iterator[int]) -> list[Infer]:
-        """Ask every graph that can be asked now and was not before: those whose sources have all answered; a pair's
-        only once there are candidates."""
+        """Questions for every graph that can run now and was not requested before: the sources of such a graph have all
+        answered. A pair's graph waits for candidates."""
         questions: list[Infer] = []
         able = [graph for graph in self.waiting if self.pending.isdisjoint(graph.after)]
         for graph in able:
@@ -71,19 +71,19 @@ class Hop:
 
     def take(self, graph: Graph, answer: Mapping[str, NDArray[Any]], window: Window) -> None:
         """The answer of a graph."""
-        given = answer[graph.output]
+        output = answer[graph.output]
         self.pending.discard(graph.name)
         if graph.kind is Kind.VIDEO_CLIP:
-            window.store(graph.name, self.ends[graph.name], given, self.start)
+            window.store(graph.name, self.ends[graph.name], output, self.start)
         elif graph.kind is Kind.VIDEO_WINDOW:
-            self.vectors[graph.name] = given
+            self.vectors[graph.name] = output
         elif graph.kind is Kind.EMBEDDING:
-            self.mood = given[0]
+            self.mood = output[0]
         else:
-            self.scores = np.asarray(given, np.float64)
+            self.scores = np.asarray(output, np.float64)
 
     def bound(self, most: int, needed: Set[str], without: Set[str]) -> None:
-        """Keep ``most`` of what was retrieved, none of ``without``; those that are ``needed`` go first."""
+        """Keep ``most`` of what was retrieved, the ``needed`` ones first, none of ``without``."""
         hits = [candidate for candidate in self.hits if candidate.track.id not in without]
         self.hits = sorted(hits, key=lambda candidate: candidate.track.id not in needed)[:most]
         self.bounded = True
@@ -103,7 +103,7 @@ class Hop:
         )
 
     def _inputs(self, graph: Graph, window: Window) -> Inputs | None:
-        """None for a clip tower that has seen all of these clips before."""
+        """None for a clip tower that has embedded all of these clips before."""
         if graph.kind is Kind.VIDEO_CLIP:
             self.ends[graph.name] = ends = window.missing(graph.name, self.end, self.start)
             return clip_inputs(graph, window, ends, self.start) if ends else None

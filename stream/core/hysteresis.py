@@ -1,13 +1,13 @@
 """Which track stands first, without flicker; `rows.py` holds the others.
 
-The ranking moves every second; a person who plays music cannot. The first place therefore has a incumbent, and a
+The ranking moves every second; a person who plays music cannot. The first place therefore has an incumbent, and a
 challenger takes it only when it leads by a margin for many seconds running, or by a very large one at once, or by one
 between the two right after a cut, when a change of music is least noticed; and a new incumbent is left alone for some
 seconds. Scores are smoothed over time first, together with their parts: the clips of a window change from hop to hop,
 and with them every score a little. What is added to a score (taste, history, speech) is not smoothed, and the smoothed
-parts are weighed and steered anew each hop, so that what a viewer asks for shows at once.
+parts are weighed and steered anew each hop, so that a viewer's wish shows at once.
 
-When a new scene began, or a viewer asked for something else, the incumbent is easier to replace (``ease``): for some
+When a new scene began, or a viewer changed a wish, the incumbent is easier to replace (``ease``): for some
 seconds, and until it is replaced once, a lead of the margin must only last for ``eased_dwell_s``.
 
 *Conventions*: scores in [0, 1], margins in the same unit; seconds of media time, however far apart the hops are. One
@@ -21,10 +21,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .events import Reasons, Weights
-from .ranking import Ranked, order, scored
+from .ranking import Ranked, order, with_score
 from .rows import ON_AIR, PINNED, SCENE, WISH, Row, RowOptions, Rows
 
-MOST_S: Final = 2.0  # that one hop speaks for; more was not looked at
+MOST_S: Final = 2.0  # the longest time that one hop stands for
 STAY: Final = "stay"
 COULD_SWITCH: Final = "could switch"
 SWITCH: Final = "switch"
@@ -33,8 +33,8 @@ SWITCH: Final = "switch"
 @dataclass(frozen=True, slots=True)
 class HysteresisOptions:
     """``margin`` for ``dwell_s`` running, ``large`` at once, ``after_cut`` in the two seconds after a cut. ``hold_s``:
-    for so long after it took the first place, only a large lead displaces an incumbent. ``past``: the share of what was
-    a second ago in a smoothed score. ``eased_s``: for so long it is easier to replace the incumbent, a lead of
+    for so long after it took the first place, only a large lead displaces an incumbent. ``past``: the share of the
+    score of a second ago in a smoothed one. ``eased_s``: for so long it is easier to replace the incumbent, a lead of
     ``margin`` for ``eased_dwell_s`` being enough; ``opening_s``: the same from the first list on, which rests on a
     second of pictures. ``on_air_s``: for so long a track on air is not displaced at all. ``rows``: what holds the
     others.
@@ -55,8 +55,8 @@ class HysteresisOptions:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The rows to publish, why they are others than before (empty where they are not), and the advice: to stay with
-    what is on air (or first); that one could switch, for the best is ahead of it by more than ``margin``, but not yet
+    """The rows to publish, why they differ from the ones before (empty where they do not), and the advice: to stay with
+    what is on air (or first); that one could switch, since the best is ahead of it by more than ``margin``, but not yet
     for long; or to switch to the first of the list."""
 
     advice: str
@@ -66,13 +66,13 @@ class Placed:
 
 class Hysteresis:
     """State: the incumbent of the first place and for how long, how long each challenger has led, the smoothed scores
-    of the last hop, the rows, why they are to be set down anew, and for how long the incumbent is still easy to
-    replace; all in seconds."""
+    of the last hop, the rows, why they are to be arranged anew, and for how long the incumbent is still easy to
+    replace; times in seconds."""
 
     def __init__(self, options: HysteresisOptions, size: int) -> None:
         self._options = options
         self._rows = Rows(options.rows, size)
-        self._holder: str | None = None
+        self._incumbent: str | None = None
         self._playing: str | None = None
         self._pinned: str | None = None
         self._held_s = self._aired_s = 0.0
@@ -83,22 +83,22 @@ class Hysteresis:
 
     @property
     def incumbent(self) -> str | None:
-        return self._holder
+        return self._incumbent
 
     @property
-    def shown(self) -> tuple[str, ...]:
+    def tracks(self) -> tuple[str, ...]:
         """The tracks of the newest list, first to last."""
-        return self._rows.shown
+        return self._rows.tracks
 
     def reset(self) -> None:
         """Forget the ranking: the stream begins anew. What is on air still is."""
-        self._holder, self._held_s, self._leads = self._playing, 0.0, {}
+        self._incumbent, self._held_s, self._leads = self._playing, 0.0, {}
         self._before, self._eased_s, self._cause = {}, self._options.opening_s, ""
         self._rows.clear()
 
     def ease(self, anew: bool) -> None:
-        """The ranking is about to change for a reason: a new scene (``anew``; the scores of before say nothing of those
-        to come), or a wish."""
+        """The ranking is about to change for a reason: a new scene (``anew``; the scores so far are forgotten), or a
+        wish."""
         self._eased_s = self._options.eased_s
         self._cause = SCENE if anew else WISH
         if anew:
@@ -116,7 +116,7 @@ class Hysteresis:
         """The list for this hop, ``passed_s`` after the one before. ``ranked`` is best first, without the tracks that
         were skipped.
 
-        ``playing`` is the track on air, if somebody said so: it takes the first place when it starts, and the advice is
+        ``playing`` is the track on air, if known: it takes the first place when it starts, and the advice is
         "switch" for as long as another track stands there. With nothing on air the advice is "switch" in the hop in
         which the first place changes. ``pinned`` stands first whatever its score. A track on air that is not among
         ``ranked`` counts as its last. ``weights`` are those that the scores were made with.
@@ -125,8 +125,8 @@ class Hysteresis:
         self._aired_s = self._aired_s + passed_s if playing == self._playing else 0.0
         if playing != self._playing:
             self._playing, self._leads, self._eased_s = playing, {}, 0.0
-            if playing is not None and playing != self._holder:
-                self._holder, self._held_s = playing, 0.0
+            if playing is not None and playing != self._incumbent:
+                self._incumbent, self._held_s = playing, 0.0
                 self._cause = WISH
         if pinned != self._pinned:
             self._pinned, self._cause = pinned, WISH
@@ -135,10 +135,10 @@ class Hysteresis:
             self._rows.clear()
             return Placed(STAY, ())
         past = self._options.past**passed_s
-        ranked = sorted((self._smoothed(entry, weights or Weights(), past) for entry in ranked), key=order)
+        ranked = sorted((self._smooth(entry, weights or Weights(), past) for entry in ranked), key=order)
         self._before = {entry.candidate.track.id: entry for entry in ranked}
         ids = {entry.candidate.track.id for entry in ranked}
-        before = self._holder
+        before = self._incumbent
         incumbent = None if before is None else self._challenge(ranked, before, cut, passed_s)
         if incumbent is None or (incumbent not in ids and incumbent != playing):
             incumbent, self._leads = ranked[0].candidate.track.id, {}
@@ -146,7 +146,7 @@ class Hysteresis:
             incumbent = pinned
         self._held_s = passed_s + (self._held_s if incumbent == before else 0.0)
         self._eased_s = max(0.0, self._eased_s - passed_s) if incumbent == before or before is None else 0.0
-        self._holder = incumbent
+        self._incumbent = incumbent
         cause, self._cause = self._cause, ""
         reasons = {track: word for track, word in ((playing, ON_AIR), (pinned, PINNED)) if track is not None}
         rows, changed = self._rows.arrange(ranked, incumbent, passed_s, cause, reasons)
@@ -160,7 +160,7 @@ class Hysteresis:
         return COULD_SWITCH if lead > self._options.margin and incumbent != pinned else STAY
 
     def _challenge(self, ranked: Sequence[Ranked], incumbent: str, cut: bool, passed_s: float) -> str:
-        """The incumbent after this hop: the incumbent, or the best of those who may take its place."""
+        """The incumbent after this hop: the incumbent, or the best of those that may take its place."""
         scores = {entry.candidate.track.id: entry.score for entry in ranked}
         floor = scores.get(incumbent, ranked[-1].score)
         ahead = {track: score - floor for track, score in scores.items() if track != incumbent}
@@ -183,12 +183,12 @@ class Hysteresis:
         self._leads = leads
         return incumbent
 
-    def _smoothed(self, entry: Ranked, weights: Weights, past: float) -> Ranked:
-        """The parts are smoothed, the score is made of them: it stays their weighted mean and what is added."""
+    def _smooth(self, entry: Ranked, weights: Weights, past: float) -> Ranked:
+        """Smooth the parts; the score stays their weighted mean and what is added."""
         before = self._before.get(entry.candidate.track.id)
         if before is None:
             return entry
         old, new = before.reasons, entry.reasons
         pairs = (old.content, new.content), (old.rhythm, new.rhythm), (old.mood, new.mood)
-        reasons = Reasons(*(past * one + (1.0 - past) * other for one, other in pairs))
-        return scored(replace(entry, reasons=reasons), weights)
+        reasons = Reasons(*(past * previous + (1.0 - past) * current for previous, current in pairs))
+        return with_score(replace(entry, reasons=reasons), weights)

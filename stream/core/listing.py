@@ -1,7 +1,7 @@
-"""From ranked candidates to the items of a list: who stands where, where to start, and why.
+"""From ranked candidates to the items of a list: their order, where to start, and why.
 
-State: the rows and who holds the first place (``hysteresis``), where each track is to be started (``starts``), what the
-rows told (``facts``), and the newest items, for when nothing can be found any more.
+State: the rows and which track holds the first place (``hysteresis``), where each track is to be started (``starts``),
+the facts of the rows (``facts``), and the newest items, for when no track passes the filters any more.
 """
 
 from collections.abc import Sequence
@@ -40,14 +40,14 @@ class Listing:
 
     @property
     def tracks(self) -> frozenset[str]:
-        """What holds a place: to be looked for again whatever it is like."""
+        """The tracks that hold a place: each search keeps them."""
         incumbent = self.hysteresis.incumbent
-        return frozenset(self.hysteresis.shown) | ({incumbent} if incumbent is not None else set())
+        return frozenset(self.hysteresis.tracks) | ({incumbent} if incumbent is not None else set())
 
     @property
     def begins_s(self) -> dict[str, float]:
         """Track -> where it is to be started, of those listed lately."""
-        return self._starts.kept
+        return self._starts.by_track
 
     def reset(self) -> None:
         """The stream begins anew."""
@@ -68,18 +68,18 @@ class Listing:
         """The list of this hop; ``ranked`` as ``Hysteresis.place`` takes it."""
         weights: Weights = wishes.weights
         placed = self.hysteresis.place(ranked, cut, playing, wishes.pinned, weights, passed_s)
-        told = self._facts.of([row.entry for row in placed.rows], now, setting)
+        facts_by_row = self._facts.of([row.entry for row in placed.rows], now, setting)
         items, moved = [], False
-        for place, (row, facts) in enumerate(zip(placed.rows, told, strict=True), start=1):
+        for place, (row, facts) in enumerate(zip(placed.rows, facts_by_row, strict=True), start=1):
             candidate = row.entry.candidate
-            start_s, other = self._starts.choose(candidate, passed_s, candidate.track.id == playing)
-            moved |= other
+            start_s, is_new = self._starts.choose(candidate, passed_s, candidate.track.id == playing)
+            moved |= is_new
             items.append(_item(place, row, start_s, facts, wishes))
         self._newest = tuple(items)
         return Listed(self._newest, placed.advice, placed.changed or (START if moved else ""))
 
     def keep(self, reason: str) -> Listed:
-        """The list before, since there is no new one. It keeps its places in what is searched for."""
+        """The previous list, since there is no new one. Searches still keep its tracks."""
         return Listed(self._newest, STAY, stale=reason)
 
 

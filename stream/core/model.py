@@ -1,4 +1,4 @@
-"""What a session must know of a bundle."""
+"""What a session needs to know of a bundle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from features.spec import MUSIC_FEATURES
 
 from .window import Window
 
-GRAPH_STAGES: Final[Mapping[Kind, str]] = {  # what a live session runs, as reports call it
+GRAPH_STAGES: Final[Mapping[Kind, str]] = {  # what a live session runs, by its name in reports
     Kind.VIDEO_CLIP: "clip tower",
     Kind.VIDEO_WINDOW: "sequence tower",
     Kind.EMBEDDING: "mood",
@@ -41,7 +41,7 @@ class Model:
 
     @cached_property
     def stages(self) -> dict[str, str]:
-        """Graph -> what reports call its part of a hop."""
+        """Graph -> the name of its part of a hop in reports."""
         return {graph.name: GRAPH_STAGES[graph.kind] for graph in self.graphs.live}
 
     def mood_places(self, mood: NDArray[np.float32] | None) -> NDArray[np.float64] | None:

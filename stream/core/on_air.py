@@ -1,8 +1,7 @@
 """What is on air, where in it the stream is, and when another track could take over.
 
-A track goes on air when somebody says so. Its beats are asked for once; where in it the stream is, is known from the
-moment somebody says that as well, and goes on with media time. When its music is over is known once a search has
-brought its outline.
+A track goes on air by a command. Its beats are requested once. The position in it is known from the first command that
+names one, and goes on with media time. The end of its music is known once a search has brought its outline.
 """
 
 from collections.abc import Sequence
@@ -18,13 +17,13 @@ from .bars import switch_points
 from .cues import leave_at, loop_at, music_end
 from .events import OnAirNow, Switch
 
-NEAR_S: Final = 20.0  # before it runs out, the next track is told
+NEAR_S: Final = 20.0  # before its end the next track is named
 
 
 @dataclass(slots=True)
 class OnAir:
     """One track on air. ``position_s`` is where in it the stream was at ``since_s`` of media time; ``beats`` are None
-    until they are known, ``outline`` until a search has found the track. ``paused``: it stands still there."""
+    until they are known, ``outline`` until a search has brought it. ``paused``: it stands still there."""
 
     track: str
     since_s: float = 0.0
@@ -34,7 +33,7 @@ class OnAir:
     outline: Outline | None = None
 
     def at(self, position_s: float | None, now_s: float, paused: bool = False) -> None:
-        """The stream is ``position_s`` into the track at ``now_s`` of media time (None: where it was taken to be);
+        """The stream is ``position_s`` into the track at ``now_s`` of media time (None: where it is by media time);
         ``paused``: it stands still."""
         place_s = self.place_s(now_s) if position_s is None else position_s
         self.position_s, self.since_s, self.paused = place_s, now_s, paused
@@ -58,7 +57,7 @@ class OnAir:
         return Switch(track, points, points[0] - position if points else None)
 
     def now(self, listed: Sequence[str], now_s: float) -> OnAirNow:
-        """How far it is, and, once its end is near, which of the tracks ``listed``, best first, comes next."""
+        """How far it has played, and near its end the next track: the first other one of ``listed`` (best first)."""
         position = self.place_s(now_s)
         if position is None or self.outline is None:
             return OnAirNow(self.track, position)

@@ -1,4 +1,4 @@
-"""What viewers asked of the ranking, as one value, so that going back is putting the value before in its place.
+"""The wishes of viewers as one value: an undo puts the previous value back.
 
 Everything here is immutable: a wish makes a new ``Preferences`` of the one before.
 """
@@ -30,7 +30,7 @@ from .events import Steer, ViewerState, Weights, Wished
 MAX_SKIPPED: Final = 1000
 MAX_LIKED: Final = 200
 MAX_UNDO: Final = 50
-LISTED: Final = 50  # liked and as many skipped tracks are told to viewers, the newest
+LISTED: Final = 50  # newest liked tracks that viewers get, and as many skipped ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +47,25 @@ class Preferences:
     until: tuple[tuple[str, float], ...] = ()
 
     def order(self) -> tuple[object, ...]:
-        """What the order of the tracks follows from; the rest only says which of them are there, or first."""
+        """The wishes that decide the order of tracks; the others only leave tracks out or put one first."""
         return self.filters, self.liked, self.steer, self.weights
 
 
-def wished(before: Preferences, wish: Wish, now_s: float = 0.0, first: Preferences | None = None) -> Preferences:
-    """``before`` with one wish more, made at ``now_s`` of the session; ``first``: what the session began with. Raises
-    CommandError with the reason for one that cannot be had."""
+def apply_wish(before: Preferences, wish: Wish, now_s: float = 0.0, first: Preferences | None = None) -> Preferences:
+    """``before`` with one more wish, made at ``now_s`` of the session; ``first``: what the session began with. Raises
+    CommandError with the reason if the wish cannot be met."""
     match wish:
         case SetFilters():
             return replace(before, filters=wish.filters)
         case Skip():
-            return _skipped(before, wish, now_s)
+            return _skip(before, wish, now_s)
         case Unskip():
-            return _unskipped(before, lambda track: track == wish.track)
+            return _unskip(before, lambda track: track == wish.track)
         case Pin():
-            _not_skipped(before, wish.track)
+            _check_not_skipped(before, wish.track)
             return replace(before, pinned=wish.track)
         case Like():
-            _not_skipped(before, wish.track)
+            _check_not_skipped(before, wish.track)
             liked = _with(before.liked, wish.track)
             if len(liked) > MAX_LIKED:
                 raise CommandError(f"{MAX_LIKED} tracks are liked already; unlike some")
@@ -73,10 +73,10 @@ def wished(before: Preferences, wish: Wish, now_s: float = 0.0, first: Preferenc
         case Unlike():
             return replace(before, liked=_without(before.liked, wish.track))
         case SetSteer():
-            return replace(before, steer=replace(before.steer, **_given(wish)))
+            return replace(before, steer=replace(before.steer, **_set_fields(wish)))
         case SetWeights():
             try:
-                return replace(before, weights=replace(before.weights, **_given(wish)))
+                return replace(before, weights=replace(before.weights, **_set_fields(wish)))
             except ValueError as error:
                 raise CommandError(str(error)) from error
         case SetBack():
@@ -84,26 +84,26 @@ def wished(before: Preferences, wish: Wish, now_s: float = 0.0, first: Preferenc
             names = {*wish.what, *(("until",) if "skipped" in wish.what else ())}
             return replace(before, **{name: getattr(back, name) for name in names})
         case GiveBack():
-            return _given_back(before, wish, now_s)
+            return _give_back(before, wish, now_s)
 
 
-def lasting(wishes: Preferences, now_s: float) -> Preferences:
-    """Without the skips that are over by ``now_s``."""
+def drop_expired(wishes: Preferences, now_s: float) -> Preferences:
+    """``wishes`` without the skips that are over by ``now_s``."""
     over = {track for track, until_s in wishes.until if until_s <= now_s}
-    return _unskipped(wishes, lambda track: track in over) if over else wishes
+    return _unskip(wishes, lambda track: track in over) if over else wishes
 
 
 class UndoStack:
-    """The wishes as they stand, and the way back: the newest ``MAX_UNDO``; older ones stand for good. A wish that
-    changes nothing is no step back. Times are seconds since the session began, and never go back."""
+    """The wishes as they stand, and the newest ``MAX_UNDO`` steps back; older wishes cannot be undone. A wish that
+    changes nothing is no step. Times are seconds since the session began, and never go back."""
 
     def __init__(self, wishes: Preferences) -> None:
         self.wishes = self._first = wishes
         self._before: deque[tuple[str | None, Preferences]] = deque(maxlen=MAX_UNDO)
         self._titles: dict[str, str] = {}  # of tracks that are liked or skipped
 
-    def asked(self, now_s: float = 0.0) -> ViewerState:
-        """As it is told to the viewers at ``now_s``."""
+    def state(self, now_s: float = 0.0) -> ViewerState:
+        """The state for viewers at ``now_s``."""
         now = self.wishes
         until = dict(now.until)
         liked, skipped = now.liked[-LISTED:], now.skipped[-LISTED:]
@@ -132,16 +132,16 @@ class UndoStack:
         return self._titles.get(track, "")
 
     def pass_time(self, now_s: float) -> None:
-        """Let go of skips that are over, and of steps back that would bring back nothing else."""
-        if lasting(self.wishes, now_s) == self.wishes:
+        """Drop the skips that are over, and the steps back that would change nothing."""
+        if drop_expired(self.wishes, now_s) == self.wishes:
             return
-        self.wishes = lasting(self.wishes, now_s)
+        self.wishes = drop_expired(self.wishes, now_s)
         steps: list[tuple[str | None, Preferences]] = []
         for track, before in self._before:
-            kept = lasting(before, now_s)
-            if steps and steps[-1][1] == kept:
+            current = drop_expired(before, now_s)
+            if steps and steps[-1][1] == current:
                 steps.pop()
-            steps.append((track, kept))
+            steps.append((track, current))
         if steps and steps[-1][1] == self.wishes:
             steps.pop()
         self._before = deque(steps, maxlen=MAX_UNDO)
@@ -156,9 +156,9 @@ class UndoStack:
             if not self._before:
                 raise CommandError("there is nothing to undo")
             track, before = self._before.pop()
-            self.wishes = lasting(before, now_s)
+            self.wishes = drop_expired(before, now_s)
             return track
-        after = wished(self.wishes, command, now_s, self._first)
+        after = apply_wish(self.wishes, command, now_s, self._first)
         track = command.track if isinstance(command, Skip | Unskip | Pin | Like | Unlike) else None
         if after != self.wishes:
             self._before.append((track, self.wishes))
@@ -166,7 +166,7 @@ class UndoStack:
         return track
 
 
-def _skipped(before: Preferences, wish: Skip, now_s: float) -> Preferences:
+def _skip(before: Preferences, wish: Skip, now_s: float) -> Preferences:
     skipped = _with(before.skipped, wish.track)
     if len(skipped) > MAX_SKIPPED:
         raise CommandError(f"{MAX_SKIPPED} tracks are skipped already; use filters")
@@ -180,19 +180,19 @@ def _skipped(before: Preferences, wish: Skip, now_s: float) -> Preferences:
     )
 
 
-def _unskipped(before: Preferences, over: Callable[[str], bool]) -> Preferences:
+def _unskip(before: Preferences, over: Callable[[str], bool]) -> Preferences:
     skipped = tuple(track for track in before.skipped if not over(track))
-    return replace(before, skipped=skipped, until=tuple(each for each in before.until if not over(each[0])))
+    return replace(before, skipped=skipped, until=tuple(entry for entry in before.until if not over(entry[0])))
 
 
-def _given_back(before: Preferences, wish: GiveBack, now_s: float) -> Preferences:
-    """All of them, but for likes and a pin of what is skipped here. Raises CommandError at a bound."""
+def _give_back(before: Preferences, wish: GiveBack, now_s: float) -> Preferences:
+    """All of them, except likes and a pin of tracks that are skipped here. Raises CommandError at a bound."""
     parts: list[Wish] = [part for part in (wish.steer, wish.weights) if part is not None]
     parts += [] if wish.filters is None else [SetFilters(wish.filters)]
     parts += [Like(track) for track in wish.liked if track not in before.skipped]
     parts += [] if wish.pinned is None or wish.pinned in before.skipped else [Pin(wish.pinned)]
     for part in (*parts, *wish.skipped):
-        before = wished(before, part, now_s)
+        before = apply_wish(before, part, now_s)
     return before
 
 
@@ -204,10 +204,10 @@ def _without(tracks: tuple[str, ...], track: str) -> tuple[str, ...]:
     return tuple(other for other in tracks if other != track)
 
 
-def _not_skipped(wishes: Preferences, track: str | None) -> None:
+def _check_not_skipped(wishes: Preferences, track: str | None) -> None:
     if track in wishes.skipped:
         raise CommandError("this track is skipped in this session; unskip it first")
 
 
-def _given(wish: SetSteer | SetWeights) -> dict[str, float]:
+def _set_fields(wish: SetSteer | SetWeights) -> dict[str, float]:
     return {name: value for name, value in asdict(wish).items() if value is not None}

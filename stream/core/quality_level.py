@@ -1,4 +1,4 @@
-"""How closely the pictures are followed: in full, or, on a machine that cannot keep up, less so in named steps."""
+"""How closely the pictures are followed: in full, or in named lower steps on a machine that cannot keep up."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,8 +9,8 @@ class QualityLevel:
     """A list every ``hop_s`` seconds of media time, from one of every ``stride`` motion slots.
 
     With a stride of 2 motion is sampled 4 times a second: speeds stay true (they are divided by the time that passed),
-    but the pulse of the pictures is no longer told, since too many slots are empty. Without ``deblock``, pictures are
-    decoded without the filter that hides the edges of blocks, which is a third of decoding H.264.
+    but the pulse of the pictures is no longer measured, since too many slots are empty. Without ``deblock``, pictures
+    are decoded without the filter that hides the edges of blocks, which is a third of decoding H.264.
     """
 
     name: str

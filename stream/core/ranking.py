@@ -2,24 +2,24 @@
 
 A score is the weighted mean of three parts, each in [0, 1], plus what taste, history and speech add or take off:
 
-Towers have favourites: some music is near to whatever is shown. So no part asks how near, or how fast, alone, but how
-near, or fast, for *this* music or these pictures: against real footage (the bundle's bank, ``features.footage``), and
-against the rest of the catalogue (``catalog.standing``).
+Towers have favourites: some music is near to any picture. So no part takes a distance or a speed alone. Each part
+compares it with what is usual for *this* music or these pictures: with real footage (the bundle's bank,
+``features.footage``) and with the rest of the catalogue (``catalog.standing``).
 
 *content*: how near the segment's vector is to the window's, more than to those of the bank's footage; and relative to
-the other candidates, since retrieval returns near neighbours. There the matcher has its say, where the bundle has one.
+the other candidates, since retrieval returns near neighbours. The matcher counts there, where the bundle has one.
 
 *rhythm*: does the pulse of the pictures fit the track's tempo (octaves folded: 60 fits 120), as far as the visual tempo
 can be trusted; and does the place of the motion, from the stillest footage to the wildest, fit that of the music, from
 the calmest of the catalogue to the most energetic.
 
 *mood*: distance of two points on ``features.spec.MOOD_AXES``: each side's place on them, among real footage and in the
-catalogue, or where the bundle has no bank the moods themselves. A bundle without a mood graph says nothing of mood;
+catalogue, or where the bundle has no bank the moods themselves. A bundle without a mood graph knows no mood;
 then the energy that colour and motion suggest is compared with the music's.
 
 *Steering* takes up to ``STEER_SHARE`` of the score and gives it to how far that way a candidate stands in the whole
-catalogue (``catalog.standing``), which the search has leant to already; the parts say what they said. Steered nowhere,
-every number is as if steering did not exist.
+catalogue (``catalog.standing``), which the search has leant to already; the parts stay the same. With all dials
+at 0, every number is as if steering did not exist.
 
 Everything here is a pure function; ties are broken by track id.
 """
@@ -44,7 +44,7 @@ MOOD_REACH = 0.2  # root-mean-square distance on the axes at which mood is 0.5: 
 PLACES_REACH = 0.3  # the same between places, which are spread evenly
 NO_PULSE = 0.5  # of how far rhythm may be from the middle where the music has none
 STEER_SHARE = 0.7  # of the score, for the whole of a dial
-LOGIT_BOUND = 1e-4  # scores this close to 0 or 1 are not told apart
+LOGIT_BOUND = 1e-4  # scores this close to 0 or 1 count as equal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,18 +65,18 @@ class Pictures:
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
     """A candidate with its score in [0, 1] and the parts of it. ``adjust`` is in the score already, as far as that
-    stays in [0, 1], and so is steering: ``share`` of the mean of the parts gave way to ``wanted``."""
+    stays in [0, 1], and so is steering: ``steer_score`` replaced ``share`` of the mean of the parts."""
 
     candidate: Candidate
     score: float
     reasons: Reasons
     adjust: float = 0.0
     share: float = 0.0
-    wanted: float = 0.0
+    steer_score: float = 0.0
 
     def added(self, weights: Weights) -> float:
         """What is added to the mean of the parts: ``adjust`` and steering."""
-        return self.adjust + self.share * (self.wanted - weighted(self.reasons, weights))
+        return self.adjust + self.share * (self.steer_score - weighted(self.reasons, weights))
 
 
 def rank(
@@ -99,7 +99,7 @@ def rank(
     for candidate, part, adjust in zip(candidates, contents.tolist(), added.tolist(), strict=True):
         energy = place(float(candidate.standing[0]))
         reasons = Reasons(part, rhythm(now, candidate.track.tempo_bpm, energy), mood(now, candidate))
-        ranked.append(scored(Ranked(candidate, 0.0, reasons, adjust, *steered(lean, candidate.standing)), weights))
+        ranked.append(with_score(Ranked(candidate, 0.0, reasons, adjust, *steering(lean, candidate.standing)), weights))
     return sorted(ranked, key=order)
 
 
@@ -114,8 +114,8 @@ def weighted(reasons: Reasons, weights: Weights) -> float:
     return (weights.content * reasons.content + weights.rhythm * reasons.rhythm + weights.mood * reasons.mood) / mass
 
 
-def scored(ranked: Ranked, weights: Weights) -> Ranked:
-    """With the score that follows: the mean of the parts and what is added to it, kept in [0, 1]."""
+def with_score(ranked: Ranked, weights: Weights) -> Ranked:
+    """``ranked`` with its score: the mean of the parts and what is added to it, kept in [0, 1]."""
     return replace(ranked, score=_unit(weighted(ranked.reasons, weights) + ranked.added(weights)))
 
 
@@ -124,7 +124,7 @@ def content(similarities: Sequence[float], zscores: Sequence[float | None], matc
     (n,) in [0, 1], if any."""
     near = np.asarray(similarities, np.float64)
     absolute = (1.0 + np.clip(near, -1.0, 1.0)) / 2.0
-    if all(one is not None for one in zscores):
+    if all(zscore is not None for zscore in zscores):
         near = np.asarray(zscores, np.float64)
         absolute = 1.0 / (1.0 + np.exp(-near))
     relative = spread(near)
@@ -142,9 +142,9 @@ def spread(values: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-(values - values.mean()) / deviation)))
 
 
-def steered(lean: Sequence[float], standing: NDArray[np.float32]) -> tuple[float, float]:
-    """The share of a score that steering takes, as far as the furthest dial is turned, and what it gives for it: where
-    a candidate stands on the dials that are turned, in [0, 1]. Nothing where none is."""
+def steering(lean: Sequence[float], standing: NDArray[np.float32]) -> tuple[float, float]:
+    """The share of a score that steering takes, by the dial that is turned furthest, and the value in its place: where
+    a candidate stands on the turned dials, in [0, 1]. Zeros if no dial is turned."""
     if not lean:
         return 0.0, 0.0
     turned = [abs(part) for part in lean]
@@ -160,7 +160,7 @@ def place(standing: float) -> float:
 
 def rhythm(now: Pictures, tempo_bpm: float, energy: float) -> float:
     """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy, each by
-    its place. Of music without a pulse less can be said: it is neither right nor wrong."""
+    its place. Music without a pulse stays nearer to the middle."""
     fit = 1.0 - abs(speed_place(now.speed) - energy)
     if tempo_bpm <= 0:
         return 0.5 + NO_PULSE * (fit - 0.5)
@@ -185,10 +185,11 @@ def mood(now: Pictures, music: Candidate) -> float:
     return _near(now.mood_places, (1.0 + music.standing[: len(now.mood_places)]) / 2.0, PLACES_REACH)
 
 
-def _near(seen: NDArray[np.floating], heard: NDArray[np.floating], reach: float) -> float:
+def _near(pictures: NDArray[np.floating], music: NDArray[np.floating], reach: float) -> float:
     """1 where two points are one, 0.5 at the distance ``reach`` (root-mean-square over the axes)."""
-    pairs: list[tuple[float, float]] = list(zip(seen.tolist(), heard.tolist(), strict=True))  # few: no need for arrays
-    distance = math.sqrt(sum((one - other) ** 2 for one, other in pairs) / len(pairs))
+    # few: no need for arrays
+    pairs: list[tuple[float, float]] = list(zip(pictures.tolist(), music.tolist(), strict=True))
+    distance = math.sqrt(sum((left - right) ** 2 for left, right in pairs) / len(pairs))
     return 1.0 / (1.0 + (distance / reach) ** 2)
 
 

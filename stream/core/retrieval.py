@@ -1,5 +1,5 @@
-"""What a hop searches the catalogue for: the nearest tracks, what the viewers' examples are like, and where nothing
-passes the filters, which of them it is."""
+"""The searches of a hop: for the nearest tracks, for the viewers' examples, and, where no track passes the filters, for
+the filter that blocks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,17 +15,17 @@ from .deck import Deck
 from .events import Answer, Search
 from .hop import Hop
 from .preferences import Preferences, UndoStack
-from .taste import SKIPS_HEARD
+from .taste import SKIPS_COUNTED
 from .unfit import parts
 
 NEAREST: Final = "search"
 EXAMPLES: Final = "taste"
-EXAMPLES_AT_ONCE: Final = 32  # tracks whose clips are looked for in one hop, because somebody liked or skipped them
+EXAMPLES_AT_ONCE: Final = 32  # liked or skipped tracks whose clips one hop may search for
 
 
 class Retrieval:
-    """``most``: so many tracks are looked for and ranked. What is found of examples goes to ``preferences`` and
-    ``adjustments``, what is found of the track on air to ``deck``."""
+    """``most``: how many tracks are searched for and ranked. Results on examples go to ``preferences`` and
+    ``adjustments``, the outline of the track on air goes to ``deck``."""
 
     def __init__(
         self, preferences: UndoStack, adjustments: Adjustments, deck: Deck, most: int, ids: Iterator[int]
@@ -34,15 +34,15 @@ class Retrieval:
         self._most, self._ids = most, ids
 
     def search(self, hop: Hop, query: NDArray[np.float32], listed: frozenset[str]) -> list[Search]:
-        """Search with the window's vector (E,); beside it the tracks that must be ranked whatever their distance, those
-        ``listed`` among them."""
+        """Search with the window's vector (E,). Some tracks must be ranked at any distance, those ``listed`` among
+        them: the search keeps them."""
         hop.query = query
         wishes = self._preferences.wishes
         skipped = frozenset(wishes.skipped)
         hop.needed = (listed | self._above_filters(wishes)) - skipped
         allowed = replace(wishes.filters, exclude=skipped)
         nearest = Search(hop.open(self._ids, NEAREST), query, self._most, allowed, hop.needed, wishes.steer.lean)
-        hop.examples = self._adjustments.profiles.unknown((*wishes.liked, *wishes.skipped[-SKIPS_HEARD:]))[
+        hop.examples = self._adjustments.profiles.unknown((*wishes.liked, *wishes.skipped[-SKIPS_COUNTED:]))[
             :EXAMPLES_AT_ONCE
         ]
         if not hop.examples:
@@ -51,7 +51,7 @@ class Retrieval:
         return [nearest, Search(hop.open(self._ids, EXAMPLES), query, len(hop.examples), only)]
 
     def take(self, hop: Hop, purpose: str, answer: Answer) -> list[Search]:
-        """The answer to the search of that purpose, and what to search for because of it."""
+        """Take the answer to the search of that purpose. Returns the searches that follow from it."""
         if isinstance(answer, Mapping) or not isinstance(answer, Sequence):
             raise TypeError(f"the answer to a search is {type(answer).__name__}, must be a list of candidates")
         if purpose == EXAMPLES:
@@ -69,15 +69,15 @@ class Retrieval:
         return []
 
     def bound(self, hop: Hop) -> None:
-        """Everything is in: keep what will be ranked. A command may have come after the search was asked."""
+        """All answers are in: keep what will be ranked. A command may have come after the search began."""
         hop.bound(self._most, hop.needed, frozenset(self._preferences.wishes.skipped))
 
     def _above_filters(self, wishes: Preferences) -> set[str]:
-        """What is ranked whatever the filters say."""
+        """Tracks that are ranked even if they do not pass the filters."""
         return {track for track in (wishes.pinned, self._deck.track) if track is not None}
 
     def _passing(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """What was only held is let go where the filters say so."""
+        """The candidates that pass the filters or are above them; the search keeps others that do not."""
         wishes = self._preferences.wishes
         filters, above = wishes.filters, self._above_filters(wishes)
         if filters == Filters():
@@ -85,7 +85,7 @@ class Retrieval:
         return [c for c in candidates if c.track.id in above or filters.passes(c.track)]
 
     def _why_nothing(self, hop: Hop) -> list[Search]:
-        """Nothing passes the filters: what does each of them let through alone?"""
+        """No track passes all filters: search with each of them alone."""
         wishes = self._preferences.wishes
         alone = parts(wishes.filters)
         if hop.query is None or len(alone) + bool(wishes.skipped) < 2:

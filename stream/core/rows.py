@@ -1,16 +1,16 @@
 """The rows of the list, which hold still while little changes.
 
-Scores move every second, and an editor reads a list. So the rows are set down once, best first, and then stay as they
-are: the same tracks in the same order. They are set down anew
+Scores move every second, and an editor reads a list. So the rows are arranged once, best first, and then stay as they
+are: the same tracks in the same order. They are arranged anew
 
-* when something was asked for, or a track of the list is gone: at once;
+* when a viewer changed a wish, or a track of the list is gone: at once;
 * when the first place changes hands (`hysteresis.py`): at once;
-* when a new scene began: at once, and once more when twice as much of it has been seen;
+* when a new scene began: at once, and once more when twice as much of it was shown;
 * when a lead lasts: a track outside of the list is ahead of one inside it, or one row of another above it, by
   ``row_margin`` for ``row_dwell_s``, and the rows have stood for ``rest_s``.
 
 Between, each row shows its own score as it stands now, unless a row below it has the higher one: then it is shown with
-that score, as one that is held, and by how much it was lifted. So what is shown is always in order.
+that score, marked as held, and with how much it was lifted. So the list is always in order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,8 +42,8 @@ class RowOptions:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An entry and the score that it is shown with, at least its own. ``held``: why it is shown with more; empty where
-    it is not."""
+    """An entry and the score that it is shown with, at least its own. ``held``: why it is shown with more, else
+    empty."""
 
     entry: Ranked
     score: float
@@ -61,12 +61,12 @@ class Rows:
     def __init__(self, options: RowOptions, size: int) -> None:
         self._options = options
         self._size = size
-        self.shown: tuple[str, ...] = ()
+        self.tracks: tuple[str, ...] = ()
         self._stood_s = self._lasted_s = self._again_s = 0.0
 
     def clear(self) -> None:
         """The next list is the first."""
-        self.shown, self._stood_s, self._lasted_s, self._again_s = (), 0.0, 0.0, 0.0
+        self.tracks, self._stood_s, self._lasted_s, self._again_s = (), 0.0, 0.0, 0.0
 
     def arrange(
         self,
@@ -76,38 +76,38 @@ class Rows:
         cause: str = "",
         reasons: Mapping[str, str] | None = None,
     ) -> tuple[tuple[Row, ...], str]:
-        """The rows, and why they are others than before (empty where they are not). ``ranked`` is best first;
-        ``first`` holds the first place. ``cause``: why the rows are to be set down anew whatever the scores are.
-        ``reasons``: what holds a track where it is, if not its place."""
+        """The rows, and why they differ from the ones before (empty where they do not). ``ranked`` is best first;
+        ``first`` holds the first place. ``cause``: why the rows are to be arranged anew whatever the scores are.
+        ``reasons``: why a track is held where it is, if not for its place."""
         by_id = {entry.candidate.track.id: entry for entry in ranked}
         self._stood_s += passed_s
-        wanted = self._best(ranked, first)
+        best = self._best(ranked, first)
         cause = self._cause(by_id, first, passed_s, cause)
-        before = self.shown
+        before = self.tracks
         if cause:
-            self.shown = wanted
+            self.tracks = best
             self._lasted_s = 0.0
-            if wanted != before:
+            if best != before:
                 self._stood_s = 0.0
-        rows = _lifted([by_id[track] for track in self.shown], reasons or {})
-        return rows, cause if self.shown != before else ""
+        rows = _lift_scores([by_id[track] for track in self.tracks], reasons or {})
+        return rows, cause if self.tracks != before else ""
 
     def _best(self, ranked: Sequence[Ranked], first: str) -> tuple[str, ...]:
         ids = [entry.candidate.track.id for entry in ranked]
         return tuple(sorted(ids, key=lambda track: track != first)[: self._size])  # a stable sort
 
     def _cause(self, by_id: Mapping[str, Ranked], first: str, passed_s: float, cause: str) -> str:
-        """Why the rows are set down anew in this hop, if they are."""
+        """Why the rows are arranged anew in this hop; empty if they are not."""
         again = 0.0 < self._again_s <= passed_s
         self._again_s = max(0.0, self._again_s - passed_s)
-        if cause or not self.shown:
+        if cause or not self.tracks:
             self._again_s = self._options.again_s if cause in ("", SCENE) else 0.0
             return cause or SCENE
-        if any(track not in by_id for track in self.shown):
+        if any(track not in by_id for track in self.tracks):
             return GONE
-        if first in by_id and self.shown[0] != first:
+        if first in by_id and self.tracks[0] != first:
             return LEAD
-        if len(self.shown) < min(self._size, len(by_id)):
+        if len(self.tracks) < min(self._size, len(by_id)):
             return LEAD
         lead = self._lead(by_id, first)
         if again and lead >= self._options.again_margin:
@@ -117,9 +117,9 @@ class Rows:
         return LEAD if self._lasted_s >= self._options.row_dwell_s and self._stood_s >= self._options.rest_s else ""
 
     def _lead(self, by_id: Mapping[str, Ranked], first: str) -> float:
-        """The largest lead over a row by one that stands below it, or is not shown; the first place is not asked."""
-        scores = [by_id[track].score for track in self.shown if track != first]
-        others = [entry.score for track, entry in by_id.items() if track not in self.shown]
+        """The largest lead over a row by a lower one or a track outside of the list; the first place does not count."""
+        scores = [by_id[track].score for track in self.tracks if track != first]
+        others = [entry.score for track, entry in by_id.items() if track not in self.tracks]
         best_below, largest = max(others, default=0.0), 0.0
         for score in reversed(scores):
             largest = max(largest, best_below - score)
@@ -127,7 +127,7 @@ class Rows:
         return largest
 
 
-def _lifted(entries: Sequence[Ranked], reasons: Mapping[str, str]) -> tuple[Row, ...]:
+def _lift_scores(entries: Sequence[Ranked], reasons: Mapping[str, str]) -> tuple[Row, ...]:
     """Rows whose scores do not rise from one to the next."""
     rows: list[Row] = []
     floor = 0.0

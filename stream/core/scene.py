@@ -8,10 +8,10 @@ the scene before comes back within ``BACK_S``, that change is taken back, and bo
 
 A look is what stays the same over a scene and does not depend on the framing: the distribution of grey levels, colour,
 the amount of detail, and the amount of motion. The distance of two looks is a weighted sum. Weights and threshold were
-fitted on the made videos of ``studio``, cuts inside them against joins of two of them. The whole rule tells 65% of 214
-joins (of videos that have cuts of their own beside the join) and takes 15% of 138 cuts inside for a change, where a
-third of those change the palette on purpose. Limits: fades are no cuts, so a scene that changes in one is not told; two
-scenes of one palette, pace and detail are one.
+fitted on the rendered videos of ``studio``, cuts inside them against joins of two of them. The whole rule finds 65% of
+214 joins (of videos that have cuts of their own beside the join) and takes 15% of 138 cuts inside for a change, where a
+third of those change the palette on purpose. Limits: fades are no cuts, so a scene change by a fade is missed; two
+scenes of one palette, pace and detail count as one.
 
 State: the looks of the last 28 s, and at most two cuts under watch.
 """
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 WATCH_S: Final = 2.0  # how long after a cut the pictures are watched
-BACK_S: Final = 8.0  # a scene that comes back within so long was never left
+BACK_S: Final = 8.0  # a scene that comes back within this time was never left
 REST_S: Final = 4.0  # a change sooner than this after the one before belongs to it
 BEFORE_S: Final = 1.0  # less of a scene than this is nothing to compare with
-DIFFERENT: Final = 0.15  # distance from which on two looks are of two scenes
+DIFFERENT: Final = 0.15  # from this distance on two looks are of two scenes
 STILL, FAST = 0.02, 2.0  # frame widths a second: the ends of the scale of motion
 MOST: Final = 0.75  # share of the pictures that must agree
 
@@ -85,7 +85,7 @@ class SceneMeter:
         self._cuts: list[int] = []  # under watch: the oldest, and the newest of those after it
 
     def push(self, slot: int, frame: "FrameFeatures") -> Change | None:
-        """Take the picture in ``slot``; slots increase. Returns what became certain with it."""
+        """Take the picture in ``slot``; slots increase. Returns the change that it confirms."""
         self._looks[slot] = look(frame)
         while (oldest := next(iter(self._looks))) <= slot - WINDOW_S * MOTION_FPS:
             del self._looks[oldest]
@@ -96,7 +96,7 @@ class SceneMeter:
         return self._decide(self._cuts.pop(0), slot)
 
     def revise(self, slot: int, frame: "FrameFeatures") -> None:
-        """The picture in ``slot`` looks otherwise than it was told."""
+        """Replace the look of the picture in ``slot``."""
         if slot in self._looks:
             self._looks[slot] = look(frame)
 

@@ -1,6 +1,6 @@
 """What is on the screen, motion slot by motion slot: a picture is there until the next one comes, if it is held.
 
-State: the newest picture and its place, the cuts of late, the scenes; what is shown goes into the window.
+State: the newest picture and its slot, the latest cuts, the scenes; every picture goes into the window.
 """
 
 from collections import deque
@@ -21,9 +21,9 @@ from .window import Window
 if TYPE_CHECKING:
     from features.frame import FrameFeatures
 
-REVISED: Final = STEADY - 1  # pictures that may turn out to have had bars
+REVISED: Final = STEADY - 1  # pictures in which bars may be detected later
 CUTS: Final = 32  # that are remembered, the newest
-FRESH_S: Final = 2  # so long a cut is a fresh one
+FRESH_S: Final = 2  # a cut is fresh for so long
 
 
 class Screen:
@@ -50,7 +50,7 @@ class Screen:
             return []
         still = held(self._picture)
         first = max(self.filled + 1, slot - WINDOW_S * MOTION_FPS)
-        return [event for each in range(first, slot) for event in self._fill(each, still)]
+        return [event for place in range(first, slot) for event in self._fill(place, still)]
 
     def show(self, slot: int, features: "FrameFeatures") -> list[Cut | Scene]:
         """A new picture, in a slot behind the newest."""
@@ -63,7 +63,7 @@ class Screen:
         return [*events, *self._fill(slot, features)]
 
     def revise(self, pictures: "Sequence[FrameFeatures]") -> None:
-        """The newest pictures, oldest first, look otherwise than was told. At most ``REVISED`` are remembered."""
+        """Replace the features of the newest pictures, oldest first. At most ``REVISED`` are remembered."""
         for slot, features in zip(list(self._slots)[-len(pictures) :], pictures, strict=False):
             self._window.push(slot, features)
             self._scenes.revise(slot, features)
@@ -75,11 +75,10 @@ class Screen:
     def between_cuts_s(self, end: int) -> tuple[float, ...]:
         """The times from cut to cut in the window that ends at second ``end``."""
         slots = [slot for slot in self._cuts if slot >= (end - WINDOW_S) * MOTION_FPS]
-        return tuple((two - one) / MOTION_FPS for one, two in pairwise(slots))
+        return tuple((second - first) / MOTION_FPS for first, second in pairwise(slots))
 
     def _fill(self, slot: int, features: "FrameFeatures") -> list[Scene]:
-        """Keep what is to be seen in a slot. A picture that comes later than the time was told only takes the place of
-        the one that was held."""
+        """Keep the picture of a slot. A picture that comes after its slot was filled only replaces the held one."""
         self._window.push(slot, features)
         if slot <= self.filled:
             return []

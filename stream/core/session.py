@@ -6,15 +6,15 @@ through the stages
 
     clip tower -> sequence tower -> search (and mood) -> matcher -> ranking -> hysteresis -> Suggestions
 
-of which each that needs numbers from outside is a question (``Infer``, ``Search``) whose answer comes back through
-``result``; which graphs there are, and in which order they can be asked, is the bundle's to say (``hop``). One hop is
-under way at a time; when the next falls due meanwhile, it waits, and when that one is overtaken as well, the newest
-wins and the other is counted as skipped. Embeddings are kept, so a hop asks a clip tower for one new clip, plus those
+Each stage that needs numbers from outside is a question (``Infer``, ``Search``) whose answer comes back through
+``result``. The bundle says which graphs there are and in which order they can run (``hop``). One hop is under way at a
+time. When the next falls due meanwhile, it waits; when a third falls due, the newest waits instead and the other is
+counted as skipped. Embeddings are kept, so a hop requests one new clip of a clip tower, plus those
 that skipped hops left out, and after a change of scene those that reach across it.
 
 A lasting change of scene (``scene``) shortens the window to what came after it. What viewers wish for (``wishes``) goes
-into the ranking of the next hop to be concluded, together with what was on air lately (``history``), what is like the
-tracks they liked (``taste``), and whether somebody speaks (``speech``).
+into the ranking of the next hop to end, together with what was on air lately (``history``), what sounds like the tracks
+they liked (``taste``), and whether somebody speaks (``speech``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,16 +73,16 @@ class Session:
             self._preferences, self._adjustments, self._deck, self._options.candidates, self._ids
         )
         self._pool: list[Candidate] = []  # of the newest hop
-        self.ranking: Sequence[Ranked] = ()  # of the newest hop, all of it, before anybody is kept in place
+        self.ranking: Sequence[Ranked] = ()  # of the newest hop, all of it, before any track is held in place
         self._before_s = 0.0  # media time before the last reset
-        self._settled = 0, self._preferences.wishes.order()  # the scene's start and what was asked, of the newest list
+        self._settled = 0, self._preferences.wishes.order()  # the scene's start and the wishes, of the newest list
         self._hop_s = self._stride = 1
         self._closing: tuple[int, int] | None = None  # frames, dropped
         self._ended = False
         self.sampled = self.suggestions = self.skipped_hops = self.stale_answers = self.resets = 0
 
     def _begin_anew(self) -> None:
-        """Media time is 0, and nothing was seen or heard."""
+        """Media time is 0, without any pictures or sound so far."""
         self._window = self._model.window()
         self._screen = Screen(self._window, self._options.cut_rest_s)
         self._speech = Speech()
@@ -111,29 +111,29 @@ class Session:
         return [*events, *self._advance(following // MOTION_FPS)]
 
     def revise(self, pictures: "Sequence[FrameFeatures]") -> list[Event]:
-        """The newest pictures, oldest first, look otherwise than was told: bars around them have been found since. At
-        most ``screen.REVISED`` are remembered."""
+        """Replace the features of the newest pictures, oldest first: bars around them were detected since. At most
+        ``screen.REVISED`` are remembered."""
         self._screen.revise(pictures)
         return []
 
     def hear(self, share: float, second: int) -> list[Event]:
         """Somebody spoke for ``share`` (0 to 1) of media second ``second``, counted as ``pts_s`` is; for sessions with
-        sound, once a second, in order. Raises ValueError for what is no share."""
+        sound, once a second, in order. Raises ValueError for a share outside of [0, 1]."""
         if self._closing is None:
             self._speech.hear(share, second)
         return []
 
     def follow(self, hop_s: int, stride: int = 1) -> list[Event]:
-        """From here on a hop falls due every ``hop_s`` whole seconds, and of ``stride`` slots the sampler fills one, so
-        that the last of a second's frames is known as such. Raises ValueError for less than one of either."""
+        """From now on a hop falls due every ``hop_s`` whole seconds, and the sampler fills one of ``stride`` slots;
+        this tells which frame is the last of a second. Raises ValueError for less than one of either."""
         if hop_s < 1 or stride < 1:
             raise ValueError(f"a hop of {hop_s} s and one slot of {stride}, must be at least 1")
         self._hop_s, self._stride = hop_s, stride
         return []
 
     def tick(self, now_s: float, seen: bool = True) -> list[Event]:
-        """Media time has reached ``now_s`` and no frame came since: the second that is over can be looked at. ``seen``:
-        the newest picture is still on the screen; without, nothing is said of the seconds behind its own."""
+        """Media time has reached ``now_s`` and no frame came since: a hop for the second that is over may fall due.
+        ``seen``: the newest picture is still on the screen; else the seconds after its own get no hop."""
         if self._closing is not None:
             return []
         self._now_s = max(self._now_s, now_s)
@@ -143,8 +143,8 @@ class Session:
         return [*self._screen.hold(int(now_s * MOTION_FPS)), *self._advance(second)]
 
     def reset(self, reason: str) -> list[Event]:
-        """Timestamps broke: forget the pictures and the sound and start again at 0. What viewers wished for and what is
-        on air stay."""
+        """Timestamps broke: forget the pictures and the sound and start again at 0. The viewers' wishes and what
+        is on air stay."""
         if self._closing is not None:
             return []
         self._listing.reset()
@@ -183,29 +183,29 @@ class Session:
 
     def result(self, question: int, answer: Answer) -> list[Event]:
         """The answer to a question. One to a question that is no longer open is counted and ignored."""
-        if self._deck.asked(question):
+        if self._deck.is_open(question):
             return [*self._deck.take(answer)]
         hop = self._hop
         if hop is None or question not in hop.questions:
             self.stale_answers += 1
             return []
-        asked = hop.questions.pop(question)
-        if isinstance(asked, str):
-            return [*self._retrieval.take(hop, asked, answer)] or self._compare(hop)
+        source = hop.questions.pop(question)
+        if isinstance(source, str):
+            return [*self._retrieval.take(hop, source, answer)] or self._compare(hop)
         if not isinstance(answer, Mapping):
-            raise TypeError(f"the answer to {asked.name} is {type(answer).__name__}, must be arrays by name")
-        hop.take(asked, answer, self._window)
+            raise TypeError(f"the answer to {source.name} is {type(answer).__name__}, must be arrays by name")
+        hop.take(source, answer, self._window)
         if hop.scores is not None:
             return self._conclude(hop)
         events: list[Event] = [*hop.ready(self._window, self._ids)]
-        if asked is self._model.graphs.query:
-            events += self._retrieval.search(hop, hop.vectors[asked.name][0], self._listing.tracks)
+        if source is self._model.graphs.query:
+            events += self._retrieval.search(hop, hop.vectors[source.name][0], self._listing.tracks)
         return events or self._compare(hop)
 
     def give_up(self, question: int) -> list[Event]:
         """No answer will come to a question: it would have come too late. The hop that it belongs to counts as skipped,
-        and the one that waits begins; clips that it has not embedded are made up for."""
-        if self._deck.asked(question):
+        and the one that waits begins; later hops embed the clips that this one left out."""
+        if self._deck.is_open(question):
             return [*self._deck.give_up()]
         if self._hop is None or question not in self._hop.questions:
             return []
@@ -253,7 +253,7 @@ class Session:
         return [*hop.ready(self._window, self._ids)]
 
     def _compare(self, hop: Hop) -> list[Event]:
-        """Once everything retrieved is in: ask who compares it with the window, or conclude without."""
+        """Once all search results are in: request the matcher, or conclude without one."""
         if hop.questions:
             return []
         self._retrieval.bound(hop)
@@ -262,7 +262,7 @@ class Session:
     def _conclude(self, hop: Hop) -> list[Event]:
         now = hop.pictures(self._window, self._model)
         wishes, on_air = self._preferences.wishes, self._deck.on_air
-        ranked = self._ranked(hop, now, wishes)
+        ranked = self._rank(hop, now, wishes)
         self._pool, self.ranking = hop.hits, ranked
         self._ease(hop, wishes)
         passed_s, self._listed_s = hop.pts_s - self._listed_s, hop.pts_s
@@ -278,15 +278,15 @@ class Session:
             seen=VisualStats(now.tempo.bpm, now.tempo.confidence, now.speed),
             switch=None if on_air is None else on_air.switch(first, hop.pts_s),
             duck_db=self._speech.duck_db(hop.pts_s),
-            asked=self._preferences.asked(self._before_s + hop.pts_s),
+            asked=self._preferences.state(self._before_s + hop.pts_s),
             on_air=None if on_air is None else on_air.now([item.track for item in listed.items], hop.pts_s),
             changed=listed.changed,
             stale=listed.stale,
         )
         return [suggestions, *self._next()]
 
-    def _ranked(self, hop: Hop, now: Pictures, wishes: Preferences) -> list[Ranked]:
-        """What was retrieved, best first, without what was skipped meanwhile."""
+    def _rank(self, hop: Hop, now: Pictures, wishes: Preferences) -> list[Ranked]:
+        """The search results, best first, without tracks that were skipped meanwhile."""
         on_air, begins_s = self._deck.on_air, self._listing.begins_s
         place_s = None if on_air is None else on_air.place_s(hop.pts_s)
         if on_air is not None and place_s is not None:
@@ -306,14 +306,14 @@ class Session:
         return self._listing.compose(ranked, now, setting, wishes, cut, self._deck.track, passed_s)
 
     def _next(self) -> list[Event]:
-        """A hop is over: the one that waits begins, or the session ends, if it is to."""
+        """A hop is over: the one that waits begins, or the session ends if it is closing."""
         if self._due is not None:
             following, self._due = self._due, None
             return self._begin(following)
         return self._end() if self._closing is not None else []
 
     def _ease(self, hop: Hop, wishes: Preferences) -> None:
-        """The first place changes hands more easily in a new scene, and when the viewers ask for something else."""
+        """The first place changes hands more easily in a new scene, and after a new wish."""
         start, before = self._settled
         if hop.start > start:
             self._listing.hysteresis.ease(anew=True)

@@ -1,4 +1,4 @@
-"""What viewers like moves tracks that sound like it up, and what they skip moves tracks like that down a little.
+"""Likes move tracks that sound alike up, and skips move tracks that sound alike down a little.
 
 Relevance feedback in the manner of Rocchio ("Relevance feedback in information retrieval", 1971): a candidate gains by
 its similarity to the mean of what was liked and loses, with a smaller weight, by that to the mean of what was skipped.
@@ -6,8 +6,8 @@ Similarity is the mean cosine between the clips of the candidate and the clips o
 the cosines of one backbone lie close together, it counts relative to the other candidates, as in ``ranking``.
 
 *Bound*: likes move a score by at most half of ``LIKE_SPAN`` up or down and skips by at most half of ``SKIP_SPAN``, so
-two candidates further apart than the sum of the spans never change places because of taste. With nothing liked or
-skipped all is 0.
+two candidates further apart than the sum of the spans never change places because of taste. Without likes and
+skips all is 0.
 """
 
 from collections import OrderedDict
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 LIKE_SPAN: Final = 0.16
 SKIP_SPAN: Final = 0.06
-SKIPS_HEARD: Final = 50  # the newest skips count as taste; the older ones are only left out
+SKIPS_COUNTED: Final = 50  # newest skips that count as taste; older ones are only left out of the list
 KEPT_PROFILES: Final = 512
 
 
@@ -56,11 +56,11 @@ def pull(candidates: Sequence[Candidate], known: "Profiles", liked: Sequence[str
         return np.zeros(len(candidates))
     pool = profiles(candidates)
     width = pool.shape[1]
-    return taste(pool, known.of(liked, width), known.of(skipped[-SKIPS_HEARD:], width))
+    return taste(pool, known.of(liked, width), known.of(skipped[-SKIPS_COUNTED:], width))
 
 
 def _standing(pool: Floats, examples: Floats) -> Floats:
-    """(n,) in (-1/2, 1/2): how similar each is to the examples, against the others."""
+    """(n,) in (-1/2, 1/2): how similar each candidate is to the examples, compared with the other candidates."""
     if not len(examples):
         return np.zeros(len(pool))
     return spread(pool @ examples.mean(axis=0)) - 0.5
@@ -69,31 +69,31 @@ def _standing(pool: Floats, examples: Floats) -> Floats:
 class Profiles:
     """Profiles of the tracks that were liked or skipped: at most ``KEPT_PROFILES``, those used last.
 
-    A track that the catalogue does not have is known to have none.
+    A track that is not in the catalogue is remembered with None.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Floats | None] = OrderedDict()
+        self._by_track: OrderedDict[str, Floats | None] = OrderedDict()
 
     def keep(self, track: str, value: Floats | None) -> None:
-        """Remember one, unless it is known: a track was liked for the segment that was suggested then."""
-        if self._kept.get(track) is None:
-            self._kept[track] = value
-        self._kept.move_to_end(track)
-        if len(self._kept) > KEPT_PROFILES:
-            self._kept.popitem(last=False)
+        """Remember a profile, unless the track has one: a track was liked for the segment that was suggested then."""
+        if self._by_track.get(track) is None:
+            self._by_track[track] = value
+        self._by_track.move_to_end(track)
+        if len(self._by_track) > KEPT_PROFILES:
+            self._by_track.popitem(last=False)
 
     def unknown(self, tracks: Iterable[str]) -> list[str]:
-        """Those whose profile was never looked for."""
-        return [track for track in tracks if track not in self._kept]
+        """The tracks whose profile was never searched for."""
+        return [track for track in tracks if track not in self._by_track]
 
     def of(self, tracks: Iterable[str], width: int) -> Floats:
         """(k, ``width``): the profiles that are known; k is the number of tracks or less."""
         rows = []
         for track in tracks:
-            if track in self._kept:
-                self._kept.move_to_end(track)
-                value = self._kept[track]
+            if track in self._by_track:
+                self._by_track.move_to_end(track)
+                value = self._by_track[track]
                 if value is not None and len(value) == width:
                     rows.append(value)
         return np.stack(rows) if rows else np.empty((0, width))

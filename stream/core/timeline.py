@@ -1,10 +1,10 @@
-"""What a step from one timestamp to the next means: the one rule for whatever samples frames or waits for them.
+"""What a step from one timestamp to the next means: one rule for all code that samples frames or waits for them.
 
-A picture is on the screen until the next one, so a step forward is a picture that was held, be it for minutes. It is a
-jump instead where it cannot have been held: where less time than that passed between the arrivals, or where the input
-is of a kind whose clock is known to jump (``HELD_BROADCAST_S``).
+A picture is on the screen until the next one, so a step forward is a picture that was held, even for minutes. It is a
+jump instead where the picture cannot have been held: where less time than that passed between the arrivals, or where
+the clock of this kind of input is known to jump (``HELD_BROADCAST_S``).
 
-Nothing here reads a clock: whoever has one gives the time that passed.
+Nothing here reads a clock: the caller gives the time that passed.
 """
 
 from enum import Enum
@@ -13,8 +13,8 @@ from typing import Final
 
 STEP_BACK_S: Final = 1  # a late frame up to this far behind the newest is passed over; beyond it, time has jumped
 AHEAD_S: Final = 10  # timestamps may run ahead of the arrivals by this much: a burst, or a sender's buffer
-HELD_S: Final = 3600  # nothing is held longer
-HELD_BROADCAST_S: Final = 60  # nor, in the likes of transport streams, whose clock starts anew where they were spliced
+HELD_S: Final = 3600  # no picture is held longer
+HELD_BROADCAST_S: Final = 60  # the same in transport streams and the like, whose clock starts anew at a splice
 
 Seconds = int | float | Fraction
 

@@ -1,4 +1,4 @@
-"""Why no track passes the filters, in words, and the questions that tell which of them it is."""
+"""Why no track passes the filters, in words, and the filters to try alone to find the one that blocks."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,22 +10,22 @@ _NONE: Final = Filters()
 
 
 def parts(filters: Filters) -> dict[str, Filters]:
-    """Each filter that is set, in words, and alone."""
-    found: dict[str, Filters] = {}
+    """Each filter that is set, alone, by its words."""
+    alone: dict[str, Filters] = {}
     if filters.min_bpm is not None:
-        found[f"at least {filters.min_bpm:g} bpm"] = replace(_NONE, min_bpm=filters.min_bpm)
+        alone[f"at least {filters.min_bpm:g} bpm"] = replace(_NONE, min_bpm=filters.min_bpm)
     if filters.max_bpm is not None:
-        found[f"at most {filters.max_bpm:g} bpm"] = replace(_NONE, max_bpm=filters.max_bpm)
+        alone[f"at most {filters.max_bpm:g} bpm"] = replace(_NONE, max_bpm=filters.max_bpm)
     if filters.licences:
-        found[f"licence {' or '.join(sorted(filters.licences))}"] = replace(_NONE, licences=filters.licences)
+        alone[f"licence {' or '.join(sorted(filters.licences))}"] = replace(_NONE, licences=filters.licences)
     if filters.tags:
-        found[f"tag {' or '.join(sorted(filters.tags))}"] = replace(_NONE, tags=filters.tags)
+        alone[f"tag {' or '.join(sorted(filters.tags))}"] = replace(_NONE, tags=filters.tags)
     if filters.instrumental:
-        found["instrumental"] = replace(_NONE, instrumental=True)
+        alone["instrumental"] = replace(_NONE, instrumental=True)
     if filters.min_duration_s:
         text = f"at least {filters.min_duration_s:g} s long"
-        found[text] = replace(_NONE, min_duration_s=filters.min_duration_s)
-    return found
+        alone[text] = replace(_NONE, min_duration_s=filters.min_duration_s)
+    return alone
 
 
 def reason(filters: Filters, passing: Mapping[str, bool], skipped: bool) -> str:

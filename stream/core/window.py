@@ -3,11 +3,11 @@
 Everything is kept under its place in media time (a motion slot), so a missing frame leaves a hole where it was and
 nothing shifts. A clip is named by the second at which it ends: clip ``k`` covers ``[k - 4, k)``, and the window at
 ``k`` is made of the clips ``k, k - 4, k - 8, ...``. The clips at 1, 2 and 3 are shorter than 4 s: their pictures are
-padded with the last, so that something can be said after one second. The same holds where a scene begins: seen from
+padded with the last, so that there is a list after one second. The same holds where a scene begins: seen from
 ``start``, a motion slot, nothing before it was ever there, and the clips that reach across it are short.
 
 Bounds: the features of 224 frames, and the vectors of the clips that end in the last 28 s, one for each clip tower and
-each ``start`` that they were asked for from (scenes change every 4 s at most); older ones are forgotten.
+each ``start`` that they were requested for (scenes change every 4 s at most); older ones are forgotten.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-TEMPO_COVER = 0.75  # with fewer of the slots filled, the frame rate itself would be heard as a pulse
+TEMPO_COVER = 0.75  # with fewer of the slots filled, the frame rate itself would look like a pulse
 TEMPO_MIN_S = 4
 
 
@@ -69,8 +69,8 @@ class Window:
 
     def measured(self, features: Sequence[str], ends: Sequence[int], start: int = 0) -> dict[str, NDArray[Any]]:
         """Features of the clips ``ends``, (n, *shape) by name."""
-        measured = [video_clip_features(self._clip_frames(end, start), features) for end in ends]
-        return {name: np.stack([clip[name] for clip in measured]) for name in features}
+        clips = [video_clip_features(self._clip_frames(end, start), features) for end in ends]
+        return {name: np.stack([clip[name] for clip in clips]) for name in features}
 
     def vectors(self, tower: str, ends: Sequence[int], start: int = 0) -> Floats:
         """The vectors (n, W) of the clips ``ends``, zeros where there is none."""
@@ -87,15 +87,15 @@ class Window:
                 self._measured.pop(old, None)
 
     def view(self, end: int, start: int = 0) -> View:
-        """The clips of that window that every tower has seen."""
+        """The clips of that window that every tower has embedded."""
         mask = np.zeros((1, MAX_CLIPS), np.bool_)
         vectors = {tower: np.zeros((1, MAX_CLIPS, width), np.float32) for tower, width in self._widths.items()}
         features: dict[str, NDArray[Any]] = {}
         for name in self._features:
             shape: Any = FEATURES[name]["shape"]
             features[name] = np.zeros((1, MAX_CLIPS, *shape), str(FEATURES[name]["dtype"]))
-        seen = [k for k in self.clips_at(end, start) if all(_key(k, start) in of for of in self._clips.values())]
-        for place, k in enumerate(seen):
+        ends = [k for k in self.clips_at(end, start) if all(_key(k, start) in of for of in self._clips.values())]
+        for place, k in enumerate(ends):
             mask[0, place] = True
             for tower, clips in self._clips.items():
                 vectors[tower][0, place] = clips[_key(k, start)]

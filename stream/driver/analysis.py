@@ -1,4 +1,4 @@
-"""Pixels to features: what is measured of each frame that was sampled."""
+"""Pixels to features, for each sampled frame."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,15 +22,15 @@ KeepPicture = Callable[[NDArray[np.uint8], float, bool], None]
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Features of a frame. ``revised``: those of the frames before it, oldest first, where they are another after all:
-    bars were found, in them too."""
+    """Features of a frame. ``revised``: new features of the frames before it, oldest first, if bars were detected in
+    them too."""
 
     features: FrameFeatures
     revised: tuple[FrameFeatures, ...] = ()
 
 
 class FrameAnalyzer:
-    """Frames of one input -> features; ``small``: with the pictures that graphs look at; ``keep`` is given each
+    """Frames of one input -> features; ``small``: with the pictures that graphs take; ``keep`` gets each
     canonical picture and its time before it is measured, and whether it was measured before, with its bars.
 
     State: the reader, the meter and the newest frames' times and features, which ``restart`` empties.
@@ -42,8 +42,8 @@ class FrameAnalyzer:
         self._small = small
         self._keep = keep or _keep_nothing
         self._reader = PictureReader()
-        # It knows nothing of who is timed: a meter that knew its analyzer would be a circle, and OpenCV's and FFmpeg's
-        # memory would wait for the collector of cycles.
+        # It holds no reference to the analyzer: such a cycle would keep OpenCV's and FFmpeg's memory until the garbage
+        # collector runs.
         self._laps = Laps(stopwatch)
         self.restart()
 
@@ -57,27 +57,27 @@ class FrameAnalyzer:
         """Features of a sampled frame at ``t_s`` seconds of media time. Raises SourceError for an absurd size."""
         self._laps.start()
         try:
-            seen = self._reader.read(frame)
+            reading = self._reader.read(frame)
         except PictureError as error:
             raise SourceError(str(error)) from error
-        revised = self._measure_again(seen.again[-len(self._newest) :]) if seen.again and self._newest else ()
-        self._keep(seen.picture, t_s, False)
+        revised = self._measure_again(reading.again[-len(self._newest) :]) if reading.again and self._newest else ()
+        self._keep(reading.picture, t_s, False)
         self._laps.lap(CONVERT)
-        features = self._meter.push(seen.picture, t_s)
+        features = self._meter.push(reading.picture, t_s)
         self._newest.append((t_s, features))
         return Analysis(features, revised)
 
     def _measure_again(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[FrameFeatures, ...]:
-        """The newest frames without their bars. What moved into the first of them is kept: that was measured from one
-        before it."""
+        """Measure the newest frames without their bars. The motion of the first one is kept: it was measured from a
+        frame before it."""
         newest = list(self._newest)[-len(pictures) :]
         self._meter = self._new_meter()
         revised: list[FrameFeatures] = []
         for (t_s, before), picture in zip(newest, pictures, strict=True):
             self._keep(picture, t_s, True)
             features = self._meter.push(picture, t_s)
-            kept = before if not revised else features
-            motion = {name: getattr(kept, name) for name in ("speed", "dx", "dy", "onset", "cut")}
+            source = before if not revised else features
+            motion = {name: getattr(source, name) for name in ("speed", "dx", "dy", "onset", "cut")}
             revised.append(replace(features, **motion))
         return tuple(revised)
 
@@ -86,4 +86,4 @@ class FrameAnalyzer:
 
 
 def _keep_nothing(picture: NDArray[np.uint8], t_s: float, again: bool) -> None:
-    """Nobody keeps pictures."""
+    """Keep no pictures."""

@@ -1,4 +1,4 @@
-"""Questions answered by a `Runtime`, each with its time told to the stopwatch."""
+"""Answers of a `Runtime` to questions, each timed by a stopwatch."""
 
 import asyncio
 from concurrent.futures import Executor
@@ -17,13 +17,13 @@ def answer(runtime: Runtime, question: Question, stopwatch: Stopwatch) -> Answer
     return result
 
 
-async def answered(runtime: Runtime, question: Question, workers: Executor, stopwatch: Stopwatch) -> Answer:
-    """The same on an event loop. An engine with a queue of its own is asked from here, anything else in a thread of
-    ``workers``: each thread between a question and its answer is one more wait for a core."""
+async def answer_async(runtime: Runtime, question: Question, workers: Executor, stopwatch: Stopwatch) -> Answer:
+    """The same on an event loop. A question for an engine with its own queue is submitted from here, any other runs in
+    a thread of ``workers``: each thread between a question and its answer is one more wait for a core."""
     begun = stopwatch.start()
-    waiting = runtime.submit(question)
-    if waiting is None:
+    future = runtime.submit(question)
+    if future is None:
         return await asyncio.get_running_loop().run_in_executor(workers, answer, runtime, question, stopwatch)
-    result = await asyncio.wrap_future(waiting)
+    result = await asyncio.wrap_future(future)
     stopwatch.lap(stage_of(question, runtime.model), begun)
     return result

@@ -1,6 +1,6 @@
-"""One input's way through the house: frames -> sampler -> features -> session -> questions and notices.
+"""The path of one input: frames -> sampler -> features -> session -> questions and notices.
 
-Nothing here has a clock, a thread or an event loop. Whoever drives says when a frame comes and when time passes, and
+Nothing here has a clock, a thread or an event loop. The caller says when a frame comes and when time passes, and
 answers the questions: `LiveDriver` in real time, ``watch --fast`` at once, ``segue replay`` as it was recorded.
 """
 
@@ -36,7 +36,7 @@ class Sampled:
 
 class SessionDriver:
     """``publish`` is called with every notice as it comes, ``ask`` with every question; neither may block, and ``ask``
-    must not answer before it returns. ``recorder`` keeps what the session is told. ``held_s``: see `Sampler`."""
+    must not answer before it returns. ``recorder`` keeps every call of the session. ``held_s``: see `Sampler`."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class SessionDriver:
         return Sampled(slot.slot, restarted=True)
 
     def push(self, analysis: Analysis, slot: int) -> None:
-        """What a sampled frame looks like."""
+        """Pass on the features of a sampled frame."""
         if analysis.revised:
             self.handle(self.session.revise(analysis.revised))
         self.handle(self.session.push(analysis.features, slot))
@@ -80,12 +80,12 @@ class SessionDriver:
         self.handle(events)
 
     def close(self) -> None:
-        """What is said from now on is not heard. Who drives is known here, and knows this: without it, the window of
-        pictures and the candidates would wait for the collector of cycles."""
+        """Ignore all later events. This also breaks the reference cycle with the caller, which would keep the window of
+        pictures and the candidates until the garbage collector runs."""
         self._publish = self._ask = _ignore
 
     def handle(self, events: Sequence[Event]) -> None:
-        """Ask what is asked, publish the rest, in order."""
+        """Pass on questions to ``ask`` and notices to ``publish``, in order."""
         for event in events:
             if isinstance(event, Question):
                 self._ask(event)
@@ -96,4 +96,4 @@ class SessionDriver:
 
 
 def _ignore(event: Event) -> None:
-    """Nobody listens any more."""
+    """Drop an event of a closed driver."""

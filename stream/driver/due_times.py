@@ -1,14 +1,14 @@
 """When the hop of each second fell due, by a driver's clock: lateness counts from there.
 
-A second is over with the frame that fills its last slot, with the first frame of a later one, or when as much time has
-passed since its newest frame as was left of it, whichever comes first. Waiting for a second to end is no lateness.
+A second is over with the frame that fills its last slot, with the first frame of a later one, or when the time that
+was left of it after its newest frame has passed, whichever comes first. Waiting for a second to end is no lateness.
 """
 
 from typing import Final
 
 from features.spec import WINDOW_S
 
-KEPT: Final = WINDOW_S  # seconds whose lists may still be on their way
+KEPT: Final = WINDOW_S  # seconds whose lists may still be under way
 
 
 class DueTimes:
@@ -22,23 +22,23 @@ class DueTimes:
         self._newest: tuple[float, float] | None = None  # media time, arrival
         self._due: dict[int, float] = {}
 
-    def frame(self, elapsed_s: float, arrived_s: float, second: int, following: int) -> None:
+    def record_frame(self, elapsed_s: float, arrived_s: float, second: int, following: int) -> None:
         """A frame at ``elapsed_s`` of media time arrived, in ``second``; the next slot is in second ``following``."""
         self._over(second, min(arrived_s, self._reached(second, arrived_s)))
         self._newest = elapsed_s, arrived_s
         self._over(following, arrived_s)
 
-    def passed(self, second: int) -> None:
+    def record_passing(self, second: int) -> None:
         """Media time has come to the end of ``second`` seconds, without a frame."""
         if self._newest is not None:
             self._over(second, self._reached(second, self._newest[1]))
 
-    def ended(self, second: int, now_s: float) -> None:
-        """The input ended within ``second``: what is left of it is looked at now."""
+    def record_end(self, second: int, now_s: float) -> None:
+        """The input ended within ``second``: its last hop is due now."""
         self._over(second, now_s)
 
     def at(self, second: int) -> float | None:
-        """When ``second`` seconds of media time were over, or None where that was never noted."""
+        """When ``second`` seconds of media time were over, or None if that was never recorded."""
         return self._due.get(second)
 
     def _reached(self, second: int, else_s: float) -> float:

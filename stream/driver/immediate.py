@@ -1,4 +1,5 @@
-"""A driver that answers every question before anything else comes: the same input, the same notices, and no clock."""
+"""A driver that answers every question before it takes more input: the same input gives the same notices, without a
+clock."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ImmediateDriver(SessionDriver):
-    """Questions are answered in the order in which they are asked, by ``runtime``, in the caller's thread."""
+    """Questions are answered in their order, by ``runtime``, in the caller's thread."""
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class ImmediateDriver(SessionDriver):
         )
 
     def handle(self, events: Sequence[Event]) -> None:
-        """Publish what is to be published, then answer everything that is asked, and what follows from that."""
+        """Publish the notices, then answer all questions, also those that follow from the answers."""
         super().handle(events)
         if self._answering:
             return

@@ -4,10 +4,9 @@ A frame waits in a slot of capacity 1 (the newest wins, replaced ones are counte
 before any pixel is converted; pixels, features and inference run in threads of the shared executor, one conversion and
 one hop at a time. The session itself is touched on the event loop only, so it needs no lock.
 
-*Deadline*: a hop whose networks have not had their turn when it falls behind (``useful_hops``) is given up and counted
-as skipped; the newest second is looked at instead. Each time that happens the next hop is given twice as long, up to
-``PATIENCE`` times, and after one that succeeds half of that: where the machine cannot keep up, lists come less often
-rather than not at all.
+*Deadline*: a hop whose networks have not run before its deadline (``useful_hops``) is given up and counted as skipped;
+the hop of the newest second begins instead. Each time the next hop gets twice as long, up to ``PATIENCE`` times, and
+half of that after a hop that succeeds: where the machine cannot keep up, lists come less often rather than not at all.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ from stream.recording.recorder import Recorder
 from stream.sinks.base import Sink, Sinks
 from stream.sources.arrival import Arrival
 
-from .answers import answered
+from .answers import answer_async
 from .driver import SessionDriver
 from .due_times import DueTimes
 from .runtime import Runtime
@@ -39,20 +38,19 @@ from .stopwatch import SILENT, Stopwatch
 
 Clock = Callable[[], float]
 
-SOUND_FRAMES: Final = 200  # 4 s of WebRTC's
+SOUND_FRAMES: Final = 200  # 4 s of sound by WebRTC
 OVER_S: Final = 0.001  # behind the end of a second, so that it is surely over
 PATIENCE: Final = 8
-FAILURES: Final = 10  # of the engine in a row, one a hop, that a session lives through
+FAILURES: Final = 10  # of the engine in a row, one a hop; one more ends the session
 
 logger = logging.getLogger("segue.live")
 
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """``tick_s``: time is told to pass that often at least while no frame comes, and with the end of each second.
-    ``finish_s``: the longest wait at the end for the answers still under way. ``useful_hops``: for so many hops after
-    its beginning one may still wait for the engine; from two on, going on with it would cost the one that waits behind
-    it."""
+    """``tick_s``: while no frame comes, the session's time goes on at least that often, and with the end of each
+    second. ``finish_s``: the longest wait at the end for the answers still under way. ``useful_hops``: for so many hops
+    after it began a hop may still wait for the engine; with two or more it would cost the hop that waits behind it."""
 
     session: SessionOptions = field(default_factory=SessionOptions)
     tick_s: float = 0.25
@@ -73,13 +71,13 @@ class LiveStats:
     suggestions: int = 0
     skipped_hops: int = 0
     resets: int = 0
-    late_hops: int = 0  # of the skipped ones, those given up because the engine did not come to them in time
+    late_hops: int = 0  # of the skipped ones, those given up because the engine was too slow
     failed_hops: int = 0  # of the skipped ones, those in which the engine failed
     late_ms: float | None = None
 
     @property
     def decoded(self) -> int:
-        """Frames that came, and were decoded."""
+        """Frames that came and were decoded."""
         return self.frames - self.undecoded
 
     @property
@@ -92,7 +90,7 @@ class LiveDriver:
     """``sink`` gets every notice on the event loop, the last of them ``End``.
 
     A failure (a broken picture, an engine's error) ends this session alone: ``Failed`` with a reason, then ``End``.
-    ``recorder`` keeps what the session is told; it must be among its sinks as well.
+    ``recorder`` keeps every call of the session; it must be among its sinks as well.
     """
 
     def __init__(
@@ -120,23 +118,23 @@ class LiveDriver:
         self._slot: tuple[av.VideoFrame, float, float] | None = None  # capacity 1, newest wins
         self._wake = asyncio.Event()
         self._done = asyncio.Event()
-        self._asking: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
         self._due = DueTimes()
-        self._heard = 0.0  # when the newest frame with a usable time was offered
-        self._seen = True  # its picture is still on the screen
+        self._offered_s = 0.0  # when the newest frame with a usable time was offered
+        self._picture_held = True  # its picture is still on the screen
         self._sound: deque[av.AudioFrame] = deque(maxlen=SOUND_FRAMES)
         self._sound_second = 0
-        self._listening: asyncio.Task[None] | None = None
+        self._speech_task: asyncio.Task[None] | None = None
         self._hop_s = FULL.hop_s
         self._failures = 0  # of the engine since the newest list
         self._patience = 1  # how many times ``useful_hops`` the next hop is given
-        self._begun_s = self._deadline_s = 0.0  # of the hop under way
+        self._hop_begun_s = self._deadline_s = 0.0  # of the hop under way
         self._running = self._stop = False
         self._failure: BaseException | None = None
 
     @property
     def stats(self) -> LiveStats:
-        """The counts as they stand now."""
+        """The present counts."""
         sampler, session = self._sampler, self._session
         self._stats.sampled, self._stats.stale, self._stats.undated = session.sampled, sampler.stale, sampler.undated
         self._stats.suggestions, self._stats.skipped_hops = session.suggestions, session.skipped_hops
@@ -151,7 +149,7 @@ class LiveDriver:
         self._stats.frames += 1 + arrival.passed + arrival.undecoded
         self._stats.undecoded += arrival.undecoded
         self._stats.replaced += self._slot is not None
-        self._seen = True
+        self._picture_held = True
         now_s = self._clock()
         arrived_s = now_s if arrival.arrived_s is None else min(arrival.arrived_s, now_s)
         self._slot = arrival.frame, now_s, arrived_s
@@ -160,15 +158,15 @@ class LiveDriver:
     def listen(self, frame: av.AudioFrame) -> None:
         """Take sound; never blocks. Call on the event loop.
 
-        Once a second of media time is over, how much of it was speech is told to the session. At most
-        ``SOUND_FRAMES`` wait, the newest win; while one second is listened to, the next ones are passed over.
+        Once a second of media time is over, the session gets its share of speech. At most ``SOUND_FRAMES`` wait, the
+        newest win; while one second is analysed, the next ones are ignored.
         """
         if self._stop or self._failure is not None or not self._sampler.dated:
             return
         second = int(self._media_s())  # also while a picture is held
         if second != self._sound_second:
-            if self._sound and not self._listening:
-                self._listening = asyncio.get_running_loop().create_task(
+            if self._sound and not self._speech_task:
+                self._speech_task = asyncio.get_running_loop().create_task(
                     self._hear(list(self._sound), self._sound_second)
                 )
             self._sound.clear()
@@ -176,11 +174,11 @@ class LiveDriver:
         self._sound.append(frame)
 
     def blank(self) -> None:
-        """Whoever fed the session is gone: until the next frame no picture is held. Call on the event loop."""
-        self._seen = False
+        """The publisher is gone: until the next frame no picture is held. Call on the event loop."""
+        self._picture_held = False
 
     def follow(self, level: QualityLevel) -> None:
-        """Follow the pictures as closely as ``level`` says from here on. Call on the event loop."""
+        """Follow the pictures at this quality level from now on. Call on the event loop."""
         self._sampler.stride = level.stride
         self._hop_s = level.hop_s
         self._handle(self._session.follow(level.hop_s, level.stride))
@@ -200,11 +198,11 @@ class LiveDriver:
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not take other sessions along
             self._fail(error)
         finally:
-            for task in (*self._asking, *filter(None, (self._listening,))):
+            for task in (*self._answering, *filter(None, (self._speech_task,))):
                 task.cancel()
             self._end()
             self._driver.close()
-            self._sink = Sinks()  # one of them may know its driver: a circle likewise
+            self._sink = Sinks()  # a sink may hold its driver: breaks that cycle too
             self._done.set()
 
     async def close(self) -> None:
@@ -217,22 +215,22 @@ class LiveDriver:
     async def _work(self) -> None:
         while not self._stop and self._failure is None:
             try:
-                async with asyncio.timeout(self._quiet_s()):
+                async with asyncio.timeout(self._wait_s()):
                     await self._wake.wait()
             except TimeoutError:
                 self._tick()
                 continue
             self._wake.clear()
-            taken, self._slot = self._slot, None
-            if taken is not None:
-                await self._take(*taken)
+            newest, self._slot = self._slot, None
+            if newest is not None:
+                await self._take(*newest)
 
     def _media_s(self) -> float:
-        """Media time now: that of the newest frame, and what has passed since."""
-        return self._sampler.elapsed_s + max(0.0, self._clock() - self._heard)
+        """Media time now: that of the newest frame plus the time since."""
+        return self._sampler.elapsed_s + max(0.0, self._clock() - self._offered_s)
 
-    def _quiet_s(self) -> float:
-        """How long to wait for a frame before time is told to pass."""
+    def _wait_s(self) -> float:
+        """How long to wait for a frame before a tick."""
         if not self._sampler.dated:
             return self._options.tick_s
         return min(self._options.tick_s, 1.0 - self._media_s() % 1.0 + OVER_S)
@@ -240,9 +238,9 @@ class LiveDriver:
     def _tick(self) -> None:
         if self._sampler.dated:
             now_s = self._media_s()
-            if self._seen:
-                self._due.passed(int(now_s))
-            self._handle(self._session.tick(now_s, self._seen))
+            if self._picture_held:
+                self._due.record_passing(int(now_s))
+            self._handle(self._session.tick(now_s, self._picture_held))
 
     async def _take(self, frame: av.VideoFrame, offered: float, arrival: float) -> None:
         """Sample by timestamp; only a frame that fills a slot has its pixels converted."""
@@ -250,74 +248,74 @@ class LiveDriver:
         if sampled.restarted:
             self._begin_anew()
         if self._sampler.dated:
-            self._heard = offered
+            self._offered_s = offered
         if (slot := sampled.slot) is None:
             return
         loop = asyncio.get_running_loop()
         elapsed_s, stride = self._sampler.elapsed_s, self._sampler.stride
         analysis = await loop.run_in_executor(self._workers, self._driver.analyzer.analyze, frame, elapsed_s)
-        self._due.frame(elapsed_s, arrival, slot // MOTION_FPS, (slot // stride + 1) * stride // MOTION_FPS)
+        self._due.record_frame(elapsed_s, arrival, slot // MOTION_FPS, (slot // stride + 1) * stride // MOTION_FPS)
         self._driver.push(analysis, slot)
 
     def _begin_anew(self) -> None:
-        """Time has jumped: what is under way belongs to the time before."""
+        """Time has jumped: drop work that belongs to the time before."""
         self._due.clear()
         self._sound.clear()
         self._sound_second = 0
-        if self._listening is not None:
-            self._listening.cancel()
-            self._listening = None
+        if self._speech_task is not None:
+            self._speech_task.cancel()
+            self._speech_task = None
 
     async def _hear(self, frames: Sequence[av.AudioFrame], second: int) -> None:
         try:
             loop = asyncio.get_running_loop()
             share = await loop.run_in_executor(self._workers, self._runtime.speech.share, frames)
             self._handle(self._session.hear(share, second))
-        except Exception as error:  # noqa: BLE001 - suggestions go on without
+        except Exception as error:  # noqa: BLE001 - suggestions go on without speech
             logger.warning("a second of sound could not be listened to: %s", error)
         finally:
-            if self._listening is asyncio.current_task():  # and not the one of a time that began anew
-                self._listening = None
+            if self._speech_task is asyncio.current_task():  # not one that began after a jump
+                self._speech_task = None
 
     def _ask(self, question: Question) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(question))
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
     async def _answer(self, question: Question) -> None:
         try:
             if isinstance(question, Infer):
-                question = self._dated(question)
+                question = self._add_deadline(question)
             try:
-                answer = await answered(self._runtime, question, self._workers, self._stopwatch)
+                answer = await answer_async(self._runtime, question, self._workers, self._stopwatch)
             except EngineBusy as error:
-                self._forgo(question, error)
+                self._skip_late_hop(question, error)
             except EngineFailed as error:
-                self._excuse(question, error)
+                self._skip_failed_hop(question, error)
             else:
                 self._driver.answer(question, answer)
         except Exception as error:  # noqa: BLE001 - ends this session, with the reason
             self._fail(error)
 
-    def _dated(self, question: Infer) -> Infer:
+    def _add_deadline(self, question: Infer) -> Infer:
         """The question with its owner and the deadline of its hop."""
         if question.first:
-            self._begun_s = self._clock()
-            self._deadline_s = self._begun_s + self._options.useful_hops * self._hop_s * self._patience
+            self._hop_begun_s = self._clock()
+            self._deadline_s = self._hop_begun_s + self._options.useful_hops * self._hop_s * self._patience
         return replace(question, owner=id(self), deadline_s=self._deadline_s)
 
-    def _forgo(self, question: Question, error: EngineBusy) -> None:
-        """Go on without an answer; the newest second is looked at next."""
+    def _skip_late_hop(self, question: Question, error: EngineBusy) -> None:
+        """Go on without an answer; the hop of the newest second is next."""
         skipped = self._session.skipped_hops
         events = self._session.give_up(question.id)
         if self._session.skipped_hops > skipped:  # its hop was still the one under way
             logger.debug("a hop is given up: %s", error)
             self._stats.late_hops += 1
             self._patience = min(PATIENCE, 2 * self._patience)
-            self._publish(GivenUp(1000.0 * (self._clock() - self._begun_s)))
+            self._publish(GivenUp(1000.0 * (self._clock() - self._hop_begun_s)))
         self._handle(events)
 
-    def _excuse(self, question: Question, error: EngineFailed) -> None:
+    def _skip_failed_hop(self, question: Question, error: EngineFailed) -> None:
         """One failed run costs one list; an engine that fails time after time ends the session."""
         skipped = self._session.skipped_hops
         events = self._session.give_up(question.id)
@@ -340,28 +338,31 @@ class LiveDriver:
         self._sink.put(notice)
 
     async def _finish(self) -> None:
-        """Let the open hop and the last frames be answered, for a bounded time."""
+        """Wait for the answers of the open hop and the last frames, for a bounded time."""
         if self._failure is not None:
             return
         self._tick()
         if self._sampler.dated:
-            self._due.ended(int(self._media_s()) + 1, self._clock())
+            self._due.record_end(int(self._media_s()) + 1, self._clock())
         self._handle(self._session.finish(self._stats.frames, self.stats.dropped))
         until = self._clock() + self._options.finish_s
-        while self._asking and self._failure is None and (left := until - self._clock()) > 0:
-            await asyncio.wait(self._asking, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        while self._answering and self._failure is None and (left := until - self._clock()) > 0:
+            await asyncio.wait(self._answering, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
-            told = isinstance(error, ValueError | OSError)  # it says enough by itself, and ``Failed`` passes it on
+            expected = isinstance(error, ValueError | OSError)  # needs no traceback: ``Failed`` passes its text on
             logger.log(
-                logging.INFO if told else logging.ERROR, "session failed: %s", error, exc_info=not told and error
+                logging.INFO if expected else logging.ERROR,
+                "session failed: %s",
+                error,
+                exc_info=not expected and error,
             )
             self._failure = error
         self._wake.set()
 
     def _end(self) -> None:
-        """Whatever happened: the reason if there is one, and one ``End``."""
+        """Publish the reason of a failure, if there is one, and one ``End``."""
         notices: list[Event] = [] if self._failure is None else [Failed(_reason(self._failure))]
         if not self._session.ended:
             notices += self._session.finish(self._stats.frames, self.stats.dropped, flush=False)
@@ -371,7 +372,7 @@ class LiveDriver:
             if isinstance(notice, Failed | End):
                 try:
                     self._sink.put(notice)
-                except Exception as error:  # noqa: BLE001 - nobody is left to tell
+                except Exception as error:  # noqa: BLE001 - no sink is left
                     logger.info("the last words of a session were lost: %s", error)
 
 

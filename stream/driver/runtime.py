@@ -1,4 +1,4 @@
-"""The one place where a session's question becomes numbers."""
+"""The one place that computes the answers to a session's questions."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -56,7 +56,7 @@ def model_of(bundle: "Bundle") -> Model:
 
 
 def needs_small(model: Model) -> Keep:
-    """What the graphs look at of the pictures themselves; false where it is nothing."""
+    """The pictures that the graphs take, beside features; false for none."""
     return kept_for(model.features)
 
 
@@ -70,7 +70,7 @@ class Runtime:
         self.speech = SpeechDetector()
 
     def submit(self, question: Question) -> "Future[dict[str, np.ndarray]] | None":
-        """The outputs of a graph to come, where requests are joined; None for what `answer` must be asked. Never
+        """The future outputs of a graph, where requests are joined; None for a question that needs `answer`. Never
         blocks; raises ``EngineBusy`` as `answer` does."""
         if not isinstance(question, Infer) or not isinstance(self.engine, MicroBatcher):
             return None
@@ -79,12 +79,12 @@ class Runtime:
     def answer(self, question: Question) -> Answer:
         """The outputs of a graph by name, the candidates of a search, best first, or the beats of a track. Blocks.
 
-        Raises ``EngineBusy`` for a question that came when too many waited, or whose deadline passed before its turn
-        (``EngineLate``); both only where requests are joined.
+        Raises ``EngineBusy`` for a question that came when too many waited, and ``EngineLate`` when its deadline passed
+        before its turn; both only where requests are joined.
         """
-        waiting = self.submit(question)
-        if waiting is not None:
-            return waiting.result()
+        future = self.submit(question)
+        if future is not None:
+            return future.result()
         if isinstance(question, Infer):
             return self.engine.run(question.graph, question.inputs)
         if isinstance(question, Beats):

@@ -13,7 +13,7 @@ from features.spec import MUSIC_RATE_HZ
 from features.speech import SpeechMeter
 
 SPOKEN: Final = 0.5  # probability from which on 32 ms count as speech
-LISTENED_S: Final = 0.6  # of each second: what is said lasts longer than what is left out
+LISTENED_S: Final = 0.6  # of each second: speech lasts longer than the rest that is left out
 
 
 class SpeechDetector:
@@ -24,7 +24,7 @@ class SpeechDetector:
         self._meter: SpeechMeter | None = None
 
     def share(self, frames: Sequence[av.AudioFrame]) -> float:
-        """The share of speech, 0 to 1, in decoded frames of any format, in order; of no sound 0."""
+        """The share of speech, 0 to 1, in decoded frames of any format, in order; 0 without sound."""
         samples = mono(frames)
         if not len(samples):
             return 0.0
@@ -38,12 +38,12 @@ class SpeechDetector:
 
 def mono(frames: Sequence[av.AudioFrame]) -> NDArray[np.float32]:
     """(n,) float32 at 16 kHz, the mean of the channels: at most the first ``LISTENED_S``."""
-    taken: list[av.AudioFrame] = []
+    heads: list[av.AudioFrame] = []
     seconds = 0.0
     for frame in frames:
         if seconds >= LISTENED_S:
             break
-        taken.append(frame)
+        heads.append(frame)
         seconds += frame.samples / (frame.sample_rate or MUSIC_RATE_HZ)
-    sound = np.concatenate([np.empty(0, np.float32), *resampled(iter(taken))])
+    sound = np.concatenate([np.empty(0, np.float32), *resampled(iter(heads))])
     return np.asarray(np.nan_to_num(np.clip(sound[: int(LISTENED_S * MUSIC_RATE_HZ)], -1.0, 1.0)), np.float32)

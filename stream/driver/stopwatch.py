@@ -1,6 +1,6 @@
-"""How long each stage of the work takes, told to whoever asks for it (a probe: a stage's name and seconds).
+"""How long each stage of the work takes, reported to a probe (a function of a stage's name and seconds).
 
-Every name of a stage stands here, but for those of graphs: a model knows them by what each works on.
+The names of all stages stand here, except those of graphs, which the model knows.
 """
 
 import time
@@ -22,21 +22,21 @@ STAGES: Final = (DECODE, CONVERT, FLOW, APPEARANCE, *GRAPH_STAGES.values(), SEAR
 
 
 class Stopwatch:
-    """``clock`` gives seconds. May be used by several threads at once, since it keeps nothing."""
+    """``clock`` gives seconds. Several threads may use it at once, since it has no state."""
 
     def __init__(self, probe: Probe, clock: Callable[[], float] = time.perf_counter) -> None:
         self._probe = probe
         self.start = clock
 
     def lap(self, stage: str, begun: float) -> float:
-        """Tell how long a stage took that began then; returns now."""
+        """Report how long a stage took that began at ``begun``; returns the time now."""
         now = self.start()
         self._probe(stage, now - begun)
         return now
 
 
 class Laps:
-    """Stages one behind the other, for a meter that knows their names and no clock."""
+    """Stages one after another, for a meter that has no clock."""
 
     def __init__(self, stopwatch: Stopwatch) -> None:
         self._stopwatch = stopwatch
@@ -49,9 +49,9 @@ class Laps:
         self._begun = self._stopwatch.lap(stage, self._begun)
 
 
-SILENT: Final = Stopwatch(lambda stage, seconds: None, clock=lambda: 0.0)  # nobody asks, and no clock is read
+SILENT: Final = Stopwatch(lambda stage, seconds: None, clock=lambda: 0.0)  # reports nothing and reads no clock
 
 
 def stage_of(question: Question, model: Model) -> str:
-    """What answering a question is called."""
+    """The stage that answers a question."""
     return model.stages[question.graph] if isinstance(question, Infer) else SEARCH

@@ -1,1 +1,1 @@
-"""What a session was told, kept in a file, and told to a session again."""
+"""The calls of a session, kept in a file, and replayed."""

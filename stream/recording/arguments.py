@@ -4,7 +4,7 @@ import argparse
 
 
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:
-    """What goes with ``--record``, whether that is a file's name or a folder's."""
+    """Add the options of ``--record``, which names a file or a folder."""
     parser.add_argument(
         "--record-pictures", action="store_true", help="keep the pictures as well, at 160x90 (default: features alone)"
     )

@@ -1,9 +1,9 @@
-"""A recorded question asked again, in the way in which it was answered.
+"""A recorded question answered again, in the same way as then.
 
 A row's result depends on the batch that it is run in: on how many rows that has and on the place among them, by some
 units in the last place (a runtime picks other kernels for other shapes, and its vector loops end elsewhere). It does
-not depend on what the other rows hold. A server joins the requests of several sessions, so there the recorded hash is
-looked for among the few ways in which its batcher can have run the request: each fixed size, each place.
+not depend on what the other rows hold. A server joins the requests of several sessions. So the recorded hash is
+searched for among the few ways in which its batcher can have run the request: each fixed size, each place.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,8 +26,8 @@ class BatchSearch:
     """Answers questions by ``runtime``, whose engine joins no requests itself. ``batched``: as a micro-batcher with
     these ``sizes`` would.
 
-    ``give_up`` ends the search: once one answer is different in every way, those that follow from it will be too.
-    State: the ways that were right last, for each graph and number of rows; they are tried first.
+    ``give_up`` ends the search: once no way gives the recorded answer, later answers differ as well.
+    State: the ways that matched last, for each graph and number of rows; they are tried first.
     """
 
     def __init__(self, runtime: Runtime, batched: bool, sizes: tuple[int, ...] = SIZES) -> None:
@@ -40,16 +40,16 @@ class BatchSearch:
     def give_up(self) -> None:
         self._searching = False
 
-    def ask(self, question: Question, wanted: str | None) -> tuple[Answer, bool]:
-        """The answer, and whether its hash is ``wanted``; if it never is, the answer is that of the plain way."""
+    def answer(self, question: Question, recorded: str | None) -> tuple[Answer, bool]:
+        """The answer, and whether its hash is ``recorded``; without a match, the answer of the plain way."""
         if not isinstance(question, Infer) or not self._batched:
             answer = self._runtime.answer(question)
-            return answer, answer_digest(answer) == wanted
+            return answer, answer_digest(answer) == recorded
         rows = len(next(iter(question.inputs.values())))
         first: Answer | None = None
         for way in self._ways(question.graph, rows):
             outputs = self._run(question, rows, way)
-            if answer_digest(outputs) == wanted:
+            if answer_digest(outputs) == recorded:
                 self._last[question.graph, rows] = way
                 return outputs, True
             first = outputs if first is None else first
@@ -74,7 +74,7 @@ class BatchSearch:
 
 
 def plain_way(rows: int, sizes: tuple[int, ...] = SIZES) -> Way:
-    """How a batcher runs a request that nobody joins. More rows than its largest size are left as they are."""
+    """How a batcher runs a single request. More rows than its largest size are left as they are."""
     return (padded_size(rows, sizes) if rows <= sizes[-1] else rows), 0
 
 

@@ -18,15 +18,15 @@ from stream.sinks.lines import JsonLines
 
 from .errors import RecordingError
 from .format import Reader
-from .header import check_bundle, engine_of, here, unlike, unlike_engine
+from .header import check_bundle, current_facts, differences, engine_differences, engine_of
 from .player import Outcome, replay
 
 
 def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(
         prog="segue replay",
-        description="Run a recording again: every call it holds, with engine and catalogue asked anew. Ends with 0 "
-        "when the suggestions are the same bit for bit, with 1 when something differs, and says what differed first.",
+        description="Run a recording again: every call in it, with new answers of engine and catalogue. Ends with 0 "
+        "when the suggestions are the same bit for bit, with 1 when something differs, and names the first difference.",
     )
     arguments.add_argument("recording", metavar="RECORDING", type=Path, help="a file made with --record")
     arguments.add_argument("-c", "--catalog", type=Path, required=True, help="the catalogue that was recorded with")
@@ -40,47 +40,50 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """0 the same, 1 something differs. Raises the errors of recordings, bundles and catalogues."""
-    asked = parser().parse_args(argv)
-    with Reader(asked.recording) as reader:
-        bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
-        if not asked.anyway:
-            check_bundle(asked.recording, reader.header, bundle)
-        threads, _ = engine_of(asked.recording, reader.header)
-        with Catalog.open(asked.catalog, bundle) as catalog:
+    options = parser().parse_args(argv)
+    with Reader(options.recording) as reader:
+        bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
+        if not options.anyway:
+            check_bundle(options.recording, reader.header, bundle)
+        threads, _ = engine_of(options.recording, reader.header)
+        with Catalog.open(options.catalog, bundle) as catalog:
             engine = OnnxEngine(bundle, threads=threads)
             try:
-                board = None if asked.json else LiveTable(str(asked.recording), None)
-                shown: AbstractContextManager[object] = nullcontext() if board is None else board
+                board = None if options.json else LiveTable(str(options.recording), None)
+                display: AbstractContextManager[object] = nullcontext() if board is None else board
                 sink: Sink = _Lines(sys.stdout) if board is None else board
-                with shown:
+                with display:
                     outcome = replay(reader, Runtime(engine, catalog), sink.put)
-                causes = [*unlike_engine(reader.header, engine), *unlike(reader.header, here(catalog))]
+                causes = [
+                    *engine_differences(reader.header, engine),
+                    *differences(reader.header, current_facts(catalog)),
+                ]
                 causes = causes if outcome.first is not None else []
             finally:
                 engine.close()
     for text in summary(outcome, causes):
-        (sys.stderr if asked.json else sys.stdout).write(f"segue replay: {text}\n")
+        (sys.stderr if options.json else sys.stdout).write(f"segue replay: {text}\n")
     return 0 if outcome.first is None else 1
 
 
 def summary(outcome: Outcome, causes: Sequence[str]) -> list[str]:
-    """What came of it, a line each."""
-    told = f"{outcome.calls} calls, {outcome.answers} answers, {outcome.lists} lists of suggestions"
+    """The outcome in words, as lines."""
+    counts = f"{outcome.calls} calls, {outcome.answers} answers, {outcome.lists} lists of suggestions"
     lines = [] if outcome.ending is None else [outcome.ending]
     if outcome.first is None:
-        return [*lines, f"{told}: all the same, bit for bit"]
-    lines += [f"{told}: not the same", f"first, {outcome.first}"]
+        return [*lines, f"{counts}: all the same, bit for bit"]
+    lines += [f"{counts}: not the same", f"first, {outcome.first}"]
     if causes:
         lines.append(f"not as it was recorded: {'; '.join(causes)}")
     if outcome.loose:
-        lines.append("other questions were asked than then; from there on lists are not compared")
+        lines.append("the session asked other questions than in the recording; from there on lists are not compared")
     elif outcome.different:
         lines.append(
             f"{outcome.different} lists differ: {outcome.moved} in their tracks or order, the scores of the others by "
             f"at most {outcome.gap:.2g}"
         )
     else:
-        lines.append("the suggestions are the same all the same")
+        lines.append("the suggestions are the same nevertheless")
     return lines
 
 
@@ -88,5 +91,5 @@ class _Lines(JsonLines):
     def put(self, notice: Notice) -> None:
         try:
             super().put(notice)
-        except ValueError as error:  # numbers that are not finite: only out of a file that no recorder wrote
+        except ValueError as error:  # numbers that are not finite: no recorder writes them
             raise RecordingError(f"the recording leads to what cannot be published ({error}); copy it again") from error

@@ -1,4 +1,4 @@
-"""The file: eight bytes that say what it is, then chunks, each whole in itself.
+"""The file: eight bytes that name the format, then chunks, each readable by itself.
 
     file   = MAGIC chunk*
     chunk  = stored u32, raw u32, crc u32, body[stored]      crc: CRC-32 of the two lengths and the body
@@ -6,8 +6,8 @@
     record = text u32, blob u32, JSON[text], bytes[blob]
 
 All integers are little-endian. A chunk is appended with one write, so a process that is killed leaves every chunk
-before it readable; what stands behind the first damaged byte is not read, since a session's calls make sense only in
-order. The first record is the header, the last one of a recording that was closed says why it ended (``recorder.py``).
+before it readable; nothing after the first damaged byte is read, since a session's calls make sense only in
+order. The first record is the header. The last record of a closed recording says why it ended (``recorder.py``).
 
 *Bounds*: a record holds at most ``MAX_RECORD`` bytes, a chunk at most ``MAX_CHUNK`` unpacked; a file that claims more
 is damaged. Nothing in a file is ever executed or unpickled.
@@ -44,7 +44,7 @@ class Record:
 
 
 def pack_record(record: Record) -> bytes:
-    """The record's bytes. Raises ``ValueError`` beyond ``MAX_RECORD`` or for what JSON cannot say."""
+    """The record's bytes. Raises ``ValueError`` beyond ``MAX_RECORD`` or for what JSON cannot hold."""
     text = json.dumps(record.fields, separators=(",", ":")).encode("ascii")
     if len(text) + len(record.blob) > MAX_RECORD - _LENGTHS.size:
         raise ValueError(f"a record of {len(text) + len(record.blob)} bytes, at most {MAX_RECORD} are kept")
@@ -61,7 +61,7 @@ def pack_chunk(records: bytes) -> bytes:
 def create(path: Path) -> BinaryIO:
     """A new file for a recording, readable by its owner alone, since it shows what was streamed.
 
-    Unbuffered: what was written is the system's. Raises ``RecordingError`` where there is one already, or none can be.
+    Unbuffered: written bytes go to the system at once. Raises ``RecordingError`` if the file exists or cannot be made.
     """
     try:
         return open(path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))
@@ -73,9 +73,9 @@ def create(path: Path) -> BinaryIO:
 
 
 class Reader:
-    """A recording being read; a context manager. ``header`` is its first record's object.
+    """Reads a recording; a context manager. ``header`` is its first record's object.
 
-    ``damage`` says, once ``records`` is through, why it stopped short of the end of the file, else None. Raises
+    ``damage`` says, after the last of ``records``, why it stopped short of the end of the file, else None. Raises
     ``RecordingError`` for a file that cannot be read, is no recording, is of another format, or has no whole header.
     """
 
@@ -114,11 +114,11 @@ class Reader:
             raise RecordingError(
                 f"{self.path}: its header is damaged ({self.damage or 'nothing follows'}); copy it again"
             )
-        found = first.fields.get("format")
-        if found != FORMAT:
+        version = first.fields.get("format")
+        if version != FORMAT:
             maker = str(first.fields.get("segue", "unknown"))[:40]
             raise RecordingError(
-                f"{self.path}: format {str(found)[:40]}, made by segue {maker}; this segue reads format {FORMAT}: "
+                f"{self.path}: format {str(version)[:40]}, made by segue {maker}; this segue reads format {FORMAT}: "
                 "replay it with the segue that made it"
             )
         return first.fields
@@ -166,7 +166,7 @@ class Reader:
 
 
 class _DamageError(Exception):
-    """What stands here was not written so."""
+    """The bytes are not what a recorder wrote."""
 
 
 def _record(records: bytes, at: int) -> tuple[Record, int]:

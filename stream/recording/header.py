@@ -1,6 +1,6 @@
 """The first record: what the recording was made with, and whether it can be replayed here.
 
-No source is named in it: an address may hold a stream key.
+It names no source: an address may hold a stream key.
 """
 
 import importlib.metadata
@@ -30,7 +30,7 @@ MAX_THREADS: Final = 64
 MAX_SIZES: Final = 16  # of batches, and how large at most: a replay tries every place in every one
 MAX_ROWS: Final = 1024
 LARGEST: Final = 1e6  # of an option's value
-RENAMED: Final = {"settle": "hysteresis"}  # options of a session, as older recordings call them
+RENAMED: Final = {"settle": "hysteresis"}  # names of session options in older recordings
 
 Options = TypeVar("Options")
 
@@ -84,7 +84,7 @@ def own_sizes(engine: Engine) -> dict[str, list[int]]:
 
 
 def catalog_identity(catalog: "Catalog") -> str:
-    """SHA-256 over what the catalogue was made for and knows of each track, wherever its files lie.
+    """SHA-256 over the layout of the catalogue and its data on each track, without the places of files.
 
     A track's id is the hash of its sound, and its vectors follow from sound and bundle, so they need not be read.
     """
@@ -92,7 +92,7 @@ def catalog_identity(catalog: "Catalog") -> str:
 
 
 def check_bundle(path: Path, header: Mapping[str, Any], bundle: Bundle) -> None:
-    """Raises ``RecordingError`` when another bundle was recorded."""
+    """Raises ``RecordingError`` if the recording was made with another bundle."""
     recorded = section(path, header, "bundle")
     if recorded.get("identity") != bundle.identity:
         raise RecordingError(
@@ -103,7 +103,7 @@ def check_bundle(path: Path, header: Mapping[str, Any], bundle: Bundle) -> None:
 
 
 def session_options(path: Path, header: Mapping[str, Any]) -> SessionOptions:
-    """The options of the recorded session; those that it does not name have their defaults.
+    """The options of the recorded session, with defaults for those that it does not name.
 
     Raises ``RecordingError`` for options that this segue does not know.
     """
@@ -137,8 +137,8 @@ def sizes_of(path: Path, header: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def unlike_engine(header: Mapping[str, Any], engine: Engine) -> list[str]:
-    """What is different here about the engine, in words."""
+def engine_differences(header: Mapping[str, Any], engine: Engine) -> list[str]:
+    """How the engine here differs from the recorded one, in words."""
     recorded = header.get("engine")
     name = str(recorded.get("name") if isinstance(recorded, dict) else None).removesuffix("-batched")
     return [] if name == engine.name else [f"the engine was {name[:60]}, is {engine.name}"]
@@ -146,14 +146,14 @@ def unlike_engine(header: Mapping[str, Any], engine: Engine) -> list[str]:
 
 def section(path: Path, header: Mapping[str, Any], name: str) -> dict[str, Any]:
     """One part of the header; raises ``RecordingError`` where it is missing."""
-    found = header.get(name)
-    if not isinstance(found, dict):
+    part = header.get(name)
+    if not isinstance(part, dict):
         raise RecordingError(f"{path}: its header says nothing of the {name}; copy the file again")
-    return found
+    return part
 
 
-def here(catalog: "Catalog") -> dict[str, Any]:
-    """What of a header's facts may differ between machines, as they are here."""
+def current_facts(catalog: "Catalog") -> dict[str, Any]:
+    """Those facts of a header that may differ between machines, as they are here."""
     return {
         "segue": _version("segue") or "unknown",
         "catalogue": catalog_identity(catalog),
@@ -162,8 +162,8 @@ def here(catalog: "Catalog") -> dict[str, Any]:
     }
 
 
-def unlike(header: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
-    """What is different here, in words: the likely causes of another answer."""
+def differences(header: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
+    """What differs here from the recorded facts, in words: likely causes of another answer."""
     machine = header.get("platform")
     machine = machine if isinstance(machine, dict) else {}
     catalogue = header.get("catalogue")
@@ -185,7 +185,7 @@ def unlike(header: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, as far as the system knows it."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
@@ -197,27 +197,27 @@ def processor() -> str:
 
 
 def _build(kind: type[Options], values: Mapping[str, Any]) -> Options:
-    """A dataclass out of what ``asdict`` made of one, nested ones too."""
+    """A dataclass from the output of ``asdict``, nested ones too."""
     if not is_dataclass(kind):
         raise TypeError(f"{kind.__name__} has no fields")
     hints = get_type_hints(kind)
     known = {field.name for field in fields(kind)}
     if unknown := sorted(set(values) - known):
         raise ValueError(f"unknown: {', '.join(unknown)[:80]}")
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for name, value in values.items():
         hint = hints[name]
         if is_dataclass(hint):
             if not isinstance(value, dict):
                 raise TypeError(f"{name} is {str(value)[:40]}")
-            given[name] = _build(hint, value)  # type: ignore[arg-type]
+            arguments[name] = _build(hint, value)  # type: ignore[arg-type]
         elif hint in (int, float, bool, str) and not isinstance(value, (int, float) if hint is float else hint):
             raise TypeError(f"{name} is {str(value)[:40]}")
         elif isinstance(value, int | float) and not abs(value) < LARGEST:
             raise ValueError(f"{name} is {str(value)[:40]}")
         else:
-            given[name] = value
-    return kind(**given)
+            arguments[name] = value
+    return kind(**arguments)
 
 
 def _short(value: object) -> str:

@@ -1,11 +1,11 @@
-"""A recording told to a session again: the same calls in the same order, every question answered anew.
+"""Replay of a recording: the same calls to a session in the same order, every question answered anew.
 
-What the session says is compared with what it said then, record by record: questions by the hash of what they ask with,
-answers by their hash, notices by every digit. What comes out different first is the cause of most of what differs
-later, so it is named with its place; the replay goes on to the end all the same.
+The session's events are compared with the recorded ones, record by record: questions by the hash of their inputs,
+answers by their hash, notices by every digit. The first difference causes most of the later ones, so it is named with
+its place; the replay still goes on to the end.
 
-Where the session asks other questions than it did (another bundle, another segue), the recorded order of the answers
-means nothing any more: from there on each question is answered as soon as it is asked.
+If the session asks other questions than in the recording (another bundle, another segue), the recorded order of the
+answers means nothing any more: from there on each question is answered at once.
 """
 
 import inspect
@@ -33,11 +33,11 @@ from .errors import RecordingError
 from .format import Reader, Record
 from .header import engine_of, session_options, sizes_of
 from .recorder import complaint
-from .values import Packer, Unpacker, said
+from .values import Packer, Unpacker, event_record
 from .writer import ENDED
 
 MAX_OPEN: Final = 4096  # questions that a recording leaves unanswered; more are forgotten, oldest first
-# What an argument of each name must be, so that a crafted file cannot make a session say what cannot be published.
+# The type of each argument, so that a crafted file cannot make a session publish what is not valid.
 ARGUMENTS: Final[dict[str, type | tuple[type, ...]]] = {
     "features": FrameFeatures,
     "pictures": list,
@@ -62,9 +62,10 @@ Publish = Callable[[Notice], None]
 
 @dataclass(slots=True)
 class Outcome:
-    """``first`` says where and how the replay first differed, None: nowhere. ``ending`` why the recording stops before
+    """``first`` says where and how the replay first differed, None: nowhere. ``ending``: why the recording stops before
     its session does, None: it does not. Lists are compared by place; ``moved`` have other tracks or another order,
-    ``gap`` is the largest difference of a score in the others. ``loose``: other questions were asked than then."""
+    ``gap`` is the largest difference of a score in the others. ``loose``: the session asked other questions than in
+    the recording."""
 
     calls: int = 0
     answers: int = 0
@@ -79,10 +80,10 @@ class Outcome:
 
 
 def replay(reader: Reader, runtime: Runtime, publish: Publish) -> Outcome:
-    """Play the whole recording; ``publish`` is given every notice, ``End`` last.
+    """Play the whole recording; ``publish`` gets every notice, ``End`` last.
 
     ``runtime`` must run requests one by one (no micro-batcher). Raises ``RecordingError`` for a recording that this
-    segue or this bundle cannot be told.
+    segue or this bundle cannot replay.
     """
     player = _Player(reader, runtime, publish)
     for record in reader.records():
@@ -94,18 +95,18 @@ class _Player:
     def __init__(self, reader: Reader, runtime: Runtime, publish: Publish) -> None:
         self._reader = reader
         options = session_options(reader.path, reader.header)
-        self._driver = SessionDriver(runtime, options, self._say, self._wait)
+        self._driver = SessionDriver(runtime, options, self._count_and_publish, self._keep_open)
         self._session = self._driver.session
         _, batched = engine_of(reader.path, reader.header)
-        self._asker = BatchSearch(runtime, batched, sizes_of(reader.path, reader.header))
+        self._batch_search = BatchSearch(runtime, batched, sizes_of(reader.path, reader.header))
         self._small = needs_small(runtime.model)
         self._publish = publish
         self._open: dict[int, Question] = {}
-        self._second = 0.0  # of media time, for the words
+        self._media_s = 0.0  # of media time, for messages
         self._end: End | None = None
-        self._why: str | None = None  # what the recording's last record says
+        self._end_reason: str | None = None  # what the recording's last record says
         self._meter: FrameMeter | None = None
-        self._again = False  # the newest picture was one that was looked at before
+        self._remeasured = False  # the newest picture was measured before
         self._measured: FrameFeatures | None = None
         self.outcome = Outcome()
 
@@ -114,22 +115,22 @@ class _Player:
             case "call":
                 self._call(record)
             case "heard":
-                self._heard(record.fields.get("notice"))
+                self._republish(record.fields.get("notice"))
             case "picture":
                 self._picture(record)
             case "end":
-                self._why = str(record.fields.get("why"))
+                self._end_reason = str(record.fields.get("why"))
             case other:
                 raise self._bad(f"a record of kind {str(other)[:40]!r}")
 
     def finish(self) -> Outcome:
-        """Say the last word; ``End`` comes behind what the driver had to say."""
+        """Publish the last notices; ``End`` comes after those of the driver."""
         if self._reader.damage is not None:
             self.outcome.ending = f"the recording is {self._reader.damage}; what is whole before it was replayed"
-        elif self._why is None:
+        elif self._end_reason is None:
             self.outcome.ending = "the recording was not closed; what was written of it was replayed"
-        elif self._why != ENDED:
-            self.outcome.ending = f"the recording stopped before its session ended: {self._why}"
+        elif self._end_reason != ENDED:
+            self.outcome.ending = f"the recording stopped before its session ended: {self._end_reason}"
         if self.outcome.ending is not None:
             self._publish(Warned(self.outcome.ending))
         if self._end is not None:
@@ -149,25 +150,25 @@ class _Player:
             return
         unpacker = Unpacker(record.blob)
         try:
-            given = [unpacker.unpack(value) for value in args]
+            positional = [unpacker.unpack(value) for value in args]
             named = {key: unpacker.unpack(value) for key, value in kwargs.items()}
         except ValueError as error:
             raise self._bad(f"what no recorder writes ({str(error)[:80]})") from error
         try:
-            bound = inspect.signature(method).bind(self._session, *given, **named).arguments
+            bound = inspect.signature(method).bind(self._session, *positional, **named).arguments
         except TypeError as error:
             raise self._bad(f"a call of {name} that its session does not take ({error})") from error
         for argument, value in bound.items():
             self._check(argument, value)
         if name == "push":
-            self._look(bound["features"], bound["slot"])
+            self._check_frame(bound["features"], bound["slot"])
         elif name == "reset":
             self._meter = self._measured = None
-        self._tell(record, lambda: getattr(self._session, name)(*given, **named))
+        self._call_session(record, lambda: getattr(self._session, name)(*positional, **named))
 
     def _result(self, record: Record, args: list[Any]) -> None:
         match args:
-            case [int(number), ["answer", str(wanted)]]:
+            case [int(number), ["answer", str(digest)]]:
                 pass
             case _:
                 raise self._bad("an answer without a question or a hash")
@@ -176,89 +177,89 @@ class _Player:
         question = self._open.pop(number, None)
         if question is None:
             raise self._bad(f"an answer to question {number}, which was not asked")
-        answer, same = self._asker.ask(question, wanted)
+        answer, same = self._batch_search.answer(question, digest)
         self.outcome.answers += 1
         if not same:
             self._differs(f"question {number} ({_stage(question)}) was answered differently")
-            self._asker.give_up()
-        self._tell(record, lambda: self._session.result(number, answer))
+            self._batch_search.give_up()
+        self._call_session(record, lambda: self._session.result(number, answer))
 
-    def _tell(self, record: Record, call: Callable[[], list[Event]]) -> None:
-        """Make one call, compare what comes of it, publish the notices."""
+    def _call_session(self, record: Record, call: Callable[[], list[Event]]) -> None:
+        """Make one call, compare its events, publish the notices."""
         recorded, raised = record.fields.get("events"), record.fields.get("raised")
         if not isinstance(recorded, list) or not all(isinstance(event, dict) for event in recorded):
             raise self._bad("a call without its events")
-        found, events = None, []
+        complaint_here, events = None, []
         try:
             events = call()
-        except Exception as error:  # noqa: BLE001 - a session that fails on a call is what the replay is to show
-            found = complaint(error)
-        if found != raised:
-            self._differs(f"{record.fields['name']} {_ended(found)}, in the recording it {_ended(raised)}")
-            if isinstance(found, str):
-                raise self._bad(f"a call of {record.fields['name']} that fails here ({found[:200]})")
+        except Exception as error:  # noqa: BLE001 - the replay shows a call that fails
+            complaint_here = complaint(error)
+        if complaint_here != raised:
+            self._differs(f"{record.fields['name']} {_ending(complaint_here)}, in the recording it {_ending(raised)}")
+            if isinstance(complaint_here, str):
+                raise self._bad(f"a call of {record.fields['name']} that fails here ({complaint_here[:200]})")
         if not self.outcome.loose:
             self._compare(recorded, events)
         self._driver.handle(events)
         self._answer_loose()
 
     def _compare(self, recorded: Sequence[Mapping[str, Any]], events: Sequence[Event]) -> None:
-        found = [said(event) for event in events]
-        lists = [event for event in found if event["say"] == "Suggestions"]
+        records = [event_record(event) for event in events]
+        lists = [event for event in records if event["say"] == "Suggestions"]
         expected = [event for event in recorded if event.get("say") == "Suggestions"]
-        for one, other in zip(expected, lists, strict=False):
-            self._weigh(one, other)
-        if found == recorded:
+        for then, now in zip(expected, lists, strict=False):
+            self._compare_lists(then, now)
+        if records == recorded:
             return
-        for one, other in zip(recorded, found, strict=False):
-            if one != other:
-                self._differs(_difference(one, other))
+        for then, now in zip(recorded, records, strict=False):
+            if then != now:
+                self._differs(_difference(then, now))
                 break
         else:
-            self._differs(f"{len(found)} events came of one call, {len(recorded)} in the recording")
-        if _questions(found) != _questions(recorded):
+            self._differs(f"{len(records)} events came of one call, {len(recorded)} in the recording")
+        if _questions(records) != _questions(recorded):
             self.outcome.loose = True
-            self._asker.give_up()
+            self._batch_search.give_up()
 
-    def _weigh(self, recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    def _compare_lists(self, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Count how far one list is from the recorded one."""
-        if recorded == found:
+        if recorded == now:
             return
         self.outcome.different += 1
         try:
             before = [(item["track"], float(item["score"])) for item in recorded["items"]]
         except (KeyError, TypeError, ValueError) as error:
             raise self._bad("a list of suggestions without tracks") from error
-        after = [(item["track"], float(item["score"])) for item in found["items"]]
+        after = [(item["track"], float(item["score"])) for item in now["items"]]
         if [track for track, _ in before] != [track for track, _ in after]:
             self.outcome.moved += 1
         else:
-            gaps = [abs(one - other) for (_, one), (_, other) in zip(before, after, strict=True)]
+            gaps = [abs(then - current) for (_, then), (_, current) in zip(before, after, strict=True)]
             self.outcome.gap = max([self.outcome.gap, *gaps])
 
-    def _wait(self, question: Question) -> None:
+    def _keep_open(self, question: Question) -> None:
         """A question waits for the recorded answer."""
         self._open[question.id] = question
         while len(self._open) > MAX_OPEN:
             del self._open[next(iter(self._open))]
 
     def _answer_loose(self) -> None:
-        """Where other questions are asked than then, each is answered at once."""
+        """Answer each question at once after the questions differed."""
         while self.outcome.loose and self._open:
             question = self._open.pop(next(iter(self._open)))
-            self._driver.answer(question, self._asker.ask(question, None)[0])
+            self._driver.answer(question, self._batch_search.answer(question, None)[0])
 
-    def _say(self, notice: Notice) -> None:
+    def _count_and_publish(self, notice: Notice) -> None:
         if isinstance(notice, End):
             self._end = notice
             return
         if isinstance(notice, Suggestions):
             self.outcome.lists += 1
-            self._second = notice.pts_s
+            self._media_s = notice.pts_s
         self._publish(notice)
 
-    def _heard(self, notice: object) -> None:
-        """What the driver said then is said again."""
+    def _republish(self, notice: object) -> None:
+        """Publish a recorded notice of the driver again."""
         match notice:
             case {"type": ("Warned" | "Failed") as kind, "reason": str(reason)}:
                 self._publish(DRIVER[kind](reason))
@@ -268,15 +269,15 @@ class _Player:
                 raise self._bad("an unknown notice")
 
     def _picture(self, record: Record) -> None:
-        """Measure the picture anew; the next frame's features are compared with that."""
+        """Measure the picture anew, to compare the next frame's features with that."""
         t_s = record.fields.get("t_s")
         picture = _decoded(record.blob)
         if picture is None or not isinstance(t_s, int | float):
             raise self._bad(f"a picture that is no PNG of {PICTURE_WIDTH}x{PICTURE_HEIGHT}, or is damaged")
         again = record.fields.get("again") is True
-        if self._meter is None or (again and not self._again):
+        if self._meter is None or (again and not self._remeasured):
             self._meter = FrameMeter(small=self._small)
-        self._again = again
+        self._remeasured = again
         self.outcome.pictures += 1
         try:
             measured = self._meter.push(picture, float(t_s))
@@ -289,23 +290,23 @@ class _Player:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not isinstance(value, kind) or (kind is not bool and kind is not object and isinstance(value, bool)):
             raise self._bad(f"{argument} that is {type(value).__name__}")
-        if argument == "pictures" and not all(isinstance(each, FrameFeatures) for each in value):  # type: ignore[attr-defined]
+        if argument == "pictures" and not all(isinstance(picture, FrameFeatures) for picture in value):  # type: ignore[attr-defined]
             raise self._bad("revised frames that are none")
         if number and not abs(value) < LARGEST:  # type: ignore[arg-type]
             raise self._bad(f"{argument} that is {str(value)[:40]}")
 
-    def _look(self, features: FrameFeatures, slot: int) -> None:
-        """The bundle's and the pictures' side of a frame, before the session keeps it."""
+    def _check_frame(self, features: FrameFeatures, slot: int) -> None:
+        """Check a frame against the bundle and the recorded picture, before the session gets it."""
         if self._small and features.small is None:
             raise self._bad("a frame without the small colour picture that this bundle takes")
-        self._second = slot / MOTION_FPS
+        self._media_s = slot / MOTION_FPS
         measured, self._measured = self._measured, None
         if measured is not None and _packed(measured) != _packed(features):
             self._differs("the picture is measured differently")
 
     def _differs(self, words: str) -> None:
         if self.outcome.first is None:
-            self.outcome.first = f"at {self._second:.3f} s: {words}"
+            self.outcome.first = f"at {self._media_s:.3f} s: {words}"
 
     def _bad(self, words: str) -> RecordingError:
         cause = "" if self.outcome.first is None else f"; before that, {self.outcome.first}"
@@ -342,7 +343,7 @@ def _stage(question: Question) -> str:
             return "search in the catalogue"
 
 
-def _ended(raised: object) -> str:
+def _ending(raised: object) -> str:
     return "went well" if raised is None else f"raised {str(raised)[:200]}"
 
 
@@ -354,28 +355,28 @@ def _questions(events: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _difference(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """The first thing in which two events differ, in words."""
-    kinds = recorded.get("say"), found["say"]
+def _difference(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The first difference of two events, in words."""
+    kinds = recorded.get("say"), now["say"]
     if kinds[0] != kinds[1]:
         return f"{kinds[1]} came where {str(kinds[0])[:40]} came in the recording"
-    if kinds[1] == "Infer" and recorded.get("graph") == found["graph"]:
-        return f"question {found['id']} (graph {found['graph']}) was asked with other inputs"
+    if kinds[1] == "Infer" and recorded.get("graph") == now["graph"]:
+        return f"question {now['id']} (graph {now['graph']}) was asked with other inputs"
     if kinds[1] == "Search":
-        return f"question {found['id']} (search in the catalogue) was asked with other inputs"
-    for path, one, other in _leaves(recorded, found, str(kinds[1])):
-        if one != other:
-            return f"{path} is {str(other)[:80]}, in the recording {str(one)[:80]}"
+        return f"question {now['id']} (search in the catalogue) was asked with other inputs"
+    for path, then, current in _leaves(recorded, now, str(kinds[1])):
+        if then != current:
+            return f"{path} is {str(current)[:80]}, in the recording {str(then)[:80]}"
     return f"{kinds[1]} differs"
 
 
-def _leaves(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+def _leaves(then: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Both sides of two nested values, leaf by leaf."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in sorted({*one, *other}):
-            yield from _leaves(one.get(key), other.get(key), f"{path}.{key}")
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for place, (left, right) in enumerate(zip(one, other, strict=True)):
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in sorted({*then, *now}):
+            yield from _leaves(then.get(key), now.get(key), f"{path}.{key}")
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for place, (left, right) in enumerate(zip(then, now, strict=True)):
             yield from _leaves(left, right, f"{path}[{place}]")
     else:
-        yield path, one, other
+        yield path, then, now

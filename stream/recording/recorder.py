@@ -1,15 +1,15 @@
-"""A session that is listened to: every call that a driver makes is passed on and kept, with what came of it.
+"""A session with a recorder: every call of a driver is passed on and kept, with its events.
 
 The records of a recording, behind the header, in the order of the calls:
 
     {"kind": "call", "at_s", "name", "args", "kwargs", "events", "raised"}   one call of the session's
     {"kind": "heard", "at_s", "notice"}        what the driver itself published: a warning, a failure, a lateness
     {"kind": "picture", "t_s"}                 with --record-pictures: the next frame's canonical picture as PNG
-    {"kind": "picture", "t_s", "again": true}  the one before it, as it looks within the bars that were found since
+    {"kind": "picture", "t_s", "again": true}  the one before it, within bars that were detected since
     {"kind": "end", "why", "records"}          the recording was closed
 
 ``args`` and ``kwargs`` are written as in ``values.py``; of an answer only its hash is kept (``["answer", sha256]``),
-and of a question the hash of what it asks with. ``at_s`` is the time since the recorder was made, by a monotonic clock.
+and of a question the hash of its inputs. ``at_s`` is the time since the recorder was made, by a monotonic clock.
 """
 
 import logging
@@ -34,7 +34,7 @@ from stream.driver.runtime import Runtime
 from .errors import RecordingError
 from .format import Record
 from .header import RecordOptions, make_header
-from .values import Packer, answer_digest, said
+from .values import Packer, answer_digest, event_record
 from .writer import DEFAULT_LIMIT, ENDED, Writer
 
 SUFFIX: Final = ".seguerec"
@@ -43,10 +43,10 @@ RESULT: Final = "result"
 
 class Recorder:
     """Records one session. ``session`` gives the session to drive, ``put`` takes its notices as a sink,
-    ``keep`` takes a picture ahead of its ``push``. Each never blocks, unless ``wait``: then they wait for a slow disk,
-    which is for drivers that follow no clock.
+    ``keep`` takes a picture ahead of its ``push``. None of them blocks, unless ``wait`` is set: then they wait for a
+    slow disk, for drivers that follow no clock.
 
-    The recording is closed when ``End`` is published. A session that is told nothing but its end leaves no file.
+    The recording is closed when ``End`` is published. A session without any call but its end leaves no file.
     """
 
     def __init__(
@@ -61,64 +61,65 @@ class Recorder:
     ) -> None:
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.writer = Writer(path, Record({**header, "started": started}), limit=limit, wait=wait)
-        self.keep = self._keep if header["pictures"] else None
+        self.keep = self._record_picture if header["pictures"] else None
         self._options = header["session"]
-        self._tell = begun
+        self._on_begin = begun
         self._clock = clock
         self._begun = clock()
-        self._told = False
+        self._started = False
 
     def session(self, model: Model, options: SessionOptions) -> Session:
-        """A new session whose every call is kept; ``options`` are those in the header."""
+        """A new session that records every call; ``options`` are those in the header."""
         if asdict(options) != self._options:
             raise ValueError("the session's options are not those in the recording's header")
-        return cast(Session, RecordedSession(Session(model, options), self._note))
+        return cast(Session, RecordedSession(Session(model, options), self._record_call))
 
     def close(self, why: str = "the program ended", wait_s: float = 0.0) -> bool:
-        """Close the recording, if ``End`` has not; whether the file is whole after at most ``wait_s`` seconds."""
+        """Close the recording, if ``End`` has not. Returns whether the file is complete, after at most ``wait_s``
+        seconds."""
         return self.writer.close(why, wait_s)
 
-    def _note(
+    def _record_call(
         self, name: str, args: Sequence[Any], kwargs: dict[str, Any], events: Sequence[Event], raised: str | None
     ) -> None:
         if name != "finish":
             self._begin()
-        if not self._told:
+        if not self._started:
             return
         at_s = self._at_s()
 
         def make() -> Record:
             packer = Packer()
-            given = [packer.pack(value) for value in args]
+            positional = [packer.pack(value) for value in args]
             named = {key: packer.pack(value) for key, value in kwargs.items()}
-            fields: dict[str, Any] = {"kind": "call", "at_s": at_s, "name": name, "args": given, "kwargs": named}
-            fields |= {"events": [said(event) for event in events], "raised": raised}
+            fields: dict[str, Any] = {"kind": "call", "at_s": at_s, "name": name, "args": positional, "kwargs": named}
+            fields |= {"events": [event_record(event) for event in events], "raised": raised}
             return Record(fields, packer.blob)
 
         def make_result() -> Record:
             question, answer = args
             fields: dict[str, Any] = {"kind": "call", "at_s": at_s, "name": name, "kwargs": {}}
             fields |= {"args": [question, ["answer", answer_digest(answer)]]}
-            return Record(fields | {"events": [said(event) for event in events], "raised": raised})
+            return Record(fields | {"events": [event_record(event) for event in events], "raised": raised})
 
         self.writer.put(make_result if name == RESULT else make)
 
     def put(self, notice: Notice) -> None:
-        """What the driver itself has to say is kept, and ``End`` closes the recording."""
-        heard: dict[str, Any] | None = None
+        """Keep the driver's own notices; ``End`` closes the recording."""
+        own_notice: dict[str, Any] | None = None
         if isinstance(notice, Warned | Failed):
-            heard = {"type": type(notice).__name__, "reason": notice.reason}
+            own_notice = {"type": type(notice).__name__, "reason": notice.reason}
         elif isinstance(notice, Suggestions) and notice.late_ms is not None:
-            heard = {"type": "late", "pts_s": notice.pts_s, "late_ms": notice.late_ms}
-        if heard is not None and self._told:
-            fields = {"kind": "heard", "at_s": self._at_s(), "notice": heard}
+            own_notice = {"type": "late", "pts_s": notice.pts_s, "late_ms": notice.late_ms}
+        if own_notice is not None and self._started:
+            fields = {"kind": "heard", "at_s": self._at_s(), "notice": own_notice}
             self.writer.put(lambda: Record(fields))
         if isinstance(notice, End):
             self.writer.close(ENDED)
 
-    def _keep(self, picture: NDArray[np.uint8], t_s: float, again: bool = False) -> None:
-        """The canonical picture (90, 160, 3) of the frame that is pushed next, seen at ``t_s`` s of media time;
-        ``again``: of the frame before it, within the bars that were found since."""
+    def _record_picture(self, picture: NDArray[np.uint8], t_s: float, again: bool = False) -> None:
+        """The canonical picture (90, 160, 3) of the frame that is pushed next, at ``t_s`` s of media time;
+        ``again``: of the frame before it, within bars that were detected since."""
         self._begin()
 
         def make() -> Record:
@@ -130,26 +131,26 @@ class Recorder:
         self.writer.put(make)
 
     def _begin(self) -> None:
-        if not self._told:
-            self._told = True
-            if self._tell is not None:
-                self._tell(self)
+        if not self._started:
+            self._started = True
+            if self._on_begin is not None:
+                self._on_begin(self)
 
     def _at_s(self) -> float:
         return round(self._clock() - self._begun, 4)
 
 
 class RecordedSession:
-    """Stands where a ``Session`` does: every public method is passed on and noted, whatever it is called, so that one
-    that sessions learn later is kept without a word here."""
+    """Stands in for a ``Session``: passes on and records every public method, also those that are added to ``Session``
+    later."""
 
     def __init__(
         self,
         session: Session,
-        note: Callable[[str, Sequence[Any], dict[str, Any], Sequence[Event], str | None], None],
+        record_call: Callable[[str, Sequence[Any], dict[str, Any], Sequence[Event], str | None], None],
     ) -> None:
         self._session = session
-        self._note = note
+        self._record_call = record_call
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._session, name)
@@ -160,9 +161,9 @@ class RecordedSession:
             try:
                 events = value(*args, **kwargs)
             except Exception as error:
-                self._note(name, args, kwargs, (), complaint(error))
+                self._record_call(name, args, kwargs, (), complaint(error))
                 raise
-            self._note(name, args, kwargs, events, None)
+            self._record_call(name, args, kwargs, events, None)
             return events
 
         return call
@@ -195,9 +196,9 @@ class Recordings:
     def start(self) -> Recorder:
         """The recorder of one session."""
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}{SUFFIX}"
-        return Recorder(self.folder / name, self._header, self._limit, begun=self._began)
+        return Recorder(self.folder / name, self._header, self._limit, begun=self._add)
 
-    def _began(self, recorder: Recorder) -> None:
+    def _add(self, recorder: Recorder) -> None:
         self._sweep()
         self._open.append(recorder)
 
@@ -213,13 +214,13 @@ class Recordings:
                 )
 
     def counts(self) -> dict[str, int]:
-        """Recordings that are open, that ended with their session, that stopped before it; records that were lost."""
+        """Recordings that are open, that ended with their session, that stopped before it; and lost records."""
         self._sweep()
         lost = self._lost + sum(recorder.writer.lost for recorder in self._open)
         return {"open": len(self._open), "ended": self._ended, "stopped": self._stopped, "lost_records": lost}
 
     def _sweep(self) -> None:
-        """Count those that are closed and done, and let go of them."""
+        """Count the recordings that are closed and written, and forget them."""
         for recorder in [recorder for recorder in self._open if recorder.writer.done]:
             self._open.remove(recorder)
             self._ended += recorder.writer.why == ENDED
@@ -228,5 +229,5 @@ class Recordings:
 
 
 def complaint(error: BaseException) -> str:
-    """An exception as it is kept and compared."""
+    """The text of an exception, as it is kept and compared."""
     return f"{type(error).__name__}: {error}"

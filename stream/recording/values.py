@@ -1,4 +1,4 @@
-"""What a session takes and says, as JSON and raw bytes and back; and the hashes of what is not kept itself.
+"""A session's input and output as JSON and raw bytes, and back; and hashes of values that are not kept themselves.
 
 A number, a text, true, false and null stand for themselves. Everything else is a list that begins with its kind:
 ``["list", [...]]``, ``["map", {...}]``, ``["array", dtype, [shape]]`` and ``["frame", {...}]`` (``FrameFeatures``, its
@@ -24,11 +24,11 @@ from stream.core.events import Answer, Event, Infer, Search
 
 DTYPES: Final = ("uint8", "float32", "float64", "bool", "int64")
 SMALL_DIMS: Final = 3
-LARGEST: Final = 1e6  # of a frame's numbers: far beyond all that is measured, and sums of them stay finite
+LARGEST: Final = 1e6  # of a frame's numbers: far beyond any measured one, and sums of them stay finite
 
 
 class Packer:
-    """Values -> JSON; ``blob`` collects the arrays' bytes. Raises ``TypeError`` for what it does not know."""
+    """Values -> JSON; ``blob`` collects the arrays' bytes. Raises ``TypeError`` for other types."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -60,7 +60,7 @@ class Packer:
 
 
 class Unpacker:
-    """The way back. Raises ``ValueError`` for what ``Packer`` does not write."""
+    """JSON and bytes -> values. Raises ``ValueError`` for what ``Packer`` does not write."""
 
     def __init__(self, blob: bytes) -> None:
         self._blob, self._at = blob, 0
@@ -94,16 +94,16 @@ class Unpacker:
             raise ValueError(f"an array of {size} bytes where {len(self._blob) - self._at} are left")
         array = np.frombuffer(self._blob, np.dtype(dtype).newbyteorder("<"), count, self._at).reshape(shape)
         self._at += size
-        return array.astype(dtype)  # a copy: the blob goes, and its numbers may be written the other way round
+        return array.astype(dtype)  # a copy: the blob is freed, and its byte order may differ
 
 
-def said(event: Event) -> dict[str, Any]:
-    """An event as it is kept and compared: questions by the hash of what they ask with, notices with every digit."""
+def event_record(event: Event) -> dict[str, Any]:
+    """An event as it is kept and compared: a question with the hash of its inputs, a notice with every digit."""
     if isinstance(event, Infer):
         return {"say": "Infer", "id": event.id, "graph": event.graph, "sha256": digest(event.inputs)}
     if isinstance(event, Search):
-        asked = digest((event.query, event.n, event.filters, event.keep, event.lean))
-        return {"say": "Search", "id": event.id, "n": event.n, "sha256": asked}
+        sha256 = digest((event.query, event.n, event.filters, event.keep, event.lean))
+        return {"say": "Search", "id": event.id, "n": event.n, "sha256": sha256}
     exact: dict[str, Any] = json.loads(json.dumps(asdict(event), default=_plain))
     return {"say": type(event).__name__, **exact}
 
@@ -142,9 +142,9 @@ def _canonical(value: object) -> list[bytes]:
             parts = [part for name in sorted(value) for part in (*_canonical(name), *_canonical(value[name]))]
             return [f"map {len(value)};".encode(), *parts]
         case frozenset() | set():
-            return [f"set {len(value)};".encode(), *(part for each in sorted(value) for part in _canonical(each))]
+            return [f"set {len(value)};".encode(), *(part for item in sorted(value) for part in _canonical(item))]
         case Sequence():
-            return [f"list {len(value)};".encode(), *(part for each in value for part in _canonical(each))]
+            return [f"list {len(value)};".encode(), *(part for item in value for part in _canonical(item))]
     if is_dataclass(value):
         return [b"object;", *_canonical({field.name: getattr(value, field.name) for field in fields(value)})]
     raise TypeError(f"a value of type {type(value).__name__} has no hash here")

@@ -1,9 +1,9 @@
 """Records on their way to the file: a bounded queue and one thread that packs, hashes and writes.
 
 *Bounds*: ``QUEUE_LIMIT`` records wait (about half a minute of a live session; some 20 MB, since a hop's inputs and
-answers wait as arrays). At the bound the recording is closed: what waits is still written, the last record says why,
-and every later one is counted as lost. Where nothing is live (``wait=True``) the caller waits for room instead. At
-``limit`` bytes, and when the disk refuses, the recording is closed as well.
+answers wait as arrays). At the bound the recording is closed: the waiting records are still written, the last record
+says why, and every later one is counted as lost. Without a live input (``wait=True``) the caller waits for room
+instead. At ``limit`` bytes, and when a write fails, the recording is closed as well.
 
 A chunk is written once a second or every ``CHUNK_BYTES``, so a process that is killed loses its last second.
 """
@@ -56,7 +56,7 @@ class Writer:
         self._queue: queue.Queue[Make] = queue.Queue(queue_limit)
         self._file: BinaryIO | None = None
         self._records = bytearray()
-        self._trouble = False
+        self._failed = False
         self._count = 0  # of records in it
         self._begun = 0.0  # when the first of them came
         self._lock = threading.Lock()
@@ -64,11 +64,12 @@ class Writer:
 
     @property
     def done(self) -> bool:
-        """Whether the recording stopped and everything that could be written is."""
+        """Whether the recording stopped and all that could be written is written."""
         return self.why is not None and (self._thread is None or not self._thread.is_alive())
 
     def open(self) -> None:
-        """Make the file and begin it. Raises ``RecordingError``. Without it, the thread does so at the first record."""
+        """Create the file and write its header; else the thread does so at the first record. Raises
+        ``RecordingError``."""
         if self._file is not None:
             return
         self._file = create(self.path)
@@ -80,7 +81,7 @@ class Writer:
             raise RecordingError(f"{self.path}: cannot be written ({error.strerror}); name another file") from error
 
     def put(self, make: Make) -> None:
-        """Queue a record. Never blocks, except for room where the writer was made to wait."""
+        """Queue a record. Blocks only for room, and only with ``wait``."""
         if self.why is None:
             self._start()
         while self.why is None:
@@ -98,15 +99,15 @@ class Writer:
             self.lost += 1
 
     def close(self, why: str, wait_s: float = 0.0) -> bool:
-        """No more records come. What waits is written; at most ``wait_s`` seconds are spent waiting for that.
+        """No more records come. Waiting records are written; this waits at most ``wait_s`` seconds for that.
 
-        Whether the file is whole by then.
+        Returns whether the file is complete by then.
         """
         self._stop(why, quiet=True)
         if self._thread is not None:
             self._thread.join(wait_s)
             return not self._thread.is_alive()
-        if self._file is not None and not self._file.closed:  # opened, and never told anything
+        if self._file is not None and not self._file.closed:  # opened, without any record
             self._finish(self._file)
         return True
 
@@ -118,9 +119,9 @@ class Writer:
 
     def _stop(self, why: str, quiet: bool = False) -> None:
         with self._lock:
-            if self.why is not None and (quiet or self._trouble):
+            if self.why is not None and (quiet or self._failed):
                 return
-            self.why, self._trouble = why, not quiet  # trouble with the rest outdoes a normal end
+            self.why, self._failed = why, not quiet  # a failure to write the rest replaces a normal end
         if not quiet:
             logger.warning("recording %s: stopped, %s; the session goes on", self.path, why)
 
@@ -136,8 +137,8 @@ class Writer:
         self._finish(self._file)
 
     def _step(self) -> bool:
-        """Take one record, or write a chunk that is due. False once everything is in, or nothing more can be."""
-        stopping = self.why is not None  # asked before the queue is: nothing is put once it is set
+        """Take one record, or write a chunk that is due. False once everything is written, or nothing more can be."""
+        stopping = self.why is not None  # read before the queue: no record is put once it is set
         try:
             make = self._queue.get(timeout=POLL_S if not stopping else 0.01)
         except queue.Empty:
@@ -154,7 +155,7 @@ class Writer:
     def _take(self, make: Make) -> bool:
         try:
             self._records += pack_record(make())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the session must not notice
+        except Exception as error:  # noqa: BLE001 - no error of a record may stop the session
             self._stop(f"a record could not be made ({type(error).__name__}: {error})")
             self.lost += 1
             return False
@@ -162,7 +163,7 @@ class Writer:
         return True
 
     def _flush(self) -> bool:
-        """Write what is collected as one chunk. False once the recording is over."""
+        """Write the collected records as one chunk. False once the recording is over."""
         chunk, count = pack_chunk(bytes(self._records)), self._count
         self._records.clear()
         self._count = 0
@@ -181,7 +182,7 @@ class Writer:
         return False
 
     def _finish(self, file: BinaryIO) -> None:
-        """The rest, the last record, and the end of the file."""
+        """Write the rest and the last record, and close the file."""
         if self._count:
             self._flush()
         with self._lock:

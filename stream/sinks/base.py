@@ -1,6 +1,6 @@
-"""A sink takes every notice of one session: viewers, a recording, metrics, whatever comes to be.
+"""A sink takes every notice of one session: viewers, a recording, metrics.
 
-A new kind of sink is a class with ``put`` and one place where it is made.
+A new kind of sink is a class with ``put`` and one place that makes it.
 """
 
 import logging
@@ -14,7 +14,7 @@ log = logging.getLogger("segue.sinks")
 
 class Sink(Protocol):
     """``put`` is called in the order of the notices, of a live session on the event loop, with ``End`` last. It must
-    not block: what takes time waits in a bounded queue of the sink's own."""
+    not block: slow work waits in a bounded queue of the sink."""
 
     def put(self, notice: Notice) -> None: ...
 
@@ -30,15 +30,15 @@ class FunctionSink:
 
 
 class Sinks:
-    """Several sinks as one. One that raises is left out from then on, and the others go on; one that is ``needed``,
-    because without it nobody is told anything, ends the session with what it raised."""
+    """Several sinks as one. A sink that raises is left out from then on, and the others go on. A ``needed`` sink that
+    raises ends the session with its error: without it no notice goes out."""
 
     def __init__(self, sinks: Sequence[Sink] = (), needed: Sequence[Sink] = ()) -> None:
         self._sinks = [*sinks]
         self._needed = [*needed]
 
     def add(self, sink: Sink) -> None:
-        """One more, behind those that there are and before those that are needed."""
+        """Add a sink, after the others and before the needed ones."""
         self._sinks.append(sink)
 
     def put(self, notice: Notice) -> None:

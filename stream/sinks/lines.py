@@ -7,8 +7,8 @@ from stream.messages import line
 
 
 class JsonLines:
-    """Writes to ``out`` and flushes it, so that a reader has each line at once. Raises ``OSError`` where nobody reads
-    any more."""
+    """Writes to ``out`` and flushes it, so that a reader has each line at once. Raises ``OSError`` when the reader
+    is gone."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

@@ -1,4 +1,4 @@
-"""Everybody who watches a session by websocket: one queue each, in which the newest messages win."""
+"""The viewers of a session by websocket: one queue each, in which the newest messages win."""
 
 import asyncio
 import json
@@ -16,9 +16,10 @@ OVER: Final = 1000  # "normal closure" (RFC 6455, section 7.4.1)
 class Viewer:
     """A queue of message texts in which the newest win: at ``QUEUE_LIMIT`` the oldest goes, and is counted.
 
-    Answers to commands go first: else whoever sends many would take the suggestions from everybody who watches.
-    ``may``: whether it may send commands at all. ``page``: a word of its own, the same on each of its connections,
-    which nobody else is told; empty for none.
+    Answers to commands are dropped first: else a viewer that sends many commands would push out the suggestions
+    of all viewers.
+    ``may``: whether it may send commands at all. ``page``: a secret of the viewer's page, the same on each of its
+    connections; empty for none.
     """
 
     def __init__(self, may: bool = True, page: str = "") -> None:
@@ -61,8 +62,8 @@ class Viewer:
 
 
 class Viewers:
-    """A sink: every notice goes to every viewer, as one line of JSON. Who joins late gets the newest list first, and
-    what is on air."""
+    """A sink: every notice goes to every viewer, as one line of JSON. A viewer that joins late gets the newest list
+    first, and what is on air."""
 
     def __init__(self) -> None:
         self._all: set[Viewer] = set()

@@ -1,8 +1,8 @@
-"""A decoded frame on its way to a session, and what its source passed over since the one before.
+"""A decoded frame on its way to a session, and how many frames its source skipped since the one before.
 
-Of 30 frames a second a session analyses at most 8, and which ones their timestamps tell. Where handing a frame on costs
-something (another thread, another process), the source asks a `Sieve` first, and hands on the others as a number: so
-each frame is counted once, by whoever drives the session.
+Of 30 frames a second a session analyses at most 8, chosen by their timestamps. Where it costs something to hand on a
+frame (another thread, another process), the source asks a `Sieve` first, and hands on only the number of the others: so
+each frame is counted once, by the driver of the session.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stream.core.timeline import HELD_S
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """``passed``: frames since the one before that no sampler would take; ``undecoded``: frames since then that were
-    lost, because there was no time to decode them. ``arrived_s``: when it came, by the monotonic clock, if that was
+    lost for lack of time to decode them. ``arrived_s``: when it came, by the monotonic clock, if that was
     earlier than now."""
 
     frame: av.VideoFrame
@@ -26,9 +26,9 @@ class Arrival:
 
 
 class Sieve:
-    """Lets those frames of a source through that a session's sampler may want; to be used by one thread at a time.
+    """Passes on the frames of a source that a session's sampler may want; to be used by one thread at a time.
 
-    ``passed`` and ``undecoded``: frames since the newest that was let through.
+    ``passed`` and ``undecoded``: frames since the newest one that was passed on.
     """
 
     def __init__(self, held_s: float = HELD_S) -> None:
@@ -41,10 +41,10 @@ class Sieve:
         self.undecoded += 1
 
     def take(self, frame: av.VideoFrame, arrived_s: float | None = None) -> Arrival | None:
-        """The frame, if it may be wanted. One with bad times is handed on too, since those are counted elsewhere."""
+        """The frame, if the sampler may want it. A frame with a bad time is handed on too: the session counts it."""
         sampler = self._sampler
-        odd = sampler.stale + sampler.undated
-        if sampler.offer(frame.pts, frame.time_base) is None and odd == sampler.stale + sampler.undated:
+        without_slot = sampler.stale + sampler.undated
+        if sampler.offer(frame.pts, frame.time_base) is None and without_slot == sampler.stale + sampler.undated:
             self.passed += 1
             return None
         arrival = Arrival(frame, self.passed, self.undecoded, arrived_s)

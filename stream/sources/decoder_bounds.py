@@ -1,8 +1,8 @@
-"""How large a stranger's picture may be: what is larger is refused before memory is taken for it, and told its size.
+"""How large a picture of a client may be: a larger one is refused, with its size, before memory is taken for it.
 
-FFmpeg's ``max_pixels`` holds as an option of the codec's own context, set before it opens. As an option of a container
-it reaches the look at a stream's beginning and nothing after it. A decoder that refuses says no size; so that is read
-from what it refused.
+FFmpeg's ``max_pixels`` works as an option of the codec's own context, set before it opens. As an option of a container
+it only works while the beginning of a stream is probed. A decoder that refuses a picture does not report its size; so
+the size is read from the refused data.
 """
 
 import math
@@ -20,19 +20,19 @@ VP9_SYNC: Final = b"\x49\x83\x42"
 
 
 def bound(context: av.VideoCodecContext, pixels: int = MAX_PIXELS) -> None:
-    """Let a decoder that is not open yet take pictures of so many pixels, and no larger ones."""
+    """Limit a decoder that is not open yet to pictures of at most ``pixels``."""
     context.options = {**context.options, OPTION: str(pixels)}
 
 
 def check_refused(context: av.VideoCodecContext, data: bytes, pixels: int = MAX_PIXELS) -> None:
-    """Of ``data`` that a bounded decoder refused: raises FeedError with the picture's size where that is the reason."""
+    """Check ``data`` that a bounded decoder refused: raises FeedError with the picture's size if that is the reason."""
     size = size_of(context, data)
     if size is not None and size[0] * size[1] > pixels:
         check_size(*size, math.isqrt(pixels))
 
 
 def size_of(context: av.VideoCodecContext, data: bytes) -> tuple[int, int] | None:
-    """Width and height that a packet's headers promise, undecoded; None where they promise none or cannot be read."""
+    """Width and height by a packet's headers, undecoded; None where they have none or cannot be read."""
     codec = context.codec.canonical_name
     if codec in ("mjpeg", "webp", "vp9"):
         size = {"mjpeg": _jpeg, "webp": _webp, "vp9": _vp9}[codec](data)
@@ -42,7 +42,7 @@ def size_of(context: av.VideoCodecContext, data: bytes) -> tuple[int, int] | Non
     if context.extradata:
         reader.extradata = context.extradata
     try:
-        reader.parse(data)  # fills in what the headers say
+        reader.parse(data)  # fills in the values of the headers
         reader.parse(b"")
     except (FFmpegError, ValueError):  # damaged, or of a codec that has no parser
         return None
@@ -88,7 +88,7 @@ def _vp9(data: bytes) -> tuple[int, int] | None:
         return None
     at += 24 + (profile >= 2)  # bit depth
     rgb = bits[at : at + 3] == "111"
-    at += 3 if rgb else 4  # else the range is told
+    at += 3 if rgb else 4  # else with the range
     if profile in (1, 3):
         at += 1 if rgb else 3  # subsampling
     return 1 + int(bits[at : at + 16], 2), 1 + int(bits[at + 16 : at + 32], 2)

@@ -1,4 +1,4 @@
-"""Why a publisher ended: a cause that programs go by, and the words for people beside it."""
+"""Why a publisher ended: a cause for programs, and a text for people."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -6,14 +6,14 @@ from typing import Final
 
 
 class Cause(Enum):
-    STOPPED = auto()  # it said so, or its file was over
-    SILENT = auto()  # it was there, and no picture came any more
-    LOST = auto()  # its connection, or what it came by, broke; or it never came through
+    STOPPED = auto()  # it signed off, or its file was over
+    SILENT = auto()  # connected, but no picture came any more
+    LOST = auto()  # its connection broke, or was never made
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """``text`` in words, as viewers are told."""
+    """``text``: in words, for viewers."""
 
     cause: Cause
     text: str

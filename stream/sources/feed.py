@@ -1,4 +1,4 @@
-"""What the two feeds of the ingest socket have in common: how they refuse, and how a thread hands its frames over."""
+"""What the two feeds of the ingest socket share: their errors, and how a thread hands over its frames."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ BAD_MESSAGE: Final = 4400
 TOO_LARGE: Final = 4413
 UNREADABLE: Final = 4415
 
-MAX_SIDE: Final = 4096  # pixels; more is refused before it is decoded where the format tells
+MAX_SIDE: Final = 4096  # pixels; more is refused, before decoding where the format has the size
 MAX_PIXELS: Final = MAX_SIDE * MAX_SIDE
 MESSAGE_BYTES: Final = 2 * 1024 * 1024
 
@@ -28,13 +28,14 @@ class FeedError(StreamError):
         self.code = code
 
 
-def nobody(*_: object) -> None:
-    """In the place of a callback that is over: a feed and who it was made for know each other, and that circle would
-    hold its decoders and its session until the collector of cycles comes by."""
+def ignore_call(*_: object) -> None:
+    """Replaces a callback after the end. A feed and its owner hold each other; that cycle would keep the decoders and
+    the session until the garbage collector runs."""
 
 
 class Handover(Generic[Item]):
-    """Items from a thread to the event loop, in order. At most ``limit`` wait: then the oldest goes and is counted."""
+    """Items from a thread to the event loop, in order. At most ``limit`` wait; beyond, the oldest is dropped and
+    counted."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[Item], None], limit: int) -> None:
         self.lost = 0
@@ -57,8 +58,8 @@ class Handover(Generic[Item]):
                 self._loop.call_soon_threadsafe(self._drain)
 
     def close(self) -> None:
-        """Nothing is delivered any more. On the event loop."""
-        self._deliver = nobody
+        """Deliver nothing any more. On the event loop."""
+        self._deliver = ignore_call
         with self._lock:
             self._waiting.clear()
 
@@ -70,12 +71,12 @@ class Handover(Generic[Item]):
 
 
 def check_size(width: int, height: int, most: int = MAX_SIDE) -> None:
-    """Raises FeedError for a picture with a side that is not taken."""
+    """Raises FeedError for a picture with a side of 0 or above the limit."""
     if not (0 < width <= most and 0 < height <= most):
         raise FeedError(TOO_LARGE, f"a picture of {width}x{height}: sides of at most {most} are taken; scale it down")
 
 
 def check_message(size: int) -> None:
-    """Raises FeedError for a message of more bytes than are taken."""
+    """Raises FeedError for a message of more than `MESSAGE_BYTES`."""
     if size > MESSAGE_BYTES:
         raise FeedError(TOO_LARGE, f"a message of {size} bytes: at most {MESSAGE_BYTES} are taken; compress more")

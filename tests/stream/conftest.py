@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -96,6 +97,7 @@ class FakeRuntime:
     def __init__(self, matcher: bool = True, mood: bool = True, tracks: int = 12) -> None:
         self.model = make_model(matcher, mood)
         self.asked: list[Beats | Infer | Search] = []
+        self.engine = SimpleNamespace(run=lambda graph, inputs: self.answer(Infer(0, graph, inputs)))
         self._project = np.random.default_rng(5).normal(size=(64, CLIP)).astype(np.float32)
         self._vectors = np.random.default_rng(6).normal(size=(tracks, WIDTH)).astype(np.float32)
 

@@ -1,1 +1,1 @@
-"""What the user names: files, cameras and URLs, opened, decoded, and opened again where they break off."""
+"""Files, cameras and URLs that the user names: opened, decoded, and opened again after they break off."""

@@ -1,4 +1,4 @@
-"""Whether an input kept its promise: how far its packets reach, against how long it said it is."""
+"""Whether an input is complete: how far its packets reach, compared with the length that it declares."""
 
 from typing import Any, Final
 
@@ -7,14 +7,14 @@ import av
 from features.decode.streams import begin_s, promised_s, tells_end
 from stream.core.timeline import Step, judge
 
-TRUNCATED_S: Final = 1.0  # ending this much before the promised end is worth a word
-# their length is measured at their own end, or by the bit rate, so they promise nothing
+TRUNCATED_S: Final = 1.0  # an end this much before the promised one is reported
+# their length is estimated from their end or their bit rate, so they promise nothing
 UNPROMISING: Final = frozenset({"mpegts", "mpeg", "mpegvideo", "ogg", "hls", "mpjpeg", "mjpeg", "h264", "hevc"})
-OF_ONE_STREAM: Final = frozenset({"mov", "avi"})  # what a stream's duration there says is its own
+OF_ONE_STREAM: Final = frozenset({"mov", "avi"})  # there a stream has a duration of its own
 
 
 class Reach:
-    """How far an input comes. ``sounds``: whether it is of use to see the packets of its sound, too."""
+    """How far an input reaches. ``sounds``: whether the packets of its sound are needed, too."""
 
     def __init__(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
         self._index = stream.index
@@ -22,18 +22,18 @@ class Reach:
         self._own = stream.duration is not None and kind in OF_ONE_STREAM
         self._end = tells_end(container, stream)
         self._begin_s = begin_s(container, stream)
-        self._told = stream.frames
+        self._frames = stream.frames
         self._promising = kind not in UNPROMISING
         promised = promised_s(container, stream) if self._promising else None
         self._promised_s = promised
         self._packets = 0
-        self._torn = False  # the newest packet of the stream was not all there
+        self._torn = False  # the newest packet of the stream was incomplete
         self._reached_s: float | None = None
         self._newest_s: float | None = None
         self._gap_s = 0.0  # the longest time that a picture was held
         self.sounds = promised is not None and not self._own
 
-    def saw(self, packet: "av.Packet[Any]") -> None:
+    def push(self, packet: "av.Packet[Any]") -> None:
         """Take a packet of a stream that counts."""
         if packet.size and packet.stream.index == self._index:
             self._torn = packet.is_corrupt
@@ -57,7 +57,7 @@ class Reach:
         if self._promised_s is None or self._reached_s is None or self._packets < 2:
             return torn
         reached_s, promised_s = self._reached_s, self._promised_s
-        if not (self._end or self._packets > self._told > 0):
+        if not (self._end or self._packets > self._frames > 0):
             reached_s -= self._begin_s
         if reached_s >= promised_s - max(TRUNCATED_S, self._gap_s):
             return torn

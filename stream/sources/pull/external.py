@@ -1,10 +1,10 @@
 """Inputs that PyAV's own FFmpeg was built without (SRT), through an ``ffmpeg`` program on the PATH.
 
 The program copies the video's packets, undecoded, as Matroska into a pipe; decoding stays here. Sound is decoded there
-(AAC as transport streams frame it is nothing that Matroska takes). The pipe is the only buffer.
+(AAC as transport streams frame it does not fit into Matroska). The pipe is the only buffer.
 
-An address may hold a passphrase, and everybody on the machine can read a program's arguments. So it comes by standard
-input, as a list of one file for the ``concat`` demuxer (ffmpeg 5.0 or later: older ones know no ``option`` there).
+An address may hold a passphrase, and every user of the machine can read a program's arguments. So the address goes to
+standard input, as a list of one file for the ``concat`` demuxer (ffmpeg 5.0 or later: older ones have no ``option``).
 """
 
 import contextlib
@@ -22,10 +22,10 @@ OPEN_TIMEOUT_S: Final = 15.0
 READ_TIMEOUT_S: Final = 15.0
 LIST_TIMEOUT_S: Final = 10.0
 STOP_S: Final = 2.0
-LAST_WORDS_S: Final = 1.0  # for what a program that failed still has to say
+LAST_WORDS_S: Final = 1.0  # for the last errors of a program that failed
 COMPLAINT_BYTES: Final = 2000
 ANALYSE_US: Final = "1000000"
-WHITELIST: Final = "srt"  # what comes may name other places, but none that is opened
+WHITELIST: Final = "srt"  # the stream may name other places; none of them is opened
 LIST: Final = "pipe:0"
 
 
@@ -47,21 +47,21 @@ def program_for(scheme: str) -> str:
 
 
 class ExternalPipe:
-    """A running program that is told ``words`` on its standard input, and whose output is read like a file.
+    """A running program that gets ``words`` on its standard input, and whose output is read like a file.
 
     ``read`` raises TimeoutError when nothing comes.
     """
 
     def __init__(self, command: Sequence[str], words: str = "", timeout_s: float = READ_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
-        self._said = b""  # the end of it; no file, since none may be written where this runs
+        self._errors = b""  # the end of them; in memory, since no file may be written here
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._out = self._process.stdout
-        with contextlib.suppress(BrokenPipeError), self._process.stdin as said:  # it ended already, and says why
-            said.write(words.encode())
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:  # it ended already, with an error
+            stdin.write(words.encode())
         self._listener = threading.Thread(target=self._listen, name="ffmpeg's words", daemon=True)
         self._listener.start()
 
@@ -72,13 +72,13 @@ class ExternalPipe:
         return os.read(self._out.fileno(), size)
 
     def complaint(self) -> str:
-        """The last line that the program said of an error, or nothing."""
+        """The last line of the program's errors, or nothing."""
         self._listener.join(LAST_WORDS_S)
-        lines = self._said.decode(errors="replace").strip().splitlines()
+        lines = self._errors.decode(errors="replace").strip().splitlines()
         return lines[-1].strip().removeprefix(f"{LIST}: ")[:200] if lines else ""
 
     def stop(self) -> None:
-        """End the program. Idempotent. (Not called ``close``: that is FFmpeg's to call.)"""
+        """End the program. Idempotent. (Not called ``close``: FFmpeg would call that.)"""
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_S)
@@ -88,15 +88,15 @@ class ExternalPipe:
         self._out.close()
 
     def _listen(self) -> None:
-        """The thread that takes what the program says, and keeps the end of it."""
+        """The thread that reads the program's errors and keeps their end."""
         assert self._process.stderr is not None
-        with self._process.stderr as said:
-            while part := said.read(COMPLAINT_BYTES):
-                self._said = (self._said + part)[-COMPLAINT_BYTES:]
+        with self._process.stderr as stderr:
+            while part := stderr.read(COMPLAINT_BYTES):
+                self._errors = (self._errors + part)[-COMPLAINT_BYTES:]
 
 
 def srt_pipe(source: str, kind: str = "") -> ExternalPipe:
-    """What an SRT address sends, as Matroska. Raises SourceError where no program can read it.
+    """The stream of an SRT address, as Matroska. Raises SourceError if no program can read it.
 
     ``kind`` names the format that has to come; empty: any.
     """
@@ -104,10 +104,10 @@ def srt_pipe(source: str, kind: str = "") -> ExternalPipe:
     command += ["-protocol_whitelist", f"pipe,{WHITELIST}", "-analyzeduration", ANALYSE_US]
     command += ["-safe", "0", "-f", "concat", "-i", LIST, "-map", "0:v:0", "-map", "0:a:0?"]
     command += ["-c:v", "copy", "-c:a", "pcm_s16le", "-f", "matroska", "-flush_packets", "1", "pipe:1"]
-    return ExternalPipe(command, listed(source, kind), OPEN_TIMEOUT_S)
+    return ExternalPipe(command, concat_list(source, kind), OPEN_TIMEOUT_S)
 
 
-def listed(source: str, kind: str) -> str:
+def concat_list(source: str, kind: str) -> str:
     """An address as the only entry of a list for ``concat``. Raises SourceError for one that would be more."""
     if not source.isprintable():
         raise SourceError(f"{source!r}: holds characters that no address has; write them as %XX")

@@ -1,8 +1,8 @@
-"""HTTP(S) for everything that is watched or pulled: each connection, a redirect's or a playlist's part too, is checked.
+"""HTTP(S) for everything that is watched or pulled: each connection is checked, also those of redirects and playlists.
 
-FFmpeg's own HTTP looks names up by itself and follows where it is sent, so it is not used: it reads from these objects,
-and whatever else it wants to open comes through here as well. The requests of one source share an `HttpClient`, which
-keeps cookies and knows where a name and password may go.
+FFmpeg's own HTTP looks names up by itself and follows redirects, so it is not used: FFmpeg reads from these objects,
+and whatever else it opens comes through here as well. The requests of one source share an `HttpClient`, which keeps
+cookies and knows where a name and password may go.
 """
 
 import contextlib
@@ -27,14 +27,14 @@ REDIRECTS: Final = 5
 CONNECT_S: Final = 10.0
 READ_S: Final = 15.0  # for each piece, not for the whole
 RESUME_S: Final = (0.2, 0.5, 1.0, 2.0)  # before each try to go on where a recording broke off
-SKIP_BYTES: Final = 256 * 1024**2  # of a server that answers no ranges, to get to where one was asked for
+SKIP_BYTES: Final = 256 * 1024**2  # read from a server without ranges to reach the requested place
 COOKIES: Final = 200
 ANYWHERE: Final = networks(["0.0.0.0/0", "::/0"])
 PLAIN: Final = "".join(chr(code) for code in range(33, 127) if chr(code) not in '"<>\\^`{|}')
 
 
 def tidy(url: str) -> str:
-    """The URL with what none may hold (blanks, letters beyond ASCII) written as %XX, a name beyond ASCII as IDNA."""
+    """The URL with invalid characters (blanks, letters beyond ASCII) written as %XX, a host beyond ASCII as IDNA."""
     scheme, mark, rest = url.strip().partition("://")
     ends = [at for at in (rest.find(sign) for sign in "/?#") if at >= 0]
     at = min(ends, default=len(rest))
@@ -46,8 +46,8 @@ def tidy(url: str) -> str:
     return scheme + mark + place + quote(path.partition("#")[0], safe=PLAIN)
 
 
-def asked_headers(options: Mapping[str, str]) -> dict[str, str]:
-    """The headers that FFmpeg's options for HTTP ask for."""
+def request_headers(options: Mapping[str, str]) -> dict[str, str]:
+    """The request headers by FFmpeg's options for HTTP."""
     lines = (line.partition(":") for line in options.get("headers", "").splitlines())
     headers = {name.strip(): value.strip() for name, _, value in lines if name.strip()}
     for option, name in (("user_agent", "User-Agent"), ("referer", "Referer")):
@@ -57,7 +57,7 @@ def asked_headers(options: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Connection(http.client.HTTPConnection):
-    """Connects to a checked address of its target, with TLS where the scheme asks for it."""
+    """Connects to a checked address of its target, with TLS where the scheme needs it."""
 
     def __init__(self, target: Target, allowed: Sequence[Network]) -> None:
         super().__init__(target.host, target.port, timeout=READ_S)
@@ -73,7 +73,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 class HttpClient:
-    """Asks for the URLs of one source. ``allowed`` are the networks that may be reached though they are not public."""
+    """Requests the URLs of one source. ``allowed`` are networks that may be reached though they are not public."""
 
     def __init__(self, allowed: Sequence[Network] = ANYWHERE) -> None:
         self._allowed = allowed
@@ -87,25 +87,25 @@ class HttpClient:
         return Fetch(tidy(url), (), self, begin, end, headers)
 
     def join(self, base: str, place: str) -> str:
-        """An address that stands in a playlist, in full."""
+        """The full address of an entry in a playlist."""
         return tidy(urljoin(base, place))
 
     def ask(
         self, url: str, headers: Mapping[str, str]
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse, Target]:
-        """A request, redirected at most `REDIRECTS` times, and its answer. Raises SourceError."""
+        """Send a request, with at most `REDIRECTS` redirects, and return its answer. Raises SourceError."""
         for _ in range(REDIRECTS + 1):
             target = target_of(url, SCHEMES)
             connection, response = self._get(target, url, headers)
             if response.status == 401 and self._credentials.learn(target, response.headers.get_all("WWW-Authenticate")):
-                _let_go(connection, response)
+                _close(connection, response)
                 connection, response = self._get(target, url, headers)
             place = _header(response, "Location")
             if response.status not in (301, 302, 303, 307, 308) or not place:
                 return connection, response, target
-            _let_go(connection, response)
+            _close(connection, response)
             url = tidy(urljoin(url, place))
-        raise SourceError(f"{target.shown}: more than {REDIRECTS} redirects; give the address where it ends")
+        raise SourceError(f"{target.redacted}: more than {REDIRECTS} redirects; give the address where it ends")
 
     def _get(
         self, target: Target, url: str, more: Mapping[str, str]
@@ -113,7 +113,7 @@ class HttpClient:
         path = (target.parts.path or "/") + (f"?{target.parts.query}" if target.parts.query else "")
         headers = {"User-Agent": "segue", "Accept": "*/*", "Connection": "close", **more}
         headers.update(self._credentials.header(target, path))
-        request = urllib.request.Request(url)  # only as what a jar of cookies takes
+        request = urllib.request.Request(url)  # only for the cookie jar
         self._jar.add_cookie_header(request)
         if cookies := request.get_header("Cookie"):
             headers["Cookie"] = cookies
@@ -125,7 +125,7 @@ class HttpClient:
             connection.close()
             if isinstance(error, SourceError):
                 raise
-            raise SourceError(f"{target.shown}: {_said(error)}") from error
+            raise SourceError(f"{target.redacted}: {_failure_text(error)}") from error
         if len(self._jar) > COOKIES:
             self._jar.clear()
         self._jar.extract_cookies(response, request)
@@ -135,8 +135,8 @@ class HttpClient:
 class Fetch:
     """A URL, or a part of it, as a file: ``read``, and ``seek`` where the server answers ranges.
 
-    Positions count from ``begin``. A recording that breaks off is gone on with where it can be. Raises SourceError,
-    OSError. ``length`` is None where nothing says when it ends: then it is on air.
+    Positions count from ``begin``. A recording that breaks off is resumed if possible. Raises SourceError, OSError.
+    ``length`` is None without a known end: then it is on air.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Fetch:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._client = client or HttpClient(allowed)
-        self._url = self.url = url  # the latter: where it was found, without name and password
+        self._url = self.url = url  # the latter: the final address, without name and password
         self.kind = ""  # its media type
         self._headers = dict(headers or {})
         self._begin = begin
@@ -175,19 +175,19 @@ class Fetch:
             return b""
         data = self._some(size)
         if not data and self._end is not None:
-            data = self._resumed(size)
+            data = self._resume(size)
         self._at += len(data)
         return data
 
     def read_all(self, limit: int) -> bytes:
-        """What there is. Raises SourceError for more than ``limit`` bytes."""
+        """The whole content. Raises SourceError for more than ``limit`` bytes."""
         parts, size = [], 0
         while data := self.read(64 * 1024):
             parts.append(data)
             size += len(data)
             if size > limit:
                 raise SourceError(
-                    f"{target_of(self.url, SCHEMES).shown}: more than {limit} bytes of text; it is no playlist"
+                    f"{target_of(self.url, SCHEMES).redacted}: more than {limit} bytes of text; it is no playlist"
                 )
         return b"".join(parts)
 
@@ -209,8 +209,8 @@ class Fetch:
         return at - self._begin
 
     def close(self) -> None:
-        """Let go of the connection; ``read`` makes another. May be called twice."""
-        _let_go(self._connection, self._response)
+        """Close the connection; ``read`` makes another. May be called twice."""
+        _close(self._connection, self._response)
         self._connection = self._response = None
 
     def _some(self, size: int) -> bytes:
@@ -232,14 +232,14 @@ class Fetch:
             if self._unpack is None:
                 return data
             try:
-                found: bytes = self._unpack.decompress(self._unpack.unconsumed_tail + data, size)
+                plain: bytes = self._unpack.decompress(self._unpack.unconsumed_tail + data, size)
             except zlib.error as error:
                 raise OSError(f"what the server packed cannot be unpacked ({error})") from error
-            if found or (not data and not self._unpack.unconsumed_tail):
-                return found
+            if plain or (not data and not self._unpack.unconsumed_tail):
+                return plain
 
-    def _resumed(self, size: int) -> bytes:
-        """Bytes after a connection ended too early."""
+    def _resume(self, size: int) -> bytes:
+        """Read on after a connection ended too early."""
         assert self._end is not None
         for wait_s in RESUME_S if self.seekable() else ():
             self.close()
@@ -265,7 +265,7 @@ class Fetch:
     def _take(self, response: http.client.HTTPResponse, target: Target) -> None:
         again = self._tag is not None or self._ranges
         if response.status not in (200, 206) or (response.status == 200 and again and self._at > self._begin):
-            raise SourceError(f"{target.shown}: answers {response.status} {response.reason}; check the address")
+            raise SourceError(f"{target.redacted}: answers {response.status} {response.reason}; check the address")
         self.url = target.parts._replace(netloc=target.parts.netloc.rpartition("@")[2]).geturl()
         self.kind = response.headers.get("Content-Type", "").lower()
         self._unpack = None
@@ -278,7 +278,7 @@ class Fetch:
             begin, whole = _content_range(response.headers.get("Content-Range", ""), self._at, whole)
         if begin > self._at:
             raise SourceError(
-                f"{target.shown}: answers with bytes from {begin} on, not from {self._at}; check the server"
+                f"{target.redacted}: answers with bytes from {begin} on, not from {self._at}; check the server"
             )
         if self._unpack is None and whole is not None:
             self._end = whole if self._end is None else min(self._end, whole)
@@ -287,9 +287,9 @@ class Fetch:
         self._skip(self._at - begin)
 
     def _skip(self, count: int) -> None:
-        """Read past what was not asked for, of a server that answers no ranges."""
+        """Read past bytes that were not requested, of a server that answers no ranges."""
         if count > SKIP_BYTES:
-            raise SourceError(f"{target_of(self.url, SCHEMES).shown}: answers no ranges; use a server that does")
+            raise SourceError(f"{target_of(self.url, SCHEMES).redacted}: answers no ranges; use a server that does")
         while count > 0:
             data = self._some(min(count, 64 * 1024))
             if not data:
@@ -297,7 +297,7 @@ class Fetch:
             count -= len(data)
 
 
-def _let_go(connection: http.client.HTTPConnection | None, response: http.client.HTTPResponse | None) -> None:
+def _close(connection: http.client.HTTPConnection | None, response: http.client.HTTPResponse | None) -> None:
     if response is not None:
         response.close()
     if connection is not None:
@@ -313,23 +313,23 @@ def _header(response: http.client.HTTPResponse, name: str) -> str:
         return text
 
 
-def _content_range(text: str, asked: int, size: int | None) -> tuple[int, int | None]:
-    """``(first byte, length of the whole)`` of a 206 (RFC 9110, section 14.4), as well as the server says it."""
+def _content_range(text: str, requested: int, size: int | None) -> tuple[int, int | None]:
+    """``(first byte, length of the whole)`` of a 206 (RFC 9110, section 14.4), as far as the server gives them."""
     unit, _, rest = text.strip().partition(" ")
     reach, _, whole = rest.partition("/")
     first = reach.partition("-")[0]
-    begin = int(first) if unit.lower() == "bytes" and first.isdecimal() else asked
+    begin = int(first) if unit.lower() == "bytes" and first.isdecimal() else requested
     if whole.isdecimal():
         return begin, int(whole)
     last = reach.partition("-")[2]
     return begin, int(last) + 1 if last.isdecimal() else None if size is None else begin + size
 
 
-def _said(error: Exception) -> str:
+def _failure_text(error: Exception) -> str:
     """Why a request failed, and what to do about it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"its certificate is not trusted ({error.verify_message}); put it into a file and set SSL_CERT_FILE to that"
         )
-    said = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return f"{str(said).lower()}; check the address and that it is on air"
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"{str(reason).lower()}; check the address and that it is on air"

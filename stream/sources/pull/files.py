@@ -1,4 +1,4 @@
-"""Files, and parts of files, that a playlist on this machine names; nothing else."""
+"""Files, and parts of files, for a playlist on this machine; nothing else."""
 
 import os
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class LocalPart:
         return self._file.read(max(0, min(size, self._end - self._file.tell())))
 
     def read_all(self, limit: int) -> bytes:
-        """What there is. Raises SourceError for more than ``limit`` bytes."""
+        """The whole part. Raises SourceError for more than ``limit`` bytes."""
         if self._end - self._begin > limit:
             raise SourceError(f"{self.url}: more than {limit} bytes; it is no playlist")
         return self.read(limit)

@@ -1,8 +1,8 @@
 """HLS (RFC 8216): one variant of a ladder, one part after another, and another variant where one goes away.
 
 FFmpeg's demuxer plays a playlist as long as nothing changes in it. It would fetch every variant of a ladder, and PyAV
-would not see streams that begin in the middle. So it is shown one variant, cut where other streams begin, and is opened
-anew for what follows. Whatever it opens comes through here, so it is known where it is and what could not be had.
+would not see streams that begin in the middle. So it gets one variant, cut where other streams begin, and is opened
+anew for the next part. All that it opens comes through here, so its position and missing segments are known.
 """
 
 import io
@@ -16,24 +16,24 @@ from av.error import FFmpegError
 
 from stream.errors import SourceError
 
-from .fetch import asked_headers
-from .opened import CHANGED, LIVE_OPTIONS, Opened, said
+from .fetch import request_headers
+from .opened import CHANGED, LIVE_OPTIONS, Opened, cause_of
 from .parts import Deciphered, Forgiving, Reader
 from .playlist import Master, Media, Segment, Variant, is_master, read_master, read_media, write_media
 from .transport import SIZES, Layout
 
 TEXT_BYTES: Final = 8 * 1024**2
-MISSES: Final = 3  # segments, or reloads of a playlist, in a row that cannot be had: then the variant is gone
+MISSES: Final = 3  # missing segments, or failed reloads of a playlist, in a row: then the variant is gone
 STALLED: Final = 4  # target durations without a new segment, while another variant has some
-WAIT_S: Final = 10.0  # for the first segment of what is on air
+WAIT_S: Final = 10.0  # for the first segment of a live stream
 HEAD_BYTES: Final = 12 * SIZES[-1]  # of a segment: its tables are among them
-TIMEOUT_S: Final = 30.0  # for a packet; to open has none but those of each request, since PyAV does not bear one there
-# what FFmpeg opens by HTTP it gets from the client, whatever its name is
+TIMEOUT_S: Final = 30.0  # for a packet; opening has only those of each request, since PyAV fails with one there
+# FFmpeg gets everything by HTTP from the client, with any name
 ANY_NAME: Final = {"extension_picky": "0", "allowed_extensions": "ALL", "allowed_segment_extensions": "ALL"}
 
 
 class Place(Reader, Protocol):
-    """What a `Client` opens: ``url`` is where it was found."""
+    """What a `Client` opens; ``url`` is its final address."""
 
     url: str
 
@@ -41,7 +41,7 @@ class Place(Reader, Protocol):
 
 
 class Client(Protocol):
-    """Opens addresses. Raises SourceError for what cannot be had. ``join``: one that stands in a file, in full."""
+    """Opens addresses. Raises SourceError if it cannot. ``join``: the full address of an entry in a file."""
 
     def join(self, base: str, place: str) -> str: ...
     def open(
@@ -50,7 +50,7 @@ class Client(Protocol):
 
 
 class Hls:
-    """One input; ``open`` opens it where it begins. ``options`` are FFmpeg's, beside those that are needed here."""
+    """One input; ``open`` opens it where it begins. ``options`` are FFmpeg's, added to those needed here."""
 
     def __init__(self, client: Client, url: str, text: str, options: Mapping[str, str]) -> None:
         self._client = client
@@ -70,16 +70,16 @@ class Hls:
         self._live = False
         self._begin: int | None = None  # the number of the part's first segment
         self._opening = False
-        self._heard = True  # whether the sound, where it stands apart, is asked for
+        self._with_sound = True  # whether separate sound is requested
         self._next = 0  # the number of the segment that comes next
         self._layout: dict[int, Any] | None = None  # what the segments of this part carry
         self._cut: int | None = None  # the number of a segment with other streams than those before
-        self._shown: tuple[Segment, ...] = ()  # the segments that FFmpeg was told of last
+        self._served: tuple[Segment, ...] = ()  # the segments in the newest playlist for FFmpeg
         self._missed = 0  # segments in a row
         self._failed = 0  # reloads in a row
         self._missing_from = 0
         self._lost = 0
-        self._newest = (-1, 0.0)  # the newest segment's number, and since when it is that
+        self._newest = (-1, 0.0)  # the newest segment's number, and since when
         self._gone: str | None = None  # why the variant is
         self._stopped = self._finished = False
 
@@ -87,17 +87,17 @@ class Hls:
         """The first variant that can be opened. Raises SourceError."""
         while True:
             try:
-                return self._opened(None)
+                return self._open_part(None)
             except (SourceError, FFmpegError, OSError) as error:
-                reason = self._gone or said(error)
-                if not self._leave():
-                    told = f"{self._url.removeprefix('file:')}: {reason}; give a playlist of a video"
-                    raise SourceError(reason if "; " in reason else told) from error
+                reason = self._gone or cause_of(error)
+                if not self._drop_variant():
+                    message = f"{self._url.removeprefix('file:')}: {reason}; give a playlist of a video"
+                    raise SourceError(reason if "; " in reason else message) from error
 
-    # -- what a ``Pull`` asks for
+    # -- the callbacks of a ``Pull``
 
     def _following(self) -> Opened | None:
-        """What comes after a container ended. Raises SourceError where it is lost."""
+        """Open what comes after a container's end. Raises SourceError if the stream is lost."""
         media = self._known.get(self._variant.url)
         if self._stopped or media is None:
             return None
@@ -119,12 +119,12 @@ class Hls:
         return self._go_on(number, media.before(number), note)
 
     def _go_on(self, number: int, seconds: float, note: str | None) -> Opened | None:
-        """Open what is at a place, of this variant or of the next one that has it."""
+        """Open a place in this variant, or in the next one that has it."""
         first, cut = self._gone, self._cut is not None
         while True:
             reason = self._gone
             first = first or reason
-            if reason is not None and not self._leave():
+            if reason is not None and not self._drop_variant():
                 if self._live:
                     raise SourceError(first or reason)
                 self._lost += 1
@@ -140,15 +140,15 @@ class Hls:
                         continue
                 else:
                     self._begin = number
-                return self._opened(note)
+                return self._open_part(note)
             except (SourceError, FFmpegError, OSError) as error:
                 if self._stopped:
                     return None
                 if self._gone is None and (after := self._after(number, cut)) is not None:
-                    note = f"a part of the playlist was passed over ({said(error)})"
+                    note = f"a part of the playlist was passed over ({cause_of(error)})"
                     number = after
                     continue
-                self._gone = self._gone or said(error)
+                self._gone = self._gone or cause_of(error)
 
     def _after(self, number: int, cut: bool) -> int | None:
         """The number of a later segment to try: that of the next part, or, within one that was cut, the next."""
@@ -158,8 +158,8 @@ class Hls:
             return segments[1].number
         return segments[-1].number + 1 if more else None
 
-    def _leave(self) -> bool:
-        """Let go of the variant and take the next one, if there is one."""
+    def _drop_variant(self) -> bool:
+        """Drop the variant and take the next one. False if there is none."""
         self._lost -= self._missed  # the next one may have them
         self._variants = [variant for variant in self._variants if variant is not self._variant]
         self._gone, self._missed, self._failed, self._cut, self._newest = None, 0, 0, None, (-1, 0.0)
@@ -169,7 +169,7 @@ class Hls:
         return True
 
     def _ahead(self, media: Media) -> Variant | None:
-        """Another variant that has more than this one, if there is one. The others are left behind for good."""
+        """Another variant that has more than this one, if there is one. The others are left for good."""
         for variant in self._variants:
             if variant is self._variant:
                 continue
@@ -194,9 +194,9 @@ class Hls:
 
     # -- opening
 
-    def _opened(self, note: str | None) -> Opened:
+    def _open_part(self, note: str | None) -> Opened:
         before, self._layout = self._layout, None
-        self._cut, self._opening, self._heard, self._shown = None, True, True, ()
+        self._cut, self._opening, self._with_sound, self._served = None, True, True, ()
         self._missed = self._failed = 0
         self._next = self._begin or 0
         options = {
@@ -211,9 +211,9 @@ class Hls:
         try:
             container = self._container(options)
         except (FFmpegError, OSError):
-            if not self._heard or self._master is None or self._variant.audio not in self._master.sounds:
+            if not self._with_sound or self._master is None or self._variant.audio not in self._master.sounds:
                 raise
-            self._heard, self._opening, self._gone = False, True, None  # it may be the sound that is missing
+            self._with_sound, self._opening, self._gone = False, True, None  # the sound may be missing
             self._missed, self._next = 0, self._begin or 0
             container = self._container(options)
         if not container.streams.video:
@@ -242,16 +242,16 @@ class Hls:
         return av.open(self._url, "r", format="hls", options=options, io_open=opener, timeout=limits)
 
     def _io_open(self, url: str, flags: int, options: dict[str, str]) -> Any:
-        """What FFmpeg opens. Nothing is raised, since it would try again: what cannot be had is empty."""
+        """Open an address for FFmpeg. Never raises, since FFmpeg would try again: on errors the file is empty."""
         try:
-            return self._asked(url, options)
+            return self._serve(url, options)
         except Exception as error:  # noqa: BLE001 - PyAV cannot pass it on from here
-            self._gone = said(error)
+            self._gone = cause_of(error)
             return io.BytesIO()
 
-    def _asked(self, url: str, options: dict[str, str]) -> Any:
+    def _serve(self, url: str, options: dict[str, str]) -> Any:
         if self._master is not None and url == self._url:
-            return io.BytesIO(self._master.text(self._variant, self._heard).encode())
+            return io.BytesIO(self._master.text(self._variant, self._with_sound).encode())
         if url == self._variant.url:
             return io.BytesIO(self._playlist().encode())
         if self._master is not None and url == self._master.sounds.get(self._variant.audio):
@@ -274,15 +274,15 @@ class Hls:
                 reader.close()
         media = read_media(text, lambda written: self._client.join(place, written))
         if not url.startswith("http"):
-            media = replace(media, ended=True)  # a file: what was recorded is there
+            media = replace(media, ended=True)  # a file: the recording is complete
         if not media.segments and (media.ended or not text.lstrip("\ufeff \r\n").startswith("#EXTM3U")):
             raise SourceError(f"{url}: is no playlist of a stream; check the address")
         self._known[url] = media
         return media
 
     def _playlist(self) -> str:
-        """The part that is played, as it is now; ended where the variant is gone. No text where there is none: FFmpeg
-        does not bear a playlist without a segment."""
+        """The playlist of the present part; ended if the variant is gone. Empty text without a segment: FFmpeg fails on
+        such a playlist."""
         if not self._over:
             try:
                 if self._opening:
@@ -291,7 +291,7 @@ class Hls:
                 else:
                     self._reload(self._variant.url)
             except (SourceError, OSError) as error:
-                self._gone = said(error)
+                self._gone = cause_of(error)
         media = self._known.get(self._variant.url)
         if media is None:
             return ""
@@ -304,13 +304,13 @@ class Hls:
             segments, more = tuple(s for s in segments if s.number < (self._cut or 0)), True
         over = media.ended or more or self._over
         if segments:
-            self._shown = segments
-        elif self._shown:
-            segments, over = self._shown, True
+            self._served = segments
+        elif self._served:
+            segments, over = self._served, True
         return write_media(segments, media.target_s, over) if segments else ""
 
     def _first(self, url: str) -> Media:
-        """A playlist with a segment to begin with; what is on air is waited for, for a while."""
+        """A playlist with a first segment; for a live stream this waits, at most `WAIT_S`."""
         until_s = time.monotonic() + WAIT_S
         while True:
             media = self._load(url)
@@ -319,14 +319,14 @@ class Hls:
             time.sleep(min(2.0, max(0.2, media.target_s / 2)))
 
     def _reload(self, url: str) -> None:
-        """The playlist again; an older one serves while it cannot be had, for a few times."""
+        """Load the playlist again; after a failure the old one stays, up to `MISSES` times."""
         try:
             media = self._load(url)
             self._failed = 0
         except (SourceError, OSError) as error:
             self._failed += 1
             if self._failed >= MISSES:
-                self._gone = said(error)
+                self._gone = cause_of(error)
             return
         newest, now_s = media.segments[-1].number if media.segments else -1, time.monotonic()
         if newest != self._newest[0]:
@@ -337,7 +337,7 @@ class Hls:
                 self._gone = "nothing was added to it any more"
 
     def _sound(self, url: str) -> str:
-        """The playlist of the sound, from about where the pictures begin; it may be missing."""
+        """The playlist of the sound, from about where the pictures begin; empty if it is missing."""
         try:
             media = self._load(url)
         except (SourceError, OSError):
@@ -350,7 +350,7 @@ class Hls:
         return write_media(segments, media.target_s, over) if segments else ""
 
     def _segment(self, url: str, options: Mapping[str, str]) -> Any:
-        """A segment, or what goes with one: a key, an initialisation section. What cannot be had is empty."""
+        """A segment, or its key or initialisation section; empty if it is missing."""
         inner = url.removeprefix("crypto+").removeprefix("crypto:")
         begin, end = int(options.get("offset", 0)), options.get("end_offset")
         number = self._number(inner, begin)
@@ -358,7 +358,7 @@ class Hls:
             return io.BytesIO()
         reader: Any = None
         try:
-            reader = self._client.open(inner, begin, None if end is None else int(end), asked_headers(options))
+            reader = self._client.open(inner, begin, None if end is None else int(end), request_headers(options))
             if inner != url:
                 reader = Deciphered(reader, bytes.fromhex(options["key"]), bytes.fromhex(options["iv"]))
             head = b"" if number is None else _head(reader)
@@ -376,29 +376,29 @@ class Hls:
                     reader.close()
                     self._cut = number
                     return io.BytesIO()
-        if begin and not inner.startswith("http"):  # FFmpeg goes to the place by itself
+        if begin and not inner.startswith("http"):  # FFmpeg seeks by itself
             reader.close()
             return self._client.open(inner)
-        return Forgiving(reader, head, lambda error: self._lose())
+        return Forgiving(reader, head, lambda error: self._count_lost())
 
     def _number(self, url: str, begin: int) -> int | None:
-        """The number of the segment that FFmpeg opens, if it is one of the pictures'."""
+        """The number of the segment that FFmpeg opens; None if it is none of the variant's."""
         media = self._known.get(self._variant.url)
-        found = [s.number for s in media.segments if s.url == url and s.begin == begin] if media is not None else []
-        return next((number for number in found if number >= self._next), found[-1] if found else None)
+        numbers = [s.number for s in media.segments if s.url == url and s.begin == begin] if media is not None else []
+        return next((number for number in numbers if number >= self._next), numbers[-1] if numbers else None)
 
     def _miss(self, number: int | None, error: Exception) -> Any:
-        self._lose()
+        self._count_lost()
         if self._missed == 0:
             self._missing_from = self._next if number is None else number
         self._missed += 1
         if number is not None:
             self._next = number + 1
         if self._missed >= MISSES and (self._live or len(self._variants) > 1):
-            self._gone = said(error)
+            self._gone = cause_of(error)
         return io.BytesIO()
 
-    def _lose(self) -> None:
+    def _count_lost(self) -> None:
         self._lost += 1
 
 

@@ -1,7 +1,7 @@
 """Name and password for HTTP: Basic (RFC 7617) and Digest (RFC 7616), and where they may go.
 
-They go to the scheme, host and port that they were given for, and by TLS to that host; nowhere else, however a server
-redirects. Digest is what many network cameras ask for.
+They go to the scheme, host and port of their URL, and by TLS to that host; nowhere else, also after redirects. Many
+network cameras need Digest.
 """
 
 import base64
@@ -24,7 +24,7 @@ Place = tuple[str, str, int]
 
 @dataclass
 class Challenge:
-    """What a server asks for."""
+    """The challenge of a server."""
 
     realm: str
     nonce: str
@@ -42,7 +42,7 @@ class Credentials:
         self._challenges: dict[Place, Challenge] = {}
 
     def header(self, target: Target, path: str) -> dict[str, str]:
-        """The header to send along to ``target``, if any."""
+        """The header for a request to ``target``, if any."""
         pair = self._pair(target)
         if pair is None:
             return {}
@@ -52,12 +52,12 @@ class Credentials:
             return {"Authorization": _digest(challenge, name, password, path)}
         return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
-    def learn(self, target: Target, asked: Sequence[str] | None) -> bool:
-        """Take the challenges of a 401; whether it is worth asking again."""
+    def learn(self, target: Target, challenges: Sequence[str] | None) -> bool:
+        """Take the challenges of a 401. Returns whether a second request may succeed."""
         if self._pair(target) is None:
             return False
         before = self._challenges.get(_place(target))
-        for text in asked or ():
+        for text in challenges or ():
             challenge = _challenge(text)
             if challenge is not None and (before is None or challenge.nonce != before.nonce):
                 self._challenges[_place(target)] = challenge
@@ -101,19 +101,19 @@ def _challenge(text: str) -> Challenge | None:
 def _digest(challenge: Challenge, name: str, password: str, path: str) -> str:
     """RFC 7616, section 3.4."""
 
-    def hashed(*parts: str) -> str:
+    def join_hash(*parts: str) -> str:
         return HASHES[challenge.algorithm](":".join(parts).encode()).hexdigest()
 
-    who, what = hashed(name, challenge.realm, password), hashed("GET", path)
+    user_hash, request_hash = join_hash(name, challenge.realm, password), join_hash("GET", path)
     fields = {"username": name, "realm": challenge.realm, "nonce": challenge.nonce, "uri": path}
     plain = {"algorithm": challenge.algorithm}
     if challenge.counted:
         challenge.requests += 1
         count, own = f"{challenge.requests:08x}", secrets.token_hex(8)
-        fields |= {"response": hashed(who, challenge.nonce, count, own, "auth", what), "cnonce": own}
+        fields |= {"response": join_hash(user_hash, challenge.nonce, count, own, "auth", request_hash), "cnonce": own}
         plain |= {"qop": "auth", "nc": count}
     else:
-        fields["response"] = hashed(who, challenge.nonce, what)
+        fields["response"] = join_hash(user_hash, challenge.nonce, request_hash)
     if challenge.opaque is not None:
         fields["opaque"] = challenge.opaque
     quoted = [f'{key}="{value}"' for key, value in fields.items()]

@@ -1,4 +1,4 @@
-"""An open input as a ``Pull`` sees it, whoever opened it."""
+"""An open input as a ``Pull`` sees it, of any opener."""
 
 import contextlib
 from collections.abc import Callable
@@ -12,24 +12,24 @@ from stream.errors import SourceError
 
 from .parts import Part
 
-# what is on air must be recognised from what comes first: FFmpeg would wait for many frames to guess a rate, and for
-# seconds whether there is sound
+# a live stream must be recognised from its first packets: FFmpeg would wait for many frames to guess a rate, and for
+# seconds to see whether there is sound
 LIVE_OPTIONS: Final = {"fpsprobesize": "0", "analyzeduration": "1000000"}
 CHANGED: Final = "the stream goes on with other streams"
 
 
 def nothing() -> None:
-    """The default of what may be missing."""
+    """The default of optional callbacks."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """An open container, and what else has to be let go of with it.
+    """An open container, and what else must be closed with it.
 
-    ``endless``: whether it is on air, None where the address tells. ``following()`` opens what comes after the
-    container's end, if anything does, and blocks meanwhile; ``finished()``: whether what is on air was ended by who
-    sends it; ``shortfall()`` says what was missing. ``note``: what the viewers should know of its beginning.
-    ``duration_s`` where the container does not tell it; ``whole``: whether what that promises is worth anything.
+    ``endless``: whether it is on air, None if the address decides. ``following()`` opens the part after the
+    container's end, if there is one, and blocks meanwhile; ``finished()``: whether the sender ended a live stream;
+    ``shortfall()`` says what was missing. ``note``: what the viewers should know of its beginning.
+    ``duration_s`` where the container does not have it; ``whole``: whether the container's own length can be trusted.
     ``arrivals``: its times are those at which the pictures come, for it has none of its own. ``pixels``: of the largest
     picture that is taken, 0 for any.
     """
@@ -57,7 +57,7 @@ Opener = Callable[[str], Opened]
 
 @dataclass(frozen=True)
 class Kind:
-    """Two facts of `Opened` that a container tells."""
+    """Two facts of `Opened` that depend on the container."""
 
     endless: bool | None = None
     arrivals: bool = False
@@ -70,7 +70,7 @@ def open_parts(
     kind: Callable[[av.container.InputContainer], Kind] = lambda _: Kind(),
     note: str | None = None,
 ) -> Opened:
-    """A part of a stream, and those that follow on it, each in a container of its own."""
+    """A part of a stream, and the parts after it, each in a container of its own."""
 
     def following() -> Opened | None:
         after = part.following
@@ -86,7 +86,7 @@ def open_parts(
 
     def shortfall() -> str | None:
         if part.error is not None:
-            return f"broke off ({said(part.error).lower()})"
+            return f"broke off ({cause_of(part.error).lower()})"
         return "ends in the middle of a packet, so it was probably cut short" if part.cut_short else None
 
     try:
@@ -99,6 +99,6 @@ def open_parts(
     return Opened(container, stop, facts.endless, following, shortfall=shortfall, note=note, arrivals=facts.arrivals)
 
 
-def said(error: Exception) -> str:
-    """The cause that an error tells."""
+def cause_of(error: Exception) -> str:
+    """The cause in an error, in words."""
     return str(getattr(error, "strerror", None) or error or type(error).__name__)[:200]

@@ -13,7 +13,7 @@ from .external import srt_pipe
 from .fetch import HttpClient
 from .files import Files
 from .hls import TEXT_BYTES, Hls
-from .opened import LIVE_OPTIONS, Opened, open_parts, said
+from .opened import LIVE_OPTIONS, Opened, cause_of, open_parts
 from .parts import Part
 from .playlist import is_playlist
 from .transport import IN_A_ROW, SIZES, Layout, find_packets
@@ -35,7 +35,7 @@ def is_device(source: str) -> bool:
 
 
 def is_live(source: str) -> bool:
-    """Whether frames arrive at their own pace; HTTP may run ahead of time, so it is paced like a file."""
+    """Whether frames arrive in real time; HTTP may run ahead, so it is paced like a file."""
     return source.partition("://")[0].lower() in LIVE_SCHEMES or is_device(source)
 
 
@@ -60,14 +60,14 @@ def _open_url(source: str) -> Opened:
         if scheme != "srt":
             raise SourceError(f"{source}: this PyAV was built without {scheme}; use its wheel from PyPI") from error
     except (FFmpegError, OSError) as error:
-        raise SourceError(f"{source}: {said(error).lower()}; check the address and that it is on air") from error
+        raise SourceError(f"{source}: {cause_of(error).lower()}; check the address and that it is on air") from error
     return open_srt(source)
 
 
 def open_url(source: str, options: Mapping[str, str]) -> Opened:
-    """What is on air, by FFmpeg's own protocols. Raises FFmpegError or OSError."""
-    wanted = {**LIVE_OPTIONS, **options}
-    return Opened(av.open(source, options=wanted, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S)))
+    """A live stream, by FFmpeg's own protocols. Raises FFmpegError or OSError."""
+    all_options = {**LIVE_OPTIONS, **options}
+    return Opened(av.open(source, options=all_options, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S)))
 
 
 def open_srt(source: str, kind: str = "") -> Opened:
@@ -77,7 +77,7 @@ def open_srt(source: str, kind: str = "") -> Opened:
     try:
         return Opened(av.open(pipe, "r", format="matroska", options=options), pipe.stop)
     except (FFmpegError, OSError) as error:
-        cause = pipe.complaint() or said(error)
+        cause = pipe.complaint() or cause_of(error)
         pipe.stop()
         raise SourceError(f"{source}: {cause}; check the address and that it is on air") from error
     except BaseException:
@@ -93,7 +93,7 @@ def _open_device(source: str) -> av.container.InputContainer:
         raise SourceError(f"{source}: may not be read; add yourself to its group (video)") from error
     except (FFmpegError, OSError, ValueError) as error:
         raise SourceError(
-            f"{source}: is no camera that can be used ({said(error).lower()}); see segue doctor"
+            f"{source}: is no camera that can be used ({cause_of(error).lower()}); see segue doctor"
         ) from error
 
 
@@ -106,17 +106,17 @@ def _open_file(source: str) -> Opened:
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{source}: is empty (0 bytes); copy or record it again")
     try:
-        return _opened_file(path)
+        return _open_existing(path)
     except PermissionError as error:
         raise SourceError(f"{source}: may not be read; change its permissions") from error
     except (FFmpegError, OSError) as error:
         raise SourceError(
-            f"{source}: is no video, or its end is missing ({said(error).lower()}); give a whole video"
+            f"{source}: is no video, or its end is missing ({cause_of(error).lower()}); give a whole video"
         ) from error
 
 
-def _opened_file(path: Path) -> Opened:
-    # "file:" keeps a name with a colon from being taken for a protocol.
+def _open_existing(path: Path) -> Opened:
+    # with "file:", a name with a colon is no protocol
     url = f"file:{path}"
     if not path.is_file():
         return Opened(av.open(url))

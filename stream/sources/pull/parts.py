@@ -1,4 +1,4 @@
-"""Pieces of an input as files of their own, for ``av.open``: a head that was looked at, one layout of a transport
+"""Pieces of an input as files of their own, for ``av.open``: a head that was read already, one layout of a transport
 stream after another, a deciphered segment."""
 
 import io
@@ -22,17 +22,19 @@ class Reader(Protocol):
 
 
 class Part:
-    """``raw`` from position ``begin`` on; ``held`` are bytes from there that were read already.
+    """``raw`` from position ``begin`` on; ``buffered`` are bytes from there that were read already.
 
-    With a ``layout`` it ends where the transport stream carries other streams than at first, and `following` is what
-    comes then. Closing it leaves ``raw`` open.
+    With a ``layout`` it ends where the streams of the transport stream change, and `following` is the part after
+    that. Closing it leaves ``raw`` open.
     """
 
-    def __init__(self, raw: Reader, begin: int = 0, held: bytes = b"", layout: Layout | None = None, name: str = ""):
-        self.name = name  # for what FFmpeg tells by a name's ending
+    def __init__(
+        self, raw: Reader, begin: int = 0, buffered: bytes = b"", layout: Layout | None = None, name: str = ""
+    ):
+        self.name = name  # FFmpeg uses its ending
         self._raw = raw
         self._begin = self._at = begin
-        self._held, self._held_at = held, begin
+        self._buffered, self._buffered_at = buffered, begin
         self._layout = layout
         self._read_at = begin  # up to here the layout was followed
         self._recent = b""
@@ -41,7 +43,7 @@ class Part:
         self.error: Exception | None = None
 
     def read(self, size: int) -> bytes:
-        """From 1 to ``size`` bytes; none at the end, and where ``raw`` breaks off, which ``error`` tells then."""
+        """From 1 to ``size`` bytes; none at the end, and none after ``raw`` broke off: ``error`` is set then."""
         if self._end is not None:
             size = min(size, self._end - self._at)
         if size <= 0 or self.error is not None:
@@ -81,21 +83,21 @@ class Part:
 
     @property
     def following(self) -> "Part | None":
-        """What begins where this one ends, if that is not the end of it all."""
+        """The part that begins where this one ends, unless it is the last."""
         if self._end is None or self.error is not None:
             return None
-        begin = self._end if self._held_at <= self._end else self._held_at
-        return Part(self._raw, begin, self._held[begin - self._held_at :], Layout(), self.name)
+        begin = self._end if self._buffered_at <= self._end else self._buffered_at
+        return Part(self._raw, begin, self._buffered[begin - self._buffered_at :], Layout(), self.name)
 
     @property
     def cut_short(self) -> bool:
-        """Whether it was read to its end, which lies within a packet."""
+        """Whether it was read to its end, and that is within a packet."""
         return self._over and self._layout is not None and self._layout.cut_short
 
     def _some(self, size: int) -> bytes:
-        within = self._at - self._held_at
-        if 0 <= within < len(self._held):
-            return self._held[within : within + size]
+        within = self._at - self._buffered_at
+        if 0 <= within < len(self._buffered):
+            return self._buffered[within : within + size]
         if self._raw.seekable() and self._raw.tell() != self._at:
             self._raw.seek(self._at)
         return self._raw.read(size)
@@ -108,7 +110,7 @@ class Part:
         if end is not None:
             self._end = end if self._end is None else min(end, self._end)
             before = self._recent[max(0, len(self._recent) - max(0, self._at - self._end)) :]
-            self._held, self._held_at = before + data, self._at - len(before)
+            self._buffered, self._buffered_at = before + data, self._at - len(before)
             data = data[: max(0, self._end - self._at)]
         self._recent = (self._recent + data)[-RECENT_BYTES:]
         self._read_at = self._at + len(data)
@@ -116,12 +118,12 @@ class Part:
 
 
 class Forgiving:
-    """A segment that may break off: then it is at its end, and ``told`` is called with the reason."""
+    """A segment that may break off: it then ends, and ``on_error`` is called with the reason."""
 
-    def __init__(self, raw: Reader, head: bytes, told: Callable[[Exception], None]) -> None:
+    def __init__(self, raw: Reader, head: bytes, on_error: Callable[[Exception], None]) -> None:
         self._raw = raw
         self._head = io.BytesIO(head)
-        self._told = told
+        self._on_error = on_error
 
     def read(self, size: int) -> bytes:
         if data := self._head.read(size):
@@ -129,7 +131,7 @@ class Forgiving:
         try:
             return self._raw.read(size)
         except (OSError, ValueError) as error:  # SourceError among them
-            self._told(error)
+            self._on_error(error)
             return b""
 
     def close(self) -> None:
@@ -137,7 +139,7 @@ class Forgiving:
 
 
 class Deciphered:
-    """AES-128 in CBC with PKCS#7 padding, as HLS has it (RFC 8216, section 4.3.2.4). Raises OSError for what is not."""
+    """AES-128 in CBC with PKCS#7 padding, as in HLS (RFC 8216, section 4.3.2.4). Raises OSError for other data."""
 
     def __init__(self, raw: Reader, key: bytes, iv: bytes) -> None:
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes

@@ -7,7 +7,7 @@ import av
 
 from stream.core.timeline import HELD_S, Step, judge
 
-BEHIND_S: Final = 10.0  # who is further behind goes on from there, rather than hurry
+BEHIND_S: Final = 10.0  # further behind, the clock starts anew instead of catching up
 
 
 class PlaybackClock:

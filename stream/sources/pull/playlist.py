@@ -21,7 +21,8 @@ Join = Callable[[str], str]  # an address as a playlist writes it -> in full
 
 @dataclass(frozen=True)
 class Variant:
-    """One quality of a stream: where its playlist is, and what the master playlist says of it; 0 where it does not."""
+    """One quality of a stream: where its playlist is, and its facts in the master playlist; 0 or empty where
+    missing."""
 
     url: str
     bandwidth: int = 0
@@ -33,10 +34,10 @@ class Variant:
 
     @property
     def pictures(self) -> bool:
-        """Whether it has any, as far as is said."""
+        """Whether it has pictures, as far as is known."""
         kinds = [codec.strip().lower() for codec in self.codecs.split(",") if codec.strip()]
-        heard = all(kind.startswith((*AUDIO_CODECS, *TEXT_CODECS)) for kind in kinds)
-        return self.width > 0 or not kinds or not heard
+        without_pictures = all(kind.startswith((*AUDIO_CODECS, *TEXT_CODECS)) for kind in kinds)
+        return self.width > 0 or not kinds or not without_pictures
 
     def burden(self) -> tuple[float, ...]:
         """The smaller, the better it suits canonical pictures."""
@@ -53,16 +54,17 @@ class Variant:
 
 @dataclass(frozen=True)
 class Master:
-    """``variants`` in order of preference; ``sounds``: for each group the rendition to be heard, if it is apart."""
+    """``variants`` in order of preference; ``sounds``: for each group the rendition with the sound, if it is
+    separate."""
 
     variants: tuple[Variant, ...]
     sounds: dict[str, str] = field(default_factory=dict)
 
-    def text(self, variant: Variant, heard: bool = True) -> str:
-        """A master playlist with this variant alone and, if it is to be heard, its sound."""
+    def text(self, variant: Variant, with_sound: bool = True) -> str:
+        """A master playlist with this variant alone and, ``with_sound``, its sound."""
         facts = [f"BANDWIDTH={variant.bandwidth or 1}"]
         lines = ["#EXTM3U"]
-        if heard and variant.audio in self.sounds:
+        if with_sound and variant.audio in self.sounds:
             lines.append(
                 f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="a",DEFAULT=YES,URI="{self.sounds[variant.audio]}"'
             )
@@ -72,7 +74,8 @@ class Master:
 
 @dataclass(frozen=True)
 class Segment:
-    """``number`` counts on from reload to reload; ``begin`` and ``end`` are bytes of ``url``, where it is a part."""
+    """``number`` stays the same from reload to reload; ``begin`` and ``end`` are bytes of ``url``, if it is a byte
+    range."""
 
     number: int
     url: str
@@ -103,14 +106,14 @@ class Media:
         return self.segments[0 if self.ended else -min(LIVE_SEGMENTS, len(self.segments))].number
 
     def part(self, number: int) -> tuple[tuple[Segment, ...], bool]:
-        """The segments from ``number`` on to the end of their part, and whether more follow behind it."""
-        found: list[Segment] = []
+        """The segments from ``number`` on to the end of their part, and whether more follow after it."""
+        segments: list[Segment] = []
         for segment in self.segments:
             if segment.number >= number:
-                if segment.first and found:
-                    return tuple(found), True
-                found.append(segment)
-        return tuple(found), False
+                if segment.first and segments:
+                    return tuple(segments), True
+                segments.append(segment)
+        return tuple(segments), False
 
     def at(self, seconds: float) -> int:
         """The number of the segment that is on at so many seconds from the playlist's beginning."""
@@ -168,10 +171,10 @@ def read_master(text: str, join: Join) -> Master:
 
 
 def read_media(text: str, join: Join) -> Media:
-    """The segments with all that is said of them. Tags that no demuxer needs are passed over."""
+    """The segments with their facts. Tags that no demuxer needs are ignored."""
     segments: list[Segment] = []
     number, target_s, ended = 0, 0.0, False
-    now = Segment(0, "", 0.0)  # what is said of the next one
+    now = Segment(0, "", 0.0)  # facts of the next one
     keys: list[str] = []
     size: int | None = None
     ends: dict[str, int] = {}  # where the newest part of each file ended
@@ -186,9 +189,9 @@ def read_media(text: str, join: Join) -> Media:
         elif name == "#EXT-X-DISCONTINUITY":
             now = replace(now, first=True)
         elif name == "#EXT-X-KEY":
-            keys.append(_joined(line, join))
+            keys.append(_join_uri(line, join))
         elif name == "#EXT-X-MAP":
-            place = _joined(line, join)
+            place = _join_uri(line, join)
             now = replace(now, map=place, first=now.first or bool(segments and segments[-1].map != place))
         elif name == "#EXT-X-MEDIA-SEQUENCE" and not segments:
             number = int(_number(value))
@@ -201,10 +204,12 @@ def read_media(text: str, join: Join) -> Media:
             begin = ends.get(url, 0) if now.begin < 0 else now.begin
             if size is not None:
                 ends[url] = begin + size
-            fixed = tuple(keys) if keys else now.keys
+            current_keys = tuple(keys) if keys else now.keys
             end = None if size is None else begin + size
-            segments.append(replace(now, number=number + len(segments), url=url, begin=begin, end=end, keys=fixed))
-            now = Segment(0, "", 0.0, keys=fixed, map=now.map)
+            segments.append(
+                replace(now, number=number + len(segments), url=url, begin=begin, end=end, keys=current_keys)
+            )
+            now = Segment(0, "", 0.0, keys=current_keys, map=now.map)
             keys, size = [], None
     return Media(tuple(segments), target_s or max((s.seconds for s in segments), default=0.0), ended)
 
@@ -228,13 +233,13 @@ def write_media(segments: Sequence[Segment], target_s: float, ended: bool) -> st
 
 
 def _attributes(line: str) -> dict[str, str]:
-    found = re.findall(r'([A-Z0-9-]+)\s*=\s*(?:"([^"]*)"|([^",\s]*))', line.partition(":")[2])
-    return {name: quoted or bare for name, quoted, bare in found}
+    pairs = re.findall(r'([A-Z0-9-]+)\s*=\s*(?:"([^"]*)"|([^",\s]*))', line.partition(":")[2])
+    return {name: quoted or bare for name, quoted, bare in pairs}
 
 
-def _joined(line: str, join: Join) -> str:
+def _join_uri(line: str, join: Join) -> str:
     """A tag with its URI in full."""
-    return re.sub(r'URI="([^"]*)"', lambda found: f'URI="{join(found[1])}"', line)
+    return re.sub(r'URI="([^"]*)"', lambda match: f'URI="{join(match[1])}"', line)
 
 
 def _number(text: str) -> float:

@@ -1,7 +1,7 @@
-"""Decoded frames of a file, a camera or a URL, and clear words for what cannot be read.
+"""Decoded frames of a file, a camera or a URL, and clear errors for inputs that cannot be read.
 
-Damage inside a file does not end it: what cannot be decoded is skipped and counted, and ``warning`` says so afterwards.
-Where other streams begin in the middle, the pictures go on with those.
+Damage inside a file does not end it: packets that cannot be decoded are skipped and counted, and ``warning`` says so
+afterwards. Where other streams begin in the middle, the pictures go on with those.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from stream.errors import SourceError
 from stream.sources.decoder_bounds import bound, check_refused
 
 from .ending import Reach
-from .opened import CHANGED, Opened, Opener, said
+from .opened import CHANGED, Opened, Opener, cause_of
 from .opening import is_device, is_live, is_url, open_source
 
 __all__ = ["Opened", "Opener", "Pull", "Telling", "is_device", "is_live", "is_url"]
 
 TS_DISCONT: Final = 0x0200  # FFmpeg's flag of a format whose times may start anew (AVFMT_TS_DISCONT)
-UNDATED_LIMIT: Final = 250  # frames without a timestamp, with none before, after which the input is refused
+UNDATED_LIMIT: Final = 250  # the first frames of an input may lack timestamps; with more it is refused
 PARTS: Final = 10_000  # that one input may be made of
 MICROSECOND: Final = Fraction(1, 1_000_000)
 
@@ -42,7 +42,7 @@ class Pull:
     picture over the opener's bound. ``threads`` is for the
     decoder, 0 for as many as there are cores (30 s of 480p H.264 on two: 2.0 s, with one thread 3.0 s). A live input
     uses slice threads, since frame threads add latency. ``opener`` is how the input is opened. ``clock`` gives seconds;
-    it is asked where a stream has no times of its own, so that those of arrival serve.
+    it is used where a stream has no times of its own: then frames get the time of their arrival.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Pull:
         self._notes: list[str] = []
         self._pixels = 0
         self.warning: str | None = None
-        self._take((opener or open_source)(source))
+        self._use((opener or open_source)(source))
         self.endless = self._is_endless()
 
     def __enter__(self) -> Self:
@@ -71,7 +71,7 @@ class Pull:
         self.close()
 
     def close(self) -> None:
-        """Let go of the input. May be called twice."""
+        """Close the input. May be called twice."""
         self._opened.close()
 
     @property
@@ -88,16 +88,16 @@ class Pull:
 
     @property
     def finished(self) -> bool:
-        """Whether what is on air was ended by who sends it, so that it is of no use to open it again."""
+        """Whether the sender ended a live stream, so that there is no use in opening it again."""
         return self._opened.finished()
 
     def frames(
         self, hear: Callable[[av.AudioFrame], None] | None = None, tell: Tell | None = None
     ) -> Generator[av.VideoFrame, None, None]:
-        """Every frame once. Ends at the end of the input, or where it breaks off, which ``warning`` then tells.
+        """Every frame once. Ends at the end of the input, or where it breaks off; ``warning`` then says so.
 
-        ``hear`` gets the frames of the sound that belongs to the pictures, if there is any. ``tell`` gets what viewers
-        should know meanwhile; without it, that is part of ``warning``.
+        ``hear`` gets the frames of the sound that belongs to the pictures, if there is any. ``tell`` gets notes for
+        viewers meanwhile; without it, they become part of ``warning``.
         """
         for _ in range(PARTS):
             broke_off = ""
@@ -105,25 +105,25 @@ class Pull:
                 yield from self._demux(hear)
             except (FFmpegError, OSError, SourceError) as error:
                 broke_off = self._cause(error)
-            except IndexError:  # PyAV's, at the end of what got more streams on the way
+            except IndexError:  # PyAV's, at the end of an input that got more streams on the way
                 yield from self._decode(None)
-            if not self._goes_on(broke_off, tell):
+            if not self._open_following(broke_off, tell):
                 break
-        self._judge(broke_off)
+        self._conclude(broke_off)
 
     def _is_endless(self) -> bool:
-        """Whether it is on air rather than a recording, so that its end is a loss: worth opening it again."""
+        """Whether it is a live stream and no recording: its end is a loss, and it is opened again."""
         return is_live(self._source) if self._opened.endless is None else self._opened.endless
 
-    def _take(self, opened: Opened) -> None:
-        """Look at an open input from here on."""
+    def _use(self, opened: Opened) -> None:
+        """Read from this open input from now on."""
         self._opened = opened
         self._container = opened.container
         try:
             stream = best_video(self._container)
             if stream is None:
-                has = "has only audio" if self._container.streams.audio else "has no video stream"
-                raise SourceError(f"{self._source}: {has}; give a file or stream with video")
+                cause = "has only audio" if self._container.streams.audio else "has no video stream"
+                raise SourceError(f"{self._source}: {cause}; give a file or stream with video")
             if stream.codec_context is None:
                 raise SourceError(f"{self._source}: its pictures cannot be decoded; give a video that plays elsewhere")
             if stream.codec_context.name == "ansi":  # FFmpeg plays plain text as terminal art
@@ -135,7 +135,7 @@ class Pull:
         live = is_live(self._source) or bool(opened.endless)
         stream.thread_type = "SLICE" if live else "AUTO"
         stream.codec_context.thread_count = self._threads
-        self._pixels = opened.pixels or self._pixels  # what follows on it has the same bound
+        self._pixels = opened.pixels or self._pixels  # the parts after it have the same bound
         if self._pixels:
             bound(stream.codec_context, self._pixels)
         self._times = FrameTimes(self._container, stream)
@@ -144,14 +144,14 @@ class Pull:
 
     def _demux(self, hear: Callable[[av.AudioFrame], None] | None) -> Generator[av.VideoFrame, None, None]:
         sound = best_audio(self._container, self._stream) if hear is not None else None
-        wanted = [self._stream, *([sound] if sound is not None else [])]
+        streams_to_read = [self._stream, *([sound] if sound is not None else [])]
         if self._reach.sounds:
-            wanted += [stream for stream in self._container.streams.audio if stream not in wanted]
+            streams_to_read += [stream for stream in self._container.streams.audio if stream not in streams_to_read]
         for stream in self._container.streams:
-            if stream not in wanted:
-                stream.discard = Discard.all  # nor is it fetched, where it has a place of its own
-        for packet in self._container.demux(wanted):
-            self._reach.saw(packet)
+            if stream not in streams_to_read:
+                stream.discard = Discard.all  # nor is it fetched, if it has an address of its own
+        for packet in self._container.demux(streams_to_read):
+            self._reach.push(packet)
             if packet.stream.index == self._stream.index:
                 yield from self._decode(packet)
             elif hear is not None and packet.stream is sound:
@@ -183,8 +183,8 @@ class Pull:
                 raise SourceError(self._undated())
             yield frame
 
-    def _goes_on(self, broke_off: str, tell: Tell | None) -> bool:
-        """Take what follows, if anything does."""
+    def _open_following(self, broke_off: str, tell: Tell | None) -> bool:
+        """Open the next part. False if there is none."""
         before = self._description()
         notes = [note] if (note := self._reach.shortfall()) is not None and self._opened.whole else []
         notes += [note] if (note := self._opened.shortfall()) is not None else []
@@ -194,7 +194,7 @@ class Pull:
                 self._notes += [*([f"broke off ({broke_off})"] if broke_off else []), *notes]
                 return False
             self._opened.container.close()
-            self._take(following)
+            self._use(following)
         except (SourceError, FFmpegError, OSError) as error:
             self._notes += [f"broke off ({self._cause(error)})", *notes]
             return False
@@ -209,13 +209,13 @@ class Pull:
         return True
 
     def _description(self) -> str:
-        """What the pictures and the sound are."""
+        """The codecs and the size, in words."""
         context = self._stream.codec_context
         sound = best_audio(self._container, self._stream)
-        heard = "no sound" if sound is None else "unknown sound" if sound.codec_context is None else sound.name
-        return f"{context.name} {self._stream.width}x{self._stream.height}, {heard}"
+        sound_name = "no sound" if sound is None else "unknown sound" if sound.codec_context is None else sound.name
+        return f"{context.name} {self._stream.width}x{self._stream.height}, {sound_name}"
 
-    def _judge(self, broke_off: str) -> None:
+    def _conclude(self, broke_off: str) -> None:
         if self._decoded == 0:
             cause = broke_off or ("its pictures cannot be decoded" if self._broken else "it holds no picture")
             raise SourceError(f"{self._source}: {cause}; give a video that plays elsewhere")
@@ -230,11 +230,13 @@ class Pull:
         return f"{self._source}: its frames carry no timestamps; put it into a container (ffmpeg -i IN OUT.mkv)"
 
     def _cause(self, error: Exception) -> str:
-        return str(error).removeprefix(f"{self._source}: ") if isinstance(error, SourceError) else said(error).lower()
+        return (
+            str(error).removeprefix(f"{self._source}: ") if isinstance(error, SourceError) else cause_of(error).lower()
+        )
 
 
 class Telling:
-    """A ``Pull`` with those who hear its sound and its words, for `reconnect.reconnecting`; a context manager."""
+    """A ``Pull`` with callbacks for its sound and its notes, for `reconnect.reconnecting`; a context manager."""
 
     def __init__(self, pull: Pull, tell: Tell, hear: Callable[[av.AudioFrame], None] | None = None) -> None:
         self._pull = pull

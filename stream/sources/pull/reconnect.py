@@ -1,6 +1,6 @@
-"""A live source that comes back: what breaks off is opened again, each time after a longer while.
+"""A live source that is opened again after it breaks off, each time after a longer wait.
 
-Nothing here reads a clock or rolls dice: whoever drives it passes the jitter in and does the waiting.
+Nothing here reads a clock or rolls dice: the caller passes the jitter in and does the waiting.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -18,8 +18,8 @@ from stream.errors import SourceError
 class Backoff:
     """How often and after how long to try again: ``first_s``, times ``factor`` each try, at most ``most_s``.
 
-    A delay lies between half and all of its nominal length (``jitter`` 0 to 1), so that many clients of one server do
-    not come back in the same instant.
+    A delay lies between half and all of its nominal length (``jitter`` 0 to 1), so that the clients of one server do
+    not all come back at once.
     """
 
     first_s: float = 0.5
@@ -40,7 +40,7 @@ class Backoff:
 
 
 class Frames(Protocol):
-    """The part of a ``Pull`` that is needed here. It may also have ``finished``: who sends it ended it."""
+    """The part of a ``Pull`` that is needed here. It may also have ``finished``: the sender ended it."""
 
     @property
     def warning(self) -> str | None: ...
@@ -56,28 +56,28 @@ def reconnecting(
 ) -> Generator[av.VideoFrame, None, None]:
     """The frames of a source that is opened again whenever it ends or breaks off.
 
-    ``wait(seconds)`` returns False where it is to stop. The first opening must succeed (its SourceError is the
-    caller's); afterwards each failure is told, and after ``backoff.tries`` in a row without a frame the frames end. A
-    frame starts the count anew. Timestamps are passed on as they are: the sampler sees where time has jumped.
+    ``wait(seconds)`` returns False to stop. The first opening must succeed (its SourceError is raised); afterwards each
+    failure is passed to ``tell``, and after ``backoff.tries`` in a row without a frame the frames end. A frame starts
+    the count anew. Timestamps are passed on as they are: the sampler sees where time has jumped.
     """
     delays: Iterator[float] | None = None
     while True:
-        came = False
+        has_frames = False
         try:
             with open_source() as source:
                 for frame in source.frames():
-                    if not came and delays is not None:
+                    if not has_frames and delays is not None:
                         tell(Warned("the source is back"))
-                    came = True
+                    has_frames = True
                     yield frame
                 if getattr(source, "finished", False):
                     return None
                 cause = source.warning or "the source ended"
         except SourceError as error:
-            if delays is None and not came:
+            if delays is None and not has_frames:
                 raise
             cause = str(error)
-        if came or delays is None:
+        if has_frames or delays is None:
             delays = backoff.delays(jitter)
         delay_s = next(delays, None)
         if delay_s is None:

@@ -1,7 +1,7 @@
-"""Where a transport stream changes what it carries (ISO/IEC 13818-1): tables that name other streams than before.
+"""Where the streams in a transport stream change (ISO/IEC 13818-1): its tables name other streams than before.
 
-PyAV does not hear of streams that a demuxer finds in the middle, so a transport stream is cut where its tables change,
-and each part is opened by itself.
+PyAV does not see streams that begin in the middle, so a transport stream is cut where its tables change, and each part
+is opened by itself.
 """
 
 from typing import Final
@@ -35,7 +35,8 @@ def find_packets(data: bytes) -> tuple[int, int] | None:
 class Layout:
     """Reads the tables of a transport stream that comes in pieces.
 
-    ``names``: each program's number and where its table is; ``programs``: the video and sound of each, as first told.
+    ``names``: each program's number and where its table is; ``programs``: the video and sound of each, by its first
+    table.
     """
 
     def __init__(self) -> None:
@@ -45,26 +46,26 @@ class Layout:
         self._tail = b""
         self._size = 0
         self._sections: dict[int, bytearray] = {}
-        self._seen: dict[int, bytes] = {}  # the newest good table of each place
+        self._tables: dict[int, bytes] = {}  # the newest good table of each place
         self._pat_at = -1
         self._packets = 0  # since the newest table of programs
 
     def restart(self) -> None:
-        """What comes next does not follow on what came: somebody seeked."""
+        """The next bytes do not follow on the last ones: the reader seeked."""
         self._tail, self._size, self._pat_at = b"", 0, -1
         self._sections.clear()
 
     def push(self, data: bytes, at: int) -> int | None:
-        """Take the bytes at position ``at``. The position where other streams begin, if they do here."""
+        """Take the bytes at position ``at``. Returns the position where other streams begin, if they do here."""
         at -= len(self._tail)
         data = self._tail + data
         begin = 0
         if not self._size:
-            found = find_packets(data)
-            if found is None:
+            packets = find_packets(data)
+            if packets is None:
                 self._tail = data[-IN_A_ROW * SIZES[-1] :]
                 return None
-            begin, self._size = found
+            begin, self._size = packets
         count = (len(data) - begin) // self._size
         rows = np.frombuffer(data, np.uint8, count * self._size, begin).reshape(count, self._size)
         rows = rows[:, 4:192] if self._size == 192 else rows[:, :188]
@@ -80,7 +81,7 @@ class Layout:
             where = at + begin + row * self._size
             if places[row] == 0:
                 self._pat_at, self._packets = where, 0
-            if self._changed(int(places[row]), bytes(rows[row])):
+            if self._take_packet(int(places[row]), bytes(rows[row])):
                 return self._pat_at if self._pat_at >= 0 and self._packets <= PAT_DISTANCE else where
             self._packets += 1
             row += 1
@@ -89,11 +90,11 @@ class Layout:
 
     @property
     def cut_short(self) -> bool:
-        """Whether what came so far ends within a packet."""
+        """Whether the bytes so far end within a packet."""
         return bool(self._size and self._tail)
 
-    def _changed(self, place: int, packet: bytes) -> bool:
-        """Take a packet of a table; whether the table tells something else than the first of its kind."""
+    def _take_packet(self, place: int, packet: bytes) -> bool:
+        """Take a packet of a table. Returns whether the table differs from the first of its kind."""
         payload = packet[4 + (1 + packet[4] if packet[3] & 0x20 else 0) :]
         if packet[1] & 0x80 or not packet[3] & 0x10 or not payload:  # damaged, or without content
             return False
@@ -102,20 +103,20 @@ class Layout:
             del section[:]
             payload = payload[1 + payload[0] :]
         elif not section:
-            return False  # its beginning was not seen
+            return False  # its beginning is missing
         section += payload
         size = 3 + ((section[1] & 0x0F) << 8 | section[2]) if len(section) >= 3 else SECTION_BYTES
         if len(section) < size or size > SECTION_BYTES:
             return False
         table = bytes(section[:size])
         del section[:]
-        if table == self._seen.get(place) or len(table) < 12 or not table[5] & 1 or _crc(table):
+        if table == self._tables.get(place) or len(table) < 12 or not table[5] & 1 or _crc(table):
             return False
-        self._seen[place] = table
-        return self._other_programs(table) if place == 0 else self._other_streams(table)
+        self._tables[place] = table
+        return self._programs_changed(table) if place == 0 else self._streams_changed(table)
 
-    def _other_programs(self, table: bytes) -> bool:
-        if table[0] != PAT or table[7]:  # one in several sections is left alone
+    def _programs_changed(self, table: bytes) -> bool:
+        if table[0] != PAT or table[7]:  # one in several sections is ignored
             return False
         entries = [table[at : at + 4] for at in range(8, len(table) - 4, 4)]
         names = {e[0] << 8 | e[1]: (e[2] & 0x1F) << 8 | e[3] for e in entries if e[0] or e[1]}
@@ -123,7 +124,7 @@ class Layout:
         self._watched[list(self.names.values())] = True
         return bool(before) and before != names
 
-    def _other_streams(self, table: bytes) -> bool:
+    def _streams_changed(self, table: bytes) -> bool:
         if table[0] != PMT:
             return False
         at = 12 + ((table[10] & 0x0F) << 8 | table[11])
@@ -136,7 +137,7 @@ class Layout:
 
 
 def _crc(table: bytes) -> int:
-    """The checksum over a table with its own checksum: 0 where it is whole (annex A)."""
+    """The checksum over a table with its own checksum: 0 if it is intact (annex A)."""
     rest = 0xFFFFFFFF
     for byte in table:
         rest ^= byte << 24

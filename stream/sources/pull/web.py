@@ -1,4 +1,4 @@
-"""Opening what HTTP brings: a video, a playlist, or a stream that has no end. FFmpeg gets bytes, and opens nothing."""
+"""Open a video, a playlist or an endless stream by HTTP. FFmpeg gets bytes, and opens nothing itself."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import av
 
-from .fetch import Fetch, HttpClient, asked_headers
+from .fetch import Fetch, HttpClient, request_headers
 from .hls import TEXT_BYTES, Hls
 from .opened import LIVE_OPTIONS, Kind, Opened, open_parts
 from .parts import Part
 from .playlist import is_playlist
 from .transport import IN_A_ROW, SIZES, Layout, find_packets
 
-HEAD_BYTES: Final = (IN_A_ROW + 1) * SIZES[-1]  # enough to know a transport stream, too little to wait for long
+HEAD_BYTES: Final = (IN_A_ROW + 1) * SIZES[-1]  # enough to recognise a transport stream, and short to wait for
 OPEN_S: Final = 15.0
 READ_S: Final = 15.0
 # without times of their own: the pictures of a camera, one after another, and video without a container
@@ -41,12 +41,12 @@ def _open_bytes(client: HttpClient, fetch: Fetch, head: bytes, options: Mapping[
     name = "mpjpeg" if fetch.kind.startswith("multipart/") else None
 
     def io_open(place: str, flags: int, more: dict[str, str]) -> Any:
-        return client.open(client.join(fetch.url, place), int(more.get("offset", 0)), None, asked_headers(more))
+        return client.open(client.join(fetch.url, place), int(more.get("offset", 0)), None, request_headers(more))
 
     def make(part: Part) -> av.container.InputContainer:
         opener: Any = io_open
-        wanted = {**(LIVE_OPTIONS if live else {}), **options}
-        return av.open(part, "r", format=name, options=wanted, io_open=opener, timeout=(OPEN_S, READ_S))
+        all_options = {**(LIVE_OPTIONS if live else {}), **options}
+        return av.open(part, "r", format=name, options=all_options, io_open=opener, timeout=(OPEN_S, READ_S))
 
     def kind(container: av.container.InputContainer) -> Kind:
         on_air = live and (name is not None or not _promises(container))
@@ -56,7 +56,7 @@ def _open_bytes(client: HttpClient, fetch: Fetch, head: bytes, options: Mapping[
 
 
 def _promises(container: av.container.InputContainer) -> bool:
-    """Whether a length is told. What comes in fragments tells that of those which came already."""
+    """Whether the container has a length. A fragmented file only has that of the fragments so far."""
     video = container.streams.best("video")
     if container.format.name.startswith("mov,") and video is not None and getattr(video, "frames", 1) == 0:
         return False

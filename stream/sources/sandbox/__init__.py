@@ -1,1 +1,1 @@
-"""A URL that a client names: where it may lead, and the confined process in which it is opened and decoded."""
+"""URLs that clients name: where they may lead, and the confined process that opens and decodes them."""

@@ -1,8 +1,8 @@
-"""Which addresses a URL that a client named may lead to.
+"""Which addresses a client's URL may lead to.
 
-A server that fetches what others name reaches places that they cannot: its own services, the machines beside it, a
-cloud's metadata. So an address passes only if it is a public one, whatever name led to it, and the socket is connected
-to the address that was checked: a name that answers differently the second time (DNS rebinding) gains nothing.
+A server that fetches the URLs of clients reaches places that they cannot: its own services, the machines beside it, a
+cloud's metadata. So an address passes only if it is public, by any name, and the socket is connected to the address
+that was checked: a name that resolves differently the second time (DNS rebinding) gains nothing.
 
 The tables are IANA's registries of special-purpose addresses (RFC 6890 and its successors), written out, since what
 ``ipaddress`` calls global differs between releases of Python.
@@ -23,7 +23,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
 
 URL_CHARACTERS: Final = 2048
-ADDRESSES: Final = 16  # of one name, more are not looked at
+ADDRESSES: Final = 16  # of one name; more are ignored
 DEFAULT_PORTS: Final = {"http": 80, "https": 443, "rtmp": 1935, "rtmps": 443, "rtsp": 554}  # srt names its own
 CLIENT_SCHEMES: Final = (*DEFAULT_PORTS, "srt")
 
@@ -48,13 +48,13 @@ NOT_PUBLIC: Final = {
     "multicast": ("224.0.0.0/4", "ff00::/8"),
 }
 _TABLE: Final = [(ipaddress.ip_network(text), kind) for kind, texts in NOT_PUBLIC.items() for text in texts]
-_GLOBAL_V6: Final = ipaddress.ip_network("2000::/3")  # all that is handed out; the rest of IPv6 is reserved
+_GLOBAL_V6: Final = ipaddress.ip_network("2000::/3")  # all assigned addresses; the rest of IPv6 is reserved
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
 
 
 def embedded(address: Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 one is a disguise of: mapped, compatible, NAT64, 6to4 or Teredo."""
+    """The IPv4 address within an IPv6 one: mapped, compatible, NAT64, 6to4 or Teredo; else None."""
     if not isinstance(address, ipaddress.IPv6Address):
         return None
     if address.ipv4_mapped is not None:
@@ -71,8 +71,8 @@ def embedded(address: Address) -> ipaddress.IPv4Address | None:
 def refusal(address: Address, allowed: Iterable[Network] = ()) -> str | None:
     """Why an address may not be reached, in a word or two; None where it may: it is public, or in ``allowed``.
 
-    A disguise is judged by what it hides, so ``allowed`` speaks of IPv4 networks as such. A zone (``%eth0``) makes an
-    address this machine's own affair.
+    An IPv6 address with an IPv4 one within is judged by that, so IPv4 networks in ``allowed`` are enough. An address
+    with a zone (``%eth0``) is local to this machine.
     """
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         return "link-local"
@@ -90,14 +90,14 @@ def refusal(address: Address, allowed: Iterable[Network] = ()) -> str | None:
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """The networks that are written as ``10.0.0.0/8`` or as a single address. Raises SourceError for other text."""
-    found = []
+    """Read networks, written as ``10.0.0.0/8`` or as a single address. Raises SourceError for other text."""
+    parsed = []
     for text in texts:
         try:
-            found.append(ipaddress.ip_network(text, strict=False))
+            parsed.append(ipaddress.ip_network(text, strict=False))
         except ValueError as error:
             raise SourceError(f"{text}: is no network; write it as 10.0.0.0/8 or fd00::/8") from error
-    return tuple(found)
+    return tuple(parsed)
 
 
 @dataclass(frozen=True)
@@ -110,19 +110,19 @@ class Target:
     parts: SplitResult
 
     @property
-    def shown(self) -> str:
+    def redacted(self) -> str:
         """The URL for a message or a log: without name, password and query, which may be secrets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.parts.path}"[:200]
 
 
 def without_secrets(text: str) -> str:
-    """A message for everybody: the URLs in it lose their names, passwords and queries."""
+    """A message that may be public: its URLs without names, passwords and queries."""
     return re.sub(r"([A-Za-z]+://)(?:[^/\s]*@)?([^\s?#]*)[^\s:;]*", r"\1\2", text)
 
 
 def target_of(url: str, schemes: Sequence[str] = CLIENT_SCHEMES) -> Target:
-    """The parts of a client's URL. Raises SourceError for one that is not plainly what it seems."""
+    """The parts of a client's URL. Raises SourceError for a URL that is invalid or ambiguous."""
     if len(url) > URL_CHARACTERS:
         raise SourceError(f"a URL of {len(url)} characters: at most {URL_CHARACTERS} are read; shorten it")
     if not url.isascii() or not url.isprintable() or any(sign in url for sign in ' \\"<>^`{|}'):
@@ -145,38 +145,38 @@ def target_of(url: str, schemes: Sequence[str] = CLIENT_SCHEMES) -> Target:
 
 def resolve(host: str, port: int) -> list[str]:
     """The addresses of a name, at most `ADDRESSES`; blocks. Raises OSError where there is none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))[:ADDRESSES]
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))[:ADDRESSES]
 
 
 def checked(target: Target, allowed: Iterable[Network] = (), ask: Resolve = resolve) -> list[Address]:
-    """The addresses that ``target`` leads to, each one passed. Raises SourceError; blocks while the name is looked up.
+    """The addresses of ``target``, all checked. Raises SourceError; blocks while the name is looked up.
 
-    One address that may not be reached is enough to refuse the name: an honest one has no such mixture.
+    One forbidden address is enough to refuse the name: an honest name has no such mixture.
     """
     try:
         texts = ask(target.host, target.port)
-        found = [ipaddress.ip_address(text) for text in texts]
+        addresses = [ipaddress.ip_address(text) for text in texts]
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or error
         raise SourceError(f"{target.host}: cannot be looked up ({cause}); check the name") from error
-    if not found:
+    if not addresses:
         raise SourceError(f"{target.host}: has no address; check the name")
     rules = tuple(allowed)
-    for address in found:
+    for address in addresses:
         kind = refusal(address, rules)
         if kind is not None:
             raise SourceError(
                 f"{target.host}: its address {address} is {kind}, which clients may not name; "
                 "the server's owner can allow it with --pull-network"
             )
-    return found
+    return addresses
 
 
 def dial(
     target: Target, allowed: Iterable[Network] = (), timeout_s: float = 10.0, ask: Resolve = resolve
 ) -> socket.socket:
-    """A connection to an address of ``target`` that was checked in this very call. Raises SourceError; blocks."""
+    """A connection to an address of ``target``, checked in the same call. Raises SourceError; blocks."""
     last: OSError | None = None
     for address in checked(target, allowed, ask):
         try:
@@ -184,4 +184,4 @@ def dial(
         except OSError as error:
             last = error
     cause = getattr(last, "strerror", None) or last
-    raise SourceError(f"{target.shown}: {str(cause).lower()}; check the address and that it is on air") from last
+    raise SourceError(f"{target.redacted}: {str(cause).lower()}; check the address and that it is on air") from last

@@ -1,8 +1,9 @@
-"""The process that pulls one URL for a client: ``python -m stream.sources.sandbox.child``, started by ``remote.py``.
+"""The process that pulls one URL for a client: ``python -m stream.sources.sandbox.child``, started by
+``remote_pull.py``.
 
-Whatever a stranger's video does to a decoder, it does it here. The request is a JSON line on standard input, which
-stays open: its end is this program's. Out come pictures of twice the canonical size, at most 8 a second, and sound; the
-pipe is the bound, and while it is full nothing is read.
+If a hostile video breaks a decoder, it breaks it here. The request is a JSON line on standard input, which stays open:
+when it is closed, this program ends. Output: pictures of twice the canonical size, at most 8 a second, and sound. The
+pipe is the bound: while it is full, nothing is read.
 """
 
 import json
@@ -33,18 +34,18 @@ from .addresses import networks, without_secrets
 from .confinement import confine
 from .guarded import guarded
 
-HEADER: Final = struct.Struct("!BIqI")  # kind, bytes that follow, microseconds, frames that were passed over before
+HEADER: Final = struct.Struct("!BIqI")  # kind, bytes that follow, microseconds, frames skipped before
 PICTURE, SOUND, NOTE, ERROR, END = range(1, 6)
 SOUND_HZ: Final = 16_000
-SENT_WIDTH, SENT_HEIGHT = 2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT  # of what is between bars something is left
+SENT_WIDTH, SENT_HEIGHT = 2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT  # enough is left if bars are cut off
 AGAIN_S: Final = 5.0
 BACKOFF: Final = Backoff(first_s=0.5, most_s=4.0, tries=4)
 
 
 def main() -> None:
-    """Never returns an error by its exit code: the last message tells."""
+    """Errors are reported by the last message, never by the exit code."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a library prints is not to get into the pipe
+    os.dup2(2, 1)  # what a library prints must not get into the pipe
     say = Speaker(out)
     request = json.loads(sys.stdin.buffer.readline())
     try:
@@ -58,7 +59,7 @@ def main() -> None:
         say(ERROR, without_secrets(str(error)).encode()[:2000])
     except BrokenPipeError:
         pass
-    except Exception as error:  # noqa: BLE001 - told, not printed
+    except Exception as error:  # noqa: BLE001 - reported, not printed
         say(ERROR, f"the stream cannot be decoded ({type(error).__name__})".encode())
     out.close()
     os._exit(0)  # threads of FFmpeg may still hang in a read
@@ -90,10 +91,10 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
         say(NOTE, without_secrets(text).encode()[:2000])
 
     first = Pull(url, 1, opener)
-    again = [first]
+    waiting = [first]
 
     def open_again() -> Telling:
-        return Telling(again.pop() if again else Pull(url, 1, opener), note, hear)
+        return Telling(waiting.pop() if waiting else Pull(url, 1, opener), note, hear)
 
     def wait(seconds: float) -> bool:
         time.sleep(seconds)
@@ -104,24 +105,24 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
     else:
         frames = open_again().frames()
     sieve, pace = Sieve(first.held_s), PlaybackClock(time.monotonic(), first.held_s)
-    shown = Shown(say)
+    screen = Screen(say)
     frame = None
     for frame in frames:
         if frame.pts is None or frame.time_base is None:
             continue
         if not is_live(url):
-            shown.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
+            screen.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
         if (arrival := sieve.take(frame)) is not None:
-            shown.show(scaler.canonical(frame), round(frame.pts * frame.time_base * 1_000_000), arrival.passed)
+            screen.show(scaler.canonical(frame), round(frame.pts * frame.time_base * 1_000_000), arrival.passed)
     if frame is not None and not is_live(url):
-        shown.wait(stands_s(frame))
+        screen.wait(stands_s(frame))
     if not first.endless and first.warning is not None:
         note(first.warning)
 
 
-class Shown:
-    """The picture that is on the screen: held for long, it is sent again, so that nobody takes the stream for
-    one that has gone silent."""
+class Screen:
+    """The picture on the screen. It is sent again while it is held for long, so that the stream does not count as
+    silent."""
 
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say
@@ -132,12 +133,12 @@ class Shown:
         self._say(PICTURE, *self._newest, passed)
 
     def wait(self, seconds: float) -> None:
-        """Until the next picture is due."""
-        for again in range(1, int(seconds / AGAIN_S) + 1):
+        """Wait until the next picture is due."""
+        for count in range(1, int(seconds / AGAIN_S) + 1):
             time.sleep(AGAIN_S)
-            if self._newest is not None and again * AGAIN_S < seconds:
+            if self._newest is not None and count * AGAIN_S < seconds:
                 data, pts_us = self._newest
-                self._say(PICTURE, data, pts_us + round(again * AGAIN_S * 1_000_000))
+                self._say(PICTURE, data, pts_us + round(count * AGAIN_S * 1_000_000))
         time.sleep(seconds % AGAIN_S)
 
 

@@ -1,10 +1,10 @@
-"""What the process that pulls a stranger's URL may still do: nothing but the network, its pipes and its own code.
+"""The limits of the process that pulls a client's URL: only the network, its pipes and its own code.
 
-The environment is an allow-list, since tokens stand there. Resource limits hold on every POSIX system: no file can be
-written, no core is dumped, memory and descriptors are bounded. On Linux with Landlock, files outside of what Python,
-FFmpeg, TLS and name look-up need cannot be opened, and nothing is executed but an ``ffmpeg`` where SRT asks for it; the
-process cannot look at others or signal them. The number of processes is not bounded here: the system counts those of a
-user, not of a process.
+The environment is an allow-list, since the server's holds tokens. Resource limits hold on every POSIX system: no file
+can be written, no core is dumped, memory and descriptors are bounded. On Linux with Landlock, only files that Python,
+FFmpeg, TLS and name look-up need can be opened, and nothing is executed except an ``ffmpeg`` for SRT; the process
+cannot look at others or signal them. The number of processes is not bounded here: the system counts those of a user,
+not of a process.
 """
 
 import os
@@ -37,7 +37,7 @@ NAMES: Final = (  # how a name becomes an address
     "/etc/services",
     "/run/systemd/resolve",
 )
-CERTIFICATES: Final = (  # not what lies beside them: private keys
+CERTIFICATES: Final = (  # without the private keys beside them
     "/etc/ssl/certs",
     "/etc/ssl/cert.pem",
     "/etc/pki/tls/certs",
@@ -49,17 +49,17 @@ OTHERS: Final = ("/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/dev/urandom", "/s
 
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:
-    """What a pulling process gets of the server's environment, and what is set for it."""
-    kept = KEPT | KEPT_BY_LOADERS | KEPT_BY_PYTHON | KEPT_BY_WINDOWS
-    chosen = {name: value for name, value in of.items() if name.upper() in kept or name.startswith("LC_")}
+    """The environment of a pulling process: a part of the server's, and own settings."""
+    allowed = KEPT | KEPT_BY_LOADERS | KEPT_BY_PYTHON | KEPT_BY_WINDOWS
+    chosen = {name: value for name, value in of.items() if name.upper() in allowed or name.startswith("LC_")}
     path = os.pathsep.join([str(ROOT), *filter(None, [chosen.get("PYTHONPATH")])])
     return chosen | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
 
 
 def confine(program: str | None = None) -> str:
-    """Give up what is not needed, for good. ``program``: the one that may be executed.
+    """Give up all rights that are not needed, for good. ``program``: the one that may be executed.
 
-    Returns why files can still be opened, or nothing. Raises OSError where Landlock is there and refuses.
+    Returns why files can still be opened, else empty. Raises OSError if Landlock is there and refuses.
     """
     if os.name != "posix":
         return UNCONFINED
@@ -97,4 +97,4 @@ def executable(program: str | None) -> list[Path]:
     """A program, and the loaders that the system starts it with."""
     if program is None:
         return []
-    return [Path(program), *(found for folder in LIBRARIES[:3] for found in Path(folder).glob("ld*.so*"))]
+    return [Path(program), *(loader for folder in LIBRARIES[:3] for loader in Path(folder).glob("ld*.so*"))]

@@ -1,4 +1,4 @@
-"""Opening a URL that a client named: FFmpeg gets the bytes, and no way to open anything by itself."""
+"""Open a URL that a client named: FFmpeg gets the bytes, and cannot open anything by itself."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from stream.sources.pull.web import open_http
 from .addresses import Network, Target, checked, target_of
 from .relay import Relay
 
-# what may be behind a URL; the formats that name other places (sdp, concat, dash, ...) are not among them but for HLS
+# formats that are accepted; of those that name other places (sdp, concat, dash, ...) only HLS is among them
 FORMATS: Final = "mov,matroska,mpegts,flv,live_flv,hls,avi,mpeg,mpegvideo,ogg,mpjpeg,asf,h264,hevc"
 RTSP_SWITCHES: Final = frozenset({"udp", "multicast", "tcp", "http", "https", "prefer_tcp", "satip_raw"})
 SRT_FIELDS: Final = frozenset({"streamid", "passphrase", "pbkeylen", "latency"})
@@ -34,15 +34,15 @@ def _open(allowed: Sequence[Network], url: str) -> Opened:
     if target.scheme in ("http", "https"):
         return _open_http(target, url, allowed)
     if target.scheme == "srt":
-        # a transport stream names no other places; a playlist, which the program would read too, names any
+        # only a transport stream: it names no other places; a playlist, which the program would also read, does
         return open_srt(srt_address(target, str(checked(target, allowed)[0])), "mpegts")
     relay = Relay(target, allowed)
     try:
-        opened = open_url(*_relayed(target, relay.port))
+        opened = open_url(*_through_relay(target, relay.port))
     except (FFmpegError, OSError) as error:
         relay.stop()
-        said = relay.error or f"{target.shown}: {error.strerror or type(error).__name__}; check the address"
-        raise SourceError(said) from error
+        message = relay.error or f"{target.redacted}: {error.strerror or type(error).__name__}; check the address"
+        raise SourceError(message) from error
     except BaseException:
         relay.stop()
         raise
@@ -56,25 +56,25 @@ def _open_http(target: Target, url: str, allowed: Sequence[Network]) -> Opened:
     except SourceError:
         raise
     except (FFmpegError, OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise SourceError(f"{target.shown}: {said}; give a video or an HLS playlist") from error
+        cause = getattr(error, "strerror", None) or error
+        raise SourceError(f"{target.redacted}: {cause}; give a video or an HLS playlist") from error
 
 
-def _relayed(target: Target, port: int) -> tuple[str, dict[str, str]]:
+def _through_relay(target: Target, port: int) -> tuple[str, dict[str, str]]:
     """The URL and the options with which FFmpeg reaches a target through a relay."""
     user, mark, _ = target.parts.netloc.rpartition("@")
     query = f"?{target.parts.query}" if target.parts.query else ""
     where = f"{user}{mark}127.0.0.1:{port}{target.parts.path}{query}"
     if target.scheme == "rtsp":
         if RTSP_SWITCHES & set(target.parts.query.split("&")):
-            raise SourceError(f"{target.shown}: the transport cannot be chosen in the URL; leave that out")
+            raise SourceError(f"{target.redacted}: the transport cannot be chosen in the URL; leave that out")
         return f"rtsp://{where}", {
             "rtsp_transport": "tcp",
             "protocol_whitelist": "rtsp,rtp,tcp",
             "format_whitelist": "rtsp",
         }
     levels = target.parts.path.strip("/").split("/")
-    app = "/".join(levels[: max(1, min(2, len(levels) - 1))])  # as FFmpeg tells application from stream
+    app = "/".join(levels[: max(1, min(2, len(levels) - 1))])  # the split of application and stream as in FFmpeg
     host = f"[{target.host}]" if ":" in target.host else target.host
     address = f"{target.scheme}://{host}:{target.port}/{app}"
     return f"rtmp://{where}", {
@@ -85,11 +85,12 @@ def _relayed(target: Target, port: int) -> tuple[str, dict[str, str]]:
 
 
 def srt_address(target: Target, address: str) -> str:
-    """The SRT URL with a checked address in place of the name, and only what a caller needs of the query."""
+    """The SRT URL with a checked address in place of the name, and only those fields of the query that a caller
+    needs."""
     fields = parse_qsl(target.parts.query)
     unknown = [name for name, _ in fields if name not in SRT_FIELDS and (name, _) != ("mode", "caller")]
     if unknown:
-        raise SourceError(f"{target.shown}: {unknown[0][:40]} is not taken; {', '.join(sorted(SRT_FIELDS))} are")
+        raise SourceError(f"{target.redacted}: {unknown[0][:40]} is not taken; {', '.join(sorted(SRT_FIELDS))} are")
     host = f"[{address}]" if ":" in address else address
     query = urlencode([("mode", "caller"), *(field for field in fields if field[0] != "mode")])
     return f"srt://{host}:{target.port}?{query}"

@@ -1,8 +1,8 @@
-"""A port on this machine behind which stands an address that was checked: for protocols that only FFmpeg speaks.
+"""A port on this machine that leads to a checked address: for protocols that only FFmpeg speaks.
 
-FFmpeg is given the port and never the name, so it has nothing to look up. TLS is spoken by the relay, with the name
-checked against the certificate. RTSP servers can send a client elsewhere, and FFmpeg would go: of their answers only
-what takes part in playing is passed on.
+FFmpeg gets the port and never the name, so it has nothing to look up. The relay speaks TLS and checks the name against
+the certificate. RTSP servers can redirect a client, and FFmpeg would follow: of their answers only the parts that
+playing needs are passed on.
 """
 
 import contextlib
@@ -17,18 +17,18 @@ from stream.errors import SourceError
 
 from .addresses import Network, Target, dial
 
-CONNECTIONS: Final = 4  # RTMP comes again to authenticate
+CONNECTIONS: Final = 4  # RTMP connects again to authenticate
 PIECE_BYTES: Final = 64 * 1024
 HEAD_BYTES: Final = 16 * 1024
 BODY_BYTES: Final = 256 * 1024
 SILENT_S: Final = 30.0
-PASSED: Final = frozenset(
+PASSED_HEADERS: Final = frozenset(
     {"cseq", "session", "transport", "content-type", "content-base", "public", "range", "rtp-info", "www-authenticate"}
 )
 
 
 class Screen(Protocol):
-    """What a server says -> what is passed on. Raises SourceError for what ends the connection."""
+    """Data of a server -> the data that is passed on. Raises SourceError to end the connection."""
 
     def push(self, data: bytes) -> bytes: ...
 
@@ -54,7 +54,7 @@ class RtspScreen:
         return bytes(passed)
 
     def _piece(self) -> bytes | None:
-        """The next whole piece as it is to be passed on, or None while it is not all there."""
+        """The next whole piece to pass on, or None while it is incomplete."""
         waiting = self._waiting
         if waiting[:1] == b"$":  # interleaved media: channel, length (section 10.12)
             if len(waiting) < 4:
@@ -79,8 +79,8 @@ class RtspScreen:
             raise SourceError(f"the RTSP server says {first[:40]!r}, which is no answer")
         if status.startswith("3"):
             raise SourceError("the RTSP server redirects, which is not followed here; give the address where it ends")
-        kept = [f"{name}: {value}" for name, value in fields if name in PASSED]
-        written = "\r\n".join([f"RTSP/1.0 {status[:3]} answer", *kept, f"Content-Length: {size}", "", ""])
+        passed = [f"{name}: {value}" for name, value in fields if name in PASSED_HEADERS]
+        written = "\r\n".join([f"RTSP/1.0 {status[:3]} answer", *passed, f"Content-Length: {size}", "", ""])
         return written.encode("latin-1") + whole[len(head) + 4 :]
 
     def _cut(self, size: int) -> bytes | None:
@@ -92,15 +92,15 @@ class RtspScreen:
 
 
 class Relay:
-    """A context manager; ``port`` on 127.0.0.1 leads to ``target``. ``error`` says why a connection was not passed."""
+    """A context manager; ``port`` on 127.0.0.1 leads to ``target``. ``error`` says why a connection failed."""
 
     def __init__(self, target: Target, allowed: Sequence[Network] = ()) -> None:
         self.error: str | None = None
         self._target = target
         self._allowed = allowed
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=1)
-        self.port: int = self._listening.getsockname()[1]
-        self._open: list[socket.socket] = [self._listening]
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+        self.port: int = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = [self._listener]
         threading.Thread(target=self._serve, name="relay", daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -111,25 +111,25 @@ class Relay:
 
     def stop(self) -> None:
         """End every connection. Idempotent."""
-        for each in self._open:
+        for connection in self._open:
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):  # closed by stop
             for _ in range(CONNECTIONS):
-                here, _ = self._listening.accept()
-                self._open.append(here)
+                client, _ = self._listener.accept()
+                self._open.append(client)
                 try:
-                    there = self._upstream()
+                    server = self._upstream()
                 except (SourceError, OSError) as error:
                     self.error = str(error)
-                    here.close()
+                    client.close()
                     continue
-                self._open.append(there)
+                self._open.append(server)
                 screen = RtspScreen() if self._target.scheme == "rtsp" else Everything()
-                threading.Thread(target=self._pass, args=(here, there, screen), name="relay", daemon=True).start()
+                threading.Thread(target=self._pass, args=(client, server, screen), name="relay", daemon=True).start()
 
     def _upstream(self) -> socket.socket:
         sock = dial(self._target, self._allowed)
@@ -138,25 +138,25 @@ class Relay:
             return ssl.create_default_context().wrap_socket(sock, server_hostname=self._target.host)
         return sock
 
-    def _pass(self, here: socket.socket, there: socket.socket, screen: Screen) -> None:
-        """Both directions, in one thread, since a TLS connection is for one at a time."""
+    def _pass(self, client: socket.socket, server: socket.socket, screen: Screen) -> None:
+        """Pass data in both directions, in one thread, since a TLS connection is for one thread at a time."""
         try:
             while True:
-                waits = isinstance(there, ssl.SSLSocket) and there.pending() > 0
-                ready = [there] if waits else select.select([here, there], [], [], SILENT_S)[0]
-                if here in ready:
-                    there.sendall(_some(here))
-                if there in ready:
-                    here.sendall(screen.push(_some(there)))
+                waits = isinstance(server, ssl.SSLSocket) and server.pending() > 0
+                ready = [server] if waits else select.select([client, server], [], [], SILENT_S)[0]
+                if client in ready:
+                    server.sendall(_some(client))
+                if server in ready:
+                    client.sendall(screen.push(_some(server)))
                 if not ready:
                     raise OSError(f"nothing came for {SILENT_S:g} s")
         except SourceError as error:
             self.error = str(error)
         except (OSError, ValueError):  # closed by either side, or by stop
             pass
-        for each in (here, there):
+        for side in (client, server):
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                side.shutdown(socket.SHUT_RDWR)
 
 
 def _some(source: socket.socket) -> bytes:

@@ -1,7 +1,7 @@
 """A URL that a client named, pulled and decoded by a process of its own; its pictures become frames here.
 
-*Bounds*: the pipe between the processes (64 KiB) and one message of at most 256 KiB; a process from which no picture
-comes in time is killed, as is any at the end.
+*Bounds*: the pipe between the processes (64 KiB) and one message of at most 256 KiB; a process is killed if no picture
+comes in time, and always at the end.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from stream.core.quality_level import QualityLevel
 from stream.errors import SourceError
 from stream.sources.arrival import Arrival
 from stream.sources.ended import STOPPED, Ended, lost, silent
-from stream.sources.feed import nobody
+from stream.sources.feed import ignore_call
 
 from .child import END, ERROR, HEADER, NOTE, PICTURE, SENT_HEIGHT, SENT_WIDTH, SOUND, SOUND_HZ
 from .confinement import environment
@@ -37,14 +37,14 @@ MICROSECOND: Final = Fraction(1, 1_000_000)
 
 @dataclass(frozen=True)
 class RemoteOptions:
-    """``open_s``: to the first picture; ``idle_s``: from one to the next, while it may try to connect again."""
+    """``open_s``: to the first picture; ``idle_s``: from one to the next, while the process may connect again."""
 
     open_s: float = 25.0
     idle_s: float = 30.0
 
 
 class RemotePull:
-    """One pulled URL as its session sees it. To be made on the event loop; the callbacks come there.
+    """One pulled URL, for its session. To be made on the event loop, where the callbacks are called.
 
     ``allowed`` are networks that may be reached though they are not public. ``on_end`` is called once, with the reason,
     unless `close` came first.
@@ -64,7 +64,7 @@ class RemotePull:
         self._on_frame = on_frame
         self._on_sound = on_sound
         self._on_end: Callable[[Ended], None] | None = on_end
-        self._on_note: Callable[[str], None] = nobody
+        self._on_note: Callable[[str], None] = ignore_call
         self._options = options or RemoteOptions()
         self._opened: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
@@ -76,11 +76,11 @@ class RemotePull:
             raise SourceError(reason)
 
     def hear_notes(self, on_note: Callable[[str], None]) -> None:
-        """Call ``on_note``, on the event loop, with what viewers should know of the stream."""
+        """Call ``on_note``, on the event loop, with notes on the stream for viewers."""
         self._on_note = on_note
 
     def follow(self, level: QualityLevel) -> None:
-        """Nothing is saved here: the process decodes in full at every level."""
+        """Does nothing: the process decodes in full at every level."""
 
     async def close(self) -> None:
         """Kill the process; idempotent, and ``on_end`` is not called any more."""
@@ -89,7 +89,7 @@ class RemotePull:
         if self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._on_frame = self._on_sound = self._on_note = nobody
+        self._on_frame = self._on_sound = self._on_note = ignore_call
 
     async def _run(self) -> None:
         ended = lost("the session was ended")
@@ -110,19 +110,19 @@ class RemotePull:
         """Run the process to its end; returns why it ended."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-P",  # nothing is imported from where the server happens to run
+            "-P",  # import nothing from the working folder
             "-m",
             "stream.sources.sandbox.child",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             limit=MESSAGE_BYTES,
-            start_new_session=True,  # so that what it starts is killed with it
+            start_new_session=True,  # so that its own processes are killed with it
             env=environment(os.environ),
         )
         try:
             assert process.stdin is not None and process.stdout is not None
-            process.stdin.write(self._request)  # by the pipe: arguments can be seen by everybody on the machine
+            process.stdin.write(self._request)  # by the pipe: every user of the machine can see arguments
             await process.stdin.drain()
             return await self._read(process.stdout)
         finally:

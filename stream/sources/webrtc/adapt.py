@@ -1,16 +1,16 @@
-"""What aiortc and aioice are told before they serve, unless they are left alone."""
+"""Adapts aiortc and aioice before they serve, unless they are left alone."""
 
 import logging
 from typing import Final
 
 from . import aiortc_compat
-from .colour_space import hear_colours
+from .colour_space import read_colours
 from .decoding import decode_apart
-from .jitter import mind_markers
+from .jitter import use_markers
 from .monotonic_clock import hold_clock
 from .rate_counter import count_what_comes
 from .stun_retries import wait_for_consent
-from .timestamps import mind_order
+from .timestamps import map_nearest
 
 log = logging.getLogger(__name__)
 
@@ -18,18 +18,18 @@ CHANGES: Final = (
     hold_clock,
     wait_for_consent,
     count_what_comes,
-    mind_order,
-    hear_colours,
-    mind_markers,
+    map_nearest,
+    read_colours,
+    use_markers,
     decode_apart,
 )
-AS_ASKED: Final = "asked for"
+REQUESTED: Final = "requested"
 
 
 def adapt_aiortc(plain: bool = False) -> None:
-    """Let aiortc and aioice work in this whole process as the modules here say; more calls change nothing. With
-    ``plain``, or where an installed release is not as it is known, they are left alone, which the log tells."""
-    reason = AS_ASKED if plain else aiortc_compat.difference()
+    """Adapt aiortc and aioice in this whole process by the modules here; more calls change nothing. With ``plain``, or
+    where an installed release is not as expected, they are left alone, with a line in the log."""
+    reason = REQUESTED if plain else aiortc_compat.difference()
     aiortc_compat.leave_alone(reason)
     if not reason:
         for change in CHANGES:
@@ -44,10 +44,10 @@ def adapt_aiortc(plain: bool = False) -> None:
 
 
 def standing() -> str:
-    """For ``/healthz``, which asks nobody who they are: which path video by WebRTC takes, without releases."""
+    """Which path video by WebRTC takes, without releases: for ``/healthz``, which is open to all."""
     return "plain" if aiortc_compat.alone() else "short"
 
 
 def degraded() -> str:
-    """What ``/readyz`` says where video takes the plain path though nobody asked for it; nothing else."""
-    return "WebRTC goes the plain path" if aiortc_compat.alone() not in ("", AS_ASKED) else ""
+    """The text for ``/readyz`` if video takes the plain path without a request for it; else empty."""
+    return "WebRTC goes the plain path" if aiortc_compat.alone() not in ("", REQUESTED) else ""

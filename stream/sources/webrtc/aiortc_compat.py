@@ -1,9 +1,8 @@
-"""aiortc and aioice from the inside: the one module that knows names for which their releases promise nothing.
+"""aiortc and aioice from the inside: the only module that uses names that are not part of their public interface.
 
-What this server does otherwise than they do is held to their insides here: `RELIED` is all that it relies on, of the
-releases that pyproject allows. Where an installed release differs, or whoever runs the server wants it so, nothing of
-it is used: aiortc and aioice are left alone, and video comes by the *plain* path, at more cost (`PLAIN` says at which).
-It is all or nothing: what some of the changes do without the others nobody has tried.
+`RELIED` lists all of these names, for the releases that pyproject allows. If an installed release differs, or the
+operator wants it so, none of them is used: aiortc and aioice are left alone, and video takes the *plain* path, at more
+cost (see `PLAIN`). It is all or nothing: the changes were only tried together.
 """
 
 import contextlib
@@ -24,13 +23,13 @@ PLAIN: Final = (
 
 
 class Absent:
-    """In the place of a class that a release does not have: nothing is made of it then."""
+    """Stands in for a class that a release does not have; it is never used then."""
 
 
 @dataclass(frozen=True)
 class Relied:
-    """What stands at the dotted ``path`` in ``module``, to be called with these ``parameters`` (None: with any) and
-    awaited if it ``waits``; ``fields`` are attributes that a class gives its objects."""
+    """The object at the dotted ``path`` in ``module``, called with these ``parameters`` (None: with any) and awaited
+    if it ``waits``; ``fields`` are attributes that a class gives its objects."""
 
     module: str
     path: str
@@ -39,30 +38,30 @@ class Relied:
     waits: bool = False
 
     def difference(self) -> str:
-        """What is otherwise, in words; empty where it is as it is known."""
+        """How it differs from what is expected, in words; else empty."""
         called = f"{self.module}.{self.path}"
-        found = _of(self.module, self.path)
-        if found is None:
+        value = _of(self.module, self.path)
+        if value is None:
             return f"{called} is missing"
         if self.parameters is not None:
-            takes = " ".join(inspect.signature(found).parameters) if callable(found) else "nothing"
-            if takes != self.parameters:
-                return f"{called} takes {takes or 'nothing'}, not {self.parameters or 'nothing'}"
-        if self.waits and not inspect.iscoroutinefunction(found):
+            parameters = " ".join(inspect.signature(value).parameters) if callable(value) else "nothing"
+            if parameters != self.parameters:
+                return f"{called} takes {parameters or 'nothing'}, not {self.parameters or 'nothing'}"
+        if self.waits and not inspect.iscoroutinefunction(value):
             return f"{called} is nothing to wait for"
-        kept = found.__init__.__code__.co_names if self.fields else ()
-        return next((f"{called} has no {name}" for name in self.fields.split() if name not in kept), "")
+        assigned = value.__init__.__code__.co_names if self.fields else ()
+        return next((f"{called} has no {name}" for name in self.fields.split() if name not in assigned), "")
 
 
 def _of(module: str, path: str) -> Any:
-    """What a module has at a dotted path; None where there is no such thing."""
+    """The object at a dotted path of a module; None if there is none."""
     try:
-        found: Any = importlib.import_module(module)
+        value: Any = importlib.import_module(module)
     except ImportError:
         return None
     for name in path.split("."):
-        found = getattr(found, name, None)
-    return found
+        value = getattr(value, name, None)
+    return value
 
 
 RECEIVER: Final = "aiortc.rtcrtpreceiver"
@@ -112,19 +111,19 @@ RELIED: Final = (
 
 
 def releases() -> str:
-    """Which are installed."""
+    """The installed releases, in words."""
     return f"aiortc {aiortc.__version__} and aioice {aioice.__version__}"
 
 
 def difference() -> str:
-    """What of the installed releases is not as it is known, in words: the first such thing; empty if all is."""
-    return next((found for one in RELIED if (found := one.difference())), "")
+    """The first difference of the installed releases from what is expected, in words; else empty."""
+    return next((text for relied in RELIED if (text := relied.difference())), "")
 
 
-# --- Leaving them alone, and what is put in their places -------------------------------------------------------------
+# --- Leaving them alone, and replacing parts of them -----------------------------------------------------------------
 
-_alone: str | None = None  # why they are left alone; empty: they are not; None: nobody has asked yet
-_put: dict[tuple[int, str, int], tuple[Any, str, Any, Any]] = {}  # owner, name, ours, and what it took the place of
+_alone: str | None = None  # why they are left alone; empty: they are not; None: not checked yet
+_put: dict[tuple[int, str, int], tuple[Any, str, Any, Any]] = {}  # owner, name, ours, and what it replaced
 
 
 def alone() -> str:
@@ -136,11 +135,11 @@ def alone() -> str:
 
 
 def leave_alone(reason: str) -> None:
-    """From now on, for this reason; with none, not any more. What was put into their places is taken out again."""
+    """Leave them alone from now on, for this reason; empty ends that. Replaced parts are put back."""
     global _alone
     _alone = reason
     if reason:
-        for owner, name, ours, theirs in _put.values():  # kept: what somebody else had put there meanwhile may go again
+        for owner, name, ours, theirs in _put.values():  # kept, since a later replacement by others may be undone
             if _read(owner, name) is ours:
                 _write(owner, name, theirs)
 
@@ -157,17 +156,18 @@ def _write(owner: Any, name: str, value: Any) -> None:
 
 
 def _replace(owner: Any, name: str, ours: Any) -> None:
-    """More calls change nothing."""
-    found = _read(owner, name)
-    if found is ours:
+    """Replace a name by ``ours``; more calls change nothing."""
+    current = _read(owner, name)
+    if current is ours:
         return
-    another = _put.get((id(owner), name, id(found)))  # of ours: what was there before that one is theirs
-    _put[id(owner), name, id(ours)] = (owner, name, ours, another[3] if another else found)
+    another = _put.get((id(owner), name, id(current)))  # of ours: what was there before that one is theirs
+    _put[id(owner), name, id(ours)] = (owner, name, ours, another[3] if another else current)
     _write(owner, name, ours)
 
 
 def read_clock(seconds: Any, now: Callable[[], Any], ms: Callable[[], int]) -> None:
-    """Times of packets by ``seconds.time()``, of reports by ``now`` and ``ms``; ``seconds`` stands for a module."""
+    """Use ``seconds.time()`` for times of packets, ``now`` and ``ms`` for those of reports; ``seconds`` replaces a
+    module."""
     for name in (RECEIVER, SENDER):
         _replace(importlib.import_module(name), "time", seconds)
     read_dates(now)
@@ -175,58 +175,58 @@ def read_clock(seconds: Any, now: Callable[[], Any], ms: Callable[[], int]) -> N
 
 
 def read_dates(now: Callable[[], Any]) -> None:
-    """Dates by ``now``, in UTC."""
+    """Use ``now`` for dates, in UTC."""
     _replace(importlib.import_module("aiortc.clock"), "current_datetime", now)
 
 
 def clock_read() -> Any:
-    """What stands for the module `time` where packets come in."""
+    """The present replacement of the module `time` where packets come in."""
     return _of(RECEIVER, "time")
 
 
 def now_ms() -> int:
-    """By the clock of reports, for a packet's arrival."""
+    """The time by the clock of reports, for a packet's arrival."""
     return int(_of("aiortc.clock", "current_ms")())
 
 
-def ask_with(patient: Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]) -> None:
-    """Requests of ICE by what ``patient`` makes of aioice's own."""
+def request_with(patient: Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]) -> None:
+    """Let ICE send requests by ``patient(request)``, with aioice's own ``request``."""
     protocol = _of("aioice.ice", "StunProtocol")
     _replace(protocol, "request", patient(protocol.request))
 
 
-def request_asked() -> Any:
-    """By what ICE asks now."""
+def current_request() -> Any:
+    """The present function for requests of ICE."""
     return _of("aioice.ice", "StunProtocol.request")
 
 
 def count_with(counter: type) -> None:
-    """What comes is counted by a ``counter(window_size, scale)``."""
+    """Count received bytes by a ``counter(window_size, scale)``."""
     _replace(importlib.import_module("aiortc.rate"), "RateCounter", counter)
 
 
 def map_times_with(mapper: type) -> None:
-    """RTP's times become those of frames by a ``mapper()``."""
+    """Turn RTP timestamps into times of frames by a ``mapper()``."""
     _replace(importlib.import_module(RECEIVER), "TimestampMapper", mapper)
 
 
 def read_extensions_with(reader: type, offered: Any) -> None:
-    """Header extensions are read by a ``reader()``, and those of video are ``offered`` too."""
+    """Read header extensions by a ``reader()``, and accept ``offered`` as one of video."""
     _replace(importlib.import_module("aiortc.rtp"), "HeaderExtensionsMap", reader)
-    taken = importlib.import_module("aiortc.codecs").HEADER_EXTENSIONS
-    if all(one.uri != offered.uri for one in taken["video"]):
-        _replace(taken, "video", [*taken["video"], offered])
+    extensions = importlib.import_module("aiortc.codecs").HEADER_EXTENSIONS
+    if all(extension.uri != offered.uri for extension in extensions["video"]):
+        _replace(extensions, "video", [*extensions["video"], offered])
 
 
 def buffer_with(buffer: type, depayload: Callable[[Any, bytes], bytes]) -> None:
-    """Packets wait for their pictures in a ``buffer(capacity, prefetch, is_video)``, as parts by ``depayload``."""
+    """Collect packets into pictures by a ``buffer(capacity, prefetch, is_video)``, as parts by ``depayload``."""
     receiver = importlib.import_module(RECEIVER)
     _replace(receiver, "JitterBuffer", buffer)
     _replace(receiver, "depayload", depayload)
 
 
 def decode_with(worker: Callable[..., None]) -> None:
-    """Threads of decoders run ``worker(loop, input_q, output_q, decode_error)``."""
+    """Let decoders' threads run ``worker(loop, input_q, output_q, decode_error)``."""
     _replace(importlib.import_module(RECEIVER), "decoder_worker", worker)
 
 
@@ -243,25 +243,25 @@ RETRY_RTO_S: float = _of("aioice.stun", "RETRY_RTO") or 0.5
 
 
 class JitterBuffer(_of(BUFFER, "JitterBuffer") or Absent):  # type: ignore[misc]
-    """aiortc's; `next_frame` takes a picture out of it, and may be another's."""
+    """aiortc's jitter buffer; `next_frame` takes a picture out of it, and may be overridden."""
 
     @property
     def origin(self) -> int | None:
-        """The number of the first packet that waits."""
+        """The number of the first waiting packet."""
         return self._origin  # type: ignore[no-any-return]
 
     @property
     def capacity(self) -> int:
-        """How many packets have a place."""
+        """How many packets fit in."""
         return self._capacity  # type: ignore[no-any-return]
 
     @property
     def of_pictures(self) -> bool:
-        """Whether it hands on whole pictures, and at once."""
+        """Whether it hands on whole pictures, without a delay."""
         return bool(self._is_video and not self._prefetch)
 
     def packet(self, number: int) -> Any:
-        """The one with that number; None while it is missing."""
+        """The packet with that number; None while it is missing."""
         return self._packets[number % self._capacity]
 
     def next_frame(self, sequence_number: int) -> Any:
@@ -273,7 +273,7 @@ class JitterBuffer(_of(BUFFER, "JitterBuffer") or Absent):  # type: ignore[misc]
 
 
 def part_in(packet: Any) -> bytes:
-    """What ``depayload`` has made of a packet."""
+    """The result of ``depayload`` for a packet."""
     return packet._data  # type: ignore[no-any-return]
 
 
@@ -296,17 +296,17 @@ def wait_in(receiver: Any, queue: Any) -> None:
 
 
 def key_frame_wanted(receiver: Any) -> Any:
-    """The event by which a receiver's decoder asks for a key frame; with the next packet the publisher is asked."""
+    """The event by which a receiver's decoder wants a key frame; the request goes out with the next packet."""
     return getattr(receiver, ERROR)
 
 
 def requests_of(receiver: Any) -> Callable[[int], Awaitable[None]]:
-    """By what a receiver asks a stream (SSRC) for a key frame."""
+    """The function by which a receiver requests a key frame of a stream (SSRC)."""
     return receiver._send_rtcp_pli  # type: ignore[no-any-return]
 
 
 def request_by(receiver: Any, send: Callable[[int], Awaitable[None]]) -> Callable[[], None]:
-    """Let it ask by ``send``; returns what undoes it."""
+    """Let a receiver request key frames by ``send``; returns a function that undoes it."""
     receiver._send_rtcp_pli = send
     return lambda: vars(receiver).pop("_send_rtcp_pli", None) and None
 
@@ -337,34 +337,35 @@ class MediaWay:
 
     @property
     def queued(self) -> Callable[[bytes, int], None]:
-        """By what a datagram gets into aioice's queue."""
+        """The function that puts a datagram into aioice's queue."""
         return self._connection.data_received  # type: ignore[no-any-return]
 
     def receive_by(self, received: Callable[[bytes, int], None]) -> Callable[[], None]:
-        """Let datagrams that are not STUN go to ``received``; returns what undoes it."""
+        """Let datagrams that are not STUN go to ``received``; returns a function that undoes it."""
         connection = self._connection
         connection.data_received = received
         return lambda: vars(connection).pop("data_received", None) and None
 
     @property
     def protocols(self) -> list[Any]:
-        """One a socket, as `read_by` takes them."""
+        """The protocols, one a socket, for `read_by`."""
         return list(self._connection._protocols)
 
 
 def component_of(protocol: Any) -> int:
-    """Which of a connection's components a socket is of."""
+    """The component of a connection that a socket belongs to."""
     return protocol.local_candidate.component  # type: ignore[no-any-return]
 
 
 def socket_of(protocol: Any) -> socket.socket | None:
-    """asyncio's own of a protocol, to read from; None with other event loops."""
-    found = getattr(protocol.transport, "_sock", None)
-    return found if hasattr(protocol.transport, "max_size") and isinstance(found, socket.socket) else None
+    """The socket of a protocol in asyncio, to read from; None with other event loops."""
+    sock = getattr(protocol.transport, "_sock", None)
+    return sock if hasattr(protocol.transport, "max_size") and isinstance(sock, socket.socket) else None
 
 
 def read_by(protocol: Any, received: Callable[[bytes, Any], None], longest: int) -> Callable[[], None]:
-    """Let datagrams that asyncio reads, of at most ``longest`` bytes, go to ``received``; returns what undoes it."""
+    """Let datagrams that asyncio reads, of at most ``longest`` bytes, go to ``received``; returns a function that
+    undoes it."""
     protocol.transport.max_size = longest
     protocol.datagram_received = received
 

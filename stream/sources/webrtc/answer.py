@@ -1,5 +1,5 @@
-"""The answer's candidates, as publishers can use them: the address that they reached us by first, and those that a
-router announces for us. Some publishers try the first alone."""
+"""The answer's candidates in an order that suits publishers: announced addresses, then the one that the publisher
+reached, then the others. Some publishers try only the first."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ class _Candidate:
         return PREFIX + " ".join(self.words)
 
 
-def arranged(sdp: str, reached: str = "", announced: Sequence[str] = ()) -> str:
+def arrange_candidates(sdp: str, reached: str = "", announced: Sequence[str] = ()) -> str:
     """The SDP with its candidates in order: ``announced`` addresses, the one that was ``reached``, IPv4, IPv6.
 
-    An announced address (1:1 NAT, a container's host) stands beside every host candidate of its family, with the port
-    unchanged. Priorities fall in that order, so that checks begin with what works.
+    An announced address (1:1 NAT, a container's host) is added for every host candidate of its family, with the port
+    unchanged. Priorities fall in that order, so that checks begin with the addresses that work.
     """
     lines = sdp.split("\r\n")
     out: list[str] = []
@@ -45,25 +45,33 @@ def arranged(sdp: str, reached: str = "", announced: Sequence[str] = ()) -> str:
         while at < len(lines) and lines[at].startswith(PREFIX):
             run.append(_Candidate(tuple(lines[at].removeprefix(PREFIX).split())))
             at += 1
-        out += [candidate.line() for candidate in _in_order(run, reached, announced)]
+        out += [candidate.line() for candidate in _sort_candidates(run, reached, announced)]
     return "\r\n".join(out)
 
 
-def _in_order(run: Sequence[_Candidate], reached: str, announced: Sequence[str]) -> list[_Candidate]:
-    wanted = list(dict.fromkeys([*announced, reached]))
+def _sort_candidates(run: Sequence[_Candidate], reached: str, announced: Sequence[str]) -> list[_Candidate]:
+    preferred = list(dict.fromkeys([*announced, reached]))
 
     def place(candidate: _Candidate) -> tuple[int, int]:
-        known = wanted.index(candidate.address) if candidate.address in wanted else len(wanted)
+        known = preferred.index(candidate.address) if candidate.address in preferred else len(preferred)
         return known, _version(candidate.address)
 
-    every = list(run)
+    candidates = list(run)
     for address in announced:
-        hosts = [one for one in run if one.words[7] == "host" and _version(one.address) == _version(address)]
-        every += [one.at(address, int(one.words[3])) for one in hosts if one.address != address]
-    ordered = sorted(every, key=place)  # stable: as they were within a place
+        hosts = [
+            candidate
+            for candidate in run
+            if candidate.words[7] == "host" and _version(candidate.address) == _version(address)
+        ]
+        candidates += [
+            candidate.at(address, int(candidate.words[3])) for candidate in hosts if candidate.address != address
+        ]
+    ordered = sorted(candidates, key=place)  # stable: keeps the order within a place
     return [
-        one.at(one.address, priority(count, one.words[1])) if one.words[7] == "host" else one
-        for count, one in enumerate(ordered)
+        candidate.at(candidate.address, priority(count, candidate.words[1]))
+        if candidate.words[7] == "host"
+        else candidate
+        for count, candidate in enumerate(ordered)
     ]
 
 

@@ -1,8 +1,8 @@
 """Decoders take turns on a few threads, in the order in which their frames came.
 
 aiortc gives every track a thread. With fifteen publishers on a core, fifteen decoders and the event loop share it in
-slices: pictures that came one after the other are all finished late, together, and the loop is one among many. With as
-many threads as cores each picture is decoded at a stretch, and the loop's share is a large one.
+slices: pictures that came one after another are all finished late, and the loop gets a small share. With one thread a
+core each picture is decoded in one go, and the loop gets a large share.
 """
 
 import logging
@@ -17,47 +17,47 @@ log = logging.getLogger(__name__)
 
 
 class DecoderQueue:
-    """In the place of a receiver's queue: what is put here is given to ``take`` on ``threads``, one after the other.
+    """Replaces a receiver's queue: the tasks go to ``take`` on ``threads``, one after another.
 
-    After each, other receivers have their turn, unless ``take`` says with True that it was passed over. A failure of
+    After each, other receivers have their turn, unless ``take`` returns True: the task was skipped. An error of
     ``take`` ends `serve`, which raises it.
     """
 
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
         self._lock = threading.Lock()  # held for moments: the event loop waits for it
-        self._came = threading.Condition(self._lock)
+        self._news = threading.Condition(self._lock)
         self._tasks: deque[Any] = deque()
         self._take: Callable[..., bool] | None = None
-        self._busy = False  # a turn is waited for, or taken
+        self._busy = False  # a turn is submitted or under way
         self._ended = threading.Event()
         self._failure: BaseException | None = None
 
     def qsize(self) -> int:
-        """How many wait."""
+        """How many tasks wait."""
         return len(self._tasks)
 
     def put(self, task: tuple[Any, ...] | None) -> None:
-        """Arguments for ``take``; never blocks. None ends it: what waits is not taken any more."""
+        """Queue arguments for ``take``; never blocks. None ends it and drops waiting tasks."""
         with self._lock:
             if task is None:
                 self._tasks.clear()
-                self._take = None  # whose it is knows this queue: a circle that would hold its decoder
+                self._take = None  # its owner holds this queue: the cycle would keep its decoder
                 self._ended.set()
-                self._came.notify_all()
+                self._news.notify_all()
             elif not self._ended.is_set():
                 self._tasks.append(task)
-                self._came.notify()
+                self._news.notify()
                 self._next()
 
     def get(self) -> Any:
-        """The next, for a thread that takes them itself, as aiortc's own does; blocks. None at the end."""
-        with self._came:
-            self._came.wait_for(lambda: self._tasks or self._ended.is_set())
+        """The next task, for a thread that takes them itself, like aiortc's; blocks. None at the end."""
+        with self._news:
+            self._news.wait_for(lambda: self._tasks or self._ended.is_set())
             return self._tasks.popleft() if self._tasks else None
 
     def serve(self, take: Callable[..., bool]) -> None:
-        """Let ``take`` be called with what was put and will be; returns at the end, with one turn perhaps under way."""
+        """Let ``take`` be called with all tasks, until the end; one turn may still be under way then."""
         with self._lock:
             if not self._ended.is_set():
                 self._take = take
@@ -67,10 +67,10 @@ class DecoderQueue:
             raise self._failure
 
     def _next(self) -> None:
-        """Wait for a turn, if there is something to take and none is waited for. With the lock held."""
+        """Submit a turn, if a task waits and no turn is submitted. With the lock held."""
         if self._take is None or self._busy or not self._tasks:
             return
-        self._busy = True  # before: where no thread can be started any more, the turn waits for those that there are
+        self._busy = True  # before: if no more threads can be started, the turn waits for the present ones
         try:
             self._threads.submit(self._turn)
         except RuntimeError as error:

@@ -1,11 +1,11 @@
-"""What is done with encoded frames: most of what they hold is counted, and only what is wanted wakes the event loop.
+"""Decodes frames in threads; only those that the sampler may want wake the event loop, the others are counted.
 
-aiortc makes a task on the event loop for every decoded frame. Of 30 frames a second at most 8 are looked at, and which
-ones their timestamps tell: so that is asked where they are decoded, and the loop hears of the others as a number.
+aiortc makes a task on the event loop for every decoded frame. Of 30 frames a second at most 8 are used, chosen by their
+timestamps: so the choice is made in the decoder's thread, and the loop gets the number of the others.
 
-*Bound*: `BACKLOG` encoded frames wait for a decoder, for at most `BEHIND_S`. Beyond either, frames are passed over and
-counted, up to the next key frame, which the publisher is asked for; aiortc has no such bound. Newest wins: a burst that
-is decoded in time costs nothing, and no picture is decoded that has waited longer.
+*Bound*: `BACKLOG` encoded frames wait for a decoder, for at most `BEHIND_S`. Beyond either, frames are skipped and
+counted, up to the next key frame, which is requested of the publisher; aiortc has no such bound. Newest wins: a burst
+that is decoded in time costs nothing, and no picture is decoded that has waited longer.
 """
 
 import asyncio
@@ -41,24 +41,24 @@ H264_KEY: Final = (5, 7)  # NAL units of an IDR picture, and of the parameters t
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No picture of this video will be decoded any more, for a reason in words."""
+    """No more pictures of this video are decoded, for a reason in words."""
 
     reason: str
 
 
 class WantedFrames(asyncio.Queue[Arrival | Refused | None]):
-    """In the place of a video track's queue. ``sieve`` and ``newest_s`` (of the monotonic clock, when a frame was
+    """Replaces a video track's queue. ``sieve`` and ``newest_s`` (of the monotonic clock, when a frame was
     decoded) are written by the decoder's thread alone, and may be read anywhere."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sieve = Sieve()
         self.newest_s = 0.0
-        self.deblock = True  # set by whoever reads; heeded from the next key frame on
+        self.deblock = True  # set by the reader; used from the next key frame on
         self.requests = KeyFrameRequests()
 
     def arrival(self, frame: av.VideoFrame, arrived_s: float | None) -> Arrival | None:
-        """A decoded frame, if it is to be handed on; without ``arrived_s`` it arrived now."""
+        """The arrival of a decoded frame, if it is to be handed on; without ``arrived_s`` it arrived now."""
         self.newest_s = time.monotonic()
         return self.sieve.take(frame, self.newest_s if arrived_s is None else arrived_s)
 
@@ -71,20 +71,20 @@ class FrameDecoder:
         self._decoder: Any = aiortc_compat.decoder_for(codec)
         context = getattr(self._decoder, "codec", None)
         if isinstance(context, av.VideoCodecContext):
-            context.thread_count = 1  # the default is one a core for every stream, and a tenth slower
+            context.thread_count = 1  # the default, a thread a core for every stream, is a tenth slower
             quick = {"skip_loop_filter": "all"} if not deblock and self.name.upper() == H264 else {}
             context.options = {"max_pixels": str(MAX_PIXELS), **quick}
 
     def decode(self, frame: JitterFrame) -> list[Any]:
-        found: list[Any] = self._decoder.decode(frame)
-        return found
+        frames: list[Any] = self._decoder.decode(frame)
+        return frames
 
 
 class Decoding:
-    """One receiver's: its encoded frames in, what is wanted of them out. One thread at a time.
+    """The decoding of one receiver: its encoded frames in, the wanted pictures out. One thread at a time.
 
-    ``waiting`` tells how many encoded frames there are behind the one that is given; ``failed`` asks the publisher for
-    a key frame.
+    ``waiting`` returns how many encoded frames wait behind the present one; ``failed`` requests a key frame of the
+    publisher.
     """
 
     def __init__(
@@ -95,110 +95,111 @@ class Decoding:
         waiting: Callable[[], int],
     ) -> None:
         self._loop, self._frames, self._failed, self._waiting = loop, frames, failed, waiting
-        self._wanted = frames if isinstance(frames, WantedFrames) else None
+        self._queue = frames if isinstance(frames, WantedFrames) else None
         self._decoder: FrameDecoder | None = None
-        self._waits = False  # for a key frame, before anything is decoded
+        self._until_key = False  # skip all frames before the next key frame
         self._refused = False
-        self._asked = False  # for one, from which to decode otherwise
-        self._colours: Colours | None = None  # of VP8, as told with the newest key frame or since
+        self._key_frame_requested = False  # to change how to decode from it on
+        self._colours: Colours | None = None  # of VP8, from the newest key frame or a later frame
 
     def take(self, codec: Any, frame: JitterFrame) -> bool:
-        """Decode one and those behind it, and hand on what is wanted; True where all are passed over instead, which
-        takes no time. What cannot be decoded is told in the log and asks for a key frame."""
-        each = frame.each() if isinstance(frame, ArrivedFrame) else [frame]
-        passed_over = [self._take(codec, one) for one in each]
+        """Decode a frame and those behind it, and hand on the wanted pictures; True if all were skipped, which takes no
+        time. A frame that cannot be decoded is logged, and a key frame is requested."""
+        frames = frame.each() if isinstance(frame, ArrivedFrame) else [frame]
+        passed_over = [self._take(codec, encoded) for encoded in frames]
         return all(passed_over)
 
     def _take(self, codec: Any, frame: JitterFrame) -> bool:
-        """An empty frame is none: to FFmpeg it would be the end of the stream."""
+        """Skips an empty frame: for FFmpeg it would be the end of the stream."""
         if not frame.data or self._refused:
             return True
-        wanted = self._wanted
-        if wanted is not None and (reason := too_large(codec.name, frame.data)):
+        queue = self._queue
+        if queue is not None and (reason := too_large(codec.name, frame.data)):
             log.info("the %s video is refused: %s", codec.name, reason)
             self._refused = True
-            self._hand(Refused(reason))
+            self._deliver(Refused(reason))
             return True
-        if wanted is not None and not self._due(codec.name, frame):
-            self._pass_over(wanted)
+        if queue is not None and not self._due(codec.name, frame):
+            self._pass_over(queue)
             return True
         try:
             decoded = self._fit(codec, frame.data).decode(frame)
-        except av.FFmpegError as error:  # its state is kept: without, every frame up to a key frame would fail
+        except av.FFmpegError as error:  # the decoder is kept: with a new one, every frame up to a key frame would fail
             log.info("a %s frame cannot be decoded: %s", codec.name, error)
-            if isinstance(error, EOFError):  # it takes nothing any more
+            if isinstance(error, EOFError):  # it takes no more frames
                 self._decoder = None
-            if wanted is not None:
-                wanted.requests.failed(is_key(codec.name, frame.data))
+            if queue is not None:
+                queue.requests.failed(is_key(codec.name, frame.data))
             self._failed.set()
             return False
-        if wanted is not None and decoded:
-            wanted.requests.decoded(not wanted.requests.answered and is_key(codec.name, frame.data))
-        colours = self._told(codec.name, frame)
-        for one in decoded:
-            if colours is not None and isinstance(one, av.VideoFrame):
-                colours.tag(one)
-            if wanted is None or not isinstance(one, av.VideoFrame):
-                self._hand(one)
-            elif (arrival := wanted.arrival(one, getattr(frame, "arrived_s", None))) is not None:
-                self._hand(arrival)
+        if queue is not None and decoded:
+            queue.requests.decoded(not queue.requests.answered and is_key(codec.name, frame.data))
+        colours = self._colours_of(codec.name, frame)
+        for picture in decoded:
+            if colours is not None and isinstance(picture, av.VideoFrame):
+                colours.tag(picture)
+            if queue is None or not isinstance(picture, av.VideoFrame):
+                self._deliver(picture)
+            elif (arrival := queue.arrival(picture, getattr(frame, "arrived_s", None))) is not None:
+                self._deliver(arrival)
         return False
 
     def end(self) -> None:
-        """Say that no more will come."""
-        self._hand(None)
+        """Signal the end."""
+        self._deliver(None)
 
     def _due(self, codec: str, frame: JitterFrame) -> bool:
-        """Whether to decode it: not while too many wait or it has waited too long, and then not before a key frame that
-        has not."""
+        """Whether to decode a frame: not while too many wait or it has waited too long, and after that not before a key
+        frame that has not."""
         waiting, arrived_s = self._waiting(), getattr(frame, "arrived_s", None)
         waited_s = 0.0 if arrived_s is None else time.monotonic() - arrived_s
         if waiting >= BACKLOG or waited_s > BEHIND_S:
-            self._waits = True
-        elif self._waits and is_key(codec, frame.data):
-            self._waits = waiting > 0 if arrived_s is None else waited_s > BEHIND_S / 2
-        return not self._waits
+            self._until_key = True
+        elif self._until_key and is_key(codec, frame.data):
+            self._until_key = waiting > 0 if arrived_s is None else waited_s > BEHIND_S / 2
+        return not self._until_key
 
-    def _told(self, codec: str, frame: JitterFrame) -> Colours | None:
-        """What the publisher says of the frame's colours, if the frame itself does not."""
+    def _colours_of(self, codec: str, frame: JitterFrame) -> Colours | None:
+        """The frame's colours by the publisher, if the frame itself has none."""
         if codec.upper() != VP8:
             return None
-        told = getattr(frame, "colours", None)
-        if told is not None or is_key(codec, frame.data):
-            self._colours = told
+        colours = getattr(frame, "colours", None)
+        if colours is not None or is_key(codec, frame.data):
+            self._colours = colours
         return self._colours
 
-    def _pass_over(self, wanted: WantedFrames) -> None:
-        """``newest_s`` stays: a publisher that sends no key frame is given up like one that sends nothing."""
-        wanted.sieve.lose()
-        wanted.requests.failed(key=False)
+    def _pass_over(self, queue: WantedFrames) -> None:
+        """Count a skipped frame. ``newest_s`` stays: a publisher without key frames is given up like a silent one."""
+        queue.sieve.lose()
+        queue.requests.failed(key=False)
         self._failed.set()
 
     def _fit(self, codec: Any, data: bytes) -> FrameDecoder:
-        """The decoder for the frame: another one for another codec, and with a key frame for another way to decode."""
-        deblock = self._wanted is None or self._wanted.deblock or codec.name.upper() != H264  # others have no choice
+        """The decoder for the frame: a new one after a change of codec, or at a key frame after a change of
+        ``deblock``."""
+        deblock = self._queue is None or self._queue.deblock or codec.name.upper() != H264  # only H.264 has a choice
         decoder = self._decoder
         if decoder is None or codec.name != decoder.name:
             decoder = FrameDecoder(codec, deblock)
         elif deblock != decoder.deblock:
             if is_key(codec.name, data):
-                decoder, self._asked = FrameDecoder(codec, deblock), False
-            elif not self._asked:
+                decoder, self._key_frame_requested = FrameDecoder(codec, deblock), False
+            elif not self._key_frame_requested:
                 self._failed.set()
-                self._asked = True
+                self._key_frame_requested = True
         self._decoder = decoder
         return decoder
 
-    def _hand(self, frame: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to look
+    def _deliver(self, frame: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._frames.put_nowait, frame)
 
 
 def decode_on(
     loop: asyncio.AbstractEventLoop, input_q: Any, output_q: "asyncio.Queue[Any]", decode_error: threading.Event
 ) -> None:
-    """A decoder's thread, in the place of aiortc's: encoded frames of ``input_q`` up to None. Those that are decoded in
-    `DecoderQueue` it only waits for."""
+    """A decoder's thread that replaces aiortc's: decodes the frames of ``input_q`` up to None. With a `DecoderQueue` it
+    only waits until that has decoded them."""
     decoding = Decoding(loop, output_q, decode_error, input_q.qsize)
     if isinstance(input_q, DecoderQueue):
         input_q.serve(decoding.take)
@@ -209,8 +210,7 @@ def decode_on(
 
 
 def too_large(codec: str, data: bytes) -> str:
-    """Why pictures of the size that a frame announces are not decoded, in words; empty where they are, or it tells
-    none."""
+    """Why pictures of a frame's announced size are not decoded, in words; empty if they are, or it announces none."""
     try:
         for width, height in sizes_of(codec.upper(), data):
             check_size(width, height)
@@ -234,5 +234,6 @@ def decode_in_turns(receiver: Any, threads: Executor) -> None:
 
 
 def decode_apart() -> None:
-    """Let decoders' threads begun from now on, in this whole process, work so. More calls change nothing."""
+    """Let decoders' threads that start from now on, in this whole process, run `decode_on`. More calls change
+    nothing."""
     aiortc_compat.decode_with(decode_on)

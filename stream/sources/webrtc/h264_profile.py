@@ -1,13 +1,13 @@
-"""Which H.264 is taken: a payload type's ``fmtp`` parameters read (RFC 6184, section 8.1).
+"""Which H.264 is accepted, by the ``fmtp`` parameters of a payload type (RFC 6184, section 8.1).
 
-FFmpeg decodes every profile that is in use; of the Extended profile only what is Baseline or Main as well. Units may be
-sent one in a packet or non-interleaved (packetization-mode 0 and 1).
+FFmpeg decodes every profile that is in use; of the Extended profile only streams that are also Baseline or Main. Units
+may be sent one in a packet or non-interleaved (packetization-mode 0 and 1).
 """
 
 import re
 from typing import Final
 
-BASELINE_LEVEL_1: Final = "42000a"  # what a missing profile-level-id means
+BASELINE_LEVEL_1: Final = "42000a"  # the default of profile-level-id
 PROFILES: Final = {
     66: "Baseline",
     77: "Main",
@@ -41,16 +41,16 @@ def refusal(parameters: dict[str, str]) -> str:
     mode = parameters.get("packetization-mode", "0")
     if mode not in ("0", "1"):
         return f"packetization-mode={mode[:20]}"
-    told = parameters.get("profile-level-id", BASELINE_LEVEL_1)
-    if not re.fullmatch("[0-9a-fA-F]{6}", told):
-        return f"profile-level-id={told[:20]}, which is not six hexadecimal digits"
-    profile, constraints = int(told[:2], 16), int(told[2:4], 16)
+    level_id = parameters.get("profile-level-id", BASELINE_LEVEL_1)
+    if not re.fullmatch("[0-9a-fA-F]{6}", level_id):
+        return f"profile-level-id={level_id[:20]}, which is not six hexadecimal digits"
+    profile, constraints = int(level_id[:2], 16), int(level_id[2:4], 16)
     if profile in PROFILES or (profile == EXTENDED and constraints & BASELINE_OR_MAIN):
         return ""
-    return f"profile-level-id={told}: {OTHERS.get(profile, f'profile {profile}')}"
+    return f"profile-level-id={level_id}: {OTHERS.get(profile, f'profile {profile}')}"
 
 
 def answer_to(parameters: dict[str, str]) -> str:
     """The ``fmtp`` of an answer: the same profile, mode and level as offered (RFC 6184, section 8.2.2); empty for an
-    offer that named none of them."""
+    offer without them."""
     return ";".join(f"{name}={parameters[name]}" for name in ANSWERED if name in parameters)

@@ -1,18 +1,17 @@
-"""A picture is complete with the packet that says so, where the publisher means what it says.
+"""Completes a picture with its marked packet, for publishers whose marks can be trusted.
 
-aiortc gives a frame to the decoder when the first packet of the next one arrives: each picture is as late as the next
-one is away, 33 ms at 30 a second. The last packet of a picture carries the marker bit (RFC 6184 section 5.1 for H.264,
-RFC 7741 section 4.1 for VP8), so it can be decoded at once.
+aiortc gives a frame to the decoder when the first packet of the next one arrives: each picture is late by the
+time to the next one, 33 ms at 30 a second. The last packet of a picture carries the marker bit (RFC 6184 section 5.1
+for H.264, RFC 7741 section 4.1 for VP8), so it can be decoded at once.
 
-Not every publisher keeps to that. Some mark the end of every NAL unit, some every packet, some none. So a marked packet
-ends a picture only if it holds the end of a unit, and the picture has pixels. Whether a marked slice is a picture's
-last one nothing in it tells, so the first picture of H.264 waits for the next one, which shows it; from then on marks
-are believed, until one was not the last of its timestamp. After that, and where they are missing, a picture ends where
-the next timestamp begins. Packets without payload (padding) are nowhere in the way, and units without pixels go with
-the picture that they come before.
+Not every publisher does so. Some mark the end of every NAL unit, some every packet, some none. So a marked packet ends
+a picture only if it holds the end of a unit, and the picture has pixels. A marked slice does not show whether it is the
+last one of its picture. So the first picture of H.264 waits for the next one; after that marks are trusted, until one
+is not the last of its timestamp. From then on, and where marks are missing, a picture ends where the next timestamp
+begins. Packets without payload (padding) are ignored, and units without pixels belong to the picture after them.
 
-aiortc takes one frame out with each packet. After a packet that came late, several are complete at once, and where a
-picture is a single packet all later ones would be so many behind. Here those that are complete come out together.
+aiortc takes one frame out with each packet. After a late packet several pictures are complete at once; where a picture
+is a single packet, all later ones would stay as many behind. Here all complete pictures come out together.
 """
 
 import time
@@ -25,12 +24,13 @@ from .aiortc_compat import JitterBuffer, JitterFrame
 from .payload import Part, part_of
 
 HALF: Final = 1 << 31  # of the span of RTP timestamps
-WHOLE: Final = Part()  # what is known of a part that tells nothing
+WHOLE: Final = Part()  # for a part of unknown content
 
 
 class ArrivedFrame(JitterFrame):  # type: ignore[misc]
-    """An encoded picture, and when its last packet came, by the monotonic clock. ``behind`` it are those that were
-    complete with the same packet, each with how much later its timestamp is. ``colours``: what came with it of them."""
+    """An encoded picture, and when its last packet came, by the monotonic clock. ``behind``: the pictures that
+    were complete with the same packet, each with how much later its timestamp is. ``colours``: those that came with
+    it."""
 
     def __init__(
         self, data: bytes, timestamp: int, arrived_s: float | None = None, colours: Colours | None = None
@@ -41,17 +41,17 @@ class ArrivedFrame(JitterFrame):  # type: ignore[misc]
         self.behind: list[tuple[int, ArrivedFrame]] = []
 
     def each(self) -> "list[ArrivedFrame]":
-        """This one and those behind it, with timestamps as this one's, whatever it was made since."""
+        """This one and those behind it, with their timestamps set from this one's, which may have changed."""
         for later, frame in self.behind:
             frame.timestamp = self.timestamp + later
         return [self, *(frame for _, frame in self.behind)]
 
 
 class _Open:
-    """The picture whose first packet stands at ``origin``, as far as it came: ``count`` places have been looked at.
+    """The picture whose first packet stands at ``origin``, so far: ``count`` places are read.
 
-    ``timestamp`` of its pixels; ``newest`` of the last part, and whether that was ``marked``; ``complete``: a mark says
-    that all pixels of ``newest`` are there. ``given``: what has been handed on already of this timestamp.
+    ``timestamp`` of its pixels; ``newest`` of the last part, and whether that was ``marked``; ``complete``: by a mark,
+    all pixels of ``newest`` are there. ``returned``: data of this timestamp that was handed on already.
     """
 
     __slots__ = (
@@ -59,64 +59,63 @@ class _Open:
         "colours",
         "complete",
         "count",
-        "given",
         "marked",
         "newest",
         "origin",
         "parts",
+        "returned",
         "timestamp",
     )
 
-    def __init__(self, origin: int | None, newest: int | None = None, given: bytes = b"") -> None:
+    def __init__(self, origin: int | None, newest: int | None = None, returned: bytes = b"") -> None:
         self.origin = origin
         self.count = 0
         self.parts: list[bytes] = []
         self.timestamp: int | None = None
         self.newest = newest
-        self.given = given
-        self.complete = self.marked = bool(given)
+        self.returned = returned
+        self.complete = self.marked = bool(returned)
         self.arrived_s = 0.0
         self.colours: Colours | None = None
 
     def push(self, part: bytes, timestamp: int, marked: bool) -> bool:
-        """Take the next part that is not empty. False: it shows that a mark before it was not the last of its
-        timestamp."""
+        """Take the next part that is not empty. False if an earlier mark was not the last of its timestamp."""
         known = part if isinstance(part, Part) else WHOLE
-        kept = True
+        as_marked = True
         if timestamp != self.newest:
-            self.complete, self.given = False, b""
+            self.complete, self.returned = False, b""
         elif self.complete and known.picture:
-            kept = known.begins  # as the second of two pictures, or fields, of one timestamp does
-            if kept:
-                self.complete, self.given = False, b""
+            as_marked = known.begins  # the second of two pictures, or fields, of one timestamp
+            if as_marked:
+                self.complete, self.returned = False, b""
         elif self.marked and not self.complete:
-            kept = False
+            as_marked = False
         if known.picture and self.timestamp is None:
             self.timestamp = timestamp
         self.parts.append(part)
         self.newest, self.marked = timestamp, marked
         self.complete = self.complete or (marked and known.whole and self.timestamp is not None)
         self.arrived_s = time.monotonic()
-        return kept
+        return as_marked
 
 
 class MarkedJitterBuffer(JitterBuffer):
-    """aiortc's, for video with an eye on the marker bit; audio is as ever."""
+    """aiortc's jitter buffer, which uses the marker bit for video; audio is unchanged."""
 
     def __init__(self, capacity: int, prefetch: int = 0, is_video: bool = False) -> None:
         super().__init__(capacity, prefetch, is_video)
         self._open = _Open(None)
-        self._believed: bool | None = None  # whether marks are; None: a picture of one slice or none was seen
-        self._asks = False
+        self._believed: bool | None = None  # whether marks are trusted; None: not known yet
+        self._needs_key_frame = False
 
     def add(self, packet: Any) -> tuple[bool, Any]:
         """Whether a key frame is needed, and a picture that is complete with the packet, with those behind it."""
-        self._asks = False
-        asks, frame = super().add(packet)
+        self._needs_key_frame = False
+        needs_key_frame, frame = super().add(packet)
         if isinstance(frame, ArrivedFrame):
             while isinstance(another := self.next_frame(packet.sequence_number), ArrivedFrame):
                 frame.behind.append(((another.timestamp - frame.timestamp + HALF) % (2 * HALF) - HALF, another))
-        return asks or self._asks, frame
+        return needs_key_frame or self._needs_key_frame, frame
 
     def next_frame(self, sequence_number: int) -> Any:
         """A picture that is complete with the packet of that number; None where there is none."""
@@ -149,12 +148,12 @@ class MarkedJitterBuffer(JitterBuffer):
         return not (isinstance(part, Part) and part.sliced) if self._believed is None else self._believed
 
     def _disbelieve(self, picture: _Open) -> None:
-        """For good. Where part of the picture was handed on for the whole of it, it comes once more."""
+        """Stop trusting marks, for good. A picture that was handed on incomplete comes once more."""
         self._believed = False
-        if picture.given:
-            picture.parts.insert(0, picture.given)
-            picture.given = b""
-            self._asks = True
+        if picture.returned:
+            picture.parts.insert(0, picture.returned)
+            picture.returned = b""
+            self._needs_key_frame = True
 
     def _pass_over_empty(self, picture: _Open) -> None:
         if picture.parts:
@@ -171,7 +170,7 @@ class MarkedJitterBuffer(JitterBuffer):
         return frame
 
 
-def mind_markers() -> None:
-    """Let receivers made from now on, in this whole process, go by the marker bit. More calls change nothing. What
-    decodes their frames must know of those ``behind``, as `decoding` does."""
+def use_markers() -> None:
+    """Let receivers made from now on, in this whole process, use the marker bit. More calls change nothing. The
+    decoder of their frames must decode those ``behind`` too, as `decoding` does."""
     aiortc_compat.buffer_with(MarkedJitterBuffer, part_of)

@@ -1,11 +1,10 @@
-"""A clock for aiortc that nobody can set.
+"""A clock for aiortc that cannot be set.
 
-aiortc measures by the wall clock what only a steady one can measure: how far packets are apart and how fast they come.
-Where the wall clock is set while a stream runs (a machine without a battery hears of the time after its start, somebody
-corrects it by hand), its estimate of the rate walks through the whole jump, a millisecond at a time, on the event loop:
-a day takes it seconds, a year hours, and every session of the process waits. The jitter that it reports no longer fits
-its 32 bits either, and its reports end. The clock here starts with the wall clock's time, since a part of what is told
-to the other side are dates, and goes its own way from there.
+aiortc measures the distance and the rate of packets by the wall clock, which is not steady. If the wall clock is set
+while a stream runs (a machine without a battery gets the time after its start, or somebody corrects it), the estimate
+of the rate steps through the whole jump, a millisecond at a time, on the event loop: a day takes seconds, a year hours,
+and every session of the process waits. The reported jitter no longer fits its 32 bits either, and the reports end. The
+clock here starts with the wall clock's time, since some reports hold dates, and is steady from then on.
 """
 
 import datetime
@@ -26,7 +25,7 @@ class MonotonicClock:
         self._offset_s = wall_s() - steady_s()
 
     def time(self) -> float:
-        """Seconds since 1970, as the wall clock would have it if nobody had set it."""
+        """Seconds since 1970, as the wall clock would show without being set."""
         return self._offset_s + self._steady_s()
 
     def now(self) -> datetime.datetime:
@@ -34,16 +33,16 @@ class MonotonicClock:
         return datetime.datetime.fromtimestamp(self.time(), datetime.UTC)
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else of the module `time`, in whose place this is."""
+        """Everything else of the module `time`, which this replaces."""
         return getattr(time, name)
 
     def ms(self) -> int:
-        """The same in milliseconds since 1900 (RFC 5905), which is asked for every packet."""
+        """The same in milliseconds since 1900 (RFC 5905), which runs for every packet."""
         return int(1000.0 * (self.time() + NTP_1970_S))
 
 
-def hold_clock(made: Callable[[], MonotonicClock] = MonotonicClock) -> None:
+def hold_clock(make_clock: Callable[[], MonotonicClock] = MonotonicClock) -> None:
     """Let aiortc read a steady clock from now on, in this whole process. More calls change nothing."""
     if not isinstance(aiortc_compat.clock_read(), MonotonicClock):
-        steady = made()
+        steady = make_clock()
         aiortc_compat.read_clock(steady, steady.now, steady.ms)

@@ -1,4 +1,4 @@
-"""What a publisher offers, checked before aiortc sees it."""
+"""The offer of a publisher, checked before aiortc gets it."""
 
 import ipaddress
 from typing import Final
@@ -8,7 +8,7 @@ from aiortc.sdp import SessionDescription
 from .trickle import MAX_CANDIDATES, is_port
 
 MAX_MEDIA: Final = 8
-# aiortc's parser lets these out for text that is no SDP
+# aiortc's parser raises these for text that is no SDP
 PARSE_ERRORS: Final = (
     ValueError,
     AssertionError,
@@ -29,23 +29,23 @@ class UnusableOfferError(OfferError):
 
 
 def checked_offer(text: str) -> str:
-    """The offer as it can be read; raises `OfferError` with the reason otherwise. What of it can be received is
-    `negotiation`'s to say.
+    """The offer in a readable form; raises `OfferError` with the reason if it has none. `negotiation` decides which
+    parts can be received.
 
-    Candidates that are names (browsers hide addresses behind ``.local`` ones) and the end-of-candidates mark are taken
-    out: resolving needs multicast and a second, and the publisher's own checks reveal its address anyway.
+    Candidates that are names (browsers hide addresses behind ``.local`` ones) and the end-of-candidates mark are
+    removed: resolving needs multicast and a second, and the publisher's own checks reveal its address anyway.
     """
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     if not lines or lines[0].strip() != "v=0":
         raise OfferError("the body is not SDP: it does not start with v=0")
-    kept = [line for line in lines if not _is_unusable_candidate(line)]
-    if sum(line.startswith("a=candidate:") for line in kept) > MAX_CANDIDATES:
+    usable = [line for line in lines if not _is_unusable_candidate(line)]
+    if sum(line.startswith("a=candidate:") for line in usable) > MAX_CANDIDATES:
         raise UnusableOfferError(f"the offer has more than {MAX_CANDIDATES} ICE candidates")
-    offer = "\r\n".join(kept) + "\r\n"
+    offer = "\r\n".join(usable) + "\r\n"
     try:
         session = SessionDescription.parse(offer)
     except PARSE_ERRORS as error:
-        raise OfferError(f"the SDP cannot be parsed at the line {_culprit(kept)!r}") from error
+        raise OfferError(f"the SDP cannot be parsed at the line {_culprit(usable)!r}") from error
     media = session.media
     if not media:
         raise OfferError("the SDP has no media section")
@@ -56,17 +56,17 @@ def checked_offer(text: str) -> str:
 
 
 def _check_mids(session: SessionDescription) -> None:
-    """Sections are told apart, and bundled, by their names; aiortc loses the transport of those that contradict."""
+    """Sections are identified and bundled by their names; aiortc loses the transport of sections with wrong ones."""
     mids = [section.rtp.muxId for section in session.media if section.rtp.muxId]
-    if twice := [mid for mid in mids if mids.count(mid) > 1]:
-        raise OfferError(f"two sections are called a=mid:{twice[0][:40]}")
+    if duplicates := [mid for mid in mids if mids.count(mid) > 1]:
+        raise OfferError(f"two sections are called a=mid:{duplicates[0][:40]}")
     bundled = [mid for group in session.group if group.semantic == "BUNDLE" for mid in group.items]
     if unknown := [mid for mid in bundled if mid not in mids]:
         raise OfferError(f"a=group:BUNDLE names {str(unknown[0])[:40]!r}, and no section is called so (a=mid)")
 
 
 def _culprit(lines: list[str]) -> str:
-    """The first line with which the offer stops being readable, cut to fit a message; found by halving."""
+    """The first line with which the offer stops being readable, cut to fit a message; by bisection."""
     good, bad = 0, len(lines)
     while bad - good > 1:
         middle = (good + bad) // 2

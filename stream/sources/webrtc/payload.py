@@ -1,8 +1,8 @@
-"""What a packet of video holds of a picture: its payload tells, whatever its marker bit says.
+"""Which part of a picture a packet of video holds, by its payload, without the marker bit.
 
 An H.264 picture is a row of NAL units: some with pixels (slices), and some that stand around them (parameter sets, SEI,
-delimiters, filler). Packets hold one, several or a piece of one (RFC 6184, section 5.2). Of VP8 a packet holds a piece
-of a picture, and says which is the first (RFC 7741, section 4.2).
+delimiters, filler). Packets hold one, several or a piece of one (RFC 6184, section 5.2). A packet of VP8 holds a piece
+of a picture, and marks the first one (RFC 7741, section 4.2).
 """
 
 from typing import Any, Final
@@ -19,10 +19,10 @@ VP8_START, VP8_START_MASK = 0x10, 0x17  # S and PID of the payload descriptor: t
 
 
 class Part(bytes):
-    """A packet's share of an encoded picture, in the form that a decoder takes; empty where it has none.
+    """A packet's part of an encoded picture, in the form that a decoder takes; empty if it has none.
 
-    ``picture``: pixels are in it. ``begins``: the first of a picture are. ``whole``: no unit of it goes on in the next
-    packet. ``sliced``: such a picture may have more than one unit with pixels.
+    ``picture``: it has pixels. ``begins``: it has the first pixels of a picture. ``whole``: none of its units goes on
+    in the next packet. ``sliced``: such a picture may have more than one unit with pixels.
     """
 
     picture = True
@@ -32,8 +32,8 @@ class Part(bytes):
 
 
 def part_of(codec: Any, payload: bytes) -> Part:
-    """A packet's payload read; what cannot be read, or is none of the forms that are negotiated, is an empty part, so
-    that nobody waits for it."""
+    """Read a packet's payload. A payload that cannot be read, or has no negotiated form, is an empty part, so that no
+    picture waits for it."""
     try:
         part = Part(aiortc_compat.depayload(codec, payload))
     except ValueError:

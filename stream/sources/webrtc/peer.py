@@ -1,7 +1,7 @@
 """One WebRTC publisher: its offer checked and answered, its tracks drained, its video frames handed on.
 
 The signalling is WHIP's (RFC 9725): one offer, one answer, candidates that come later. Media arrives through aiortc,
-which decodes H.264 and VP8 and queues sound without a bound, so every track is read all the time; whoever takes the
+which decodes H.264 and VP8 and queues sound without a bound, so every track is read all the time; the callbacks for
 frames must not block.
 """
 
@@ -32,7 +32,7 @@ from stream.sources.ended import STOPPED, Cause, Ended, lost, silent
 from stream.sources.feed import FeedError, check_size
 
 from . import aiortc_compat
-from .answer import arranged
+from .answer import arrange_candidates
 from .decoding import Refused, WantedFrames, decode_in_turns
 from .negotiation import Negotiation
 from .offer import PARSE_ERRORS, OfferError, UnusableOfferError, checked_offer
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 OnFrame = Callable[[Arrival], None]
 
-CLOSE_S: Final = 5.0  # for a connection's end
+CLOSE_S: Final = 5.0  # to close a connection
 
 
 class RestartError(ValueError):
@@ -55,7 +55,7 @@ class RestartError(ValueError):
 class PeerOptions:
     """How long a publisher may take: from the answer to a connection, and from one video frame to the next.
 
-    ``announced``: addresses that reach this machine from outside. ``reached``: the one that this publisher used.
+    ``announced``: addresses of this machine for the outside. ``reached``: the one that this publisher used.
     """
 
     handshake_timeout_s: float = 10.0
@@ -65,10 +65,10 @@ class PeerOptions:
 
 
 def forgive(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """An event loop's handler of exceptions that nobody awaits.
+    """An event loop's handler of exceptions in tasks that are never awaited.
 
-    aiortc connects in a task of its own, which raises `InvalidStateError` where the connection is closed meanwhile:
-    no failure, and no reason to alarm whoever reads the log. Everything else is told as ever.
+    aiortc connects in a task of its own, which raises `InvalidStateError` if the connection is closed meanwhile. That
+    is no failure and gets only a line in the log. All other exceptions go to the default handler.
     """
     if isinstance(context.get("exception"), InvalidStateError):
         log.info("a connection was closed while it was being made")
@@ -79,11 +79,10 @@ def forgive(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 class WebRtcPeer:
     """One publisher.
 
-    What ``feed`` is given: ``on_frame`` gets those frames of the first video track that a sampler may want;
-    ``on_sound`` every frame of the first audio track. Both are
-    called on the event loop and must return at once. ``on_end`` is called once, with why, unless
-    `close` was called by the owner. ``decoders``: threads on which its tracks are decoded, in turns with those of
-    others; without, each has one of its own.
+    The callbacks of ``feed``: ``on_frame`` gets those frames of the first video track that a sampler may want,
+    ``on_sound`` every frame of the first audio track. Both are called on the event loop and must return at once.
+    ``on_end`` is called once, with the reason, unless the owner called `close`. ``decoders``: threads that decode its
+    tracks in turns with those of others; without them, each track has a thread of its own.
     """
 
     def __init__(self, options: PeerOptions, decoders: Executor | None = None) -> None:
@@ -103,7 +102,7 @@ class WebRtcPeer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._state = asyncio.Event()
         self._last_frame_s = 0.0
-        self._wanted = WantedFrames()
+        self._queue = WantedFrames()
         self._undo: list[Callable[[], None]] = []
         self._video: MediaStreamTrack | None = None
         self._audio: MediaStreamTrack | None = None
@@ -116,14 +115,14 @@ class WebRtcPeer:
         on_sound: Callable[[av.AudioFrame], None],
         on_end: Callable[[Ended], None],
     ) -> "WebRtcPeer":
-        """Hand on what comes from now on; the handshake's clock runs."""
+        """Hand on frames from now on; the time for the handshake begins."""
         self._on_frame, self._on_sound, self._on_end = on_frame, on_sound, on_end
         self._spawn(self._watch())
         return self
 
     def follow(self, level: QualityLevel) -> None:
-        """Decode as carefully as ``level`` says from the next key frame on."""
-        self._wanted.deblock = level.deblock
+        """Decode at this quality level from the next key frame on."""
+        self._queue.deblock = level.deblock
 
     async def answer(self, offer: str) -> str:
         """The SDP answer, complete with candidates.
@@ -151,10 +150,10 @@ class WebRtcPeer:
         for receiver in receivers if not self._plain else ():
             if self._decoders is not None:
                 decode_in_turns(receiver, self._decoders)
-            seen = receiver.track is self._video
-            self._undo.append(hold_back(receiver, self._wanted.requests if seen else KeyFrameRequests()))
+            is_video = receiver.track is self._video
+            self._undo.append(hold_back(receiver, self._queue.requests if is_video else KeyFrameRequests()))
         answer = negotiation.answer(self._connection.localDescription.sdp)
-        return arranged(answer, self.options.reached, self.options.announced)
+        return arrange_candidates(answer, self.options.reached, self.options.announced)
 
     async def trickle(self, fragment: Fragment) -> None:
         """Take more candidates of the publisher's. Raises `RestartError` for those of another ICE session,
@@ -181,13 +180,13 @@ class WebRtcPeer:
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self._connection.close()
-        except AttributeError as error:  # aiortc's, half made from an offer that it could not use
+        except AttributeError as error:  # of aiortc, with an offer that it could not use
             log.warning("a connection could not be closed as it should: %s", error)
-        except TimeoutError:  # it waits for a task of its own that failed, as it does over timestamps without sense
+        except TimeoutError:  # it waits for a task of its own that failed, for example by invalid timestamps
             log.warning("a connection was not closed within %g s; its sockets are closed without it", CLOSE_S)
             await self._close_sockets()
-        # aiortc leaves its own listeners here, a circle that holds all of a connection (its TLS, its packets, the
-        # counters of its bit rate) until the collector of cycles comes by; without them it is gone at once
+        # aiortc leaves its own listeners here: a cycle that keeps all of a connection (its TLS, its packets, the
+        # counters of its bit rate) until the garbage collector runs; without them it is freed at once
         for transceiver in self._connection.getTransceivers():
             transceiver.receiver.transport.remove_all_listeners()
         while self._undo:
@@ -195,17 +194,17 @@ class WebRtcPeer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _close_sockets(self) -> None:
-        """What `RTCPeerConnection.close` did not come to. A session must not wait for it for ever."""
+        """Close what `RTCPeerConnection.close` did not, for a bounded time."""
         for transceiver in self._connection.getTransceivers():
             transport = transceiver.receiver.transport
-            with contextlib.suppress(Exception):  # whatever they raise, there is nothing more to do
+            with contextlib.suppress(Exception):  # after any error there is nothing more to do
                 async with asyncio.timeout(CLOSE_S):
                     await transport.stop()
                     await transport.transport.stop()
 
     def _listen(self, transport: RTCIceTransport) -> None:
-        """Note when there is no way to the publisher any more. aiortc calls the whole connection closed then, as
-        it does one whose publisher said goodbye."""
+        """Record when the publisher cannot be reached any more. aiortc reports the connection as closed then, as it
+        does after the publisher has closed it."""
 
         def changed() -> None:
             self._unreachable = self._unreachable or transport.state == "failed"
@@ -221,7 +220,7 @@ class WebRtcPeer:
         if track.kind == "video" and self._video is None:
             self._video = track
             if not self._plain:
-                aiortc_compat.put_frames_in(track, self._wanted)
+                aiortc_compat.put_frames_in(track, self._queue)
         if track.kind == "audio" and self._audio is None:
             self._audio = track
         self._spawn(self._drain(track))
@@ -229,16 +228,16 @@ class WebRtcPeer:
     async def _drain(self, track: MediaStreamTrack) -> None:
         with contextlib.suppress(MediaStreamError):
             while True:
-                came: Any = await track.recv()
+                frame: Any = await track.recv()
                 if track is self._video:
-                    self._see(came)
-                elif track is self._audio and isinstance(came, av.AudioFrame):
-                    self._on_sound(came)
+                    self._take_frame(frame)
+                elif track is self._audio and isinstance(frame, av.AudioFrame):
+                    self._on_sound(frame)
 
-    def _see(self, came: Any) -> None:
-        """A frame as its decoder handed it on; on the plain path that is aiortc's, and a frame comes now."""
+    def _take_frame(self, frame: Any) -> None:
+        """Take the output of the decoder; on the plain path this is a frame of aiortc, which arrives now."""
         now_s = time.monotonic()
-        arrival = _bounded(came, now_s) if isinstance(came, av.VideoFrame) else came
+        arrival = _bounded(frame, now_s) if isinstance(frame, av.VideoFrame) else frame
         if isinstance(arrival, Refused):
             self._refusal = arrival.reason
             self._state.set()
@@ -247,7 +246,7 @@ class WebRtcPeer:
             self._on_frame(arrival)
 
     async def _watch(self) -> None:
-        """Until something ends the connection: then say what, once."""
+        """Wait until the connection ends, then report the reason, once."""
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self.options.handshake_timeout_s
         while True:
@@ -263,7 +262,7 @@ class WebRtcPeer:
                 self.connected = True
                 self._last_frame_s = time.monotonic()
             if self.connected:
-                deadline_s = max(self._last_frame_s, self._wanted.newest_s) + self.options.idle_timeout_s
+                deadline_s = max(self._last_frame_s, self._queue.newest_s) + self.options.idle_timeout_s
             if loop.time() >= deadline_s:
                 return self._end(self._silence())
             self._state.clear()
@@ -272,7 +271,7 @@ class WebRtcPeer:
 
     def _silence(self) -> Ended:
         idle_s = self.options.idle_timeout_s
-        if self.connected and self._wanted.sieve.undecoded:
+        if self.connected and self._queue.sieve.undecoded:
             words = f"no video that can be decoded for {idle_s:g} s: decoding is behind, send a key frame every 2 s"
             return Ended(Cause.SILENT, words)
         if self.connected:
@@ -287,7 +286,7 @@ class WebRtcPeer:
 
 
 def _bounded(frame: av.VideoFrame, now_s: float) -> Arrival | Refused:
-    """A frame that came decoded; one that is too large should not have been, and is the last."""
+    """The arrival of a decoded frame; one that is too large is refused and ends the video."""
     try:
         check_size(frame.width, frame.height)
     except FeedError as error:

@@ -1,6 +1,6 @@
-"""How large the pictures are that an encoded frame announces, read before a decoder makes room for them.
+"""The size of the pictures in an encoded frame, read before a decoder takes memory for them.
 
-H.264 says it in sequence parameter sets (ITU-T H.264, section 7.3.2.1.1), VP8 in key frames (RFC 6386, section 9.1).
+H.264 has it in sequence parameter sets (ITU-T H.264, section 7.3.2.1.1), VP8 in key frames (RFC 6386, section 9.1).
 """
 
 from collections.abc import Iterator
@@ -9,15 +9,17 @@ from typing import Final
 from .payload import H264, NAL_TYPE, SLICES, VP8
 
 SPS: Final = 7
-WITH_CHROMA: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})  # profiles that tell it
+WITH_CHROMA: Final = frozenset(
+    {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+)  # profiles with these fields
 MACROBLOCK: Final = 16  # pixels a side
-SPS_BYTES: Final = 1024  # more than any has
+SPS_BYTES: Final = 1024  # longer than any
 VP8_START: Final = b"\x9d\x01\x2a"
 START: Final = b"\x00\x00\x01"
 
 
 def sizes_of(codec: str, data: bytes) -> list[tuple[int, int]]:
-    """Widths and heights in pixels, those of H.264 in whole macroblocks; none where a frame tells none."""
+    """Widths and heights in pixels, those of H.264 in whole macroblocks; none if a frame has none."""
     if codec == H264:
         return [size for unit in _parameter_sets(data) if (size := _size_of(unit)) is not None]
     if codec == VP8 and data and not data[0] & 1 and data[3:6] == VP8_START and len(data) >= 10:
@@ -27,7 +29,7 @@ def sizes_of(codec: str, data: bytes) -> list[tuple[int, int]]:
 
 
 def _parameter_sets(data: bytes) -> Iterator[bytes]:
-    """Those before the first slice, without their first byte; data in Annex B form."""
+    """The parameter sets before the first slice, without their first byte; data in Annex B form."""
     at = data.find(START)
     while 0 <= at < len(data) - len(START):
         kind = data[at + len(START)] & NAL_TYPE
@@ -40,7 +42,7 @@ def _parameter_sets(data: bytes) -> Iterator[bytes]:
 
 
 def _size_of(unit: bytes) -> tuple[int, int] | None:
-    """None for a set that breaks off or contradicts itself."""
+    """The size by a parameter set; None if it is cut short or invalid."""
     bits = _Bits(unit[:SPS_BYTES].replace(b"\x00\x00\x03", b"\x00\x00"))
     try:
         profile = bits.take(8)
@@ -87,8 +89,8 @@ def _skip_chroma(bits: "_Bits") -> None:
 
 
 class _Bits:
-    """Numbers of so many bits, and of Exp-Golomb code, one after the other. Raises EOFError at the end, and for
-    a code of more than 32 bits, which there is none of."""
+    """Numbers of so many bits, and of Exp-Golomb code, one after another. Raises EOFError at the end, and for
+    a code of more than 32 bits, which is invalid."""
 
     def __init__(self, data: bytes) -> None:
         self._number, self._left = int.from_bytes(data, "big"), 8 * len(data)

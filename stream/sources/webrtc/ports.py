@@ -1,6 +1,6 @@
-"""UDP ports of publishers out of a fixed range, so that a firewall can let just those in.
+"""UDP ports of publishers in a fixed range, so that a firewall can open only those.
 
-aioice asks the loop for any free port; this gives it one of the range. A range that is used up refuses the publisher.
+aioice wants any free port of the loop; this gives it one of the range. If none is free, the publisher is refused.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ class PortRange:
 def hold_to(loop: asyncio.AbstractEventLoop, ports: PortRange) -> None:
     """From now on, sockets for datagrams that ``loop`` opens on any port get one of the range.
 
-    Each attempt begins behind the last one, so that a port that was just given back rests.
+    Each attempt begins after the last port, so that a port that was just freed is not used at once.
     """
     open_any: Callable[..., Awaitable[Any]] = loop.create_datagram_endpoint
     span = ports.high - ports.low + 1

@@ -1,9 +1,8 @@
-"""When a publisher is asked for a key frame: at most once a second, and ever less often where that does not help.
+"""When to request a key frame of a publisher: at most once a second, and less and less often if that does not help.
 
-Who needs one asks as often as it likes: the jitter buffer after a loss, the decoder after a failure or frames that it
-passed over, a change of how to decode. A key frame is large, and one that fails like the last would have the next one
-asked for at once: so the wait doubles with each request, until one is answered by a key frame from which pictures can
-be decoded.
+Several parts need one, as often as they like: the jitter buffer after a loss, the decoder after a failure or skipped
+frames, a change of how to decode. A key frame is large, and a key frame that fails would lead to the next request at
+once: so the wait doubles with each request, until a key frame comes from which pictures can be decoded.
 """
 
 import math
@@ -19,7 +18,8 @@ WELL: Final = 10  # pictures decoded in a row, the key frame among them, after w
 
 
 class KeyFrameRequests:
-    """One publisher's. ``decoded`` and ``failed`` are called by the decoder's thread, ``due`` on the event loop."""
+    """The requests to one publisher. ``decoded`` and ``failed`` are called by the decoder's thread, ``due`` on the
+    event loop."""
 
     def __init__(self) -> None:
         self.answered = False  # by a key frame that was decoded
@@ -28,7 +28,7 @@ class KeyFrameRequests:
         self._next_s = -math.inf
 
     def decoded(self, key: bool) -> None:
-        """A picture was; ``key``: a key frame."""
+        """A picture was decoded; ``key``: a key frame."""
         self.answered = self.answered or key
         self._well += self.answered
 
@@ -38,7 +38,7 @@ class KeyFrameRequests:
             self._well = -math.inf
 
     def due(self, now_s: float) -> bool:
-        """Whether to send a request that somebody wants, by a clock that only goes forward; True notes it as sent."""
+        """Whether a request may be sent now, by a clock that only goes forward; True counts it as sent."""
         if now_s < self._next_s:
             return False
         self._wait_s = FLOOR_S if self._well >= WELL or not self._wait_s else min(2 * self._wait_s, LONGEST_S)
@@ -48,14 +48,14 @@ class KeyFrameRequests:
 
 
 def hold_back(receiver: Any, requests: KeyFrameRequests) -> Callable[[], None]:
-    """Let all requests of a receiver of aiortc's go by ``requests``; returns what undoes it. One that is not due comes
-    up again with the next packet, through the mark by which its decoder asks."""
-    given, wanted = aiortc_compat.requests_of(receiver), aiortc_compat.key_frame_wanted(receiver)
+    """Limit the requests of a receiver of aiortc by ``requests``; returns a function that undoes it. A request that is
+    not due comes again with the next packet, by the event of its decoder."""
+    original, key_frame_wanted = aiortc_compat.requests_of(receiver), aiortc_compat.key_frame_wanted(receiver)
 
     async def send(media_ssrc: int) -> None:
         if requests.due(time.monotonic()):
-            await given(media_ssrc)
+            await original(media_ssrc)
         else:
-            wanted.set()
+            key_frame_wanted.set()
 
     return aiortc_compat.request_by(receiver, send)

@@ -8,28 +8,28 @@ DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 @dataclass
 class Section:
-    """The lines of a media section, its m= line first; or of the part before them all."""
+    """The lines of a media section, its m= line first; or of the session part."""
 
     lines: list[str]
 
     @property
     def words(self) -> list[str]:
-        """Of the m= line: kind, port, protocol, formats."""
+        """The words of the m= line: kind, port, protocol, formats."""
         return self.lines[0][2:].split()
 
     def value(self, name: str) -> str | None:
-        """Of the first attribute of that name; empty for a flag, None where there is none."""
+        """The value of the first attribute of that name; empty for a flag, None if there is none."""
         for line in self.lines:
-            found, _, value = line.partition(":")
-            if found == f"a={name}":
+            attribute, _, value = line.partition(":")
+            if attribute == f"a={name}":
                 return value.strip()
         return None
 
     def by_format(self, name: str) -> dict[str, str]:
-        """Of the attributes of that name that begin with a payload type: what is behind it."""
+        """The attributes of that name by the payload type that they begin with."""
         start = f"a={name}:"
-        told = (line.removeprefix(start).partition(" ") for line in self.lines if line.startswith(start))
-        return {number: rest.strip() for number, _, rest in told}
+        values = (line.removeprefix(start).partition(" ") for line in self.lines if line.startswith(start))
+        return {number: rest.strip() for number, _, rest in values}
 
     @property
     def direction(self) -> str | None:

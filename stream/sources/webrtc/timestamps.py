@@ -1,7 +1,7 @@
-"""RTP timestamps as times that go on where 32 bits end, also where pictures come in another order than they are shown.
+"""RTP timestamps as times that go on after 32 bits, also if pictures come in another order than they are shown.
 
-aiortc takes every timestamp that is less than the one before for one that has wrapped round. With B-frames each second
-picture has such a one, and would be thirteen hours later than the one before.
+For aiortc every timestamp below the last one has wrapped around. With B-frames every second picture has such a
+timestamp, and would be thirteen hours later than the one before.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ SPAN: Final = 1 << 32
 
 
 class NearestTimestamps:
-    """In the place of aiortc's ``TimestampMapper``: each timestamp is taken for the one that is nearest to the last."""
+    """Replaces aiortc's ``TimestampMapper``: each timestamp becomes the time that is nearest to the last one."""
 
     def __init__(self) -> None:
         self._origin: int | None = None
@@ -27,6 +27,6 @@ class NearestTimestamps:
         return self._newest
 
 
-def mind_order() -> None:
+def map_nearest() -> None:
     """Let receivers made from now on, in this whole process, map so. More calls change nothing."""
     aiortc_compat.map_times_with(NearestTimestamps)

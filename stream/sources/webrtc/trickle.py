@@ -13,13 +13,12 @@ MAX_CANDIDATES: Final = 64
 
 
 class FragmentError(ValueError):
-    """A body that is no fragment; the text is for whoever sent it."""
+    """A body that is no fragment; the text is for its sender."""
 
 
 @dataclass(frozen=True)
 class Fragment:
-    """``ufrag`` of the ICE session that the candidates are of; ``candidates`` with the media that they are for;
-    ``complete``: no more will come."""
+    """``ufrag`` of the candidates' ICE session; ``candidates`` with their media; ``complete``: no more will come."""
 
     ufrag: str
     candidates: tuple[RTCIceCandidate, ...]
@@ -27,8 +26,8 @@ class Fragment:
 
 
 def read_fragment(text: str) -> Fragment:
-    """Raises `FragmentError`. Candidates over TCP and behind names are passed over: they cannot be reached from here,
-    and the publisher's own checks reveal its address."""
+    """Read a fragment. Raises `FragmentError`. Candidates over TCP and with names are ignored: they cannot be reached
+    from here, and the publisher's own checks reveal its address."""
     ufrag, mid, complete = "", "", False
     candidates: list[RTCIceCandidate] = []
     for line in (line.strip() for line in text.splitlines()):
@@ -56,7 +55,7 @@ def read_fragment(text: str) -> Fragment:
 
 
 def is_port(word: str) -> bool:
-    """Whether a packet can be sent there: aiortc believes any number, and the socket then raises OverflowError."""
+    """Whether a packet can be sent there: aiortc accepts any number, and the socket then raises OverflowError."""
     return word.isascii() and word.isdigit() and len(word) <= 5 and 0 < int(word) < 65536
 
 

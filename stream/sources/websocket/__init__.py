@@ -1,1 +1,1 @@
-"""What comes by the ingest socket: pictures one by one, or WebM as browsers record it."""
+"""Input by the ingest socket: single pictures, or WebM as browsers record it."""

@@ -1,7 +1,7 @@
 """Single pictures from a socket: each message is a header and one JPEG or WebP image.
 
 A picture waits in a slot of capacity 1 (the newest wins, replaced ones are counted) while the one before is decoded, in
-a thread. Of a fast client's pictures only those are decoded that the sampler could want: one a half slot of 1/8 s.
+a thread. Of a fast client's pictures only one per half slot of 1/8 s is decoded: the sampler wants no more.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from av.error import FFmpegError
 from features.spec import MOTION_FPS
 from stream.sources.arrival import Arrival
 from stream.sources.decoder_bounds import bound, check_refused
-from stream.sources.feed import BAD_MESSAGE, UNREADABLE, FeedError, check_message, check_size, nobody
+from stream.sources.feed import BAD_MESSAGE, UNREADABLE, FeedError, check_message, check_size, ignore_call
 
 HEADER: Final = struct.Struct("!BBHQ")  # version, codec, reserved, microseconds
 VERSION: Final = 1
 CODECS: Final = {1: "mjpeg", 2: "webp"}
 NAMES: Final = {1: "JPEG", 2: "WebP"}
 TIME_BASE: Final = Fraction(1, 1_000_000)
-MAX_PTS: Final = 2**53 - 1  # what a browser's numbers hold exactly; 285 years
+MAX_PTS: Final = 2**53 - 1  # largest integer that is exact in a browser; 285 years
 STEP_US: Final = 1_000_000 // (2 * MOTION_FPS)
 
 
@@ -44,7 +44,7 @@ def pack_picture(codec: int, pts_us: int, data: bytes) -> bytes:
 
 
 def parse_picture(message: bytes) -> EncodedPicture:
-    """Raises FeedError for anything that is no picture's message; the image itself is not looked at."""
+    """Read a picture's message; the image itself is not checked. Raises FeedError for other messages."""
     check_message(len(message))
     if len(message) <= HEADER.size:
         raise FeedError(BAD_MESSAGE, f"a message of {len(message)} bytes: {HEADER.size} of header and an image are due")
@@ -73,7 +73,7 @@ class PictureDecoder:
         with contextlib.suppress(FFmpegError):
             frame = next(iter(context.decode(av.Packet(picture.data))), None)
         if frame is None:
-            del self._contexts[picture.codec]  # its state is not to be trusted any more
+            del self._contexts[picture.codec]  # its state cannot be trusted any more
             check_refused(context, picture.data)
             raise FeedError(
                 UNREADABLE, f"a picture is no {NAMES[picture.codec]} that can be decoded; check codec and encoder"
@@ -85,7 +85,7 @@ class PictureDecoder:
     def _open(self, codec: int) -> av.VideoCodecContext:
         context = av.CodecContext.create(CODECS[codec], "r")
         assert isinstance(context, av.VideoCodecContext)
-        context.thread_count = 1  # several threads answer frames late
+        context.thread_count = 1  # several threads return frames late
         bound(context)
         self._contexts[codec] = context
         return context
@@ -94,8 +94,8 @@ class PictureDecoder:
 class PictureFeed:
     """``on_frame`` is called on the event loop with every decoded frame; ``on_error`` once, with what ended the feed.
 
-    Pictures that came too fast to be wanted are passed over undecoded, and those that a newer one replaced are lost;
-    both are told with the next frame.
+    Pictures that came too fast are skipped undecoded, and pictures that a newer one replaced are lost; the next frame
+    carries both counts.
     """
 
     def __init__(self, on_frame: Callable[[Arrival], None], on_error: Callable[[FeedError], None]) -> None:
@@ -123,15 +123,15 @@ class PictureFeed:
         self._wake.set()
 
     async def finish(self, timeout_s: float) -> None:
-        """No more will come: wait, for a bounded time, until what waits is decoded."""
+        """No more pictures come: wait, for a bounded time, until the waiting one is decoded."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
 
     async def close(self) -> None:
         """Stop; no callback comes afterwards. Idempotent."""
-        self._on_frame = self._on_error = nobody
-        task, self._task = self._task, None  # a cancelled task remembers where it was, and so this feed
+        self._on_frame = self._on_error = ignore_call
+        task, self._task = self._task, None  # a cancelled task holds its frames, and so this feed
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -148,7 +148,7 @@ class PictureFeed:
             except FeedError as error:
                 self._idle.set()
                 return self._on_error(error)
-            except Exception as error:  # noqa: BLE001 - whatever a decoder comes up with ends this client alone
+            except Exception as error:  # noqa: BLE001 - any error of a decoder ends this client alone
                 self._idle.set()
                 return self._on_error(FeedError(UNREADABLE, f"a picture cannot be decoded ({type(error).__name__})"))
             arrival = Arrival(frame, self._passed, self._lost)

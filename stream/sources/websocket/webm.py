@@ -1,11 +1,11 @@
 """WebM from a socket, as a browser's MediaRecorder makes it: chunks in, video and audio frames out.
 
-The chunks are a file that never ends, and FFmpeg reads a file by blocking; so each client has a thread, and between
-the event loop and the thread a pipe of bytes with a bound. A client that sends faster than its video is decoded is
-refused at the bound, since nothing can be left out of such a stream without breaking it.
+The chunks are a file that never ends, and FFmpeg blocks to read a file; so each client has a thread, and a bounded pipe
+of bytes from the event loop to the thread. A client that sends faster than its video is decoded is refused at the
+bound, since a stream with a gap would be broken.
 
-A chunk holds several frames. Handed on all at once they would replace each other, so they are spread over the time that
-they stand for, unless the next chunks wait already.
+A chunk holds several frames. All at once they would replace each other, so they are handed on at the pace of their
+timestamps, unless the next chunks wait already.
 """
 
 import asyncio
@@ -23,21 +23,30 @@ from av.error import FFmpegError
 from features.decode.colours import told_by_container
 from stream.sources.arrival import Arrival
 from stream.sources.decoder_bounds import OPTION, bound, check_refused
-from stream.sources.feed import MAX_SIDE, TOO_LARGE, UNREADABLE, FeedError, Handover, check_message, check_size, nobody
+from stream.sources.feed import (
+    MAX_SIDE,
+    TOO_LARGE,
+    UNREADABLE,
+    FeedError,
+    Handover,
+    check_message,
+    check_size,
+    ignore_call,
+)
 
 log = logging.getLogger(__name__)
 
-BACKLOG_BYTES: Final = 4 * 1024 * 1024  # half a minute of what the page sends
+BACKLOG_BYTES: Final = 4 * 1024 * 1024  # half a minute of the page's video
 MAX_BROKEN: Final = 100  # packets in a row that do not decode
 SOUND_LIMIT: Final = 64  # audio frames that wait for the event loop: more than a second of Opus
-MAGIC: Final = b"\x1a\x45\xdf\xa3"  # of EBML (RFC 8794, section 11.2.1): FFmpeg would wait for it for ever
+MAGIC: Final = b"\x1a\x45\xdf\xa3"  # of EBML (RFC 8794, section 11.2.1): without it FFmpeg would wait for ever
 STOP_S: Final = 5.0
-HURRY: Final = 2  # chunks that wait: from here on nothing is spread
-SPREAD_S: Final = 0.125  # the longest that a frame is held back after the one before: a slot of the sampler
+HURRY: Final = 2  # with so many waiting chunks frames are handed on at once
+SPREAD_S: Final = 0.125  # the longest wait between two frames: a slot of the sampler
 VIDEO: Final = frozenset({"vp8", "vp9", "h264", "av1", "libdav1d"})
 AUDIO: Final = frozenset({"opus", "vorbis"})
-# a stream must be recognised from its first chunks, and nothing in it may lead anywhere else; browsers name no frame
-# rate, and FFmpeg would wait for 32 frames to guess one: half a minute of a still screen
+# a stream must be recognised from its first chunks, and may not name other places; browsers give no frame rate, and
+# FFmpeg would wait for 32 frames to guess one: half a minute of a still screen
 OPTIONS: Final = {
     "fpsprobesize": "0",
     "probesize": "65536",
@@ -49,19 +58,19 @@ OPTIONS: Final = {
 class BytePipe:
     """Bytes from one thread to another, at most ``limit`` of them; the reader blocks, the writer never does.
 
-    The reader may also keep no more than ``limit``: it says by `used` that what it read has been of use.
+    The reader may also hold no more than ``limit`` bytes: `confirm` says that all bytes so far were processed.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept = 0
+        self._unconfirmed = 0
         self._parts: deque[bytes] = deque()
         self._size = 0
         self._ended = False
         self._news = threading.Condition()
 
     def write(self, data: bytes) -> bool:
-        """False, and nothing is kept, where it does not fit any more. After the end, bytes are passed over."""
+        """Queue bytes. False, and nothing is kept, if they do not fit. After the end, bytes are ignored."""
         with self._news:
             if self._ended:
                 return True
@@ -74,13 +83,13 @@ class BytePipe:
             return True
 
     def end(self) -> None:
-        """No more will come; what waits can still be read."""
+        """No more bytes come; waiting ones can still be read."""
         with self._news:
             self._ended = True
             self._news.notify()
 
     def abort(self) -> None:
-        """The same, and what waits is dropped."""
+        """The same, and waiting bytes are dropped."""
         with self._news:
             self._ended = True
             self._parts.clear()
@@ -89,23 +98,23 @@ class BytePipe:
 
     @property
     def waiting(self) -> int:
-        """Parts that nobody has begun to read, or read to the end."""
+        """Parts that are not read to their end."""
         with self._news:
             return len(self._parts)
 
-    def used(self) -> None:
-        """What was read so far is not kept for later any more."""
-        self._kept = 0
+    def confirm(self) -> None:
+        """All bytes read so far were processed; the reader no longer holds them."""
+        self._unconfirmed = 0
 
     def read(self, size: int) -> bytes:
         """From 1 to ``size`` bytes, as soon as there are any; none at the end.
 
-        Raises FeedError for a reader that keeps too much: FFmpeg takes an element of a container whole, 256 MiB of it,
-        and the headers one after another.
+        Raises FeedError for a reader that holds too much: FFmpeg reads whole elements of a container, up to 256 MiB,
+        and one header after another.
         """
-        if self._kept > self._limit:
+        if self._unconfirmed > self._limit:
             self.abort()
-            self._kept = 0  # once: a reader that asks again is at the end
+            self._unconfirmed = 0  # once: after that the reader is at the end
             raise FeedError(
                 TOO_LARGE, f"more than {self._limit} bytes without a packet in them; send MediaRecorder's chunks"
             )
@@ -119,7 +128,7 @@ class BytePipe:
                 self._parts.appendleft(part[size:])
                 part = part[:size]
             self._size -= len(part)
-            self._kept += len(part)
+            self._unconfirmed += len(part)
             return part
 
 
@@ -141,7 +150,7 @@ class WebmFeed:
         self._on_frame = on_frame
         self._on_error: Callable[[FeedError], None] | None = on_error
         self._closed = False
-        self._head = b""  # the first bytes, until they are seen to be WebM's
+        self._head = b""  # the first bytes, until they are known to be WebM's
         self._limit = backlog_bytes
         self._pipe = BytePipe(backlog_bytes)
         self._loop = asyncio.get_running_loop()
@@ -149,13 +158,13 @@ class WebmFeed:
         self._stop = threading.Event()
         self._last: tuple[float, float] | None = None  # time of the last frame, and when it was handed on
         self._pictures = Handover(self._loop, self._deliver, 1)
-        self._told_lost = 0
+        self._reported_lost = 0
         self._sounds = Handover(self._loop, self._if_open(on_sound), SOUND_LIMIT)
         self._thread = threading.Thread(target=self._run, name="webm", daemon=True)
         self._thread.start()
 
     def put(self, message: bytes) -> None:
-        """Take a chunk; never blocks. Raises FeedError at the bounds, and for what is no WebM."""
+        """Take a chunk; never blocks. Raises FeedError at the bounds, and for data that is no WebM."""
         check_message(len(message))
         if len(self._head) < len(MAGIC):
             self._head += message[: len(MAGIC) - len(self._head)]
@@ -169,14 +178,14 @@ class WebmFeed:
             )
 
     async def finish(self, timeout_s: float) -> None:
-        """No more will come: wait, for a bounded time, until what waits is decoded."""
+        """No more chunks come: wait, for a bounded time, until the waiting ones are decoded."""
         self._pipe.end()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._done.wait()
 
     async def close(self) -> None:
-        """Stop; no callback comes afterwards. Idempotent. The thread ends with the packet that it is at."""
+        """Stop; no callback comes afterwards. Idempotent. The thread ends with its present packet."""
         self._closed = True
         self._stop.set()
         self._on_error = None
@@ -186,11 +195,11 @@ class WebmFeed:
                 await self._done.wait()
         self._pictures.close()
         self._sounds.close()
-        self._on_frame = nobody
+        self._on_frame = ignore_call
 
     def _deliver(self, frame: av.VideoFrame) -> None:
         if not self._closed:
-            lost, self._told_lost = self._pictures.lost - self._told_lost, self._pictures.lost
+            lost, self._reported_lost = self._pictures.lost - self._reported_lost, self._pictures.lost
             self._on_frame(Arrival(frame, undecoded=lost))
 
     def _if_open(self, hear: Callable[[av.AudioFrame], None]) -> Callable[[av.AudioFrame], None]:
@@ -211,12 +220,12 @@ class WebmFeed:
         error: FeedError | None = None
         try:
             self._decode()
-        except FeedError as told:
-            error = told
+        except FeedError as reason:
+            error = reason
         except (FFmpegError, OSError, ValueError) as cause:
-            said = getattr(cause, "strerror", None) or str(cause)
+            text = getattr(cause, "strerror", None) or str(cause)
             error = FeedError(
-                UNREADABLE, f"the stream cannot be read as WebM ({said.lower()}); send MediaRecorder's chunks"
+                UNREADABLE, f"the stream cannot be read as WebM ({text.lower()}); send MediaRecorder's chunks"
             )
         except Exception as cause:
             log.exception("a WebM stream could not be decoded")
@@ -225,8 +234,8 @@ class WebmFeed:
             self._loop.call_soon_threadsafe(self._finished, error)
 
     def _decode(self) -> None:
-        # the format is named, so that a chunk which is a playlist of other places stays a broken WebM
-        options = {**OPTIONS, OPTION: str(self._max_side**2)}  # while it is looked at; `bound` is for what follows
+        # with a fixed format, a playlist of other places is just a broken WebM
+        options = {**OPTIONS, OPTION: str(self._max_side**2)}  # while it is probed; `bound` is for decoding
         with av.open(self._pipe, "r", format="matroska", options=options) as container:
             videos = container.streams.video
             if not videos:
@@ -237,11 +246,11 @@ class WebmFeed:
             video.codec_context.thread_count = 1
             bound(video.codec_context, self._max_side**2)
             audio = next((s for s in container.streams.audio if _codec_of(s) in AUDIO), None)
-            wanted = [video] if audio is None else [video, audio]
+            streams = [video] if audio is None else [video, audio]
             broken = 0
             colours = told_by_container(video)
-            for packet in container.demux(wanted):
-                self._pipe.used()
+            for packet in container.demux(streams):
+                self._pipe.confirm()
                 try:
                     frames = packet.decode()
                     broken = 0
@@ -250,8 +259,8 @@ class WebmFeed:
                         check_refused(video.codec_context, bytes(packet), self._max_side**2)
                     broken += 1
                     if broken > MAX_BROKEN:
-                        said = error.strerror or "damaged"
-                        raise FeedError(UNREADABLE, f"{broken} packets in a row do not decode ({said})") from error
+                        text = error.strerror or "damaged"
+                        raise FeedError(UNREADABLE, f"{broken} packets in a row do not decode ({text})") from error
                     continue
                 for frame in frames:
                     if isinstance(frame, av.VideoFrame):
@@ -264,7 +273,7 @@ class WebmFeed:
                         self._sounds.put(frame)
 
     def _spread(self, frame: av.VideoFrame) -> None:
-        """Hold a frame back until it is as far behind the one before as its time says; in the thread."""
+        """Wait until a frame is due, by its time after the one before; in the thread."""
         if frame.pts is None or frame.time_base is None:
             return
         pts_s = float(frame.pts * frame.time_base)

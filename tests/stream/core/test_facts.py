@@ -108,4 +108,4 @@ def test_what_is_remembered_is_bounded(row: Fake) -> None:
     facts = Facts()
     for number in range(300):
         facts.of([row(number)], STILL, NOWHERE)
-    assert len(facts._told) <= 64
+    assert len(facts._previous) <= 64

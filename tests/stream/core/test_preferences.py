@@ -53,7 +53,7 @@ def test_each_wish_and_back() -> None:
     assert memory.wishes.filters == Filters(min_bpm=90.0)
     take(memory, type="skip", track="a")
     assert memory.wishes.skipped == ("a",) and memory.wishes.pinned is None and memory.wishes.liked == ()
-    assert memory.asked() == ViewerState(
+    assert memory.state() == ViewerState(
         Steer(-0.5, 0.5), Weights(0.5, 4.0, 0.25), None, 7, skipped=(Wished("a"),), filters=Filters(min_bpm=90.0)
     )
     assert take(memory, type="undo") == "a"
@@ -81,11 +81,11 @@ def test_undoing_everything_is_the_beginning(messages: list[dict[str, Any]]) -> 
                 before.append(memory.wishes)
         assert not set(memory.wishes.liked) & set(memory.wishes.skipped)
         assert memory.wishes.pinned not in memory.wishes.skipped
-    assert memory.asked().undo == min(len(before) - 1, MAX_UNDO)
+    assert memory.state().undo == min(len(before) - 1, MAX_UNDO)
     for wishes in before[:-1][::-1][:MAX_UNDO]:
         memory.take(Undo())
         assert memory.wishes == wishes
-    assert memory.asked().undo == 0
+    assert memory.state().undo == 0
 
 
 def _wish(message: dict[str, Any]) -> Any:
@@ -141,7 +141,7 @@ def test_what_cannot_be_had_is_refused_and_changes_nothing(message: dict[str, An
     memory = UndoStack(Preferences())
     with pytest.raises(CommandError, match=reason):
         memory.take(_wish(message))
-    assert memory.wishes == Preferences() and memory.asked().undo == 0
+    assert memory.wishes == Preferences() and memory.state().undo == 0
 
 
 def test_a_skip_for_a_while_is_over_after_it_and_undo_knows() -> None:
@@ -149,24 +149,24 @@ def test_a_skip_for_a_while_is_over_after_it_and_undo_knows() -> None:
     memory.take(_wish({"type": "skip", "track": "a", "for_s": 600}), 100.0)
     memory.take(_wish({"type": "like", "track": "b"}), 150.0)
     memory.take(_wish({"type": "skip", "track": "c"}), 160.0)
-    assert [(each.track, each.left_s) for each in memory.asked(400.0).skipped] == [("a", 300.0), ("c", None)]
+    assert [(each.track, each.left_s) for each in memory.state(400.0).skipped] == [("a", 300.0), ("c", None)]
     memory.pass_time(699.9)
     assert memory.wishes.skipped == ("a", "c")
     memory.pass_time(700.0)
     assert memory.wishes.skipped == ("c",) and memory.wishes.liked == ("b",)
-    assert memory.asked(700.0).undo == 2  # to take back the skip that is over would do nothing
+    assert memory.state(700.0).undo == 2  # to take back the skip that is over would do nothing
     memory.take(Undo(), 701.0)
     memory.take(Undo(), 702.0)
-    assert memory.wishes == Preferences() and memory.asked(702.0).undo == 0
+    assert memory.wishes == Preferences() and memory.state(702.0).undo == 0
 
 
 def test_another_time_for_a_skip_replaces_the_one_before() -> None:
     memory = UndoStack(Preferences())
     take(memory, type="skip", track="a")
     take(memory, type="skip", track="a", for_s=60)
-    assert [each.left_s for each in memory.asked(10.0).skipped] == [50.0]
+    assert [each.left_s for each in memory.state(10.0).skipped] == [50.0]
     take(memory, type="undo")
-    assert [each.left_s for each in memory.asked(10.0).skipped] == [None]
+    assert [each.left_s for each in memory.state(10.0).skipped] == [None]
     take(memory, type="unskip", track="a")
     assert memory.wishes == Preferences() and take(memory, type="undo") == "a" and memory.wishes.skipped == ("a",)
 
@@ -205,14 +205,14 @@ def test_what_was_told_of_the_wishes_gives_them_back() -> None:
         {"type": "filters", "min_bpm": 90, "licences": ["CC0"], "tags": ["calm"]},
     ):
         lost.take(_wish(message), 10.0)
-    told = encode(Suggestions(1.0, 1.0, "stay", (), asked=lost.asked(30.0)))["asked"]
+    told = encode(Suggestions(1.0, 1.0, "stay", (), asked=lost.state(30.0)))["asked"]
     told["skipped"] = [{name: each[name] for name in ("track", "left_s")} for each in told["skipped"]]
     message = {name: told[name] for name in ("filters", "pinned", "skipped", "steer", "weights")}
     message["liked"] = [each["track"] for each in told["liked"]]
     memory = UndoStack(Preferences())
     memory.take(_wish({"type": "wishes", **message}), 5.0)
     assert memory.wishes == replace(lost.wishes, until=(("b", 45.0),))
-    assert memory.asked(5.0).undo == 1
+    assert memory.state(5.0).undo == 1
     memory.take(Undo(), 6.0)
     assert memory.wishes == Preferences()
 
@@ -221,6 +221,6 @@ def test_of_many_the_newest_are_told_and_the_others_counted() -> None:
     memory = UndoStack(Preferences())
     for number in range(LISTED + 5):
         take(memory, type="skip", track=str(number))
-    told = memory.asked()
+    told = memory.state()
     assert [each.track for each in told.skipped] == [str(number) for number in range(5, LISTED + 5)]
     assert told.unlisted == 5

@@ -69,4 +69,4 @@ def test_what_is_remembered_is_bounded(candidate: Fake) -> None:
     starts = Starts()
     for number in range(3 * KEPT):
         starts.choose(placed(candidate(number), 0.5, 0.1), 1.0)
-    assert len(starts._kept) == KEPT
+    assert len(starts._starts) == KEPT

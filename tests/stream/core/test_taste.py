@@ -70,4 +70,4 @@ def test_profiles_are_bounded_and_those_in_use_stay() -> None:
     for number in range(2 * KEPT_PROFILES):
         kept.keep(str(number), UP)
         kept.of(["mine"], 3)
-    assert len(kept._kept) == KEPT_PROFILES and kept.unknown(["mine", "0"]) == ["0"]
+    assert len(kept._by_track) == KEPT_PROFILES and kept.unknown(["mine", "0"]) == ["0"]

@@ -77,7 +77,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def settled(live: LiveDriver, frames: int) -> None:
     """Until that many frames were passed over or looked at, and every question was answered."""
     sampler, session = live._sampler, live._session
-    await until(lambda: sampler.frames >= frames and session.sampled == sampler.sampled and not live._asking)
+    await until(lambda: sampler.frames >= frames and session.sampled == sampler.sampled and not live._answering)
 
 
 async def feed(live: LiveDriver, clock: Clock, pts_ms: list[int], begun: int = 0) -> None:
@@ -311,7 +311,7 @@ def test_waiting_for_a_second_to_end_is_no_lateness(play: Fake, rate: float) -> 
                 at_s = min(frame_s, at_s + 0.01)
                 clock.now_s = begun + at_s
                 live._tick()
-                await until(lambda: not live._asking)
+                await until(lambda: not live._answering)
             live.offer(Arrival(frame(round(frame_s * 1000))))
             await until(lambda: live._slot is None and not live._wake.is_set())
             await settled(live, live.stats.frames)
@@ -324,11 +324,11 @@ def test_waiting_for_a_second_to_end_is_no_lateness(play: Fake, rate: float) -> 
 
 def test_time_is_told_with_the_end_of_each_second(play: Fake) -> None:
     async def scenario(live: LiveDriver, clock: Clock) -> None:
-        assert live._quiet_s() == 5.0  # there is no time yet
+        assert live._wait_s() == 5.0  # there is no time yet
         await feed(live, clock, [0])
-        assert live._quiet_s() == pytest.approx(1.001)
+        assert live._wait_s() == pytest.approx(1.001)
         clock.now_s += 0.8
-        assert live._quiet_s() == pytest.approx(0.201)
+        assert live._wait_s() == pytest.approx(0.201)
 
     play(scenario, tick_s=5.0)
 
@@ -481,7 +481,7 @@ def test_sound_is_told_by_the_second_and_what_cannot_be_heard_ends_nothing(play:
             await feed(live, clock, [1000 * second], begun=second)
             for _ in range(count):
                 live.listen(av.AudioFrame(format="s16", layout="mono", samples=960))
-            await until(lambda: live._listening is None)
+            await until(lambda: live._speech_task is None)
 
     said, _ = play(scenario, runtime)
     assert told == [(0.5, 0), (0.7, 2), (SOUND_FRAMES / 500, 3)]
@@ -517,7 +517,7 @@ def test_speech_goes_on_after_a_reset(play: Fake, fake_runtime: Fake) -> None:
             await feed(live, clock, [pts_ms], begun=place)
             for _ in range(5):
                 live.listen(sound())
-            await until(lambda: live._listening is None)
+            await until(lambda: live._speech_task is None)
 
     play(scenario, runtime)
     assert told[0].seconds == [0, 1, 0, 1]
@@ -542,7 +542,7 @@ def test_a_second_that_is_listened_to_at_a_reset_is_not_told(play: Fake, fake_ru
                 await asyncio.sleep(0.05)
             for _ in range(5):
                 live.listen(sound())
-        await until(lambda: live._listening is None)
+        await until(lambda: live._speech_task is None)
 
     play(scenario, runtime)
     assert told[0].seconds and told[0].seconds[0] == 0 and told[0].seconds == sorted(set(told[0].seconds))
@@ -559,7 +559,7 @@ def test_sound_is_told_by_the_second_while_a_picture_is_held(play: Fake, fake_ru
         for _ in range(60):  # six seconds
             clock.now_s += 0.1
             live.listen(sound())
-            await until(lambda: live._listening is None)
+            await until(lambda: live._speech_task is None)
 
     play(scenario, runtime)
     assert told[0].seconds == [0, 1, 2, 3, 4, 5][: len(told[0].seconds)] and len(told[0].seconds) >= 5
@@ -581,9 +581,9 @@ def test_the_work_of_one_session_is_bounded(play: Fake, fake_runtime: Fake) -> N
         await feed(live, clock, list(range(0, 1000, 125)))
         for number in range(5000):
             live.command({"type": "playing", "track": f"{number:016x}"})
-            most.append(len(live._asking))
+            most.append(len(live._answering))
         gate.set()
-        await until(lambda: not live._asking)
+        await until(lambda: not live._answering)
 
     play(scenario, runtime)
     assert max(most) == 1 and [q.track for q in runtime.asked if isinstance(q, Beats)] == [f"{0:016x}", f"{4999:016x}"]

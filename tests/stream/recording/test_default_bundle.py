@@ -172,7 +172,7 @@ def test_a_row_depends_on_its_place_in_the_batch_alone(parts: Parts, graph: str,
         for name, array in repeated.items():
             assert array[before : before + rows].tobytes() == outputs[name].tobytes(), (size, before)
         asker = BatchSearch(Runtime(engine, catalog), batched=True)
-        answer, same = asker.ask(Infer(1, graph, asked), answer_digest(outputs))
+        answer, same = asker.answer(Infer(1, graph, asked), answer_digest(outputs))
         assert same and answer_digest(answer) == answer_digest(outputs)
 
 
@@ -197,9 +197,9 @@ def test_an_answer_that_nothing_explains_is_the_plain_one_and_ends_the_search(pa
 
     asker = BatchSearch(Runtime(Counting(), catalog), batched=True)
     question = Infer(1, "mood", request(engine, "mood", 1, 1))
-    answer, same = asker.ask(question, "0" * 64)
+    answer, same = asker.answer(question, "0" * 64)
     assert not same and len(counted) == 63
     assert answer_digest(answer) == answer_digest(engine.run("mood", question.inputs))
     asker.give_up()
-    asker.ask(question, "0" * 64)
+    asker.answer(question, "0" * 64)
     assert len(counted) == 64

@@ -12,7 +12,7 @@ from engines.rows import SIZES
 from features.spec import FEATURES
 from stream.recording.batch_search import plain_way, ways
 from stream.recording.errors import RecordingError
-from stream.recording.header import own_sizes, sizes_of, unlike_engine
+from stream.recording.header import engine_differences, own_sizes, sizes_of
 
 FILE = Path("r.seguerec")
 
@@ -40,6 +40,6 @@ def test_the_ways_are_those_of_the_sizes() -> None:
 
 def test_another_engine_is_named(tiny_bundle: Path) -> None:
     engine = OnnxEngine(load_bundle(tiny_bundle, FEATURES))
-    assert unlike_engine({"engine": {"name": "onnx-cpu-1-batched"}}, engine) == []
+    assert engine_differences({"engine": {"name": "onnx-cpu-1-batched"}}, engine) == []
     header = {"engine": {"name": "onnx-cuda-0+onnx-cpu-1-batched"}}
-    assert unlike_engine(header, engine) == ["the engine was onnx-cuda-0+onnx-cpu-1, is onnx-cpu-1"]
+    assert engine_differences(header, engine) == ["the engine was onnx-cuda-0+onnx-cpu-1, is onnx-cpu-1"]

@@ -14,7 +14,7 @@ from catalog.records import Filters
 from features.appearance import ColourStats
 from features.frame import FrameFeatures, FrameMeter
 from stream.core.events import Infer, Item, Reasons, Search, Steer, Suggestions, ViewerState, Weights, Wished
-from stream.recording.values import DTYPES, Packer, Unpacker, answer_digest, digest, said
+from stream.recording.values import DTYPES, Packer, Unpacker, answer_digest, digest, event_record
 
 ARRAYS = st.sampled_from(DTYPES).flatmap(
     lambda name: hnp.arrays(np.dtype(name), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
@@ -116,17 +116,19 @@ def test_a_candidates_hash_knows_everything_but_its_path(candidate: Any) -> None
 
 def test_events_are_compared_by_every_digit() -> None:
     item = Item(1, "t", "title", "", 1.0, 2.0, 1 / 3, Reasons(0.1, np.float64(0.2), 0.3), 90.0, "")
-    told = said(Suggestions(1.0, 1.0, "stay", (item,)))
+    told = event_record(Suggestions(1.0, 1.0, "stay", (item,)))
     assert told["say"] == "Suggestions" and told["items"][0]["score"] == 1 / 3 and told["seen"] is None
     query = np.ones(3, np.float32)
-    asked = said(Search(4, query, 5, Filters()))
-    assert asked != said(Search(4, query, 5, Filters(exclude=frozenset({"x"})))) and asked["id"] == 4
-    assert said(Infer(1, "mood", {"embedding": query})) == said(Infer(1, "mood", {"embedding": query.copy()}))
+    asked = event_record(Search(4, query, 5, Filters()))
+    assert asked != event_record(Search(4, query, 5, Filters(exclude=frozenset({"x"})))) and asked["id"] == 4
+    assert event_record(Infer(1, "mood", {"embedding": query})) == event_record(
+        Infer(1, "mood", {"embedding": query.copy()})
+    )
 
 
 def test_what_was_asked_is_kept_with_the_words_of_its_filters() -> None:
     filters = Filters(licences=frozenset({"CC0"}), tags=frozenset({"dark", "calm"}))
     asked = ViewerState(Steer(), Weights(), None, 1, skipped=(Wished("a", "A", 2.5),), filters=filters)
-    kept = said(Suggestions(1.0, 1.0, "stay", (), asked=asked))["asked"]
+    kept = event_record(Suggestions(1.0, 1.0, "stay", (), asked=asked))["asked"]
     assert kept["filters"]["tags"] == ["calm", "dark"] and kept["filters"]["licences"] == ["CC0"]
     assert kept["skipped"] == [{"track": "a", "title": "A", "left_s": 2.5}]

@@ -87,8 +87,8 @@ def test_a_picture_that_is_too_large_is_the_last(monkeypatch: pytest.MonkeyPatch
         peer.feed(
             lambda *frame: reasons.append("a frame"), lambda sound: None, lambda ended: reasons.append(ended.text)
         )
-        peer._see(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24"))
-        peer._see(av.VideoFrame(8208, 8208, "gray"))
+        peer._take_frame(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24"))
+        peer._take_frame(av.VideoFrame(8208, 8208, "gray"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         await peer.close()

@@ -269,7 +269,7 @@ def test_a_reader_may_keep_as_much_as_may_wait_between_two_packets() -> None:
     pipe = BytePipe(100)
     for _ in range(10):
         assert pipe.write(bytes(60)) and len(pipe.read(60)) == 60
-        pipe.used()
+        pipe.confirm()
     for _ in range(2):
         assert pipe.write(bytes(60)) and len(pipe.read(60)) == 60
     with pytest.raises(FeedError, match="more than 100 bytes"):

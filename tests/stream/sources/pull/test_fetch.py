@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stream.errors import SourceError
 from stream.sources.pull import fetch
-from stream.sources.pull.fetch import Fetch, HttpClient, asked_headers, tidy
+from stream.sources.pull.fetch import Fetch, HttpClient, request_headers, tidy
 from stream.sources.sandbox.addresses import networks
 
 Site = Callable[..., Any]
@@ -273,8 +273,8 @@ def test_names_beyond_ascii_in_a_redirect(site: Site) -> None:
 
 def test_headers_that_ffmpeg_passes_are_sent(site: Site) -> None:
     there = site({"/v": DATA})
-    headers = asked_headers({"headers": "X-A: b\r\nX-C: d:e\r\n", "user_agent": "me", "referer": "http://r/"})
+    headers = request_headers({"headers": "X-A: b\r\nX-C: d:e\r\n", "user_agent": "me", "referer": "http://r/"})
     everything(HttpClient(HERE).open(f"{there.url}/v", 0, None, headers))
     sent = there.asked[0][1]
     assert [sent[name] for name in ("X-A", "X-C", "User-Agent", "Referer")] == ["b", "d:e", "me", "http://r/"]
-    assert asked_headers({"offset": "7"}) == {}
+    assert request_headers({"offset": "7"}) == {}

@@ -135,7 +135,7 @@ def test_urls_that_are_not_plain_are_refused(url: str) -> None:
 def test_a_target_shows_no_secrets() -> None:
     target = target_of("RTSP://user:word@Camera.example:8554/live?token=1")
     assert (target.scheme, target.host, target.port) == ("rtsp", "camera.example", 8554)
-    assert target.shown == "rtsp://camera.example:8554/live"
+    assert target.redacted == "rtsp://camera.example:8554/live"
 
 
 def test_messages_for_everybody_hold_no_secrets() -> None:

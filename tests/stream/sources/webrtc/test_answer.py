@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from stream.sources.webrtc.answer import arranged, priority
+from stream.sources.webrtc.answer import arrange_candidates, priority
 from stream.sources.webrtc.ports import PortRange, hold_to
 
 SDP = "\r\n".join(
@@ -30,21 +30,23 @@ def addresses(sdp: str) -> list[tuple[str, int]]:
 
 
 def test_what_was_reached_comes_first_then_ipv4() -> None:
-    assert addresses(arranged(SDP, "192.168.1.5")) == [
+    assert addresses(arrange_candidates(SDP, "192.168.1.5")) == [
         ("192.168.1.5", 40002),
         ("10.0.0.5", 40001),
         ("198.51.100.9", 40003),
         ("2001:db8::5", 40000),
     ]
-    assert addresses(arranged(SDP))[0] == ("10.0.0.5", 40001)
-    assert arranged(SDP).startswith("v=0\r\nm=video") and arranged(SDP).endswith("a=end-of-candidates\r\n")
+    assert addresses(arrange_candidates(SDP))[0] == ("10.0.0.5", 40001)
+    assert arrange_candidates(SDP).startswith("v=0\r\nm=video") and arrange_candidates(SDP).endswith(
+        "a=end-of-candidates\r\n"
+    )
 
 
 def test_announced_addresses_stand_for_every_host_of_their_family() -> None:
-    found = addresses(arranged(SDP, "10.0.0.5", ("203.0.113.7",)))
+    found = addresses(arrange_candidates(SDP, "10.0.0.5", ("203.0.113.7",)))
     assert found[:3] == [("203.0.113.7", 40001), ("203.0.113.7", 40002), ("10.0.0.5", 40001)]
     assert ("2001:db8::5", 40000) in found and len(found) == 6
-    assert addresses(arranged(SDP, "", ("2001:db8::5",)))[0] == ("2001:db8::5", 40000)
+    assert addresses(arrange_candidates(SDP, "", ("2001:db8::5",)))[0] == ("2001:db8::5", 40000)
 
 
 def test_priorities_are_those_of_the_rfc() -> None:

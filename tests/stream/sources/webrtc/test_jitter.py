@@ -10,7 +10,7 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sources.webrtc.jitter import ArrivedFrame, MarkedJitterBuffer, mind_markers
+from stream.sources.webrtc.jitter import ArrivedFrame, MarkedJitterBuffer, use_markers
 from stream.sources.webrtc.payload import part_of
 
 FIRST = 65_500  # sequence numbers wrap on the way
@@ -165,8 +165,8 @@ def test_sound_is_as_ever() -> None:
 def test_receivers_are_made_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtcrtpreceiver, "JitterBuffer", JitterBuffer)
     monkeypatch.setattr(rtcrtpreceiver, "depayload", depayload)
-    mind_markers()
-    mind_markers()
+    use_markers()
+    use_markers()
     assert rtcrtpreceiver.JitterBuffer is MarkedJitterBuffer and rtcrtpreceiver.depayload is part_of
 
 

@@ -102,7 +102,7 @@ def test_every_frame_is_counted_and_those_of_new_slots_are_handed_on(
 
 def decoded(peer: WebRtcPeer) -> int:
     """How many video frames came out of a peer's decoder."""
-    return peer._wanted.sieve._sampler.frames
+    return peer._queue.sieve._sampler.frames
 
 
 def send_as(publisher: RTCPeerConnection, change: Callable[[RtpPacket], list[RtpPacket]]) -> None:
@@ -228,7 +228,7 @@ def test_a_publisher_without_key_frames_hears_why_it_is_given_up() -> None:
         peer.connected = True
         quiet = peer._silence()
         for _ in range(40):
-            peer._wanted.sieve.lose()
+            peer._queue.sieve.lose()
         said = peer._silence()
         await peer.close()
         return quiet, said

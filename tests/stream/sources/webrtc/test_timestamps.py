@@ -6,7 +6,7 @@ from aiortc.rtcrtpreceiver import TimestampMapper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sources.webrtc.timestamps import SPAN, NearestTimestamps, mind_order
+from stream.sources.webrtc.timestamps import SPAN, NearestTimestamps, map_nearest
 
 steps = st.lists(st.integers(0, SPAN // 2 - 1), max_size=40)
 
@@ -31,6 +31,6 @@ def test_a_step_back_is_a_step_back(first: int, steps: list[int]) -> None:
 
 def test_receivers_are_made_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtcrtpreceiver, "TimestampMapper", TimestampMapper)
-    mind_order()
-    mind_order()
+    map_nearest()
+    map_nearest()
     assert rtcrtpreceiver.TimestampMapper is NearestTimestamps
