@@ -30,7 +30,7 @@ from studio.world.film import frames
 from studio.world.pairs import film, track
 from studio.world.sound import render
 
-from .auto import auto_rows, played
+from .auto import auto_rows, play_auto
 from .drawn import DrawnCatalog
 from .footage import answered, lists_of
 from .harness import Report, Row
@@ -284,7 +284,7 @@ def video_rows(runtime: Runtime, catalog: Catalog, videos: Sequence[Path], say: 
     tracks = catalog.tracks()
     rows = steadiness_rows([lists_of(runtime, videos)], Sounds(tracks), "video")
     say(f"{len(videos)} videos: {spoken(rows)}")
-    auto = auto_rows(played(runtime, videos, AUTO_S), tracks)
+    auto = auto_rows(play_auto(runtime, videos, AUTO_S), tracks)
     say(f"{AUTO_S / 60:g} minutes of Auto: {spoken(auto)}")
     return rows + auto
 

@@ -138,13 +138,13 @@ def chosen(names: str) -> tuple[Kind, ...]:
 
 
 def opened(
-    kinds: Sequence[Kind], setting: Setting, left_out: Callable[[Kind], str] = lambda kind: ""
+    kinds: Sequence[Kind], setting: Setting, skip_reason: Callable[[Kind], str] = lambda kind: ""
 ) -> list[Contender]:
     """Each kind in each of its precisions, warm. ``left_out`` may give a reason not to try one."""
     found: list[Contender] = []
     for kind in kinds:
         for precision in kind.precisions:
-            reason, engine = left_out(kind), None
+            reason, engine = skip_reason(kind), None
             if not reason:
                 engine, reason = attempt(kind, setting, precision)
             found.append(Contender(kind.name, precision, engine, reason, kind.gpu, kind.torch))

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from benchmarks.cli import main
 from benchmarks.engines import gpu, timing
-from benchmarks.engines.batching import by_batcher, by_hand, each, hop_inputs, joined, one_by_one
+from benchmarks.engines.batching import by_batcher, by_hand, hop_inputs, join_requests, one_by_one, run_each
 from benchmarks.engines.bench import EngineBenchOptions, measure
 from benchmarks.engines.cli import numbers
 from benchmarks.engines.cold import start
@@ -140,10 +140,10 @@ def test_the_three_ways_of_a_hop_ask_for_the_same_rows(engine: OnnxEngine) -> No
     one_by_one(counting, asked)
     assert counting.asked == [("video_clip", 1), ("video_sequence", 1), ("mood", 1), ("matcher", 4)] * 3
     counting.asked.clear()
-    by_hand(counting, joined(asked), largest=8)
+    by_hand(counting, join_requests(asked), largest=8)
     assert counting.asked == [("video_clip", 3), ("video_sequence", 3), ("mood", 3), ("matcher", 8), ("matcher", 4)]
     counting.asked.clear()
-    each(counting, "mood", asked["mood"])
+    run_each(counting, "mood", asked["mood"])
     assert counting.asked == [("mood", 1)] * 3
     counting.asked.clear()
     batcher = MicroBatcher(counting, window_ms=1000, sizes=(1, 3, 12))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.browsers import CHROMIUM, FIREFOX, installed
+from benchmarks.browsers import CHROMIUM, FIREFOX, find_program
 from benchmarks.errors import BenchError
 from benchmarks.starts import RATE_HZ, StartsOptions, encoded, measure, off_s, signal, write_wav
 
@@ -31,7 +31,7 @@ def test_what_ffmpeg_cannot_encode_is_left_out(tmp_path: Path) -> None:
 
 def test_a_browser_that_is_missing_is_named() -> None:
     with pytest.raises(BenchError, match="none of nowhere, nothing is on PATH"):
-        installed(("nowhere", "nothing"))
+        find_program(("nowhere", "nothing"))
 
 
 @pytest.mark.parametrize(("browser", "names"), [("chromium", CHROMIUM), ("firefox", FIREFOX)])
