@@ -101,8 +101,8 @@ def render_pieces(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Floa
 
 
 def auto_rows(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Row]:
-    """``auto_silent_s``: seconds below -50 LUFS. ``auto_level_step_lu``: the largest difference in level between a track and
-    the next, each measured whole by FFmpeg's ``ebur128``, with its gain and, in another row, without. The part that
+    """``auto_silent_s``: seconds below -50 LUFS. ``auto_level_step_lu``: the largest difference in level from a track
+    to the next, each measured whole by FFmpeg's ``ebur128``, with its gain and, in another row, without. The part that
     plays may be softer than the rest of its track: ``auto_piece_step_lu`` compares the pieces themselves."""
     parts = render_pieces(pieces, tracks)
     whole = np.concatenate(parts) if parts else np.zeros(0, np.float32)

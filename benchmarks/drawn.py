@@ -15,8 +15,8 @@ SEGMENTS = 6  # of a drawn track
 
 class DrawnCatalog:
     """A ``stream.driver.runtime.Library`` of ``tracks`` drawn tracks. Vectors are normal with the mean and the
-    covariance of the real ones, those of one track near one another; the fields that ranking
-    reads come from real tracks."""
+    covariance of the real ones, those of one track near one another; the fields that ranking reads
+    come from real tracks."""
 
     def __init__(self, real: Catalog, tracks: int, seed: int = 1) -> None:
         rng = np.random.default_rng(seed)

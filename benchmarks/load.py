@@ -1,9 +1,9 @@
-"""Publishers and viewers, in a process of their own, so that their work is not counted as the server's.
+"""Publishers and viewers, in their own process, so that their work does not count as the server's.
 
     python -m benchmarks.load URL FILE SESSIONS SECONDS [whip|fastrtc]
 
-Each session sends the packets of FILE round and round at their pace, encoded once and for all, and watches its own
-suggestions. What happened is printed as JSON. Times are of the monotonic clock, which processes of one machine share.
+Each session sends the packets of FILE again and again at their pace, encoded only once, and watches its own
+suggestions. The results are printed as JSON. Times are of the monotonic clock, which processes of one machine share.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from websockets.exceptions import ConnectionClosed
 from stream.sources.webrtc.stun_retries import wait_for_consent
 
 CLOCK = 90_000
-STAGGER_S = 0.1  # between two publishers: together they would share every key frame
+STAGGER_S = 0.1  # between two publishers; without it all key frames would coincide
 CONNECT_S = 20.0
 
 
 class Packets(MediaStreamTrack):
-    """A track of encoded packets, paced by the clock; what is late is sent at once."""
+    """A track of encoded packets, paced by the clock; a late packet is sent at once."""
 
     kind = "video"
 
@@ -58,7 +58,7 @@ def read_packets(path: Path) -> tuple[list[bytes], int]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         convert = av.BitStreamFilterContext("h264_mp4toannexb", stream)
-        packets = [bytes(one) for packet in container.demux(stream) if packet.size for one in convert.filter(packet)]
+        packets = [bytes(part) for packet in container.demux(stream) if packet.size for part in convert.filter(packet)]
         return packets, round(float(stream.average_rate or 30))
 
 
@@ -71,32 +71,32 @@ async def publish(url: str, packets: list[bytes], fps: int, number: int, until_s
     codecs = RTCRtpSender.getCapabilities("video").codecs
     transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType == "video/H264"])
     messages: list[list[Any]] = []
-    told: dict[str, Any] = {"messages": messages, "refused": ""}
+    result: dict[str, Any] = {"messages": messages, "refused": ""}
     try:
         async with httpx.AsyncClient(base_url=url, timeout=CONNECT_S) as client:
             signal = {"whip": by_whip, "fastrtc": by_fastrtc}[way]
             try:
-                heard, resource = await signal(client, connection)
+                texts, resource = await signal(client, connection)
             except RefusedError as error:
-                return told | {"refused": str(error)}
+                return result | {"refused": str(error)}
             with contextlib.suppress(TimeoutError, httpx.TransportError):
                 async with asyncio.timeout(max(0.0, until_s - time.monotonic())):
-                    async for text in heard:
-                        take(text, messages)
+                    async for text in texts:
+                        append_suggestions(text, messages)
             await asyncio.sleep(max(0.0, until_s - time.monotonic()))
             if resource:
                 await client.delete(resource)
     finally:
         await connection.close()
-    return told | {"sent": track.sent, "first_s": track.first_s}
+    return result | {"sent": track.sent, "first_s": track.first_s}
 
 
 class RefusedError(Exception):
-    """The server does not take the publisher."""
+    """The server refuses the publisher."""
 
 
 async def by_whip(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:
-    """Connect; the messages to come, and the path to delete at the end."""
+    """Connect; returns the messages to come, and the path to delete at the end."""
     await connection.setLocalDescription()
     sdp = connection.localDescription.sdp
     answer = await client.post("/whip", content=sdp, headers={"content-type": "application/sdp"})
@@ -104,13 +104,13 @@ async def by_whip(client: httpx.AsyncClient, connection: RTCPeerConnection) -> t
         raise RefusedError(f"{answer.status_code} {answer.text}")
     await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
     events = answer.headers.get("segue-events")
-    heard = view(f"ws://{client.base_url.host}:{client.base_url.port}{events}") if events else nothing()
-    return heard, answer.headers["location"]
+    texts = view(f"ws://{client.base_url.host}:{client.base_url.port}{events}") if events else no_messages()
+    return texts, answer.headers["location"]
 
 
 async def by_fastrtc(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:
-    """As fastrtc's own client does it: a name of the client's making, and a data channel, without which the server
-    looks at no frame. Nothing is deleted: a session ends with its connection."""
+    """As fastrtc's own client does: the client makes up a name, and opens a data channel, without which the server
+    handles no frame. Nothing is deleted: a session ends with its connection."""
     name = secrets.token_urlsafe(8)
     connection.createDataChannel("text")
     await connection.setLocalDescription()
@@ -123,8 +123,8 @@ async def by_fastrtc(client: httpx.AsyncClient, connection: RTCPeerConnection) -
     return server_sent(client, f"/outputs/{name}"), ""
 
 
-async def nothing() -> AsyncIterator[str]:
-    """Of a server that says nothing."""
+async def no_messages() -> AsyncIterator[str]:
+    """No messages, for a server without events."""
     return
     yield
 
@@ -143,8 +143,8 @@ async def server_sent(client: httpx.AsyncClient, path: str) -> AsyncIterator[str
                 yield line.removeprefix("data: ")
 
 
-def take(text: str, messages: list[list[Any]]) -> None:
-    """Keep suggestions with the time of their arrival."""
+def append_suggestions(text: str, messages: list[list[Any]]) -> None:
+    """Append a list of suggestions, with the time of its arrival, to ``messages``."""
     message = json.loads(text)
     if message["type"] == "suggestions":
         top = [item["track"] for item in message["items"]]
@@ -152,9 +152,9 @@ def take(text: str, messages: list[list[Any]]) -> None:
 
 
 async def watch(url: str, messages: list[list[Any]]) -> None:
-    """Keep the suggestions of a session's websocket until it closes."""
+    """Append the suggestions of a session's websocket to ``messages`` until it closes."""
     async for text in view(url):
-        take(text, messages)
+        append_suggestions(text, messages)
 
 
 async def load(url: str, path: Path, sessions: int, seconds: float, way: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from stream.driver.analysis import Analysis, FrameAnalyzer
 from stream.driver.runtime import Runtime, needs_small
 
 from .errors import BenchError
-from .footage import answered, pushed, seen
+from .footage import analyze_video, answer_all, push_analysis
 
 NOT_ASKED: Final = frozenset({"id", "owner", "deadline_s"})
 ONCE: Final = 1_000_000  # s: a session that follows so slowly has a hop after its first second and one at its end
@@ -33,7 +33,7 @@ class Footage:
     """What was seen of a video, by slot; and what its pictures are like: means over all of them, ``speed`` in frame
     widths per second, ``brightness`` in [0, 1]."""
 
-    seen: Sequence[tuple[int, Analysis]]
+    analyze_video: Sequence[tuple[int, Analysis]]
     speed: float
     brightness: float
     cuts_per_s: float
@@ -57,7 +57,7 @@ def footage(path: Path, runtime: Runtime, seconds: float = math.inf) -> Footage:
     """The first ``seconds`` of a video. Raises BenchError for one without pictures, or whose time stamps jump."""
     analyzer = FrameAnalyzer(small=needs_small(runtime.model))
     kept: list[tuple[int, Analysis]] = []
-    for slot, t_s, analysis in seen(path, analyzer):
+    for slot, t_s, analysis in analyze_video(path, analyzer):
         if t_s >= seconds:
             break
         kept.append((slot, analysis))
@@ -107,8 +107,8 @@ def _ask(session: Session, wish: Mapping[str, Any]) -> None:
 def _told(shot: Footage, runtime: Runtime, session: Session) -> list[Suggestions]:
     said: list[Suggestions] = []
     for slot, analysis in shot.seen:
-        said += answered(session, runtime, pushed(session, slot, analysis))
-    return said + answered(session, runtime, session.finish())
+        said += answer_all(session, runtime, push_analysis(session, slot, analysis))
+    return said + answer_all(session, runtime, session.finish())
 
 
 def _key(question: Question) -> object:

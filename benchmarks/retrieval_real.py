@@ -27,7 +27,7 @@ from towers.intervals import Interval
 from . import real_measures as figures
 from .errors import BenchError
 from .harness import Report, Row
-from .heard import Heard
+from .heard import SoundMeter
 from .real_lists import VideoResult, write_lists
 from .real_pairs import Video, gallery, videos_of
 from .real_queries import Footage, Remembering, footage, lists, ranking
@@ -71,7 +71,7 @@ def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[st
     owned, folder = gallery(videos, options.distractors, options.work, engine, options.jobs, tell)
     with Catalog.open(folder, engine.bundle) as catalog:
         runtime = Runtime(engine, catalog)
-        heard = Heard(catalog, options.work / "heard")
+        heard = SoundMeter(catalog, options.work / "heard")
         asked = []
         for number, video in enumerate(owned, 1):
             tell(f"ask {number}/{len(owned)} {video.name}")
@@ -112,7 +112,7 @@ def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[st
 
 
 def ask(
-    video: Video, shot: Footage, runtime: Remembering, catalog: Catalog, heard: Heard, options: RealOptions
+    video: Video, shot: Footage, runtime: Remembering, catalog: Catalog, heard: SoundMeter, options: RealOptions
 ) -> VideoResult:
     """Every question about one video."""
     ranked = ranking(shot, runtime, len(catalog))

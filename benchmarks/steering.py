@@ -13,7 +13,7 @@ from catalog.catalog import Catalog
 from stream.core.events import Item
 
 from .harness import Row
-from .heard import Heard
+from .heard import SoundMeter
 from .real_measures import change, mean_measures, mean_of, response
 
 DIALS: Final = ("energy", "valence", "tension", "tempo")
@@ -41,22 +41,22 @@ SETTINGS: Final[Mapping[str, Mapping[str, float]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Steered:
+class ListMeasures:
     """Of one list: the means of what its suggestions sound like, and the share of each class among them."""
 
     measures: Mapping[str, float]
     shares: Mapping[str, float]
 
 
-def steered(items: Sequence[Item], heard: Heard, catalog: Catalog, classes: Sequence[str]) -> Steered:
+def steered(items: Sequence[Item], heard: SoundMeter, catalog: Catalog, classes: Sequence[str]) -> ListMeasures:
     names = [catalog.track(item.track).path.name for item in items]
-    return Steered(
+    return ListMeasures(
         mean_measures([heard.measures(item.track, item.start_s) for item in items]),
         {one: sum(fnmatch(name.casefold(), one.casefold()) for name in names) / max(1, len(names)) for one in classes},
     )
 
 
-def steering_rows(found: Sequence[Mapping[str, Steered]]) -> Iterator[Row]:
+def steering_rows(found: Sequence[Mapping[str, ListMeasures]]) -> Iterator[Row]:
     """Of each dial and measure: the mean at each position, the change from -1 to +1, Spearman of position and measure;
     ``found``: of each video, setting -> what came of it."""
     measures = dict.fromkeys(name for video in found for name in video[NEUTRAL].measures)
@@ -78,7 +78,7 @@ def steering_rows(found: Sequence[Mapping[str, Steered]]) -> Iterator[Row]:
             yield Row("steered_spearman", rho, sum(map(len, values)), "correlation", labels)
 
 
-def class_rows(found: Sequence[Mapping[str, Steered]], tracks: Mapping[str, float]) -> Iterator[Row]:
+def class_rows(found: Sequence[Mapping[str, ListMeasures]], tracks: Mapping[str, float]) -> Iterator[Row]:
     """The share of each class among the first five; ``tracks``: its share of what may be suggested."""
     for name, usual in tracks.items():
         for asked in (NEUTRAL, setting("energy", 1.0), BOTH):

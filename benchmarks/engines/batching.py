@@ -14,7 +14,7 @@ from engines.graphs import Kind
 from engines.rows import cut
 
 from .contenders import Contender
-from .material import Inputs, draw_inputs, sliced
+from .material import Inputs, draw_inputs, slice_rows
 from .timing import Labels, OwnLabels, Times, in_turns, ratio_of
 
 SESSIONS: Final = 8
@@ -31,7 +31,7 @@ def batching_rows(contender: Contender, seconds: float, sessions: int = SESSIONS
         if not contender.runs(graph):
             continue
         inputs = draw_inputs(spec, sessions, np.random.default_rng(1))
-        singles = [sliced(inputs, at, at + 1) for at in range(sessions)]
+        singles = [slice_rows(inputs, at, at + 1) for at in range(sessions)]
         times = in_turns(
             {
                 "together": partial(engine.run, graph, inputs),
@@ -86,9 +86,9 @@ def by_batcher(batcher: MicroBatcher, requests_of: Mapping[str, Sequence[Inputs]
             answer.result()
 
 
-def by_hand(engine: Engine, join_requests: Mapping[str, Inputs], largest: int) -> None:
+def by_hand(engine: Engine, joined: Mapping[str, Inputs], largest: int) -> None:
     """Each graph once for all sessions, in slices of at most ``largest`` rows."""
-    for graph, inputs in join_requests.items():
+    for graph, inputs in joined.items():
         for part, _ in cut(inputs, largest):
             engine.run(graph, part)
 
@@ -144,15 +144,15 @@ def hop_rows(
                 "sessions": sessions,
                 "threads": threads,
             }
-            for how, of_path in times.items():
+            for how, path_times in times.items():
                 labels: OwnLabels = {**base, "how": how}
-                half, most = np.percentile(of_path.wall, (50, 99))
+                half, most = np.percentile(path_times.wall, (50, 99))
                 rows += [
-                    Row("hop_ms", float(half), len(of_path.wall), "ms", labels),
-                    Row("hop_p99_ms", float(most), len(of_path.wall), "ms", labels),
+                    Row("hop_ms", float(half), len(path_times.wall), "ms", labels),
+                    Row("hop_p99_ms", float(most), len(path_times.wall), "ms", labels),
                 ]
                 if how != "alone":
-                    rows += ratio_rows(of_path, times["alone"], "hop", labels)
+                    rows += ratio_rows(path_times, times["alone"], "hop", labels)
     finally:
         batcher.close()
     return rows

@@ -13,7 +13,7 @@ from features.spec import FEATURES
 
 from .batching import batching_rows, hop_rows
 from .cold import REPEATS, cold_rows
-from .contenders import FLOAT32, GPU_SIZES, REFERENCE, Contender, Kind, Setting, chosen, opened
+from .contenders import FLOAT32, GPU_SIZES, REFERENCE, Contender, Kind, Setting, choose_kinds, open_contenders
 from .gpu import gpu_environment, gpu_rows, missing
 from .material import Twins, trained_twins, untrained_twins
 from .parity import overlap_rows, parity_rows
@@ -48,7 +48,7 @@ class EngineBenchOptions:
 
 def measure(options: EngineBenchOptions, say: Say) -> Report:
     """Raises ``BenchError``, and the errors of bundles, runs and catalogues."""
-    kinds = chosen(options.engines)
+    kinds = choose_kinds(options.engines)
     if not options.batches or min(options.batches) < 1:
         raise BenchError(f"batches are {options.batches}, must be positive")
     bundle = load_bundle(options.bundle, FEATURES)
@@ -58,7 +58,7 @@ def measure(options: EngineBenchOptions, say: Say) -> Report:
         twins = twins_of(options, bundle, kinds, stack, say)
         setting = Setting(bundle, twins, options.plans, options.url, batch_sizes(options))
         say("opening engines")
-        field = opened(kinds, setting, lambda kind: skip_reason(kind, options, twins))
+        field = open_contenders(kinds, setting, lambda kind: skip_reason(kind, options, twins))
         stack.callback(close, field)
         rows = [available_row(contender) for contender in field]
         rows += cpu_part(options, bundle, twins, field, say)
