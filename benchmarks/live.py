@@ -51,8 +51,8 @@ Pictures = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class LiveBenchOptions:
-    """``scenes``: joins of two scenes, whose music is the catalogue, and as many steady ones; ``pairings``: how often each
-    scene is joined, each time to another one; ``publishers``: for the first suggestion."""
+    """``scenes``: joins of two scenes, whose music is the catalogue, and as many steady ones; ``pairings``: how many
+    other scenes each one is joined to; ``publishers``: for the first suggestion."""
 
     scenes: int = 40
     pairings: int = 3

@@ -1,7 +1,7 @@
 """The same music from another master: do the towers embed it the same, in a catalogue and in a corpus?
 
-Louder, softer, equalised, in mono, coded, or a little faster or slower, like a tape. An ``ffmpeg`` program
-makes each variant of a track in floating point, so that nothing is clipped, and the plain track too. ``side``
+Louder, softer, equalised, in mono, coded, or a little faster or slower, like a tape. An ``ffmpeg`` program makes
+each variant of a track in floating point, so that nothing is clipped, and the plain track too. ``side``
 *catalogue*: the embeddings of its segments as `segue index` makes them; *corpus*: those of windows as the features of
 a corpus are made for training. Figures are cosines of variant and reference, over all segments of all tracks: the
 least and the median. Segments are compared by their number, so at another speed they begin up to 2.4 s apart at the
@@ -74,8 +74,8 @@ def master_rows(
     folder: Path,
     say: Callable[[str], None],
 ) -> Iterator[Row]:
-    """Rows of the variants ``names`` (of `MASTERS`). Raises BenchError if ffmpeg cannot make one, or if it is
-    silent."""
+    """Rows of the variants ``names`` (of `MASTERS`). Raises BenchError if ffmpeg cannot make one, or if its
+    sound cannot be used."""
     cosines_of: dict[tuple[str, str], list[Floats]] = {}
     for track in tracks if names else ():
         say(f"{', '.join(names)}: {track.path.name}")

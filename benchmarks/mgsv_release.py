@@ -66,7 +66,7 @@ class Release:
         return [_moment(row, path, number) for number, row in enumerate(rows, 2)]
 
     def vectors(self, side: str, name: str) -> Floats:
-        """(n, C) of a video or a track, without padding. Raises BenchError for files that are missing or of another form."""
+        """(n, C) of a video or a track, without padding. Raises BenchError for missing or malformed files."""
         folder, net = SIDES[side]
         place = self.features / folder
         rows, mask = (_tensor(place / f"{net}_{kind}" / f"{name}.pt") for kind in ("feature", "mask"))

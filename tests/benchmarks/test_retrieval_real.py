@@ -19,7 +19,7 @@ from benchmarks.cli import main
 from benchmarks.errors import BenchError
 from benchmarks.footage import lists_of
 from benchmarks.heard import course_of, tag_moods
-from benchmarks.real_queries import Remembering, cuts_in, footage, lists, ranking
+from benchmarks.real_queries import CachingRuntime, cuts_in, footage, lists, ranking
 from benchmarks.real_table import markdown
 from benchmarks.steering import BOTH, NEUTRAL, SETTINGS, ListMeasures, class_rows, steering_rows
 from catalog.catalog import Catalog
@@ -203,7 +203,7 @@ def test_bad_folders_are_told(videos: Path, tmp_path: Path, engine: Any) -> None
         real_pairs.gallery(mute, None, tmp_path / "work", engine, 1, lambda _: None)
     with pytest.raises(BenchError, match="holds no music; leave --distractors out"):
         real_pairs.gallery(mute, tmp_path / "none", tmp_path / "work", engine, 1, lambda _: None)
-    with pytest.raises(BenchError, match="which is looked through"):
+    with pytest.raises(BenchError, match="which is searched for videos and music"):
         main("bench", ["retrieval", "--corpus", "real", "--data", str(videos), "--work", str(videos / "kept")])
     for corpus, option, value, taken in (
         ("mgsv", "--picture", str(tmp_path / "x.png"), "synth, emomv, real"),
@@ -222,13 +222,13 @@ def test_footage_says_what_the_file_itself_does(videos: Path, runtime: Runtime) 
     """The bench judges the live path: measured once and told again, a video gets the very lists it got before."""
     shot = footage(videos / "a.mkv", runtime)
     plain = lists_of(runtime, [videos / "a.mkv"])
-    assert [told.items for told in lists(shot, Remembering(runtime))] == [told.items for told in plain]
-    assert len(plain) == SECONDS and cuts_in(shot.seen) == 1 and shot.cuts_per_s == pytest.approx(1 / SECONDS)
-    assert len(footage(videos / "a.mkv", runtime, 2.0).seen) == 16
+    assert [told.items for told in lists(shot, CachingRuntime(runtime))] == [told.items for told in plain]
+    assert len(plain) == SECONDS and cuts_in(shot.analyses) == 1 and shot.cuts_per_s == pytest.approx(1 / SECONDS)
+    assert len(footage(videos / "a.mkv", runtime, 2.0).analyses) == 16
 
 
 def test_a_ranking_holds_all_tracks_and_nothing_is_worked_out_twice(videos: Path, runtime: Runtime) -> None:
-    shot, remembering = footage(videos / "b.mkv", runtime), Remembering(runtime)
+    shot, remembering = footage(videos / "b.mkv", runtime), CachingRuntime(runtime)
     asked: list[str] = []
     run = runtime.engine.run
     remembering.engine = SimpleNamespace(run=lambda graph, inputs: asked.append(graph) or run(graph, inputs))  # type: ignore[func-returns-value]
