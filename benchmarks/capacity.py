@@ -27,7 +27,7 @@ from .streams import FPS, write_stream
 Say = Callable[[str], None]
 Labels = dict[str, str | int | float]
 DECODE_ONLY, SEGUE, FASTRTC = "decode-only", "segue", "fastrtc"
-EASED: Final = "segue, eased"  # as it is shipped: under load, sessions get a slower pace
+EASED: Final = "segue, eased"  # with the shipped defaults: under load, sessions get a slower pace
 WARM_S: Final = 6.0  # until connections are made and first windows full
 EASING_S: Final = 24.0  # more, where the server must find its pace first
 STREAM_S: Final = 10

@@ -79,10 +79,10 @@ def measure(
 ) -> tuple[list[Row], dict[str, str | int | float]]:
     """All rows, and the report's settings. Raises BenchError for a release that cannot be read."""
     release = read_release(data)
-    shelf = FeatureCache(release)
+    cache = FeatureCache(release)
     train, val, test = (release.moments(split) for split in ("train", "val", "test"))
     say(f"read {len(train)} training, {len(val)} validation, {len(test)} test moments")
-    train_batch, val_batch, test_videos = batch_of(train, shelf), batch_of(val, shelf), shelf.videos(test)
+    train_batch, val_batch, test_videos = batch_of(train, cache), batch_of(val, cache), cache.videos(test)
     rows: list[Row] = []
     for entrant in plan:
         results = []
@@ -93,7 +93,7 @@ def measure(
                 name, setting, Sizes(train_batch.video.clips.shape[2], train_batch.music.clips.shape[2], 0, 0)
             )
             fit_system(system, train_batch, val_batch, options, seed)
-            results.append(judge(system, test_videos, test, shelf))
+            results.append(judge(system, test_videos, test, cache))
             say(f"{entrant} seed {seed}: R@10 {100 * (results[-1].ranks <= 10).mean():.1f}, "
                 f"mIoU {results[-1].overlaps.mean():.3f}")  # fmt: skip
         rows += report(entrant, results)
@@ -112,11 +112,11 @@ def measure(
     return rows, settings
 
 
-def batch_of(moments: Sequence[Moment], shelf: FeatureCache) -> Batch:
+def batch_of(moments: Sequence[Moment], cache: FeatureCache) -> Batch:
     """Videos with the moments chosen for them; pairs of the same track are not false pairs."""
     music_windows = []
     for moment in moments:
-        vectors = shelf.music(moment.music)
+        vectors = cache.music(moment.music)
         first = min(round(moment.begin_s / STRIDE_S), len(vectors) - 1)
         music_windows.append(parts(sums(vectors), first, span(moment.end_s - moment.begin_s, len(vectors) - first)))
     names = {name: number for number, name in enumerate(dict.fromkeys(moment.music for moment in moments))}
@@ -130,7 +130,7 @@ def batch_of(moments: Sequence[Moment], shelf: FeatureCache) -> Batch:
         music=torch.tensor([names[moment.music] for moment in moments]),
         course=nothing,
     )
-    return Batch(shelf.videos(moments), side_of(music_windows), labels, nothing, nothing)
+    return Batch(cache.videos(moments), side_of(music_windows), labels, nothing, nothing)
 
 
 def span(length_s: float, most: int) -> int:
@@ -166,11 +166,11 @@ def side_of(clips: Sequence[Floats]) -> Side:
 
 
 @torch.inference_mode()
-def judge(system: System, videos: Side, moments: Sequence[Moment], shelf: FeatureCache) -> QueryResults:
+def judge(system: System, videos: Side, moments: Sequence[Moment], cache: FeatureCache) -> QueryResults:
     """Every video of a list, (n, 7, C) of its windows, against every track of the list."""
     system.module().eval()
     tracks = list(dict.fromkeys(moment.music for moment in moments))
-    running = [sums(shelf.music(track)) for track in tracks]
+    running = [sums(cache.music(track)) for track in tracks]
     chunks = torch.split(torch.arange(len(videos)), ROWS)
     queries = np.concatenate([system.video(videos.rows(rows)).numpy() for rows in chunks])
     ranks, overlaps = np.zeros(len(moments)), np.zeros(len(moments))
