@@ -55,7 +55,7 @@ class Stream:
         self.location = self.events = ""
 
     async def open(self) -> bool:
-        """Connect; False if the server refuses the stream."""
+        """Whether the server took it."""
         transceiver = self.connection.addTransceiver(self.track, direction="sendonly")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType == "video/H264"])
@@ -72,7 +72,7 @@ class Stream:
         return True
 
     async def watch(self, seconds: float) -> None:
-        """Count suggestions for ``seconds``, or until the session ends."""
+        """Count suggestions for so long, or until the session ends."""
         url = self.client.base_url
         with contextlib.suppress(WebSocketException, InvalidStatus, OSError, TimeoutError):
             async with asyncio.timeout(seconds), connect(f"ws://{url.host}:{url.port}{self.events}") as socket:
@@ -85,7 +85,7 @@ class Stream:
         await self.connection.close()
 
     async def vanish(self) -> None:
-        """Close the sockets without a message to the server."""
+        """Close the sockets before anything can be said."""
         for transceiver in self.connection.getTransceivers():
             if transceiver.sender.transport is not None:
                 await transceiver.sender.transport.transport.stop()
@@ -96,7 +96,7 @@ async def place(url: str, packets: list[bytes], fps: int, number: int, until_s: 
     """One stream after another, until the end."""
     rng = random.Random(number)
     await asyncio.sleep(number * STAGGER_S)
-    key, left_session = "", ""
+    key, left = "", ""
     async with httpx.AsyncClient(base_url=url, timeout=CONNECT_S) as client:
         while time.monotonic() < until_s:
             key = key or f"place-{number}-{tally.streams}"
@@ -107,10 +107,10 @@ async def place(url: str, packets: list[bytes], fps: int, number: int, until_s: 
                     await asyncio.sleep(AGAIN_S)
                     continue
                 tally.streams += 1
-                if left_session:
+                if left:
                     tally.came_back += 1
-                    tally.same_session += left_session == stream.events
-                key, left_session = await live(stream, rng, until_s)
+                    tally.same_session += left == stream.events
+                key, left = await live(stream, rng, until_s)
             except (httpx.HTTPError, ConnectionError) as error:
                 tally.failed += 1
                 sys.stderr.write(f"a stream failed: {error!r}\n")
@@ -119,7 +119,7 @@ async def place(url: str, packets: list[bytes], fps: int, number: int, until_s: 
 
 
 async def live(stream: Stream, rng: random.Random, until_s: float) -> tuple[str, str]:
-    """One stream's life; returns the key and the session path to come back with, both empty to begin anew."""
+    """One stream's life; the key to come back with and the path of the session that was left, empty to begin anew."""
     life_s, ending = rng.uniform(*LIFE_S), rng.choice(ENDINGS)
     ends_s = min(time.monotonic() + life_s, until_s)
     await stream.watch(max(0.0, ends_s - time.monotonic()))

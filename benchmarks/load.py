@@ -82,7 +82,7 @@ async def publish(url: str, packets: list[bytes], fps: int, number: int, until_s
             with contextlib.suppress(TimeoutError, httpx.TransportError):
                 async with asyncio.timeout(max(0.0, until_s - time.monotonic())):
                     async for text in texts:
-                        append_suggestions(text, messages)
+                        take(text, messages)
             await asyncio.sleep(max(0.0, until_s - time.monotonic()))
             if resource:
                 await client.delete(resource)
@@ -96,7 +96,7 @@ class RefusedError(Exception):
 
 
 async def by_whip(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:
-    """Connect; returns the messages to come, and the path to delete at the end."""
+    """Connect; the messages to come, and the path to delete at the end."""
     await connection.setLocalDescription()
     sdp = connection.localDescription.sdp
     answer = await client.post("/whip", content=sdp, headers={"content-type": "application/sdp"})
@@ -104,7 +104,7 @@ async def by_whip(client: httpx.AsyncClient, connection: RTCPeerConnection) -> t
         raise RefusedError(f"{answer.status_code} {answer.text}")
     await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
     events = answer.headers.get("segue-events")
-    texts = view(f"ws://{client.base_url.host}:{client.base_url.port}{events}") if events else no_messages()
+    texts = view(f"ws://{client.base_url.host}:{client.base_url.port}{events}") if events else nothing()
     return texts, answer.headers["location"]
 
 
@@ -123,7 +123,7 @@ async def by_fastrtc(client: httpx.AsyncClient, connection: RTCPeerConnection) -
     return server_sent(client, f"/outputs/{name}"), ""
 
 
-async def no_messages() -> AsyncIterator[str]:
+async def nothing() -> AsyncIterator[str]:
     """No messages, for a server without events."""
     return
     yield
@@ -143,7 +143,7 @@ async def server_sent(client: httpx.AsyncClient, path: str) -> AsyncIterator[str
                 yield line.removeprefix("data: ")
 
 
-def append_suggestions(text: str, messages: list[list[Any]]) -> None:
+def take(text: str, messages: list[list[Any]]) -> None:
     """Append a list of suggestions, with the time of its arrival, to ``messages``."""
     message = json.loads(text)
     if message["type"] == "suggestions":
@@ -152,9 +152,9 @@ def append_suggestions(text: str, messages: list[list[Any]]) -> None:
 
 
 async def watch(url: str, messages: list[list[Any]]) -> None:
-    """Append the suggestions of a session's websocket to ``messages`` until it closes."""
+    """Keep the suggestions of a session's websocket until it closes."""
     async for text in view(url):
-        append_suggestions(text, messages)
+        take(text, messages)
 
 
 async def load(url: str, path: Path, sessions: int, seconds: float, way: str) -> list[dict[str, Any]]:
