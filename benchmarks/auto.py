@@ -1,8 +1,8 @@
-"""Ten minutes of Auto: what would be heard if nobody touched anything, rendered and measured.
+"""Ten minutes of Auto: what plays if nobody touches anything, rendered and measured.
 
-The session is driven in media time and told what is on air as the page tells it. The page's rules are applied to every
-list: the first suggestion begins; another one follows where the advice is to switch, and where the track on air is to
-be left. Every piece is decoded, cut at its start and raised or lowered by its ``gain_db``.
+The session runs in media time and gets the same ``playing`` commands as from the page. The page's rules apply to every
+list: the first suggestion begins; another one follows where the advice is to switch, and where the track on air should
+end. Every piece is decoded, cut at its start and raised or lowered by its ``gain_db``.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(slots=True)
 class Piece:
-    """What was on air from ``at_s`` of media time on, begun at ``start_s`` of the track."""
+    """A track on air from ``at_s`` to ``until_s`` of media time; it starts at ``start_s`` of the track."""
 
     track: str
     at_s: float
@@ -50,21 +50,21 @@ class AutoSession(Session):
         super().__init__(runtime.model)
         self.pieces: list[Piece] = []
 
-    def follow_list(self, told: Suggestions) -> None:
-        """What the page does with a list in Auto."""
+    def follow_list(self, suggestions: Suggestions) -> None:
+        """Do what the page does with a list in Auto."""
         now = self.pieces[-1] if self.pieces else None
-        first = next((item for item in told.items if now is None or item.track != now.track), None)
+        first = next((item for item in suggestions.items if now is None or item.track != now.track), None)
         if first is None:
             return
         if now is None:
-            self._start(told.items[0], told.pts_s)
+            self._start(suggestions.items[0], suggestions.pts_s)
             return
-        air = told.on_air
+        air = suggestions.on_air
         over = air is not None and air.next_in_s is not None and air.next_in_s <= 0.5
-        if told.advice == "switch" and told.items[0].track != now.track:
-            self._start(told.items[0], told.pts_s)
+        if suggestions.advice == "switch" and suggestions.items[0].track != now.track:
+            self._start(suggestions.items[0], suggestions.pts_s)
         elif over:
-            self._start(first, told.pts_s)
+            self._start(first, suggestions.pts_s)
 
     def _start(self, item: Item, at_s: float) -> None:
         if self.pieces:
@@ -73,20 +73,20 @@ class AutoSession(Session):
         self.command({"type": "playing", "track": item.track, "position_s": item.start_s})
 
 
-def played(runtime: Runtime, videos: Sequence[Path], seconds: float) -> list[Piece]:
-    """What Auto plays to ``seconds`` of the videos, begun again where they end."""
+def play_auto(runtime: Runtime, videos: Sequence[Path], seconds: float) -> list[Piece]:
+    """What Auto plays to ``seconds`` of the videos, which repeat when they end."""
     session = AutoSession(runtime)
-    lists = lists_of(runtime, _round(videos), session, seconds, session.follow_list)
+    lists = lists_of(runtime, _repeat_forever(videos), session, seconds, session.follow_list)
     if session.pieces:
         session.pieces[-1].until_s = lists[-1].pts_s
     return session.pieces
 
 
-def rendered(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Floats]:
+def render_pieces(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Floats]:
     """The sound of each piece, mono at 16 kHz, zeros where its track is over."""
     by_id = {track.id: track for track in tracks}
     sounds: dict[str, Floats] = {}
-    heard = []
+    parts = []
     for piece in pieces:
         track = by_id[piece.track]
         if piece.track not in sounds:
@@ -96,15 +96,15 @@ def rendered(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Floats]:
         begin = round(piece.start_s * MUSIC_RATE_HZ)
         length = round((piece.until_s - piece.at_s) * MUSIC_RATE_HZ)
         part = sounds[piece.track][begin : begin + length] * np.float32(10 ** (piece.gain_db / 20))
-        heard.append(np.pad(part, (0, length - len(part))))
-    return heard
+        parts.append(np.pad(part, (0, length - len(part))))
+    return parts
 
 
 def auto_rows(pieces: Sequence[Piece], tracks: Sequence[Track]) -> list[Row]:
-    """``auto_silent_s``: seconds below -50 LUFS. ``auto_level_step_lu``: the largest difference in level between two
-    tracks on end, each measured whole by FFmpeg's ``ebur128``, with its gain and, beside it, without. What is played of
-    a track may be softer than the rest of it: ``auto_piece_step_lu`` compares the pieces themselves."""
-    parts = rendered(pieces, tracks)
+    """``auto_silent_s``: seconds below -50 LUFS. ``auto_level_step_lu``: the largest difference in level from a track
+    to the next, each measured whole by FFmpeg's ``ebur128``, with its gain and, in another row, without. The part that
+    plays may be softer than the rest of its track: ``auto_piece_step_lu`` compares the pieces themselves."""
+    parts = render_pieces(pieces, tracks)
     whole = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     seconds = [
         loudness(whole[at : at + MUSIC_RATE_HZ]) for at in range(0, len(whole) - MUSIC_RATE_HZ + 1, MUSIC_RATE_HZ)
@@ -143,13 +143,13 @@ def integrated_lufs(path: Path) -> float:
 
 
 def _steps(levels: Sequence[float]) -> list[float]:
-    return [abs(one - two) for one, two in pairwise(levels)]
+    return [abs(before - after) for before, after in pairwise(levels)]
 
 
 def _middle(steps: Sequence[float]) -> dict[str, str | int | float]:
     return {"median": round(float(np.median(steps)), 2) if steps else 0.0}
 
 
-def _round(videos: Sequence[Path]) -> Iterator[Path]:
+def _repeat_forever(videos: Sequence[Path]) -> Iterator[Path]:
     while True:
         yield from videos

@@ -1,4 +1,4 @@
-"""A page in an installed browser: Chromium by Playwright, Firefox by WebDriver BiDi, which it speaks itself."""
+"""A page in an installed browser: Chromium by Playwright, Firefox by WebDriver BiDi, which is built in."""
 
 import contextlib
 import itertools
@@ -29,12 +29,12 @@ PREFERENCES: Final = {
 }
 
 
-def installed(names: tuple[str, ...]) -> str:
-    """The path of the first that is there. Raises `BenchError`."""
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
+def find_program(names: tuple[str, ...]) -> str:
+    """The path of the first program that is installed. Raises `BenchError`."""
+    path = next((candidate for name in names if (candidate := shutil.which(name))), None)
+    if path is None:
         raise BenchError(f"none of {', '.join(names)} is on PATH; install one")
-    return found
+    return path
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ class Chromium:
         self._page = page
 
     def call(self, function: str, *arguments: object) -> Any:
-        return self._page.evaluate(f"(given) => ({function})(...given)", list(arguments))
+        return self._page.evaluate(f"(parameters) => ({function})(...parameters)", list(arguments))
 
 
 @contextlib.contextmanager
@@ -60,7 +60,7 @@ def _chromium(url: str) -> Iterator[Chromium]:
         raise BenchError('the package playwright is not installed; pip install ".[test]" brings it') from error
     words = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=installed(CHROMIUM), headless=True, args=words)
+        browser = driver.chromium.launch(executable_path=find_program(CHROMIUM), headless=True, args=words)
         try:
             page = browser.new_page()
             page.goto(url)
@@ -70,35 +70,35 @@ def _chromium(url: str) -> Iterator[Chromium]:
 
 
 class Firefox:
-    """A client of WebDriver BiDi (W3C), of the few commands that are needed."""
+    """A client of WebDriver BiDi (W3C), with the few commands needed here."""
 
     def __init__(self, socket: Any, url: str) -> None:
         self._socket, self._numbers = socket, itertools.count(1)
-        self._ask("session.new", {"capabilities": {}})
-        self._context = self._ask("browsingContext.getTree", {})["contexts"][0]["context"]
-        self._ask("browsingContext.navigate", {"context": self._context, "url": url, "wait": "complete"})
+        self._request("session.new", {"capabilities": {}})
+        self._context = self._request("browsingContext.getTree", {})["contexts"][0]["context"]
+        self._request("browsingContext.navigate", {"context": self._context, "url": url, "wait": "complete"})
 
     def call(self, function: str, *arguments: object) -> Any:
-        text = f"({function})(...{json.dumps(arguments)}).then((found) => JSON.stringify(found))"
+        text = f"({function})(...{json.dumps(arguments)}).then((result) => JSON.stringify(result))"
         target = {"context": self._context}
-        asked = {"expression": text, "target": target, "awaitPromise": True, "userActivation": True}
-        found = self._ask("script.evaluate", asked)
-        if found["type"] != "success":
-            raise BenchError(f"Firefox: {found['exceptionDetails']['text']}")
-        return json.loads(found["result"]["value"])
+        parameters = {"expression": text, "target": target, "awaitPromise": True, "userActivation": True}
+        answer = self._request("script.evaluate", parameters)
+        if answer["type"] != "success":
+            raise BenchError(f"Firefox: {answer['exceptionDetails']['text']}")
+        return json.loads(answer["result"]["value"])
 
-    def _ask(self, method: str, given: dict[str, object]) -> Any:
+    def _request(self, method: str, parameters: dict[str, object]) -> Any:
         number = next(self._numbers)
-        self._socket.send(json.dumps({"id": number, "method": method, "params": given}))
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
             try:
-                told = json.loads(self._socket.recv(timeout=CALL_S))
+                message = json.loads(self._socket.recv(timeout=CALL_S))
             except TimeoutError as error:
                 raise BenchError(f"Firefox did not answer {method} within {CALL_S:g} s; try again") from error
-            if told.get("id") == number:
-                if told["type"] == "error":
-                    raise BenchError(f"Firefox, {method}: {told['message']}")
-                return told["result"]
+            if message.get("id") == number:
+                if message["type"] == "error":
+                    raise BenchError(f"Firefox, {method}: {message['message']}")
+                return message["result"]
 
 
 @contextlib.contextmanager
@@ -109,7 +109,7 @@ def _firefox(url: str) -> Iterator[Firefox]:
         lines = [f'user_pref("{name}", {json.dumps(value)});' for name, value in PREFERENCES.items()]
         (Path(profile) / "user.js").write_text("\n".join(lines))
         command = [
-            installed(FIREFOX),
+            find_program(FIREFOX),
             "--headless",
             "--no-remote",
             "--profile",
@@ -120,22 +120,22 @@ def _firefox(url: str) -> Iterator[Firefox]:
         environment = os.environ | {"HOME": profile, "MOZ_CRASHREPORTER_DISABLE": "1"}
         with subprocess.Popen(
             command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
-        ) as one:
-            watchdog = threading.Timer(START_S, one.kill)
+        ) as firefox:
+            watchdog = threading.Timer(START_S, firefox.kill)
             watchdog.start()
             try:
-                assert one.stderr is not None
-                found = next((where for line in one.stderr if (where := re.search(r"ws://\S+", line))), None)
+                assert firefox.stderr is not None
+                address = next((match for line in firefox.stderr if (match := re.search(r"ws://\S+", line))), None)
                 watchdog.cancel()
-                if found is None:
+                if address is None:
                     raise BenchError("Firefox did not start: it opened no WebDriver BiDi")
-                drain = threading.Thread(target=one.stderr.read, daemon=True)
+                drain = threading.Thread(target=firefox.stderr.read, daemon=True)
                 drain.start()
-                with connect(f"{found[0]}/session", max_size=None, compression=None) as socket:
+                with connect(f"{address[0]}/session", max_size=None, compression=None) as socket:
                     yield Firefox(socket, url)
             finally:
                 watchdog.cancel()
-                one.terminate()
+                firefox.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    one.wait(10)
-                one.kill()
+                    firefox.wait(10)
+                firefox.kill()

@@ -1,10 +1,10 @@
 """``segue bench capacity``: what a live stream costs, beside a server that decodes it and drops it.
 
 Streams are 640x360 at 30 a second, H.264, by WHIP. The load comes from a process of its own on other cores, encoded
-once and for all, and is not counted. Servers take turns within one run, so that a slow moment meets all of them.
+only once, and is not counted. Servers take turns within one run, so that a slow moment affects all of them.
 
-On request a server of the same suggestions written with the public ``fastrtc`` package (`fastrtc_server`) takes its
-turns too; the package need not be in this program's environment.
+On request a server of the same suggestions, written with the public ``fastrtc`` package (`fastrtc_server`), takes
+turns too; the package may be in another environment than this program.
 """
 
 import subprocess
@@ -27,21 +27,21 @@ from .streams import FPS, write_stream
 Say = Callable[[str], None]
 Labels = dict[str, str | int | float]
 DECODE_ONLY, SEGUE, FASTRTC = "decode-only", "segue", "fastrtc"
-EASED: Final = "segue, eased"  # as it is shipped: under load, sessions are followed less closely
-WARM_S: Final = 6.0  # connections made, first windows filled
-EASING_S: Final = 24.0  # beside, where the server finds its pace first
+EASED: Final = "segue, eased"  # with the shipped defaults: under load, sessions get a slower pace
+WARM_S: Final = 6.0  # until connections are made and first windows full
+EASING_S: Final = 24.0  # more, where the server must find its pace first
 STREAM_S: Final = 10
 ENOUGH: Final = 0.97  # of the frames that were sent
 LATE_MS: Final = 250.0  # p95: later than this, a server holds too many sessions
 MOST: Final = 64
-CROWD_S: Final = 60.0  # a session that is followed less closely says half as much, and its pace may change
+CROWD_S: Final = 60.0  # a session at a slower pace sends half as many messages, and the pace may change
 
 
 @dataclass(frozen=True)
 class CapacityOptions:
     """``seconds`` are measured in each trial; ``repeats``: turns of either server; ``search``: also how many sessions
-    one core holds, and how fresh messages are at four fifths of what decoding alone holds; ``compare``: fastrtc's
-    server as well, run by the interpreter ``python``."""
+    one core holds, and how fresh messages are at four fifths of what decoding alone holds; ``compare``: measure
+    fastrtc's server too, which the interpreter ``python`` runs."""
 
     seconds: float = 20.0
     repeats: int = 3
@@ -52,24 +52,24 @@ class CapacityOptions:
 
 @dataclass(frozen=True)
 class Trial:
-    """``cost``: CPU seconds of the server for each second of a stream; ``share`` of the frames sent that it took.
-    ``late_ms``: from the moment when a second was over to its message; the word of the server."""
+    """``cost``: CPU seconds of the server for each second of a stream; ``share`` of the sent frames that it took.
+    ``late_ms``: from the end of a second to its message, as the server reports it."""
 
     cost: float
     share: float
     late_ms: list[float]
     pace: str = ""  # at the end
-    refused: str = ""  # why a publisher was not let in
+    refused: str = ""  # why the server refused a publisher
 
 
 def measure(catalog: Path, options: CapacityOptions, say: Say) -> Report:
     """Raises `BenchError` on a machine with one core or without /proc, and for a comparison that cannot run."""
-    have = cores()
+    available = cores()
     if options.compare:
         check_fastrtc(options.python)
-    if len(have) < 2:
+    if len(available) < 2:
         raise BenchError("one core: the load would be counted as the server's; give this process two")
-    on, load_on = have[:1], have[1:]
+    on, load_on = available[:1], available[1:]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         stream = write_stream(Path(folder) / "stream.mp4", STREAM_S)
@@ -84,7 +84,7 @@ def measure(catalog: Path, options: CapacityOptions, say: Say) -> Report:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where servers and load run, and what they are fed."""
+    """Where servers and load run, and which stream they get."""
 
     catalog: Path
     stream: Path
@@ -115,16 +115,21 @@ class Bench:
             time.sleep(self.seconds)
             ended_s, cpu_after_s, frames_after = time.monotonic(), server.cpu_s(), server.frames()
             pace = server.pace() if name == EASED else ""
-            told = load.result()
-        refused = next((one["refused"] for one in told if one["refused"]), "")
+            publishers = load.result()
+        refused = next((publisher["refused"] for publisher in publishers if publisher["refused"]), "")
         elapsed_s = ended_s - began_s
-        late_ms = [m[2] for one in told for m in one["messages"] if began_s <= m[0] <= ended_s and m[2] is not None]
+        late_ms = [
+            message[2]
+            for publisher in publishers
+            for message in publisher["messages"]
+            if began_s <= message[0] <= ended_s and message[2] is not None
+        ]
         share = (frames_after - frames) / (sessions * elapsed_s * FPS)
         return Trial((cpu_after_s - cpu_s) / (sessions * elapsed_s), share, late_ms, pace, refused)
 
 
 def check_fastrtc(python: str) -> None:
-    """Raises `BenchError`, with what to do, where that interpreter has no fastrtc."""
+    """Raises `BenchError`, which says what to do, if that interpreter has no fastrtc."""
     try:
         subprocess.run([python, "-c", "import fastrtc"], check=True, capture_output=True, timeout=120)
     except (OSError, subprocess.SubprocessError) as error:
@@ -136,15 +141,15 @@ def check_fastrtc(python: str) -> None:
 
 def cost_rows(bench: Bench, repeats: int, others: Sequence[str], say: Say) -> list[Row]:
     """The servers with one session each, in turns."""
-    found: dict[str, list[Trial]] = {name: [] for name in (DECODE_ONLY, SEGUE, *others)}
+    trials_of: dict[str, list[Trial]] = {name: [] for name in (DECODE_ONLY, SEGUE, *others)}
     for turn in range(repeats):
-        for name, trials in found.items():
+        for name, trials in trials_of.items():
             with bench.server(name) as server:
                 trials.append(bench.trial(server, 1, name))
             if trials[-1].refused:
                 raise BenchError(f"the server refused its only publisher: {trials[-1].refused}")
             say(f"turn {turn + 1}/{repeats}  {name}: {1000 * trials[-1].cost:.1f} ms of CPU for a second of stream")
-    costs = {name: [trial.cost for trial in trials] for name, trials in found.items()}
+    costs = {name: [trial.cost for trial in trials] for name, trials in trials_of.items()}
     rows = [
         Row("cost_cpu_s", float(np.median(values)), repeats, "s/s", {"server": name, "sessions": 1, **spread(values)})
         for name, values in costs.items()
@@ -155,8 +160,8 @@ def cost_rows(bench: Bench, repeats: int, others: Sequence[str], say: Say) -> li
             Row(f"cost_ratio_{other.replace('-', '_')}", float(np.median(ratios)), repeats, "ratio", spread(ratios))
         )
     for name in (SEGUE, *others):
-        rows += freshness([late for trial in found[name] for late in trial.late_ms], 1, name)
-        share = float(np.median([100 * trial.share for trial in found[name]]))
+        rows += freshness([late for trial in trials_of[name] for late in trial.late_ms], 1, name)
+        share = float(np.median([100 * trial.share for trial in trials_of[name]]))
         rows.append(Row("frames_taken", share, repeats, "percent", {"server": name, "sessions": 1}))
     return rows
 
@@ -193,8 +198,8 @@ def search_rows(bench: Bench, others: Sequence[str], say: Say) -> list[Row]:
     for name in (SEGUE, EASED):
         with bench.server(name) as server:
             trial = replace(bench, seconds=CROWD_S).trial(server, crowd, name)
-        told = f"{100 * trial.share:.0f}% of the frames taken, pace {trial.pace or 'full'}"
-        say(f"{name}, {crowd} sessions: {told}{', ' * bool(trial.refused)}{trial.refused}")
+        outcome = f"{100 * trial.share:.0f}% of the frames taken, pace {trial.pace or 'full'}"
+        say(f"{name}, {crowd} sessions: {outcome}{', ' * bool(trial.refused)}{trial.refused}")
         labels: Labels = {"server": name, "sessions": crowd, "pace": trial.pace or "full"}
         rows.append(Row("frames_taken", 100 * trial.share, 1, "percent", labels))
         rows += freshness(trial.late_ms, crowd, name)
@@ -202,7 +207,7 @@ def search_rows(bench: Bench, others: Sequence[str], say: Say) -> list[Row]:
 
 
 def most_sessions(bench: Bench, name: str, say: Say) -> int:
-    """The largest number that is held, looked for from the cost of one."""
+    """The largest number of sessions that the server holds; the search starts from the cost of one."""
 
     def holds(count: int) -> bool:
         with bench.server(name) as server:

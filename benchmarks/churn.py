@@ -2,8 +2,8 @@
 
     python -m benchmarks.churn URL FILE SESSIONS SECONDS
 
-Each of SESSIONS places holds one stream after another, of 10 to 60 s. A stream ends by DELETE, or without a word (its
-sockets close and nothing is sent), or goes on after a while with its key. At the end the counts are printed as JSON.
+Each of SESSIONS places holds one stream after another, of 10 to 60 s. A stream ends by DELETE, or silently (its
+sockets close and nothing is sent), or continues later with its key. At the end the counts are printed as JSON.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ STAGGER_S: Final = 0.5  # between the first streams of two places
 
 @dataclass
 class Tally:
-    """What happened. ``same_session``: came back and were given the session that they had left."""
+    """Counts of events. ``same_session``: streams that came back and got the session that they had left."""
 
     streams: int = 0
     deleted: int = 0

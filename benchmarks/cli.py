@@ -27,7 +27,7 @@ FAULTS = (
     "processes",
     "network",
     "blackout",
-)  # as in faults.run, opened when asked for
+)  # as in faults.run, which is imported only when needed
 USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 
 
@@ -35,11 +35,11 @@ def main(command: str, argv: Sequence[str]) -> int:
     """Run ``segue bench``; returns the exit code. Raises ``USER_ERRORS``."""
     options = parser(command).parse_args(argv)
     with stopped_by_sigterm():
-        return measured(options)
+        return run_kind(options)
 
 
-def measured(options: argparse.Namespace) -> int:
-    """The measurement that was asked for, shown and written."""
+def run_kind(options: argparse.Namespace) -> int:
+    """Run the measurement that ``options.kind`` names, print it and write it."""
     if options.kind == "retrieval":
         from .cli_retrieval import retrieval
 
@@ -83,37 +83,45 @@ def measured(options: argparse.Namespace) -> int:
 def parser(command: str = "bench") -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog=f"segue {command}", description="Measure the path, here.")
     kinds = top.add_subparsers(dest="kind", required=True, metavar="KIND")
-    each = kinds.add_parser("latency", help="each stage, and from a frame's arrival to the message that includes it")
-    each.add_argument("source", metavar="SOURCE", help="a video file")
-    each.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
-    each.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
-    each.add_argument("--seconds", type=float, default=60.0, help="play in real time this long (default 60)")
-    each.add_argument("--threads", type=int, default=1, help="threads within one graph's run (default 1)")
-    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
-    crowd = kinds.add_parser("capacity", help="what a live stream costs, and how many a core holds")
-    crowd.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
-    crowd.add_argument("--quick", action="store_true", help="cost and freshness of one session only, below 45 s")
-    crowd.add_argument("--seconds", type=float, default=20.0, help="of each trial (default 20)")
-    crowd.add_argument("--compare", choices=("fastrtc",), help="a server on this package as well")
-    crowd.add_argument("--fastrtc-python", metavar="PYTHON", help="interpreter that has it (default: this one)")
-    crowd.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
-    soon = kinds.add_parser("live", help="how soon something is said and a new scene answered, how steady a steady one")
-    soon.add_argument("--quick", action="store_true", help="few tracks and scenes, about a minute")
-    soon.add_argument("--video", type=Path, nargs="+", default=[], metavar="FILE", help="real footage, joined, as well")
-    soon.add_argument("-c", "--catalog", type=Path, help="catalogue for the footage (default: the studio's music)")
-    soon.add_argument("--jobs", type=int, default=2, help="processes that index the studio's tracks (default 2)")
-    soon.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
-    long = kinds.add_parser("soak", help="what is left of publishers that come and go for a long time")
-    long.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
-    long.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
-    long.add_argument("--minutes", type=float, default=30.0, help="of load (default 30)")
-    long.add_argument("--sessions", type=int, default=8, help="at once (default 8)")
-    long.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
-    wrong = kinds.add_parser("faults", help="bad networks, clients, media and processes: what a server survives")
-    wrong.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
-    wrong.add_argument("--only", action="append", choices=FAULTS, metavar="NAME", help=f"one of {', '.join(FAULTS)}")
-    wrong.add_argument("--seed", type=int, default=1, help="of what is drawn (default 1)")
-    wrong.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    latency_kind = kinds.add_parser("latency", help="each stage, and the time from a frame's arrival to its message")
+    latency_kind.add_argument("source", metavar="SOURCE", help="a video file")
+    latency_kind.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    latency_kind.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
+    latency_kind.add_argument("--seconds", type=float, default=60.0, help="play in real time this long (default 60)")
+    latency_kind.add_argument("--threads", type=int, default=1, help="threads within one graph's run (default 1)")
+    latency_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    capacity_kind = kinds.add_parser("capacity", help="what a live stream costs, and how many a core holds")
+    capacity_kind.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    capacity_kind.add_argument(
+        "--quick", action="store_true", help="cost and freshness of one session only, below 45 s"
+    )
+    capacity_kind.add_argument("--seconds", type=float, default=20.0, help="of each trial (default 20)")
+    capacity_kind.add_argument("--compare", choices=("fastrtc",), help="a server on this package as well")
+    capacity_kind.add_argument("--fastrtc-python", metavar="PYTHON", help="interpreter that has it (default: this one)")
+    capacity_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    live_kind = kinds.add_parser(
+        "live", help="how soon lists come, how soon they follow a new scene, how steady they are"
+    )
+    live_kind.add_argument("--quick", action="store_true", help="few tracks and scenes, about a minute")
+    live_kind.add_argument(
+        "--video", type=Path, nargs="+", default=[], metavar="FILE", help="real footage, joined, as well"
+    )
+    live_kind.add_argument("-c", "--catalog", type=Path, help="catalogue for the footage (default: the studio's music)")
+    live_kind.add_argument("--jobs", type=int, default=2, help="processes that index the studio's tracks (default 2)")
+    live_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    soak_kind = kinds.add_parser("soak", help="what a server keeps after publishers have come and gone for a long time")
+    soak_kind.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    soak_kind.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
+    soak_kind.add_argument("--minutes", type=float, default=30.0, help="of load (default 30)")
+    soak_kind.add_argument("--sessions", type=int, default=8, help="at once (default 8)")
+    soak_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    faults_kind = kinds.add_parser("faults", help="bad networks, clients, media and processes: what a server survives")
+    faults_kind.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    faults_kind.add_argument(
+        "--only", action="append", choices=FAULTS, metavar="NAME", help=f"one of {', '.join(FAULTS)}"
+    )
+    faults_kind.add_argument("--seed", type=int, default=1, help="of random choices (default 1)")
+    faults_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     from .cli_retrieval import add_retrieval
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
@@ -154,9 +162,9 @@ def live(options: argparse.Namespace) -> int:
 
     check_folder(options.json)
     console = Console(stderr=True)
-    whole = LiveBenchOptions(jobs=options.jobs, videos=tuple(options.video), catalog=options.catalog)
-    quick = replace(whole, scenes=4, pairings=1, publishers=1, cut=1, grown=(20, 1000), grown_scenes=2)
-    report = measure(quick if options.quick else whole, console.print)
+    full = LiveBenchOptions(jobs=options.jobs, videos=tuple(options.video), catalog=options.catalog)
+    quick = replace(full, scenes=4, pairings=1, publishers=1, cut=1, grown=(20, 1000), grown_scenes=2)
+    report = measure(quick if options.quick else full, console.print)
     print_rows(report.rows, Console(), f"{report.settings['tracks']} tracks of {report.settings['styles']} styles")
     if options.json is not None:
         report.write(options.json)
@@ -178,7 +186,7 @@ def soak(options: argparse.Namespace) -> int:
 
 
 def faults(options: argparse.Namespace) -> int:
-    """1 where the server did not keep a promise."""
+    """Returns 1 if the server broke a promise."""
     from .faults.run import measure
     from .harness import print_rows
 

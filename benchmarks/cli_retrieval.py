@@ -1,4 +1,4 @@
-"""``segue bench retrieval``: the papers' systems and ours on one corpus, and what users get on real videos."""
+"""``segue bench retrieval``: the papers' systems and ours on one corpus, and suggestions for real videos."""
 
 import argparse
 import sys
@@ -11,8 +11,8 @@ from typing import Any, Final
 from .errors import BenchError
 from .harness import Report, Row
 
-# Option -> the corpora that it means something for, and what it is where it was not given.
-TAKEN: Final[Mapping[str, tuple[tuple[str, ...], object]]] = {
+# Option -> the corpora that use it, and its default.
+OPTION_CORPORA: Final[Mapping[str, tuple[tuple[str, ...], object]]] = {
     "work": (("synth", "real"), None),
     "seeds": (("synth", "emomv", "mgsv"), None),
     "only": (("synth", "mgsv"), None),
@@ -31,52 +31,56 @@ TAKEN: Final[Mapping[str, tuple[tuple[str, ...], object]]] = {
 
 
 def add_retrieval(kinds: Any) -> None:
-    """Tell the parser of ``segue bench`` about it."""
-    each = kinds.add_parser("retrieval", help="every paper's system and ours: train, test, compare")
-    each.add_argument("--corpus", choices=("synth", "emomv", "real", "mgsv"), required=True, help="whose protocol")
-    each.add_argument(
+    """Add ``retrieval`` to the parser of ``segue bench``."""
+    parser = kinds.add_parser("retrieval", help="every paper's system and ours: train, test, compare")
+    parser.add_argument("--corpus", choices=("synth", "emomv", "real", "mgsv"), required=True, help="whose protocol")
+    parser.add_argument(
         "--data",
         type=Path,
         required=True,
         metavar="FOLDER",
         help="synth: of segue corpus; real: videos with music; emomv, mgsv: the release",
     )
-    each.add_argument(
+    parser.add_argument(
         "--work",
         type=Path,
         metavar="FOLDER",
-        help="keep what takes long here (default: synth DATA-bench, real nowhere)",
+        help="keep slow results here (default: synth DATA-bench, real nowhere)",
     )
-    each.add_argument("--seeds", type=int, metavar="N", help="of every system (default: 3, emomv 5)")
-    each.add_argument("--only", action="append", metavar="SYSTEM", help="this system alone; may be given again")
-    each.add_argument("--backbone-epochs", type=int, metavar="N", help="instead of the recipes'")
-    each.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own choice)")
-    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
-    each.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to FILE")
-    each.add_argument("--bundle", type=Path, help="real: bundle to judge (default: the one that ships)")
-    each.add_argument("--distractors", type=Path, metavar="FOLDER", help="real: other music for the gallery")
-    each.add_argument(
-        "--seconds", type=float, default=TAKEN["seconds"][1], help="real: of each video (default %(default)g)"
+    parser.add_argument("--seeds", type=int, metavar="N", help="of every system (default: 3, emomv 5)")
+    parser.add_argument("--only", action="append", metavar="SYSTEM", help="this system alone; may be given again")
+    parser.add_argument("--backbone-epochs", type=int, metavar="N", help="instead of the recipes'")
+    parser.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own choice)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to FILE")
+    parser.add_argument("--bundle", type=Path, help="real: bundle to judge (default: the one that ships)")
+    parser.add_argument("--distractors", type=Path, metavar="FOLDER", help="real: other music for the gallery")
+    parser.add_argument(
+        "--seconds", type=float, default=OPTION_CORPORA["seconds"][1], help="real: of each video (default %(default)g)"
     )
-    each.add_argument(
-        "--jobs", type=int, default=TAKEN["jobs"][1], help="real: processes that index (default %(default)s)"
+    parser.add_argument(
+        "--jobs", type=int, default=OPTION_CORPORA["jobs"][1], help="real: processes that index (default %(default)s)"
     )
-    each.add_argument(
+    parser.add_argument(
         "--class", dest="classes", action="append", metavar="GLOB", help="real: tracks by name, such as '*boss*'"
     )
-    each.add_argument("--no-steering", action="store_true", help="real: leave the dials alone, which takes most time")
-    each.add_argument("--invariance", action="store_true", help="real: the same pictures in other forms, which is slow")
-    each.add_argument(
+    parser.add_argument(
+        "--no-steering", action="store_true", help="real: do not measure the dials, which take most time"
+    )
+    parser.add_argument(
+        "--invariance", action="store_true", help="real: the same pictures in other forms, which is slow"
+    )
+    parser.add_argument(
         "--lists", type=Path, metavar="FILE", help="real: write each video's first three suggestions to FILE"
     )
-    each.add_argument("--picture", type=Path, metavar="FILE", help="draw it to a PNG file")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw it to a PNG file")
 
 
 def retrieval(options: argparse.Namespace) -> int:
     for path in (options.json, options.markdown, options.picture, options.lists):
         if path is not None and not path.parent.is_dir():
             raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
-    for option, (corpora, default) in TAKEN.items():
+    for option, (corpora, default) in OPTION_CORPORA.items():
         if options.corpus not in corpora and getattr(options, option) != default:
             name = "class" if option == "classes" else option.replace("_", "-")
             raise BenchError(
@@ -105,9 +109,9 @@ def synth(options: argparse.Namespace) -> int:
     queries = next(iter(table.values())).shape[1]
     rows = [*bench.rows(table, seeds), *bench.chance_rows(queries)]
     lines = "".join(
-        f"| {one.claim} | {one.difference.value:+.1f} [{one.difference.low:+.1f}, {one.difference.high:+.1f}] "
-        f"| {one.verdict} |\n"
-        for one in verdicts(table)
+        f"| {row.claim} | {row.difference.value:+.1f} [{row.difference.low:+.1f}, {row.difference.high:+.1f}] "
+        f"| {row.verdict} |\n"
+        for row in verdicts(table)
     )
     claims = f"| claim | difference in R@10, both ways | here |\n|---|---|---|\n{lines}" if lines else ""
     settings: dict[str, str | int | float] = {"corpus": corpus.name, "gallery": queries, "seeds": len(seeds)}
@@ -148,12 +152,12 @@ def real(options: argparse.Namespace) -> int:
         engine = OnnxEngine(bundle, 2)
         stack.callback(engine.close)
         report = measure(options.data, engine, settings, say)
-    told = report.settings
+    summary = report.settings
     text = (
-        f"{told['pairs']} pairs of {told['videos']} videos, {told['tracks']} tracks ({told['shown']} of 20 s and "
-        f"more), bundle {told['bundle']}. 95% intervals over videos.\n"
+        f"{summary['pairs']} pairs of {summary['videos']} videos, {summary['tracks']} tracks ("
+        f"{summary['shown']} of 20 s and more), bundle {summary['bundle']}. 95% intervals over videos.\n"
     )
-    text += "".join(f"\n{line}.\n" for line in warnings_of(told)) + "\n" + markdown(report.rows)
+    text += "".join(f"\n{line}.\n" for line in warnings_of(summary)) + "\n" + markdown(report.rows)
     print(text)  # noqa: T201
     if options.markdown is not None:
         options.markdown.write_text(text, encoding="utf-8")
@@ -186,7 +190,7 @@ def mgsv(options: argparse.Namespace) -> int:
 def finish(
     options: argparse.Namespace, rows: list[Row], more: str, settings: dict[str, str | int | float], title: str
 ) -> None:
-    """Print the tables, write what was asked for."""
+    """Print the tables, and write the files that the options name."""
     from .table import markdown, picture
 
     text = markdown(rows) + ("\n" + more if more else "")

@@ -1,7 +1,7 @@
 """``segue bench deblocking``: what is lost, and saved, by decoding H.264 without its deblocking filter.
 
-The server does so at its lowest pace. The worst case is measured: one key frame at the beginning and none after it, so
-that every difference is handed on to all later pictures, as in a call from a browser.
+The server does so at its lowest pace. This measures the worst case: one key frame at the beginning and none after it,
+so that every difference goes on into all later pictures, as in a call from a browser.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PARTS: Final = 4  # of the time, to see whether the difference grows
 
 @dataclass(frozen=True)
 class DeblockingOptions:
-    """``seconds`` of the video, repeated if it is shorter, at each of the bit rates ``kbit``."""
+    """``seconds`` of the video, which repeats if it is shorter, at each of the bit rates ``kbit``."""
 
     seconds: int = 60
     kbit: tuple[int, ...] = (1500, 500)
@@ -43,8 +43,8 @@ class DeblockingOptions:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Of one decoding: canonical pictures (n, 90, 160, 3) uint8, their features, and the processor seconds it took."""
+class DecodeResult:
+    """One decoding: canonical pictures (n, 90, 160, 3) uint8, their features, and the processor seconds spent."""
 
     pictures: list[np.ndarray[Any, np.dtype[np.uint8]]]
     features: list[FrameFeatures]
@@ -52,14 +52,14 @@ class Seen:
 
 
 def measure(source: str, options: DeblockingOptions) -> Report:
-    """Raises `BenchError` for options that cannot be, and what opening and decoding ``source`` raises."""
+    """Raises `BenchError` for impossible options, and the errors of opening and decoding ``source``."""
     if options.seconds < PARTS or not options.kbit or min(options.kbit) < 1:
         raise BenchError(f"{options.seconds} s at {options.kbit} kbit/s: give at least {PARTS} s and rates above 0")
     rows: list[Row] = []
     for kbit in options.kbit:
-        frames = encoded(source, options.seconds, kbit)
-        turns = [(decoded(frames, True), decoded(frames, False)) for _ in range(options.turns)]
-        rows += [replace(row, labels={"kbit": kbit, **row.labels}) for row in compared(*turns[0])]
+        frames = encode(source, options.seconds, kbit)
+        turns = [(decode(frames, True), decode(frames, False)) for _ in range(options.turns)]
+        rows += [replace(row, labels={"kbit": kbit, **row.labels}) for row in compare(*turns[0])]
         ratios = [without.cpu_s / full.cpu_s for full, without in turns]
         spread = {"least": round(min(ratios), 3), "most": round(max(ratios), 3)}
         rows.append(
@@ -68,7 +68,7 @@ def measure(source: str, options: DeblockingOptions) -> Report:
     return Report("deblocking", rows, {"source": Path(source).name, "seconds": options.seconds, "size": "640x360"})
 
 
-def encoded(source: str, seconds: int, kbit: int) -> list[JitterFrame]:
+def encode(source: str, seconds: int, kbit: int) -> list[JitterFrame]:
     """The video as a publisher would send it, 640x360 at 30 a second, with one key frame."""
     encoder = av.CodecContext.create("libx264", "w")
     assert isinstance(encoder, av.VideoCodecContext)
@@ -88,24 +88,24 @@ def encoded(source: str, seconds: int, kbit: int) -> list[JitterFrame]:
     return frames
 
 
-def decoded(frames: list[JitterFrame], deblock: bool) -> Seen:
-    """Decoded, sampled and measured as a session does it; only decoding is timed."""
+def decode(frames: list[JitterFrame], deblock: bool) -> DecodeResult:
+    """Decode, sample and measure as a session does; only decoding is timed."""
     decoder, sampler, scaler, meter = FrameDecoder(CODEC, deblock), Sampler(), Scaler(), FrameMeter()
     pictures, features, cpu_s = [], [], 0.0
-    for one in frames:
+    for encoded_frame in frames:
         begun_s = time.thread_time()
-        found = decoder.decode(one)
+        decoded_frames = decoder.decode(encoded_frame)
         cpu_s += time.thread_time() - begun_s
-        for frame in found:
+        for frame in decoded_frames:
             slot = sampler.offer(frame.pts, frame.time_base)
             if slot is not None and not isinstance(slot, Discontinuity):
                 pictures.append(scaler.canonical(frame))
                 features.append(meter.push(pictures[-1], sampler.elapsed_s))
-    return Seen(pictures, features, cpu_s)
+    return DecodeResult(pictures, features, cpu_s)
 
 
-def compared(full: Seen, without: Seen) -> list[Row]:
-    """How far pictures and features are apart, for each part of the time."""
+def compare(full: DecodeResult, without: DecodeResult) -> list[Row]:
+    """How far pictures and features differ, for each part of the time."""
     rows: list[Row] = []
     bounds = np.linspace(0, len(full.pictures), PARTS + 1).astype(int)
     for part, (first, end) in enumerate(pairwise(bounds), start=1):
@@ -113,7 +113,7 @@ def compared(full: Seen, without: Seen) -> list[Row]:
         count = int(end - first)
         ours, theirs = without.features[first:end], full.features[first:end]
         pairs = zip(without.pictures[first:end], full.pictures[first:end], strict=True)
-        psnr = [psnr_db(one, other) for one, other in pairs]
+        psnr = [psnr_db(picture, reference) for picture, reference in pairs]
         thumbs = [np.abs(a.thumb.astype(int) - b.thumb).mean() for a, b in zip(ours, theirs, strict=True)]
         speeds = np.array([(a.speed, b.speed) for a, b in zip(ours, theirs, strict=True)])
         cuts = [abs(a.cut - b.cut) for a, b in zip(ours, theirs, strict=True)]
@@ -127,26 +127,26 @@ def compared(full: Seen, without: Seen) -> list[Row]:
     return rows
 
 
-def psnr_db(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float:
-    """Peak signal to noise of uint8 pictures, at most 99."""
-    error = float(np.square(one.astype(np.float64) - other).mean())
+def psnr_db(picture: np.ndarray[Any, Any], reference: np.ndarray[Any, Any]) -> float:
+    """Peak signal-to-noise ratio of uint8 pictures, at most 99."""
+    error = float(np.square(picture.astype(np.float64) - reference).mean())
     return 99.0 if error == 0 else min(99.0, float(10.0 * np.log10(255.0**2 / error)))
 
 
 def add_deblocking(kinds: Any) -> None:
-    """Tell the parser of ``segue bench`` about it."""
-    each = kinds.add_parser("deblocking", help="what decoding H.264 without its deblocking filter loses and saves")
-    each.add_argument("source", metavar="SOURCE", help="a video file")
-    each.add_argument("--seconds", type=int, default=60, help="of it, repeated if it is shorter (default 60)")
-    each.add_argument("--kbit", type=int, action="append", metavar="N", help="bit rate; may be repeated (1500, 500)")
-    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    """Add ``deblocking`` to the parser of ``segue bench``."""
+    parser = kinds.add_parser("deblocking", help="what decoding H.264 without its deblocking filter loses and saves")
+    parser.add_argument("source", metavar="SOURCE", help="a video file")
+    parser.add_argument("--seconds", type=int, default=60, help="of it, repeated if it is shorter (default 60)")
+    parser.add_argument("--kbit", type=int, action="append", metavar="N", help="bit rate; may be repeated (1500, 500)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
 def deblocking(options: argparse.Namespace) -> int:
     if options.json is not None and not options.json.parent.is_dir():
         raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
-    asked = DeblockingOptions(options.seconds, tuple(options.kbit or DeblockingOptions.kbit))
-    report = measure(options.source, asked)
+    settings = DeblockingOptions(options.seconds, tuple(options.kbit or DeblockingOptions.kbit))
+    report = measure(options.source, settings)
     print_rows(report.rows, Console(), f"{report.settings['source']}, one key frame in {options.seconds} s")
     if options.json is not None:
         report.write(options.json)

@@ -12,8 +12,8 @@ from fastapi import FastAPI, Request, Response
 
 
 def create_app() -> FastAPI:
-    """``POST /whip``, ``DELETE /whip/N``; ``GET /api/sessions`` tells the frames of each, as the server of suggestions
-    does."""
+    """``POST /whip``, ``DELETE /whip/N``; ``GET /api/sessions`` returns the frame count of each, as the server of
+    suggestions does."""
     peers: dict[str, RTCPeerConnection] = {}
     frames: dict[str, int] = {}
     tasks: set[asyncio.Task[None]] = set()

@@ -1,4 +1,4 @@
-"""A catalogue of any size, drawn from the distribution of a real one: what happens when a library grows."""
+"""A catalogue of any size, drawn from the distribution of a real one, to show what happens when a library grows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,8 @@ SEGMENTS = 6  # of a drawn track
 
 class DrawnCatalog:
     """A ``stream.driver.runtime.Library`` of ``tracks`` drawn tracks. Vectors are normal with the mean and the
-    covariance of the real ones, those of one track near one another; what ranking reads is that of real tracks."""
+    covariance of the real ones, those of one track near one another; the fields that ranking reads
+    come from real tracks."""
 
     def __init__(self, real: Catalog, tracks: int, seed: int = 1) -> None:
         rng = np.random.default_rng(seed)
@@ -40,7 +41,7 @@ class DrawnCatalog:
         keep: frozenset[str] = frozenset(),
         lean: Sequence[float] = (),
     ) -> list[Candidate]:
-        """As ``Catalog.search``; there are no filters here, and nothing to lean to."""
+        """As ``Catalog.search``, but without filters and without ``lean``."""
         hits = self._index.search(query, n)
         if missing := keep - {hit.track for hit in hits}:
             hits += self._index.search(query, len(missing), Where(only=missing))
@@ -58,5 +59,5 @@ class DrawnCatalog:
 
 
 def _model(real: Catalog, track: str, vector: Floats) -> Candidate:
-    found: Sequence[Candidate] = real.search(vector, 1, Filters(only=frozenset({track})))
-    return found[0]
+    hits: Sequence[Candidate] = real.search(vector, 1, Filters(only=frozenset({track})))
+    return hits[0]

@@ -1,5 +1,5 @@
-"""The models of the EmoMV benchmark behind one interface: learn an epoch, then say how likely pairs match and how near
-videos and music are."""
+"""The models of the EmoMV benchmark behind one interface: learn an epoch, then score how likely pairs match and how
+near videos and music are."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -25,7 +25,7 @@ Scores = npt.NDArray[np.float64]
 
 class Learner(Protocol):
     """``epoch`` goes over the training pairs once; ``match`` (n,) scores pairs of rows, None for a model that cannot;
-    ``similarity`` (n, n) compares every video of a gallery with every music, None likewise."""
+    ``similarity`` (n, n) compares every video of a gallery with every track, or None in the same way."""
 
     def epoch(self) -> None: ...
 
@@ -57,10 +57,10 @@ class Classifier:
         match = torch.from_numpy(self.pairs.match)
         labels = torch.from_numpy(self.pairs.video_emotion), torch.from_numpy(self.pairs.music_emotion)
         for rows in torch.split(torch.randperm(len(self.pairs)), BATCH):
-            told, seen, heard = self.net(video[rows], music[rows])
-            loss = correspondence(told, match[rows])
+            match_logits, video_logits, music_logits = self.net(video[rows], music[rows])
+            loss = correspondence(match_logits, match[rows])
             if self.multi:
-                loss = loss + known_class(seen, labels[0][rows]) + known_class(heard, labels[1][rows])
+                loss = loss + known_class(video_logits, labels[0][rows]) + known_class(music_logits, labels[1][rows])
             step(self.optimiser, loss)
 
     @torch.inference_mode()

@@ -1,5 +1,5 @@
-"""What the user of a benchmark can mend."""
+"""Errors that the user of a benchmark can fix."""
 
 
 class BenchError(ValueError):
-    """A benchmark cannot be run as asked; the text names the input, the cause and the cure."""
+    """A benchmark cannot run with this input; the text names the input, the cause and the cure."""

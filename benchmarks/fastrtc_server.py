@@ -1,11 +1,11 @@
-"""The same suggestions from a server written with the ``fastrtc`` package, as its guide has it: for comparison.
+"""The same suggestions from a server written with the ``fastrtc`` package, as its guide shows it: for comparison.
 
     python -m benchmarks.fastrtc_server PORT CATALOG
 
-The package is no dependency of the project (`capacity` says how to install it). Its video handler is called with a
-picture for every frame, on the event loop, and is not told when a frame was taken or arrived; so time is the clock's,
-and ``late_ms`` begins at the handler's call. Of waiting frames the newest is used (``skip_frames``). Suggestions go to
-the client as server-sent events, which is how the guide sends anything that is no media.
+The package is no dependency of the project (`capacity` says how to install it). It calls its video handler with a
+picture for every frame, on the event loop, but without the frame's capture or arrival time; so times come from the
+clock, and ``late_ms`` begins at the handler's call. Of waiting frames it uses the newest (``skip_frames``). Suggestions
+go to the client as server-sent events, as the guide sends everything but media.
 """
 
 import contextlib
@@ -50,9 +50,9 @@ class Suggester:
         self.session, self.sampler = Session(runtime.model), Sampler()
         self.meter = FrameMeter(small=needs_small(runtime.model))
         self.began_s = time.monotonic()
-        self.arrivals: dict[int, float] = {}  # second -> call with its newest sampled picture
+        self.arrivals: dict[int, float] = {}  # second -> time of the call with its newest sampled picture
 
-    def see(self, picture: npt.NDArray[np.uint8]) -> list[str]:
+    def push_picture(self, picture: npt.NDArray[np.uint8]) -> list[str]:
         """``picture``: (height, width, 3) BGR."""
         now_s = time.monotonic()
         self.frames += 1
@@ -66,13 +66,13 @@ class Suggester:
         if slot is None:
             return []
         second = slot // MOTION_FPS
-        self.arrivals = {one: at for one, at in self.arrivals.items() if one >= second - 2} | {second: now_s}
+        self.arrivals = {past: at for past, at in self.arrivals.items() if past >= second - 2} | {second: now_s}
         canonical = np.ascontiguousarray(cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA)[..., ::-1])
         events += self.session.push(self.meter.push(canonical.astype(np.uint8), self.sampler.elapsed_s), slot)
-        return list(self.said(events))
+        return list(self.handle_events(events))
 
-    def said(self, events: list[Any]) -> list[str]:
-        out = []
+    def handle_events(self, events: list[Any]) -> list[str]:
+        lines = []
         while events:
             event = events.pop(0)
             if isinstance(event, Question):
@@ -80,20 +80,20 @@ class Suggester:
             elif isinstance(event, Suggestions):
                 arrival = self.arrivals.get(math.ceil(event.pts_s) - 1)
                 late_ms = None if arrival is None else 1000 * (time.monotonic() - arrival)
-                out.append(messages.line(replace(event, late_ms=late_ms)))
-        return out
+                lines.append(messages.line(replace(event, late_ms=late_ms)))
+        return lines
 
 
 def create_app(runtime: Runtime) -> FastAPI:
-    """fastrtc's own ``/webrtc/offer``, ``POST /inputs/ID`` without which it calls no handler, ``GET /outputs/ID``;
-    ``GET /api/sessions`` as the other servers have it."""
+    """fastrtc's own ``/webrtc/offer``, ``POST /inputs/ID``, without which it calls no handler, ``GET /outputs/ID``;
+    ``GET /api/sessions`` as in the other servers."""
     suggesters: dict[str, Suggester] = {}
 
     def handler(picture: npt.NDArray[np.uint8]) -> Any:
         name = fastrtc.get_current_context().webrtc_id
         if name not in suggesters:
             suggesters[name] = Suggester(runtime)
-        lines = suggesters[name].see(picture)
+        lines = suggesters[name].push_picture(picture)
         return fastrtc.AdditionalOutputs(*lines) if lines else None
 
     stream = fastrtc.Stream(
@@ -125,7 +125,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     async def sessions() -> dict[str, object]:
         for name in [name for name in suggesters if name not in stream.connections]:
             del suggesters[name]
-        return {"sessions": [{"id": name, "frames": one.frames} for name, one in suggesters.items()]}
+        return {"sessions": [{"id": name, "frames": suggester.frames} for name, suggester in suggesters.items()]}
 
     return app
 

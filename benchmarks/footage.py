@@ -1,4 +1,4 @@
-"""Real video files, one behind the other, through a session in media time: every list that it says."""
+"""Real video files, one after another, through a session in media time: every list of suggestions."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,45 +21,45 @@ def lists_of(
     videos: Iterable[Path],
     session: Session | None = None,
     seconds: float = math.inf,
-    told: Callable[[Suggestions], None] = lambda _: None,
+    on_list: Callable[[Suggestions], None] = lambda _: None,
 ) -> list[Suggestions]:
-    """What a session says to the first ``seconds`` of the videos as one stream; of each what decodes. ``told`` is given
-    each list at once. Raises BenchError for a video without pictures."""
+    """The lists of a session over the first ``seconds`` of the videos as one stream, as far as each decodes. Each
+    list goes to ``on_list`` at once. Raises BenchError for a video without pictures."""
     session = session or Session(runtime.model)
     analyzer = FrameAnalyzer(small=needs_small(runtime.model))
-    said: list[Suggestions] = []
+    lists: list[Suggestions] = []
     begun_s = 0.0
     for path in videos:
         slot = -1
-        for slot, t_s, analysis in seen(path, analyzer, begun_s):
+        for slot, t_s, analysis in analyze_video(path, analyzer, begun_s):
             place = round(begun_s * MOTION_FPS) + slot
-            lists = answered(session, runtime, pushed(session, place, analysis))
-            said += lists
-            for each in lists:
-                told(each)
+            new = answer_all(session, runtime, push_analysis(session, place, analysis))
+            lists += new
+            for suggestions in new:
+                on_list(suggestions)
             if begun_s + t_s >= seconds:
-                return said
+                return lists
         if slot < 0:
             raise BenchError(f"{path}: no picture of it decodes; give a video file")
         begun_s += (slot + 1) / MOTION_FPS
-    return said + answered(session, runtime, session.finish())
+    return lists + answer_all(session, runtime, session.finish())
 
 
-def seen(path: Path, analyzer: FrameAnalyzer, begun_s: float = 0.0) -> Iterator[tuple[int, float, Analysis]]:
-    """The pictures of a video that fill a motion slot: slot, seconds from its begin, what was seen. ``analyzer`` counts
-    its time from ``begun_s``. Raises BenchError for what is no video, or whose time stamps jump."""
+def analyze_video(path: Path, analyzer: FrameAnalyzer, begun_s: float = 0.0) -> Iterator[tuple[int, float, Analysis]]:
+    """The pictures of a video that fill a motion slot: slot, seconds from its begin, analysis. ``analyzer`` counts its
+    time from ``begun_s``. Raises BenchError for a file that is no video, or whose time stamps jump."""
     for slot, t_s, frame in _sampled(path):
         yield slot, t_s, analyzer.analyze(frame, begun_s + t_s)
 
 
-def pushed(session: Session, slot: int, analysis: Analysis) -> list[Event]:
-    """What a session says to a picture."""
+def push_analysis(session: Session, slot: int, analysis: Analysis) -> list[Event]:
+    """Push a picture into the session; returns its events."""
     events = [*session.revise(analysis.revised)] if analysis.revised else []
     return [*events, *session.push(analysis.features, slot)]
 
 
-def answered(session: Session, runtime: Runtime, events: Sequence[Event]) -> list[Suggestions]:
-    """The lists that follow, every question answered at once."""
+def answer_all(session: Session, runtime: Runtime, events: Sequence[Event]) -> list[Suggestions]:
+    """Answer every question at once; returns the lists that follow."""
     waiting, lists = list(events), []
     while waiting:
         event = waiting.pop(0)

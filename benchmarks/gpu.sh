@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Everything that only a machine with a GPU can tell, in one go: TensorRT plans built and compared with the CPU, every
-# engine and the search benchmarked, and a report folder with the environment, versions and clocks.
+# All measurements that need a GPU, in one go: builds TensorRT plans and compares them with the CPU, benchmarks every
+# engine and the search, and writes a report folder with the environment, versions and clocks.
 #
 #   benchmarks/gpu.sh [--bundle FOLDER] [--run FOLDER] [--out FOLDER] [--work FOLDER] [--python PROGRAM] [--device N]
 #                     [--quick] [--no-install] [--dry-run]
 #
 # A step that fails is recorded and the rest goes on; the exit code is 1 if any failed. Needs an NVIDIA driver for CUDA
-# 13, Python 3.11 or later, and the network for the packages. --dry-run prints what would be done and does nothing.
+# 13, Python 3.11 or later, and the network for the packages. --dry-run prints the steps and does nothing.
 set -euo pipefail
 
 usage() { sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//'; }
@@ -46,7 +46,7 @@ done
 [[ $device =~ ^[0-9]+$ ]] || fail "--device is $device, must be a number"
 [[ -f $bundle/manifest.json ]] || fail "$bundle holds no bundle; name one with --bundle"
 
-# The report's folder: the GPU's name as the driver says it, and the day.
+# The report's folder: the GPU's name as the driver reports it, and the day.
 gpu=$(nvidia-smi --id="$device" --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1 || true)
 slug=$(printf '%s' "${gpu:-no-gpu}" | tr '[:upper:]' '[:lower:]' | tr -cs 'a-z0-9' '-' | sed 's/^-*//; s/-*$//')
 out=${out:-$root/benchmarks/results/$slug-$(date -u +%Y-%m-%d)}
@@ -58,7 +58,7 @@ if ((!install)); then
 fi
 
 failed=0
-# step NAME COMMAND...: run it with its output in logs/NAME.log; note how it went; never stop.
+# step NAME COMMAND...: run it with its output in logs/NAME.log; record its result; never stop.
 step() {
   local name=$1 began status=0
   shift
@@ -108,7 +108,7 @@ for name in ("tensorrt", "onnxruntime", "cuda.bindings", "numpy", "faiss", "torc
 PYTHON
 }
 
-# Clocks, power and load once a second while the benchmarks run: what throttles is seen here.
+# Clocks, power and load once a second while the benchmarks run: this shows throttling.
 watcher=''
 watch_start() {
   ((dry)) && return 0
@@ -135,8 +135,8 @@ report() {
     if [[ $status == 0 ]]; then status='done'; else status="**failed** ($status)"; fi
     printf '| %s | %s | %s |\n' "$name" "$status" "$seconds"
   done <"$out/steps.tsv"
-  printf '\n`plans.json`: what was built and how it compares with the CPU. `engines.json`, `search.json`: the benchmarks.\n'
-  printf '`clocks.csv`: the GPU once a second meanwhile. `logs/`: everything that was said.\n'
+  printf '\n`plans.json`: the plans and how they compare with the CPU. `engines.json`, `search.json`: the benchmarks.\n'
+  printf '`clocks.csv`: the GPU once a second meanwhile. `logs/`: the output of every step.\n'
   if [[ -f $out/engines.md ]]; then
     printf '\n'
     cat "$out/engines.md"

@@ -1,7 +1,7 @@
 """One harness for every benchmark: timings in, flat JSON rows and a table out.
 
-Conventions: times in milliseconds, percentiles by linear interpolation (``numpy.percentile``), each row with the count
-``n`` it rests on. A report is ``{"v": 1, "bench", "commit", "env", "rows"}``; a row is its labels and ``metric``,
+Conventions: times in milliseconds, percentiles by linear interpolation (``numpy.percentile``), each row with its count
+``n`` of samples. A report is ``{"v": 1, "bench", "commit", "env", "rows"}``; a row is its labels and ``metric``,
 ``value``, ``n``, ``unit``. Nothing here reports a minimum or a lone mean.
 """
 
@@ -27,7 +27,7 @@ PACKAGES = ("numpy", "av", "opencv-python-headless", "onnxruntime", "onnxruntime
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: ``labels`` say what was measured, ``n`` on how many samples."""
+    """One figure: ``labels`` say what was measured, ``n`` how many samples it has."""
 
     metric: str
     value: float
@@ -36,13 +36,13 @@ class Row:
     labels: Mapping[str, str | int | float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
-        value = float(f"{self.value:.6g}")  # digits that count: there are milliseconds, and differences of 1e-6
+        value = float(f"{self.value:.6g}")  # six digits: there are milliseconds, and differences of 1e-6
         return {**self.labels, "metric": self.metric, "value": value, "n": self.n, "unit": self.unit}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one run of one benchmark found, and where."""
+    """The figures of one run of one benchmark, and its environment."""
 
     bench: str
     rows: Sequence[Row]
@@ -127,7 +127,7 @@ def cpu_name() -> str:
 
 
 def commit() -> str:
-    """The commit of the code that ran, ``+`` behind it when the tree differs; ``unknown`` outside a checkout."""
+    """The commit of the code that ran, with ``+`` at its end if the tree differs; ``unknown`` outside a checkout."""
     root = Path(__file__).parent.parent
     try:
         head = _git(root, "rev-parse", "--short=12", "HEAD")
@@ -142,6 +142,6 @@ def _git(root: Path, *words: str) -> str:
 
 
 def check_folder(path: Path | None) -> None:
-    """Before hours of work: where a report is to be written. Raises BenchError."""
+    """Check a report's folder before hours of work. Raises BenchError if there is none."""
     if path is not None and not path.parent.is_dir():
         raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")

@@ -1,12 +1,12 @@
 """Latency of the whole path, stage by stage, on a file played in real time.
 
 The file runs through the same ``LiveDriver`` as a camera does, again and again until ``seconds`` are over, at the pace
-of its timestamps. Then it runs once as fast as it goes, for the speed.
+of its timestamps. Then it runs once as fast as possible, for the speed.
 
 *Stages* are timed where they run: ``decode`` per frame, ``convert``, ``flow`` and ``appearance`` per sampled frame, the
 rest per hop. ``publish`` includes the encoding to JSON. *End to end* is per message: the decoding of the newest frame
-that the message used, and the time from that frame's arrival in the session until the message was out. Waiting for the
-second to fill up is not latency and is not in it; waiting for a thread or for the event loop is.
+that the message used, and the time from that frame's arrival in the session until the message was out. The wait
+until the second is full is not latency and does not count; the wait for a thread or for the event loop does.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class Durations:
 
 
 def measure(source: str, folder: Path, bundle: Bundle, options: LatencyOptions) -> Report:
-    """Play ``source`` against the catalogue in ``folder``. Raises ``BenchError`` when no message came of it."""
+    """Play ``source`` against the catalogue in ``folder``. Raises ``BenchError`` if it gave no message."""
     with Catalog.open(folder, bundle) as catalog:
         engine = OnnxEngine(bundle, threads=options.threads)
         try:
@@ -90,7 +90,7 @@ def _play(source: str, runtime: Runtime, seconds: float, watch: Durations) -> in
 
     def publish(notice: Notice) -> None:
         if not isinstance(notice, GivenUp):
-            line(notice)  # what a viewer is sent
+            line(notice)  # the text for a viewer
         if isinstance(notice, Suggestions) and notice.late_ms is not None:
             watch.samples[END_TO_END].append(notice.late_ms + watch.samples["decode"][-1])
 
@@ -116,5 +116,5 @@ def _speed(source: str, runtime: Runtime) -> list[Row]:
     begun = time.perf_counter()
     with Pull(source) as pull:
         watch_fast(pull, runtime, SessionOptions(), FunctionSink(publish))
-    taken = time.perf_counter() - begun
-    return [Row("speed_x", ends[-1] / taken, 1, "x real time", {"stage": "whole path, unpaced"})] if ends else []
+    elapsed_s = time.perf_counter() - begun
+    return [Row("speed_x", ends[-1] / elapsed_s, 1, "x real time", {"stage": "whole path, unpaced"})] if ends else []

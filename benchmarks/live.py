@@ -1,9 +1,9 @@
-"""``segue bench live``: how soon something is said, how soon a new scene is answered, and whether a person can act on
-it: lists hold still, and where they start, music plays and goes on.
+"""``segue bench live``: how soon the first list comes, how soon lists follow a new scene, and whether a person can
+act on them: lists hold still, and where a suggestion starts, music plays and goes on.
 
-Scenes are the studio's, and the catalogue holds the music that was made for each, so that the right one is known: its
-style, and the very track. Scenes run through the session in media time (each hop's few milliseconds beside it are what
-``latency`` measures); the first suggestion is timed at a real server with a WebRTC publisher.
+Scenes are the studio's, and the catalogue holds the music that was made for each, so that the right style and the
+right track are known. Scenes run through the session in media time (``latency`` measures the few milliseconds
+of each hop); the first suggestion is timed at a real server with a WebRTC publisher.
 """
 
 import tempfile
@@ -30,9 +30,9 @@ from studio.world.film import frames
 from studio.world.pairs import film, track
 from studio.world.sound import render
 
-from .auto import auto_rows, played
+from .auto import auto_rows, play_auto
 from .drawn import DrawnCatalog
-from .footage import answered, lists_of
+from .footage import answer_all, lists_of
 from .harness import Report, Row
 from .served import cores, free_port, loaded, served
 from .steadiness import Sounds, steadiness_rows
@@ -51,8 +51,8 @@ Pictures = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class LiveBenchOptions:
-    """``scenes``: joins of two, whose music is the catalogue, and as many steady ones; ``pairings``: how often each
-    scene is joined, with another one every time; ``publishers``: for the first suggestion."""
+    """``scenes``: joins of two scenes, whose music is the catalogue, and as many steady ones; ``pairings``: how many
+    other scenes each one is joined to; ``publishers``: for the first suggestion."""
 
     scenes: int = 40
     pairings: int = 3
@@ -79,8 +79,8 @@ class Join:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One hop: when, and the listed tracks, best first, with their styles."""
+class HopTracks:
+    """The list of one hop: its time and its tracks, best first, with their styles."""
 
     pts_s: float
     tracks: tuple[str, ...]
@@ -89,7 +89,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Known:
-    """Track id -> what it was made as: its title (which scene it was made for) and its style."""
+    """Track id -> its title, which names its scene, and its style."""
 
     titles: Mapping[str, str]
     styles: Mapping[str, str]
@@ -108,7 +108,7 @@ def measure(options: LiveBenchOptions, say: Say) -> Report:
                 titles = {track.id: track.title for track in catalog.tracks()}
                 known = Known(titles, {track: styles[title] for track, title in titles.items()})
                 runtime = Runtime(engine, catalog)
-                rows += reaction_rows(runtime, known, paired(joins, options.pairings), say)
+                rows += reaction_rows(runtime, known, pair_scenes(joins, options.pairings), say)
                 sounds = Sounds(catalog.tracks())
                 rows += steady_rows(runtime, sounds, joins, say)
                 rows += cut_rows(runtime, sounds, joins, options.cut, say)
@@ -126,40 +126,42 @@ def measure(options: LiveBenchOptions, say: Say) -> Report:
 
 def join(number: int) -> Join:
     rng = np.random.default_rng([3, number])
-    first = drawn(rng)
-    return Join(number, first, drawn(rng, first), f"{number}b")
+    first = draw_latent(rng)
+    return Join(number, first, draw_latent(rng, first), f"{number}b")
 
 
-def paired(joins: Sequence[Join], pairings: int) -> list[Join]:
-    """Each first scene with as many second ones, of styles unlike its own, filmed anew each time."""
-    found = list(joins)
+def pair_scenes(joins: Sequence[Join], pairings: int) -> list[Join]:
+    """Each first scene with ``pairings`` second ones of other styles, filmed anew each time."""
+    every_join = list(joins)
     for shift in range(1, pairings):
-        for place, one in enumerate(joins):
-            other = joins[(place + shift) % len(joins)]
-            if other.second.style != one.first.style:
-                found.append(Join(one.number + shift * len(joins), one.first, other.second, other.title))
-    return found
+        for number, base in enumerate(joins):
+            other = joins[(number + shift) % len(joins)]
+            if other.second.style != base.first.style:
+                every_join.append(Join(base.number + shift * len(joins), base.first, other.second, other.title))
+    return every_join
 
 
 def write_music(joins: Sequence[Join], folder: Path, say: Say) -> dict[str, str]:
     """The music of both scenes of every join, ``MUSIC_S`` long, the 28 s that fit somewhere in it; title -> style."""
     styles: dict[str, str] = {}
     folder.mkdir(parents=True)
-    for one in joins:
-        rng = np.random.default_rng([6, one.number])
-        for place, latent in (("a", one.first), ("b", one.second)):
-            title = f"{one.number}{place}"
-            made = track(latent, rng)
-            whole = replace(made, music=pairs.longer(made.music, float(rng.integers(0, MUSIC_S - 28)), MUSIC_S, rng))
+    for joined in joins:
+        rng = np.random.default_rng([6, joined.number])
+        for place, latent in (("a", joined.first), ("b", joined.second)):
+            title = f"{joined.number}{place}"
+            recipe = track(latent, rng)
+            whole = replace(
+                recipe, music=pairs.longer(recipe.music, float(rng.integers(0, MUSIC_S - 28)), MUSIC_S, rng)
+            )
             soundfile.write(folder / f"{title}.flac", render(whole, MUSIC_S, MUSIC_RATE_HZ), MUSIC_RATE_HZ)
             styles[title] = latent.style
-        if one.number % 10 == 9:
-            say(f"music of {one.number + 1}/{len(joins)} joins")
+        if joined.number % 10 == 9:
+            say(f"music of {joined.number + 1}/{len(joins)} joins")
     return styles
 
 
-def drawn(rng: np.random.Generator, unlike: pairs.Latent | None = None) -> pairs.Latent:
-    """A latent of another style, and of a mood at least a third away, where one is given."""
+def draw_latent(rng: np.random.Generator, unlike: pairs.Latent | None = None) -> pairs.Latent:
+    """A latent; if ``unlike`` is given, of another style and with a mood at least a third away."""
     while True:
         latent = pairs.draw_latent(rng)
         if unlike is None:
@@ -175,93 +177,95 @@ def pictures(latent: pairs.Latent, seconds: int, rng: np.random.Generator) -> It
 
 
 def lists(runtime: Runtime, frames: Iterable[Pictures]) -> list[Suggestions]:
-    """What a session says to pictures at the motion rate."""
+    """The lists of a session over pictures at the motion rate."""
     session, meter = Session(runtime.model), FrameMeter(small=needs_small(runtime.model))
-    told: list[Suggestions] = []
+    suggestions: list[Suggestions] = []
     for slot, picture in enumerate(frames):
-        told += answered(session, runtime, session.push(meter.push(picture, slot / MOTION_FPS), slot))
-    return told
+        suggestions += answer_all(session, runtime, session.push(meter.push(picture, slot / MOTION_FPS), slot))
+    return suggestions
 
 
-def hops(runtime: Runtime, frames: Iterable[Pictures], known: Known) -> list[Heard]:
-    """The lists by their tracks."""
-    heard: list[Heard] = []
-    for told in lists(runtime, frames):
-        tracks = tuple(item.track for item in told.items[:TOP])
-        heard.append(Heard(told.pts_s, tracks, tuple(known.styles[track] for track in tracks)))
-    return heard
+def hops(runtime: Runtime, frames: Iterable[Pictures], known: Known) -> list[HopTracks]:
+    """The lists of a session, each as its tracks and styles."""
+    listed: list[HopTracks] = []
+    for suggestions in lists(runtime, frames):
+        tracks = tuple(item.track for item in suggestions.items[:TOP])
+        listed.append(HopTracks(suggestions.pts_s, tracks, tuple(known.styles[track] for track in tracks)))
+    return listed
 
 
-def reaction_s(heard: Sequence[Heard], join_s: float, fits: Callable[[Heard], bool]) -> float | None:
-    """Seconds from the join of two scenes to the first list that ``fits``; infinite where none does; None where the
-    list before did already."""
-    before = [one for one in heard if one.pts_s <= join_s]
+def reaction_s(listed: Sequence[HopTracks], join_s: float, fits: Callable[[HopTracks], bool]) -> float | None:
+    """Seconds from the join of two scenes to the first list that ``fits``; infinite if none does; None if the list
+    before the join already did."""
+    before = [hop for hop in listed if hop.pts_s <= join_s]
     if not before or fits(before[-1]):
         return None
-    return next((one.pts_s - join_s for one in heard if one.pts_s > join_s and fits(one)), float("inf"))
+    return next((hop.pts_s - join_s for hop in listed if hop.pts_s > join_s and fits(hop)), float("inf"))
 
 
 def reaction_rows(runtime: Runtime, known: Known, joins: Sequence[Join], say: Say) -> list[Row]:
-    """Two scenes of different styles and moods, joined. Beside it: how often the very track is listed in the end, and
-    how often a style drawn at random is in a list, which is what chance finds."""
-    found: list[float] = []
-    exact = settled = chance = counted = 0
-    for number, one in enumerate(joins):
-        rng = one.rng()
-        joined = [*pictures(one.first, SCENE_S, rng), *pictures(one.second, SCENE_S, rng)]
-        heard = hops(runtime, joined, known)
-        reaction = reaction_s(heard, SCENE_S, lambda list_, style=one.second.style: style in list_.styles)  # type: ignore[misc]
-        exact += one.title in [known.titles[track] for track in heard[-1].tracks]
-        settled += one.second.style in heard[-1].styles
-        counted += len(heard)
-        chance += sum(str(rng.choice(list(pairs.TEMPO_OF))) in list_.styles for list_ in heard)
+    """Two scenes of different styles and moods, joined. Also: how often the right track is listed in the end, and how
+    often a style drawn at random is in a list, which is chance."""
+    reactions: list[float] = []
+    right_track = right_style = by_chance = counted = 0
+    for number, joined in enumerate(joins):
+        rng = joined.rng()
+        footage = [*pictures(joined.first, SCENE_S, rng), *pictures(joined.second, SCENE_S, rng)]
+        listed = hops(runtime, footage, known)
+        reaction = reaction_s(listed, SCENE_S, lambda hop, style=joined.second.style: style in hop.styles)  # type: ignore[misc]
+        right_track += joined.title in [known.titles[track] for track in listed[-1].tracks]
+        right_style += joined.second.style in listed[-1].styles
+        counted += len(listed)
+        by_chance += sum(str(rng.choice(list(pairs.TEMPO_OF))) in hop.styles for hop in listed)
         if reaction is not None:
-            found.append(reaction)
+            reactions.append(reaction)
         if number % 20 == 19:
-            say(f"{number + 1}/{len(joins)} joins, median so far {np.median(found):.1f} s")
+            say(f"{number + 1}/{len(joins)} joins, median so far {np.median(reactions):.1f} s")
     return [
-        *_reactions(found, len(joins)),
-        Row("right_style_in_top5", 100 * settled / len(joins), len(joins), "percent", {"after_s": SCENE_S}),
-        Row("right_track_in_top5", 100 * exact / len(joins), len(joins), "percent", {"after_s": SCENE_S}),
-        Row("any_style_in_top5", 100 * chance / counted, counted, "percent"),
+        *_reactions(reactions, len(joins)),
+        Row("right_style_in_top5", 100 * right_style / len(joins), len(joins), "percent", {"after_s": SCENE_S}),
+        Row("right_track_in_top5", 100 * right_track / len(joins), len(joins), "percent", {"after_s": SCENE_S}),
+        Row("any_style_in_top5", 100 * by_chance / counted, counted, "percent"),
     ]
 
 
-def _reactions(found: Sequence[float], joins: int) -> list[Row]:
-    """None where the list before every join held the style already, as in a catalogue of a few tracks."""
-    if not found:
+def _reactions(reactions: Sequence[float], joins: int) -> list[Row]:
+    """No rows if the list before every join already held the style, as in a catalogue of a few tracks."""
+    if not reactions:
         return []
-    quartiles = [float(np.quantile(found, at, method="inverted_cdf")) for at in (0.25, 0.5, 0.75)]
-    told = {"never": int(np.isinf(found).sum()), "joins": joins}
+    quartiles = [float(np.quantile(reactions, at, method="inverted_cdf")) for at in (0.25, 0.5, 0.75)]
+    counts = {"never": int(np.isinf(reactions).sum()), "joins": joins}
     spread = {"lower": quartiles[0], "upper": quartiles[2] if np.isfinite(quartiles[2]) else "never"}
-    return [Row("scene_reaction_s_median", min(quartiles[1], float(SCENE_S)), len(found), "s", {**told, **spread})]
+    return [
+        Row("scene_reaction_s_median", min(quartiles[1], float(SCENE_S)), len(reactions), "s", {**counts, **spread})
+    ]
 
 
 def steady_rows(runtime: Runtime, sounds: Sounds, joins: Sequence[Join], say: Say) -> list[Row]:
-    """One scene of even energy, cuts of its own included, once the window is full."""
-    runs = [[told for told in lists(runtime, steady(one)) if told.pts_s >= 28] for one in joins]
+    """One scene of even energy, with its own cuts, once the window is full."""
+    runs = [[list_ for list_ in lists(runtime, steady(joined)) if list_.pts_s >= 28] for joined in joins]
     rows = steadiness_rows(runs, sounds, "steady")
-    say(f"{len(joins)} steady scenes: {spoken(rows)}")
+    say(f"{len(joins)} steady scenes: {one_line(rows)}")
     return rows
 
 
-def steady(one: Join) -> Iterable[Pictures]:
-    mean = float(np.mean([level for _, level in one.first.energy]))
-    return pictures(replace(one.first, energy=((0.0, mean), (float(STEADY_S), mean))), STEADY_S, one.rng())
+def steady(joined: Join) -> Iterable[Pictures]:
+    mean = float(np.mean([level for _, level in joined.first.energy]))
+    return pictures(replace(joined.first, energy=((0.0, mean), (float(STEADY_S), mean))), STEADY_S, joined.rng())
 
 
 def cut_rows(runtime: Runtime, sounds: Sounds, joins: Sequence[Join], runs: int, say: Say) -> list[Row]:
-    """Scenes of 8 to 24 s, one behind the other, two minutes of them a run."""
-    told = []
+    """Scenes of 8 to 24 s, one after another, two minutes of them a run."""
+    lists_of_runs = []
     for run in range(runs):
         rng = np.random.default_rng([8, run])
         frames: list[Pictures] = []
         while len(frames) < CUT_S * MOTION_FPS:
-            one = joins[int(rng.integers(len(joins)))]
-            frames.extend(pictures(one.first, int(rng.integers(8, 25)), rng))
-        told.append(lists(runtime, frames))
-    rows = steadiness_rows(told, sounds, "cut")
-    say(f"{runs} runs of cut footage: {spoken(rows)}")
+            joined = joins[int(rng.integers(len(joins)))]
+            frames.extend(pictures(joined.first, int(rng.integers(8, 25)), rng))
+        lists_of_runs.append(lists(runtime, frames))
+    rows = steadiness_rows(lists_of_runs, sounds, "cut")
+    say(f"{runs} runs of cut footage: {one_line(rows)}")
     return rows
 
 
@@ -272,37 +276,37 @@ def grown_rows(
     rows = []
     for size in sizes:
         runtime = Runtime(engine, DrawnCatalog(catalog, size))
-        runs = [[told for told in lists(runtime, steady(one)) if told.pts_s >= 28] for one in joins]
-        found = [row for row in steadiness_rows(runs, None, "steady") if row.metric == "top1_changes_per_min"]
-        rows += [replace(row, labels={**row.labels, "tracks": size}) for row in found]
-        say(f"{size} drawn tracks: {spoken(found)}")
+        runs = [[list_ for list_ in lists(runtime, steady(joined)) if list_.pts_s >= 28] for joined in joins]
+        changes = [row for row in steadiness_rows(runs, None, "steady") if row.metric == "top1_changes_per_min"]
+        rows += [replace(row, labels={**row.labels, "tracks": size}) for row in changes]
+        say(f"{size} drawn tracks: {one_line(changes)}")
     return rows
 
 
 def video_rows(runtime: Runtime, catalog: Catalog, videos: Sequence[Path], say: Say) -> list[Row]:
-    """The files one behind the other, and ten minutes of Auto on them, begun again where they end."""
+    """The files one after another, and ten minutes of Auto on them, which repeat when they end."""
     tracks = catalog.tracks()
     rows = steadiness_rows([lists_of(runtime, videos)], Sounds(tracks), "video")
-    say(f"{len(videos)} videos: {spoken(rows)}")
-    auto = auto_rows(played(runtime, videos, AUTO_S), tracks)
-    say(f"{AUTO_S / 60:g} minutes of Auto: {spoken(auto)}")
+    say(f"{len(videos)} videos: {one_line(rows)}")
+    auto = auto_rows(play_auto(runtime, videos, AUTO_S), tracks)
+    say(f"{AUTO_S / 60:g} minutes of Auto: {one_line(auto)}")
     return rows + auto
 
 
-def spoken(rows: Sequence[Row]) -> str:
+def one_line(rows: Sequence[Row]) -> str:
     return ", ".join(f"{row.metric} {row.value:.2f}" for row in rows)
 
 
 def first_rows(catalog: Path, folder: Path, publishers: int, say: Say) -> list[Row]:
     """From the first frame that a publisher sends to the first suggestions, one publisher after another."""
-    have = cores()
+    available = cores()
     stream, port, waits = write_stream(folder / "stream.mp4", 5), free_port(), []
-    with served("segue", ["serve", "-c", str(catalog), "--port", str(port)], port, have[:1]) as server:
+    with served("segue", ["serve", "-c", str(catalog), "--port", str(port)], port, available[:1]) as server:
         for _ in range(publishers):
-            with loaded(server.url, stream, 1, FIRST_S, have[1:] or have) as load:
-                (told,) = load.result()
-            if told["messages"]:
-                waits.append(told["messages"][0][0] - told["first_s"])
+            with loaded(server.url, stream, 1, FIRST_S, available[1:] or available) as load:
+                (publisher,) = load.result()
+            if publisher["messages"]:
+                waits.append(publisher["messages"][0][0] - publisher["first_s"])
     say(f"first suggestion after {np.median(waits):.2f} s ({len(waits)} publishers)")
     return [
         Row("first_suggestion_s", float(np.median(waits)), len(waits), "s", {"most": round(max(waits), 3)}),

@@ -1,9 +1,9 @@
-"""Publishers and viewers, in a process of their own, so that their work is not counted as the server's.
+"""Publishers and viewers, in their own process, so that their work does not count as the server's.
 
     python -m benchmarks.load URL FILE SESSIONS SECONDS [whip|fastrtc]
 
-Each session sends the packets of FILE round and round at their pace, encoded once and for all, and watches its own
-suggestions. What happened is printed as JSON. Times are of the monotonic clock, which processes of one machine share.
+Each session sends the packets of FILE again and again at their pace, encoded only once, and watches its own
+suggestions. The results are printed as JSON. Times are of the monotonic clock, which processes of one machine share.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ from websockets.exceptions import ConnectionClosed
 from stream.sources.webrtc.stun_retries import wait_for_consent
 
 CLOCK = 90_000
-STAGGER_S = 0.1  # between two publishers: together they would share every key frame
+STAGGER_S = 0.1  # between two publishers; without it all key frames would coincide
 CONNECT_S = 20.0
 SDP = {"content-type": "application/sdp"}
 
 
 class Packets(MediaStreamTrack):
-    """A track of encoded packets, paced by the clock; what is late is sent at once."""
+    """A track of encoded packets, paced by the clock; a late packet is sent at once."""
 
     kind = "video"
 
@@ -59,7 +59,7 @@ def read_packets(path: Path) -> tuple[list[bytes], int]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         convert = av.BitStreamFilterContext("h264_mp4toannexb", stream)
-        packets = [bytes(one) for packet in container.demux(stream) if packet.size for one in convert.filter(packet)]
+        packets = [bytes(part) for packet in container.demux(stream) if packet.size for part in convert.filter(packet)]
         return packets, round(float(stream.average_rate or 30))
 
 
@@ -110,7 +110,7 @@ async def publish(url: str, packets: list[bytes], fps: int, number: int, until_s
 
 
 class RefusedError(Exception):
-    """The server does not take the publisher."""
+    """The server refuses the publisher."""
 
 
 async def by_whip(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:
@@ -124,8 +124,8 @@ async def by_whip(client: httpx.AsyncClient, connection: RTCPeerConnection) -> t
 
 
 async def by_fastrtc(client: httpx.AsyncClient, connection: RTCPeerConnection) -> tuple[AsyncIterator[str], str]:
-    """As fastrtc's own client does it: a name of the client's making, and a data channel, without which the server
-    looks at no frame. Nothing is deleted: a session ends with its connection."""
+    """As fastrtc's own client does: the client makes up a name, and opens a data channel, without which the server
+    handles no frame. Nothing is deleted: a session ends with its connection."""
     name = secrets.token_urlsafe(8)
     connection.createDataChannel("text")
     await connection.setLocalDescription()
@@ -139,7 +139,7 @@ async def by_fastrtc(client: httpx.AsyncClient, connection: RTCPeerConnection) -
 
 
 async def nothing() -> AsyncIterator[str]:
-    """Of a server that says nothing."""
+    """No messages, for a server without events."""
     return
     yield
 
@@ -159,7 +159,7 @@ async def server_sent(client: httpx.AsyncClient, path: str) -> AsyncIterator[str
 
 
 def take(text: str, messages: list[list[Any]]) -> None:
-    """Keep suggestions with the time of their arrival."""
+    """Append a list of suggestions, with the time of its arrival, to ``messages``."""
     message = json.loads(text)
     if message["type"] == "suggestions":
         top = [item["track"] for item in message["items"]]

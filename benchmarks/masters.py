@@ -1,7 +1,7 @@
-"""The same music from another master: is it the same to the towers, in a catalogue and in a corpus?
+"""The same music from another master: do the towers embed it the same, in a catalogue and in a corpus?
 
-Louder, softer, equalised, in mono, coded, or a little faster or slower, as a tape is. Each variant of a track is made
-by an ``ffmpeg`` program, in floating point, so that nothing is clipped, beside the track as it is. ``side``
+Louder, softer, equalised, in mono, coded, or a little faster or slower, like a tape. An ``ffmpeg`` program makes
+each variant of a track in floating point, so that nothing is clipped, and the plain track too. ``side``
 *catalogue*: the embeddings of its segments as `segue index` makes them; *corpus*: those of windows as the features of
 a corpus are made for training. Figures are cosines of variant and reference, over all segments of all tracks: the
 least and the median. Segments are compared by their number, so at another speed they begin up to 2.4 s apart at the
@@ -35,10 +35,10 @@ FLOAT: Final = ("-c:a", "pcm_f32le")
 
 @dataclass(frozen=True)
 class Master:
-    """FFmpeg's filters, and how what comes out of them is coded."""
+    """FFmpeg's filters, and the coding of their output."""
 
     filters: str
-    coded: tuple[str, ...] = FLOAT
+    coding: tuple[str, ...] = FLOAT
     suffix: str = ".wav"
 
 
@@ -72,41 +72,45 @@ def master_rows(
     engine: Engine,
     program: str,
     folder: Path,
-    tell: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> Iterator[Row]:
-    """Rows of the variants ``names`` (of `MASTERS`). Raises BenchError where ffmpeg cannot make one, or nothing is
-    heard in it."""
-    found: dict[tuple[str, str], list[Floats]] = {}
+    """Rows of the variants ``names`` (of `MASTERS`). Raises BenchError if ffmpeg cannot make one, or if its
+    sound cannot be used."""
+    cosines_of: dict[tuple[str, str], list[Floats]] = {}
     for track in tracks if names else ():
-        tell(f"{', '.join(names)}: {track.path.name}")
-        plain = _embedded(_made(program, track, PLAIN, folder), engine, track)
+        say(f"{', '.join(names)}: {track.path.name}")
+        plain = _embed(_render(program, track, PLAIN, folder), engine, track)
         for name in names:
-            other = _embedded(_made(program, track, MASTERS[name], folder), engine, track)
-            for side, vectors in other.items():
-                found.setdefault((name, side), []).append(_cosines(vectors, plain[side]))
-    for (name, side), cosines in found.items():
-        every = np.concatenate(cosines)
+            variant = _embed(_render(program, track, MASTERS[name], folder), engine, track)
+            for side, vectors in variant.items():
+                cosines_of.setdefault((name, side), []).append(_cosines(vectors, plain[side]))
+    for (name, side), cosines in cosines_of.items():
+        values = np.concatenate(cosines)
         labels = {"variant": name, "side": side}
-        yield Row("cosine_least", float(every.min()), len(every), "cosine", labels)
-        yield Row("cosine_median", float(np.median(every)), len(every), "cosine", labels)
+        yield Row("cosine_least", float(values.min()), len(values), "cosine", labels)
+        yield Row("cosine_median", float(np.median(values)), len(values), "cosine", labels)
 
 
-def _made(program: str, track: Track, master: Master, folder: Path) -> Floats:
-    """A track's samples from another master, by way of a file."""
+def _render(program: str, track: Track, master: Master, folder: Path) -> Floats:
+    """A track's samples from another master, made as a file."""
     path = folder / f"master{master.suffix}"
     length_s = min(TRACK_S, track.duration_s)
-    given = ["-ss", f"{track.begin_s:.6f}", "-t", f"{length_s:.6f}", "-i", str(track.path), "-map", "0:a:0"]
-    coded = ["-map_metadata", "-1", "-af", master.filters, *master.coded, str(path)]
-    done = subprocess.run([program, "-v", "error", "-y", "-nostdin", *given, *coded], capture_output=True, text=True)
-    if done.returncode:
-        raise BenchError(f"{track.path}: ffmpeg cannot read it ({done.stderr.strip()[-300:]}); index the folder again")
+    input_words = ["-ss", f"{track.begin_s:.6f}", "-t", f"{length_s:.6f}", "-i", str(track.path), "-map", "0:a:0"]
+    output_words = ["-map_metadata", "-1", "-af", master.filters, *master.coding, str(path)]
+    process = subprocess.run(
+        [program, "-v", "error", "-y", "-nostdin", *input_words, *output_words], capture_output=True, text=True
+    )
+    if process.returncode:
+        raise BenchError(
+            f"{track.path}: ffmpeg cannot read it ({process.stderr.strip()[-300:]}); index the folder again"
+        )
     try:
         return decode(path).samples
     except AudioError as error:
         raise BenchError(f"{track.path}, {master.filters}: {error}; leave that variant out") from error
 
 
-def _embedded(samples: Floats, engine: Engine, track: Track) -> dict[str, Floats]:
+def _embed(samples: Floats, engine: Engine, track: Track) -> dict[str, Floats]:
     """Side -> (k, E), unit norm."""
     try:
         segments = analyse(samples, engine).vectors
@@ -119,17 +123,19 @@ def _embedded(samples: Floats, engine: Engine, track: Track) -> dict[str, Floats
 
 
 def _window(samples: Floats, lufs: float, engine: Engine) -> Floats:
-    """(E,): what towers make of a pair's music."""
-    columns, needs, count = listen(samples, lufs), needs_of(engine.bundle), clip_count(len(samples))
-    clips = engine.run("music_clip", {name: columns[name][:count] for name in needs.clip})["embedding"]
+    """(E,): the embedding of a pair's music."""
+    measured, needs, count = listen(samples, lufs), needs_of(engine.bundle), clip_count(len(samples))
+    clips = engine.run("music_clip", {name: measured[name][:count] for name in needs.clip})["embedding"]
     padded = np.zeros((1, MAX_CLIPS, clips.shape[1]), np.float32)
     padded[0, :count] = clips
-    told = {name: columns[name][None] for name in needs.sequence}
+    features = {name: measured[name][None] for name in needs.sequence}
     mask = np.arange(MAX_CLIPS)[None] < count
-    return np.asarray(engine.run("music_sequence", {"clips": padded, "mask": mask, **told})["embedding"][0], np.float32)
+    return np.asarray(
+        engine.run("music_sequence", {"clips": padded, "mask": mask, **features})["embedding"][0], np.float32
+    )
 
 
-def _cosines(one: Floats, other: Floats) -> Floats:
+def _cosines(variant: Floats, reference: Floats) -> Floats:
     """(k,), of rows of unit norm."""
-    count = min(len(one), len(other))
-    return np.asarray((one[:count] * other[:count]).sum(axis=1), np.float32)
+    count = min(len(variant), len(reference))
+    return np.asarray((variant[:count] * reference[:count]).sum(axis=1), np.float32)

@@ -5,10 +5,10 @@
     <features>/ast_feature2p5/ast_feature/MUSIC.pt, ast_mask/MUSIC.pt    AST, one for each 2.5 s: (S, 768), (S,)
 
 where <csv> is the folder or its ``dataset/MGSV-EC``, <features> the folder, its ``Kuai_feature`` or
-``features/Kuai_feature``. A line of the lists is a video with the moment of a track that was chosen for it: of their
-columns ``video_id``, ``music_id``, ``video_start``, ``video_end``, ``music_start``, ``music_end`` and
-``music_total_duration`` are read, times in seconds. Rows where the mask is 0 are padding. The splits are kept as
-published: a track may have videos in several of them.
+``features/Kuai_feature``. A line of the lists is a video with the moment of a track that was chosen for it. The columns
+read are ``video_id``, ``music_id``, ``video_start``, ``video_end``, ``music_start``, ``music_end`` and
+``music_total_duration``, times in seconds. Rows where the mask is 0 are padding. The splits stay as published: a track
+may have videos in several of them.
 """
 
 import csv
@@ -48,7 +48,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Where the lists and the features lie."""
+    """The folders of the lists and of the features."""
 
     lists: Path
     features: Path
@@ -66,22 +66,22 @@ class Release:
         return [_moment(row, path, number) for number, row in enumerate(rows, 2)]
 
     def vectors(self, side: str, name: str) -> Floats:
-        """(n, C) of a video or a track, without padding. Raises BenchError for files that are missing or not so."""
+        """(n, C) of a video or a track, without padding. Raises BenchError for missing or malformed files."""
         folder, net = SIDES[side]
         place = self.features / folder
         rows, mask = (_tensor(place / f"{net}_{kind}" / f"{name}.pt") for kind in ("feature", "mask"))
         rows = rows.reshape(-1, rows.shape[-1])
-        kept = mask.reshape(-1) != 0
-        if len(kept) != len(rows) or not kept.any() or not np.isfinite(rows[kept]).all():
+        valid = mask.reshape(-1) != 0
+        if len(valid) != len(rows) or not valid.any() or not np.isfinite(rows[valid]).all():
             raise BenchError(
                 f"{place / f'{net}_feature' / name}.pt: holds {rows.shape} beside a mask {mask.shape}, must be finite "
                 "numbers with a mask of as many rows, not all 0; fetch the features anew"
             )
-        return np.ascontiguousarray(rows[kept], np.float32)
+        return np.ascontiguousarray(rows[valid], np.float32)
 
 
 def read_release(folder: Path) -> Release:
-    """Raises BenchError where lists or features are not there."""
+    """Find both folders. Raises BenchError if lists or features are missing."""
     lists = [place for name in CSV_PLACES if ((place := folder / name) / "test_data.csv").is_file()]
     inside = SIDES["video"][0]
     features = [place for name in FEATURE_PLACES if ((place := folder / name) / inside).is_dir()]
@@ -105,7 +105,7 @@ def _moment(row: dict[str, Any], path: Path, number: int) -> Moment:
 def _tensor(path: Path) -> npt.NDArray[Any]:
     try:
         value = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is none of its own
+    except Exception as error:  # torch raises many kinds of errors for a foreign file
         raise BenchError(f"{path}: cannot be read ({error}); unpack MGSV_feature.zip anew") from error
     if not isinstance(value, torch.Tensor) or not value.dim():
         raise BenchError(f"{path}: holds no tensor; unpack MGSV_feature.zip anew")

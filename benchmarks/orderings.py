@@ -1,4 +1,4 @@
-"""Which system should stand above which, says a paper; whether it does here."""
+"""Which system is better than which in a paper, and whether it is here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,12 +51,12 @@ def verdicts(ranks: Ranks) -> list[Verdict]:
 
 
 def verdict(difference: Interval) -> str:
-    """``holds`` or ``reversed`` where the interval leaves 0 out, else ``open``."""
+    """``holds`` or ``reversed`` if the interval excludes 0, else ``open``."""
     if not difference.excludes_zero():
         return "open"
     return "holds" if difference.value > 0 else "reversed"
 
 
 def both_ways(ranks: Ranks, system: str) -> npt.NDArray[np.integer]:
-    """(seeds, 2 n): a query is a video asking, or a track asking."""
+    """(seeds, 2 n): queries are videos, then tracks."""
     return np.concatenate([np.atleast_2d(ranks[system, direction]) for direction in ("v2m", "m2v")], axis=1)

@@ -1,4 +1,4 @@
-"""What the papers report, to be quoted beside ours: other music, other videos, other galleries.
+"""The papers' figures, to quote beside ours: other music, other videos, other galleries.
 
 Keys are (system, direction), values are metric -> figure, in percent.
 """

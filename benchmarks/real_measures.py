@@ -1,8 +1,8 @@
-"""What is made of rankings and lists of suggestions: pure functions, from numbers to figures.
+"""Figures of rankings and of lists of suggestions: pure functions of numbers.
 
 *Own-track AUC*: the share of the other tracks that score lower than a video's own, ties half: 0.5 is chance. *Hubs*:
-tracks that are near everything (Radovanović, Nanopoulos and Ivanović, JMLR 2010): how often each track stands in the
-lists of different videos.
+tracks that are near everything (Radovanović, Nanopoulos and Ivanović, JMLR 2010): how often each track is in the lists
+of different videos.
 """
 
 from collections import Counter
@@ -28,13 +28,13 @@ def share_below(own: float, others: Sequence[float]) -> float:
 
 
 def rank_of(own: float, others: Sequence[float]) -> float:
-    """1 for the best; behind half of those that tie."""
+    """1 for the best; half of the ties count as better."""
     values = np.asarray(others, np.float64)
     return 1.0 + float((values > own).sum()) + 0.5 * float((values == own).sum())
 
 
 def levels(tracks: int) -> tuple[int, ...]:
-    """Those k of R@k that say something in a gallery of so many tracks: at most half of it."""
+    """The k of R@k that mean something in a gallery of ``tracks``: at most half of it."""
     return tuple(level for level in LEVELS if 2 * level <= tracks)
 
 
@@ -44,8 +44,7 @@ def mean_of(values: Sequence[float]) -> Interval:
 
 
 def share_of(hits: Sequence[bool]) -> Interval:
-    """The share that hit and its 95% interval by Wilson (1927), for a bootstrap of none in nine is never more than
-    none."""
+    """The share of hits and its 95% interval by Wilson (1927), because a bootstrap of no hits in nine has no width."""
     n, share, z = len(hits), float(np.mean(hits)), 1.959964
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
@@ -56,22 +55,22 @@ def median_of(values: Sequence[float]) -> Interval:
     return bootstrap(np.asarray(values), lambda table: np.asarray(np.median(table, axis=-1)))
 
 
-def spearman(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """The correlation of ranks, ties shared; 0 where one side does not differ."""
+def spearman(left: NDArray[np.floating], right: NDArray[np.floating]) -> float:
+    """The correlation of ranks, ties share a rank; 0 if one side does not vary."""
     from scipy.stats import rankdata
 
-    left, right = (rankdata(side) - (len(side) + 1) / 2 for side in (one, other))
-    size = float(np.sqrt((left**2).sum() * (right**2).sum()))
-    return float((left * right).sum()) / size if size else 0.0
+    left_ranks, right_ranks = (rankdata(side) - (len(side) + 1) / 2 for side in (left, right))
+    size = float(np.sqrt((left_ranks**2).sum() * (right_ranks**2).sum()))
+    return float((left_ranks * right_ranks).sum()) / size if size else 0.0
 
 
-def agreement(one: Sequence[float], other: Sequence[float]) -> Interval:
+def agreement(left: Sequence[float], right: Sequence[float]) -> Interval:
     """Spearman's correlation and its interval, pairs drawn together."""
-    return bootstrap(np.array([one, other]), lambda table: np.asarray(spearman(table[0], table[1])))
+    return bootstrap(np.array([left, right]), lambda table: np.asarray(spearman(table[0], table[1])))
 
 
 def hub_figures(lists: Sequence[Sequence[str]], tracks: int) -> dict[str, float]:
-    """Of lists, one a video, out of so many tracks: ``largest`` (in how many lists the most frequent track stands),
+    """Of lists, one a video, out of ``tracks`` tracks: ``largest`` (how many lists hold the most frequent track),
     ``skewness`` and ``gini`` of these counts over all tracks, ``shown`` (different tracks), ``overlap`` (mean Jaccard
     of two lists)."""
     counts = occurrences(lists, tracks)
@@ -85,21 +84,21 @@ def hub_figures(lists: Sequence[Sequence[str]], tracks: int) -> dict[str, float]
 
 
 def occurrences(lists: Sequence[Sequence[str]], tracks: int) -> Floats:
-    """(tracks,) in how many lists each track stands, the most frequent first."""
+    """(tracks,) how many lists hold each track, the most frequent first."""
     counts = np.zeros(tracks)
-    times = Counter(track for each in lists for track in each)
-    counts[: len(times)] = sorted(times.values(), reverse=True)
+    frequency = Counter(track for tracks_of_list in lists for track in tracks_of_list)
+    counts[: len(frequency)] = sorted(frequency.values(), reverse=True)
     return counts
 
 
 def skewness(counts: Floats) -> float:
-    """The third standardised moment; 0 where counts do not differ."""
+    """The third standardised moment; 0 if counts do not vary."""
     deviation = float(counts.std())
     return float((((counts - counts.mean()) / deviation) ** 3).mean()) if deviation else 0.0
 
 
 def gini(counts: Floats) -> float:
-    """0 where all are shown equally often, near 1 where one track is everything."""
+    """0 if all tracks are shown equally often, near 1 if one track fills all lists."""
     total = float(counts.sum())
     if not total:
         return 0.0
@@ -110,30 +109,30 @@ def gini(counts: Floats) -> float:
 
 def overlap(lists: Sequence[Sequence[str]]) -> float:
     """Mean Jaccard of two lists; 0 for fewer than two."""
-    sets = [set(each) for each in lists]
-    shares = [len(one & other) / max(1, len(one | other)) for one, other in combinations(sets, 2)]
+    sets = [set(tracks_of_list) for tracks_of_list in lists]
+    shares = [len(left & right) / max(1, len(left | right)) for left, right in combinations(sets, 2)]
     return float(np.mean(shares)) if shares else 0.0
 
 
 def random_hubs(sizes: Sequence[int], tracks: int, seed: int = 0) -> dict[str, Interval]:
-    """The same figures of lists drawn blindly: the mean, and where 95% of the draws lie."""
-    found: dict[str, list[float]] = {}
+    """The same figures of random lists: the mean, and the range of 95% of the draws."""
+    figures: dict[str, list[float]] = {}
     for drawn in blind_lists(sizes, tracks, seed):
         for name, value in hub_figures(drawn, tracks).items():
-            found.setdefault(name, []).append(value)
+            figures.setdefault(name, []).append(value)
     return {
         name: Interval(float(np.mean(values)), *(float(v) for v in np.percentile(values, (2.5, 97.5))))
-        for name, values in found.items()
+        for name, values in figures.items()
     }
 
 
 def random_occurrences(sizes: Sequence[int], tracks: int, seed: int = 0) -> Floats:
-    """(tracks,) the mean of `occurrences` over lists drawn blindly."""
+    """(tracks,) the mean of `occurrences` over random lists."""
     return np.asarray(np.mean([occurrences(drawn, tracks) for drawn in blind_lists(sizes, tracks, seed)], axis=0))
 
 
 def blind_lists(sizes: Sequence[int], tracks: int, seed: int) -> Iterator[list[list[str]]]:
-    """`RANDOM_DRAWS` times a list of each size, every track as likely."""
+    """`RANDOM_DRAWS` times a random list of each size; every track is equally likely."""
     rng = np.random.default_rng(seed)
     names = [str(number) for number in range(tracks)]
     for _ in range(RANDOM_DRAWS):
@@ -146,12 +145,12 @@ def change(before: Sequence[float], after: Sequence[float]) -> Interval:
 
 
 def response(positions: Sequence[float], values: Sequence[Sequence[float]]) -> float:
-    """Spearman of a dial's position with what was measured there; ``values``: of each position, one a video."""
-    at = np.repeat(np.asarray(positions, np.float64), [len(each) for each in values])
-    return spearman(at, np.concatenate([np.asarray(each, np.float64) for each in values]))
+    """Spearman of a dial's position with a measure; ``values``: of each position, one a video."""
+    at = np.repeat(np.asarray(positions, np.float64), [len(column) for column in values])
+    return spearman(at, np.concatenate([np.asarray(column, np.float64) for column in values]))
 
 
-def mean_measures(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def mean_measures(lists: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The mean of each measure over those that have it."""
-    names = dict.fromkeys(name for one in each for name in one)
-    return {name: float(np.mean([one[name] for one in each if name in one])) for name in names}
+    names = dict.fromkeys(name for measures in lists for name in measures)
+    return {name: float(np.mean([measures[name] for measures in lists if name in measures])) for name in names}

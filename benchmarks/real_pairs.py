@@ -1,9 +1,9 @@
-"""A folder of videos with their own music, and perhaps a folder of other music -> what retrieval is asked, and where.
+"""A folder of videos with their own music, and perhaps a folder of other music -> the queries and the gallery.
 
 The gallery is a folder of links, ``own/`` to the videos whose sound is music and ``more/`` to the other music, indexed
-as any folder is: a video's own track is the sound of its file. A video without sound, or in which somebody speaks and
-nothing else sounds, has no track of its own; it is asked with all the same. ``groups.csv`` (columns ``video``, a file's
-name with or without its ending, and ``group``) tells what kind of video each is.
+as any folder is: a video's own track is the sound of its file. A video without sound, or with
+speech alone, has no track of its own, but is still a query. ``groups.csv`` (columns ``video``, a file's name with or
+without its ending, and ``group``) gives the kind of each video.
 """
 
 import csv
@@ -34,7 +34,7 @@ OWN, MORE = "own", "more"
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """``own``: the ids of the tracks that are its sound, in a catalogue; none for a video without music."""
+    """``own``: the catalogue's ids of the tracks that are its sound; none for a video without music."""
 
     path: Path
     name: str
@@ -48,18 +48,18 @@ def videos_of(folder: Path) -> list[Video]:
     if not folder.is_dir():
         raise BenchError(f"{folder}: no such folder; name one that holds videos with their music")
     groups = groups_of(folder / GROUPS)
-    found = []
+    videos = []
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.startswith(".") and path.suffix[1:].casefold() in VIDEOS:
             name = path.relative_to(folder).as_posix()
-            found.append(Video(path, name, groups.get(path.name, groups.get(path.stem, ""))))
-    if not found:
+            videos.append(Video(path, name, groups.get(path.name, groups.get(path.stem, ""))))
+    if not videos:
         raise BenchError(f"{folder}: holds no video; put files there such as .mp4 or .webm, with their music")
-    return found
+    return videos
 
 
 def groups_of(path: Path) -> Mapping[str, str]:
-    """Video -> group; nothing where there is no such file."""
+    """Video -> group; empty if there is no such file."""
     if not path.exists():
         return {}
     try:
@@ -72,15 +72,15 @@ def groups_of(path: Path) -> Mapping[str, str]:
     return {str(row["video"] or "").strip(): str(row["group"] or "").strip() for row in rows}
 
 
-def unheard(video: Path) -> str:
-    """Why a video's sound is no track; empty where it is one."""
+def why_no_track(video: Path) -> str:
+    """Why a video's sound is no track; empty if it is one."""
     try:
         samples = decode(video).samples
     except AudioError as error:
         return str(error)
     whole = len(samples) // SAMPLES * SAMPLES
     if not whole:
-        return ""  # too short to be told
+        return ""  # too short to judge
     kind, _ = judge(samples[:whole])
     return "" if kind == MUSIC else f"holds no music ({kind})"
 
@@ -91,41 +91,41 @@ def gallery(
     work: Path,
     engine: Engine,
     jobs: int,
-    tell: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> tuple[list[Video], Path]:
-    """The videos with their own tracks, and the catalogue of all tracks; both rest on links in ``work``, which a second
-    run finds again. Raises BenchError where there is not a single pair; errors of catalogues."""
+    """The videos with their own tracks, and the catalogue of all tracks; both use links in ``work``, which a second run
+    uses again. Raises BenchError if there is not a single pair, and the errors of catalogues."""
     links, target = work / "gallery", work / f"catalog-{engine.bundle.identity[:12]}"
     shutil.rmtree(links, ignore_errors=True)
-    heard = []
+    with_music = []
     for video in videos:
-        if why := unheard(video.path):
-            tell(f"{video.name}: {why}; it is no pair, and only asked with")
+        if reason := why_no_track(video.path):
+            say(f"{video.name}: {reason}; it is no pair, only a query")
             continue
         link(video.path, links / OWN / video.name)
-        heard.append(video.path)
+        with_music.append(video.path)
     if distractors is not None:
         others = scan(distractors, target).files if distractors.is_dir() else {}
         if not others:
             raise BenchError(f"{distractors}: holds no music; leave --distractors out or name a folder of music")
         for path in others:
             link(path, links / MORE / path.relative_to(distractors))
-    if not heard:
-        raise BenchError("no video has music of its own, so there is no pair to judge by; give videos with music")
+    if not with_music:
+        raise BenchError("no video has music of its own, so there is no pair; give videos with music")
 
     def progress(done: int, total: int, text: str) -> None:
-        tell(f"index {done}/{total} {text}")
+        say(f"index {done}/{total} {text}")
 
     report = index_folder(links, target, engine, jobs, progress, forget_missing=True)
     for note in (*report.failed, *report.notes):
-        tell(note.line())
+        say(note.line())
     with Catalog.open(target, engine.bundle) as catalog:
-        owned = [own(video, catalog) if video.path in heard else video for video in videos]
-    return owned, target
+        videos_with_own = [with_own_tracks(video, catalog) if video.path in with_music else video for video in videos]
+    return videos_with_own, target
 
 
-def own(video: Video, catalog: Catalog) -> Video:
-    """With the tracks that are its sound; several where its container has titled chapters."""
+def with_own_tracks(video: Video, catalog: Catalog) -> Video:
+    """``video`` with the tracks that are its sound; several if its container has titled chapters."""
     identity = identify(video.path)
     if identity is None:
         return video

@@ -7,8 +7,8 @@ from typing import Any, Final
 from .harness import Row
 from .steering import POSITIONS
 
-# What each dial promises, and in which words.
-DRAWN: Final = (
+# Dial, the measure that it should move, and the panel's title.
+PANELS: Final = (
     ("energy", "loudness_lufs", "loudness, LUFS"),
     ("energy", "onsets_per_s", "onsets a second"),
     ("valence", "centroid_hz", "brightness of sound, Hz"),
@@ -18,21 +18,21 @@ DRAWN: Final = (
 
 
 def picture(rows: Sequence[Row], path: Path) -> None:
-    """A panel for the hubs and one for each dial that there are rows of, as a PNG file."""
+    """A panel for the hubs and one for each dial that has rows, as a PNG file."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    steered = [each for each in DRAWN if _means(rows, *each[:2])]
-    figure, axes = pyplot.subplots(1, 1 + len(steered), figsize=(4.5 + 2.2 * len(steered), 3.2), squeeze=False,
-                                   width_ratios=[2.0, *(1.0 for _ in steered)])  # fmt: skip
+    panels = [panel for panel in PANELS if _means(rows, *panel[:2])]
+    figure, axes = pyplot.subplots(1, 1 + len(panels), figsize=(4.5 + 2.2 * len(panels), 3.2), squeeze=False,
+                                   width_ratios=[2.0, *(1.0 for _ in panels)])  # fmt: skip
     _hubs(axes[0][0], [row for row in rows if row.metric == "hub_count"])
-    for place, (dial, measure, words) in zip(axes[0][1:], steered, strict=True):
-        place.plot(POSITIONS, _means(rows, dial, measure), "o-", color="C0")
-        place.set_xticks(POSITIONS)
-        place.set_xlabel(f"{dial} dial")
-        place.set_title(words, fontsize=9)
+    for panel_axes, (dial, measure, title) in zip(axes[0][1:], panels, strict=True):
+        panel_axes.plot(POSITIONS, _means(rows, dial, measure), "o-", color="C0")
+        panel_axes.set_xticks(POSITIONS)
+        panel_axes.set_xlabel(f"{dial} dial")
+        panel_axes.set_title(title, fontsize=9)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
@@ -48,10 +48,10 @@ def _hubs(axes: Any, counts: Sequence[Row]) -> None:
 
 
 def _means(rows: Sequence[Row], dial: str, measure: str) -> list[float]:
-    """What was measured at each position, in order; nothing where a position is missing."""
-    found = {
+    """The mean at each position, in order; empty if a position is missing."""
+    means = {
         row.labels["position"]: row.value
         for row in rows
         if row.metric == "steered_mean" and (row.labels["dial"], row.labels["measure"]) == (dial, measure)
     }
-    return [found[at] for at in POSITIONS] if all(at in found for at in POSITIONS) else []
+    return [means[at] for at in POSITIONS] if all(at in means for at in POSITIONS) else []

@@ -26,7 +26,7 @@ HUBS: Final = {
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """A table for each question that there are rows of."""
+    """A table for each question that has rows."""
     parts = [_own(rows), _groups(rows), _hubs(rows), _agreement(rows), _steering(rows), _classes(rows)]
     parts.append(_invariance(rows))
     return "\n".join(part for part in parts if part)
@@ -39,15 +39,15 @@ def _own(rows: Sequence[Row]) -> str:
     metrics = [metric for metric in OWN if any(row.metric == metric for row in chosen)]
     lines = [["own track by", "n", *(OWN[metric][0] for metric in metrics), "percentiles"]]
     for kind in dict.fromkeys(str(row.labels["score"]) for row in chosen):
-        mine = {row.metric: row for row in chosen if row.labels["score"] == kind}
-        cells = [_cell(mine[metric], OWN[metric][1]) if metric in mine else "" for metric in metrics]
-        quarters = " / ".join(f"{mine[f'percentile_{at}'].value:.0f}" for at in (25, 50, 75))
-        lines.append([kind, str(mine["auc"].n), *cells, quarters])
-    some = {row.metric: row for row in chosen}
+        by_metric = {row.metric: row for row in chosen if row.labels["score"] == kind}
+        cells = [_cell(by_metric[metric], OWN[metric][1]) if metric in by_metric else "" for metric in metrics]
+        quarters = " / ".join(f"{by_metric[f'percentile_{at}'].value:.0f}" for at in (25, 50, 75))
+        lines.append([kind, str(by_metric["auc"].n), *cells, quarters])
+    any_kind = {row.metric: row for row in chosen}
     chances = {metric: "0.500" for metric in metrics if metric.startswith("auc")}
-    if "of" in some["median_rank"].labels:
-        chances["median_rank"] = f"{(1 + float(some['median_rank'].labels['of'])) / 2:.1f}"
-    chances |= {name: f"{float(row.labels['chance']):.1f}" for name, row in some.items() if "chance" in row.labels}
+    if "of" in any_kind["median_rank"].labels:
+        chances["median_rank"] = f"{(1 + float(any_kind['median_rank'].labels['of'])) / 2:.1f}"
+    chances |= {name: f"{float(row.labels['chance']):.1f}" for name, row in any_kind.items() if "chance" in row.labels}
     lines.append(["chance", "", *(chances.get(metric, "") for metric in metrics), "25 / 50 / 75"])
     return table(lines)
 
@@ -57,24 +57,24 @@ def _groups(rows: Sequence[Row]) -> str:
     kinds = list(dict.fromkeys(str(row.labels["score"]) for row in chosen))
     lines = [["AUC within group", "n", *kinds]]
     for group in dict.fromkeys(str(row.labels["group"]) for row in chosen):
-        mine = {str(row.labels["score"]): row for row in chosen if row.labels["group"] == group}
-        lines.append([group, str(next(iter(mine.values())).n), *(_cell(mine[kind], 3) for kind in kinds)])
+        by_score = {str(row.labels["score"]): row for row in chosen if row.labels["group"] == group}
+        lines.append([group, str(next(iter(by_score.values())).n), *(_cell(by_score[kind], 3) for kind in kinds)])
     return table(lines) if chosen else ""
 
 
 def _hubs(rows: Sequence[Row]) -> str:
-    found = {row.metric: row for row in rows}
+    by_metric = {row.metric: row for row in rows}
     lines = [["lists at the end", "n", "here", "blind lists"]]
     for metric, name in HUBS.items():
-        if metric not in found:
+        if metric not in by_metric:
             continue
-        row, labels = found[metric], found[metric].labels
+        row, labels = by_metric[metric], by_metric[metric].labels
         blind = f"{_short(labels['random'])} [{_short(labels['random_low'])}, {_short(labels['random_high'])}]"
         more = f", fair share {_short(labels['fair'])}" if "fair" in labels else ""
         of = f" of {labels['of']}" if metric == "hub_shown" else ""
         lines.append([name + more, str(row.n), _short(row.value) + of, blind])
-    if "first_stays" in found:
-        row = found["first_stays"]
+    if "first_stays" in by_metric:
+        row = by_metric["first_stays"]
         lines.append(["first place is that after one second", str(row.n), _cell(row, 2), ""])
     return table(lines) if len(lines) > 1 else ""
 
@@ -83,10 +83,10 @@ def _agreement(rows: Sequence[Row]) -> str:
     chosen = [row for row in rows if row.metric == "agreement"]
     sounds = list(dict.fromkeys(str(row.labels["sound"]) for row in chosen))
     lines = [["pictures with what is suggested (Spearman)", "n", *sounds]]
-    for seen in dict.fromkeys(str(row.labels["pictures"]) for row in chosen):
-        mine = {str(row.labels["sound"]): row for row in chosen if row.labels["pictures"] == seen}
-        cells = [_cell(mine[sound], 2) if sound in mine else "" for sound in sounds]
-        lines.append([seen, str(next(iter(mine.values())).n), *cells])
+    for measure in dict.fromkeys(str(row.labels["pictures"]) for row in chosen):
+        by_sound = {str(row.labels["sound"]): row for row in chosen if row.labels["pictures"] == measure}
+        cells = [_cell(by_sound[sound], 2) if sound in by_sound else "" for sound in sounds]
+        lines.append([measure, str(next(iter(by_sound.values())).n), *cells])
     return table(lines) if chosen else ""
 
 
@@ -95,9 +95,9 @@ def _steering(rows: Sequence[Row]) -> str:
     changes = [row for row in rows if row.metric == "steered_change"]
     for row in changes:
         key = (row.labels["dial"], row.labels["measure"])
-        same = [one for one in rows if (one.labels.get("dial"), one.labels.get("measure")) == key]
-        means = {one.labels["position"]: _short(one.value) for one in same if one.metric == "steered_mean"}
-        rho = next(one.value for one in same if one.metric == "steered_spearman")
+        same = [other for other in rows if (other.labels.get("dial"), other.labels.get("measure")) == key]
+        means = {other.labels["position"]: _short(other.value) for other in same if other.metric == "steered_mean"}
+        rho = next(other.value for other in same if other.metric == "steered_spearman")
         cells = [means[at] for at in POSITIONS]
         bounds = f"[{float(row.labels['low']):+.3g}, {float(row.labels['high']):+.3g}]"
         lines.append([*map(str, key), str(row.n), *cells, f"{row.value:+.3g} {bounds}", f"{rho:+.2f}"])
@@ -118,10 +118,10 @@ def _invariance(rows: Sequence[Row]) -> str:
     chosen = [row for row in rows if "variant" in row.labels and row.metric in names]
     lines = [["the same pictures", "n", *names.values()]]
     for variant in dict.fromkeys(str(row.labels["variant"]) for row in chosen):
-        mine = {row.metric: row for row in chosen if row.labels["variant"] == variant}
+        by_metric = {row.metric: row for row in chosen if row.labels["variant"] == variant}
         digits = {"overlap": 2, "first_kept": 2}
-        cells = [f"{mine[name].value:.{digits.get(name, 3)}f}" if name in mine else "" for name in names]
-        lines.append([variant, str(mine["overlap"].n), *cells])
+        cells = [f"{by_metric[name].value:.{digits.get(name, 3)}f}" if name in by_metric else "" for name in names]
+        lines.append([variant, str(by_metric["overlap"].n), *cells])
     return table(lines) if chosen else ""
 
 

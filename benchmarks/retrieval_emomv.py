@@ -1,9 +1,9 @@
 """``segue bench retrieval --corpus emomv``: tables 8 to 13 of EmoMV for its set C, with ours beside.
 
-Two protocols. ``paper`` stops at the epoch (and takes the threshold) that is best on the very validation set that is
-reported, as the paper does: its figures flatter. ``honest`` looks for both on a fifth of the training set, held out by
-source video, another fifth for each seed, and then trains anew on all of it for that many epochs; the reported set is
-looked at once.
+Two protocols. ``paper`` stops at the epoch (and takes the threshold) that is best on the reported validation set
+itself, as the paper does: its figures flatter. ``honest`` chooses both on a fifth of the training set, held out by
+source video, another fifth for each seed, and then trains anew on all of it for that many epochs; it uses the reported
+set only once.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ PUBLISHED: Final[dict[str, Figures]] = {
 
 @dataclass(frozen=True)
 class Model:
-    """A line of the table; ``task`` says what its epoch is chosen by."""
+    """A line of the table; ``task`` names the measure that chooses its epoch."""
 
     label: str
     task: str
@@ -61,7 +61,7 @@ class Model:
 
 
 def models(release: EmoMvRelease) -> list[Model]:
-    """Two models stand on one line where the paper has two networks for its two tasks."""
+    """Two models share a line where the paper has two networks for its two tasks."""
     n = len(release.emotions)
 
     def system(name: str, setting: str, rate: float) -> Make:
@@ -85,33 +85,36 @@ def models(release: EmoMvRelease) -> list[Model]:
 def measure(
     data: Path, seeds: Sequence[int], say: Callable[[str], None], epochs: int = EPOCHS
 ) -> tuple[list[Row], dict[str, str | int | float]]:
-    """All rows, and what the report should say of the run."""
+    """All rows, and the report's settings."""
     release = read_emomv(data)
     rows: list[Row] = []
     for model in models(release):
-        for protocol, ask in (("paper", paper), ("honest", honest)):
-            found = [ask(model, release, seed, epochs) for seed in seeds]
-            rows += report(model, protocol, found, seeds, len(release.val))
-            mean = {f"{way} {metric}".strip(): np.mean([one[way, metric] for one in found]) for way, metric in found[0]}
+        for protocol, evaluate in (("paper", paper), ("honest", honest)):
+            runs = [evaluate(model, release, seed, epochs) for seed in seeds]
+            rows += report(model, protocol, runs, seeds, len(release.val))
+            mean = {
+                f"{way} {metric}".strip(): np.mean([figures[way, metric] for figures in runs])
+                for way, metric in runs[0]
+            }
             say(f"{model.label} {protocol}: " + ", ".join(f"{name} {value:.2f}" for name, value in mean.items()))
     return rows, {"corpus": "EmoMV-C", "pairs": len(release.train), "validation": len(release.val), "seeds": len(seeds)}
 
 
 def paper(model: Model, release: EmoMvRelease, seed: int, epochs: int) -> Figures:
-    """The best of all epochs, by the reported set itself."""
+    """The best of all epochs on the reported set itself."""
     torch.manual_seed(seed)
     learner = model.make(release.train, seed)
     best: tuple[float, Figures] = (-1.0, {})
     for _ in range(epochs):
         learner.epoch()
         threshold = best_threshold(learner, release.val)
-        value, found = judge(model, learner, release.val, release.gallery, threshold)
-        best = max(best, (value, found), key=lambda entry: entry[0])
+        value, figures = judge(model, learner, release.val, release.gallery, threshold)
+        best = max(best, (value, figures), key=lambda entry: entry[0])
     return best[1]
 
 
 def honest(model: Model, release: EmoMvRelease, seed: int, epochs: int) -> Figures:
-    """Epochs and threshold from a held-out part of train; then all of train, and one look."""
+    """Epochs and threshold from a held-out part of train; then all of train, and one evaluation."""
     fit, held = split(release.train, seed)
     torch.manual_seed(seed)
     learner = model.make(fit, seed)
@@ -120,7 +123,7 @@ def honest(model: Model, release: EmoMvRelease, seed: int, epochs: int) -> Figur
         learner.epoch()
         thresholds.append(best_threshold(learner, held))
         values.append(judge(model, learner, held, held.rows(held.match), thresholds[-1])[0])
-    # A neighbourhood's mean: one epoch of a small held-out set is luck.
+    # The mean over neighbours: one epoch on a small held-out set is luck.
     smooth = np.convolve(np.pad(values, 2, mode="edge"), np.ones(5) / 5, mode="valid")
     chosen = int(np.argmax(smooth))
     torch.manual_seed(seed)
@@ -135,13 +138,13 @@ def split(pairs: EmoMvPairs, seed: int) -> tuple[EmoMvPairs, EmoMvPairs]:
     """Four fifths and one fifth; pieces of one source video stay together."""
     sources = sorted(set(pairs.source))
     order = np.random.default_rng(seed).permutation(len(sources))
-    out = {sources[place] for place in order[: len(sources) // HELD_OUT]}
-    held = np.array([source in out for source in pairs.source])
+    held_sources = {sources[place] for place in order[: len(sources) // HELD_OUT]}
+    held = np.array([source in held_sources for source in pairs.source])
     return pairs.rows(~held), pairs.rows(held)
 
 
 def best_threshold(learner: Learner, pairs: EmoMvPairs) -> float:
-    """Of the scores at hand, the one that parts matched from mismatched best; 0 for a model without scores."""
+    """The threshold that best separates matched from mismatched pairs; 0 for a model without scores."""
     scores = learner.match(pairs)
     if scores is None:
         return 0.0
@@ -153,37 +156,37 @@ def best_threshold(learner: Learner, pairs: EmoMvPairs) -> float:
 def judge(
     model: Model, learner: Learner, pairs: EmoMvPairs, gallery: EmoMvPairs, threshold: float
 ) -> tuple[float, Figures]:
-    """What the epoch is chosen by, and every figure of the task."""
+    """The measure that chooses the epoch, and every figure of the task."""
     if model.task == MATCH:
         scores = learner.match(pairs)
         assert scores is not None
         guess = scores >= threshold
-        found: Figures = {
+        figures: Figures = {
             ("", "accuracy"): accuracy(guess, pairs.match),
             ("", "f1"): f1(guess, pairs.match),
             ("", "auc"): auc(scores, pairs.match),
         }
-        return found["", "accuracy"], found
+        return figures["", "accuracy"], figures
     similarity = learner.similarity(gallery)
     assert similarity is not None
-    found = {}
+    figures = {}
     labels = gallery.video_emotion
     for direction, matrix in (("v2m", similarity), ("m2v", similarity.T)):
-        found[direction, "map"] = mean_average_precision(matrix, labels, labels)
+        figures[direction, "map"] = mean_average_precision(matrix, labels, labels)
         for k in (1, 3, 5):
-            found[direction, f"top{k}"] = top(matrix, labels, labels, k)
-    return (found["v2m", "map"] + found["m2v", "map"]) / 2, found
+            figures[direction, f"top{k}"] = top(matrix, labels, labels, k)
+    return (figures["v2m", "map"] + figures["m2v", "map"]) / 2, figures
 
 
-def report(model: Model, protocol: str, found: Sequence[Figures], seeds: Sequence[int], n: int) -> list[Row]:
+def report(model: Model, protocol: str, runs: Sequence[Figures], seeds: Sequence[int], n: int) -> list[Row]:
     """A row per seed and one over all, with its deviation."""
     rows = []
-    for direction, metric in found[0]:
+    for direction, metric in runs[0]:
         unit = "share" if metric in ("f1", "auc") else "percent"
         labels: dict[str, str | int | float] = {"corpus": "emomv", "system": model.label, "protocol": protocol}
         if direction:
             labels["direction"] = direction
-        values: npt.NDArray[np.float64] = np.array([one[direction, metric] for one in found])
+        values: npt.NDArray[np.float64] = np.array([figures[direction, metric] for figures in runs])
         for seed, value in zip(seeds, values, strict=True):
             rows.append(Row(metric, float(value), n, unit, {**labels, "seed": seed}))
         whole = {**labels, "seeds": len(seeds), "deviation": round(float(values.std()), 3)}

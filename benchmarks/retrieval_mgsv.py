@@ -1,12 +1,12 @@
 """``segue bench retrieval --corpus mgsv``: MGSV-EC's published features, in its split, by its measures.
 
-Our systems stand on the stored vectors (CLIP of each second, AST of each 2.5 s): a video, and the moment that was
-chosen for it, are up to seven even parts each, as a window is. A gallery is every track of the list, once. Asked with a
-video, a track is as good as its best window of the video's length, and that window is the moment that is found.
+Our systems use the stored vectors (CLIP of each second, AST of each 2.5 s): a video, and the moment that was chosen for
+it, are up to seven even parts each, like a window. A gallery is every track of the list, once. A track's score for a
+video is that of its best window of the video's length, and that window is the moment found.
 
-*Measures*: ``R@k``, the right track is among the first k; ``mIoU``, of the moment that is found in the right track with
-the chosen one; ``MoRk``, both: the right track among the first k, and an IoU above 0.7. ``begin`` always starts the
-right track at its beginning, ``chance`` anywhere: what mIoU is worth.
+*Measures*: ``R@k``, the right track is among the first k; ``mIoU``, of the moment found in the right track with the
+chosen one; ``MoRk``, both: the right track among the first k, and an IoU above 0.7. ``begin`` always starts the
+right track at its beginning, ``chance`` anywhere: baselines of mIoU.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from .harness import Row
 from .mgsv_release import STRIDE_S, Floats, Moment, Release, read_release
 
 PARTS: Final = 7
-ROWS: Final = 4096  # windows that are embedded at once
+ROWS: Final = 4096  # windows embedded at once
 GOOD_IOU: Final = 0.7
 RANKS: Final = (1, 5, 10)
 MOMENT_RANKS: Final = (1, 10, 100)
@@ -46,15 +46,15 @@ HEADINGS: Final = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """Of each query, (n,): the rank of the right track, and the IoU of the moment found in it."""
+class QueryResults:
+    """For each query, (n,): the rank of the right track, and the IoU of the moment found in it."""
 
     ranks: npt.NDArray[np.float64]
     overlaps: npt.NDArray[np.float64]
 
 
-class Shelf:
-    """A release whose tracks are read once, each video when it is asked for."""
+class FeatureCache:
+    """A release whose tracks are read once, and whose videos are read on each call."""
 
     def __init__(self, release: Release) -> None:
         self._release = release
@@ -66,8 +66,8 @@ class Shelf:
         return self._music[name]
 
     def videos(self, moments: Sequence[Moment]) -> Side:
-        """A window of each, (n, 7, C)."""
-        return side_of([parts(sums(self._release.vectors("video", one.video)), 0, None) for one in moments])
+        """One window for each moment, (n, 7, C)."""
+        return side_of([parts(sums(self._release.vectors("video", moment.video)), 0, None) for moment in moments])
 
 
 def measure(
@@ -77,24 +77,26 @@ def measure(
     say: Callable[[str], None],
     options: FitOptions = OPTIONS,
 ) -> tuple[list[Row], dict[str, str | int | float]]:
-    """All rows, and what the report should say of the run. Raises BenchError for a release that cannot be read."""
+    """All rows, and the report's settings. Raises BenchError for a release that cannot be read."""
     release = read_release(data)
-    shelf = Shelf(release)
+    cache = FeatureCache(release)
     train, val, test = (release.moments(split) for split in ("train", "val", "test"))
     say(f"read {len(train)} training, {len(val)} validation, {len(test)} test moments")
-    taught, checked, asked = batch_of(train, shelf), batch_of(val, shelf), shelf.videos(test)
+    train_batch, val_batch, test_videos = batch_of(train, cache), batch_of(val, cache), cache.videos(test)
     rows: list[Row] = []
     for entrant in plan:
-        found = []
+        results = []
         for seed in seeds:
             torch.manual_seed(seed)
             name, setting = entrant.split("/")
-            system = make(name, setting, Sizes(taught.video.clips.shape[2], taught.music.clips.shape[2], 0, 0))
-            fit_system(system, taught, checked, options, seed)
-            found.append(judge(system, asked, test, shelf))
-            say(f"{entrant} seed {seed}: R@10 {100 * (found[-1].ranks <= 10).mean():.1f}, "
-                f"mIoU {found[-1].overlaps.mean():.3f}")  # fmt: skip
-        rows += report(entrant, found)
+            system = make(
+                name, setting, Sizes(train_batch.video.clips.shape[2], train_batch.music.clips.shape[2], 0, 0)
+            )
+            fit_system(system, train_batch, val_batch, options, seed)
+            results.append(judge(system, test_videos, test, cache))
+            say(f"{entrant} seed {seed}: R@10 {100 * (results[-1].ranks <= 10).mean():.1f}, "
+                f"mIoU {results[-1].overlaps.mean():.3f}")  # fmt: skip
+        rows += report(entrant, results)
     rows += floors(test, len({moment.music for moment in test}))
     for published, values in PUBLISHED.items():
         for metric, value in values.items():
@@ -110,14 +112,14 @@ def measure(
     return rows, settings
 
 
-def batch_of(moments: Sequence[Moment], shelf: Shelf) -> Batch:
-    """Videos with the moments that were chosen for them; pairs of one track are not false pairs."""
-    heard = []
-    for one in moments:
-        vectors = shelf.music(one.music)
-        first = min(round(one.begin_s / STRIDE_S), len(vectors) - 1)
-        heard.append(parts(sums(vectors), first, span(one.end_s - one.begin_s, len(vectors) - first)))
-    names = {name: number for number, name in enumerate(dict.fromkeys(one.music for one in moments))}
+def batch_of(moments: Sequence[Moment], cache: FeatureCache) -> Batch:
+    """Videos with the moments chosen for them; pairs of the same track are not false pairs."""
+    music_windows = []
+    for moment in moments:
+        vectors = cache.music(moment.music)
+        first = min(round(moment.begin_s / STRIDE_S), len(vectors) - 1)
+        music_windows.append(parts(sums(vectors), first, span(moment.end_s - moment.begin_s, len(vectors) - first)))
+    names = {name: number for number, name in enumerate(dict.fromkeys(moment.music for moment in moments))}
     count = len(moments)
     nothing = torch.full((count, PARTS), float("nan"))
     labels = Labels(
@@ -125,10 +127,10 @@ def batch_of(moments: Sequence[Moment], shelf: Shelf) -> Batch:
         mood=torch.full((count, 3), float("nan")),
         emotion=torch.full((count,), -1),
         polarity=torch.full((count,), float("nan")),
-        music=torch.tensor([names[one.music] for one in moments]),
+        music=torch.tensor([names[moment.music] for moment in moments]),
         course=nothing,
     )
-    return Batch(shelf.videos(moments), side_of(heard), labels, nothing, nothing)
+    return Batch(cache.videos(moments), side_of(music_windows), labels, nothing, nothing)
 
 
 def span(length_s: float, most: int) -> int:
@@ -137,103 +139,105 @@ def span(length_s: float, most: int) -> int:
 
 
 def sums(vectors: Floats) -> npt.NDArray[np.float64]:
-    """(n + 1, C): running sums, of which the mean of any stretch is a difference."""
+    """(n + 1, C): running sums; their differences give the mean of any stretch."""
     return np.concatenate([np.zeros((1, vectors.shape[1])), np.cumsum(vectors, axis=0, dtype=np.float64)])
 
 
 def parts(running: npt.NDArray[np.float64], first: int, count: int | None) -> Floats:
     """(k <= 7, C): the means of even parts of ``count`` vectors (None: all) from ``first``."""
-    made: Floats = windows(running, np.array([first]), len(running) - 1 - first if count is None else count)[0]
-    return made
+    means: Floats = windows(running, np.array([first]), len(running) - 1 - first if count is None else count)[0]
+    return means
 
 
 def windows(running: npt.NDArray[np.float64], firsts: npt.NDArray[np.int64], count: int) -> Floats:
     """(n, k, C) of ``count`` vectors each."""
     pieces = min(PARTS, count)
     edges = firsts[:, None] + np.round(np.linspace(0, count, pieces + 1)).astype(np.int64)
-    taken = running[edges]
-    return np.asarray(np.diff(taken, axis=1) / np.diff(edges, axis=1)[..., None], np.float32)
+    sums_at_edges = running[edges]
+    return np.asarray(np.diff(sums_at_edges, axis=1) / np.diff(edges, axis=1)[..., None], np.float32)
 
 
 def side_of(clips: Sequence[Floats]) -> Side:
     padded = np.zeros((len(clips), PARTS, clips[0].shape[1]), np.float32)
     mask = np.zeros((len(clips), PARTS), np.bool_)
-    for row, each in enumerate(clips):
-        padded[row, : len(each)], mask[row, : len(each)] = each, True
+    for row, window in enumerate(clips):
+        padded[row, : len(window)], mask[row, : len(window)] = window, True
     return Side(torch.from_numpy(padded), torch.from_numpy(mask))
 
 
 @torch.inference_mode()
-def judge(system: System, seen: Side, moments: Sequence[Moment], shelf: Shelf) -> Found:
+def judge(system: System, videos: Side, moments: Sequence[Moment], cache: FeatureCache) -> QueryResults:
     """Every video of a list, (n, 7, C) of its windows, against every track of the list."""
     system.module().eval()
-    tracks = list(dict.fromkeys(one.music for one in moments))
-    running = [sums(shelf.music(track)) for track in tracks]
-    chunks = torch.split(torch.arange(len(seen)), ROWS)
-    queries = np.concatenate([system.video(seen.rows(rows)).numpy() for rows in chunks])
+    tracks = list(dict.fromkeys(moment.music for moment in moments))
+    running = [sums(cache.music(track)) for track in tracks]
+    chunks = torch.split(torch.arange(len(videos)), ROWS)
+    queries = np.concatenate([system.video(videos.rows(rows)).numpy() for rows in chunks])
     ranks, overlaps = np.zeros(len(moments)), np.zeros(len(moments))
-    lengths = np.array([span(one.length_s, 10**6) for one in moments])
+    lengths = np.array([span(moment.length_s, 10**6) for moment in moments])
     for length in np.unique(lengths):
-        embedded, begins = _embedded(system, running, int(length))
+        embedded, begins = _embed_tracks(system, running, int(length))
         for row in np.flatnonzero(lengths == length).tolist():
-            one = moments[row]
+            moment = moments[row]
             scores = embedded @ queries[row]
             best = np.maximum.reduceat(scores, begins[:-1])
-            right = tracks.index(one.music)
+            right = tracks.index(moment.music)
             ranks[row] = 1 + (best > best[right]).sum() + 0.5 * ((best == best[right]).sum() - 1)
             start_s = STRIDE_S * int(np.argmax(scores[begins[right] : begins[right + 1]]))
-            overlaps[row] = iou(one, start_s)
-    return Found(ranks, overlaps)
+            overlaps[row] = iou(moment, start_s)
+    return QueryResults(ranks, overlaps)
 
 
-def _embedded(
+def _embed_tracks(
     system: System, running: Sequence[npt.NDArray[np.float64]], length: int
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
     """(N, E) of the windows of all tracks, a track after another, and where each track begins, (tracks + 1,)."""
-    found: list[Floats] = []
+    vectors: list[Floats] = []
     counts: list[int] = []
-    waiting: list[Floats] = []
-    for number, each in enumerate(running):
-        count = min(length, len(each) - 1)
-        waiting += list(windows(each, np.arange(len(each) - count), count))
-        counts.append(len(each) - count)
-        if len(waiting) >= ROWS or number == len(running) - 1:
-            found.append(np.asarray(system.music(side_of(waiting)).numpy(), np.float32))
-            waiting = []
-    return np.concatenate(found), np.concatenate([[0], np.cumsum(counts)])
+    pending: list[Floats] = []
+    for number, track_sums in enumerate(running):
+        count = min(length, len(track_sums) - 1)
+        pending += list(windows(track_sums, np.arange(len(track_sums) - count), count))
+        counts.append(len(track_sums) - count)
+        if len(pending) >= ROWS or number == len(running) - 1:
+            vectors.append(np.asarray(system.music(side_of(pending)).numpy(), np.float32))
+            pending = []
+    return np.concatenate(vectors), np.concatenate([[0], np.cumsum(counts)])
 
 
 def iou(moment: Moment, start_s: float) -> float:
-    """Of what would play from ``start_s`` for the video's length, at most to the track's end, with what was chosen."""
+    """IoU of the part from ``start_s`` for the video's length, at most to the track's end, with the chosen moment."""
     end_s = min(start_s + moment.length_s, moment.track_s)
     shared = max(0.0, min(end_s, moment.end_s) - max(start_s, moment.begin_s))
     whole = (end_s - start_s) + (moment.end_s - moment.begin_s) - shared
     return shared / whole if whole > 0 else 0.0
 
 
-def report(label: str, found: Sequence[Found]) -> Iterator[Row]:
+def report(label: str, results: Sequence[QueryResults]) -> Iterator[Row]:
     """Means over seeds, with intervals by a bootstrap over queries."""
-    ranks, overlaps = (np.stack([getattr(one, name) for one in found]) for name in ("ranks", "overlaps"))
+    ranks, overlaps = (np.stack([getattr(result, name) for result in results]) for name in ("ranks", "overlaps"))
     hits: dict[str, npt.NDArray[Any]] = {f"r{k}": 100.0 * (ranks <= k) for k in RANKS}
     hits["miou"] = overlaps
     hits |= {f"mor{k}": 100.0 * ((ranks <= k) & (overlaps > GOOD_IOU)) for k in MOMENT_RANKS}
     for metric, table in hits.items():
-        told: Interval = bootstrap(table, lambda drawn: drawn.mean(axis=-1))
+        interval: Interval = bootstrap(table, lambda drawn: drawn.mean(axis=-1))
         unit = "share" if metric == "miou" else "percent"
-        yield Row(metric, told.value, table.shape[1], unit, {"system": label, "low": told.low, "high": told.high})
+        yield Row(
+            metric, interval.value, table.shape[1], unit, {"system": label, "low": interval.low, "high": interval.high}
+        )
 
 
 def floors(moments: Sequence[Moment], tracks: int, seed: int = 0) -> Iterator[Row]:
-    """What mIoU a start at the beginning has, and one anywhere that leaves room for the video; recall by chance."""
+    """The mIoU of a start at the beginning, and of one anywhere with room for the video; recall by chance."""
     rng = np.random.default_rng(seed)
-    begin = [iou(one, 0.0) for one in moments]
+    begin = [iou(moment, 0.0) for moment in moments]
     yield Row("miou", float(np.mean(begin)), len(begin), "share", {"system": "begin"})
     anywhere = [
-        iou(one, start_s)
-        for one in moments
-        for start_s in rng.uniform(0.0, max(0.0, one.track_s - one.length_s), 100).tolist()
+        iou(moment, start_s)
+        for moment in moments
+        for start_s in rng.uniform(0.0, max(0.0, moment.track_s - moment.length_s), 100).tolist()
     ]
-    good = float(np.mean([each > GOOD_IOU for each in anywhere]))
+    good = float(np.mean([overlap > GOOD_IOU for overlap in anywhere]))
     chance: dict[str, str | int | float] = {"system": "chance"}
     for k in RANKS:
         yield Row(f"r{k}", 100.0 * min(1.0, k / tracks), len(moments), "percent", chance)

@@ -1,10 +1,9 @@
 """``segue bench retrieval --corpus real``: pictures of real videos against real music, by the live path.
 
-Each video is asked with by its pictures alone. *Pairs*: a video and the sound of its own file, which somebody chose;
-how many of the other tracks score lower (``real_measures``), by the score and by each part of it alone. *Lists*: what a
-viewer is shown at the end, whether few tracks are shown to all, whether what is suggested goes with the pictures'
-motion and light, what the dials do to it (``steering``), and whether the same pictures in another form get the same
-(``variants``).
+Each video is a query by its pictures alone. *Pairs*: a video and the sound of its own file, which somebody chose; how
+many of the other tracks score lower (``real_measures``), by the score and by each part of it alone. *Lists*: the list
+at the end, whether all videos get the same few tracks, whether suggestions go with the pictures' motion and light, what
+the dials do to them (``steering``), and whether the same pictures in another form get the same list (``variants``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,14 +26,14 @@ from towers.intervals import Interval
 from . import real_measures as figures
 from .errors import BenchError
 from .harness import Report, Row
-from .heard import Heard
 from .real_lists import VideoResult, write_lists
 from .real_pairs import Video, gallery, videos_of
-from .real_queries import Footage, Remembering, footage, lists, ranking
-from .steering import NEUTRAL, SETTINGS, class_rows, steered, steering_rows
+from .real_queries import CachingRuntime, Footage, footage, lists, ranking
+from .sound_measures import SoundMeter
+from .steering import NEUTRAL, SETTINGS, class_rows, measure_list, steering_rows
 from .variants import invariance_rows
 
-FEW: Final = 20  # pairs, below which intervals say little
+FEW: Final = 20  # pairs; with fewer, intervals say little
 PICTURES: Final = ("speed", "brightness", "cuts_per_s")
 SOUNDS: Final = ("loudness_lufs", "onsets_per_s", "centroid_hz")
 SCORES: Final[Mapping[str, Callable[[Ranked], float]]] = {
@@ -49,7 +48,7 @@ SCORES: Final[Mapping[str, Callable[[Ranked], float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class RealOptions:
-    """``work``: a folder for the catalogue and what was heard; ``classes``: patterns of file names."""
+    """``work``: a folder for the catalogue and measures of its sound; ``classes``: patterns of file names."""
 
     work: Path
     distractors: Path | None = None
@@ -62,47 +61,54 @@ class RealOptions:
     lists: Path | None = None  # where each video's first suggestions are written
 
 
-def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[str], None]) -> Report:
+def measure(data: Path, engine: Engine, options: RealOptions, say: Callable[[str], None]) -> Report:
     """Raises BenchError for folders without videos or pairs, errors of catalogues and bundles."""
     for folder in (data, options.distractors):
         if folder is not None and options.work.resolve().is_relative_to(folder.resolve()):
-            raise BenchError(f"--work {options.work}: lies in {folder}, which is looked through; keep it elsewhere")
+            raise BenchError(
+                f"--work {options.work}: lies in {folder}, which is searched for videos and music; keep it elsewhere"
+            )
     videos = videos_of(data)
-    owned, folder = gallery(videos, options.distractors, options.work, engine, options.jobs, tell)
+    queries, folder = gallery(videos, options.distractors, options.work, engine, options.jobs, say)
     with Catalog.open(folder, engine.bundle) as catalog:
         runtime = Runtime(engine, catalog)
-        heard = Heard(catalog, options.work / "heard")
-        asked = []
-        for number, video in enumerate(owned, 1):
-            tell(f"ask {number}/{len(owned)} {video.name}")
+        meter = SoundMeter(catalog, options.work / "heard")
+        results = []
+        for number, video in enumerate(queries, 1):
+            say(f"query {number}/{len(queries)} {video.name}")
             try:
                 shot = footage(video.path, runtime, options.seconds)
             except (BenchError, StreamError) as error:
-                tell(f"left out: {error}")
+                say(f"left out: {error}")
                 continue
-            asked.append(ask(video, shot, Remembering(runtime), catalog, heard, options))
-        pairs = [one for one in asked if one.video.own]
+            results.append(query(video, shot, CachingRuntime(runtime), catalog, meter, options))
+        pairs = [result for result in results if result.video.own]
         if not pairs:
-            raise BenchError(f"{data}: no video has both pictures and music that can be used, so there is no pair")
+            raise BenchError(
+                f"{data}: no video has both usable pictures and music, so there is no pair; give other videos"
+            )
         if options.lists is not None:
-            write_lists(asked, catalog.track, heard.measures, options.lists)
+            write_lists(results, catalog.track, meter.measures, options.lists)
         shown = [track for track in catalog.tracks() if track.duration_s >= JINGLE_S] or catalog.tracks()
         names = [track.path.name.casefold() for track in shown]
-        classes = {one: sum(fnmatch(name, one.casefold()) for name in names) / len(names) for one in options.classes}
+        classes = {
+            pattern: sum(fnmatch(name, pattern.casefold()) for name in names) / len(names)
+            for pattern in options.classes
+        }
         rows = [
             *own_rows(pairs),
-            *hub_rows(asked, len(shown)),
-            *agreement_rows(asked),
-            *(steering_rows([one.steered for one in asked]) if options.steer else ()),
-            *(class_rows([one.steered for one in asked], classes) if options.steer else ()),
+            *hub_rows(results, len(shown)),
+            *agreement_rows(results),
+            *(steering_rows([result.steered for result in results]) if options.steer else ()),
+            *(class_rows([result.steered for result in results], classes) if options.steer else ()),
         ]
         if options.variants:
-            paths = [one.video.path for one in asked]
-            rows += invariance_rows(paths, runtime, options.variants, options.variant_s, tell)
+            paths = [result.video.path for result in results]
+            rows += invariance_rows(paths, runtime, options.variants, options.variant_s, say)
         settings: dict[str, str | int | float] = {
             "corpus": "real",
             "bundle": engine.bundle.identity[:12],
-            "videos": len(asked),
+            "videos": len(results),
             "pairs": len(pairs),
             "tracks": len(catalog),
             "shown": len(shown),
@@ -111,37 +117,37 @@ def measure(data: Path, engine: Engine, options: RealOptions, tell: Callable[[st
     return Report("retrieval", rows, settings)
 
 
-def ask(
-    video: Video, shot: Footage, runtime: Remembering, catalog: Catalog, heard: Heard, options: RealOptions
+def query(
+    video: Video, shot: Footage, runtime: CachingRuntime, catalog: Catalog, meter: SoundMeter, options: RealOptions
 ) -> VideoResult:
     """Every question about one video."""
     ranked = ranking(shot, runtime, len(catalog))
-    scores = {name: {each.candidate.track.id: of(each) for each in ranked} for name, of in SCORES.items()}
-    told = [each for each in lists(shot, runtime) if each.items]
-    found = {NEUTRAL: steered(last_of(told), heard, catalog, options.classes)}
+    scores = {name: {item.candidate.track.id: score_of(item) for item in ranked} for name, score_of in SCORES.items()}
+    plain_lists = [suggestions for suggestions in lists(shot, runtime) if suggestions.items]
+    measures = {NEUTRAL: measure_list(last_of(plain_lists), meter, catalog, options.classes)}
     for name, dials in SETTINGS.items() if options.steer else ():
         if dials:
-            leant = lists(shot, runtime, [{"type": "steer", **dials}])
-            found[name] = steered(last_of(leant), heard, catalog, options.classes)
+            steered_lists = lists(shot, runtime, [{"type": "steer", **dials}])
+            measures[name] = measure_list(last_of(steered_lists), meter, catalog, options.classes)
     return VideoResult(
         video,
         {name: getattr(shot, name) for name in PICTURES},
         scores,
-        told[0].items[0].track if told else "",
-        tuple(last_of(told)),
-        found,
+        plain_lists[0].items[0].track if plain_lists else "",
+        tuple(last_of(plain_lists)),
+        measures,
     )
 
 
-def last_of(told: Sequence[Suggestions]) -> Sequence[Item]:
-    """What was suggested last."""
-    return next((each.items for each in reversed(told) if each.items), ())
+def last_of(suggestions: Sequence[Suggestions]) -> Sequence[Item]:
+    """The last list that is not empty."""
+    return next((list_.items for list_ in reversed(suggestions) if list_.items), ())
 
 
 def own_rows(pairs: Sequence[VideoResult]) -> Iterator[Row]:
-    """Of each kind of score: AUC over all tracks, among the videos' own, within groups and of each group, the rank,
-    recall. Quartiles are of percentiles: the share of the other tracks that stand behind, in percent. A track is as
-    good as its best segment, so among all the long ones have more chances; own tracks are about as long as each other.
+    """For each kind of score: AUC over all tracks, among the videos' own, within groups and of each group, the rank,
+    recall. Quartiles are of percentiles: the percent of other tracks that score lower. A track scores as its best
+    segment, so long tracks have more chances; own tracks are of similar length.
     """
     owners: dict[str, set[str]] = {}
     for pair in pairs:
@@ -149,16 +155,16 @@ def own_rows(pairs: Sequence[VideoResult]) -> Iterator[Row]:
             owners.setdefault(track, set()).add(pair.video.group)
     for kind in SCORES:
         labels: dict[str, str | int | float] = {"score": kind}
-        judged = [(pair, *split(pair.scores[kind], pair.video.own)) for pair in pairs]
-        judged = [one for one in judged if one[1] is not None and one[2]]
-        if not judged:
+        scored = [(pair, *split(pair.scores[kind], pair.video.own)) for pair in pairs]
+        scored = [(pair, own, others) for pair, own, others in scored if own is not None and others]
+        if not scored:
             continue
-        shares = [figures.share_below(own, list(others.values())) for _, own, others in judged if own is not None]
-        tracks = 1 + max(len(others) for _, _, others in judged)
+        shares = [figures.share_below(own, list(others.values())) for _, own, others in scored if own is not None]
+        tracks = 1 + max(len(others) for _, _, others in scored)
         yield _row("auc", figures.mean_of(shares), len(shares), "share", labels)
         for quarter, name in ((25, "percentile_25"), (50, "percentile_50"), (75, "percentile_75")):
             yield Row(name, float(np.percentile(shares, quarter)) * 100, len(shares), "percent", labels)
-        ranks = [figures.rank_of(own, list(others.values())) for _, own, others in judged if own is not None]
+        ranks = [figures.rank_of(own, list(others.values())) for _, own, others in scored if own is not None]
         yield _row("median_rank", figures.median_of(ranks), len(ranks), "rank", {**labels, "of": tracks})
         for level in figures.levels(tracks):
             share = figures.share_of([rank <= level for rank in ranks])
@@ -167,36 +173,42 @@ def own_rows(pairs: Sequence[VideoResult]) -> Iterator[Row]:
             yield _row(f"r{level}", recall, len(ranks), "percent", {**labels, **chance})
         among: list[float] = []
         within: dict[str, list[float]] = {}
-        for pair, own, others in judged:
-            chosen = {track: score for track, score in others.items() if track in owners}
-            near = [score for track, score in chosen.items() if pair.video.group in owners[track]]
-            if chosen and own is not None:
-                among.append(figures.share_below(own, list(chosen.values())))
-            if pair.video.group and near and own is not None:
-                within.setdefault(pair.video.group, []).append(figures.share_below(own, near))
+        for pair, own, others in scored:
+            own_scores = {track: score for track, score in others.items() if track in owners}
+            group_scores = [score for track, score in own_scores.items() if pair.video.group in owners[track]]
+            if own_scores and own is not None:
+                among.append(figures.share_below(own, list(own_scores.values())))
+            if pair.video.group and group_scores and own is not None:
+                within.setdefault(pair.video.group, []).append(figures.share_below(own, group_scores))
         if among:
             yield _row("auc_among_own", figures.mean_of(among), len(among), "share", labels)
         if within:
-            every = [share for each in within.values() for share in each]
-            yield _row("auc_within_groups", figures.mean_of(every), len(every), "share", labels)
-        for group, each in sorted(within.items()):
-            yield _row("auc_of_group", figures.mean_of(each), len(each), "share", {**labels, "group": group})
+            all_shares = [share for shares_of_group in within.values() for share in shares_of_group]
+            yield _row("auc_within_groups", figures.mean_of(all_shares), len(all_shares), "share", labels)
+        for group, shares_of_group in sorted(within.items()):
+            yield _row(
+                "auc_of_group",
+                figures.mean_of(shares_of_group),
+                len(shares_of_group),
+                "share",
+                {**labels, "group": group},
+            )
 
 
 def split(scores: Mapping[str, float], own: Sequence[str]) -> tuple[float | None, dict[str, float]]:
-    """The best score of a video's own tracks, None where none of them was ranked, and those of the others."""
+    """The best score of a video's own tracks, None if none of them is ranked, and the scores of the others."""
     mine = [scores[track] for track in own if track in scores]
     return max(mine, default=None), {track: score for track, score in scores.items() if track not in own}
 
 
-def hub_rows(asked: Sequence[VideoResult], tracks: int) -> Iterator[Row]:
-    """Of the lists at the end of each video, out of so many ``tracks``; beside each figure that of blind lists."""
-    told = [one.last for one in asked if one.last]
-    if not told:
+def hub_rows(results: Sequence[VideoResult], tracks: int) -> Iterator[Row]:
+    """Figures of the lists at the end of each video, out of ``tracks`` tracks; beside each that of random lists."""
+    shown = [result.last for result in results if result.last]
+    if not shown:
         return
-    random = figures.random_hubs([len(each) for each in told], tracks)
+    random = figures.random_hubs([len(tracks_of_list) for tracks_of_list in shown], tracks)
     units = {"largest": "lists", "shown": "tracks", "skewness": "", "gini": "", "overlap": "Jaccard"}
-    for name, value in figures.hub_figures(told, tracks).items():
+    for name, value in figures.hub_figures(shown, tracks).items():
         blind = random[name]
         labels: dict[str, str | int | float] = {
             "random": blind.value,
@@ -205,42 +217,44 @@ def hub_rows(asked: Sequence[VideoResult], tracks: int) -> Iterator[Row]:
             "of": tracks,
         }
         if name == "largest":
-            labels["fair"] = sum(map(len, told)) / tracks
-        yield Row(f"hub_{name}", value, len(told), units[name], labels)
-    counts = figures.occurrences(told, tracks)
-    blind_counts = figures.random_occurrences([len(each) for each in told], tracks)
-    for place, (count, usual) in enumerate(zip(counts, blind_counts, strict=True), 1):
-        yield Row("hub_count", float(count), len(told), "lists", {"place": place, "random": float(usual)})
-    stays = [one.first == one.last[0] for one in asked if one.last]
+            labels["fair"] = sum(map(len, shown)) / tracks
+        yield Row(f"hub_{name}", value, len(shown), units[name], labels)
+    counts = figures.occurrences(shown, tracks)
+    blind_counts = figures.random_occurrences([len(tracks_of_list) for tracks_of_list in shown], tracks)
+    for place, (count, random_count) in enumerate(zip(counts, blind_counts, strict=True), 1):
+        yield Row("hub_count", float(count), len(shown), "lists", {"place": place, "random": float(random_count)})
+    stays = [result.first == result.last[0] for result in results if result.last]
     yield _row("first_stays", figures.share_of(stays), len(stays), "share", {})
 
 
-def agreement_rows(asked: Sequence[VideoResult]) -> Iterator[Row]:
-    """Spearman over videos of what is seen and what is suggested."""
-    for seen in PICTURES:
+def agreement_rows(results: Sequence[VideoResult]) -> Iterator[Row]:
+    """Spearman over videos of measures of the pictures and of the suggestions."""
+    for picture in PICTURES:
         for sound in SOUNDS:
-            both = [
-                (one.pictures[seen], one.steered[NEUTRAL].measures[sound])
-                for one in asked
-                if sound in one.steered[NEUTRAL].measures
+            pairs = [
+                (result.pictures[picture], result.steered[NEUTRAL].measures[sound])
+                for result in results
+                if sound in result.steered[NEUTRAL].measures
             ]
-            if len(both) < 3 or len({left for left, _ in both}) < 2:
+            if len(pairs) < 3 or len({left for left, _ in pairs}) < 2:
                 continue
-            rho = figures.agreement([left for left, _ in both], [right for _, right in both])
-            labels: dict[str, str | int | float] = {"pictures": seen, "sound": sound}
-            yield _row("agreement", rho, len(both), "correlation", labels)
+            rho = figures.agreement([left for left, _ in pairs], [right for _, right in pairs])
+            labels: dict[str, str | int | float] = {"pictures": picture, "sound": sound}
+            yield _row("agreement", rho, len(pairs), "correlation", labels)
 
 
 def warnings_of(settings: Mapping[str, str | int | float]) -> list[str]:
-    """What a reader of the figures must be told."""
+    """Warnings for a reader of the figures."""
     pairs = int(settings["pairs"])
-    told = []
+    warnings = []
     if pairs < FEW:
-        told.append(f"{pairs} pairs only: the intervals are wide, and a bootstrap of so few makes them look narrower")
+        warnings.append(
+            f"{pairs} pairs only: the intervals are wide, and a bootstrap of so few makes them look narrower"
+        )
     if figures.levels(int(settings["tracks"])) != figures.LEVELS:
-        told.append(f"R@k is told up to half of the gallery of {settings['tracks']} tracks")
-    return told
+        warnings.append(f"R@k is reported up to half of the gallery of {settings['tracks']} tracks")
+    return warnings
 
 
-def _row(metric: str, found: Interval, n: int, unit: str, labels: Mapping[str, str | int | float]) -> Row:
-    return Row(metric, found.value, n, unit, {**labels, "low": found.low, "high": found.high})
+def _row(metric: str, interval: Interval, n: int, unit: str, labels: Mapping[str, str | int | float]) -> Row:
+    return Row(metric, interval.value, n, unit, {**labels, "low": interval.low, "high": interval.high})

@@ -1,9 +1,9 @@
-"""``segue bench retrieval --corpus synth``: every system on the same work, every figure with its interval.
+"""``segue bench retrieval --corpus synth``: every system on the same task, every figure with its interval.
 
-Systems stand on backbones that were trained on the corpus's tags, once, as the papers stand on extractors that others
-trained; which ones is said in ``PLAN``. What differs between seeds is the system: its first weights and the order of
-its batches. Early stopping looks at the validation split, never at the test split. Ranks of each entrant are kept in
-the work folder, so a broken run goes on where it stopped.
+Systems use backbones that were trained once on the corpus's tags, as the papers use extractors that others trained;
+``PLAN`` names them. Between seeds only the system differs: its first weights and the order of its batches. Early
+stopping uses the validation split, never the test split. Ranks of each entrant are stored in the work folder, so a
+broken run continues where it stopped.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,13 +44,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Entrant:
-    """One line of the table: the system and setting, and the kinds of backbones it stands on."""
+    """One line of the table: the system and setting, and the kinds of its backbones."""
 
     system: str
     setting: str
     video: str = "conformer"
     music: str = "conformer"
-    own: bool = True  # the backbones of the system's recipe; else the row is told by theirs
+    own: bool = True  # the backbones of the system's recipe; else the label names them
 
     @property
     def label(self) -> str:
@@ -59,7 +59,7 @@ class Entrant:
 
 DPVM: Final = ("content", "content+ppml", "emotion", "emotion+ppml", "sp", "sp+ppml", "in", "in+ppml")
 SEGUE: Final = ("full", "no-rhythm", "no-colour", "no-emotion", "no-structure", "no-course", "clips")
-SAME: Final = (  # rows on one and the same pair of backbones, to tell systems from what they stand on
+SAME: Final = (  # rows on the same pair of backbones, to tell systems from backbones
     ("linear", "cca"),
     ("cmvae", "full"),
     ("two-branch", "b-content"),
@@ -87,8 +87,8 @@ PLAN: Final = (
 
 @dataclass(frozen=True)
 class Bench:
-    """``work`` holds backbones, clip vectors and ranks; ``seeds`` are of the systems, ``backbone_seed`` of what they
-    stand on."""
+    """``work`` holds backbones, clip vectors and ranks; ``seeds`` are of the systems, ``backbone_seed`` of the
+    backbones."""
 
     corpus: Corpus
     work: Path
@@ -105,7 +105,7 @@ class Bench:
         def report(stage: str, figures: Mapping[str, float]) -> None:
             say(f"{stage} " + " ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
-        seen, heard = (
+        video_backbone, music_backbone = (
             backbone_for(
                 self.corpus,
                 train,
@@ -120,38 +120,38 @@ class Bench:
             )[0]
             for side, kind in (("video", video), ("music", music))
         )
-        return gather(self.corpus, seen, heard, ("train", "val", "test"), self.work / "clips")
+        return gather(self.corpus, video_backbone, music_backbone, ("train", "val", "test"), self.work / "clips")
 
 
 def measure(bench: Bench, plan: Sequence[Entrant], say: Say) -> Table:
-    """Every entrant of ``plan``, in order; what stands in ``work`` already is read."""
+    """Every entrant of ``plan``, in order; ranks already in ``work`` are read."""
     table: Table = {}
     materials: dict[tuple[str, str], Material] = {}
     (bench.work / "ranks").mkdir(parents=True, exist_ok=True)
     for entrant in plan:
         path = bench.work / "ranks" / f"{entrant.label.replace('/', '-')}.npz"
         settings = key_of(bench, entrant)
-        found = load_ranks(path, settings)
-        if found is None:
+        entry = load_ranks(path, settings)
+        if entry is None:
             kinds = (entrant.video, entrant.music)
             if kinds not in materials:
                 materials[kinds] = bench.material(*kinds, say)
-            found = run(entrant, materials[kinds], bench, say)
-            save_ranks(found, path, settings)
-        table |= found
+            entry = run(entrant, materials[kinds], bench, say)
+            save_ranks(entry, path, settings)
+        table |= entry
     return table
 
 
 def key_of(bench: Bench, entrant: Entrant) -> str:
-    """What ranks depend on, as text: kept beside them."""
+    """Everything that ranks depend on, as text; stored beside them."""
     options = bench.fit or recipe_of(entrant.system).fit
     parts = (bench.corpus.identity, bench.seeds, bench.backbone_seed, bench.backbone_epochs, asdict(options))
     return repr((asdict(entrant), *parts))
 
 
 def run(entrant: Entrant, material: Material, bench: Bench, say: Say) -> Table:
-    """Train and test one entrant with every seed; a second stage, where it has one, gives a line of its own."""
-    found: dict[Way, list[npt.NDArray[np.int64]]] = {}
+    """Train and test one entrant with every seed; a second stage, if it has one, gets its own line."""
+    ranks_of: dict[Way, list[npt.NDArray[np.int64]]] = {}
     options = bench.fit or recipe_of(entrant.system).fit
     for seed in bench.seeds:
         torch.manual_seed(seed)
@@ -159,10 +159,10 @@ def run(entrant: Entrant, material: Material, bench: Bench, say: Say) -> Table:
         figures = fit_system(system, material.splits["train"], material.splits["val"], options, seed)
         for (protocol, direction), rank in test(system, material.splits["test"]).items():
             label = entrant.label if protocol == "dual" else f"{entrant.label} + {protocol}"
-            found.setdefault((label, direction), []).append(rank)
+            ranks_of.setdefault((label, direction), []).append(rank)
         short = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name.startswith(("epoch", "val")))
         say(f"{entrant.label} seed {seed}: {short}")
-    return {way: np.stack(of_seeds) for way, of_seeds in found.items()}
+    return {way: np.stack(of_seeds) for way, of_seeds in ranks_of.items()}
 
 
 @torch.inference_mode()
@@ -178,7 +178,7 @@ def test(system: System, gallery: Batch) -> Table:
 
 
 def rows(table: Table, seeds: Sequence[int]) -> list[Row]:
-    """A row per seed, and one without a seed: the mean over seeds with its interval and, where there is one, the
+    """A row per seed, and one without a seed: the mean over seeds with its interval and, if there is one, the
     paper's figure."""
     out = []
     for (system, direction), of_seeds in table.items():
@@ -190,8 +190,8 @@ def rows(table: Table, seeds: Sequence[int]) -> list[Row]:
                 "direction": direction,
                 "protocol": "honest",
             }
-            for seed, one in zip(seeds, of_seeds, strict=True):
-                value = float(measure(one.astype(np.float64)))
+            for seed, of_seed in zip(seeds, of_seeds, strict=True):
+                value = float(measure(of_seed.astype(np.float64)))
                 out.append(Row(metric, value, of_seeds.shape[1], unit, {**labels, "seed": seed}))
             interval = bootstrap(of_seeds, measure)
             whole = {**labels, "seeds": len(seeds), "low": round(interval.low, 3), "high": round(interval.high, 3)}
@@ -220,14 +220,14 @@ def chance_rows(candidates: int) -> list[Row]:
 
 
 def save_ranks(table: Table, path: Path, key: str) -> None:
-    arrays: dict[str, Any] = {f"{system}|{direction}": found for (system, direction), found in table.items()}
+    arrays: dict[str, Any] = {f"{system}|{direction}": of_seeds for (system, direction), of_seeds in table.items()}
     pending = path.with_suffix(".part.npz")
     np.savez_compressed(pending, key=np.array(key), **arrays)
     pending.replace(path)
 
 
 def load_ranks(path: Path, key: str) -> Table | None:
-    """None where there are none, or they were made otherwise."""
+    """None if there are none, or if they have another key."""
     if not path.is_file():
         return None
     with np.load(path) as stored:

@@ -1,8 +1,8 @@
-"""``segue bench search``: the nearest segments among a thousand to a million, on what this machine has.
+"""``segue bench search``: the nearest of a thousand to a million segments, by every method that this machine has.
 
-Vectors are drawn in clusters, as the segments of tracks are, at unit norm. One query at a time, as a session asks, and
-``--together`` of them in one call, as many sessions do; one thread on the CPU. ``recall``: the share of the hundred
-nearest rows, by float64, that are found.
+Vectors of unit norm are drawn in clusters, like the segments of tracks. One query at a time, as from a session, and
+``--together`` of them in one call, as from many sessions; one thread on the CPU. ``recall``: the share of the hundred
+nearest rows, by float64, that a search returns.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from .harness import Report, Row
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 QUICK_SIZES: Final = (1_000, 10_000, 100_000)
-ROWS: Final = 100  # nearest rows asked for
+ROWS: Final = 100  # nearest rows to return
 TRACK: Final = 40  # segments of a track
 SPREAD: Final = 0.5  # of the segments of a track around its middle, by norm
 QUERIES: Final = 16  # for recall
@@ -33,7 +33,7 @@ Search = Callable[[Floats, int], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Way:
-    """``open`` puts vectors (rows, E) where they are searched; ``reason``: why it cannot be had here."""
+    """``open`` loads vectors (rows, E) for a search; ``reason``: why it cannot run here."""
 
     name: str
     open: Callable[[Floats], Search]
@@ -41,13 +41,13 @@ class Way:
 
 
 def add_search(kinds: Any) -> None:
-    """Tell the parser of ``segue bench`` about it."""
-    each = kinds.add_parser("search", help="nearest segments among many: CPU, torch, GPU")
-    each.add_argument("--dim", type=int, default=128, help="numbers in a vector (default 128, as the shipped bundle)")
-    each.add_argument("--together", type=int, default=8, metavar="N", help="queries in one call (default 8)")
-    each.add_argument("--seconds", type=float, default=5.0, help="of each size (default 5)")
-    each.add_argument("--quick", action="store_true", help="up to 100 000 vectors, below 45 s")
-    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    """Add ``search`` to the parser of ``segue bench``."""
+    parser = kinds.add_parser("search", help="nearest segments among many: CPU, torch, GPU")
+    parser.add_argument("--dim", type=int, default=128, help="numbers in a vector (default 128, as the shipped bundle)")
+    parser.add_argument("--together", type=int, default=8, metavar="N", help="queries in one call (default 8)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each size (default 5)")
+    parser.add_argument("--quick", action="store_true", help="up to 100 000 vectors, below 45 s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
 def search(options: argparse.Namespace) -> int:
@@ -79,8 +79,8 @@ def measure(
 ) -> Iterator[Row]:
     """Rows of every way at every size, in turns; ``ratio`` is against the CPU's flat index for as many queries, by
     processor time, and by the wall where a GPU does the work."""
-    every = ways()
-    for way in every:
+    methods = ways()
+    for way in methods:
         yield Row("available", float(not way.reason), 1, "", {"way": way.name, "reason": way.reason})
     for size in sizes:
         say(f"{size} vectors")
@@ -88,19 +88,19 @@ def measure(
         vectors = clustered(rng, size, dim)
         queries = near(rng, vectors, max(together, QUERIES))
         truth = exact(vectors, queries[:QUERIES])
-        opened = {way.name: way.open(vectors) for way in every if not way.reason}
+        searches = {way.name: way.open(vectors) for way in methods if not way.reason}
         cells = {
             (name, count): partial(run, queries[:count], ROWS)
-            for name, run in opened.items()
+            for name, run in searches.items()
             for count in (1, together)
         }
         times = in_turns(cells, seconds)
-        for (name, count), taken in times.items():
+        for (name, count), samples in times.items():
             labels: dict[str, str | int | float] = {"vectors": size, "way": name, "queries": count}
-            yield from rows_of(taken, labels)
+            yield from rows_of(samples, labels)
             clock = "wall" if name in ON_GPU else "cpu"
-            yield Row("ratio", ratio_of(taken, times["faiss-cpu-flat", count], clock), len(taken.wall), "", labels)
-        for name, run in opened.items():
+            yield Row("ratio", ratio_of(samples, times["faiss-cpu-flat", count], clock), len(samples.wall), "", labels)
+        for name, run in searches.items():
             yield Row(
                 "recall", recall(run(queries[:QUERIES], ROWS), truth), QUERIES, "", {"vectors": size, "way": name}
             )
@@ -116,11 +116,11 @@ def clustered(rng: np.random.Generator, rows: int, dim: int) -> Floats:
 
 
 def near(rng: np.random.Generator, vectors: Floats, count: int) -> Floats:
-    """(count, dim) of unit norm, each as far from some vector as the segments of its track are."""
+    """(count, dim) of unit norm, each as far from some vector as segments of one track are from each other."""
     picked = vectors[rng.integers(0, len(vectors), count)]
     queries = picked + SPREAD * rng.standard_normal(picked.shape, np.float32) / np.sqrt(picked.shape[1])
-    found: Floats = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
-    return found
+    unit: Floats = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def exact(vectors: Floats, queries: Floats, block: int = 100_000) -> NDArray[np.int64]:
@@ -134,13 +134,16 @@ def exact(vectors: Floats, queries: Floats, block: int = 100_000) -> NDArray[np.
     return np.argpartition(-scores, min(ROWS, len(vectors)) - 1, axis=1)[:, :ROWS]
 
 
-def recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
-    shares = [len(set(f.tolist()) & set(t.tolist())) / len(t) for f, t in zip(found, truth, strict=True)]
+def recall(rows: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    shares = [
+        len(set(result.tolist()) & set(nearest.tolist())) / len(nearest)
+        for result, nearest in zip(rows, truth, strict=True)
+    ]
     return float(np.mean(shares))
 
 
 def ways() -> list[Way]:
-    """The catalogue's own index first; the others are what it is compared with."""
+    """The catalogue's own index first, then the methods to compare it with."""
     from catalog.index import gpu
 
     try:
@@ -152,8 +155,8 @@ def ways() -> list[Way]:
         no_torch = no_cuda = 'torch is not installed; pip install ".[train]"'
     return [
         Way("faiss-cpu-flat", faiss_flat),
-        Way("torch-cpu", lambda vectors: in_torch(vectors, "cpu"), no_torch),
-        Way("torch-cuda", lambda vectors: in_torch(vectors, "cuda"), no_cuda),
+        Way("torch-cpu", lambda vectors: torch_topk(vectors, "cpu"), no_torch),
+        Way("torch-cuda", lambda vectors: torch_topk(vectors, "cuda"), no_cuda),
         Way("faiss-gpu-flat", faiss_gpu, gpu.probe() or ""),
     ]
 
@@ -166,38 +169,38 @@ def faiss_flat(vectors: Floats) -> Search:
     index.add(vectors)
 
     def run(queries: Floats, rows: int) -> NDArray[np.int64]:
-        found: NDArray[np.int64] = index.search(queries, rows)[1]
-        return found
+        nearest: NDArray[np.int64] = index.search(queries, rows)[1]
+        return nearest
 
     return run
 
 
 def faiss_gpu(vectors: Floats) -> Search:
-    """The catalogue's searcher, its worker included; it takes a query at a time, as sessions ask."""
+    """The catalogue's searcher with its worker; it takes one query at a time, as from sessions."""
     from catalog.index.gpu import GpuSearcher
 
     searcher = GpuSearcher(vectors)
 
     def run(queries: Floats, rows: int) -> NDArray[np.int64]:
-        found = [searcher.propose(query, rows) for query in queries]
-        if any(one is None for one in found):
+        results = [searcher.propose(query, rows) for query in queries]
+        if any(result is None for result in results):
             raise BenchError(f"the GPU gave up: {searcher.state.reason}")
-        return np.stack([one for one in found if one is not None])
+        return np.stack([result for result in results if result is not None])
 
     return run
 
 
-def in_torch(vectors: Floats, device: str) -> Search:
-    """Exact: a matrix product and ``topk``; queries are copied there and rows back within the time."""
+def torch_topk(vectors: Floats, device: str) -> Search:
+    """Exact: a matrix product and ``topk``; the time includes copying queries there and rows back."""
     import torch
 
     torch.set_num_threads(1)
-    held = torch.from_numpy(vectors).to(device)
+    on_device = torch.from_numpy(vectors).to(device)
 
     def run(queries: Floats, rows: int) -> NDArray[np.int64]:
         with torch.inference_mode():
-            scores = torch.from_numpy(queries).to(device) @ held.T
-            found: NDArray[np.int64] = torch.topk(scores, min(rows, len(vectors))).indices.cpu().numpy()
-        return found
+            scores = torch.from_numpy(queries).to(device) @ on_device.T
+            nearest: NDArray[np.int64] = torch.topk(scores, min(rows, len(vectors))).indices.cpu().numpy()
+        return nearest
 
     return run

@@ -1,4 +1,4 @@
-"""A server in a process of its own, and what it costs: CPU seconds of that process alone, frames that it took."""
+"""A server in its own process, and its cost: CPU seconds of that process alone, and the frames it took."""
 
 import contextlib
 import json
@@ -30,12 +30,12 @@ class Served:
     pid: int
 
     def cpu_s(self) -> float:
-        """User and system seconds since it began, of all its threads and of children that ended."""
+        """User and system seconds since its start, of all its threads and of its ended children."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
     def memory_mb(self) -> float:
-        """Resident."""
+        """Resident memory."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -43,28 +43,28 @@ class Served:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def open_files(self) -> list[str]:
-        """What each descriptor leads to: a file's path, or ``socket:[...]`` and the like."""
-        found = []
+        """The target of each descriptor: a file's path, or ``socket:[...]`` and the like."""
+        targets = []
         for link in Path(f"/proc/{self.pid}/fd").iterdir():
             with contextlib.suppress(OSError):  # closed meanwhile
-                found.append(str(link.readlink()))
-        return found
+                targets.append(str(link.readlink()))
+        return targets
 
     def threads(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
 
     def frames(self) -> int:
-        """Of all the sessions that there are."""
+        """Frames of all current sessions."""
         return sum(session["frames"] for session in self.sessions())
 
     def pace(self) -> str:
-        """How closely sessions are followed now."""
+        """The pace of sessions now."""
         return str(httpx.get(f"{self.url}/healthz", timeout=10).raise_for_status().json()["pace"])
 
     def sessions(self) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.url}/api/sessions", timeout=10).raise_for_status()  # 503 while it starts
-        found: list[dict[str, Any]] = answer.json()["sessions"]
-        return found
+        sessions: list[dict[str, Any]] = answer.json()["sessions"]
+        return sessions
 
 
 def free_port() -> int:
@@ -74,25 +74,25 @@ def free_port() -> int:
 
 
 def cores() -> list[int]:
-    """Those that this process may use. Raises `BenchError` where the system cannot tell, or has no /proc."""
+    """The cores that this process may use. Raises `BenchError` on a system that cannot tell, or without /proc."""
     if not hasattr(os, "sched_getaffinity") or not Path("/proc/self/stat").exists():
         raise BenchError("processes' CPU time is read from /proc: this benchmark needs Linux")
     return sorted(os.sched_getaffinity(0))
 
 
-def pin(pid: int, wanted: Sequence[int]) -> None:
-    """Hold a process, threads to come included, to these cores."""
-    os.sched_setaffinity(pid, wanted)
+def pin(pid: int, allowed: Sequence[int]) -> None:
+    """Pin a process, with its later threads, to these cores."""
+    os.sched_setaffinity(pid, allowed)
 
 
 @contextlib.contextmanager
 def served(
     module: str, words: Sequence[str], port: int, on: Sequence[int], python: str = sys.executable
 ) -> Iterator[Served]:
-    """``python -m module words``, on the cores ``on``, from its first answer to its end."""
+    """Run ``python -m module words`` on the cores ``on``; yields once it answers, and ends it afterwards."""
     path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]  # for another environment's python
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(path)}
-    with tempfile.TemporaryFile() as errors:  # a pipe that nobody reads would stop the server once it is full
+    with tempfile.TemporaryFile() as errors:  # a full pipe that nobody reads would stop the server
         process = subprocess.Popen(
             [python, "-m", module, *words],
             stdout=subprocess.DEVNULL,
@@ -130,7 +130,7 @@ def _await(server: Served, process: subprocess.Popen[bytes], errors: IO[bytes]) 
 def loaded(
     url: str, stream: Path, sessions: int, seconds: float, on: Sequence[int], way: str = "whip"
 ) -> Iterator["Load"]:
-    """Publishers in a process of their own, on the cores ``on``; ``way``: how they connect (see `load`)."""
+    """Publishers in their own process, on the cores ``on``; ``way``: how they connect (see `load`)."""
     words = [sys.executable, "-m", "benchmarks.load", url, str(stream), str(sessions), str(seconds), way]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: pin(0, on))
     try:
@@ -145,9 +145,9 @@ class Load:
     process: "subprocess.Popen[bytes]"
 
     def result(self) -> list[dict[str, Any]]:
-        """What each publisher saw; waits for the end. Raises `BenchError` if the load itself failed."""
+        """The result of each publisher; waits for the end. Raises `BenchError` if the load itself failed."""
         out, errors = self.process.communicate()
         if self.process.returncode:
             raise BenchError(f"the load generator failed: {errors.decode(errors='replace')[-500:].strip()}")
-        told: list[dict[str, Any]] = json.loads(out)
-        return told
+        results: list[dict[str, Any]] = json.loads(out)
+        return results

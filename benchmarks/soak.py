@@ -1,9 +1,9 @@
-"""``segue bench soak``: what a server keeps of publishers that come and go for a long time.
+"""``segue bench soak``: what a server keeps while publishers come and go for a long time.
 
-A server in a process of its own, publishers and viewers in another (`churn`), streams of 320x180 at 15 a second so that
-two cores carry eight. Memory, descriptors, threads, sessions and suggestions are read every 5 s. When the load has
-ended, the server is given the time that it takes to notice the last publisher that left without a word; what is still
-there then is a zombie.
+The server runs in its own process, publishers and viewers in another (`churn`), with streams of 320x180 at 15 a second
+so that two cores carry eight. Memory, descriptors, threads, sessions and suggestions are read every 5 s. After the
+load the server gets the time it needs to notice the last publisher that left silently; sessions that remain then are
+zombies.
 """
 
 import json
@@ -32,20 +32,20 @@ from .streams import SMALL, write_stream
 
 Say = Callable[[str], None]
 SAMPLE_S: Final = 5.0
-TELL_S: Final = 60.0
+REPORT_S: Final = 60.0
 STREAM_S: Final = 10
 SPARE_S: Final = 15.0
 SETTLE_S: Final = 1.0
-ROOM: Final = 3  # places for each stream: one that left without a word keeps its own for a while
+ROOM: Final = 3  # places for each stream: one that left silently keeps its place for a while
 BLOCK_S: Final = 60.0
-LEAST_BLOCKS: Final = 4  # below it no slope is told
-END_S: Final = 90.0  # for the load to end after its time
+LEAST_BLOCKS: Final = 4  # with fewer, no slope is reported
+END_S: Final = 90.0  # for the load to end, after its planned time
 
 
 @dataclass(frozen=True)
 class SoakOptions:
-    """``minutes`` of load, ``sessions`` at once. The server lets go of a publisher after ``idle_s`` without a picture,
-    and of its session ``grace_s`` later; these are its own defaults. ``bundle``: None is the one that ships."""
+    """``minutes`` of load, ``sessions`` at once. The server drops a publisher after ``idle_s`` without a picture,
+    and its session ``grace_s`` later; these are its own defaults. ``bundle``: None for the one that ships."""
 
     minutes: float = 30.0
     sessions: int = 8
@@ -71,28 +71,30 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Watched:
+class ServerProbe:
     """A server, the folder of its catalogue's clip files, and when the load began."""
 
     server: Served
     clips: Path
     began_s: float
 
-    def look(self) -> Sample:
+    def take_sample(self) -> Sample:
         at_s, server = time.monotonic() - self.began_s, self.server
         memory_mb, files = server.memory_mb(), server.open_files()
         sockets = sum(file.startswith("socket:") for file in files)
         clip_files = sum(file.startswith(f"{self.clips}{os.sep}") for file in files)
         threads, cpu_s = server.threads(), server.cpu_s()
         scraped = httpx.get(f"{server.url}/metrics", timeout=30).raise_for_status().text
-        found = {one.name: one.value for family in text_string_to_metric_families(scraped) for one in family.samples}
-        sessions, told = int(found["segue_sessions"]), int(found["segue_suggestions_total"])
-        return Sample(at_s, memory_mb, len(files), sockets, clip_files, threads, sessions, told, cpu_s)
+        metrics = {
+            sample.name: sample.value for family in text_string_to_metric_families(scraped) for sample in family.samples
+        }
+        sessions, suggestions = int(metrics["segue_sessions"]), int(metrics["segue_suggestions_total"])
+        return Sample(at_s, memory_mb, len(files), sockets, clip_files, threads, sessions, suggestions, cpu_s)
 
 
 @dataclass(frozen=True)
 class Slope:
-    """Of the line of least squares, with its standard error."""
+    """The slope of the least-squares line, with its standard error."""
 
     per_hour: float
     error: float
@@ -100,11 +102,11 @@ class Slope:
 
 
 def measure(catalog: Path, options: SoakOptions, say: Say) -> Report:
-    """Raises `BenchError` for a time or a count that measures nothing, without /proc, and where the load fails."""
+    """Raises `BenchError` for a time or a count that measures nothing, without /proc, and if the load fails."""
     if not (math.isfinite(options.minutes) and options.minutes > 0) or options.sessions < 1:
         raise BenchError(f"{options.minutes:g} minutes of {options.sessions} sessions measure nothing; give more")
-    have = cores()
-    on, load_on = have[:1], have[1:] or have
+    available = cores()
+    on, load_on = available[:1], available[1:] or available
     samples: list[Sample] = []
     words = ["serve", "-c", str(catalog), "--max-sessions", str(ROOM * options.sessions), "--log-level", "error"]
     words += ["--idle-s", str(options.idle_s), "--grace", str(options.grace_s)]
@@ -113,21 +115,21 @@ def measure(catalog: Path, options: SoakOptions, say: Say) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         stream = write_stream(Path(folder) / "stream.mp4", STREAM_S, shape=SMALL)
         with served("segue", [*words, "--port", str(port)], port, on) as server:
-            time.sleep(SETTLE_S)  # for the connection that asked whether it is up
-            watched = Watched(server, catalog.resolve() / CLIPS, time.monotonic())
-            samples.append(watched.look())
-            with churning(server.url, stream, options, load_on) as load:
-                told = watch(watched, load, options, samples, say)
+            time.sleep(SETTLE_S)  # until the connection of the start-up check is closed
+            probe = ServerProbe(server, catalog.resolve() / CLIPS, time.monotonic())
+            samples.append(probe.take_sample())
+            with churn_load(server.url, stream, options, load_on) as load:
+                counts = watch(probe, load, options, samples, say)
             under_load = samples[1:]
-            zombies = drained(watched, options, samples, say)
+            zombies = wait_for_drain(probe, options, samples, say)
             counters = health(server)["counters"]
     settings: dict[str, str | int | float] = {"server_cores": len(on), "load_cores": len(load_on), "codec": "H264"}
     settings |= {"sessions": options.sessions, "minutes": options.minutes, "fps": SMALL.fps, "size": "320x180"}
-    return Report("soak", [*rows(samples, under_load, told, counters, zombies), *course(samples)], settings)
+    return Report("soak", [*rows(samples, under_load, counts, counters, zombies), *course(samples)], settings)
 
 
 @contextmanager
-def churning(url: str, stream: Path, options: SoakOptions, on: Sequence[int]) -> Iterator["subprocess.Popen[bytes]"]:
+def churn_load(url: str, stream: Path, options: SoakOptions, on: Sequence[int]) -> Iterator["subprocess.Popen[bytes]"]:
     """The load, on the cores ``on``."""
     seconds = 60 * options.minutes
     words = [sys.executable, "-m", "benchmarks.churn", url, str(stream), str(options.sessions), str(seconds)]
@@ -140,35 +142,35 @@ def churning(url: str, stream: Path, options: SoakOptions, on: Sequence[int]) ->
 
 
 def watch(
-    watched: Watched, load: "subprocess.Popen[bytes]", options: SoakOptions, samples: list[Sample], say: Say
+    probe: ServerProbe, load: "subprocess.Popen[bytes]", options: SoakOptions, samples: list[Sample], say: Say
 ) -> dict[str, int]:
-    """Samples until the load has ended; what it tells."""
-    most_s = watched.began_s + 60 * options.minutes + END_S
+    """Sample until the load has ended; returns its counts."""
+    most_s = probe.began_s + 60 * options.minutes + END_S
     while True:
         try:
             out, _ = load.communicate(timeout=SAMPLE_S)
             break
         except subprocess.TimeoutExpired:
-            samples.append(watched.look())
+            samples.append(probe.take_sample())
         if time.monotonic() > most_s:
             raise BenchError(f"the load did not end within {END_S:g} s of its time")
         now, before = samples[-1].at_s, samples[-2].at_s
-        if now // TELL_S != before // TELL_S:
+        if now // REPORT_S != before // REPORT_S:
             say(line(samples[-1]))
     if load.returncode:
-        raise BenchError(f"the load generator failed with {load.returncode}; its words are above")
-    told: dict[str, int] = json.loads(out)
-    return told
+        raise BenchError(f"the load generator failed with {load.returncode}; see its output above")
+    counts: dict[str, int] = json.loads(out)
+    return counts
 
 
-def drained(watched: Watched, options: SoakOptions, samples: list[Sample], say: Say) -> int:
-    """Sessions that are left when the last publisher must have been missed."""
+def wait_for_drain(probe: ServerProbe, options: SoakOptions, samples: list[Sample], say: Say) -> int:
+    """Wait until the server must have noticed that every publisher is gone; returns the sessions left."""
     until_s = time.monotonic() + options.idle_s + options.grace_s + SPARE_S
     while True:
-        samples.append(watched.look())
+        samples.append(probe.take_sample())
         if not samples[-1].sessions:
-            time.sleep(SAMPLE_S)  # for sockets that are being closed
-            samples.append(watched.look())
+            time.sleep(SAMPLE_S)  # until sockets are closed
+            samples.append(probe.take_sample())
         if not samples[-1].sessions or time.monotonic() > until_s:
             say(line(samples[-1]))
             return samples[-1].sessions
@@ -176,8 +178,8 @@ def drained(watched: Watched, options: SoakOptions, samples: list[Sample], say: 
 
 
 def health(server: Served) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = httpx.get(f"{server.url}/healthz", timeout=30).raise_for_status().json()
-    return found
+    answer: dict[str, dict[str, int]] = httpx.get(f"{server.url}/healthz", timeout=30).raise_for_status().json()
+    return answer
 
 
 def line(sample: Sample) -> str:
@@ -190,8 +192,8 @@ def line(sample: Sample) -> str:
 def slope(times_s: Sequence[float], values: Sequence[float]) -> Slope | None:
     """Change an hour; None for less than `LEAST_BLOCKS` blocks.
 
-    Samples near in time resemble each other, which would make the error look far too small; so the line is fitted to
-    the means of blocks of a minute.
+    Neighbouring samples resemble each other, which would make the error look far too small; so the line is fitted to
+    means over blocks of a minute.
     """
     if len(times_s) < 2:
         return None
@@ -200,15 +202,15 @@ def slope(times_s: Sequence[float], values: Sequence[float]) -> Slope | None:
         return None
     hours = np.array([part.mean() for part in np.array_split(np.asarray(times_s, np.float64), blocks)]) / 3600
     means = np.array([part.mean() for part in np.array_split(np.asarray(values, np.float64), blocks)])
-    away = hours - hours.mean()
-    per_hour = float(away @ means / (away @ away))
-    residuals = means - means.mean() - per_hour * away
-    error = math.sqrt(float(residuals @ residuals) / (blocks - 2) / float(away @ away))
+    centred = hours - hours.mean()
+    per_hour = float(centred @ means / (centred @ centred))
+    residuals = means - means.mean() - per_hour * centred
+    error = math.sqrt(float(residuals @ residuals) / (blocks - 2) / float(centred @ centred))
     return Slope(per_hour, error, blocks)
 
 
 def second_half(samples: Sequence[Sample]) -> list[Sample]:
-    """By time."""
+    """The samples of the second half of the time."""
     middle_s = (samples[0].at_s + samples[-1].at_s) / 2
     return [sample for sample in samples if sample.at_s >= middle_s]
 
@@ -216,18 +218,18 @@ def second_half(samples: Sequence[Sample]) -> list[Sample]:
 def rows(
     samples: Sequence[Sample],
     under_load: Sequence[Sample],
-    told: dict[str, int],
+    counts: dict[str, int],
     counters: dict[str, int],
     zombies: int,
 ) -> list[Row]:
-    """``samples``: the first before any load, the last after it; ``under_load``: those between, where there are any."""
+    """``samples``: the first before any load, the last after it; ``under_load``: those between, if any."""
     loaded = under_load or samples
     half = second_half(loaded)
     seconds, n = loaded[-1].at_s - samples[0].at_s, len(samples)
     out = []
-    if (found := slope([one.at_s for one in half], [one.memory_mb for one in half])) is not None:
-        labels = {"error": round(found.error, 3), "of_min": round((half[-1].at_s - half[0].at_s) / 60, 1)}
-        out.append(Row("memory_slope_mb_per_hour", found.per_hour, found.blocks, "MB/h", labels))
+    if (memory := slope([sample.at_s for sample in half], [sample.memory_mb for sample in half])) is not None:
+        labels = {"error": round(memory.error, 3), "of_min": round((half[-1].at_s - half[0].at_s) / 60, 1)}
+        out.append(Row("memory_slope_mb_per_hour", memory.per_hour, memory.blocks, "MB/h", labels))
     for name, moment in (("start", samples[0]), ("end", samples[-1])):
         out += [
             Row("memory_mb", moment.memory_mb, 1, "MB", {"at": name}),
@@ -238,25 +240,27 @@ def rows(
             Row("threads", moment.threads, 1, "count", {"at": name}),
         ]
     out += [
-        Row("memory_mb", max(one.memory_mb for one in samples), n, "MB", {"at": "most"}),
-        Row("descriptors", max(one.descriptors for one in samples), n, "count", {"at": "most"}),
-        Row("sessions", float(np.mean([one.sessions for one in loaded])), len(loaded), "sessions", {"at": "mean"}),
+        Row("memory_mb", max(sample.memory_mb for sample in samples), n, "MB", {"at": "most"}),
+        Row("descriptors", max(sample.descriptors for sample in samples), n, "count", {"at": "most"}),
+        Row(
+            "sessions", float(np.mean([sample.sessions for sample in loaded])), len(loaded), "sessions", {"at": "mean"}
+        ),
         Row("zombie_sessions", zombies, 1, "sessions"),
-        Row("suggestions_served", samples[-1].suggestions, n, "messages", {"seen_by_viewers": told["suggestions"]}),
+        Row("suggestions_served", samples[-1].suggestions, n, "messages", {"seen_by_viewers": counts["suggestions"]}),
         Row("cpu_cores", (loaded[-1].cpu_s - samples[0].cpu_s) / seconds, 1, "cores"),
     ]
-    count = ("streams", "deleted", "vanished", "came_back", "same_session", "refused", "failed", "unanswered_deletes")
-    out += [Row(name, told[name], 1, "count", {"by": "load"}) for name in count]
+    names = ("streams", "deleted", "vanished", "came_back", "same_session", "refused", "failed", "unanswered_deletes")
+    out += [Row(name, counts[name], 1, "count", {"by": "load"}) for name in names]
     return out + [Row(name, value, 1, "count", {"by": "server"}) for name, value in counters.items()]
 
 
 def course(samples: Sequence[Sample]) -> list[Row]:
-    """Means of each minute, for whoever draws them."""
+    """Means of each minute, for a plot."""
     out = []
     for minute in range(int(samples[-1].at_s // BLOCK_S) + 1):
-        these = [one for one in samples if one.at_s // BLOCK_S == minute]
+        of_minute = [sample for sample in samples if sample.at_s // BLOCK_S == minute]
         for metric, unit in (("memory_mb", "MB"), ("sockets", "count"), ("sessions", "sessions")):
-            if these:
-                mean = float(np.mean([getattr(one, metric) for one in these]))
-                out.append(Row(metric, mean, len(these), unit, {"minute": minute}))
+            if of_minute:
+                mean = float(np.mean([getattr(sample, metric) for sample in of_minute]))
+                out.append(Row(metric, mean, len(of_minute), unit, {"minute": minute}))
     return out

@@ -1,10 +1,10 @@
-"""``segue bench starts``: how far from the asked place a real browser starts a track, by format.
+"""``segue bench starts``: how far from the requested place a real browser starts a track, by format.
 
-A five-minute track with a click every half second whose pitch tells which, over noise that swells, is encoded in the
-common formats. A browser plays each from several places, twice: the plain file with ``audio.currentTime`` set, and what
-the server sends for ``?start=``. What comes out of Web Audio is found again in the samples that the indexer counts by
-(`features.decode.sound`); heard minus asked is the error. Sound is taken in the audio thread, so that a busy page loses
-none; a media element's own output is what the page's player feeds to Web Audio, too.
+A five-minute track with a click every half second, each of its own pitch, over noise that swells, is encoded in the
+common formats. A browser plays each from several places, twice: the plain file with ``audio.currentTime`` set, and the
+server's answer to ``?start=``. The output of Web Audio is located in the samples by which the indexer counts time
+(`features.decode.sound`); its place minus the requested one is the error. Sound is captured in the audio thread, so
+that a busy page loses none; the page's player feeds Web Audio from a media element as well.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from .harness import Report, Row, check_folder
 Floats = NDArray[np.float64]
 RATE_HZ: Final = 44_100
 BROWSERS: Final = ("chromium", "firefox")
-# suffix, and what ffmpeg is told
+# suffix, and ffmpeg's arguments
 KINDS: Final = {
     "mp3 CBR 128": ("mp3", "-c:a libmp3lame -b:a 128k"),
     "mp3 CBR, no tag": ("mp3", "-c:a libmp3lame -b:a 128k -write_xing 0"),
@@ -53,9 +53,9 @@ KINDS: Final = {
     "wma": ("wma", "-c:a wmav2 -b:a 160k"),
     "aiff": ("aiff", "-c:a pcm_s16be"),
 }
-NEAR_S: Final = 40.0  # of the place asked for the sound is looked for
-PLAYED_S: Final = 1.0  # of sound that is looked for in the track
-PLAY: Final = """async (url, at_s, wanted_s) => {
+NEAR_S: Final = 40.0  # around the requested place, where the sound is searched for
+PLAYED_S: Final = 1.0  # of sound to locate in the track
+PLAY: Final = """async (url, at_s, length_s) => {
   const context = new AudioContext();
   const audio = new Audio(url);
   const within = (promise, seconds, otherwise) => Promise.race([
@@ -64,35 +64,35 @@ PLAY: Final = """async (url, at_s, wanted_s) => {
   try {
     await within(context.resume(), 5, "no sound device");
     await within(context.audioWorklet.addModule("/tap.js"), 20, "no worklet");
-    const said = (kind) => within(new Promise((resolve, reject) => {
+    const next = (kind) => within(new Promise((resolve, reject) => {
       audio.addEventListener(kind, resolve, { once: true });
       audio.addEventListener("error", () => reject(new Error("not played")), { once: true });
     }), 20, `no ${kind}`);
     const tap = new AudioWorkletNode(context, "tap");
-    const heard = [];
+    const samples = [];
     let begin = -1;
     tap.port.onmessage = ({ data }) => {
       if (begin < 0) begin = data.findIndex((value) => value !== 0);
-      if (begin >= 0) heard.push(...data);
+      if (begin >= 0) samples.push(...data);
     };
     context.createMediaElementSource(audio).connect(tap).connect(context.destination);
-    const known = said("loadedmetadata");
+    const loaded = next("loadedmetadata");
     audio.load();
-    await known;
+    await loaded;
     if (at_s) {
-      const there = said("seeked");
+      const seeked = next("seeked");
       audio.currentTime = at_s;
-      await there;
+      await seeked;
     }
     await within(audio.play(), 20, "no play");
-    const wanted = wanted_s * context.sampleRate;
+    const count = length_s * context.sampleRate;
     const until = performance.now() + 20000;
-    while (heard.length - begin < wanted) {
+    while (samples.length - begin < count) {
       if (performance.now() > until) return { error: "silence" };
       await new Promise((resolve) => { setTimeout(resolve, 50); });
     }
     audio.pause();
-    const pcm = Int16Array.from(heard.slice(begin, begin + wanted), (value) => 30000 * value);
+    const pcm = Int16Array.from(samples.slice(begin, begin + count), (value) => 30000 * value);
     const bytes = new Uint8Array(pcm.buffer);
     return { rate_hz: context.sampleRate, pcm: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")) };
   } catch (error) {
@@ -112,7 +112,7 @@ class Browser(Protocol):
     """A page of our own server in a browser."""
 
     def call(self, function: str, *arguments: object) -> Any:
-        """What the JavaScript function, which may be async, resolves to."""
+        """The value that the JavaScript function, which may be async, resolves to."""
         ...
 
 
@@ -127,16 +127,16 @@ class StartsOptions:
 
 
 def measure(options: StartsOptions, say: Callable[[str], None]) -> Report:
-    """Raises `BenchError` for what is not installed."""
+    """Raises `BenchError` if ffmpeg or the browser is not installed."""
     from .browsers import browsing
 
     if shutil.which("ffmpeg") is None:
-        raise BenchError("ffmpeg is not on PATH; it encodes the tracks")
+        raise BenchError("ffmpeg is not on PATH; it encodes the tracks, so install it")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source.wav"
         write_wav(source, options.seconds)
-        tracks = {kind: path for kind in options.kinds if (path := encoded(source, kind)) is not None}
+        tracks = {kind: path for kind in options.kinds if (path := encode(source, kind)) is not None}
         for kind in options.kinds:
             if kind not in tracks:
                 say(f"{kind}: this ffmpeg has no encoder for it")
@@ -148,48 +148,51 @@ def measure(options: StartsOptions, say: Callable[[str], None]) -> Report:
                         ("before_ms", where, at_s),
                         ("after_ms", f"{where}?start={at_s}", 0.0),
                     ):
-                        found = browser.call(PLAY, url_of, begin_s, PLAYED_S)
-                        if "error" in found and found["error"] != "not played":
-                            say(f"{kind}, {metric} at {at_s:g} s: {found['error']}; once more")
-                            found = browser.call(PLAY, url_of, begin_s, PLAYED_S)
-                        rows += _rows(metric, kind, path, at_s, found)
+                        result = browser.call(PLAY, url_of, begin_s, PLAYED_S)
+                        if "error" in result and result["error"] != "not played":
+                            say(f"{kind}, {metric} at {at_s:g} s: {result['error']}; once more")
+                            result = browser.call(PLAY, url_of, begin_s, PLAYED_S)
+                        rows += _rows(metric, kind, path, at_s, result)
                 say(f"{kind}: done")
     return Report("starts", rows, {"browser": options.browser, "seconds": options.seconds})
 
 
-def _rows(metric: str, kind: str, path: Path, at_s: float, found: dict[str, Any]) -> list[Row]:
-    if found.get("error") == "no sound device":
+def _rows(metric: str, kind: str, path: Path, at_s: float, result: dict[str, Any]) -> list[Row]:
+    if result.get("error") == "no sound device":
         raise BenchError(
             "the browser opens no sound device: start a sound server, such as pulseaudio with its null sink"
         )
-    if "pcm" not in found:
+    if "pcm" not in result:
         return []
-    pcm = np.frombuffer(base64.b64decode(found["pcm"]), "<i2")
-    error_s = off_s(path, at_s, pcm[:, None], int(found["rate_hz"]))
+    pcm = np.frombuffer(base64.b64decode(result["pcm"]), "<i2")
+    error_s = off_s(path, at_s, pcm[:, None], int(result["rate_hz"]))
     return [Row(metric, 1000 * error_s, 1, "ms", {"kind": kind, "at_s": at_s})]
 
 
 def print_table(report: Report, console: Console) -> None:
-    """A line a format: by the plain file and by the server's cut, at each place."""
+    """A line a format: the error with the plain file and with the server's cut, at each place."""
     places = sorted({float(row.labels["at_s"]) for row in report.rows})
-    table = Table(title=f"heard minus asked, ms, in {report.settings['browser']}; -: not played", title_justify="left")
+    table = Table(title=f"error of the start, ms, in {report.settings['browser']}; -: not played", title_justify="left")
     table.add_column("format")
     for heading in ("file", "cut"):
         for at_s in places:
             table.add_column(f"{heading} {at_s:g} s", justify="right")
     cells = {(row.labels["kind"], row.metric, row.labels["at_s"]): row.value for row in report.rows}
     for kind in dict.fromkeys(str(row.labels["kind"]) for row in report.rows):
-        found = [cells.get((kind, metric, at_s)) for metric in ("before_ms", "after_ms") for at_s in places]
+        errors_ms = [cells.get((kind, metric, at_s)) for metric in ("before_ms", "after_ms") for at_s in places]
         table.add_row(
             kind,
-            *("-" if value is None else f"{value:+.0f}" if abs(value) >= 10 else f"{value:+.1f}" for value in found),
+            *(
+                "-" if value is None else f"{value:+.0f}" if abs(value) >= 10 else f"{value:+.1f}"
+                for value in errors_ms
+            ),
         )
     console.print(table)
 
 
 @lru_cache(maxsize=4)
 def signal(rate_hz: int, seconds: float) -> Floats:
-    """(n, 2) in [-1, 1]: the track, in which every place is told from every other."""
+    """(n, 2) in [-1, 1]: the track, in which every place differs from every other."""
     time_s = np.arange(round(seconds * rate_hz)) / rate_hz
     bed = 0.03 * (1.3 + np.sin(2 * np.pi * time_s / 17))[:, None]
     sound: Floats = np.random.default_rng(1).standard_normal((len(time_s), 2)) * bed
@@ -204,23 +207,23 @@ def signal(rate_hz: int, seconds: float) -> Floats:
 
 def off_s(path: Path, at_s: float, sound: NDArray[np.int16], rate_hz: int) -> float:
     """How much later in the track than ``at_s`` the ``sound`` (n, channels), a second of it, begins; up to 40 s."""
-    whole = _indexed(path, path.stat().st_mtime_ns)
+    whole = _decode_cached(path, path.stat().st_mtime_ns)
     first = max(0, round((at_s - NEAR_S) * MUSIC_RATE_HZ))
     known = whole[first : round((at_s + NEAR_S) * MUSIC_RATE_HZ)]
     mono = sound[:rate_hz].mean(axis=1)
     spectrum = np.fft.rfft(mono)[: MUSIC_RATE_HZ // 2 + 1]
     spectrum = np.pad(spectrum, (0, MUSIC_RATE_HZ // 2 + 1 - len(spectrum)))
-    heard = np.fft.irfft(spectrum, MUSIC_RATE_HZ)[: round(0.9 * MUSIC_RATE_HZ)]  # its ends ring
-    heard -= heard.mean()
-    size = 1 << (len(known) + len(heard) - 1).bit_length()
-    match = np.fft.irfft(np.fft.rfft(known, size) * np.conj(np.fft.rfft(heard, size)), size)[: len(known)]
+    sample = np.fft.irfft(spectrum, MUSIC_RATE_HZ)[: round(0.9 * MUSIC_RATE_HZ)]  # the ends ring
+    sample -= sample.mean()
+    size = 1 << (len(known) + len(sample) - 1).bit_length()
+    match = np.fft.irfft(np.fft.rfft(known, size) * np.conj(np.fft.rfft(sample, size)), size)[: len(known)]
     best = int(np.argmax(match))
     left, top, right = match[best - 1], match[best], match[(best + 1) % len(match)]
     return float((first + best + (left - right) / (2 * (left - 2 * top + right))) / MUSIC_RATE_HZ - at_s)
 
 
 @lru_cache(maxsize=32)
-def _indexed(path: Path, changed_ns: int) -> Floats:
+def _decode_cached(path: Path, changed_ns: int) -> Floats:
     return decode(path).samples.astype(np.float64)
 
 
@@ -232,8 +235,8 @@ def write_wav(path: Path, seconds: float) -> None:
         out.writeframes((signal(RATE_HZ, seconds) * 32_000).astype("<i2").tobytes())
 
 
-def encoded(source: Path, kind: str) -> Path | None:
-    """The track in a format, beside ``source``; None where ffmpeg cannot."""
+def encode(source: Path, kind: str) -> Path | None:
+    """Encode the track in a format, beside ``source``; None if ffmpeg cannot."""
     suffix, words = KINDS[kind]
     path = source.with_name(f"{kind}.{suffix}")
     done = subprocess.run(
@@ -242,7 +245,7 @@ def encoded(source: Path, kind: str) -> Path | None:
     return path if done.returncode == 0 else None
 
 
-class _Shelf:
+class _TrackCatalog:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._tracks = {
             f"{place:016x}": Track(f"{place:016x}", path.stem, "", path, decode(path).duration_s, 120.0, "", ())
@@ -271,7 +274,7 @@ def serving(paths: Sequence[Path]) -> Iterator[str]:
     from stream.server.preview import preview_routes
 
     app = FastAPI()
-    app.include_router(preview_routes(_Shelf(paths)))
+    app.include_router(preview_routes(_TrackCatalog(paths)))
 
     @app.get("/")
     def page() -> Response:
@@ -295,10 +298,12 @@ def serving(paths: Sequence[Path]) -> Iterator[str]:
 
 
 def add_starts(kinds: Any) -> None:
-    one = kinds.add_parser("starts", help="how far from the asked place a real browser starts a track, by format")
-    one.add_argument("--browser", choices=BROWSERS, default=BROWSERS[0], help="an installed one (default chromium)")
-    one.add_argument("--quick", action="store_true", help="a minute of sound, three formats, one place")
-    one.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    parser = kinds.add_parser(
+        "starts", help="how far from the requested place a real browser starts a track, by format"
+    )
+    parser.add_argument("--browser", choices=BROWSERS, default=BROWSERS[0], help="an installed one (default chromium)")
+    parser.add_argument("--quick", action="store_true", help="a minute of sound, three formats, one place")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
 def starts(options: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
-"""What can be acted on in the lists of a session: does music play where they start, is there room, do they hold still.
+"""Whether a person can act on the lists of a session: music plays at each start, enough is left, lists hold still.
 
-Whether a start is silent and how much music is to come is measured in the decoded file, not taken from the catalogue.
+Silence at a start and the music left after it are measured in the decoded file, not read from the catalogue.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,24 +18,24 @@ from stream.core.events import Suggestions
 
 from .harness import Row
 
-AUDIBLE_S: Final = 1.0  # after its start a track must be heard within so long
+AUDIBLE_S: Final = 1.0  # after its start a track must be audible within this time
 SILENCE_DB: Final = -50.0  # of full scale, root mean square of a tenth of a second, and of the track's own level
-BELOW_DB: Final = -35.0  # its level, from which on it is silence
+BELOW_DB: Final = -35.0  # relative to its level; softer counts as silence
 ROOM_S: Final = 45.0
-LONG_S: Final = 60.0  # tracks shorter than this need not have the room
+LONG_S: Final = 60.0  # shorter tracks need not have ``ROOM_S`` left
 MOVED_S: Final = 0.6
 STEP: Final = MUSIC_RATE_HZ // 10
 
 
 class Sounds:
-    """The level of each track in tenths of a second, decoded when first asked for."""
+    """The level of each track in tenths of a second, decoded on first use."""
 
     def __init__(self, tracks: Sequence[Track]) -> None:
         self._tracks = {track.id: track for track in tracks}
         self._levels: dict[str, NDArray[np.float64]] = {}
 
     def audible(self, track: str) -> NDArray[np.bool_]:
-        """(n,) of each tenth of a second: is anything to be heard?"""
+        """(n,) of each tenth of a second: is anything audible?"""
         if track not in self._levels:
             self._levels[track] = self._level(self._tracks[track])
         level = self._levels[track]
@@ -44,12 +44,12 @@ class Sounds:
         return np.asarray(level > max(SILENCE_DB, usual + BELOW_DB))
 
     def silent(self, track: str, start_s: float) -> bool:
-        """Whether nothing is heard within a second of the start."""
+        """Whether nothing is audible within a second of the start."""
         at = int(10 * start_s)
         return not self.audible(track)[at : at + round(10 * AUDIBLE_S)].any()
 
     def short(self, track: str, start_s: float) -> bool:
-        """Whether less than 45 s of music are to come, in a track of a minute and more."""
+        """Whether less than 45 s of music are left, in a track of a minute or more."""
         audible = self.audible(track)
         last_s = (float(np.flatnonzero(audible)[-1]) + 1) / 10 if audible.any() else 0.0
         return len(audible) / 10 >= LONG_S and last_s - start_s < ROOM_S
@@ -63,9 +63,9 @@ class Sounds:
 
 
 def steadiness_rows(runs: Sequence[Sequence[Suggestions]], sounds: Sounds | None, footage: str) -> list[Row]:
-    """One row a measure over the lists of all ``runs``; ``sounds`` None: nothing is said of where they start."""
-    runs = [[told for told in run if told.items] for run in runs]
-    lists = [told for run in runs for told in run]
+    """One row a measure over the lists of all ``runs``; ``sounds`` None: no rows about their starts."""
+    runs = [[suggestions for suggestions in run if suggestions.items] for run in runs]
+    lists = [suggestions for run in runs for suggestions in run]
     minutes = sum(run[-1].pts_s - run[0].pts_s for run in runs if run) / 60
     counts: Mapping[str, Callable[[Suggestions, Suggestions], bool]] = {
         "start_moves_per_min": _start_moves,
@@ -74,23 +74,29 @@ def steadiness_rows(runs: Sequence[Sequence[Suggestions]], sounds: Sounds | None
     }
     rows = []
     for metric, differs in counts.items():
-        each = [sum(differs(a, b) for a, b in pairwise(run)) for run in runs]
-        rate = sum(each) / minutes if minutes else 0.0
+        changes = [sum(differs(a, b) for a, b in pairwise(run)) for run in runs]
+        rate = sum(changes) / minutes if minutes else 0.0
         labels: dict[str, str | int | float] = {"footage": footage, "runs": len(runs)}
         rows.append(Row(metric, rate, len(lists), "1/min", labels))
-    disorder = sum(any(a.score < b.score for a, b in pairwise(told.items)) for told in lists)
+    disorder = sum(any(a.score < b.score for a, b in pairwise(suggestions.items)) for suggestions in lists)
     rows.append(Row("order_disagreements", disorder, len(lists), "lists", {"footage": footage}))
     if sounds is not None:
-        silent = [[sounds.silent(item.track, item.start_s) for item in told.items] for told in lists]
-        short = [[sounds.short(item.track, item.start_s) for item in told.items] for told in lists]
-        for metric, found in (("silent_starts", silent), ("short_starts", short)):
-            first = sum(told[0] for told in found)
+        silent = [[sounds.silent(item.track, item.start_s) for item in suggestions.items] for suggestions in lists]
+        short = [[sounds.short(item.track, item.start_s) for item in suggestions.items] for suggestions in lists]
+        for metric, flags_of_lists in (("silent_starts", silent), ("short_starts", short)):
+            first = sum(flags[0] for flags in flags_of_lists)
             rows.append(
-                Row(metric, sum(map(any, found)), len(lists), "lists", {"footage": footage, "first_place": first})
+                Row(
+                    metric,
+                    sum(map(any, flags_of_lists)),
+                    len(lists),
+                    "lists",
+                    {"footage": footage, "first_place": first},
+                )
             )
     return rows
 
 
 def _start_moves(before: Suggestions, after: Suggestions) -> bool:
-    one, two = before.items[0], after.items[0]
-    return one.track == two.track and abs(one.start_s - two.start_s) > MOVED_S
+    old, new = before.items[0], after.items[0]
+    return old.track == new.track and abs(old.start_s - new.start_s) > MOVED_S

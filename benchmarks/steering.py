@@ -1,7 +1,7 @@
-"""What the dials do: how much what is suggested changes when a viewer leans to a side.
+"""What the dials do: how much suggestions change when a viewer turns one.
 
-Each dial stands at -1, 0 and +1 from the first picture on; what is measured is the list at the end of the video. A
-*class* is a pattern of file names, such as ``*boss*``: of what music a user calls so, how much is among the first five.
+Each dial is at -1, 0 and +1 from the first picture on; the list at the end of the video is measured. A *class* is a
+pattern of file names, such as ``*boss*``: how much of the first five is music that a user names so.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +13,8 @@ from catalog.catalog import Catalog
 from stream.core.events import Item
 
 from .harness import Row
-from .heard import Heard
 from .real_measures import change, mean_measures, mean_of, response
+from .sound_measures import SoundMeter
 
 DIALS: Final = ("energy", "valence", "tension", "tempo")
 POSITIONS: Final = (-1.0, 0.0, 1.0)
@@ -32,7 +32,7 @@ def setting(dial: str, position: float) -> str:
     return f"{dial} {position:+.0f}" if position else NEUTRAL
 
 
-# What is asked for -> how each dial stands.
+# Setting -> position of each dial.
 SETTINGS: Final[Mapping[str, Mapping[str, float]]] = {
     NEUTRAL: {},
     **{setting(dial, at): {dial: at} for dial in DIALS for at in POSITIONS if at},
@@ -41,47 +41,52 @@ SETTINGS: Final[Mapping[str, Mapping[str, float]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Steered:
-    """Of one list: the means of what its suggestions sound like, and the share of each class among them."""
+class ListMeasures:
+    """Of one list: the mean measures of its suggestions' sound, and the share of each class among them."""
 
     measures: Mapping[str, float]
     shares: Mapping[str, float]
 
 
-def steered(items: Sequence[Item], heard: Heard, catalog: Catalog, classes: Sequence[str]) -> Steered:
+def measure_list(items: Sequence[Item], meter: SoundMeter, catalog: Catalog, classes: Sequence[str]) -> ListMeasures:
     names = [catalog.track(item.track).path.name for item in items]
-    return Steered(
-        mean_measures([heard.measures(item.track, item.start_s) for item in items]),
-        {one: sum(fnmatch(name.casefold(), one.casefold()) for name in names) / max(1, len(names)) for one in classes},
+    return ListMeasures(
+        mean_measures([meter.measures(item.track, item.start_s) for item in items]),
+        {
+            pattern: sum(fnmatch(name.casefold(), pattern.casefold()) for name in names) / max(1, len(names))
+            for pattern in classes
+        },
     )
 
 
-def steering_rows(found: Sequence[Mapping[str, Steered]]) -> Iterator[Row]:
+def steering_rows(videos: Sequence[Mapping[str, ListMeasures]]) -> Iterator[Row]:
     """Of each dial and measure: the mean at each position, the change from -1 to +1, Spearman of position and measure;
-    ``found``: of each video, setting -> what came of it."""
-    measures = dict.fromkeys(name for video in found for name in video[NEUTRAL].measures)
+    ``videos``: of each video, setting -> measures of its list."""
+    measures = dict.fromkeys(name for video in videos for name in video[NEUTRAL].measures)
     for dial in DIALS:
         places = [setting(dial, at) for at in POSITIONS]
         for measure in measures:
-            having = [video for video in found if all(measure in video[place].measures for place in places)]
-            if not having:
+            complete = [video for video in videos if all(measure in video[place].measures for place in places)]
+            if not complete:
                 continue
-            values = [[video[place].measures[measure] for video in having] for place in places]
+            values = [[video[place].measures[measure] for video in complete] for place in places]
             labels = {"dial": dial, "measure": measure}
             unit = UNITS.get(measure, "[-1, 1]")
-            for at, each in zip(POSITIONS, values, strict=True):
-                yield Row("steered_mean", sum(each) / len(each), len(each), unit, {**labels, "position": at})
-            moved = change(values[0], values[-1])
-            bounds = {"low": moved.low, "high": moved.high}
-            yield Row("steered_change", moved.value, len(having), unit, {**labels, **bounds})
+            for at, column in zip(POSITIONS, values, strict=True):
+                yield Row("steered_mean", sum(column) / len(column), len(column), unit, {**labels, "position": at})
+            difference = change(values[0], values[-1])
+            bounds = {"low": difference.low, "high": difference.high}
+            yield Row("steered_change", difference.value, len(complete), unit, {**labels, **bounds})
             rho = response(POSITIONS, values)
             yield Row("steered_spearman", rho, sum(map(len, values)), "correlation", labels)
 
 
-def class_rows(found: Sequence[Mapping[str, Steered]], tracks: Mapping[str, float]) -> Iterator[Row]:
-    """The share of each class among the first five; ``tracks``: its share of what may be suggested."""
-    for name, usual in tracks.items():
-        for asked in (NEUTRAL, setting("energy", 1.0), BOTH):
-            share = mean_of([video[asked].shares[name] for video in found])
-            labels: dict[str, str | int | float] = {"class": name, "asked": asked, "of_all": usual}
-            yield Row("class_share", share.value, len(found), "share", {**labels, "low": share.low, "high": share.high})
+def class_rows(videos: Sequence[Mapping[str, ListMeasures]], tracks: Mapping[str, float]) -> Iterator[Row]:
+    """The share of each class among the first five; ``tracks``: its share of all tracks that may be suggested."""
+    for name, of_all in tracks.items():
+        for setting_name in (NEUTRAL, setting("energy", 1.0), BOTH):
+            share = mean_of([video[setting_name].shares[name] for video in videos])
+            labels: dict[str, str | int | float] = {"class": name, "asked": setting_name, "of_all": of_all}
+            yield Row(
+                "class_share", share.value, len(videos), "share", {**labels, "low": share.low, "high": share.high}
+            )

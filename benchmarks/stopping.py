@@ -1,4 +1,4 @@
-"""A measurement that is told to stop takes along what it began."""
+"""A measurement that must stop ends the processes that it started."""
 
 import contextlib
 import signal
@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-STOPPED = 128 + signal.SIGTERM  # what a shell calls it
+STOPPED = 128 + signal.SIGTERM  # the exit code in a shell
 
 
 @contextlib.contextmanager
 def stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block by an exception, as Ctrl-C does: servers and publishers in processes of their own are
-    ended on the way out. Without, they would go on, and take their share of whatever is measured next."""
+    """SIGTERM ends the block by an exception, as Ctrl-C does, so that servers and publishers in other processes end
+    too. Else they would continue, and slow down the next measurement."""
     if threading.current_thread() is not threading.main_thread():  # where no handler can be set
         yield
         return

@@ -1,4 +1,4 @@
-"""What the load of a benchmark is: one stream as a publisher would encode it, made here, so that nothing is fetched."""
+"""The load of a benchmark: one stream as a publisher would encode it, made here, so that nothing is downloaded."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +13,7 @@ from studio.video import render
 
 WIDTH, HEIGHT, FPS = 640, 360, 30
 BIT_RATE = 1_500_000
-GRAIN = 4.0  # grey levels: what a camera's sensor adds, so that the bit rate is used
+GRAIN = 4.0  # grey levels: like the noise of a camera's sensor, so that the bit rate is used
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""``segue bench studio``: is what the studio makes spread as real clips and tracks are?
+"""``segue bench studio``: is the studio's output distributed like real clips and tracks?
 
-Pairs are drawn and measured as a corpus is; of every field the quantiles stand beside those of real material, which a
-JSON file gives: ``{"quantiles": [...], "clips": {"real": {"colour.brightness_mean": [...]}}, "music": {"real":
+Pairs are drawn and measured like a corpus; the quantiles of every field stand beside those of real material, from a
+JSON file: ``{"quantiles": [...], "clips": {"real": {"colour.brightness_mean": [...]}}, "music": {"real":
 {"centroid": [...]}}}``, clips of 4 s as ``features`` measures them, tracks by librosa's defaults at 22 050 Hz. Two
 distances to the real ones: the area between the quantile functions (1-Wasserstein), and their largest gap, both in
-units of the real interquartile range. Beside them what must survive: Spearman's rank correlations of the latent's
-energy and moods with what is measured.
+units of the real interquartile range. Also a check: Spearman's rank correlations of the latent's energy and
+moods with the measured fields.
 """
 
 import argparse
@@ -29,7 +29,7 @@ RATE_HZ: Final = 22_050
 STEPS: Final = 200  # of the quantile function
 Values = NDArray[np.float64]
 Measured = Mapping[str, Values]  # field -> (n,)
-# (what of the latent, field): each correlation over clips or pieces.
+# (axis of the latent, field): each correlation over clips or pieces.
 TIES: Final = (
     ("energy", "motion.speed_mean"),
     ("energy", "motion.cuts_per_s"),
@@ -45,14 +45,14 @@ TIES: Final = (
 
 
 def add_studio(kinds: Any) -> None:
-    """Tell the parser of ``segue bench`` about it."""
-    each = kinds.add_parser("studio", help="are the studio's pairs spread as real clips and tracks are?")
-    each.add_argument("--real", type=Path, required=True, metavar="FILE", help="JSON of the real quantiles")
-    each.add_argument("--pairs", type=int, default=150, metavar="N", help="to draw (default %(default)s)")
-    each.add_argument("--seed", type=int, default=1, help="of the pairs (default %(default)s)")
-    each.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default %(default)s)")
-    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
-    each.add_argument("--picture", type=Path, metavar="FILE", help="draw the quantiles to a PNG file")
+    """Add ``studio`` to the parser of ``segue bench``."""
+    parser = kinds.add_parser("studio", help="are the studio's pairs distributed like real clips and tracks?")
+    parser.add_argument("--real", type=Path, required=True, metavar="FILE", help="JSON of the real quantiles")
+    parser.add_argument("--pairs", type=int, default=150, metavar="N", help="to draw (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the pairs (default %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the quantiles to a PNG file")
 
 
 def studio(options: argparse.Namespace) -> int:
@@ -83,20 +83,22 @@ class Real:
 
 
 def read_real(path: Path) -> Real:
-    """Raises BenchError for a file that is not of that form."""
+    """Raises BenchError for a file of another form."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        levels = np.asarray(list(told["quantiles"]), np.float64)
-        fields = {**told["clips"]["real"], **told["music"]["real"]}
-        made = {name: np.asarray(values, np.float64) for name, values in fields.items()}
+        content = json.loads(path.read_text(encoding="utf-8"))
+        levels = np.asarray(list(content["quantiles"]), np.float64)
+        fields = {**content["clips"]["real"], **content["music"]["real"]}
+        arrays = {name: np.asarray(values, np.float64) for name, values in fields.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(
             f"{path}: cannot be read as quantiles of real material ({error}); give a JSON file with `quantiles`, "
             "`clips.real` and `music.real`"
         ) from error
-    if any(values.shape != levels.shape for values in made.values()):
-        raise BenchError(f"{path}: a field has not one value for each of its {len(levels)} quantiles; mend the file")
-    return Real(levels, made)
+    if any(values.shape != levels.shape for values in arrays.values()):
+        raise BenchError(
+            f"{path}: a field does not have one value for each of the {len(levels)} quantiles; correct the file"
+        )
+    return Real(levels, arrays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +110,17 @@ class Item:
 
 
 def measure(pairs: int, seed: int, jobs: int) -> tuple[Measured, Measured]:
-    """Fields of every pair, and what of their latents stands beside each value."""
+    """Fields of every pair, and the latent's value beside each of them."""
     from towers.corpora.pool import Crashed, side_by_side
 
-    made: list[tuple[dict[str, Values], dict[str, Values]]] = [({}, {})] * pairs
-    for item, done in side_by_side(measure_pair, [Item(seed, k) for k in range(pairs)], jobs):
-        if isinstance(done, Crashed):
-            raise BenchError(f"pair {item.number} {done.reason}; give fewer --jobs")
-        made[item.number] = done
-    joined = [{key: np.concatenate([one[side][key] for one in made]) for key in made[0][side]} for side in (0, 1)]
+    results: list[tuple[dict[str, Values], dict[str, Values]]] = [({}, {})] * pairs
+    for item, result in side_by_side(measure_pair, [Item(seed, k) for k in range(pairs)], jobs):
+        if isinstance(result, Crashed):
+            raise BenchError(f"pair {item.number} {result.reason}; give fewer --jobs")
+        results[item.number] = result
+    joined = [
+        {key: np.concatenate([pair[side][key] for pair in results]) for key in results[0][side]} for side in (0, 1)
+    ]
     return joined[0], joined[1]
 
 
@@ -125,7 +129,8 @@ def measure_pair(item: Item) -> tuple[dict[str, Values], dict[str, Values]]:
     from studio.takes import take as draw
 
     take = draw(np.random.default_rng([item.seed, item.number]))
-    fields = {**seen(take.seen(spec.MOTION_FPS)), **heard(take.heard(RATE_HZ).mean(axis=1, dtype=np.float32))}
+    samples = take.heard(RATE_HZ).mean(axis=1, dtype=np.float32)
+    fields = {**picture_fields(take.seen(spec.MOTION_FPS)), **music_fields(samples)}
     times, levels = np.array(take.latent.energy).T
     clips = np.arange(spec.MAX_CLIPS * spec.MOTION_FPS * spec.CLIP_S) / spec.MOTION_FPS
     energy = np.interp(clips, times, levels).reshape(spec.MAX_CLIPS, -1).mean(axis=1)
@@ -138,7 +143,7 @@ def measure_pair(item: Item) -> tuple[dict[str, Values], dict[str, Values]]:
     return fields, beside
 
 
-def seen(pictures: NDArray[np.uint8]) -> dict[str, Values]:
+def picture_fields(pictures: NDArray[np.uint8]) -> dict[str, Values]:
     """(7,) of each field of displacement, colour and motion."""
     from towers.corpora.columns import watch
 
@@ -149,7 +154,7 @@ def seen(pictures: NDArray[np.uint8]) -> dict[str, Values]:
     return {name: values.astype(np.float64) for name, values in fields.items()}
 
 
-def heard(samples: NDArray[np.float32]) -> dict[str, Values]:
+def music_fields(samples: NDArray[np.float32]) -> dict[str, Values]:
     """(1,) of each field of a piece, by librosa's defaults: ``samples`` at 22 050 Hz."""
     import librosa
     from librosa.onset import onset_detect, onset_strength
@@ -177,13 +182,13 @@ def distance(values: Values, real: Values, levels: Values) -> tuple[float, float
     return float(np.trapezoid(gap, grid) / (grid[-1] - grid[0]) / spread), float(gap.max() / spread)
 
 
-def compared(fields: Measured, real: Real) -> list[str]:
+def common_fields(fields: Measured, real: Real) -> list[str]:
     """The fields that both sides have, in the file's order."""
     return [field for field in real.fields if field in fields]
 
 
 def quantile_rows(fields: Measured, real: Real) -> Iterator[Row]:
-    for field in compared(fields, real):
+    for field in common_fields(fields, real):
         values, labels = fields[field], {"field": field}
         for level, value in zip(real.levels, np.quantile(values, real.levels), strict=True):
             yield Row(f"q{level:g}", float(value), len(values), "", labels)
@@ -198,9 +203,9 @@ def tie_rows(fields: Measured, beside: Measured) -> Iterator[Row]:
         yield Row("rank_correlation", value, len(fields[field]), "", {"of": axis, "field": field})
 
 
-def spearman(one: Values, other: Values) -> float:
-    """Spearman's rank correlation, equal values sharing a rank; 0 where one side does not vary."""
-    first, second = rank(one), rank(other)
+def spearman(values: Values, others: Values) -> float:
+    """Spearman's rank correlation, equal values sharing a rank; 0 if one side does not vary."""
+    first, second = rank(values), rank(others)
     if min(first.std(), second.std()) == 0.0:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
@@ -216,15 +221,15 @@ def show(rows: Sequence[Row], real: Real) -> str:
     """Tables of quantiles and of ties, as Markdown."""
     levels = [f"q{level:g}" for level in real.levels]
     lines = [f"| field | of | {' | '.join(levels)} | area | gap | n |", "|---|---|" + "---:|" * (len(levels) + 3)]
-    found: dict[str, dict[str, Row]] = {}
+    rows_of: dict[str, dict[str, Row]] = {}
     for row in rows:
         if "of" not in row.labels:
-            found.setdefault(str(row.labels["field"]), {})[row.metric] = row
-    for field, own in found.items():
-        told = " | ".join(f"{own[key].value:.3g}" for key in (*levels, "area", "largest_gap"))
-        lines.append(f"| {field} | studio | {told} | {own['area'].n} |")
+            rows_of.setdefault(str(row.labels["field"]), {})[row.metric] = row
+    for field, own in rows_of.items():
+        cells = " | ".join(f"{own[key].value:.3g}" for key in (*levels, "area", "largest_gap"))
+        lines.append(f"| {field} | studio | {cells} | {own['area'].n} |")
         lines.append(f"| {field} | real | {' | '.join(f'{value:.3g}' for value in real.fields[field])} | | | |")
-    areas = [own["area"].value for own in found.values()]
+    areas = [own["area"].value for own in rows_of.values()]
     lines.append(f"| mean of {len(areas)} fields | studio |{' |' * len(levels)} {np.mean(areas):.3f} | | |")
     lines += ["", "| latent | field | rank correlation | n |", "|---|---|---:|---:|"]
     for row in rows:
@@ -240,7 +245,7 @@ def picture(measured: Measured, real: Real, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    fields = compared(measured, real)
+    fields = common_fields(measured, real)
     across = 4
     down = -(-len(fields) // across)
     figure, grid = pyplot.subplots(down, across, figsize=(3.0 * across, 2.0 * down), squeeze=False)

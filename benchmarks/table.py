@@ -28,7 +28,7 @@ def means(rows: Sequence[Row]) -> list[Row]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """One line per system, protocol and direction; a figure with its 95% interval, the paper's behind it in italics."""
+    """One line per system, protocol and direction; a figure with its 95% interval, then the paper's in italics."""
     lines: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in means(rows):
         labels = row.labels
@@ -38,11 +38,11 @@ def markdown(rows: Sequence[Row]) -> str:
     metrics = [metric for metric in HEADINGS if metric in measured]
     protocols = len({protocol for _, protocol, _ in lines}) > 1
     head = ["system", *(["protocol"] if protocols else []), "way", *(HEADINGS[metric] for metric in metrics)]
-    out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    text_lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for (system, protocol, direction), cells in lines.items():
         names = [system, *([protocol] if protocols else []), direction]
-        out.append("| " + " | ".join([*names, *(cells.get(metric, "") for metric in metrics)]) + " |")
-    return "\n".join(out) + "\n"
+        text_lines.append("| " + " | ".join([*names, *(cells.get(metric, "") for metric in metrics)]) + " |")
+    return "\n".join(text_lines) + "\n"
 
 
 def cell(row: Row) -> str:

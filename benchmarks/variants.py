@@ -1,15 +1,15 @@
-"""The same content as it comes: between bars, in high dynamic range, interlaced, with a hole through it, a moment
+"""The same content in other forms: between bars, in high dynamic range, interlaced, with a hole through it, a moment
 later, darker, at other rates and sizes, under a streamer's overlay; music louder and softer.
 
-Each variant of a video is made by an ``ffmpeg`` program in a folder that goes away again, and watched as fast as it
-goes, beside its *reference*: the same pictures delivered plainly. What is told of both should be the same.
+An ``ffmpeg`` program makes each variant of a video in a temporary folder. It is watched as fast as possible, beside its
+*reference*: the same pictures in plain form. Both should get the same lists.
 
 *Figures*, over all lists of all videos: ``overlap``, the mean share of the five suggestions that both lists hold;
 ``first_kept``, the share of lists with the same first place; ``cosine_median`` and ``cosine_least``, of the window
 vectors of variant and reference; and of the pictures, variant and reference: brightness,
-contrast, colourfulness, warmth and speed, means over all looked-at pictures. ``recoded`` is the control: another size
-and quality, nothing else. What of the others a viewer would call the same is for the reader to say: a mirrored or
-darker picture is, a grey one perhaps. The sound side, and its figures: `levels`.
+contrast, colourfulness, warmth and speed, means over all analysed pictures. ``recoded`` is the control: another size
+and quality, nothing else. The reader must judge which others a viewer would call the same: a mirrored or darker picture
+is, a grey one perhaps. The sound side, and its figures: `masters`.
 """
 
 import argparse
@@ -41,11 +41,11 @@ from .masters import MASTERS, master_rows
 
 INNER: Final = "crop=iw*24/25:ih*24/25"  # without borders of its own
 FULL: Final = f"{INNER},scale=854:480,setsar=1"
-TAGGED: Final = (  # for what follows to know what it converts
+TAGGED: Final = (  # names the input's colours for the filters that follow
     f"{INNER},scale=854:480:out_color_matrix=bt709:out_range=tv,setsar=1,"
     "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
 )
-OVERLAY: Final = (  # a box where a streamer's camera stands still, with a face's worth of light in it, and a logo
+OVERLAY: Final = (  # a box for a streamer's still camera picture, with a patch as bright as a face, and a logo
     "drawbox=x=630:y=340:w=200:h=120:color=0x303848:t=fill,drawbox=x=690:y=370:w=80:h=90:color=0xc09878:t=fill,"
     "drawbox=x=20:y=20:w=120:h=40:color=white:t=fill,drawbox=x=30:y=30:w=60:h=20:color=0xd02020:t=fill"
 )
@@ -62,28 +62,28 @@ HEADINGS: Final = {
 
 @dataclass(frozen=True)
 class Variant:
-    """FFmpeg's filters for the reference, and those that follow for the variant; how the variant is coded."""
+    """FFmpeg's filters for the reference, those that follow for the variant, and the coding of the variant."""
 
     reference: str
     then: str = ""
-    coded: tuple[str, ...] = H264
+    coding: tuple[str, ...] = H264
     suffix: str = ".mp4"
-    rotated: int = 0  # degrees counter-clockwise by which a player is told to turn it
+    rotated: int = 0  # degrees counter-clockwise that a player must turn it
 
 
 def _hdr(transfer: str) -> str:
     """BT.709 to BT.2020 and a transfer of high dynamic range, white at 203 cd/m2. HLG's system gamma acts on luminance
-    (BT.2100); unless told not to approximate, zscale lets it act on each channel, and colours come out paler."""
+    (BT.2100); with its default approximation, zscale applies it to each channel, and colours come out paler."""
     light = "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020"
     return f"{light},zscale=t={transfer}:agamma=0:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
 
 
-def _coded_deep(transfer: str) -> tuple[str, ...]:
+def _deep_coding(transfer: str) -> tuple[str, ...]:
     return (*DEEP, "-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
 
 
-def _between(inner: str, place: str = "(ow-iw)/2:(oh-ih)/2") -> Variant:
-    return Variant(f"{INNER},{inner},setsar=1", f"pad=854:480:{place}:black")
+def _between(filters: str, place: str = "(ow-iw)/2:(oh-ih)/2") -> Variant:
+    return Variant(f"{INNER},{filters},setsar=1", f"pad=854:480:{place}:black")
 
 
 VARIANTS: Final = {
@@ -95,8 +95,8 @@ VARIANTS: Final = {
     "window in a corner": _between("scale=428:240", "400:220"),
     "bar below": _between("scale=854:400", "0:0"),
     "bar at the left": _between("scale=700:480", "154:0"),
-    "PQ": Variant(TAGGED, _hdr("smpte2084"), _coded_deep("smpte2084")),
-    "HLG": Variant(TAGGED, _hdr("arib-std-b67"), _coded_deep("arib-std-b67")),
+    "PQ": Variant(TAGGED, _hdr("smpte2084"), _deep_coding("smpte2084")),
+    "HLG": Variant(TAGGED, _hdr("arib-std-b67"), _deep_coding("arib-std-b67")),
     "interlaced": Variant(FULL, "tinterlace=mode=interleave_top", (*H264, "-flags", "+ilme+ildct")),
     "hole": Variant(
         f"{FULL},drawbox=x=200:y=100:w=240:h=200:color=black:t=fill",
@@ -125,8 +125,8 @@ VARIANTS: Final = {
 
 
 @dataclass(frozen=True)
-class Watched:
-    """What was told of a video, and measured; ``vectors``: (E,) of each window."""
+class WatchResult:
+    """The lists for a video, and its measures; ``vectors``: (E,) of each window."""
 
     lists: list[list[str]]
     cuts: int
@@ -134,8 +134,8 @@ class Watched:
     vectors: list[NDArray[np.float32]]
 
 
-class Noting(Runtime):
-    """A runtime that keeps the vectors of windows."""
+class RecordingRuntime(Runtime):
+    """A runtime that records the vectors of windows."""
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime.engine, runtime.catalog)
@@ -155,10 +155,10 @@ def measure(
     names: Sequence[str],
     seconds: float,
     tracks: int,
-    tell: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> Report:
-    """``names`` of `VARIANTS` and of `MASTERS`. Raises BenchError where there is no ffmpeg, or it cannot make a
-    variant, or one of pictures is asked for without a video; errors of catalogues."""
+    """``names`` of `VARIANTS` and of `MASTERS`. Raises BenchError if there is no ffmpeg, if it cannot make a
+    variant, or if there is a variant of pictures but no video; errors of catalogues."""
     program = _ffmpeg()
     masters = [name for name in names if name in MASTERS]
     pictures = [name for name in names if name in VARIANTS]
@@ -167,25 +167,29 @@ def measure(
             f"{', '.join(pictures)}: variants of pictures need a video; name one, or --only masters of sound"
         )
     rows: list[Row] = []
-    with Catalog.open(catalog, bundle) as opened, tempfile.TemporaryDirectory() as folder:
+    with Catalog.open(catalog, bundle) as opened_catalog, tempfile.TemporaryDirectory() as folder:
         engine = OnnxEngine(bundle, 2)
-        runtime = Runtime(engine, opened)
-        rows += picture_rows(videos, runtime, pictures, seconds, program, Path(folder), tell)
-        heard = opened.tracks()[:tracks]
-        rows += master_rows(heard, masters, engine, program, Path(folder), tell)
-        settings: dict[str, str | int | float] = {"videos": len(videos), "seconds": seconds, "tracks": len(opened)}
+        runtime = Runtime(engine, opened_catalog)
+        rows += picture_rows(videos, runtime, pictures, seconds, program, Path(folder), say)
+        sound_tracks = opened_catalog.tracks()[:tracks]
+        rows += master_rows(sound_tracks, masters, engine, program, Path(folder), say)
+        settings: dict[str, str | int | float] = {
+            "videos": len(videos),
+            "seconds": seconds,
+            "tracks": len(opened_catalog),
+        }
         if masters:
-            settings["tracks_heard"] = len(heard)
+            settings["tracks_heard"] = len(sound_tracks)
     return Report("variants", rows, settings)
 
 
 def invariance_rows(
-    videos: Sequence[Path], runtime: Runtime, names: Sequence[str], seconds: float, tell: Callable[[str], None]
+    videos: Sequence[Path], runtime: Runtime, names: Sequence[str], seconds: float, say: Callable[[str], None]
 ) -> Iterator[Row]:
-    """`picture_rows` in a folder that goes away again."""
+    """`picture_rows` in a temporary folder."""
     program = _ffmpeg()
     with tempfile.TemporaryDirectory() as folder:
-        yield from picture_rows(videos, runtime, names, seconds, program, Path(folder), tell)
+        yield from picture_rows(videos, runtime, names, seconds, program, Path(folder), say)
 
 
 def _ffmpeg() -> str:
@@ -202,106 +206,113 @@ def picture_rows(
     seconds: float,
     program: str,
     folder: Path,
-    tell: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> Iterator[Row]:
-    """Rows of the variants ``names`` (of `VARIANTS`) of the first ``seconds`` of each video. Raises BenchError where
+    """Rows of the variants ``names`` (of `VARIANTS`) of the first ``seconds`` of each video. Raises BenchError if
     ffmpeg cannot make one."""
-    plain: dict[tuple[Path, str], Watched] = {}  # references that several variants have
+    plain: dict[tuple[Path, str], WatchResult] = {}  # references shared by several variants
     for name in names:
         pairs = []
         for video in videos:
-            tell(f"{name}: {video.name}")
+            say(f"{name}: {video.name}")
             variant = VARIANTS[name]
             key = video, variant.reference
             if key not in plain:
-                plain[key] = watched(
-                    _made(program, video, variant.reference, H264, folder / "plain.mp4", seconds), runtime
+                plain[key] = watch_video(
+                    _run_filters(program, video, variant.reference, H264, folder / "plain.mp4", seconds), runtime
                 )
-            pairs.append((watched(_varied(program, video, variant, folder, seconds), runtime), plain[key]))
-        yield from compared(name, pairs)
+            path = _make_variant(program, video, variant, folder, seconds)
+            pairs.append((watch_video(path, runtime), plain[key]))
+        yield from compare(name, pairs)
 
 
-def _varied(program: str, video: Path, variant: Variant, folder: Path, seconds: float) -> Path:
+def _make_variant(program: str, video: Path, variant: Variant, folder: Path, seconds: float) -> Path:
     filters = f"{variant.reference},{variant.then}" if variant.then else variant.reference
-    made = _made(program, video, filters, variant.coded, folder / f"variant{variant.suffix}", seconds)
+    path = _run_filters(program, video, filters, variant.coding, folder / f"variant{variant.suffix}", seconds)
     if not variant.rotated:
-        return made
-    turned = made.with_name(f"turned{variant.suffix}")
-    quiet, copied = ["-v", "error", "-y", "-nostdin"], ["-i", str(made), "-c", "copy"]
+        return path
+    turned = path.with_name(f"turned{variant.suffix}")
+    quiet, copy = ["-v", "error", "-y", "-nostdin"], ["-i", str(path), "-c", "copy"]
     try:
-        _run(program, [*quiet, "-display_rotation", str(variant.rotated), *copied, str(turned)], video)
+        _run(program, [*quiet, "-display_rotation", str(variant.rotated), *copy, str(turned)], video)
     except BenchError:  # before FFmpeg 6
-        _run(program, [*quiet, *copied, "-metadata:s:v:0", f"rotate={variant.rotated}", str(turned)], video)
+        _run(program, [*quiet, *copy, "-metadata:s:v:0", f"rotate={variant.rotated}", str(turned)], video)
     return turned
 
 
-def _made(program: str, video: Path, filters: str, coded: Sequence[str], path: Path, seconds: float) -> Path:
-    given = ["-v", "error", "-y", "-nostdin", "-t", f"{seconds:g}", "-i", str(video), "-an", "-vf", filters]
-    _run(program, [*given, *coded, str(path)], video)
+def _run_filters(program: str, video: Path, filters: str, coding: Sequence[str], path: Path, seconds: float) -> Path:
+    input_words = ["-v", "error", "-y", "-nostdin", "-t", f"{seconds:g}", "-i", str(video), "-an", "-vf", filters]
+    _run(program, [*input_words, *coding, str(path)], video)
     return path
 
 
 def _run(program: str, words: Sequence[str], video: Path) -> None:
-    done = subprocess.run([program, *words], capture_output=True, text=True)
-    if done.returncode:
-        raise BenchError(f"{video}: ffmpeg cannot make it ({done.stderr.strip()[-300:]}); leave that variant out")
+    process = subprocess.run([program, *words], capture_output=True, text=True)
+    if process.returncode:
+        raise BenchError(f"{video}: ffmpeg cannot make it ({process.stderr.strip()[-300:]}); leave that variant out")
 
 
-def watched(path: Path, runtime: Runtime) -> Watched:
+def watch_video(path: Path, runtime: Runtime) -> WatchResult:
     """A whole video through the live path, without a clock."""
     notices: list[Notice] = []
-    seen: list[FrameFeatures] = []
-    noting = Noting(runtime)
+    features: list[FrameFeatures] = []
+    recorder = RecordingRuntime(runtime)
     with Pull(str(path)) as pull:
-        watch_fast(pull, noting, SessionOptions(), FunctionSink(notices.append), analysed=seen.append)
-    rows = [(f.colour.brightness, f.colour.contrast, f.colour.colourfulness, f.colour.warmth, f.speed) for f in seen]
-    return Watched(
+        watch_fast(pull, recorder, SessionOptions(), FunctionSink(notices.append), analysed=features.append)
+    rows = [
+        (frame.colour.brightness, frame.colour.contrast, frame.colour.colourfulness, frame.colour.warmth, frame.speed)
+        for frame in features
+    ]
+    return WatchResult(
         [[item.track for item in notice.items] for notice in notices if isinstance(notice, Suggestions)],
         sum(isinstance(notice, Cut) for notice in notices),
         dict(zip(MEASURES, np.mean(rows, axis=0).tolist(), strict=True)),
-        noting.vectors,
+        recorder.vectors,
     )
 
 
-def compared(name: str, pairs: Sequence[Any]) -> Iterator[Row]:
+def compare(name: str, pairs: Sequence[Any]) -> Iterator[Row]:
     """The rows of one variant; ``pairs`` of variant and reference."""
-    lists = [pair for one, other in pairs for pair in zip(one.lists, other.lists, strict=False)]
+    lists = [pair for variant, reference in pairs for pair in zip(variant.lists, reference.lists, strict=False)]
     labels = {"variant": name}
-    shared = [len({*one} & {*other}) / max(1, len(other)) for one, other in lists]
+    shared = [len({*variant} & {*reference}) / max(1, len(reference)) for variant, reference in lists]
     yield Row("overlap", float(np.mean(shared)), len(lists), "share", labels)
-    kept = [one[:1] == other[:1] for one, other in lists]
-    yield Row("first_kept", float(np.mean(kept)), len(lists), "share", labels)
+    same_first = [variant[:1] == reference[:1] for variant, reference in lists]
+    yield Row("first_kept", float(np.mean(same_first)), len(lists), "share", labels)
     cosines = [
-        float(left @ right) for one, other in pairs for left, right in zip(one.vectors, other.vectors, strict=False)
+        float(vector @ other)
+        for variant, reference in pairs
+        for vector, other in zip(variant.vectors, reference.vectors, strict=False)
     ]
     if cosines:
         yield Row("cosine_median", float(np.median(cosines)), len(cosines), "window cosine", labels)
         yield Row("cosine_least", min(cosines), len(cosines), "window cosine", labels)
-    for measured in MEASURES:
-        for side, which in (("variant", 0), ("reference", 1)):
-            mean = float(np.mean([pair[which].means[measured] for pair in pairs]))
-            yield Row(measured, mean, len(pairs), "mean", {**labels, "side": side})
-    for side, which in (("variant", 0), ("reference", 1)):
-        yield Row("cuts", float(sum(pair[which].cuts for pair in pairs)), len(pairs), "cuts", {**labels, "side": side})
+    for measure in MEASURES:
+        for side, index in (("variant", 0), ("reference", 1)):
+            mean = float(np.mean([pair[index].means[measure] for pair in pairs]))
+            yield Row(measure, mean, len(pairs), "mean", {**labels, "side": side})
+    for side, index in (("variant", 0), ("reference", 1)):
+        yield Row("cuts", float(sum(pair[index].cuts for pair in pairs)), len(pairs), "cuts", {**labels, "side": side})
 
 
 def add_variants(kinds: Any) -> None:
     """The command's arguments."""
     known = (*VARIANTS, *MASTERS)
-    each = kinds.add_parser(
-        "variants", help="the same content between bars, in HDR, interlaced, louder, as MP3: is the same told of it?"
+    parser = kinds.add_parser(
+        "variants",
+        help="the same content between bars, in HDR, interlaced, louder, as MP3: does it get the same lists?",
     )
-    each.add_argument("videos", metavar="VIDEO", type=Path, nargs="*", help="without bars of their own")
-    each.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
-    each.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
-    each.add_argument("--only", action="append", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
-    each.add_argument("--seconds", type=float, default=15.0, help="of each video (default 15)")
-    each.add_argument("--tracks", type=int, default=12, help="of the catalogue, for the masters (default 12)")
-    each.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    parser.add_argument("videos", metavar="VIDEO", type=Path, nargs="*", help="without bars of their own")
+    parser.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
+    parser.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
+    parser.add_argument("--only", action="append", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each video (default 15)")
+    parser.add_argument("--tracks", type=int, default=12, help="of the catalogue, for the masters (default 12)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
 def variants(options: argparse.Namespace) -> int:
-    """Measure, show, write."""
+    """Measure, print, write."""
     from rich.console import Console
 
     from engines.bundle import default_bundle, load_bundle
@@ -309,8 +320,8 @@ def variants(options: argparse.Namespace) -> int:
 
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
     names = options.only or [*VARIANTS, *MASTERS]
-    tell = Console(stderr=True).print
-    report = measure(options.videos, options.catalog, bundle, names, options.seconds, options.tracks, tell)
+    say = Console(stderr=True).print
+    report = measure(options.videos, options.catalog, bundle, names, options.seconds, options.tracks, say)
     Console().print(table_of(report.rows))
     if options.json is not None:
         report.write(options.json)
@@ -318,7 +329,7 @@ def variants(options: argparse.Namespace) -> int:
 
 
 def table_of(rows: Sequence[Row]) -> Any:
-    """A line a variant, of sound one for each side; columns for what there is."""
+    """A line a variant, for sound a line a side; only columns that have values."""
     from rich.table import Table
 
     lines: dict[str, dict[str, str]] = {}

@@ -1,4 +1,4 @@
-"""What it saves to run several sessions' requests together: graph by graph, and the path of a whole hop."""
+"""What running several sessions' requests together saves: graph by graph, and for a whole hop."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,28 +14,28 @@ from engines.graphs import Kind
 from engines.rows import cut
 
 from .contenders import Contender
-from .material import Inputs, draw_inputs, sliced
+from .material import Inputs, draw_inputs, slice_rows
 from .timing import Labels, OwnLabels, Times, in_turns, ratio_of
 
 SESSIONS: Final = 8
-CANDIDATES: Final = 32  # of which a session asks the matcher in each hop
-WINDOW_MS: Final = 0.0  # as in the server: what comes while the engine works is the next batch
+CANDIDATES: Final = 32  # that a session scores with the matcher in each hop
+WINDOW_MS: Final = 0.0  # as in the server: requests that arrive while the engine works form the next batch
 LARGEST: Final = 32
 
 
 def batching_rows(contender: Contender, seconds: float, sessions: int = SESSIONS, threads: int = 1) -> list[Row]:
     """``batch8_cost_ratio`` (processor time) and ``batch8_wall_ratio``: one batch of ``sessions`` by as many runs of
-    one row, taken in turns. ``seconds``: of each graph. ``threads``: those that the engine was opened with."""
+    one row, taken in turns. ``seconds``: of each graph. ``threads``: of the engine."""
     engine, rows = contender.ready, []
     for graph, spec in engine.bundle.manifest.graphs.items():
         if not contender.runs(graph):
             continue
         inputs = draw_inputs(spec, sessions, np.random.default_rng(1))
-        singles = [sliced(inputs, at, at + 1) for at in range(sessions)]
+        singles = [slice_rows(inputs, at, at + 1) for at in range(sessions)]
         times = in_turns(
             {
                 "together": partial(engine.run, graph, inputs),
-                "alone": partial(each, engine, graph, singles),
+                "alone": partial(run_each, engine, graph, singles),
             },
             seconds,
         )
@@ -59,7 +59,7 @@ def ratio_rows(times: Times, reference: Times, name: str, labels: Labels) -> lis
 
 
 def hop_inputs(bundle: Bundle, sessions: int, candidates: int = CANDIDATES) -> dict[str, list[Inputs]]:
-    """For each graph of a hop, each session's request: one row, of a pair's ``candidates``."""
+    """For each graph of a hop, each session's request: one row; ``candidates`` rows for a graph of pairs."""
     rng = np.random.default_rng(2)
     rows = {graph.name: candidates if graph.kind is Kind.PAIR else 1 for graph in bundle.graphs.live}
     return {
@@ -67,21 +67,21 @@ def hop_inputs(bundle: Bundle, sessions: int, candidates: int = CANDIDATES) -> d
     }
 
 
-def each(engine: Engine, graph: str, requests: Sequence[Inputs]) -> None:
+def run_each(engine: Engine, graph: str, requests: Sequence[Inputs]) -> None:
     for inputs in requests:
         engine.run(graph, inputs)
 
 
-def one_by_one(engine: Engine, asked: Mapping[str, Sequence[Inputs]]) -> None:
-    """Each session's hop after the other's, each graph alone."""
-    for hop in zip(*asked.values(), strict=True):
-        for graph, inputs in zip(asked, hop, strict=True):
+def one_by_one(engine: Engine, requests_of: Mapping[str, Sequence[Inputs]]) -> None:
+    """One session's hop after another's, each graph alone."""
+    for hop in zip(*requests_of.values(), strict=True):
+        for graph, inputs in zip(requests_of, hop, strict=True):
             engine.run(graph, inputs)
 
 
-def by_batcher(batcher: MicroBatcher, asked: Mapping[str, Sequence[Inputs]]) -> None:
-    """All sessions hand in a graph's request, wait for it, and go on to the next."""
-    for graph, requests in asked.items():
+def by_batcher(batcher: MicroBatcher, requests_of: Mapping[str, Sequence[Inputs]]) -> None:
+    """All sessions submit a graph's request, wait for the answer, and go on to the next graph."""
+    for graph, requests in requests_of.items():
         for answer in [batcher.submit(graph, inputs) for inputs in requests]:
             answer.result()
 
@@ -93,14 +93,14 @@ def by_hand(engine: Engine, joined: Mapping[str, Inputs], largest: int) -> None:
             engine.run(graph, part)
 
 
-def joined(asked: Mapping[str, Sequence[Inputs]]) -> dict[str, Inputs]:
+def join_requests(requests_of: Mapping[str, Sequence[Inputs]]) -> dict[str, Inputs]:
     return {
         graph: {name: np.concatenate([inputs[name] for inputs in requests]) for name in requests[0]}
-        for graph, requests in asked.items()
+        for graph, requests in requests_of.items()
     }
 
 
-class Lent:
+class SharedEngine:
     """An engine that outlives the batcher in front of it."""
 
     def __init__(self, engine: Engine) -> None:
@@ -122,19 +122,19 @@ def hop_rows(
     """The whole path of a hop for ``counts`` sessions: one by one, each graph in one batch, and through the batcher.
 
     Rows ``hop_ms`` and ``hop_p99_ms`` (wall), ``hop_cost_ratio`` (processor time), ``hop_wall_ratio``. ``largest``:
-    rows in one run. ``threads``: those that the engine was opened with.
+    rows in one run. ``threads``: of the engine.
     """
     rows: list[Row] = []
-    batcher = MicroBatcher(cast("Engine", Lent(contender.ready)), window_ms=WINDOW_MS)
+    batcher = MicroBatcher(cast("Engine", SharedEngine(contender.ready)), window_ms=WINDOW_MS)
     try:
         for sessions in counts:
-            asked = hop_inputs(contender.ready.bundle, sessions)
-            together = joined(asked)
+            requests_of = hop_inputs(contender.ready.bundle, sessions)
+            together = join_requests(requests_of)
             times = in_turns(
                 {
-                    "alone": partial(one_by_one, contender.ready, asked),
+                    "alone": partial(one_by_one, contender.ready, requests_of),
                     "batched": partial(by_hand, contender.ready, together, largest),
-                    "batcher": partial(by_batcher, batcher, asked),
+                    "batcher": partial(by_batcher, batcher, requests_of),
                 },
                 seconds,
             )
@@ -144,15 +144,15 @@ def hop_rows(
                 "sessions": sessions,
                 "threads": threads,
             }
-            for how, taken in times.items():
+            for how, path_times in times.items():
                 labels: OwnLabels = {**base, "how": how}
-                half, most = np.percentile(taken.wall, (50, 99))
+                half, most = np.percentile(path_times.wall, (50, 99))
                 rows += [
-                    Row("hop_ms", float(half), len(taken.wall), "ms", labels),
-                    Row("hop_p99_ms", float(most), len(taken.wall), "ms", labels),
+                    Row("hop_ms", float(half), len(path_times.wall), "ms", labels),
+                    Row("hop_p99_ms", float(most), len(path_times.wall), "ms", labels),
                 ]
                 if how != "alone":
-                    rows += ratio_rows(taken, times["alone"], "hop", labels)
+                    rows += ratio_rows(path_times, times["alone"], "hop", labels)
     finally:
         batcher.close()
     return rows

@@ -13,7 +13,7 @@ from features.spec import FEATURES
 
 from .batching import batching_rows, hop_rows
 from .cold import REPEATS, cold_rows
-from .contenders import FLOAT32, GPU_SIZES, REFERENCE, Contender, Kind, Setting, chosen, opened
+from .contenders import FLOAT32, GPU_SIZES, REFERENCE, Contender, Kind, Setting, choose_kinds, open_contenders
 from .gpu import gpu_environment, gpu_rows, missing
 from .material import Twins, trained_twins, untrained_twins
 from .parity import overlap_rows, parity_rows
@@ -27,10 +27,10 @@ NO_TWINS = "left out by --quick, unless --run names the weights"
 
 @dataclass(frozen=True)
 class EngineBenchOptions:
-    """``run``: what the bundle was exported from; without, torch runs fresh weights of the default recipe, against a
+    """``run``: what the bundle was exported from; without it, torch runs fresh weights of the default recipe, against a
     bundle exported from those. ``seconds``: of each graph, and of each other comparison. ``threads``: of the CPU engine
-    where batches are compared on several cores, after what is measured on one; 1 leaves that out. ``memory_kept``:
-    whether this process keeps what it frees (``keep_memory``), for the report."""
+    for the comparison of batches on several cores, after the measurements on one; 1 skips it. ``memory_kept``:
+    whether this process keeps the memory it frees (``keep_memory``), for the report."""
 
     bundle: Path
     run: Path | None = None
@@ -48,7 +48,7 @@ class EngineBenchOptions:
 
 def measure(options: EngineBenchOptions, say: Say) -> Report:
     """Raises ``BenchError``, and the errors of bundles, runs and catalogues."""
-    kinds = chosen(options.engines)
+    kinds = choose_kinds(options.engines)
     if not options.batches or min(options.batches) < 1:
         raise BenchError(f"batches are {options.batches}, must be positive")
     bundle = load_bundle(options.bundle, FEATURES)
@@ -58,16 +58,18 @@ def measure(options: EngineBenchOptions, say: Say) -> Report:
         twins = twins_of(options, bundle, kinds, stack, say)
         setting = Setting(bundle, twins, options.plans, options.url, batch_sizes(options))
         say("opening engines")
-        field = opened(kinds, setting, lambda kind: left_out(kind, options, twins))
+        field = open_contenders(kinds, setting, lambda kind: skip_reason(kind, options, twins))
         stack.callback(close, field)
-        rows = [available_row(one) for one in field]
+        rows = [available_row(contender) for contender in field]
         rows += cpu_part(options, bundle, twins, field, say)
         if missing() == "":
-            on_gpu = [one for one in field if one.gpu and one.engine is not None]
+            on_gpu = [contender for contender in field if contender.gpu and contender.engine is not None]
             rows += gpu_rows(on_gpu, twins, batch_sizes(options), options.seconds, say)
-    ready = [one for one in field if one.engine is not None]
+    ready = [contender for contender in field if contender.engine is not None]
     rows += wide_rows(bundle, options, say)
-    rows += cold_rows([one for one in ready if not (options.quick and one.torch)], options.run, REPEATS, say)
+    rows += cold_rows(
+        [contender for contender in ready if not (options.quick and contender.torch)], options.run, REPEATS, say
+    )
     settings: dict[str, str | int | float] = {
         "bundle": f"{bundle.manifest.name} {bundle.identity[:12]}",
         "weights in torch": "none" if twins is None else "the bundle's" if twins.trained else "untrained",
@@ -82,29 +84,29 @@ def measure(options: EngineBenchOptions, say: Say) -> Report:
 def cpu_part(
     options: EngineBenchOptions, bundle: Bundle, twins: Twins | None, field: list[Contender], say: Say
 ) -> list[Row]:
-    """Everything that any engine is measured by: speed, batching, parity."""
+    """All rows that do not need a GPU: speed, batching, parity."""
     rows: list[Row] = []
     reference = OnnxEngine(bundle)
     apart = twins is not None and not twins.trained
     twin = Contender(REFERENCE, FLOAT32, OnnxEngine(twins.bundle)) if twins is not None and apart else None
-    ready = [one for one in field if one.engine is not None]
-    present = [one for one in ready if one.name == REFERENCE and one.precision == FLOAT32]
+    ready = [contender for contender in field if contender.engine is not None]
+    present = [contender for contender in ready if contender.name == REFERENCE and contender.precision == FLOAT32]
     everyone = ready if present else [Contender(REFERENCE, FLOAT32, reference), *ready]
-    for graph, found in speed_rows(everyone, twin, batch_sizes(options), options.seconds, not apart):
+    for graph, graph_rows in speed_rows(everyone, twin, batch_sizes(options), options.seconds, not apart):
         say(f"speed: {graph}")
-        rows += found
-    for one in everyone:
-        if one.gpu:
-            continue  # its processor time says little, and its batches have rows of their own
-        say(f"batching: {one.title}")
-        rows += batching_rows(one, options.seconds / 4)
-        rows += hop_rows(one, options.seconds / 2)
-    for one in ready:
-        say(f"parity: {one.title}")
-        rows += parity_rows(one, twin.ready if twin is not None and one.torch else reference)
+        rows += graph_rows
+    for contender in everyone:
+        if contender.gpu:
+            continue  # its processor time means little, and its batches have rows of their own
+        say(f"batching: {contender.title}")
+        rows += batching_rows(contender, options.seconds / 4)
+        rows += hop_rows(contender, options.seconds / 2)
+    for contender in ready:
+        say(f"parity: {contender.title}")
+        rows += parity_rows(contender, twin.ready if twin is not None and contender.torch else reference)
     if options.catalog is not None:
-        say(f"the tracks found in {options.catalog}")
-        same = [one for one in ready if not (apart and one.torch)]
+        say(f"the tracks that engines find in {options.catalog}")
+        same = [contender for contender in ready if not (apart and contender.torch)]
         rows += overlap_rows(same, reference, options.catalog, options.scenes)
     reference.close()
     if twin is not None:
@@ -113,7 +115,7 @@ def cpu_part(
 
 
 def wide_rows(bundle: Bundle, options: EngineBenchOptions, say: Say) -> list[Row]:
-    """Batching again, with as many threads in the engine as asked for, on as many cores as this process may use."""
+    """Batching again, with ``options.threads`` threads in the engine, on all cores that this process may use."""
     if options.threads < 2:
         return []
     say(f"batching with {options.threads} threads")
@@ -128,7 +130,7 @@ def wide_rows(bundle: Bundle, options: EngineBenchOptions, say: Say) -> list[Row
 def twins_of(
     options: EngineBenchOptions, bundle: Bundle, kinds: tuple[Kind, ...], stack: contextlib.ExitStack, say: Say
 ) -> Twins | None:
-    """The weights in torch, where an engine wants them and torch is there."""
+    """The weights in torch; None if no engine needs them or torch is not installed."""
     if not any(kind.torch for kind in kinds):
         return None
     try:
@@ -143,21 +145,21 @@ def twins_of(
         return None
 
 
-def left_out(kind: Kind, options: EngineBenchOptions, twins: Twins | None) -> str:
+def skip_reason(kind: Kind, options: EngineBenchOptions, twins: Twins | None) -> str:
     if options.quick and kind.name in QUICK_OUT:
         return QUICK_OUT[kind.name]
     return NO_TWINS if options.quick and kind.torch and twins is None else ""
 
 
 def batch_sizes(options: EngineBenchOptions) -> tuple[int, ...]:
-    """Those asked for, and with a GPU also those that fill one."""
+    """The sizes in the options, and with a GPU also sizes that fill one."""
     return tuple(sorted({*options.batches, *(GPU_SIZES if missing() == "" else ())}))
 
 
-def available_row(one: Contender) -> Row:
-    told = one.reason if one.engine is None else one.engine.name
-    labels: OwnLabels = {"engine": one.name, "precision": one.precision, "reason": told}
-    return Row("available", float(one.engine is not None), 1, "", labels)
+def available_row(contender: Contender) -> Row:
+    detail = contender.reason if contender.engine is None else contender.engine.name
+    labels: OwnLabels = {"engine": contender.name, "precision": contender.precision, "reason": detail}
+    return Row("available", float(contender.engine is not None), 1, "", labels)
 
 
 def one_thread() -> None:
@@ -169,6 +171,6 @@ def one_thread() -> None:
 
 
 def close(field: list[Contender]) -> None:
-    for one in field:
-        if one.engine is not None:
-            one.engine.close()
+    for contender in field:
+        if contender.engine is not None:
+            contender.engine.close()

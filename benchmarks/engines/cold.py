@@ -1,4 +1,4 @@
-"""Cold starts: fresh processes, the engines in turns, medians. Disk caches are warm; nothing else is."""
+"""Cold starts: fresh processes, the engines in turns, medians. Only disk caches are warm."""
 
 import json
 import os
@@ -26,47 +26,51 @@ def cold_rows(
 ) -> list[Row]:
     """``cold_STEP_ms`` of each engine, medians over ``repeats`` processes; those that run torch need ``run``.
 
-    TensorRT starts twice in each repetition, once without plans and once with those (label ``plans``).
+    TensorRT starts twice in each repetition, once without plans and once with them (label ``plans``).
     """
     import time
 
     samples: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
     failed: dict[tuple[str, str], str] = {}
-    for again in range(repeats):
-        for one in field:
-            if (one.torch and run is None) or (one.name, one.precision) in failed or one.name == "triton":
+    for repeat in range(repeats):
+        for contender in field:
+            if (
+                (contender.torch and run is None)
+                or (contender.name, contender.precision) in failed
+                or contender.name == "triton"
+            ):
                 continue
-            say(f"cold start {again + 1} of {repeats}: {one.title}")
+            say(f"cold start {repeat + 1} of {repeats}: {contender.title}")
             with tempfile.TemporaryDirectory() as plans:
-                for which in ("built", "cached") if one.name == "tensorrt" else ("",):
-                    asked = {
-                        "bundle": str(one.ready.bundle.path),
-                        "engine": one.name,
-                        "precision": one.precision,
+                for plan_state in ("built", "cached") if contender.name == "tensorrt" else ("",):
+                    start_options = {
+                        "bundle": str(contender.ready.bundle.path),
+                        "engine": contender.name,
+                        "precision": contender.precision,
                         "run": str(run),
                         "plans": plans,
                     }
                     began = time.perf_counter()
-                    steps, reason = start(asked)
+                    steps, reason = start(start_options)
                     if reason:
-                        failed[one.name, one.precision] = reason
+                        failed[contender.name, contender.precision] = reason
                         break
                     steps["process"] = (time.perf_counter() - began) * 1e3
                     for step, value in steps.items():
-                        samples[one.name, one.precision, which, step].append(value)
+                        samples[contender.name, contender.precision, plan_state, step].append(value)
     rows = []
-    for (name, precision, which, step), values in samples.items():
+    for (name, precision, plan_state, step), values in samples.items():
         labels: OwnLabels = {"engine": name, "precision": precision}
-        rows.append(median_row(f"cold_{step}_ms", values, labels | ({"plans": which} if which else {})))
+        rows.append(median_row(f"cold_{step}_ms", values, labels | ({"plans": plan_state} if plan_state else {})))
     for (name, precision), reason in failed.items():
         rows.append(Row("cold_failed", 1.0, 1, "", {"engine": name, "precision": precision, "reason": reason}))
     return rows
 
 
-def start(asked: dict[str, Any]) -> tuple[dict[str, float], str]:
-    """What the process told, or why it did not."""
+def start(options: dict[str, Any]) -> tuple[dict[str, float], str]:
+    """(milliseconds of each step, "") of a fresh process, or ({}, the reason why it failed)."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-m", "benchmarks.engines.cold_start", json.dumps(asked)]
+    command = [sys.executable, "-m", "benchmarks.engines.cold_start", json.dumps(options)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=START_S, env=env, check=False)
     except subprocess.TimeoutExpired:

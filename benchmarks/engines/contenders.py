@@ -1,4 +1,4 @@
-"""Every engine and precision there is, opened if it can be had here, with the reason if not. None is left out silently.
+"""Every engine and precision there is, opened if it runs here, else with the reason. None is left out silently.
 
 The runtimes are imported when they are opened: a machine without torch or CUDA can still run the rest.
 """
@@ -25,7 +25,7 @@ NO_RUN: Final = "needs the weights in torch; name the run with --run"
 
 @dataclass(frozen=True)
 class Setting:
-    """What engines are opened with. ``twins``: the modules in torch, and their bundle; ``plans``: where TensorRT keeps
+    """What engines need to open. ``twins``: the modules in torch, and their bundle; ``plans``: where TensorRT keeps
     its plans; ``url``: of a Triton server."""
 
     bundle: Bundle
@@ -40,7 +40,7 @@ Opener = Callable[[Setting, str], Engine]
 
 @dataclass(frozen=True)
 class Kind:
-    """``precisions``: those that it can run in, if the bundle has them. ``gpu``: it needs one. ``torch``: it runs the
+    """``precisions``: those it can run in, if the bundle has them. ``gpu``: it needs one. ``torch``: it runs the
     modules, not the bundle's files."""
 
     name: str
@@ -52,7 +52,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Contender:
-    """``engine`` None: it cannot be had, ``reason`` says why. ``bundle``: whose weights it runs."""
+    """``engine``: None if it cannot run here; then ``reason`` says why."""
 
     name: str
     precision: str
@@ -94,15 +94,15 @@ def tensorrt(setting: Setting, precision: str) -> Engine:
     return TensorrtEngine(setting.bundle, 0, setting.plans, precision)
 
 
-def in_torch(device: str, mode: str) -> Opener:
-    def opened(setting: Setting, precision: str) -> Engine:
+def torch_opener(device: str, mode: str) -> Opener:
+    def open_engine(setting: Setting, precision: str) -> Engine:
         from .torch_engine import TorchEngine
 
         if setting.twins is None:
             raise BenchError(NO_RUN)
         return TorchEngine(setting.twins.bundle, setting.twins.modules, device, mode, setting.sizes)
 
-    return opened
+    return open_engine
 
 
 def triton(setting: Setting, precision: str) -> Engine:
@@ -115,46 +115,46 @@ def triton(setting: Setting, precision: str) -> Engine:
 
 KINDS: Final = (
     Kind(REFERENCE, onnx_cpu, PRECISIONS),
-    Kind("torch-eager", in_torch("cpu", "eager"), torch=True),
-    Kind("torch-compile", in_torch("cpu", "compile"), torch=True),
+    Kind("torch-eager", torch_opener("cpu", "eager"), torch=True),
+    Kind("torch-compile", torch_opener("cpu", "compile"), torch=True),
     Kind("onnx-cuda", onnx_cuda, ("float32", "float16"), gpu=True),
     Kind("tensorrt", tensorrt, ("float32", "float16"), gpu=True),
-    Kind("torch-cuda-eager", in_torch("cuda:0", "eager"), gpu=True, torch=True),
-    Kind("torch-cuda-compile", in_torch("cuda:0", "compile"), gpu=True, torch=True),
-    Kind("torch-cuda-graphs", in_torch("cuda:0", "cuda-graphs"), gpu=True, torch=True),
+    Kind("torch-cuda-eager", torch_opener("cuda:0", "eager"), gpu=True, torch=True),
+    Kind("torch-cuda-compile", torch_opener("cuda:0", "compile"), gpu=True, torch=True),
+    Kind("torch-cuda-graphs", torch_opener("cuda:0", "cuda-graphs"), gpu=True, torch=True),
     Kind("triton", triton, gpu=True),
 )
 
 
-def chosen(names: str) -> tuple[Kind, ...]:
-    """``all``, or names with commas between. ``BenchError`` for a name that there is not."""
+def choose_kinds(names: str) -> tuple[Kind, ...]:
+    """``all``, or names with commas between. ``BenchError`` for an unknown name."""
     if names == "all":
         return KINDS
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    requested = [name.strip() for name in names.split(",") if name.strip()]
     known = {kind.name: kind for kind in KINDS}
-    if unknown := [name for name in wanted if name not in known]:
+    if unknown := [name for name in requested if name not in known]:
         raise BenchError(f"--engines {names}: no engine {', '.join(unknown)}; there are {', '.join(known)} and all")
-    return tuple(known[name] for name in dict.fromkeys(wanted))
+    return tuple(known[name] for name in dict.fromkeys(requested))
 
 
-def opened(
-    kinds: Sequence[Kind], setting: Setting, left_out: Callable[[Kind], str] = lambda kind: ""
+def open_contenders(
+    kinds: Sequence[Kind], setting: Setting, skip_reason: Callable[[Kind], str] = lambda kind: ""
 ) -> list[Contender]:
-    """Each kind in each of its precisions, warm. ``left_out`` may give a reason not to try one."""
-    found: list[Contender] = []
+    """Each kind in each of its precisions, warm. ``skip_reason`` may return a reason not to try one."""
+    contenders: list[Contender] = []
     for kind in kinds:
         for precision in kind.precisions:
-            reason, engine = left_out(kind), None
+            reason, engine = skip_reason(kind), None
             if not reason:
                 engine, reason = attempt(kind, setting, precision)
-            found.append(Contender(kind.name, precision, engine, reason, kind.gpu, kind.torch))
+            contenders.append(Contender(kind.name, precision, engine, reason, kind.gpu, kind.torch))
             if engine is None and precision == FLOAT32:
-                break  # the other precisions would say the same
-    return found
+                break  # the other precisions would fail for the same reason
+    return contenders
 
 
 def attempt(kind: Kind, setting: Setting, precision: str) -> tuple[Any, str]:
-    """(engine, "") or (None, why not)."""
+    """(engine, "") or (None, the reason)."""
     try:
         engine = kind.open(setting, precision)
     except (EngineError, BenchError) as error:

@@ -1,6 +1,6 @@
 """What a GPU does: its limits, each graph's floor, device time without copies, and the path of many sessions.
 
-Needs torch with CUDA, which brings events and a profiler that sees every kernel of the process, also those of ONNX
+Needs torch with CUDA, which has events and a profiler that sees every kernel of the process, also those of ONNX
 Runtime and TensorRT. **Nothing in this file has run on a GPU yet**; what does not need one (floors, sums) is tested.
 """
 
@@ -32,11 +32,11 @@ SMI_FIELDS: Final = "name,driver_version,clocks.sm,clocks.max.sm,clocks.mem,powe
 
 
 def missing() -> str:
-    """Why there is nothing to measure here; empty where there is a GPU."""
+    """Why no GPU can be measured here; empty if there is one."""
     try:
         import torch
     except ImportError:
-        return "torch is not installed, which times GPUs here"
+        return "torch is not installed; it times GPUs here"
     if not torch.cuda.is_available():
         return f"torch {torch.__version__} finds no GPU"
     return ""
@@ -45,8 +45,8 @@ def missing() -> str:
 def gpu_rows(
     field: Sequence[Contender], twins: Twins | None, batches: Sequence[int], seconds: float, say: Callable[[str], None]
 ) -> Iterator[Row]:
-    """Everything of the GPU beyond the times by the wall. ``field``: those that run on it."""
-    peaks = measured_peaks()
+    """All rows of the GPU beyond wall times. ``field``: the contenders that run on it."""
+    peaks = measure_peaks()
     yield from peaks.values()
     if twins is not None:
         for graph, module in twins.modules.items():
@@ -54,25 +54,27 @@ def gpu_rows(
             for batch in batches:
                 yield from floor_rows(graph, module, batch, peaks)
                 yield from event_rows(graph, module, batch, seconds)
-    for one in field:
-        say(f"GPU: {one.title}")
-        yield from profiled_rows(one, batches)
-        yield from hop_rows(one, seconds, (1, SESSIONS), largest=max(batches))
+    for contender in field:
+        say(f"GPU: {contender.title}")
+        yield from profiled_rows(contender, batches)
+        yield from hop_rows(contender, seconds, (1, SESSIONS), largest=max(batches))
 
 
-def measured_peaks() -> dict[str, Row]:
-    """What a copy and a product of large matrices reach here; the floors rest on these, not on a data sheet."""
+def measure_peaks() -> dict[str, Row]:
+    """What a copy and a product of large matrices reach here; the floors use these, not a data sheet."""
     import torch
 
     source = torch.empty(COPY_BYTES, dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
-    copied = events_ms(lambda: target.copy_(source), PEAK_RUNS)
-    rows = {"copy": Row("peak_copy_gb_s", 2 * COPY_BYTES / float(np.median(copied)) / 1e6, len(copied), "GB/s")}
+    copies_ms = events_ms(lambda: target.copy_(source), PEAK_RUNS)
+    rows = {"copy": Row("peak_copy_gb_s", 2 * COPY_BYTES / float(np.median(copies_ms)) / 1e6, len(copies_ms), "GB/s")}
     torch.backends.cuda.matmul.allow_tf32 = False
     for name, dtype in (("float32", torch.float32), ("float16", torch.float16)):
         a = torch.randn(MATMUL, MATMUL, device="cuda").to(dtype)
-        taken = events_ms(partial(torch.matmul, a, a), PEAK_RUNS)
-        rows[name] = Row(f"peak_{name}_tflop_s", 2 * MATMUL**3 / float(np.median(taken)) / 1e9, len(taken), "TFLOP/s")
+        durations_ms = events_ms(partial(torch.matmul, a, a), PEAK_RUNS)
+        rows[name] = Row(
+            f"peak_{name}_tflop_s", 2 * MATMUL**3 / float(np.median(durations_ms)) / 1e9, len(durations_ms), "TFLOP/s"
+        )
     return rows
 
 
@@ -103,8 +105,8 @@ def floor_rows(graph: str, module: "GraphModule", batch: int, peaks: Mapping[str
 
 
 def demand(module: "GraphModule", inputs: "Sequence[Any]") -> tuple[int, int]:
-    """(bytes, operations): weights read once, inputs read, every leaf layer's output written once; of operations those
-    that torch counts, which are products and convolutions."""
+    """(bytes, operations): weights read once, inputs read, every leaf layer's output written once; the operations
+    that torch counts: products and convolutions."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -119,12 +121,12 @@ def demand(module: "GraphModule", inputs: "Sequence[Any]") -> tuple[int, int]:
     hooks = [part.register_forward_hook(count) for part in module.module.modules() if not list(part.children())]
     try:
         # not in inference mode, where torch counts nothing
-        with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
             module.module(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
-    return moved, int(counted.get_total_flops())
+    return moved, int(counter.get_total_flops())
 
 
 def draw_tensors(module: "GraphModule", batch: int, device: str = "cpu") -> list[Any]:
@@ -143,13 +145,13 @@ def event_rows(graph: str, module: "GraphModule", batch: int, seconds: float) ->
 
     import torch
 
-    from .torch_engine import Recorded, compiled
+    from .torch_engine import Recorded, compile_module
 
     inputs = draw_tensors(module, batch, "cuda")
     placed = copy.deepcopy(module.module).eval().to("cuda")
     makers: dict[str, Callable[[], Callable[..., Any]]] = {
         "torch-cuda-eager": lambda: placed,
-        "torch-cuda-compile": lambda: compiled(placed, inputs),
+        "torch-cuda-compile": lambda: compile_module(placed, inputs),
         "torch-cuda-graphs": lambda: Recorded(placed, inputs),
     }
     for name, make in makers.items():
@@ -159,29 +161,34 @@ def event_rows(graph: str, module: "GraphModule", batch: int, seconds: float) ->
                 program = make()
                 once = float(np.median(events_ms(partial(program, *inputs), 5)))
                 runs = int(min(1000, max(50, seconds * 1e3 / max(once, 1e-3) / len(makers))))
-                taken = events_ms(partial(program, *inputs), runs)
+                durations_ms = events_ms(partial(program, *inputs), runs)
         except Exception as error:  # noqa: BLE001 - torch, Inductor and CUDA share no narrower class; the row tells
             yield Row("failed", 1.0, 1, "", {**labels, "reason": (str(error) or type(error).__name__).splitlines()[0]})
             continue
-        half, most = np.percentile(taken, (50, 99))
+        half, most = np.percentile(durations_ms, (50, 99))
         yield Row("device_p50_ms", float(half), runs, "ms", labels)
         yield Row("device_p99_ms", float(most), runs, "ms", labels)
 
 
-def profiled_rows(one: Contender, batches: Sequence[int]) -> Iterator[Row]:
+def profiled_rows(contender: Contender, batches: Sequence[int]) -> Iterator[Row]:
     """``kernels_ms`` and ``copies_ms``: device time of a run by kind, means over the runs of a profile."""
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    for graph, spec in one.ready.bundle.manifest.graphs.items():
+    for graph, spec in contender.ready.bundle.manifest.graphs.items():
         for batch in batches:
-            labels: OwnLabels = {"graph": graph, "engine": one.name, "precision": one.precision, "batch": batch}
+            labels: OwnLabels = {
+                "graph": graph,
+                "engine": contender.name,
+                "precision": contender.precision,
+                "batch": batch,
+            }
             inputs = draw_inputs(spec, batch, np.random.default_rng(batch))
             try:
-                one.ready.run(graph, inputs)
+                contender.ready.run(graph, inputs)
                 with profile(activities=[ProfilerActivity.CUDA]) as profiled:
                     for _ in range(PROFILED_RUNS):
-                        one.ready.run(graph, inputs)
+                        contender.ready.run(graph, inputs)
                     torch.cuda.synchronize()
             except EngineError as error:
                 yield Row("failed", 1.0, 1, "", {**labels, "reason": str(error).splitlines()[0]})
@@ -194,16 +201,16 @@ def profiled_rows(one: Contender, batches: Sequence[int]) -> Iterator[Row]:
 def split_times(events: "Iterator[tuple[str, float]] | Sequence[tuple[str, float]]") -> tuple[float, float]:
     """(kernels, copies) of a profile's events by name, in its unit."""
     kernels = copies = 0.0
-    for name, taken in events:
+    for name, duration in events:
         if name.lower().startswith(("memcpy", "memset")):
-            copies += taken
+            copies += duration
         else:
-            kernels += taken
+            kernels += duration
     return kernels, copies
 
 
 def gpu_environment() -> dict[str, str]:
-    """Name, driver and clocks as nvidia-smi tells them now, versions of what drives the GPU; empty without one."""
+    """Name, driver and clocks as nvidia-smi reports them now, and versions of the GPU's libraries; else empty."""
     smi = shutil.which("nvidia-smi")
     if smi is None:
         return {}
@@ -212,13 +219,13 @@ def gpu_environment() -> dict[str, str]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return {}
-    told = {f"gpu {field}": value for field, value in zip(SMI_FIELDS.split(","), parts(done.stdout), strict=False)}
+    facts = {f"gpu {field}": value for field, value in zip(SMI_FIELDS.split(","), parts(done.stdout), strict=False)}
     try:
         import torch
     except ImportError:
-        return told
+        return facts
     cudnn: Any = torch.backends.cudnn
-    return told | {"torch": torch.__version__, "cuda": str(torch.version.cuda), "cudnn": str(cudnn.version())}
+    return facts | {"torch": torch.__version__, "cuda": str(torch.version.cuda), "cudnn": str(cudnn.version())}
 
 
 def parts(line: str) -> list[str]:

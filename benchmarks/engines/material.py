@@ -1,4 +1,4 @@
-"""What is run: inputs of every graph, a run in torch with the weights of a bundle, looks to search music for."""
+"""What engines run on: inputs of every graph, a run in torch with the weights of a bundle, scenes to find music for."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ POSITIVE: Final = ("displacement", "rhythm", "colour", "motion", "pulse")
 
 @dataclass(frozen=True)
 class Twins:
-    """The same weights twice: a bundle, and its graphs in torch. ``trained``: whether somebody trained them."""
+    """The same weights twice: a bundle, and its graphs in torch. ``trained``: False for fresh weights."""
 
     bundle: Bundle
     modules: "Mapping[str, GraphModule]"
@@ -44,7 +44,7 @@ class Twins:
 
 
 def draw_inputs(spec: GraphSpec, rows: int, rng: np.random.Generator) -> Inputs:
-    """Valid inputs: any bytes, floats of a spread as layer-normed vectors have it, windows of one clip up to all."""
+    """Valid inputs: any bytes, floats spread like layer-normed vectors, windows of one clip up to all."""
     return {tensor.name: draw(tensor, rows, rng) for tensor in spec.inputs}
 
 
@@ -60,12 +60,12 @@ def draw(tensor: TensorSpec, rows: int, rng: np.random.Generator) -> NDArray[Any
     return np.abs(values) if tensor.name in POSITIVE else values
 
 
-def sliced(inputs: Mapping[str, NDArray[Any]], start: int, stop: int) -> Inputs:
+def slice_rows(inputs: Mapping[str, NDArray[Any]], start: int, stop: int) -> Inputs:
     return {name: array[start:stop] for name, array in inputs.items()}
 
 
 def trained_twins(folder: Path, bundle: Bundle) -> Twins:
-    """A run on disk for the bundle that was exported from it. ``BenchError`` where it is another's."""
+    """A run on disk for the bundle that was exported from it. ``BenchError`` if the run and the bundle differ."""
     from towers.run import load_run
 
     run = load_run(folder)
@@ -80,7 +80,7 @@ def trained_twins(folder: Path, bundle: Bundle) -> Twins:
 
 
 def check_weights(folder: Path, bundle: Bundle, modules: "Mapping[str, GraphModule]") -> None:
-    """One row through each graph both ways."""
+    """Run two rows through each graph both ways. ``BenchError`` if the outputs differ."""
     import torch
 
     from engines.onnx_engine import OnnxEngine
@@ -90,12 +90,12 @@ def check_weights(folder: Path, bundle: Bundle, modules: "Mapping[str, GraphModu
     for graph, module in modules.items():
         inputs = draw_inputs(bundle.spec(graph), 2, rng)
         with torch.inference_mode():
-            found = module.module(*(torch.from_numpy(inputs[name]) for name in module.inputs))
-        first = found[0] if isinstance(found, tuple | list) else found
-        away = float(np.abs(first.numpy() - engine.run(graph, inputs)[module.outputs[0]]).max())
-        if away > WEIGHTS_DIFFER:
+            result = module.module(*(torch.from_numpy(inputs[name]) for name in module.inputs))
+        output = result[0] if isinstance(result, tuple | list) else result
+        difference = float(np.abs(output.numpy() - engine.run(graph, inputs)[module.outputs[0]]).max())
+        if difference > WEIGHTS_DIFFER:
             raise BenchError(
-                f"{folder}: {graph} differs from that of {bundle.path} by {away:.2g}; "
+                f"{folder}: {graph} differs from that of {bundle.path} by {difference:.2g}; "
                 "name the run that the bundle was exported from"
             )
     engine.close()
@@ -103,7 +103,7 @@ def check_weights(folder: Path, bundle: Bundle, modules: "Mapping[str, GraphModu
 
 @contextmanager
 def untrained_twins() -> Iterator[Twins]:
-    """The default recipe with fresh weights, exported to a folder that goes when this does."""
+    """The default recipe with fresh weights, exported to a temporary folder."""
     from export.bundle import write_bundle
 
     with tempfile.TemporaryDirectory() as folder:
@@ -141,20 +141,20 @@ def untrained_run(folder: Path) -> Any:
     return Run(folder, system, video, music, {"corpus": "none", "pairs": 0, "seed": 0, "commit": "", "metrics": {}})
 
 
-def looks(bundle: Bundle, scenes: int, seed: int = 0) -> list[list[FrameFeatures]]:
-    """So many scenes of the studio as a live session sees them: a window's pictures, one a motion slot."""
+def draw_scenes(bundle: Bundle, scenes: int, seed: int = 0) -> list[list[FrameFeatures]]:
+    """``scenes`` studio scenes, measured as in a live session: a window's features, one a motion slot."""
     keep = needs_small(model_of(bundle))
-    seen = []
+    windows = []
     for number in range(scenes):
         rng = np.random.default_rng((seed, number))
         recipe = video_recipe(draw_latent(rng), rng)
         meter, pictures = FrameMeter(small=keep), frames(recipe, WINDOW_S, MOTION_FPS)
-        seen.append([meter.push(picture, at / MOTION_FPS) for at, picture in enumerate(pictures)])
-    return seen
+        windows.append([meter.push(picture, at / MOTION_FPS) for at, picture in enumerate(pictures)])
+    return windows
 
 
 def embeddings(engine: Engine, scenes: Sequence[Sequence[FrameFeatures]]) -> NDArray[np.float32]:
-    """(scenes, E): each scene's window as ``engine`` sees it."""
+    """(scenes, E): each scene's window embedded by ``engine``."""
     model, vectors = model_of(engine.bundle), []
     for scene in scenes:
         window, ids = model.window(), count(1)

@@ -1,4 +1,4 @@
-"""How far each engine's answers are from the reference's, and whether that changes what is found."""
+"""How far each engine's answers are from the reference's, and whether that changes the tracks found."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from engines.base import Engine
 from engines.errors import EngineError
 
 from .contenders import Contender
-from .material import draw_inputs, embeddings, looks
+from .material import draw_inputs, draw_scenes, embeddings
 from .timing import OwnLabels
 
 BATCHES: Final = (1, 2, 3, 7, 32)
@@ -21,7 +21,7 @@ TOP: Final = 10
 
 
 def parity_rows(contender: Contender, reference: Engine) -> Iterator[Row]:
-    """``difference``: the largest absolute one over the batches; ``cosine``: the lowest of a row. Same weights both."""
+    """``difference``: the largest absolute one over the batches; ``cosine``: the lowest of a row. Same weights."""
     engine = contender.ready
     for graph, spec in reference.bundle.manifest.graphs.items():
         labels: OwnLabels = {
@@ -35,10 +35,10 @@ def parity_rows(contender: Contender, reference: Engine) -> Iterator[Row]:
         try:
             for batch in BATCHES:
                 inputs = draw_inputs(spec, batch, rng)
-                found, wanted = engine.run(graph, inputs), reference.run(graph, inputs)
-                for output in wanted:
-                    worst = max(worst, float(np.abs(found[output] - wanted[output]).max()))
-                    lowest = min(lowest, float(cosines(found[output], wanted[output]).min()))
+                outputs, expected = engine.run(graph, inputs), reference.run(graph, inputs)
+                for output in expected:
+                    worst = max(worst, float(np.abs(outputs[output] - expected[output]).max()))
+                    lowest = min(lowest, float(cosines(outputs[output], expected[output]).min()))
         except EngineError as error:
             yield Row("failed", 1.0, 1, "", {**labels, "reason": str(error).splitlines()[0]})
             continue
@@ -55,15 +55,15 @@ def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float6
 
 def overlap_rows(field: Sequence[Contender], reference: Engine, folder: Path, scenes: int) -> list[Row]:
     """``top10_overlap``: of the ten tracks that the reference finds in the catalogue for a scene of the studio, how
-    many each other engine finds as well; ``lowest`` of all scenes and ``mean``. Raises the errors of catalogues."""
-    seen = looks(reference.bundle, scenes)
+    many each other engine finds as well; the lowest of all scenes and the mean. Raises the errors of catalogues."""
+    windows = draw_scenes(reference.bundle, scenes)
     rows: list[Row] = []
     with Catalog.open(folder, reference.bundle) as catalog:
-        wanted = [found(catalog, vector) for vector in embeddings(reference, seen)]
-        for one in field:
-            vectors = embeddings(one.ready, seen)
-            shares = [len(found(catalog, vector) & ids) for vector, ids in zip(vectors, wanted, strict=True)]
-            labels: OwnLabels = {"engine": one.name, "precision": one.precision, "tracks": len(catalog)}
+        expected = [top_tracks(catalog, vector) for vector in embeddings(reference, windows)]
+        for contender in field:
+            vectors = embeddings(contender.ready, windows)
+            shares = [len(top_tracks(catalog, vector) & ids) for vector, ids in zip(vectors, expected, strict=True)]
+            labels: OwnLabels = {"engine": contender.name, "precision": contender.precision, "tracks": len(catalog)}
             rows += [
                 Row("top10_overlap_lowest", float(min(shares)), scenes, f"of {TOP}", labels),
                 Row("top10_overlap_mean", float(np.mean(shares)), scenes, f"of {TOP}", labels),
@@ -71,5 +71,5 @@ def overlap_rows(field: Sequence[Contender], reference: Engine, folder: Path, sc
     return rows
 
 
-def found(catalog: Catalog, vector: NDArray[np.float32]) -> set[str]:
+def top_tracks(catalog: Catalog, vector: NDArray[np.float32]) -> set[str]:
     return {candidate.track.id for candidate in catalog.search(vector, TOP)}

@@ -22,8 +22,8 @@ class Grid:
 
 
 def grids(rows: Sequence[Row]) -> list[Grid]:
-    """All that there are rows for, in the order of the measurement."""
-    made = [
+    """Every table that has rows, in the order of the measurement."""
+    every_grid = [
         engines(rows),
         *(speed(rows, graph) for graph in ordered(row.labels["graph"] for row in rows if row.metric == "p50_ms")),
         batching(rows),
@@ -34,7 +34,7 @@ def grids(rows: Sequence[Row]) -> list[Grid]:
         device(rows),
         limits(rows),
     ]
-    return [grid for grid in made if grid.lines]
+    return [grid for grid in every_grid if grid.lines]
 
 
 def engines(rows: Sequence[Row]) -> Grid:
@@ -43,12 +43,12 @@ def engines(rows: Sequence[Row]) -> Grid:
         for row in rows
         if row.metric == "available"
     ]
-    return Grid("Engines", ("engine", "precision", "here", "why not, or what it says it is"), lines)
+    return Grid("Engines", ("engine", "precision", "here", "why not, or its full name"), lines)
 
 
 def speed(rows: Sequence[Row], graph: object) -> Grid:
     """A line an engine; a cell a batch: medians by processor and by the wall (by the wall alone where a GPU does the
-    work), p99 by the wall, ratio to the reference, page faults where there are any."""
+    work), p99 by the wall, ratio to the reference, and page faults, if any."""
     mine = [row for row in rows if row.labels.get("graph") == graph and "batch" in row.labels]
     batches = sorted({int(row.labels["batch"]) for row in mine})
     cells: dict[Key, dict[int, dict[str, Row]]] = {}
@@ -72,17 +72,17 @@ def timing(cell: Mapping[str, Row]) -> str:
         return "failed"
     if "p50_ms" not in cell:
         return ""
-    told = f"{cell['p50_ms'].value:.3g} ({cell['p99_ms'].value:.3g})"
-    if "wall_ratio" in cell:  # given beside the processor's
-        told = f"{cell['cpu_p50_ms'].value:.3g}, {told}"
+    figures = f"{cell['p50_ms'].value:.3g} ({cell['p99_ms'].value:.3g})"
+    if "wall_ratio" in cell:  # wall times stand beside processor times
+        figures = f"{cell['cpu_p50_ms'].value:.3g}, {figures}"
     if "ratio" in cell:
-        told = f"{told}, x{cell['ratio'].value:.2f}"
+        figures = f"{figures}, x{cell['ratio'].value:.2f}"
     faults = cell["page_faults"].value if "page_faults" in cell else 0
-    return f"{told}, {faults:.0f} faults" if faults >= 1 else told
+    return f"{figures}, {faults:.0f} faults" if faults >= 1 else figures
 
 
 def batching(rows: Sequence[Row]) -> Grid:
-    """By processor time, and by the wall: with several threads the first counts those too that wait for work."""
+    """By processor time, and by the wall: with several threads processor time includes those that wait for work."""
     lines: dict[Key, dict[str, Row]] = {}
     named = ("graph", "engine", "precision", "threads", "sessions")
     for row in rows:
@@ -158,7 +158,7 @@ def cold(rows: Sequence[Row]) -> Grid:
 
 
 def device(rows: Sequence[Row]) -> Grid:
-    """On the device alone, by its own events, inputs and outputs already there."""
+    """On the device alone, by its own events, with inputs and outputs already there."""
     lines = [
         [text(row, "graph"), text(row, "engine"), text(row, "batch"), f"{row.value:.4g}", str(row.n)]
         for row in rows
@@ -194,12 +194,12 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for heading in grid.head:
             table.add_column(heading, overflow="fold")
         for line in grid.lines:
-            table.add_row(*map(escape, line))  # a reason may hold what rich would read as markup
+            table.add_row(*map(escape, line))  # a reason may hold text that rich would read as markup
         console.print(table)
 
 
 def markdown(rows: Sequence[Row], env: Mapping[str, object]) -> str:
-    """Environment first: a figure means nothing without it."""
+    """The environment comes first: a figure means nothing without it."""
     parts = ["# Engines\n", "\n".join(f"- {name}: {value}" for name, value in env.items()) + "\n"]
     for grid in grids(rows):
         parts.append(f"## {grid.title}\n")

@@ -22,56 +22,63 @@ def speed_rows(
 ) -> Iterator[tuple[str, list[Row]]]:
     """Rows of one graph after another. ``seconds``: of each graph.
 
-    ``twin``: the reference on the weights of the engines that run torch, where those are others than the bundle's;
-    ``ratio`` is against the reference of the same weights and batch, by processor time on the CPU (``wall_ratio`` is
-    given beside it) and by the wall where a GPU does the work.
+    ``twin``: the reference on the weights of the engines that run torch, if those differ from the bundle's;
+    ``ratio`` is against the reference of the same weights and batch, by processor time on the CPU (beside it
+    ``wall_ratio``) and by the wall where a GPU does the work.
     """
-    reference = next((one for one in field if (one.name, one.precision) == (REFERENCE, FLOAT32)), None)
-    ready = [one for one in field if one.engine is not None]
+    reference = next(
+        (contender for contender in field if (contender.name, contender.precision) == (REFERENCE, FLOAT32)), None
+    )
+    ready = [contender for contender in field if contender.engine is not None]
     everyone = ready if twin is None else [*ready, twin]
     if reference is None or reference.engine is None:
         return
     for graph, spec in reference.engine.bundle.manifest.graphs.items():
         inputs = {batch: draw_inputs(spec, batch, np.random.default_rng(batch)) for batch in batches}
-        tried: dict[Cell, Run] = {
-            (at, batch): partial(one.ready.run, graph, inputs[batch])
-            for at, one in enumerate(everyone)
+        runs: dict[Cell, Run] = {
+            (at, batch): partial(contender.ready.run, graph, inputs[batch])
+            for at, contender in enumerate(everyone)
             for batch in batches
-            if one.runs(graph)
+            if contender.runs(graph)
         }
-        cells, broken = usable(tried)
+        cells, broken = usable(runs)
         times = in_turns(cells, seconds)
         rows: list[Row] = []
-        for at, one in enumerate(everyone):
-            against = twin if twin is not None and one.torch else reference
+        for at, contender in enumerate(everyone):
+            against = twin if twin is not None and contender.torch else reference
             for batch in batches:
-                labels: OwnLabels = {"graph": graph, "engine": one.name, "precision": one.precision, "batch": batch}
-                labels |= {"weights": "untrained"} if (one.torch or one is twin) and not trained else {}
+                labels: OwnLabels = {
+                    "graph": graph,
+                    "engine": contender.name,
+                    "precision": contender.precision,
+                    "batch": batch,
+                }
+                labels |= {"weights": "untrained"} if (contender.torch or contender is twin) and not trained else {}
                 if (at, batch) in broken:
                     rows.append(Row("failed", 1.0, 1, "", {**labels, "reason": broken[at, batch]}))
                 elif (at, batch) in times:
-                    rows += cell_rows(times[at, batch], times.get((everyone.index(against), batch)), one, labels)
+                    rows += cell_rows(times[at, batch], times.get((everyone.index(against), batch)), contender, labels)
         yield graph, rows
 
 
-def cell_rows(times: Times, reference: Times | None, one: Contender, labels: OwnLabels) -> list[Row]:
-    """With ``page_faults``, the median of a run: where the system gives and takes memory, it is that which is timed."""
+def cell_rows(times: Times, reference: Times | None, contender: Contender, labels: OwnLabels) -> list[Row]:
+    """With ``page_faults``, the median of a run: many of them mean that the times measure the system's memory."""
     rows = [*rows_of(times, labels), median_row("page_faults", times.faults, labels, "")]
     if reference is not None:
         count = len(times.wall)
-        rows.append(Row("ratio", ratio_of(times, reference, "wall" if one.gpu else "cpu"), count, "", labels))
-        if not one.gpu:
+        rows.append(Row("ratio", ratio_of(times, reference, "wall" if contender.gpu else "cpu"), count, "", labels))
+        if not contender.gpu:
             rows.append(Row("wall_ratio", ratio_of(times, reference, "wall"), count, "", labels))
     return rows
 
 
 def usable(cells: dict[Cell, Run]) -> tuple[dict[Cell, Run], dict[Cell, str]]:
-    """The cells that run, and why the others do not: one engine's failure must not end the measurement."""
-    good, bad = {}, {}
+    """The cells that run, and the reasons of those that fail: one engine's failure must not end the measurement."""
+    working, reasons = {}, {}
     for key, cell in cells.items():
         try:
             cell()
-            good[key] = cell
+            working[key] = cell
         except EngineError as error:
-            bad[key] = str(error).splitlines()[0]
-    return good, bad
+            reasons[key] = str(error).splitlines()[0]
+    return working, reasons

@@ -1,12 +1,12 @@
-"""Times of several things that are to be compared, taken in turns.
+"""Times of several things to compare, measured in turns.
 
-Whatever else a machine does comes and goes within seconds, so all things are run once in each round, in a new order
-each time. Two clocks: the wall's, and the processor time of the whole process. A run on one core that somebody
-else wants too waits for its turn, the longer the run the more often; the second clock does not count that, so ratios
-between runs on the CPU are taken by it.
+Other work on a machine comes and goes within seconds, so each round runs every thing once, in a new order each time.
+Two clocks: wall time, and the processor time of the whole process. A run on a core that another process uses too has
+to wait, and longer runs wait more often; processor time does not count the waits, so ratios between runs on the CPU
+use it.
 
-Memory that the C library gives back to the system comes again a page at a time, which was a quarter of torch's time in
-batches in one process and nothing in another. ``keep_memory`` takes that out; what is left of it is counted.
+Memory that the C library returned to the system comes back a page at a time; that was a quarter of torch's time in
+batches in one process and nothing in another. ``keep_memory`` prevents it; the faults that remain are counted.
 """
 
 import ctypes
@@ -36,7 +36,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True)
 class Times:
-    """A run each, in milliseconds; ``faults``: pages that the system had to give it."""
+    """One entry a run, in milliseconds; ``faults``: pages that the system had to map."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -56,30 +56,30 @@ def in_turns(
         if done >= least and time.perf_counter() > until:
             break
         for at in rng.permutation(len(keys)):
-            cell, taken = cells[keys[at]], times[keys[at]]
+            cell, samples = cells[keys[at]], times[keys[at]]
             faults, cpu, wall = page_faults(), time.process_time(), time.perf_counter()
             cell()
-            taken.wall.append((time.perf_counter() - wall) * 1e3)
-            taken.cpu.append((time.process_time() - cpu) * 1e3)
-            taken.faults.append(page_faults() - faults)
+            samples.wall.append((time.perf_counter() - wall) * 1e3)
+            samples.cpu.append((time.process_time() - cpu) * 1e3)
+            samples.faults.append(page_faults() - faults)
     return times
 
 
 def page_faults() -> int:
-    """Of this process so far, those that needed no disk; 0 where a system does not say."""
+    """Those of this process so far that needed no disk; 0 on a system that does not count them."""
     return 0 if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def keep_memory() -> bool:
-    """Let the C library keep what is freed, for the rest of this process; False where it is not glibc.
+    """Let the C library keep freed memory for the rest of this process; False if it is not glibc.
 
     Its ``mallopt(3)``: no block from ``mmap``, nothing trimmed, and the heap grown by 64 MiB at a time.
     """
     top_pad, trim_threshold, mmap_max = -2, -1, -4  # malloc.h
     if platform.libc_ver()[0] != "glibc":
         return False
-    tell = ctypes.CDLL(None).mallopt
-    return all([tell(mmap_max, 0), tell(trim_threshold, 2**31 - 1), tell(top_pad, 2**26)])
+    mallopt = ctypes.CDLL(None).mallopt
+    return all([mallopt(mmap_max, 0), mallopt(trim_threshold, 2**31 - 1), mallopt(top_pad, 2**26)])
 
 
 def rows_of(times: Times, labels: Labels) -> list[Row]:
@@ -104,7 +104,7 @@ def median_row(metric: str, samples: Sequence[float], labels: Labels, unit: str 
 
 @contextmanager
 def on_one_core() -> Iterator[int | None]:
-    """This thread, and those it starts, on one core alone; yields its number, None where a system cannot do that."""
+    """Pin this thread, and those it starts, to one core; yields its number, or None if the system cannot do that."""
     if not hasattr(os, "sched_setaffinity"):
         yield None
         return

@@ -1,10 +1,10 @@
-"""torch running a system's own modules: what the other engines are measured against, and a check of the exported files.
+"""torch runs a system's own modules: a reference for the other engines, and a check of the exported files.
 
 Modes: ``eager``; ``compile`` (``torch.compile``, Inductor); ``cuda-graphs`` (eager's kernels, recorded once and
 replayed). The latter two want fixed shapes: batches are padded to ``sizes`` and sliced, and each graph and size gets a
-program of its own, made when it is first asked for. *Bound*: graphs times sizes programs. ``torch.compile`` on one
-module would keep its programs in a cache that gives up, silently, after eight of them; so each is compiled from a
-graph of its own (``torch.export``), whole or not at all.
+program of its own, made on its first use. *Bound*: graphs times sizes programs. ``torch.compile`` on one
+module would keep its programs in a cache that silently stops after eight of them; so each program is compiled from its
+own graph (``torch.export``), as a whole or not at all.
 
 On the CPU eager and compile run in the tests; **cuda-graphs, and anything on a GPU, has not been run.**
 """
@@ -40,7 +40,7 @@ Program = Callable[..., Any]
 
 
 class TorchGraph(Protocol):
-    """``towers.system.GraphModule``, as far as an engine is concerned: ``inputs`` in the order of ``forward``."""
+    """The part of ``towers.system.GraphModule`` that an engine needs: ``inputs`` in the order of ``forward``."""
 
     @property
     def module(self) -> Any: ...
@@ -51,11 +51,11 @@ class TorchGraph(Protocol):
 
 
 class TorchEngine:
-    """``modules`` are the bundle's graphs in torch; they are copied, so what becomes of them does not matter here.
+    """``modules`` are the bundle's graphs in torch; they are copied, so later changes to them have no effect.
 
     ``device`` is torch's name, ``cpu`` or ``cuda:0``. ``threads`` is the number of torch's threads during a run (on the
-    CPU); what was set before is set again afterwards. It belongs to the process, so one run at a time: who comes
-    meanwhile waits.
+    CPU); the old number is restored afterwards. It belongs to the process, so one run at a time: another call
+    waits.
 
     Raises ``EngineUnavailable`` where torch, its compiler or the device is missing, ``BundleError`` for modules with
     other inputs or outputs than the bundle's.
@@ -145,18 +145,18 @@ class TorchEngine:
             result = self._program(graph, size, tensors)(*tensors)
             values = result if isinstance(result, tuple | list) else (result,)
             names = self._outputs[graph]
-            # copy: an output of an eager module may share memory with its input, a recorded one is written over
+            # copy: an output of an eager module may share memory with its input, the next run overwrites a recorded one
             return {key: value.cpu().numpy()[:rows].copy() for key, value in zip(names, values, strict=True)}
 
     def _program(self, graph: str, size: int, tensors: "list[torch.Tensor]") -> Program:
-        """What runs ``graph`` for ``size`` rows; made from these tensors where it is not there yet."""
+        """The program of ``graph`` for ``size`` rows; made from these tensors on its first use."""
         assert self._modules is not None
         module: Program = self._modules[graph]
         if self._mode == "eager":
             return module
         key = (graph, size)
         if key not in self._programs:
-            make = compiled if self._mode == "compile" else Recorded
+            make = compile_module if self._mode == "compile" else Recorded
             self._programs[key] = make(module, tensors)
         return self._programs[key]
 
@@ -194,14 +194,14 @@ class Recorded:
             self._outputs = module(*self._inputs)
 
     def __call__(self, *tensors: "torch.Tensor") -> Any:
-        """The recorded outputs, which the next call writes over."""
-        for place, value in zip(self._inputs, tensors, strict=True):
-            place.copy_(value)
+        """The recorded outputs, which the next call overwrites."""
+        for buffer, value in zip(self._inputs, tensors, strict=True):
+            buffer.copy_(value)
         self._graph.replay()
         return self._outputs
 
 
-def compiled(module: Program, examples: "list[torch.Tensor]") -> Program:
+def compile_module(module: Program, examples: "list[torch.Tensor]") -> Program:
     """``module`` by Inductor for the shapes of ``examples`` alone, without a fallback to eager."""
     import torch
 
@@ -213,7 +213,7 @@ def compiled(module: Program, examples: "list[torch.Tensor]") -> Program:
 
 
 def probe(device: str = "cpu", mode: str = "eager") -> str | None:
-    """Why torch cannot be used here in this mode, or None after it really computed something."""
+    """Why torch cannot run here in this mode, or None after it really computed something."""
     if reason := missing(device, mode):
         return reason
     import torch
@@ -224,24 +224,24 @@ def probe(device: str = "cpu", mode: str = "eager") -> str | None:
             module = torch.nn.ReLU().to(device)
             make: Callable[[Program, list[torch.Tensor]], Program] = {
                 "eager": lambda module, examples: module,
-                "compile": compiled,
+                "compile": compile_module,
                 "cuda-graphs": Recorded,
             }[mode]
-            found = make(module, [x])(x).cpu().tolist()
+            result = make(module, [x])(x).cpu().tolist()
     except Exception as error:  # noqa: BLE001 - the reason is the answer
         return f"torch fails at a first sum ({brief(error)}); reinstall torch, or use another engine"
-    return None if found == [[1.0, 0.0]] else f"torch computes wrong results on {device}; test its memory"
+    return None if result == [[1.0, 0.0]] else f"torch computes wrong results on {device}; test its memory"
 
 
 def missing(device: str, mode: str) -> str | None:
-    """What is not there for this device and mode, without running anything; ``EngineError`` for unknown names."""
+    """Why this device or mode is not available, or None; runs nothing. ``EngineError`` for unknown names."""
     if mode not in MODES:
         raise EngineError(f"mode is {mode}, must be one of {', '.join(MODES)}")
     kind, _, number = device.partition(":")
     if kind not in ("cpu", "cuda") or (number and (kind == "cpu" or not number.isdigit())):
         raise EngineError(f"device is {device}, must be cpu or cuda:NUMBER")
     if mode == "cuda-graphs" and kind == "cpu":
-        raise EngineError("mode is cuda-graphs, which device cpu has not; use cuda:0, or compile")
+        raise EngineError("mode is cuda-graphs, which device cpu does not have; use cuda:0, or compile")
     try:
         import torch
     except ImportError as error:
@@ -265,9 +265,11 @@ def missing(device: str, mode: str) -> str | None:
 
 def compiler() -> str | None:
     """The C++ compiler that Inductor would find: ``$CXX`` or one on the path."""
-    wanted = os.environ.get("CXX")
+    requested = os.environ.get("CXX")
     return (
-        shutil.which(wanted) if wanted else next((found for name in COMPILERS if (found := shutil.which(name))), None)
+        shutil.which(requested)
+        if requested
+        else next((path for name in COMPILERS if (path := shutil.which(name))), None)
     )
 
 
@@ -278,14 +280,14 @@ def check_modules(bundle: Bundle, modules: Mapping[str, TorchGraph]) -> None:
             raise BundleError(
                 f"{where}: has no module, there are {', '.join(modules) or 'none'}; name the bundle's run"
             )
-        for side, wanted, found in (
+        for side, expected, actual in (
             ("inputs", spec.inputs, tuple(modules[graph].inputs)),
             ("outputs", spec.outputs, modules[graph].outputs),
         ):
-            names = [tensor.name for tensor in wanted]
-            if sorted(names) != sorted(found):
+            names = [tensor.name for tensor in expected]
+            if sorted(names) != sorted(actual):
                 raise BundleError(
-                    f"{where}: {side} are {', '.join(names)}, the module's {', '.join(found)}; name the bundle's run"
+                    f"{where}: {side} are {', '.join(names)}, the module's {', '.join(actual)}; name the bundle's run"
                 )
 
 
@@ -294,7 +296,7 @@ def engine_name(device: str, mode: str) -> str:
 
 
 def tensor(array: NDArray[Any], device: str) -> "torch.Tensor":
-    """``array`` on ``device``; torch takes no read-only arrays and none that run backwards."""
+    """``array`` on ``device``; torch takes no read-only arrays and no negative strides."""
     import torch
 
     whole = np.ascontiguousarray(array)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.deblocking import DeblockingOptions, compared, decoded, encoded, measure, psnr_db
+from benchmarks.deblocking import DeblockingOptions, compare, decode, encode, measure, psnr_db
 from benchmarks.errors import BenchError
 from benchmarks.streams import SMALL, write_stream
 
@@ -29,12 +29,12 @@ def test_what_a_session_measures_is_nearly_the_same(film: str) -> None:
 
 
 def test_a_video_is_repeated_and_has_one_key_frame(film: str) -> None:
-    frames = encoded(film, 4, 300)  # of 3 s at 15 a second, played at 30
+    frames = encode(film, 4, 300)  # of 3 s at 15 a second, played at 30
     assert len(frames) == 120
     assert [frame.timestamp for frame in frames[:3]] == [0, 3000, 6000]
-    seen = decoded(frames, True)
-    assert len(seen.pictures) == len(seen.features) == 32
-    assert all(row.value == 99 for row in compared(seen, seen) if row.metric.startswith("picture"))
+    result = decode(frames, True)
+    assert len(result.pictures) == len(result.features) == 32
+    assert all(row.value == 99 for row in compare(result, result) if row.metric.startswith("picture"))
 
 
 def test_psnr_by_hand() -> None:

@@ -16,12 +16,12 @@ from rich.console import Console
 
 from benchmarks.cli import main
 from benchmarks.engines import gpu, timing
-from benchmarks.engines.batching import by_batcher, by_hand, each, hop_inputs, joined, one_by_one
+from benchmarks.engines.batching import by_batcher, by_hand, hop_inputs, join_requests, one_by_one, run_each
 from benchmarks.engines.bench import EngineBenchOptions, measure
-from benchmarks.engines.cli import numbers
+from benchmarks.engines.cli import parse_batches
 from benchmarks.engines.cold import start
-from benchmarks.engines.contenders import KINDS, Setting, chosen, opened
-from benchmarks.engines.material import draw_inputs, embeddings, looks, trained_twins
+from benchmarks.engines.contenders import KINDS, Setting, choose_kinds, open_contenders
+from benchmarks.engines.material import draw_inputs, draw_scenes, embeddings, trained_twins
 from benchmarks.engines.parity import parity_rows
 from benchmarks.engines.report import grids, markdown, show
 from benchmarks.engines.timing import Times, in_turns, median_row, on_one_core, ratio_of, rows_of
@@ -140,10 +140,10 @@ def test_the_three_ways_of_a_hop_ask_for_the_same_rows(engine: OnnxEngine) -> No
     one_by_one(counting, asked)
     assert counting.asked == [("video_clip", 1), ("video_sequence", 1), ("mood", 1), ("matcher", 4)] * 3
     counting.asked.clear()
-    by_hand(counting, joined(asked), largest=8)
+    by_hand(counting, join_requests(asked), largest=8)
     assert counting.asked == [("video_clip", 3), ("video_sequence", 3), ("mood", 3), ("matcher", 8), ("matcher", 4)]
     counting.asked.clear()
-    each(counting, "mood", asked["mood"])
+    run_each(counting, "mood", asked["mood"])
     assert counting.asked == [("mood", 1)] * 3
     counting.asked.clear()
     batcher = MicroBatcher(counting, window_ms=1000, sizes=(1, 3, 12))
@@ -160,7 +160,7 @@ def test_parity_finds_what_was_changed(engine: OnnxEngine) -> None:
             found = super().run(graph, inputs)
             return {name: value + 0.25 * (graph == "matcher") for name, value in found.items()}
 
-    field = opened(chosen("onnx-cpu"), Setting(engine.bundle))
+    field = open_contenders(choose_kinds("onnx-cpu"), Setting(engine.bundle))
     same = {(row.metric, row.labels["graph"]): row.value for row in parity_rows(field[0], engine)}
     assert {value for (metric, _), value in same.items() if metric == "difference"} == {0.0}
     other = next(one for one in field if one.precision == "float32")
@@ -172,7 +172,7 @@ def test_parity_finds_what_was_changed(engine: OnnxEngine) -> None:
 
 
 def test_engines_that_cannot_be_had_are_listed_with_the_reason(bundle: Bundle) -> None:
-    field = opened(KINDS, Setting(bundle))
+    field = open_contenders(KINDS, Setting(bundle))
     assert {one.name for one in field} == {kind.name for kind in KINDS}
     for one in field:
         assert (one.engine is None) == bool(one.reason), one
@@ -182,13 +182,13 @@ def test_engines_that_cannot_be_had_are_listed_with_the_reason(bundle: Bundle) -
 
 
 def test_names_and_numbers_that_there_are_not() -> None:
-    assert [kind.name for kind in chosen("torch-eager, onnx-cpu")] == ["torch-eager", "onnx-cpu"]
+    assert [kind.name for kind in choose_kinds("torch-eager, onnx-cpu")] == ["torch-eager", "onnx-cpu"]
     with pytest.raises(BenchError, match="no engine cuda; there are onnx-cpu"):
-        chosen("onnx-cpu,cuda")
-    assert numbers("8,1,8") == (1, 8)
+        choose_kinds("onnx-cpu,cuda")
+    assert parse_batches("8,1,8") == (1, 8)
     for wrong in ("", "a", "0,1", "-1", "2000"):
         with pytest.raises(BenchError, match="whole numbers"):
-            numbers(wrong)
+            parse_batches(wrong)
 
 
 def test_a_run_of_other_weights_is_refused(tmp_path: Path, bundle: Bundle) -> None:
@@ -204,7 +204,7 @@ def test_a_run_of_other_weights_is_refused(tmp_path: Path, bundle: Bundle) -> No
 def test_scenes_become_unit_embeddings() -> None:
     bundle = load_bundle(default_bundle(), FEATURES)
     engine = OnnxEngine(bundle)
-    found = embeddings(engine, looks(bundle, 2))
+    found = embeddings(engine, draw_scenes(bundle, 2))
     assert found.shape == (2, bundle.manifest.embedding_dim)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-4)
     assert abs(float(found[0] @ found[1])) < 0.999

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.capacity import MOST, boundary, freshness, spread
-from benchmarks.live import Heard, drawn, join, paired, reaction_s
+from benchmarks.live import HopTracks, draw_latent, join, pair_scenes, reaction_s
 from benchmarks.load import read_packets
 from benchmarks.streams import FPS, write_stream
 
 
-def heard(*styles: tuple[str, ...]) -> list[Heard]:
-    return [Heard(float(second), ("t",) * len(found), found) for second, found in enumerate(styles, start=1)]
+def heard(*styles: tuple[str, ...]) -> list[HopTracks]:
+    return [HopTracks(float(second), ("t",) * len(found), found) for second, found in enumerate(styles, start=1)]
 
 
 def test_reaction_counts_from_the_join_and_leaves_out_what_was_there_before() -> None:
@@ -28,14 +28,14 @@ def test_reaction_counts_from_the_join_and_leaves_out_what_was_there_before() ->
 def test_joined_scenes_are_of_different_styles_and_the_same_each_time() -> None:
     joins = [join(number) for number in range(6)]
     assert joins == [join(number) for number in range(6)]
-    every = paired(joins, 3)
+    every = pair_scenes(joins, 3)
     assert every[:6] == joins and 6 < len(every) <= 18
     assert all(one.first.style != one.second.style for one in every)
     assert len({one.number for one in every}) == len(every)  # filmed anew
     titles = {one.title: one.second for one in joins}
     assert all(titles[one.title] == one.second for one in every)
     rng = joins[0].rng()
-    assert drawn(rng, joins[0].first).style != joins[0].first.style
+    assert draw_latent(rng, joins[0].first).style != joins[0].first.style
 
 
 def test_freshness_and_spread() -> None:

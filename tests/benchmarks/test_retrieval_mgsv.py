@@ -81,7 +81,7 @@ def test_a_network_learns_from_stored_vectors_and_ours_stands_on_them(release: P
     rows, _ = bench.measure(release, ["two-branch/b-content"], [0], lambda _: None, options)
     r5 = next(row for row in rows if row.metric == "r5" and row.labels["system"] == "two-branch/b-content")
     assert r5.value > 60, "chance is 42"
-    shelf, test = bench.Shelf(read_release(release)), read_release(release).moments("test")[:6]
+    shelf, test = bench.FeatureCache(read_release(release)), read_release(release).moments("test")[:6]
     found = bench.judge(make("segue", "clips", Sizes(VIDEO, MUSIC, 0, 0), "tiny"), shelf.videos(test), test, shelf)
     assert ((found.ranks >= 1) & (found.ranks <= 6)).all() and (found.overlaps <= 1).all()
 
@@ -103,7 +103,7 @@ def test_parts_are_means_of_even_stretches() -> None:
 
 def test_the_measures_are_the_papers() -> None:
     """MoR@k counts what is in the right track among the first k and overlaps by more than 0.7."""
-    found = bench.Found(np.array([1.0, 1.0, 7.0, 300.0]), np.array([0.9, 0.7, 0.8, 1.0]))
+    found = bench.QueryResults(np.array([1.0, 1.0, 7.0, 300.0]), np.array([0.9, 0.7, 0.8, 1.0]))
     value = {row.metric: row.value for row in bench.report("x", [found])}
     assert value["r1"] == 50 and value["r5"] == 50 and value["r10"] == 75
     assert value["mor1"] == 25 and value["mor10"] == 50 and value["mor100"] == 50

@@ -16,10 +16,10 @@ from benchmarks import real_pairs, retrieval_real
 from benchmarks.cli import main
 from benchmarks.errors import BenchError
 from benchmarks.footage import lists_of
-from benchmarks.heard import course_of, tagged
-from benchmarks.real_queries import Remembering, cuts_in, footage, lists, ranking
+from benchmarks.real_queries import CachingRuntime, cuts_in, footage, lists, ranking
 from benchmarks.real_table import markdown
-from benchmarks.steering import BOTH, NEUTRAL, SETTINGS, Steered, class_rows, steering_rows
+from benchmarks.sound_measures import course_of, tag_moods
+from benchmarks.steering import BOTH, NEUTRAL, SETTINGS, ListMeasures, class_rows, steering_rows
 from catalog.catalog import Catalog
 from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
@@ -185,10 +185,10 @@ def test_a_second_run_indexes_nothing_and_finds_who_owns_what(
 
 
 def test_what_has_no_music(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert real_pairs.unheard(videos / "mute.mkv") == "has no audio stream"
-    assert real_pairs.unheard(videos / "a.mkv") == ""
+    assert real_pairs.why_no_track(videos / "mute.mkv") == "has no audio stream"
+    assert real_pairs.why_no_track(videos / "a.mkv") == ""
     monkeypatch.setattr(real_pairs, "judge", lambda samples: ("speech", 0.9))
-    assert real_pairs.unheard(videos / "a.mkv") == "holds no music (speech)"
+    assert real_pairs.why_no_track(videos / "a.mkv") == "holds no music (speech)"
 
 
 def test_bad_folders_are_told(videos: Path, tmp_path: Path, engine: Any) -> None:
@@ -201,7 +201,7 @@ def test_bad_folders_are_told(videos: Path, tmp_path: Path, engine: Any) -> None
         real_pairs.gallery(mute, None, tmp_path / "work", engine, 1, lambda _: None)
     with pytest.raises(BenchError, match="holds no music; leave --distractors out"):
         real_pairs.gallery(mute, tmp_path / "none", tmp_path / "work", engine, 1, lambda _: None)
-    with pytest.raises(BenchError, match="which is looked through"):
+    with pytest.raises(BenchError, match="which is searched for videos and music"):
         main("bench", ["retrieval", "--corpus", "real", "--data", str(videos), "--work", str(videos / "kept")])
     for corpus, option, value, taken in (
         ("mgsv", "--picture", str(tmp_path / "x.png"), "synth, emomv, real"),
@@ -220,13 +220,13 @@ def test_footage_says_what_the_file_itself_does(videos: Path, runtime: Runtime) 
     """The bench judges the live path: measured once and told again, a video gets the very lists it got before."""
     shot = footage(videos / "a.mkv", runtime)
     plain = lists_of(runtime, [videos / "a.mkv"])
-    assert [told.items for told in lists(shot, Remembering(runtime))] == [told.items for told in plain]
-    assert len(plain) == SECONDS and cuts_in(shot.seen) == 1 and shot.cuts_per_s == pytest.approx(1 / SECONDS)
-    assert len(footage(videos / "a.mkv", runtime, 2.0).seen) == 16
+    assert [told.items for told in lists(shot, CachingRuntime(runtime))] == [told.items for told in plain]
+    assert len(plain) == SECONDS and cuts_in(shot.analyses) == 1 and shot.cuts_per_s == pytest.approx(1 / SECONDS)
+    assert len(footage(videos / "a.mkv", runtime, 2.0).analyses) == 16
 
 
 def test_a_ranking_holds_all_tracks_and_nothing_is_worked_out_twice(videos: Path, runtime: Runtime) -> None:
-    shot, remembering = footage(videos / "b.mkv", runtime), Remembering(runtime)
+    shot, remembering = footage(videos / "b.mkv", runtime), CachingRuntime(runtime)
     asked: list[str] = []
     run = runtime.engine.run
     remembering.engine = SimpleNamespace(run=lambda graph, inputs: asked.append(graph) or run(graph, inputs))  # type: ignore[func-returns-value]
@@ -249,7 +249,7 @@ def test_a_ranking_holds_all_tracks_and_nothing_is_worked_out_twice(videos: Path
 def asked_with(name: str, group: str, scores: dict[str, float]) -> retrieval_real.VideoResult:
     video = real_pairs.Video(Path(name), name, group, (name,))
     every = dict.fromkeys(retrieval_real.SCORES, scores)
-    heard = {NEUTRAL: Steered({"onsets_per_s": scores[name]}, {})}
+    heard = {NEUTRAL: ListMeasures({"onsets_per_s": scores[name]}, {})}
     pictures = {"speed": scores[name], "brightness": 0.5, "cuts_per_s": 1 - scores[name]}
     return retrieval_real.VideoResult(video, pictures, every, "x", tuple(item(track) for track in ("x", name)), heard)
 
@@ -279,10 +279,10 @@ def test_own_tracks_are_found_among_all_and_within_their_group() -> None:
 
 
 def test_what_a_dial_moves_is_told_with_its_direction() -> None:
-    def video(shift: float) -> dict[str, Steered]:
+    def video(shift: float) -> dict[str, ListMeasures]:
         quick = {name: 3.0 + shift + dials.get("tempo", 0.0) for name, dials in SETTINGS.items()}
         boss = {name: 0.2 + 0.4 * (len(dials) == 2) for name, dials in SETTINGS.items()}
-        return {name: Steered({"tempo_bpm": quick[name]}, {"*boss*": boss[name]}) for name in SETTINGS}
+        return {name: ListMeasures({"tempo_bpm": quick[name]}, {"*boss*": boss[name]}) for name in SETTINGS}
 
     found = [video(0.0), video(0.1), video(0.3)]
     rows = list(steering_rows(found))
@@ -306,6 +306,6 @@ def test_onsets_and_brightness_are_those_of_the_sound() -> None:
 
 
 def test_tags_name_moods() -> None:
-    assert tagged(("Cheerful", "Electronic")) == {"valence": 1.0}
-    assert tagged(("dark-ambient",)) == {"energy": -1.0, "valence": -1.0, "tension": 1.0}
-    assert tagged(("Rock", "2019")) == {}
+    assert tag_moods(("Cheerful", "Electronic")) == {"valence": 1.0}
+    assert tag_moods(("dark-ambient",)) == {"energy": -1.0, "valence": -1.0, "tension": 1.0}
+    assert tag_moods(("Rock", "2019")) == {}

@@ -7,9 +7,9 @@ import needs
 import numpy as np
 import pytest
 
-from benchmarks.browsers import FIREFOX, installed
+from benchmarks.browsers import FIREFOX, find_program
 from benchmarks.errors import BenchError
-from benchmarks.starts import RATE_HZ, StartsOptions, encoded, measure, off_s, signal, write_wav
+from benchmarks.starts import RATE_HZ, StartsOptions, encode, measure, off_s, signal, write_wav
 
 KINDS = ("mp3 VBR V2", "wav", "alac in m4a")
 OPTIONS = {"seconds": 60.0, "places_s": (41.0,), "kinds": KINDS}
@@ -26,12 +26,12 @@ def test_a_place_is_found_to_a_fraction_of_a_sample(tmp_path: Path) -> None:
 
 @pytest.mark.needs("ffmpeg")
 def test_what_ffmpeg_cannot_encode_is_left_out(tmp_path: Path) -> None:
-    assert encoded(tmp_path / "nothing.wav", "flac") is None
+    assert encode(tmp_path / "nothing.wav", "flac") is None
 
 
 def test_a_browser_that_is_missing_is_named() -> None:
     with pytest.raises(BenchError, match="none of nowhere, nothing is on PATH"):
-        installed(("nowhere", "nothing"))
+        find_program(("nowhere", "nothing"))
 
 
 @pytest.mark.needs("ffmpeg")

@@ -60,7 +60,7 @@ def test_a_small_run_compares_what_both_have(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = dict.fromkeys(("tempo", "rms_db", "onset_rate", "centroid"), np.array([1500.0]))
-    monkeypatch.setattr(bench, "heard", lambda samples: told)  # librosa takes seconds to open
+    monkeypatch.setattr(bench, "music_fields", lambda samples: told)  # librosa takes seconds to open
     out, drawing = tmp_path / "rows.json", tmp_path / "plot.png"
     words = ["--real", str(real_file(tmp_path)), "--pairs", "2", "--json", str(out), "--picture", str(drawing)]
     assert segue.main(["bench", "studio", *words]) == 0
@@ -76,6 +76,6 @@ def test_a_small_run_compares_what_both_have(
 def test_the_sound_is_measured_by_librosas_defaults() -> None:
     t = np.arange(3 * bench.RATE_HZ) / bench.RATE_HZ
     tone = (0.1 * np.sin(2 * np.pi * 1000 * t)).astype(np.float32)
-    fields = bench.heard(tone)
+    fields = bench.music_fields(tone)
     assert fields["centroid"][0] == pytest.approx(1000.0, rel=0.05)
     assert fields["rms_db"][0] == pytest.approx(-23.0, abs=0.3)

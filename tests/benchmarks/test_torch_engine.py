@@ -182,7 +182,7 @@ def test_faults_are_named(small: Bundle, modules: dict[str, Any], draw: Draw) ->
         ({"device": "tpu"}, "device is tpu, must be cpu or cuda:NUMBER"),
         ({"device": "cpu:1"}, "device is cpu:1"),
         ({"device": "cuda:x"}, "device is cuda:x"),
-        ({"mode": "cuda-graphs"}, "which device cpu has not"),
+        ({"mode": "cuda-graphs"}, "which device cpu does not have"),
         ({"threads": 0}, "threads is 0"),
         ({"sizes": (4, 2)}, r"sizes are \[4, 2\]"),
     ],

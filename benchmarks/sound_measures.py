@@ -1,9 +1,9 @@
-"""What a suggestion sounds like from where it is started: loudness, onsets, brightness, tempo and what its tags say.
+"""How a suggestion sounds from its start: loudness, onsets, brightness, tempo and the moods of its tags.
 
-*Loudness* is that of the file (LUFS, from the catalogue's outline), before any gain that levels tracks. *Onset rate*:
+*Loudness* is the file's (LUFS, from the catalogue's outline), before any gain that levels tracks. *Onset rate*:
 librosa's onset detector on the spectral flux of the mono sound at 16 kHz. *Centroid*: of the magnitude spectrum, in Hz,
-each frame weighed by its size. All over ``HEARD_S`` from the start. Onsets and centroids are measured once a track, by
-the second, and kept in a folder.
+each frame weighted by its size. All over ``EXCERPT_S`` from the start. Onsets and centroids are measured once a track,
+by the second, and cached in a folder.
 """
 
 import zipfile
@@ -22,7 +22,7 @@ from features.spec import BEAT_FFT, BEAT_HOP, MUSIC_RATE_HZ, WINDOW_S
 
 Floats = NDArray[np.float32]
 
-HEARD_S: Final = float(WINDOW_S)
+EXCERPT_S: Final = float(WINDOW_S)
 SILENT_LUFS: Final = -70.0
 # Words that tags use for the two ends of each axis.
 TAG_WORDS: Final = {
@@ -50,8 +50,8 @@ class Course:
     weighted: Floats
 
 
-class Heard:
-    """``measures(track, start_s)``; state: the courses of the tracks that were asked for, also in ``folder``."""
+class SoundMeter:
+    """``measures(track, start_s)``; state: the courses of tracks measured so far, also in ``folder``."""
 
     def __init__(self, catalog: Catalog, folder: Path) -> None:
         self._catalog, self._folder = catalog, folder
@@ -59,41 +59,41 @@ class Heard:
         folder.mkdir(parents=True, exist_ok=True)
 
     def measures(self, track: str, start_s: float) -> dict[str, float]:
-        """Name -> figure; without those that the track does not have (a tempo without a pulse, moods without tags)."""
-        known = self._catalog.track(track)
-        course = self._course(known)
+        """Name -> figure; as far as the track has them (no tempo without a pulse, no moods without tags)."""
+        record = self._catalog.track(track)
+        course = self._course(record)
         begin = int(start_s)
-        place = slice(begin, begin + round(HEARD_S))
+        place = slice(begin, begin + round(EXCERPT_S))
         seconds = max(1, len(course.onsets[place]))
-        found = {"onsets_per_s": float(course.onsets[place].sum()) / seconds}
+        figures = {"onsets_per_s": float(course.onsets[place].sum()) / seconds}
         size = float(course.size[place].sum())
         if size > 0:
-            found["centroid_hz"] = float(course.weighted[place].sum()) / size
+            figures["centroid_hz"] = float(course.weighted[place].sum()) / size
         outline = self._catalog.outline(track)
         if outline is not None and len(outline.loudness[place]):
             loud = np.maximum(outline.loudness[place].astype(np.float64), SILENT_LUFS)
-            found["loudness_lufs"] = float(10.0 * np.log10(np.mean(10.0 ** (loud / 10.0))))
-        if known.tempo_bpm > 0:
-            found["tempo_bpm"] = known.tempo_bpm
-        return found | {f"tagged_{axis}": value for axis, value in tagged(known.tags).items()}
+            figures["loudness_lufs"] = float(10.0 * np.log10(np.mean(10.0 ** (loud / 10.0))))
+        if record.tempo_bpm > 0:
+            figures["tempo_bpm"] = record.tempo_bpm
+        return figures | {f"tagged_{axis}": value for axis, value in tag_moods(record.tags).items()}
 
     def _course(self, track: Track) -> Course:
         if track.id not in self._courses:
-            kept = self._folder / f"{track.id}.npz"
-            course = _read(kept)
+            path = self._folder / f"{track.id}.npz"
+            course = _read_course(path)
             if course is None:
                 course = course_of(_samples(track))
-                partial = kept.with_suffix(".part.npz")
+                partial = path.with_suffix(".part.npz")
                 np.savez(partial, onsets=course.onsets, size=course.size, weighted=course.weighted)
-                partial.replace(kept)
+                partial.replace(path)
             self._courses[track.id] = course
         return self._courses[track.id]
 
 
-def _read(kept: Path) -> Course | None:
-    """What was kept; None where nothing was, or not whole."""
+def _read_course(path: Path) -> Course | None:
+    """The cached course; None if there is no whole one."""
     try:
-        with np.load(kept) as arrays:
+        with np.load(path) as arrays:
             return Course(arrays["onsets"], arrays["size"], arrays["weighted"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
@@ -118,15 +118,15 @@ def course_of(samples: Floats) -> Course:
     )
 
 
-def tagged(tags: Iterable[str]) -> dict[str, float]:
-    """Axis -> [-1, 1], the mean over the words of ``tags`` that stand for one of its ends; no axis without any."""
+def tag_moods(tags: Iterable[str]) -> dict[str, float]:
+    """Axis -> [-1, 1], the mean over the words of ``tags`` for one of its ends; an axis without any is left out."""
     words = {word for tag in tags for word in tag.casefold().replace("-", " ").replace("/", " ").split()}
-    found = {}
+    moods = {}
     for axis, (high, low) in TAG_WORDS.items():
         up, down = len(words & set(high.split())), len(words & set(low.split()))
         if up + down:
-            found[axis] = (up - down) / (up + down)
-    return found
+            moods[axis] = (up - down) / (up + down)
+    return moods
 
 
 def _samples(track: Track) -> Floats:
