@@ -38,7 +38,7 @@ class VideoResult:
 def write_lists(
     results: Sequence[VideoResult], track_of: Callable[[str], Track], measures: Measures, path: Path
 ) -> None:
-    """Markdown to ``path``: the first `SHOWN` suggestions of each video. ``measures``: as of ``sound_measures.SoundMeter``."""
+    """Markdown to ``path``: the first `SHOWN` suggestions of each video. ``measures``: see ``SoundMeter``."""
     lines = [list(HEAD)]
     for result in results:
         pictures = result.pictures
