@@ -1,6 +1,6 @@
-"""The objects on the wire: events out, commands in. ``stream/PROTOCOL.md`` is this file in prose.
+"""The objects on the wire: events out, commands in. ``stream/PROTOCOL.md`` describes them.
 
-Both ``watch --json`` (an object a line) and the websocket (an object a message) use these.
+Both ``watch --json`` (an object a line) and the websocket (an object a message) use them.
 """
 
 import json
@@ -35,16 +35,16 @@ def encode(event: Message) -> dict[str, Any]:
 def line(event: Message) -> str:
     """The event as one line of JSON, without the newline; the same event gives the same text.
 
-    What UTF-8 cannot say (half of a surrogate pair, out of a file name in another encoding) becomes a question mark.
+    What UTF-8 cannot encode (half of a surrogate pair, from a file name in another encoding) becomes a question mark.
     """
     text = json.dumps(encode(event), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def parse_command(data: str | bytes) -> dict[str, Any]:
-    """A viewer's command: a JSON object with a string ``type``; what the type means is the session's affair.
+    """A viewer's command: a JSON object with a string ``type``. The session decides what the type means.
 
-    Raises MessageError for anything larger than ``COMMAND_BYTES``, no JSON, or no such object.
+    Raises MessageError for anything larger than ``COMMAND_BYTES``, for invalid JSON and for any other JSON.
     """
     size = len(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
     if size > COMMAND_BYTES:
@@ -61,7 +61,7 @@ def parse_command(data: str | bytes) -> dict[str, Any]:
 
 
 def _encoded(value: Any, digits: int | None = None) -> Any:
-    """A value of an event as JSON has it."""
+    """A value of an event as a JSON value."""
     if isinstance(value, Filters):
         return filters_object(value)
     if is_dataclass(value) and not isinstance(value, type):
@@ -73,19 +73,19 @@ def _encoded(value: Any, digits: int | None = None) -> Any:
 
 @cache
 def _digits(kind: type) -> dict[str, int | None]:
-    """Each field of a dataclass, and how many digits of its numbers are told; None: all."""
+    """Each field of a dataclass, and to how many digits its numbers are rounded; None: not rounded."""
     return {name: _places(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
 
 
 def _places(hint: Any) -> int | None:
-    """The number that stands beside a type, however deep within it."""
+    """The number that annotates a type, at any depth."""
     if get_origin(hint) is Annotated:
         return int(hint.__metadata__[0])
     return next((places for part in get_args(hint) if (places := _places(part)) is not None), None)
 
 
 def filters_object(filters: Filters) -> dict[str, Any]:
-    """As the command ``filters`` takes them; what is not limited is None."""
+    """The filters as the command ``filters`` takes them; None: no limit."""
     return {
         "min_bpm": filters.min_bpm,
         "max_bpm": filters.max_bpm,

@@ -14,7 +14,7 @@ import pytest
 from engines.choose import NAMES, EngineOptions
 from stream import checks, doctor, engine_trial
 from stream.checks import CheckOptions, Finding
-from stream.engine_trial import Tried, trial
+from stream.engine_trial import TrialResult, trial
 from stream.sources.webrtc import aiortc_compat
 from stream.sources.webrtc.aiortc_compat import Relied
 
@@ -54,7 +54,7 @@ def test_the_bundle_is_named_by_its_identity(tiny_bundle: Path) -> None:
 
 def test_an_engine_that_takes_too_long_is_ended(tiny_bundle: Path) -> None:
     found = trial("onnx-cpu", tiny_bundle, EngineOptions(), 0.001)
-    assert found == Tried("", None, "not ready within 0.001 s; --limit S waits longer")
+    assert found == TrialResult("", None, "not ready within 0.001 s; --limit S waits longer")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_engine_that_takes_too_long_is_ended(tiny_bundle: Path) -> None:
     ],
 )
 def test_however_the_process_of_an_engine_ends(code: int, out: str, err: str, said: str) -> None:
-    assert engine_trial.read(code, out, err).reason == said
+    assert engine_trial.read_answer(code, out, err).reason == said
 
 
 @pytest.mark.parametrize(("state", "code"), [("ok", 0), ("absent", 0), ("broken", 2)])
