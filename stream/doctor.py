@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def bounded(check: Check, options: CheckOptions) -> Iterator[Finding]:
-    """The findings of a check, as they come. A check has ``limit_s`` seconds; the check of engines has them for each."""
+    """The findings of a check, as they come. A check has ``limit_s`` seconds; that of engines has them for each."""
     results: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
     name = check.__name__
     failed = BROKEN if name in NEEDED else ABSENT

@@ -75,25 +75,25 @@ class Channel:
     @property
     def secrets(self) -> list[str]:
         """What no log may tell."""
-        return [self.key, *(each.secret for each in self.inputs.all)]
+        return [self.key, *(source.secret for source in self.inputs.all)]
 
     def release(self) -> None:
         """Let go of every publisher; what they still send is not heard."""
-        for each in self.inputs.all:
-            self.inputs.release(each)
+        for source in self.inputs.all:
+            self.inputs.release(source)
 
     def follow(self, level: QualityLevel) -> None:
         """Follow the pictures as closely as ``level`` says from here on, whoever the publisher is."""
         self.level = level
         self.live.follow(level)
-        for each in self.inputs.all:
-            each.publisher.follow(level)
+        for source in self.inputs.all:
+            source.publisher.follow(level)
 
-    def heard(self, one: Input) -> None:
+    def frame_arrived(self, source: Input) -> None:
         """A frame came of an input; with the first one it becomes the one that feeds the session."""
-        if one is self.inputs.coming:
+        if source is self.inputs.coming:
             before = self.inputs.now
-            self.inputs.arrived()
+            self.inputs.promote()
             self._on_change(self, before)
             self.lost = None
             self.stop_timer("grace")
@@ -126,7 +126,7 @@ class Channel:
             viewer.put(messages.line(Refused(message["type"], str(error))), answer=True)
         return None
 
-    def ask(self, message: dict[str, Any]) -> None:
+    def command_core(self, message: dict[str, Any]) -> None:
         """Hand a command of the session's own to the core, unless the session is over."""
         if self.ending is None:
             self.live.command(message)
@@ -139,12 +139,12 @@ class Channel:
         """A new viewer, which gets the current state at once. ``may``, ``page``: see `Viewer`."""
         viewer = Viewer(may, page)
         self.viewers.join(viewer)
-        self.role.joined(viewer)
+        self.role.viewer_joined(viewer)
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
         self.viewers.leave(viewer)
-        self.role.left(viewer)
+        self.role.viewer_left(viewer)
 
     def summary(self) -> dict[str, object]:
         """What the list of sessions shows of it."""

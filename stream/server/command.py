@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from .config import Values, add_flags, from_environment, given, merged, options_of, read_file, shown
+from .config import Values, add_flags, as_toml, from_environment, from_flags, merged, options_of, read_file
 from .options import ServeOptions
 from .process import serve
 
@@ -32,22 +32,22 @@ def add_server_arguments(arguments: argparse.ArgumentParser) -> None:
     add_flags(arguments, without=NOT_OF_DEMO)
 
 
-def serve_options(asked: argparse.Namespace, catalog: Path) -> ServeOptions:
+def serve_options(arguments: argparse.Namespace, catalog: Path) -> ServeOptions:
     """The options of flags and environment alone. Raises `ServeError`."""
-    return options_of(merged(given(asked), from_environment(os.environ)) | {"catalog": catalog})
+    return options_of(merged(from_flags(arguments), from_environment(os.environ)) | {"catalog": catalog})
 
 
-def settings(asked: argparse.Namespace) -> Values:
+def settings(arguments: argparse.Namespace) -> Values:
     """Flags before the environment before the file. Raises `ServeError`."""
-    file = {} if asked.config is None else read_file(asked.config)
-    return merged(given(asked), from_environment(os.environ), file)
+    file = {} if arguments.config is None else read_file(arguments.config)
+    return merged(from_flags(arguments), from_environment(os.environ), file)
 
 
 def main(argv: Sequence[str]) -> int:
-    asked = parser().parse_args(argv)
-    values = settings(asked)
-    if asked.print_config:
-        sys.stdout.write(shown(values))
+    arguments = parser().parse_args(argv)
+    values = settings(arguments)
+    if arguments.print_config:
+        sys.stdout.write(as_toml(values))
         return 0
 
     def ready(url: str) -> None:

@@ -52,10 +52,10 @@ def add_flags(arguments: argparse.ArgumentParser, without: Collection[str] = ())
             arguments.add_argument(*words, action=action, type=_reader(setting), metavar=setting.metavar, help=text)
 
 
-def given(asked: argparse.Namespace) -> Values:
+def from_flags(arguments: argparse.Namespace) -> Values:
     """The settings that flags have set."""
-    found = {name: getattr(asked, name, None) for name in BY_NAME}
-    return {name: value for name, value in found.items() if value is not None}
+    settings = {name: getattr(arguments, name, None) for name in BY_NAME}
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def read_file(path: Path) -> Values:
@@ -85,12 +85,12 @@ def check_file(tables: Mapping[str, Any], path: Path) -> Values:
         for name, value in table.items():
             setting = BY_NAME.get(name)
             if setting is None or setting.section != section:
-                raise ServeError(f"{path}: {section}.{name} is no setting{_nearest(section, name)}")
+                raise ServeError(f"{path}: {section}.{name} is no setting{_suggestion(section, name)}")
             try:
                 values[name] = setting.kind.of_toml(value, path.parent)
             except (ValueError, TypeError) as error:
                 raise ServeError(
-                    f"{path}: {setting.key} is {_shown(setting, value)}, must be {setting.kind.what}"
+                    f"{path}: {setting.key} is {_describe(setting, value)}, must be {setting.kind.what}"
                 ) from error
     return values
 
@@ -133,8 +133,8 @@ def options_of(values: Values) -> ServeOptions:
         raise ServeError("no catalogue; -c CATALOG names one (segue index MUSIC_DIR -c CATALOG makes it)")
     cert, key = values["tls_cert"], values["tls_key"]
     if (cert is None) != (key is None):
-        there, missing = ("--tls-cert", "--tls-key") if key is None else ("--tls-key", "--tls-cert")
-        raise ServeError(f"{there} without {missing}; TLS needs both")
+        given, missing = ("--tls-cert", "--tls-key") if key is None else ("--tls-key", "--tls-cert")
+        raise ServeError(f"{given} without {missing}; TLS needs both")
     options = ServeOptions(
         catalog=values["catalog"],
         bundle=values["bundle"],
@@ -184,7 +184,7 @@ def options_of(values: Values) -> ServeOptions:
     return options
 
 
-def shown(values: Values) -> str:
+def as_toml(values: Values) -> str:
     """All settings as a TOML file, secrets masked, what is not set commented out."""
     lines: list[str] = []
     for section in SECTIONS:
@@ -192,8 +192,8 @@ def shown(values: Values) -> str:
         for setting in SETTINGS:
             if setting.section == section:
                 value = values[setting.name]
-                known = MASK if setting.secret else value
-                lines.append(f"# {setting.name} is not set" if value is None else f"{setting.name} = {_toml(known)}")
+                printed = MASK if setting.secret else value
+                lines.append(f"# {setting.name} is not set" if value is None else f"{setting.name} = {_toml(printed)}")
     return "\n".join(lines[1:]) + "\n"
 
 
@@ -242,7 +242,7 @@ def _unknown(section: str, is_table: bool) -> str:
     return f"{kind}; did you mean {f'[{meant}]' if is_table else meant}?"
 
 
-def _nearest(section: str, name: str) -> str:
+def _suggestion(section: str, name: str) -> str:
     """What was perhaps meant: the same name elsewhere, else the most alike of the section, else of all."""
     if name in BY_NAME:
         return f"; did you mean {BY_NAME[name].key}?"
@@ -252,7 +252,7 @@ def _nearest(section: str, name: str) -> str:
     return f"; did you mean {BY_NAME[near[0]].key}?"
 
 
-def _shown(setting: Setting, value: Any) -> str:
+def _describe(setting: Setting, value: Any) -> str:
     """A value in an error's text: of secrets, and of what may be long, the type alone."""
     kind = TYPES.get(type(value), "a table" if isinstance(value, dict) else "a date or time")
     return kind if setting.secret or not isinstance(value, str | int | float) else f"{str(value)[:60]!r}, {kind}"

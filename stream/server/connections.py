@@ -46,10 +46,10 @@ def affordable(most: int, sessions: int) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= most + beside:
         return most
-    wanted = most + beside if hard == resource.RLIM_INFINITY else min(most + beside, hard)
+    raised = most + beside if hard == resource.RLIM_INFINITY else min(most + beside, hard)
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+        soft = raised
     left = max(LEAST, min(most, soft - beside))
     if left < most:
         log.warning(

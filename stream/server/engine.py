@@ -20,9 +20,9 @@ def open_batched(
     """
     options = replace(checked(name, options), sizes=sizes)
     choice = choose(bundle, name, options)
-    (taken,) = [trial for trial in choice.trials if trial.name == choice.name]
+    (chosen,) = [trial for trial in choice.trials if trial.name == choice.name]
     # No window: what comes while the engine is busy is one batch, and on a CPU rows cost nearly the same alone.
-    return MicroBatcher(with_reserve(choice, bundle, options), window_ms=0.0, sizes=sizes or SIZES), taken.line()
+    return MicroBatcher(with_reserve(choice, bundle, options), window_ms=0.0, sizes=sizes or SIZES), chosen.line()
 
 
 def fallback_of(engine: Engine) -> FallbackEngine | None:
@@ -31,11 +31,11 @@ def fallback_of(engine: Engine) -> FallbackEngine | None:
     return behind if isinstance(behind, FallbackEngine) else None
 
 
-def standing(engine: Engine) -> dict[str, object]:
+def engine_state(engine: Engine) -> dict[str, object]:
     """For ``/healthz``, which asks nobody who they are: no error's own words, which may name files and addresses."""
     fallback = fallback_of(engine)
     if fallback is None:
-        return {"in_use": _plain(engine), "degraded": False}
+        return {"in_use": _engine_name(engine), "degraded": False}
     state = fallback.state
     return {
         "in_use": state.in_use,
@@ -55,5 +55,5 @@ def degraded(engine: Engine) -> str:
     return f"{state.reserve} answers for {state.preferred} ({state.kind})" if state and state.degraded else ""
 
 
-def _plain(engine: Engine) -> str:
+def _engine_name(engine: Engine) -> str:
     return engine.engine.name if isinstance(engine, MicroBatcher) else engine.name

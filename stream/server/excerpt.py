@@ -17,7 +17,7 @@ HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")  # RIFF, fmt, data: 44 bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExcerptRequest:
     """``start_s`` in the track; ``fade_s``: the sound rises from silence for so long there."""
 
     start_s: float
@@ -27,46 +27,46 @@ class Asked:
 class Excerpt:
     """Bytes of the WAV in order from any one on. Blocks; not for two threads at once."""
 
-    def __init__(self, sound: TrackPcm, asked: Asked, length_s: float, begin_s: float = 0.0) -> None:
+    def __init__(self, sound: TrackPcm, request: ExcerptRequest, length_s: float, begin_s: float = 0.0) -> None:
         """``length_s`` of the track, which begins at ``begin_s`` in its file."""
         self.sound = sound
-        self._start = round((begin_s + asked.start_s) * sound.rate_hz)
-        self._fade = round(asked.fade_s * sound.rate_hz)
+        self._start = round((begin_s + request.start_s) * sound.rate_hz)
+        self._fade = round(request.fade_s * sound.rate_hz)
         count = max(0, round((begin_s + length_s) * sound.rate_hz) - self._start)
         self.size = HEADER.size + count * sound.block
         self._at = 0  # the byte that comes next
-        self._sought = False
+        self._positioned = False
 
     def seek(self, byte: int) -> None:
         """`read` goes on with this byte; the file is not touched before."""
-        self._at, self._sought = byte, False
+        self._at, self._positioned = byte, False
 
     def read(self) -> bytes:
         """The next bytes; none while the place is still looked for, or at the end."""
         if self._at < HEADER.size:
-            return self._passed(self._header()[self._at :])
+            return self._advance(self._header()[self._at :])
         sample, odd = divmod(self._at - HEADER.size, self.sound.block)
         try:
-            if not self._sought:
+            if not self._positioned:
                 self.sound.seek(self._start + sample)
-                self._sought = True
+                self._positioned = True
             piece = self.sound.read()
         except SoundGoneError:  # since it was opened first
             piece = None
         if piece is None:
-            return self._passed(bytes(min(PIECE, self.size - self._at)))
-        return self._passed(self._faded(piece, sample)[odd : odd + self.size - self._at])
+            return self._advance(bytes(min(PIECE, self.size - self._at)))
+        return self._advance(self._fade_in(piece, sample)[odd : odd + self.size - self._at])
 
     def close(self) -> None:
         """Let go of the file; `read` opens it again where it was."""
-        self._sought = False
+        self._positioned = False
         self.sound.close()
 
-    def _passed(self, piece: bytes) -> bytes:
+    def _advance(self, piece: bytes) -> bytes:
         self._at += len(piece)
         return piece
 
-    def _faded(self, piece: bytes, first: int) -> bytes:
+    def _fade_in(self, piece: bytes, first: int) -> bytes:
         if first >= self._fade or not piece:
             return piece
         samples = np.frombuffer(piece, np.int16).reshape(-1, self.sound.channels)

@@ -23,8 +23,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from .byte_range import BeyondError, wanted
-from .excerpt import Asked, Excerpt
+from .byte_range import BeyondError, parse_range
+from .excerpt import Excerpt, ExcerptRequest
 from .track_pcm import SoundGoneError, TrackPcm
 
 THREADS: Final = 2
@@ -34,7 +34,7 @@ REMEMBERED: Final = 1024
 MAX_FADE_S: Final = 10.0
 RETRY_S: Final = 2
 
-Found = TypeVar("Found")
+ResultT = TypeVar("ResultT")
 Key = tuple[str, int, int]  # of a file as it is: path, time of the last change, size
 
 
@@ -54,7 +54,7 @@ class MusicFile:
         return str(self.path), self.status.st_mtime_ns, self.status.st_size
 
 
-def asked(start: str | None, fade: str | None, length_s: float) -> Asked | None:
+def parse_query(start: str | None, fade: str | None, length_s: float) -> ExcerptRequest | None:
     """What the query wants; None without ``start``. Raises 400 for what is no time, 416 beyond the track's end."""
     if start is None:
         if fade is not None:
@@ -66,7 +66,7 @@ def asked(start: str | None, fade: str | None, length_s: float) -> Asked | None:
         raise HTTPException(400, f"fade is {fade_s:g} s, at most {MAX_FADE_S:g} are taken")
     if start_s >= length_s:
         raise HTTPException(416, f"start is {start_s:g} s, but the track is {length_s:.3f} s long")
-    return Asked(start_s, fade_s)
+    return ExcerptRequest(start_s, fade_s)
 
 
 def _seconds(name: str, text: str) -> float:
@@ -89,7 +89,7 @@ class Excerpts:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._stamps_hold: OrderedDict[Key, bool] = OrderedDict()
 
-    async def answer(self, request: Request, file: MusicFile, what: Asked) -> Response:
+    async def answer(self, request: Request, file: MusicFile, excerpt_request: ExcerptRequest) -> Response:
         """The excerpt, or the part of it that the request wants. Raises 404, 416 and 503."""
         if self.open >= self.most:
             detail = f"{self.open} excerpts are being played, and this server does not decode more at a time"
@@ -102,9 +102,9 @@ class Excerpts:
                 sound = await self.run(request, lambda: TrackPcm(file.path, file.file_s, known))
             except SoundGoneError as error:
                 raise HTTPException(404, f"the file of this track {error}; index the folder again") from error
-            excerpt = Excerpt(sound, what, file.length_s, file.begin_s)
+            excerpt = Excerpt(sound, excerpt_request, file.length_s, file.begin_s)
             try:
-                response = self._answer(request, excerpt, file, _tag(file, what, sound.steady))
+                response = self._answer(request, excerpt, file, _tag(file, excerpt_request, sound.steady))
                 playing = isinstance(response, _Playing)
                 return response
             finally:
@@ -116,14 +116,14 @@ class Excerpts:
 
     def _answer(self, request: Request, excerpt: Excerpt, file: MusicFile, tag: str) -> Response:
         headers = {"accept-ranges": "bytes", "cache-control": "private, no-store", "etag": tag}
-        given = request.headers
-        if tag.removeprefix("W/") in given.get("if-none-match", ""):
+        request_headers = request.headers
+        if tag.removeprefix("W/") in request_headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        same = "if-range" not in given or (given["if-range"] == tag and not tag.startswith("W/"))
+        same = "if-range" not in request_headers or (request_headers["if-range"] == tag and not tag.startswith("W/"))
         try:
-            part = wanted(given.get("range") if same else None, excerpt.size)
+            part = parse_range(request_headers.get("range") if same else None, excerpt.size)
         except BeyondError:
-            detail = f"{given['range'][:64]} lies beyond the end: there are {excerpt.size} bytes"
+            detail = f"{request_headers['range'][:64]} lies beyond the end: there are {excerpt.size} bytes"
             raise HTTPException(416, detail, {"content-range": f"bytes */{excerpt.size}"}) from None
         first, stop = part or (0, excerpt.size)
         headers["content-length"] = str(stop - first)
@@ -134,7 +134,7 @@ class Excerpts:
             return Response(status_code=code, headers=headers, media_type="audio/wav")
         return _Playing(self, request, excerpt, file, range(first, stop), code, headers)
 
-    async def run(self, request: Request, work: Callable[[], Found]) -> Found:
+    async def run(self, request: Request, work: Callable[[], ResultT]) -> ResultT:
         """Do it in a thread, when it is this client's turn; once begun it is waited for."""
         client = request.client.host if request.client else ""
         turn = self._turns.get(client) or asyncio.Lock()
@@ -151,9 +151,10 @@ class Excerpts:
                 self._stamps_hold.popitem(last=False)
 
 
-def _tag(file: MusicFile, what: Asked, steady: bool) -> str:
+def _tag(file: MusicFile, excerpt_request: ExcerptRequest, steady: bool) -> str:
     """A strong one (RFC 9110, section 8.8.1) only where parts of two answers fit together to the bit."""
-    text = hashlib.sha256(repr((file.key, file.begin_s, file.length_s, what)).encode()).hexdigest()[:32]
+    content = (file.key, file.begin_s, file.length_s, excerpt_request.start_s, excerpt_request.fade_s)
+    text = hashlib.sha256(repr(content).encode()).hexdigest()[:32]
     return f'"{text}"' if steady else f'W/"{text}"'
 
 

@@ -38,11 +38,11 @@ class HeadTimeoutProtocol(H11Protocol):
             self._room.refused += 1
             self.app = self._refuse
         super().connection_made(transport)
-        self._look()
+        self._time_head()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._look()
+        self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
@@ -62,9 +62,9 @@ class HeadTimeoutProtocol(H11Protocol):
         if scope["type"] == "http" and scope["path"] == "/healthz":
             await self.config.loaded_app(scope, receive, send)
             return
-        words = "this server has as many connections as it takes; try again later"
+        text = "this server has as many connections as it takes; try again later"
         headers = {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"}
-        await PlainTextResponse(words, 503, headers)(scope, receive, send)
+        await PlainTextResponse(text, 503, headers)(scope, receive, send)
 
     def shutdown(self) -> None:
         """At the server's end. Music still being fetched is not waited for: where it is paused it never ends."""
@@ -73,7 +73,7 @@ class HeadTimeoutProtocol(H11Protocol):
             self.transport.abort()
         super().shutdown()
 
-    def _look(self) -> None:
+    def _time_head(self) -> None:
         """The time runs while a head is under way; what a request does afterwards is the application's affair."""
         if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
             self._stop()

@@ -94,13 +94,13 @@ class Hub:
 
     def by_secret(self, secret: str) -> Input | None:
         """The input that a publisher's resource stands for; compares in constant time."""
-        found = [each for s in self._sessions.values() for each in s.inputs.all if same(each.secret, secret)]
-        return found[0] if found else None
+        matches = [source for s in self._sessions.values() for source in s.inputs.all if same(source.secret, secret)]
+        return matches[0] if matches else None
 
     def by_key(self, key: str) -> Channel | None:
         """The session that goes on with a key; one that is ending does not. Compares in constant time."""
-        found = [s for s in self._sessions.values() if same(s.key, key) and key and s.ending is None]
-        return found[0] if found else None
+        matches = [s for s in self._sessions.values() if same(s.key, key) and key and s.ending is None]
+        return matches[0] if matches else None
 
     def refusal(self, key: str = "") -> str | None:
         """Why a publisher with that key is not let in now, or None. Who takes a session over needs no place."""
@@ -154,16 +154,16 @@ class Hub:
         """End a session and tell its viewers why; returns when it is gone. Any number of calls are one."""
         await asyncio.shield(self._begin_end(session, reason))
 
-    async def stop(self, one: Input, ended: Ended) -> None:
+    async def stop(self, source: Input, ended: Ended) -> None:
         """A publisher stops of itself: its session ends, unless another one feeds it or is coming."""
-        session = self._sessions.get(one.id)
-        if session is None or one not in session.inputs.all:
+        session = self._sessions.get(source.id)
+        if session is None or source not in session.inputs.all:
             return
-        if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
-            session.inputs.release(one)
-            self._failed(session, ended)
-        elif one is session.inputs.now and session.inputs.coming is not None:
-            self._leave(session, one, ended)
+        if source is session.inputs.coming and (session.inputs.now is not None or session.lost):
+            session.inputs.release(source)
+            self._takeover_failed(session, ended)
+        elif source is session.inputs.now and session.inputs.coming is not None:
+            self._leave(session, source, ended)
         else:
             await self.end(session, ended.text)
 
@@ -184,11 +184,11 @@ class Hub:
             session_id.set(session.id)
             log.info("another publisher comes with the session's key")
         else:
-            session = self._opened(label, key)
-        return session.inputs.add(session, connect, self._gone)
+            session = self._open_session(label, key)
+        return session.inputs.add(session, connect, self._publisher_gone)
 
-    def _opened(self, label: str, key: str) -> Channel:
-        session = Channel(label, key, self._start, self._changed, [self])
+    def _open_session(self, label: str, key: str) -> Channel:
+        session = Channel(label, key, self._start, self._publisher_changed, [self])
         session_id.set(session.id)  # tasks made from here on are this session's
         self._sessions[session.id] = session
         if self.shedding.level is not FULL:  # which it does of itself
@@ -201,7 +201,7 @@ class Hub:
             session.later("most", self.options.max_session_s, lambda: self._lose(session, lost(reason)))
         return session
 
-    def _changed(self, session: Channel, before: Input | None) -> None:
+    def _publisher_changed(self, session: Channel, before: Input | None) -> None:
         """A publisher sent its first frame, and is the one from now on."""
         if before is not None:
             self.counters.taken_over += 1
@@ -240,47 +240,47 @@ class Hub:
         finally:
             self._begin_end(session, "the session ended")
 
-    def _gone(self, one: Input, ended: Ended) -> None:
+    def _publisher_gone(self, source: Input, ended: Ended) -> None:
         """A publisher is gone, for a reason of its own."""
-        session, connected = self._sessions.get(one.id), one.publisher.connected
+        session, connected = self._sessions.get(source.id), source.publisher.connected
         if session is None:
             return
         if not connected:
             self.counters.never_connected += 1
         elif ended.cause is Cause.SILENT:
             self.counters.idle += 1
-        if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
-            session.inputs.release(one)
-            self._failed(session, ended)
+        if source is session.inputs.coming and (session.inputs.now is not None or session.lost):
+            session.inputs.release(source)
+            self._takeover_failed(session, ended)
         elif ended.stopped and session.inputs.coming is None:
             self._lose(session, ended)
         elif session.key and connected and not self._refusing:
-            self._leave(session, one, ended)
+            self._leave(session, source, ended)
         else:
             self._lose(session, ended)
 
-    def _failed(self, session: Channel, ended: Ended) -> None:
+    def _takeover_failed(self, session: Channel, ended: Ended) -> None:
         """Who came with the key of a session that has a publisher, or waits for one, did not get through."""
         if session.inputs.now is None and "grace" not in session.timers:
             self._lose(session, session.lost or ended)
         elif not ended.stopped:
-            words = f"another publisher came with this stream's key and sent no picture ({ended.text})"
-            session.publish(Warned(words))
+            text = f"another publisher came with this stream's key and sent no picture ({ended.text})"
+            session.publish(Warned(text))
 
-    def _leave(self, session: Channel, one: Input, ended: Ended) -> None:
+    def _leave(self, session: Channel, source: Input, ended: Ended) -> None:
         """A publisher is gone, and the session waits for it, or for the one that is coming."""
         grace_s = 0.0 if ended.stopped else self.options.grace_s
-        session.inputs.release(one)
+        session.inputs.release(source)
         session.live.blank()
         session.lost = ended
         if grace_s:
             self.counters.lost_publishers += 1
             session.publish(Warned(f"{ended.text}; waiting {grace_s:g} s for the publisher to come back"))
-            session.later("grace", grace_s, lambda: self._waited(session))
+            session.later("grace", grace_s, lambda: self._end_grace(session))
         else:
-            self._waited(session)
+            self._end_grace(session)
 
-    def _waited(self, session: Channel) -> None:
+    def _end_grace(self, session: Channel) -> None:
         """The grace is over; who is coming already is still waited for."""
         if session.inputs.coming is None and session.lost is not None:
             self._lose(session, session.lost)

@@ -26,7 +26,7 @@ from .address import resolved
 from .channel import KEY_CHARACTERS
 from .errors import BusyError
 from .inputs import OnEnd, OnFrame, OnSound
-from .key_redirect import MOVED, Elsewhere, nowhere
+from .key_redirect import MOVED, Redirect, no_redirect
 from .publishing import Input, Sessions
 
 log = logging.getLogger(__name__)
@@ -107,10 +107,10 @@ def parse_hello(text: str | None) -> Hello:
         raise FeedError(BAD_MESSAGE, f"hello has version {str(message.get('v'))[:20]}; this server speaks 1")
     if not isinstance(kind := message.get("kind"), str) or kind not in FEEDS:
         raise FeedError(BAD_MESSAGE, f"kind {str(kind)[:20]!r} is unknown; use {' or '.join(FEEDS)}")
-    return Hello(kind, _words(message, "label", 1000) or LABEL, _words(message, "key", KEY_CHARACTERS))
+    return Hello(kind, _text_field(message, "label", 1000) or LABEL, _text_field(message, "key", KEY_CHARACTERS))
 
 
-def _words(message: dict[str, Any], name: str, limit: int) -> str:
+def _text_field(message: dict[str, Any], name: str, limit: int) -> str:
     value = message.get(name, "")
     if not isinstance(value, str) or len(value) > limit:
         raise FeedError(BAD_MESSAGE, f"{name} is no text of at most {limit} characters")
@@ -128,7 +128,7 @@ class SocketPublisher:
         self.connected = True
         self.goodbye: asyncio.Future[Goodbye] = loop.create_future()
         self._clock = loop.time
-        self._heard_s = loop.time()
+        self._last_picture_s = loop.time()
         self._on_frame = on_frame
         self._on_end: OnEnd | None = on_end
         self.feed = FEEDS[kind](self._take, on_sound, lambda error: self.leave(Goodbye(error.code, str(error))))
@@ -148,7 +148,7 @@ class SocketPublisher:
         self.leave(Goodbye(ENDED, "the session was ended here, or taken over by another publisher with its key"))
         await self.feed.close()
 
-    async def gone(self) -> None:
+    async def report_end(self) -> None:
         """The connection's end, told to the session."""
         await self.feed.close()
         on_end, self._on_end = self._on_end, None
@@ -158,13 +158,13 @@ class SocketPublisher:
 
     async def watch(self, idle_s: float) -> None:
         """Return once no picture has come for so long, having said so."""
-        while (left := self._heard_s + idle_s - self._clock()) > 0:  # noqa: ASYNC110 - no event tells of silence
+        while (left := self._last_picture_s + idle_s - self._clock()) > 0:  # noqa: ASYNC110 - no event tells of silence
             await asyncio.sleep(left)
         ended = silent(idle_s)
         self.leave(Goodbye(SILENT, ended.text, ended.cause))
 
     def _take(self, arrival: Arrival) -> None:
-        self._heard_s = self._clock()
+        self._last_picture_s = self._clock()
         self._on_frame(arrival)
 
 
@@ -173,7 +173,7 @@ def ingest_routes(
     access: AccessOptions | None = None,
     options: IngestOptions | None = None,
     base_url: str = "",
-    elsewhere: Elsewhere = nowhere,
+    redirect: Redirect = no_redirect,
 ) -> APIRouter:
     """The websocket ``/ingest``. ``base_url`` goes before the path that a client is told (see `address.resolved`);
     ``elsewhere`` tells where a key's session is, if not here (see `takeover`)."""
@@ -186,32 +186,32 @@ def ingest_routes(
         await socket.accept()
         if (reason := refusal(socket, rights, "publish")) is not None:
             return await _close(socket, Goodbye(DENIED, reason))
-        made: list[SocketPublisher] = []
+        publishers: list[SocketPublisher] = []
 
         def connect(kind: str, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> SocketPublisher:
-            made.append(SocketPublisher(kind, on_frame, on_sound, on_end))
-            return made[0]
+            publishers.append(SocketPublisher(kind, on_frame, on_sound, on_end))
+            return publishers[0]
 
         try:
             hello = await _hello(socket, times.hello_s)
             if hello is None:
                 return None
-            if address := elsewhere(hello.key, socket):
-                return await _send_on(socket, address)
-            one = hub.begin(hello.label, hello.key, lambda *hooks: connect(hello.kind, *hooks))
+            if address := redirect(hello.key, socket):
+                return await _redirect(socket, address)
+            source = hub.begin(hello.label, hello.key, lambda *hooks: connect(hello.kind, *hooks))
         except FeedError as error:
             return await _close(socket, Goodbye(error.code, str(error)))
         except BusyError as error:
             return await _close(socket, Goodbye(BUSY, str(error)))
-        publisher = made[0]
+        publisher = publishers[0]
         try:
-            events = f"{resolved(base_url, socket)}/sessions/{one.id}/events"
-            goodbye = await _serve(socket, {"session": one.id, "events": events}, publisher, times)
+            events = f"{resolved(base_url, socket)}/sessions/{source.id}/events"
+            goodbye = await _serve(socket, {"session": source.id, "events": events}, publisher, times)
         except BaseException:
             publisher.leave(Goodbye(GOING_AWAY, "the server is stopping"))
             raise
         finally:
-            await publisher.gone()
+            await publisher.report_end()
         log.info("ingest ended: %s", goodbye.reason)
         return await _close(socket, goodbye)
 
@@ -228,7 +228,7 @@ async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
     return None if message["type"] == "websocket.disconnect" else parse_hello(message.get("text"))
 
 
-async def _send_on(socket: WebSocket, address: str) -> None:
+async def _redirect(socket: WebSocket, address: str) -> None:
     """Tell a client where to go, and say goodbye."""
     moved = {"v": 1, "type": "moved", "ingest": f"{address}/ingest"}
     with contextlib.suppress(*GONE):
@@ -236,9 +236,11 @@ async def _send_on(socket: WebSocket, address: str) -> None:
     await _close(socket, Goodbye(MOVED, "this key's session is at another port: the message before says which"))
 
 
-async def _serve(socket: WebSocket, told: dict[str, str], publisher: SocketPublisher, times: IngestOptions) -> Goodbye:
+async def _serve(
+    socket: WebSocket, session_fields: dict[str, str], publisher: SocketPublisher, times: IngestOptions
+) -> Goodbye:
     """Messages in until something ends the connection; ``told`` is what the client learns of its session."""
-    ready = {"v": 1, "type": "ready", **told}
+    ready = {"v": 1, "type": "ready", **session_fields}
     with contextlib.suppress(*GONE):  # a client that left is noticed by reading
         await socket.send_text(json.dumps(ready, separators=(",", ":")))
     working = [

@@ -28,13 +28,13 @@ class Publisher(Protocol):
 
 
 @runtime_checkable
-class Noting(Protocol):
+class NotePublisher(Protocol):
     """A publisher that has words for the viewers, too: what was lost of the stream that it fetches."""
 
     def hear_notes(self, on_note: Callable[[str], None]) -> None: ...
 
 
-class Nobody:
+class ReleasedPublisher:
     """In the place of a publisher that was let go of: what knows its input would hold it, decoders and all, until the
     collector of cycles comes by."""
 
@@ -53,14 +53,14 @@ OnEnd = Callable[[Ended], None]
 Connect = Callable[[OnFrame, OnSound, OnEnd], Publisher]
 
 
-class Fed(Protocol):
+class InputSession(Protocol):
     """The part of a session that its inputs know."""
 
     id: str
     level: QualityLevel
     inputs: "Inputs"
 
-    def heard(self, one: "Input") -> None:
+    def frame_arrived(self, source: "Input") -> None:
         """A frame came of an input."""
 
     def publish(self, notice: Warned) -> None: ...
@@ -78,15 +78,15 @@ class Listener(Protocol):
 class Input:
     """One publisher's way into a session. ``secret`` is the publisher's alone; ``number`` counts those of a session."""
 
-    def __init__(self, session: Fed, number: int, connect: Connect, on_end: "Callable[[Input, Ended], None]"):
+    def __init__(self, session: InputSession, number: int, connect: Connect, on_end: "Callable[[Input, Ended], None]"):
         self.secret = secrets.token_urlsafe(24)
         self.session, self.number = session, number
-        self._gone = False
+        self._detached = False
         self.publisher: Publisher = connect(
-            self._frame, self._sound, lambda ended: None if self._gone else on_end(self, ended)
+            self._frame, self._sound, lambda ended: None if self._detached else on_end(self, ended)
         )
         self.publisher.follow(session.level)
-        if isinstance(self.publisher, Noting):
+        if isinstance(self.publisher, NotePublisher):
             self.publisher.hear_notes(self._note)
 
     @property
@@ -94,23 +94,23 @@ class Input:
         """The session's, for viewers."""
         return self.session.id
 
-    def let_go(self) -> asyncio.Task[None]:
+    def detach(self) -> asyncio.Task[None]:
         """What the publisher still says is not heard; the task ends when it is closed."""
-        self._gone = True
-        publisher, self.publisher = self.publisher, Nobody()
+        self._detached = True
+        publisher, self.publisher = self.publisher, ReleasedPublisher()
         return asyncio.get_running_loop().create_task(publisher.close())
 
     def _frame(self, arrival: Arrival) -> None:
-        if not self._gone:
-            self.session.heard(self)
+        if not self._detached:
+            self.session.frame_arrived(self)
             self.session.live.offer(arrival)
 
     def _note(self, text: str) -> None:
-        if not self._gone:
+        if not self._detached:
             self.session.publish(Warned(text))
 
     def _sound(self, sound: av.AudioFrame) -> None:
-        if not self._gone and self.session.inputs.now is self:
+        if not self._detached and self.session.inputs.now is self:
             self.session.live.listen(sound)
 
 
@@ -125,13 +125,13 @@ class Inputs:
 
     @property
     def all(self) -> list[Input]:
-        return [each for each in (self.now, self.coming) if each is not None]
+        return [source for source in (self.now, self.coming) if source is not None]
 
     @property
     def connected(self) -> bool:
-        return any(each.publisher.connected for each in self.all)
+        return any(source.publisher.connected for source in self.all)
 
-    def add(self, session: Fed, connect: Connect, on_end: Callable[[Input, Ended], None]) -> Input:
+    def add(self, session: InputSession, connect: Connect, on_end: Callable[[Input, Ended], None]) -> Input:
         """Let another publisher come."""
         if self.coming is not None:
             self.release(self.coming)
@@ -139,18 +139,18 @@ class Inputs:
         self.coming = Input(session, self.count, connect, on_end)
         return self.coming
 
-    def arrived(self) -> None:
+    def promote(self) -> None:
         """The one that is coming sent its first frame: it is heard from now on, and the one before is let go of."""
         if self.now is not None:
             self.release(self.now)
         self.now, self.coming = self.coming, None
 
-    def release(self, one: Input) -> None:
+    def release(self, source: Input) -> None:
         """Let go of an input; what it still sends is not heard."""
-        if one is self.now:
+        if source is self.now:
             self.now = None
-        elif one is self.coming:
+        elif source is self.coming:
             self.coming = None
-        task = one.let_go()
+        task = source.detach()
         self.closing.add(task)
         task.add_done_callback(self.closing.discard)

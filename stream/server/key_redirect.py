@@ -23,10 +23,10 @@ def digest(key: str) -> str:
 
 
 MOVED: Final = 4307  # the close code of a websocket whose session is at another port, after HTTP's 307
-Elsewhere = Callable[[str, HTTPConnection], str]
+Redirect = Callable[[str, HTTPConnection], str]
 
 
-def nowhere(key: str, connection: HTTPConnection) -> str:
+def no_redirect(key: str, connection: HTTPConnection) -> str:
     """What a process that stands alone says: nothing is elsewhere."""
     return ""
 
@@ -36,12 +36,12 @@ def holder_of(key: str, hub: Hub, place: Place) -> Status | None:
     old."""
     if not key or hub.by_key(key) is not None:
         return None
-    wanted = digest(key)
-    held = (other for other in place.statuses.others if other.serving and wanted in other.keys)
-    return next((other for other in held if place.statuses.stands(other)), None)
+    key_digest = digest(key)
+    holders = (other for other in place.statuses.others if other.serving and key_digest in other.keys)
+    return next((other for other in holders if place.statuses.is_present(other)), None)
 
 
-def elsewhere(hub: Hub, place: Place, public_url: str) -> Elsewhere:
+def redirect_to_holder(hub: Hub, place: Place, public_url: str) -> Redirect:
     """What tells, of a key and who comes with it, the address (scheme, host and port) of the worker to go to; nothing
     where it may stay."""
 

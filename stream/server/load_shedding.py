@@ -24,7 +24,7 @@ class LoadShedding:
 
     def __init__(self, limit_ms: float) -> None:
         self._limit_ms = limit_ms
-        self._heard_s = -math.inf
+        self._last_s = -math.inf
         self._state = _State()
 
     @property
@@ -33,9 +33,9 @@ class LoadShedding:
 
     def judge(self, now_s: float, late_ms: float | None) -> QualityLevel:
         """``late_ms`` is how late messages are by now, None where that cannot be said; the level from here on."""
-        if now_s - self._heard_s > FORGET_S:
+        if now_s - self._last_s > FORGET_S:
             self._state = _State()
-        self._heard_s = now_s
+        self._last_s = now_s
         if late_ms is not None and self._limit_ms:
             self._state.judge(now_s, late_ms / self._limit_ms)
         return self.level

@@ -43,9 +43,9 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     A secret no longer than the mask is masked where it stands as a word of its own: everywhere, a key "a" would leave
     nothing of a line. One without a letter or digit that is so short is not masked at all.
     """
-    known = sorted(filter(None, set(secrets)), key=len, reverse=True)
-    written = [_written(secret) for secret in known if len(secret) > len(MASK) or any(map(str.isalnum, secret))]
-    pattern = re.compile("|".join(written)) if written else None
+    by_length = sorted(filter(None, set(secrets)), key=len, reverse=True)
+    patterns = [_pattern_of(secret) for secret in by_length if len(secret) > len(MASK) or any(map(str.isalnum, secret))]
+    pattern = re.compile("|".join(patterns)) if patterns else None
     for place in PLACES:
         text = place.sub(rf"\1{MASK}", text)
     while pattern is not None and pattern.search(text):  # a mask and what stands beside it may make another
@@ -53,11 +53,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return text
 
 
-def _written(secret: str) -> str:
+def _pattern_of(secret: str) -> str:
     """The expression that finds a secret. A substitution takes away what is no star or shortens a run of stars, so
     they end."""
-    found = re.escape(secret)
-    return found if len(secret) > len(MASK) else rf"(?<![\w-]){found}(?![\w-])"
+    pattern = re.escape(secret)
+    return pattern if len(secret) > len(MASK) else rf"(?<![\w-]){pattern}(?![\w-])"
 
 
 class Redactor(logging.Filter):
@@ -112,10 +112,10 @@ class TextLines(logging.Formatter):
 
 def handler(kind: str, secrets: Secrets = tuple, out: TextIO | None = None) -> logging.Handler:
     """Where the lines go: standard error unless told otherwise. ``kind`` is one of `FORMATS`."""
-    made = logging.StreamHandler(sys.stderr if out is None else out)
-    made.setFormatter(JsonLines() if kind == "json" else TextLines())
-    made.addFilter(Redactor(secrets))
-    return made
+    stream_handler = logging.StreamHandler(sys.stderr if out is None else out)
+    stream_handler.setFormatter(JsonLines() if kind == "json" else TextLines())
+    stream_handler.addFilter(Redactor(secrets))
+    return stream_handler
 
 
 class Logs:

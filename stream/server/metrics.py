@@ -86,11 +86,11 @@ class Metrics:
         """Where the notices of a driver's session are to go."""
         return SessionMetrics(self, driver)
 
-    def fresh(self, late_ms: float) -> None:
+    def observe_freshness(self, late_ms: float) -> None:
         """Take how late a list was."""
         self._fresh.observe(late_ms / 1000)
 
-    def ended(self, driver: LiveDriver) -> None:
+    def end_session(self, driver: LiveDriver) -> None:
         """Keep the final counts of a session; from here on it is not read any more. Once for each."""
         if driver in self._ended:
             return
@@ -101,7 +101,7 @@ class Metrics:
     def totals(self, running: Iterable[LiveDriver]) -> dict[str, int]:
         """The counts of the sessions that ended and of those that run, by the names in ``SUMMED``."""
         stats = [live.stats for live in running if live not in self._ended]
-        return {name: self._sums[name] + sum(getattr(each, name) for each in stats) for name in SUMMED}
+        return {name: self._sums[name] + sum(getattr(stat, name) for stat in stats) for name in SUMMED}
 
 
 class SessionMetrics:
@@ -112,9 +112,9 @@ class SessionMetrics:
 
     def put(self, notice: Notice) -> None:
         if isinstance(notice, Suggestions) and notice.late_ms is not None:
-            self._metrics.fresh(notice.late_ms)
+            self._metrics.observe_freshness(notice.late_ms)
         elif isinstance(notice, End):
-            self._metrics.ended(self._driver)
+            self._metrics.end_session(self._driver)
 
 
 class HubCollector(Collector):

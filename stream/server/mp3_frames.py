@@ -54,28 +54,28 @@ class Mp3Frames:
         """Where the frame stands that ``count`` others come before; None where they do not follow each other without a
         gap up to there, or cannot be read any more. Of no ``count``: where they end."""
         try:
-            return self._walked(count)
+            return self._walk_to(count)
         except OSError:
             return None
 
-    def _walked(self, count: int | None) -> Place | None:
+    def _walk_to(self, count: int | None) -> Place | None:
         sizes, known = self._sizes, self._known
         place = known[-1 if count is None else bisect_right(known, count, key=attrgetter("count")) - 1]
-        found, begin = place.count, place.byte
+        index, begin = place.count, place.byte
         with self._path.open("rb") as file:
-            while found != count:
+            while index != count:
                 file.seek(begin)
-                data, at, before = file.read(PIECE), 0, found
+                data, at, before = file.read(PIECE), 0, index
                 with suppress(KeyError):  # at the piece's end, or where no header is
-                    while found != count:
+                    while index != count:
                         at += sizes[data[at : at + 3]]
-                        found += 1
-                if found == before:
+                        index += 1
+                if index == before:
                     break
                 begin += at
-                if found > known[-1].count:
-                    known.append(Place(found, begin))
-        return Place(found, begin) if count is None or found == count else None
+                if index > known[-1].count:
+                    known.append(Place(index, begin))
+        return Place(index, begin) if count is None or index == count else None
 
 
 def mp3_frames(path: Path) -> Mp3Frames | None:

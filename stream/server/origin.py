@@ -33,10 +33,10 @@ class Origin(NamedTuple):
 
 def host_of(netloc: str) -> Host | None:
     """``name``, ``name:port`` or ``[address]:port`` taken apart; None for anything else, and for user and password."""
-    found = HOST.fullmatch(netloc.lower())
-    if found is None:
+    match = HOST.fullmatch(netloc.lower())
+    if match is None:
         return None
-    name, port = _name(found[1]), int(found[2]) if found[2] else None
+    name, port = _name(match[1]), int(match[2]) if match[2] else None
     return Host(name, port) if name and (port is None or port < 65536) else None
 
 
@@ -49,14 +49,14 @@ def origin_of(text: str) -> Origin | None:
     return Origin(scheme, host.name, PORTS[scheme] if host.port is None else host.port)
 
 
-def _name(written: str) -> str:
+def _name(text: str) -> str:
     """The one form of a name or an address; empty for what is neither."""
-    if written.startswith("["):
+    if text.startswith("["):
         try:
-            return str(ipaddress.IPv6Address(written[1:-1]))
+            return str(ipaddress.IPv6Address(text[1:-1]))
         except ValueError:
             return ""
-    name = written.removesuffix(".")
+    name = text.removesuffix(".")
     if "" in name.split("."):
         return ""
     try:

@@ -32,7 +32,7 @@ class Parts:
     catalog: Catalog
     workers: Executor
     recordings: Recordings | None = None
-    taken: str = ""  # which engine, and why
+    engine_choice: str = ""  # which engine, and why
 
 
 @contextlib.contextmanager
@@ -44,7 +44,7 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
     with contextlib.ExitStack() as stack:
         bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
         engines = replace(options.engines, threads=options.threads)
-        engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
+        engine, engine_choice = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
         catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device, options.target_lufs))
         if reason := catalog.search_state.reason:
@@ -60,4 +60,4 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
             recorded = replace(options.recording, threads=options.threads)
             recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
             stack.callback(recordings.close, RECORD_WAIT_S)
-        yield Parts(runtime, catalog, workers, recordings, taken)
+        yield Parts(runtime, catalog, workers, recordings, engine_choice)

@@ -38,12 +38,12 @@ class Air:
         return self.position_s + now_s - self.at_s
 
 
-class Around(Protocol):
+class RoleSession(Protocol):
     """The part of a session that the role needs."""
 
     @property
     def viewers(self) -> Iterable[Viewer]: ...
-    def ask(self, message: dict[str, Any]) -> None:
+    def command_core(self, message: dict[str, Any]) -> None:
         """Hand a command to the session's core."""
 
     def accept(self, command: str, track: str | None) -> None:
@@ -53,22 +53,22 @@ class Around(Protocol):
 class PlayerRole:
     """The role in one session. On the event loop only; ``clock`` counts seconds and never goes back."""
 
-    def __init__(self, around: Around, clock: Callable[[], float]) -> None:
-        self._around = around
+    def __init__(self, session: RoleSession, clock: Callable[[], float]) -> None:
+        self._session = session
         self._clock = clock
         self.player: Viewer | None = None
         self.air: Air | None = None
         self.auto = False
 
-    def joined(self, viewer: Viewer) -> None:
+    def viewer_joined(self, viewer: Viewer) -> None:
         """A viewer came; one that the player had on a connection before is the player again."""
         if self.player is not None and viewer.may and viewer.page and same(self.player.page, viewer.page):
             self.player = viewer
-            self._tell()
+            self._send_state()
         elif self.player is not None or self.air is not None or self.auto or not viewer.may:
-            viewer.put_object(self._told(viewer))
+            viewer.put_object(self._state_for(viewer))
 
-    def left(self, viewer: Viewer) -> None:
+    def viewer_left(self, viewer: Viewer) -> None:
         """A viewer went; with the player the music stops where it is."""
         if viewer is not self.player:
             return
@@ -76,8 +76,8 @@ class PlayerRole:
         if self.air is not None:
             place_s = self.air.place_s(self._clock())
             self.air = replace(self.air, position_s=place_s, paused=True)
-            self._around.ask(self._playing(self.air))
-        self._tell()
+            self._session.command_core(self._playing_command(self.air))
+        self._send_state()
 
     def command(self, viewer: Viewer, message: Mapping[str, Any]) -> None:
         """Carry out a command of `KINDS`. Raises CommandError with the reason for one that cannot be carried out."""
@@ -85,26 +85,26 @@ class PlayerRole:
         match message["type"]:
             case "player":
                 self._take(viewer, _flag(fields, "take"))
-                self._around.accept("player", None)
+                self._session.accept("player", None)
             case "auto":
                 self.auto = _flag(fields, "on")
-                self._tell()
-                self._around.accept("auto", None)
+                self._send_state()
+                self._session.accept("auto", None)
             case "do":
                 action = _action(fields)
                 if self.player is None:
                     raise CommandError(NOBODY)
                 self.player.put_object({"v": 1, "type": "do", **action}, answer=True)
-                self._around.accept("do", action.get("track"))
+                self._session.accept("do", action.get("track"))
             case _:
                 self._play(viewer, message)
 
     def _take(self, viewer: Viewer, take: bool) -> None:
         if take:
             self.player = viewer
-            self._tell()
+            self._send_state()
         else:
-            self.left(viewer)
+            self.viewer_left(viewer)
 
     def _play(self, viewer: Viewer, message: Mapping[str, Any]) -> None:
         command = read_command(message)
@@ -113,11 +113,11 @@ class PlayerRole:
             self.player = viewer
         elif self.player not in (None, viewer):
             raise CommandError(ANOTHER)
-        self.air = self._aired(command)
-        self._around.ask(dict(message))
-        self._tell()
+        self.air = self._next_air(command)
+        self._session.command_core(dict(message))
+        self._send_state()
 
-    def _aired(self, command: Playing) -> Air | None:
+    def _next_air(self, command: Playing) -> Air | None:
         """What is on air from now on; where it is not told where, it goes on from its place."""
         if command.track is None:
             return None
@@ -126,11 +126,11 @@ class PlayerRole:
             place_s = self.air.place_s(now_s)
         return Air(command.track, place_s, command.paused, now_s)
 
-    def _tell(self) -> None:
-        for viewer in self._around.viewers:
-            viewer.put_object(self._told(viewer))
+    def _send_state(self) -> None:
+        for viewer in self._session.viewers:
+            viewer.put_object(self._state_for(viewer))
 
-    def _told(self, viewer: Viewer) -> dict[str, Any]:
+    def _state_for(self, viewer: Viewer) -> dict[str, Any]:
         """The state of the role as one viewer sees it."""
         air, place_s = self.air, None
         if air is not None and (place_s := air.place_s(self._clock())) is not None:
@@ -147,7 +147,7 @@ class PlayerRole:
         }
 
     @staticmethod
-    def _playing(air: Air) -> dict[str, Any]:
+    def _playing_command(air: Air) -> dict[str, Any]:
         place_s = None if air.position_s is None else min(air.position_s, MAX_S)
         return {"type": "playing", "track": air.track, "position_s": place_s, "paused": air.paused}
 
@@ -163,10 +163,10 @@ def _action(fields: Mapping[str, Any]) -> dict[str, Any]:
     action = fields.get("do")
     if not isinstance(action, str) or action not in ACTIONS:
         raise CommandError(f"do must be one of {', '.join(ACTIONS)}")
-    wanted = ACTIONS[action]
-    if set(fields) - {"do", *wanted}:
-        raise CommandError(f"{action} takes {' and '.join(wanted) or 'nothing else'}")
-    for name in wanted:
+    fields_needed = ACTIONS[action]
+    if set(fields) - {"do", *fields_needed}:
+        raise CommandError(f"{action} takes {' and '.join(fields_needed) or 'nothing else'}")
+    for name in fields_needed:
         value = fields.get(name)
         if name == "track":
             if not isinstance(value, str) or not 0 < len(value) <= MAX_LENGTH:

@@ -80,11 +80,11 @@ def serve_socket(
         with starting(bound, tls):
             parts = stack.enter_context(open_parts(options))
 
-        def begun() -> None:
+        def announce() -> None:
             ready()
-            tell(parts.taken)
+            tell(parts.engine_choice)
 
-        server = server_of(parts, options, begun, place, tls)
+        server = server_of(parts, options, announce, place, tls)
         hub = server.config.app.state.hub  # type: ignore[union-attr]
         logs.add(lambda: [secret for session in hub.sessions for secret in session.secrets])
         server.run(sockets=[bound])
@@ -136,7 +136,7 @@ class Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._accepting: list[asyncio.Task[None]] = []
         self._connections: Connections | None = None
-        self._door: SharedAcceptor | None = None
+        self._shared_acceptor: SharedAcceptor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])  # uvicorn would take connections without end
@@ -146,8 +146,9 @@ class Server(uvicorn.Server):
         self._drain.started()
         self._connections = Connections(self._most, self.server_state.connections, self._connection, self._tls)
         if self._place is not None:
-            self._door = SharedAcceptor(self._place, self.config.app.state.hub, self._drain, self._connections)  # type: ignore[union-attr]
-            self._door.start()
+            hub = self.config.app.state.hub  # type: ignore[union-attr]
+            self._shared_acceptor = SharedAcceptor(self._place, hub, self._drain, self._connections)
+            self._shared_acceptor.start()
         for bound in sockets or []:
             bound.listen(self.config.backlog)
             self._accepting.append(self._loop.create_task(self._connections.accept(bound)))
@@ -157,8 +158,8 @@ class Server(uvicorn.Server):
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
-        if self._door is not None:
-            await self._door.close()
+        if self._shared_acceptor is not None:
+            await self._shared_acceptor.close()
         if self._connections is not None:
             await self._connections.close()
         await super().shutdown(sockets)

@@ -27,7 +27,7 @@ from .address import resolved
 from .channel import KEY_CHARACTERS
 from .errors import RETRY_AFTER_S, BusyError
 from .inputs import OnEnd, OnFrame, OnSound
-from .key_redirect import Elsewhere, nowhere
+from .key_redirect import Redirect, no_redirect
 from .publishing import Input, Sessions
 from .whip import limited_body, path_of
 
@@ -51,7 +51,7 @@ class PullOptions:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _PullRequest:
     url: str
     label: str
     key: str
@@ -85,7 +85,7 @@ def pull_routes(
     options: PullOptions,
     access: AccessOptions | None = None,
     base_url: str = "",
-    elsewhere: Elsewhere = nowhere,
+    redirect: Redirect = no_redirect,
 ) -> APIRouter:
     """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for networks that are none.
 
@@ -101,55 +101,55 @@ def pull_routes(
     @router.post("/api/pull")
     async def start(request: Request) -> Response:
         if not options.allowed:
-            return _say(403, f"this server pulls no URLs for its clients; its owner can allow it with {FLAG}")
-        made: list[RemotePull] = []
+            return _respond(403, f"this server pulls no URLs for its clients; its owner can allow it with {FLAG}")
+        remotes: list[RemotePull] = []
 
         def connect(on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> RemotePull:
-            made.append(RemotePull(asked.url, options.networks, on_frame, on_sound, on_end, options.remote))
-            return made[0]
+            remotes.append(RemotePull(pull.url, options.networks, on_frame, on_sound, on_end, options.remote))
+            return remotes[0]
 
         try:
-            asked = _asked(await limited_body(request, BODY_BYTES))
-            if address := elsewhere(asked.key, request):
+            pull = _parse_request(await limited_body(request, BODY_BYTES))
+            if address := redirect(pull.key, request):
                 moved = {"Location": f"{address}{path_of(request)}"}
-                return _say(307, "this key's session is at another port", moved)
-            target = target_of(asked.url)
+                return _respond(307, "this key's session is at another port", moved)
+            target = target_of(pull.url)
             async with asyncio.timeout(LOOKUP_S):
                 await lookups.check(target)  # for a clear answer; the process checks for itself
-            one = hub.begin(asked.label or target.host, asked.key, connect)
+            source = hub.begin(pull.label or target.host, pull.key, connect)
         except TimeoutError:
-            return _say(422, f"{target.host}: cannot be looked up within {LOOKUP_S:g} s; try again")
+            return _respond(422, f"{target.host}: cannot be looked up within {LOOKUP_S:g} s; try again")
         except BusyError as error:
-            return _say(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
+            return _respond(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
         except SourceError as error:
-            return _say(422, str(error))
+            return _respond(422, str(error))
         except ValueError as error:
-            return _say(400, str(error))
+            return _respond(400, str(error))
         try:
-            await made[0].opened()
+            await remotes[0].opened()
         except SourceError as error:
-            return _say(422, str(error))
+            return _respond(422, str(error))
         except asyncio.CancelledError:  # the client left meanwhile
             with contextlib.suppress(Exception):
-                await hub.stop(one, STOPPED)
+                await hub.stop(source, STOPPED)
             raise
         base = resolved(base_url, request)
-        place = {"Location": f"{base}/api/pull/{one.secret}"}
-        events = f"{base}/sessions/{one.id}/events"
-        return JSONResponse({"v": 1, "session": one.id, "events": events}, 201, place)
+        place = {"Location": f"{base}/api/pull/{source.secret}"}
+        events = f"{base}/sessions/{source.id}/events"
+        return JSONResponse({"v": 1, "session": source.id, "events": events}, 201, place)
 
     @router.delete("/api/pull/{secret}")
     async def stop(secret: str) -> Response:
-        one = hub.by_secret(secret)
-        if one is None:
-            return _say(404, "no such session: it has ended, or the address is wrong")
-        await hub.stop(one, STOPPED)
-        return _say(200, "stopped")
+        source = hub.by_secret(secret)
+        if source is None:
+            return _respond(404, "no such session: it has ended, or the address is wrong")
+        await hub.stop(source, STOPPED)
+        return _respond(200, "stopped")
 
     return router
 
 
-def _asked(body: bytes | None) -> _Asked:
+def _parse_request(body: bytes | None) -> _PullRequest:
     """The request. Raises ValueError with the reason."""
     if body is None:
         raise ValueError(f"a request of more than {BODY_BYTES} bytes is not read")
@@ -165,8 +165,8 @@ def _asked(body: bytes | None) -> _Asked:
         if not isinstance(value, str) or len(value) > limit:
             raise ValueError(f"{name} is no text of at most {limit} characters")
         words.append(value)
-    return _Asked(message["url"], *words)
+    return _PullRequest(message["url"], *words)
 
 
-def _say(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+def _respond(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse({"v": 1, "error" if status >= 400 else "ok": text}, status, headers)

@@ -58,7 +58,7 @@ def origin_allowed(origin: str | None, host: str, extra: Collection[str] = (), s
     page, server = origin_of(origin), host_of(host)
     if page is None:
         return False
-    if page in (origin_of(each) for each in extra):
+    if page in (origin_of(allowed) for allowed in extra):
         return True
     if server is None:
         return False

@@ -65,7 +65,7 @@ class Setting:
         return f"{self.section}.{self.name}"
 
 
-def _taken(value: Any, *types: type) -> Any:
+def _typed(value: Any, *types: type) -> Any:
     """The value if it is of these types; TOML's booleans are no numbers."""
     if type(value) not in types:
         raise ValueError
@@ -84,7 +84,7 @@ def integer(low: int, high: int | None = None) -> Kind:
     return Kind(
         what,
         lambda text: int(_within(int(text), low, top)),
-        lambda value, _: int(_within(_taken(value, int), low, top)),
+        lambda value, _: int(_within(_typed(value, int), low, top)),
     )
 
 
@@ -92,24 +92,24 @@ def number(low: float, high: float) -> Kind:
     return Kind(
         f"a number from {low:g} to {high:g}",
         lambda text: _within(float(text), low, high),
-        lambda value, _: _within(float(_taken(value, int, float)), low, high),
+        lambda value, _: _within(float(_typed(value, int, float)), low, high),
     )
 
 
 def choice(*words: str) -> Kind:
-    def taken(text: str) -> str:
+    def word(text: str) -> str:
         if text not in words:
             raise ValueError
         return text
 
-    return Kind(f"one of {', '.join(words)}", taken, lambda value, _: taken(_taken(value, str)))
+    return Kind(f"one of {', '.join(words)}", word, lambda value, _: word(_typed(value, str)))
 
 
 def checked(what: str, check: Callable[[str], Any]) -> Kind:
-    return Kind(what, check, lambda value, _: check(_taken(value, str)))
+    return Kind(what, check, lambda value, _: check(_typed(value, str)))
 
 
-def _some(text: str) -> str:
+def _non_empty(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError
     return text
@@ -129,23 +129,23 @@ def _url(text: str) -> str:
 
 
 def _ports(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]) <= 65535:
+    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]) <= 65535:
         raise ValueError
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 SECONDS: Final = number(0, 1e9)
-TEXT: Final = checked("text that is not empty", _some)
+TEXT: Final = checked("text that is not empty", _non_empty)
 PATH: Final = Kind(
     "a path",
-    lambda text: Path(_some(text)),
-    lambda value, folder: folder / Path(_some(_taken(value, str))).expanduser(),
+    lambda text: Path(_non_empty(text)),
+    lambda value, folder: folder / Path(_non_empty(_typed(value, str))).expanduser(),
 )
 TOKEN: Final = checked(f"at least {TOKEN_CHARACTERS} ASCII characters without spaces", _token)
 URL: Final = checked("an http or https address without a path", _url)
 PORTS: Final = checked("a range of ports, FIRST-LAST", _ports)
-SWITCH: Final = Kind("true or false", lambda text: text == "true", lambda value, _: _taken(value, bool), switch=True)
+SWITCH: Final = Kind("true or false", lambda text: text == "true", lambda value, _: _typed(value, bool), switch=True)
 
 
 def rows_of(text: str) -> tuple[int, ...]:
@@ -163,25 +163,25 @@ ROWS: Final = checked(
 
 
 def several(what: str, check: Callable[[str], str]) -> Kind:
-    return Kind(what, check, lambda value, _: [check(_taken(each, str)) for each in _taken(value, list)], many=True)
+    return Kind(what, check, lambda value, _: [check(_typed(item, str)) for item in _typed(value, list)], many=True)
 
 
-ORIGINS: Final = several("a list of texts", lambda text: _some(text.rstrip("/")))
-TEXTS: Final = several("a list of texts", _some)
+ORIGINS: Final = several("a list of texts", lambda text: _non_empty(text.rstrip("/")))
+TEXTS: Final = several("a list of texts", _non_empty)
 NETWORKS: Final = several("a list of networks, as in 10.0.0.0/8", lambda text: str(ipaddress.ip_network(text)))
 ADDRESSES: Final = several("a list of IP addresses", lambda text: str(ipaddress.ip_address(text)))
 
 
 def _token_settings() -> list[Setting]:
     for_whom = {"publish": "sends streams", "view": "watches", "control": "sends commands"}
-    made = []
+    settings = []
     for name in TOKENS:
         who = for_whom[name.removesuffix("_token")]
         text = f"asked of whoever {who}; better in SEGUE_{name.upper()} or a file than on the command line"
-        made.append(Setting("access", name, TOKEN, text, metavar="TOKEN", secret=True))
+        settings.append(Setting("access", name, TOKEN, text, metavar="TOKEN", secret=True))
         text = f"file that holds the {name.replace('_', ' ')}"
-        made.append(Setting("access", f"{name}_file", PATH, text, metavar="FILE"))
-    return made
+        settings.append(Setting("access", f"{name}_file", PATH, text, metavar="FILE"))
+    return settings
 
 
 SETTINGS: Final = (

@@ -66,7 +66,7 @@ class TrackPcm:
         self.rate_hz = first.sample_rate
         while self.rate_hz > MAX_RATE_HZ:
             self.rate_hz //= 2
-        self.steady = self._steady()
+        self.steady = self._is_steady()
         self._origin_s = _stamp_s(first) or 0.0
         self._out = _Converter(self._lead_s, 0, self.rate_hz, self.channels)
 
@@ -75,15 +75,15 @@ class TrackPcm:
         if self._container is None or self._inside:
             self._open()
         at_s = sample / self.rate_hz
-        landed_s = None
-        if at_s > NEAR_S and self._believed():
-            landed_s = self._entered(at_s - EARLY_S)
-            if landed_s is None:
-                landed_s = self._landed(at_s - EARLY_S)
-        if landed_s is None or landed_s > at_s - WARM_S:
+        reached_s = None
+        if at_s > NEAR_S and self._stamps_usable():
+            reached_s = self._seek_by_headers(at_s - EARLY_S)
+            if reached_s is None:
+                reached_s = self._seek_by_stamp(at_s - EARLY_S)
+        if reached_s is None or reached_s > at_s - WARM_S:
             self._open()
-            landed_s = self._lead_s
-        self._out = _Converter(landed_s, sample, self.rate_hz, self.channels)
+            reached_s = self._lead_s
+        self._out = _Converter(reached_s, sample, self.rate_hz, self.channels)
 
     def read(self) -> bytes | None:
         """The next samples, interleaved, native int16; empty while the place is still looked for, None at the end."""
@@ -120,31 +120,31 @@ class TrackPcm:
         if not opened.streams.audio:
             self.close()
             raise SoundGoneError("has no audio stream")
-        heard = Heard()
-        rest = frames_of(opened, heard)
+        measured = Heard()
+        rest = frames_of(opened, measured)
         first = next((frame for frame in rest if frame.samples and frame.sample_rate), None)
         if first is None:
             self.close()
             raise SoundGoneError("holds no audio that decodes")
         self._frames = chain((first,), rest)
-        self._lead_s = max(0.0, heard.lead_s)
+        self._lead_s = max(0.0, measured.lead_s)
         return first
 
-    def _steady(self) -> bool:
+    def _is_steady(self) -> bool:
         assert self._container is not None
         stream = self._container.streams.audio[0]
         fine = stream.time_base is not None and stream.time_base * self.rate_hz <= 1  # else places are rounded
         return fine and (stream.codec.lossless or stream.codec.name in STEADY)
 
-    def _believed(self) -> bool:
+    def _stamps_usable(self) -> bool:
         """Whether time stamps tell where in the file a frame stands."""
         if self.stamps_hold is None:
             length_s = self._declared_s() if self._length_s is None else self._length_s
-            self.stamps_hold = self._counts(length_s) or None
+            self.stamps_hold = self._headers_agree(length_s) or None
         if self.stamps_hold is None:
-            landed_s = self._landed(length_s - TAIL_S) if length_s > TAIL_S else None
-            near = landed_s is not None and landed_s > length_s - FAR_S
-            self.stamps_hold = near and abs((landed_s or 0.0) + _length_s(self._frames) - length_s) < TRUST_S
+            reached_s = self._seek_by_stamp(length_s - TAIL_S) if length_s > TAIL_S else None
+            near = reached_s is not None and reached_s > length_s - FAR_S
+            self.stamps_hold = near and abs((reached_s or 0.0) + _length_s(self._frames) - length_s) < TRUST_S
         return self.stamps_hold
 
     def _declared_s(self) -> float:
@@ -158,10 +158,10 @@ class TrackPcm:
     def _headers(self) -> Mp3Frames | None:
         """Of an MP3 that is like its first frame."""
         assert self._container is not None
-        found = mp3_frames(self.path) if self._container.format.name == "mp3" else None
-        return found if found is not None and found.rate_hz == self.rate_hz else None
+        frames = mp3_frames(self.path) if self._container.format.name == "mp3" else None
+        return frames if frames is not None and frames.rate_hz == self.rate_hz else None
 
-    def _counts(self, length_s: float) -> bool:
+    def _headers_agree(self, length_s: float) -> bool:
         """Whether an MP3's frames, counted by their headers, are as long as it is by count, but for padding at the end
         that its tag tells."""
         end = self._headers.after(None) if self._headers is not None else None
@@ -171,7 +171,7 @@ class TrackPcm:
         padded = 0.0 < whole_s - length_s < MOST_PADDING_S and abs(self._declared_s() - length_s) < TRUST_S
         return padded or abs(whole_s - length_s) < TRUST_S
 
-    def _entered(self, at_s: float) -> float | None:
+    def _seek_by_headers(self, at_s: float) -> float | None:
         """As `_landed` for an MP3, at the frame that its headers tell; None where they do not."""
         if self._headers is None:
             return None
@@ -195,7 +195,7 @@ class TrackPcm:
         assert self._headers is not None
         return self._lead_s - self._origin_s + count * self._headers.frame / self._headers.rate_hz
 
-    def _landed(self, at_s: float) -> float | None:
+    def _seek_by_stamp(self, at_s: float) -> float | None:
         """Put the decoder down at ``at_s`` or before; where its next frame stands then, None if nothing tells."""
         assert self._container is not None
         stream = self._container.streams.audio[0]
@@ -207,13 +207,13 @@ class TrackPcm:
         except FFmpegError:
             return None
         rest = frames_of(self._container, Heard())
-        held = list(islice(rest, VOTES))
-        self._frames = chain(held, rest)
+        first_frames = list(islice(rest, VOTES))
+        self._frames = chain(first_frames, rest)
         votes: list[float] = []
-        for place, frame in enumerate(held):
+        for place, frame in enumerate(first_frames):
             stamp_s = _stamp_s(frame)
             if stamp_s is not None:
-                votes.append(self._lead_s + stamp_s - self._origin_s - _length_s(held[:place]))
+                votes.append(self._lead_s + stamp_s - self._origin_s - _length_s(first_frames[:place]))
         return statistics.median_low(votes) if votes else None
 
 
@@ -223,8 +223,8 @@ class _Converter:
     A stream may change its format on the way, as joined files do.
     """
 
-    def __init__(self, at_s: float, wanted: int, rate_hz: int, channels: int) -> None:
-        self._at_s, self._wanted, self._rate_hz = at_s, wanted, rate_hz
+    def __init__(self, at_s: float, first_sample: int, rate_hz: int, channels: int) -> None:
+        self._at_s, self._first_sample, self._rate_hz = at_s, first_sample, rate_hz
         self._layout, self._block = ("stereo", "mono")[channels == 1], channels * SAMPLE_BYTES
         self._at: int | None = None  # the sample that comes out next
         self._kind: tuple[str, str, int] | None = None
@@ -234,7 +234,7 @@ class _Converter:
         if not frame.samples or not frame.sample_rate:
             return b""
         began_s, self._at_s = self._at_s, self._at_s + frame.samples / frame.sample_rate
-        if self._at_s < self._wanted / self._rate_hz - WARM_S:
+        if self._at_s < self._first_sample / self._rate_hz - WARM_S:
             return b""
         before = b""
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -243,21 +243,21 @@ class _Converter:
             self._resampler, self._kind = AudioResampler("s16", self._layout, self._rate_hz), kind
         if self._at is None:
             self._at = round(began_s * self._rate_hz)
-            if self._at > self._wanted:  # the sound begins later than the track
-                before = bytes((self._at - self._wanted) * self._block)
+            if self._at > self._first_sample:  # the sound begins later than the track
+                before = bytes((self._at - self._first_sample) * self._block)
         assert self._resampler is not None
         frame.pts = None  # gaps and jumps in time stamps are not filled
-        return before + self._taken(self._resampler.resample(frame))
+        return before + self._cut(self._resampler.resample(frame))
 
     def flush(self) -> bytes:
         """What the resampler still holds."""
         last, self._resampler, self._kind = self._resampler, None, None
-        return b"" if last is None else self._taken(last.resample(None))
+        return b"" if last is None else self._cut(last.resample(None))
 
-    def _taken(self, frames: Iterable[AudioFrame]) -> bytes:
+    def _cut(self, frames: Iterable[AudioFrame]) -> bytes:
         assert self._at is not None
         sound = b"".join(bytes(frame.planes[0])[: frame.samples * self._block] for frame in frames)
-        early = max(0, self._wanted - self._at)
+        early = max(0, self._first_sample - self._at)
         self._at += len(sound) // self._block
         return sound[early * self._block :]
 

@@ -17,7 +17,7 @@ from stream.messages import line, parse_command
 
 from .access import AccessOptions, refusal, require
 from .hub import Channel, Hub, Viewer
-from .key_redirect import MOVED, Elsewhere, nowhere
+from .key_redirect import MOVED, Redirect, no_redirect
 from .limits import RateLimit
 
 DENIED = 4401
@@ -29,14 +29,14 @@ TOO_FAST = f"too many commands: {COMMANDS_PER_S:g} a second are taken, {COMMANDS
 REASON_BYTES = 123  # what a close frame can carry (RFC 6455, section 5.5)
 
 
-Listed = Callable[[HTTPConnection], list[dict[str, object]]]
+SessionLister = Callable[[HTTPConnection], list[dict[str, object]]]
 
 
 def viewer_routes(
     hub: Hub,
     access: AccessOptions | None = None,
-    listed: Listed | None = None,
-    elsewhere: Elsewhere = nowhere,
+    list_sessions: SessionLister | None = None,
+    redirect: Redirect = no_redirect,
 ) -> APIRouter:
     """``/api/sessions``, ``/sessions/ID/events`` and ``/events?key=KEY``. Who may only view gets every command refused.
     ``listed`` gives the list of what is live where it is not the hub's; ``elsewhere`` tells where a key's session is,
@@ -47,7 +47,7 @@ def viewer_routes(
     @router.get("/api/sessions", dependencies=[Depends(require(rights, "view"))])
     async def sessions(request: Request) -> dict[str, object]:
         own = [session.summary() for session in hub.sessions]
-        return {"v": 1, "sessions": own if listed is None else listed(request)}
+        return {"v": 1, "sessions": own if list_sessions is None else list_sessions(request)}
 
     async def attend(socket: WebSocket, session: Channel | None, missing: str) -> None:
         """Serve one viewer of a session, from the greeting to the end."""
@@ -76,7 +76,7 @@ def viewer_routes(
         if (reason := refusal(socket, rights, "view")) is not None:
             return await socket.close(DENIED, reason)
         key = socket.query_params.get("key", "")
-        if address := elsewhere(key, socket):
+        if address := redirect(key, socket):
             await socket.send_json({"v": 1, "type": "moved", "events": f"{address}/events"})
             return await socket.close(MOVED, "this key's session is at another port: the message before says which")
         return await attend(socket, hub.by_key(key), "no stream of this key runs; ask again in a second")

@@ -52,15 +52,15 @@ class WorkerStatuses:
         new = self._folder / f"{self._index}.new"
         new.write_bytes(text)
         os.replace(new, entry(self._folder, self._index))  # noqa: PTH105 - readers see the old or the new, never half
-        found = {path: status for path in sorted(self._folder.glob("*.json")) if (status := self._read(path))}
-        self.others = tuple(found.values())
-        self._entries = {status.port: path for path, status in found.items()}
+        entries = {path: status for path in sorted(self._folder.glob("*.json")) if (status := self._read(path))}
+        self.others = tuple(entries.values())
+        self._entries = {status.port: path for path, status in entries.items()}
 
-    def stands(self, other: Status) -> bool:
+    def is_present(self, other: Status) -> bool:
         """Whether an entry that was read is still there; the parent takes it away as soon as its worker has ended, so
         that nobody is sent to a worker that was just killed. One look at a file: quick enough for the event loop."""
-        entry = self._entries.get(other.port)
-        return entry is not None and entry.exists()
+        path = self._entries.get(other.port)
+        return path is not None and path.exists()
 
     def leave(self) -> None:
         """Take the own entry away."""
@@ -72,10 +72,10 @@ class WorkerStatuses:
             return None
         try:
             with path.open("rb") as file:
-                found: Any = json.loads(file.read(BYTES))
-            if self._clock() - found.pop("at_s") > STALE_S:
+                fields: Any = json.loads(file.read(BYTES))
+            if self._clock() - fields.pop("at_s") > STALE_S:
                 return None
-            return Status(**{**found, "sessions": tuple(found["sessions"]), "keys": tuple(found["keys"])})
+            return Status(**{**fields, "sessions": tuple(fields["sessions"]), "keys": tuple(fields["keys"])})
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None  # just taken away, or nobody's entry
 

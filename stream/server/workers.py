@@ -115,17 +115,17 @@ class _Supervisor:
         self._signals: list[int] = []  # not passed on yet
         self._until_s: float | None = None  # set once all are to end
         self._refusal = ""
-        self._told = False
+        self._announced = False
 
     def run(self, ready: Callable[[], None]) -> None:
-        with _listening(self._signals):
+        with _collecting(self._signals):
             try:
                 while self._until_s is None or any(worker.process for worker in self._workers):
                     self._pass_on()
                     self._start_due()
-                    self._hear()
-                    if not self._told and all(worker.ready for worker in self._workers):
-                        self._told = True
+                    self._read_news()
+                    if not self._announced and all(worker.ready for worker in self._workers):
+                        self._announced = True
                         ready()
             finally:
                 self._kill()
@@ -157,42 +157,42 @@ class _Supervisor:
         theirs.close()
         worker.begun_s, worker.ready = time.monotonic(), False
 
-    def _hear(self) -> None:
+    def _read_news(self) -> None:
         """Wait a moment for news of the workers, and take them."""
         news = [worker.news for worker in self._workers if worker.news is not None]
         ends = [worker.process.sentinel for worker in self._workers if worker.process is not None]
-        found = wait([*news, *ends], LOOK_S)
+        ready_objects = wait([*news, *ends], LOOK_S)
         if not ends:
             time.sleep(LOOK_S)
         for index, worker in enumerate(self._workers):
-            if worker.news is not None and worker.news in found:
-                self._take(worker)
-            if worker.process is not None and worker.process.sentinel in found:
-                self._bury(index, worker)
+            if worker.news is not None and worker.news in ready_objects:
+                self._take_news(worker)
+            if worker.process is not None and worker.process.sentinel in ready_objects:
+                self._reap(index, worker)
 
-    def _take(self, worker: _Worker) -> None:
+    def _take_news(self, worker: _Worker) -> None:
         assert worker.news is not None
         try:
-            word: str = worker.news.recv()
+            reason: str = worker.news.recv()
         except (EOFError, OSError):
             worker.news.close()
             worker.news = None
             return
-        if not word:
+        if not reason:
             worker.ready = True
-        elif self._told:
-            log.error("a worker cannot start: %s", word)
+        elif self._announced:
+            log.error("a worker cannot start: %s", reason)
         else:
-            self._refusal = self._refusal or word
+            self._refusal = self._refusal or reason
             self._end(signal.SIGINT)
 
-    def _bury(self, index: int, worker: _Worker) -> None:
+    def _reap(self, index: int, worker: _Worker) -> None:
         assert worker.process is not None
         worker.process.join()
         code = worker.process.exitcode
         if worker.news is not None:
             if worker.news.poll():
-                self._take(worker)  # its last word
+                self._take_news(worker)  # its last word
             if worker.news is not None:
                 worker.news.close()
         worker.process.close()
@@ -201,7 +201,7 @@ class _Supervisor:
             entry(self._folder, index).unlink()
         if self._until_s is not None:
             return
-        if not self._told:
+        if not self._announced:
             self._refusal = f"worker {index} ended with {code} while it was starting; --log-level info may tell why"
             self._end(signal.SIGINT)
             return
@@ -234,16 +234,16 @@ class _Supervisor:
 
 
 @contextlib.contextmanager
-def _listening(heard: list[int]) -> Iterator[None]:
+def _collecting(signals: list[int]) -> Iterator[None]:
     """SIGTERM and SIGINT become entries of a list while the block lasts (in the main thread; elsewhere nothing)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def hear(sig: int, _: FrameType | None) -> None:
-        heard.append(sig)
+    def collect(sig: int, _: FrameType | None) -> None:
+        signals.append(sig)
 
-    before = {sig: signal.signal(sig, hear) for sig in (signal.SIGTERM, signal.SIGINT)}
+    before = {sig: signal.signal(sig, collect) for sig in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

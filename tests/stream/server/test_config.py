@@ -14,13 +14,13 @@ from engines.errors import EngineError
 from stream.server.command import main, parser
 from stream.server.config import (
     add_flags,
+    as_toml,
     check_file,
     from_environment,
-    given,
+    from_flags,
     merged,
     options_of,
     read_file,
-    shown,
 )
 from stream.server.errors import ServeError
 from stream.server.logs import FORMATS, LEVELS, MASK
@@ -89,7 +89,7 @@ def tables(values: dict[str, Any]) -> dict[str, Any]:
 def asked(*words: str) -> dict[str, Any]:
     arguments = argparse.ArgumentParser()
     add_flags(arguments)
-    return given(arguments.parse_args(words))
+    return from_flags(arguments.parse_args(words))
 
 
 @given_by(FILES)
@@ -97,7 +97,7 @@ def test_what_is_shown_is_a_file_that_says_the_same(values: dict[str, Any]) -> N
     read = check_file(tables(values), FOLDER / "segue.toml")
     assert read.keys() == values.keys()
     everything = merged(read)
-    again = merged(check_file(tomllib.loads(shown(everything)), FOLDER / "segue.toml"))
+    again = merged(check_file(tomllib.loads(as_toml(everything)), FOLDER / "segue.toml"))
     assert again == everything
 
 
@@ -203,9 +203,9 @@ def test_tokens_come_from_files_and_are_never_shown(tmp_path: Path) -> None:
     values = merged({"catalog": Path("c"), "publish_token_file": path, "view_token": "v" * 20})
     options = options_of(values)
     assert (options.access.publish, options.access.view, options.access.control) == (TOKEN, "v" * 20, "")
-    for text in (shown(values), repr(options)):
+    for text in (as_toml(values), repr(options)):
         assert TOKEN not in text and "v" * 20 not in text
-    assert f'view_token = "{MASK}"' in shown(values)
+    assert f'view_token = "{MASK}"' in as_toml(values)
     for bad in ("short", "with a space in it, long", "", "ü" * 20):
         path.write_text(bad, encoding="utf-8")
         with pytest.raises(ServeError) as refused:
