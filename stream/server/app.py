@@ -1,7 +1,7 @@
 """The application: one engine, one catalogue, one hub of sessions, and the page.
 
-Parts start in the order in which they depend on each other and stop in reverse: socket, engine, catalogue, workers,
-sessions. Whatever the user can mend is found before the first request is taken.
+Parts start in the order of their dependencies and stop in reverse: socket, engine, catalogue, workers, sessions. All
+mistakes that the user can correct are reported before the server takes its first request.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
 def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: Place | None = None) -> FastAPI:
     """The application; its lifespan ends every session before the parts may be closed.
 
-    ``base_url`` (see `address.resolved`) stands before the addresses of sessions; ``place``: as one of several workers.
+    ``base_url`` (see `address.resolved`) goes before the addresses of sessions; ``place``: for one of several workers.
     """
     metrics = Metrics()
     stopwatch = Stopwatch(metrics.probe)
@@ -98,7 +98,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
             "bundle": engine.bundle.identity,
             "engine": engine.name,
         }
-        state = parts.catalog.search_state  # its reason may name files and addresses: for the log and /metrics
+        state = parts.catalog.search_state  # its reason may name files: for log and metrics only
         search = {"device": state.device, "proposed": state.proposed, "passed_on": state.passed_on}
         fields |= {"webrtc": adapt.standing(), "search": search, "recordings": recordings}
         return {**fields, "engine_state": engine_state(engine)}
@@ -131,7 +131,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 def list_sessions(
     hub: Hub, base: str, public_url: str, place: Place | None, request: HTTPConnection
 ) -> list[dict[str, object]]:
-    """Every session of this process and, as one of several, of the others; each with its own address."""
+    """Every session of this process and, for one of several workers, of the others; each with its own address."""
     rows = [(base, session.summary()) for session in hub.sessions]
     for other in () if place is None else place.statuses.others:
         rows += [(base_url_of(public_url, other.port), session) for session in other.sessions]
@@ -139,7 +139,7 @@ def list_sessions(
 
 
 def metrics_refusal(place: Place | None, request: HTTPConnection) -> str:
-    """Why a process's own figures cannot be had at the port where this request came in."""
+    """Why the port of this request does not give a process's own figures; empty if it does."""
     if place is None or (request.scope.get("server") or ("", place.port))[1] == place.port:
         return ""
     ports = ", ".join(map(str, place.ports[1:]))
@@ -147,7 +147,7 @@ def metrics_refusal(place: Place | None, request: HTTPConnection) -> str:
 
 
 def _add_page(app: FastAPI) -> None:
-    """The page's files, by the names that the folder has when the server starts; nothing else can be asked for."""
+    """Serve the page's files: those that are in the folder when the server starts, and nothing else."""
     folder = Path(str(resources.files("stream.web")))
     files = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in PAGE_TYPES}
 
@@ -155,7 +155,7 @@ def _add_page(app: FastAPI) -> None:
     def page(name: str) -> FileResponse:
         if name not in files:
             raise HTTPException(404, "no such page")
-        headers = {"cache-control": "no-cache"}  # else a browser may run yesterday's scripts against today's server
+        headers = {"cache-control": "no-cache"}  # else a browser may run old scripts against a new server
         return FileResponse(files[name], media_type=PAGE_TYPES[files[name].suffix], headers=headers)
 
     @app.get("/")

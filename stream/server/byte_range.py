@@ -1,4 +1,4 @@
-"""Which bytes of a body of known length a request wants: one range (RFC 9110, section 14)."""
+"""Which bytes of a body of known length a request asks for: one range (RFC 9110, section 14)."""
 
 import re
 from typing import Final
@@ -11,14 +11,14 @@ class BeyondError(ValueError):
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and the one behind the last; None: the whole. Raises `BeyondError`.
+    """The first byte and the one after the last; None: the whole body. Raises `BeyondError`.
 
-    What is no range, or several, may be passed over (RFC 9110, section 14.2), and is.
+    An invalid range, and several ranges, are ignored, as RFC 9110, section 14.2, allows.
     """
     match = ONE_RANGE.fullmatch(header or "")
     if match is None or not (match[1] or match[2]):
         return None
-    if not match[1]:  # the last so many
+    if not match[1]:  # a number of bytes from the end
         first, stop = max(0, size - int(match[2])), size
     else:
         first, stop = int(match[1]), min(size, int(match[2]) + 1) if match[2] else size

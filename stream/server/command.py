@@ -22,18 +22,18 @@ def parser() -> argparse.ArgumentParser:
         epilog="Every flag can stand in the file of --config; docs/OPERATIONS.md says more.",
     )
     arguments.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; flags win over them")
-    arguments.add_argument("--print-config", action="store_true", help="write the settings as they are, and end")
+    arguments.add_argument("--print-config", action="store_true", help="print the settings in effect and exit")
     add_flags(arguments)
     return arguments
 
 
 def add_server_arguments(arguments: argparse.ArgumentParser) -> None:
-    """What ``demo`` has in common with ``serve``."""
+    """Add the flags that ``demo`` has in common with ``serve``."""
     add_flags(arguments, without=NOT_OF_DEMO)
 
 
 def serve_options(arguments: argparse.Namespace, catalog: Path) -> ServeOptions:
-    """The options of flags and environment alone. Raises `ServeError`."""
+    """The options from flags and environment alone. Raises `ServeError`."""
     return options_of(merged(from_flags(arguments), from_environment(os.environ)) | {"catalog": catalog})
 
 
@@ -64,7 +64,7 @@ def until_interrupted(options: ServeOptions, ready: Callable[[str], None]) -> in
 
 
 def say(text: str) -> None:
-    """One line, at once, whoever reads it."""
+    """Print one line and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -1,7 +1,8 @@
-"""The websocket on which video comes in where WebRTC does not get through: a hello, then binary messages.
+"""The websocket for video where WebRTC does not get through: a hello, then binary messages.
 
-*Bounds*: a hello of 4096 bytes within 10 s, messages of 2 MiB, pictures of 4096 pixels a side, and what `PictureFeed`
-and `WebmFeed` let wait. Beyond one the client's connection is closed with a code and the reason; nobody else notices.
+*Bounds*: a hello of 4096 bytes within 10 s, messages of 2 MiB, pictures of 4096 pixels a side, and the queues of
+`PictureFeed` and `WebmFeed`. A client that exceeds a bound is disconnected with a code and the reason; others are not
+affected.
 """
 
 import asyncio
@@ -39,15 +40,15 @@ ENDED: Final = 4410
 BUSY: Final = 4503
 HELLO_BYTES: Final = 4096
 LABEL: Final = "Socket"
-REASON_BYTES: Final = 123  # what a close frame can carry (RFC 6455, section 5.5)
-GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # what sending to a client that left raises
+REASON_BYTES: Final = 123  # the most that a close frame can carry (RFC 6455, section 5.5)
+GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # raised by sending to a client that has left
 
 InputT = TypeVar("InputT", bound=Input)
 
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """How long a client may take: to say hello, from one picture to the next, and to have its last ones decoded."""
+    """How long a client may take: to say hello, from one picture to the next, and until its last ones are decoded."""
 
     hello_s: float = 10.0
     idle_s: float = 15.0
@@ -91,16 +92,16 @@ FEEDS: Final[dict[str, Callable[[OnFrame, OnSound, Callable[[FeedError], None]],
 
 
 def parse_hello(text: str | None) -> Hello:
-    """Raises FeedError for anything that is no hello; ``text`` None is a binary message."""
+    """Parse a hello; ``text`` None is a binary message. Raises FeedError for anything else."""
     example = '{"v":1,"type":"hello","kind":"frames"}'
     if text is None:
         raise FeedError(BAD_MESSAGE, f"the first message is binary; say hello first: {example}")
     if len(text.encode("utf-8", "surrogatepass")) > HELLO_BYTES:
-        raise FeedError(BAD_MESSAGE, f"a hello of more than {HELLO_BYTES} bytes is not read")
+        raise FeedError(BAD_MESSAGE, f"the hello is longer than {HELLO_BYTES} bytes; shorten its label or key")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FeedError(BAD_MESSAGE, f"the first message is no JSON; say hello first: {example}") from error
+        raise FeedError(BAD_MESSAGE, f"the first message is not JSON; say hello first: {example}") from error
     if not isinstance(message, dict) or message.get("type") != "hello":
         raise FeedError(BAD_MESSAGE, f"the first message is no hello; send {example}")
     if message.get("v") != 1 or isinstance(message["v"], bool):
@@ -120,7 +121,7 @@ def _text_field(message: dict[str, Any], name: str, limit: int) -> str:
 class SocketPublisher:
     """One client of the ingest socket, as its session sees it.
 
-    ``goodbye`` is set once, by whatever ends the connection; the route then closes the socket.
+    ``goodbye`` is set once, by the first cause that ends the connection; the route then closes the socket.
     """
 
     def __init__(self, kind: str, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> None:
@@ -134,22 +135,22 @@ class SocketPublisher:
         self.feed = FEEDS[kind](self._take, on_sound, lambda error: self.leave(Goodbye(error.code, str(error))))
 
     def follow(self, level: QualityLevel) -> None:
-        """Nothing is to be saved here: a picture that comes too fast is not decoded at any level."""
+        """Does nothing: no level decodes pictures that come too fast."""
 
     def leave(self, goodbye: Goodbye) -> None:
-        """End the connection; only the first word counts."""
+        """End the connection; only the first call counts."""
         if not self.goodbye.done():
             self.goodbye.set_result(goodbye)
 
     async def close(self) -> None:
-        """The session's own end."""
+        """End the connection because the session ends."""
         self._on_end = None
         self.connected = False
         self.leave(Goodbye(ENDED, "the session was ended here, or taken over by another publisher with its key"))
         await self.feed.close()
 
     async def report_end(self) -> None:
-        """The connection's end, told to the session."""
+        """Tell the session that the connection has ended."""
         await self.feed.close()
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
@@ -157,8 +158,8 @@ class SocketPublisher:
         self.connected = False
 
     async def watch(self, idle_s: float) -> None:
-        """Return once no picture has come for so long, having said so."""
-        while (left := self._last_picture_s + idle_s - self._clock()) > 0:  # noqa: ASYNC110 - no event tells of silence
+        """Leave and return once no picture has come for ``idle_s``."""
+        while (left := self._last_picture_s + idle_s - self._clock()) > 0:  # noqa: ASYNC110 - silence has no event
             await asyncio.sleep(left)
         ended = silent(idle_s)
         self.leave(Goodbye(SILENT, ended.text, ended.cause))
@@ -175,8 +176,8 @@ def ingest_routes(
     base_url: str = "",
     redirect: Redirect = no_redirect,
 ) -> APIRouter:
-    """The websocket ``/ingest``. ``base_url`` goes before the path that a client is told (see `address.resolved`);
-    ``elsewhere`` tells where a key's session is, if not here (see `takeover`)."""
+    """The websocket ``/ingest``. ``base_url`` goes before the path in the answer (see `address.resolved`); ``redirect``
+    gives the address of a key's session, if another process has it (see `key_redirect`)."""
     router = APIRouter()
     rights = access or AccessOptions()
     times = options or IngestOptions()
@@ -219,7 +220,7 @@ def ingest_routes(
 
 
 async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
-    """The first message; None for a client that left. Raises FeedError."""
+    """The first message; None if the client left. Raises FeedError."""
     try:
         async with asyncio.timeout(timeout_s):
             message = await socket.receive()
@@ -229,19 +230,19 @@ async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
 
 
 async def _redirect(socket: WebSocket, address: str) -> None:
-    """Tell a client where to go, and say goodbye."""
+    """Tell a client where its key's session is, and close."""
     moved = {"v": 1, "type": "moved", "ingest": f"{address}/ingest"}
     with contextlib.suppress(*GONE):
         await socket.send_text(json.dumps(moved, separators=(",", ":")))
-    await _close(socket, Goodbye(MOVED, "this key's session is at another port: the message before says which"))
+    await _close(socket, Goodbye(MOVED, "this key's session is at another port: see the message before"))
 
 
 async def _serve(
     socket: WebSocket, session_fields: dict[str, str], publisher: SocketPublisher, times: IngestOptions
 ) -> Goodbye:
-    """Messages in until something ends the connection; ``told`` is what the client learns of its session."""
+    """Read messages until something ends the connection; ``session_fields`` describe its session to the client."""
     ready = {"v": 1, "type": "ready", **session_fields}
-    with contextlib.suppress(*GONE):  # a client that left is noticed by reading
+    with contextlib.suppress(*GONE):  # reading notices that a client has left
         await socket.send_text(json.dumps(ready, separators=(",", ":")))
     working = [
         asyncio.create_task(_read(socket, publisher, times.finish_s)),
@@ -275,6 +276,6 @@ async def _read(socket: WebSocket, publisher: SocketPublisher, finish_s: float) 
 
 
 async def _close(socket: WebSocket, goodbye: Goodbye) -> None:
-    """Close with the reason, as much of it as fits; nothing where the client left first."""
+    """Close with as much of the reason as fits; does nothing where the client left first."""
     with contextlib.suppress(*GONE):
         await socket.close(goodbye.code, goodbye.reason.encode()[:REASON_BYTES].decode(errors="ignore"))

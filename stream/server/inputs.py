@@ -1,7 +1,7 @@
-"""Who feeds a session: the publisher whose frames are taken, and the one that may take its place.
+"""The inputs of a session: the publisher whose frames are used, and the one that may take its place.
 
-A publisher becomes the one that is heard with its first frame, not before: one that never gets through harms nobody.
-*Bound*: one is heard and one is coming; of those that come, the newest wins.
+A publisher takes over with its first frame, not before: so one that never gets through does no harm. *Bound*: one
+feeds the session and one is coming; of those that come, the newest wins.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from stream.sources.ended import Ended
 
 
 class Publisher(Protocol):
-    """What feeds a session. ``connected``: frames may come. ``close`` may be called any number of times,
-    and ``on_end`` is not called after it."""
+    """Feeds a session. ``connected``: frames may come. ``close`` may be called any number of times, and ``on_end`` is
+    not called after it."""
 
     @property
     def connected(self) -> bool: ...
@@ -29,14 +29,14 @@ class Publisher(Protocol):
 
 @runtime_checkable
 class NotePublisher(Protocol):
-    """A publisher that has words for the viewers, too: what was lost of the stream that it fetches."""
+    """A publisher with notes for the viewers: what was lost of the stream that it fetches."""
 
     def hear_notes(self, on_note: Callable[[str], None]) -> None: ...
 
 
 class ReleasedPublisher:
-    """In the place of a publisher that was let go of: what knows its input would hold it, decoders and all, until the
-    collector of cycles comes by."""
+    """Replaces a released publisher. Else whatever refers to its input would keep it, with its decoders, until the
+    garbage collector runs."""
 
     connected = False
 
@@ -61,7 +61,7 @@ class InputSession(Protocol):
     inputs: "Inputs"
 
     def frame_arrived(self, source: "Input") -> None:
-        """A frame came of an input."""
+        """A frame of an input arrived."""
 
     def publish(self, notice: Warned) -> None: ...
     @property
@@ -69,14 +69,14 @@ class InputSession(Protocol):
 
 
 class Listener(Protocol):
-    """What takes pictures and sound: the part of a ``LiveDriver`` that an input knows."""
+    """Takes pictures and sound: the part of a ``LiveDriver`` that an input knows."""
 
     def offer(self, arrival: Arrival) -> None: ...
     def listen(self, frame: av.AudioFrame) -> None: ...
 
 
 class Input:
-    """One publisher's way into a session. ``secret`` is the publisher's alone; ``number`` counts those of a session."""
+    """One publisher's way into a session. Only the publisher knows ``secret``; ``number`` counts a session's inputs."""
 
     def __init__(self, session: InputSession, number: int, connect: Connect, on_end: "Callable[[Input, Ended], None]"):
         self.secret = secrets.token_urlsafe(24)
@@ -95,7 +95,7 @@ class Input:
         return self.session.id
 
     def detach(self) -> asyncio.Task[None]:
-        """What the publisher still says is not heard; the task ends when it is closed."""
+        """Ignore the publisher from now on and close it; the task ends when it is closed."""
         self._detached = True
         publisher, self.publisher = self.publisher, ReleasedPublisher()
         return asyncio.get_running_loop().create_task(publisher.close())
@@ -115,7 +115,7 @@ class Input:
 
 
 class Inputs:
-    """The inputs of one session. ``now``: the one that is heard; ``coming``: the one that has sent no frame yet."""
+    """The inputs of one session. ``now`` feeds it; ``coming`` has sent no frame yet."""
 
     def __init__(self) -> None:
         self.now: Input | None = None
@@ -132,7 +132,7 @@ class Inputs:
         return any(source.publisher.connected for source in self.all)
 
     def add(self, session: InputSession, connect: Connect, on_end: Callable[[Input, Ended], None]) -> Input:
-        """Let another publisher come."""
+        """Add a publisher as the one that is coming; releases the previous one of these."""
         if self.coming is not None:
             self.release(self.coming)
         self.count += 1
@@ -140,13 +140,14 @@ class Inputs:
         return self.coming
 
     def promote(self) -> None:
-        """The one that is coming sent its first frame: it is heard from now on, and the one before is let go of."""
+        """The input that was coming sent its first frame: it feeds the session from now on, and the previous one is
+        released."""
         if self.now is not None:
             self.release(self.now)
         self.now, self.coming = self.coming, None
 
     def release(self, source: Input) -> None:
-        """Let go of an input; what it still sends is not heard."""
+        """Close an input; frames that it still sends are ignored."""
         if source is self.now:
             self.now = None
         elif source is self.coming:

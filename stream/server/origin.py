@@ -1,6 +1,6 @@
-"""Where a page comes from (``Origin``, RFC 6454) and what it calls the server (``Host``, RFC 9110), to be compared.
+"""Where a page comes from (``Origin``, RFC 6454) and what it calls the server (``Host``, RFC 9110), for comparison.
 
-Both have one form: lower case, one way to write an address, no dot behind the name, a port that is left out filled in.
+Both are brought to one form: lower case, one way to write an address, no dot after the name, a default port filled in.
 """
 
 import ipaddress
@@ -12,27 +12,27 @@ HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::([0-9]{0,5}))?")
 
 
 class Host(NamedTuple):
-    """A host as a browser names it: without brackets; ``port`` None where it is not written."""
+    """A host as a browser names it, without brackets; ``port`` None where it is left out."""
 
     name: str
     port: int | None
 
 
 class Origin(NamedTuple):
-    """A page's origin with its port, whether it was written or not."""
+    """A page's origin with its port, even where the text leaves it out."""
 
     scheme: str
     name: str
     port: int
 
     def __str__(self) -> str:
-        """As browsers write it."""
+        """The origin as browsers write it."""
         name = f"[{self.name}]" if ":" in self.name else self.name
         return f"{self.scheme}://{name}" + ("" if self.port == PORTS[self.scheme] else f":{self.port}")
 
 
 def host_of(netloc: str) -> Host | None:
-    """``name``, ``name:port`` or ``[address]:port`` taken apart; None for anything else, and for user and password."""
+    """Parse ``name``, ``name:port`` or ``[address]:port``; None for anything else, also with a user and password."""
     match = HOST.fullmatch(netloc.lower())
     if match is None:
         return None
@@ -41,7 +41,7 @@ def host_of(netloc: str) -> Host | None:
 
 
 def origin_of(text: str) -> Origin | None:
-    """An http(s) origin taken apart; None for others ("null" too), and for what has more than scheme, host and port."""
+    """Parse an http(s) origin; None for others ("null" too), and for text with more than scheme, host and port."""
     scheme, mark, netloc = text.partition("://")
     scheme, host = scheme.lower(), host_of(netloc)
     if not mark or host is None or scheme not in PORTS:
@@ -50,7 +50,7 @@ def origin_of(text: str) -> Origin | None:
 
 
 def _name(text: str) -> str:
-    """The one form of a name or an address; empty for what is neither."""
+    """A name or an address in its one form; empty for anything else."""
     if text.startswith("["):
         try:
             return str(ipaddress.IPv6Address(text[1:-1]))
@@ -60,6 +60,6 @@ def _name(text: str) -> str:
     if "" in name.split("."):
         return ""
     try:
-        return name if name.isascii() else name.encode("idna").decode()  # browsers say it so
+        return name if name.isascii() else name.encode("idna").decode()  # as browsers write it
     except UnicodeError:
         return ""

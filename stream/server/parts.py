@@ -1,4 +1,4 @@
-"""What every session of a server shares: engine, catalogue, threads, recordings."""
+"""The parts that all sessions of a server share: engine, catalogue, threads, recordings."""
 
 import contextlib
 import logging
@@ -26,7 +26,7 @@ RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
 
 @dataclass(frozen=True)
 class Parts:
-    """What every session shares."""
+    """The parts that all sessions share."""
 
     runtime: Runtime
     catalog: Catalog
@@ -51,7 +51,7 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
             log.info("segments are searched on the CPU: %s", reason)
         if not len(catalog):
             raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
-        # a worker waits while the engine computes, so there are more of them than cores
+        # threads wait while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
         workers = stack.enter_context(SessionPool(count))
         runtime = Runtime(engine, catalog)

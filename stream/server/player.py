@@ -1,11 +1,11 @@
-"""Who of a session's viewers plays: one connection is the player, the others are its remotes.
+"""Which viewer of a session plays: one connection is the player, the others are its remotes.
 
-Whoever says first that it plays (``playing``) is the player, until it leaves or another one takes its place. What the
-others would have played, paused or sought goes to the player as it came (``do``). When the player is gone nobody plays,
-and the place where the music stopped is kept for whoever takes over. The Auto switch is the session's as well; only the
+The first viewer that sends ``playing`` is the player, until it leaves or another one takes its place. Requests of the
+others to play, pause or seek are passed to the player unchanged (``do``). When the player has left, nobody plays, and
+the place where the music stopped is kept for the next player. The Auto switch belongs to the session as well; only the
 player acts on it.
 
-*Bound*: one player, and of what is on air the newest word.
+*Bound*: one player, and the newest state of what is on air.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,7 @@ ANOTHER: Final = 'another one plays in this session; take its place first: {"typ
 
 @dataclass(frozen=True, slots=True)
 class Air:
-    """What is on air: ``position_s`` into the track at ``at_s`` by the clock, if somebody said so."""
+    """What is on air: ``position_s`` into the track at ``at_s`` by the clock, if the player sent it."""
 
     track: str
     position_s: float | None
@@ -44,14 +44,14 @@ class RoleSession(Protocol):
     @property
     def viewers(self) -> Iterable[Viewer]: ...
     def command_core(self, message: dict[str, Any]) -> None:
-        """Hand a command to the session's core."""
+        """Pass a command to the session's core."""
 
     def accept(self, command: str, track: str | None) -> None:
-        """Tell every viewer that a command was carried out."""
+        """Notify every viewer that a command was carried out."""
 
 
 class PlayerRole:
-    """The role in one session. On the event loop only; ``clock`` counts seconds and never goes back."""
+    """The player role of one session. On the event loop only; ``clock`` counts seconds and never goes back."""
 
     def __init__(self, session: RoleSession, clock: Callable[[], float]) -> None:
         self._session = session
@@ -61,7 +61,7 @@ class PlayerRole:
         self.auto = False
 
     def viewer_joined(self, viewer: Viewer) -> None:
-        """A viewer came; one that the player had on a connection before is the player again."""
+        """A viewer joined. If it is the player on a new connection, it becomes the player again."""
         if self.player is not None and viewer.may and viewer.page and same(self.player.page, viewer.page):
             self.player = viewer
             self._send_state()
@@ -69,7 +69,7 @@ class PlayerRole:
             viewer.put_object(self._state_for(viewer))
 
     def viewer_left(self, viewer: Viewer) -> None:
-        """A viewer went; with the player the music stops where it is."""
+        """A viewer left. If it was the player, the music stops where it is."""
         if viewer is not self.player:
             return
         self.player = None
@@ -80,7 +80,7 @@ class PlayerRole:
         self._send_state()
 
     def command(self, viewer: Viewer, message: Mapping[str, Any]) -> None:
-        """Carry out a command of `KINDS`. Raises CommandError with the reason for one that cannot be carried out."""
+        """Carry out a command of `KINDS`. Raises CommandError with the reason where it cannot."""
         fields = {name: value for name, value in message.items() if name not in ("v", "type")}
         match message["type"]:
             case "player":
@@ -118,7 +118,7 @@ class PlayerRole:
         self._send_state()
 
     def _next_air(self, command: Playing) -> Air | None:
-        """What is on air from now on; where it is not told where, it goes on from its place."""
+        """What is on air from now on; a command without a position continues from the current place."""
         if command.track is None:
             return None
         now_s, place_s = self._clock(), command.position_s
@@ -131,7 +131,7 @@ class PlayerRole:
             viewer.put_object(self._state_for(viewer))
 
     def _state_for(self, viewer: Viewer) -> dict[str, Any]:
-        """The state of the role as one viewer sees it."""
+        """The player's state as one viewer sees it."""
         air, place_s = self.air, None
         if air is not None and (place_s := air.place_s(self._clock())) is not None:
             place_s = round(place_s, 3)
@@ -159,7 +159,7 @@ def _flag(fields: Mapping[str, Any], name: str) -> bool:
 
 
 def _action(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What the player is asked to do, checked."""
+    """The checked request to the player."""
     action = fields.get("do")
     if not isinstance(action, str) or action not in ACTIONS:
         raise CommandError(f"do must be one of {', '.join(ACTIONS)}")

@@ -1,4 +1,4 @@
-"""What the page shows and plays of a track. Only files that the catalogue knows are ever opened."""
+"""What the page shows and plays of a track. Opens only files of the catalogue."""
 
 import stat
 from pathlib import Path
@@ -14,7 +14,7 @@ from catalog.records import Track
 from .access import AccessOptions, require
 from .excerpts import Excerpts, MusicFile, parse_query
 
-# the table of the standard library depends on the machine
+# the standard library's table depends on the machine
 AUDIO_TYPES: Final = {
     ".aac": "audio/aac",
     ".aif": "audio/aiff",
@@ -43,7 +43,7 @@ class Shelf(Protocol):
 
 def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: Excerpts | None = None) -> APIRouter:
     """``/api/tracks/ID`` and ``/tracks/ID/audio``: the file, or with ``start`` its sound from there on (see
-    `excerpt`); both answer range requests. All of it is for who may view."""
+    `excerpt`); both answer range requests. Only for clients that may view."""
     shared = excerpts or Excerpts()
     router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "view"))])
 
@@ -89,7 +89,7 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
     @router.api_route("/tracks/{track_id}/audio", methods=["GET", "HEAD"])
     async def audio(request: Request, track_id: str, start: str | None = None, fade: str | None = None) -> Response:
         file = await anyio.to_thread.run_sync(open_file, track_id)
-        if start is None and file.file_s != file.length_s:  # a part of its file has no file of its own
+        if start is None and file.file_s != file.length_s:  # the track is only a part of its file
             start = "0"
         excerpt_request = parse_query(start, fade, file.length_s)
         if excerpt_request is not None:

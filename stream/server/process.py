@@ -1,6 +1,6 @@
-"""One process that serves: its sockets, its signals, its end.
+"""One serving process: its sockets, its signals, its end.
 
-SIGTERM drains (see `drain`); a second one, or SIGINT, ends the sessions at once; one more does not wait for them.
+SIGTERM drains (see `drain`); a second one, or SIGINT, ends the sessions at once; one more does not wait for their end.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ MESSAGE_BYTES: Final = 2 * feed.MESSAGE_BYTES  # of one websocket message; the p
 def serve(
     options: ServeOptions, ready: Callable[[str], None], tell: Callable[[str], None] = lambda engine: None
 ) -> None:
-    """Serve until interrupted or drained; ``ready`` is called with the page's URL once requests are taken, and then,
-    of a single process, ``tell`` with which engine runs and why.
+    """Serve until interrupted or drained. Once the server takes requests, calls ``ready`` with the page's URL and then,
+    with a single process, ``tell`` with a line that says which engine runs and why.
 
-    Raises `ServeError` and the errors of bundles and catalogues before that.
+    Before that, raises `ServeError` and the errors of bundles and catalogues.
     """
     if options.tls is not None:
-        context_of(options.tls)  # a mistake is found before anything slow is started
+        context_of(options.tls)  # reports mistakes before anything slow is started
     if options.workers > 1:
         return supervise(options, serve_place, ready)
     with contextlib.closing(bind(options.host, options.port)) as bound:
@@ -68,7 +68,7 @@ def serve_socket(
     ready: Callable[[], None],
     tell: Callable[[str], None] = lambda engine: None,
 ) -> None:
-    """Serve on a socket of one's own and, as one of several, on the shared one."""
+    """Serve on the process's own socket and, for one of several workers, on the shared one."""
     tls = None if options.tls is None else context_of(options.tls)
     access = options.access
     few_heaps()  # before threads begin
@@ -97,8 +97,8 @@ def server_of(
     place: Place | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> "Server":
-    """The server, to be run with its socket; ``ready`` is called once requests are taken. ``tls``: that of
-    ``options.tls``, where it was made before."""
+    """The server, to be run with its socket; it calls ``ready`` once it takes requests. ``tls``: the context of
+    ``options.tls``, where the caller has made it already."""
     if tls is None and options.tls is not None:
         tls = context_of(options.tls)
     app = create_app(parts, options, base_url(options.public_url, None if place is None else place.port), place)
@@ -120,7 +120,8 @@ def server_of(
 
 
 class Server(uvicorn.Server):
-    """Says when it has started, takes no more connections than ``most``, in ``tls``, and drains before it ends."""
+    """Calls ``ready`` when it has started, takes at most ``most`` connections, in ``tls``, and drains before it
+    ends."""
 
     def __init__(
         self,
@@ -139,7 +140,7 @@ class Server(uvicorn.Server):
         self._shared_acceptor: SharedAcceptor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup([])  # uvicorn would take connections without end
+        await super().startup([])  # uvicorn would take any number of connections
         if not self.started:
             return
         self._loop = asyncio.get_running_loop()
@@ -165,7 +166,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal. None is raised again at the end, as uvicorn would: ending as asked is ending with 0."""
+        """Handle a signal. Unlike uvicorn's, the server does not raise it again at the end, so it exits with 0."""
         if sig == signal.SIGTERM and self._loop is not None and self._drain.phase is not Phase.DRAINING:
             self._loop.call_soon_threadsafe(self._drain.begin, self._stop)
         elif self.should_exit:
@@ -177,7 +178,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     def _connection(self) -> asyncio.Protocol:
-        """What uvicorn would make for a connection."""
+        """The protocol for a connection, as uvicorn would make it."""
         return HeadTimeoutProtocol(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state, room=self._connections
         )

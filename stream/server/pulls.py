@@ -1,6 +1,6 @@
-"""``/api/pull``: the server fetches a stream for a client that can only name it. Off unless the owner asks for it.
+"""``/api/pull``: the server fetches a stream for a client that can only name it. Off by default.
 
-What may be named is the affair of `addresses`; every URL is pulled in a process of its own, see `RemotePull`.
+`addresses` decides which URLs are allowed; every URL is pulled in a process of its own, see `RemotePull`.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ InputT = TypeVar("InputT", bound=Input)
 
 @dataclass(frozen=True)
 class PullOptions:
-    """``allowed``: whether clients may name URLs at all; ``networks``: which may be reached though not public."""
+    """``allowed``: whether clients may name URLs at all; ``networks``: networks that are allowed though not public."""
 
     allowed: bool = False
     networks: tuple[str, ...] = ()
@@ -58,16 +58,16 @@ class _PullRequest:
 
 
 class Lookups:
-    """Names are looked up in threads of their own: a server of names that does not answer holds each of them, long
-    after who asked was told, and other work of the process waits for none of them."""
+    """Looks up names in threads of their own. A name server that does not answer blocks a thread long after its client
+    has got an answer; other work of the process does not wait for these threads."""
 
     def __init__(self, rules: Sequence[Network]) -> None:
         self._rules = rules
         self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup")
-        self._free = asyncio.Semaphore(LOOKUPS)  # given back by the thread, not by who waits for it: nothing queues
+        self._free = asyncio.Semaphore(LOOKUPS)  # released by the thread, not by its waiter: nothing queues
 
     async def check(self, target: Target) -> None:
-        """Return where the target may be reached. Raises SourceError; may wait for a thread."""
+        """Return if the target may be reached, else raise SourceError. May wait for a thread."""
         loop = asyncio.get_running_loop()
         await self._free.acquire()
         job = self._threads.submit(checked, target, self._rules)
@@ -87,10 +87,10 @@ def pull_routes(
     base_url: str = "",
     redirect: Redirect = no_redirect,
 ) -> APIRouter:
-    """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for networks that are none.
+    """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for invalid networks.
 
-    ``base_url`` goes before the paths that a client is told (see `address.resolved`); ``elsewhere`` tells where a key's
-    session is, if not here (see `takeover`).
+    ``base_url`` goes before the paths in answers (see `address.resolved`); ``redirect`` gives the address of a key's
+    session, if another process has it (see `key_redirect`).
     """
     router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "publish"))])
     rules = networks(options.networks)
@@ -115,7 +115,7 @@ def pull_routes(
                 return _respond(307, "this key's session is at another port", moved)
             target = target_of(pull.url)
             async with asyncio.timeout(LOOKUP_S):
-                await lookups.check(target)  # for a clear answer; the process checks for itself
+                await lookups.check(target)  # for a clear answer; the process checks again
             source = hub.begin(pull.label or target.host, pull.key, connect)
         except TimeoutError:
             return _respond(422, f"{target.host}: cannot be looked up within {LOOKUP_S:g} s; try again")
@@ -150,9 +150,9 @@ def pull_routes(
 
 
 def _parse_request(body: bytes | None) -> _PullRequest:
-    """The request. Raises ValueError with the reason."""
+    """Parse the request's body. Raises ValueError with the reason."""
     if body is None:
-        raise ValueError(f"a request of more than {BODY_BYTES} bytes is not read")
+        raise ValueError(f"the body is longer than {BODY_BYTES} bytes; send a shorter one")
     try:
         message: Any = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Every setting of ``segue serve``: one table, from which the flags, the keys of the file and their checks are made.
+"""Every setting of ``segue serve``: one table, from which the flags, the file's keys and their checks are made.
 
 A setting's name is its key in the file; with dashes it is its flag.
 """
@@ -24,7 +24,7 @@ from .logs import FORMATS, LEVELS
 from .origin import origin_of
 
 TOKENS: Final = ("publish_token", "view_token", "control_token")
-TOKEN_CHARACTERS: Final = 16  # at least; what is shorter can be guessed
+TOKEN_CHARACTERS: Final = 16  # at least; shorter tokens can be guessed
 MAX_WORKERS: Final = 64
 MAX_DRAIN_S: Final = 3600.0
 MAX_SIZES: Final = 16
@@ -33,8 +33,8 @@ MAX_ROWS: Final = 1024
 
 @dataclass(frozen=True)
 class Kind:
-    """What values a setting has. ``of_text`` takes a flag's word, ``of_toml`` a file's value and the file's folder;
-    both raise ValueError for what is not ``what``."""
+    """The values of a setting. ``of_text`` takes a flag's text, ``of_toml`` a file's value and the file's folder; both
+    raise ValueError for a value that is not ``what``."""
 
     what: str
     of_text: Callable[[str], Any]
@@ -45,7 +45,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. ``default`` None: not set. A ``secret`` is never shown."""
+    """One setting. ``default`` None: not set. A ``secret`` is never printed."""
 
     section: str
     name: str
@@ -66,7 +66,7 @@ class Setting:
 
 
 def _typed(value: Any, *types: type) -> Any:
-    """The value if it is of these types; TOML's booleans are no numbers."""
+    """The value if it is of these types; a TOML boolean is no number. Raises ValueError for others."""
     if type(value) not in types:
         raise ValueError
     return value
@@ -149,7 +149,8 @@ SWITCH: Final = Kind("true or false", lambda text: text == "true", lambda value,
 
 
 def rows_of(text: str) -> tuple[int, ...]:
-    """Batch sizes: rising, few, and not so large that one batch would take a GPU's memory."""
+    """Batch sizes: rising, few, and not so large that one batch could fill a GPU's memory. Raises ValueError for
+    others."""
     sizes = tuple(int(part) for part in text.split(","))
     if len(sizes) > MAX_SIZES or sizes[0] < 1 or sizes[-1] > MAX_ROWS or sorted(set(sizes)) != list(sizes):
         raise ValueError
@@ -173,13 +174,13 @@ ADDRESSES: Final = several("a list of IP addresses", lambda text: str(ipaddress.
 
 
 def _token_settings() -> list[Setting]:
-    for_whom = {"publish": "sends streams", "view": "watches", "control": "sends commands"}
+    uses = {"publish": "to send streams", "view": "to watch", "control": "to send commands"}
     settings = []
     for name in TOKENS:
-        who = for_whom[name.removesuffix("_token")]
-        text = f"asked of whoever {who}; better in SEGUE_{name.upper()} or a file than on the command line"
+        use = uses[name.removesuffix("_token")]
+        text = f"token needed {use}; better in SEGUE_{name.upper()} or a file than on the command line"
         settings.append(Setting("access", name, TOKEN, text, metavar="TOKEN", secret=True))
-        text = f"file that holds the {name.replace('_', ' ')}"
+        text = f"file with the {name.replace('_', ' ')}"
         settings.append(Setting("access", f"{name}_file", PATH, text, metavar="FILE"))
     return settings
 
@@ -198,7 +199,7 @@ SETTINGS: Final = (
     Setting("engine", "batch_sizes", ROWS, "rows that batches are padded to (default: 1,2,4,8,16,32)", metavar="N,N"),
     Setting("server", "host", TEXT, "address to listen on", "127.0.0.1"),
     Setting("server", "port", integer(0, 65535), "port, 0 for any free one", 8765),
-    Setting("server", "public_url", URL, "address by which clients reach this very machine", metavar="URL"),
+    Setting("server", "public_url", URL, "address at which clients reach this very machine", metavar="URL"),
     Setting(
         "server",
         "max_connections",
@@ -206,14 +207,16 @@ SETTINGS: Final = (
         "open connections of each process (default: as many as --max-sessions and --max-viewers need)",
         metavar="N",
     ),
-    Setting("server", "drain_s", number(0, MAX_DRAIN_S), "after SIGTERM, sessions may go on for so long", 20.0, "S"),
+    Setting("server", "drain_s", number(0, MAX_DRAIN_S), "how long sessions may go on after SIGTERM", 20.0, "S"),
     Setting("server", "workers", integer(1, MAX_WORKERS), "processes, each with an engine of its own", 1, "N"),
-    Setting("server", "worker_ports", PORTS, "ports of the workers' own (default: those after --port)", metavar="A-B"),
+    Setting("server", "worker_ports", PORTS, "the workers' own ports (default: those after --port)", metavar="A-B"),
     Setting(
         "sessions", "max_sessions", integer(1), "live inputs of each process", HubOptions().max_sessions, metavar="N"
     ),
     Setting("sessions", "max_viewers", integer(1), "viewers of each session", HubOptions().max_viewers, metavar="N"),
-    Setting("sessions", "grace", SECONDS, "wait for a lost publisher that has a key", HubOptions().grace_s, "S"),
+    Setting(
+        "sessions", "grace", SECONDS, "how long to wait for a lost publisher with a key", HubOptions().grace_s, "S"
+    ),
     Setting(
         "sessions",
         "max_late_ms",
@@ -222,12 +225,19 @@ SETTINGS: Final = (
         HubOptions().late_ms,
         "MS",
     ),
-    Setting("sessions", "max_session", SECONDS, "end of any session; 0 none", HubOptions().max_session_s, "S"),
+    Setting(
+        "sessions",
+        "max_session",
+        SECONDS,
+        "longest duration of a session; 0: no limit",
+        HubOptions().max_session_s,
+        "S",
+    ),
     Setting(
         "sessions",
         "handshake_s",
         number(1, 600),
-        "a publisher that is not connected by then is let go",
+        "time for a publisher to connect",
         PeerOptions().handshake_timeout_s,
         "S",
     ),
@@ -235,7 +245,7 @@ SETTINGS: Final = (
         "sessions",
         "idle_s",
         number(1, 600),
-        "a publisher that sends no picture for so long is let go",
+        "time without a picture after which a publisher is closed",
         PeerOptions().idle_timeout_s,
         "S",
     ),
@@ -244,25 +254,27 @@ SETTINGS: Final = (
         "webrtc",
         "announce",
         ADDRESSES,
-        "address by which publishers reach this machine from outside; repeatable",
+        "address at which publishers reach this machine from outside; repeatable",
         metavar="ADDRESS",
     ),
-    Setting("webrtc", "plain_webrtc", SWITCH, "leave aiortc as it is, at more cost: for a path that makes trouble"),
-    Setting("webrtc", "ice_server", TEXTS, "stun: or turn: server told to publishers; repeatable", metavar="URL"),
+    Setting(
+        "webrtc", "plain_webrtc", SWITCH, "leave aiortc unchanged, at more cost: where the short path makes trouble"
+    ),
+    Setting("webrtc", "ice_server", TEXTS, "stun: or turn: server for publishers; repeatable", metavar="URL"),
     *_token_settings(),
-    Setting("access", "no_tokens", SWITCH, "something else (a proxy) guards what no token guards"),
-    Setting("access", "allow_origin", ORIGINS, "let pages of this origin in; repeatable", metavar="URL"),
+    Setting("access", "no_tokens", SWITCH, "allow missing tokens, since something else (a proxy) controls access"),
+    Setting("access", "allow_origin", ORIGINS, "allow pages of this origin; repeatable", metavar="URL"),
     Setting("pull", "allow_pull", SWITCH, "let publishers name URLs that this server fetches"),
     Setting(
         "pull",
         "pull_network",
         NETWORKS,
-        "network that such URLs may lead to though it is not public; repeatable",
+        "network that such URLs may reach though it is not public; repeatable",
         metavar="NETWORK",
     ),
-    Setting("recording", "record", PATH, "keep a recording of each session in this folder", metavar="FOLDER"),
-    Setting("recording", "record_pictures", SWITCH, "keep the pictures as well, at 160x90"),
-    Setting("recording", "record_limit", integer(1), "stop a recording at this size of its file", 1024, "MIB"),
+    Setting("recording", "record", PATH, "record each session in this folder", metavar="FOLDER"),
+    Setting("recording", "record_pictures", SWITCH, "record the pictures as well, at 160x90"),
+    Setting("recording", "record_limit", integer(1), "stop a recording when its file reaches this size", 1024, "MIB"),
     Setting("tls", "tls_cert", PATH, "certificate and chain, PEM", metavar="FILE"),
     Setting("tls", "tls_key", PATH, "private key of the certificate, PEM", metavar="FILE"),
     Setting("log", "log_format", choice(*FORMATS), "one line an event, on standard error", "text"),
@@ -272,5 +284,5 @@ BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 
 
 def access_of(tokens: dict[str, str]) -> AccessOptions:
-    """The tokens by the names in `TOKENS`."""
+    """The options for tokens by the names in `TOKENS`."""
     return AccessOptions(**{name.removesuffix("_token"): token for name, token in tokens.items()})

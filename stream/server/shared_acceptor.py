@@ -1,8 +1,8 @@
-"""How the workers of one machine share its port: each takes connections while no other has less to do.
+"""How the workers of one machine share its port: a worker accepts connections while no other has less to do.
 
-All of them hold the same listening socket. Left to the kernel, the one that waits most recently gets most; so each
-looks at what the others say of themselves and listens only while it is among the least loaded: not draining, with
-room, with the fewest sessions. That is up to `LOOK_S` old, so a burst may still go to one.
+All of them have the same listening socket. The kernel alone would give most connections to the worker that began to
+wait last. So each worker reads the statuses of the others and listens only while it is among the least loaded: not
+draining, with room, with the fewest sessions. A status is up to `LOOK_S` old, so a burst may still go to one worker.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ LOOK_S: Final = 0.25
 
 
 class SharedAcceptor:
-    """The shared socket as one worker uses it, and this worker's own status. On the event loop only."""
+    """One worker's use of the shared socket, and its own status. On the event loop only."""
 
     def __init__(
         self,
@@ -36,12 +36,12 @@ class SharedAcceptor:
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Look at the others from now on."""
+        """Begin to read the others' statuses."""
         self._place.shared.setblocking(False)
         self._watching = asyncio.get_running_loop().create_task(self._watch_others())
 
     async def close(self) -> None:
-        """Take no more connections from the shared socket."""
+        """Accept no more connections from the shared socket."""
         self._set_listening(False)
         if self._watching is not None:
             self._watching.cancel()
@@ -87,8 +87,8 @@ class SharedAcceptor:
                 client, _ = self._place.shared.accept()
             except BlockingIOError:  # another worker was faster
                 return None
-            except OSError as error:  # out of file descriptors, or the client is gone again
-                log.warning("a connection could not be taken: %s", error)
+            except OSError as error:  # out of file descriptors, or the client has left
+                log.warning("a connection could not be accepted: %s", error)
                 return None
             self._connections.take(client)
         return None

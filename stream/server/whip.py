@@ -1,9 +1,9 @@
 """WHIP (RFC 9725): a publisher posts an SDP offer and gets the answer; its resource takes more candidates (PATCH) and
 is deleted to stop.
 
-The answer's ``Segue-Events`` header names the websocket on which the suggestions come. (A ``Link`` header would be the
-natural place, but publishers read each one as an ICE server.) A stream key, ``?key=``, names the stream: who posts with
-the same one again takes its session over, and what viewers asked of it goes on.
+The answer's ``Segue-Events`` header names the websocket with the suggestions. (A ``Link`` header would be the natural
+place, but publishers read each one as an ICE server.) A stream key, ``?key=``, names the stream: a publisher that posts
+again with the same key takes over its session, and the viewers' wishes stay in effect.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ BODY_S: Final = 10.0  # for a whole body, however slowly it drips
 
 @dataclass(frozen=True)
 class WhipOptions:
-    """``ice_servers``: told to publishers (``stun:host:port``, ``turn:...``). ``burst`` offers at once from an address,
-    then ``per_s`` a second; 0: no limit. This machine's own addresses have none."""
+    """``ice_servers``: sent to publishers (``stun:host:port``, ``turn:...``). ``burst`` offers at once from an address,
+    then ``per_s`` a second; 0: no limit. This machine's own addresses have no limit."""
 
     ice_servers: tuple[str, ...] = ()
     burst: int = 20
@@ -58,9 +58,9 @@ def whip_routes(
     base_url: str = "",
     redirect: Redirect = no_redirect,
 ) -> APIRouter:
-    """The routes under ``/whip``. ``base_url`` goes before the paths that a publisher is told: empty, or the address of
-    the one process that its session stays on (see `address.resolved`); ``elsewhere`` tells where a key's session is, if
-    not here (see `takeover`)."""
+    """The routes under ``/whip``. ``base_url`` goes before the paths in answers: empty, or the address of the one
+    process that has the session (see `address.resolved`); ``redirect`` gives the address of a key's session, if another
+    process has it (see `key_redirect`)."""
     router = APIRouter()
     access, options = access or AccessOptions(), options or WhipOptions()
     offers = RateLimit(options.burst, options.per_s)
@@ -96,9 +96,9 @@ def whip_routes(
             )
         body = await limited_body(request, OFFER_BYTES)
         if body is None:
-            return respond(request, 413, f"an offer of more than {OFFER_BYTES} bytes is not read")
+            return respond(request, 413, f"the offer is longer than {OFFER_BYTES} bytes; post a shorter one")
         if len(key) > KEY_CHARACTERS:
-            return respond(request, 400, f"a key of {len(key)} characters; {KEY_CHARACTERS} are the limit")
+            return respond(request, 400, f"the key has {len(key)} characters; use at most {KEY_CHARACTERS}")
         label = unquote(request.query_params.get("label", "WHIP"))
         try:
             offer = body.decode("utf-8")
@@ -149,7 +149,7 @@ def whip_routes(
             return respond(request, 412, "If-Match names another ICE session")
         body = await limited_body(request, FRAGMENT_BYTES)
         if body is None:
-            return respond(request, 413, f"a fragment of more than {FRAGMENT_BYTES} bytes is not read")
+            return respond(request, 413, f"the fragment is longer than {FRAGMENT_BYTES} bytes; send a shorter one")
         try:
             fragment = read_fragment(body.decode("utf-8"))
             if isinstance(source.publisher, WebRtcPeer):
@@ -162,7 +162,7 @@ def whip_routes(
 
     @router.api_route("/whip", methods=["GET", "HEAD"])
     async def nothing(request: Request) -> Response:
-        """A GET tells nothing, and harms nothing."""
+        """A GET has no content and no effect."""
         return Response(status_code=204, headers={**cors_headers(request.headers.get("origin")), "Accept-Post": SDP})
 
     @router.api_route("/whip/{secret}", methods=["GET", "HEAD"])
@@ -182,7 +182,7 @@ def whip_routes(
 
 
 def etag(source: Input) -> str:
-    """Of the ICE session, which is the publisher's; says nothing of the secret."""
+    """The tag of the publisher's ICE session; it reveals nothing of the secret."""
     return f'"{source.id}-{source.number}"'
 
 
@@ -195,7 +195,7 @@ def path_of(request: Request) -> str:
 
 
 def reached_by(request: Request) -> str:
-    """The address of ours that the request came to."""
+    """The server's address at which the request arrived."""
     server: Sequence[object] | None = request.scope.get("server")
     return str(server[0]) if server else ""
 
@@ -203,8 +203,8 @@ def reached_by(request: Request) -> str:
 async def limited_body(request: Request, most: int) -> bytes | None:
     """The body, or None as soon as it is known to be too large.
 
-    Raises HTTPException (408) for one that takes longer than `BODY_S`, and for a client that leaves before its end,
-    which does not hear it.
+    Raises HTTPException (408) for a body that takes longer than `BODY_S`, and for a client that leaves before its end,
+    which does not get the answer.
     """
     parts, size = [], 0
     try:
