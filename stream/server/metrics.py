@@ -162,7 +162,7 @@ class HubCollector(Collector):
         step = STEPS.index(hub.shedding.level)
         yield _gauge("segue_easing_step", "0: full; 1: longer hop; 2: lower motion rate.", step)
         yield _gauge("segue_sessions", "Sessions now, publishers still connecting included.", len(sessions))
-        yield _gauge("segue_sessions_limit", "Sessions that are taken at most.", hub.options.max_sessions)
+        yield _gauge("segue_sessions_limit", "The most sessions at a time.", hub.options.max_sessions)
         yield _gauge("segue_viewers", "Viewers now.", len(viewers))
         counts = asdict(hub.counters)
         lost = counts.pop("lost_messages") + sum(session.viewers.lost for session in sessions)
@@ -239,7 +239,7 @@ def _of_fallback(engine: Engine) -> Iterator[Metric]:
     returns, reserve, stuck_s = (0, 0, 0.0) if state is None else (state.returns, state.reserve_requests, state.stuck_s)
     yield _counter("segue_engine_returns", "Times that the preferred engine worked again.", returns)
     yield _counter("segue_engine_reserve_requests", "Batches answered by the engine behind the preferred one.", reserve)
-    yield _gauge("segue_engine_stuck_seconds", "How long a call that was given up has been hanging.", stuck_s)
+    yield _gauge("segue_engine_stuck_seconds", "How long a given-up call has been hanging.", stuck_s)
 
 
 def _queueing(stats: BatchStats) -> Metric:

@@ -202,7 +202,7 @@ class _Supervisor:
         if self._until_s is not None:
             return
         if not self._announced:
-            self._refusal = f"worker {index} ended with {code} while it was starting; --log-level info may tell why"
+            self._refusal = f"worker {index} ended with {code} while it was starting; --log-level info may show why"
             self._end(signal.SIGINT)
             return
         worker.failures = 1 if time.monotonic() - worker.begun_s > SOUND_S else worker.failures + 1
