@@ -83,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
         bank = bank_of(np.stack(vectors), engine)
     finally:
         engine.close()
-    identity = put(bank, used, bundle)
+    identity = write_bank(bank, used, bundle)
     sys.stdout.write(f"{options.bundle}: a bank of {len(bank)} windows of {used} videos; it is bundle {identity} now\n")
     return 0
 
@@ -104,7 +104,7 @@ def bank_of(queries: np.ndarray, engine: "Engine") -> Bank:
     return Bank(queries, engine.run(mood.name, dict.fromkeys(mood.inputs, queries))[mood.output])
 
 
-def put(bank: Bank, videos: int, bundle: Bundle) -> str:
+def write_bank(bank: Bank, videos: int, bundle: Bundle) -> str:
     """Write the bank into its bundle, and return the bundle's new identity. Whatever happens, either the old bank or
     the new one is there. Raises ``StreamError`` where it cannot be written."""
     data = banks.written(bank)

@@ -179,7 +179,7 @@ class FrameClient:
         delays = self._backoff.delays(self._jitter)
         while True:
             try:
-                async with self._connected() as (pictures, address):
+                async with self._connect() as (pictures, address):
                     self.connections += 1
                     delays = self._backoff.delays(self._jitter)
                     await self._both(pictures, address, ready)
@@ -209,7 +209,7 @@ class FrameClient:
             ready.set_exception(self._failure)
 
     @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[tuple[ClientConnection, str]]:
+    async def _connect(self) -> AsyncIterator[tuple[ClientConnection, str]]:
         """The connection for pictures, and the address of the events. Raises what connecting raises, and ClientError
         for an unknown answer."""
         url = self._url

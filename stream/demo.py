@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     folder = arguments.folder or cache_folder(os.environ, sys.platform, Path.home()) / "demo"
     bind(options.host, options.port).close()  # and a port in use
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-    with progress_shown() as step:
+    with show_progress() as step:
         catalog = prepare(folder, bundle, arguments.tracks, arguments.jobs, step)
 
     def ready(url: str) -> None:
@@ -138,7 +138,7 @@ def _begin() -> None:
 
 
 @contextlib.contextmanager
-def progress_shown() -> Iterator[Step]:
+def show_progress() -> Iterator[Step]:
     """A bar for each kind of work where standard error is a terminal, else a line for each quarter of the work."""
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     options = CheckOptions(arguments.limit, arguments.bundle, engines)
     findings: list[Finding] = []
     for check in CHECKS:
-        for finding in bounded(check, options):
+        for finding in run_check(check, options):
             findings.append(finding)
             if arguments.json:
                 print(json.dumps({k: v for k, v in asdict(finding).items() if v or k != "data"}), flush=True)  # noqa: T201
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     return 2 if any(finding.state == BROKEN for finding in findings) else 0
 
 
-def bounded(check: Check, options: CheckOptions) -> Iterator[Finding]:
+def run_check(check: Check, options: CheckOptions) -> Iterator[Finding]:
     """The findings of a check, as they come. A check has ``limit_s`` seconds; that of engines has them for each."""
     results: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
     name = check.__name__

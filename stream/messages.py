@@ -29,7 +29,7 @@ KINDS: Final[dict[type, str]] = {
 
 def encode(event: Message) -> dict[str, Any]:
     """The JSON object of an event: its fields, with as many digits as ``stream.core.events`` says."""
-    return {"v": VERSION, "type": KINDS[type(event)], **_encoded(event)}
+    return {"v": VERSION, "type": KINDS[type(event)], **_encode_value(event)}
 
 
 def line(event: Message) -> str:
@@ -60,14 +60,14 @@ def parse_command(data: str | bytes) -> dict[str, Any]:
     return message
 
 
-def _encoded(value: Any, digits: int | None = None) -> Any:
+def _encode_value(value: Any, digits: int | None = None) -> Any:
     """A value of an event as a JSON value."""
     if isinstance(value, Filters):
         return filters_object(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _encoded(getattr(value, name), places) for name, places in _digits(type(value)).items()}
+        return {name: _encode_value(getattr(value, name), places) for name, places in _digits(type(value)).items()}
     if isinstance(value, tuple):
-        return [_encoded(part, digits) for part in value]
+        return [_encode_value(part, digits) for part in value]
     return value if digits is None or not isinstance(value, float) else round(value, digits)
 
 

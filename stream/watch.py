@@ -57,7 +57,7 @@ def watch_fast(
             driver.handle(session.tick(float(second)))
 
     last_s = 0.0  # how long the newest picture is shown
-    for frame in _timed(pull.frames(tell=lambda text: sinks.put(Warned(text))), stopwatch):
+    for frame in _time_frames(pull.frames(tell=lambda text: sinks.put(Warned(text))), stopwatch):
         before_s = sampler.elapsed_s
         sampled = driver.sample(frame)
         if not sampled.restarted:
@@ -96,7 +96,7 @@ async def watch_paced(
         )
         running = loop.create_task(live.run())
         stop = threading.Event()
-        frames = _timed(_frames(pull, source, stop, loop, sinks), stopwatch)
+        frames = _time_frames(_frames(pull, source, stop, loop, sinks), stopwatch)
         reader = loop.create_task(asyncio.to_thread(_read, frames, not is_live(source), loop, live, stop, pull.held_s))
         try:
             await asyncio.wait({running, reader}, return_when=asyncio.FIRST_COMPLETED)
@@ -196,7 +196,7 @@ def _hand_over(live: LiveDriver, frame: av.VideoFrame, handed_over: threading.Ev
     handed_over.set()
 
 
-def _timed(frames: Frames, stopwatch: Stopwatch) -> Frames:
+def _time_frames(frames: Frames, stopwatch: Stopwatch) -> Frames:
     """The frames; the stopwatch gets the time that each took to read and decode."""
     with contextlib.closing(frames):
         while True:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from .config import Values, add_flags, as_toml, from_environment, from_flags, merged, options_of, read_file
+from .config import Values, add_flags, as_toml, from_environment, from_flags, merge, options_of, read_file
 from .options import ServeOptions
 from .process import serve
 
@@ -34,13 +34,13 @@ def add_server_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def serve_options(arguments: argparse.Namespace, catalog: Path) -> ServeOptions:
     """The options from flags and environment alone. Raises `ServeError`."""
-    return options_of(merged(from_flags(arguments), from_environment(os.environ)) | {"catalog": catalog})
+    return options_of(merge(from_flags(arguments), from_environment(os.environ)) | {"catalog": catalog})
 
 
 def settings(arguments: argparse.Namespace) -> Values:
     """Flags before the environment before the file. Raises `ServeError`."""
     file = {} if arguments.config is None else read_file(arguments.config)
-    return merged(from_flags(arguments), from_environment(os.environ), file)
+    return merge(from_flags(arguments), from_environment(os.environ), file)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -107,7 +107,7 @@ def from_environment(environment: Mapping[str, str]) -> Values:
     return values
 
 
-def merged(*layers: Values) -> Values:
+def merge(*layers: Values) -> Values:
     """All settings; earlier layers win. A token and its file are one setting: the first layer with either decides.
 
     Raises `ServeError` where a layer has both.

@@ -35,7 +35,7 @@ class Drain:
         self._patience_s = patience_s
         self._waiting: asyncio.Task[None] | None = None
 
-    def started(self) -> None:
+    def mark_serving(self) -> None:
         """The server takes requests from now on."""
         if self.phase is Phase.STARTING:
             self.phase = Phase.SERVING

@@ -144,7 +144,7 @@ class Server(uvicorn.Server):
         if not self.started:
             return
         self._loop = asyncio.get_running_loop()
-        self._drain.started()
+        self._drain.mark_serving()
         self._connections = Connections(self._most, self.server_state.connections, self._connection, self._tls)
         if self._place is not None:
             hub = self.config.app.state.hub  # type: ignore[union-attr]

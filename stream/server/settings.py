@@ -65,7 +65,7 @@ class Setting:
         return f"{self.section}.{self.name}"
 
 
-def _typed(value: Any, *types: type) -> Any:
+def _check_type(value: Any, *types: type) -> Any:
     """The value if it is of these types; a TOML boolean is no number. Raises ValueError for others."""
     if type(value) not in types:
         raise ValueError
@@ -84,7 +84,7 @@ def integer(low: int, high: int | None = None) -> Kind:
     return Kind(
         what,
         lambda text: int(_within(int(text), low, top)),
-        lambda value, _: int(_within(_typed(value, int), low, top)),
+        lambda value, _: int(_within(_check_type(value, int), low, top)),
     )
 
 
@@ -92,21 +92,21 @@ def number(low: float, high: float) -> Kind:
     return Kind(
         f"a number from {low:g} to {high:g}",
         lambda text: _within(float(text), low, high),
-        lambda value, _: _within(float(_typed(value, int, float)), low, high),
+        lambda value, _: _within(float(_check_type(value, int, float)), low, high),
     )
 
 
 def choice(*words: str) -> Kind:
-    def word(text: str) -> str:
+    def check(text: str) -> str:
         if text not in words:
             raise ValueError
         return text
 
-    return Kind(f"one of {', '.join(words)}", word, lambda value, _: word(_typed(value, str)))
+    return Kind(f"one of {', '.join(words)}", check, lambda value, _: check(_check_type(value, str)))
 
 
 def checked(what: str, check: Callable[[str], Any]) -> Kind:
-    return Kind(what, check, lambda value, _: check(_typed(value, str)))
+    return Kind(what, check, lambda value, _: check(_check_type(value, str)))
 
 
 def _non_empty(text: str) -> str:
@@ -140,12 +140,14 @@ TEXT: Final = checked("text that is not empty", _non_empty)
 PATH: Final = Kind(
     "a path",
     lambda text: Path(_non_empty(text)),
-    lambda value, folder: folder / Path(_non_empty(_typed(value, str))).expanduser(),
+    lambda value, folder: folder / Path(_non_empty(_check_type(value, str))).expanduser(),
 )
 TOKEN: Final = checked(f"at least {TOKEN_CHARACTERS} ASCII characters without spaces", _token)
 URL: Final = checked("an http or https address without a path", _url)
 PORTS: Final = checked("a range of ports, FIRST-LAST", _ports)
-SWITCH: Final = Kind("true or false", lambda text: text == "true", lambda value, _: _typed(value, bool), switch=True)
+SWITCH: Final = Kind(
+    "true or false", lambda text: text == "true", lambda value, _: _check_type(value, bool), switch=True
+)
 
 
 def rows_of(text: str) -> tuple[int, ...]:
@@ -164,7 +166,9 @@ ROWS: Final = checked(
 
 
 def several(what: str, check: Callable[[str], str]) -> Kind:
-    return Kind(what, check, lambda value, _: [check(_typed(item, str)) for item in _typed(value, list)], many=True)
+    return Kind(
+        what, check, lambda value, _: [check(_check_type(item, str)) for item in _check_type(value, list)], many=True
+    )
 
 
 ORIGINS: Final = several("a list of texts", lambda text: _non_empty(text.rstrip("/")))
