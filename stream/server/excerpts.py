@@ -64,7 +64,7 @@ def parse_query(start: str | None, fade: str | None, length_s: float) -> Excerpt
     start_s = _seconds("start", start)
     fade_s = 0.0 if fade is None else _seconds("fade", fade)
     if fade_s > MAX_FADE_S:
-        raise HTTPException(400, f"fade is {fade_s:g} s; the most is {MAX_FADE_S:g} s")
+        raise HTTPException(400, f"fade is {fade_s:g} s; give at most {MAX_FADE_S:g}")
     if start_s >= length_s:
         raise HTTPException(416, f"start is {start_s:g} s, but the track is {length_s:.3f} s long")
     return ExcerptRequest(start_s, fade_s)
