@@ -1,7 +1,7 @@
 """``segue bank VIDEO ... --bundle FOLDER``: what a bundle's towers say of real footage, kept in the bundle.
 
-Each video goes through the live path, as fast as it goes; of what its windows are, a few vectors are kept, and numbers
-only: no picture can be made of them. A bundle with another bank is another bundle: catalogues are indexed anew.
+Each video goes through the live path as fast as it can. A few vectors of each video are kept: numbers only, from which
+no picture can be made. A bundle with another bank is another bundle: catalogues have to be indexed again.
 """
 
 import argparse
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 FIRST_S: Final = 8  # into a video
 EVERY_S: Final = 10
 PER_VIDEO: Final = 4
-ALIKE: Final = 0.02  # deviation of the cosines of a bank's windows, below which it tells nothing
+ALIKE: Final = 0.02  # least deviation of the cosines of a bank's windows; below it the bank is of no use
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,63 +48,65 @@ def parser() -> argparse.ArgumentParser:
         f"Some ten videos or more, of any kind; at most {PER_VIDEO} windows of each count.",
     )
     arguments.add_argument("videos", metavar="VIDEO", nargs="+", help="video files")
-    arguments.add_argument("--bundle", type=Path, required=True, help="the bundle that is given a bank, in its place")
+    arguments.add_argument(
+        "--bundle", type=Path, required=True, help="the bundle that gets the bank; it is changed in place"
+    )
     return arguments
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure and write; videos that cannot be read are told and passed over."""
-    asked = parser().parse_args(argv)
-    bundle = load_bundle(asked.bundle, FEATURES)
+    """Measure and write the bank. Videos that cannot be read are named on standard error and left out."""
+    options = parser().parse_args(argv)
+    bundle = load_bundle(options.bundle, FEATURES)
     engine = OnnxEngine(bundle, 1)
-    found: list[np.ndarray] = []
+    vectors: list[np.ndarray] = []
     used = 0
-    each: dict[Path, str] = {}
-    for video in asked.videos:
-        each.setdefault(Path(video).resolve(), video)
+    videos: dict[Path, str] = {}
+    for video in options.videos:
+        videos.setdefault(Path(video).resolve(), video)
     try:
-        for video in list(each.values())[: banks.MOST // PER_VIDEO]:
+        for video in list(videos.values())[: banks.MOST // PER_VIDEO]:
             try:
                 queries = windows_of(video, engine)
             except (StreamError, FeatureError) as error:
                 sys.stderr.write(f"segue bank: passed over: {error}\n")
                 continue
             used += 1
-            found += queries
+            vectors += queries
             sys.stderr.write(f"segue bank: {video}: {len(queries)} windows\n")
-        if len(found) < banks.LEAST:
+        if len(vectors) < banks.LEAST:
             raise StreamError(
-                f"{used} videos have {len(found)} windows, a bank needs {banks.LEAST}; give more of them, each once"
+                f"{used} videos have {len(vectors)} windows, a bank needs {banks.LEAST}; give more of them, each once"
             )
-        if np.std(np.stack(found) @ np.stack(found).T) < ALIKE:
+        if np.std(np.stack(vectors) @ np.stack(vectors).T) < ALIKE:
             raise StreamError(f"{used} videos all look the same to this bundle; give videos of several kinds")
-        bank = bank_of(np.stack(found), engine)
+        bank = bank_of(np.stack(vectors), engine)
     finally:
         engine.close()
-    identity = put(bank, used, bundle)
-    sys.stdout.write(f"{asked.bundle}: a bank of {len(bank)} windows of {used} videos; it is bundle {identity} now\n")
+    identity = write_bank(bank, used, bundle)
+    sys.stdout.write(f"{options.bundle}: a bank of {len(bank)} windows of {used} videos; it is bundle {identity} now\n")
     return 0
 
 
 def windows_of(video: str, engine: "Engine") -> list[np.ndarray]:
-    """Vectors (E,) of a few windows of a video, in time; of one that is shorter than ``FIRST_S`` its last."""
-    asked = QueryLog(FIRST_S + (PER_VIDEO - 1) * EVERY_S)
+    """Vectors (E,) of a few windows of a video, in order of time; the last one of a video shorter than ``FIRST_S``."""
+    log = QueryLog(FIRST_S + (PER_VIDEO - 1) * EVERY_S)
     with Pull(video) as pull, suppress(Enough):
-        watch_fast(pull, Runtime(engine, asked), SessionOptions(), Sinks())
-    return asked.queries[FIRST_S - 1 :: EVERY_S][:PER_VIDEO] or asked.queries[-1:]
+        watch_fast(pull, Runtime(engine, log), SessionOptions(), Sinks())
+    return log.queries[FIRST_S - 1 :: EVERY_S][:PER_VIDEO] or log.queries[-1:]
 
 
 def bank_of(queries: np.ndarray, engine: "Engine") -> Bank:
-    """Of vectors (n, E)."""
+    """The bank of these vectors (n, E)."""
     mood = engine.bundle.graphs.mood
     if mood is None:
         return Bank(queries)
     return Bank(queries, engine.run(mood.name, dict.fromkeys(mood.inputs, queries))[mood.output])
 
 
-def put(bank: Bank, videos: int, bundle: Bundle) -> str:
-    """Write the bank into its bundle: there is either the old one or the new one, whatever happens. Returns the
-    bundle's identity. Raises ``StreamError`` where it cannot be written."""
+def write_bank(bank: Bank, videos: int, bundle: Bundle) -> str:
+    """Write the bank into its bundle, and return the bundle's new identity. Whatever happens, either the old bank or
+    the new one is there. Raises ``StreamError`` where it cannot be written."""
     data = banks.written(bank)
     digest = hashlib.sha256(data).hexdigest()
     name = f"bank-{digest[:8]}.npz"
@@ -130,12 +132,12 @@ def put(bank: Bank, videos: int, bundle: Bundle) -> str:
     return load_bundle(bundle.path, FEATURES).identity
 
 
-class Enough(Exception):  # noqa: N818 - it ends a film, and is no error
+class Enough(Exception):  # noqa: N818 - it ends a film and is no error
     """The rest of a video is not needed."""
 
 
 class QueryLog:
-    """A library that has nothing and notes what it is asked for; from ``most`` on it raises `Enough`."""
+    """An empty library that keeps the queries it gets; with the query number ``most`` it raises `Enough`."""
 
     def __init__(self, most: int) -> None:
         self.queries: list[np.ndarray] = []

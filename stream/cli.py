@@ -1,4 +1,4 @@
-"""The commands of live streams; each command's modules are imported when it runs."""
+"""The commands for live streams. The modules of a command are imported when it runs."""
 
 import argparse
 import asyncio
@@ -45,7 +45,7 @@ def watch_parser() -> argparse.ArgumentParser:
     parser.add_argument("source", metavar="SOURCE", help="file, camera or URL")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
     parser.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
-    parser.add_argument("--fast", action="store_true", help="as fast as it goes instead of in real time")
+    parser.add_argument("--fast", action="store_true", help="as fast as possible instead of in real time")
     parser.add_argument("--json", action="store_true", help="one JSON object a line (stream/PROTOCOL.md)")
     parser.add_argument(
         "--threads",
@@ -53,7 +53,7 @@ def watch_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="decoder and engine threads (default: all cores to decode, 1 to run)",
     )
-    parser.add_argument("--record", type=Path, metavar="FILE", help="keep what the session is told, for segue replay")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="record the session's input, for segue replay")
     add_record_arguments(parser)
     add_engine_arguments(parser)
     add_search_device(parser)
@@ -62,8 +62,8 @@ def watch_parser() -> argparse.ArgumentParser:
 
 
 def watch(argv: Sequence[str]) -> int:
-    """0 at the normal end, also that of a file which was cut short (a warning says so)."""
-    asked = watch_parser().parse_args(argv)
+    """0 at the normal end, also of a file that was cut short (a warning says so)."""
+    arguments = watch_parser().parse_args(argv)
     from catalog.catalog import Catalog
     from engines.bundle import default_bundle, load_bundle
     from engines.choose import choose, with_reserve
@@ -79,36 +79,38 @@ def watch(argv: Sequence[str]) -> int:
     from .sinks.lines import JsonLines
     from .watch import watch_fast, watch_paced
 
-    engines = engine_options(asked, asked.threads or 1)
+    engines = engine_options(arguments, arguments.threads or 1)
 
-    with Pull(asked.source, asked.threads or 0) as pull:
-        bundle = load_bundle(asked.bundle or default_bundle(), FEATURES)
-        with Catalog.open(asked.catalog, bundle, asked.search_device, asked.loudness) as catalog:
+    with Pull(arguments.source, arguments.threads or 0) as pull:
+        bundle = load_bundle(arguments.bundle or default_bundle(), FEATURES)
+        with Catalog.open(arguments.catalog, bundle, arguments.search_device, arguments.loudness) as catalog:
             if len(catalog) == 0:
                 raise CatalogError(
-                    f"{asked.catalog}: holds no track; fill it with segue index MUSIC_DIR -c {asked.catalog}"
+                    f"{arguments.catalog}: holds no track; fill it with segue index MUSIC_DIR -c {arguments.catalog}"
                 )
             recorder: Recorder | None = None
-            choice = choose(bundle, asked.engine, engines)
+            choice = choose(bundle, arguments.engine, engines)
             if text := notable(choice):
                 sys.stderr.write(f"segue watch: {text}\n")
             engine = with_reserve(choice, bundle, engines)
             try:
-                board = None if asked.json else LiveTable(asked.source, pull.duration_s)
+                board = None if arguments.json else LiveTable(arguments.source, pull.duration_s)
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
                 sink: Sink = JsonLines(sys.stdout) if board is None else board
                 runtime = Runtime(engine, catalog)
                 options = SessionOptions()
-                if asked.record is not None:
-                    record = RecordOptions(asked.record_pictures, asked.record_limit * 1024**2, asked.threads or 1)
+                if arguments.record is not None:
+                    record = RecordOptions(
+                        arguments.record_pictures, arguments.record_limit * 1024**2, arguments.threads or 1
+                    )
                     header = make_header(runtime, catalog, options, record)
-                    recorder = Recorder(asked.record, header, record.limit, wait=asked.fast)
+                    recorder = Recorder(arguments.record, header, record.limit, wait=arguments.fast)
                     recorder.writer.open()
                 with shown:
-                    if asked.fast:
+                    if arguments.fast:
                         watch_fast(pull, runtime, options, sink, recorder=recorder)
                     else:
-                        asyncio.run(watch_paced(pull, asked.source, runtime, options, sink, recorder=recorder))
+                        asyncio.run(watch_paced(pull, arguments.source, runtime, options, sink, recorder=recorder))
             finally:
                 if recorder is not None:
                     recorder.close(wait_s=RECORD_WAIT_S)

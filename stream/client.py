@@ -1,14 +1,14 @@
-"""Send pictures to a server from a Python program, and hear what it suggests.
+"""Send pictures to a server from a Python program, and receive its suggestions.
 
     async with FrameClient("http://127.0.0.1:8765", label="Robot 3", key="robot-3") as client:
         async for picture, pts_s in pictures():          # (height, width, 3) uint8 RGB, seconds
             await client.send(picture, pts_s)
-            if (heard := client.newest("suggestions")) is not None:
-                print(heard["items"][0]["title"])
+            if (message := client.newest("suggestions")) is not None:
+                print(message["items"][0]["title"])
 
-or, beside the loop that sends, ``async for message in client.events(): ...``. The messages are those of
-``stream/PROTOCOL.md``; commands go back with ``await client.tell({"type": "like", "track": ...})``. Who tells
-first that it is ``playing`` is the session's player, and hears as ``do`` what others ask of it.
+or, beside the loop that sends, ``async for message in client.events(): ...``. ``stream/PROTOCOL.md`` describes the
+messages. ``await client.tell({"type": "like", "track": ...})`` sends a command. The first client that sends ``playing``
+is the session's player; it gets the requests of the others as ``do`` messages.
 """
 
 import asyncio
@@ -34,33 +34,33 @@ from stream.sources.websocket.pictures import MAX_PTS, pack_picture
 
 JPEG: Final = 1
 QUALITY: Final = 80
-MESSAGES: Final = 64  # events that wait to be read; at the bound the oldest go
+MESSAGES: Final = 64  # events that wait to be read; beyond that the oldest are dropped
 CONNECT_S: Final = 10.0
-MOVES: Final = 3  # from one of a server's processes to another, before it is a failure
-CLOSE_S: Final = 2.0  # for goodbye; a server that does not answer is left without
-# what no second try mends: bad messages, no token, a foreign origin, too large, undecodable, or another one took over
+MOVES: Final = 3  # moves from one of a server's processes to another; one more is a failure
+CLOSE_S: Final = 2.0  # how long the client waits for the server's close frame
+# a second try would fail too: bad messages, no token, a foreign origin, too large, undecodable, or taken over
 FINAL: Final = frozenset({4400, 4401, 4403, 4410, 4413, 4415})
-# of the events' connection: no token to view, or a foreign origin, told by the server or by a proxy before it
+# of the events' connection, from the server or a proxy before it: no token to view, or a foreign origin
 NO_VIEW: Final = frozenset({4401, 4403})
 NO_VIEW_STATUS: Final = frozenset({401, 403})
 
 
 class ClientError(StreamError):
-    """The server refuses for good, or cannot be reached any more; the text says why."""
+    """The server refuses for good, or can no longer be reached; the text says why."""
 
 
 class FrameClient:
     """An async context manager that keeps one connection for pictures and one for events.
 
-    ``url`` is the server's (http, https, ws or wss); ``key`` lets a new connection take the session of a lost one over;
-    ``token`` publishes and ``view_token`` (the same, unless given) views, where the server asks for them. At most one
-    picture waits: a newer one replaces it, and ``lost`` counts those. A lost connection is made anew after a growing
-    while (``backoff``); when that is used up, or the server refuses for a reason that no second try mends, the next
-    call of ``send`` or ``events`` raises ClientError.
+    ``url`` is the server's (http, https, ws or wss). With a ``key`` a new connection takes over the session of a lost
+    one. ``token`` is for publishing and ``view_token`` (default: the same) for viewing, where the server needs them. At
+    most one picture waits: a newer one replaces it, and ``lost`` counts those. A lost connection is opened again after
+    growing delays (``backoff``). When these are used up, or the server refuses for good, the next call of ``send`` or
+    ``events`` raises ClientError.
 
-    Pictures go on while the events' connection is lost: then ``listening`` is False, a ``warning`` among the events
-    says why, and it is tried again for as long as pictures have one. Where the server lets this client publish and not
-    view, only ``events`` raises ClientError.
+    Pictures are still sent while the events' connection is lost: ``listening`` is then False, a ``warning`` among the
+    events says why, and the client tries again for as long as pictures are connected. Where the server lets this client
+    publish but not view, only ``events`` raises ClientError.
     """
 
     def __init__(
@@ -86,13 +86,13 @@ class FrameClient:
         self._wake = asyncio.Event()
         self._events: deque[dict[str, Any]] = deque(maxlen=MESSAGES)
         self._newest: dict[str, dict[str, Any]] = {}
-        self._news = asyncio.Event()
-        self._page = secrets.token_urlsafe(12)  # by which the server knows this client again, on another connection
-        self._ear: ClientConnection | None = None
+        self._changed = asyncio.Event()
+        self._page = secrets.token_urlsafe(12)  # the server knows this client by it, on other connections too
+        self._event_socket: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._failure: ClientError | None = None
-        self._deaf: ClientError | None = None  # why no events will come, though pictures go
-        self._bye = asyncio.Event()
+        self._event_failure: ClientError | None = None  # why no events will come, though pictures are sent
+        self._closing = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Connected once this returns. Raises ClientError where the server cannot be reached or refuses."""
@@ -111,57 +111,58 @@ class FrameClient:
         await self.close()
 
     async def send(self, picture: NDArray[np.uint8], pts_s: float) -> None:
-        """Send a (height, width, 3) uint8 RGB picture of the time ``pts_s`` (seconds, 0 or more); does not wait for it.
+        """Send a (height, width, 3) uint8 RGB picture of the time ``pts_s`` (seconds, 0 or more). Returns at once.
 
-        Raises ClientError once the connection is given up, ValueError for another shape or time.
+        Raises ClientError once the client has given up the connection, ValueError for another shape or time.
         """
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise ValueError(f"a picture of shape {picture.shape}, {picture.dtype}; (height, width, 3) uint8 is sent")
+            raise ValueError(f"a picture of shape {picture.shape}, {picture.dtype}; send (height, width, 3) uint8")
         if not 0 <= pts_s * 1e6 <= MAX_PTS:
-            raise ValueError(f"a time of {pts_s} s; 0 or more is sent")
+            raise ValueError(f"a time of {pts_s} s; send 0 or more")
         self._check()
         self.lost += self._slot is not None
         self._slot = picture, round(pts_s * 1e6)
         self._wake.set()
-        await asyncio.sleep(0)  # a caller that never waits would leave no time to send
+        await asyncio.sleep(0)  # else a caller that never awaits leaves no time to send
 
     def newest(self, kind: str) -> dict[str, Any] | None:
-        """The newest message of a type, or None where none came yet."""
+        """The newest message of a type, or None before the first."""
         return self._newest.get(kind)
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Messages as they come, for one reader; of those that nobody reads, the newest 64 are kept.
+        """Messages as they come, for one reader. Of unread messages, the newest 64 are kept.
 
-        Raises ClientError once the connection is given up, and where this client may not view.
+        Raises ClientError once the client has given up the connection, and where it may not view.
         """
         while True:
             while self._events:
                 yield self._events.popleft()
-            if self._bye.is_set():
+            if self._closing.is_set():
                 return
             self._check()
-            if self._deaf is not None:
-                raise self._deaf
-            self._news.clear()
-            await self._news.wait()
+            if self._event_failure is not None:
+                raise self._event_failure
+            self._changed.clear()
+            await self._changed.wait()
 
     async def tell(self, command: Mapping[str, Any]) -> None:
         """Send a command; its answer comes among the events.
 
-        Raises ClientError while there is no connection for events (``listening``), since nothing waits to be sent.
+        Raises ClientError while there is no connection for events (``listening``): commands are not queued.
         """
         self._check()
-        if self._ear is None:
-            raise self._deaf or ClientError(f"{self._url}: no connection for events now; tell it again in a moment")
+        if self._event_socket is None:
+            reason = f"{self._url}: no connection for events now; send the command again in a moment"
+            raise self._event_failure or ClientError(reason)
         try:
-            await self._ear.send(json.dumps({"v": 1, **command}))
+            await self._event_socket.send(json.dumps({"v": 1, **command}))
         except ConnectionClosed as error:
-            raise ClientError(f"{self._url}: the connection for events was lost: {_goodbye(error)[1]}") from error
+            raise ClientError(f"{self._url}: the connection for events was lost: {_close_reason(error)[1]}") from error
 
     async def close(self) -> None:
-        """Say goodbye: the session ends. Idempotent."""
-        self._bye.set()
-        self._news.set()
+        """Close the connections: the session ends. Idempotent."""
+        self._closing.set()
+        self._changed.set()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=CLOSE_S)
             self._task.cancel()
@@ -170,21 +171,21 @@ class FrameClient:
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
-        if self._task is None or self._bye.is_set():
+        if self._task is None or self._closing.is_set():
             raise ClientError("the client is not open; use it in async with")
 
     async def _run(self, ready: asyncio.Future[None]) -> None:
-        """Connections, one after another; ``ready`` hears of the first."""
+        """One connection after another; ``ready`` is set by the first."""
         delays = self._backoff.delays(self._jitter)
         while True:
             try:
-                async with self._connected() as (pictures, address):
+                async with self._connect() as (pictures, address):
                     self.connections += 1
                     delays = self._backoff.delays(self._jitter)
                     await self._both(pictures, address, ready)
                     return None  # closed from here
             except ConnectionClosed as error:
-                code, reason = _goodbye(error)
+                code, reason = _close_reason(error)
                 if code in FINAL:
                     return self._fail(reason, ready)
             except (OSError, TimeoutError, InvalidHandshake) as error:
@@ -198,19 +199,19 @@ class FrameClient:
                 return self._fail(f"{reason}; gave up", ready)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
-                    await self._bye.wait()
+                    await self._closing.wait()
                 return None
 
     def _fail(self, reason: str, ready: asyncio.Future[None]) -> None:
         self._failure = ClientError(f"{self._url}: {reason}")
-        self._news.set()
+        self._changed.set()
         if not ready.done():
             ready.set_exception(self._failure)
 
     @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[tuple[ClientConnection, str]]:
-        """The connection for pictures, and the address of the events. Raises what connecting raises, ClientError for an
-        answer that is none."""
+    async def _connect(self) -> AsyncIterator[tuple[ClientConnection, str]]:
+        """The connection for pictures, and the address of the events. Raises what connecting raises, and ClientError
+        for an unknown answer."""
         url = self._url
         for _ in range(MOVES + 1):
             async with connect(
@@ -220,20 +221,20 @@ class FrameClient:
                 async with asyncio.timeout(CONNECT_S):
                     ready = _object(await pictures.recv())
                 if ready.get("type") == "moved":  # another of the server's processes has the session of this key
-                    url = _told(self._url, str(ready.get("ingest", "")))
+                    url = _resolve(self._url, str(ready.get("ingest", "")))
                     continue
                 if ready.get("type") != "ready":
                     raise ClientError(f"the server answers hello with {str(ready)[:80]}; is it one of another version?")
                 self.session = str(ready.get("session"))
-                yield pictures, _told(url, str(ready.get("events", "")))
+                yield pictures, _resolve(url, str(ready.get("events", "")))
                 return
         raise TimeoutError(f"was sent from one port to another {MOVES + 1} times")
 
     async def _both(self, pictures: ClientConnection, address: str, ready: asyncio.Future[None]) -> None:
-        """Pictures out, messages in, until goodbye is to be said; ``ready`` hears once messages come, or why they do
-        not is known. Raises ConnectionClosed where the pictures' connection ends before."""
+        """Pictures out, messages in, until the client closes. ``ready`` is set once messages can come, or it is known
+        why they cannot. Raises ConnectionClosed where the pictures' connection ends before."""
         tasks = [
-            asyncio.create_task(self._bye.wait()),
+            asyncio.create_task(self._closing.wait()),
             asyncio.create_task(self._send(pictures)),
             asyncio.create_task(_until_closed(pictures)),
             asyncio.create_task(self._listen(address, ready)),
@@ -251,71 +252,71 @@ class FrameClient:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            taken, self._slot = self._slot, None
-            if taken is not None:
-                data = await asyncio.to_thread(encode_jpeg, taken[0])
-                await socket.send(pack_picture(JPEG, taken[1], data))
+            waiting, self._slot = self._slot, None
+            if waiting is not None:
+                data = await asyncio.to_thread(encode_jpeg, waiting[0])
+                await socket.send(pack_picture(JPEG, waiting[1], data))
                 self.sent += 1
 
     async def _listen(self, address: str, ready: asyncio.Future[None]) -> None:
-        """Messages in, over one connection after another; ends with goodbye alone."""
-        self._deaf = None
+        """Messages in, over one connection after another; ends only when the client closes."""
+        self._event_failure = None
         first, delays = True, self._endless()
         while True:
-            heard, final, reason = await self._hear(address, ready)
+            received, final, reason = await self._receive(address, ready)
             if final:
-                self._deaf = ClientError(f"{address}: {reason}")
-                self._news.set()
+                self._event_failure = ClientError(f"{address}: {reason}")
+                self._changed.set()
             if not ready.done():
                 ready.set_result(None)
             if final:
-                await self._bye.wait()
+                await self._closing.wait()
                 return
-            if heard or first:
-                self._take({"v": 1, "type": "warning", "reason": f"no events: {reason}; pictures go on, trying again"})
+            if received or first:
+                self._keep({"v": 1, "type": "warning", "reason": f"no events: {reason}; pictures go on, trying again"})
                 first, delays = False, self._endless()
             await asyncio.sleep(next(delays))
 
-    async def _hear(self, address: str, ready: asyncio.Future[None]) -> tuple[bool, bool, str]:
-        """One connection to its end: whether a message came, whether another try is of no use, and why it ended."""
-        heard = False
+    async def _receive(self, address: str, ready: asyncio.Future[None]) -> tuple[bool, bool, str]:
+        """Read one connection to its end; whether a message came, whether another try is useless, and why it ended."""
+        received = False
         try:
-            mine = f"{address}?page={self._page}"
-            async with connect(mine, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
-                self.listening, self._ear = True, events
+            url = f"{address}?page={self._page}"
+            async with connect(url, additional_headers=self._view_headers, open_timeout=CONNECT_S) as events:
+                self.listening, self._event_socket = True, events
                 if not ready.done():
                     ready.set_result(None)
                 while True:
-                    self._take(_object(await events.recv()))
-                    heard = True
+                    self._keep(_object(await events.recv()))
+                    received = True
         except ConnectionClosed as error:
-            code, reason = _goodbye(error)
-            return heard, code in NO_VIEW, reason
+            code, reason = _close_reason(error)
+            return received, code in NO_VIEW, reason
         except InvalidStatus as error:
-            return heard, error.response.status_code in NO_VIEW_STATUS, str(error)
+            return received, error.response.status_code in NO_VIEW_STATUS, str(error)
         except (OSError, TimeoutError, InvalidHandshake) as error:
-            return heard, False, str(error) or type(error).__name__
+            return received, False, str(error) or type(error).__name__
         except ClientError as error:
-            return heard, True, str(error)
+            return received, True, str(error)
         finally:
-            self.listening, self._ear = False, None
+            self.listening, self._event_socket = False, None
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _keep(self, message: dict[str, Any]) -> None:
         self._newest[str(message.get("type"))] = message
         self._events.append(message)
-        self._news.set()
+        self._changed.set()
 
     def _endless(self) -> Iterator[float]:
-        """Seconds before each try, for ever."""
+        """Seconds before each try, without end."""
         yield from self._backoff.delays(self._jitter)
         while True:
             yield self._backoff.most_s * (0.5 + 0.5 * self._jitter())
 
 
-def _goodbye(error: ConnectionClosed) -> tuple[int, str]:
-    """The code that the server closed with, 0 for none, and why."""
-    code, said = (error.rcvd.code, error.rcvd.reason) if error.rcvd is not None else (0, "")
-    return code, f"{said} (code {code})" if said else str(error)
+def _close_reason(error: ConnectionClosed) -> tuple[int, str]:
+    """The server's close code (0 for none) and reason."""
+    code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd is not None else (0, "")
+    return code, f"{reason} (code {code})" if reason else str(error)
 
 
 def _bearer(token: str | None) -> dict[str, str]:
@@ -323,7 +324,7 @@ def _bearer(token: str | None) -> dict[str, str]:
 
 
 async def _until_closed(socket: ClientConnection) -> None:
-    """Read what else the server says, which is nothing yet, until the connection ends; raises ConnectionClosed."""
+    """Read and drop what the server sends (nothing yet) until the connection ends; raises ConnectionClosed."""
     while True:
         await socket.recv()
 
@@ -345,19 +346,19 @@ def _address(url: str, path: str) -> str:
     return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 
-def _told(url: str, told: str) -> str:
-    """Where the server sends us: a path on the server of ``url``, or another port of its host, where the server has
-    several processes. Raises ClientError for another host: the token is not for it."""
-    if told.startswith("/"):
-        return _address(url, told)
-    if urlsplit(told).hostname != urlsplit(url).hostname:
-        raise ClientError(f"the server tells of {told[:80]}, which is not on its own host")
-    return _address(told, urlsplit(told).path)
+def _resolve(url: str, location: str) -> str:
+    """The websocket's URL for a location that the server names: a path on the server of ``url``, or another port of its
+    host (another of its processes). Raises ClientError for another host: the token is not for it."""
+    if location.startswith("/"):
+        return _address(url, location)
+    if urlsplit(location).hostname != urlsplit(url).hostname:
+        raise ClientError(f"the server names {location[:80]}, which is not on its own host")
+    return _address(location, urlsplit(location).path)
 
 
 def _object(text: str | bytes) -> dict[str, Any]:
     try:
         message = json.loads(text)
     except ValueError as error:
-        raise ClientError("the server says something that is no JSON; is it another program?") from error
+        raise ClientError("the server sent something that is not JSON; is it another program?") from error
     return message if isinstance(message, dict) else {}

@@ -1,7 +1,7 @@
 """``segue demo``: the first run. Composes a small library, indexes it, serves the page and opens it.
 
-Everything it makes lies in one folder of the user's cache and is used again the next time. Each track and each index
-entry is kept as soon as it is done, so a run that was interrupted goes on where it stopped.
+Everything it makes is kept in one folder of the user's cache and used again the next time. Each track and each index
+entry is saved as soon as it is done, so an interrupted run goes on where it stopped.
 """
 
 import argparse
@@ -52,25 +52,25 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    asked = parser().parse_args(argv)
-    options = serve_options(asked, Path())  # a mistake is better found out before the work than after it
-    folder = asked.folder or cache_folder(os.environ, sys.platform, Path.home()) / "demo"
-    bind(options.host, options.port).close()  # and so is a port in use
+    arguments = parser().parse_args(argv)
+    options = serve_options(arguments, Path())  # reports mistakes before the work begins
+    folder = arguments.folder or cache_folder(os.environ, sys.platform, Path.home()) / "demo"
+    bind(options.host, options.port).close()  # and a port in use
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-    with progress_shown() as step:
-        catalog = prepare(folder, bundle, asked.tracks, asked.jobs, step)
+    with show_progress() as step:
+        catalog = prepare(folder, bundle, arguments.tracks, arguments.jobs, step)
 
     def ready(url: str) -> None:
         say(f"segue demo: open {url} and allow the camera, or drop a video; Ctrl-C stops")
-        if not asked.no_browser:
-            # some browsers keep the caller waiting until they are closed
+        if not arguments.no_browser:
+            # some browsers block the caller until they are closed
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     return until_interrupted(replace(options, catalog=catalog), ready)
 
 
 def cache_folder(environment: Mapping[str, str], platform: str, home: Path) -> Path:
-    """Where this user's caches lie, for Segue: XDG_CACHE_HOME where it is set, else what the platform says."""
+    """The folder of this user's caches for Segue: in XDG_CACHE_HOME where it is set, else in the platform's place."""
     if chosen := environment.get("XDG_CACHE_HOME"):
         return Path(chosen) / "segue"
     if platform == "darwin":
@@ -81,12 +81,12 @@ def cache_folder(environment: Mapping[str, str], platform: str, home: Path) -> P
 
 
 def prepare(folder: Path, bundle: Bundle, tracks: int, jobs: int, step: Step) -> Path:
-    """The catalogue of ``tracks`` demo tracks in ``folder``, made or completed; returns its folder.
+    """Make or complete the catalogue of ``tracks`` demo tracks in ``folder``; returns the catalogue's folder.
 
     Raises `ServeError` when the folder cannot be written or a track cannot be made.
     """
     music = folder / f"music-{tracks}"
-    catalog = folder / f"catalog{FORMAT}-{tracks}-{bundle.identity[:12]}"  # one of an older format is left alone
+    catalog = folder / f"catalog{FORMAT}-{tracks}-{bundle.identity[:12]}"  # a catalogue of an older format stays
     try:
         compose(demo_tracks(tracks, SEED), music, jobs, step)
     except OSError as error:
@@ -102,42 +102,44 @@ def prepare(folder: Path, bundle: Bundle, tracks: int, jobs: int, step: Step) ->
 
 
 def compose(tracks: Sequence[DemoTrack], folder: Path, jobs: int, step: Step) -> None:
-    """Write the tracks that are not there yet, ``jobs`` at a time; 1 works in this process."""
-    for left in folder.glob(".*.part"):  # of a run that was killed
-        left.unlink()
+    """Write the missing tracks, ``jobs`` at a time; 1 works in this process."""
+    for leftover in folder.glob(".*.part"):  # of a killed run
+        leftover.unlink()
     missing = [track for track in tracks if not (folder / track.file_name).exists()]
-    there = len(tracks) - len(missing)
+    present = len(tracks) - len(missing)
     text = f"Composing {len(tracks)} tracks"
-    step(there, len(tracks), text)
-    for done, _ in enumerate(_written(missing, folder, min(jobs, len(missing))), start=there + 1):
+    step(present, len(tracks), text)
+    for done, _ in enumerate(_write_tracks(missing, folder, min(jobs, len(missing))), start=present + 1):
         step(done, len(tracks), text)
 
 
-def _written(tracks: Sequence[DemoTrack], folder: Path, jobs: int) -> Iterator[Path]:
+def _write_tracks(tracks: Sequence[DemoTrack], folder: Path, jobs: int) -> Iterator[Path]:
     if jobs <= 1:
         yield from (write_track(track, folder) for track in tracks)
         return
-    # spawn: the caller may hold threads, which a fork would leave behind in an undefined state
+    # spawn: the caller may have threads, and a fork would leave their locks in an undefined state
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     try:
         for future in as_completed([pool.submit(write_track, track, folder) for track in tracks]):
             yield future.result()
     except BrokenProcessPool as error:
-        raise ServeError("a process that composes was killed, perhaps for memory; try again with --jobs 1") from error
+        raise ServeError(
+            "a composing process was killed, perhaps for lack of memory; try again with --jobs 1"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _begin() -> None:
-    """A process's start: Ctrl-C ends it without a traceback, and it does not outlive the one that started it."""
+    """Set up a process: Ctrl-C ends it without a traceback, and it does not outlive its parent."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
 @contextlib.contextmanager
-def progress_shown() -> Iterator[Step]:
-    """A bar for each kind of work where standard error is a terminal, else a line for each quarter of it."""
+def show_progress() -> Iterator[Step]:
+    """A bar for each kind of work where standard error is a terminal, else a line for each quarter of the work."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _plain

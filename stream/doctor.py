@@ -1,7 +1,7 @@
-"""``segue doctor``: what this machine can do, found by trying it, and why not where it cannot.
+"""``segue doctor``: tries what this machine can do, and says why where something does not work.
 
-Each check (``checks.py``) runs by itself, for a limited time: one that fails or hangs is a finding like the others. A
-finding that is not ``ok`` is either broken (the main job cannot run, and the command ends with 2) or merely absent.
+Each check (``checks.py``) runs by itself, for a limited time: a check that fails or hangs is a finding like the others.
+A finding that is not ``ok`` is either broken (the main job cannot run, and the command ends with 2) or absent.
 """
 
 import argparse
@@ -30,7 +30,7 @@ COLOURS: Final = {"ok": "green", ABSENT: "yellow", BROKEN: "red"}
 def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(
         prog="segue doctor",
-        description="What this machine can do, found by trying it, and why not where it cannot. Ends with 2 where the "
+        description="Try what this machine can do, and say why where something does not work. Ends with 2 where the "
         "main job cannot run, else with 0.",
     )
     arguments.add_argument("--json", action="store_true", help="one JSON object a finding")
@@ -44,42 +44,44 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """0 when the main job can run here, else 2."""
-    told = parser().parse_args(argv)
-    options = EngineOptions(device=told.device, precision=told.precision, triton=told.triton, plans=told.plans)
-    asked = CheckOptions(told.limit, told.bundle, options)
+    arguments = parser().parse_args(argv)
+    engines = EngineOptions(
+        device=arguments.device, precision=arguments.precision, triton=arguments.triton, plans=arguments.plans
+    )
+    options = CheckOptions(arguments.limit, arguments.bundle, engines)
     findings: list[Finding] = []
     for check in CHECKS:
-        for finding in bounded(check, asked):
+        for finding in run_check(check, options):
             findings.append(finding)
-            if told.json:
+            if arguments.json:
                 print(json.dumps({k: v for k, v in asdict(finding).items() if v or k != "data"}), flush=True)  # noqa: T201
-    if not told.json:
+    if not arguments.json:
         _show(findings)
     return 2 if any(finding.state == BROKEN for finding in findings) else 0
 
 
-def bounded(check: Check, asked: CheckOptions) -> Iterator[Finding]:
-    """What a check finds, as it finds it; at most ``limit_s`` seconds for it (for that of the engines: each)."""
-    found: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
+def run_check(check: Check, options: CheckOptions) -> Iterator[Finding]:
+    """The findings of a check, as they come. A check has ``limit_s`` seconds; that of engines has them for each."""
+    results: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
     name = check.__name__
     failed = BROKEN if name in NEEDED else ABSENT
 
     def work() -> None:
         try:
-            for finding in check(asked):
-                found.put(finding)
+            for finding in check(options):
+                results.put(finding)
         except Exception as error:  # noqa: BLE001 - whatever is missing, the other checks go on
-            found.put(Finding(name, failed, f"the check itself failed: {type(error).__name__}: {error}"))
-        found.put(None)
+            results.put(Finding(name, failed, f"the check itself failed: {type(error).__name__}: {error}"))
+        results.put(None)
 
     threading.Thread(target=work, name=f"check {name}", daemon=True).start()
-    # the engines' processes have the limit each, and are ended by it
-    until_s = time.monotonic() + asked.limit_s * (1 if name != "engines" else len(NAMES)) + 1.0
+    # each engine's process has the limit to itself and is ended by it
+    until_s = time.monotonic() + options.limit_s * (1 if name != "engines" else len(NAMES)) + 1.0
     while True:
         try:
-            finding = found.get(timeout=max(0.0, until_s - time.monotonic()))
+            finding = results.get(timeout=max(0.0, until_s - time.monotonic()))
         except queue.Empty:
-            yield Finding(name, failed, f"no answer within {asked.limit_s:g} s; it was left alone")
+            yield Finding(name, failed, f"no answer within {options.limit_s:g} s; the check was given up")
             return
         if finding is None:
             return

@@ -1,4 +1,4 @@
-"""One engine tried in a process of its own, which may hang or be killed by a driver without harm to who asked.
+"""One engine tried in a process of its own, which may hang or be killed by a driver without harm to the caller.
 
 ``trial`` starts ``python -m stream.engine_trial`` and reads its answer, one JSON object on standard output.
 """
@@ -16,7 +16,7 @@ from engines.choose import OPENERS, EngineOptions, clip_inputs, clip_ms, opened,
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TrialResult:
     """``reason``: why it cannot be used, empty where it can; ``clip_ms``: the median time of one clip."""
 
     engine: str
@@ -24,53 +24,53 @@ class Tried:
     reason: str
 
 
-def trial(name: str, bundle: Path, options: EngineOptions, limit_s: float) -> Tried:
+def trial(name: str, bundle: Path, options: EngineOptions, limit_s: float) -> TrialResult:
     """Open, warm up and time the engine of that name; never raises for what goes wrong with it."""
     plans = None if options.plans is None else str(options.plans)
-    told = {"threads": options.threads, "device": options.device, "precision": options.precision}
-    asked = {"name": name, "bundle": str(bundle), "options": told | {"triton": options.triton, "plans": plans}}
-    command = [sys.executable, "-m", "stream.engine_trial", json.dumps(asked)]
+    engine = {"threads": options.threads, "device": options.device, "precision": options.precision}
+    request = {"name": name, "bundle": str(bundle), "options": engine | {"triton": options.triton, "plans": plans}}
+    command = [sys.executable, "-m", "stream.engine_trial", json.dumps(request)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=limit_s)
     except subprocess.TimeoutExpired:
-        return Tried("", None, f"not ready within {limit_s:g} s; --limit S waits longer")
+        return TrialResult("", None, f"not ready within {limit_s:g} s; --limit S waits longer")
     except OSError as error:
-        return Tried("", None, f"no process could be started for it: {error.strerror}")
-    return read(done.returncode, done.stdout, done.stderr)
+        return TrialResult("", None, f"no process could be started for it: {error.strerror}")
+    return read_answer(done.returncode, done.stdout, done.stderr)
 
 
-def read(code: int, out: str, err: str) -> Tried:
-    """What the process said, or how it ended."""
+def read_answer(code: int, out: str, err: str) -> TrialResult:
+    """The answer of the process, or how it ended."""
     try:
-        told: dict[str, Any] = json.loads(out.splitlines()[-1])
-        return Tried(str(told["engine"]), told["clip_ms"], str(told["reason"]))
+        answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+        return TrialResult(str(answer["engine"]), answer["clip_ms"], str(answer["reason"]))
     except (ValueError, KeyError, IndexError, TypeError):
         pass
     if code < 0:
-        return Tried(
+        return TrialResult(
             "", None, f"its process was killed ({signal.Signals(-code).name}): the driver or the runtime broke"
         )
     last = (err.strip().splitlines() or ["it said nothing"])[-1]
-    return Tried("", None, f"its process ended with {code}: {last[:200]}")
+    return TrialResult("", None, f"its process ended with {code}: {last[:200]}")
 
 
 def main(argv: Sequence[str]) -> int:
     """The process's work: always an answer, never a traceback."""
-    asked = json.loads(argv[0])
-    given = dict(asked["options"])
-    given["plans"] = None if given["plans"] is None else Path(given["plans"])
+    request = json.loads(argv[0])
+    options = dict(request["options"])
+    options["plans"] = None if options["plans"] is None else Path(options["plans"])
     try:
         from engines.bundle import load_bundle
         from features.spec import FEATURES
 
-        engine = opened(asked["name"], load_bundle(asked["bundle"], FEATURES), EngineOptions(**given), OPENERS)
-        tried = {"engine": engine.name, "clip_ms": clip_ms(engine, clip_inputs(engine)), "reason": ""}
+        engine = opened(request["name"], load_bundle(request["bundle"], FEATURES), EngineOptions(**options), OPENERS)
+        answer = {"engine": engine.name, "clip_ms": clip_ms(engine, clip_inputs(engine)), "reason": ""}
         engine.close()
     except ImportError as error:
-        tried = {"engine": "", "clip_ms": None, "reason": f"the package {error.name} is not installed"}
+        answer = {"engine": "", "clip_ms": None, "reason": f"the package {error.name} is not installed"}
     except Exception as error:  # noqa: BLE001 - the reason is the answer
-        tried = {"engine": "", "clip_ms": None, "reason": words(error)}
-    sys.stdout.write("\n" + json.dumps(tried) + "\n")
+        answer = {"engine": "", "clip_ms": None, "reason": words(error)}
+    sys.stdout.write("\n" + json.dumps(answer) + "\n")
     return 0
 
 

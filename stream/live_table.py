@@ -1,4 +1,4 @@
-"""The suggestions as a table that renews itself in a terminal; a plain last table where the output is no terminal."""
+"""The suggestions as a table that updates itself in a terminal; elsewhere one plain table at the end."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -28,7 +28,7 @@ REFRESH_HZ: Final = 8
 
 
 class LiveTable:
-    """A context manager; ``put`` takes every notice. State: the newest suggestions, the newest cut, the notes."""
+    """A context manager; ``put`` takes every notice. It keeps the newest suggestions, the newest cut and the notes."""
 
     def __init__(self, source: str, duration_s: float | None, console: Console | None = None) -> None:
         self._source = source
@@ -49,7 +49,7 @@ class LiveTable:
         self._live.stop()
 
     def put(self, notice: Notice) -> None:
-        """Take one notice into the picture; the next refresh shows it."""
+        """Take one notice; the next refresh shows it."""
         match notice:
             case Suggestions():
                 self._suggestions = notice
@@ -119,7 +119,7 @@ def row(item: Item) -> tuple[RenderableType, ...]:
 
 
 def on_air(now: OnAirNow, items: Sequence[Item]) -> str:
-    """What is on air, for how long still, and what follows."""
+    """What is on air, for how much longer, and what follows."""
     titles = {item.track: item.title for item in items}
     words = [f"on air: {titles.get(now.track, now.track)}"]
     if now.position_s is not None:

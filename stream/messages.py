@@ -1,6 +1,6 @@
-"""The objects on the wire: events out, commands in. ``stream/PROTOCOL.md`` is this file in prose.
+"""The objects on the wire: events out, commands in. ``stream/PROTOCOL.md`` describes them.
 
-Both ``watch --json`` (an object a line) and the websocket (an object a message) use these.
+Both ``watch --json`` (an object a line) and the websocket (an object a message) use them.
 """
 
 import json
@@ -29,22 +29,22 @@ KINDS: Final[dict[type, str]] = {
 
 def encode(event: Message) -> dict[str, Any]:
     """The JSON object of an event: its fields, with as many digits as ``stream.core.events`` says."""
-    return {"v": VERSION, "type": KINDS[type(event)], **_encoded(event)}
+    return {"v": VERSION, "type": KINDS[type(event)], **_encode_value(event)}
 
 
 def line(event: Message) -> str:
     """The event as one line of JSON, without the newline; the same event gives the same text.
 
-    What UTF-8 cannot say (half of a surrogate pair, out of a file name in another encoding) becomes a question mark.
+    What UTF-8 cannot encode (half of a surrogate pair, from a file name in another encoding) becomes a question mark.
     """
     text = json.dumps(encode(event), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def parse_command(data: str | bytes) -> dict[str, Any]:
-    """A viewer's command: a JSON object with a string ``type``; what the type means is the session's affair.
+    """A viewer's command: a JSON object with a string ``type``. The session decides what the type means.
 
-    Raises MessageError for anything larger than ``COMMAND_BYTES``, no JSON, or no such object.
+    Raises MessageError for anything larger than ``COMMAND_BYTES``, for invalid JSON and for any other JSON.
     """
     size = len(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
     if size > COMMAND_BYTES:
@@ -60,32 +60,32 @@ def parse_command(data: str | bytes) -> dict[str, Any]:
     return message
 
 
-def _encoded(value: Any, digits: int | None = None) -> Any:
-    """A value of an event as JSON has it."""
+def _encode_value(value: Any, digits: int | None = None) -> Any:
+    """A value of an event as a JSON value."""
     if isinstance(value, Filters):
         return filters_object(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _encoded(getattr(value, name), places) for name, places in _digits(type(value)).items()}
+        return {name: _encode_value(getattr(value, name), places) for name, places in _digits(type(value)).items()}
     if isinstance(value, tuple):
-        return [_encoded(part, digits) for part in value]
+        return [_encode_value(part, digits) for part in value]
     return value if digits is None or not isinstance(value, float) else round(value, digits)
 
 
 @cache
 def _digits(kind: type) -> dict[str, int | None]:
-    """Each field of a dataclass, and how many digits of its numbers are told; None: all."""
+    """Each field of a dataclass, and to how many digits its numbers are rounded; None: not rounded."""
     return {name: _places(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
 
 
 def _places(hint: Any) -> int | None:
-    """The number that stands beside a type, however deep within it."""
+    """The number that annotates a type, at any depth."""
     if get_origin(hint) is Annotated:
         return int(hint.__metadata__[0])
     return next((places for part in get_args(hint) if (places := _places(part)) is not None), None)
 
 
 def filters_object(filters: Filters) -> dict[str, Any]:
-    """As the command ``filters`` takes them; what is not limited is None."""
+    """The filters as the command ``filters`` takes them; None: no limit."""
     return {
         "min_bpm": filters.min_bpm,
         "max_bpm": filters.max_bpm,

@@ -1,8 +1,8 @@
-"""A file or URL through the whole path: as fast as it goes, or in its own time.
+"""A file or URL through the whole path: as fast as possible, or in its own time.
 
-``watch_fast`` is synchronous and deterministic: every frame is offered to the sampler, every answer is waited for, no
-clock is read. ``watch_paced`` feeds a ``LiveDriver`` as a live input would, from one reader thread; what is on air and
-breaks off is opened again.
+``watch_fast`` is synchronous and deterministic: it offers every frame to the sampler, waits for every answer and reads
+no clock. ``watch_paced`` feeds a ``LiveDriver`` as a live input would, from one reader thread; it opens a live source
+again when it breaks off.
 """
 
 import asyncio
@@ -45,19 +45,19 @@ def watch_fast(
     recorder: Recorder | None = None,
     analysed: Callable[[FrameFeatures], object] = lambda features: None,
 ) -> None:
-    """Tell ``sink`` everything that the input gives rise to. ``late_ms`` stays None: the same input, the same events.
-    ``analysed`` is given the features of each sampled frame."""
+    """Send ``sink`` all notices of the input. ``late_ms`` stays None: the same input gives the same events.
+    ``analysed`` gets the features of each sampled frame."""
     sinks = _sinks(pull, sink, recorder)
     driver = ImmediateDriver(runtime, options, sinks.put, stopwatch=stopwatch, recorder=recorder, held_s=pull.held_s)
     session, sampler = driver.session, driver.sampler
 
     def pass_time(before_s: float, now_s: float) -> None:
-        """A picture is held: each second in which nothing comes has its list."""
+        """While a picture is held, each second without a new one still gets its list."""
         for second in range(math.floor(before_s) + 1, math.floor(now_s) + 1 if now_s - before_s > 1.0 else 0):
             driver.handle(session.tick(float(second)))
 
-    last_s = 0.0  # how long the newest picture stands
-    for frame in _timed(pull.frames(tell=lambda text: sinks.put(Warned(text))), stopwatch):
+    last_s = 0.0  # how long the newest picture is shown
+    for frame in _time_frames(pull.frames(tell=lambda text: sinks.put(Warned(text))), stopwatch):
         before_s = sampler.elapsed_s
         sampled = driver.sample(frame)
         if not sampled.restarted:
@@ -85,7 +85,7 @@ async def watch_paced(
 ) -> None:
     """The same in real time, through a ``LiveDriver``; returns after its ``End``.
 
-    Raises SourceError when the input turns out to hold nothing; a failure inside the session raises RuntimeError.
+    Raises SourceError when the input has no video; a failure inside the session raises RuntimeError.
     """
     loop = asyncio.get_running_loop()
     outcome = _Outcome(sink)
@@ -96,7 +96,7 @@ async def watch_paced(
         )
         running = loop.create_task(live.run())
         stop = threading.Event()
-        frames = _timed(_frames(pull, source, stop, loop, sinks), stopwatch)
+        frames = _time_frames(_frames(pull, source, stop, loop, sinks), stopwatch)
         reader = loop.create_task(asyncio.to_thread(_read, frames, not is_live(source), loop, live, stop, pull.held_s))
         try:
             await asyncio.wait({running, reader}, return_when=asyncio.FIRST_COMPLETED)
@@ -113,8 +113,8 @@ async def watch_paced(
 
 
 class _Outcome:
-    """``sink``, and what is to be said at the end: why the session failed, or that the reader of our lines went away,
-    which is no failure of the session."""
+    """``sink``, and what to raise at the end: why the session failed, or that the reader of our lines went away, which
+    is no failure of the session."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -132,7 +132,7 @@ class _Outcome:
 
 
 class _WarnedBeforeEnd:
-    """``sink``, with a word about damaged input ahead of ``End``."""
+    """``sink``, with a warning about damaged input before ``End``."""
 
     def __init__(self, pull: Pull, sink: Sink) -> None:
         self._pull, self._sink = pull, sink
@@ -144,13 +144,13 @@ class _WarnedBeforeEnd:
 
 
 def _sinks(pull: Pull, sink: Sink, recorder: Recorder | None) -> Sink:
-    kept = () if recorder is None else (recorder,)
-    return _WarnedBeforeEnd(pull, Sinks(kept, needed=[sink]))
+    recorders = () if recorder is None else (recorder,)
+    return _WarnedBeforeEnd(pull, Sinks(recorders, needed=[sink]))
 
 
 def _frames(pull: Pull, source: str, stop: threading.Event, loop: asyncio.AbstractEventLoop, sink: Sink) -> Frames:
-    """The frames of ``pull``, and, if it is on air, of what is opened in its place whenever it is lost; for the
-    reader's thread."""
+    """The frames of ``pull`` and, if it is a live source, of each pull that replaces a lost one; for the reader's
+    thread."""
     first = [pull]
 
     def tell(notice: Warned) -> None:
@@ -172,32 +172,32 @@ def _read(
     stop: threading.Event,
     held_s: float,
 ) -> None:
-    """Decode in a thread and hand over one frame at a time; with ``paced``, each when its time has come, and an end
-    when the last one has stood for as long as it should."""
+    """Decode in a thread and hand over one frame at a time. With ``paced``, hand over each when its time has come, and
+    return when the last one has been shown for its whole duration."""
     pace = PlaybackClock(time.monotonic(), held_s)
-    with contextlib.closing(frames):  # what was opened again is let go of
+    with contextlib.closing(frames):  # closes pulls that were opened again, too
         frame = None
         for frame in frames:
             if paced and frame.pts is not None and frame.time_base is not None:
                 stop.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
             if stop.is_set():
                 return
-            taken = threading.Event()
-            loop.call_soon_threadsafe(_hand_over, live, frame, taken)
-            while not taken.wait(0.1):  # the loop takes a frame at once, unless it is gone
+            handed_over = threading.Event()
+            loop.call_soon_threadsafe(_hand_over, live, frame, handed_over)
+            while not handed_over.wait(0.1):  # the loop takes a frame at once, unless it has ended
                 if stop.is_set():
                     return
         if paced and frame is not None:
             stop.wait(stands_s(frame))
 
 
-def _hand_over(live: LiveDriver, frame: av.VideoFrame, taken: threading.Event) -> None:
+def _hand_over(live: LiveDriver, frame: av.VideoFrame, handed_over: threading.Event) -> None:
     live.offer(Arrival(frame))
-    taken.set()
+    handed_over.set()
 
 
-def _timed(frames: Frames, stopwatch: Stopwatch) -> Frames:
-    """The frames, with the time that each took to read and decode told to the stopwatch."""
+def _time_frames(frames: Frames, stopwatch: Stopwatch) -> Frames:
+    """The frames; the stopwatch gets the time that each took to read and decode."""
     with contextlib.closing(frames):
         while True:
             begun = stopwatch.start()

@@ -1,7 +1,7 @@
-"""Who may publish, view and control: three secrets, each for one thing. An empty one asks for nothing.
+"""Who may publish, view and control: three secrets, one for each right. An empty secret leaves its right open to all.
 
-A token comes as ``Authorization: Bearer TOKEN`` (RFC 6750); where a client can set no headers, as browsers' websockets
-cannot, as the query's ``token``. Control counts as view.
+A token comes as ``Authorization: Bearer TOKEN`` (RFC 6750), or as the query's ``token`` where a client cannot set
+headers, as browsers' websockets cannot. Control includes view.
 """
 
 import secrets
@@ -18,28 +18,28 @@ REALM: Final = 'Bearer realm="segue"'
 
 @dataclass(frozen=True, repr=False)
 class AccessOptions:
-    """The tokens. Never printed: ``repr`` tells only which are set."""
+    """The tokens. They are never printed: ``repr`` shows only which are set."""
 
     publish: str = ""
     view: str = ""
     control: str = ""
 
     def __repr__(self) -> str:
-        told = {name: "set" if getattr(self, name) else "open" for name in ("publish", "view", "control")}
-        return f"AccessOptions({told})"
+        states = {name: "set" if getattr(self, name) else "open" for name in ("publish", "view", "control")}
+        return f"AccessOptions({states})"
 
     @property
     def lack(self) -> str:
-        """What is left open that its owner may think is closed; nothing otherwise."""
+        """What is open though its owner may think that it is closed; empty if nothing is."""
         if self.view and not self.control:
-            return "whoever may view may send commands too: there is a view token and no control token"
+            return "everybody who may view may send commands too: there is a view token and no control token"
         return ""
 
     def grants(self, right: Right, token: str) -> bool:
-        """Whether ``token`` opens that right; compares in constant time."""
-        wanted = {"publish": (self.publish,), "view": (self.view, self.control), "control": (self.control,)}[right]
-        found = [same(secret, token) for secret in wanted if secret]  # all of them: the time tells nothing
-        return not wanted[0] or any(found)
+        """Whether ``token`` grants that right; compares in constant time."""
+        valid = {"publish": (self.publish,), "view": (self.view, self.control), "control": (self.control,)}[right]
+        matches = [same(secret, token) for secret in valid if secret]  # all of them: the time reveals nothing
+        return not valid[0] or any(matches)
 
 
 def same(secret: str, token: str) -> bool:
@@ -47,7 +47,7 @@ def same(secret: str, token: str) -> bool:
 
 
 def token_of(connection: HTTPConnection) -> str:
-    """The token that a request or websocket brings, empty for none."""
+    """The token of a request or websocket, empty for none."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
@@ -55,7 +55,7 @@ def token_of(connection: HTTPConnection) -> str:
 
 
 def require(access: AccessOptions, right: Right) -> Callable[[Request], None]:
-    """A dependency of routes: 401 for who lacks the right."""
+    """A dependency of routes: answers 401 to a request without the right."""
 
     def check(request: Request) -> None:
         if (reason := refusal(request, access, right)) is not None:
@@ -65,7 +65,7 @@ def require(access: AccessOptions, right: Right) -> Callable[[Request], None]:
 
 
 def refusal(connection: HTTPConnection, access: AccessOptions, right: Right) -> str | None:
-    """Why the request may not, or None."""
+    """Why the request is refused, or None."""
     token = token_of(connection)
     if access.grants(right, token):
         return None

@@ -1,4 +1,4 @@
-"""Where a server listens, and by which addresses its clients reach it."""
+"""Where a server listens, and at which addresses its clients reach it."""
 
 import os
 import re
@@ -17,7 +17,7 @@ EVERYWHERE: Final = ("0.0.0.0", "::", "")
 
 
 def bind(host: str, port: int, flag: str = "--port") -> socket.socket:
-    """A listening socket; taken before anything slow is started. Raises `ServeError` with the cause."""
+    """A listening socket, opened before anything slow is started. Raises `ServeError` with the cause."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -42,15 +42,15 @@ def port_of(bound: socket.socket) -> int:
 
 
 def address_of(bound: socket.socket, host: str, scheme: str = "http") -> str:
-    """The page's URL. A server on every address is reached as localhost."""
+    """The page's URL. A server that listens on all addresses is reached as localhost."""
     name = "localhost" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     return f"{scheme}://{name}:{port_of(bound)}/"
 
 
 def base_url(public_url: str, port: int | None) -> str:
-    """What stands before the paths of one process's sessions; `resolved` fills in scheme and host.
+    """What goes before the paths of one process's sessions; `resolved` fills in scheme and host.
 
-    Nothing for a process that clients reach at the address they came by. ``port`` is a worker's own.
+    Empty for a process that clients reach at the address of their request. ``port`` is a worker's own.
     """
     if port is None:
         return public_url
@@ -62,18 +62,18 @@ def base_url(public_url: str, port: int | None) -> str:
 
 
 def public_origins(public_url: str, ports: Iterable[int]) -> list[str]:
-    """The origins under which clients reach this machine, if it was told its address."""
+    """The origins under which clients reach this machine, if ``public_url`` is set."""
     return list(dict.fromkeys(base_url(public_url, port) for port in (None, *ports))) if public_url else []
 
 
 def resolved(base: str, request: HTTPConnection) -> str:
-    """``base`` as this request's client would write it: its scheme, and the host it called the server by."""
+    """``base`` for this request's client: with the request's scheme, and the host that its client used."""
     scheme = "https" if request.url.scheme in ("https", "wss") else "http"
     return base.replace("{scheme}", scheme).replace("{host}", named_host(request.headers.get("host", "")))
 
 
 def named_host(netloc: str) -> str:
-    """The host of a ``Host`` header as URLs write it, without port; localhost where it is none."""
+    """The host of a ``Host`` header as URLs write it, without port; localhost where the header names none."""
     name = hostname(netloc)
     if re.fullmatch(r"[a-z0-9.-]+", name):
         return name

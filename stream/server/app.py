@@ -1,7 +1,7 @@
 """The application: one engine, one catalogue, one hub of sessions, and the page.
 
-Parts start in the order in which they depend on each other and stop in reverse: socket, engine, catalogue, workers,
-sessions. Whatever the user can mend is found before the first request is taken.
+Parts start in the order of their dependencies and stop in reverse: socket, engine, catalogue, workers, sessions. All
+mistakes that the user can correct are reported before the server takes its first request.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from stream.sources.webrtc import adapt
 from stream.sources.webrtc.peer import forgive
 from stream.sources.webrtc.ports import hold_to
 
-from . import key_redirect as takeover
+from . import key_redirect
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
 from .drain import Drain
-from .engine import degraded, standing
+from .engine import degraded, engine_state
 from .health import health_routes
 from .hub import Hub
 from .ingest import ingest_routes
-from .key_redirect import nowhere
+from .key_redirect import no_redirect
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
 from .options import ServeOptions
@@ -53,7 +53,7 @@ RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
 def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: Place | None = None) -> FastAPI:
     """The application; its lifespan ends every session before the parts may be closed.
 
-    ``base_url`` (see `address.resolved`) stands before the addresses of sessions; ``place``: as one of several workers.
+    ``base_url`` (see `address.resolved`) goes before the addresses of sessions; ``place``: for one of several workers.
     """
     metrics = Metrics()
     stopwatch = Stopwatch(metrics.probe)
@@ -82,28 +82,28 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
         trim = glibc_trim()
-        giving = None if trim is None else loop.create_task(give_back(lambda: len(hub.sessions), trim))
+        giving_back = None if trim is None else loop.create_task(give_back(lambda: len(hub.sessions), trim))
         try:
             yield
         finally:
-            if giving is not None:
-                giving.cancel()
+            if giving_back is not None:
+                giving_back.cancel()
             await hub.close()
 
     def facts() -> dict[str, object]:
         engine = parts.runtime.engine
         recordings = None if parts.recordings is None else parts.recordings.counts()
-        found: dict[str, object] = {
+        fields: dict[str, object] = {
             "tracks": len(parts.catalog),
             "bundle": engine.bundle.identity,
             "engine": engine.name,
         }
-        state = parts.catalog.search_state  # its reason may name files and addresses: for the log and /metrics
+        state = parts.catalog.search_state  # its reason may name files: for log and metrics only
         search = {"device": state.device, "proposed": state.proposed, "passed_on": state.passed_on}
-        found |= {"webrtc": adapt.standing(), "search": search, "recordings": recordings}
-        return {**found, "engine_state": standing(engine)}
+        fields |= {"webrtc": adapt.standing(), "search": search, "recordings": recordings}
+        return {**fields, "engine_state": engine_state(engine)}
 
-    def lacks() -> str:
+    def degradation() -> str:
         return "; ".join(filter(None, (degraded(parts.runtime.engine), adapt.degraded())))
 
     app = FastAPI(title="Segue", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -115,31 +115,31 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         ports=() if place is None else place.ports,
         public=public_origins(options.public_url, () if place is None else place.ports),
     )
-    moved = nowhere if place is None else takeover.elsewhere(hub, place, options.public_url)
-    app.include_router(whip_routes(hub, options.access, options.whip, base_url, moved))
-    app.include_router(ingest_routes(hub, options.access, base_url=base_url, elsewhere=moved))
-    app.include_router(pull_routes(hub, options.pull, options.access, base_url, moved))
-    listing = partial(listed, hub, base_url, options.public_url, place)
-    app.include_router(viewer_routes(hub, options.access, listing, moved))
+    redirect = no_redirect if place is None else key_redirect.redirect_to_holder(hub, place, options.public_url)
+    app.include_router(whip_routes(hub, options.access, options.whip, base_url, redirect))
+    app.include_router(ingest_routes(hub, options.access, base_url=base_url, redirect=redirect))
+    app.include_router(pull_routes(hub, options.pull, options.access, base_url, redirect))
+    lister = partial(list_sessions, hub, base_url, options.public_url, place)
+    app.include_router(viewer_routes(hub, options.access, lister, redirect))
     app.include_router(preview_routes(parts.catalog, options.access))
-    app.include_router(health_routes(hub, drain, facts, lacks))
-    app.include_router(metrics_routes(metrics, partial(elsewhere, place), options.access))
+    app.include_router(health_routes(hub, drain, facts, degradation))
+    app.include_router(metrics_routes(metrics, partial(metrics_refusal, place), options.access))
     _add_page(app)
     return app
 
 
-def listed(
+def list_sessions(
     hub: Hub, base: str, public_url: str, place: Place | None, request: HTTPConnection
 ) -> list[dict[str, object]]:
-    """Every session of this process and, as one of several, of the others; each with its own address."""
-    found = [(base, session.summary()) for session in hub.sessions]
+    """Every session of this process and, for one of several workers, of the others; each with its own address."""
+    rows = [(base, session.summary()) for session in hub.sessions]
     for other in () if place is None else place.statuses.others:
-        found += [(base_url_of(public_url, other.port), session) for session in other.sessions]
-    return [{**session, "events": f"{resolved(where, request)}{session.get('events', '')}"} for where, session in found]
+        rows += [(base_url_of(public_url, other.port), session) for session in other.sessions]
+    return [{**session, "events": f"{resolved(where, request)}{session.get('events', '')}"} for where, session in rows]
 
 
-def elsewhere(place: Place | None, request: HTTPConnection) -> str:
-    """Why a process's own figures cannot be had at the port where this request came in."""
+def metrics_refusal(place: Place | None, request: HTTPConnection) -> str:
+    """Why the port of this request does not give a process's own figures; empty if it does."""
     if place is None or (request.scope.get("server") or ("", place.port))[1] == place.port:
         return ""
     ports = ", ".join(map(str, place.ports[1:]))
@@ -147,7 +147,7 @@ def elsewhere(place: Place | None, request: HTTPConnection) -> str:
 
 
 def _add_page(app: FastAPI) -> None:
-    """The page's files, by the names that the folder has when the server starts; nothing else can be asked for."""
+    """Serve the page's files: those that are in the folder when the server starts, and nothing else."""
     folder = Path(str(resources.files("stream.web")))
     files = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in PAGE_TYPES}
 
@@ -155,8 +155,8 @@ def _add_page(app: FastAPI) -> None:
     def page(name: str) -> FileResponse:
         if name not in files:
             raise HTTPException(404, "no such page")
-        fresh = {"cache-control": "no-cache"}  # else a browser may run yesterday's scripts against today's server
-        return FileResponse(files[name], media_type=PAGE_TYPES[files[name].suffix], headers=fresh)
+        headers = {"cache-control": "no-cache"}  # else a browser may run old scripts against a new server
+        return FileResponse(files[name], media_type=PAGE_TYPES[files[name].suffix], headers=headers)
 
     @app.get("/")
     def index() -> FileResponse:

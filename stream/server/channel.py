@@ -1,4 +1,4 @@
-"""One live input with its viewers, whoever feeds it: publishers may come and go while its state goes on."""
+"""One live input with its viewers. Publishers may come and go while its state goes on."""
 
 import asyncio
 import secrets
@@ -44,10 +44,10 @@ Start = Callable[[Sinks], Live]
 
 
 class Channel:
-    """``id`` is for viewers; ``key``: who comes again with it goes on here, empty for nobody. ``lost``: why it waits
-    for a publisher to come back, None while it does not. ``on_change`` is called with the session when an input takes
-    the place of the one before, which may be None.
-    ``sinks`` get its notices beside its viewers."""
+    """``id`` is for viewers. A publisher that comes back with ``key`` continues this session; empty: none can.
+    ``lost``: why it waits for a publisher to come back, None while it does not. ``on_change`` is called with the
+    session and the previous input (or None) when an input takes its place. ``sinks`` get its notices beside its
+    viewers."""
 
     def __init__(
         self,
@@ -70,36 +70,36 @@ class Channel:
         self.running: asyncio.Task[None] | None = None
         self.ending: asyncio.Task[None] | None = None
         self.timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
-        self.role = PlayerRole(weakref.proxy(self), time.monotonic)  # no circle: it would keep what has ended
+        self.role = PlayerRole(weakref.proxy(self), time.monotonic)  # no reference cycle: it would keep ended sessions
 
     @property
     def secrets(self) -> list[str]:
-        """What no log may tell."""
-        return [self.key, *(each.secret for each in self.inputs.all)]
+        """Texts that must not appear in any log."""
+        return [self.key, *(source.secret for source in self.inputs.all)]
 
     def release(self) -> None:
-        """Let go of every publisher; what they still send is not heard."""
-        for each in self.inputs.all:
-            self.inputs.release(each)
+        """Release every publisher; frames that they still send are ignored."""
+        for source in self.inputs.all:
+            self.inputs.release(source)
 
     def follow(self, level: QualityLevel) -> None:
-        """Follow the pictures as closely as ``level`` says from here on, whoever the publisher is."""
+        """Follow the pictures as closely as ``level`` says from now on, for this publisher and later ones."""
         self.level = level
         self.live.follow(level)
-        for each in self.inputs.all:
-            each.publisher.follow(level)
+        for source in self.inputs.all:
+            source.publisher.follow(level)
 
-    def heard(self, one: Input) -> None:
-        """A frame came of an input; with the first one it becomes the one that feeds the session."""
-        if one is self.inputs.coming:
+    def frame_arrived(self, source: Input) -> None:
+        """A frame of an input arrived; with its first frame an input begins to feed the session."""
+        if source is self.inputs.coming:
             before = self.inputs.now
-            self.inputs.arrived()
+            self.inputs.promote()
             self._on_change(self, before)
             self.lost = None
             self.stop_timer("grace")
 
     def later(self, name: str, seconds: float, act: Callable[[], None]) -> None:
-        """Do ``act`` after a while, unless the session ends before or the timer of that name is stopped."""
+        """Call ``act`` after that time, unless the session ends before or the timer of that name is stopped."""
         self.stop_timer(name)
 
         def due() -> None:
@@ -113,11 +113,11 @@ class Channel:
             timer.cancel()
 
     def publish(self, notice: Notice) -> None:
-        """Tell every viewer something of the server's own; never blocks."""
+        """Send every viewer a notice of the server; never blocks."""
         self.viewers.put(notice)
 
     def command(self, viewer: Viewer, message: dict[str, Any]) -> None:
-        """Carry out a viewer's command. Who plays is settled here, all else is the core's affair."""
+        """Carry out a viewer's command. Commands about the player are handled here, all others by the core."""
         if message["type"] not in KINDS:
             return self.live.command(message)
         try:
@@ -126,28 +126,28 @@ class Channel:
             viewer.put(messages.line(Refused(message["type"], str(error))), answer=True)
         return None
 
-    def ask(self, message: dict[str, Any]) -> None:
-        """Hand a command of the session's own to the core, unless the session is over."""
+    def command_core(self, message: dict[str, Any]) -> None:
+        """Pass a command of the session itself to the core, unless the session is over."""
         if self.ending is None:
             self.live.command(message)
 
     def accept(self, command: str, track: str | None) -> None:
-        """Tell every viewer that a command was carried out."""
+        """Notify every viewer that a command was carried out."""
         self.publish(Accepted(command, track))
 
     def join(self, may: bool = True, page: str = "") -> Viewer:
-        """A new viewer, which gets the current state at once. ``may``, ``page``: see `Viewer`."""
+        """Add a viewer, which gets the current state at once. ``may``, ``page``: see `Viewer`."""
         viewer = Viewer(may, page)
         self.viewers.join(viewer)
-        self.role.joined(viewer)
+        self.role.viewer_joined(viewer)
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
         self.viewers.leave(viewer)
-        self.role.left(viewer)
+        self.role.viewer_left(viewer)
 
     def summary(self) -> dict[str, object]:
-        """What the list of sessions shows of it."""
+        """The session's entry in the list of sessions."""
         return {
             "id": self.id,
             "label": self.label,

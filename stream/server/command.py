@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from .config import Values, add_flags, from_environment, given, merged, options_of, read_file, shown
+from .config import Values, add_flags, as_toml, from_environment, from_flags, merge, options_of, read_file
 from .options import ServeOptions
 from .process import serve
 
@@ -22,32 +22,32 @@ def parser() -> argparse.ArgumentParser:
         epilog="Every flag can stand in the file of --config; docs/OPERATIONS.md says more.",
     )
     arguments.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; flags win over them")
-    arguments.add_argument("--print-config", action="store_true", help="write the settings as they are, and end")
+    arguments.add_argument("--print-config", action="store_true", help="print the settings in effect and exit")
     add_flags(arguments)
     return arguments
 
 
 def add_server_arguments(arguments: argparse.ArgumentParser) -> None:
-    """What ``demo`` has in common with ``serve``."""
+    """Add the flags that ``demo`` has in common with ``serve``."""
     add_flags(arguments, without=NOT_OF_DEMO)
 
 
-def serve_options(asked: argparse.Namespace, catalog: Path) -> ServeOptions:
-    """The options of flags and environment alone. Raises `ServeError`."""
-    return options_of(merged(given(asked), from_environment(os.environ)) | {"catalog": catalog})
+def serve_options(arguments: argparse.Namespace, catalog: Path) -> ServeOptions:
+    """The options from flags and environment alone. Raises `ServeError`."""
+    return options_of(merge(from_flags(arguments), from_environment(os.environ)) | {"catalog": catalog})
 
 
-def settings(asked: argparse.Namespace) -> Values:
+def settings(arguments: argparse.Namespace) -> Values:
     """Flags before the environment before the file. Raises `ServeError`."""
-    file = {} if asked.config is None else read_file(asked.config)
-    return merged(given(asked), from_environment(os.environ), file)
+    file = {} if arguments.config is None else read_file(arguments.config)
+    return merge(from_flags(arguments), from_environment(os.environ), file)
 
 
 def main(argv: Sequence[str]) -> int:
-    asked = parser().parse_args(argv)
-    values = settings(asked)
-    if asked.print_config:
-        sys.stdout.write(shown(values))
+    arguments = parser().parse_args(argv)
+    values = settings(arguments)
+    if arguments.print_config:
+        sys.stdout.write(as_toml(values))
         return 0
 
     def ready(url: str) -> None:
@@ -64,7 +64,7 @@ def until_interrupted(options: ServeOptions, ready: Callable[[str], None]) -> in
 
 
 def say(text: str) -> None:
-    """One line, at once, whoever reads it."""
+    """Print one line and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -1,8 +1,8 @@
 """Where the settings of ``segue serve`` come from: flags, then the environment (secrets only), then one TOML file, then
 the defaults.
 
-In the file every setting stands in its section, by the name of its flag with underscores. Relative paths there are
-relative to the file's folder. What is not known or not of its type is refused by name.
+In the file every setting is in its section, under the name of its flag with underscores. Relative paths there are
+relative to the file's folder. An unknown key, or a value of the wrong type, is an error that names it.
 """
 
 import argparse
@@ -38,7 +38,7 @@ Values = dict[str, Any]
 
 
 def add_flags(arguments: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
-    """A flag for each setting. One that is not given is None, so that others may decide."""
+    """Add a flag for each setting. A flag that is not given is None, so that environment and file can set it."""
     for setting in SETTINGS:
         if setting.name in without:
             continue
@@ -52,21 +52,21 @@ def add_flags(arguments: argparse.ArgumentParser, without: Collection[str] = ())
             arguments.add_argument(*words, action=action, type=_reader(setting), metavar=setting.metavar, help=text)
 
 
-def given(asked: argparse.Namespace) -> Values:
+def from_flags(arguments: argparse.Namespace) -> Values:
     """The settings that flags have set."""
-    found = {name: getattr(asked, name, None) for name in BY_NAME}
-    return {name: value for name, value in found.items() if value is not None}
+    settings = {name: getattr(arguments, name, None) for name in BY_NAME}
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def read_file(path: Path) -> Values:
-    """The settings in a file. Raises `ServeError` naming file and key, with what was perhaps meant."""
+    """The settings in a file. Raises `ServeError` that names file and key and suggests a known one."""
     try:
         with path.open("rb") as file:
             data = file.read(FILE_BYTES + 1)
     except OSError as error:
         raise ServeError(f"{path}: cannot be read ({error.strerror}); --config takes a TOML file") from error
     if len(data) > FILE_BYTES:
-        raise ServeError(f"{path}: is larger than {FILE_BYTES} bytes, so no settings; --config takes a TOML file")
+        raise ServeError(f"{path}: is larger than {FILE_BYTES} bytes; --config takes a TOML file of settings")
     try:
         tables = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -85,18 +85,18 @@ def check_file(tables: Mapping[str, Any], path: Path) -> Values:
         for name, value in table.items():
             setting = BY_NAME.get(name)
             if setting is None or setting.section != section:
-                raise ServeError(f"{path}: {section}.{name} is no setting{_nearest(section, name)}")
+                raise ServeError(f"{path}: {section}.{name} is no setting{_suggestion(section, name)}")
             try:
                 values[name] = setting.kind.of_toml(value, path.parent)
             except (ValueError, TypeError) as error:
                 raise ServeError(
-                    f"{path}: {setting.key} is {_shown(setting, value)}, must be {setting.kind.what}"
+                    f"{path}: {setting.key} is {_describe(setting, value)}, must be {setting.kind.what}"
                 ) from error
     return values
 
 
 def from_environment(environment: Mapping[str, str]) -> Values:
-    """Secrets and the files that hold them: SEGUE_PUBLISH_TOKEN, SEGUE_PUBLISH_TOKEN_FILE and so on."""
+    """Secrets, and the files that contain them: SEGUE_PUBLISH_TOKEN, SEGUE_PUBLISH_TOKEN_FILE and so on."""
     values: Values = {}
     for name in (*TOKENS, *(f"{token}_file" for token in TOKENS)):
         if text := environment.get(f"SEGUE_{name.upper()}"):
@@ -107,8 +107,8 @@ def from_environment(environment: Mapping[str, str]) -> Values:
     return values
 
 
-def merged(*layers: Values) -> Values:
-    """All settings; earlier layers win. A token and its file are one: the layer that has either decides.
+def merge(*layers: Values) -> Values:
+    """All settings; earlier layers win. A token and its file are one setting: the first layer with either decides.
 
     Raises `ServeError` where a layer has both.
     """
@@ -117,7 +117,7 @@ def merged(*layers: Values) -> Values:
         for token in TOKENS:
             pair = {token, f"{token}_file"}
             if pair <= layer.keys():
-                raise ServeError(f"{token} and {token}_file are both given; one of them says it")
+                raise ServeError(f"{token} and {token}_file are both given; give one of them")
             if pair & layer.keys():
                 values |= dict.fromkeys(pair)
         values |= layer
@@ -125,16 +125,16 @@ def merged(*layers: Values) -> Values:
 
 
 def options_of(values: Values) -> ServeOptions:
-    """The options that these settings stand for; reads the files that hold tokens.
+    """The options for these settings; reads the files that contain tokens.
 
-    Raises `ServeError` for what does not fit together.
+    Raises `ServeError` for settings that contradict each other.
     """
     if values["catalog"] is None:
         raise ServeError("no catalogue; -c CATALOG names one (segue index MUSIC_DIR -c CATALOG makes it)")
     cert, key = values["tls_cert"], values["tls_key"]
     if (cert is None) != (key is None):
-        there, missing = ("--tls-cert", "--tls-key") if key is None else ("--tls-key", "--tls-cert")
-        raise ServeError(f"{there} without {missing}; TLS needs both")
+        given, missing = ("--tls-cert", "--tls-key") if key is None else ("--tls-key", "--tls-cert")
+        raise ServeError(f"{given} without {missing}; TLS needs both")
     options = ServeOptions(
         catalog=values["catalog"],
         bundle=values["bundle"],
@@ -184,21 +184,21 @@ def options_of(values: Values) -> ServeOptions:
     return options
 
 
-def shown(values: Values) -> str:
-    """All settings as a TOML file, secrets masked, what is not set commented out."""
+def as_toml(values: Values) -> str:
+    """All settings as a TOML file; secrets are masked, unset settings are commented out."""
     lines: list[str] = []
     for section in SECTIONS:
         lines += ["", f"[{section}]"]
         for setting in SETTINGS:
             if setting.section == section:
                 value = values[setting.name]
-                known = MASK if setting.secret else value
-                lines.append(f"# {setting.name} is not set" if value is None else f"{setting.name} = {_toml(known)}")
+                printed = MASK if setting.secret else value
+                lines.append(f"# {setting.name} is not set" if value is None else f"{setting.name} = {_toml(printed)}")
     return "\n".join(lines[1:]) + "\n"
 
 
 def _check_guarded(options: ServeOptions) -> None:
-    """Whoever can reach the server must be asked for something, unless only this machine can."""
+    """Tokens are required, unless only this machine can reach the server."""
     missing = [f"--{name}-token" for name in ("publish", "view") if not getattr(options.access, name)]
     if missing and not is_loopback(options.host):
         raise ServeError(
@@ -242,8 +242,8 @@ def _unknown(section: str, is_table: bool) -> str:
     return f"{kind}; did you mean {f'[{meant}]' if is_table else meant}?"
 
 
-def _nearest(section: str, name: str) -> str:
-    """What was perhaps meant: the same name elsewhere, else the most alike of the section, else of all."""
+def _suggestion(section: str, name: str) -> str:
+    """The key that was perhaps meant: the same name in another section, else the closest in this one, else of all."""
     if name in BY_NAME:
         return f"; did you mean {BY_NAME[name].key}?"
     own = [setting.name for setting in SETTINGS if setting.section == section]
@@ -252,8 +252,8 @@ def _nearest(section: str, name: str) -> str:
     return f"; did you mean {BY_NAME[near[0]].key}?"
 
 
-def _shown(setting: Setting, value: Any) -> str:
-    """A value in an error's text: of secrets, and of what may be long, the type alone."""
+def _describe(setting: Setting, value: Any) -> str:
+    """A value for an error's text; only the type of secrets and of values that may be long."""
     kind = TYPES.get(type(value), "a table" if isinstance(value, dict) else "a date or time")
     return kind if setting.secret or not isinstance(value, str | int | float) else f"{str(value)[:60]!r}, {kind}"
 

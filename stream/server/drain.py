@@ -1,6 +1,6 @@
-"""Leaving without hurting anybody: no new sessions, a warning for those who watch, time for what runs, then the end.
+"""A graceful stop: no new sessions, a warning to viewers, time for running sessions, then the end.
 
-*Bound*: a drain lasts ``patience_s`` at most, and ends as soon as the last session is gone.
+*Bound*: a drain lasts ``patience_s`` at most, and ends as soon as the last session has ended.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from .hub import Hub
 
 log = logging.getLogger("segue.drain")
 
-LOOK_S: Final = 0.1  # how often it is checked whether all are gone
+LOOK_S: Final = 0.1  # how often to check whether all sessions have ended
 
 
 class Phase(Enum):
@@ -35,13 +35,13 @@ class Drain:
         self._patience_s = patience_s
         self._waiting: asyncio.Task[None] | None = None
 
-    def started(self) -> None:
-        """Requests are taken from now on."""
+    def mark_serving(self) -> None:
+        """The server takes requests from now on."""
         if self.phase is Phase.STARTING:
             self.phase = Phase.SERVING
 
     def begin(self, stop: Callable[[], None]) -> None:
-        """Take no new sessions, warn, wait, call ``stop``; any number of calls are one."""
+        """Take no new sessions, warn, wait, call ``stop``. Further calls do nothing."""
         if self._waiting is not None:
             return
         self.phase = Phase.DRAINING

@@ -1,8 +1,8 @@
 """A track from any place on as one WAV file: 16-bit PCM at the track's own rate (48 kHz at most), mono or stereo.
 
-Exact in every player, for nothing in it is left to be guessed, and of a length that is known before anything is
-decoded, so that ranges are true. 1.4 Mbit/s for CD sound: a local network does not notice it, and a CPU less than of an
-encoder. A file that has become shorter since it was indexed ends in silence.
+It is exact in every player, since a player has nothing to guess. Its length is known before anything is decoded, so
+ranges are exact too. CD sound is 1.4 Mbit/s, little for a local network, and costs less CPU than an encoder. A file
+that has become shorter since it was indexed ends in silence.
 """
 
 import struct
@@ -17,61 +17,61 @@ HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")  # RIFF, fmt, data: 44 bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """``start_s`` in the track; ``fade_s``: the sound rises from silence for so long there."""
+class ExcerptRequest:
+    """``start_s`` in the track; ``fade_s``: how long the sound rises from silence there."""
 
     start_s: float
     fade_s: float = 0.0
 
 
 class Excerpt:
-    """Bytes of the WAV in order from any one on. Blocks; not for two threads at once."""
+    """The WAV's bytes in order, from any byte on. Blocks; not for two threads at once."""
 
-    def __init__(self, sound: TrackPcm, asked: Asked, length_s: float, begin_s: float = 0.0) -> None:
-        """``length_s`` of the track, which begins at ``begin_s`` in its file."""
+    def __init__(self, sound: TrackPcm, request: ExcerptRequest, length_s: float, begin_s: float = 0.0) -> None:
+        """The track is ``length_s`` long and begins at ``begin_s`` in its file."""
         self.sound = sound
-        self._start = round((begin_s + asked.start_s) * sound.rate_hz)
-        self._fade = round(asked.fade_s * sound.rate_hz)
+        self._start = round((begin_s + request.start_s) * sound.rate_hz)
+        self._fade = round(request.fade_s * sound.rate_hz)
         count = max(0, round((begin_s + length_s) * sound.rate_hz) - self._start)
         self.size = HEADER.size + count * sound.block
         self._at = 0  # the byte that comes next
-        self._sought = False
+        self._positioned = False
 
     def seek(self, byte: int) -> None:
-        """`read` goes on with this byte; the file is not touched before."""
-        self._at, self._sought = byte, False
+        """`read` continues with this byte; this call does not touch the file."""
+        self._at, self._positioned = byte, False
 
     def read(self) -> bytes:
-        """The next bytes; none while the place is still looked for, or at the end."""
+        """The next bytes; empty while the place is still being looked for, and at the end."""
         if self._at < HEADER.size:
-            return self._passed(self._header()[self._at :])
+            return self._advance(self._header()[self._at :])
         sample, odd = divmod(self._at - HEADER.size, self.sound.block)
         try:
-            if not self._sought:
+            if not self._positioned:
                 self.sound.seek(self._start + sample)
-                self._sought = True
+                self._positioned = True
             piece = self.sound.read()
-        except SoundGoneError:  # since it was opened first
+        except SoundGoneError:  # after the first opening
             piece = None
         if piece is None:
-            return self._passed(bytes(min(PIECE, self.size - self._at)))
-        return self._passed(self._faded(piece, sample)[odd : odd + self.size - self._at])
+            return self._advance(bytes(min(PIECE, self.size - self._at)))
+        return self._advance(self._fade_in(piece, sample)[odd : odd + self.size - self._at])
 
     def close(self) -> None:
-        """Let go of the file; `read` opens it again where it was."""
-        self._sought = False
+        """Close the file; `read` opens it again at the same place."""
+        self._positioned = False
         self.sound.close()
 
-    def _passed(self, piece: bytes) -> bytes:
+    def _advance(self, piece: bytes) -> bytes:
         self._at += len(piece)
         return piece
 
-    def _faded(self, piece: bytes, first: int) -> bytes:
+    def _fade_in(self, piece: bytes, first: int) -> bytes:
         if first >= self._fade or not piece:
             return piece
         samples = np.frombuffer(piece, np.int16).reshape(-1, self.sound.channels)
         part = np.minimum(1.0, np.arange(first, first + len(samples)) / self._fade)
-        gain = np.sin(np.pi / 2 * part)  # of equal power with a cosine that falls
+        gain = np.sin(np.pi / 2 * part)  # equal power with a falling cosine
         return np.rint(samples * gain[:, None]).astype(np.int16).tobytes()
 
     def _header(self) -> bytes:

@@ -1,8 +1,8 @@
-"""Excerpts of tracks over HTTP: what a request asks for, who may decode now, and that everything is let go of.
+"""Excerpts of tracks over HTTP: parses a request, decides who may decode now, and releases everything at the end.
 
-*Bounds*: `MOST` excerpts at a time; `THREADS` threads decode for all of them, for one address one piece at a time; a
-piece is decoded when the one before has been sent, and who takes nothing for `STALL_S` loses the open file, though not
-the answer. Of a file one flag is remembered, of the `REMEMBERED` newest.
+*Bounds*: `MOST` excerpts at a time. `THREADS` threads decode for all of them, one piece at a time for one address. A
+piece is decoded when the one before has been sent. For a client that takes nothing for `STALL_S` the file is closed,
+though its answer goes on when it reads again. One flag a file is remembered, for the `REMEMBERED` newest files.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from .byte_range import BeyondError, wanted
-from .excerpt import Asked, Excerpt
+from .byte_range import BeyondError, parse_range
+from .excerpt import Excerpt, ExcerptRequest
 from .track_pcm import SoundGoneError, TrackPcm
 
 THREADS: Final = 2
@@ -34,14 +34,14 @@ REMEMBERED: Final = 1024
 MAX_FADE_S: Final = 10.0
 RETRY_S: Final = 2
 
-Found = TypeVar("Found")
+ResultT = TypeVar("ResultT")
 Key = tuple[str, int, int]  # of a file as it is: path, time of the last change, size
 
 
 @dataclass(frozen=True, slots=True)
 class MusicFile:
-    """A readable file; ``length_s``: how long its track is by count, and ``begin_s`` where in the file. ``file_s``: how
-    long all of the file is, if that is known."""
+    """A readable file. ``length_s``: the counted length of its track, ``begin_s``: where the track begins in the file.
+    ``file_s``: the length of the whole file, if known."""
 
     path: Path
     status: os.stat_result
@@ -54,8 +54,9 @@ class MusicFile:
         return str(self.path), self.status.st_mtime_ns, self.status.st_size
 
 
-def asked(start: str | None, fade: str | None, length_s: float) -> Asked | None:
-    """What the query wants; None without ``start``. Raises 400 for what is no time, 416 beyond the track's end."""
+def parse_query(start: str | None, fade: str | None, length_s: float) -> ExcerptRequest | None:
+    """The excerpt that a query asks for; None without ``start``. Raises 400 for an invalid time, 416 beyond the
+    track."""
     if start is None:
         if fade is not None:
             raise HTTPException(400, "fade goes with start; give both")
@@ -63,10 +64,10 @@ def asked(start: str | None, fade: str | None, length_s: float) -> Asked | None:
     start_s = _seconds("start", start)
     fade_s = 0.0 if fade is None else _seconds("fade", fade)
     if fade_s > MAX_FADE_S:
-        raise HTTPException(400, f"fade is {fade_s:g} s, at most {MAX_FADE_S:g} are taken")
+        raise HTTPException(400, f"fade is {fade_s:g} s; give at most {MAX_FADE_S:g}")
     if start_s >= length_s:
         raise HTTPException(416, f"start is {start_s:g} s, but the track is {length_s:.3f} s long")
-    return Asked(start_s, fade_s)
+    return ExcerptRequest(start_s, fade_s)
 
 
 def _seconds(name: str, text: str) -> float:
@@ -80,7 +81,7 @@ def _seconds(name: str, text: str) -> float:
 
 
 class Excerpts:
-    """What the excerpts of one process share."""
+    """The state that the excerpts of one process share."""
 
     def __init__(self, most: int = MOST, stall_s: float = STALL_S) -> None:
         self.most, self.stall_s = most, stall_s
@@ -89,10 +90,10 @@ class Excerpts:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._stamps_hold: OrderedDict[Key, bool] = OrderedDict()
 
-    async def answer(self, request: Request, file: MusicFile, what: Asked) -> Response:
-        """The excerpt, or the part of it that the request wants. Raises 404, 416 and 503."""
+    async def answer(self, request: Request, file: MusicFile, excerpt_request: ExcerptRequest) -> Response:
+        """The excerpt, or the part of it that the request asks for. Raises 404, 416 and 503."""
         if self.open >= self.most:
-            detail = f"{self.open} excerpts are being played, and this server does not decode more at a time"
+            detail = f"{self.open} excerpts are being played, and this server decodes no more at a time"
             raise HTTPException(503, f"{detail}; try again", {"Retry-After": str(RETRY_S)})
         self.open += 1
         playing = False
@@ -102,9 +103,9 @@ class Excerpts:
                 sound = await self.run(request, lambda: TrackPcm(file.path, file.file_s, known))
             except SoundGoneError as error:
                 raise HTTPException(404, f"the file of this track {error}; index the folder again") from error
-            excerpt = Excerpt(sound, what, file.length_s, file.begin_s)
+            excerpt = Excerpt(sound, excerpt_request, file.length_s, file.begin_s)
             try:
-                response = self._answer(request, excerpt, file, _tag(file, what, sound.steady))
+                response = self._answer(request, excerpt, file, _tag(file, excerpt_request, sound.steady))
                 playing = isinstance(response, _Playing)
                 return response
             finally:
@@ -116,14 +117,14 @@ class Excerpts:
 
     def _answer(self, request: Request, excerpt: Excerpt, file: MusicFile, tag: str) -> Response:
         headers = {"accept-ranges": "bytes", "cache-control": "private, no-store", "etag": tag}
-        given = request.headers
-        if tag.removeprefix("W/") in given.get("if-none-match", ""):
+        request_headers = request.headers
+        if tag.removeprefix("W/") in request_headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        same = "if-range" not in given or (given["if-range"] == tag and not tag.startswith("W/"))
+        same = "if-range" not in request_headers or (request_headers["if-range"] == tag and not tag.startswith("W/"))
         try:
-            part = wanted(given.get("range") if same else None, excerpt.size)
+            part = parse_range(request_headers.get("range") if same else None, excerpt.size)
         except BeyondError:
-            detail = f"{given['range'][:64]} lies beyond the end: there are {excerpt.size} bytes"
+            detail = f"{request_headers['range'][:64]} lies beyond the end: there are {excerpt.size} bytes"
             raise HTTPException(416, detail, {"content-range": f"bytes */{excerpt.size}"}) from None
         first, stop = part or (0, excerpt.size)
         headers["content-length"] = str(stop - first)
@@ -134,8 +135,8 @@ class Excerpts:
             return Response(status_code=code, headers=headers, media_type="audio/wav")
         return _Playing(self, request, excerpt, file, range(first, stop), code, headers)
 
-    async def run(self, request: Request, work: Callable[[], Found]) -> Found:
-        """Do it in a thread, when it is this client's turn; once begun it is waited for."""
+    async def run(self, request: Request, work: Callable[[], ResultT]) -> ResultT:
+        """Do ``work`` in a thread when it is this client's turn. Once begun, it is waited for."""
         client = request.client.host if request.client else ""
         turn = self._turns.get(client) or asyncio.Lock()
         self._turns[client] = turn
@@ -143,7 +144,7 @@ class Excerpts:
             return await anyio.to_thread.run_sync(work, limiter=self._threads)
 
     def remember(self, file: MusicFile, stamps_hold: bool | None) -> None:
-        """What was found out about a file, for the next excerpt of it."""
+        """Remember for a file's next excerpt whether its time stamps hold."""
         if stamps_hold is not None:
             self._stamps_hold[file.key] = stamps_hold
             self._stamps_hold.move_to_end(file.key)
@@ -151,14 +152,15 @@ class Excerpts:
                 self._stamps_hold.popitem(last=False)
 
 
-def _tag(file: MusicFile, what: Asked, steady: bool) -> str:
-    """A strong one (RFC 9110, section 8.8.1) only where parts of two answers fit together to the bit."""
-    text = hashlib.sha256(repr((file.key, file.begin_s, file.length_s, what)).encode()).hexdigest()[:32]
+def _tag(file: MusicFile, excerpt_request: ExcerptRequest, steady: bool) -> str:
+    """The ETag: strong (RFC 9110, section 8.8.1) only where parts of two answers fit together to the bit."""
+    content = (file.key, file.begin_s, file.length_s, excerpt_request.start_s, excerpt_request.fade_s)
+    text = hashlib.sha256(repr(content).encode()).hexdigest()[:32]
     return f'"{text}"' if steady else f'W/"{text}"'
 
 
 class _Playing(StreamingResponse):
-    """The body of an excerpt: decoded as it is taken, let go of when it was, or when the client leaves."""
+    """The body of an excerpt: decoded as the client reads it; released at its end, or when the client leaves."""
 
     def __init__(
         self,
@@ -193,7 +195,7 @@ class _Playing(StreamingResponse):
             piece = (await self._shared.run(self._request, self._excerpt.read))[:left]
             left -= len(piece)
             if piece:
-                # while the client takes nothing no thread is at it, so it can be closed from here
+                # while the client reads nothing, no thread uses the excerpt, so it can be closed from here
                 self._stalled = loop.call_later(self._shared.stall_s, self._excerpt.close)
                 yield piece
                 self._stalled.cancel()

@@ -1,7 +1,7 @@
-"""How long a client may take to ask: connections that never finish a request's head would otherwise stay for ever.
+"""A limit on the time for a request's head: connections that never finish one would otherwise stay open for ever.
 
-uvicorn ends a connection that is quiet between two requests, but waits without end for the rest of a head that has
-begun, and for a first one that never does. One connection too many is answered here as well, whatever it asks.
+uvicorn closes a connection that is quiet between two requests, but waits without end for the rest of an unfinished head
+and for the first head. A connection above the bound is refused here as well, whatever it requests.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from .connections import Connections
 from .errors import RETRY_AFTER_S
 
 HEAD_S: Final = 10.0  # from the connection, or from a head's first byte, to its end
-REFUSED_HEAD_S: Final = 2.0  # of one connection too many
+REFUSED_HEAD_S: Final = 2.0  # for a connection above the bound
 
 
 class HeadTimeoutProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, which closes a connection whose client does not say within `HEAD_S` what it wants.
+    """uvicorn's HTTP/1.1; closes a connection whose client does not send a request's head within `HEAD_S`.
 
-    ``room``: one connection too many is answered 503 and closed; ``/healthz`` is answered all the same, since the
-    process lives. None: there is always room.
+    ``room``: a connection above its bound is answered 503 and closed; ``/healthz`` is still answered, since the process
+    lives. None: there is always room.
     """
 
     def __init__(self, *args: Any, room: Connections | None = None, **options: Any) -> None:
@@ -38,11 +38,11 @@ class HeadTimeoutProtocol(H11Protocol):
             self._room.refused += 1
             self.app = self._refuse
         super().connection_made(transport)
-        self._look()
+        self._time_head()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._look()
+        self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
@@ -62,19 +62,20 @@ class HeadTimeoutProtocol(H11Protocol):
         if scope["type"] == "http" and scope["path"] == "/healthz":
             await self.config.loaded_app(scope, receive, send)
             return
-        words = "this server has as many connections as it takes; try again later"
+        text = "this server has as many connections as it takes; try again later"
         headers = {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"}
-        await PlainTextResponse(words, 503, headers)(scope, receive, send)
+        await PlainTextResponse(text, 503, headers)(scope, receive, send)
 
     def shutdown(self) -> None:
-        """At the server's end. Music still being fetched is not waited for: where it is paused it never ends."""
+        """At the server's end. Does not wait for music that a client still fetches: while paused it would never end."""
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete and cycle.scope["path"].startswith("/tracks/"):
             self.transport.abort()
         super().shutdown()
 
-    def _look(self) -> None:
-        """The time runs while a head is under way; what a request does afterwards is the application's affair."""
+    def _time_head(self) -> None:
+        """Start the timer while a head is awaited, stop it otherwise. The time of a request is up to the
+        application."""
         if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
             self._stop()
         elif self._waiting is None:

@@ -1,8 +1,8 @@
-"""Whether this process lives, and whether it wants work.
+"""Whether this process lives, and whether it takes publishers.
 
-``/healthz`` is for whoever restarts processes: 200 as long as the event loop turns. ``/readyz`` is for whoever sends
-publishers here: 503 with the reason while the server starts, drains or is full. Before the engine is ready there is no
-event loop; `starting` answers both on the socket until then.
+``/healthz`` is for a supervisor that restarts processes: 200 as long as the event loop runs. ``/readyz`` is for a load
+balancer that sends publishers here: 503 with the reason while the server starts, drains or is full. Before the engine
+is ready there is no event loop; until then `starting` answers both on the socket.
 """
 
 import contextlib
@@ -24,13 +24,13 @@ from .drain import Drain, Phase
 from .errors import RETRY_AFTER_S
 from .hub import Hub
 
-STARTING_CLIENT_S: Final = 1.0  # what one client of `starting` may take of the others' time
-STARTING_BYTES: Final = 64 * 1024  # that are read of a request at most
+STARTING_CLIENT_S: Final = 1.0  # the most time for one client of `starting`
+STARTING_BYTES: Final = 64 * 1024  # the most that is read of a request
 LOOK_S: Final = 0.05
 
 
 def unready(phase: Phase, refusal: str | None) -> str:
-    """Why no publisher should come here now; nothing if one may. ``refusal`` is the hub's: full, or late already."""
+    """Why publishers should not come here now; empty if they may. ``refusal`` is the hub's: full, or already late."""
     if phase is Phase.STARTING:
         return "starting"
     if phase is Phase.DRAINING:
@@ -41,8 +41,8 @@ def unready(phase: Phase, refusal: str | None) -> str:
 def health_routes(
     hub: Hub, drain: Drain, facts: Callable[[], dict[str, object]], degraded: Callable[[], str] = lambda: ""
 ) -> APIRouter:
-    """``/healthz`` and ``/readyz``; ``facts`` is what else the first one tells, ``degraded`` what is not as it should
-    be though publishers may come."""
+    """``/healthz`` and ``/readyz``. ``facts`` gives further fields of the first; ``degraded`` says what does not work
+    as it should though publishers may come."""
     router = APIRouter()
 
     @router.get("/healthz")
@@ -71,10 +71,10 @@ def health_routes(
 
 @contextlib.contextmanager
 def starting(bound: socket.socket, tls: ssl.SSLContext | None = None) -> Iterator[None]:
-    """Answer on a listening socket that the server is starting, until the block ends; the socket stays open.
+    """Answer requests on a listening socket with "starting" until the block ends; the socket stays open.
 
     ``/healthz`` is 200, everything else 503 with ``Retry-After``. One client at a time, each for at most
-    ``STARTING_CLIENT_S``; others wait in the socket's backlog and are answered by the server itself.
+    ``STARTING_CLIENT_S``; others wait in the socket's backlog, and the server answers those left over.
     """
     over = threading.Event()
     thread = threading.Thread(target=_answer_until, args=(over, bound, tls), name="starting", daemon=True)
@@ -87,11 +87,11 @@ def starting(bound: socket.socket, tls: ssl.SSLContext | None = None) -> Iterato
 
 
 def _answer_until(over: threading.Event, bound: socket.socket, tls: ssl.SSLContext | None) -> None:
-    bound.setblocking(False)  # another process may have taken the connection that woke us
+    bound.setblocking(False)  # another process may have accepted the connection that woke us
     while not over.is_set():
         if not select.select([bound], [], [], LOOK_S)[0]:
             continue
-        with contextlib.suppress(OSError):  # a client that goes away or speaks no TLS is no news
+        with contextlib.suppress(OSError):  # a client that leaves or speaks no TLS does not matter
             client, _ = bound.accept()
             with client:
                 _answer(client, tls, time.monotonic() + STARTING_CLIENT_S)
@@ -109,12 +109,12 @@ def _answer(client: socket.socket, tls: ssl.SSLContext | None, until_s: float) -
             request += part
         client.sendall(_words(request))
         client.shutdown(socket.SHUT_WR)
-        while _receive(client, until_s):  # closed with something unread, it would take the answer back
+        while _receive(client, until_s):  # closing with unread data would discard the answer
             pass
 
 
 def _receive(client: socket.socket, until_s: float) -> bytes:
-    """What comes next; raises TimeoutError once the time is over, however slowly it drips."""
+    """The next bytes; raises TimeoutError once the time is over, even if bytes still drip in."""
     client.settimeout(max(0.001, until_s - time.monotonic()))
     if time.monotonic() >= until_s:
         raise TimeoutError

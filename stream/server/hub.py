@@ -1,10 +1,10 @@
-"""The sessions that run, who may begin one, and when they end.
+"""The running sessions, which publishers may begin one, and when they end.
 
 *Bounds*: at most ``max_sessions`` sessions, connecting publishers included, and ``max_viewers`` viewers of each; more
 are refused. When messages are late, all sessions are followed less closely (``load_shedding``); when they are too late,
-new sessions are refused as well. A session ends when its publisher stops, when it stays away longer than ``grace_s``,
-or after ``max_session_s``. A publisher that comes with the key of a session feeds it from its first frame on: until
-then the one before goes on, or the session waits.
+new sessions are refused as well. A session ends when its publisher stops, when it is away longer than ``grace_s``, or
+after ``max_session_s``. A publisher with the key of a session feeds it from its own first frame on; until then the
+previous publisher continues, or the session waits.
 """
 
 import asyncio
@@ -35,20 +35,20 @@ log = logging.getLogger(__name__)
 
 STOPPING: Final = "the server is stopping"
 AWAY: Final = 1001  # "going away" (RFC 6455, section 7.4.1): the stream is lost, not ended
-JUDGE_S: Final = 1.0  # between looks at the lateness of all
+JUDGE_S: Final = 1.0  # between checks of the lateness of all sessions
 
 
 @dataclass(frozen=True)
 class HubOptions:
-    """How much the hub takes on.
+    """The hub's limits.
 
-    ``grace_s``: how long a session with a key waits for a publisher that was lost; 0 ends it at once. ``late_ms``: no
-    session is added while the newest messages are later than this; 0 adds always. ``max_session_s``: 0 is no end.
+    ``grace_s``: how long a session with a key waits for a lost publisher; 0 ends it at once. ``late_ms``: no session is
+    added while the newest messages are later than this; 0: no limit. ``max_session_s``: 0: no limit.
     """
 
     max_sessions: int = 8
     max_viewers: int = 16
-    grace_s: float = 30.0  # from when silence was noticed; ICE takes 30 to 36 s to notice it on the other side
+    grace_s: float = 30.0  # from the moment when silence is noticed; on the other side ICE notices it after 30 to 36 s
     late_ms: float = 1000.0
     max_session_s: float = 24 * 3600.0
     peer: PeerOptions = field(default_factory=PeerOptions)
@@ -56,7 +56,7 @@ class HubOptions:
 
 @dataclass
 class Counters:
-    """What happened since the start; every way in which a publisher or a message is lost has its own."""
+    """Counts since the start; every way to lose a publisher or a message has its own."""
 
     opened: int = 0
     refused_busy: int = 0
@@ -71,7 +71,7 @@ class Counters:
 
 
 class Hub:
-    """Every session of the server. ``start`` makes the driver of one, given its sinks."""
+    """Every session of the server. ``start`` makes a session's driver from its sinks."""
 
     def __init__(self, start: Start, options: HubOptions) -> None:
         self.options = options
@@ -81,9 +81,9 @@ class Hub:
         self._start = start
         self._decoders = decoder_threads()
         self._sessions: dict[str, Channel] = {}
-        self._connecting = 0  # places kept for publishers whose offer is being answered
+        self._connecting = 0  # places reserved for publishers whose offer is being answered
         self._judged_s = 0.0
-        self._refusing = ""  # why nobody is let in any more
+        self._refusing = ""  # why no publisher is admitted any more
 
     @property
     def sessions(self) -> list[Channel]:
@@ -93,17 +93,18 @@ class Hub:
         return self._sessions.get(session_id)
 
     def by_secret(self, secret: str) -> Input | None:
-        """The input that a publisher's resource stands for; compares in constant time."""
-        found = [each for s in self._sessions.values() for each in s.inputs.all if same(each.secret, secret)]
-        return found[0] if found else None
+        """The input of a publisher's resource; compares in constant time."""
+        matches = [source for s in self._sessions.values() for source in s.inputs.all if same(source.secret, secret)]
+        return matches[0] if matches else None
 
     def by_key(self, key: str) -> Channel | None:
-        """The session that goes on with a key; one that is ending does not. Compares in constant time."""
-        found = [s for s in self._sessions.values() if same(s.key, key) and key and s.ending is None]
-        return found[0] if found else None
+        """The session with a key, unless it is ending. Compares in constant time."""
+        matches = [s for s in self._sessions.values() if same(s.key, key) and key and s.ending is None]
+        return matches[0] if matches else None
 
     def refusal(self, key: str = "") -> str | None:
-        """Why a publisher with that key is not let in now, or None. Who takes a session over needs no place."""
+        """Why a publisher with that key is refused now, or None. A publisher that takes over a session needs no
+        place."""
         if self._refusing:
             return self._refusing
         if self.by_key(key):
@@ -113,15 +114,15 @@ class Hub:
         return self.load.refusal(time.monotonic())
 
     def refuse_all(self, reason: str) -> None:
-        """Let nobody in from now on; what runs goes on."""
+        """Admit no publisher from now on; running sessions go on."""
         self._refusing = reason
 
     async def open(self, offer: str, label: str, key: str = "", reached: str = "") -> tuple[Input, str]:
-        """An input for a WHIP publisher's offer, of a new session or of that of its key, with the SDP answer.
+        """An input for a WHIP publisher's offer, with the SDP answer. It belongs to the key's session or to a new one.
 
-        ``reached``: the address by which the publisher reached us.
+        ``reached``: the address at which the publisher reached us.
 
-        Raises `BusyError` where there is no place, `OfferError` for an offer that cannot be used.
+        Raises `BusyError` where there is no place, `OfferError` for an unusable offer.
         """
         self._admit(key)
         self._connecting += 1  # before the first await, so that the bound holds
@@ -133,7 +134,7 @@ class Hub:
             raise
         finally:
             self._connecting -= 1
-        reason = self._refusing  # meanwhile
+        reason = self._refusing  # set in the meantime
         if not reason and "a=candidate:" not in answer:
             reason = "no UDP port is free for another publisher; widen --udp-ports"
         if reason:
@@ -143,27 +144,28 @@ class Hub:
         return self._begin(label, key, peer.feed), answer
 
     def begin(self, label: str, key: str, connect: Connect) -> Input:
-        """An input for what ``connect(on_frame, on_sound, on_end)`` makes, of a new session or of that of its key.
+        """An input for the publisher that ``connect(on_frame, on_sound, on_end)`` makes. It belongs to the key's
+        session or to a new one.
 
-        Raises `BusyError`, before anything is connected, where there is no place.
+        Raises `BusyError`, before ``connect`` is called, where there is no place.
         """
         self._admit(key)
         return self._begin(label, key, connect)
 
     async def end(self, session: Channel, reason: str) -> None:
-        """End a session and tell its viewers why; returns when it is gone. Any number of calls are one."""
+        """End a session and tell its viewers why; returns when it has ended. Further calls only wait."""
         await asyncio.shield(self._begin_end(session, reason))
 
-    async def stop(self, one: Input, ended: Ended) -> None:
-        """A publisher stops of itself: its session ends, unless another one feeds it or is coming."""
-        session = self._sessions.get(one.id)
-        if session is None or one not in session.inputs.all:
+    async def stop(self, source: Input, ended: Ended) -> None:
+        """A publisher stops by itself: its session ends, unless another publisher feeds it or is coming."""
+        session = self._sessions.get(source.id)
+        if session is None or source not in session.inputs.all:
             return
-        if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
-            session.inputs.release(one)
-            self._failed(session, ended)
-        elif one is session.inputs.now and session.inputs.coming is not None:
-            self._leave(session, one, ended)
+        if source is session.inputs.coming and (session.inputs.now is not None or session.lost):
+            session.inputs.release(source)
+            self._takeover_failed(session, ended)
+        elif source is session.inputs.now and session.inputs.coming is not None:
+            self._leave(session, source, ended)
         else:
             await self.end(session, ended.text)
 
@@ -182,16 +184,16 @@ class Hub:
         key = key[:KEY_CHARACTERS]
         if (session := self.by_key(key)) is not None:
             session_id.set(session.id)
-            log.info("another publisher comes with the session's key")
+            log.info("another publisher came with the session's key")
         else:
-            session = self._opened(label, key)
-        return session.inputs.add(session, connect, self._gone)
+            session = self._open_session(label, key)
+        return session.inputs.add(session, connect, self._publisher_gone)
 
-    def _opened(self, label: str, key: str) -> Channel:
-        session = Channel(label, key, self._start, self._changed, [self])
-        session_id.set(session.id)  # tasks made from here on are this session's
+    def _open_session(self, label: str, key: str) -> Channel:
+        session = Channel(label, key, self._start, self._publisher_changed, [self])
+        session_id.set(session.id)  # tasks created from here on belong to this session
         self._sessions[session.id] = session
-        if self.shedding.level is not FULL:  # which it does of itself
+        if self.shedding.level is not FULL:  # the default
             session.follow(self.shedding.level)
         log.info("session opened: %s", session.label)
         self.counters.opened += 1
@@ -201,8 +203,8 @@ class Hub:
             session.later("most", self.options.max_session_s, lambda: self._lose(session, lost(reason)))
         return session
 
-    def _changed(self, session: Channel, before: Input | None) -> None:
-        """A publisher sent its first frame, and is the one from now on."""
+    def _publisher_changed(self, session: Channel, before: Input | None) -> None:
+        """A publisher sent its first frame, and feeds the session from now on."""
         if before is not None:
             self.counters.taken_over += 1
             log.info("session goes on with another publisher")
@@ -211,12 +213,12 @@ class Hub:
             log.info("session goes on: its publisher is back")
 
     def put(self, notice: Notice) -> None:
-        """As a sink of every session: how late lists are decides about admission and shedding."""
+        """The hub is a sink of every session: the lateness of lists decides about admission and shedding."""
         if isinstance(notice, Suggestions | GivenUp) and notice.late_ms is not None:
             self.note(notice.late_ms)
 
     def note(self, late_ms: float) -> None:
-        """A message was so late, or was given up when it was."""
+        """Note how late a message was, or how late it was when it was given up."""
         now_s, before = time.monotonic(), self.shedding.level
         self.load.note(now_s, late_ms)
         if now_s - self._judged_s < JUDGE_S:
@@ -227,7 +229,7 @@ class Hub:
         if level is before:
             return
         log.warning("messages are %.0f ms late: quality level %r, now %r", lateness or late_ms, before.name, level.name)
-        self.load.forget()  # what was late at another level says nothing of this one
+        self.load.forget()  # lateness at another level says nothing about this one
         for session in self.sessions:
             session.follow(level)
 
@@ -240,48 +242,48 @@ class Hub:
         finally:
             self._begin_end(session, "the session ended")
 
-    def _gone(self, one: Input, ended: Ended) -> None:
-        """A publisher is gone, for a reason of its own."""
-        session, connected = self._sessions.get(one.id), one.publisher.connected
+    def _publisher_gone(self, source: Input, ended: Ended) -> None:
+        """A publisher has ended by itself, or was lost."""
+        session, connected = self._sessions.get(source.id), source.publisher.connected
         if session is None:
             return
         if not connected:
             self.counters.never_connected += 1
         elif ended.cause is Cause.SILENT:
             self.counters.idle += 1
-        if one is session.inputs.coming and (session.inputs.now is not None or session.lost):
-            session.inputs.release(one)
-            self._failed(session, ended)
+        if source is session.inputs.coming and (session.inputs.now is not None or session.lost):
+            session.inputs.release(source)
+            self._takeover_failed(session, ended)
         elif ended.stopped and session.inputs.coming is None:
             self._lose(session, ended)
         elif session.key and connected and not self._refusing:
-            self._leave(session, one, ended)
+            self._leave(session, source, ended)
         else:
             self._lose(session, ended)
 
-    def _failed(self, session: Channel, ended: Ended) -> None:
-        """Who came with the key of a session that has a publisher, or waits for one, did not get through."""
+    def _takeover_failed(self, session: Channel, ended: Ended) -> None:
+        """A publisher came with the key of a session that has a publisher or waits for one, and did not get through."""
         if session.inputs.now is None and "grace" not in session.timers:
             self._lose(session, session.lost or ended)
         elif not ended.stopped:
-            words = f"another publisher came with this stream's key and sent no picture ({ended.text})"
-            session.publish(Warned(words))
+            text = f"another publisher came with this stream's key and sent no picture ({ended.text})"
+            session.publish(Warned(text))
 
-    def _leave(self, session: Channel, one: Input, ended: Ended) -> None:
-        """A publisher is gone, and the session waits for it, or for the one that is coming."""
+    def _leave(self, session: Channel, source: Input, ended: Ended) -> None:
+        """A publisher is gone; the session waits for it, or for the one that is coming."""
         grace_s = 0.0 if ended.stopped else self.options.grace_s
-        session.inputs.release(one)
+        session.inputs.release(source)
         session.live.blank()
         session.lost = ended
         if grace_s:
             self.counters.lost_publishers += 1
             session.publish(Warned(f"{ended.text}; waiting {grace_s:g} s for the publisher to come back"))
-            session.later("grace", grace_s, lambda: self._waited(session))
+            session.later("grace", grace_s, lambda: self._end_grace(session))
         else:
-            self._waited(session)
+            self._end_grace(session)
 
-    def _waited(self, session: Channel) -> None:
-        """The grace is over; who is coming already is still waited for."""
+    def _end_grace(self, session: Channel) -> None:
+        """The grace is over; the session still waits for a publisher that is already coming."""
         if session.inputs.coming is None and session.lost is not None:
             self._lose(session, session.lost)
 

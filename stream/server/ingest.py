@@ -1,7 +1,8 @@
-"""The websocket on which video comes in where WebRTC does not get through: a hello, then binary messages.
+"""The websocket for video where WebRTC does not get through: a hello, then binary messages.
 
-*Bounds*: a hello of 4096 bytes within 10 s, messages of 2 MiB, pictures of 4096 pixels a side, and what `PictureFeed`
-and `WebmFeed` let wait. Beyond one the client's connection is closed with a code and the reason; nobody else notices.
+*Bounds*: a hello of 4096 bytes within 10 s, messages of 2 MiB, pictures of 4096 pixels a side, and the queues of
+`PictureFeed` and `WebmFeed`. A client that exceeds a bound is disconnected with a code and the reason; others are not
+affected.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from .address import resolved
 from .channel import KEY_CHARACTERS
 from .errors import BusyError
 from .inputs import OnEnd, OnFrame, OnSound
-from .key_redirect import MOVED, Elsewhere, nowhere
+from .key_redirect import MOVED, Redirect, no_redirect
 from .publishing import Input, Sessions
 
 log = logging.getLogger(__name__)
@@ -39,15 +40,15 @@ ENDED: Final = 4410
 BUSY: Final = 4503
 HELLO_BYTES: Final = 4096
 LABEL: Final = "Socket"
-REASON_BYTES: Final = 123  # what a close frame can carry (RFC 6455, section 5.5)
-GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # what sending to a client that left raises
+REASON_BYTES: Final = 123  # the most that a close frame can carry (RFC 6455, section 5.5)
+GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # raised by sending to a client that has left
 
 InputT = TypeVar("InputT", bound=Input)
 
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """How long a client may take: to say hello, from one picture to the next, and to have its last ones decoded."""
+    """How long a client may take: to say hello, from one picture to the next, and until its last ones are decoded."""
 
     hello_s: float = 10.0
     idle_s: float = 15.0
@@ -91,26 +92,26 @@ FEEDS: Final[dict[str, Callable[[OnFrame, OnSound, Callable[[FeedError], None]],
 
 
 def parse_hello(text: str | None) -> Hello:
-    """Raises FeedError for anything that is no hello; ``text`` None is a binary message."""
+    """Parse a hello; ``text`` None is a binary message. Raises FeedError for anything else."""
     example = '{"v":1,"type":"hello","kind":"frames"}'
     if text is None:
         raise FeedError(BAD_MESSAGE, f"the first message is binary; say hello first: {example}")
     if len(text.encode("utf-8", "surrogatepass")) > HELLO_BYTES:
-        raise FeedError(BAD_MESSAGE, f"a hello of more than {HELLO_BYTES} bytes is not read")
+        raise FeedError(BAD_MESSAGE, f"the hello is longer than {HELLO_BYTES} bytes; shorten its label or key")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FeedError(BAD_MESSAGE, f"the first message is no JSON; say hello first: {example}") from error
+        raise FeedError(BAD_MESSAGE, f"the first message is not JSON; say hello first: {example}") from error
     if not isinstance(message, dict) or message.get("type") != "hello":
         raise FeedError(BAD_MESSAGE, f"the first message is no hello; send {example}")
     if message.get("v") != 1 or isinstance(message["v"], bool):
         raise FeedError(BAD_MESSAGE, f"hello has version {str(message.get('v'))[:20]}; this server speaks 1")
     if not isinstance(kind := message.get("kind"), str) or kind not in FEEDS:
         raise FeedError(BAD_MESSAGE, f"kind {str(kind)[:20]!r} is unknown; use {' or '.join(FEEDS)}")
-    return Hello(kind, _words(message, "label", 1000) or LABEL, _words(message, "key", KEY_CHARACTERS))
+    return Hello(kind, _text_field(message, "label", 1000) or LABEL, _text_field(message, "key", KEY_CHARACTERS))
 
 
-def _words(message: dict[str, Any], name: str, limit: int) -> str:
+def _text_field(message: dict[str, Any], name: str, limit: int) -> str:
     value = message.get(name, "")
     if not isinstance(value, str) or len(value) > limit:
         raise FeedError(BAD_MESSAGE, f"{name} is no text of at most {limit} characters")
@@ -120,7 +121,7 @@ def _words(message: dict[str, Any], name: str, limit: int) -> str:
 class SocketPublisher:
     """One client of the ingest socket, as its session sees it.
 
-    ``goodbye`` is set once, by whatever ends the connection; the route then closes the socket.
+    ``goodbye`` is set once, by the first cause that ends the connection; the route then closes the socket.
     """
 
     def __init__(self, kind: str, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> None:
@@ -128,28 +129,28 @@ class SocketPublisher:
         self.connected = True
         self.goodbye: asyncio.Future[Goodbye] = loop.create_future()
         self._clock = loop.time
-        self._heard_s = loop.time()
+        self._last_picture_s = loop.time()
         self._on_frame = on_frame
         self._on_end: OnEnd | None = on_end
         self.feed = FEEDS[kind](self._take, on_sound, lambda error: self.leave(Goodbye(error.code, str(error))))
 
     def follow(self, level: QualityLevel) -> None:
-        """Nothing is to be saved here: a picture that comes too fast is not decoded at any level."""
+        """Does nothing: no level decodes pictures that come too fast."""
 
     def leave(self, goodbye: Goodbye) -> None:
-        """End the connection; only the first word counts."""
+        """End the connection; only the first call counts."""
         if not self.goodbye.done():
             self.goodbye.set_result(goodbye)
 
     async def close(self) -> None:
-        """The session's own end."""
+        """End the connection because the session ends."""
         self._on_end = None
         self.connected = False
         self.leave(Goodbye(ENDED, "the session was ended here, or taken over by another publisher with its key"))
         await self.feed.close()
 
-    async def gone(self) -> None:
-        """The connection's end, told to the session."""
+    async def report_end(self) -> None:
+        """Tell the session that the connection has ended."""
         await self.feed.close()
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
@@ -157,14 +158,14 @@ class SocketPublisher:
         self.connected = False
 
     async def watch(self, idle_s: float) -> None:
-        """Return once no picture has come for so long, having said so."""
-        while (left := self._heard_s + idle_s - self._clock()) > 0:  # noqa: ASYNC110 - no event tells of silence
+        """Leave and return once no picture has come for ``idle_s``."""
+        while (left := self._last_picture_s + idle_s - self._clock()) > 0:  # noqa: ASYNC110 - silence has no event
             await asyncio.sleep(left)
         ended = silent(idle_s)
         self.leave(Goodbye(SILENT, ended.text, ended.cause))
 
     def _take(self, arrival: Arrival) -> None:
-        self._heard_s = self._clock()
+        self._last_picture_s = self._clock()
         self._on_frame(arrival)
 
 
@@ -173,10 +174,10 @@ def ingest_routes(
     access: AccessOptions | None = None,
     options: IngestOptions | None = None,
     base_url: str = "",
-    elsewhere: Elsewhere = nowhere,
+    redirect: Redirect = no_redirect,
 ) -> APIRouter:
-    """The websocket ``/ingest``. ``base_url`` goes before the path that a client is told (see `address.resolved`);
-    ``elsewhere`` tells where a key's session is, if not here (see `takeover`)."""
+    """The websocket ``/ingest``. ``base_url`` goes before the path in the answer (see `address.resolved`); ``redirect``
+    gives the address of a key's session, if another process has it (see `key_redirect`)."""
     router = APIRouter()
     rights = access or AccessOptions()
     times = options or IngestOptions()
@@ -186,32 +187,32 @@ def ingest_routes(
         await socket.accept()
         if (reason := refusal(socket, rights, "publish")) is not None:
             return await _close(socket, Goodbye(DENIED, reason))
-        made: list[SocketPublisher] = []
+        publishers: list[SocketPublisher] = []
 
         def connect(kind: str, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> SocketPublisher:
-            made.append(SocketPublisher(kind, on_frame, on_sound, on_end))
-            return made[0]
+            publishers.append(SocketPublisher(kind, on_frame, on_sound, on_end))
+            return publishers[0]
 
         try:
             hello = await _hello(socket, times.hello_s)
             if hello is None:
                 return None
-            if address := elsewhere(hello.key, socket):
-                return await _send_on(socket, address)
-            one = hub.begin(hello.label, hello.key, lambda *hooks: connect(hello.kind, *hooks))
+            if address := redirect(hello.key, socket):
+                return await _redirect(socket, address)
+            source = hub.begin(hello.label, hello.key, lambda *hooks: connect(hello.kind, *hooks))
         except FeedError as error:
             return await _close(socket, Goodbye(error.code, str(error)))
         except BusyError as error:
             return await _close(socket, Goodbye(BUSY, str(error)))
-        publisher = made[0]
+        publisher = publishers[0]
         try:
-            events = f"{resolved(base_url, socket)}/sessions/{one.id}/events"
-            goodbye = await _serve(socket, {"session": one.id, "events": events}, publisher, times)
+            events = f"{resolved(base_url, socket)}/sessions/{source.id}/events"
+            goodbye = await _serve(socket, {"session": source.id, "events": events}, publisher, times)
         except BaseException:
             publisher.leave(Goodbye(GOING_AWAY, "the server is stopping"))
             raise
         finally:
-            await publisher.gone()
+            await publisher.report_end()
         log.info("ingest ended: %s", goodbye.reason)
         return await _close(socket, goodbye)
 
@@ -219,7 +220,7 @@ def ingest_routes(
 
 
 async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
-    """The first message; None for a client that left. Raises FeedError."""
+    """The first message; None if the client left. Raises FeedError."""
     try:
         async with asyncio.timeout(timeout_s):
             message = await socket.receive()
@@ -228,18 +229,20 @@ async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
     return None if message["type"] == "websocket.disconnect" else parse_hello(message.get("text"))
 
 
-async def _send_on(socket: WebSocket, address: str) -> None:
-    """Tell a client where to go, and say goodbye."""
+async def _redirect(socket: WebSocket, address: str) -> None:
+    """Tell a client where its key's session is, and close."""
     moved = {"v": 1, "type": "moved", "ingest": f"{address}/ingest"}
     with contextlib.suppress(*GONE):
         await socket.send_text(json.dumps(moved, separators=(",", ":")))
-    await _close(socket, Goodbye(MOVED, "this key's session is at another port: the message before says which"))
+    await _close(socket, Goodbye(MOVED, "this key's session is at another port: see the message before"))
 
 
-async def _serve(socket: WebSocket, told: dict[str, str], publisher: SocketPublisher, times: IngestOptions) -> Goodbye:
-    """Messages in until something ends the connection; ``told`` is what the client learns of its session."""
-    ready = {"v": 1, "type": "ready", **told}
-    with contextlib.suppress(*GONE):  # a client that left is noticed by reading
+async def _serve(
+    socket: WebSocket, session_fields: dict[str, str], publisher: SocketPublisher, times: IngestOptions
+) -> Goodbye:
+    """Read messages until something ends the connection; ``session_fields`` describe its session to the client."""
+    ready = {"v": 1, "type": "ready", **session_fields}
+    with contextlib.suppress(*GONE):  # reading notices that a client has left
         await socket.send_text(json.dumps(ready, separators=(",", ":")))
     working = [
         asyncio.create_task(_read(socket, publisher, times.finish_s)),
@@ -273,6 +276,6 @@ async def _read(socket: WebSocket, publisher: SocketPublisher, finish_s: float) 
 
 
 async def _close(socket: WebSocket, goodbye: Goodbye) -> None:
-    """Close with the reason, as much of it as fits; nothing where the client left first."""
+    """Close with as much of the reason as fits; does nothing where the client left first."""
     with contextlib.suppress(*GONE):
         await socket.close(goodbye.code, goodbye.reason.encode()[:REASON_BYTES].decode(errors="ignore"))

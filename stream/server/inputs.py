@@ -1,7 +1,7 @@
-"""Who feeds a session: the publisher whose frames are taken, and the one that may take its place.
+"""The inputs of a session: the publisher whose frames are used, and the one that may take its place.
 
-A publisher becomes the one that is heard with its first frame, not before: one that never gets through harms nobody.
-*Bound*: one is heard and one is coming; of those that come, the newest wins.
+A publisher takes over with its first frame, not before: so one that never gets through does no harm. *Bound*: one
+feeds the session and one is coming; of those that come, the newest wins.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from stream.sources.ended import Ended
 
 
 class Publisher(Protocol):
-    """What feeds a session. ``connected``: frames may come. ``close`` may be called any number of times,
-    and ``on_end`` is not called after it."""
+    """Feeds a session. ``connected``: frames may come. ``close`` may be called any number of times, and ``on_end`` is
+    not called after it."""
 
     @property
     def connected(self) -> bool: ...
@@ -28,15 +28,15 @@ class Publisher(Protocol):
 
 
 @runtime_checkable
-class Noting(Protocol):
-    """A publisher that has words for the viewers, too: what was lost of the stream that it fetches."""
+class NotePublisher(Protocol):
+    """A publisher with notes for the viewers: what was lost of the stream that it fetches."""
 
     def hear_notes(self, on_note: Callable[[str], None]) -> None: ...
 
 
-class Nobody:
-    """In the place of a publisher that was let go of: what knows its input would hold it, decoders and all, until the
-    collector of cycles comes by."""
+class ReleasedPublisher:
+    """Replaces a released publisher. Else whatever refers to its input would keep it, with its decoders, until the
+    garbage collector runs."""
 
     connected = False
 
@@ -53,15 +53,15 @@ OnEnd = Callable[[Ended], None]
 Connect = Callable[[OnFrame, OnSound, OnEnd], Publisher]
 
 
-class Fed(Protocol):
+class InputSession(Protocol):
     """The part of a session that its inputs know."""
 
     id: str
     level: QualityLevel
     inputs: "Inputs"
 
-    def heard(self, one: "Input") -> None:
-        """A frame came of an input."""
+    def frame_arrived(self, source: "Input") -> None:
+        """A frame of an input arrived."""
 
     def publish(self, notice: Warned) -> None: ...
     @property
@@ -69,24 +69,24 @@ class Fed(Protocol):
 
 
 class Listener(Protocol):
-    """What takes pictures and sound: the part of a ``LiveDriver`` that an input knows."""
+    """Takes pictures and sound: the part of a ``LiveDriver`` that an input knows."""
 
     def offer(self, arrival: Arrival) -> None: ...
     def listen(self, frame: av.AudioFrame) -> None: ...
 
 
 class Input:
-    """One publisher's way into a session. ``secret`` is the publisher's alone; ``number`` counts those of a session."""
+    """One publisher's way into a session. Only the publisher knows ``secret``; ``number`` counts a session's inputs."""
 
-    def __init__(self, session: Fed, number: int, connect: Connect, on_end: "Callable[[Input, Ended], None]"):
+    def __init__(self, session: InputSession, number: int, connect: Connect, on_end: "Callable[[Input, Ended], None]"):
         self.secret = secrets.token_urlsafe(24)
         self.session, self.number = session, number
-        self._gone = False
+        self._detached = False
         self.publisher: Publisher = connect(
-            self._frame, self._sound, lambda ended: None if self._gone else on_end(self, ended)
+            self._frame, self._sound, lambda ended: None if self._detached else on_end(self, ended)
         )
         self.publisher.follow(session.level)
-        if isinstance(self.publisher, Noting):
+        if isinstance(self.publisher, NotePublisher):
             self.publisher.hear_notes(self._note)
 
     @property
@@ -94,28 +94,28 @@ class Input:
         """The session's, for viewers."""
         return self.session.id
 
-    def let_go(self) -> asyncio.Task[None]:
-        """What the publisher still says is not heard; the task ends when it is closed."""
-        self._gone = True
-        publisher, self.publisher = self.publisher, Nobody()
+    def detach(self) -> asyncio.Task[None]:
+        """Ignore the publisher from now on and close it; the task ends when it is closed."""
+        self._detached = True
+        publisher, self.publisher = self.publisher, ReleasedPublisher()
         return asyncio.get_running_loop().create_task(publisher.close())
 
     def _frame(self, arrival: Arrival) -> None:
-        if not self._gone:
-            self.session.heard(self)
+        if not self._detached:
+            self.session.frame_arrived(self)
             self.session.live.offer(arrival)
 
     def _note(self, text: str) -> None:
-        if not self._gone:
+        if not self._detached:
             self.session.publish(Warned(text))
 
     def _sound(self, sound: av.AudioFrame) -> None:
-        if not self._gone and self.session.inputs.now is self:
+        if not self._detached and self.session.inputs.now is self:
             self.session.live.listen(sound)
 
 
 class Inputs:
-    """The inputs of one session. ``now``: the one that is heard; ``coming``: the one that has sent no frame yet."""
+    """The inputs of one session. ``now`` feeds it; ``coming`` has sent no frame yet."""
 
     def __init__(self) -> None:
         self.now: Input | None = None
@@ -125,32 +125,33 @@ class Inputs:
 
     @property
     def all(self) -> list[Input]:
-        return [each for each in (self.now, self.coming) if each is not None]
+        return [source for source in (self.now, self.coming) if source is not None]
 
     @property
     def connected(self) -> bool:
-        return any(each.publisher.connected for each in self.all)
+        return any(source.publisher.connected for source in self.all)
 
-    def add(self, session: Fed, connect: Connect, on_end: Callable[[Input, Ended], None]) -> Input:
-        """Let another publisher come."""
+    def add(self, session: InputSession, connect: Connect, on_end: Callable[[Input, Ended], None]) -> Input:
+        """Add a publisher as the one that is coming; releases the previous one of these."""
         if self.coming is not None:
             self.release(self.coming)
         self.count += 1
         self.coming = Input(session, self.count, connect, on_end)
         return self.coming
 
-    def arrived(self) -> None:
-        """The one that is coming sent its first frame: it is heard from now on, and the one before is let go of."""
+    def promote(self) -> None:
+        """The input that was coming sent its first frame: it feeds the session from now on, and the previous one is
+        released."""
         if self.now is not None:
             self.release(self.now)
         self.now, self.coming = self.coming, None
 
-    def release(self, one: Input) -> None:
-        """Let go of an input; what it still sends is not heard."""
-        if one is self.now:
+    def release(self, source: Input) -> None:
+        """Close an input; frames that it still sends are ignored."""
+        if source is self.now:
             self.now = None
-        elif one is self.coming:
+        elif source is self.coming:
             self.coming = None
-        task = one.let_go()
+        task = source.detach()
         self.closing.add(task)
         task.add_done_callback(self.closing.discard)

@@ -1,8 +1,8 @@
-"""Publishers that come again: with several workers, the one that holds the session of a key need not be the one asked.
+"""Redirects publishers that come back: with several workers, another one may have the session of their key.
 
-Who publishes by HTTP is sent on by 307. A websocket's key stands in its first message, where HTTP cannot redirect any
-more; it is told in words. Each way in asks for its token first: which keys are in use, and where, is no affair of
-others.
+A publisher by HTTP is redirected by 307. A websocket sends its key in its first message, too late for an HTTP redirect;
+a message names the other address. Every route checks its token first, so that only those with a token learn which keys
+are in use, and where.
 """
 
 import hashlib
@@ -18,32 +18,32 @@ from .worker_status import Status
 
 
 def digest(key: str) -> str:
-    """What workers tell each other of a key: whoever has it can take the session over, so not the key itself."""
+    """What workers publish to each other for a key: not the key itself, since whoever has it can take over the
+    session."""
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 MOVED: Final = 4307  # the close code of a websocket whose session is at another port, after HTTP's 307
-Elsewhere = Callable[[str, HTTPConnection], str]
+Redirect = Callable[[str, HTTPConnection], str]
 
 
-def nowhere(key: str, connection: HTTPConnection) -> str:
-    """What a process that stands alone says: nothing is elsewhere."""
+def no_redirect(key: str, connection: HTTPConnection) -> str:
+    """For a process without other workers: never redirects."""
     return ""
 
 
 def holder_of(key: str, hub: Hub, place: Place) -> Status | None:
-    """The other worker that holds the session of a key, if any; what is known of it is up to a quarter of a second
-    old."""
+    """The other worker that has the session of a key, if any; its status may be a quarter of a second old."""
     if not key or hub.by_key(key) is not None:
         return None
-    wanted = digest(key)
-    held = (other for other in place.statuses.others if other.serving and wanted in other.keys)
-    return next((other for other in held if place.statuses.stands(other)), None)
+    key_digest = digest(key)
+    holders = (other for other in place.statuses.others if other.serving and key_digest in other.keys)
+    return next((other for other in holders if place.statuses.is_present(other)), None)
 
 
-def elsewhere(hub: Hub, place: Place, public_url: str) -> Elsewhere:
-    """What tells, of a key and who comes with it, the address (scheme, host and port) of the worker to go to; nothing
-    where it may stay."""
+def redirect_to_holder(hub: Hub, place: Place, public_url: str) -> Redirect:
+    """A function of a key and a connection that returns the address (scheme, host and port) of the worker that has the
+    key's session; empty if no other has it."""
 
     def address(key: str, connection: HTTPConnection) -> str:
         holder = holder_of(key, hub, place)

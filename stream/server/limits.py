@@ -1,10 +1,10 @@
-"""How often one address may knock. Pure: time is an argument."""
+"""A limit on how often one address may do something. Pure: time is an argument."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-ADDRESSES: Final = 4096  # remembered; at the bound the one that was quiet longest is forgotten
+ADDRESSES: Final = 4096  # remembered; beyond that the one that was quiet longest is forgotten
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class RateLimit:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def wait_s(self, address: str, now_s: float) -> float:
-        """Take one; 0 where it was there, else how long until there is one again."""
+        """Take one token: 0 if there was one, else the time until the next one."""
         if not self.per_s:
             return 0.0
         bucket = self._buckets.pop(address, None) or _Bucket(float(self.burst), now_s)

@@ -1,9 +1,8 @@
 """One line an event on standard error, as JSON or as text, without secrets.
 
 Each line has its time (UTC, ISO 8601), its level, the logger and, where there is one, the session that it is about:
-tasks and threads of a session carry its id with them. Redaction happens in a filter, before any formatter sees the
-record: known secrets wherever they stand, and what looks like one by its place (a publisher's resource, a bearer
-token, a stream key).
+tasks and threads of a session carry its id with them. A filter redacts each record before any formatter sees it: known
+secrets everywhere, and whatever is in the place of a secret (a publisher's resource, a bearer token, a stream key).
 """
 
 import contextvars
@@ -22,7 +21,7 @@ MASK: Final = "***"
 
 session_id: contextvars.ContextVar[str] = contextvars.ContextVar("session_id", default="")
 
-# what stands before a secret, and the secret
+# the text before a secret, and the secret
 PLACES: Final = (
     re.compile(r"(/whip/)([^\s/?#\"'<>]+)"),
     re.compile(r"(\b(?:bearer|basic)\s+)([^\s\"',;]+)", re.IGNORECASE),
@@ -38,30 +37,30 @@ Secrets = Callable[[], Iterable[str]]
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without these secrets and without what stands in a secret's place.
+    """The text without these secrets and without whatever is in a secret's place.
 
-    A secret no longer than the mask is masked where it stands as a word of its own: everywhere, a key "a" would leave
-    nothing of a line. One without a letter or digit that is so short is not masked at all.
+    A secret no longer than the mask is masked only where it is a whole word: else a key "a" would leave nothing of a
+    line. A secret that short without a letter or digit is not masked at all.
     """
-    known = sorted(filter(None, set(secrets)), key=len, reverse=True)
-    written = [_written(secret) for secret in known if len(secret) > len(MASK) or any(map(str.isalnum, secret))]
-    pattern = re.compile("|".join(written)) if written else None
+    by_length = sorted(filter(None, set(secrets)), key=len, reverse=True)
+    patterns = [_pattern_of(secret) for secret in by_length if len(secret) > len(MASK) or any(map(str.isalnum, secret))]
+    pattern = re.compile("|".join(patterns)) if patterns else None
     for place in PLACES:
         text = place.sub(rf"\1{MASK}", text)
-    while pattern is not None and pattern.search(text):  # a mask and what stands beside it may make another
+    while pattern is not None and pattern.search(text):  # a mask and the text beside it may form another secret
         text = pattern.sub(MASK, text)
     return text
 
 
-def _written(secret: str) -> str:
-    """The expression that finds a secret. A substitution takes away what is no star or shortens a run of stars, so
-    they end."""
-    found = re.escape(secret)
-    return found if len(secret) > len(MASK) else rf"(?<![\w-]){found}(?![\w-])"
+def _pattern_of(secret: str) -> str:
+    """The regular expression for a secret. Every substitution removes other characters than stars, or shortens a run of
+    stars, so substitutions end."""
+    pattern = re.escape(secret)
+    return pattern if len(secret) > len(MASK) else rf"(?<![\w-]){pattern}(?![\w-])"
 
 
 class Redactor(logging.Filter):
-    """Rewrites records in place; ``secrets`` is asked at each, so that sessions that ended are forgotten."""
+    """Rewrites records in place. ``secrets`` is called for each, so that secrets of ended sessions are forgotten."""
 
     def __init__(self, secrets: Secrets = tuple) -> None:
         super().__init__()
@@ -111,15 +110,15 @@ class TextLines(logging.Formatter):
 
 
 def handler(kind: str, secrets: Secrets = tuple, out: TextIO | None = None) -> logging.Handler:
-    """Where the lines go: standard error unless told otherwise. ``kind`` is one of `FORMATS`."""
-    made = logging.StreamHandler(sys.stderr if out is None else out)
-    made.setFormatter(JsonLines() if kind == "json" else TextLines())
-    made.addFilter(Redactor(secrets))
-    return made
+    """The handler that writes the lines to ``out``, by default standard error. ``kind`` is one of `FORMATS`."""
+    stream_handler = logging.StreamHandler(sys.stderr if out is None else out)
+    stream_handler.setFormatter(JsonLines() if kind == "json" else TextLines())
+    stream_handler.addFilter(Redactor(secrets))
+    return stream_handler
 
 
 class Logs:
-    """The log of one server process, while the block lasts. ``secrets`` may be added while it runs."""
+    """The log of one server process, while the block lasts. Secrets may be added while it runs."""
 
     def __init__(self, kind: str, level: str, secrets: Iterable[str] = ()) -> None:
         self._sources: list[Secrets] = [lambda fixed=tuple(secrets): fixed]  # type: ignore[misc]
@@ -128,7 +127,7 @@ class Logs:
         self._before = logging.WARNING
 
     def add(self, source: Secrets) -> None:
-        """Redact also what ``source`` gives at the time of each line."""
+        """Redact also the secrets that ``source`` returns at each line."""
         self._sources.append(source)
 
     def __enter__(self) -> "Logs":
@@ -148,7 +147,7 @@ class Logs:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The message with its arguments; a call whose arguments do not fit is still worth a line."""
+    """The message with its arguments; a call with arguments that do not fit still gets a line."""
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001 - whatever an argument's __str__ raises

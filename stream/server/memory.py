@@ -1,11 +1,11 @@
-"""Memory that nothing uses any more goes back to the system, where glibc would keep it.
+"""Returns unused memory to the system, where glibc would keep it.
 
-A session's memory comes from many threads. glibc gives them up to eight heaps a core, and what is freed in the middle
-of a heap stays with the process: after some hundred sessions that was more than all that was in use, and it grew on.
-Two measures that are common in servers of many threads, measured in docs/CAPACITY.md: few heaps, which is enough for a
-crowd whose size stays, and ``malloc_trim``, in a thread, when most of a crowd has gone.
+A session's memory comes from many threads. glibc gives them up to eight heaps a core, and memory freed in the middle
+of a heap stays with the process: after some hundred sessions that was more than all memory in use, and it kept growing.
+Two measures are common in servers of many threads (measured in docs/CAPACITY.md): few heaps, which is enough while the
+number of sessions stays the same, and ``malloc_trim``, in a thread, when most sessions have ended.
 
-Elsewhere (musl, macOS, Windows) nothing is done. Python's own small objects are not concerned.
+On other systems (musl, macOS, Windows) nothing is done. Python's own small objects are not affected.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 LOOK_S: Final = 5.0
-GONE: Final = 4  # when one session in so many is left, memory is given back
+GONE: Final = 4  # memory is returned when one session in so many is left
 HEAPS: Final = 2
 M_ARENA_MAX: Final = -8  # of glibc's malloc.h
 
@@ -23,7 +23,7 @@ Trim = Callable[[], object]
 
 
 def few_heaps() -> bool:
-    """Let this process have `HEAPS` heaps, beside those that it has already; whether that was done.
+    """Limit this process to `HEAPS` heaps, beside those that it already has; returns whether that was done.
 
     ``MALLOC_ARENA_MAX`` in the environment wins.
     """
@@ -32,14 +32,15 @@ def few_heaps() -> bool:
 
 
 def glibc_trim() -> Trim | None:
-    """What gives free memory back, in a millisecond or so and without the interpreter's lock; None without glibc."""
+    """A function that returns free memory in about a millisecond, without the interpreter's lock; None without
+    glibc."""
     trim = _glibc("malloc_trim", ctypes.c_size_t)
     return None if trim is None else lambda: trim(0)
 
 
 async def give_back(running: Callable[[], int], trim: Trim, every_s: float = LOOK_S) -> None:
-    """Until cancelled: ``trim``, in a thread, each time that the sessions ``running`` have come down to a `GONE`th of
-    what they were at most since the last time; so with the last one, and never while as many come as go."""
+    """Until cancelled, call ``trim`` in a thread each time the number ``running`` of sessions has fallen to a `GONE`th
+    of its peak since the last call. So it is called after the last session, and never while as many come as go."""
     most = 0
     while True:
         await asyncio.sleep(every_s)
@@ -51,7 +52,7 @@ async def give_back(running: Callable[[], int], trim: Trim, every_s: float = LOO
 
 
 def _glibc(name: str, *takes: Any) -> Callable[..., int] | None:
-    """A function of glibc's that returns an int; None for a process that has another C library."""
+    """A function of glibc that returns an int; None for a process with another C library."""
     try:
         libc = ctypes.CDLL(None)
         libc.gnu_get_libc_version  # noqa: B018 - musl has a mallopt too, which does nothing

@@ -1,8 +1,8 @@
 """What the server counts and times, for Prometheus: ``GET /metrics`` in its text format or in OpenMetrics.
 
-Each app has a registry of its own. Histograms are told of every stage by ``LiveDriver``'s probe; everything else is
-read when somebody asks: the counts of the sessions that run, on top of the sums of those that ended, so totals never
-go back. Labels come from closed sets, never from clients: the number of series does not grow with what is sent here.
+Each app has a registry of its own. ``LiveDriver``'s probe feeds the histograms of stages; everything else is read at a
+scrape: the counts of the running sessions, plus the sums of those that ended, so totals never decrease. Labels come
+from closed sets, never from clients: clients cannot make the number of series grow.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -48,10 +48,10 @@ SUMMED: Final = ("frames", "sampled", *LOSSES, "suggestions", "skipped_hops", "l
 ENGINE_TEXTS: Final = {
     "requests": "Requests that the engine has run.",
     "runs": "Batches that the engine has run.",
-    "rows": "Rows that somebody asked for, in those batches.",
+    "rows": "Requested rows in those batches.",
     "padded_rows": "Rows added to reach a fixed batch size.",
     "refused": "Requests refused because too many waited.",
-    "late": "Requests dropped unrun, because nobody had use for the answer any more.",
+    "late": "Requests dropped without a run, because their answers were no longer of use.",
 }
 
 
@@ -79,19 +79,19 @@ class Metrics:
         self._ended: WeakSet[LiveDriver] = WeakSet()
 
     def probe(self, stage: str, seconds: float) -> None:
-        """Take a duration of a stage."""
+        """Observe a duration of a stage."""
         self._stages.get(stage, self._stages[OTHER]).observe(seconds)
 
     def sink(self, driver: LiveDriver) -> "SessionMetrics":
-        """Where the notices of a driver's session are to go."""
+        """The sink for the notices of a driver's session."""
         return SessionMetrics(self, driver)
 
-    def fresh(self, late_ms: float) -> None:
-        """Take how late a list was."""
+    def observe_freshness(self, late_ms: float) -> None:
+        """Observe how late a list was."""
         self._fresh.observe(late_ms / 1000)
 
-    def ended(self, driver: LiveDriver) -> None:
-        """Keep the final counts of a session; from here on it is not read any more. Once for each."""
+    def end_session(self, driver: LiveDriver) -> None:
+        """Add the final counts of a session; from now on it is no longer read. Further calls for it do nothing."""
         if driver in self._ended:
             return
         self._ended.add(driver)
@@ -101,7 +101,7 @@ class Metrics:
     def totals(self, running: Iterable[LiveDriver]) -> dict[str, int]:
         """The counts of the sessions that ended and of those that run, by the names in ``SUMMED``."""
         stats = [live.stats for live in running if live not in self._ended]
-        return {name: self._sums[name] + sum(getattr(each, name) for each in stats) for name in SUMMED}
+        return {name: self._sums[name] + sum(getattr(stat, name) for stat in stats) for name in SUMMED}
 
 
 class SessionMetrics:
@@ -112,21 +112,21 @@ class SessionMetrics:
 
     def put(self, notice: Notice) -> None:
         if isinstance(notice, Suggestions) and notice.late_ms is not None:
-            self._metrics.fresh(notice.late_ms)
+            self._metrics.observe_freshness(notice.late_ms)
         elif isinstance(notice, End):
-            self._metrics.ended(self._driver)
+            self._metrics.end_session(self._driver)
 
 
 class HubCollector(Collector):
-    """What is read from hub, engine and workers at the moment of a scrape. On the event loop only."""
+    """Reads hub, engine and workers at a scrape. On the event loop only."""
 
     def __init__(self, metrics: Metrics, hub: Hub, runtime: Runtime, workers: Executor, restarts: int = 0) -> None:
-        """``restarts``: how often this process's place was taken by a new one, since it ended by itself."""
+        """``restarts``: how often a process in this place ended by itself and was replaced."""
         self._metrics, self._hub, self._workers, self._restarts = metrics, hub, workers, restarts
         self._engine, self._catalog = runtime.engine, runtime.catalog
 
     def describe(self) -> Iterable[Metric]:
-        return []  # the names are known only after a look; without this the registry would look at once
+        return []  # without this the registry would collect at once, to learn the names
 
     def collect(self) -> Iterator[Metric]:
         yield from self._frames()
@@ -139,7 +139,7 @@ class HubCollector(Collector):
         lives = (session.live for session in self._hub.sessions)
         totals = self._metrics.totals(live for live in lives if isinstance(live, LiveDriver))
         yield _counter("segue_frames_received", "Decoded frames that arrived.", totals["frames"])
-        yield _counter("segue_frames_sampled", "Frames that were looked at.", totals["sampled"])
+        yield _counter("segue_frames_sampled", "Frames that were analysed.", totals["sampled"])
         dropped = CounterMetricFamily("segue_frames_dropped", "Frames lost, by reason.", labels=["reason"])
         for reason in LOSSES:
             dropped.add_metric([reason], totals[reason])
@@ -147,7 +147,7 @@ class HubCollector(Collector):
         yield _counter("segue_suggestions", "Suggestions published.", totals["suggestions"])
         skipped = "Hops without suggestions because the one before was still being computed."
         yield _counter("segue_hops_skipped", skipped, totals["skipped_hops"])
-        late = "Of the skipped hops, those that the engine did not come to in time."
+        late = "Of the skipped hops, those that the engine did not reach in time."
         yield _counter("segue_hops_late", late, totals["late_hops"])
         failed = "Of the skipped hops, those in which the engine failed."
         yield _counter("segue_hops_failed", failed, totals["failed_hops"])
@@ -162,7 +162,7 @@ class HubCollector(Collector):
         step = STEPS.index(hub.shedding.level)
         yield _gauge("segue_easing_step", "0: full; 1: longer hop; 2: lower motion rate.", step)
         yield _gauge("segue_sessions", "Sessions now, publishers still connecting included.", len(sessions))
-        yield _gauge("segue_sessions_limit", "Sessions that are taken at most.", hub.options.max_sessions)
+        yield _gauge("segue_sessions_limit", "The most sessions at a time.", hub.options.max_sessions)
         yield _gauge("segue_viewers", "Viewers now.", len(viewers))
         counts = asdict(hub.counters)
         lost = counts.pop("lost_messages") + sum(session.viewers.lost for session in sessions)
@@ -204,7 +204,7 @@ class HubCollector(Collector):
 
 
 def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: AccessOptions) -> APIRouter:
-    """``/metrics``, for who may view; ``refusal`` says why a request cannot be answered here, or nothing."""
+    """``/metrics``, for clients that may view; ``refusal`` says why a request cannot be answered here, or is empty."""
     router = APIRouter()
 
     @router.get("/metrics", dependencies=[Depends(require(access, "view"))])
@@ -218,7 +218,7 @@ def metrics_routes(metrics: Metrics, refusal: Callable[[Request], str], access: 
 
 
 def _of_fallback(engine: Engine) -> Iterator[Metric]:
-    """Which engine answers now, and what became of the preferred one; zeros where there is nothing behind it."""
+    """Which engine answers now, and how the preferred one fared; zeros for an engine without a reserve."""
     fallback = fallback_of(engine)
     state = None if fallback is None else fallback.state
     in_use = GaugeMetricFamily("segue_engine_in_use", "1 for the engine that answers now.", labels=["engine"])
@@ -239,7 +239,7 @@ def _of_fallback(engine: Engine) -> Iterator[Metric]:
     returns, reserve, stuck_s = (0, 0, 0.0) if state is None else (state.returns, state.reserve_requests, state.stuck_s)
     yield _counter("segue_engine_returns", "Times that the preferred engine worked again.", returns)
     yield _counter("segue_engine_reserve_requests", "Batches answered by the engine behind the preferred one.", reserve)
-    yield _gauge("segue_engine_stuck_seconds", "How long a call that was given up has been hanging.", stuck_s)
+    yield _gauge("segue_engine_stuck_seconds", "How long a given-up call has been hanging.", stuck_s)
 
 
 def _queueing(stats: BatchStats) -> Metric:

@@ -1,6 +1,6 @@
-"""Where the frames of an MP3 stand, by their headers alone (ISO/IEC 11172-3 and 13818-3, layer III).
+"""Where the frames of an MP3 begin, by their headers alone (ISO/IEC 11172-3 and 13818-3, layer III).
 
-An MP3 has no index, and FFmpeg, which makes packets on the way, takes a fifth of a second to pass over an hour of it.
+An MP3 has no index, and FFmpeg, which makes packets on the way, takes a fifth of a second to skip an hour of it.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from typing import Final
 import av
 from av.error import FFmpegError
 
-# kbit/s by the header's four bits; none: a free format, which tells no size, or no header at all
+# kbit/s by the header's four bits; 0: a free format, which gives no size, or no header at all
 MPEG_1: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0)
 MPEG_2: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0)
 RATES_HZ: Final = (44_100, 48_000, 32_000)
@@ -25,15 +25,15 @@ PIECE: Final = 1 << 20  # bytes read at once
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The frame that ``count`` others come before, and the byte that it begins with."""
+    """The frame after ``count`` others, and the byte at which it begins."""
 
     count: int
     byte: int
 
 
 class Mp3Frames:
-    """Of one file, from the first frame with sound on. ``frame`` samples each, at ``rate_hz``. What was walked over
-    once is remembered by the `PIECE`."""
+    """The frames of one file, from the first one with sound on: ``frame`` samples each, at ``rate_hz``. Remembers one
+    place in every `PIECE` that it has read."""
 
     def __init__(self, path: Path, begin: int, first: bytes) -> None:
         version, layer, rate = first[1] >> 3 & 3, first[1] >> 1 & 3, first[2] >> 2 & 3
@@ -51,35 +51,35 @@ class Mp3Frames:
                         self._sizes[head] = 125 * self.frame * kbit // self.rate_hz + (low >> 1)
 
     def after(self, count: int | None) -> Place | None:
-        """Where the frame stands that ``count`` others come before; None where they do not follow each other without a
-        gap up to there, or cannot be read any more. Of no ``count``: where they end."""
+        """The place of the frame after ``count`` others; for None the place where the frames end. None where there is a
+        gap between the frames before it, or the file can no longer be read."""
         try:
-            return self._walked(count)
+            return self._walk_to(count)
         except OSError:
             return None
 
-    def _walked(self, count: int | None) -> Place | None:
+    def _walk_to(self, count: int | None) -> Place | None:
         sizes, known = self._sizes, self._known
         place = known[-1 if count is None else bisect_right(known, count, key=attrgetter("count")) - 1]
-        found, begin = place.count, place.byte
+        index, begin = place.count, place.byte
         with self._path.open("rb") as file:
-            while found != count:
+            while index != count:
                 file.seek(begin)
-                data, at, before = file.read(PIECE), 0, found
-                with suppress(KeyError):  # at the piece's end, or where no header is
-                    while found != count:
+                data, at, before = file.read(PIECE), 0, index
+                with suppress(KeyError):  # at the piece's end, or where there is no header
+                    while index != count:
                         at += sizes[data[at : at + 3]]
-                        found += 1
-                if found == before:
+                        index += 1
+                if index == before:
                     break
                 begin += at
-                if found > known[-1].count:
-                    known.append(Place(found, begin))
-        return Place(found, begin) if count is None or found == count else None
+                if index > known[-1].count:
+                    known.append(Place(index, begin))
+        return Place(index, begin) if count is None or index == count else None
 
 
 def mp3_frames(path: Path) -> Mp3Frames | None:
-    """None for other files."""
+    """The frames of an MP3; None for other files."""
     try:
         with av.open(str(path), format="mp3", options={"protocol_whitelist": "file"}) as opened:
             packet = next(opened.demux(opened.streams.audio[0]))

@@ -1,4 +1,4 @@
-"""What ``segue serve`` is told."""
+"""The options of ``segue serve``."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from .whip import WhipOptions
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What ``segue serve`` is told. ``bundle`` None: the one that is shipped."""
+    """The options of ``segue serve``. ``bundle`` None: the one that ships."""
 
     catalog: Path
     bundle: Path | None = None
@@ -25,7 +25,7 @@ class ServeOptions:
     port: int = 8765
     threads: int = 1  # of the engine
     engine: str = AUTO
-    engines: EngineOptions = field(default_factory=EngineOptions)  # but for ``threads``
+    engines: EngineOptions = field(default_factory=EngineOptions)  # except ``threads``
     search_device: str = "cpu"
     target_lufs: float | None = None  # None: the catalogue's own
     batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
@@ -33,10 +33,10 @@ class ServeOptions:
     access: AccessOptions = field(default_factory=AccessOptions)
     tls: TlsOptions | None = None
     max_connections: int | None = None  # of each process; None: from ``hub`` (see `connections_for`)
-    drain_s: float = 20.0  # sessions may go on for so long after SIGTERM
+    drain_s: float = 20.0  # for how long sessions may go on after SIGTERM
     workers: int = 1  # processes
     worker_ports: tuple[int, int] | None = None  # first and last; None: those after ``port``
-    public_url: str = ""  # by which clients reach this very machine; empty: as they came
+    public_url: str = ""  # the address of this very machine for clients; empty: that of their request
     log_format: str = "text"
     log_level: str = "warning"
     hub: HubOptions = field(default_factory=HubOptions)
@@ -45,5 +45,5 @@ class ServeOptions:
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)
-    record: Path | None = None  # a folder, to keep a recording of each session
+    record: Path | None = None  # a folder for a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)

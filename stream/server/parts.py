@@ -1,4 +1,4 @@
-"""What every session of a server shares: engine, catalogue, threads, recordings."""
+"""The parts that all sessions of a server share: engine, catalogue, threads, recordings."""
 
 import contextlib
 import logging
@@ -26,13 +26,13 @@ RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
 
 @dataclass(frozen=True)
 class Parts:
-    """What every session shares."""
+    """The parts that all sessions share."""
 
     runtime: Runtime
     catalog: Catalog
     workers: Executor
     recordings: Recordings | None = None
-    taken: str = ""  # which engine, and why
+    engine_choice: str = ""  # which engine, and why
 
 
 @contextlib.contextmanager
@@ -44,14 +44,14 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
     with contextlib.ExitStack() as stack:
         bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
         engines = replace(options.engines, threads=options.threads)
-        engine, taken = open_batched(bundle, options.engine, engines, options.batch_sizes)
+        engine, engine_choice = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
         catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device, options.target_lufs))
         if reason := catalog.search_state.reason:
             log.info("segments are searched on the CPU: %s", reason)
         if not len(catalog):
             raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
-        # a worker waits while the engine computes, so there are more of them than cores
+        # threads wait while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
         workers = stack.enter_context(SessionPool(count))
         runtime = Runtime(engine, catalog)
@@ -60,4 +60,4 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
             recorded = replace(options.recording, threads=options.threads)
             recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
             stack.callback(recordings.close, RECORD_WAIT_S)
-        yield Parts(runtime, catalog, workers, recordings, taken)
+        yield Parts(runtime, catalog, workers, recordings, engine_choice)

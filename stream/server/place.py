@@ -1,4 +1,4 @@
-"""Where one of several processes of a server stands."""
+"""The place of one of several processes of a server."""
 
 import socket
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from .worker_status import WorkerStatuses
 
 @dataclass(frozen=True)
 class Place:
-    """Where one of several workers stands: its sockets, the ports of all, and what the workers say of themselves."""
+    """The place of one of several workers: its sockets, the ports of all, and the workers' statuses."""
 
     own: socket.socket
     shared: socket.socket
     ports: tuple[int, ...]
     statuses: WorkerStatuses
-    restarts: int = 0  # how many processes stood here before, and ended by themselves
+    restarts: int = 0  # how many earlier processes in this place ended by themselves
 
     @property
     def port(self) -> int:
-        """The worker's own."""
+        """The worker's own port."""
         return port_of(self.own)
 
     @property
     def first(self) -> bool:
-        """Whether it is the one that says what all would say."""
+        """Whether it is the first worker, which logs what concerns all of them."""
         return self.port == self.ports[1]

@@ -1,11 +1,11 @@
-"""Who of a session's viewers plays: one connection is the player, the others are its remotes.
+"""Which viewer of a session plays: one connection is the player, the others are its remotes.
 
-Whoever says first that it plays (``playing``) is the player, until it leaves or another one takes its place. What the
-others would have played, paused or sought goes to the player as it came (``do``). When the player is gone nobody plays,
-and the place where the music stopped is kept for whoever takes over. The Auto switch is the session's as well; only the
+The first viewer that sends ``playing`` is the player, until it leaves or another one takes its place. Requests of the
+others to play, pause or seek are passed to the player unchanged (``do``). When the player has left, nobody plays, and
+the place where the music stopped is kept for the next player. The Auto switch belongs to the session as well; only the
 player acts on it.
 
-*Bound*: one player, and of what is on air the newest word.
+*Bound*: one player, and the newest state of what is on air.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,7 @@ ANOTHER: Final = 'another one plays in this session; take its place first: {"typ
 
 @dataclass(frozen=True, slots=True)
 class Air:
-    """What is on air: ``position_s`` into the track at ``at_s`` by the clock, if somebody said so."""
+    """What is on air: ``position_s`` into the track at ``at_s`` by the clock, if the player sent it."""
 
     track: str
     position_s: float | None
@@ -38,73 +38,73 @@ class Air:
         return self.position_s + now_s - self.at_s
 
 
-class Around(Protocol):
+class RoleSession(Protocol):
     """The part of a session that the role needs."""
 
     @property
     def viewers(self) -> Iterable[Viewer]: ...
-    def ask(self, message: dict[str, Any]) -> None:
-        """Hand a command to the session's core."""
+    def command_core(self, message: dict[str, Any]) -> None:
+        """Pass a command to the session's core."""
 
     def accept(self, command: str, track: str | None) -> None:
-        """Tell every viewer that a command was carried out."""
+        """Notify every viewer that a command was carried out."""
 
 
 class PlayerRole:
-    """The role in one session. On the event loop only; ``clock`` counts seconds and never goes back."""
+    """The player role of one session. On the event loop only; ``clock`` counts seconds and never goes back."""
 
-    def __init__(self, around: Around, clock: Callable[[], float]) -> None:
-        self._around = around
+    def __init__(self, session: RoleSession, clock: Callable[[], float]) -> None:
+        self._session = session
         self._clock = clock
         self.player: Viewer | None = None
         self.air: Air | None = None
         self.auto = False
 
-    def joined(self, viewer: Viewer) -> None:
-        """A viewer came; one that the player had on a connection before is the player again."""
+    def viewer_joined(self, viewer: Viewer) -> None:
+        """A viewer joined. If it is the player on a new connection, it becomes the player again."""
         if self.player is not None and viewer.may and viewer.page and same(self.player.page, viewer.page):
             self.player = viewer
-            self._tell()
+            self._send_state()
         elif self.player is not None or self.air is not None or self.auto or not viewer.may:
-            viewer.put_object(self._told(viewer))
+            viewer.put_object(self._state_for(viewer))
 
-    def left(self, viewer: Viewer) -> None:
-        """A viewer went; with the player the music stops where it is."""
+    def viewer_left(self, viewer: Viewer) -> None:
+        """A viewer left. If it was the player, the music stops where it is."""
         if viewer is not self.player:
             return
         self.player = None
         if self.air is not None:
             place_s = self.air.place_s(self._clock())
             self.air = replace(self.air, position_s=place_s, paused=True)
-            self._around.ask(self._playing(self.air))
-        self._tell()
+            self._session.command_core(self._playing_command(self.air))
+        self._send_state()
 
     def command(self, viewer: Viewer, message: Mapping[str, Any]) -> None:
-        """Carry out a command of `KINDS`. Raises CommandError with the reason for one that cannot be carried out."""
+        """Carry out a command of `KINDS`. Raises CommandError with the reason where it cannot."""
         fields = {name: value for name, value in message.items() if name not in ("v", "type")}
         match message["type"]:
             case "player":
                 self._take(viewer, _flag(fields, "take"))
-                self._around.accept("player", None)
+                self._session.accept("player", None)
             case "auto":
                 self.auto = _flag(fields, "on")
-                self._tell()
-                self._around.accept("auto", None)
+                self._send_state()
+                self._session.accept("auto", None)
             case "do":
                 action = _action(fields)
                 if self.player is None:
                     raise CommandError(NOBODY)
                 self.player.put_object({"v": 1, "type": "do", **action}, answer=True)
-                self._around.accept("do", action.get("track"))
+                self._session.accept("do", action.get("track"))
             case _:
                 self._play(viewer, message)
 
     def _take(self, viewer: Viewer, take: bool) -> None:
         if take:
             self.player = viewer
-            self._tell()
+            self._send_state()
         else:
-            self.left(viewer)
+            self.viewer_left(viewer)
 
     def _play(self, viewer: Viewer, message: Mapping[str, Any]) -> None:
         command = read_command(message)
@@ -113,12 +113,12 @@ class PlayerRole:
             self.player = viewer
         elif self.player not in (None, viewer):
             raise CommandError(ANOTHER)
-        self.air = self._aired(command)
-        self._around.ask(dict(message))
-        self._tell()
+        self.air = self._next_air(command)
+        self._session.command_core(dict(message))
+        self._send_state()
 
-    def _aired(self, command: Playing) -> Air | None:
-        """What is on air from now on; where it is not told where, it goes on from its place."""
+    def _next_air(self, command: Playing) -> Air | None:
+        """What is on air from now on; a command without a position continues from the current place."""
         if command.track is None:
             return None
         now_s, place_s = self._clock(), command.position_s
@@ -126,12 +126,12 @@ class PlayerRole:
             place_s = self.air.place_s(now_s)
         return Air(command.track, place_s, command.paused, now_s)
 
-    def _tell(self) -> None:
-        for viewer in self._around.viewers:
-            viewer.put_object(self._told(viewer))
+    def _send_state(self) -> None:
+        for viewer in self._session.viewers:
+            viewer.put_object(self._state_for(viewer))
 
-    def _told(self, viewer: Viewer) -> dict[str, Any]:
-        """The state of the role as one viewer sees it."""
+    def _state_for(self, viewer: Viewer) -> dict[str, Any]:
+        """The player's state as one viewer sees it."""
         air, place_s = self.air, None
         if air is not None and (place_s := air.place_s(self._clock())) is not None:
             place_s = round(place_s, 3)
@@ -147,7 +147,7 @@ class PlayerRole:
         }
 
     @staticmethod
-    def _playing(air: Air) -> dict[str, Any]:
+    def _playing_command(air: Air) -> dict[str, Any]:
         place_s = None if air.position_s is None else min(air.position_s, MAX_S)
         return {"type": "playing", "track": air.track, "position_s": place_s, "paused": air.paused}
 
@@ -159,14 +159,14 @@ def _flag(fields: Mapping[str, Any], name: str) -> bool:
 
 
 def _action(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What the player is asked to do, checked."""
+    """The checked request to the player."""
     action = fields.get("do")
     if not isinstance(action, str) or action not in ACTIONS:
         raise CommandError(f"do must be one of {', '.join(ACTIONS)}")
-    wanted = ACTIONS[action]
-    if set(fields) - {"do", *wanted}:
-        raise CommandError(f"{action} takes {' and '.join(wanted) or 'nothing else'}")
-    for name in wanted:
+    fields_needed = ACTIONS[action]
+    if set(fields) - {"do", *fields_needed}:
+        raise CommandError(f"{action} takes {' and '.join(fields_needed) or 'nothing else'}")
+    for name in fields_needed:
         value = fields.get(name)
         if name == "track":
             if not isinstance(value, str) or not 0 < len(value) <= MAX_LENGTH:

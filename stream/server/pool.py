@@ -1,7 +1,7 @@
-"""The threads in which sessions compute: a pool that says how much waits, and whose work knows its session.
+"""The threads in which sessions compute: a pool that counts what waits, and whose work knows its session.
 
-*Bound*: of a session at most six pieces of work are here: one picture, one second of sound, the beats of one track, and
-of the one hop under way up to three searches (where the engine has a queue of its own; else its networks as well).
+*Bound*: at most six pieces of work a session: one picture, one second of sound, the beats of one track, and for the one
+hop under way up to three searches (where the engine has a queue of its own; else its networks as well).
 """
 
 import contextvars
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class SessionPool(ThreadPoolExecutor):
-    """A pool of threads; work runs in the context of whoever submitted it, so that its log lines name the session."""
+    """A pool of threads; work runs in the context of its submitter, so that its log lines name the session."""
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads, thread_name_prefix="session")
@@ -47,5 +47,5 @@ class SessionPool(ThreadPoolExecutor):
         except BaseException:
             begin()
             raise
-        future.add_done_callback(lambda _: begin())  # one that was cancelled has never run
+        future.add_done_callback(lambda _: begin())  # a cancelled one never ran
         return future

@@ -1,4 +1,4 @@
-"""What the page shows and plays of a track. Only files that the catalogue knows are ever opened."""
+"""What the page shows and plays of a track. Opens only files of the catalogue."""
 
 import stat
 from pathlib import Path
@@ -12,9 +12,9 @@ from catalog.errors import UnknownTrackError
 from catalog.records import Track
 
 from .access import AccessOptions, require
-from .excerpts import Excerpts, MusicFile, asked
+from .excerpts import Excerpts, MusicFile, parse_query
 
-# the table of the standard library depends on the machine
+# the standard library's table depends on the machine
 AUDIO_TYPES: Final = {
     ".aac": "audio/aac",
     ".aif": "audio/aiff",
@@ -43,11 +43,11 @@ class Shelf(Protocol):
 
 def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: Excerpts | None = None) -> APIRouter:
     """``/api/tracks/ID`` and ``/tracks/ID/audio``: the file, or with ``start`` its sound from there on (see
-    `excerpt`); both answer range requests. All of it is for who may view."""
+    `excerpt`); both answer range requests. Only for clients that may view."""
     shared = excerpts or Excerpts()
     router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "view"))])
 
-    def known(track_id: str) -> Track:
+    def find_track(track_id: str) -> Track:
         try:
             return shelf.track(track_id)
         except UnknownTrackError as error:
@@ -55,7 +55,7 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
 
     @router.get("/api/tracks/{track_id}")
     def describe(track_id: str) -> dict[str, Any]:
-        track, gain_db = known(track_id), shelf.gain(track_id)
+        track, gain_db = find_track(track_id), shelf.gain(track_id)
         return {
             "v": 1,
             "track": track.id,
@@ -69,8 +69,8 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
             "audio": f"/tracks/{track.id}/audio",
         }
 
-    def opened(track_id: str) -> MusicFile:
-        track = known(track_id)
+    def open_file(track_id: str) -> MusicFile:
+        track = find_track(track_id)
         path = Path(track.path)
         try:
             status = path.stat()
@@ -88,14 +88,14 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
 
     @router.api_route("/tracks/{track_id}/audio", methods=["GET", "HEAD"])
     async def audio(request: Request, track_id: str, start: str | None = None, fade: str | None = None) -> Response:
-        file = await anyio.to_thread.run_sync(opened, track_id)
-        if start is None and file.file_s != file.length_s:  # a part of its file has no file of its own
+        file = await anyio.to_thread.run_sync(open_file, track_id)
+        if start is None and file.file_s != file.length_s:  # the track is only a part of its file
             start = "0"
-        what = asked(start, fade, file.length_s)
-        if what is not None:
-            return await shared.answer(request, file, what)
+        excerpt_request = parse_query(start, fade, file.length_s)
+        if excerpt_request is not None:
+            return await shared.answer(request, file, excerpt_request)
         kind = AUDIO_TYPES.get(file.path.suffix.lower(), "application/octet-stream")
-        fresh = {"cache-control": "private, max-age=3600"}
-        return FileResponse(file.path, media_type=kind, stat_result=file.status, headers=fresh)
+        headers = {"cache-control": "private, max-age=3600"}
+        return FileResponse(file.path, media_type=kind, stat_result=file.status, headers=headers)
 
     return router

@@ -1,6 +1,6 @@
-"""One process that serves: its sockets, its signals, its end.
+"""One serving process: its sockets, its signals, its end.
 
-SIGTERM drains (see `drain`); a second one, or SIGINT, ends the sessions at once; one more does not wait for them.
+SIGTERM drains (see `drain`); a second one, or SIGINT, ends the sessions at once; one more does not wait for their end.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ MESSAGE_BYTES: Final = 2 * feed.MESSAGE_BYTES  # of one websocket message; the p
 def serve(
     options: ServeOptions, ready: Callable[[str], None], tell: Callable[[str], None] = lambda engine: None
 ) -> None:
-    """Serve until interrupted or drained; ``ready`` is called with the page's URL once requests are taken, and then,
-    of a single process, ``tell`` with which engine runs and why.
+    """Serve until interrupted or drained. Once the server takes requests, calls ``ready`` with the page's URL and then,
+    with a single process, ``tell`` with a line that says which engine runs and why.
 
-    Raises `ServeError` and the errors of bundles and catalogues before that.
+    Before that, raises `ServeError` and the errors of bundles and catalogues.
     """
     if options.tls is not None:
-        context_of(options.tls)  # a mistake is found before anything slow is started
+        context_of(options.tls)  # reports mistakes before anything slow is started
     if options.workers > 1:
         return supervise(options, serve_place, ready)
     with contextlib.closing(bind(options.host, options.port)) as bound:
@@ -68,7 +68,7 @@ def serve_socket(
     ready: Callable[[], None],
     tell: Callable[[str], None] = lambda engine: None,
 ) -> None:
-    """Serve on a socket of one's own and, as one of several, on the shared one."""
+    """Serve on the process's own socket and, for one of several workers, on the shared one."""
     tls = None if options.tls is None else context_of(options.tls)
     access = options.access
     few_heaps()  # before threads begin
@@ -80,11 +80,11 @@ def serve_socket(
         with starting(bound, tls):
             parts = stack.enter_context(open_parts(options))
 
-        def begun() -> None:
+        def announce() -> None:
             ready()
-            tell(parts.taken)
+            tell(parts.engine_choice)
 
-        server = server_of(parts, options, begun, place, tls)
+        server = server_of(parts, options, announce, place, tls)
         hub = server.config.app.state.hub  # type: ignore[union-attr]
         logs.add(lambda: [secret for session in hub.sessions for secret in session.secrets])
         server.run(sockets=[bound])
@@ -97,8 +97,8 @@ def server_of(
     place: Place | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> "Server":
-    """The server, to be run with its socket; ``ready`` is called once requests are taken. ``tls``: that of
-    ``options.tls``, where it was made before."""
+    """The server, to be run with its socket; it calls ``ready`` once it takes requests. ``tls``: the context of
+    ``options.tls``, where the caller has made it already."""
     if tls is None and options.tls is not None:
         tls = context_of(options.tls)
     app = create_app(parts, options, base_url(options.public_url, None if place is None else place.port), place)
@@ -120,7 +120,8 @@ def server_of(
 
 
 class Server(uvicorn.Server):
-    """Says when it has started, takes no more connections than ``most``, in ``tls``, and drains before it ends."""
+    """Calls ``ready`` when it has started, takes at most ``most`` connections, in ``tls``, and drains before it
+    ends."""
 
     def __init__(
         self,
@@ -136,18 +137,19 @@ class Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._accepting: list[asyncio.Task[None]] = []
         self._connections: Connections | None = None
-        self._door: SharedAcceptor | None = None
+        self._shared_acceptor: SharedAcceptor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup([])  # uvicorn would take connections without end
+        await super().startup([])  # uvicorn would take any number of connections
         if not self.started:
             return
         self._loop = asyncio.get_running_loop()
-        self._drain.started()
+        self._drain.mark_serving()
         self._connections = Connections(self._most, self.server_state.connections, self._connection, self._tls)
         if self._place is not None:
-            self._door = SharedAcceptor(self._place, self.config.app.state.hub, self._drain, self._connections)  # type: ignore[union-attr]
-            self._door.start()
+            hub = self.config.app.state.hub  # type: ignore[union-attr]
+            self._shared_acceptor = SharedAcceptor(self._place, hub, self._drain, self._connections)
+            self._shared_acceptor.start()
         for bound in sockets or []:
             bound.listen(self.config.backlog)
             self._accepting.append(self._loop.create_task(self._connections.accept(bound)))
@@ -157,14 +159,14 @@ class Server(uvicorn.Server):
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
-        if self._door is not None:
-            await self._door.close()
+        if self._shared_acceptor is not None:
+            await self._shared_acceptor.close()
         if self._connections is not None:
             await self._connections.close()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal. None is raised again at the end, as uvicorn would: ending as asked is ending with 0."""
+        """Handle a signal. Unlike uvicorn's, the server does not raise it again at the end, so it exits with 0."""
         if sig == signal.SIGTERM and self._loop is not None and self._drain.phase is not Phase.DRAINING:
             self._loop.call_soon_threadsafe(self._drain.begin, self._stop)
         elif self.should_exit:
@@ -176,7 +178,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     def _connection(self) -> asyncio.Protocol:
-        """What uvicorn would make for a connection."""
+        """The protocol for a connection, as uvicorn would make it."""
         return HeadTimeoutProtocol(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state, room=self._connections
         )

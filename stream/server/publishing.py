@@ -1,4 +1,4 @@
-"""What those who feed sessions know of the hub; a fake that keeps what comes is easily made of it."""
+"""The part of the hub that publishers' routes use; tests replace it by a fake."""
 
 from typing import Protocol, TypeVar
 
@@ -8,7 +8,7 @@ from .inputs import Connect
 
 
 class Input(Protocol):
-    """One publisher's way into a session: ``id`` is the session's, for viewers; ``secret`` is the publisher's alone."""
+    """One publisher's way into a session: ``id`` is the session's, for viewers; only the publisher knows ``secret``."""
 
     @property
     def id(self) -> str: ...
@@ -23,7 +23,8 @@ class Sessions(Protocol[InputT]):
     """The part of a `Hub` that publishers use."""
 
     def begin(self, label: str, key: str, connect: Connect) -> InputT:
-        """An input that ``connect`` feeds, of a new session or of that of its ``key`` (not ""). Raises BusyError."""
+        """An input that ``connect`` feeds; it belongs to the session of ``key`` (not "") or to a new one. Raises
+        BusyError."""
 
     def by_secret(self, secret: str) -> InputT | None: ...
-    async def stop(self, one: InputT, ended: Ended) -> None: ...
+    async def stop(self, source: InputT, ended: Ended) -> None: ...

@@ -1,6 +1,6 @@
-"""``/api/pull``: the server fetches a stream for a client that can only name it. Off unless the owner asks for it.
+"""``/api/pull``: the server fetches a stream for a client that can only name it. Off by default.
 
-What may be named is the affair of `addresses`; every URL is pulled in a process of its own, see `RemotePull`.
+`addresses` decides which URLs are allowed; every URL is pulled in a process of its own, see `RemotePull`.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from .address import resolved
 from .channel import KEY_CHARACTERS
 from .errors import RETRY_AFTER_S, BusyError
 from .inputs import OnEnd, OnFrame, OnSound
-from .key_redirect import Elsewhere, nowhere
+from .key_redirect import Redirect, no_redirect
 from .publishing import Input, Sessions
 from .whip import limited_body, path_of
 
@@ -43,7 +43,7 @@ InputT = TypeVar("InputT", bound=Input)
 
 @dataclass(frozen=True)
 class PullOptions:
-    """``allowed``: whether clients may name URLs at all; ``networks``: which may be reached though not public."""
+    """``allowed``: whether clients may name URLs at all; ``networks``: networks that are allowed though not public."""
 
     allowed: bool = False
     networks: tuple[str, ...] = ()
@@ -51,23 +51,23 @@ class PullOptions:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _PullRequest:
     url: str
     label: str
     key: str
 
 
 class Lookups:
-    """Names are looked up in threads of their own: a server of names that does not answer holds each of them, long
-    after who asked was told, and other work of the process waits for none of them."""
+    """Looks up names in threads of their own. A name server that does not answer blocks a thread long after its client
+    has got an answer; other work of the process does not wait for these threads."""
 
     def __init__(self, rules: Sequence[Network]) -> None:
         self._rules = rules
         self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup")
-        self._free = asyncio.Semaphore(LOOKUPS)  # given back by the thread, not by who waits for it: nothing queues
+        self._free = asyncio.Semaphore(LOOKUPS)  # released by the thread, not by its waiter: nothing queues
 
     async def check(self, target: Target) -> None:
-        """Return where the target may be reached. Raises SourceError; may wait for a thread."""
+        """Return if the target may be reached, else raise SourceError. May wait for a thread."""
         loop = asyncio.get_running_loop()
         await self._free.acquire()
         job = self._threads.submit(checked, target, self._rules)
@@ -85,12 +85,12 @@ def pull_routes(
     options: PullOptions,
     access: AccessOptions | None = None,
     base_url: str = "",
-    elsewhere: Elsewhere = nowhere,
+    redirect: Redirect = no_redirect,
 ) -> APIRouter:
-    """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for networks that are none.
+    """``POST /api/pull`` and ``DELETE /api/pull/SECRET``. Raises SourceError for invalid networks.
 
-    ``base_url`` goes before the paths that a client is told (see `address.resolved`); ``elsewhere`` tells where a key's
-    session is, if not here (see `takeover`).
+    ``base_url`` goes before the paths in answers (see `address.resolved`); ``redirect`` gives the address of a key's
+    session, if another process has it (see `key_redirect`).
     """
     router = APIRouter(dependencies=[Depends(require(access or AccessOptions(), "publish"))])
     rules = networks(options.networks)
@@ -101,58 +101,58 @@ def pull_routes(
     @router.post("/api/pull")
     async def start(request: Request) -> Response:
         if not options.allowed:
-            return _say(403, f"this server pulls no URLs for its clients; its owner can allow it with {FLAG}")
-        made: list[RemotePull] = []
+            return _respond(403, f"this server pulls no URLs for its clients; its owner can allow it with {FLAG}")
+        remotes: list[RemotePull] = []
 
         def connect(on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> RemotePull:
-            made.append(RemotePull(asked.url, options.networks, on_frame, on_sound, on_end, options.remote))
-            return made[0]
+            remotes.append(RemotePull(pull.url, options.networks, on_frame, on_sound, on_end, options.remote))
+            return remotes[0]
 
         try:
-            asked = _asked(await limited_body(request, BODY_BYTES))
-            if address := elsewhere(asked.key, request):
+            pull = _parse_request(await limited_body(request, BODY_BYTES))
+            if address := redirect(pull.key, request):
                 moved = {"Location": f"{address}{path_of(request)}"}
-                return _say(307, "this key's session is at another port", moved)
-            target = target_of(asked.url)
+                return _respond(307, "this key's session is at another port", moved)
+            target = target_of(pull.url)
             async with asyncio.timeout(LOOKUP_S):
-                await lookups.check(target)  # for a clear answer; the process checks for itself
-            one = hub.begin(asked.label or target.host, asked.key, connect)
+                await lookups.check(target)  # for a clear answer; the process checks again
+            source = hub.begin(pull.label or target.host, pull.key, connect)
         except TimeoutError:
-            return _say(422, f"{target.host}: cannot be looked up within {LOOKUP_S:g} s; try again")
+            return _respond(422, f"{target.host}: cannot be looked up within {LOOKUP_S:g} s; try again")
         except BusyError as error:
-            return _say(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
+            return _respond(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
         except SourceError as error:
-            return _say(422, str(error))
+            return _respond(422, str(error))
         except ValueError as error:
-            return _say(400, str(error))
+            return _respond(400, str(error))
         try:
-            await made[0].opened()
+            await remotes[0].opened()
         except SourceError as error:
-            return _say(422, str(error))
+            return _respond(422, str(error))
         except asyncio.CancelledError:  # the client left meanwhile
             with contextlib.suppress(Exception):
-                await hub.stop(one, STOPPED)
+                await hub.stop(source, STOPPED)
             raise
         base = resolved(base_url, request)
-        place = {"Location": f"{base}/api/pull/{one.secret}"}
-        events = f"{base}/sessions/{one.id}/events"
-        return JSONResponse({"v": 1, "session": one.id, "events": events}, 201, place)
+        place = {"Location": f"{base}/api/pull/{source.secret}"}
+        events = f"{base}/sessions/{source.id}/events"
+        return JSONResponse({"v": 1, "session": source.id, "events": events}, 201, place)
 
     @router.delete("/api/pull/{secret}")
     async def stop(secret: str) -> Response:
-        one = hub.by_secret(secret)
-        if one is None:
-            return _say(404, "no such session: it has ended, or the address is wrong")
-        await hub.stop(one, STOPPED)
-        return _say(200, "stopped")
+        source = hub.by_secret(secret)
+        if source is None:
+            return _respond(404, "no such session: it has ended, or the address is wrong")
+        await hub.stop(source, STOPPED)
+        return _respond(200, "stopped")
 
     return router
 
 
-def _asked(body: bytes | None) -> _Asked:
-    """The request. Raises ValueError with the reason."""
+def _parse_request(body: bytes | None) -> _PullRequest:
+    """Parse the request's body. Raises ValueError with the reason."""
     if body is None:
-        raise ValueError(f"a request of more than {BODY_BYTES} bytes is not read")
+        raise ValueError(f"the body is longer than {BODY_BYTES} bytes; send a shorter one")
     try:
         message: Any = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -165,8 +165,8 @@ def _asked(body: bytes | None) -> _Asked:
         if not isinstance(value, str) or len(value) > limit:
             raise ValueError(f"{name} is no text of at most {limit} characters")
         words.append(value)
-    return _Asked(message["url"], *words)
+    return _PullRequest(message["url"], *words)
 
 
-def _say(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+def _respond(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse({"v": 1, "error" if status >= 400 else "ok": text}, status, headers)

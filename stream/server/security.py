@@ -1,8 +1,8 @@
-"""Who may talk to the server from a browser, and the headers that keep the page to itself.
+"""Which pages in a browser may talk to the server, and the headers that isolate its own page.
 
-A server on a loopback address is open to every page that the same person has in a browser, unless the browser's word
-is checked: ``Host`` against names that an attacker's DNS points here, ``Origin`` against pages from elsewhere. Programs
-that are not browsers send no ``Origin`` and are let in.
+Every page in a browser on the same machine can reach a server on a loopback address, unless the server checks what the
+browser sends: ``Host`` against names that an attacker's DNS points here, ``Origin`` against pages of other origins.
+Programs that are not browsers send no ``Origin`` and are allowed.
 """
 
 import ipaddress
@@ -31,7 +31,7 @@ HEADERS: Final = {
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's own; without a port."""
+    """Whether a host name or address, without a port, is this machine's own."""
     if host.lower() == "localhost":
         return True
     try:
@@ -41,7 +41,7 @@ def is_loopback(host: str) -> bool:
 
 
 def hostname(netloc: str) -> str:
-    """The name in ``name:port`` or ``[address]:port`` in its one form (see `origin`), without brackets."""
+    """The name of ``name:port`` or ``[address]:port`` in its one form (see `origin`), without brackets."""
     host = host_of(netloc)
     return "" if host is None else host.name
 
@@ -49,16 +49,16 @@ def hostname(netloc: str) -> str:
 def origin_allowed(origin: str | None, host: str, extra: Collection[str] = (), secure: bool = False) -> bool:
     """Whether a request from a page at ``origin`` may reach the server that the browser calls ``host``.
 
-    Yes without an origin (no browser), for the server's own page, for pages on loopback names where the server is
-    reached by one, and for the origins in ``extra``. ``secure``: the request is known to have come over TLS, so that a
-    page without it is another's; where it is not known, a proxy may have taken TLS off.
+    True without an origin (no browser), for the server's own page, for pages on loopback names where the server is
+    called by one, and for the origins in ``extra``. ``secure``: the request is known to have come over TLS, so a page
+    without TLS is not the server's own. Where it is not known, a proxy may have removed TLS.
     """
     if origin is None or origin in extra:
         return True
     page, server = origin_of(origin), host_of(host)
     if page is None:
         return False
-    if page in (origin_of(each) for each in extra):
+    if page in (origin_of(allowed) for allowed in extra):
         return True
     if server is None:
         return False
@@ -69,15 +69,15 @@ def origin_allowed(origin: str | None, host: str, extra: Collection[str] = (), s
 
 
 def of_ports(origin: str | None, host: str, ports: Collection[int]) -> bool:
-    """Whether a page comes from the same host as the request's, by one of the ports that belong together."""
+    """Whether a page comes from the request's host, from one of these ports of it."""
     page = origin_of(origin or "")
     return page is not None and page.port in ports and page.name == hostname(host)
 
 
 def content_policy(name: str, ports: Iterable[int] = (), public: Iterable[str] = ()) -> str:
-    """The policy of a page that was asked for at the host ``name``: it may also reach these ports of it (both schemes,
-    since a proxy may change them) and these origins."""
-    if not re.fullmatch(r"[a-z0-9.-]+", name):  # it stands in a header; an IPv6 address is no source in the standard
+    """The content security policy of a page requested from the host ``name``: the page may also reach these ports of it
+    (with both schemes, since a proxy may change them) and these origins."""
+    if not re.fullmatch(r"[a-z0-9.-]+", name):  # it goes into a header; the standard allows no IPv6 address as a source
         ports = ()
     sources = [f"{scheme}://{name}:{port}" for port in ports for scheme in ("http", "https", "ws", "wss")]
     for origin in public:
@@ -87,7 +87,7 @@ def content_policy(name: str, ports: Iterable[int] = (), public: Iterable[str] =
 
 
 def cors_headers(origin: str | None) -> dict[str, str]:
-    """What lets a page at an allowed ``origin`` read an answer of the WHIP endpoint."""
+    """The headers that let a page at an allowed ``origin`` read an answer of the WHIP endpoint."""
     headers = {
         "Access-Control-Allow-Methods": WHIP_METHODS,
         "Access-Control-Allow-Headers": "Content-Type, Authorization, If-Match",
@@ -98,7 +98,7 @@ def cors_headers(origin: str | None) -> dict[str, str]:
 
 
 class Guard:
-    """ASGI middleware: refuses foreign hosts on a loopback server and foreign origins everywhere, adds the headers."""
+    """ASGI middleware: refuses foreign hosts on a loopback server and foreign origins on any, and adds the headers."""
 
     def __init__(
         self,
@@ -109,9 +109,9 @@ class Guard:
         ports: Iterable[int] = (),
         public: Iterable[str] = (),
     ) -> None:
-        """``ports``: those of this host that belong together, as one origin; ``public``: the origins under which
-        clients reach this server, which its page has and may open sockets to. By their names a loopback server, behind
-        a proxy of the same machine, is reached as well: no other's DNS can point them here."""
+        """``ports``: the ports of this host that count as one origin. ``public``: the origins under which clients reach
+        this server; its page has them and may open sockets to them. A loopback server behind a proxy of the same
+        machine answers to their names too: nobody else's DNS can point them here."""
         self.app = app
         self.loopback_only = loopback_only
         self.ports = tuple(sorted(set(ports)))

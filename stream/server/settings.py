@@ -1,4 +1,4 @@
-"""Every setting of ``segue serve``: one table, from which the flags, the keys of the file and their checks are made.
+"""Every setting of ``segue serve``: one table, from which the flags, the file's keys and their checks are made.
 
 A setting's name is its key in the file; with dashes it is its flag.
 """
@@ -24,7 +24,7 @@ from .logs import FORMATS, LEVELS
 from .origin import origin_of
 
 TOKENS: Final = ("publish_token", "view_token", "control_token")
-TOKEN_CHARACTERS: Final = 16  # at least; what is shorter can be guessed
+TOKEN_CHARACTERS: Final = 16  # at least; shorter tokens can be guessed
 MAX_WORKERS: Final = 64
 MAX_DRAIN_S: Final = 3600.0
 MAX_SIZES: Final = 16
@@ -33,8 +33,8 @@ MAX_ROWS: Final = 1024
 
 @dataclass(frozen=True)
 class Kind:
-    """What values a setting has. ``of_text`` takes a flag's word, ``of_toml`` a file's value and the file's folder;
-    both raise ValueError for what is not ``what``."""
+    """The values of a setting. ``of_text`` takes a flag's text, ``of_toml`` a file's value and the file's folder; both
+    raise ValueError for a value that is not ``what``."""
 
     what: str
     of_text: Callable[[str], Any]
@@ -45,7 +45,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. ``default`` None: not set. A ``secret`` is never shown."""
+    """One setting. ``default`` None: not set. A ``secret`` is never printed."""
 
     section: str
     name: str
@@ -65,8 +65,8 @@ class Setting:
         return f"{self.section}.{self.name}"
 
 
-def _taken(value: Any, *types: type) -> Any:
-    """The value if it is of these types; TOML's booleans are no numbers."""
+def _check_type(value: Any, *types: type) -> Any:
+    """The value if it is of these types; a TOML boolean is no number. Raises ValueError for others."""
     if type(value) not in types:
         raise ValueError
     return value
@@ -84,7 +84,7 @@ def integer(low: int, high: int | None = None) -> Kind:
     return Kind(
         what,
         lambda text: int(_within(int(text), low, top)),
-        lambda value, _: int(_within(_taken(value, int), low, top)),
+        lambda value, _: int(_within(_check_type(value, int), low, top)),
     )
 
 
@@ -92,24 +92,24 @@ def number(low: float, high: float) -> Kind:
     return Kind(
         f"a number from {low:g} to {high:g}",
         lambda text: _within(float(text), low, high),
-        lambda value, _: _within(float(_taken(value, int, float)), low, high),
+        lambda value, _: _within(float(_check_type(value, int, float)), low, high),
     )
 
 
 def choice(*words: str) -> Kind:
-    def taken(text: str) -> str:
+    def check(text: str) -> str:
         if text not in words:
             raise ValueError
         return text
 
-    return Kind(f"one of {', '.join(words)}", taken, lambda value, _: taken(_taken(value, str)))
+    return Kind(f"one of {', '.join(words)}", check, lambda value, _: check(_check_type(value, str)))
 
 
 def checked(what: str, check: Callable[[str], Any]) -> Kind:
-    return Kind(what, check, lambda value, _: check(_taken(value, str)))
+    return Kind(what, check, lambda value, _: check(_check_type(value, str)))
 
 
-def _some(text: str) -> str:
+def _non_empty(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError
     return text
@@ -129,27 +129,30 @@ def _url(text: str) -> str:
 
 
 def _ports(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]) <= 65535:
+    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]) <= 65535:
         raise ValueError
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 SECONDS: Final = number(0, 1e9)
-TEXT: Final = checked("text that is not empty", _some)
+TEXT: Final = checked("text that is not empty", _non_empty)
 PATH: Final = Kind(
     "a path",
-    lambda text: Path(_some(text)),
-    lambda value, folder: folder / Path(_some(_taken(value, str))).expanduser(),
+    lambda text: Path(_non_empty(text)),
+    lambda value, folder: folder / Path(_non_empty(_check_type(value, str))).expanduser(),
 )
 TOKEN: Final = checked(f"at least {TOKEN_CHARACTERS} ASCII characters without spaces", _token)
 URL: Final = checked("an http or https address without a path", _url)
 PORTS: Final = checked("a range of ports, FIRST-LAST", _ports)
-SWITCH: Final = Kind("true or false", lambda text: text == "true", lambda value, _: _taken(value, bool), switch=True)
+SWITCH: Final = Kind(
+    "true or false", lambda text: text == "true", lambda value, _: _check_type(value, bool), switch=True
+)
 
 
 def rows_of(text: str) -> tuple[int, ...]:
-    """Batch sizes: rising, few, and not so large that one batch would take a GPU's memory."""
+    """Batch sizes: rising, few, and not so large that one batch could fill a GPU's memory. Raises ValueError for
+    others."""
     sizes = tuple(int(part) for part in text.split(","))
     if len(sizes) > MAX_SIZES or sizes[0] < 1 or sizes[-1] > MAX_ROWS or sorted(set(sizes)) != list(sizes):
         raise ValueError
@@ -163,25 +166,27 @@ ROWS: Final = checked(
 
 
 def several(what: str, check: Callable[[str], str]) -> Kind:
-    return Kind(what, check, lambda value, _: [check(_taken(each, str)) for each in _taken(value, list)], many=True)
+    return Kind(
+        what, check, lambda value, _: [check(_check_type(item, str)) for item in _check_type(value, list)], many=True
+    )
 
 
-ORIGINS: Final = several("a list of texts", lambda text: _some(text.rstrip("/")))
-TEXTS: Final = several("a list of texts", _some)
+ORIGINS: Final = several("a list of texts", lambda text: _non_empty(text.rstrip("/")))
+TEXTS: Final = several("a list of texts", _non_empty)
 NETWORKS: Final = several("a list of networks, as in 10.0.0.0/8", lambda text: str(ipaddress.ip_network(text)))
 ADDRESSES: Final = several("a list of IP addresses", lambda text: str(ipaddress.ip_address(text)))
 
 
 def _token_settings() -> list[Setting]:
-    for_whom = {"publish": "sends streams", "view": "watches", "control": "sends commands"}
-    made = []
+    uses = {"publish": "to send streams", "view": "to watch", "control": "to send commands"}
+    settings = []
     for name in TOKENS:
-        who = for_whom[name.removesuffix("_token")]
-        text = f"asked of whoever {who}; better in SEGUE_{name.upper()} or a file than on the command line"
-        made.append(Setting("access", name, TOKEN, text, metavar="TOKEN", secret=True))
-        text = f"file that holds the {name.replace('_', ' ')}"
-        made.append(Setting("access", f"{name}_file", PATH, text, metavar="FILE"))
-    return made
+        use = uses[name.removesuffix("_token")]
+        text = f"token needed {use}; better in SEGUE_{name.upper()} or a file than on the command line"
+        settings.append(Setting("access", name, TOKEN, text, metavar="TOKEN", secret=True))
+        text = f"file with the {name.replace('_', ' ')}"
+        settings.append(Setting("access", f"{name}_file", PATH, text, metavar="FILE"))
+    return settings
 
 
 SETTINGS: Final = (
@@ -198,7 +203,7 @@ SETTINGS: Final = (
     Setting("engine", "batch_sizes", ROWS, "rows that batches are padded to (default: 1,2,4,8,16,32)", metavar="N,N"),
     Setting("server", "host", TEXT, "address to listen on", "127.0.0.1"),
     Setting("server", "port", integer(0, 65535), "port, 0 for any free one", 8765),
-    Setting("server", "public_url", URL, "address by which clients reach this very machine", metavar="URL"),
+    Setting("server", "public_url", URL, "address at which clients reach this very machine", metavar="URL"),
     Setting(
         "server",
         "max_connections",
@@ -206,14 +211,16 @@ SETTINGS: Final = (
         "open connections of each process (default: as many as --max-sessions and --max-viewers need)",
         metavar="N",
     ),
-    Setting("server", "drain_s", number(0, MAX_DRAIN_S), "after SIGTERM, sessions may go on for so long", 20.0, "S"),
+    Setting("server", "drain_s", number(0, MAX_DRAIN_S), "how long sessions may go on after SIGTERM", 20.0, "S"),
     Setting("server", "workers", integer(1, MAX_WORKERS), "processes, each with an engine of its own", 1, "N"),
-    Setting("server", "worker_ports", PORTS, "ports of the workers' own (default: those after --port)", metavar="A-B"),
+    Setting("server", "worker_ports", PORTS, "the workers' own ports (default: those after --port)", metavar="A-B"),
     Setting(
         "sessions", "max_sessions", integer(1), "live inputs of each process", HubOptions().max_sessions, metavar="N"
     ),
     Setting("sessions", "max_viewers", integer(1), "viewers of each session", HubOptions().max_viewers, metavar="N"),
-    Setting("sessions", "grace", SECONDS, "wait for a lost publisher that has a key", HubOptions().grace_s, "S"),
+    Setting(
+        "sessions", "grace", SECONDS, "how long to wait for a lost publisher with a key", HubOptions().grace_s, "S"
+    ),
     Setting(
         "sessions",
         "max_late_ms",
@@ -222,12 +229,19 @@ SETTINGS: Final = (
         HubOptions().late_ms,
         "MS",
     ),
-    Setting("sessions", "max_session", SECONDS, "end of any session; 0 none", HubOptions().max_session_s, "S"),
+    Setting(
+        "sessions",
+        "max_session",
+        SECONDS,
+        "longest duration of a session; 0: no limit",
+        HubOptions().max_session_s,
+        "S",
+    ),
     Setting(
         "sessions",
         "handshake_s",
         number(1, 600),
-        "a publisher that is not connected by then is let go",
+        "time for a publisher to connect",
         PeerOptions().handshake_timeout_s,
         "S",
     ),
@@ -235,7 +249,7 @@ SETTINGS: Final = (
         "sessions",
         "idle_s",
         number(1, 600),
-        "a publisher that sends no picture for so long is let go",
+        "time without a picture after which a publisher is closed",
         PeerOptions().idle_timeout_s,
         "S",
     ),
@@ -244,25 +258,27 @@ SETTINGS: Final = (
         "webrtc",
         "announce",
         ADDRESSES,
-        "address by which publishers reach this machine from outside; repeatable",
+        "address at which publishers reach this machine from outside; repeatable",
         metavar="ADDRESS",
     ),
-    Setting("webrtc", "plain_webrtc", SWITCH, "leave aiortc as it is, at more cost: for a path that makes trouble"),
-    Setting("webrtc", "ice_server", TEXTS, "stun: or turn: server told to publishers; repeatable", metavar="URL"),
+    Setting(
+        "webrtc", "plain_webrtc", SWITCH, "leave aiortc unchanged, at more cost: where the short path makes trouble"
+    ),
+    Setting("webrtc", "ice_server", TEXTS, "stun: or turn: server for publishers; repeatable", metavar="URL"),
     *_token_settings(),
-    Setting("access", "no_tokens", SWITCH, "something else (a proxy) guards what no token guards"),
-    Setting("access", "allow_origin", ORIGINS, "let pages of this origin in; repeatable", metavar="URL"),
+    Setting("access", "no_tokens", SWITCH, "allow missing tokens, since something else (a proxy) controls access"),
+    Setting("access", "allow_origin", ORIGINS, "allow pages of this origin; repeatable", metavar="URL"),
     Setting("pull", "allow_pull", SWITCH, "let publishers name URLs that this server fetches"),
     Setting(
         "pull",
         "pull_network",
         NETWORKS,
-        "network that such URLs may lead to though it is not public; repeatable",
+        "network that such URLs may reach though it is not public; repeatable",
         metavar="NETWORK",
     ),
-    Setting("recording", "record", PATH, "keep a recording of each session in this folder", metavar="FOLDER"),
-    Setting("recording", "record_pictures", SWITCH, "keep the pictures as well, at 160x90"),
-    Setting("recording", "record_limit", integer(1), "stop a recording at this size of its file", 1024, "MIB"),
+    Setting("recording", "record", PATH, "record each session in this folder", metavar="FOLDER"),
+    Setting("recording", "record_pictures", SWITCH, "record the pictures as well, at 160x90"),
+    Setting("recording", "record_limit", integer(1), "stop a recording when its file reaches this size", 1024, "MIB"),
     Setting("tls", "tls_cert", PATH, "certificate and chain, PEM", metavar="FILE"),
     Setting("tls", "tls_key", PATH, "private key of the certificate, PEM", metavar="FILE"),
     Setting("log", "log_format", choice(*FORMATS), "one line an event, on standard error", "text"),
@@ -272,5 +288,5 @@ BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 
 
 def access_of(tokens: dict[str, str]) -> AccessOptions:
-    """The tokens by the names in `TOKENS`."""
+    """The options for tokens by the names in `TOKENS`."""
     return AccessOptions(**{name.removesuffix("_token"): token for name, token in tokens.items()})

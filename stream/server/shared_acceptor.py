@@ -1,8 +1,8 @@
-"""How the workers of one machine share its port: each takes connections while no other has less to do.
+"""How the workers of one machine share its port: a worker accepts connections while no other has less to do.
 
-All of them hold the same listening socket. Left to the kernel, the one that waits most recently gets most; so each
-looks at what the others say of themselves and listens only while it is among the least loaded: not draining, with
-room, with the fewest sessions. That is up to `LOOK_S` old, so a burst may still go to one.
+All of them have the same listening socket. The kernel alone would give most connections to the worker that began to
+wait last. So each worker reads the statuses of the others and listens only while it is among the least loaded: not
+draining, with room, with the fewest sessions. A status is up to `LOOK_S` old, so a burst may still go to one worker.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ LOOK_S: Final = 0.25
 
 
 class SharedAcceptor:
-    """The shared socket as one worker uses it, and this worker's own status. On the event loop only."""
+    """One worker's use of the shared socket, and its own status. On the event loop only."""
 
     def __init__(
         self,
@@ -33,28 +33,28 @@ class SharedAcceptor:
     ) -> None:
         self._place, self._hub, self._drain, self._connections = place, hub, drain, connections
         self._open = False
-        self._looking: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Look at the others from now on."""
+        """Begin to read the others' statuses."""
         self._place.shared.setblocking(False)
-        self._looking = asyncio.get_running_loop().create_task(self._look())
+        self._watching = asyncio.get_running_loop().create_task(self._watch_others())
 
     async def close(self) -> None:
-        """Take no more connections from the shared socket."""
-        self._listen(False)
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        """Accept no more connections from the shared socket."""
+        self._set_listening(False)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await asyncio.to_thread(self._place.statuses.leave)
 
-    async def _look(self) -> None:
+    async def _watch_others(self) -> None:
         while True:
             try:
                 await asyncio.to_thread(self._place.statuses.exchange, self._status())
             except OSError as error:
                 log.warning("the workers' statuses cannot be used: %s", error)
-            self._listen(self._turn())
+            self._set_listening(self._is_least_loaded())
             await asyncio.sleep(LOOK_S)
 
     def _status(self) -> Status:
@@ -64,31 +64,31 @@ class SharedAcceptor:
         room = not self._hub.refusal() and not self._connections.full
         return Status(self._place.port, serving, room, sessions, keys)
 
-    def _turn(self) -> bool:
+    def _is_least_loaded(self) -> bool:
         """Whether no other worker has less to do."""
         own = self._status().load
         return all(own <= other.load for other in self._place.statuses.others)
 
-    def _listen(self, now: bool) -> None:
-        if now == self._open:
+    def _set_listening(self, listen: bool) -> None:
+        if listen == self._open:
             return
         loop = asyncio.get_running_loop()
-        if now:
+        if listen:
             loop.add_reader(self._place.shared.fileno(), self._accept)
         else:
             loop.remove_reader(self._place.shared.fileno())
-        self._open = now
+        self._open = listen
 
     def _accept(self) -> None:
         for _ in range(ACCEPTS):
-            if not self._turn():
-                return self._listen(False)
+            if not self._is_least_loaded():
+                return self._set_listening(False)
             try:
                 client, _ = self._place.shared.accept()
             except BlockingIOError:  # another worker was faster
                 return None
-            except OSError as error:  # out of file descriptors, or the client is gone again
-                log.warning("a connection could not be taken: %s", error)
+            except OSError as error:  # out of file descriptors, or the client has left
+                log.warning("a connection could not be accepted: %s", error)
                 return None
             self._connections.take(client)
         return None

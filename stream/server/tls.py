@@ -16,7 +16,7 @@ class TlsOptions:
 
 
 def context_of(options: TlsOptions) -> ssl.SSLContext:
-    """What the server's sockets are wrapped in. Raises `ServeError` naming the file that cannot be used, and why."""
+    """The context for the server's sockets. Raises `ServeError` that names the unusable file, and why."""
     for flag, path in (("--tls-cert", options.cert), ("--tls-key", options.key)):
         try:
             with path.open("rb") as file:
@@ -27,9 +27,9 @@ def context_of(options: TlsOptions) -> ssl.SSLContext:
     try:
         context.load_cert_chain(options.cert, options.key, password=_no_password)
     except _EncryptedError as error:
-        cure = f"openssl pkey -in {options.key} -out PLAIN.pem takes the password off"
+        cure = f"openssl pkey -in {options.key} -out PLAIN.pem removes the password"
         raise ServeError(
-            f"{options.key}: the key is encrypted, and nobody is here to type a password; {cure}"
+            f"{options.key}: the key is encrypted, and the server cannot ask for a password; {cure}"
         ) from error
     except ssl.SSLError as error:
         raise ServeError(_cause(options, error)) from error
@@ -54,7 +54,7 @@ def _certificate_loads(path: Path) -> bool:
 
 
 class _EncryptedError(Exception):
-    """OpenSSL asked for a password."""
+    """OpenSSL needs a password."""
 
 
 def _no_password() -> str:

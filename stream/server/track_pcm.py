@@ -1,11 +1,11 @@
 """The sound of a track from any sample on, as 16-bit PCM.
 
-Time is what the indexer counts: from the container's begin on, samples of the first audio stream in the order in which
-they decode (see `features.decode.sound`). Players that go by bit rates or time stamps miss a place by up to seconds,
-so neither is believed unseen. To be fast far into a long file the decoder is put down a little early by time stamp,
-and the stamps of its first frames tell where it stands. Whether they can is tried once a file, by reaching its end
-that way: it must lie where counting found it. Where it does not (damage, gaps, stamps that drift), all samples before
-the place are counted. In an MP3 frames are counted instead, by their headers, and read from the byte where one begins.
+Time is what the indexer counts: from the container's begin on, samples of the first audio stream in decoding order
+(see `features.decode.sound`). Players that use bit rates or time stamps miss a place by up to seconds, so both are
+checked first. To be fast far into a long file, the decoder seeks by time stamp to a little before the place, and the
+stamps of its first frames give its position. Whether they are right is tested once a file, by seeking near its end: the
+end must be where counting puts it. If it is not (damage, gaps, drifting stamps), all samples before the place are
+counted. In an MP3, frames are counted by their headers, and read from the byte where one begins.
 """
 
 import statistics
@@ -27,33 +27,33 @@ from .mp3_frames import Mp3Frames, mp3_frames
 
 MAX_RATE_HZ: Final = 48_000  # a higher rate is halved until it is not
 NEAR_S: Final = 5.0  # from the beginning: counting is as fast
-EARLY_S: Final = 1.0  # for decoders to settle: overlaps, bit reservoirs, predictions
-WARM_S: Final = 0.1  # of it passes the resampler too
-VOTES: Final = 24  # frames that tell where the decoder stands: one in ten of Vorbis has a stamp that is up to 14 ms off
+EARLY_S: Final = 1.0  # before the place, for decoders to settle: overlaps, bit reservoirs, predictions
+WARM_S: Final = 0.1  # of it goes through the resampler too
+VOTES: Final = 24  # frames that vote on the position: one in ten of Vorbis has a stamp that is up to 14 ms off
 TAIL_S: Final = 1.5
-FAR_S: Final = 120.0  # who lands so far before the place did not find it
+FAR_S: Final = 120.0  # a seek that ends so far before the place has failed
 TRUST_S: Final = 0.003  # Matroska rounds stamps to 1 ms
 MOST_PADDING_S: Final = 0.25  # an MP3's tag has 12 bits for it, of samples
-STEP_S: Final = 10.0  # of sound passed over a call, so that who reads can stop
+STEP_S: Final = 10.0  # of sound skipped in one call, so that the reader can stop
 PIECE: Final = 1 << 16  # bytes a call, about
 SAMPLE_BYTES: Final = 2
-STEADY: Final = frozenset({"mp3", "mp3float", "opus", "vorbis"})  # codecs that settle; others draw noise as they go
+STEADY: Final = frozenset({"mp3", "mp3float", "opus", "vorbis"})  # codecs that settle; others add random noise
 
 
 class SoundGoneError(Exception):
-    """The file cannot be played any more; the text is the reason, to stand behind the file's name."""
+    """The file can no longer be played; the text is the reason, to be put after the file's name."""
 
 
 class TrackPcm:
-    """Reads one file. It blocks, so it belongs into a thread, and is not for two at once.
+    """Reads one file. It blocks, so use it in a thread, and in only one at a time.
 
-    ``rate_hz``, ``channels`` (1 or 2) and ``block`` (bytes of a sample of each channel) tell what comes out;
-    ``steady``: a sample is the same one wherever reading began, to the bit.
+    ``rate_hz``, ``channels`` (1 or 2) and ``block`` (bytes of one sample of all channels) describe the output;
+    ``steady``: a sample is the same to the bit wherever reading began.
     """
 
     def __init__(self, path: Path, length_s: float | None, stamps_hold: bool | None = None) -> None:
-        """``length_s``: how long the whole file is by count, None: as it says itself; ``stamps_hold``: what was found
-        before, if it was. Raises `SoundGoneError`."""
+        """``length_s``: the counted length of the whole file, None: as the file declares; ``stamps_hold``: the result
+        of an earlier test of its time stamps, if any. Raises `SoundGoneError`."""
         self.path, self.stamps_hold = path, stamps_hold
         self._length_s = length_s
         self._container: InputContainer | None = None
@@ -66,27 +66,28 @@ class TrackPcm:
         self.rate_hz = first.sample_rate
         while self.rate_hz > MAX_RATE_HZ:
             self.rate_hz //= 2
-        self.steady = self._steady()
+        self.steady = self._is_steady()
         self._origin_s = _stamp_s(first) or 0.0
         self._out = _Converter(self._lead_s, 0, self.rate_hz, self.channels)
 
     def seek(self, sample: int) -> None:
-        """`read` goes on with this sample. Raises `SoundGoneError`."""
+        """`read` continues with this sample. Raises `SoundGoneError`."""
         if self._container is None or self._inside:
             self._open()
         at_s = sample / self.rate_hz
-        landed_s = None
-        if at_s > NEAR_S and self._believed():
-            landed_s = self._entered(at_s - EARLY_S)
-            if landed_s is None:
-                landed_s = self._landed(at_s - EARLY_S)
-        if landed_s is None or landed_s > at_s - WARM_S:
+        reached_s = None
+        if at_s > NEAR_S and self._stamps_usable():
+            reached_s = self._seek_by_headers(at_s - EARLY_S)
+            if reached_s is None:
+                reached_s = self._seek_by_stamp(at_s - EARLY_S)
+        if reached_s is None or reached_s > at_s - WARM_S:
             self._open()
-            landed_s = self._lead_s
-        self._out = _Converter(landed_s, sample, self.rate_hz, self.channels)
+            reached_s = self._lead_s
+        self._out = _Converter(reached_s, sample, self.rate_hz, self.channels)
 
     def read(self) -> bytes | None:
-        """The next samples, interleaved, native int16; empty while the place is still looked for, None at the end."""
+        """The next samples, interleaved, native int16; empty while the place is still being reached, None at the
+        end."""
         pieces: list[bytes] = []
         size, passed_s = 0, 0.0
         try:
@@ -102,14 +103,14 @@ class TrackPcm:
         return b"".join(pieces) if passed_s or any(pieces) else None
 
     def close(self) -> None:
-        """Let go of the file; `seek` opens it again."""
+        """Close the file; `seek` opens it again."""
         self._frames = iter(())
         if self._container is not None:
             self._container.close()
             self._container = None
 
     def _open(self) -> AudioFrame:
-        """At the beginning, with the first frame in hand."""
+        """Open the file at its beginning; returns the first frame."""
         self.close()
         try:
             # "file" alone, as in features.decode.sound
@@ -120,31 +121,31 @@ class TrackPcm:
         if not opened.streams.audio:
             self.close()
             raise SoundGoneError("has no audio stream")
-        heard = Heard()
-        rest = frames_of(opened, heard)
+        measured = Heard()
+        rest = frames_of(opened, measured)
         first = next((frame for frame in rest if frame.samples and frame.sample_rate), None)
         if first is None:
             self.close()
             raise SoundGoneError("holds no audio that decodes")
         self._frames = chain((first,), rest)
-        self._lead_s = max(0.0, heard.lead_s)
+        self._lead_s = max(0.0, measured.lead_s)
         return first
 
-    def _steady(self) -> bool:
+    def _is_steady(self) -> bool:
         assert self._container is not None
         stream = self._container.streams.audio[0]
         fine = stream.time_base is not None and stream.time_base * self.rate_hz <= 1  # else places are rounded
         return fine and (stream.codec.lossless or stream.codec.name in STEADY)
 
-    def _believed(self) -> bool:
-        """Whether time stamps tell where in the file a frame stands."""
+    def _stamps_usable(self) -> bool:
+        """Whether time stamps give a frame's position in the file."""
         if self.stamps_hold is None:
             length_s = self._declared_s() if self._length_s is None else self._length_s
-            self.stamps_hold = self._counts(length_s) or None
+            self.stamps_hold = self._headers_agree(length_s) or None
         if self.stamps_hold is None:
-            landed_s = self._landed(length_s - TAIL_S) if length_s > TAIL_S else None
-            near = landed_s is not None and landed_s > length_s - FAR_S
-            self.stamps_hold = near and abs((landed_s or 0.0) + _length_s(self._frames) - length_s) < TRUST_S
+            reached_s = self._seek_by_stamp(length_s - TAIL_S) if length_s > TAIL_S else None
+            near = reached_s is not None and reached_s > length_s - FAR_S
+            self.stamps_hold = near and abs((reached_s or 0.0) + _length_s(self._frames) - length_s) < TRUST_S
         return self.stamps_hold
 
     def _declared_s(self) -> float:
@@ -156,14 +157,14 @@ class TrackPcm:
 
     @cached_property
     def _headers(self) -> Mp3Frames | None:
-        """Of an MP3 that is like its first frame."""
+        """The frames of an MP3, if they are like its first frame."""
         assert self._container is not None
-        found = mp3_frames(self.path) if self._container.format.name == "mp3" else None
-        return found if found is not None and found.rate_hz == self.rate_hz else None
+        frames = mp3_frames(self.path) if self._container.format.name == "mp3" else None
+        return frames if frames is not None and frames.rate_hz == self.rate_hz else None
 
-    def _counts(self, length_s: float) -> bool:
-        """Whether an MP3's frames, counted by their headers, are as long as it is by count, but for padding at the end
-        that its tag tells."""
+    def _headers_agree(self, length_s: float) -> bool:
+        """Whether an MP3's frames, counted by their headers, have its counted length, apart from padding at the end
+        that its tag declares."""
         end = self._headers.after(None) if self._headers is not None else None
         if self._headers is None or end is None:
             return False
@@ -171,8 +172,8 @@ class TrackPcm:
         padded = 0.0 < whole_s - length_s < MOST_PADDING_S and abs(self._declared_s() - length_s) < TRUST_S
         return padded or abs(whole_s - length_s) < TRUST_S
 
-    def _entered(self, at_s: float) -> float | None:
-        """As `_landed` for an MP3, at the frame that its headers tell; None where they do not."""
+    def _seek_by_headers(self, at_s: float) -> float | None:
+        """As `_seek_by_stamp` for an MP3, to the frame that its headers give; None where they do not."""
         if self._headers is None:
             return None
         count = int((at_s - self._time_s(0)) * self.rate_hz / self._headers.frame)
@@ -190,13 +191,13 @@ class TrackPcm:
         return self._time_s(count)
 
     def _time_s(self, count: int) -> float:
-        """Where the frame of an MP3 begins that ``count`` others come before; the first one's begin is an encoder's
-        delay, and cut away."""
+        """Where the frame of an MP3 after ``count`` others begins; the begin of the first one is the encoder's delay,
+        and is cut off."""
         assert self._headers is not None
         return self._lead_s - self._origin_s + count * self._headers.frame / self._headers.rate_hz
 
-    def _landed(self, at_s: float) -> float | None:
-        """Put the decoder down at ``at_s`` or before; where its next frame stands then, None if nothing tells."""
+    def _seek_by_stamp(self, at_s: float) -> float | None:
+        """Seek to ``at_s`` or before; returns the position of the next frame, None if it is not known."""
         assert self._container is not None
         stream = self._container.streams.audio[0]
         if stream.time_base is None:
@@ -207,24 +208,24 @@ class TrackPcm:
         except FFmpegError:
             return None
         rest = frames_of(self._container, Heard())
-        held = list(islice(rest, VOTES))
-        self._frames = chain(held, rest)
+        first_frames = list(islice(rest, VOTES))
+        self._frames = chain(first_frames, rest)
         votes: list[float] = []
-        for place, frame in enumerate(held):
+        for place, frame in enumerate(first_frames):
             stamp_s = _stamp_s(frame)
             if stamp_s is not None:
-                votes.append(self._lead_s + stamp_s - self._origin_s - _length_s(held[:place]))
+                votes.append(self._lead_s + stamp_s - self._origin_s - _length_s(first_frames[:place]))
         return statistics.median_low(votes) if votes else None
 
 
 class _Converter:
-    """Frames to int16 at one rate, from the sample ``wanted`` on; the first frame stands at ``at_s``.
+    """Converts frames to int16 at one rate, from the sample ``first_sample`` on; the first frame is at ``at_s``.
 
     A stream may change its format on the way, as joined files do.
     """
 
-    def __init__(self, at_s: float, wanted: int, rate_hz: int, channels: int) -> None:
-        self._at_s, self._wanted, self._rate_hz = at_s, wanted, rate_hz
+    def __init__(self, at_s: float, first_sample: int, rate_hz: int, channels: int) -> None:
+        self._at_s, self._first_sample, self._rate_hz = at_s, first_sample, rate_hz
         self._layout, self._block = ("stereo", "mono")[channels == 1], channels * SAMPLE_BYTES
         self._at: int | None = None  # the sample that comes out next
         self._kind: tuple[str, str, int] | None = None
@@ -234,7 +235,7 @@ class _Converter:
         if not frame.samples or not frame.sample_rate:
             return b""
         began_s, self._at_s = self._at_s, self._at_s + frame.samples / frame.sample_rate
-        if self._at_s < self._wanted / self._rate_hz - WARM_S:
+        if self._at_s < self._first_sample / self._rate_hz - WARM_S:
             return b""
         before = b""
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -243,21 +244,21 @@ class _Converter:
             self._resampler, self._kind = AudioResampler("s16", self._layout, self._rate_hz), kind
         if self._at is None:
             self._at = round(began_s * self._rate_hz)
-            if self._at > self._wanted:  # the sound begins later than the track
-                before = bytes((self._at - self._wanted) * self._block)
+            if self._at > self._first_sample:  # the sound begins later than the track
+                before = bytes((self._at - self._first_sample) * self._block)
         assert self._resampler is not None
         frame.pts = None  # gaps and jumps in time stamps are not filled
-        return before + self._taken(self._resampler.resample(frame))
+        return before + self._cut(self._resampler.resample(frame))
 
     def flush(self) -> bytes:
-        """What the resampler still holds."""
+        """The samples that are left in the resampler."""
         last, self._resampler, self._kind = self._resampler, None, None
-        return b"" if last is None else self._taken(last.resample(None))
+        return b"" if last is None else self._cut(last.resample(None))
 
-    def _taken(self, frames: Iterable[AudioFrame]) -> bytes:
+    def _cut(self, frames: Iterable[AudioFrame]) -> bytes:
         assert self._at is not None
         sound = b"".join(bytes(frame.planes[0])[: frame.samples * self._block] for frame in frames)
-        early = max(0, self._wanted - self._at)
+        early = max(0, self._first_sample - self._at)
         self._at += len(sound) // self._block
         return sound[early * self._block :]
 

@@ -1,7 +1,7 @@
-"""The websocket of a session: suggestions out, commands in; and the list of what is live.
+"""The websocket of a session: suggestions out, commands in; and the list of live sessions.
 
-A session is named by its id, or by the key of its stream. Who may view may name a key; which keys are in use, and
-where, is told to nobody who does not have the key already.
+A session is named by its id, or by the key of its stream. Every client that may view may name a key; only a client that
+has the key already learns whether it is in use, and where.
 """
 
 import asyncio
@@ -17,40 +17,40 @@ from stream.messages import line, parse_command
 
 from .access import AccessOptions, refusal, require
 from .hub import Channel, Hub, Viewer
-from .key_redirect import MOVED, Elsewhere, nowhere
+from .key_redirect import MOVED, Redirect, no_redirect
 from .limits import RateLimit
 
 DENIED = 4401
 NOT_FOUND = 4404
 FULL = 4503
 PAGE_CHARACTERS = 64
-COMMANDS, COMMANDS_PER_S = 20, 10.0  # of a viewer: at once, and a second after that
+COMMANDS, COMMANDS_PER_S = 20, 10.0  # a viewer's bound: at once, and a second after that
 TOO_FAST = f"too many commands: {COMMANDS_PER_S:g} a second are taken, {COMMANDS} at once; wait a moment"
-REASON_BYTES = 123  # what a close frame can carry (RFC 6455, section 5.5)
+REASON_BYTES = 123  # the most that a close frame can carry (RFC 6455, section 5.5)
 
 
-Listed = Callable[[HTTPConnection], list[dict[str, object]]]
+SessionLister = Callable[[HTTPConnection], list[dict[str, object]]]
 
 
 def viewer_routes(
     hub: Hub,
     access: AccessOptions | None = None,
-    listed: Listed | None = None,
-    elsewhere: Elsewhere = nowhere,
+    list_sessions: SessionLister | None = None,
+    redirect: Redirect = no_redirect,
 ) -> APIRouter:
-    """``/api/sessions``, ``/sessions/ID/events`` and ``/events?key=KEY``. Who may only view gets every command refused.
-    ``listed`` gives the list of what is live where it is not the hub's; ``elsewhere`` tells where a key's session is,
-    if not here (see `takeover`)."""
+    """``/api/sessions``, ``/sessions/ID/events`` and ``/events?key=KEY``. Commands of a client that may only view are
+    refused. ``list_sessions`` gives the list of live sessions where it is not the hub's; ``redirect`` gives the address
+    of a key's session, if another process has it (see `key_redirect`)."""
     router = APIRouter()
     rights = access or AccessOptions()
 
     @router.get("/api/sessions", dependencies=[Depends(require(rights, "view"))])
     async def sessions(request: Request) -> dict[str, object]:
         own = [session.summary() for session in hub.sessions]
-        return {"v": 1, "sessions": own if listed is None else listed(request)}
+        return {"v": 1, "sessions": own if list_sessions is None else list_sessions(request)}
 
     async def attend(socket: WebSocket, session: Channel | None, missing: str) -> None:
-        """Serve one viewer of a session, from the greeting to the end."""
+        """Serve one viewer of a session, from its join to its end."""
         no_control = refusal(socket, rights, "control")
         if session is None:
             return await socket.close(NOT_FOUND, missing)
@@ -76,16 +76,16 @@ def viewer_routes(
         if (reason := refusal(socket, rights, "view")) is not None:
             return await socket.close(DENIED, reason)
         key = socket.query_params.get("key", "")
-        if address := elsewhere(key, socket):
+        if address := redirect(key, socket):
             await socket.send_json({"v": 1, "type": "moved", "events": f"{address}/events"})
-            return await socket.close(MOVED, "this key's session is at another port: the message before says which")
+            return await socket.close(MOVED, "this key's session is at another port: see the message before")
         return await attend(socket, hub.by_key(key), "no stream of this key runs; ask again in a second")
 
     return router
 
 
 async def _serve(socket: WebSocket, session: Channel, viewer: Viewer, no_control: str | None) -> None:
-    """Both directions until one ends."""
+    """Run both directions until one ends."""
     sending = asyncio.create_task(_send(socket, viewer))
     reading = asyncio.create_task(_read(socket, session, viewer, no_control))
     try:
@@ -105,8 +105,8 @@ async def _send(socket: WebSocket, viewer: Viewer) -> None:
 
 
 async def _read(socket: WebSocket, session: Channel, viewer: Viewer, no_control: str | None) -> None:
-    """Commands until the viewer goes; one that cannot be read, or comes too fast, is answered, not punished.
-    ``no_control``: why this viewer may give none."""
+    """Read commands until the viewer leaves. A command that cannot be read, or comes too fast, is refused; the viewer
+    stays. ``no_control``: why this viewer may send none."""
     clock, rate = asyncio.get_running_loop().time, RateLimit(COMMANDS, COMMANDS_PER_S)
     while (message := await socket.receive())["type"] != "websocket.disconnect":
         text = message.get("text")

@@ -1,7 +1,7 @@
-"""What the workers of one machine tell each other: each writes one small file, and reads those of the others.
+"""The statuses that the workers of one machine share: each writes one small file, and reads those of the others.
 
-*Bound*: a file for each worker, of at most `BYTES`. An entry older than `STALE_S` is not believed: its worker hangs, or
-is gone.
+*Bound*: a file for each worker, of at most `BYTES`. An entry older than `STALE_S` is ignored: its worker hangs, or has
+ended.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ STALE_S: Final = 3.0
 
 @dataclass(frozen=True)
 class Status:
-    """What one worker says of itself: its own port, whether it is not draining, whether it has room, its sessions.
+    """One worker's status: its own port, whether it serves (does not drain), whether it has room, its sessions.
 
-    ``keys``: digests of the keys with which publishers may take those over.
+    ``keys``: digests of the keys with which publishers may take over its sessions.
     """
 
     port: int
@@ -32,12 +32,12 @@ class Status:
 
     @property
     def load(self) -> tuple[bool, bool, int]:
-        """Compares by who should take the next session: the smallest."""
+        """For comparison: the worker with the smallest load should take the next session."""
         return not self.serving, not self.room, len(self.sessions)
 
 
 class WorkerStatuses:
-    """One worker's view. ``exchange`` blocks for as long as small files take; ``others`` is from the last one."""
+    """One worker's view. ``exchange`` blocks while it writes and reads small files; ``others`` is its last result."""
 
     def __init__(self, folder: Path, index: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.others: tuple[Status, ...] = ()
@@ -45,25 +45,25 @@ class WorkerStatuses:
         self._folder, self._index, self._clock = folder, index, clock  # the clock is the machine's, common to processes
 
     def exchange(self, own: Status) -> None:
-        """Write the own entry, read the others. Raises OSError where the folder cannot be written."""
+        """Write the own entry and read the others. Raises OSError where the folder cannot be written."""
         text = json.dumps({**asdict(own), "at_s": self._clock()}).encode()
         if len(text) > BYTES:  # the count is what matters most
             text = json.dumps({**asdict(own), "sessions": [{}] * len(own.sessions), "at_s": self._clock()}).encode()
         new = self._folder / f"{self._index}.new"
         new.write_bytes(text)
         os.replace(new, entry(self._folder, self._index))  # noqa: PTH105 - readers see the old or the new, never half
-        found = {path: status for path in sorted(self._folder.glob("*.json")) if (status := self._read(path))}
-        self.others = tuple(found.values())
-        self._entries = {status.port: path for path, status in found.items()}
+        entries = {path: status for path in sorted(self._folder.glob("*.json")) if (status := self._read(path))}
+        self.others = tuple(entries.values())
+        self._entries = {status.port: path for path, status in entries.items()}
 
-    def stands(self, other: Status) -> bool:
-        """Whether an entry that was read is still there; the parent takes it away as soon as its worker has ended, so
-        that nobody is sent to a worker that was just killed. One look at a file: quick enough for the event loop."""
-        entry = self._entries.get(other.port)
-        return entry is not None and entry.exists()
+    def is_present(self, other: Status) -> bool:
+        """Whether an entry that was read still exists. The parent removes it as soon as its worker has ended, so that
+        no client is sent to a killed worker. It checks one file: quick enough for the event loop."""
+        path = self._entries.get(other.port)
+        return path is not None and path.exists()
 
     def leave(self) -> None:
-        """Take the own entry away."""
+        """Remove the own entry."""
         with contextlib.suppress(OSError):
             entry(self._folder, self._index).unlink()
 
@@ -72,12 +72,12 @@ class WorkerStatuses:
             return None
         try:
             with path.open("rb") as file:
-                found: Any = json.loads(file.read(BYTES))
-            if self._clock() - found.pop("at_s") > STALE_S:
+                fields: Any = json.loads(file.read(BYTES))
+            if self._clock() - fields.pop("at_s") > STALE_S:
                 return None
-            return Status(**{**found, "sessions": tuple(found["sessions"]), "keys": tuple(found["keys"])})
+            return Status(**{**fields, "sessions": tuple(fields["sessions"]), "keys": tuple(fields["keys"])})
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return None  # just taken away, or nobody's entry
+            return None  # just removed, or no valid entry
 
 
 def entry(folder: Path, index: int) -> Path:

@@ -1,11 +1,11 @@
-"""Several processes on one port: a parent that starts them, starts them again, and ends them.
+"""Several processes on one port: a parent that starts, restarts and ends them.
 
-Each worker has an engine and a hub of its own. A publisher comes in at the shared port, at whichever worker is least
-loaded (see `door`), and stays there: the addresses in the answer name the worker's own port. The parent does no work
-beside waiting: it holds the sockets, so that connections wait in the backlog while a worker is started again.
+Each worker has an engine and a hub of its own. A publisher comes to the shared port, gets the least loaded worker (see
+`shared_acceptor`) and stays there: the addresses in the answer name the worker's own port. The parent only waits: it
+keeps the sockets open, so that connections wait in the backlog while a worker restarts.
 
-A worker that ends by itself is started again after `BACKOFF_S` doubled at every failure, at most `BACKOFF_MAX_S`;
-after `SOUND_S` of life the count starts anew. The others are not touched.
+A worker that ends by itself is restarted after `BACKOFF_S`, doubled at every failure, at most `BACKOFF_MAX_S`; after
+`SOUND_S` of life the count starts again. The others are not affected.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ END_S: Final = 15.0  # beyond the drain, for sessions and connections to end
 
 
 class Serve(Protocol):
-    """What a worker runs; a function of a module, since it travels to another process by its name."""
+    """What a worker runs; a module's function, since it is passed to another process by name."""
 
     def __call__(self, options: ServeOptions, place: Place, ready: Callable[[], None], /) -> None: ...
 
@@ -54,10 +54,10 @@ class Serve(Protocol):
 def supervise(options: ServeOptions, serve: Serve, ready: Callable[[str], None]) -> None:
     """Run ``options.workers`` processes until a signal ends them; ``ready`` gets the shared URL once all take requests.
 
-    Raises `ServeError` when a worker cannot start at the beginning, with its reason.
+    Raises `ServeError` with the reason when a worker cannot start at the beginning.
     """
     if os.name != "posix":
-        raise ServeError("--workers needs sockets that processes can share, which this system lacks; leave it out")
+        raise ServeError("--workers needs sockets that processes share, and this system has none; leave it out")
     with contextlib.ExitStack() as stack:
         shared, own = _sockets(options, stack)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-workers-")))
@@ -73,7 +73,7 @@ def _sockets(options: ServeOptions, stack: contextlib.ExitStack) -> tuple[socket
 
 
 def own_ports(port: int, workers: int, chosen: tuple[int, int] | None) -> list[int]:
-    """A port for each worker: from the range that was chosen, else those after ``port``, else (0) any."""
+    """A port for each worker: from the chosen range, else the ports after ``port``; 0: any free ports."""
     if chosen is not None:
         first, last = chosen
         if last - first + 1 < workers:
@@ -89,7 +89,7 @@ def own_ports(port: int, workers: int, chosen: tuple[int, int] | None) -> list[i
 
 
 def backoff_s(failures: int) -> float:
-    """How long to wait before a worker that has ended so many times in a row is started again."""
+    """How long to wait before the restart of a worker that has ended so many times in a row."""
     return min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(failures - 1, 30))
 
 
@@ -113,19 +113,19 @@ class _Supervisor:
         self._options, self._serve, self._shared, self._own, self._folder = options, serve, shared, own, folder
         self._workers = [_Worker() for _ in own]
         self._signals: list[int] = []  # not passed on yet
-        self._until_s: float | None = None  # set once all are to end
+        self._until_s: float | None = None  # set once all have to end
         self._refusal = ""
-        self._told = False
+        self._announced = False
 
     def run(self, ready: Callable[[], None]) -> None:
-        with _listening(self._signals):
+        with _collecting(self._signals):
             try:
                 while self._until_s is None or any(worker.process for worker in self._workers):
                     self._pass_on()
                     self._start_due()
-                    self._hear()
-                    if not self._told and all(worker.ready for worker in self._workers):
-                        self._told = True
+                    self._read_news()
+                    if not self._announced and all(worker.ready for worker in self._workers):
+                        self._announced = True
                         ready()
             finally:
                 self._kill()
@@ -157,42 +157,42 @@ class _Supervisor:
         theirs.close()
         worker.begun_s, worker.ready = time.monotonic(), False
 
-    def _hear(self) -> None:
-        """Wait a moment for news of the workers, and take them."""
+    def _read_news(self) -> None:
+        """Wait a moment for news of the workers, and handle them."""
         news = [worker.news for worker in self._workers if worker.news is not None]
         ends = [worker.process.sentinel for worker in self._workers if worker.process is not None]
-        found = wait([*news, *ends], LOOK_S)
+        ready_objects = wait([*news, *ends], LOOK_S)
         if not ends:
             time.sleep(LOOK_S)
         for index, worker in enumerate(self._workers):
-            if worker.news is not None and worker.news in found:
-                self._take(worker)
-            if worker.process is not None and worker.process.sentinel in found:
-                self._bury(index, worker)
+            if worker.news is not None and worker.news in ready_objects:
+                self._take_news(worker)
+            if worker.process is not None and worker.process.sentinel in ready_objects:
+                self._reap(index, worker)
 
-    def _take(self, worker: _Worker) -> None:
+    def _take_news(self, worker: _Worker) -> None:
         assert worker.news is not None
         try:
-            word: str = worker.news.recv()
+            reason: str = worker.news.recv()
         except (EOFError, OSError):
             worker.news.close()
             worker.news = None
             return
-        if not word:
+        if not reason:
             worker.ready = True
-        elif self._told:
-            log.error("a worker cannot start: %s", word)
+        elif self._announced:
+            log.error("a worker cannot start: %s", reason)
         else:
-            self._refusal = self._refusal or word
+            self._refusal = self._refusal or reason
             self._end(signal.SIGINT)
 
-    def _bury(self, index: int, worker: _Worker) -> None:
+    def _reap(self, index: int, worker: _Worker) -> None:
         assert worker.process is not None
         worker.process.join()
         code = worker.process.exitcode
         if worker.news is not None:
             if worker.news.poll():
-                self._take(worker)  # its last word
+                self._take_news(worker)  # its last message
             if worker.news is not None:
                 worker.news.close()
         worker.process.close()
@@ -201,15 +201,15 @@ class _Supervisor:
             entry(self._folder, index).unlink()
         if self._until_s is not None:
             return
-        if not self._told:
-            self._refusal = f"worker {index} ended with {code} while it was starting; --log-level info may tell why"
+        if not self._announced:
+            self._refusal = f"worker {index} ended with {code} while it was starting; --log-level info may show why"
             self._end(signal.SIGINT)
             return
         worker.failures = 1 if time.monotonic() - worker.begun_s > SOUND_S else worker.failures + 1
         worker.restarts += 1
         again_s = backoff_s(worker.failures)
         worker.due_s = time.monotonic() + again_s
-        log.error("worker %d ended with %s; it is started again in %g s", index, code, again_s)
+        log.error("worker %d ended with %s; it restarts in %g s", index, code, again_s)
 
     def _pass_on(self) -> None:
         while self._signals:
@@ -218,13 +218,13 @@ class _Supervisor:
             self._kill()
 
     def _end(self, sig: int) -> None:
-        """Hand a signal on to the workers, none of which is started again."""
+        """Pass a signal on to the workers; none of them is restarted."""
         if self._until_s is None:
             self._until_s = time.monotonic() + self._options.drain_s + END_S
         for worker in self._workers:
             if worker.process is not None and worker.process.pid is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    # one that still starts would show where SIGINT hit it
+                    # a worker that is still starting would print a traceback on SIGINT
                     os.kill(worker.process.pid, sig if worker.ready else signal.SIGTERM)
 
     def _kill(self) -> None:
@@ -234,16 +234,16 @@ class _Supervisor:
 
 
 @contextlib.contextmanager
-def _listening(heard: list[int]) -> Iterator[None]:
-    """SIGTERM and SIGINT become entries of a list while the block lasts (in the main thread; elsewhere nothing)."""
+def _collecting(signals: list[int]) -> Iterator[None]:
+    """While the block lasts, append each SIGTERM and SIGINT to ``signals`` (in the main thread; else does nothing)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def hear(sig: int, _: FrameType | None) -> None:
-        heard.append(sig)
+    def collect(sig: int, _: FrameType | None) -> None:
+        signals.append(sig)
 
-    before = {sig: signal.signal(sig, hear) for sig in (signal.SIGTERM, signal.SIGINT)}
+    before = {sig: signal.signal(sig, collect) for sig in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
@@ -262,10 +262,10 @@ def _work(
     news: Connection,
     restarts: int,
 ) -> None:
-    """A worker's life. It tells the parent nothing ("") once it takes requests, or why it cannot."""
-    os.setpgid(0, 0)  # Ctrl-C is the parent's affair
+    """Run a worker. It sends the parent "" once it takes requests, or the reason why it cannot."""
+    os.setpgid(0, 0)  # only the parent gets Ctrl-C
     threading.Thread(target=leave_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server listens to it, it may just end the process
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server handles it, it ends the process
     try:
         serve(options, Place(own, shared, ports, WorkerStatuses(folder, index), restarts), lambda: news.send(""))
     except (StreamError, CatalogError, EngineError) as error:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI, Response, WebSocket, WebSocketDisconnect
 
-from stream.client import ClientError, FrameClient, _told
+from stream.client import ClientError, FrameClient, _resolve
 from stream.server.access import AccessOptions
 from stream.server.app import create_app
 from stream.server.ingest import Goodbye, ingest_routes
@@ -202,7 +202,7 @@ def test_where_it_may_not_view_only_events_raise(ingesting: Any, how: str) -> No
 
     async def scene(url: str, hub: Any) -> None:
         async with FrameClient(url, backoff=QUICK) as client:
-            with pytest.raises(ClientError, match=r"is needed to view|403|no JSON"):
+            with pytest.raises(ClientError, match=r"is needed to view|403|not JSON"):
                 async with asyncio.timeout(20):
                     async for _ in client.events():
                         pass
@@ -259,11 +259,11 @@ def test_a_server_that_is_busy_absent_or_another_is_told_at_once(ingesting: Any)
 
 def test_events_of_another_process_are_found_on_the_same_host_alone() -> None:
     url = "wss://host.example:443/ingest"
-    assert _told(url, "/sessions/a/events") == "wss://host.example:443/sessions/a/events"
-    assert _told(url, "https://host.example:8766/sessions/a/events") == "wss://host.example:8766/sessions/a/events"
+    assert _resolve(url, "/sessions/a/events") == "wss://host.example:443/sessions/a/events"
+    assert _resolve(url, "https://host.example:8766/sessions/a/events") == "wss://host.example:8766/sessions/a/events"
     for other in ("https://elsewhere.example/sessions/a/events", "", "sessions/a"):
         with pytest.raises(ClientError, match="own host"):
-            _told(url, other)
+            _resolve(url, other)
 
 
 def test_suggestions_come_back_from_a_real_session(small_catalog: Path, tiny_bundle: Path, ingesting: Any) -> None:

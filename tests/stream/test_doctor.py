@@ -14,7 +14,7 @@ import pytest
 from engines.choose import NAMES, EngineOptions
 from stream import checks, doctor, engine_trial
 from stream.checks import CheckOptions, Finding
-from stream.engine_trial import Tried, trial
+from stream.engine_trial import TrialResult, trial
 from stream.sources.webrtc import aiortc_compat
 from stream.sources.webrtc.aiortc_compat import Relied
 
@@ -23,7 +23,7 @@ ASKED = CheckOptions()
 
 @pytest.mark.parametrize("check", [check for check in checks.CHECKS if check is not checks.engines])
 def test_each_check_finds_something_and_names_the_state(check: checks.Check) -> None:
-    findings = list(doctor.bounded(check, ASKED))
+    findings = list(doctor.run_check(check, ASKED))
     assert findings and {finding.state for finding in findings} <= {"ok", "absent", "broken"}
     assert not any("the check itself failed" in finding.text for finding in findings)
 
@@ -54,7 +54,7 @@ def test_the_bundle_is_named_by_its_identity(tiny_bundle: Path) -> None:
 
 def test_an_engine_that_takes_too_long_is_ended(tiny_bundle: Path) -> None:
     found = trial("onnx-cpu", tiny_bundle, EngineOptions(), 0.001)
-    assert found == Tried("", None, "not ready within 0.001 s; --limit S waits longer")
+    assert found == TrialResult("", None, "not ready within 0.001 s; --limit S waits longer")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_engine_that_takes_too_long_is_ended(tiny_bundle: Path) -> None:
     ],
 )
 def test_however_the_process_of_an_engine_ends(code: int, out: str, err: str, said: str) -> None:
-    assert engine_trial.read(code, out, err).reason == said
+    assert engine_trial.read_answer(code, out, err).reason == said
 
 
 @pytest.mark.parametrize(("state", "code"), [("ok", 0), ("absent", 0), ("broken", 2)])
@@ -121,7 +121,7 @@ def test_whatever_is_missing_there_is_no_traceback(gone: str, monkeypatch: pytes
 
     monkeypatch.setattr(builtins, "__import__", without)
     monkeypatch.setattr(checks, "installed", lambda name: None)
-    found = [f for check in checks.CHECKS if check is not checks.engines for f in doctor.bounded(check, ASKED)]
+    found = [f for check in checks.CHECKS if check is not checks.engines for f in doctor.run_check(check, ASKED)]
     assert {finding.state for finding in found} <= {"ok", "absent", "broken"}
     if gone in ("onnxruntime", "faiss", "av"):
         assert any(finding.state == "broken" and gone in finding.text for finding in found)

@@ -134,4 +134,4 @@ def test_it_is_said_at_the_start(small_catalog: Path, tiny_bundle: Path) -> None
         assert "http://" in process.stdout.readline()
         process.terminate()
         _, said = process.communicate(timeout=60)
-    assert said.count("\n") == 1 and "whoever may view may send commands too" in said and "vvvv" not in said
+    assert said.count("\n") == 1 and "everybody who may view may send commands too" in said and "vvvv" not in said

@@ -14,13 +14,13 @@ from engines.errors import EngineError
 from stream.server.command import main, parser
 from stream.server.config import (
     add_flags,
+    as_toml,
     check_file,
     from_environment,
-    given,
-    merged,
+    from_flags,
+    merge,
     options_of,
     read_file,
-    shown,
 )
 from stream.server.errors import ServeError
 from stream.server.logs import FORMATS, LEVELS, MASK
@@ -89,15 +89,15 @@ def tables(values: dict[str, Any]) -> dict[str, Any]:
 def asked(*words: str) -> dict[str, Any]:
     arguments = argparse.ArgumentParser()
     add_flags(arguments)
-    return given(arguments.parse_args(words))
+    return from_flags(arguments.parse_args(words))
 
 
 @given_by(FILES)
 def test_what_is_shown_is_a_file_that_says_the_same(values: dict[str, Any]) -> None:
     read = check_file(tables(values), FOLDER / "segue.toml")
     assert read.keys() == values.keys()
-    everything = merged(read)
-    again = merged(check_file(tomllib.loads(shown(everything)), FOLDER / "segue.toml"))
+    everything = merge(read)
+    again = merge(check_file(tomllib.loads(as_toml(everything)), FOLDER / "segue.toml"))
     assert again == everything
 
 
@@ -118,7 +118,7 @@ def test_no_setting_is_missing_from_these_tests() -> None:
 
 
 def test_defaults_are_those_of_the_options() -> None:
-    made, default = asdict(options_of(merged({"catalog": Path("c")}))), asdict(ServeOptions(Path("c")))
+    made, default = asdict(options_of(merge({"catalog": Path("c")}))), asdict(ServeOptions(Path("c")))
     assert made == default
 
 
@@ -179,7 +179,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 def test_flags_win_over_the_environment_and_that_over_the_file() -> None:
     file = {"port": 1, "threads": 3, "publish_token": "f" * 20, "view_token_file": Path("f"), "control_token": "f" * 20}
     environment = from_environment({"SEGUE_PUBLISH_TOKEN": "e" * 20, "SEGUE_VIEW_TOKEN": "e" * 20, "SEGUE_PORT": "9"})
-    values = merged(asked("--port", "2", "--publish-token-file", "flag"), environment, file)
+    values = merge(asked("--port", "2", "--publish-token-file", "flag"), environment, file)
     assert (values["port"], values["threads"]) == (2, 3)
     assert (values["publish_token"], values["publish_token_file"]) == (None, Path("flag"))
     assert (values["view_token"], values["view_token_file"]) == ("e" * 20, None)
@@ -188,7 +188,7 @@ def test_flags_win_over_the_environment_and_that_over_the_file() -> None:
 
 def test_a_token_said_twice_in_one_place_is_refused() -> None:
     with pytest.raises(ServeError, match="publish_token and publish_token_file"):
-        merged({"publish_token": TOKEN, "publish_token_file": Path("x")})
+        merge({"publish_token": TOKEN, "publish_token_file": Path("x")})
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
@@ -200,12 +200,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 def test_tokens_come_from_files_and_are_never_shown(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(TOKEN + "\n")
-    values = merged({"catalog": Path("c"), "publish_token_file": path, "view_token": "v" * 20})
+    values = merge({"catalog": Path("c"), "publish_token_file": path, "view_token": "v" * 20})
     options = options_of(values)
     assert (options.access.publish, options.access.view, options.access.control) == (TOKEN, "v" * 20, "")
-    for text in (shown(values), repr(options)):
+    for text in (as_toml(values), repr(options)):
         assert TOKEN not in text and "v" * 20 not in text
-    assert f'view_token = "{MASK}"' in shown(values)
+    assert f'view_token = "{MASK}"' in as_toml(values)
     for bad in ("short", "with a space in it, long", "", "ü" * 20):
         path.write_text(bad, encoding="utf-8")
         with pytest.raises(ServeError) as refused:
@@ -237,19 +237,19 @@ def test_a_bad_secret_is_refused_without_showing_it() -> None:
 def test_other_machines_are_let_in_only_with_tokens(words: list[str], missing: str) -> None:
     base = asked("-c", "c", "--host", "0.0.0.0", *words)
     with pytest.raises(ServeError) as refused:
-        options_of(merged(base))
+        options_of(merge(base))
     assert f"give {missing}, or --no-tokens" in str(refused.value)
-    assert options_of(merged(base | {"no_tokens": True})).host == "0.0.0.0"
-    assert options_of(merged(base | {"host": "::1"})).host == "::1"
+    assert options_of(merge(base | {"no_tokens": True})).host == "0.0.0.0"
+    assert options_of(merge(base | {"host": "::1"})).host == "::1"
     both = base | {"publish_token": TOKEN, "view_token": TOKEN}
-    assert options_of(merged(both)).access.view == TOKEN
+    assert options_of(merge(both)).access.view == TOKEN
 
 
 def test_half_of_tls_is_refused() -> None:
     with pytest.raises(ServeError, match="--tls-cert without --tls-key"):
-        options_of(merged(asked("-c", "c", "--tls-cert", "x")))
+        options_of(merge(asked("-c", "c", "--tls-cert", "x")))
     with pytest.raises(ServeError, match="--tls-key without --tls-cert"):
-        options_of(merged(asked("-c", "c", "--tls-key", "x")))
+        options_of(merge(asked("-c", "c", "--tls-key", "x")))
 
 
 def test_print_config_is_the_effective_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,20 +281,20 @@ def test_a_bad_flag_says_what_it_must_be(word: str, capsys: pytest.CaptureFixtur
 
 def test_the_engine_is_what_the_settings_say() -> None:
     words = ["--engine", "triton", "--triton", "gpu:8001", "--device", "1", "--batch-sizes", "1,8,64", "--threads", "2"]
-    options = options_of(merged(asked("-c", "c", *words)))
+    options = options_of(merge(asked("-c", "c", *words)))
     assert (options.engine, options.engines.triton, options.engines.device) == ("triton", "gpu:8001", 1)
     assert options.batch_sizes == (1, 8, 64) and options.threads == 2
     with pytest.raises(EngineError, match="--triton URL names one"):
-        options_of(merged(asked("-c", "c", "--engine", "triton")))
+        options_of(merge(asked("-c", "c", "--engine", "triton")))
     with pytest.raises(EngineError, match="of no use to engine onnx-cpu"):
-        options_of(merged(asked("-c", "c", "--engine", "onnx-cpu", "--triton", "gpu:8001")))
+        options_of(merge(asked("-c", "c", "--engine", "onnx-cpu", "--triton", "gpu:8001")))
     for bad in ("8,1", "1,1", "0,1", "2048", "", "1,x"):
         with pytest.raises(ServeError, match="rising numbers of rows"):
             check_file({"engine": {"batch_sizes": bad}}, FOLDER / "segue.toml")
 
 
 def test_recordings_are_kept_as_the_settings_say() -> None:
-    told = merged(asked("-c", "c", "--record", "kept", "--record-pictures", "--record-limit", "7"))
+    told = merge(asked("-c", "c", "--record", "kept", "--record-pictures", "--record-limit", "7"))
     options = options_of(told)
     assert options.record == Path("kept") and options.recording.pictures and options.recording.limit == 7 * 1024**2
-    assert options_of(merged({"catalog": Path("c")})).record is None
+    assert options_of(merge({"catalog": Path("c")})).record is None

@@ -176,4 +176,4 @@ def test_descriptors_do_not_run_out_under_a_session(small_catalog: Path, tiny_bu
         finally:
             watchdog.cancel()
             process.kill()
-    assert said.count("\n") == 1 and "640 open files are allowed" in said and "not 1000" in said
+    assert said.count("\n") == 1 and "may open 640 files" in said and "not 1000" in said

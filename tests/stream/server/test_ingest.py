@@ -148,7 +148,7 @@ def test_at_the_bound_the_hub_refuses(ingesting: Tools) -> None:
     ("first", "code", "said"),
     [
         (b"\x00\x01", 4400, "binary"),
-        ("no json", 4400, "no JSON"),
+        ("no json", 4400, "not JSON"),
         ("[]", 4400, "no hello"),
         ('{"v":1,"type":"bye"}', 4400, "no hello"),
         (hello(v=2), 4400, "version 2"),

@@ -49,7 +49,7 @@ def test_totals_are_what_was_counted_whichever_sessions_have_ended(steps: list[t
         live: Any = running[number]
         if what == "end":
             for _ in range(amount):  # told once or often, it is counted once
-                metrics.ended(live)
+                metrics.end_session(live)
             assert metrics.totals(running) == expected  # type: ignore[arg-type]  # ended, and still in the hub's list
             running[number] = FakeLive()
         else:

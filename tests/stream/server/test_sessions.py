@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stream.core.events import End
 from stream.core.quality_level import QualityLevel
 from stream.driver.live import LiveStats
-from stream.server.admission import ENOUGH, Load
+from stream.server.admission import LEAST_MESSAGES, Load
 from stream.server.errors import BusyError
 from stream.server.hub import Hub, HubOptions
 from stream.server.limits import ADDRESSES, RateLimit
@@ -360,7 +360,7 @@ def test_the_bound_is_for_new_sessions_only_and_nobody_enters_a_closing_hub() ->
 def test_nobody_is_let_in_while_the_others_are_late() -> None:
     load = Load(250.0)
     assert load.refusal(0.0) is None
-    for at in range(ENOUGH):
+    for at in range(LEAST_MESSAGES):
         load.note(float(at), 40.0)
     assert load.refusal(5.0) is None and load.late_ms(5.0) == pytest.approx(40.0)
     for at in range(10):

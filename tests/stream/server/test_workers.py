@@ -130,7 +130,7 @@ def test_sessions_stay_where_they_are_and_a_killed_worker_comes_back(
         parent.send_signal(signal.SIGTERM)
         _, errors = parent.communicate(timeout=60)
         assert parent.returncode == 0, errors
-        assert "ended with -9; it is started again" in errors and "Traceback" not in errors
+        assert "ended with -9; it restarts in" in errors and "Traceback" not in errors
         for port in (shared, one, other):
             with pytest.raises(httpx.ConnectError):
                 httpx.get(f"http://127.0.0.1:{port}/healthz")
@@ -232,9 +232,13 @@ def test_a_board_shows_the_others_while_they_are_fresh(tmp_path: Path) -> None:
     boards[2].exchange(status(9002, 2))
     boards[0].exchange(status(9000))
     assert boards[0].others == (status(9002, 2),)
-    assert boards[0].stands(status(9002)) and not boards[0].stands(status(9001)) and not boards[0].stands(status(1))
+    assert (
+        boards[0].is_present(status(9002))
+        and not boards[0].is_present(status(9001))
+        and not boards[0].is_present(status(1))
+    )
     boards[2].leave()
-    assert boards[0].others and not boards[0].stands(status(9002))  # known at once, not at the next look
+    assert boards[0].others and not boards[0].is_present(status(9002))  # known at once, not at the next look
     boards[0].exchange(status(9000))
     assert boards[0].others == ()
 
