@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from stream.close_codes import Close
 from stream.errors import StreamError
 from stream.sources.pull.reconnect import Backoff
 from stream.sources.websocket.pictures import MAX_PTS, pack_picture
@@ -39,9 +40,11 @@ CONNECT_S: Final = 10.0
 MOVES: Final = 3  # moves from one of a server's processes to another; one more is a failure
 CLOSE_S: Final = 2.0  # how long the client waits for the server's close frame
 # a second try would fail too: bad messages, no token, a foreign origin, too large, undecodable, or taken over
-FINAL: Final = frozenset({4400, 4401, 4403, 4410, 4413, 4415})
+FINAL: Final = frozenset(
+    {Close.BAD_MESSAGE, Close.DENIED, Close.FOREIGN_ORIGIN, Close.ENDED, Close.TOO_LARGE, Close.UNREADABLE}
+)
 # of the events' connection, from the server or a proxy before it: no token to view, or a foreign origin
-NO_VIEW: Final = frozenset({4401, 4403})
+NO_VIEW: Final = frozenset({Close.DENIED, Close.FOREIGN_ORIGIN})
 NO_VIEW_STATUS: Final = frozenset({401, 403})
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from features.spec import HOP_S
+
 
 @dataclass(frozen=True, slots=True)
 class QualityLevel:
@@ -14,7 +16,7 @@ class QualityLevel:
     """
 
     name: str
-    hop_s: int = 1
+    hop_s: int = HOP_S
     stride: int = 1
     deblock: bool = True
 

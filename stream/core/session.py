@@ -23,7 +23,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from catalog.records import Candidate
-from features.spec import MOTION_FPS, WINDOW_S
+from features.spec import HOP_S, MOTION_FPS, WINDOW_S
 
 from .adjustments import Adjustments
 from .commands import CommandError, Playing, read_command
@@ -76,7 +76,7 @@ class Session:
         self.ranking: Sequence[Ranked] = ()  # of the newest hop, all of it, before any track is held in place
         self._before_s = 0.0  # media time before the last reset
         self._settled = 0, self._preferences.wishes.order()  # the scene's start and the wishes, of the newest list
-        self._hop_s = self._stride = 1
+        self._hop_s, self._stride = HOP_S, 1
         self._closing: tuple[int, int] | None = None  # frames, dropped
         self._ended = False
         self.sampled = self.suggestions = self.skipped_hops = self.stale_answers = self.resets = 0

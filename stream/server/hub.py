@@ -13,9 +13,9 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from stream.close_codes import Close
 from stream.core.events import GivenUp, Notice, Suggestions, Warned
 from stream.core.quality_level import FULL
-from stream.sinks.viewers import OVER, QUEUE_LIMIT, Viewer
 from stream.sources.ended import Cause, Ended, lost
 from stream.sources.webrtc.decoder_queue import decoder_threads
 from stream.sources.webrtc.offer import OfferError
@@ -23,18 +23,15 @@ from stream.sources.webrtc.peer import PeerOptions, WebRtcPeer
 
 from .access import same
 from .admission import Load
-from .channel import KEY_CHARACTERS, Channel, Live, Start
+from .channel import KEY_CHARACTERS, Channel, Start
 from .errors import BusyError
 from .inputs import Connect, Input
 from .load_shedding import LoadShedding
 from .logs import session_id
 
-__all__ = ["QUEUE_LIMIT", "Channel", "Connect", "Counters", "Hub", "HubOptions", "Live", "Start", "Viewer"]
-
 log = logging.getLogger(__name__)
 
 STOPPING: Final = "the server is stopping"
-AWAY: Final = 1001  # "going away" (RFC 6455, section 7.4.1): the stream is lost, not ended
 JUDGE_S: Final = 1.0  # between checks of the lateness of all sessions
 
 
@@ -313,4 +310,4 @@ class Hub:
             log.info("session ended: %s", reason)
             self.counters.lost_messages += session.viewers.lost
             for viewer in session.viewers:
-                viewer.close(reason, AWAY if reason == STOPPING else OVER)
+                viewer.close(reason, Close.GOING_AWAY if reason == STOPPING else Close.NORMAL)

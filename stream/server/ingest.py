@@ -15,10 +15,11 @@ from typing import Any, Final, Protocol, TypeVar
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from stream.close_codes import Close, shortened
 from stream.core.quality_level import QualityLevel
 from stream.sources.arrival import Arrival
 from stream.sources.ended import STOPPED, Cause, Ended, lost, silent
-from stream.sources.feed import BAD_MESSAGE, FeedError
+from stream.sources.feed import FeedError
 from stream.sources.websocket.pictures import PictureFeed
 from stream.sources.websocket.webm import WebmFeed
 
@@ -27,20 +28,13 @@ from .address import resolved
 from .channel import KEY_CHARACTERS
 from .errors import BusyError
 from .inputs import OnEnd, OnFrame, OnSound
-from .key_redirect import MOVED, Redirect, no_redirect
+from .key_redirect import Redirect, no_redirect
 from .publishing import Input, Sessions
 
 log = logging.getLogger(__name__)
 
-NORMAL: Final = 1000
-GOING_AWAY: Final = 1001
-DENIED: Final = 4401
-SILENT: Final = 4408
-ENDED: Final = 4410
-BUSY: Final = 4503
 HELLO_BYTES: Final = 4096
 LABEL: Final = "Socket"
-REASON_BYTES: Final = 123  # the most that a close frame can carry (RFC 6455, section 5.5)
 GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)  # raised by sending to a client that has left
 
 InputT = TypeVar("InputT", bound=Input)
@@ -95,26 +89,26 @@ def parse_hello(text: str | None) -> Hello:
     """Parse a hello; ``text`` None is a binary message. Raises FeedError for anything else."""
     example = '{"v":1,"type":"hello","kind":"frames"}'
     if text is None:
-        raise FeedError(BAD_MESSAGE, f"the first message is binary; say hello first: {example}")
+        raise FeedError(Close.BAD_MESSAGE, f"the first message is binary; say hello first: {example}")
     if len(text.encode("utf-8", "surrogatepass")) > HELLO_BYTES:
-        raise FeedError(BAD_MESSAGE, f"the hello is longer than {HELLO_BYTES} bytes; shorten its label or key")
+        raise FeedError(Close.BAD_MESSAGE, f"the hello is longer than {HELLO_BYTES} bytes; shorten its label or key")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FeedError(BAD_MESSAGE, f"the first message is not JSON; say hello first: {example}") from error
+        raise FeedError(Close.BAD_MESSAGE, f"the first message is not JSON; say hello first: {example}") from error
     if not isinstance(message, dict) or message.get("type") != "hello":
-        raise FeedError(BAD_MESSAGE, f"the first message is no hello; send {example}")
+        raise FeedError(Close.BAD_MESSAGE, f"the first message is no hello; send {example}")
     if message.get("v") != 1 or isinstance(message["v"], bool):
-        raise FeedError(BAD_MESSAGE, f"hello has version {str(message.get('v'))[:20]}; this server speaks 1")
+        raise FeedError(Close.BAD_MESSAGE, f"hello has version {str(message.get('v'))[:20]}; this server speaks 1")
     if not isinstance(kind := message.get("kind"), str) or kind not in FEEDS:
-        raise FeedError(BAD_MESSAGE, f"kind {str(kind)[:20]!r} is unknown; use {' or '.join(FEEDS)}")
+        raise FeedError(Close.BAD_MESSAGE, f"kind {str(kind)[:20]!r} is unknown; use {' or '.join(FEEDS)}")
     return Hello(kind, _text_field(message, "label", 1000) or LABEL, _text_field(message, "key", KEY_CHARACTERS))
 
 
 def _text_field(message: dict[str, Any], name: str, limit: int) -> str:
     value = message.get(name, "")
     if not isinstance(value, str) or len(value) > limit:
-        raise FeedError(BAD_MESSAGE, f"{name} is no text of at most {limit} characters")
+        raise FeedError(Close.BAD_MESSAGE, f"{name} is no text of at most {limit} characters")
     return value
 
 
@@ -146,7 +140,7 @@ class SocketPublisher:
         """End the connection because the session ends."""
         self._on_end = None
         self.connected = False
-        self.leave(Goodbye(ENDED, "the session was ended here, or taken over by another publisher with its key"))
+        self.leave(Goodbye(Close.ENDED, "the session was ended here, or taken over by another publisher with its key"))
         await self.feed.close()
 
     async def report_end(self) -> None:
@@ -162,7 +156,7 @@ class SocketPublisher:
         while (left := self._last_picture_s + idle_s - self._clock()) > 0:  # noqa: ASYNC110 - silence has no event
             await asyncio.sleep(left)
         ended = silent(idle_s)
-        self.leave(Goodbye(SILENT, ended.text, ended.cause))
+        self.leave(Goodbye(Close.SILENT, ended.text, ended.cause))
 
     def _take(self, arrival: Arrival) -> None:
         self._last_picture_s = self._clock()
@@ -186,7 +180,7 @@ def ingest_routes(
     async def ingest(socket: WebSocket) -> None:
         await socket.accept()
         if (reason := refusal(socket, rights, "publish")) is not None:
-            return await _close(socket, Goodbye(DENIED, reason))
+            return await _close(socket, Goodbye(Close.DENIED, reason))
         publishers: list[SocketPublisher] = []
 
         def connect(kind: str, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> SocketPublisher:
@@ -203,13 +197,13 @@ def ingest_routes(
         except FeedError as error:
             return await _close(socket, Goodbye(error.code, str(error)))
         except BusyError as error:
-            return await _close(socket, Goodbye(BUSY, str(error)))
+            return await _close(socket, Goodbye(Close.FULL, str(error)))
         publisher = publishers[0]
         try:
             events = f"{resolved(base_url, socket)}/sessions/{source.id}/events"
             goodbye = await _serve(socket, {"session": source.id, "events": events}, publisher, times)
         except BaseException:
-            publisher.leave(Goodbye(GOING_AWAY, "the server is stopping"))
+            publisher.leave(Goodbye(Close.GOING_AWAY, "the server is stopping"))
             raise
         finally:
             await publisher.report_end()
@@ -225,7 +219,7 @@ async def _hello(socket: WebSocket, timeout_s: float) -> Hello | None:
         async with asyncio.timeout(timeout_s):
             message = await socket.receive()
     except TimeoutError as error:
-        raise FeedError(SILENT, f"no hello within {timeout_s:g} s") from error
+        raise FeedError(Close.SILENT, f"no hello within {timeout_s:g} s") from error
     return None if message["type"] == "websocket.disconnect" else parse_hello(message.get("text"))
 
 
@@ -234,7 +228,7 @@ async def _redirect(socket: WebSocket, address: str) -> None:
     moved = {"v": 1, "type": "moved", "ingest": f"{address}/ingest"}
     with contextlib.suppress(*GONE):
         await socket.send_text(json.dumps(moved, separators=(",", ":")))
-    await _close(socket, Goodbye(MOVED, "this key's session is at another port: see the message before"))
+    await _close(socket, Goodbye(Close.MOVED, "this key's session is at another port: see the message before"))
 
 
 async def _serve(
@@ -263,19 +257,19 @@ async def _read(socket: WebSocket, publisher: SocketPublisher, finish_s: float) 
         while (message := await socket.receive())["type"] != "websocket.disconnect":
             data = message.get("bytes")
             if data is None:
-                raise FeedError(BAD_MESSAGE, "a text message after hello; send pictures as binary messages")
+                raise FeedError(Close.BAD_MESSAGE, "a text message after hello; send pictures as binary messages")
             publisher.feed.put(data)
         await publisher.feed.finish(finish_s)
-        stopped = message.get("code") in (NORMAL, GOING_AWAY)
+        stopped = message.get("code") in (Close.NORMAL, Close.GOING_AWAY)
         ended = STOPPED if stopped else lost("the connection was lost")
-        publisher.leave(Goodbye(NORMAL, ended.text, ended.cause))
+        publisher.leave(Goodbye(Close.NORMAL, ended.text, ended.cause))
     except FeedError as error:
         publisher.leave(Goodbye(error.code, str(error)))
     finally:
-        publisher.leave(Goodbye(1011, "the server failed to read the stream"))
+        publisher.leave(Goodbye(Close.SERVER_ERROR, "the server failed to read the stream"))
 
 
 async def _close(socket: WebSocket, goodbye: Goodbye) -> None:
     """Close with as much of the reason as fits; does nothing where the client left first."""
     with contextlib.suppress(*GONE):
-        await socket.close(goodbye.code, goodbye.reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+        await socket.close(goodbye.code, shortened(goodbye.reason))

@@ -7,7 +7,6 @@ are in use, and where.
 
 import hashlib
 from collections.abc import Callable
-from typing import Final
 
 from starlette.requests import HTTPConnection
 
@@ -23,7 +22,6 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-MOVED: Final = 4307  # the close code of a websocket whose session is at another port, after HTTP's 307
 Redirect = Callable[[str, HTTPConnection], str]
 
 

@@ -14,6 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stream.close_codes import Close
+
 from .origin import PORTS, host_of, origin_of
 
 WHIP_METHODS: Final = "POST, GET, HEAD, PATCH, DELETE, OPTIONS"
@@ -131,7 +133,7 @@ class Guard:
             return await self.app(scope, receive, _with_headers(send, policy))
         if scope["type"] == "websocket":
             await receive()
-            return await send({"type": "websocket.close", "code": 4403, "reason": reason})
+            return await send({"type": "websocket.close", "code": int(Close.FOREIGN_ORIGIN), "reason": reason})
         return await PlainTextResponse(reason, 403)(scope, receive, send)
 
     def _refusal(self, host: str, origin: str | None, secure: bool) -> str | None:

@@ -11,22 +11,21 @@ from collections.abc import Callable
 from fastapi import APIRouter, Depends, Request, WebSocket, WebSocketDisconnect
 from starlette.requests import HTTPConnection
 
+from stream.close_codes import Close, shortened
 from stream.core.events import Refused
 from stream.errors import MessageError
 from stream.messages import line, parse_command
+from stream.sinks.viewers import Viewer
 
 from .access import AccessOptions, refusal, require
-from .hub import Channel, Hub, Viewer
-from .key_redirect import MOVED, Redirect, no_redirect
+from .channel import Channel
+from .hub import Hub
+from .key_redirect import Redirect, no_redirect
 from .limits import RateLimit
 
-DENIED = 4401
-NOT_FOUND = 4404
-FULL = 4503
 PAGE_CHARACTERS = 64
 COMMANDS, COMMANDS_PER_S = 20, 10.0  # a viewer's bound: at once, and a second after that
 TOO_FAST = f"too many commands: {COMMANDS_PER_S:g} a second are taken, {COMMANDS} at once; wait a moment"
-REASON_BYTES = 123  # the most that a close frame can carry (RFC 6455, section 5.5)
 
 
 SessionLister = Callable[[HTTPConnection], list[dict[str, object]]]
@@ -53,9 +52,9 @@ def viewer_routes(
         """Serve one viewer of a session, from its join to its end."""
         no_control = refusal(socket, rights, "control")
         if session is None:
-            return await socket.close(NOT_FOUND, missing)
+            return await socket.close(Close.NOT_FOUND, missing)
         if len(session.viewers) >= hub.options.max_viewers:
-            return await socket.close(FULL, f"{hub.options.max_viewers} viewers are watching already")
+            return await socket.close(Close.FULL, f"{hub.options.max_viewers} viewers are watching already")
         page = socket.query_params.get("page", "")[:PAGE_CHARACTERS]
         viewer = session.join(no_control is None, page)
         try:
@@ -67,18 +66,18 @@ def viewer_routes(
     async def events(socket: WebSocket, session_id: str) -> None:
         await socket.accept()
         if (reason := refusal(socket, rights, "view")) is not None:
-            return await socket.close(DENIED, reason)
+            return await socket.close(Close.DENIED, reason)
         return await attend(socket, hub.find(session_id), "no such session: it has ended, or the address is wrong")
 
     @router.websocket("/events")
     async def events_of_a_key(socket: WebSocket) -> None:
         await socket.accept()
         if (reason := refusal(socket, rights, "view")) is not None:
-            return await socket.close(DENIED, reason)
+            return await socket.close(Close.DENIED, reason)
         key = socket.query_params.get("key", "")
         if address := redirect(key, socket):
             await socket.send_json({"v": 1, "type": "moved", "events": f"{address}/events"})
-            return await socket.close(MOVED, "this key's session is at another port: see the message before")
+            return await socket.close(Close.MOVED, "this key's session is at another port: see the message before")
         return await attend(socket, hub.by_key(key), "no stream of this key runs; ask again in a second")
 
     return router
@@ -101,7 +100,7 @@ async def _serve(socket: WebSocket, session: Channel, viewer: Viewer, no_control
 async def _send(socket: WebSocket, viewer: Viewer) -> None:
     while (text := await viewer.next()) is not None:
         await socket.send_text(text)
-    await socket.close(viewer.code, viewer.reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+    await socket.close(viewer.code, shortened(viewer.reason))
 
 
 async def _read(socket: WebSocket, session: Channel, viewer: Viewer, no_control: str | None) -> None:

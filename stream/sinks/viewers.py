@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from stream import messages
+from stream.close_codes import Close
 from stream.core.events import Accepted, GivenUp, Notice, Refused, Reset, Suggestions
 
 QUEUE_LIMIT: Final = 32
-OVER: Final = 1000  # "normal closure" (RFC 6455, section 7.4.1)
 
 
 class Viewer:
@@ -26,7 +26,7 @@ class Viewer:
         self.may, self.page = may, page
         self.lost = 0
         self.reason = ""
-        self.code = OVER
+        self.code: int = Close.NORMAL
         self._waiting: deque[tuple[str, bool]] = deque()
         self._open = True
         self._news = asyncio.Event()
@@ -46,7 +46,7 @@ class Viewer:
         """Queue a message for this viewer alone."""
         self.put(json.dumps(message, separators=(",", ":"), allow_nan=False), answer)
 
-    def close(self, reason: str, code: int = OVER) -> None:
+    def close(self, reason: str, code: int = Close.NORMAL) -> None:
         """No more messages will come; those that wait are still handed out. ``code``: of the websocket."""
         self.reason, self.code, self._open = reason, code, False
         self._news.set()

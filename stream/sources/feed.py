@@ -7,13 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
+from stream.close_codes import Close
 from stream.errors import StreamError
 
 Item = TypeVar("Item")
 
-BAD_MESSAGE: Final = 4400
-TOO_LARGE: Final = 4413
-UNREADABLE: Final = 4415
 
 MAX_SIDE: Final = 4096  # pixels; more is refused, before decoding where the format has the size
 MAX_PIXELS: Final = MAX_SIDE * MAX_SIDE
@@ -73,10 +71,12 @@ class Handover(Generic[Item]):
 def check_size(width: int, height: int, most: int = MAX_SIDE) -> None:
     """Raises FeedError for a picture with a side of 0 or above the limit."""
     if not (0 < width <= most and 0 < height <= most):
-        raise FeedError(TOO_LARGE, f"a picture of {width}x{height}: sides of at most {most} are taken; scale it down")
+        raise FeedError(
+            Close.TOO_LARGE, f"a picture of {width}x{height}: sides of at most {most} are taken; scale it down"
+        )
 
 
 def check_message(size: int) -> None:
     """Raises FeedError for a message of more than `MESSAGE_BYTES`."""
     if size > MESSAGE_BYTES:
-        raise FeedError(TOO_LARGE, f"a message of {size} bytes: at most {MESSAGE_BYTES} are taken; compress more")
+        raise FeedError(Close.TOO_LARGE, f"a message of {size} bytes: at most {MESSAGE_BYTES} are taken; compress more")

@@ -16,9 +16,10 @@ import av
 from av.error import FFmpegError
 
 from features.spec import MOTION_FPS
+from stream.close_codes import Close
 from stream.sources.arrival import Arrival
 from stream.sources.decoder_bounds import bound, check_refused
-from stream.sources.feed import BAD_MESSAGE, UNREADABLE, FeedError, check_message, check_size, ignore_call
+from stream.sources.feed import FeedError, check_message, check_size, ignore_call
 
 HEADER: Final = struct.Struct("!BBHQ")  # version, codec, reserved, microseconds
 VERSION: Final = 1
@@ -47,16 +48,18 @@ def parse_picture(message: bytes) -> EncodedPicture:
     """Read a picture's message; the image itself is not checked. Raises FeedError for other messages."""
     check_message(len(message))
     if len(message) <= HEADER.size:
-        raise FeedError(BAD_MESSAGE, f"a message of {len(message)} bytes: {HEADER.size} of header and an image are due")
+        raise FeedError(
+            Close.BAD_MESSAGE, f"a message of {len(message)} bytes: {HEADER.size} of header and an image are due"
+        )
     version, codec, reserved, pts_us = HEADER.unpack_from(message)
     if version != VERSION:
-        raise FeedError(BAD_MESSAGE, f"a picture's header has version {version}; this server reads {VERSION}")
+        raise FeedError(Close.BAD_MESSAGE, f"a picture's header has version {version}; this server reads {VERSION}")
     if codec not in CODECS:
-        raise FeedError(UNREADABLE, f"a picture's codec is {codec}; 1 (JPEG) and 2 (WebP) are taken")
+        raise FeedError(Close.UNREADABLE, f"a picture's codec is {codec}; 1 (JPEG) and 2 (WebP) are taken")
     if reserved != 0:
-        raise FeedError(BAD_MESSAGE, f"a picture's header has {reserved} in its reserved field; send 0")
+        raise FeedError(Close.BAD_MESSAGE, f"a picture's header has {reserved} in its reserved field; send 0")
     if pts_us > MAX_PTS:
-        raise FeedError(BAD_MESSAGE, f"a picture's time is {pts_us}; microseconds below 2^53 are taken")
+        raise FeedError(Close.BAD_MESSAGE, f"a picture's time is {pts_us}; microseconds below 2^53 are taken")
     return EncodedPicture(codec, pts_us, message[HEADER.size :])
 
 
@@ -76,7 +79,7 @@ class PictureDecoder:
             del self._contexts[picture.codec]  # its state cannot be trusted any more
             check_refused(context, picture.data)
             raise FeedError(
-                UNREADABLE, f"a picture is no {NAMES[picture.codec]} that can be decoded; check codec and encoder"
+                Close.UNREADABLE, f"a picture is no {NAMES[picture.codec]} that can be decoded; check codec and encoder"
             )
         check_size(frame.width, frame.height)
         frame.pts, frame.time_base = picture.pts_us, TIME_BASE
@@ -150,7 +153,9 @@ class PictureFeed:
                 return self._on_error(error)
             except Exception as error:  # noqa: BLE001 - any error of a decoder ends this client alone
                 self._idle.set()
-                return self._on_error(FeedError(UNREADABLE, f"a picture cannot be decoded ({type(error).__name__})"))
+                return self._on_error(
+                    FeedError(Close.UNREADABLE, f"a picture cannot be decoded ({type(error).__name__})")
+                )
             arrival = Arrival(frame, self._passed, self._lost)
             self._passed = self._lost = 0
             self._on_frame(arrival)

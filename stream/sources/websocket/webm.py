@@ -21,12 +21,11 @@ import av
 from av.error import FFmpegError
 
 from features.decode.colours import told_by_container
+from stream.close_codes import Close
 from stream.sources.arrival import Arrival
 from stream.sources.decoder_bounds import OPTION, bound, check_refused
 from stream.sources.feed import (
     MAX_SIDE,
-    TOO_LARGE,
-    UNREADABLE,
     FeedError,
     Handover,
     check_message,
@@ -116,7 +115,7 @@ class BytePipe:
             self.abort()
             self._unconfirmed = 0  # once: after that the reader is at the end
             raise FeedError(
-                TOO_LARGE, f"more than {self._limit} bytes without a packet in them; send MediaRecorder's chunks"
+                Close.TOO_LARGE, f"more than {self._limit} bytes without a packet in them; send MediaRecorder's chunks"
             )
         with self._news:
             while not self._parts and not self._ended:
@@ -170,11 +169,12 @@ class WebmFeed:
             self._head += message[: len(MAGIC) - len(self._head)]
             if not MAGIC.startswith(self._head):
                 raise FeedError(
-                    UNREADABLE, "the stream does not begin as WebM does; send MediaRecorder's chunks in order"
+                    Close.UNREADABLE, "the stream does not begin as WebM does; send MediaRecorder's chunks in order"
                 )
         if not self._pipe.write(message):
             raise FeedError(
-                TOO_LARGE, f"more than {self._limit} bytes wait to be decoded; send a smaller picture or a lower rate"
+                Close.TOO_LARGE,
+                f"more than {self._limit} bytes wait to be decoded; send a smaller picture or a lower rate",
             )
 
     async def finish(self, timeout_s: float) -> None:
@@ -225,11 +225,11 @@ class WebmFeed:
         except (FFmpegError, OSError, ValueError) as cause:
             text = getattr(cause, "strerror", None) or str(cause)
             error = FeedError(
-                UNREADABLE, f"the stream cannot be read as WebM ({text.lower()}); send MediaRecorder's chunks"
+                Close.UNREADABLE, f"the stream cannot be read as WebM ({text.lower()}); send MediaRecorder's chunks"
             )
         except Exception as cause:
             log.exception("a WebM stream could not be decoded")
-            error = FeedError(UNREADABLE, f"the stream cannot be decoded ({type(cause).__name__})")
+            error = FeedError(Close.UNREADABLE, f"the stream cannot be decoded ({type(cause).__name__})")
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._finished, error)
 
@@ -239,7 +239,7 @@ class WebmFeed:
         with av.open(self._pipe, "r", format="matroska", options=options) as container:
             videos = container.streams.video
             if not videos:
-                raise FeedError(UNREADABLE, "the stream holds no video; record a video track")
+                raise FeedError(Close.UNREADABLE, "the stream holds no video; record a video track")
             video = videos[0]
             _check_codec(_codec_of(video), VIDEO)
             check_size(video.width, video.height, self._max_side)
@@ -260,7 +260,8 @@ class WebmFeed:
                     broken += 1
                     if broken > MAX_BROKEN:
                         text = error.strerror or "damaged"
-                        raise FeedError(UNREADABLE, f"{broken} packets in a row do not decode ({text})") from error
+                        words = f"{broken} packets in a row do not decode ({text})"
+                        raise FeedError(Close.UNREADABLE, words) from error
                     continue
                 for frame in frames:
                     if isinstance(frame, av.VideoFrame):
@@ -290,4 +291,4 @@ def _codec_of(stream: av.VideoStream | av.AudioStream) -> str:
 
 def _check_codec(name: str, known: frozenset[str]) -> None:
     if name not in known:
-        raise FeedError(UNREADABLE, f"the video is {name}; VP8, VP9, H.264 and AV1 are taken")
+        raise FeedError(Close.UNREADABLE, f"the video is {name}; VP8, VP9, H.264 and AV1 are taken")

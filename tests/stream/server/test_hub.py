@@ -11,8 +11,9 @@ from stream.core.events import Accepted, Cut, End, Item, Reasons, Reset, Suggest
 from stream.core.quality_level import QualityLevel
 from stream.driver.live import LiveStats
 from stream.server.errors import BusyError
-from stream.server.hub import QUEUE_LIMIT, Hub, HubOptions, Viewer
+from stream.server.hub import Hub, HubOptions
 from stream.sinks.base import Sinks
+from stream.sinks.viewers import QUEUE_LIMIT, Viewer
 from stream.sources.arrival import Arrival
 from stream.sources.webrtc.aiortc_compat import waiting_of
 from stream.sources.webrtc.decoder_queue import DecoderQueue

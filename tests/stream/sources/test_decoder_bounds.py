@@ -18,9 +18,10 @@ from av.error import FFmpegError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.close_codes import Close
 from stream.errors import StreamError
 from stream.sources.decoder_bounds import bound, check_refused, size_of
-from stream.sources.feed import MAX_SIDE, TOO_LARGE, FeedError
+from stream.sources.feed import MAX_SIDE, FeedError
 from stream.sources.pull.pull import Pull
 from stream.sources.sandbox.addresses import networks
 from stream.sources.sandbox.guarded import guarded
@@ -116,7 +117,7 @@ def test_a_picture_that_grows_in_the_middle_of_a_webm_is_refused_by_its_size(enc
     data = growing(encoder)
     sizes, errors = fed(data, max_side=SIDE)
     assert set(sizes) <= {SMALL} and len(errors) == 1
-    assert errors[0].code == TOO_LARGE and "640x480: sides of at most 200" in str(errors[0])
+    assert errors[0].code == Close.TOO_LARGE and "640x480: sides of at most 200" in str(errors[0])
     sizes, errors = fed(data)
     assert errors == [] and sizes[-1] == LARGE  # a change of size within the bound is none of our business
 
@@ -156,7 +157,7 @@ def test_an_image_over_the_bound_in_pixels_is_told_its_size(codec: int, extensio
     for _ in range(2):
         with pytest.raises(FeedError, match="4104x4104: sides of at most 4096") as told:
             decoder.decode(parse_picture(pack_picture(codec, 0, data.tobytes())))
-        assert told.value.code == TOO_LARGE
+        assert told.value.code == Close.TOO_LARGE
 
 
 @pytest.mark.parametrize("quality", [80, 101])
@@ -262,7 +263,7 @@ def test_an_element_that_never_ends_is_refused_at_the_bound(kind: str) -> None:
 
     asyncio.run(scene())
     assert sent < 1_000_000 and len(errors) == 1, sent
-    assert errors[0].code == TOO_LARGE and "more than 200000 bytes without a packet" in str(errors[0])
+    assert errors[0].code == Close.TOO_LARGE and "more than 200000 bytes without a packet" in str(errors[0])
 
 
 def test_a_reader_may_keep_as_much_as_may_wait_between_two_packets() -> None:
