@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engines.arguments import add_engine_arguments, engine_options, notable
+from engines.arguments import add_engine_arguments, engine_notice, engine_options
 from engines.bundle import default_bundle, load_bundle
 from engines.choose import choose, with_reserve
 from engines.errors import EngineError
@@ -45,7 +45,7 @@ def index(argv: Sequence[str]) -> int:
     options = engine_options(arguments)
     bundle = load_bundle(arguments.bundle or default_bundle(), FEATURES)
     choice = choose(bundle, arguments.engine, options)
-    if text := notable(choice):
+    if text := engine_notice(choice):
         print(f"segue index: {text}", file=sys.stderr)  # noqa: T201
     engine = with_reserve(choice, bundle, options)
     plans = None if options.plans is None else str(options.plans)

@@ -105,7 +105,7 @@ def bank_of(queries: np.ndarray, engine: "Engine") -> Bank:
 def put(bank: Bank, videos: int, bundle: Bundle) -> str:
     """Write the bank into its bundle: there is either the old one or the new one, whatever happens. Returns the
     bundle's identity. Raises ``StreamError`` where it cannot be written."""
-    data = banks.written(bank)
+    data = banks.to_bytes(bank)
     digest = hashlib.sha256(data).hexdigest()
     name = f"bank-{digest[:8]}.npz"
     path = bundle.path / MANIFEST
