@@ -125,7 +125,7 @@ def measure_pair(item: Item) -> tuple[dict[str, Values], dict[str, Values]]:
     from studio.takes import take as draw
 
     take = draw(np.random.default_rng([item.seed, item.number]))
-    fields = {**seen(take.seen(spec.MOTION_FPS)), **heard(take.heard(RATE_HZ).mean(axis=1, dtype=np.float32))}
+    fields = {**seen(take.pictures(spec.MOTION_FPS)), **heard(take.sound(RATE_HZ).mean(axis=1, dtype=np.float32))}
     times, levels = np.array(take.latent.energy).T
     clips = np.arange(spec.MAX_CLIPS * spec.MOTION_FPS * spec.CLIP_S) / spec.MOTION_FPS
     energy = np.interp(clips, times, levels).reshape(spec.MAX_CLIPS, -1).mean(axis=1)

@@ -56,8 +56,7 @@ class FrameMeter:
     one is measured as if the held picture had come again in every slot.
 
     ``lap``, where given, is called with the name of each part once it is done, so that a caller with a clock can time
-    them:
-    ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour). ``small``: keep pictures
+    them: ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour). ``small``: keep pictures
     too, for towers that take them; True keeps all kinds.
     """
 

@@ -119,10 +119,10 @@ def _tabled(
     for voice in range(patch.voices):
         offset = 2.0 * voice / (patch.voices - 1) - 1.0
         ratio = 2.0 ** (patch.detune_cents * offset / 1200)
-        one = read(cycle, cycles * ratio + rng.random(), position)
+        samples = read(cycle, cycles * ratio + rng.random(), position)
         right = 0.5 + 0.4 * offset * (-1) ** voice
-        sound[0] += np.float32(1.0 - right) * one
-        sound[1] += np.float32(right) * one
+        sound[0] += np.float32(1.0 - right) * samples
+        sound[1] += np.float32(right) * samples
     return sound
 
 

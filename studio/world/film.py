@@ -1,7 +1,7 @@
 """From a film's recipe to its pictures.
 
 Each shot is painted as tone and tint by its scene in its form, seen by a camera (sway, zoom, roll, a hand's tremor),
-graded to its look, and finished: vignette, lens blur, noise, what lies over it.
+graded to its look, and finished: vignette, lens blur, noise, overlays.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from .recipe import Film
 
 Picture = NDArray[np.uint8]
 
-# Per form: how it is framed, and the factor that brings the mean optical flow to the asked speed (measured with DIS).
+# Per form: how it is framed, and the factor that brings the mean optical flow to the film's speed (measured with DIS).
 FORMS: Final = {
     "moving": (forms.moving, 1.15),
     "locked": (forms.locked, 6.5),
@@ -34,7 +34,7 @@ FORMS: Final = {
     "screen": (forms.screen, 1.7),
     "slides": (forms.slides, 1.6),
 }
-SAMPLED: Final = 4  # every so manieth row and column is looked at for the grade
+SAMPLED: Final = 4  # every fourth row and column is measured for the grade
 
 
 class _Shot:
@@ -78,7 +78,7 @@ class _Shot:
         self.pivot = 255 * look.brightness
 
     def moment(self, t_s: float, step_s: float) -> Moment:
-        """The course at a time, with the gain on travel."""
+        """The moment at a time, with the gain on travel."""
         travel = self.plan.at(self.plan.travel, t_s)
         before = self.plan.at(self.plan.travel, max(t_s - step_s, 0.0))
         accent = self.plan.at(self.plan.accent, t_s)
@@ -97,8 +97,8 @@ class _Shot:
             speed = self.plan.at(self.plan.calm, moment.t_s)
             row = int(place)
             part = place - row
-            held = self.hand[row % len(self.hand)] * (1 - part) + self.hand[(row + 1) % len(self.hand)] * part
-            shift_x, shift_y = shift_x + self.shake * speed * held[0], shift_y + self.shake * speed * held[1]
+            offset = self.hand[row % len(self.hand)] * (1 - part) + self.hand[(row + 1) % len(self.hand)] * part
+            shift_x, shift_y = shift_x + self.shake * speed * offset[0], shift_y + self.shake * speed * offset[1]
         elif not self.move.any() and self.zoom == 1.0 and not self.mirror:
             return painting
         width, height = self.stage.width, self.stage.height
@@ -131,7 +131,7 @@ class _Shot:
 
 
 def _changed(look: Look, change: float, rng: np.random.Generator) -> Look:
-    """The look of another shot: each number is moved among the real ones."""
+    """The look of another shot: each number is moved within the real ones."""
     moved = []
     for name, part in (("brightness", 1.0), ("contrast", 1.3), ("colourfulness", 1.0), ("warmth", 1.3)):
         rank = float(np.interp(getattr(look, name), spread.REAL[name], spread.RANKS))
@@ -145,7 +145,7 @@ def _swing(phase: float) -> float:
 
 
 def frames(film: Film, duration_s: float, fps: float = 8, width: int = 160, height: int = 90) -> Iterator[Picture]:
-    """Pictures (height, width, 3) uint8 RGB, one every ``1 / fps`` s, made as they are asked for.
+    """Pictures (height, width, 3) uint8 RGB, one every ``1 / fps`` s, made one by one on iteration.
 
     Raises StudioError for a duration, rate or size that cannot be rendered.
     """

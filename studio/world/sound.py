@@ -64,5 +64,5 @@ def render(track: Track, duration_s: float, rate_hz: int = 32_000) -> NDArray[np
     buses = play(notes, band, recipe, grid.step_s, n, rate_hz, perform)
     duck(buses.tonal, buses.kicks_s, style.duck * min(1.0, track.hand.drums), 0.35 * 60.0 / recipe.tempo_bpm, rate_hz)
     mix = master(colour(buses, recipe, style, rate_hz, tint), recipe, rate_hz, level)
-    made = recorded(mix, track.recording, round(duration_s * rate_hz) or 1, rate_hz, room)
-    return np.ascontiguousarray(made.T)
+    sound = recorded(mix, track.recording, round(duration_s * rate_hz) or 1, rate_hz, room)
+    return np.ascontiguousarray(sound.T)
