@@ -72,7 +72,7 @@ class Catalog:
         ``index``: one of ``index.registry.INDEXES``.
 
         Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it,
-        ``SearchDeviceError`` where a GPU is asked for and there is none, ``SearchIndexError`` for an unknown index.
+        ``SearchDeviceError`` where a GPU is requested and there is none, ``SearchIndexError`` for an unknown index.
         """
         folder = Path(folder)
         layout = read_layout(folder)

@@ -89,7 +89,7 @@ def parse_sheet(text: str, named: bool = True) -> Sheet:
     entries: list[_Entry] = []
     for line in text.splitlines():
         word, value = _split(line)
-        here = entries[-1] if entries else album
+        current = entries[-1] if entries else album
         if word == "FILE":
             match = _FILE.match(value)
             files.append((match[1] or match[2] or "") if match else value)
@@ -98,15 +98,15 @@ def parse_sheet(text: str, named: bool = True) -> Sheet:
             music = kind.strip().upper() in ("", "AUDIO")
             entries.append(_Entry(int(number) if number.isdecimal() else len(entries) + 1, music))
         elif word == "REM" and value.upper().startswith("GENRE "):
-            album.genre = _unquoted(value[6:])
+            album.genre = _unquote(value[6:])
         elif word == "TITLE":
-            here.title = _unquoted(value)
+            current.title = _unquote(value)
         elif word == "PERFORMER":
-            here.performer = _unquoted(value)
+            current.performer = _unquote(value)
         elif word == "INDEX" and entries:
             index, _, time = value.partition(" ")
-            if index.isdecimal() and int(index) == 1 and here.music:
-                here.begin_s = _seconds(time.strip(), here.number)
+            if index.isdecimal() and int(index) == 1 and current.music:
+                current.begin_s = _seconds(time.strip(), current.number)
     return _build_sheet(files, album, [entry for entry in entries if entry.music], named)
 
 
@@ -164,7 +164,7 @@ def _split(line: str) -> tuple[str, str]:
     return (match[1].upper(), match[2]) if match else ("", "")
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     value = value.strip()
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value.strip('"')
 

@@ -69,7 +69,7 @@ def _identity_of(container: InputContainer) -> Identity:
     for data, duration in _packets(container):
         hasher.update(last)
         last, ticks = data, ticks + duration
-    hasher.update(untagged(last))
+    hasher.update(strip_tags(last))
     measured_s = float(ticks * stream.time_base) if stream.time_base else 0.0
     return Identity(
         id=hasher.hexdigest()[:ID_DIGITS],
@@ -87,7 +87,7 @@ def _packets(container: InputContainer) -> Iterator[tuple[bytes, int]]:
         return
 
 
-def untagged(last: bytes) -> bytes:
+def strip_tags(last: bytes) -> bytes:
     """A file's last packet without the tags that stand behind the sound."""
     if last[-ID3V1:-125] == b"TAG":
         last = last[:-ID3V1]

@@ -186,7 +186,7 @@ class _Run:
         self._done = self._total = 0
 
     def report(self, jobs: int, forget_missing: bool) -> IndexReport:
-        todo = [path for path, stamp in self._scanned.files.items() if not self._settled(path, stamp)]
+        todo = [path for path, stamp in self._scanned.files.items() if not self._is_unchanged(path, stamp)]
         self._total = len(todo)
         if todo:
             self._progress(0, self._total, "getting ready (the first time on a machine takes a while)")
@@ -214,7 +214,7 @@ class _Run:
     def _is_inside(self, path: Path) -> bool:
         return path.is_relative_to(self._music)
 
-    def _settled(self, path: Path, stamp: FileStamp) -> bool:
+    def _is_unchanged(self, path: Path, stamp: FileStamp) -> bool:
         """Whether a file is as it was the last time; one that was marked as missing is back."""
         known = self._known.get(path)
         if known is None or known.stamp != stamp:

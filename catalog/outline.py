@@ -55,7 +55,7 @@ def outline_of(duration_s: float, levels: Levels, features: TrackFeatures) -> Co
         lufs=levels.lufs,
         range_lu=levels.range_lu,
         true_peak_db=levels.true_peak_db,
-        loudness=_padded(levels.seconds(), ceil(duration_s)),
+        loudness=_pad(levels.seconds(), ceil(duration_s)),
         peaks=waveform(levels),
         music_s=tuple((stretch.begin_s, min(stretch.end_s, duration_s)) for stretch in stretches),
         intro_s=intro_s,
@@ -78,7 +78,7 @@ def waveform(levels: Levels) -> NDArray[np.uint8]:
     return np.asarray(np.round(255.0 * np.minimum(highest, 1.0)), np.uint8)
 
 
-def _padded(loudness: Floats, seconds: int) -> Floats:
+def _pad(loudness: Floats, seconds: int) -> Floats:
     """Cut or padded to ``seconds``: the resampler may round to a block more or less than the meter."""
     return np.pad(loudness[:seconds], (0, max(0, seconds - len(loudness))), constant_values=NOTHING_LUFS)
 
@@ -90,8 +90,8 @@ def _grid(beats_s: NDArray[np.float64], lines: NDArray[np.bool_]) -> NDArray[np.
     at = np.arange(len(beats_s))
     known = np.flatnonzero(lines)
     last = known[np.maximum(np.searchsorted(known, at, side="right") - 1, 0)]
-    behind = known[np.minimum(np.searchsorted(known, at), len(known) - 1)]
-    far = np.minimum(np.abs(at - last), np.abs(at - behind)) > FAR
+    following = known[np.minimum(np.searchsorted(known, at), len(known) - 1)]
+    far = np.minimum(np.abs(at - last), np.abs(at - following)) > FAR
     return np.asarray(beats_s[lines | far])
 
 

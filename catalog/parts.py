@@ -101,7 +101,7 @@ def _usable(chapters: Sequence[Chapter], duration_s: float) -> list[Chapter]:
     """The chapters, if these are two or more titled pieces of some seconds, one behind the other; else none."""
     ordered = sorted(chapters, key=lambda chapter: chapter.begin_s)
     lengths = [chapter.end_s - chapter.begin_s for chapter in ordered]
-    follow = all(one.end_s <= two.begin_s + SLACK_S for one, two in pairwise(ordered))
+    follow = all(chapter.end_s <= following.begin_s + SLACK_S for chapter, following in pairwise(ordered))
     if len(ordered) < 2 or not follow or ordered[-1].end_s > duration_s + SLACK_S:
         return []
     if not all(MIN_CHAPTER_S <= length <= MAX_CHAPTER_S for length in lengths):

@@ -155,7 +155,7 @@ class Filters:
                 return False
         if self.licences and not any(matches(requested, track.licence) for requested in self.licences):
             return False
-        return not self.tags or not _folded(self.tags).isdisjoint(_folded(track.tags))
+        return not self.tags or not _casefold(self.tags).isdisjoint(_casefold(track.tags))
 
 
 def is_vocal(track: Track) -> bool:
@@ -163,5 +163,5 @@ def is_vocal(track: Track) -> bool:
     return tells_of_vocals(track.tags) if track.vocals is None else track.vocals >= VOCAL_SHARE
 
 
-def _folded(words: frozenset[str] | tuple[str, ...]) -> set[str]:
+def _casefold(words: frozenset[str] | tuple[str, ...]) -> set[str]:
     return {word.casefold() for word in words}

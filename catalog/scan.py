@@ -86,15 +86,15 @@ class _Walk:
 
     def _walk(self, top: Path) -> None:
         for root, folders, names in os.walk(top, onerror=self._note_closed):
-            here = Path(root)
-            if not self._first_time(here):
+            folder = Path(root)
+            if not self._first_time(folder):
                 folders.clear()
                 continue
-            for name in [name for name in folders if not name.startswith(".") and (here / name).is_symlink()]:
-                self._links.append(here / name)
-            folders[:] = sorted(n for n in folders if not n.startswith(".") and not (here / n).is_symlink())
+            for name in [name for name in folders if not name.startswith(".") and (folder / name).is_symlink()]:
+                self._links.append(folder / name)
+            folders[:] = sorted(n for n in folders if not n.startswith(".") and not (folder / n).is_symlink())
             for name in sorted(names):
-                path = here / name
+                path = folder / name
                 if path.is_symlink():
                     self._linked.append(path)
                 else:

@@ -80,23 +80,23 @@ def sketch(samples: Floats) -> Sketch:
 
 def same_recording(first: Sketch, second: Sketch) -> bool:
     """Whether two sketches are of one recording. Anything shorter than about 8 s is never one."""
-    one, other = first.words, second.words
-    least = min(len(one), len(other))
-    if abs(len(one) - len(other)) > REACH or least < BLOCK:
+    left, right = first.words, second.words
+    least = min(len(left), len(right))
+    if abs(len(left) - len(right)) > REACH or least < BLOCK:
         return False
     if np.abs(first.levels - second.levels).max() > APART_DB:
         return False
     reach = min(REACH, (least - FEWEST) // 2)
     places = np.unique(np.linspace(reach, least - reach - 1, PROBES).astype(int))
     offsets = np.arange(-reach, reach + 1)
-    apart = _differing(one[places], other[places + offsets[:, None]]).mean(axis=1)
+    apart = _differing(left[places], right[places + offsets[:, None]]).mean(axis=1)
     if apart.min() > 2 * MOST * BITS:  # a few words alone may say more or less
         return False
     offset = int(offsets[np.argmin(apart)])
-    mine, its = one[max(0, -offset) :], other[max(0, offset) :]
-    length = min(len(mine), len(its))
-    mine, its = mine[:length], its[:length]
-    bits, telling = _differing(mine, its), (mine | its) != 0
+    ours, theirs = left[max(0, -offset) :], right[max(0, offset) :]
+    length = min(len(ours), len(theirs))
+    ours, theirs = ours[:length], theirs[:length]
+    bits, telling = _differing(ours, theirs), (ours | theirs) != 0
     if telling.sum() < FEWEST:
         return False
     blocks = [*range(0, length - BLOCK, BLOCK), max(0, length - BLOCK)]
@@ -104,6 +104,6 @@ def same_recording(first: Sketch, second: Sketch) -> bool:
     return bool(max(shares) <= MOST)
 
 
-def _differing(one: NDArray[np.uint16], other: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    bits: NDArray[np.uint8] = np.bitwise_count(one ^ other)
+def _differing(left: NDArray[np.uint16], right: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    bits: NDArray[np.uint8] = np.bitwise_count(left ^ right)
     return bits

@@ -35,8 +35,8 @@ def standings(
     """
     loudness, density = _courses(outlines, spans, first_clips)
     tempi = np.full(len(first_clips), np.nan)
-    for tempo_bpm, (first, behind) in zip(tempi_bpm, spans.tolist(), strict=True):
-        tempi[first:behind] = tempo_bpm if tempo_bpm > 0 else np.nan
+    for tempo_bpm, (first, end) in zip(tempi_bpm, spans.tolist(), strict=True):
+        tempi[first:end] = tempo_bpm if tempo_bpm > 0 else np.nan
     feelings = np.full((len(first_clips), 3), np.nan) if moods is None else moods
     energy = _mean([places(loudness), places(density), places(feelings[:, ENERGY])], (1.0, 1.0, MOOD_SHARE))
     axes = [energy, feelings[:, VALENCE], feelings[:, TENSION], tempi]
@@ -60,10 +60,10 @@ def _courses(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of each segment: mean loudness (of its power) and mean onsets a second; NaN where nothing is known."""
     loudness, density = np.full(len(first_clips), np.nan), np.full(len(first_clips), np.nan)
-    for outline, (first, behind) in zip(outlines, spans.tolist(), strict=True):
+    for outline, (first, end) in zip(outlines, spans.tolist(), strict=True):
         if outline is None:
             continue
-        rows = slice(first, behind)
+        rows = slice(first, end)
         begins = first_clips[rows] * CLIP_S
         powers = _means(10.0 ** (outline.loudness.astype(np.float64) / 10.0), begins)
         loudness[rows] = 10.0 * np.log10(np.maximum(powers, 1e-12))
@@ -74,9 +74,9 @@ def _courses(
 def _means(values: NDArray[np.float64], begins: NDArray[np.int64]) -> NDArray[np.float64]:
     """The mean over the seconds of each window; NaN where it has none."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    firsts, behind = np.minimum(begins, len(values)), np.minimum(begins + WINDOW_S, len(values))
-    counts = behind - firsts
-    return np.where(counts > 0, (sums[behind] - sums[firsts]) / np.maximum(counts, 1), np.nan)
+    firsts, ends = np.minimum(begins, len(values)), np.minimum(begins + WINDOW_S, len(values))
+    counts = ends - firsts
+    return np.where(counts > 0, (sums[ends] - sums[firsts]) / np.maximum(counts, 1), np.nan)
 
 
 def _mean(rows: Sequence[NDArray[np.float64]], weights: Sequence[float]) -> NDArray[np.float64]:

@@ -88,10 +88,10 @@ def _loud_seconds(levels: Levels) -> NDArray[np.bool_]:
     """(n,) whether the second from each block on is audible, and not just the beginning of a fade."""
     total = np.concatenate([[0.0], np.cumsum(levels.power)])
     at = np.arange(len(levels.power))
-    behind = np.minimum(at + BLOCKS_PER_S, len(at))
+    end = np.minimum(at + BLOCKS_PER_S, len(at))
     lufs = levels.lufs
     least = max(silence_lufs(lufs), lufs - AUDIBLE_LU)
-    return np.asarray(lufs_of((total[behind] - total[at]) / (behind - at)) >= least)
+    return np.asarray(lufs_of((total[end] - total[at]) / (end - at)) >= least)
 
 
 def _first_beat(stretch: Stretch, grid_s: Floats) -> float:

@@ -27,13 +27,13 @@ from .tensorrt_runtime import (
     CudaFault,
     Gpu,
     Libraries,
-    checked,
     find_gpu,
     first_line,
     last_error,
     load_libraries,
     make_logger,
-    released,
+    release,
+    unwrap,
 )
 from .tensorrt_slot import Slot
 
@@ -118,8 +118,8 @@ class TensorrtEngine:
             "gpu": self._gpu.name,
             "capability": self._gpu.capability,
             "tensorrt": str(trt.__version__),
-            "cuda_driver": str(checked(cuda, cuda.cudaDriverGetVersion(), "asking for the driver's version")),
-            "cuda_runtime": str(checked(cuda, cuda.cudaRuntimeGetVersion(), "asking for the runtime's version")),
+            "cuda_driver": str(unwrap(cuda, cuda.cudaDriverGetVersion(), "asking for the driver's version")),
+            "cuda_runtime": str(unwrap(cuda, cuda.cudaRuntimeGetVersion(), "asking for the runtime's version")),
             "sizes": ", ".join(map(str, self._sizes)),
             "captured": f"{sum(slot.captured for slot in slots)} of {len(slots)}",
         }
@@ -153,7 +153,7 @@ class TensorrtEngine:
         parts = []
         try:
             # In CUDA each thread chooses its device, and any thread may call.
-            checked(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
+            unwrap(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
             for start in range(0, rows, largest):
                 count = min(largest, rows - start)
                 parts.append(slots[padded_size(count, self._sizes)].run(inputs, start, count))
@@ -167,9 +167,9 @@ class TensorrtEngine:
     def _open(self, plans: dict[str, Plan], recipe: Recipe) -> None:
         """Open stream, runtime, engines and slots; the owner gives them back in reverse order."""
         trt, cuda, own = self._libraries.trt, self._libraries.cuda, self._owner
-        checked(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
-        stream = checked(cuda, cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking), "making a stream")
-        own.callback(lambda: released(cuda, cuda.cudaStreamDestroy(stream), "destroying a stream"))
+        unwrap(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
+        stream = unwrap(cuda, cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking), "making a stream")
+        own.callback(lambda: release(cuda, cuda.cudaStreamDestroy(stream), "destroying a stream"))
         self._stream = stream
         listener = make_logger(trt)
         runtime = trt.Runtime(listener)
@@ -199,8 +199,8 @@ class TensorrtEngine:
         order."""
         if self._stream is not None:
             cuda = self._libraries.cuda
-            released(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
-            released(cuda, cuda.cudaStreamSynchronize(self._stream), "waiting for the GPU")
+            release(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
+            release(cuda, cuda.cudaStreamSynchronize(self._stream), "waiting for the GPU")
         self._stream = None
         self._owner.close()
 

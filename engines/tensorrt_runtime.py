@@ -74,11 +74,11 @@ def find_gpu(libraries: Libraries, device: int) -> Gpu:
     """The GPU of this number; ``EngineUnavailable`` where there is none or no driver."""
     cuda = libraries.cuda
     try:
-        count = int(checked(cuda, cuda.cudaGetDeviceCount(), "counting GPUs"))
+        count = int(unwrap(cuda, cuda.cudaGetDeviceCount(), "counting GPUs"))
         if not 0 <= device < count:
             raise EngineUnavailable(f"GPU {device} is not there: this machine has {count}; name another device")
-        checked(cuda, cuda.cudaSetDevice(device), f"choosing GPU {device}")
-        properties: cudart.cudaDeviceProp = checked(
+        unwrap(cuda, cuda.cudaSetDevice(device), f"choosing GPU {device}")
+        properties: cudart.cudaDeviceProp = unwrap(
             cuda, cuda.cudaGetDeviceProperties(device), f"describing GPU {device}"
         )
     except CudaFault as fault:
@@ -87,7 +87,7 @@ def find_gpu(libraries: Libraries, device: int) -> Gpu:
     return Gpu(index=device, name=name, capability=f"{int(properties.major)}.{int(properties.minor)}")
 
 
-def checked(cuda: Any, result: tuple[Any, ...], doing: str) -> Any:
+def unwrap(cuda: Any, result: tuple[Any, ...], doing: str) -> Any:
     """What a CUDA call returned behind its status: nothing, one value or a tuple. Raises ``CudaFault`` for any status
     but success; ``doing`` tells its text what was being done."""
     error, *values = result
@@ -98,10 +98,10 @@ def checked(cuda: Any, result: tuple[Any, ...], doing: str) -> Any:
     return tuple(values) or None
 
 
-def released(cuda: Any, result: tuple[Any, ...], doing: str) -> None:
-    """As ``checked``, for calls that free something: a failure is only logged, since the rest must be freed too."""
+def release(cuda: Any, result: tuple[Any, ...], doing: str) -> None:
+    """As ``unwrap``, for calls that free something: a failure is only logged, since the rest must be freed too."""
     try:
-        checked(cuda, result, doing)
+        unwrap(cuda, result, doing)
     except CudaFault as fault:
         log.warning("%s", str(fault))  # the text: a record that held the fault would keep all that its frames hold
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .base import Arrays, example_inputs
 from .errors import EngineFailed, EngineUnavailable
 from .manifest import GraphSpec, TensorSpec
-from .tensorrt_runtime import CudaFault, Libraries, checked, last_error, released
+from .tensorrt_runtime import CudaFault, Libraries, last_error, release, unwrap
 
 if TYPE_CHECKING:
     import tensorrt
@@ -89,8 +89,8 @@ class Slot:
         if executable is None:
             self._enqueue()
         else:
-            checked(cuda, cuda.cudaGraphLaunch(executable, self._stream), f"launching {self._spec.name}")
-        checked(cuda, cuda.cudaStreamSynchronize(self._stream), f"running {self._spec.name}, batch {self._rows}")
+            unwrap(cuda, cuda.cudaGraphLaunch(executable, self._stream), f"launching {self._spec.name}")
+        unwrap(cuda, cuda.cudaStreamSynchronize(self._stream), f"running {self._spec.name}, batch {self._rows}")
         return {buffer.name: buffer.host[:count].copy() for buffer in self._outputs}
 
     def _enqueue(self) -> None:
@@ -99,20 +99,20 @@ class Slot:
         to_device = cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
         to_host = cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
         for b in self._inputs:
-            checked(cuda, cuda.cudaMemcpyAsync(b.device, b.address, b.size, to_device, self._stream), doing)
+            unwrap(cuda, cuda.cudaMemcpyAsync(b.device, b.address, b.size, to_device, self._stream), doing)
         if not self._context.execute_async_v3(int(self._stream)):
             raise EngineFailed(
                 f"graph {self._spec.name}, batch {self._rows}: TensorRT did not run it: {last_error(self._listener)}; "
                 "use another engine"
             )
         for b in self._outputs:
-            checked(cuda, cuda.cudaMemcpyAsync(b.address, b.device, b.size, to_host, self._stream), doing)
+            unwrap(cuda, cuda.cudaMemcpyAsync(b.address, b.device, b.size, to_host, self._stream), doing)
 
     def _prepare(self, context: "tensorrt.IExecutionContext", profile: int) -> None:
         """Profile, shapes and addresses, in this order: a profile's change forgets shapes."""
         cuda = self._libraries.cuda
         self._require(context.set_optimization_profile_async(profile, int(self._stream)), f"no profile {profile}")
-        checked(cuda, cuda.cudaStreamSynchronize(self._stream), f"choosing profile {profile}")
+        unwrap(cuda, cuda.cudaStreamSynchronize(self._stream), f"choosing profile {profile}")
         for tensor in self._spec.inputs:
             shape = concrete(tensor, self._rows)
             self._require(context.set_input_shape(tensor.name, shape), f"input {tensor.name} cannot be {shape}")
@@ -136,8 +136,8 @@ class Slot:
         executable = self._capture()
         if executable is None:
             return
-        owner.callback(lambda: released(cuda, cuda.cudaGraphExecDestroy(executable), "destroying a CUDA graph"))
-        checked(cuda, cuda.cudaGraphUpload(executable, self._stream), "uploading a CUDA graph")
+        owner.callback(lambda: release(cuda, cuda.cudaGraphExecDestroy(executable), "destroying a CUDA graph"))
+        unwrap(cuda, cuda.cudaGraphUpload(executable, self._stream), "uploading a CUDA graph")
         replay = self._answer(self._rows, executable)
         if all(np.allclose(replay[name], plain[name], atol=REPLAY_TOLERANCE, equal_nan=True) for name in plain):
             self._executable = executable
@@ -149,7 +149,7 @@ class Slot:
         cuda = self._libraries.cuda
         # Thread-local: calls of this process's other threads to the GPU do not disturb this capture.
         mode = cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-        checked(cuda, cuda.cudaStreamBeginCapture(self._stream, mode), "beginning a capture")
+        unwrap(cuda, cuda.cudaStreamBeginCapture(self._stream, mode), "beginning a capture")
         refused = ""  # the text alone: an exception would keep this frame, and with it the context, alive
         try:
             self._enqueue()
@@ -157,21 +157,21 @@ class Slot:
             refused = str(error)
         ended = cuda.cudaStreamEndCapture(self._stream)  # also after a refusal: it leaves the stream's capture mode
         try:
-            graph: cudart.cudaGraph_t | None = checked(cuda, ended, "ending a capture")
+            graph: cudart.cudaGraph_t | None = unwrap(cuda, ended, "ending a capture")
         except CudaFault as fault:
             graph, refused = None, refused or str(fault)
         if refused or graph is None:
             if graph is not None:
-                released(cuda, cuda.cudaGraphDestroy(graph), "destroying a CUDA graph")
+                release(cuda, cuda.cudaGraphDestroy(graph), "destroying a CUDA graph")
             cuda.cudaGetLastError()  # a refused capture leaves its error behind, and the next call would report it
             self._warn(refused or "nothing was captured")
             return None
         try:
-            executable: cudart.cudaGraphExec_t = checked(
+            executable: cudart.cudaGraphExec_t = unwrap(
                 cuda, cuda.cudaGraphInstantiate(graph, 0), "instantiating a CUDA graph"
             )
         finally:
-            released(cuda, cuda.cudaGraphDestroy(graph), "destroying a CUDA graph")
+            release(cuda, cuda.cudaGraphDestroy(graph), "destroying a CUDA graph")
         return executable
 
     def _warn(self, why: str) -> None:
@@ -201,9 +201,9 @@ def allocate(cuda: Any, tensor: TensorSpec, rows: int, owner: ExitStack) -> Buff
     """Memory for ``rows`` rows of ``tensor`` on both sides, given back by ``owner``."""
     shape, dtype = concrete(tensor, rows), np.dtype(tensor.dtype)
     size = math.prod(shape) * dtype.itemsize
-    address = int(checked(cuda, cuda.cudaHostAlloc(size, 0), f"pinning {size} bytes for {tensor.name}"))
-    owner.callback(lambda: released(cuda, cuda.cudaFreeHost(address), f"unpinning {tensor.name}"))
-    device = int(checked(cuda, cuda.cudaMalloc(size), f"taking {size} bytes of GPU memory for {tensor.name}"))
-    owner.callback(lambda: released(cuda, cuda.cudaFree(device), f"freeing {tensor.name}"))
+    address = int(unwrap(cuda, cuda.cudaHostAlloc(size, 0), f"pinning {size} bytes for {tensor.name}"))
+    owner.callback(lambda: release(cuda, cuda.cudaFreeHost(address), f"unpinning {tensor.name}"))
+    device = int(unwrap(cuda, cuda.cudaMalloc(size), f"taking {size} bytes of GPU memory for {tensor.name}"))
+    owner.callback(lambda: release(cuda, cuda.cudaFree(device), f"freeing {tensor.name}"))
     raw = (ctypes.c_uint8 * size).from_address(address)
     return Buffer(tensor.name, np.frombuffer(memoryview(raw), dtype).reshape(shape), address, device, size)

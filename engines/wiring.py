@@ -57,12 +57,12 @@ def graphs_of(manifest: Manifest, where: str) -> Graphs:
     kinds = {name: kind_of(name, spec.of, where) for name, spec in specs.items()}
     for kind in REQUIRED:
         if kind not in kinds.values():
-            usual = next(name for name, its in CLASSIC.items() if its is kind)
+            usual = next(name for name, works_on in CLASSIC.items() if works_on is kind)
             raise BundleError(
                 f"{where}: the graph {usual} is missing, it has {', '.join(specs) or 'none'}; export again"
             )
     for kind in Kind:
-        names = [name for name, its in kinds.items() if its is kind]
+        names = [name for name, works_on in kinds.items() if works_on is kind]
         if len(names) > 1 and kind not in SEVERAL:
             raise BundleError(
                 f"{where}: the graphs {' and '.join(names)} both work on: {kind}; of these this segue runs one: "
@@ -118,7 +118,11 @@ def _takes(spec: GraphSpec, kinds: Mapping[str, Kind], where: str) -> dict[str, 
     """Input -> the graph whose vectors it is."""
     kind = kinds[spec.name]
     if spec.takes is None:
-        first = {its: next(name for name in kinds if kinds[name] is its) for its in REQUIRED if its.is_clip}
+        first = {
+            works_on: next(name for name in kinds if kinds[name] is works_on)
+            for works_on in REQUIRED
+            if works_on.is_clip
+        }
         if kind is Kind.PAIR:
             return {"video_clips": first[Kind.VIDEO_CLIP], "music_clips": first[Kind.MUSIC_CLIP]}
         if kind.is_clip:
@@ -163,8 +167,8 @@ def _last(kind: Kind, kinds: Mapping[str, Kind], takes: Mapping[str, Mapping[str
             f"{where}: {' and '.join(ends) or 'no graph'} would give the vector of a {kind}; one must, and others "
             "take from the rest: export the bundle again"
         )
-    for name, its in kinds.items():
-        if its.is_clip and name not in used:
+    for name, works_on in kinds.items():
+        if works_on.is_clip and name not in used:
             raise BundleError(f"{where}: graph {name}: no other graph takes what it gives; export again without it")
     return ends[0]
 

@@ -55,8 +55,8 @@ def beat_features(beats_s: Floats, bands: NDArray[np.float32], chroma: NDArray[n
     times = clip * CLIP_S + (frame + 1.0) * CHROMA_S
     total = np.concatenate([np.zeros((1, chroma.shape[2])), np.cumsum(chroma.reshape(len(times), -1), axis=0)])
     at = np.searchsorted(times, edges)
-    behind = np.maximum(at[1:], np.minimum(at[:-1] + 1, len(times)))
-    parts = np.split(total[behind] - total[at[:-1]], 2, axis=1)
+    end = np.maximum(at[1:], np.minimum(at[:-1] + 1, len(times)))
+    parts = np.split(total[end] - total[at[:-1]], 2, axis=1)
     shares = [part / np.maximum(part.sum(axis=1, keepdims=True), 1e-9) for part in parts]
     return means(bands, edges), np.concatenate(shares, axis=1)
 
@@ -68,14 +68,14 @@ def bar_lines(beats_s: Floats, bands: NDArray[np.float32], chroma: NDArray[np.fl
         return BarLines(lines, METERS[0])
     accent = _accents(beats_s, bands, chroma)
     counts = dict.fromkeys(METERS, 0)
-    for first, behind, state in _runs(accent):
-        scores = _scores(accent[first:behind], first)
+    for first, end, state in _runs(accent):
+        scores = _scores(accent[first:end], first)
         lead = scores[state] - np.delete(scores, state).max()
-        if lead * min(1.0, np.sqrt(_MOST / (behind - first))) >= LEAST:
+        if lead * min(1.0, np.sqrt(_MOST / (end - first))) >= LEAST:
             meter, phase = _STATES[state]
-            at = np.arange(first, behind)
+            at = np.arange(first, end)
             lines[at[at % meter == phase]] = True
-            counts[meter] += behind - first
+            counts[meter] += end - first
     return BarLines(lines, max(METERS, key=lambda meter: counts[meter]))
 
 
@@ -111,9 +111,9 @@ def _runs(accent: Floats) -> Iterator[tuple[int, int, int]]:
     path = _path(np.stack([_scores(accent[start : start + _WINDOW], start) for start in starts.tolist()]))
     turns = np.flatnonzero(np.diff(path)) + 1
     edges = [0, *(int(start) + (_WINDOW - _HOP) // 2 for start in starts[turns]), len(accent)]
-    for (first, behind), state in zip(pairwise(edges), path[[0, *turns]].tolist(), strict=True):
-        if behind - first >= _WINDOW // 2:
-            yield first, behind, state
+    for (first, end), state in zip(pairwise(edges), path[[0, *turns]].tolist(), strict=True):
+        if end - first >= _WINDOW // 2:
+            yield first, end, state
 
 
 def _path(scores: Floats) -> NDArray[np.int64]:
@@ -136,7 +136,7 @@ def _step(values: Floats, reach: int) -> Floats:
     """(n,) distance between the means of the ``reach`` beats before and behind each beat's begin."""
     total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     at = np.arange(len(values))
-    first, behind = np.maximum(at - reach, 0), np.minimum(at + reach, len(values))
+    first, end = np.maximum(at - reach, 0), np.minimum(at + reach, len(values))
     before = (total[at] - total[first]) / np.maximum(at - first, 1)[:, None]
-    after = (total[behind] - total[at]) / np.maximum(behind - at, 1)[:, None]
+    after = (total[end] - total[at]) / np.maximum(end - at, 1)[:, None]
     return np.asarray(np.where(at > 0, np.linalg.norm(after - before, axis=1), 0.0))

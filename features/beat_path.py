@@ -43,8 +43,8 @@ def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Deviation of the envelope around each frame, (n,), so that a soft piece counts beside a hard one."""
     sums = [np.concatenate([[0.0], np.cumsum(values**power)]) for power in (1, 2)]
     at = np.arange(len(values))
-    first, behind = np.maximum(at - _AROUND // 2, 0), np.minimum(at + _AROUND // 2, len(values))
-    mean, square = ((total[behind] - total[first]) / (behind - first) for total in sums)
+    first, end = np.maximum(at - _AROUND // 2, 0), np.minimum(at + _AROUND // 2, len(values))
+    mean, square = ((total[end] - total[first]) / (end - first) for total in sums)
     return np.asarray(np.sqrt(np.maximum(square - mean**2, (_LEAST * float(np.std(values))) ** 2)))
 
 
@@ -53,10 +53,10 @@ def _parts(beats: NDArray[np.int64], score: NDArray[np.float64]) -> list[NDArray
     silent = score[beats] < _NOTHING * np.sqrt(np.mean(score[beats] ** 2))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
     parts, begin = [], 0
-    for first, behind in edges.reshape(-1, 2):
-        if behind - first >= _ROW:
+    for first, end in edges.reshape(-1, 2):
+        if end - first >= _ROW:
             parts.append(beats[begin:first])
-            begin = behind
+            begin = end
     return [part for part in (*parts, beats[begin:]) if len(part)] or [beats[:0]]
 
 

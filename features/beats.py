@@ -143,10 +143,10 @@ def clip_rhythm(beats: BeatTrack, start_s: float) -> NDArray[np.float32]:
     """
     if not np.isfinite(start_s):
         raise FeatureError(f"clip start is {start_s}: give finite seconds")
-    first, behind = np.searchsorted(beats.times_s, (start_s, start_s + CLIP_S))
-    count = int(behind - first)
-    strength = float(beats.strengths[first:behind].mean()) if count else 0.0
-    interval_s = float(beats.times_s[behind - 1] - beats.times_s[first]) / (count - 1) if count > 1 else 0.0
+    first, end = np.searchsorted(beats.times_s, (start_s, start_s + CLIP_S))
+    count = int(end - first)
+    strength = float(beats.strengths[first:end].mean()) if count else 0.0
+    interval_s = float(beats.times_s[end - 1] - beats.times_s[first]) / (count - 1) if count > 1 else 0.0
     return np.array([count, strength, interval_s], dtype=np.float32)
 
 
@@ -200,9 +200,9 @@ def _power_blocks(samples: NDArray[np.float32], gain: float) -> Iterator[NDArray
 def _mean(values: NDArray[np.float32], weights: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
     """(n,) weighted means of each value and ``reach`` others to either side, 0 where none has a weight."""
     at = np.arange(len(values))
-    first, behind = np.maximum(at - reach, 0), np.minimum(at + reach + 1, len(values))
+    first, end = np.maximum(at - reach, 0), np.minimum(at + reach + 1, len(values))
     sums = (np.concatenate([[0.0], np.cumsum(part)]) for part in (weights * values, weights))
-    above, below = (total[behind] - total[first] for total in sums)
+    above, below = (total[end] - total[first] for total in sums)
     return np.asarray(above / np.maximum(below, 1e-9))
 
 
@@ -215,10 +215,10 @@ def _sounding(sounds: NDArray[np.bool_], sure: NDArray[np.float64], close: NDArr
     the last that has a pulse of its own."""
     has = sounds & (sure >= KEPT_CONFIDENCE)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], has, [False]]).astype(np.int8)))
-    for first, behind in edges.reshape(-1, 2):
-        has[first:behind] = False
-        own = first + np.flatnonzero(close[first:behind] > 0.0)
-        if len(own) and sure[first:behind].max() >= MIN_CONFIDENCE:
+    for first, end in edges.reshape(-1, 2):
+        has[first:end] = False
+        own = first + np.flatnonzero(close[first:end] > 0.0)
+        if len(own) and sure[first:end].max() >= MIN_CONFIDENCE:
             has[own[0] : own[-1] + 1] = True
     return has
 
@@ -231,7 +231,7 @@ def _increasing(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
 def _usual_tempo(times_s: NDArray[np.float64]) -> float:
     """The tempo of most of the beats: the mean of the intervals that lie within 10% of the commonest one."""
     intervals = np.sort(np.diff(times_s))
-    behind = np.searchsorted(intervals, 1.1 * intervals, side="right")
-    first = int(np.argmax(behind - np.arange(len(intervals))))
-    common = float(np.median(intervals[first : behind[first]]))
+    end = np.searchsorted(intervals, 1.1 * intervals, side="right")
+    first = int(np.argmax(end - np.arange(len(intervals))))
+    common = float(np.median(intervals[first : end[first]]))
     return 60.0 / float(intervals[np.abs(intervals - common) <= 0.1 * common].mean())

@@ -42,8 +42,8 @@ def loops(
     ``meter`` beats mostly, all of them where bars are not known.
     """
     length = BARS * meter
-    first, behind = np.searchsorted(beats_s, (begin_s, end_s))
-    beats, values, places = beats_s[first:behind], features[first:behind], lines[first:behind]
+    first, end = np.searchsorted(beats_s, (begin_s, end_s))
+    beats, values, places = beats_s[first:end], features[first:end], lines[first:end]
     if len(beats) < 2 * length:
         return []
     period_s = float(np.median(np.diff(beats)))

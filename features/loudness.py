@@ -31,10 +31,10 @@ def loudness(samples: NDArray[np.floating]) -> float:
 
     Raises ``FeatureError`` unless they are finite floats. Less than 400 ms count as one block.
     """
-    return integrated(_powers(check_samples(samples)))
+    return integrated_lufs(_powers(check_samples(samples)))
 
 
-def integrated(power: NDArray[np.float64]) -> float:
+def integrated_lufs(power: NDArray[np.float64]) -> float:
     """The same, from the K-weighted power of each 100 ms, (n,), its channels summed."""
     power = sliding_mean(power, _STEPS)
     audible = power[lufs_of(power) > SILENT_LUFS]

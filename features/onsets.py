@@ -39,8 +39,8 @@ def peaks(envelope: NDArray[np.float32]) -> NDArray[np.int64]:
     height /= height.max()
     total = np.concatenate([[0.0], np.cumsum(height, dtype=np.float64)])
     at = np.arange(len(height))
-    first, behind = np.maximum(at - AROUND, 0), np.minimum(at + AROUND + 1, len(height))
-    mean = (total[behind] - total[first]) / (behind - first)
+    first, end = np.maximum(at - AROUND, 0), np.minimum(at + AROUND + 1, len(height))
+    mean = (total[end] - total[first]) / (end - first)
     rises = np.concatenate([[True], height[1:] >= height[:-1]])
     picked: list[int] = []
     for frame in np.flatnonzero(rises & (height >= mean + ABOVE)).tolist():

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .loudness import integrated, lufs_of, sliding_mean, weighting
+from .loudness import integrated_lufs, lufs_of, sliding_mean, weighting
 from .true_peak import REACH, peaks_between
 
 Floats = NDArray[np.float32]
@@ -48,7 +48,7 @@ class Levels:
     @property
     def lufs(self) -> float:
         """Integrated loudness, -inf where nothing is louder than -70."""
-        return integrated(self.power)
+        return integrated_lufs(self.power)
 
     @property
     def range_lu(self) -> float:
@@ -78,9 +78,9 @@ class Levels:
     def part(self, begin_s: float, end_s: float | None) -> "Levels":
         """The levels of a part of the file, to a tenth of a second."""
         first = round(begin_s * BLOCKS_PER_S)
-        behind = len(self.power) if end_s is None else max(first + 1, round(end_s * BLOCKS_PER_S))
-        fine = slice(first * PEAKS_PER_BLOCK, behind * PEAKS_PER_BLOCK)
-        return Levels(self.power[first:behind], self.peaks[fine], self.true_peaks[first:behind])
+        end = len(self.power) if end_s is None else max(first + 1, round(end_s * BLOCKS_PER_S))
+        fine = slice(first * PEAKS_PER_BLOCK, end * PEAKS_PER_BLOCK)
+        return Levels(self.power[first:end], self.peaks[fine], self.true_peaks[first:end])
 
 
 class LevelMeter:
@@ -138,8 +138,8 @@ class LevelMeter:
 
     def _begin(self, block: int) -> int:
         """Where a block begins, both counted from the first that is not done: a tenth of the rate need not be whole."""
-        first, behind = (number * self._rate_hz // BLOCKS_PER_S for number in (self._blocks, self._blocks + block))
-        return behind - first
+        first, end = (number * self._rate_hz // BLOCKS_PER_S for number in (self._blocks, self._blocks + block))
+        return end - first
 
     def _take(self, count: int) -> Floats:
         """Take the first ``count`` samples of the pieces, and one sample more where there is one: blocks may share
@@ -151,17 +151,17 @@ class LevelMeter:
 
     def _measure(self, samples: Floats, blocks: int) -> None:
         starts = np.array([self._begin(block) for block in range(blocks)])
-        behind = int(starts[-1]) + self._size
-        if samples.shape[1] < behind:
-            samples = np.pad(samples, ((0, 0), (0, behind - samples.shape[1])))
+        end = int(starts[-1]) + self._size
+        if samples.shape[1] < end:
+            samples = np.pad(samples, ((0, 0), (0, end - samples.shape[1])))
         high, low = float(samples.max()), float(samples.min())
         if not (low >= -_MOST and high <= _MOST):  # NaN is neither
             samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -_MOST, _MOST)
         if self._rate_hz % BLOCKS_PER_S:
             cut = np.lib.stride_tricks.sliding_window_view(samples, self._size, axis=1)[:, starts]
         else:
-            cut = samples[:, :behind].reshape(len(samples), blocks, self._size)
-        self._power.append(self._weights @ self._weighted(cut))
+            cut = samples[:, :end].reshape(len(samples), blocks, self._size)
+        self._power.append(self._weights @ self._weigh(cut))
         highest = _highest(cut)
         peaks, own = highest.max(axis=0), highest.reshape(len(cut), blocks, -1).max(axis=2)
         true = own.max(axis=0)
@@ -176,7 +176,7 @@ class LevelMeter:
         self._true.append(true)
         self._blocks += blocks
 
-    def _weighted(self, cut: Floats) -> NDArray[np.float64]:
+    def _weigh(self, cut: Floats) -> NDArray[np.float64]:
         """(channels, blocks, size) -> (channels, blocks), K-weighted mean squares."""
         from scipy.fft import rfft
         from scipy.signal import sosfilt

@@ -31,8 +31,8 @@ def means(bands: Floats, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
     total = np.concatenate([np.zeros((1, bands.shape[1])), np.cumsum(bands, axis=0, dtype=np.float64)])
     at = np.clip(np.round((edges_s - CENTRE_S) / FRAME_S).astype(np.int64), 0, len(bands))
     first = np.minimum(at[:-1], max(0, len(bands) - 1))
-    behind = np.maximum(at[1:], first + 1)
-    return np.asarray((total[np.minimum(behind, len(bands))] - total[first]) / (behind - first)[:, None])
+    end = np.maximum(at[1:], first + 1)
+    return np.asarray((total[np.minimum(end, len(bands))] - total[first]) / (end - first)[:, None])
 
 
 def change(bands: Floats, times_s: NDArray[np.float64], reach_s: float) -> NDArray[np.float64]:
@@ -72,5 +72,5 @@ def settle(bands: Floats, border_s: float, grid_s: NDArray[np.float64], within_s
         near = border_s + np.arange(-within_s, within_s, 0.05)
     closeness = np.exp(-0.5 * np.square((near - border_s) / within_s))
     first = max(0, int((border_s - within_s - 2 * _CLOSE_S) / FRAME_S))
-    behind = int((border_s + within_s + 2 * _CLOSE_S) / FRAME_S)
-    return float(near[np.argmax(change(bands[first:behind], near - first * FRAME_S, _CLOSE_S) * closeness)])
+    end = int((border_s + within_s + 2 * _CLOSE_S) / FRAME_S)
+    return float(near[np.argmax(change(bands[first:end], near - first * FRAME_S, _CLOSE_S) * closeness)])

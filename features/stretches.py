@@ -68,7 +68,7 @@ def stretches_of(levels: Levels) -> list[Stretch]:
     music = [(a, b) for a, b in spans if audible[a:b].sum() >= _LEAST_S * BLOCKS_PER_S and audible[a:b].mean() >= 0.3]
     if not music:
         music = sorted(spans, key=lambda span: span[0] - span[1])[:1] or [(0, max(1, len(audible)))]
-    return [_with_ends(levels.power, first, behind, length_s) for first, behind in music]
+    return [_with_ends(levels.power, first, end, length_s) for first, end in music]
 
 
 def _runs(audible: NDArray[np.bool_], gap: int) -> list[tuple[int, int]]:
@@ -81,29 +81,29 @@ def _runs(audible: NDArray[np.bool_], gap: int) -> list[tuple[int, int]]:
     return [(int(first), int(last) + 1) for first, last in zip(firsts, lasts, strict=True)]
 
 
-def _without_count_in(audible: NDArray[np.bool_], first: int, behind: int) -> tuple[int, int]:
+def _without_count_in(audible: NDArray[np.bool_], first: int, end: int) -> tuple[int, int]:
     """The stretch from where it is audible most of the time, if that is soon."""
     window = 2 * BLOCKS_PER_S
-    total = np.concatenate([[0], np.cumsum(audible[first:behind])])
+    total = np.concatenate([[0], np.cumsum(audible[first:end])])
     last = min(len(total) - 1 - window, round(_COUNT_IN_S * BLOCKS_PER_S))
     if last < 0:
-        return first, behind
+        return first, end
     share = (total[window : window + last + 1] - total[: last + 1]) / window
     dense = np.flatnonzero((share >= _DENSE) & audible[first : first + last + 1])
     if share[0] >= _DENSE or not len(dense):
-        return first, behind
+        return first, end
     at = first + int(dense[0])
     # The window reaches over the last gap into the music: go on to where the sound stays.
     quiet = np.flatnonzero(~audible[at : at + window])
     long = [int(q) for q in quiet if not audible[at + q : at + q + 2].any()]
-    return (at + long[-1] + int(np.argmax(audible[at + long[-1] :])) if long else at), behind
+    return (at + long[-1] + int(np.argmax(audible[at + long[-1] :])) if long else at), end
 
 
-def _with_ends(power: Floats, first: int, behind: int, length_s: float) -> Stretch:
-    loudness = _short_term(power[first:behind])
+def _with_ends(power: Floats, first: int, end: int, length_s: float) -> Stretch:
+    loudness = _short_term(power[first:end])
     fall = len(loudness) - _soft_part(loudness[::-1])
     rise = _soft_part(loudness[:fall])
-    begin_s, end_s = first * BLOCK_S, min(behind * BLOCK_S, length_s)
+    begin_s, end_s = first * BLOCK_S, min(end * BLOCK_S, length_s)
     return Stretch(begin_s, end_s, begin_s + rise * BLOCK_S, min(end_s, begin_s + fall * BLOCK_S))
 
 
@@ -111,8 +111,8 @@ def _short_term(power: Floats) -> Floats:
     """(n,) LUFS of the 3 s around each block, of fewer at the ends."""
     total = np.concatenate([[0.0], np.cumsum(power)])
     at = np.arange(len(power))
-    first, behind = np.maximum(at - _WINDOW // 2, 0), np.minimum(at + _WINDOW // 2 + 1, len(power))
-    return lufs_of((total[behind] - total[first]) / (behind - first))
+    first, end = np.maximum(at - _WINDOW // 2, 0), np.minimum(at + _WINDOW // 2 + 1, len(power))
+    return lufs_of((total[end] - total[first]) / (end - first))
 
 
 def _soft_part(loudness: Floats) -> int:

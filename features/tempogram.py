@@ -97,8 +97,8 @@ def _sample(acf: NDArray[np.float64]) -> NDArray[np.float64]:
     lags = 60.0 * ENVELOPE_HZ / GRID_BPM
     below = lags.astype(np.int64)
     x = lags - below
-    before, here, there, behind = (acf[:, below + shift] for shift in (-1, 0, 1, 2))
-    slope = 0.5 * (there - before)
-    bend = before - 2.5 * here + 2.0 * there - 0.5 * behind
-    turn = 0.5 * (behind - before) + 1.5 * (here - there)
-    return np.asarray(here + x * (slope + x * (bend + x * turn)))
+    before, left, right, after = (acf[:, below + shift] for shift in (-1, 0, 1, 2))
+    slope = 0.5 * (right - before)
+    bend = before - 2.5 * left + 2.0 * right - 0.5 * after
+    turn = 0.5 * (after - before) + 1.5 * (left - right)
+    return np.asarray(left + x * (slope + x * (bend + x * turn)))

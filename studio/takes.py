@@ -62,5 +62,5 @@ def _take(rng: np.random.Generator, start_s: float, duration_s: float) -> Take:
         words,
         beats_s,
         lambda rate_hz: sound(piece, duration_s, rate_hz=rate_hz),
-        lambda fps: delivery.delivered(film(recipe, LENGTH_S, fps=fps), way),
+        lambda fps: delivery.deliver(film(recipe, LENGTH_S, fps=fps), way),
     )

@@ -47,7 +47,7 @@ class Masks:
         """A mask of all rows, or their numbers where they are fewer than ``EXACT_SHARE``; None: every row counts."""
         if where.only is not None:
             return self._of_named(where, where.only)
-        excluded = self._known(where.exclude)
+        excluded = self._numbers_of(where.exclude)
         if where.condition is None and not excluded:
             return None
         passing = self._cache.get(where.condition, lambda: self._passing(where.condition))
@@ -62,12 +62,12 @@ class Masks:
         condition, bounds = where.condition, self._bounds
         rows = [
             np.arange(bounds[number], bounds[number + 1])
-            for number in sorted(self._known(only) - self._known(where.exclude))
+            for number in sorted(self._numbers_of(only) - self._numbers_of(where.exclude))
             if condition is None or condition.passes(self._tracks[number])
         ]
         return Few(np.concatenate(rows) if rows else np.zeros(0, np.int64))
 
-    def _known(self, ids: Iterable[str]) -> set[int]:
+    def _numbers_of(self, ids: Iterable[str]) -> set[int]:
         return {self._numbers[id] for id in ids if id in self._numbers}
 
     def _passing(self, condition: Condition | None) -> _Passing:

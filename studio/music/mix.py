@@ -173,20 +173,20 @@ def master(mix: Samples, recipe: MusicRecipe, rate_hz: int, rng: np.random.Gener
     level = np.convolve(level, kernel / kernel.sum())[:count]
     ratio = rng.uniform(1.0, 3.5)
     gain = (np.maximum(level, 0.2) / 0.2) ** (1.0 / ratio - 1.0)
-    mix *= _stretched(gain, n, block)
+    mix *= _stretch(gain, n, block)
     mix *= np.float32(rng.uniform(1.0, 1.8))
     # Straight up to about 0.7, then bending towards 1: quiet music keeps its peaks.
     mix /= np.sqrt(np.sqrt(1.0 + np.square(np.square(mix))))
     centres = (np.arange(count) + 0.5) * block / rate_hz
     level_db = 11.0 * (recipe.energy_at(centres) - 1.0) + rng.uniform(-2.5, 0.0)
-    mix *= _stretched(10.0 ** (level_db / 20), n, block)
+    mix *= _stretch(10.0 ** (level_db / 20), n, block)
     fade_in, fade_out = int(min(0.3, 0.01 * n / rate_hz) * rate_hz), int(min(3.0, 0.06 * n / rate_hz) * rate_hz)
     mix[:, :fade_in] *= np.linspace(0.0, 1.0, fade_in, dtype=np.float32)
     mix[:, n - fade_out :] *= np.linspace(1.0, 0.0, fade_out, dtype=np.float32)
     return np.asarray(mix * np.float32(0.98))
 
 
-def _stretched(gain: NDArray[np.float64], n: int, block: int) -> Samples:
+def _stretch(gain: NDArray[np.float64], n: int, block: int) -> Samples:
     """A gain per block as one per sample, in straight lines."""
     ends = np.append(gain, gain[-1]).astype(np.float32)
     ramp = np.arange(block, dtype=np.float32) / np.float32(block)

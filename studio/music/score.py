@@ -55,7 +55,7 @@ def write_score(recipe: MusicRecipe, grid: Grid, duration_s: float, rng: np.rand
     notes += _lead(recipe, style, bars, grid, rng)
     if recipe.tension > 0.5:
         notes += _unease(recipe, bars, grid, rng)
-    return [note for note in _humanised(notes, rng) if note.at_s < duration_s]
+    return [note for note in _humanise(notes, rng) if note.at_s < duration_s]
 
 
 def _bars(recipe: MusicRecipe, style: Style, grid: Grid, duration_s: float, rng: np.random.Generator) -> list[Bar]:
@@ -74,7 +74,7 @@ def _bars(recipe: MusicRecipe, style: Style, grid: Grid, duration_s: float, rng:
     return bars
 
 
-def _humanised(notes: list[Note], rng: np.random.Generator) -> list[Note]:
+def _humanise(notes: list[Note], rng: np.random.Generator) -> list[Note]:
     late = rng.normal(0.0, rng.uniform(0.0, 0.006), len(notes))
     harder = np.exp(rng.normal(0.0, rng.uniform(0.03, 0.15), len(notes)))
     return [

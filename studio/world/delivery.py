@@ -55,11 +55,11 @@ def draw(rng: np.random.Generator) -> Delivery:
     )
 
 
-def delivered(film: Picture, delivery: Delivery) -> Picture:
+def deliver(film: Picture, delivery: Delivery) -> Picture:
     """(n, h, w, 3) uint8 RGB as filmed -> as delivered."""
     levels = np.arange(256) / 255
     table = np.clip(255 * delivery.gain * levels**delivery.gamma + 0.5, 0, 255).astype(np.uint8)
-    pictures = [_arrived(np.asarray(cv2.LUT(picture, table), np.uint8), delivery) for picture in film]
+    pictures = [_degrade(np.asarray(cv2.LUT(picture, table), np.uint8), delivery) for picture in film]
     rng = np.random.default_rng([delivery.seed, 4])
     lost = rng.random(len(pictures)) < delivery.lost
     for place in range(1, len(pictures)):
@@ -68,7 +68,7 @@ def delivered(film: Picture, delivery: Delivery) -> Picture:
     return np.stack(pictures)
 
 
-def _arrived(picture: Picture, delivery: Delivery) -> Picture:
+def _degrade(picture: Picture, delivery: Delivery) -> Picture:
     if delivery.grey:
         picture = np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
     if delivery.quality:

@@ -21,7 +21,7 @@ from studio.video.timing import GRID_HZ
 
 from . import forms, overlays, spread
 from .course import Course, course, hand
-from .grade import Look, graded
+from .grade import Look, grade_ramps
 from .recipe import Film
 
 Picture = NDArray[np.uint8]
@@ -73,8 +73,8 @@ class _Shot:
         away = (stage.x - np.float32(spot[0])) ** 2 + ((stage.y - np.float32(spot[1])) * np.float32(0.75)) ** 2
         self.vignette = (1 - np.float32(rng.uniform(0.0, 0.6) * (film.form != "screen")) * away)[..., None]
         shade = self.vignette[::SAMPLED, ::SAMPLED].ravel()
-        look = _changed(film.look, film.change, rng) if index > 0 else film.look
-        self.ramps = graded(plain, tone, tint, shade, look)
+        look = _change(film.look, film.change, rng) if index > 0 else film.look
+        self.ramps = grade_ramps(plain, tone, tint, shade, look)
         self.pivot = 255 * look.brightness
 
     def moment(self, t_s: float, step_s: float) -> Moment:
@@ -130,12 +130,12 @@ class _Shot:
         return picture
 
 
-def _changed(look: Look, change: float, rng: np.random.Generator) -> Look:
+def _change(look: Look, change: float, rng: np.random.Generator) -> Look:
     """The look of another shot: each number is moved within the real ones."""
     moved = []
     for name, part in (("brightness", 1.0), ("contrast", 1.3), ("colourfulness", 1.0), ("warmth", 1.3)):
         rank = float(np.interp(getattr(look, name), spread.REAL[name], spread.RANKS))
-        moved.append(float(spread.real(name, spread.blurred(rank, min(part * change, 1.0), rng))))
+        moved.append(float(spread.real(name, spread.blur_rank(rank, min(part * change, 1.0), rng))))
     return Look(*moved)
 
 

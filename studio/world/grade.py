@@ -32,7 +32,7 @@ class Look:
     warmth: float
 
 
-def measured(colour: Floats) -> Look:
+def measure(colour: Floats) -> Look:
     """The look of pixels (n, 3) RGB in [0, 1]."""
     luma = colour @ LUMA
     red, green, blue = colour.T
@@ -72,7 +72,7 @@ def colour_of_warmth(brightness: float, contrast: float, warmth: float) -> float
     return 2.0 * abs(warmth - 0.5) * 0.85 * (2.1 * contrast + 1.26 * brightness)
 
 
-def graded(
+def grade_ramps(
     ramps: tuple[Ramp, Ramp], tone: NDArray[np.uint8], tint: Floats, shade: Floats, look: Look
 ) -> tuple[Ramp, Ramp]:
     """The ramps with which a painting of ``tone`` and ``tint`` (n,), darkened by ``shade`` (n,), comes as near to
@@ -86,7 +86,7 @@ def graded(
     for step in range(STEPS):
         ramp_now = _apply(ramp, lift, slope, chroma, warm)
         main = ramp_now[index]
-        now = measured((main + (ramp_now[index + 256] - main) * share) * shade)
+        now = measure((main + (ramp_now[index + 256] - main) * share) * shade)
         away = _away(now, look)
         if away < nearest:
             best, nearest = ramp_now, away

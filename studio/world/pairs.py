@@ -23,7 +23,7 @@ from .recording import Recording
 from .sound import Track
 
 Curve = tuple[tuple[float, float], ...]
-# How much chance is added to the latent, as for ``spread.blurred``.
+# How much chance is added to the latent, as for ``spread.blur_rank``.
 NOISE: Final = {"speed": 0.15, "brightness": 0.4, "contrast": 0.5, "warmth": 0.5}
 # Weight of each form in the calmest and in the liveliest films.
 FORM_WEIGHTS: Final = {
@@ -59,8 +59,8 @@ def film(latent: Latent, rng: np.random.Generator, beats_s: NDArray[np.float64] 
         beats = np.arange(rng.uniform(0, period), LENGTH_S, period)
     curve = _reading(latent.energy, rng, 0.06, 0.12 * (latent.tempo_bpm - 115) / 60)
     shift = float(rng.standard_normal())
-    ranks = [_shifted(float(spread.rank_of("motion", level)), NOISE["speed"], shift) for _, level in curve]
-    speeds = tuple((at_s, float(spread.asked_speed(rank))) for (at_s, _), rank in zip(curve, ranks, strict=True))
+    ranks = [_shift(float(spread.rank_of("motion", level)), NOISE["speed"], shift) for _, level in curve]
+    speeds = tuple((at_s, float(spread.requested_speed(rank))) for (at_s, _), rank in zip(curve, ranks, strict=True))
     levels: Curve = tuple((at_s, rank) for (at_s, _), rank in zip(curve, ranks, strict=True))
     form = _form(float(np.mean(ranks)), rng)
     warm = float(np.clip(latent.valence + rng.normal(0, 0.16), 0, 1))
@@ -98,9 +98,9 @@ def _reading(curve: Curve, rng: np.random.Generator, noise: float, lean: float) 
     return tuple((at, float(level**power + shift + w)) for (at, level), w in zip(curve, wobble, strict=True))
 
 
-def _shifted(rank: float, noise: float, shift: float) -> float:
+def _shift(rank: float, noise: float, shift: float) -> float:
     """A rank moved by a chance that the whole film shares."""
-    return spread.placed(np.sqrt(1 - noise**2) * spread.normal_score(rank) + noise * shift)
+    return spread.rank_of_score(np.sqrt(1 - noise**2) * spread.normal_score(rank) + noise * shift)
 
 
 def _form(liveliness: float, rng: np.random.Generator) -> str:
@@ -117,7 +117,7 @@ def _look(latent: Latent, warm: float, palette: str, rng: np.random.Generator) -
     }
     values = {}
     for name, value in readings.items():
-        rank = spread.blurred(float(spread.rank_of(name, value)), NOISE[name], rng)
+        rank = spread.blur_rank(float(spread.rank_of(name, value)), NOISE[name], rng)
         values[name] = float(spread.real(name, rank))
     # Dark and glaring pictures have less colour; red or blue ones have as much as their warmth needs.
     light = spread.normal_score(float(np.interp(values["brightness"], spread.REAL["brightness"], spread.RANKS)))
@@ -125,7 +125,7 @@ def _look(latent: Latent, warm: float, palette: str, rng: np.random.Generator) -
     score = (
         0.55 * SATURATION[palette] + 0.8 * float(rng.standard_normal()) + 0.45 * (0.3 * abs(lean) - abs(light)) - 0.25
     )
-    colourful = float(spread.real("colourfulness", spread.placed(score)))
+    colourful = float(spread.real("colourfulness", spread.rank_of_score(score)))
     needed = colour_of_warmth(values["brightness"], values["contrast"], values["warmth"])
     return Look(values["brightness"], values["contrast"], min(1.0, max(colourful, needed)), values["warmth"])
 

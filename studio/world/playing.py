@@ -32,7 +32,7 @@ class Hand:
     missing: tuple[str, ...] = ()
 
 
-def drifted(times_s: ArrayLike, hand: Hand) -> NDArray[np.float64]:
+def drift_times(times_s: ArrayLike, hand: Hand) -> NDArray[np.float64]:
     """When notes written at ``times_s`` are played; rising where ``times_s`` rise, 0 at 0."""
     times = np.asarray(times_s, np.float64)
     angle = 2 * np.pi * hand.drift_hz
@@ -40,10 +40,10 @@ def drifted(times_s: ArrayLike, hand: Hand) -> NDArray[np.float64]:
     return np.asarray(times + hand.drift / angle * wave, np.float64)
 
 
-def played(notes: list[Note], hand: Hand, rng: np.random.Generator) -> list[Note]:
+def play_notes(notes: list[Note], hand: Hand, rng: np.random.Generator) -> list[Note]:
     """The notes as the hand plays them. Every part has its own offset before or behind the beat."""
     notes = [note for note in notes if note.part not in hand.missing]
-    when = drifted([note.at_s for note in notes], hand)
+    when = drift_times([note.at_s for note in notes], hand)
     late, hard = rng.normal(0.0, 1.0, (2, len(notes)))
     behind: dict[str, float] = {}
     notes_played = []
@@ -55,7 +55,7 @@ def played(notes: list[Note], hand: Hand, rng: np.random.Generator) -> list[Note
     return notes_played
 
 
-def softened(band: Band, hand: Hand, rng: np.random.Generator) -> Band:
+def soften(band: Band, hand: Hand, rng: np.random.Generator) -> Band:
     """The band with the hand's attacks, decays and intonation."""
     players = {}
     for part, player in band.players.items():

@@ -55,13 +55,13 @@ class Recording:
         return float(2.0 ** (self.tuning_cents / 1200))
 
 
-def recorded(mix: Samples, how: Recording, n: int, rate_hz: int, rng: np.random.Generator) -> Samples:
+def record(mix: Samples, how: Recording, n: int, rate_hz: int, rng: np.random.Generator) -> Samples:
     """(2, m) -> (2, n), peak below 1."""
     rank = float(spread.rank_of("rms_db", _db(mix, rate_hz)))
-    target_db = float(spread.real("rms_db", spread.blurred(rank, how.level_noise, rng)))
+    target_db = float(spread.real("rms_db", spread.blur_rank(rank, how.level_noise, rng)))
     sound = _to_tape(mix, how, n, rate_hz, rng)
     middle, side = (sound[0] + sound[1]) * np.float32(0.5), (sound[0] - sound[1]) * np.float32(0.5 * how.side)
-    middle, side = _toned(middle, side, how, rate_hz, rng)
+    middle, side = _tone(middle, side, how, rate_hz, rng)
     sound = _compress(np.stack([middle + side, middle - side]), how, rate_hz)
     sound = _limit(sound, how, rate_hz, target_db)
     sound += _noise(how, n, rate_hz, rng)
@@ -83,7 +83,7 @@ def _to_tape(mix: Samples, how: Recording, n: int, rate_hz: int, rng: np.random.
     return np.asarray(mix[:, left] * (1 - part) + mix[:, left + 1] * part, np.float32)
 
 
-def _toned(
+def _tone(
     middle: Samples, side: Samples, how: Recording, rate_hz: int, rng: np.random.Generator
 ) -> tuple[Samples, Samples]:
     """The room, the top, and a tilt that moves the centroid to its target. The room is in the middle."""
@@ -129,7 +129,7 @@ def _tilt(mono: Samples, how: Recording, rate_hz: int, rng: np.random.Generator)
         return float(np.mean(weight @ hz / (weight.sum(axis=1) + 1e-9)))
 
     rank = float(spread.rank_of("centroid_hz", centroid(0.0)))
-    target = float(spread.real("centroid_hz", spread.blurred(rank, how.tone_noise, rng)))
+    target = float(spread.real("centroid_hz", spread.blur_rank(rank, how.tone_noise, rng)))
     low, high = -MOST_TILT_DB, MOST_TILT_DB
     for _ in range(9):
         middle = (low + high) / 2

@@ -43,7 +43,7 @@ ASKED_SPEED: Final = (1e-6, 1e-5, 5e-5, 0.0003, 0.0065, 0.014, 0.12, 0.2, 0.22, 
 Ranks = NDArray[np.float64]
 
 
-def asked_speed(rank: float | Ranks) -> Ranks:
+def requested_speed(rank: float | Ranks) -> Ranks:
     """The speed to request of a film, in frame widths a second, so that it measures as the real one at ``rank``."""
     return np.asarray(np.exp(np.interp(rank, RANKS, np.log(ASKED_SPEED))), np.float64)
 
@@ -58,15 +58,15 @@ def rank_of(reading: str, value: float | Ranks) -> Ranks:
     return np.asarray(np.interp(value, READINGS[reading], RANKS), np.float64)
 
 
-def blurred(rank: float, noise: float, rng: np.random.Generator) -> float:
+def blur_rank(rank: float, noise: float, rng: np.random.Generator) -> float:
     """A rank moved by chance so that ranks stay evenly spread: their normal scores keep a share of ``1 - noise**2``.
 
     ``noise`` in [0, 1]: 0 leaves the rank as it is, 1 draws it anew.
     """
-    return placed(sqrt(1.0 - noise**2) * normal_score(rank) + noise * float(rng.standard_normal()))
+    return rank_of_score(sqrt(1.0 - noise**2) * normal_score(rank) + noise * float(rng.standard_normal()))
 
 
-def placed(score: float) -> float:
+def rank_of_score(score: float) -> float:
     """The rank of a standard normal value."""
     return 0.5 * (1.0 + erf(score / sqrt(2.0)))
 
