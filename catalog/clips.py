@@ -1,4 +1,4 @@
-"""Clip embeddings on disk: one ``.npy`` file a track, memory-mapped by whoever searches.
+"""Clip embeddings on disk: one ``.npy`` file a track, memory-mapped by searches.
 
 No file is ever written twice. A track that is analysed again gets a file of another name, the database switches to it,
 and the old one is removed when nothing uses it: a mapped file cannot be replaced on Windows, and must not change

@@ -75,7 +75,7 @@ class Outline:
     sections_s: Floats  # (m,) where sections begin, rising
     downbeats_s: Floats  # (m,) rising; empty where they are not known with confidence
     loops: tuple[Loop, ...]  # the best first
-    tempi: tuple[tuple[float, float], ...] = ()  # what the tempo may be called as well: beats per minute, weight
+    tempi: tuple[tuple[float, float], ...] = ()  # other possible tempi: beats per minute, weight
     onsets: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))  # (ceil(duration_s),) each second
     vocals: NDArray[np.uint8] | None = None  # (ceil(duration_s),) percent of each second that is sung or spoken
 

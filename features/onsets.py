@@ -10,7 +10,7 @@ from .spec import BEAT_FFT, BEAT_HOP, MUSIC_RATE_HZ
 
 LEAST: Final = 0.1  # of the strongest onsets (99th percentile): weaker ones are fluctuations of a held note
 MOST: Final = 255
-# An onset stands above the mean of 100 ms to either side by so much of the highest one.
+# An onset exceeds the mean of 100 ms to either side by this share of the highest one.
 AROUND: Final = MUSIC_RATE_HZ // 10 // BEAT_HOP  # frames
 ABOVE: Final = 0.07
 

@@ -1,7 +1,7 @@
 """The grade: a shot is exposed, stretched, saturated and balanced until it has the requested look.
 
-Brightness and contrast go by one curve, straight in log-odds of luma (as film has it: soft at both ends), colour by one
-factor of all chroma, warmth by the balance of red and blue. All four are baked into the shot's ramps, so a picture
+Brightness and contrast follow one curve, straight in log-odds of luma (as film has it: soft at both ends), colour by
+one factor of all chroma, warmth by the balance of red and blue. All four are baked into the shot's ramps, so a picture
 costs no more than before.
 """
 
