@@ -1,7 +1,7 @@
-"""The ``segue`` command. Each command lives in its folder's ``cli.py``, which is imported only when it is asked for.
+"""The ``segue`` command. Each command lives in its folder's ``cli.py``, which is imported only when the command runs.
 
-A folder's ``cli.py`` offers ``main(command, argv) -> exit code`` and ``USER_ERRORS``, the exceptions that are the
-user's to mend: those print as one line and end with 2. Anything else is our own failure and ends with 1.
+A folder's ``cli.py`` offers ``main(command, argv) -> exit code`` and ``USER_ERRORS``, the exceptions that the user can
+mend: these are printed as one line, and the exit code is 2. Anything else is our own failure and ends with 1.
 """
 
 import difflib
@@ -27,7 +27,7 @@ COMMANDS = {
     "bench": ("benchmarks.cli", "measure: latency, capacity, live, soak, faults, retrieval, engines, search"),
     "doctor": ("stream.cli", "what this machine can do, and why not"),
 }
-# ONNX Runtime's wheels tell their maker of the machine, unless this stands before they are loaded.
+# ONNX Runtime's wheels report the machine to their maker, unless this is set before they are loaded.
 QUIET = {"ORT_DISABLE_TELEMETRY": "1"}
 HELP = ("-h", "--help", "help")
 EXTRAS = {
@@ -55,25 +55,25 @@ def overview() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the process's exit code (0 done, 1 our failure, 2 the user's to mend)."""
+    """Run one command; returns the process's exit code (0 done, 1 our failure, 2 an error that the user can mend)."""
     try:
         try:
             return run(list(sys.argv[1:] if argv is None else argv))
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output went away: silence the interpreter's own flush as well
+    except BrokenPipeError:  # the reader of our output is gone: silence the interpreter's own flush too
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-def run(words: list[str]) -> int:
-    if not words or (words[0] in HELP and len(words) == 1):
+def run(arguments: list[str]) -> int:
+    if not arguments or (arguments[0] in HELP and len(arguments) == 1):
         print(overview())  # noqa: T201
         return 0
-    if words[0] in ("-V", "--version", "version"):
+    if arguments[0] in ("-V", "--version", "version"):
         print(f"segue {version()}")  # noqa: T201
         return 0
-    command, rest = (words[1], ["--help"]) if words[0] in HELP else (words[0], words[1:])
+    command, rest = (arguments[1], ["--help"]) if arguments[0] in HELP else (arguments[0], arguments[1:])
     if command not in COMMANDS:
         print(f"segue: {unknown(command)}", file=sys.stderr)  # noqa: T201
         return 2
@@ -102,8 +102,8 @@ def version() -> str:
 
 def unknown(command: str) -> str:
     near = difflib.get_close_matches(command, COMMANDS, n=1)
-    meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)};"
-    return f"no command {command!r}; {meant} segue help says what each does"
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)};"
+    return f"no command {command!r}; {hint} segue help says what each does"
 
 
 def missing(module: str) -> str:

@@ -129,8 +129,8 @@ def measure_pair(item: Item) -> tuple[dict[str, Values], dict[str, Values]]:
     from studio.takes import take as draw
 
     take = draw(np.random.default_rng([item.seed, item.number]))
-    samples = take.heard(RATE_HZ).mean(axis=1, dtype=np.float32)
-    fields = {**picture_fields(take.seen(spec.MOTION_FPS)), **music_fields(samples)}
+    samples = take.sound(RATE_HZ).mean(axis=1, dtype=np.float32)
+    fields = {**picture_fields(take.pictures(spec.MOTION_FPS)), **music_fields(samples)}
     times, levels = np.array(take.latent.energy).T
     clips = np.arange(spec.MAX_CLIPS * spec.MOTION_FPS * spec.CLIP_S) / spec.MOTION_FPS
     energy = np.interp(clips, times, levels).reshape(spec.MAX_CLIPS, -1).mean(axis=1)

@@ -1,7 +1,7 @@
 """One track's samples -> clips, segments, beats, outline and starts. Pure, given an engine.
 
 A track of n clips has segments of up to seven clips, one starting at each clip. The last ones run over the track's end
-and are kept while at least four of their clips are there; a track within one window has one segment.
+and count if at least four of their clips are there; a track within one window has one segment.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,10 +33,10 @@ SILENCE: Final = 1e-3  # peak, -60 dB of full scale
 def analyse(samples: Floats, engine: Engine, tagged_bpm: float = 0.0, levels: Levels | None = None) -> Analysis:
     """What the catalogue keeps of a mono 16 kHz track of at least 1 s; ``AudioError`` for silence.
 
-    ``tagged_bpm``: the tempo that the file's tags tell, 0 for none; it decides whether 85 beats a minute are 170.
+    ``tagged_bpm``: the tempo in the file's tags, 0 for none; it decides between 85 and 170 beats a minute.
     ``levels``: of the file's own channels; None: of the samples.
 
-    Mels are made and dropped in batches, so an hour takes the memory of its samples and little more.
+    Mels are made and dropped in batches, so an hour takes little more memory than its samples.
     """
     if not len(samples) or max(float(samples.max()), -float(samples.min())) < SILENCE:
         raise AudioError("is silent: nothing in it is louder than -60 dB of full scale")
@@ -56,10 +56,10 @@ def analyse(samples: Floats, engine: Engine, tagged_bpm: float = 0.0, levels: Le
     )  # fmt: skip
     outline = replace(course.outline, vocals=vocals_by_second(samples))
     tempo_bpm = features.beats.tempo_bpm
-    kept = {name: features.arrays[name] for name in needs.kept}
+    extras = {name: features.arrays[name] for name in needs.kept}
     rhythm = features.arrays[RHYTHM]
     return Analysis(
-        duration_s, tempo_bpm, beats, clips, rhythm, first_clips, starts_s, vectors, moods, kept, borders,
+        duration_s, tempo_bpm, beats, clips, rhythm, first_clips, starts_s, vectors, moods, extras, borders,
         outline
     )  # fmt: skip
 
@@ -88,7 +88,7 @@ def _embed(clips: Iterator[dict[str, Floats]], engine: Engine) -> Floats:
 
 
 def _sequences(
-    clips: Floats, beside: Mapping[str, Floats], first_clips: NDArray[np.int64], engine: Engine
+    clips: Floats, features: Mapping[str, Floats], first_clips: NDArray[np.int64], engine: Engine
 ) -> tuple[Floats, Floats | None]:
     segment, mood = engine.bundle.graphs.segment, engine.bundle.graphs.mood
     vectors: list[Floats] = []
@@ -96,7 +96,7 @@ def _sequences(
     for at in range(0, len(first_clips), BATCH):
         firsts = first_clips[at : at + BATCH]
         clip_windows, mask = windows(clips, firsts)
-        extras = {name: windows(values, firsts)[0] for name, values in beside.items()}
+        extras = {name: windows(values, firsts)[0] for name, values in features.items()}
         inputs = {
             name: extras[source.name]
             if isinstance(source, Feature)

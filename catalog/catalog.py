@@ -1,9 +1,8 @@
 """A catalogue opened for searching: a snapshot of what was indexed, safe for any number of threads.
 
-Of a recording that several files hold, and of files that are missing, nothing is suggested twice or in vain: one track
-a recording, whose file was there when the folder was indexed. Tracks, segment vectors, beats and rhythm are held in
-memory; clip embeddings stay on disk, memory-mapped, at most ``OPEN_FILES`` at once. What an indexer writes later is
-seen by the next ``open``.
+Each recording counts once, however many files hold it: as one track, whose file was there when the folder was indexed.
+Tracks, segment vectors, beats and rhythm are held in memory; clip embeddings stay on disk, memory-mapped, at most
+``OPEN_FILES`` at once. The next ``open`` reads what an indexer writes later.
 """
 
 from collections.abc import Sequence
@@ -22,15 +21,15 @@ from .index.base import Hit, IndexOptions, SearchState
 from .index.registry import DEFAULT, open_index
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
 from .likeness import most_alike
-from .recordings import suggested
+from .recordings import best_files
 from .records import Candidate, Filters, Floats, Outline, Places, Track
 from .segments import SegmentTable
-from .standard import index_query, index_width, shared
+from .standard import index_query, index_width, share_lean
 from .store import Store, StoredSegment, StoredTrack
 from .windows import Windows
 
 OPEN_FILES = 256
-LEAN_COSINE = 0.4  # what the whole of a dial is worth where a start in a track is chosen
+LEAN_COSINE = 0.4  # what a fully turned dial is worth when a start in a track is chosen
 BORDER_BONUS = 0.02  # of cosine: for a start where a section surely begins
 
 
@@ -42,7 +41,7 @@ class Catalog:
                  bank: Floats | None = None, index: str = DEFAULT) -> None:  # fmt: skip
         self.folder = folder
         self.layout = layout
-        self._tracks = suggested(tracks)
+        self._tracks = best_files(tracks)
         outlines = [stored.outline for stored in self._tracks.values() if stored.outline is not None]
         self.target_lufs = common_lufs(outlines) if target_lufs is None else target_lufs
         best = {stored.track.id: stored for stored in self._tracks.values()}
@@ -68,12 +67,12 @@ class Catalog:
         target_lufs: float | None = None,
         index: str = DEFAULT,
     ) -> Self:
-        """Load a catalogue. ``bundle`` None: it will only be asked about its own tracks. ``search_device``: one of
+        """Load a catalogue. ``bundle`` None: only for questions about its own tracks. ``search_device``: one of
         ``index.gpu.DEVICES``. ``target_lufs``: what candidates' gains bring tracks to (None: ``gain.common_lufs``).
         ``index``: one of ``index.registry.INDEXES``.
 
         Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it,
-        ``SearchDeviceError`` where a GPU is asked for and there is none, ``SearchIndexError`` for an unknown index.
+        ``SearchDeviceError`` where a GPU is requested and there is none, ``SearchIndexError`` for an unknown index.
         """
         folder = Path(folder)
         layout = read_layout(folder)
@@ -115,7 +114,7 @@ class Catalog:
 
     @property
     def search_state(self) -> SearchState:
-        """Where searches are answered now, and why not on a GPU, if one was asked for."""
+        """Where searches run now, and why not on a GPU where one was requested."""
         return self._index.state
 
     def tracks(self) -> list[Track]:
@@ -131,7 +130,7 @@ class Catalog:
         return self._stored(id).beats
 
     def vector(self, id: str) -> Floats:
-        """(E,) float32 of unit norm: the mean of a track's segments, to ask for what is like it. Raises
+        """(E,) float32 of unit norm: the mean of a track's segments, a query for similar tracks. Raises
         ``UnknownTrackError``."""
         own = self.track(id).id
         [vectors] = self._index.vectors([own])
@@ -143,11 +142,11 @@ class Catalog:
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
     def outline(self, id: str) -> Outline | None:
-        """The course of a track, None where it was indexed without. Raises ``UnknownTrackError``."""
+        """The course of a track, None where it was indexed without one. Raises ``UnknownTrackError``."""
         return self._stored(id).outline
 
     def gain(self, id: str) -> float | None:
-        """dB that bring a track to the common loudness; None where it was indexed without. Raises
+        """dB that bring a track to the common loudness; None where it was indexed without an outline. Raises
         ``UnknownTrackError``."""
         return self._gain(self.outline(id))
 
@@ -160,28 +159,28 @@ class Catalog:
         lean: Sequence[float] = (),
     ) -> list[Candidate]:
         """The ``n`` best tracks for ``query`` (E,) of unit norm, best first, each as good as its best segment (by
-        standard score, see ``standard.py``); where it may be started, and how well what begins there fits. Behind them
-        the tracks of ``keep`` that are not among them.
+        standard score, see ``standard.py``); with its possible starts and how well each of them fits. Then the tracks
+        of ``keep`` that are not among them.
 
-        ``lean``: a number in [-1, 1] for each of ``LEANS``, or none. What stands further that way in the catalogue
-        counts as nearer, by up to ``standard.LEAN_REACH`` deviations for each.
+        ``lean``: a number in [-1, 1] for each of ``LEANS``, or none. A segment that stands further that way in
+        the catalogue counts as nearer, by up to ``standard.LEAN_REACH`` deviations for each.
 
-        Fewer when fewer pass ``filters``. Tracks under 20 s are left out unless they are asked for, named, or all that
-        is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since, or will
-        analyse it again; so is one that only the index knows.
+        Fewer when fewer pass ``filters``. Tracks under 20 s are left out unless ``filters`` allow or name them, or
+        nothing else is left. A track whose clip file is gone or damaged is left out: an indexer has removed it since,
+        or will analyse it again; so is a track that only the index knows.
         """
         if query.shape != (self.layout.embedding_dim,):
             raise ValueError(f"a query has shape {(self.layout.embedding_dim,)}, not {query.shape}")
-        wanted = index_query(query, lean)
-        candidates = self._candidates(self._hits(wanted, n, filters or Filters()), query, lean)
+        index_vector = index_query(query, lean)
+        candidates = self._candidates(self._hits(index_vector, n, filters or Filters()), query, lean)
         if missing := keep - {candidate.track.id for candidate in candidates}:
-            hits = self._hits(wanted, len(missing), Filters(only=missing))
+            hits = self._hits(index_vector, len(missing), Filters(only=missing))
             candidates += self._candidates(hits, query, lean)
         return candidates
 
     def like(self, id: str, n: int, filters: Filters | None = None) -> list[Candidate]:
-        """The ``n`` tracks that are most like one of the catalogue, best first: by plain similarity, since what footage
-        a segment is near to says nothing here. Looks at every segment. Raises ``UnknownTrackError``."""
+        """The ``n`` tracks that are most like one of the catalogue, best first: by plain similarity, since nearness to
+        footage says nothing here. Compares every segment. Raises ``UnknownTrackError``."""
         query = self.vector(id)
         for where in self._choice.places(filters or Filters()):
             if hits := most_alike(self._index, self._segments, query, n, where):
@@ -211,8 +210,8 @@ class Catalog:
         return [candidate for candidate in candidates if candidate is not None]
 
     def _candidate(self, hit: Hit, vectors: Floats, query: Floats, lean: Sequence[float]) -> Candidate | None:
-        """Of a hit and its track's ``vectors`` (k, D). None where its clips cannot be read, and where it is not the
-        track that this snapshot knows: an index may be ahead of it, or behind."""
+        """The candidate of a hit and its track's ``vectors`` (k, D). None where its clips cannot be read, and where the
+        index holds another version of the track than this snapshot."""
         table = self._segments
         own = table.of_track(hit.track)
         if own is None or not hit.segment < len(vectors) == own.count:
@@ -222,7 +221,7 @@ class Catalog:
         if len(own.rows):
             fits = table.standard.similarities(vectors[own.segments, :width], own.first, query)
             if lean:
-                fits += LEAN_COSINE * (table.standings[own.rows] @ shared(lean))
+                fits += LEAN_COSINE * (table.standings[own.rows] @ share_lean(lean))
             places = Places(own.starts_s, fits, own.borders)
             best = int(np.argmax(fits + BORDER_BONUS * own.borders))
             row, start_s = int(own.rows[best]), float(own.starts_s[best])

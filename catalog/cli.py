@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engines.arguments import add_engine_arguments, engine_options, notable
+from engines.arguments import add_engine_arguments, engine_notice, engine_options
 from engines.bundle import default_bundle, load_bundle
 from engines.choose import choose, with_reserve
 from engines.errors import EngineError
@@ -20,11 +20,11 @@ from .indexer import index_folder, printable
 from .printing import (
     candidate_json,
     list_tracks,
-    nothing_found,
+    no_match_text,
     print_line,
-    progress_shown,
     report_json,
-    show_found,
+    show_candidates,
+    show_progress,
     show_report,
 )
 from .records import JINGLE_S, Filters
@@ -45,14 +45,14 @@ def index(argv: Sequence[str]) -> int:
     options = engine_options(arguments)
     bundle = load_bundle(arguments.bundle or default_bundle(), FEATURES)
     choice = choose(bundle, arguments.engine, options)
-    if text := notable(choice):
+    if text := engine_notice(choice):
         print(f"segue index: {text}", file=sys.stderr)  # noqa: T201
     engine = with_reserve(choice, bundle, options)
     plans = None if options.plans is None else str(options.plans)
     flags = (("device", options.device), ("precision", options.precision), ("triton", options.triton), ("plans", plans))
     spec = EngineSpec(str(bundle.path), choice.name, flags)
     try:
-        with progress_shown() as progress:
+        with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing
             )
@@ -76,7 +76,7 @@ def index_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="segue index",
         description="Make a catalogue mirror a folder of music. New and changed files are analysed. Files that are "
-        "gone are not suggested. Renamed and newly tagged ones are known by their sound.",
+        "gone are not suggested. Renamed and newly tagged ones are recognised by their sound.",
     )
     parser.add_argument("music", type=Path, metavar="MUSIC_DIR", help="folder of music, searched through and through")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue, made if missing")
@@ -93,7 +93,7 @@ def index_parser() -> argparse.ArgumentParser:
 
 
 def search(argv: Sequence[str]) -> int:
-    """What is like a track, or without ``--like`` every track; the filters hold for both."""
+    """List the tracks that are like one, or without ``--like`` every track; the filters hold for both."""
     arguments = search_parser().parse_args(argv)
     with Catalog.open(arguments.catalog, None, arguments.search_device) as catalog:
         filters = Filters(
@@ -111,14 +111,14 @@ def search(argv: Sequence[str]) -> int:
         listed = [track for track in tracks if filters.passes(track)][: arguments.n] if like is None else []
         candidates = [] if like is None else catalog.like(like, arguments.n or LIKE, filters)
     if not listed and not candidates:
-        print(f"segue search: {nothing_found(tracks, filters)}", file=sys.stderr)  # noqa: T201
+        print(f"segue search: {no_match_text(tracks, filters)}", file=sys.stderr)  # noqa: T201
     if arguments.like is None:
         return list_tracks(listed, arguments.json)
     if arguments.json:
         for rank, candidate in enumerate(candidates, 1):
             print_line(json.dumps(candidate_json(rank, candidate)))
     else:
-        show_found(candidates)
+        show_candidates(candidates)
     return 0
 
 

@@ -1,9 +1,9 @@
-"""Clip embeddings on disk: one ``.npy`` file a track, memory-mapped by whoever searches.
+"""Clip embeddings on disk: one ``.npy`` file a track, memory-mapped by searches.
 
 No file is ever written twice. A track that is analysed again gets a file of another name, the database switches to it,
-and the old one goes when nobody needs it: a mapped file cannot be replaced on Windows, and must not change elsewhere.
-File and folder are flushed to the disk before the database names the file, so a power cut leaves at worst a file that
-no track owns.
+and the old one is removed when nothing uses it: a mapped file cannot be replaced on Windows, and must not change
+elsewhere. File and folder are flushed to the disk before the database names the file, so a power cut leaves at worst a
+file that no track owns.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ CLIPS = "clips"
 
 
 def clip_path(folder: Path, name: str) -> Path:
-    """Where the clip file of that name lies: (clips, C + ...) float32, see ``kept_rows``."""
+    """The path of the clip file of that name: (clips, C + ...) float32, see ``clip_rows``."""
     return folder / CLIPS / name
 
 
-def kept_rows(analysis: Analysis) -> Floats:
-    """(clips, C + ...): each clip's vector, and behind it what else is kept of it, end to end."""
+def clip_rows(analysis: Analysis) -> Floats:
+    """(clips, C + ...): each clip's vector, and behind it the other features that are kept of it, end to end."""
     flat = [values.reshape(len(values), -1) for values in analysis.extras.values()]
     return np.concatenate([analysis.clips, *flat], axis=1) if flat else analysis.clips
 
@@ -53,7 +53,7 @@ def is_whole(path: Path, clips: int, width: int) -> bool:
 
 
 def remove_others(folder: Path, owned: Collection[str]) -> None:
-    """Remove the clip files that no track owns; one that a search still maps may stay until the next time."""
+    """Remove the clip files that no track owns; a file that a search still maps may stay until the next time."""
     for path in (folder / CLIPS).glob("*"):
         if path.name not in owned:
             with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
 """Cue sheets: one file that holds an album, and a text that says where its tracks begin.
 
 Times are ``MM:SS:FF`` with 75 frames a second, from the file's first sample; a track begins at its ``INDEX 01`` and
-lasts to the next one's, as players have it. A sheet counts for the file that its one ``FILE`` line names, in the same
-folder; where that is absent, for the file of that name with another ending, since albums are ripped to WAV and
+lasts to the next one's, as in players. A sheet belongs to the file that its one ``FILE`` line names, in the same
+folder; where that is absent, to the file of that name with another ending, since albums are ripped to WAV and
 compressed afterwards.
 """
 
@@ -20,7 +20,7 @@ _TIME = re.compile(r"(\d{1,4}):([0-5]?\d):(\d{1,2})$")
 
 
 class SheetError(ValueError):
-    """A cue sheet that cannot be used; the text says why, to stand behind its name."""
+    """A cue sheet that cannot be used; the text says why, and is printed behind its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ def read_sheet(path: Path) -> Sheet:
         raise SheetError(f"cannot be read: {error.strerror}") from error
     if len(data) > MAX_BYTES:
         raise SheetError(f"is larger than {MAX_BYTES >> 20} MB, which no cue sheet is")
-    return parse_sheet(decoded(data))
+    return parse_sheet(decode_text(data))
 
 
-def decoded(data: bytes) -> str:
-    """UTF-8 or UTF-16 with their marks, UTF-8 without, else what Windows wrote in the West."""
+def decode_text(data: bytes) -> str:
+    """UTF-8 or UTF-16 with a byte order mark, UTF-8 without, else Windows' Western code page."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     try:
@@ -89,7 +89,7 @@ def parse_sheet(text: str, named: bool = True) -> Sheet:
     entries: list[_Entry] = []
     for line in text.splitlines():
         word, value = _split(line)
-        here = entries[-1] if entries else album
+        current = entries[-1] if entries else album
         if word == "FILE":
             match = _FILE.match(value)
             files.append((match[1] or match[2] or "") if match else value)
@@ -98,19 +98,19 @@ def parse_sheet(text: str, named: bool = True) -> Sheet:
             music = kind.strip().upper() in ("", "AUDIO")
             entries.append(_Entry(int(number) if number.isdecimal() else len(entries) + 1, music))
         elif word == "REM" and value.upper().startswith("GENRE "):
-            album.genre = _unquoted(value[6:])
+            album.genre = _unquote(value[6:])
         elif word == "TITLE":
-            here.title = _unquoted(value)
+            current.title = _unquote(value)
         elif word == "PERFORMER":
-            here.performer = _unquoted(value)
+            current.performer = _unquote(value)
         elif word == "INDEX" and entries:
             index, _, time = value.partition(" ")
-            if index.isdecimal() and int(index) == 1 and here.music:
-                here.begin_s = _seconds(time.strip(), here.number)
-    return _checked(files, album, [entry for entry in entries if entry.music], named)
+            if index.isdecimal() and int(index) == 1 and current.music:
+                current.begin_s = _seconds(time.strip(), current.number)
+    return _build_sheet(files, album, [entry for entry in entries if entry.music], named)
 
 
-def _checked(files: list[str], album: "_Entry", entries: list["_Entry"], named: bool) -> Sheet:
+def _build_sheet(files: list[str], album: "_Entry", entries: list["_Entry"], named: bool) -> Sheet:
     if len(files) > 1:
         raise SheetError(f"names {len(files)} FILEs; each of them is taken whole")
     if named and not (files and files[0]):
@@ -128,7 +128,7 @@ def _checked(files: list[str], album: "_Entry", entries: list["_Entry"], named: 
 
 
 def match_sheets(sheets: Iterable[Path], files: Collection[Path]) -> tuple[dict[Path, Path], list[tuple[Path, str]]]:
-    """Which of ``files`` has which sheet, and what is to be said of sheets that are of no use."""
+    """The sheet of each of ``files`` that has one, and notes on sheets that are of no use."""
     matched: dict[Path, Path] = {}
     notes: list[tuple[Path, str]] = []
     by_folder: dict[Path, list[Path]] = {}
@@ -137,7 +137,7 @@ def match_sheets(sheets: Iterable[Path], files: Collection[Path]) -> tuple[dict[
     for path in sorted(sheets):
         try:
             name = read_sheet(path).file
-            file = _named(name, path, by_folder.get(path.parent, []))
+            file = _file_of(name, path, by_folder.get(path.parent, []))
             if file in matched:
                 raise SheetError(f"{file.name} is cut by {matched[file].name} already")
             matched[file] = path
@@ -146,7 +146,7 @@ def match_sheets(sheets: Iterable[Path], files: Collection[Path]) -> tuple[dict[
     return matched, notes
 
 
-def _named(name: str, sheet: Path, files: Collection[Path]) -> Path:
+def _file_of(name: str, sheet: Path, files: Collection[Path]) -> Path:
     """The file that the sheet's FILE means. Raises ``SheetError`` where there is none."""
     plain = name.replace("\\", "/").rpartition("/")[2].casefold()
     for file in files:
@@ -164,7 +164,7 @@ def _split(line: str) -> tuple[str, str]:
     return (match[1].upper(), match[2]) if match else ("", "")
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     value = value.strip()
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value.strip('"')
 

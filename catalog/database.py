@@ -13,7 +13,7 @@ SCHEMA_VERSION = 5
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
-TRIES = 3  # at copying a database that is being written
+TRIES = 3  # to copy a database that is being written
 _SCHEMA = """
 CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
@@ -59,17 +59,17 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
-    """The database at ``path``, which needs no write access to its folder. Raises ``FormatError``.
+def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """The database at ``path``, without write access to its folder. Raises ``FormatError``.
 
-    Where the folder cannot be written, SQLite cannot keep what readers share with a writer (the ``-shm`` file), nor
-    read what a killed writer left in the ``-wal`` file. A copy of both can: then that is what is read.
+    Where the folder cannot be written, SQLite can neither make the file that readers share with a writer (``-shm``)
+    nor read what a killed writer left in the ``-wal`` file. Then it reads a copy of the database and its log.
     """
     try:
         db = _read_only(path)
     except sqlite3.OperationalError as error:
         with tempfile.TemporaryDirectory(prefix="segue-", ignore_cleanup_errors=True) as folder:
-            db = _copied(path, Path(folder), error)
+            db = _open_copy(path, Path(folder), error)
             try:
                 yield db
             finally:
@@ -114,8 +114,8 @@ def _read_only(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _copied(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Connection:
-    """The copy of a database and its log, taken while neither changed, opened."""
+def _open_copy(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Connection:
+    """Open a copy of a database and its log, made while neither changed."""
     parts = [path, path.with_name(path.name + "-wal")]
     try:
         for _ in range(TRIES):

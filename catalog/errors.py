@@ -2,7 +2,7 @@
 
 
 class CatalogError(ValueError):
-    """Base class: bad input to ``segue index`` or ``segue search``, or a catalogue that cannot be used as asked."""
+    """Base class: bad input to ``segue index`` or ``segue search``, or a catalogue that cannot be used that way."""
 
 
 class MusicFolderError(CatalogError):
@@ -26,7 +26,7 @@ class UnknownTrackError(CatalogError):
 
 
 class SearchDeviceError(CatalogError):
-    """Segments cannot be searched on the device that was asked for."""
+    """Segments cannot be searched on the requested device."""
 
 
 class SearchIndexError(CatalogError):

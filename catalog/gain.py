@@ -1,6 +1,6 @@
 """The gain that brings a track to the common loudness.
 
-What was measured counts, not what tags say (docs/CATALOGUE.md has why).
+It follows from measured loudness, not from tags (docs/CATALOGUE.md says why).
 """
 
 from collections.abc import Iterable
@@ -18,19 +18,19 @@ MOST_DB: Final = 12.0
 
 
 def common_lufs(outlines: Iterable[Outline]) -> float:
-    """The loudness that a catalogue's tracks are brought to: -16 LUFS, or less, down to -20, where peaks would keep
-    more than one of twenty further than 2 LU below it."""
-    within = [o.lufs + min(MOST_DB, CEILING_DB - o.true_peak_db) for o in outlines if isfinite(o.lufs)]
-    if not within:
+    """The loudness that a catalogue's tracks are brought to: -16 LUFS, or less, down to -20, where otherwise peaks
+    would keep more than one of twenty further than 2 LU below it."""
+    reachable = [o.lufs + min(MOST_DB, CEILING_DB - o.true_peak_db) for o in outlines if isfinite(o.lufs)]
+    if not reachable:
         return TARGET_LUFS
-    low = sorted(within)[(len(within) - 1) // 20]
+    low = sorted(reachable)[(len(reachable) - 1) // 20]
     return min(TARGET_LUFS, max(FLOOR_LUFS, low + NEAR_LU))
 
 
 def gain_db(outline: Outline, target_lufs: float = TARGET_LUFS, ceiling_db: float = CEILING_DB) -> float:
-    """What brings a track to ``target_lufs``, in [-24, 12] dB, and never its true peak above ``ceiling_db``; 0 for a
-    track too soft to be measured."""
+    """The gain that brings a track to ``target_lufs``, in [-24, 12] dB, and its true peak never above ``ceiling_db``; 0
+    for a track too soft to be measured."""
     if not isfinite(outline.lufs):
         return 0.0
-    wanted = min(target_lufs - outline.lufs, ceiling_db - outline.true_peak_db)
-    return min(max(wanted, LEAST_DB), MOST_DB)
+    gain = min(target_lufs - outline.lufs, ceiling_db - outline.true_peak_db)
+    return min(max(gain, LEAST_DB), MOST_DB)

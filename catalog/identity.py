@@ -1,4 +1,4 @@
-"""What a file's sound is, without decoding it: its id, its length, its chapters.
+"""A file's sound without decoding it: its id, its length, its chapters.
 
 The id is a hash of the encoded packets of the first audio stream, as they lie in the file. Tags, pictures and the
 container around them do not count, so a track keeps its id, and its analysis, when it is renamed, tagged
@@ -31,7 +31,7 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``duration_s``: of the packets, or what the container declares where they do not say."""
+    """``duration_s``: of the packets, or as the container declares it where they have none."""
 
     id: str
     duration_s: float
@@ -42,14 +42,14 @@ class Identity:
 def identify(path: Path) -> Identity | None:
     """Reads the whole file once. None for a file without audio, or that FFmpeg does not open."""
     try:
-        with opened(path) as container:
-            return _identified(container) if container.streams.audio else None
+        with open_media(path) as container:
+            return _identity_of(container) if container.streams.audio else None
     except (OSError, FFmpegError):
         return None
 
 
-def opened(path: Path) -> InputContainer:
-    """``path`` for reading; "file" alone, for a playlist under a music file's name must not reach the network."""
+def open_media(path: Path) -> InputContainer:
+    """Open ``path`` to read; "file" is the only protocol: a playlist named as music must not reach the network."""
     return av.open(str(path), metadata_errors="ignore", options={"protocol_whitelist": "file"})
 
 
@@ -61,7 +61,7 @@ def part_id(whole: str, begin_s: float, end_s: float | None) -> str:
     return hashlib.sha256(f"{whole} {begin_s:.3f} {end}".encode()).hexdigest()[:ID_DIGITS]
 
 
-def _identified(container: InputContainer) -> Identity:
+def _identity_of(container: InputContainer) -> Identity:
     stream = container.streams.audio[0]
     codec = stream.codec_context
     hasher = hashlib.sha256(f"{codec.name} {codec.sample_rate} {codec.channels} ".encode())
@@ -69,7 +69,7 @@ def _identified(container: InputContainer) -> Identity:
     for data, duration in _packets(container):
         hasher.update(last)
         last, ticks = data, ticks + duration
-    hasher.update(untagged(last))
+    hasher.update(strip_tags(last))
     measured_s = float(ticks * stream.time_base) if stream.time_base else 0.0
     return Identity(
         id=hasher.hexdigest()[:ID_DIGITS],
@@ -83,11 +83,11 @@ def _packets(container: InputContainer) -> Iterator[tuple[bytes, int]]:
     try:
         for packet in container.demux(container.streams.audio[0]):
             yield bytes(packet), packet.duration or 0
-    except FFmpegError:  # the container breaks off: what came before counts
+    except FFmpegError:  # the container breaks off: the packets before count
         return
 
 
-def untagged(last: bytes) -> bytes:
+def strip_tags(last: bytes) -> bytes:
     """A file's last packet without the tags that stand behind the sound."""
     if last[-ID3V1:-125] == b"TAG":
         last = last[:-ID3V1]

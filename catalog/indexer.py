@@ -1,9 +1,9 @@
 """A folder of music -> a catalogue that mirrors it.
 
-Incremental by sound. A file whose size and time are known is not read; otherwise a hash of its encoded sound says
-whether that is known: then it was renamed, copied or tagged anew, and nothing is analysed. Each file is committed by
-itself, so an index that is interrupted goes on where it stopped. An analysis outlives the file's absence: files
-that vanished are marked as missing, and their tracks come back with them; tracks from other folders stay.
+Incremental by sound. A file whose size and time are known is not read; otherwise a hash of its encoded sound tells
+whether the sound is known: then the file was renamed, copied or tagged anew, and nothing is analysed. Each file is
+committed by itself, so an index that is interrupted goes on where it stopped. The analysis of a file that vanished is
+kept: the file is marked as missing, and its tracks come back with it; tracks from other folders stay.
 """
 
 import os
@@ -42,7 +42,7 @@ Progress = Callable[[int, int, str], None]  # files done, files to analyse, what
 
 @dataclass(frozen=True, slots=True)
 class FileNote:
-    """A file and what is to be said of it, such as why it failed."""
+    """A file and a note on it, such as why it failed."""
 
     path: Path
     text: str
@@ -54,7 +54,7 @@ class FileNote:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """Counts of tracks; ``failed`` files with the reason each; ``notes`` on files that are in nevertheless."""
+    """Counts of tracks; ``failed`` files, each with its reason; ``notes`` on files that were indexed nevertheless."""
 
     added: int
     refreshed: int  # a known path with new content
@@ -87,9 +87,9 @@ def index_folder(
 
     ``jobs`` processes with an engine of their own each, opened as ``spec`` says (None: the bundle's on the CPU); 1
     works in this process with ``engine``. ``forget_missing``: tracks whose files are not in ``music`` any more
-    leave the catalogue. Raises ``MusicFolderError`` for a folder that is missing or holds nothing to try, unless the
-    catalogue knows tracks of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``. A catalogue that is new and
-    would be empty is not left behind.
+    leave the catalogue. Raises ``MusicFolderError`` for a folder that is missing or without files to try, unless
+    the catalogue knows tracks of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``. A catalogue that is new
+    and would be empty is not left behind.
     """
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
     if music.exists() and not music.is_dir():
@@ -144,7 +144,7 @@ def _no_music(music: Path, scanned: Scan) -> str:
 
 
 def scores_text(scanned: Scan) -> str:
-    """What became of files that hold notes rather than sound, and what to do with them."""
+    """A note on files that hold notes rather than sound, and how to render them."""
     endings = ", ".join(f"{count} .{ending}" for ending, count in sorted(scanned.scores.items()))
     return (
         f"{endings} passed over: notes, not sound; render them to FLAC or WAV first "
@@ -170,11 +170,11 @@ class _Run:
         self._lost = store.sweep(row_width(engine.bundle))
         self._known = store.files()
         self._ids = store.ids()
-        # A track of which no old path is left can only have been renamed.
-        self._standing = {
+        # A known track that is not among these can only have been renamed.
+        self._in_place = {
             id
             for path, known in self._known.items()
-            if (scanned.files.get(path) == known.stamp or not self._mine(path)) and not known.missing
+            if (scanned.files.get(path) == known.stamp or not self._is_inside(path)) and not known.missing
             for id in known.tracks
         }
         names = ("added", "refreshed", "unchanged", "retagged", "renamed", "returned", "healed", "duplicates")
@@ -186,7 +186,7 @@ class _Run:
         self._done = self._total = 0
 
     def report(self, jobs: int, forget_missing: bool) -> IndexReport:
-        todo = [path for path, stamp in self._scanned.files.items() if not self._settled(path, stamp)]
+        todo = [path for path, stamp in self._scanned.files.items() if not self._is_unchanged(path, stamp)]
         self._total = len(todo)
         if todo:
             self._progress(0, self._total, "getting ready (the first time on a machine takes a while)")
@@ -211,11 +211,11 @@ class _Run:
             tracks=recordings,
         )
 
-    def _mine(self, path: Path) -> bool:
+    def _is_inside(self, path: Path) -> bool:
         return path.is_relative_to(self._music)
 
-    def _settled(self, path: Path, stamp: FileStamp) -> bool:
-        """Whether a file is as it was the last time; one that was missing since is back."""
+    def _is_unchanged(self, path: Path, stamp: FileStamp) -> bool:
+        """Whether a file is as it was the last time; one that was marked as missing is back."""
         known = self._known.get(path)
         if known is None or known.stamp != stamp:
             return False
@@ -225,12 +225,12 @@ class _Run:
         return True
 
     def _absent(self, forget: bool) -> set[str]:
-        """Mark what vanished or cannot be read any more; returns the ids that were forgotten."""
+        """Mark the files that vanished or cannot be read any more; returns the ids that were forgotten."""
         closed = tuple(self._scanned.closed)
         absent = [
             path
             for path in self._known
-            if self._mine(path) and path not in self._scanned.files and not any(map(path.is_relative_to, closed))
+            if self._is_inside(path) and path not in self._scanned.files and not any(map(path.is_relative_to, closed))
         ]
         self._store.miss(absent + self._bad)
         self._store.forget_moved()
@@ -265,7 +265,7 @@ class _Run:
             self._reject(path, "holds no track that can be used")
             return
         entries = [self._entry(path, file_track, analysed) for file_track in usable]
-        before = {track.id: _called(track) for track in self._store.names(path)}
+        before = {track.id: _names_of(track) for track in self._store.names(path)}
         for entry in entries:
             self._count(path, entry.track, before)
         self._store.put(path, self._scanned.files[path], entries)
@@ -273,7 +273,7 @@ class _Run:
             if entry.analysis is not None and entry.track.id not in self._ids:
                 self._join(entry)
             self._ids.add(entry.track.id)
-            self._standing.add(entry.track.id)
+            self._in_place.add(entry.track.id)
 
     def _entry(self, path: Path, file_track: FileTrack, analysed: AnalysedFile) -> Entry:
         part, tags, analysis = file_track.part, file_track.part.tags, file_track.analysis
@@ -285,9 +285,9 @@ class _Run:
         return Entry(track, analysis, analysed.damage, analysed.lossless, file_track.sketch, file_track.backwards)
 
     def _count(self, path: Path, track: Track, before: dict[str, tuple[object, ...]]) -> None:
-        """Which kind of news a track of a file that was looked at is."""
+        """Count a track of an analysed file under the kind of change that it is."""
         if track.id in before:
-            kind = "unchanged" if before[track.id] == _called(track) else "retagged"
+            kind = "unchanged" if before[track.id] == _names_of(track) else "retagged"
             if self._known[path].missing:
                 kind = "returned"
         elif track.id in self._lost:
@@ -295,7 +295,7 @@ class _Run:
             self._notes.append(FileNote(path, "analysed again: what the catalogue kept of it was lost or damaged"))
         elif track.id not in self._ids:
             kind = "refreshed" if path in self._known else "added"
-        elif track.id in self._standing:
+        elif track.id in self._in_place:
             kind = "duplicates"
             self._notes.append(FileNote(path, f"has the sound of another file (track {track.id})"))
         else:
@@ -303,7 +303,7 @@ class _Run:
         self._counts[kind] += 1
 
     def _join(self, entry: Entry) -> None:
-        """Let a new track be of the recording that it is another file of, also where one of them runs backwards."""
+        """Join a new track to the recording that another file holds too, also where one of them runs backwards."""
         length_s = entry.analysis.duration_s if entry.analysis else 0.0
         ways = [Sketch.of(data) for data in (entry.sketch, entry.backwards) if data]
         others = {
@@ -325,8 +325,8 @@ class _Run:
             self._bad.append(path)
 
 
-def _called(track: Track) -> tuple[object, ...]:
-    """What a file calls a track, and where in it the track lies."""
+def _names_of(track: Track) -> tuple[object, ...]:
+    """The names that a file gives a track, and where in it the track lies."""
     return (track.title, track.artist, track.licence, track.tags, track.tempo_bpm, track.begin_s, track.end_s,
             track.tagged_lufs, track.tagged_peak_db)  # fmt: skip
 

@@ -1,6 +1,6 @@
 """``catalog.json``: which format a catalogue has and which bundle made its vectors.
 
-It is written first and whole, so a folder with it is a catalogue, if perhaps an empty one.
+It is written first and whole, so a folder with it is a catalogue, perhaps an empty one.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Layout:
 
 
 def layout_of(bundle: Bundle) -> Layout:
-    """What a catalogue made with ``bundle`` says of itself."""
+    """The layout of a catalogue made with ``bundle``."""
     manifest = bundle.manifest
     return Layout(bundle.identity, manifest.name, manifest.music_dim, manifest.embedding_dim, needs_of(bundle).kept)
 
@@ -97,7 +97,7 @@ def write_layout(folder: Path, layout: Layout) -> None:
 
 
 def remove_catalog(folder: Path) -> None:
-    """Take away a catalogue that came to nothing, as far as that goes; for who holds its lock."""
+    """Remove a catalogue that stayed empty, as far as its files can be removed. The caller holds its lock."""
     for name in (FILE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK):
         with contextlib.suppress(OSError):
             (folder / name).unlink()

@@ -1,8 +1,8 @@
-"""Licences: one spelling for those of Creative Commons, and what it means to ask for one.
+"""Licences: one spelling for those of Creative Commons, and which licences a filter matches.
 
 The spelling is SPDX's (https://spdx.org/licenses), without the country that old versions were ported to: CC-BY-SA-3.0,
 CC0-1.0; CC-BY where no version is given; CC-PDM-1.0 for Creative Commons' public domain mark, and ``public domain``
-where a text says no more than that. Any other licence stays as it is spelled.
+where a text says no more. Any other licence stays as it is spelled.
 """
 
 import re
@@ -31,38 +31,38 @@ _NOT_PUBLIC = re.compile(r"\b(?:not|no|isn't|never|nor)\b[^.;]{0,20}\bpublic[\s-
 _VERSIONED = re.compile(r"(.+?)-\d+(?:\.\d+)*$")
 
 
-def recognised(text: str) -> str:
-    """The licence that ``text`` names, in its one spelling; empty where it names none that is known here."""
+def recognise(text: str) -> str:
+    """The licence that ``text`` names, in its one spelling; empty where it names no licence that is known here."""
     if match := _ZERO_ADDRESS.search(text):
-        return _spelled("CC0" if match[1].casefold() == "zero" else "CC-PDM", match[2] or "1.0")
+        return _spell("CC0" if match[1].casefold() == "zero" else "CC-PDM", match[2] or "1.0")
     if match := _ADDRESS.search(text):
-        return _spelled("CC-" + match[1].upper().strip("-"), match[2])
+        return _spell("CC-" + match[1].upper().strip("-"), match[2])
     if match := _SHORT.search(text):
-        return _spelled("CC-" + "-".join(code for code in _CODES if code in match[1].upper()), match[2])
+        return _spell("CC-" + "-".join(code for code in _CODES if code in match[1].upper()), match[2])
     if match := _ZERO.search(text):
-        return _spelled("CC0", match[1] or "1.0")  # there is one version
+        return _spell("CC0", match[1] or "1.0")  # there is one version
     if match := _MARK.search(text):
-        return _spelled("CC-PDM", match[1] or "1.0")
+        return _spell("CC-PDM", match[1] or "1.0")
     if "creative commons" in text.casefold() and (match := _LONG.search(text)):
         plain = re.sub(r"[\s,-]|works", "", match[1].casefold()).replace("noderivatives", "noderivs")
-        return _spelled("CC-" + "-".join(code for word, code in _WORDS.items() if word in plain), match[2])
+        return _spell("CC-" + "-".join(code for word, code in _WORDS.items() if word in plain), match[2])
     if _PUBLIC.search(text) and not _NOT_PUBLIC.search(text):
         return PUBLIC_DOMAIN
     return ""
 
 
-def normalised(text: str) -> str:
-    """``recognised``, or ``text`` itself where that finds nothing."""
-    return recognised(text) or text
+def normalise(text: str) -> str:
+    """``recognise(text)``, or ``text`` itself where that is empty."""
+    return recognise(text) or text
 
 
-def matches(wanted: str, licence: str) -> bool:
-    """Whether a track of ``licence`` is what somebody wants who asks for ``wanted``, whatever the spelling and case.
+def matches(requested: str, licence: str) -> bool:
+    """Whether a filter on the licence ``requested`` passes a track of ``licence``, whatever the spelling and case.
 
-    Without a version any version will do, so CC0 finds CC0-1.0; but CC-BY does not find CC-BY-NC-4.0, which asks for
-    more.
+    A filter without a version passes any version, so CC0 passes CC0-1.0; but CC-BY does not pass CC-BY-NC-4.0, which
+    demands more.
     """
-    name, own = _plain(wanted), _plain(licence)
+    name, own = _plain(requested), _plain(licence)
     return bool(own) and (name == own or (family(name) == name and family(own) == name))
 
 
@@ -74,8 +74,8 @@ def family(licence: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _plain(text: str) -> str:
-    return " ".join(normalised(text).casefold().split())
+    return " ".join(normalise(text).casefold().split())
 
 
-def _spelled(kind: str, version: str | None) -> str:
+def _spell(kind: str, version: str | None) -> str:
     return f"{kind}-{version}" if version else kind

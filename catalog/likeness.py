@@ -1,5 +1,5 @@
-"""What is most like a query by plain similarity, among everything that an index holds: it searches by standard scores,
-so every segment is looked at."""
+"""The tracks that are most like a query by plain similarity. An index searches by standard scores, so here every
+segment is compared."""
 
 import numpy as np
 
@@ -31,9 +31,9 @@ def most_alike(index: VectorIndex, table: SegmentTable, query: Floats, n: int, w
 
 
 def known_part(block: Segments, table: SegmentTable) -> Segments:
-    """The tracks of a block that ``table`` knows as they are there."""
+    """The tracks of a block that ``table`` knows with as many segments."""
     known = np.array([table.count(track.id) for track in block.tracks]) == block.counts
     if known.all():
         return block
-    tracks = [track for track, kept in zip(block.tracks, known.tolist(), strict=True) if kept]
+    tracks = [track for track, is_known in zip(block.tracks, known.tolist(), strict=True) if is_known]
     return Segments(tracks, block.counts[known], block.vectors[np.repeat(known, block.counts)])

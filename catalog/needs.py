@@ -1,4 +1,4 @@
-"""What a bundle's graphs ask of a track, so that indexing measures just that."""
+"""The features that a bundle's graphs take of a track, so that indexing measures only these."""
 
 from dataclasses import dataclass
 from math import prod
@@ -14,8 +14,8 @@ RHYTHM = "rhythm"  # kept of every track: ranking reads it whatever the bundle
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Features by name: ``clip`` of the clip tower; ``sequence`` of the sequence tower; ``track``: all that only a
-    whole track tells; ``kept``: what the catalogue keeps of each clip beside its vector and its rhythm."""
+    """Features by name: ``clip`` of the clip tower; ``sequence`` of the sequence tower; ``track``: all that
+    need the whole track; ``kept``: those that the catalogue keeps of each clip beside its vector and its rhythm."""
 
     clip: tuple[str, ...]
     sequence: tuple[str, ...]
@@ -29,7 +29,7 @@ class Needs:
 
 
 def needs_of(bundle: Bundle) -> Needs:
-    """Raises ``BundleMismatchError`` for a bundle whose music graphs take something that is not measured on music."""
+    """Raises ``BundleMismatchError`` for a bundle whose music graphs take a feature that is not measured on music."""
     graphs, pair = bundle.graphs, bundle.graphs.matcher
     clip, sequence = graphs.music_tower.features, graphs.segment.features
     matcher = () if pair is None else tuple(name for name in pair.features if name in MUSIC_FEATURES)
@@ -42,17 +42,17 @@ def needs_of(bundle: Bundle) -> Needs:
                 f"bundle {bundle.path}: graph {graph} takes {', '.join(missing)}, a track is measured for "
                 f"{', '.join(offered)}; use another bundle or a newer program"
             )
-    wanted = dict.fromkeys((RHYTHM, *sequence, *matcher))
-    return Needs(clip, sequence, tuple(wanted), tuple(name for name in wanted if name != RHYTHM))
+    features = dict.fromkeys((RHYTHM, *sequence, *matcher))
+    return Needs(clip, sequence, tuple(features), tuple(name for name in features if name != RHYTHM))
 
 
 def row_width(bundle: Bundle) -> int:
-    """How many numbers a clip file has a row: the clip's vector and what is kept behind it."""
+    """How many numbers a row of a clip file has: the clip's vector and the features kept behind it."""
     return bundle.manifest.music_dim + needs_of(bundle).kept_width
 
 
 def shape_of(feature: str) -> tuple[int, ...]:
-    """Of one clip's feature."""
+    """The shape of a feature of one clip."""
     shape = FEATURES[feature]["shape"]
     assert isinstance(shape, list)
     return tuple(shape)

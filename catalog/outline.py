@@ -21,7 +21,7 @@ from .records import Floats, Loop, Outline
 PEAKS: Final = 1600  # of the waveform, at most
 BORDER_S: Final = 3.0
 NEAR_S: Final = 2.0  # between a place and the beat that it is moved to
-FAR: Final = 4  # beats from the next bar line: none is known there
+FAR: Final = 4  # beats from the next bar line: further away no bar line is known
 LAST_BARS: Final = 2  # that are the outro of a piece that stops at its full level
 LAST_SECTION_S: Final = 16.0
 FIRST_SECTION_S: Final = 40.0
@@ -30,8 +30,8 @@ RISE_LU: Final = 2.0  # by which the first section border must be louder to end 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
-    """An outline, and what starts are found by: the stretches of music; how surely each section begins, (m,) in [0, 1];
-    ``grid_s``, downbeats, or beats where they are not known."""
+    """An outline, and what the choice of starts needs: the stretches of music; how surely each section begins, (m,) in
+    [0, 1]; ``grid_s``, downbeats, or beats where they are not known."""
 
     outline: Outline
     stretches: tuple[Stretch, ...]
@@ -50,12 +50,12 @@ def outline_of(duration_s: float, levels: Levels, features: TrackFeatures) -> Co
     main = max(stretches, key=lambda stretch: stretch.length_s)
     intro_s, outro_s = _intro(main, levels, sections_s, grid_s), _outro(main, bars, beats_s, sections_s, grid_s)
     # Nothing is started in the outro.
-    parts = tuple(replace(each, fall_s=outro_s) if each is main else each for each in stretches)
+    parts = tuple(replace(stretch, fall_s=outro_s) if stretch is main else stretch for stretch in stretches)
     outline = Outline(
         lufs=levels.lufs,
         range_lu=levels.range_lu,
         true_peak_db=levels.true_peak_db,
-        loudness=_padded(levels.seconds(), ceil(duration_s)),
+        loudness=_pad(levels.seconds(), ceil(duration_s)),
         peaks=waveform(levels),
         music_s=tuple((stretch.begin_s, min(stretch.end_s, duration_s)) for stretch in stretches),
         intro_s=intro_s,
@@ -70,7 +70,7 @@ def outline_of(duration_s: float, levels: Levels, features: TrackFeatures) -> Co
 
 
 def waveform(levels: Levels) -> NDArray[np.uint8]:
-    """(n,) of the highest samples, evenly spaced, 255 full scale and more; n is 1,600 or what there is."""
+    """(n,) the highest samples, evenly spaced, 255 for full scale and more; n is at most 1,600."""
     count = min(PEAKS, len(levels.peaks))
     if not count:
         return np.zeros(0, np.uint8)
@@ -78,20 +78,20 @@ def waveform(levels: Levels) -> NDArray[np.uint8]:
     return np.asarray(np.round(255.0 * np.minimum(highest, 1.0)), np.uint8)
 
 
-def _padded(loudness: Floats, seconds: int) -> Floats:
-    """Of just so many seconds: the resampler may round to a block more or less than the meter."""
+def _pad(loudness: Floats, seconds: int) -> Floats:
+    """Cut or padded to ``seconds``: the resampler may round to a block more or less than the meter."""
     return np.pad(loudness[:seconds], (0, max(0, seconds - len(loudness))), constant_values=NOTHING_LUFS)
 
 
 def _grid(beats_s: NDArray[np.float64], lines: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Downbeats; and where they are not known for some bars, the beats."""
+    """Downbeats, and beats where no downbeats are known for some bars."""
     if not lines.any():
         return beats_s
     at = np.arange(len(beats_s))
     known = np.flatnonzero(lines)
     last = known[np.maximum(np.searchsorted(known, at, side="right") - 1, 0)]
-    behind = known[np.minimum(np.searchsorted(known, at), len(known) - 1)]
-    far = np.minimum(np.abs(at - last), np.abs(at - behind)) > FAR
+    following = known[np.minimum(np.searchsorted(known, at), len(known) - 1)]
+    far = np.minimum(np.abs(at - last), np.abs(at - following)) > FAR
     return np.asarray(beats_s[lines | far])
 
 
@@ -114,7 +114,7 @@ def _sections(
 
 
 def _intro(main: Stretch, levels: Levels, sections_s: NDArray[np.float64], grid_s: NDArray[np.float64]) -> float:
-    """Where the music has come to its level; or the first border early on behind which it is louder."""
+    """Where the music has reached its level; or the first early border behind which it is louder."""
     if main.rise_s > main.begin_s:
         return _near(main.rise_s, sections_s, grid_s)
     inside = sections_s[(sections_s > main.begin_s + NEAR_S) & (sections_s < main.fall_s)]
@@ -146,7 +146,7 @@ def _outro(
 
 
 def _near(place_s: float, sections_s: NDArray[np.float64], grid_s: NDArray[np.float64]) -> float:
-    """The border of a section near a place that loudness shows, to the second or two; else a beat."""
+    """The border of a section near a place that loudness shows to a second or two; else a beat."""
     for places, reach_s in ((sections_s, BORDER_S), (grid_s, NEAR_S)):
         if len(places):
             nearest = float(places[np.argmin(np.abs(places - place_s))])

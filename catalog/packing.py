@@ -19,7 +19,7 @@ def floats(stored: bytes) -> Floats:
     return np.frombuffer(stored, dtype="<f4").astype(np.float32)
 
 
-def packed(outline: Outline | None) -> tuple[str | bytes | None, ...]:
+def pack_outline(outline: Outline | None) -> tuple[str | bytes | None, ...]:
     """Text, loudness, peaks, sections, downbeats, onsets, vocals; seven times None for no outline."""
     if outline is None:
         return (None,) * 7
@@ -40,8 +40,8 @@ def packed(outline: Outline | None) -> tuple[str | bytes | None, ...]:
     return text, blob(outline.loudness), peaks, blob(outline.sections_s), blob(outline.downbeats_s), onsets, vocals
 
 
-def unpacked(stored: Sequence[Any]) -> Outline | None:
-    """An outline as it was ``packed``."""
+def unpack_outline(stored: Sequence[Any]) -> Outline | None:
+    """The outline that ``pack_outline`` packed."""
     text, loudness, peaks, sections, downbeats, onsets, vocals = stored
     if text is None:
         return None

@@ -1,7 +1,7 @@
 """The tracks that a file holds: mostly one; several where a cue sheet or chapters say so.
 
 A cue sheet beside the file goes first, then one inside it, then the container's chapters, if they are titled and could
-be tracks. What does not fit the file is not used, and the file is taken whole.
+be tracks. A cue sheet that does not fit the file is not used, and the file is one track.
 """
 
 import re
@@ -17,13 +17,13 @@ from .tags import Tags, one_line
 MIN_CHAPTER_S = 5.0
 MAX_CHAPTER_S = 3600.0
 SLACK_S = 0.5  # between the end of a chapter and the next one's begin, or the file's end
-# What stands where nobody gave a title.
+# Titles that players or encoders fill in.
 _NUMBERED = re.compile(r"\W*(?:chapter|chap|kapitel|chapitre|cap[ií]tulo|capitolo|part|scene)?\W*\d*\W*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A track to be: which part of the file's sound it is (``end_s`` None: to the end), and its tags."""
+    """A future track: which part of the file's sound it is (``end_s`` None: to the end), and its tags."""
 
     id: str
     begin_s: float
@@ -32,14 +32,14 @@ class Part:
 
 
 def parts_of(path: Path, identity: Identity, tags: Tags, sheet: Path | None) -> tuple[list[Part], list[str]]:
-    """The parts in rising time, at least one, and what is to be said of cue sheets that do not fit."""
+    """The parts in rising time, at least one, and notes on cue sheets that do not fit."""
     notes: list[str] = []
-    for name, read in ((sheet.name if sheet else "", sheet), ("the cue sheet inside", tags.cuesheet)):
-        if not read:
+    for name, source in ((sheet.name if sheet else "", sheet), ("the cue sheet inside", tags.cuesheet)):
+        if not source:
             continue
         try:
-            found = read_sheet(read) if isinstance(read, Path) else parse_sheet(read, named=False)
-            return _by_sheet(found, identity, tags), notes
+            cue_sheet = read_sheet(source) if isinstance(source, Path) else parse_sheet(source, named=False)
+            return _by_sheet(cue_sheet, identity, tags), notes
         except SheetError as error:
             notes.append(f"{name}: {error}; the file is taken whole")
     if titled := _usable(identity.chapters, identity.duration_s):
@@ -83,7 +83,7 @@ def _by_chapters(chapters: Sequence[Chapter], identity: Identity, tags: Tags) ->
 
 
 def _part(identity: Identity, begin_s: float, end_s: float | None, tags: Tags, title: str, artist: str) -> Part:
-    """Its own title and artist; tempo and loudness of an album are nobody's."""
+    """A part with its own title and artist; tempo and loudness tags of an album hold for no single track."""
     whole = begin_s == 0.0 and end_s is None
     own = replace(
         tags,
@@ -101,7 +101,7 @@ def _usable(chapters: Sequence[Chapter], duration_s: float) -> list[Chapter]:
     """The chapters, if these are two or more titled pieces of some seconds, one behind the other; else none."""
     ordered = sorted(chapters, key=lambda chapter: chapter.begin_s)
     lengths = [chapter.end_s - chapter.begin_s for chapter in ordered]
-    follow = all(one.end_s <= two.begin_s + SLACK_S for one, two in pairwise(ordered))
+    follow = all(chapter.end_s <= following.begin_s + SLACK_S for chapter, following in pairwise(ordered))
     if len(ordered) < 2 or not follow or ordered[-1].end_s > duration_s + SLACK_S:
         return []
     if not all(MIN_CHAPTER_S <= length <= MAX_CHAPTER_S for length in lengths):

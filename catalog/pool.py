@@ -1,7 +1,7 @@
 """Files analysed side by side in processes of their own.
 
 At most two files per process are under way, so a folder of any size takes bounded memory. A file that kills its process
-(a decoder's crash, memory) breaks the pool; what was under way is then tried again one file at a time, and only the
+(a decoder's crash, memory) breaks the pool; the files under way are then tried again one at a time, and only the
 culprit is rejected.
 """
 
@@ -19,7 +19,8 @@ PER_PROCESS = 2  # one at work, one waiting
 
 
 def analyse_all(work: Iterator[Job], spec: EngineSpec, catalog: Path, jobs: int) -> Generator[tuple[Path, Outcome]]:
-    """Each path with its outcome, in the order in which they are done. ``work`` is drawn from as places come free."""
+    """Each path with its outcome, in the order in which they end. A job is taken from ``work`` whenever a place is
+    free."""
     suspects: deque[Job] = deque()
     while True:
         yield from _round(work, spec, catalog, jobs, suspects)
@@ -32,7 +33,7 @@ def analyse_all(work: Iterator[Job], spec: EngineSpec, catalog: Path, jobs: int)
 def _round(
     work: Iterator[Job], spec: EngineSpec, catalog: Path, jobs: int, suspects: deque[Job]
 ) -> Generator[tuple[Path, Outcome]]:
-    """One pool's life: until ``work`` ends, or until it breaks and leaves what was under way in ``suspects``."""
+    """The life of one pool: until ``work`` ends, or until it breaks and leaves the jobs under way in ``suspects``."""
     pending: dict[Future[Outcome], Job] = {}
     pool = _pool(spec, jobs)
     try:

@@ -22,7 +22,7 @@ SHOWN = 20  # files of a kind that the summary names; --json names all
 
 
 @contextmanager
-def progress_shown() -> Iterator[Report]:
+def show_progress() -> Iterator[Report]:
     """A bar on standard error where that is a terminal, else a line for each tenth of the work."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -115,7 +115,7 @@ def show_notes(console: Console, kind: str, notes: tuple[FileNote, ...]) -> None
         console.print(f"{kind}: and {len(notes) - SHOWN} more; --json lists them all")
 
 
-def show_found(candidates: list[Candidate]) -> None:
+def show_candidates(candidates: list[Candidate]) -> None:
     table = new_table("title", "artist", "from", "similarity", "tempo", "licence")
     for candidate in candidates:
         track = candidate.track
@@ -145,8 +145,8 @@ def clock(time_s: float) -> str:
     return f"{int(time_s // 60)}:{int(time_s % 60):02d}"
 
 
-def nothing_found(tracks: list[Track], filters: Filters) -> str:
-    """Why a search may have come back empty-handed."""
+def no_match_text(tracks: list[Track], filters: Filters) -> str:
+    """Why a search may have no results."""
     if not filters.licences:
         return f"none of {len(tracks)} tracks passes the filters"
     counts = Counter(track.licence or "(none given)" for track in tracks)

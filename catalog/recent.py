@@ -10,7 +10,8 @@ V = TypeVar("V")
 
 
 class Recent(Generic[K, V]):
-    """The ``limit`` values used last; one lock, made under it, so that two threads never make the same twice."""
+    """The ``limit`` values used last; they are made under one lock, so that two threads never make the same value
+    twice."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -1,12 +1,12 @@
-"""Of a recording that several files hold, the one that is suggested."""
+"""Which file of a recording is suggested where several hold it."""
 
 from collections.abc import Iterable
 
 from .store import StoredTrack
 
 
-def suggested(tracks: Iterable[StoredTrack]) -> dict[str, StoredTrack]:
-    """Each id -> the track that stands for its recording: of lossless sound before lossy, longer before shorter."""
+def best_files(tracks: Iterable[StoredTrack]) -> dict[str, StoredTrack]:
+    """Each id -> the track that stands for its recording: lossless before lossy, longer before shorter."""
     best: dict[str, StoredTrack] = {}
     tracks = list(tracks)
     for stored in tracks:

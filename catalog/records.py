@@ -1,4 +1,4 @@
-"""What is kept of a track, and what a search is asked with and answers with.
+"""The records of a track, of a search's filters and of its results.
 
 *Conventions*: times in seconds, tempi in beats per minute; C, E and 7 as in the bundle (clip width, embedding width,
 clips in a window). Clips stand oldest first, the valid ones first, zeros behind them.
@@ -30,8 +30,8 @@ class Track:
     """One piece of music: the part of the file ``path`` from ``begin_s`` to ``end_s``, which is mostly the whole file.
 
     ``id`` is of the sound: see ``identity.py``. Every other time of a track (``duration_s``, its beats, a candidate's
-    ``start_s``) counts from ``begin_s``: who plays or cuts the file adds that, and stops at ``end_s``. Both count as
-    ``features.decode.sound.decode`` does, in a player's time.
+    ``start_s``) counts from ``begin_s``: to play or cut the file, add ``begin_s`` and stop at ``end_s``. Both count
+    as ``features.decode.sound.decode`` does, in a player's time.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Track:
     artist: str  # empty where the file does not say
     path: Path
     duration_s: float
-    tempo_bpm: float  # 0 where no pulse was found
+    tempo_bpm: float  # 0 where no pulse was detected
     licence: str  # empty where the file does not say
     tags: tuple[str, ...]  # genres and the like, as the file spells them
     begin_s: float = 0.0
@@ -51,8 +51,8 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Who plays up to ``to_s`` may go back to ``from_s``: the two bars that follow are alike. Both stand on a bar,
-    or where bars are not known on a beat."""
+    """A player that reaches ``to_s`` may go back to ``from_s``: the two bars that follow are alike. Both are on a bar
+    line, or on a beat where bars are not known."""
 
     from_s: float
     to_s: float
@@ -68,14 +68,14 @@ class Outline:
     range_lu: float
     true_peak_db: float  # dBTP
     loudness: Floats  # (ceil(duration_s),) LUFS of each second, at least -120
-    peaks: NDArray[np.uint8]  # (n,) of a waveform to be shown, evenly spaced over the track, 255 full scale
+    peaks: NDArray[np.uint8]  # (n,) of a waveform to draw, evenly spaced over the track, 255 full scale
     music_s: tuple[tuple[float, float], ...]  # stretches of music between silences, rising, at least one
     intro_s: float  # where the intro is over, of the longest stretch
     outro_s: float  # where the outro (a fade, the last soft bars) begins, of the longest stretch
     sections_s: Floats  # (m,) where sections begin, rising
     downbeats_s: Floats  # (m,) rising; empty where they are not known with confidence
     loops: tuple[Loop, ...]  # the best first
-    tempi: tuple[tuple[float, float], ...] = ()  # what the tempo may be called as well: beats per minute, weight
+    tempi: tuple[tuple[float, float], ...] = ()  # other possible tempi: beats per minute, weight
     onsets: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))  # (ceil(duration_s),) each second
     vocals: NDArray[np.uint8] | None = None  # (ceil(duration_s),) percent of each second that is sung or spoken
 
@@ -85,13 +85,13 @@ class Places:
     """Where a track may be started: (m,) each, in rising time, m at least 1. Music plays there and goes on."""
 
     starts_s: Floats  # on a downbeat where they are known, else on a beat
-    fits: Floats  # cosine of the query and the segment that begins there, and what the search leans to in it
+    fits: Floats  # cosine of the query and the segment that begins there, with the search's lean added
     borders: Floats  # [0, 1]: how surely a section begins there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A track for a query: how well its best segment fits, and what ranking needs to look closer at what would play."""
+    """A track for a query: how well its best segment fits, and what ranking needs of the segment that would play."""
 
     track: Track
     start_s: float  # the best of ``places``
@@ -114,12 +114,12 @@ class Analysis:
     """The analysis of one track: n clips, k segments. All arrays float32 but ``first_clips`` (int64)."""
 
     duration_s: float
-    tempo_bpm: float  # 0 where no pulse was found
+    tempo_bpm: float  # 0 where no pulse was detected
     beats: Floats  # (m,) seconds, rising
     clips: Floats  # (n, C) clip embeddings
     rhythm: Floats  # (n, 3)
     first_clips: NDArray[np.int64]  # (k,) the clip that each segment begins with
-    starts_s: Floats  # (k,) where to start playing each segment; NaN where no start is to be, see ``starts.py``
+    starts_s: Floats  # (k,) where to start playing each segment; NaN for no start, see ``starts.py``
     vectors: Floats  # (k, E), unit norm
     moods: Floats | None  # (k, 3) in [0, 1]
     extras: Mapping[str, Floats] = field(default_factory=dict)  # (n, ...) what the catalogue keeps beside
@@ -143,8 +143,8 @@ class Filters:
     instrumental: bool = False  # only what nobody sings or speaks in, as far as is known
 
     def passes(self, track: Track) -> bool:
-        """Whether ``track`` may be suggested, but for ``jingles``, which depends on what else there is. A track without
-        a pulse fails any tempo limit."""
+        """Whether ``track`` may be suggested, apart from ``jingles``, which depends on the other tracks. A track
+        without a pulse fails any tempo limit."""
         if track.id in self.exclude or (self.only is not None and track.id not in self.only):
             return False
         if track.duration_s < self.min_duration_s or (self.instrumental and is_vocal(track)):
@@ -153,15 +153,15 @@ class Filters:
             low, high = self.min_bpm or 0.0, float("inf") if self.max_bpm is None else self.max_bpm
             if track.tempo_bpm <= 0 or not low <= track.tempo_bpm <= high:
                 return False
-        if self.licences and not any(matches(wanted, track.licence) for wanted in self.licences):
+        if self.licences and not any(matches(requested, track.licence) for requested in self.licences):
             return False
-        return not self.tags or not _folded(self.tags).isdisjoint(_folded(track.tags))
+        return not self.tags or not _casefold(self.tags).isdisjoint(_casefold(track.tags))
 
 
 def is_vocal(track: Track) -> bool:
-    """Whether somebody sings or speaks in a track: as it was measured, or where it was not, as its tags say."""
+    """Whether somebody sings or speaks in a track: as measured, or by its tags where that was not measured."""
     return tells_of_vocals(track.tags) if track.vocals is None else track.vocals >= VOCAL_SHARE
 
 
-def _folded(words: frozenset[str] | tuple[str, ...]) -> set[str]:
+def _casefold(words: frozenset[str] | tuple[str, ...]) -> set[str]:
     return {word.casefold() for word in words}

@@ -20,7 +20,7 @@ _SCORES = (
     "kar mid midi rmi "
     "ay gbs hes kss nsf nsfe sap sid spc vgm vgz"
 )
-# Never music, and common beside it; anything of another name is opened to see.
+# Never music, and common beside it; files with any other ending are opened.
 _OTHER = (
     "bmp gif heic ico jpeg jpg png psd svg tif tiff webp "
     "asx cue m3u m3u8 pls wpl xspf "
@@ -34,9 +34,9 @@ OTHER = frozenset(_OTHER.split())
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a walk found. ``files`` to try, in a fixed order; ``skipped`` counts those that are no music by their name;
-    ``scores`` counts trackers' modules, MIDI and chip music by ending; ``closed``: folders that could not be read, with
-    why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use.
+    """The result of a walk. ``files`` to try, in a fixed order; ``skipped`` counts those that are no music by their
+    name; ``scores`` counts trackers' modules, MIDI and chip music by ending; ``closed``: folders that could not be
+    read, and why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use.
     """
 
     files: dict[Path, FileStamp] = field(default_factory=dict)
@@ -48,8 +48,8 @@ class Scan:
 
 
 def scan(folder: Path, leave_out: Path) -> Scan:
-    """Walk ``folder`` and what is linked in it; hidden files and folders, what is no plain file, and ``leave_out`` are
-    not looked into. A folder or file that is reached by several ways counts once, under its own name where that lies in
+    """Walk ``folder`` and what is linked in it, without hidden files and folders, files that are no plain files, and
+    ``leave_out``. A folder or file that is reached by several ways counts once, under its own name where that is in
     ``folder``.
     """
     walk = _Walk(leave_out)
@@ -57,12 +57,12 @@ def scan(folder: Path, leave_out: Path) -> Scan:
     files = dict(sorted(walk.files.items()))
     sheets, notes = match_sheets(walk.sheets, files)
     for file, sheet in sheets.items():
-        files[file] = replace(files[file], beside=_written(sheet))
+        files[file] = replace(files[file], beside=_stamp_text(sheet))
     return Scan(files, walk.skipped, walk.scores, walk.closed, sheets, notes)
 
 
 class _Walk:
-    """Real folders first, then linked ones: so what is in the folder itself is found under its own name."""
+    """Real folders first, then linked ones, so that what is in the folder itself counts under its own name."""
 
     def __init__(self, leave_out: Path) -> None:
         self.files: dict[Path, FileStamp] = {}
@@ -70,12 +70,12 @@ class _Walk:
         self.skipped = 0
         self.scores: Counter[str] = Counter()
         self.closed: dict[Path, str] = {}
-        self._been: set[object] = set()  # folders, by what they really are
-        self._had: set[object] = set()  # files
+        self._walked: set[object] = set()  # folders, by what they really are
+        self._counted: set[object] = set()  # files
         self._links: list[Path] = []  # to folders
         self._linked: list[Path] = []  # names that lead to files elsewhere
         if status := _status(leave_out):
-            self._been.add(_really(leave_out, status))
+            self._walked.add(_identity(leave_out, status))
 
     def whole(self, folder: Path) -> None:
         self._links.append(folder)
@@ -85,16 +85,16 @@ class _Walk:
             self._take(path)
 
     def _walk(self, top: Path) -> None:
-        for root, folders, names in os.walk(top, onerror=self._note):
-            here = Path(root)
-            if not self._first_time(here):
+        for root, folders, names in os.walk(top, onerror=self._note_closed):
+            folder = Path(root)
+            if not self._first_time(folder):
                 folders.clear()
                 continue
-            for name in [name for name in folders if not name.startswith(".") and (here / name).is_symlink()]:
-                self._links.append(here / name)
-            folders[:] = sorted(n for n in folders if not n.startswith(".") and not (here / n).is_symlink())
+            for name in [name for name in folders if not name.startswith(".") and (folder / name).is_symlink()]:
+                self._links.append(folder / name)
+            folders[:] = sorted(n for n in folders if not n.startswith(".") and not (folder / n).is_symlink())
             for name in sorted(names):
-                path = here / name
+                path = folder / name
                 if path.is_symlink():
                     self._linked.append(path)
                 else:
@@ -111,18 +111,18 @@ class _Walk:
             self.scores[ending] += 1
         elif status is None or not stat.S_ISREG(status.st_mode):
             self.skipped += 1
-        elif not path.is_symlink() or _really(path, status) not in self._had:
-            self._had.add(_really(path, status))
+        elif not path.is_symlink() or _identity(path, status) not in self._counted:
+            self._counted.add(_identity(path, status))
             self.files[path] = FileStamp(status.st_size, status.st_mtime_ns)
 
     def _first_time(self, folder: Path) -> bool:
         status = _status(folder)
-        if status is None or _really(folder, status) in self._been:
+        if status is None or _identity(folder, status) in self._walked:
             return False
-        self._been.add(_really(folder, status))
+        self._walked.add(_identity(folder, status))
         return True
 
-    def _note(self, error: OSError) -> None:
+    def _note_closed(self, error: OSError) -> None:
         self.closed[Path(error.filename)] = f"folder cannot be read: {error.strerror}"
 
 
@@ -131,7 +131,7 @@ def extension(path: Path) -> str:
 
 
 def named_as_music(path: Path) -> bool:
-    """Whether a file that is not music deserves a word: its name promised it."""
+    """Whether a file's name promises music: if it holds none, the report names it."""
     return extension(path) in MUSIC
 
 
@@ -142,12 +142,12 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _really(path: Path, status: os.stat_result) -> object:
-    """The same for all names of one file or folder; some network drives number nothing."""
+def _identity(path: Path, status: os.stat_result) -> object:
+    """The same value for all names of one file or folder; some network drives have no numbers."""
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
 
 
-def _written(path: Path) -> str:
-    """What tells an unchanged cue sheet."""
+def _stamp_text(path: Path) -> str:
+    """Text that changes when a cue sheet does."""
     status = _status(path)
     return path.name if status is None else f"{path.name} {status.st_size} {status.st_mtime_ns}"

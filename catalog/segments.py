@@ -1,4 +1,4 @@
-"""What is known of a catalogue's segments beside their vectors, by row: the rows of a track lie together."""
+"""All about a catalogue's segments beside their vectors, by row: the rows of a track lie together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ KEPT = 2048  # tracks
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackSegments:
     """A track's ``count`` rows from ``first`` on, and where it may be started, (m,) each: the numbers of the segments
-    there, their rows, the times, and how surely a section begins there."""
+    there, their rows, the times, and how surely a section begins at each."""
 
     first: int
     count: int
@@ -61,7 +61,7 @@ class SegmentTable:
         )  # fmt: skip
         self.standings.setflags(write=False)  # every candidate has a view of it
         self.standard = standard_of(vectors, bank, owners)
-        self._known: Recent[int, TrackSegments] = Recent(KEPT)
+        self._cache: Recent[int, TrackSegments] = Recent(KEPT)
 
     def __len__(self) -> int:
         return len(self._first_clips)
@@ -92,7 +92,7 @@ class SegmentTable:
     def of_track(self, track: str) -> TrackSegments | None:
         """A track's rows and starts; None for an id that is not known."""
         number = self._numbers.get(track)
-        return None if number is None else self._known.get(number, lambda: self._of_number(number))
+        return None if number is None else self._cache.get(number, lambda: self._of_number(number))
 
     def _of_number(self, number: int) -> TrackSegments:
         first, count = self._firsts[number], self._lengths[number]

@@ -5,8 +5,8 @@ between which neighbouring bands, from 250 Hz to 3.5 kHz, the difference in leve
 cut off at the ends leave most bits as they are; another voice, take or arrangement does not, even where all else is
 equal.
 
-Before that the mean level of each band must agree within 4 dB, of what all bands have: pieces of one rhythm and another
-harmony, as machines make them, grow and fall alike.
+First the mean levels of the bands must agree within 4 dB, relative to the mean of all bands: machine-made pieces with
+the same rhythm and another harmony grow and fall alike.
 
 Two sketches are laid over each other at the offset, of up to 3 s, where fewest bits differ. It is one recording if in
 no 8 s of it more than 15% do. Measured in the worst 8 s: 20 human-made tracks and their encodings (MP3 from 64 kbit/s,
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from .records import Floats
 
-RATE_HZ: Final = 8000  # half of what is given: nothing above 3.5 kHz is looked at
+RATE_HZ: Final = 8000  # half of the samples' rate: nothing above 3.5 kHz is used
 TAPS: Final = (np.sinc(np.arange(-15, 16) / 2) * np.hamming(31) / 2).astype(np.float32)
 FFT: Final = 4096  # samples: 0.5 s, so that half a hop of offset changes little
 HOP: Final = 256
@@ -37,7 +37,7 @@ BLOCK: Final = 8 * RATE_HZ // HOP
 APART_DB: Final = 4.0  # of the mean levels of a band; a copy that clips was 2 away
 MOST: Final = 0.15  # share of the bits that differ in a block of one recording
 PROBES: Final = 256  # words by which the offset is sought
-FEWEST: Final = BLOCK // 2  # words that tell something, to tell by
+FEWEST: Final = BLOCK // 2  # words with any bit set that a decision needs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +60,7 @@ class Sketch:
 
 
 def sketch(samples: Floats) -> Sketch:
-    """Of mono 16 kHz samples."""
+    """The sketch of mono 16 kHz samples."""
     if len(samples) < 4 * FFT:
         return Sketch(np.zeros(BITS + 1, np.float32), np.empty(0, np.uint16))
     slow = np.convolve(samples, TAPS, "same")[::2]
@@ -79,24 +79,24 @@ def sketch(samples: Floats) -> Sketch:
 
 
 def same_recording(first: Sketch, second: Sketch) -> bool:
-    """Whether two sketches are of one recording. What is shorter than about 8 s is never taken for that."""
-    one, other = first.words, second.words
-    least = min(len(one), len(other))
-    if abs(len(one) - len(other)) > REACH or least < BLOCK:
+    """Whether two sketches are of one recording. Anything shorter than about 8 s is never one."""
+    left, right = first.words, second.words
+    least = min(len(left), len(right))
+    if abs(len(left) - len(right)) > REACH or least < BLOCK:
         return False
     if np.abs(first.levels - second.levels).max() > APART_DB:
         return False
     reach = min(REACH, (least - FEWEST) // 2)
     places = np.unique(np.linspace(reach, least - reach - 1, PROBES).astype(int))
     offsets = np.arange(-reach, reach + 1)
-    apart = _differing(one[places], other[places + offsets[:, None]]).mean(axis=1)
+    apart = _differing(left[places], right[places + offsets[:, None]]).mean(axis=1)
     if apart.min() > 2 * MOST * BITS:  # a few words alone may say more or less
         return False
     offset = int(offsets[np.argmin(apart)])
-    mine, its = one[max(0, -offset) :], other[max(0, offset) :]
-    length = min(len(mine), len(its))
-    mine, its = mine[:length], its[:length]
-    bits, telling = _differing(mine, its), (mine | its) != 0
+    ours, theirs = left[max(0, -offset) :], right[max(0, offset) :]
+    length = min(len(ours), len(theirs))
+    ours, theirs = ours[:length], theirs[:length]
+    bits, telling = _differing(ours, theirs), (ours | theirs) != 0
     if telling.sum() < FEWEST:
         return False
     blocks = [*range(0, length - BLOCK, BLOCK), max(0, length - BLOCK)]
@@ -104,6 +104,6 @@ def same_recording(first: Sketch, second: Sketch) -> bool:
     return bool(max(shares) <= MOST)
 
 
-def _differing(one: NDArray[np.uint16], other: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    bits: NDArray[np.uint8] = np.bitwise_count(one ^ other)
+def _differing(left: NDArray[np.uint16], right: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    bits: NDArray[np.uint8] = np.bitwise_count(left ^ right)
     return bits

@@ -1,8 +1,8 @@
 """Standard scores: how near a track is to a query, against how near it is to real footage.
 
 A track is as near as its nearest segment, so its nearness to the bundle's bank has a mean and a deviation of its own:
-what is near to everything stands high, and so does a long track, which has more segments to be near with. A query has
-to be nearer than that to count. In the field: z-normalisation of scores, as in the verification of speakers
+a track that is near to everything has a high mean, and so has a long track, since it has more segments. A query has to
+be nearer than that to count. In the field: z-normalisation of scores, as in the verification of speakers
 (Auckenthaler, Carey, Lloyd-Thomas, "Score normalization for text-independent speaker verification systems", 2000). It
 is linear in the query, so that an index of inner products finds the best exactly:
 
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from .records import LEANS, Floats
 
-LEAN_REACH: Final = 2.0  # deviations, for the whole of a dial
+LEAN_REACH: Final = 2.0  # deviations, for a fully turned dial
 LEAST: Final = 0.02  # of a deviation: less is the noise of a few windows
-SAMPLED: Final = 256  # segments whose similarities tell the scale where the bundle has no bank
+SAMPLED: Final = 256  # segments whose similarities give the scale where the bundle has no bank
 BLOCK: Final = 65_536  # rows of a product
 
 
@@ -39,21 +39,21 @@ class Standard:
     def rows(self, vectors: Floats, standings: Floats) -> Floats:
         """(rows, E + 5), what the index holds for ``vectors`` (rows, E) and ``standings`` (rows, 4)."""
         width = vectors.shape[1]
-        held = np.empty((len(vectors), index_width(width)), np.float32)  # half a gigabyte for a million segments
-        np.divide(vectors, self.deviations[:, None], out=held[:, :width])
-        np.divide(-self.means, self.deviations, out=held[:, width])
-        np.multiply(standings, LEAN_REACH, out=held[:, width + 1 :])
-        return held
+        stored = np.empty((len(vectors), index_width(width)), np.float32)  # half a gigabyte for a million segments
+        np.divide(vectors, self.deviations[:, None], out=stored[:, :width])
+        np.divide(-self.means, self.deviations, out=stored[:, width])
+        np.multiply(standings, LEAN_REACH, out=stored[:, width + 1 :])
+        return stored
 
-    def plain(self, held: Floats, first: int) -> Floats:
-        """The vectors (m, E) that the index's ``held`` (m, E + 5) were made of, of the rows from ``first`` on."""
-        taken: Floats = held[:, : -(1 + len(LEANS))]
-        return taken * self.deviations[first : first + len(held), None]
+    def plain(self, stored: Floats, first: int) -> Floats:
+        """The vectors (m, E) that the index's ``stored`` (m, E + 5) were made of, of the rows from ``first`` on."""
+        vectors: Floats = stored[:, : -(1 + len(LEANS))]
+        return vectors * self.deviations[first : first + len(stored), None]
 
-    def similarities(self, held: Floats, rows: NDArray[np.int64] | int, query: Floats) -> Floats:
-        """(m,): cosines of ``query`` (E,) with the vectors of ``rows`` (m,), of which the index has ``held`` (m, E or
-        more). One row will do for all that are of one track."""
-        near: Floats = held[:, : len(query)] @ query
+    def similarities(self, stored: Floats, rows: NDArray[np.int64] | int, query: Floats) -> Floats:
+        """(m,): cosines of ``query`` (E,) with the vectors of ``rows`` (m,), of which the index has ``stored`` (m, E or
+        more). One row is enough for segments of one track."""
+        near: Floats = stored[:, : len(query)] @ query
         near *= self.deviations[rows]
         return near
 
@@ -63,9 +63,9 @@ class Standard:
 
 
 def standard_of(vectors: Floats, bank: Floats | None, owners: NDArray[np.int64]) -> Standard:
-    """``vectors`` (rows, E) of the tracks ``owners`` (rows,), whose rows lie together, against ``bank`` (n, E).
+    """Compare ``vectors`` (rows, E) of the tracks ``owners`` (rows,), whose rows lie together, with ``bank`` (n, E).
 
-    Without a bank, similarities stay what they are, but for a scale that is the same for all.
+    Without a bank, similarities only get a scale that is the same for all.
     """
     count = len(vectors)
     if bank is None:
@@ -91,17 +91,17 @@ def index_width(width: int) -> int:
 
 
 def index_query(query: Floats, lean: Sequence[float]) -> Floats:
-    """(E + 5,): a query (E,) as the index is asked with it, leaning by ``lean`` (one number for each of ``LEANS``)."""
+    """(E + 5,): a query (E,) in the index's form, leaning by ``lean`` (one number for each of ``LEANS``)."""
     width = len(query)
     full = np.zeros(index_width(width), np.float32)
     full[:width], full[width] = query, 1.0
     if lean:
-        full[width + 1 :] = shared(lean)
+        full[width + 1 :] = share_lean(lean)
     return full
 
 
-def shared(lean: Sequence[float]) -> Floats:
-    """(4,): several dials share what the one that is turned furthest has alone; zeros for none."""
+def share_lean(lean: Sequence[float]) -> Floats:
+    """(4,): several dials share the weight that the furthest one would have alone; zeros for none."""
     turned = np.asarray(lean or (0.0,) * len(LEANS), np.float32)
     share: Floats = turned * (np.abs(turned).max() / max(float(np.abs(turned).sum()), 1e-9))
     return share

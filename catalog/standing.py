@@ -1,8 +1,8 @@
 """Where each segment stands in its catalogue: from the calmest to the most energetic, by valence, tension and tempo.
 
-A dial that leans somewhere means more of it than most of *this* music has, so only the order counts: loudness and notes
-a second are not comparable between a library of techno and one of piano pieces. What is not known of a segment (no
-outline, no mood, no pulse) leaves it in the middle of that axis, or out of the mean of several.
+A dial asks for more of something than most of *this* music has, so only the order counts: loudness and notes a second
+are not comparable between a library of techno and one of piano pieces. Where something is not known of a segment (no
+outline, no mood, no pulse), it stands in the middle of that axis, or the mean of several leaves that out.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from features.spec import CLIP_S, WINDOW_S
 from .records import LEANS, Floats, Outline
 
 ENERGY, VALENCE, TENSION = range(3)
-MOOD_SHARE: Final = 0.5  # a guess counts for less than what is measured
+MOOD_SHARE: Final = 0.5  # a guess counts less than a measurement
 
 
 def standings(
@@ -30,13 +30,13 @@ def standings(
     (n, 2), its first row and the one behind its last; of each row ``first_clips`` (rows,), and ``moods`` (rows, 3) in
     [0, 1].
 
-    Energy is loudness as mastered, notes and hits a second, and, half as much, the mood's energy, each by its place in
-    the order.
+    Energy is loudness as mastered, notes and hits a second, and with half the weight the mood's energy, each by its
+    place in the order.
     """
     loudness, density = _courses(outlines, spans, first_clips)
     tempi = np.full(len(first_clips), np.nan)
-    for tempo_bpm, (first, behind) in zip(tempi_bpm, spans.tolist(), strict=True):
-        tempi[first:behind] = tempo_bpm if tempo_bpm > 0 else np.nan
+    for tempo_bpm, (first, end) in zip(tempi_bpm, spans.tolist(), strict=True):
+        tempi[first:end] = tempo_bpm if tempo_bpm > 0 else np.nan
     feelings = np.full((len(first_clips), 3), np.nan) if moods is None else moods
     energy = _mean([places(loudness), places(density), places(feelings[:, ENERGY])], (1.0, 1.0, MOOD_SHARE))
     axes = [energy, feelings[:, VALENCE], feelings[:, TENSION], tempi]
@@ -47,11 +47,11 @@ def standings(
 def places(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Places in the rising order, spread over [-1, 1]; equal values share theirs, NaN stays NaN."""
     ranks = np.full(len(values), np.nan)
-    there = np.flatnonzero(~np.isnan(values))
-    known, index, counts = np.unique(values[there], return_inverse=True, return_counts=True)
+    known_rows = np.flatnonzero(~np.isnan(values))
+    known, index, counts = np.unique(values[known_rows], return_inverse=True, return_counts=True)
     if len(known):
         middles = np.cumsum(counts) - counts / 2.0
-        ranks[there] = (2.0 * middles / len(there) - 1.0)[index]
+        ranks[known_rows] = (2.0 * middles / len(known_rows) - 1.0)[index]
     return ranks
 
 
@@ -60,10 +60,10 @@ def _courses(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of each segment: mean loudness (of its power) and mean onsets a second; NaN where nothing is known."""
     loudness, density = np.full(len(first_clips), np.nan), np.full(len(first_clips), np.nan)
-    for outline, (first, behind) in zip(outlines, spans.tolist(), strict=True):
+    for outline, (first, end) in zip(outlines, spans.tolist(), strict=True):
         if outline is None:
             continue
-        rows = slice(first, behind)
+        rows = slice(first, end)
         begins = first_clips[rows] * CLIP_S
         powers = _means(10.0 ** (outline.loudness.astype(np.float64) / 10.0), begins)
         loudness[rows] = 10.0 * np.log10(np.maximum(powers, 1e-12))
@@ -72,15 +72,15 @@ def _courses(
 
 
 def _means(values: NDArray[np.float64], begins: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of the seconds of each window; NaN where none of them is there."""
+    """The mean over the seconds of each window; NaN where it has none."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    firsts, behind = np.minimum(begins, len(values)), np.minimum(begins + WINDOW_S, len(values))
-    counts = behind - firsts
-    return np.where(counts > 0, (sums[behind] - sums[firsts]) / np.maximum(counts, 1), np.nan)
+    firsts, ends = np.minimum(begins, len(values)), np.minimum(begins + WINDOW_S, len(values))
+    counts = ends - firsts
+    return np.where(counts > 0, (sums[ends] - sums[firsts]) / np.maximum(counts, 1), np.nan)
 
 
 def _mean(rows: Sequence[NDArray[np.float64]], weights: Sequence[float]) -> NDArray[np.float64]:
-    """Weighted, of what is known of each; NaN where nothing is."""
+    """The weighted mean of the values that are known; NaN where none is."""
     stacked = np.stack(rows)
     counted = np.where(np.isnan(stacked), 0.0, np.asarray(weights)[:, None])
     sums = counted.sum(axis=0)

@@ -1,9 +1,9 @@
 """Where in a track it may be started.
 
-A start is offered where somebody would press play: music can be heard within a second and goes on for at least 45 s
-before its stretch ends, and the outro has not begun. It stands at the border of a section, if one is within 2 s of the
-segment's begin, else on the nearest downbeat, or beat, or at the segment's begin. A track that has no such place is
-started at its first beat that can be heard; so every track has a start.
+A start is a place where a listener would press play: music is audible within a second and goes on for at least 45 s
+before its stretch ends, and the outro has not begun. It is the border of a section, if one is within 2 s of the
+segment's begin, else the nearest downbeat, or beat, or the segment's begin. A track without such a place starts at its
+first audible beat; so every track has a start.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from .records import Floats
 ROOM_S: Final = 45.0  # of music to come
 REACH_S: Final = 2.0  # between a segment's begin and its start
 LAST_S: Final = 1.0  # no start is nearer to the end
-AUDIBLE_LU: Final = 20.0  # below the track's loudness: softer beginnings are no place to come in at
+AUDIBLE_LU: Final = 20.0  # below the track's loudness: softer places are no starts
 APART_S: Final = 0.25
 
 
@@ -34,8 +34,8 @@ def starts_of(
     strengths: Floats,
     grid_s: Floats,
 ) -> tuple[Floats, Floats]:
-    """(k,) the start of each segment, NaN where none may be, at least one not; and (k,) in [0, 1] how surely a section
-    begins there.
+    """(k,) the start of each segment, NaN for no start, at least one is not NaN; and (k,) in [0, 1] how surely a
+    section begins there.
 
     ``segments_s`` (k,) where segments begin; ``sections_s`` and ``strengths`` (m,); ``grid_s``: downbeats, or beats
     where downbeats are not known. All rising.
@@ -45,11 +45,11 @@ def starts_of(
     loud = _loud_seconds(levels)
     for at, segment_s in enumerate(segments_s):
         place_s, border = _place(float(segment_s), sections_s, strengths, grid_s)
-        if _may_start(place_s, stretches, loud) and not _taken(starts[:at], place_s):
+        if _may_start(place_s, stretches, loud) and not _is_near(starts[:at], place_s):
             starts[at], borders[at] = place_s, border
     if np.isnan(starts).all():
         main = max(stretches, key=lambda stretch: stretch.length_s)
-        first_s = min(_first(main, grid_s), max(0.0, duration_s - LAST_S))
+        first_s = min(_first_beat(main, grid_s), max(0.0, duration_s - LAST_S))
         at = int(np.argmin(np.abs(segments_s - first_s)))
         starts[at], borders[at] = first_s, 1.0
     return starts.astype(np.float32), borders.astype(np.float32)
@@ -78,23 +78,23 @@ def _may_start(start_s: float, stretches: Sequence[Stretch], loud: NDArray[np.bo
     )
 
 
-def _taken(starts: NDArray[np.float64], place_s: float) -> bool:
-    """Whether an earlier segment begins there, or so near that it makes no difference."""
+def _is_near(starts: NDArray[np.float64], place_s: float) -> bool:
+    """Whether an earlier segment starts there or within ``APART_S``."""
     known = starts[~np.isnan(starts)]
     return bool(len(known)) and place_s < float(known[-1]) + APART_S
 
 
 def _loud_seconds(levels: Levels) -> NDArray[np.bool_]:
-    """(n,) whether the second from each block on can be heard, and is no mere beginning of a fade."""
+    """(n,) whether the second from each block on is audible, and not just the beginning of a fade."""
     total = np.concatenate([[0.0], np.cumsum(levels.power)])
     at = np.arange(len(levels.power))
-    behind = np.minimum(at + BLOCKS_PER_S, len(at))
+    end = np.minimum(at + BLOCKS_PER_S, len(at))
     lufs = levels.lufs
     least = max(silence_lufs(lufs), lufs - AUDIBLE_LU)
-    return np.asarray(lufs_of((total[behind] - total[at]) / (behind - at)) >= least)
+    return np.asarray(lufs_of((total[end] - total[at]) / (end - at)) >= least)
 
 
-def _first(stretch: Stretch, grid_s: Floats) -> float:
+def _first_beat(stretch: Stretch, grid_s: Floats) -> float:
     """The first beat of a stretch, or its begin where no beat is near."""
     near = grid_s[(grid_s >= stretch.begin_s - 1 / BLOCKS_PER_S) & (grid_s <= stretch.begin_s + REACH_S)]
     return float(near[0]) if len(near) else stretch.begin_s

@@ -5,9 +5,9 @@ killed, or a power cut, leaves a consistent catalogue, and at worst a clip file 
 those, and drops tracks whose clip file was lost or damaged later, so that they are analysed again. Paths are stored as
 bytes, because a file name need not be text.
 
-Tables: ``tracks`` (one row per distinct sound: its analysis), ``segments`` (their vectors), ``files`` (every path
-seen, with what tells an unchanged file without reading it, and whether it was there the last time), ``places`` (which
-part of which file holds which track, and what it is called there). Tracks of one recording have one ``recording``.
+Tables: ``tracks`` (one row per distinct sound: its analysis), ``segments`` (their vectors), ``files`` (every known
+path, with a stamp that tells an unchanged file without reading it, and whether it was there the last time), ``places``
+(which part of which file holds which track, and its names there). Tracks of one recording have one ``recording``.
 """
 
 import json
@@ -20,15 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from .clips import clip_path, is_whole, kept_rows, remove_others, write_clips
-from .database import DATABASE, open_to_write, opened_to_read
-from .packing import blob, floats, packed, unpacked
+from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
+from .database import DATABASE, open_to_read, open_to_write
+from .packing import blob, floats, pack_outline, unpack_outline
 from .records import Analysis, Floats, Outline, Track
 
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What tells that a file is the one seen before, without reading it."""
+    """Tells whether a file is unchanged, without reading it."""
 
     size: int
     mtime_ns: int
@@ -37,7 +37,7 @@ class FileStamp:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A path as it was seen last: the ids of the tracks that it held, and whether it has been absent since."""
+    """A path as of the last run: the ids of the tracks that it held, and whether it has been absent since."""
 
     stamp: FileStamp
     missing: bool
@@ -46,14 +46,14 @@ class KnownFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A track to keep. ``analysis`` None: it is in the catalogue already, and only its place and name are news."""
+    """A track to keep. ``analysis`` None: it is in the catalogue already, and only its place and names are new."""
 
     track: Track
     analysis: Analysis | None = None
     note: str = ""
     lossless: bool = False
-    sketch: bytes = b""  # what tells the same recording, see ``sketch.py``
-    backwards: bytes = b""  # the same of what is played from its end to its begin; not kept
+    sketch: bytes = b""  # to recognise the same recording, see ``sketch.py``
+    backwards: bytes = b""  # the sketch of the track played backwards; not kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +75,7 @@ class StoredSegment:
 
     track: str
     first_clip: int
-    start_s: float | None  # None: no start is to be there
+    start_s: float | None  # None: no start there
     border: float = 0.0
 
 
@@ -86,7 +86,7 @@ class Store:
         self.folder = folder
         self._stack = ExitStack()
         path = folder / DATABASE
-        self._db: sqlite3.Connection = open_to_write(path) if write else self._stack.enter_context(opened_to_read(path))
+        self._db: sqlite3.Connection = open_to_write(path) if write else self._stack.enter_context(open_to_read(path))
 
     def close(self) -> None:
         self._db.close()
@@ -94,7 +94,7 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """What is read inside belongs together, whatever an indexer commits meanwhile."""
+        """Reads inside see one state, whatever an indexer commits meanwhile."""
         self._db.execute("BEGIN")
         try:
             yield
@@ -104,7 +104,7 @@ class Store:
     # -- reading
 
     def tracks(self) -> list[StoredTrack]:
-        """The tracks that a file holds which is there, by id, each as its first path calls it."""
+        """The tracks of files that are present, by id, each with the names at its first path."""
         rows = self._db.execute(
             "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
             "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats, "
@@ -116,7 +116,7 @@ class Store:
             if id not in by_id:
                 words = tuple(json.loads(tags))
                 beats, rhythm, clips, lossless, recording, *packed_outline = rest
-                outline = unpacked(packed_outline)
+                outline = unpack_outline(packed_outline)
                 vocals = None if outline is None or outline.vocals is None else float(outline.vocals.mean()) / 100.0
                 track = Track(
                     id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db, vocals
@@ -150,12 +150,12 @@ class Store:
 
     def files(self) -> dict[Path, KnownFile]:
         """Every path known."""
-        held: dict[bytes, list[str]] = {}
+        tracks_of: dict[bytes, list[str]] = {}
         for path, track in self._db.execute("SELECT path, track FROM places ORDER BY path, begin_s"):
-            held.setdefault(path, []).append(track)
+            tracks_of.setdefault(path, []).append(track)
         rows = self._db.execute("SELECT path, size, mtime_ns, beside, missing FROM files")
         return {
-            _path(path): KnownFile(FileStamp(size, mtime_ns, beside), bool(missing), tuple(held.get(path, ())))
+            _path(path): KnownFile(FileStamp(size, mtime_ns, beside), bool(missing), tuple(tracks_of.get(path, ())))
             for path, size, mtime_ns, beside, missing in rows
         }
 
@@ -163,7 +163,7 @@ class Store:
         return {id for (id,) in self._db.execute("SELECT id FROM tracks")}
 
     def present(self) -> dict[str, str]:
-        """Track -> recording, of the tracks that a file holds which is there."""
+        """Track -> recording, of the tracks of files that are present."""
         return dict(
             self._db.execute(
                 "SELECT DISTINCT track, recording FROM places JOIN files USING (path) "
@@ -175,11 +175,11 @@ class Store:
         return self._db.execute("SELECT 1 FROM tracks WHERE id = ?", (id,)).fetchone() is not None
 
     def pulse_bpm(self, id: str) -> float:
-        """The tempo that was measured in a track, 0 where none was, whatever its tags say."""
+        """The measured tempo of a track, 0 for none, whatever its tags say."""
         return float(self._db.execute("SELECT pulse_bpm FROM tracks WHERE id = ?", (id,)).fetchone()[0])
 
     def names(self, path: Path) -> list[Track]:
-        """The tracks at ``path``, as it calls them."""
+        """The tracks at ``path``, with the names there."""
         rows = self._db.execute(
             "SELECT track, title, artist, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
             "tagged_peak_db FROM places JOIN tracks ON tracks.id = track WHERE path = ? ORDER BY begin_s",
@@ -193,16 +193,17 @@ class Store:
     # -- writing
 
     def put(self, path: Path, stamp: FileStamp, entries: Sequence[Entry]) -> set[str]:
-        """Let ``path`` hold just ``entries``, in order; returns the ids of the tracks that no path holds now: they go.
+        """Set the tracks of ``path`` to ``entries``, in order; drops the tracks that no path holds now and returns
+        their ids.
 
         An entry without an analysis must be of a track that is in the catalogue.
         """
         new = {entry.track.id: entry for entry in entries if entry.analysis and not self.knows(entry.track.id)}
         clips = {
-            id: write_clips(self.folder, id, kept_rows(entry.analysis)) for id, entry in new.items() if entry.analysis
+            id: write_clips(self.folder, id, clip_rows(entry.analysis)) for id, entry in new.items() if entry.analysis
         }
         with self._transaction():
-            self._see(path, stamp)
+            self._put_file(path, stamp)
             for id, name in clips.items():
                 self._add(new[id], name)
             self._db.execute("DELETE FROM places WHERE path = ?", (_bytes(path),))
@@ -214,20 +215,20 @@ class Store:
             return self._drop_unplaced()
 
     def miss(self, paths: Iterable[Path], missing: bool = True) -> None:
-        """Note that files are not there (or are again): their tracks are kept, and not read until they are."""
+        """Mark files as missing (or as back): their tracks stay, but ``tracks`` leaves them out until they are back."""
         with self._transaction():
             self._db.executemany(
                 "UPDATE files SET missing = ? WHERE path = ?", ((int(missing), _bytes(path)) for path in paths)
             )
 
     def forget(self, paths: Iterable[Path]) -> set[str]:
-        """Drop paths; returns the ids of the tracks that no path holds any more, now gone."""
+        """Drop paths, and the tracks that no path holds any more; returns the ids of these."""
         with self._transaction():
             self._db.executemany("DELETE FROM files WHERE path = ?", ((_bytes(path),) for path in paths))
             return self._drop_unplaced()
 
     def forget_moved(self) -> None:
-        """Drop missing paths all of whose tracks lie elsewhere too, where they are there: they were moved."""
+        """Drop missing paths whose tracks are all at other, present paths too: the files were moved."""
         with self._transaction():
             self._db.execute(
                 "DELETE FROM files WHERE missing AND NOT EXISTS (SELECT 1 FROM places AS mine "
@@ -266,15 +267,17 @@ class Store:
         return [(id, recording, sketch) for id, recording, sketch in rows]
 
     def join_recordings(self, id: str, others: Collection[str]) -> None:
-        """Let a track, and all tracks of the recordings ``others``, be of one recording."""
+        """Make a track and all tracks of the recordings ``others`` one recording."""
         name = min(others)
         with self._transaction():
             self._db.execute("UPDATE tracks SET recording = ? WHERE id = ?", (name, id))
-            self._db.executemany("UPDATE tracks SET recording = ? WHERE recording = ?", ((name, one) for one in others))
+            self._db.executemany(
+                "UPDATE tracks SET recording = ? WHERE recording = ?", ((name, other) for other in others)
+            )
 
     # -- inside a transaction
 
-    def _see(self, path: Path, stamp: FileStamp) -> None:
+    def _put_file(self, path: Path, stamp: FileStamp) -> None:
         self._db.execute(
             "INSERT INTO files (path, size, mtime_ns, beside, missing) VALUES (?, ?, ?, ?, 0) ON CONFLICT (path) "
             "DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, beside = excluded.beside, missing = 0",
@@ -289,7 +292,7 @@ class Store:
             "outline, loudness, peaks, sections, downbeats, onsets, vocals) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (id, analysis.duration_s, analysis.tempo_bpm, entry.note, blob(analysis.beats), blob(analysis.rhythm),
-             clips, int(entry.lossless), entry.sketch, id, *packed(analysis.outline)),
+             clips, int(entry.lossless), entry.sketch, id, *pack_outline(analysis.outline)),
         )  # fmt: skip
         borders = np.zeros(len(analysis.first_clips)) if analysis.borders is None else analysis.borders
         starts = [None if np.isnan(start) else float(start) for start in analysis.starts_s]

@@ -1,7 +1,7 @@
-"""What a music file says of itself: title, artist, genres, licence, tempo, cue sheet. Never a reason to refuse it.
+"""The tags of a music file: title, artist, genres, licence, tempo, cue sheet. Bad tags never make a file fail.
 
 Mutagen reads the tags of music files, each value by itself; FFmpeg those of every other container (WAV's INFO, AIFF's
-texts, Matroska, QuickTime, FLV, AVI), but joins or drops values of one name. So what mutagen finds goes first.
+texts, Matroska, QuickTime, FLV, AVI), but joins or drops values of one name. So mutagen's values go first.
 """
 
 import math
@@ -17,7 +17,7 @@ import mutagen
 
 from . import licence as licences
 from .cuesheet import FRAMES
-from .identity import opened
+from .identity import open_media
 
 MAX_TEXT = 300
 # The same thing under the names of FFmpeg, Vorbis comments, APE, ID3, MP4 and ASF, in lower case; the first counts.
@@ -34,13 +34,13 @@ _BPM = ("bpm", "tempo", "tbpm", "tmpo", "wm/beatsperminute", "beats_per_minute")
 _R128 = ("r128_track_gain",)
 _GAIN, _PEAK = ("replaygain_track_gain",), ("replaygain_track_peak",)
 _SHEET = ("cuesheet", "cue_sheet")
-# ID3's and iTunes' way to a name of one's own.
+# How ID3 and iTunes write a custom name.
 _OWN = re.compile(r"(?:txxx|wxxx|----:[^:]*):(.+)")
 _MAX_BYTES = 1 << 18  # of a value: pictures lie among the tags
 _NUMBER = re.compile(r"\d{2,3}(?:[.,]\d+)?")
 _SIGNED = re.compile(r"\s*[+-]?\d{1,6}(?:[.,]\d{1,9})?")
 _SILENT_LUFS, _LOUDEST_LUFS = -70.0, 10.0  # what lies outside is a mistake
-_NEAR = 0.03  # a tag tells a tempo in whole beats, and we measure one to a fraction of that
+_NEAR = 0.03  # a tag has a tempo in whole beats, the measurement is finer
 _RELATED = (1.0, 0.5, 2.0, 2 / 3, 1.5)  # the tempi that one piece may be tapped in
 
 
@@ -49,11 +49,11 @@ class Tags:
     """Texts are one line of at most 300 characters; absent ones are empty, an absent or absurd tempo is 0."""
 
     title: str
-    artist: str  # all that the file names, joined by commas
+    artist: str  # all artists in the file, joined by commas
     genres: tuple[str, ...]
     licence: str  # in SPDX's spelling where it is one of Creative Commons
     tempo_bpm: float
-    cuesheet: str = ""  # the text of one that lies in the file
+    cuesheet: str = ""  # the text of one inside the file
     lufs: float | None = None  # the loudness that its gain tags imply
     peak_db: float | None = None  # over full scale
 
@@ -74,10 +74,11 @@ def read_tags(path: Path) -> Tags:
 
 
 def tagged_tempo(measured_bpm: float, tagged_bpm: float) -> float:
-    """The tempo to believe: the tag's where it is ours within 3%, or ours at half, double, 2/3 or 3/2 the speed.
+    """The tempo to use: the tag's where it is the measured one within 3%, or half, double, 2/3 or 3/2 of it; else the
+    measured one.
 
-    What we measure is exact but may be the wrong multiple; people tap the right one. A tag that agrees with none of
-    them is a mistake or of another version. 0 stands for none, of either.
+    The measured tempo is exact but may be the wrong multiple; people tap the right one. A tag that agrees with none of
+    these is a mistake or of another version. 0 stands for none, of either.
     """
     if not measured_bpm:
         return tagged_bpm
@@ -93,8 +94,8 @@ def title_of(path: Path) -> str:
 def one_line(text: str) -> str:
     """``text`` without control characters and line breaks, spaces joined, at most 300 characters."""
     # Cs and Co would not survive the way to a terminal or a browser; the rest would break lines there.
-    kept = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") else c for c in text[: 4 * MAX_TEXT])
-    return " ".join("".join(kept).split())[:MAX_TEXT]
+    clean = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") else c for c in text[: 4 * MAX_TEXT])
+    return " ".join("".join(clean).split())[:MAX_TEXT]
 
 
 TagTable = dict[str, list[str]]  # every tag by its name in lower case
@@ -105,7 +106,7 @@ def _values(read: Callable[[Path], Iterator[tuple[str, list[str]]]], path: Path)
     try:
         for name, values in read(path):
             table.setdefault(name, []).extend(values)
-    except Exception:  # noqa: BLE001 - damaged tags raise whatever parsing them hit
+    except Exception:  # noqa: BLE001 - damaged tags raise errors of any kind
         return table
     return table
 
@@ -118,7 +119,7 @@ def _of_mutagen(path: Path) -> Iterator[tuple[str, list[str]]]:
         values = getattr(value, "genres", None) or getattr(value, "text", None) or getattr(value, "url", None) or value
         if isinstance(values, str | bytes | int | float) or not isinstance(values, Iterable):
             values = [values]
-        spelled = [
+        texts = [
             v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v)
             for v in values
             if not isinstance(v, bytes) or len(v) <= _MAX_BYTES
@@ -126,13 +127,13 @@ def _of_mutagen(path: Path) -> Iterator[tuple[str, list[str]]]:
         name = key.casefold()
         # ID3's keys end in a description or language, iTunes' own begin with a domain: TXXX:LICENSE, COMM:ID3v1:eng.
         own = _OWN.fullmatch(name)
-        yield own[1] if own else name.partition(":")[0], spelled
+        yield own[1] if own else name.partition(":")[0], texts
     if block := getattr(file, "cuesheet", None):
         yield "cuesheet", [_as_text(block, file.info.sample_rate)]
 
 
 def _of_ffmpeg(path: Path) -> Iterator[tuple[str, list[str]]]:
-    with opened(path) as container:
+    with open_media(path) as container:
         metadata = [container.metadata, *(stream.metadata for stream in container.streams.audio[:1])]
     for entries in metadata:
         for key, value in entries.items():
@@ -140,7 +141,7 @@ def _of_ffmpeg(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _as_text(block: Any, rate_hz: int) -> str:
-    """FLAC's own block of places, as the cue sheet that it was made of; it has no titles."""
+    """FLAC's cue sheet block as the text of a cue sheet; it has no titles."""
     lines = []
     for track in block.tracks:
         begins = [index.index_offset for index in track.indexes if index.index_number == 1]
@@ -162,7 +163,7 @@ def _lines(tables: Sequence[TagTable], keys: Iterable[str]) -> Iterator[str]:
 
 
 def _artists(tables: Sequence[TagTable]) -> str:
-    """Of the first name that has any, all of them."""
+    """All artists of the first tag name that has any."""
     for tags in tables:
         for key in _ARTIST:
             if names := [name for text in tags.get(key, ()) for part in text.split("\0") if (name := one_line(part))]:
@@ -179,11 +180,12 @@ def _genres(tables: Sequence[TagTable]) -> tuple[str, ...]:
 
 
 def _licence(tables: Sequence[TagTable]) -> str:
-    """One that is known, wherever it stands: first where licences do. Else what the file gives as its licence."""
+    """A known licence from any of these tags, those for licences first. Else the text that the file gives as its
+    licence."""
     own = tuple(dict.fromkeys(key for tags in tables for key in tags if "licen" in key))
     for keys in ((*_LICENCE, *own), _COPYRIGHT, _COMMENT):
         for text in _texts(tables, keys):
-            if name := licences.recognised(text):
+            if name := licences.recognise(text):
                 return name
     return next(_lines(tables, (*_LICENCE, *own, *_COPYRIGHT)), "")
 

@@ -1,4 +1,4 @@
-"""Whether tags say that somebody sings: for tracks that nobody listened to."""
+"""Whether tags say that somebody sings: for tracks whose vocals were not measured."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What ranking looks at of a segment: its clips' embeddings, from the disk and memory-mapped, and their rhythm."""
+"""What ranking needs of a segment: its clips' embeddings, memory-mapped from the disk, and their rhythm."""
 
 from dataclasses import dataclass
 from math import prod
@@ -21,7 +21,7 @@ KEPT: Final = 2048  # windows, some 10 kB each
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """As the fields of ``Candidate`` of the same names; not to be written to, since every search shares it."""
+    """The fields of ``Candidate`` of the same names; read-only, since searches share it."""
 
     clips: Floats
     mask: Mask
@@ -30,7 +30,7 @@ class Window:
 
 
 class Windows:
-    """Of a catalogue's tracks, for any number of threads; at most ``files`` are mapped at once."""
+    """The windows of a catalogue's tracks, for any number of threads; at most ``files`` are mapped at once."""
 
     def __init__(self, folder: Path, layout: Layout, files: int) -> None:
         self._folder, self._layout = folder, layout

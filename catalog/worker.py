@@ -30,7 +30,7 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """Which engine to analyse with: the bundle's folder, the engine's name and, as far as they are not the defaults,
-    the options that it is opened with. Plain values alone, since they come to a process before its threads are
+    the options that it is opened with. Plain values only, since a process gets them before its threads are
     bounded."""
 
     bundle: str
@@ -40,7 +40,7 @@ class EngineSpec:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A file to look at, and the cue sheet that says what is in it, if it has one."""
+    """A file to analyse, and its cue sheet, if it has one."""
 
     path: Path
     sheet: Path | None = None
@@ -59,7 +59,7 @@ class FileTrack:
 
 @dataclass(frozen=True, slots=True)
 class AnalysedFile:
-    """A usable file and its tracks; ``damage`` says what of it was lost, ``notes`` what else is to be said."""
+    """A usable file and its tracks; ``damage`` says what of it was lost, ``notes`` anything else."""
 
     tracks: tuple[FileTrack, ...]
     lossless: bool = False
@@ -102,15 +102,15 @@ def own_engine(spec: EngineSpec) -> "Engine":
     from engines.choose import EngineOptions, open_engine
     from features.spec import FEATURES
 
-    given: dict[str, Any] = dict(spec.options)
-    if given.get("plans") is not None:
-        given["plans"] = Path(given["plans"])
-    return open_engine(load_bundle(spec.bundle, FEATURES), spec.engine, EngineOptions(**given))
+    options: dict[str, Any] = dict(spec.options)
+    if options.get("plans") is not None:
+        options["plans"] = Path(options["plans"])
+    return open_engine(load_bundle(spec.bundle, FEATURES), spec.engine, EngineOptions(**options))
 
 
 @functools.cache
 def own_store(catalog: Path) -> "Store":
-    """This process's view of the catalogue, to ask what is in it by now."""
+    """This process's view of the catalogue, to look up what is in it now."""
     from .store import Store
 
     return Store(catalog, write=False)
@@ -122,8 +122,8 @@ def analyse_in_process(job: Job, spec: EngineSpec, catalog: Path) -> AnalysedFil
 
 
 def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> AnalysedFile | RejectedFile:
-    """Look, read tags, decode and analyse what is not ``known``. Never raises for a file: one bad file must not end an
-    index of thousands."""
+    """Identify, read tags, decode and analyse what is not ``known``. Never raises for a file: one bad file must not end
+    an index of thousands."""
     from features.decode.sound import decode
     from features.errors import AudioError, ForeignError
 
@@ -134,7 +134,7 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
     try:
         identity = identify(job.path)
         if identity is None:
-            decode(job.path)  # which says why
+            decode(job.path)  # which raises the reason
             raise AudioError("cannot be read")
         parts, notes = parts_of(job.path, identity, read_tags(job.path), job.sheet)
         damage = ""
@@ -156,7 +156,7 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
 
 
 def _analyse_track(part: "Part", sound: "Sound", engine: "Engine", alone: bool) -> FileTrack:
-    """One track of a file, analysed; what is wrong with one of several is its own reason."""
+    """One track of a file, analysed; an error in one of several becomes its ``reason``."""
     from features.errors import AudioError
     from features.spec import MUSIC_RATE_HZ
 

@@ -1,4 +1,4 @@
-"""The flags by which commands are told what to run networks on, and what they say of it."""
+"""The flags that choose what a command runs networks on, and the line that it prints about the engine."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ HELP = {
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser, which: bool = True) -> None:
-    """``--engine`` (where one is to be chosen: ``which``), ``--device``, ``--precision``, ``--triton``, ``--plans``."""
+    """``--engine`` (unless ``which`` is false), ``--device``, ``--precision``, ``--triton``, ``--plans``."""
     if which:
         parser.add_argument("--engine", choices=NAMES, default=AUTO, help=f"{HELP['engine']} (%(default)s)")
     parser.add_argument("--device", type=_number, default=0, metavar="N", help=f"{HELP['device']} (%(default)s)")
@@ -26,24 +26,24 @@ def add_engine_arguments(parser: argparse.ArgumentParser, which: bool = True) ->
     parser.add_argument("--plans", type=Path, metavar="FOLDER", help=HELP["plans"])
 
 
-def engine_options(asked: argparse.Namespace, threads: int = 1) -> EngineOptions:
-    """What these flags say. Raises ``EngineError`` for some that do not fit together."""
-    return checked(asked.engine, EngineOptions(threads, asked.device, asked.precision, asked.triton, asked.plans))
+def engine_options(flags: argparse.Namespace, threads: int = 1) -> EngineOptions:
+    """The options that the parsed ``flags`` give. Raises ``EngineError`` for flags that do not fit together."""
+    return check_options(flags.engine, EngineOptions(threads, flags.device, flags.precision, flags.triton, flags.plans))
 
 
-def checked(name: str, options: EngineOptions) -> EngineOptions:
-    """The options, if the engine of that name can be asked for with them."""
+def check_options(name: str, options: EngineOptions) -> EngineOptions:
+    """The options themselves. Raises ``EngineError`` where the engine of that name does not take them."""
     if name == "triton" and options.triton is None:
         raise EngineError("engine triton needs a server's address; --triton URL names one")
     if name not in (AUTO, "triton") and options.triton is not None:
-        raise EngineError(f"--triton is of no use to engine {name}; leave it out, or ask for triton or auto")
+        raise EngineError(f"--triton is of no use to engine {name}; leave it out, or choose triton or auto")
     return options
 
 
-def notable(choice: Choice) -> str:
-    """What to tell somebody who did not ask: the engine, when it is another than the plain CPU; else nothing."""
-    taken = next(trial for trial in choice.trials if trial.name == choice.name)
-    return "" if choice.name == CPU else f"engine {taken.line()}"
+def engine_notice(choice: Choice) -> str:
+    """The line to print when the engine is not the plain CPU; empty when it is."""
+    chosen = next(trial for trial in choice.trials if trial.name == choice.name)
+    return "" if choice.name == CPU else f"engine {chosen.line()}"
 
 
 def _number(text: str) -> int:

@@ -1,4 +1,4 @@
-"""A bundle's bank: what its towers say of real footage, so that a score can be read against it.
+"""A bundle's bank: its towers' vectors of real footage, which a score is compared with.
 
 Some music is near to whatever is shown, and some to nothing: towers have favourites, which nearest-neighbour search
 makes worse (hubs; Radovanovic et al., "Hubs in space", 2010). How near a segment is to *this* video says more once it
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import BundleError
 
-LEAST: Final = 8  # windows: fewer say nothing of a spread
+LEAST: Final = 8  # windows: fewer show no spread
 MOST: Final = 1024
 NORM: Final = 1e-3  # how far from 1
 
@@ -31,7 +31,7 @@ class Bank:
         return len(self.queries)
 
 
-def written(bank: Bank) -> bytes:
+def to_bytes(bank: Bank) -> bytes:
     """The file's bytes, the same for the same bank."""
     out = io.BytesIO()
     arrays: dict[str, Any] = {"queries": bank.queries}
@@ -42,15 +42,15 @@ def written(bank: Bank) -> bytes:
 
 
 def read(data: bytes, embedding_dim: int, where: str) -> Bank:
-    """A bank from a file's bytes; ``where`` stands in front of every error. Raises ``BundleError`` for what is none, or
-    not as wide as the bundle's vectors."""
+    """A bank from a file's bytes; ``where`` stands in front of every error. Raises ``BundleError`` for bytes that are
+    no bank, or one that is not as wide as the bundle's vectors."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # noqa: BLE001 - numpy and zipfile raise many kinds for what is no archive
         reason = f"{type(error).__name__}: {error}"
         raise BundleError(f"{where}: is no bank ({reason}); make it again with segue bank") from None
-    queries, moods = found.get("queries"), found.get("moods")
+    queries, moods = arrays.get("queries"), arrays.get("moods")
     if queries is None or queries.ndim != 2 or queries.shape[1] != embedding_dim:
         shape = "missing" if queries is None else f"of shape {queries.shape}"
         raise BundleError(f"{where}: queries are {shape}, must be (n, {embedding_dim}); make it again with segue bank")

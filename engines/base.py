@@ -28,22 +28,22 @@ class Engine(Protocol):
         """The graph's inputs and outputs; ``BundleError`` when the bundle has no such graph."""
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """The graph's outputs by name, a row for each row of ``inputs``; ``EngineError`` for inputs it refuses."""
+        """The graph's outputs by name, a row for each row of ``inputs``; ``EngineError`` for inputs that it refuses."""
 
     def warmup(self) -> None:
-        """Run every graph once, so that the first real request pays for no lazy set-up."""
+        """Run every graph once, so that no lazy set-up delays the first real request."""
 
     def close(self) -> None:
         """Release what the engine holds; a later ``run`` raises ``EngineClosed``. May be called twice."""
 
 
 def check_inputs(spec: GraphSpec, inputs: Arrays) -> int:
-    """The number of rows of a valid request: same names, dtypes and shapes as ``spec``, at least one row, only finite
+    """The number of rows of a valid request: the names, dtypes and shapes of ``spec``, at least one row, only finite
     floats, no mask row without a valid clip. Raises ``EngineError`` that names both sides."""
-    asked, given = {tensor.name for tensor in spec.inputs}, set(inputs)
-    if asked != given:
+    expected, given = {tensor.name for tensor in spec.inputs}, set(inputs)
+    if expected != given:
         raise EngineError(
-            f"graph {spec.name} takes {', '.join(sorted(asked))}, was given {', '.join(sorted(given)) or 'nothing'}"
+            f"graph {spec.name} takes {', '.join(sorted(expected))}, was given {', '.join(sorted(given)) or 'nothing'}"
         )
     rows: dict[str, int] = {}
     for tensor in spec.inputs:
@@ -72,8 +72,8 @@ def check_inputs(spec: GraphSpec, inputs: Arrays) -> int:
 def check_outputs(spec: GraphSpec, outputs: Arrays, rows: int) -> None:
     """A runtime's answer to a request of ``rows`` rows: every output of the manifest, of its dtype and shape, finite.
 
-    Raises ``EngineFailed``, since the request was valid: a fused kernel that overflows, or a device that lies, must not
-    reach a ranking as a number. It costs some 6 microseconds an output, of a clip tower's 2 milliseconds.
+    Raises ``EngineFailed``, since the request was valid: the numbers of a fused kernel that overflows, or of a broken
+    device, must not reach a ranking. It costs some 6 microseconds an output, of a clip tower's 2 milliseconds.
     """
     for tensor in spec.outputs:
         where = f"graph {spec.name}: output {tensor.name}"

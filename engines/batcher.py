@@ -1,14 +1,14 @@
 """Micro-batching: many sessions ask for a row or two each, the engine is most efficient with many rows at once.
 
-One worker thread takes the request whose owner is first in turn, waits until the window since the oldest arrival has
-passed or a full batch of its graph stands by, and runs them as one batch. Who is next, and what is promised to owners,
-is ``fair_queue.py``'s. Batch sizes are padded to a few fixed ones, since runtimes plan memory (and pick kernels) anew
-for every shape they have not seen. ONNX Runtime on a CPU core minds new shapes less than the padded rows, which cost it
+One worker thread takes the request whose owner is first in turn. It waits until the window since the oldest arrival has
+passed or a full batch of its graph is there, and runs them as one batch. ``fair_queue.py`` decides who is next and says
+what owners can rely on. Batch sizes are padded to a few fixed ones, since runtimes plan memory (and pick kernels) anew
+for every shape they have not seen. On a CPU core ONNX Runtime loses less by new shapes than by padded rows, which cost
 as much as real ones: there ``sizes=range(1, 33)``, no padding, does less work.
 
 *Bound*: ``limit`` requests wait at most; at the bound ``submit`` raises ``EngineBusy`` and the refusal is counted.
-*Deadline*: a request that may say until when its answer is of use is dropped when the worker comes to it later: its
-future fails with ``EngineLate``, the engine does not run it, and it is counted.
+*Deadline*: a request may have a deadline, after which its answer is of no use. When the worker comes to it later, it is
+dropped: its future fails with ``EngineLate``, the engine does not run it, and it is counted.
 """
 
 import bisect
@@ -39,7 +39,7 @@ class BatchStats:
 
     requests: int = 0  # taken from the queue and run
     runs: int = 0  # calls of the wrapped engine
-    rows: int = 0  # rows that somebody asked for, in those runs
+    rows: int = 0  # requested rows in those runs
     padded_rows: int = 0  # rows added to reach a fixed batch size
     queueing_s: float = 0.0
     queueing: tuple[int, ...] = (0,) * (len(QUEUEING_EDGES_S) + 1)
@@ -73,7 +73,7 @@ class MicroBatcher:
             raise EngineError(f"limit is {limit}, must be at least 1")
         self._engine = engine
         by_graph = sizes if isinstance(sizes, Mapping) else dict.fromkeys(engine.bundle.manifest.graphs, sizes)
-        self._sizes = {graph: checked_sizes(some) for graph, some in by_graph.items()}
+        self._sizes = {graph: checked_sizes(of_graph) for graph, of_graph in by_graph.items()}
         self._window_s = window_ms / 1000
         self._limit = limit
         self._queue: FairQueue[_Request] = FairQueue()
@@ -94,7 +94,7 @@ class MicroBatcher:
 
     @property
     def engine(self) -> Engine:
-        """The one behind."""
+        """The wrapped engine."""
         return self._engine
 
     @property
@@ -123,10 +123,10 @@ class MicroBatcher:
     ) -> "Future[Outputs]":
         """Queue a request of one or more rows; its arrays must stay as they are until the future is done.
 
-        ``owner``: on whose behalf; owners are served in turn. ``deadline_s``, by ``time.monotonic``: not run after it.
-        The future gives what ``Engine.run`` gives, or its error, or ``EngineLate``; cancelling it before its run takes
-        it out. Raises ``EngineError`` at once for invalid inputs, ``EngineLate`` for a deadline that has passed,
-        ``EngineBusy`` at the bound, ``EngineClosed`` after ``close``.
+        ``owner``: the owner of the request; owners are served in turn. ``deadline_s``, by ``time.monotonic``: not run
+        after it. The future gives what ``Engine.run`` gives, or its error, or ``EngineLate``; cancelling it before its
+        run removes the request. Raises ``EngineError`` at once for invalid inputs, ``EngineLate`` for a deadline that
+        has passed, ``EngineBusy`` at the bound, ``EngineClosed`` after ``close``.
         """
         rows = check_inputs(self.spec(graph), inputs)
         future: Future[Outputs] = Future()
@@ -147,7 +147,7 @@ class MicroBatcher:
                 self._queue.push(_Request(graph, dict(inputs), rows, owner, future, now_s, deadline_s))
                 self._changed.notify_all()
         finally:
-            self._tell_late(late)
+            self._fail_late(late)
         return future
 
     def run(self, graph: str, inputs: Arrays) -> Outputs:
@@ -170,7 +170,7 @@ class MicroBatcher:
     def _work(self) -> None:
         while True:
             batch, late = self._take()
-            self._tell_late(late)
+            self._fail_late(late)
             late.clear()
             if not batch and self._over():
                 return
@@ -185,8 +185,8 @@ class MicroBatcher:
             return self._closed and not len(self._queue)
 
     def _take(self) -> tuple[list[_Request], list[_Request]]:
-        """The next batch, all of one graph and not yet cancelled, and what came too late; both empty when closed and
-        drained."""
+        """The next batch, all of one graph and not cancelled, and the requests that are too late; both empty when
+        closed and drained."""
         with self._changed:
             while True:
                 while not len(self._queue) and not self._closed:
@@ -210,27 +210,27 @@ class MicroBatcher:
     def _pick(self, max_rows: int) -> list[_Request]:
         batch = self._queue.take(max_rows, lambda request: request.future.set_running_or_notify_cancel())
         now_s = time.monotonic()
-        waited_s = [now_s - request.arrived_s for request in batch]
+        waits_s = [now_s - request.arrived_s for request in batch]
         before = self._stats
         counts = list(before.queueing)
-        for each_s in waited_s:
-            counts[bisect.bisect_left(QUEUEING_EDGES_S, each_s)] += 1
+        for wait_s in waits_s:
+            counts[bisect.bisect_left(QUEUEING_EDGES_S, wait_s)] += 1
         self._stats = replace(
             before,
             requests=before.requests + len(batch),
-            queueing_s=before.queueing_s + sum(waited_s),
+            queueing_s=before.queueing_s + sum(waits_s),
             queueing=tuple(counts),
         )
         return batch
 
     def _drop_late(self, now_s: float) -> list[_Request]:
-        """Take out what nobody waits for any more; with the lock. Their futures are told outside it."""
+        """Remove the requests whose deadline has passed; with the lock. Their futures fail outside it."""
         gone = self._queue.drop(lambda request: request.deadline_s is not None and now_s >= request.deadline_s)
         late = [request for request in gone if request.future.set_running_or_notify_cancel()]
         self._stats = replace(self._stats, late=self._stats.late + len(late))
         return late
 
-    def _tell_late(self, late: Sequence[_Request]) -> None:
+    def _fail_late(self, late: Sequence[_Request]) -> None:
         for request in late:
             waited_ms = 1000 * (time.monotonic() - request.arrived_s)
             request.future.set_exception(
@@ -246,11 +246,11 @@ class MicroBatcher:
     def _answer(self, batch: Sequence[_Request]) -> None:
         try:
             outputs = self._run(batch[0].graph, join([request.inputs for request in batch]))
-        except Exception as error:  # noqa: BLE001 - whatever the runtime raises belongs to who asked
+        except Exception as error:  # noqa: BLE001 - whatever the runtime raises goes to the caller
             if len(batch) == 1:
                 batch[0].future.set_exception(error)
                 return
-            for request in batch:  # one of them is to blame; the others must not pay for it
+            for request in batch:  # one of them is to blame; the others must not fail with it
                 self._answer([request])
             return
         start = 0

@@ -1,7 +1,7 @@
 """A bundle: exported towers in a folder, ``manifest.json`` and one ``.onnx`` file a graph (and precision).
 
-Loading reads every byte once and refuses what is damaged or contradicts itself, always by naming both sides. Whether
-a graph's file really has the inputs that the manifest claims is checked by the engine that opens it.
+Loading reads every byte once and refuses a bundle that is damaged or contradicts itself; the error names both sides.
+The engine that opens a graph's file checks that it really has the manifest's inputs.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ FLOAT32: Final = PRECISIONS[0]
 @dataclass(frozen=True)
 class Bundle:
     """A checked bundle. ``identity`` is the SHA-256 of ``manifest.json`` in hex, which covers every graph's hash;
-    ``graphs``: who takes from whom, in the order of running."""
+    ``graphs``: which graph takes its inputs from which, in the order of running."""
 
     path: Path
     manifest: Manifest
@@ -43,13 +43,13 @@ class Bundle:
             raise BundleError(f"bundle {self.path}: has no graph {graph}; it has {has}") from None
 
     def features_of(self, graph: str) -> tuple[str, ...]:
-        """The features that a graph is fed from, in the order of its inputs; none for a graph that is not there."""
+        """The features that a graph takes, in the order of its inputs; none for a graph that is not there."""
         return self.graphs[graph].features if graph in self.graphs else ()
 
     def precisions(self, graph: str) -> tuple[str, ...]:
-        """The arithmetics that the graph can be had in, float32 first, the others in the order of ``PRECISIONS``."""
-        there = {variant.precision for variant in self.spec(graph).variants}
-        return tuple(precision for precision in PRECISIONS if precision == FLOAT32 or precision in there)
+        """The arithmetics that the graph is there in, float32 first, the others in the order of ``PRECISIONS``."""
+        variants = {variant.precision for variant in self.spec(graph).variants}
+        return tuple(precision for precision in PRECISIONS if precision == FLOAT32 or precision in variants)
 
     def file(self, graph: str, precision: str = FLOAT32) -> tuple[str, str]:
         """Name and SHA-256 of the graph's file in ``precision``; ``BundleError`` where this bundle has none."""
@@ -71,10 +71,10 @@ class Bundle:
     def read(self, graph: str, precision: str = FLOAT32) -> bytes:
         """The graph's file in ``precision``, its hash compared with the manifest's; ``BundleError`` otherwise.
 
-        Also where the graph has no such variant: who wants to make do with another asks ``precisions`` first.
+        It raises for a missing variant too; ``precisions`` tells which there are.
         """
         which = "" if precision == FLOAT32 else f" in {precision}"
-        return checked(self.path, *self.file(graph, precision), f"graph {graph}{which}")
+        return read_checked(self.path, *self.file(graph, precision), f"graph {graph}{which}")
 
 
 def default_bundle() -> Path:
@@ -110,7 +110,7 @@ def load_bundle(folder: Path | str, offered: Mapping[str, Mapping[str, object]])
     check_graphs(manifest, graphs, f"bundle {path}")
     bank = None
     if manifest.bank is not None:
-        data = checked(path, manifest.bank.file, manifest.bank.sha256, "the bank")
+        data = read_checked(path, manifest.bank.file, manifest.bank.sha256, "the bank")
         bank = read_bank(data, manifest.embedding_dim, f"bundle {path}: {manifest.bank.file}")
     bundle = Bundle(path, manifest, graphs, hashlib.sha256(text).hexdigest(), bank)
     for graph in manifest.graphs:
@@ -119,7 +119,7 @@ def load_bundle(folder: Path | str, offered: Mapping[str, Mapping[str, object]])
     return bundle
 
 
-def checked(folder: Path, name: str, digest: str, what: str) -> bytes:
+def read_checked(folder: Path, name: str, digest: str, what: str) -> bytes:
     """A file of a bundle, its hash compared with the manifest's; ``BundleError`` otherwise."""
     try:
         data = (folder / name).read_bytes()
@@ -127,25 +127,26 @@ def checked(folder: Path, name: str, digest: str, what: str) -> bytes:
         raise BundleError(f"bundle {folder}: the file {name} of {what} is missing; copy it again") from None
     except OSError as error:
         raise BundleError(f"bundle {folder}: cannot read {name}: {error.strerror}; mend its permissions") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != digest:
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != digest:
         raise BundleError(
-            f"bundle {folder}: {name} ({len(data)} bytes) has SHA-256 {found[:12]}..., "
+            f"bundle {folder}: {name} ({len(data)} bytes) has SHA-256 {actual[:12]}..., "
             f"{MANIFEST} says {digest[:12]}...; the file is damaged or from another bundle: copy it again"
         )
     return data
 
 
 def check_features(manifest: Manifest, offered: Mapping[str, Mapping[str, object]], where: str) -> None:
-    """Every feature asked for must be offered with the same parameters; names the parameter and both values."""
-    for name, asked in manifest.features.items():
+    """Every feature that the manifest needs must be offered with the same parameters. Raises ``BundleError`` that names
+    the parameter and both values."""
+    for name, required in manifest.features.items():
         if name not in offered:
             raise BundleError(
                 f"{where}: asks for the feature {name}, this segue offers {', '.join(offered)}; use a matching segue"
             )
-        given = json.loads(json.dumps(offered[name]))  # as JSON spells it: tuples are lists
-        for key in sorted({*asked, *given}):
-            ours, theirs = value_text(given, key), value_text(asked, key)
+        available = json.loads(json.dumps(offered[name]))  # as JSON spells it: tuples are lists
+        for key in sorted({*required, *available}):
+            ours, theirs = value_text(available, key), value_text(required, key)
             if ours != theirs:
                 raise BundleError(
                     f"{where}: feature {name}: {key} is {theirs} in the bundle and {ours} in this segue; "

@@ -1,9 +1,9 @@
-"""Which engine runs a bundle here: the one that was asked for, or by ``auto`` the fastest that really works.
+"""Which engine runs a bundle here: the one that is named, or by ``auto`` the fastest that really works.
 
-Working is shown, not assumed: an engine is opened, warmed up, asked for one clip whose answer must be the CPU's, and
-timed. ``auto`` tries them in the order of ``ORDER`` and takes the first unless a later one is clearly faster. Why each
-of the others was passed over is kept. A name is a name: an engine that was asked for by its own and cannot be had is an
-error, never another engine.
+That an engine works is tested: it is opened and warmed up, its output for one clip is compared with the CPU's, and it
+is timed. ``auto`` tries them in the order of ``ORDER`` and takes the first unless a later one is clearly faster. It
+keeps the reason why each of the others was passed over. A named engine that cannot be opened is an error; no other
+engine takes its place.
 """
 
 import logging
@@ -33,8 +33,8 @@ ORDER: Final = ("tensorrt", "onnx-cuda", "triton", CPU)
 NAMES: Final = (AUTO, CPU, "onnx-cuda", "tensorrt", "triton")
 RUNS: Final = 10
 RUNS_S: Final = 0.5  # no further run after so long
-CLEARLY: Final = 0.9  # of the time of one that comes before
-AGREE: Final = 0.99  # cosine with the CPU's answer; parity is export's, this finds a device that computes nonsense
+CLEARLY: Final = 0.9  # of the time of an earlier engine
+AGREE: Final = 0.99  # cosine with the CPU's answer; export checks parity, this detects devices that compute nonsense
 
 log = logging.getLogger("segue.engine")
 
@@ -43,8 +43,8 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """``threads`` of the CPU; ``device`` is CUDA's number; ``triton`` a server's address, without which there is none;
-    ``plans``: TensorRT's cache, None for the user's own; ``sizes``: batch sizes that CUDA is made ready for, None for
+    """``threads`` of the CPU; ``device`` is CUDA's number; ``triton`` a server's address, None for no server;
+    ``plans``: TensorRT's cache, None for the user's own; ``sizes``: batch sizes that CUDA prepares for, None for
     its own. ``fallback``: whether the CPU stands behind another engine.
     ``open_s``: how long ``auto`` waits for each to open; a name waits as long as it takes."""
 
@@ -60,8 +60,8 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one engine. ``engine``: its own name, empty where it could not be opened. ``clip_ms``: the median
-    time of one clip, None where it was not timed. ``reason``: why it was passed over, or taken."""
+    """The result of one engine's trial. ``engine``: its own name, empty where it could not be opened. ``clip_ms``: the
+    median time of one clip, None where it was not timed. ``reason``: why it was passed over or taken."""
 
     name: str
     engine: str
@@ -69,13 +69,14 @@ class Trial:
     reason: str
 
     def line(self) -> str:
-        said = self.name if self.clip_ms is None else f"{self.name} ({self.clip_ms:.2f} ms a clip)"
-        return f"{said}: {self.reason}"
+        label = self.name if self.clip_ms is None else f"{self.name} ({self.clip_ms:.2f} ms a clip)"
+        return f"{label}: {self.reason}"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """``engine`` is open and warm. ``trials``: all that were tried, in order, and ``name`` is that of the one taken."""
+    """``engine`` is open and warm. ``trials``: of all engines that were tried, in order; ``name``: of the chosen
+    one."""
 
     engine: Engine
     name: str
@@ -121,14 +122,14 @@ OPENERS: Final[Mapping[str, Opener]] = {
 
 def open_engine(
     bundle: Bundle,
-    asked: str = AUTO,
+    name: str = AUTO,
     options: EngineOptions | None = None,
     openers: Mapping[str, Opener] = OPENERS,
     fallback: FallbackOptions | None = None,
 ) -> Engine:
     """``choose`` and ``with_reserve`` in one. Raises what they raise."""
     options = options or EngineOptions()
-    return with_reserve(choose(bundle, asked, options, openers), bundle, options, openers, fallback)
+    return with_reserve(choose(bundle, name, options, openers), bundle, options, openers, fallback)
 
 
 def with_reserve(
@@ -138,7 +139,7 @@ def with_reserve(
     openers: Mapping[str, Opener] = OPENERS,
     fallback: FallbackOptions | None = None,
 ) -> Engine:
-    """The chosen engine, said in the log, with the CPU behind it unless it is the CPU itself."""
+    """The chosen engine, named in the log, with the CPU behind it unless it is the CPU itself."""
     for trial in choice.trials:
         log.info("engine %s", trial.line())
     if choice.name == CPU or not options.fallback:
@@ -154,58 +155,59 @@ def with_reserve(
 
 def choose(
     bundle: Bundle,
-    asked: str = AUTO,
+    name: str = AUTO,
     options: EngineOptions | None = None,
     openers: Mapping[str, Opener] = OPENERS,
     clock: Clock = time.perf_counter,
 ) -> Choice:
-    """The engine to use. Raises ``EngineError`` for a name that is none, ``EngineUnavailable`` for one that cannot be
-    had here, ``BundleError`` for a bundle that cannot be run at all."""
+    """The engine to use. Raises ``EngineError`` for an unknown name, ``EngineUnavailable`` for an engine that cannot
+    be opened here, ``BundleError`` for a bundle that cannot be run at all."""
     options = options or EngineOptions()
-    if asked not in NAMES:
-        raise EngineError(f"engine {asked[:40]!r} is none of {', '.join(NAMES)}; segue doctor shows what works here")
-    if asked != AUTO:
-        engine = opened(asked, bundle, options, openers)
-        return Choice(engine, asked, (Trial(asked, engine.name, None, "taken, as asked for"),))
+    if name not in NAMES:
+        raise EngineError(f"engine {name[:40]!r} is none of {', '.join(NAMES)}; segue doctor shows what works here")
+    if name != AUTO:
+        engine = open_warm(name, bundle, options, openers)
+        return Choice(engine, name, (Trial(name, engine.name, None, "taken, as asked for"),))
     return fastest(bundle, options, openers, clock)
 
 
 def fastest(bundle: Bundle, options: EngineOptions, openers: Mapping[str, Opener], clock: Clock) -> Choice:
     """The first of ``ORDER`` that works here, unless a later one is clearly faster. All others are closed."""
-    found: dict[str, tuple[Engine, float]] = {}
+    working: dict[str, tuple[Engine, float]] = {}
     reasons: dict[str, str] = {}
-    # The CPU in float32 first: it is what others are compared with, and a bundle that it cannot open is the user's to
-    # mend.
-    plain = opened(CPU, bundle, replace(options, precision=FLOAT32), openers)
+    # The CPU in float32 first: others are compared with it, and a bundle that it cannot open is for the user to mend.
+    plain = open_warm(CPU, bundle, replace(options, precision=FLOAT32), openers)
     try:
         inputs = clip_inputs(plain)
-        expected = plain.run(timed(bundle), inputs)
+        expected = plain.run(timed_graph(bundle), inputs)
         if options.precision == FLOAT32:
-            found[CPU] = plain, clip_ms(plain, inputs, clock)
+            working[CPU] = plain, clip_ms(plain, inputs, clock)
         for name in ORDER:
-            if name in found or (name == "triton" and options.triton is None):
+            if name in working or (name == "triton" and options.triton is None):
                 continue
             try:
-                found[name] = in_time(partial(tried, name, bundle, options, openers, inputs, expected, clock), options)
+                working[name] = in_time(
+                    partial(try_engine, name, bundle, options, openers, inputs, expected, clock), options
+                )
             except Exception as error:  # noqa: BLE001 - whatever a runtime raises, it is the reason
-                reasons[name] = words(error)
-        best = preferred({name: found[name][1] for name in ORDER if name in found})
+                reasons[name] = first_line(error)
+        best = preferred({name: working[name][1] for name in ORDER if name in working})
         if best is None:
             raise EngineUnavailable("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
     except BaseException:
-        for engine, _ in found.values():
+        for engine, _ in working.values():
             engine.close()
         plain.close()
         raise
-    kept = found[best][0]
-    for engine in (plain, *(engine for engine, _ in found.values())):
-        if engine is not kept:
+    chosen = working[best][0]
+    for engine in (plain, *(engine for engine, _ in working.values())):
+        if engine is not chosen:
             engine.close()
-    return Choice(kept, best, tuple(report(found, reasons, best)))
+    return Choice(chosen, best, tuple(report(working, reasons, best)))
 
 
 def preferred(times_ms: Mapping[str, float]) -> str | None:
-    """Of engines in their order the first, unless one behind it is clearly faster; None of none."""
+    """The first of the engines, unless a later one is clearly faster; None where there are none."""
     best: str | None = None
     for name, ms in times_ms.items():
         if best is None or ms < CLEARLY * times_ms[best]:
@@ -213,22 +215,25 @@ def preferred(times_ms: Mapping[str, float]) -> str | None:
     return best
 
 
-def report(found: Mapping[str, tuple[Engine, float]], reasons: Mapping[str, str], best: str) -> list[Trial]:
-    """A trial for each engine that was looked at, in order."""
+def report(working: Mapping[str, tuple[Engine, float]], reasons: Mapping[str, str], best: str) -> list[Trial]:
+    """A trial for each engine that was tried, in order."""
     trials = []
     for name in ORDER:
         if name in reasons:
             trials.append(Trial(name, "", None, f"passed over: {reasons[name]}"))
-        elif name in found:
-            engine, ms = found[name]
-            others = len(found) > 1
-            taken = "taken, the fastest that works here" if others else "taken, the only one that works here"
-            why = f"passed over: not clearly faster than {best} ({found[best][1]:.2f} ms)" if name != best else taken
-            trials.append(Trial(name, engine.name, ms, why))
+        elif name in working:
+            engine, ms = working[name]
+            if name != best:
+                reason = f"passed over: not clearly faster than {best} ({working[best][1]:.2f} ms)"
+            elif len(working) > 1:
+                reason = "taken, the fastest that works here"
+            else:
+                reason = "taken, the only one that works here"
+            trials.append(Trial(name, engine.name, ms, reason))
     return trials
 
 
-def opened(name: str, bundle: Bundle, options: EngineOptions, openers: Mapping[str, Opener]) -> Engine:
+def open_warm(name: str, bundle: Bundle, options: EngineOptions, openers: Mapping[str, Opener]) -> Engine:
     """The engine, warm. Raises ``EngineUnavailable`` where it cannot be opened or does not run the bundle's graphs."""
     try:
         engine = openers[name](bundle, options)
@@ -242,11 +247,11 @@ def opened(name: str, bundle: Bundle, options: EngineOptions, openers: Mapping[s
         engine.close()
         if isinstance(error, EngineError) or not isinstance(error, Exception):
             raise
-        raise EngineUnavailable(f"engine {name} opens and then fails: {words(error)}; see segue doctor") from error
+        raise EngineUnavailable(f"engine {name} opens and then fails: {first_line(error)}; see segue doctor") from error
     return engine
 
 
-def tried(
+def try_engine(
     name: str,
     bundle: Bundle,
     options: EngineOptions,
@@ -255,10 +260,11 @@ def tried(
     expected: Arrays,
     clock: Clock,
 ) -> tuple[Engine, float]:
-    """The engine, warm, after its answer for one clip was seen to be the CPU's; and the time of a clip in ms."""
-    engine = opened(name, bundle, options, openers)
+    """The engine, warm, and the time of a clip in ms. Raises ``EngineFailed`` where its output for one clip is not the
+    CPU's."""
+    engine = open_warm(name, bundle, options, openers)
     try:
-        likeness = alike(engine.run(timed(bundle), inputs), expected)
+        likeness = least_cosine(engine.run(timed_graph(bundle), inputs), expected)
         if not likeness >= AGREE:
             raise EngineFailed(f"its answer for a clip is not the CPU's (cosine {likeness:.3f}); test the device")
         return engine, clip_ms(engine, inputs, clock)
@@ -268,14 +274,14 @@ def tried(
 
 
 def in_time(trial: Callable[[], tuple[Engine, float]], options: EngineOptions) -> tuple[Engine, float]:
-    """The trial's outcome; ``EngineUnavailable`` after ``open_s``. One that hangs is left to a thread of its own, and
-    what it opens after all is closed there."""
+    """The trial's outcome; ``EngineUnavailable`` after ``open_s``. A trial that hangs stays in a thread of its own; an
+    engine that it opens later is closed there."""
     worker = TimeoutWorker("trial of an engine")
     future = worker.post(trial)
     try:
         return future.result(options.open_s)
     except TimeoutError:
-        if future.done() and future.exception() is not None:  # the trial's own
+        if future.done() and future.exception() is not None:  # raised by the trial itself
             raise
         future.add_done_callback(close_late)
         raise EngineUnavailable(
@@ -290,26 +296,26 @@ def close_late(future: "Future[tuple[Engine, float]]") -> None:
         future.result()[0].close()
 
 
-def alike(found: Arrays, expected: Arrays) -> float:
+def least_cosine(outputs: Arrays, expected: Arrays) -> float:
     """The smallest cosine between the outputs of two engines, over outputs and rows; two zeros are alike."""
     least = 1.0
     for name, array in expected.items():
-        one, other = array.reshape(len(array), -1).astype(float), found[name].reshape(len(array), -1).astype(float)
-        norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-        same = np.all(one == other, axis=1)
-        least = min(least, float(np.where(same, 1.0, (one * other).sum(axis=1) / np.maximum(norms, 1e-30)).min()))
+        left, right = array.reshape(len(array), -1).astype(float), outputs[name].reshape(len(array), -1).astype(float)
+        norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+        same = np.all(left == right, axis=1)
+        least = min(least, float(np.where(same, 1.0, (left * right).sum(axis=1) / np.maximum(norms, 1e-30)).min()))
     return least
 
 
-def timed(bundle: Bundle) -> str:
-    """The graph that engines are compared on: each live session runs it every second."""
+def timed_graph(bundle: Bundle) -> str:
+    """The graph that engines are compared by: each live session runs it every second."""
     return bundle.graphs.video_towers[0].name
 
 
 def clip_inputs(engine: Engine) -> dict[str, NDArray[Any]]:
-    """One clip that is not nothing: every number different, bytes from 0 to 255, floats from 0 to 1. Zeros for a tower
-    that does not take that."""
-    spec = engine.spec(timed(engine.bundle))
+    """One clip in which every number differs: bytes from 0 to 255, floats from 0 to 1. Zeros for a tower that does not
+    take that."""
+    spec = engine.spec(timed_graph(engine.bundle))
     inputs = ramps(spec)
     try:
         engine.run(spec.name, inputs)
@@ -319,18 +325,18 @@ def clip_inputs(engine: Engine) -> dict[str, NDArray[Any]]:
 
 
 def ramps(spec: GraphSpec) -> dict[str, NDArray[Any]]:
-    made = example_inputs(spec)
-    for array in made.values():
+    inputs = example_inputs(spec)
+    for array in inputs.values():
         if array.dtype == np.uint8:
             array[...] = (np.arange(array.size) * 7 % 256).reshape(array.shape)
         elif array.dtype == np.float32:
             array[...] = np.linspace(0, 1, array.size, dtype=np.float32).reshape(array.shape)
-    return made
+    return inputs
 
 
 def clip_ms(engine: Engine, inputs: Arrays, clock: Clock = time.perf_counter) -> float:
     """Median time of one clip, in milliseconds, of up to ``RUNS`` runs within ``RUNS_S``."""
-    graph = timed(engine.bundle)
+    graph = timed_graph(engine.bundle)
     begun_s = clock()
     times_s: list[float] = []
     while not times_s or (len(times_s) < RUNS and clock() - begun_s < RUNS_S):
@@ -344,6 +350,6 @@ def missing(error: ImportError) -> str:
     return f"the package {(error.name or str(error)).partition('.')[0]} is not installed"
 
 
-def words(error: BaseException) -> str:
-    """One line."""
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its class."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

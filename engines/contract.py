@@ -1,4 +1,4 @@
-"""Do the tensors of a bundle's graphs fit what they are fed with? Every contradiction is refused, naming both sides."""
+"""Do the tensors of a bundle's graphs fit their sources? Every contradiction is an error that names both sides."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,7 +13,7 @@ Side = Mapping[str, TensorSpec]
 
 
 def check_graphs(manifest: Manifest, graphs: Graphs, where: str) -> None:
-    """Every graph's inputs and outputs against who it takes from and the manifest's own sizes; ``BundleError``."""
+    """Compare every graph's inputs and outputs with its sources and the manifest's sizes; ``BundleError``."""
     sizes = size_text(manifest, graphs)
     for name, spec in manifest.graphs.items():
         graph = graphs[name]
@@ -24,20 +24,21 @@ def check_graphs(manifest: Manifest, graphs: Graphs, where: str) -> None:
 
 
 def inputs_of(graph: Graph, graphs: Graphs, manifest: Manifest) -> Side:
-    """What a graph must take: its masks, the vectors of others, and those features that the manifest describes."""
+    """The inputs that a graph must have: its masks, the vectors of others, and the features that the manifest
+    describes."""
     clips = (manifest.max_clips,)
-    wanted: dict[str, TensorSpec] = {}
+    expected: dict[str, TensorSpec] = {}
     for name, source in graph.inputs.items():
         if isinstance(source, Mask):
-            wanted[name] = TensorSpec(name, "bool", (BATCH, *clips))
+            expected[name] = TensorSpec(name, "bool", (BATCH, *clips))
         elif not isinstance(source, Feature):
             many = clips if source.many else ()
-            wanted[name] = TensorSpec(name, "float32", (BATCH, *many, graphs[source.graph].width))
+            expected[name] = TensorSpec(name, "float32", (BATCH, *many, graphs[source.graph].width))
         elif name in manifest.features and graph.kind is not Kind.EMBEDDING:
             description = manifest.features[name]
             shape: Shape = (BATCH, *(() if graph.kind.is_clip else clips), *description["shape"])
-            wanted[name] = TensorSpec(name, str(description["dtype"]), shape)
-    return wanted
+            expected[name] = TensorSpec(name, str(description["dtype"]), shape)
+    return expected
 
 
 def outputs_of(graph: Graph) -> Side:
@@ -45,17 +46,17 @@ def outputs_of(graph: Graph) -> Side:
     return {graph.output: TensorSpec(graph.output, "float32", (BATCH, *size))}
 
 
-def check_side(tensors: tuple[TensorSpec, ...], wanted: Side, sizes: str, where: str) -> None:
+def check_side(tensors: tuple[TensorSpec, ...], expected: Side, sizes: str, where: str) -> None:
     names = [tensor.name for tensor in tensors]
-    if sorted(names) != sorted(wanted):
+    if sorted(names) != sorted(expected):
         raise BundleError(
-            f"{where}s are {', '.join(names) or 'none'}, must be {', '.join(wanted) or 'features'}, "
+            f"{where}s are {', '.join(names) or 'none'}, must be {', '.join(expected) or 'features'}, "
             "the features among them described in manifest.json; export the bundle again"
         )
     for tensor in tensors:
-        if tensor != wanted[tensor.name]:
+        if tensor != expected[tensor.name]:
             raise BundleError(
-                f"{where} is {tensor}, but manifest.json with {sizes} asks for {wanted[tensor.name]}; "
+                f"{where} is {tensor}, but manifest.json with {sizes} asks for {expected[tensor.name]}; "
                 "export the bundle again"
             )
 

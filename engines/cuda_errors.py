@@ -1,7 +1,7 @@
-"""What the texts of CUDA, cuBLAS, cuDNN and of the runtimes above them mean: memory, device, or neither.
+"""What error texts of CUDA, cuBLAS, cuDNN and the runtimes above them mean: memory, device, or neither.
 
-The runtimes raise plain ``RuntimeError`` and the like, with CUDA's words somewhere inside; there is nothing else to go
-by. The words are those of ``cudaGetErrorString`` and of the status names of cuBLAS and cuDNN.
+The runtimes raise plain ``RuntimeError`` and the like, with CUDA's words somewhere inside; the error tells nothing
+else. The words are those of ``cudaGetErrorString`` and of the status names of cuBLAS and cuDNN.
 """
 
 import re
@@ -47,7 +47,7 @@ LOST: Final = (
 
 
 def cuda_failure(error: BaseException, where: str) -> EngineFailed:
-    """The named error of a run that CUDA gave up; ``where`` says which engine, graph and batch."""
+    """The named error for a run that failed in CUDA; ``where`` says which engine, graph and batch."""
     text = str(error).lower()
     if isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY):
         return EngineFailed(
@@ -61,12 +61,12 @@ def cuda_failure(error: BaseException, where: str) -> EngineFailed:
     return EngineFailed(f"{where}: {brief(error)}; use another engine")
 
 
-# How ONNX Runtime reports a call of CUDA, between the C++ function it was in and the host, file and expression.
+# How ONNX Runtime reports a failed CUDA call, between the C++ function and the host, file and expression.
 CALL: Final = re.compile(r"\bC[A-Z]+ failure -?\d+: [^;\n]+")
 
 
 def brief(error: BaseException, limit: int = 200) -> str:
-    """The call of CUDA that failed, where a runtime's text tells one, or else the first line of the text."""
+    """The CUDA call that failed, where a runtime's text names one, or else the first line of the text."""
     text = str(error).strip() or type(error).__name__
     call = CALL.search(text)
     line = call.group().strip() if call else text.splitlines()[0].strip()

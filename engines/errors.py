@@ -14,7 +14,8 @@ class EngineBusy(EngineError):  # noqa: N818 - a state of the engine, read as su
 
 
 class EngineLate(EngineBusy):
-    """A request's deadline passed before the engine came to it; it was dropped unrun, since nobody wants its answer."""
+    """A request's deadline passed before the engine came to it; it was dropped and not run, since nobody waits for
+    its answer."""
 
 
 class EngineClosed(EngineError):  # noqa: N818

@@ -1,20 +1,20 @@
 """A preferred engine with another one behind it, so that a GPU that fails costs a session nothing but time.
 
 A valid request that the preferred engine does not answer, within ``limit_s`` and with finite numbers of the right
-shapes, is answered by the reserve; so are all that follow, until the preferred one has been seen to work again:
+shapes, goes to the reserve; so do all later requests, until a trial shows that the preferred engine works again:
 
     preferred --a request fails or hangs--> reserve --back-off is over, a trial succeeds--> preferred
 
-The trial is a request of zeros, of the graph and batch size that failed. A request that comes after the back-off starts
-it and does not wait for it: it runs in the preferred engine's own thread (``timeout_worker.py``). An engine that fails
-the trial is opened anew, where the caller says how, since a lost device does not come back to who held it. The back-off
-doubles with each failure, up to ``longest_wait_s``, and begins anew once the preferred engine has worked for
-``sound_s``.
+The trial is a request of zeros, of the graph and batch size that failed. The first request after the back-off starts it
+and does not wait for it: it runs in the preferred engine's own thread (``timeout_worker.py``). An engine that fails the
+trial is opened anew, where the caller says how, since a lost device does not come back within an open engine. The
+back-off doubles with each failure, up to ``longest_wait_s``, and starts again from ``wait_s`` once the preferred engine
+has worked for ``sound_s``.
 
-*Bounds*: one call of the preferred engine at a time. One that hangs stays in its thread, its late answer is thrown
-away, and nothing else is asked of that engine until it comes back; no second thread is ever started for it.
+*Bounds*: one call of the preferred engine at a time. A call that hangs stays in its thread, its late answer is thrown
+away, and that engine gets no other request until the call returns; no second thread is ever started for it.
 
-An invalid request is refused as everywhere, and counts for nothing here.
+An invalid request is refused as by any engine, and is not counted here.
 """
 
 import logging
@@ -62,9 +62,9 @@ class FallbackOptions:
 
 @dataclass(frozen=True)
 class FallbackState:
-    """How things stand, for people and for metrics. ``for_s``: how long the reserve has been in use, 0 if it is not;
-    ``kind`` (one of ``REASONS``) and ``reason`` (the error's own words) of the newest fall back, also after it is over;
-    empty before the first. ``fallbacks``: how often, by ``REASONS``;
+    """The state, for people and for metrics. ``for_s``: how long the reserve has been in use, 0 if it is not;
+    ``kind`` (one of ``REASONS``) and ``reason`` (the error's text) of the newest fallback, also after it is over; empty
+    before the first. ``fallbacks``: how often, by ``REASONS``;
     ``reserve_requests``: answered by the reserve; ``trials`` of the preferred one, ``returns`` to it. ``stuck_s``: how
     long a call that was given up has been hanging."""
 
@@ -96,9 +96,9 @@ class Calls(Protocol):
 
 
 class FallbackEngine:
-    """An ``Engine``; both engines are its own from now on, and closed with it. They must be of one bundle.
+    """An ``Engine``; it owns both engines from now on and closes them. They must run one bundle.
 
-    ``reopen`` makes another preferred engine; without it the one given is tried again as it is. ``clock``
+    ``reopen`` makes another preferred engine; without it the same engine is tried again. ``clock``
     and ``worker`` are for tests.
     """
 
@@ -124,11 +124,11 @@ class FallbackEngine:
         self._worker: Calls = worker or TimeoutWorker(f"engine {preferred.name}")
         self._name = f"{preferred.name}+{reserve.name}"
         self._lock = threading.Lock()  # guards what follows; never held while an engine works
-        self._degraded = self._trying = self._closed = False
+        self._degraded = self._in_trial = self._closed = False
         self._since_s = 0.0  # when the reserve took over, or the preferred one came back
-        self._wait_s = 0.0  # the present back-off; 0 before the first failure
-        self._again_s = 0.0  # when it is over
-        self._asked: tuple[str, int] = ("", 0)  # graph and rows of what failed
+        self._wait_s = 0.0  # the current back-off; 0 before the first failure
+        self._retry_s = 0.0  # when it is over
+        self._failed_request: tuple[str, int] = ("", 0)  # graph and rows of what failed
         self._kind = self._reason = ""
         self._fallbacks = dict.fromkeys(REASONS, 0)
         self._reserve_requests = self._trials = self._returns = 0
@@ -162,16 +162,16 @@ class FallbackEngine:
         return self._reserve.spec(graph)
 
     def run(self, graph: str, inputs: Arrays) -> Outputs:
-        if self._turn():
+        if self._use_preferred():
             try:
-                return self._ask(graph, inputs)
-            except Exception as error:  # noqa: BLE001 - whatever a runtime raises; the request is looked at now
-                rows = check_inputs(self.spec(graph), inputs)  # who asked for nonsense is told so
-                self._fall(graph, rows, error)
+                return self._run_preferred(graph, inputs)
+            except Exception as error:  # noqa: BLE001 - whatever a runtime raises; now the request is checked
+                rows = check_inputs(self.spec(graph), inputs)  # an invalid request is the caller's error
+                self._fall_back(graph, rows, error)
         return self._reserve.run(graph, inputs)
 
     def warmup(self) -> None:
-        """Both; a preferred engine that cannot be warmed up is fallen back from."""
+        """Warm up both; fall back to the reserve where the preferred engine cannot be warmed up."""
         self._reserve.warmup()
         with self._lock:
             if self._degraded or self._closed:
@@ -179,10 +179,11 @@ class FallbackEngine:
         try:
             self._worker.call(self._preferred.warmup, self._options.warmup_s)
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
-            self._fall(next(iter(self.bundle.manifest.graphs)), 1, error)
+            self._fall_back(next(iter(self.bundle.manifest.graphs)), 1, error)
 
     def close(self) -> None:
-        """A call that hangs is waited for ``close_s`` seconds, then left to its thread, which ends with the process."""
+        """Waits ``close_s`` seconds for a call that hangs, then leaves it to its thread, which ends with the
+        process."""
         with self._lock:
             if self._closed:
                 return
@@ -191,27 +192,27 @@ class FallbackEngine:
             log.warning("engine %s hangs and is left to itself", self._preferred.name)
         self._reserve.close()
 
-    def _turn(self) -> bool:
-        """Whether the preferred engine is asked now; starts its trial where one is due."""
+    def _use_preferred(self) -> bool:
+        """Whether the request goes to the preferred engine; starts a trial where one is due."""
         with self._lock:
             if self._closed:
                 raise EngineClosed(f"engine {self.name} is closed; open another")
             if not self._degraded:
                 return True
             self._reserve_requests += 1
-            if not self._trying and self._clock() >= self._again_s:
-                self._trying = True
+            if not self._in_trial and self._clock() >= self._retry_s:
+                self._in_trial = True
                 self._trials += 1
-                self._worker.post(self._try)
+                self._worker.post(self._run_trial)
             return False
 
-    def _ask(self, graph: str, inputs: Arrays) -> Outputs:
+    def _run_preferred(self, graph: str, inputs: Arrays) -> Outputs:
         outputs = self._worker.call(lambda: self._preferred.run(graph, inputs), self._options.limit_s)
         assert outputs is not None
         check_outputs(self.spec(graph), outputs, len(next(iter(inputs.values()))))
         return outputs
 
-    def _fall(self, graph: str, rows: int, error: Exception) -> None:
+    def _fall_back(self, graph: str, rows: int, error: Exception) -> None:
         kind, text = reason_of(error), f"{type(error).__name__}: {error}"
         with self._lock:
             if self._closed:
@@ -222,7 +223,7 @@ class FallbackEngine:
             now_s = self._clock()
             if now_s - self._since_s >= self._options.sound_s:
                 self._wait_s = 0.0
-            self._degraded, self._since_s, self._asked = True, now_s, (graph, rows)
+            self._degraded, self._since_s, self._failed_request = True, now_s, (graph, rows)
             self._kind, self._reason = kind, text
             self._fallbacks[kind] += 1
             self._back_off(now_s)
@@ -233,33 +234,33 @@ class FallbackEngine:
         )
 
     def _back_off(self, now_s: float) -> None:
-        """With the lock: twice as long as before."""
+        """Wait twice as long as before; with the lock."""
         self._wait_s = min(self._options.longest_wait_s, 2 * self._wait_s or self._options.wait_s)
-        self._again_s = now_s + self._wait_s
+        self._retry_s = now_s + self._wait_s
 
-    def _try(self) -> None:
+    def _run_trial(self) -> None:
         """The trial, in the preferred engine's thread."""
         try:
-            self._works()
+            self._test_preferred()
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises; it is tried again later
             with self._lock:
-                self._trying = False
+                self._in_trial = False
                 self._back_off(self._clock())
                 wait_s = self._wait_s
             log.info("engine %s still fails (%s); again after %g s", self._preferred.name, error, wait_s)
             return
         with self._lock:
-            self._trying = False
+            self._in_trial = False
             now_s = self._clock()
             away_s, self._since_s = now_s - self._since_s, now_s
             self._degraded = False
             self._returns += 1
         log.warning("engine %s works again, after %.1f s", self._preferred.name, away_s)
 
-    def _works(self) -> None:
-        """Returns once the preferred engine, or another in its place, has answered."""
+    def _test_preferred(self) -> None:
+        """Return once the preferred engine, or a new one in its place, has answered."""
         try:
-            self._example(self._preferred)
+            self._run_example(self._preferred)
         except Exception:
             if self._reopen is None or self._closed:
                 raise
@@ -270,14 +271,14 @@ class FallbackEngine:
             engine = self._reopen()
             try:
                 engine.warmup()
-                self._example(engine)
+                self._run_example(engine)
             except BaseException:
                 engine.close()
                 raise
             self._preferred = engine
 
-    def _example(self, engine: Engine) -> None:
-        graph, rows = self._asked
+    def _run_example(self, engine: Engine) -> None:
+        graph, rows = self._failed_request
         spec = self.spec(graph)
         check_outputs(spec, engine.run(graph, example_inputs(spec, rows)), rows)
 

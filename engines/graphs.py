@@ -46,7 +46,7 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """What another graph gives: one vector, or where ``many`` one of each clip of a window."""
+    """The output of another graph: one vector, or where ``many`` one for each clip of a window."""
 
     graph: str
     many: bool
@@ -59,7 +59,7 @@ Source = Feature | Mask | Vectors
 class Graph:
     """``inputs`` by name, in the manifest's order; ``output`` is the name of the only one; ``width``: the length of the
     vector that it gives, 0 for the score and the mood of a pair and of an embedding. ``after``: the graphs that must
-    have answered before: those that it takes from and, but for a clip's, every tower, since all see the same clips."""
+    run before it: its sources and, unless it works on a clip, every tower, since all see the same clips."""
 
     name: str
     kind: Kind
@@ -76,10 +76,10 @@ class Graph:
 
 @dataclass(frozen=True)
 class Graphs:
-    """All graphs of a bundle, each behind those that it takes from; and who has which part.
+    """All graphs of a bundle, each behind its sources; and which graph has which part.
 
-    ``query``: whose vector of the window is searched with; ``segment``: whose vector of a window of music is found,
-    both of unit norm; ``music_tower``: whose vectors of clips the catalogue keeps.
+    ``query`` gives the vector of a window that a search starts from; ``segment`` gives the vectors of windows of music
+    that are searched, both of unit norm; ``music_tower`` gives the vectors of clips that the catalogue keeps.
     """
 
     all: Mapping[str, Graph]
@@ -108,15 +108,15 @@ class Graphs:
 
     @cached_property
     def ends(self) -> dict[str, Graph]:
-        """By side, whose vectors a search compares."""
+        """By side, the graphs whose vectors a search compares."""
         return {"video": self.query, "music": self.segment}
 
     @cached_property
     def live(self) -> tuple[Graph, ...]:
-        """What a live session runs: all but the music's own."""
+        """What a live session runs: all but those that work on music alone."""
         return tuple(graph for graph in self if graph.kind not in (Kind.MUSIC_CLIP, Kind.MUSIC_WINDOW))
 
     @cached_property
     def widths(self) -> dict[str, int]:
-        """Of every graph that gives a vector."""
+        """The width of every graph that gives a vector."""
         return {graph.name: graph.width for graph in self if graph.width}

@@ -1,4 +1,4 @@
-"""``manifest.json`` as frozen dataclasses. Parsing checks types and spelling; ``bundle.py`` what must agree."""
+"""``manifest.json`` as frozen dataclasses. Parsing checks types and spelling; ``bundle.py`` checks what must agree."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from .errors import BundleError
 FORMAT: Final = 1
 BATCH: Final = "batch"  # how a shape spells its leading, free axis
 DTYPES: Final = ("float32", "uint8", "bool")
-# The first is what every graph has. They name the arithmetic inside: inputs and outputs keep the manifest's dtypes.
+# Every graph has the first one. They name the arithmetic inside: inputs and outputs keep the manifest's dtypes.
 PRECISIONS: Final = ("float32", "float16", "bfloat16", "int8")
 
 Shape = tuple[int | str, ...]
@@ -29,7 +29,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Variant:
-    """The same graph in another arithmetic, with the very same inputs and outputs: a file of its own."""
+    """The same graph in another arithmetic, with the same inputs and outputs, in a file of its own."""
 
     precision: str
     file: str
@@ -41,7 +41,7 @@ class GraphSpec:
     """One graph of a bundle; ``file`` is a plain name inside the bundle's folder, ``sha256`` is in hex.
 
     ``variants`` are what an export added to the float32 file, none in most bundles. ``of`` and ``takes``: what it works
-    on, and which of its inputs are whose vectors (``wiring.py``); None where its name says so.
+    on, and which inputs take the vectors of which graph (``wiring.py``); None where its name says so.
     """
 
     name: str
@@ -56,7 +56,7 @@ class GraphSpec:
 
 @dataclass(frozen=True)
 class BankSpec:
-    """The bank's file (``bank.py``), and of how many videos it is."""
+    """The bank's file (``bank.py``), and how many videos it was made of."""
 
     file: str
     sha256: str
@@ -88,7 +88,7 @@ def shape_text(shape: Sequence[int | str]) -> str:
 
 
 def parse_manifest(data: object, where: str) -> Manifest:
-    """The manifest that the decoded JSON ``data`` says; ``where`` stands in front of every error.
+    """The manifest in the decoded JSON ``data``; ``where`` stands in front of every error.
 
     Raises ``BundleError`` for another format version, a missing field, or a field of another type.
     """
@@ -190,12 +190,12 @@ def parse_tensor(data: object, where: str) -> TensorSpec:
     return TensorSpec(name=name, dtype=dtype, shape=shape)
 
 
-def field(data: Mapping[str, Any], name: str, wanted: type, where: str) -> Any:
+def field(data: Mapping[str, Any], name: str, expected: type, where: str) -> Any:
     if name not in data:
         raise BundleError(f"{where}: the field {name} is missing; export the bundle again")
     value = data[name]
-    if not isinstance(value, wanted):
-        raise BundleError(f"{where}: {name} is {kind(value)}, not {NAMES[wanted]}; export the bundle again")
+    if not isinstance(value, expected):
+        raise BundleError(f"{where}: {name} is {kind(value)}, not {NAMES[expected]}; export the bundle again")
     return value
 
 
@@ -207,7 +207,7 @@ def positive(data: Mapping[str, Any], name: str, where: str) -> int:
 
 
 def kind(value: object) -> str:
-    """What a JSON value is, in a reader's words."""
+    """The kind of a JSON value, in plain words."""
     return NAMES.get(type(value), type(value).__name__)
 
 

@@ -1,6 +1,6 @@
 """One graph at one batch size in ONNX Runtime, its inputs and outputs bound to buffers that are allocated once.
 
-Every call of ONNX Runtime that touches a device stands here, and the device is a value: with ``CPU`` the very same
+Every call of ONNX Runtime that touches a device is in this module, and the device is a parameter: with ``CPU`` the same
 lines run where there is no GPU. The batch size is written into the graph when its session is made
 (a free-dimension override), since a graph with a free batch computes shapes on the CPU, which neither CUDA graphs nor
 ``session.disable_cpu_ep_fallback`` allow; with a fixed one ONNX Runtime folds those nodes away.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .base import Arrays
 from .errors import EngineUnavailable
 from .manifest import BATCH, GraphSpec, TensorSpec
-from .onnx_engine import check_real, session_options, tensor_spec
+from .onnx_engine import check_tensors, session_options, tensor_spec
 
 MIB: Final = 1 << 20
 
@@ -41,7 +41,7 @@ CPU: Final = Place("CPUExecutionProvider", "cpu")
 
 def cuda(number: int, memory_mb: int) -> Place:
     """CUDA device ``number``; ``memory_mb`` bounds what a session's arena may take for weights and intermediate results
-    (not what CUDA itself, cuBLAS and cuDNN take). TF32 is off: it would cost three digits that parity asks for."""
+    (not what CUDA itself, cuBLAS and cuDNN take). TF32 is off: it would cost three digits that parity needs."""
     options = {
         "device_id": str(number),
         "gpu_mem_limit": str(memory_mb * MIB),
@@ -56,7 +56,7 @@ class BoundGraph:
     """``spec``'s graph for exactly ``size`` rows. Not for several threads at once: there is one set of buffers.
 
     The buffers take ``size`` times the bytes of a row of the inputs and outputs, on the device and for the inputs on
-    the host as well. Raises whatever ONNX Runtime raises, ``EngineUnavailable`` where it silently took another
+    the host as well. Raises whatever ONNX Runtime raises, ``EngineUnavailable`` where it silently used another
     provider, ``BundleError`` where the file is not what the manifest says.
     """
 
@@ -75,7 +75,7 @@ class BoundGraph:
             self._options.add_run_config_entry("gpu_graph_id", str(size))
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """The outputs for 1 to ``size`` rows. What is missing to ``size`` is the last row again: a valid row."""
+        """The outputs for 1 to ``size`` rows. The last row, a valid one, fills up the rest."""
         rows = len(next(iter(inputs.values())))
         for name, value in self._inputs.items():
             host = self._staging[name].array
@@ -93,7 +93,7 @@ class HostBuffer:
     """An array to gather a batch in: in pinned memory where ONNX Runtime offers it, or else in ordinary memory.
 
     ONNX Runtime's Python package offers pinned memory through a provider's ``OrtEpDevice`` alone (from 1.23 on). The
-    CUDA provider built into onnxruntime-gpu 1.31 registers none (seen on a machine without a GPU).
+    CUDA provider built into onnxruntime-gpu 1.31 registers none (tried on a machine without a GPU).
     """
 
     def __init__(self, tensor: TensorSpec, size: int, place: Place) -> None:
@@ -102,7 +102,7 @@ class HostBuffer:
         self.array: NDArray[Any] = np.zeros(shape, tensor.dtype)
         if self._owner is not None:
             view = self._owner.numpy()
-            if view.ctypes.data == self._owner.data_ptr():  # a copy would swallow what is written into it
+            if view.ctypes.data == self._owner.data_ptr():  # what is written into a copy would be lost
                 self.array = view
 
 
@@ -135,13 +135,13 @@ def open_sized(data: bytes, spec: GraphSpec, size: int, place: Place, where: str
     providers = [(place.provider, dict(place.options))]
     # Without enable_fallback=0 ONNX Runtime opens the session on the CPU after some errors, and prints that.
     session = ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
-    found = session.get_providers()
-    if found[0] != place.provider:
-        raise EngineUnavailable(f"ONNX Runtime uses {', '.join(found)}, was asked for {place.provider}")
-    for side, wanted, real in (
+    used = session.get_providers()
+    if used[0] != place.provider:
+        raise EngineUnavailable(f"ONNX Runtime uses {', '.join(used)}, was asked for {place.provider}")
+    for side, expected, actual in (
         ("input", spec.inputs, session.get_inputs()),
         ("output", spec.outputs, session.get_outputs()),
     ):
-        fixed = tuple(TensorSpec(tensor.name, tensor.dtype, sized(tensor, size)) for tensor in wanted)
-        check_real(fixed, [tensor_spec(node) for node in real], f"{where}: {side}")
+        fixed = tuple(TensorSpec(tensor.name, tensor.dtype, sized(tensor, size)) for tensor in expected)
+        check_tensors(fixed, [tensor_spec(node) for node in actual], f"{where}: {side}")
     return session

@@ -1,11 +1,11 @@
 """ONNX Runtime on a CUDA device: batches padded to a few sizes, buffers bound once, a CUDA graph for each size.
 
 **It has not been run on a GPU.** Binding, padding, slicing and locking run in the tests on the CPU provider; capture
-and faults run against a strict imitation of ONNX Runtime; what happens without a driver was seen with onnxruntime-gpu
-1.31.1 on a machine without one. ``benchmarks/gpu.sh`` is what to run where there is a GPU.
+and faults run against a strict imitation of ONNX Runtime; onnxruntime-gpu 1.31.1 was tried on a machine
+without a driver. Where there is a GPU, run ``benchmarks/gpu.sh``.
 
-*Bounds*: one run at a time (a recording of a CUDA graph in one thread forbids others to allocate memory); who comes
-meanwhile waits. A request of more rows than the largest size is run in slices. For each graph and size there is a
+*Bounds*: one run at a time, other callers wait (while one thread records a CUDA graph, no other may allocate memory). A
+request of more rows than the largest size is run in slices. For each graph and size there is a
 session with its own copy of the weights and its own arena of at most ``memory_mb``.
 """
 
@@ -34,7 +34,7 @@ from .rows import SIZES, cut, join, padded_size
 
 MEMORY_MB: Final = 1024
 
-# y = -x over (batch, 2) float32, as onnx.helper writes it at opset 20: the least that shows that a device computes.
+# y = -x over (batch, 2) float32, as onnx.helper writes it at opset 20: the least to show that a device computes.
 PROBE_MODEL: Final = bytes.fromhex(
     "080a12003a480a0b0a017812017922034e6567120570726f62655a180a017812130a110801120d0a07120562617463680a020802"
     "62180a017912130a110801120d0a07120562617463680a02080242040a001014"
@@ -45,7 +45,7 @@ PROBE_SPEC: Final = GraphSpec(
 
 
 class OnnxCudaEngine:
-    """``device`` is CUDA's number; ``sizes``, ascending, are the batch sizes that are run; ``memory_mb`` bounds each of
+    """``device`` is CUDA's number; ``sizes``, ascending: the batch sizes that are run; ``memory_mb`` bounds each of
     the arenas, one for every graph and size. ``place`` is for tests: another provider.
 
     Raises ``EngineUnavailable``, with the cause, where ONNX Runtime cannot use the device; ``BundleError`` for a graph
@@ -141,24 +141,24 @@ def probe(device: int = 0) -> str | None:
         return reason
     x = np.array([[1.0, -2.0], [3.0, 0.5]], np.float32)
     try:
-        found = BoundGraph(PROBE_MODEL, PROBE_SPEC, len(x), cuda(device, memory_mb=64), "probe").run({"x": x})["y"]
+        result = BoundGraph(PROBE_MODEL, PROBE_SPEC, len(x), cuda(device, memory_mb=64), "probe").run({"x": x})["y"]
     except Exception as error:  # noqa: BLE001 - the reason is the answer
         return refusal(error)
-    return None if np.array_equal(found, -x) else f"CUDA device {device} computes wrong results; test its memory"
+    return None if np.array_equal(result, -x) else f"CUDA device {device} computes wrong results; test its memory"
 
 
 def missing() -> str | None:
     """What ONNX Runtime lacks for CUDA, or None where its provider can be loaded.
 
-    ``get_available_providers`` tells what the package was built with, and a session falls back without an exception;
-    the cause goes to the log alone. So the provider's library is loaded here, as ONNX Runtime does.
+    ``get_available_providers`` lists what the package was built with, and a session falls back without an exception;
+    only the log has the cause. So the provider's library is loaded here, as ONNX Runtime does.
     """
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         return (
             f"onnxruntime {ort.__version__} here is built without CUDA; "
             "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
         )
-    # It looks for CUDA's libraries among the nvidia-* packages, and prints what it does not find.
+    # It looks for CUDA's libraries in the nvidia-* packages, and prints which are missing.
     with contextlib.redirect_stdout(io.StringIO()):
         ort.preload_dlls()
     try:
@@ -169,7 +169,7 @@ def missing() -> str | None:
 
 
 def load_provider(folder: Path, platform: str) -> None:
-    """Load the CUDA provider's library, after the one that it asks for symbols; ``OSError`` names what is missing."""
+    """Load the CUDA provider's library, after the one that it takes symbols from; ``OSError`` names what is missing."""
     pattern = "onnxruntime_providers_{}.dll" if platform == "win32" else "libonnxruntime_providers_{}.so"
     for part in ("shared", "cuda"):
         ctypes.CDLL(str(folder / pattern.format(part)), mode=ctypes.RTLD_GLOBAL)

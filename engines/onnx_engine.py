@@ -1,7 +1,8 @@
 """ONNX Runtime on the CPU.
 
-One session a graph, made from bytes whose hash was checked. An idle pool that spins slows the rest of the process many
-times over, so spinning is off; the provider is asked for by name and read back, since ONNX Runtime falls back silently.
+One session a graph, made from bytes whose hash was checked. An idle pool that spins makes the rest of the process
+several times slower, so spinning is off. The provider is set by name and read back, since ONNX Runtime falls back
+silently.
 """
 
 import threading
@@ -16,15 +17,15 @@ from .errors import BundleError, EngineClosed, EngineError, EngineFailed, Engine
 from .manifest import BATCH, PRECISIONS, GraphSpec, TensorSpec
 
 PROVIDER: Final = "CPUExecutionProvider"
-TOO_NEW: Final = ("is till opset", "Unsupported model IR version")  # its words for an operator set and for a format
+TOO_NEW: Final = ("is till opset", "Unsupported model IR version")  # its words for an operator set and a format
 _DTYPES: Final = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(bool)": "bool"}
 
 
 class OnnxEngine:
     """``threads`` is the number of threads within one graph's run; several callers may run at once beside each other.
 
-    ``precision`` is the arithmetic wanted; graphs that the bundle has not in it run in float32, and ``precision_of``
-    says so. Raises ``EngineUnavailable`` when not one graph is there in it, ``BundleError`` when ONNX Runtime cannot
+    ``precision``: the arithmetic to use; graphs that the bundle lacks in it run in float32, and ``precision_of`` says
+    so. Raises ``EngineUnavailable`` when no graph is there in it, ``BundleError`` when ONNX Runtime cannot
     open a graph, or finds other inputs and outputs than the manifest's.
     """
 
@@ -87,8 +88,7 @@ class OnnxEngine:
 def choose_precisions(bundle: Bundle, precision: str) -> dict[str, str]:
     """For each graph ``precision`` where the bundle has it, float32 otherwise.
 
-    Raises ``EngineError`` for a precision that nobody knows, ``EngineUnavailable`` where it would be float32 throughout
-    though another was asked for.
+    Raises ``EngineError`` for an unknown precision, ``EngineUnavailable`` where no graph has the one that was chosen.
     """
     if precision not in PRECISIONS:
         raise EngineError(f"precision is {precision}, must be one of {', '.join(PRECISIONS)}")
@@ -117,7 +117,7 @@ def open_session(bundle: Bundle, graph: str, threads: int, precision: str = FLOA
     """An ``InferenceSession`` on the CPU whose inputs and outputs are the manifest's; ``BundleError`` otherwise."""
     spec = bundle.spec(graph)
     file, _ = bundle.file(graph, precision)
-    ort.disable_telemetry_events()  # nothing of what runs here is anybody else's business
+    ort.disable_telemetry_events()  # nothing that runs here is reported to anybody
     data = bundle.read(graph, precision)
     try:
         session = ort.InferenceSession(data, session_options(threads), providers=[PROVIDER])
@@ -125,29 +125,29 @@ def open_session(bundle: Bundle, graph: str, threads: int, precision: str = FLOA
         raise BundleError(
             f"bundle {bundle.path}: ONNX Runtime cannot open {file}: {first_line(error)}; {cure(error)}"
         ) from error
-    found = session.get_providers()
-    if found != [PROVIDER]:
+    used = session.get_providers()
+    if used != [PROVIDER]:
         raise EngineError(
-            f"graph {graph}: ONNX Runtime uses {', '.join(found)}, was asked for {PROVIDER}; reinstall onnxruntime"
+            f"graph {graph}: ONNX Runtime uses {', '.join(used)}, was asked for {PROVIDER}; reinstall onnxruntime"
         )
-    for side, wanted, real in (
+    for side, expected, actual in (
         ("input", spec.inputs, session.get_inputs()),
         ("output", spec.outputs, session.get_outputs()),
     ):
-        check_real(wanted, [tensor_spec(node) for node in real], f"bundle {bundle.path}: {file}: {side}")
+        check_tensors(expected, [tensor_spec(node) for node in actual], f"bundle {bundle.path}: {file}: {side}")
     return session
 
 
-def check_real(wanted: tuple[TensorSpec, ...], real: list[TensorSpec], where: str) -> None:
-    """The manifest's word against the file's; the order is free, since both are used by name."""
-    names = [tensor.name for tensor in real]
-    if sorted(names) != sorted(tensor.name for tensor in wanted):
-        claimed = ", ".join(tensor.name for tensor in wanted)
+def check_tensors(expected: tuple[TensorSpec, ...], actual: list[TensorSpec], where: str) -> None:
+    """Compare the manifest's tensors with the file's, in any order, since both are used by name; ``BundleError``."""
+    names = [tensor.name for tensor in actual]
+    if sorted(names) != sorted(tensor.name for tensor in expected):
+        claimed = ", ".join(tensor.name for tensor in expected)
         raise BundleError(
             f"{where}s are {', '.join(names) or 'none'}, manifest.json says {claimed}; export the bundle again"
         )
-    by_name = {tensor.name: tensor for tensor in real}
-    for tensor in wanted:
+    by_name = {tensor.name: tensor for tensor in actual}
+    for tensor in expected:
         if by_name[tensor.name] != tensor:
             raise BundleError(
                 f"{where} is {by_name[tensor.name]}, manifest.json says {tensor}; export the bundle again"
@@ -155,7 +155,7 @@ def check_real(wanted: tuple[TensorSpec, ...], real: list[TensorSpec], where: st
 
 
 def tensor_spec(node: Any) -> TensorSpec:
-    """What ONNX Runtime says of an input or output; a free leading axis is the batch, whatever its name."""
+    """An input or output as ONNX Runtime describes it; a free leading axis is the batch, whatever its name."""
     shape = list(node.shape)
     if shape and not isinstance(shape[0], int):
         shape[0] = BATCH
@@ -163,7 +163,8 @@ def tensor_spec(node: Any) -> TensorSpec:
 
 
 def cure(error: Exception) -> str:
-    """Newer operators or a newer file format than this ONNX Runtime knows are no damage: a newer one reads them."""
+    """How to mend a file that does not open: one with newer operators or a newer format is whole, a newer ONNX Runtime
+    reads it."""
     if any(words in str(error) for words in TOO_NEW):
         return f"it is newer than onnxruntime {ort.__version__}: upgrade onnxruntime or export the bundle again"
     return "export the bundle again"

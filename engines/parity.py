@@ -1,6 +1,6 @@
-"""Do two engines say the same? Over batch sizes, masks and extreme inputs, with NumPy alone.
+"""Do two engines give the same outputs? Over batch sizes, masks and extreme inputs, with NumPy alone.
 
-``compare`` asks both and gives a row for each question; ``fault`` says what is wrong with a row. In float32 two engines
+``compare`` runs both and gives a row for each case; ``fault`` says what is wrong with a row. In float32 two engines
 may differ by 1e-4. In another precision an embedding keeps its direction
 (cosine at least .999), a score or mood its value within .02, and a search its answers: at least 9 of the first 10.
 """
@@ -21,10 +21,10 @@ TOLERANCE: Final = 1e-4
 COSINE: Final = 0.999
 SCORE_TOLERANCE: Final = 0.02
 TOP: Final = 10
-OVERLAP: Final = 9.0  # of the first TOP, in the mean over the queries
+OVERLAP: Final = 9.0  # of the first TOP, the mean over the queries
 
 BATCHES: Final = (1, 2, 3, 7, 32)
-EXTREME_BATCHES: Final = (1, 7)  # what a value does to a row does not depend on how many rows there are
+EXTREME_BATCHES: Final = (1, 7)  # the effect of a value on a row does not depend on the number of rows
 MASKS: Final = ("full", "single", "ragged")
 EXTREMES: Final = ("zeros", "saturated", "denormal")
 DENORMAL: Final = 1e-40  # below the smallest normal float32, 1.2e-38
@@ -35,7 +35,7 @@ Ranges = Mapping[str, tuple[float, float]]
 
 
 class Answers(Protocol):
-    """What of an engine is asked here; torch itself may stand behind it."""
+    """The part of an engine that is needed here; torch itself may stand behind it."""
 
     @property
     def name(self) -> str: ...
@@ -44,8 +44,8 @@ class Answers(Protocol):
 
 @dataclass(frozen=True)
 class Row:
-    """One graph's output to one question. ``cosine`` is the least of any row's, 1 where an output is one number a row;
-    ``scale`` the largest absolute value of the reference; ``problem`` what made the numbers meaningless, or empty."""
+    """One output of a graph in one case. ``cosine``: the least of any row, 1 where an output is one number a row;
+    ``scale``: the largest absolute value of the reference; ``problem``: what made the numbers meaningless, or empty."""
 
     graph: str
     output: str
@@ -72,27 +72,27 @@ def compare(
     """Rows for every graph of ``specs``, batch size, mask and extreme.
 
     ``ranges``: lowest and highest value of float inputs by name, (-1, 1) for the others. An ``EngineFailed`` of
-    ``engine`` becomes the rows' ``problem``; whatever else either of them raises is raised.
+    ``engine`` becomes the rows' ``problem``; any other exception of either passes through.
     """
     rng = np.random.default_rng(seed)
     rows: list[Row] = []
     for spec in specs:
-        for batch, pattern in questions(spec, batches):
+        for batch, pattern in cases(spec, batches):
             inputs = draw_inputs(spec, batch, pattern, rng, ranges or {})
-            rows += ask(reference, engine, spec, inputs, precision, pattern)
+            rows += compare_case(reference, engine, spec, inputs, precision, pattern)
     return rows
 
 
-def ask(
+def compare_case(
     reference: Answers, engine: Answers, spec: GraphSpec, inputs: Arrays, precision: str, pattern: str
 ) -> list[Row]:
-    """One question to both: a row for each output."""
+    """One case for both engines: a row for each output."""
     expected = reference.run(spec.name, inputs)
     try:
-        found: Mapping[str, NDArray[Any]] = engine.run(spec.name, inputs)
-        failed = ""
+        outputs: Mapping[str, NDArray[Any]] = engine.run(spec.name, inputs)
+        problem = ""
     except EngineFailed as error:
-        found, failed = {}, str(error)
+        outputs, problem = {}, str(error)
     batch = len(next(iter(inputs.values())))
     return [
         Row(
@@ -103,26 +103,26 @@ def ask(
             precision,
             batch,
             pattern,
-            **numbers(found.get(output), value, failed),
+            **numbers(outputs.get(output), value, problem),
         )
         for output, value in expected.items()
     ]
 
 
-def numbers(found: NDArray[Any] | None, expected: NDArray[Any], failed: str = "") -> dict[str, Any]:
+def numbers(actual: NDArray[Any] | None, expected: NDArray[Any], failed: str = "") -> dict[str, Any]:
     """``difference``, ``cosine``, ``scale`` and ``problem`` of a row."""
     problem = failed
-    if found is None:
+    if actual is None:
         problem = failed or "is missing"
-    elif found.shape != expected.shape or found.dtype != expected.dtype:
-        problem = f"is {found.dtype} {found.shape}, must be {expected.dtype} {expected.shape}"
-    elif not (np.isfinite(found).all() and np.isfinite(expected).all()):
+    elif actual.shape != expected.shape or actual.dtype != expected.dtype:
+        problem = f"is {actual.dtype} {actual.shape}, must be {expected.dtype} {expected.shape}"
+    elif not (np.isfinite(actual).all() and np.isfinite(expected).all()):
         problem = "holds NaN or infinity"
-    if problem or found is None:
+    if problem or actual is None:
         return {"difference": float("inf"), "cosine": -1.0, "scale": 0.0, "problem": problem}
     return {
-        "difference": float(np.abs(found - expected).max()),
-        "cosine": cosine(found, expected),
+        "difference": float(np.abs(actual - expected).max()),
+        "cosine": cosine(actual, expected),
         "scale": float(np.abs(expected).max()),
     }
 
@@ -145,8 +145,8 @@ def fault(row: Row) -> str | None:
 
 
 def contract_fault(graphs: Graphs, graph: str, value: NDArray[Any], inputs: Arrays) -> str | None:
-    """What an output says of itself: unit norm of what is searched with and for, [0, 1] of score and mood; None where
-    it holds.
+    """What is wrong with an output by itself: queries and segments must have unit norm, score and mood be in [0, 1];
+    None where nothing is.
 
     A window of nothing but zeros has no direction in a linear system, and its embedding no length.
     """
@@ -182,14 +182,14 @@ def flat(rows: Sequence[Row]) -> list[dict[str, Any]]:
     report = []
     for row in rows:
         labels = {key: value for key, value in asdict(row).items() if key not in ("difference", "cosine", "problem")}
-        said = {"fault": text} if (text := fault(row)) else {}
+        faults = {"fault": text} if (text := fault(row)) else {}
         for metric, value in (("difference", row.difference), ("cosine", row.cosine)):
-            report.append({**labels, "metric": metric, "value": None if row.problem else value, **said})
+            report.append({**labels, "metric": metric, "value": None if row.problem else value, **faults})
     return report
 
 
-def questions(spec: GraphSpec, batches: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """Batch size and pattern of every question that is put to a graph."""
+def cases(spec: GraphSpec, batches: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Batch size and pattern of every case of a graph."""
     masked = any(tensor.dtype == "bool" for tensor in spec.inputs)
     for batch in batches:
         for mask in MASKS if masked else MASKS[:1]:
@@ -231,21 +231,21 @@ def draw(
     return rng.uniform(low, high, shape).astype(np.float32)
 
 
-def cosine(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    """The least cosine between rows of the one and the other, (n, d); 1 for (n,), and where both rows are zero."""
-    if found.ndim < 2:
+def cosine(actual: NDArray[Any], expected: NDArray[Any]) -> float:
+    """The least cosine between rows of both, (n, d); 1 for (n,), and where both rows are zero."""
+    if actual.ndim < 2:
         return 1.0
-    left, right = (array.reshape(len(array), -1).astype(np.float64) for array in (found, expected))
+    left, right = (array.reshape(len(array), -1).astype(np.float64) for array in (actual, expected))
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     products = (left * right).sum(axis=1)
     same = ~left.any(axis=1) & ~right.any(axis=1)
     return float(np.where(same, 1.0, products / np.where(norms > 0, norms, 1.0)).min())
 
 
-def overlap(expected: NDArray[Any], found: NDArray[Any], top: int = TOP) -> NDArray[np.int64]:
+def overlap(expected: NDArray[Any], actual: NDArray[Any], top: int = TOP) -> NDArray[np.int64]:
     """(n,) how many of the first ``top`` of a gallery both rankings share, for each query.
 
-    ``expected`` and ``found``: (n, gallery) similarities of the same queries to the same gallery, from two sources.
+    ``expected`` and ``actual``: (n, gallery) similarities of the same queries to the same gallery, from two sources.
     """
-    first, second = (np.argsort(-scores, axis=1, kind="stable")[:, :top] for scores in (expected, found))
-    return np.array([len(np.intersect1d(one, two)) for one, two in zip(first, second, strict=True)], np.int64)
+    first, second = (np.argsort(-scores, axis=1, kind="stable")[:, :top] for scores in (expected, actual))
+    return np.array([len(np.intersect1d(left, right)) for left, right in zip(first, second, strict=True)], np.int64)

@@ -1,11 +1,11 @@
 """Plans that TensorRT built, kept on this machine between runs.
 
-A plan is machine code for one GPU and one version of TensorRT: loading one runs it. So plans are only ever loaded from
-a folder that nobody but this user can write or read, and never from a bundle, which may come from anywhere. The hashes
-guard against damage; against whoever can write to the folder nothing does, hence its permissions are checked each time.
+A plan is machine code for one GPU and one version of TensorRT: loading one runs it. So plans are only loaded from a
+folder that this user alone can write and read, and never from a bundle, which may come from anywhere. The hashes detect
+damage. Nothing protects against somebody who can write to the folder, so its permissions are checked each time.
 
 ``KEY.json``, the sidecar, says what the plan was built from and names ``KEY-HASH.plan``; it is renamed into place last,
-so that a reader finds a whole plan or none, and two processes that build the same one do not mix their halves.
+so that a reader gets a whole plan or none, and two processes that build the same plan do not mix their parts.
 
 *Bounds*: 64 plans (the ones longest unused go), 2 GiB a plan, 64 KiB a sidecar, 64 MiB a timing cache.
 """
@@ -32,7 +32,7 @@ LIMIT: Final = 64
 MAX_PLAN: Final = 2 << 30
 MAX_SIDECAR: Final = 64 << 10
 MAX_TIMING: Final = 64 << 20
-STALE_S: Final = 3600.0  # a plan without a sidecar is somebody's half-done work until it is as old as this
+STALE_S: Final = 3600.0  # a younger plan without a sidecar may still be being written
 POLL_S: Final = 0.2
 ANY_GPU: Final = "any"
 _PLAN_NAME: Final = re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}\.plan")
@@ -41,15 +41,16 @@ log = logging.getLogger("segue.engines")
 
 
 class PlanDamaged(EngineUnavailable):
-    """A plan that was kept but cannot be used: cut short, changed, or its sidecar contradicts it. Building mends it."""
+    """A stored plan that cannot be used: cut short, changed, or its sidecar contradicts it. Building it again mends
+    it."""
 
 
 @dataclass(frozen=True)
 class PlanKey:
     """Everything that a plan depends on.
 
-    ``profiles`` are (fewest, best, most) rows. A plan that may travel says so here: ``gpu`` is ``any`` for one that
-    runs on every GPU of its compute capability, ``tensorrt`` a major version alone for one that later versions run.
+    ``profiles`` are (fewest, best, most) rows. For a plan that runs elsewhere too, ``gpu`` is ``any`` if it runs
+    on every GPU of its compute capability, and ``tensorrt`` is only a major version if later versions run it.
     """
 
     graph: str
@@ -90,9 +91,9 @@ class PlanCache:
         self._check()
 
     def load(self, key: PlanKey, version: str) -> bytes | None:
-        """The plan for ``key``, or None where none was built. ``version`` is the TensorRT that is to run it.
+        """The plan for ``key``, or None where none was built. ``version`` is that of the TensorRT that will run it.
 
-        Raises ``PlanDamaged`` for one that is not what its sidecar says, ``EngineUnavailable`` where the folder or a
+        Raises ``PlanDamaged`` for a plan that its sidecar contradicts, ``EngineUnavailable`` where the folder or a
         file may have been written by others.
         """
         self._check()
@@ -107,18 +108,18 @@ class PlanCache:
         plan = self._read(file, MAX_PLAN)
         if plan is None:
             raise PlanDamaged(f"plan {file}: is missing though {sidecar.name} names it; {CURE}")
-        found = hashlib.sha256(plan).hexdigest()
-        if len(plan) != entry["bytes"] or found != entry["sha256"]:
+        actual = hashlib.sha256(plan).hexdigest()
+        if len(plan) != entry["bytes"] or actual != entry["sha256"]:
             raise PlanDamaged(
-                f"plan {file}: has {len(plan)} bytes and SHA-256 {found[:12]}..., {sidecar.name} says "
+                f"plan {file}: has {len(plan)} bytes and SHA-256 {actual[:12]}..., {sidecar.name} says "
                 f"{entry['bytes']} and {entry['sha256'][:12]}...; {CURE}"
             )
         with suppress(OSError):
-            os.utime(sidecar)  # last used: what the bound goes by
+            os.utime(sidecar)  # when it was last used, for the bound
         return plan
 
     def store(self, key: PlanKey, plan: bytes, version: str, seconds: float) -> None:
-        """Keep a plan that ``version`` built in ``seconds``, then drop what exceeds the bound."""
+        """Store a plan that ``version`` built in ``seconds``, then drop the plans beyond the bound."""
         if not plan or len(plan) > MAX_PLAN:
             raise EngineError(f"plan of graph {key.graph}: has {len(plan)} bytes, must have 1 to {MAX_PLAN}")
         self._check()
@@ -138,7 +139,7 @@ class PlanCache:
         self._prune()
 
     def load_timing(self, tensorrt: str, gpu: str, capability: str) -> bytes:
-        """What TensorRT measured of its kernels in earlier builds here; empty where nothing usable is kept."""
+        """TensorRT's measurements of its kernels from earlier builds here; empty where there are none of use."""
         self._check()
         data = self._read(self._timing(tensorrt, gpu, capability), MAX_TIMING + 32)
         if data is None:
@@ -149,7 +150,7 @@ class PlanCache:
         return data[32:]
 
     def store_timing(self, tensorrt: str, gpu: str, capability: str, data: bytes) -> None:
-        """Keep the measurements; not those beyond the bound, which only cost time."""
+        """Store the measurements, unless they are beyond the bound; without them a build only takes longer."""
         if 0 < len(data) <= MAX_TIMING:
             self._check()
             self._write(self._timing(tensorrt, gpu, capability), hashlib.sha256(data).digest() + data)
@@ -164,7 +165,7 @@ class PlanCache:
         handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             end_s = time.monotonic() + patience_s
-            while not taken(handle):
+            while not try_lock(handle):
                 if time.monotonic() >= end_s:
                     raise EngineUnavailable(
                         f"plan folder {self.folder}: another process has been building for more than {patience_s:g} s; "
@@ -176,21 +177,21 @@ class PlanCache:
             os.close(handle)  # gives the lock back
 
     def _check(self) -> None:
-        """The folder is ours and closed to others."""
+        """Raise ``EngineUnavailable`` unless the folder is ours and closed to others."""
         try:
-            found = self.folder.stat()
+            status = self.folder.stat()
         except OSError as error:
             raise EngineUnavailable(f"plan folder {self.folder}: {error.strerror}; name another") from error
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             raise EngineUnavailable(f"plan folder {self.folder}: is no folder; name another")
-        if found.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             raise EngineUnavailable(
-                f"plan folder {self.folder}: belongs to user {found.st_uid}, not to {os.geteuid()}; name your own"
+                f"plan folder {self.folder}: belongs to user {status.st_uid}, not to {os.geteuid()}; name your own"
             )
-        if found.st_mode & 0o077:
+        if status.st_mode & 0o077:
             raise EngineUnavailable(
-                f"plan folder {self.folder}: others may enter it (mode {stat.S_IMODE(found.st_mode):o}), and a plan is "
-                "code that will be run; chmod 700 it, or name another"
+                f"plan folder {self.folder}: others may enter it (mode {stat.S_IMODE(status.st_mode):o}), and a plan "
+                "is code that will be run; chmod 700 it, or name another"
             )
 
     def _sidecar(self, key: PlanKey) -> Path:
@@ -200,7 +201,7 @@ class PlanCache:
         return self.folder / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.timing"
 
     def _entry(self, text: bytes, key: PlanKey, sidecar: Path) -> dict[str, Any]:
-        """The sidecar's word, of the right types and about this very key."""
+        """The sidecar's entry, checked: of the right types and about this key."""
         try:
             entry = json.loads(text)
         except (ValueError, RecursionError):
@@ -225,11 +226,11 @@ class PlanCache:
         except OSError as error:
             raise EngineUnavailable(f"plan folder: cannot open {file} ({error.strerror}); remove it") from error
         with os.fdopen(handle, "rb") as opened:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
                 raise EngineUnavailable(f"plan folder: {file} is no file of yours alone; remove it")
-            if found.st_size > limit:
-                raise PlanDamaged(f"plan folder: {file} has {found.st_size} bytes, may have {limit}; {CURE}")
+            if status.st_size > limit:
+                raise PlanDamaged(f"plan folder: {file} has {status.st_size} bytes, may have {limit}; {CURE}")
             return opened.read(limit + 1)
 
     def _write(self, file: Path, data: bytes) -> None:
@@ -251,19 +252,20 @@ class PlanCache:
             ) from error
 
     def _prune(self) -> None:
-        """Keep the plans used last; drop the rest, and what no sidecar names and nobody can still be writing."""
+        """Keep the plans used last; drop the rest, and files that no sidecar names and no process can still be
+        writing."""
         aged = sorted(((mtime(file), file) for file in self.folder.glob("*.json")), reverse=True)
         for _, sidecar in aged[LIMIT:]:
-            plan = self._named(sidecar)
+            plan = self._plan_in(sidecar)
             sidecar.unlink(missing_ok=True)
             if _PLAN_NAME.fullmatch(plan):
                 (self.folder / plan).unlink(missing_ok=True)
-        current = {self._named(sidecar) for _, sidecar in aged[:LIMIT]}
+        current = {self._plan_in(sidecar) for _, sidecar in aged[:LIMIT]}
         for file in [*self.folder.glob("*.plan"), *self.folder.glob("*.part")]:
             if file.name not in current and time.time() - mtime(file) > STALE_S:
                 file.unlink(missing_ok=True)
 
-    def _named(self, sidecar: Path) -> str:
+    def _plan_in(self, sidecar: Path) -> str:
         """The plan that a sidecar names; empty for one that says nothing."""
         try:
             return str(json.loads(sidecar.read_bytes())["plan"])
@@ -274,7 +276,7 @@ class PlanCache:
 CURE: Final = "build it again with segue export --plans BUNDLE"
 
 
-def taken(handle: int) -> bool:
+def try_lock(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

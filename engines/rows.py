@@ -16,14 +16,14 @@ Outputs = dict[str, NDArray[Any]]
 
 
 def checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    """Batch sizes as they are used; ``EngineError`` for some that are none."""
+    """Batch sizes as a tuple; ``EngineError`` for sizes that are not positive or do not ascend."""
     if not sizes or sizes[0] < 1 or any(low >= high for low, high in pairwise(sizes)):
         raise EngineError(f"sizes are {list(sizes)}, must be positive and ascend")
     return tuple(sizes)
 
 
 def padded_size(rows: int, sizes: Sequence[int] = SIZES) -> int:
-    """The smallest of ``sizes`` that holds ``rows``, which is at most the last of them."""
+    """The smallest of ``sizes`` that holds ``rows``; ``rows`` is at most the last of them."""
     return next(size for size in sizes if size >= rows)
 
 
@@ -42,7 +42,7 @@ def cut(inputs: Arrays, largest: int) -> Iterator[tuple[Outputs, int]]:
 
 
 def join(parts: Sequence[Arrays]) -> Outputs:
-    """One set of arrays out of many with the same names, along the batch axis."""
+    """Join arrays of the same names along the batch axis."""
     if len(parts) == 1:
         return dict(parts[0])
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

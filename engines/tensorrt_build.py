@@ -1,11 +1,11 @@
-"""From a graph's ONNX file to a plan: TensorRT's builder, and the cache that spares it.
+"""From a graph's ONNX file to a plan: TensorRT's builder, and the cache that saves builds.
 
-TensorRT 11 is strongly typed: the arithmetic is what the ONNX file says, so float16 is another file of the bundle and
-no flag. TF32, which rounds the factors of float32 products to ten bits, is TensorRT's default; it is off here unless
-asked for, since float32 must agree with the other engines to 1e-4. Never ran on a GPU.
+TensorRT 11 is strongly typed: the arithmetic is what the ONNX file says, so float16 is another file of the bundle, not
+a flag. TF32, which rounds the factors of float32 products to ten bits, is TensorRT's default; it is off here unless
+the recipe sets it, since float32 must agree with the other engines to 1e-4. Never ran on a GPU.
 
 *Bounds*: ``Recipe.workspace_bytes`` of GPU memory for a kernel's scratch, ``Recipe.minutes`` for one graph's build (a
-build that takes longer is stopped and nothing is kept).
+build that takes longer is stopped and nothing is stored).
 """
 
 import time
@@ -18,7 +18,7 @@ from .errors import EngineError, EngineUnavailable
 from .manifest import GraphSpec
 from .onnx_engine import choose_precisions
 from .plan_cache import ANY_GPU, PlanCache, PlanDamaged, PlanKey
-from .tensorrt_runtime import Gpu, Libraries, first_line, make_logger, said_by
+from .tensorrt_runtime import Gpu, Libraries, first_line, last_error, make_logger
 
 if TYPE_CHECKING:
     import tensorrt
@@ -36,7 +36,7 @@ class Recipe:
     """How plans are built. All of it but ``minutes`` is part of a plan's key.
 
     ``same_capability``: the plan runs on every GPU of the same compute capability, without kernels of cuBLAS and
-    without those tuned to one GPU alone. ``version_compatible``: later versions of TensorRT run it too; it carries a
+    without those tuned to one GPU only. ``version_compatible``: later versions of TensorRT run it too; it carries a
     small runtime of its own (tens of MB) whose code runs when it is loaded, and leaves out kernels. Both cost speed.
     ``effort``: 0 to 5, how long TensorRT searches; its own default is 3.
     """
@@ -59,7 +59,7 @@ class Recipe:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What a plan's key says of it, beside the profiles."""
+        """The part of a plan's key that describes the recipe, beside the profiles."""
         named = ("tf32", "same_capability", "version_compatible")
         return (
             *(name for name in named if getattr(self, name)),
@@ -79,7 +79,7 @@ class Plan:
 
 
 def plan_key(bundle: Bundle, graph: str, precision: str, recipe: Recipe, version: str, gpu: Gpu) -> PlanKey:
-    """What the plan is kept under: wider for plans that may travel."""
+    """The key that the plan is stored under: wider for plans that run on other GPUs or versions too."""
     return PlanKey(
         graph=graph,
         onnx_sha256=bundle.file(graph, precision)[1],
@@ -102,9 +102,9 @@ def plans_for(
     build: bool = False,
     progress: Progress = lambda step: None,
 ) -> dict[str, Plan]:
-    """A plan for every graph of ``bundle``: from the cache, or built now and kept there if ``build`` says so.
+    """A plan for every graph of ``bundle``: from the cache, or where ``build`` is true built now and stored there.
 
-    Graphs that the bundle has not in ``precision`` come in float32. Raises ``EngineUnavailable`` for a plan that is
+    Graphs that the bundle lacks in ``precision`` come in float32. Raises ``EngineUnavailable`` for a plan that is
     missing or damaged and may not be built, and for one that TensorRT cannot build.
     """
     if precision not in PRECISIONS:
@@ -112,8 +112,8 @@ def plans_for(
     version = str(libraries.trt.__version__)
     chosen = choose_precisions(bundle, precision)
     keys = {graph: plan_key(bundle, graph, used, recipe, version, gpu) for graph, used in chosen.items()}
-    found = {graph: kept_plan(cache, key, version, build, progress) for graph, key in keys.items()}
-    missing = [graph for graph, plan in found.items() if plan is None]
+    plans = {graph: cached_plan(cache, key, version, build, progress) for graph, key in keys.items()}
+    missing = [graph for graph, plan in plans.items() if plan is None]
     if missing and not build:
         raise EngineUnavailable(
             f"plan folder {cache.folder}: has no plan of {', '.join(missing)} ({precision}) for TensorRT {version} on "
@@ -124,13 +124,13 @@ def plans_for(
             for graph in missing:
                 key = keys[graph]
                 # Another process may have built it while this one waited.
-                found[graph] = kept_plan(cache, key, version, build, progress) or built_plan(
+                plans[graph] = cached_plan(cache, key, version, build, progress) or build_plan(
                     libraries, bundle, key, cache, recipe, progress
                 )
-    return {graph: plan for graph, plan in found.items() if plan is not None}
+    return {graph: plan for graph, plan in plans.items() if plan is not None}
 
 
-def kept_plan(cache: PlanCache, key: PlanKey, version: str, build: bool, progress: Progress) -> Plan | None:
+def cached_plan(cache: PlanCache, key: PlanKey, version: str, build: bool, progress: Progress) -> Plan | None:
     """The plan from the cache; a damaged one counts as missing where it can be built again."""
     try:
         data = cache.load(key, version)
@@ -142,10 +142,10 @@ def kept_plan(cache: PlanCache, key: PlanKey, version: str, build: bool, progres
     return None if data is None else Plan(key.graph, key.precision, data, None)
 
 
-def built_plan(
+def build_plan(
     libraries: Libraries, bundle: Bundle, key: PlanKey, cache: PlanCache, recipe: Recipe, progress: Progress
 ) -> Plan:
-    """Build one plan and keep it, with what TensorRT measured on the way."""
+    """Build one plan and store it, with what TensorRT measured during the build."""
     version = str(libraries.trt.__version__)
     where = (version, key.gpu, key.capability)
     start_s = time.monotonic()
@@ -176,18 +176,18 @@ def build(
     try:
         builder = trt.Builder(listener)
         # Strongly typed without a flag, as all networks are since version 11.
-        network: tensorrt.INetworkDefinition = given(builder.create_network(), "no network", listener)
+        network: tensorrt.INetworkDefinition = require(builder.create_network(), "no network", listener)
         parser = read_onnx(trt, network, listener, spec, onnx)
-        config: tensorrt.IBuilderConfig = given(builder.create_builder_config(), "no configuration", listener)
+        config: tensorrt.IBuilderConfig = require(builder.create_builder_config(), "no configuration", listener)
         config.progress_monitor = monitor
         set_up(trt, config, recipe)
         add_profiles(builder, config, spec, recipe, listener)
         cache: tensorrt.ITimingCache | None = use_timing(config, timing)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
-            late = f"it took longer than {recipe.minutes:g} minutes" if monitor._late else said_by(listener)
+            late = f"it took longer than {recipe.minutes:g} minutes" if monitor._late else last_error(listener)
             raise EngineUnavailable(f"graph {spec.name}: TensorRT built no plan: {late}; use another engine")
-        # Parser and cache live until here: the network's weights are in the one, the builder wrote to the other.
+        # Parser and cache must live until here: the parser holds the network's weights, the builder wrote to the cache.
         del parser
         return bytes(plan), b"" if cache is None else bytes(cache.serialize())
     except (RuntimeError, TypeError, ValueError, MemoryError) as error:
@@ -201,18 +201,18 @@ def build(
 def read_onnx(
     trt: Any, network: "tensorrt.INetworkDefinition", listener: Any, spec: GraphSpec, onnx: bytes
 ) -> "tensorrt.OnnxParser":
-    """Fill the network from the ONNX file; the parser must be kept until the network was built.
+    """Fill the network from the ONNX file; the caller must keep the parser until the network is built.
 
     ``EngineUnavailable`` with the parser's first complaint.
     """
     parser: tensorrt.OnnxParser = trt.OnnxParser(network, listener)
     if parser.parse(onnx):
         return parser
-    said = "it gave no reason"
+    reason = "it gave no reason"
     if parser.num_errors > 0:
         error: tensorrt.ParserError = parser.get_error(0)
-        said = f"{error.desc()} (operator {error.node_operator() or 'unknown'})"
-    raise EngineUnavailable(f"graph {spec.name}: TensorRT's parser refuses {spec.file}: {said}; use another engine")
+        reason = f"{error.desc()} (operator {error.node_operator() or 'unknown'})"
+    raise EngineUnavailable(f"graph {spec.name}: TensorRT's parser refuses {spec.file}: {reason}; use another engine")
 
 
 def set_up(trt: Any, config: "tensorrt.IBuilderConfig", recipe: Recipe) -> None:
@@ -234,7 +234,7 @@ def add_profiles(
     """One optimisation profile a regime; only the batch axis is free."""
     for low, best, high in recipe.profiles:
         profile: tensorrt.IOptimizationProfile
-        profile = given(builder.create_optimization_profile(), "no profile", listener)
+        profile = require(builder.create_optimization_profile(), "no profile", listener)
         for tensor in spec.inputs:
             rest = tuple(int(size) for size in tensor.shape[1:])
             profile.set_shape(tensor.name, (low, *rest), (best, *rest), (high, *rest))
@@ -243,24 +243,25 @@ def add_profiles(
 
 
 def use_timing(config: "tensorrt.IBuilderConfig", timing: bytes) -> "tensorrt.ITimingCache | None":
-    """Start from earlier measurements; TensorRT refuses those of another version or GPU, then from none. The cache
-    must be kept until the network was built; None where TensorRT takes none at all."""
+    """Start from earlier measurements, or from none where TensorRT refuses those of another version or GPU. The caller
+    must keep the cache until the network is built; None where TensorRT takes none at all."""
     for measured in (timing, b""):
-        kept: tensorrt.ITimingCache | None = config.create_timing_cache(measured)
-        if kept is not None and config.set_timing_cache(kept, False):
-            return kept
+        cache: tensorrt.ITimingCache | None = config.create_timing_cache(measured)
+        if cache is not None and config.set_timing_cache(cache, False):
+            return cache
     return None
 
 
-def given(thing: Any, complaint: str, listener: Any) -> Any:
-    """What TensorRT made, unless it made nothing, as it does when it fails."""
+def require(thing: Any, complaint: str, listener: Any) -> Any:
+    """The ``thing`` that TensorRT made; ``RuntimeError`` for None, which it returns when it fails."""
     if thing is None:
-        raise RuntimeError(f"{complaint}: {said_by(listener)}")
+        raise RuntimeError(f"{complaint}: {last_error(listener)}")
     return thing
 
 
 def make_monitor(trt: Any, end_s: float, graph: str, progress: Progress) -> Any:
-    """Hears of a build's phases and stops it at ``end_s`` (monotonic). TensorRT calls it from threads of its own."""
+    """A monitor that reports a build's phases and stops it at ``end_s`` (monotonic). TensorRT calls it from its own
+    threads."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # known only once TensorRT is loaded
         def __init__(self) -> None:

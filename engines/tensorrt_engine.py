@@ -1,11 +1,11 @@
 """TensorRT 11 as an engine: a plan a graph, a slot a batch size, one stream for all of them.
 
 Plans come from the cache alone (``plan_cache.py``); they are built by ``segue export --plans BUNDLE``, or here with
-``build=True``. A request is cut into slices of at most the largest size, each padded to the next size that there is.
+``build=True``. A request is cut into slices of at most the largest size, each padded to the next size.
 
-**This engine never ran on a GPU.** Every name and call in these files is held against TensorRT 11.4's and cuda-python's
-own signatures by a test, and the logic runs in tests on a strict stand-in; speed, and whether TensorRT accepts the
-graphs, only a GPU can tell: ``benchmarks/gpu.sh`` does build, parity and benchmark in one go.
+**This engine never ran on a GPU.** A test compares every name and call in these files with the signatures of TensorRT
+11.4 and cuda-python, and tests run the logic on a strict stand-in. Only a GPU can show the speed, and whether TensorRT
+accepts the graphs: ``benchmarks/gpu.sh`` does build, parity and benchmark in one run.
 """
 
 import threading
@@ -27,13 +27,13 @@ from .tensorrt_runtime import (
     CudaFault,
     Gpu,
     Libraries,
-    checked,
     find_gpu,
     first_line,
+    last_error,
     load_libraries,
     make_logger,
-    released,
-    said_by,
+    release,
+    unwrap,
 )
 from .tensorrt_slot import Slot
 
@@ -73,19 +73,19 @@ class TensorrtEngine:
             raise EngineError(f"sizes are {list(sizes)}, must be positive and ascend")
         self._libraries = libraries or load_libraries()
         self._lock = threading.Lock()
-        self._lost: str = ""  # why the device is of no more use; empty while it is
+        self._lost: str = ""  # why the device is lost; empty while it works
         self._slots: dict[str, dict[int, Slot]] | None = {}
         self._owner = ExitStack()
         self._stream: cudart.cudaStream_t | None = None
         self._gpu: Gpu = find_gpu(self._libraries, device)
-        made = plans_for(
+        graph_plans = plans_for(
             self._libraries, bundle, self._gpu, PlanCache(plans or default_folder()), recipe, precision, build, progress
         )
-        self._precisions = {graph: plan.precision for graph, plan in made.items()}
+        self._precisions = {graph: plan.precision for graph, plan in graph_plans.items()}
         try:
-            self._open(made, recipe)
+            self._open(graph_plans, recipe)
         except BaseException as error:
-            clear_frames(error.__traceback__)  # they hold engines and contexts, which must go before the stream does
+            clear_frames(error.__traceback__)  # they hold engines and contexts, which must be freed before the stream
             self._give_back()
             if isinstance(error, EngineFailed):
                 raise EngineUnavailable(f"engine {self.name}: {error}") from error
@@ -118,8 +118,8 @@ class TensorrtEngine:
             "gpu": self._gpu.name,
             "capability": self._gpu.capability,
             "tensorrt": str(trt.__version__),
-            "cuda_driver": str(checked(cuda, cuda.cudaDriverGetVersion(), "asking for the driver's version")),
-            "cuda_runtime": str(checked(cuda, cuda.cudaRuntimeGetVersion(), "asking for the runtime's version")),
+            "cuda_driver": str(unwrap(cuda, cuda.cudaDriverGetVersion(), "asking for the driver's version")),
+            "cuda_runtime": str(unwrap(cuda, cuda.cudaRuntimeGetVersion(), "asking for the runtime's version")),
             "sizes": ", ".join(map(str, self._sizes)),
             "captured": f"{sum(slot.captured for slot in slots)} of {len(slots)}",
         }
@@ -152,8 +152,8 @@ class TensorrtEngine:
         cuda, largest = self._libraries.cuda, self._sizes[-1]
         parts = []
         try:
-            # A thread's device is its own affair in CUDA, and any thread may call.
-            checked(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
+            # In CUDA each thread chooses its device, and any thread may call.
+            unwrap(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
             for start in range(0, rows, largest):
                 count = min(largest, rows - start)
                 parts.append(slots[padded_size(count, self._sizes)].run(inputs, start, count))
@@ -165,16 +165,16 @@ class TensorrtEngine:
         return join(parts)
 
     def _open(self, plans: dict[str, Plan], recipe: Recipe) -> None:
-        """Stream, runtime, engines and slots; the owner gives them back in reverse order."""
+        """Open stream, runtime, engines and slots; the owner gives them back in reverse order."""
         trt, cuda, own = self._libraries.trt, self._libraries.cuda, self._owner
-        checked(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
-        stream = checked(cuda, cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking), "making a stream")
-        own.callback(lambda: released(cuda, cuda.cudaStreamDestroy(stream), "destroying a stream"))
+        unwrap(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
+        stream = unwrap(cuda, cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking), "making a stream")
+        own.callback(lambda: release(cuda, cuda.cudaStreamDestroy(stream), "destroying a stream"))
         self._stream = stream
         listener = make_logger(trt)
         runtime = trt.Runtime(listener)
         keep(own, listener, runtime)
-        # A version-compatible plan carries code for the host too; ours alone are trusted, and only those asked for.
+        # A version-compatible plan carries code for the host too: allowed only where the recipe asks for such plans.
         runtime.engine_host_code_allowed = recipe.version_compatible
         assert self._slots is not None
         for graph, plan in plans.items():
@@ -182,7 +182,7 @@ class TensorrtEngine:
             engine: tensorrt.ICudaEngine | None = runtime.deserialize_cuda_engine(plan.data)
             if engine is None:
                 raise EngineUnavailable(
-                    f"graph {graph}: TensorRT does not load its plan: {said_by(listener)}; remove it from the plan "
+                    f"graph {graph}: TensorRT does not load its plan: {last_error(listener)}; remove it from the plan "
                     f"folder and build it again with segue export --plans {self._bundle.path}"
                 )
             keep(own, engine)
@@ -195,11 +195,12 @@ class TensorrtEngine:
                 slots[size] = Slot(self._libraries, engine, spec, profile, size, stream, listener, own)
 
     def _give_back(self) -> None:
-        """Wait for the GPU, since nothing may go while work is under way, then give back all, in reverse order."""
+        """Wait for the GPU, since nothing may be freed while work is under way, then give back all, in reverse
+        order."""
         if self._stream is not None:
             cuda = self._libraries.cuda
-            released(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
-            released(cuda, cuda.cudaStreamSynchronize(self._stream), "waiting for the GPU")
+            release(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
+            release(cuda, cuda.cudaStreamSynchronize(self._stream), "waiting for the GPU")
         self._stream = None
         self._owner.close()
 
@@ -211,7 +212,7 @@ def probe(
     precision: str = FLOAT32,
     libraries: Libraries | None = None,
 ) -> str | None:
-    """Why TensorRT cannot run ``bundle`` here; None where every graph was run at every size. Builds nothing."""
+    """Why TensorRT cannot run ``bundle`` here; None where every graph ran at every size. Builds nothing."""
     try:
         engine = TensorrtEngine(bundle, device, plans, precision, libraries=libraries)
     except EngineUnavailable as error:
@@ -226,7 +227,7 @@ def probe(
 
 
 def keep(own: ExitStack, *things: Any) -> None:
-    """Hold these until ``own`` comes to them: what TensorRT makes must go before what made it."""
+    """Hold these until ``own`` frees them: TensorRT's objects must be freed before the objects that made them."""
     for thing in things:
         own.callback([thing].clear)
 
@@ -241,19 +242,22 @@ def profile_for(recipe: Recipe, size: int) -> int:
 
 
 def check_engine(trt: Any, engine: "tensorrt.ICudaEngine", spec: GraphSpec, profiles: int) -> None:
-    """The plan's inputs, outputs and profiles against the manifest's; ``EngineUnavailable`` names both sides."""
+    """Compare the plan's inputs, outputs and profiles with the manifest's; ``EngineUnavailable`` names both sides."""
     dtypes = {trt.DataType.FLOAT: "float32", trt.DataType.UINT8: "uint8", trt.DataType.BOOL: "bool"}
-    found: dict[bool, list[TensorSpec]] = {True: [], False: []}
+    by_direction: dict[bool, list[TensorSpec]] = {True: [], False: []}
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)
         shape = tuple(engine.get_tensor_shape(name))
         dtype = engine.get_tensor_dtype(name)
         free = (BATCH, *shape[1:]) if shape and shape[0] == -1 else shape
-        made = TensorSpec(name, dtypes.get(dtype, str(dtype)), free)
-        found[engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT].append(made)
-    for side, wanted, real in (("inputs", spec.inputs, found[True]), ("outputs", spec.outputs, found[False])):
-        if sorted(map(str, wanted)) != sorted(map(str, real)):
-            ours, theirs = (", ".join(sorted(map(str, tensors))) or shape_text(()) for tensors in (wanted, real))
+        tensor = TensorSpec(name, dtypes.get(dtype, str(dtype)), free)
+        by_direction[engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT].append(tensor)
+    for side, expected, actual in (
+        ("inputs", spec.inputs, by_direction[True]),
+        ("outputs", spec.outputs, by_direction[False]),
+    ):
+        if sorted(map(str, expected)) != sorted(map(str, actual)):
+            ours, theirs = (", ".join(sorted(map(str, tensors))) or shape_text(()) for tensors in (expected, actual))
             raise EngineUnavailable(
                 f"graph {spec.name}: the plan's {side} are {theirs}, manifest.json says {ours}; build the plan again"
             )

@@ -1,9 +1,9 @@
-"""TensorRT and CUDA as Python modules: loading them, the GPU they find, and what to make of their errors.
+"""TensorRT and CUDA as Python modules: loading them, the GPU that they find, and what their errors mean.
 
 Written for TensorRT 11 and cuda-python 13 against their published signatures, which tests hold; it never ran on a GPU.
-Throughout these files ``trt`` is the module ``tensorrt`` and ``cuda`` is ``cuda.bindings.runtime``, loaded when asked
-for. What comes from them is annotated with its class where the module itself does not say it, and a test follows these
-annotations to check every name and every call against the real modules.
+Throughout these files ``trt`` is the module ``tensorrt`` and ``cuda`` is ``cuda.bindings.runtime``, loaded on demand.
+Their objects are annotated with a class where the modules do not tell it, and a test follows these annotations to
+compare every name and every call with the real modules.
 """
 
 import importlib
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAJOR: Final = 11
 EXTRA: Final = 'pip install ".[tensorrt]" brings it'
-MESSAGES: Final = 8  # of TensorRT's complaints, how many are kept for an error's text
+MESSAGES: Final = 8  # how many of TensorRT's errors are kept for an error's text
 
 log = logging.getLogger("segue.engines")
 
@@ -36,7 +36,7 @@ class Libraries:
 
 @dataclass(frozen=True)
 class Gpu:
-    """``name`` as the driver says it, ``capability`` as in ``9.0``."""
+    """``name`` as the driver gives it, ``capability`` as in ``9.0``."""
 
     index: int
     name: str
@@ -53,7 +53,7 @@ class CudaFault(EngineFailed):
 
 
 def load_libraries() -> Libraries:
-    """Import both; raises ``EngineUnavailable`` that says which is missing or too old, and how to get it."""
+    """Import both; raises ``EngineUnavailable`` that says which one is missing or too old, and how to get it."""
     trt = load_module("tensorrt", "tensorrt")
     version = str(trt.__version__)
     if version_tuple(version)[0] < MAJOR:
@@ -66,7 +66,7 @@ def load_module(name: str, package: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError:
         raise EngineUnavailable(f"the package {package} is not installed; {EXTRA}") from None
-    except Exception as error:  # a library that the package needs, a driver too old: each raises its own
+    except Exception as error:  # each cause raises another kind: a library that the package lacks, a driver too old
         raise EngineUnavailable(f"the package {package} cannot be loaded: {first_line(error)}; {EXTRA}") from error
 
 
@@ -74,20 +74,22 @@ def find_gpu(libraries: Libraries, device: int) -> Gpu:
     """The GPU of this number; ``EngineUnavailable`` where there is none or no driver."""
     cuda = libraries.cuda
     try:
-        count = int(checked(cuda, cuda.cudaGetDeviceCount(), "counting GPUs"))
+        count = int(unwrap(cuda, cuda.cudaGetDeviceCount(), "counting GPUs"))
         if not 0 <= device < count:
             raise EngineUnavailable(f"GPU {device} is not there: this machine has {count}; name another device")
-        checked(cuda, cuda.cudaSetDevice(device), f"choosing GPU {device}")
-        found: cudart.cudaDeviceProp = checked(cuda, cuda.cudaGetDeviceProperties(device), f"describing GPU {device}")
+        unwrap(cuda, cuda.cudaSetDevice(device), f"choosing GPU {device}")
+        properties: cudart.cudaDeviceProp = unwrap(
+            cuda, cuda.cudaGetDeviceProperties(device), f"describing GPU {device}"
+        )
     except CudaFault as fault:
         raise EngineUnavailable(str(fault)) from fault
-    name = bytes(found.name).split(b"\0")[0].decode("utf-8", "replace")
-    return Gpu(index=device, name=name, capability=f"{int(found.major)}.{int(found.minor)}")
+    name = bytes(properties.name).split(b"\0")[0].decode("utf-8", "replace")
+    return Gpu(index=device, name=name, capability=f"{int(properties.major)}.{int(properties.minor)}")
 
 
-def checked(cuda: Any, result: tuple[Any, ...], doing: str) -> Any:
-    """What a CUDA call gave behind its status: nothing, one value or a tuple. Raises ``CudaFault`` for another status
-    than success; ``doing`` says in its text what was being done."""
+def unwrap(cuda: Any, result: tuple[Any, ...], doing: str) -> Any:
+    """What a CUDA call returned behind its status: nothing, one value or a tuple. Raises ``CudaFault`` for any status
+    but success; ``doing`` tells its text what was being done."""
     error, *values = result
     if error != cuda.cudaError_t.cudaSuccess:
         raise fault_of(cuda, error, doing)
@@ -96,12 +98,12 @@ def checked(cuda: Any, result: tuple[Any, ...], doing: str) -> Any:
     return tuple(values) or None
 
 
-def released(cuda: Any, result: tuple[Any, ...], doing: str) -> None:
-    """As ``checked``, for giving things back: a failure is logged, since the rest must be given back too."""
+def release(cuda: Any, result: tuple[Any, ...], doing: str) -> None:
+    """As ``unwrap``, for calls that free something: a failure is only logged, since the rest must be freed too."""
     try:
-        checked(cuda, result, doing)
+        unwrap(cuda, result, doing)
     except CudaFault as fault:
-        log.warning("%s", str(fault))  # the text: a record that kept the fault would keep what its frames hold
+        log.warning("%s", str(fault))  # the text: a record that held the fault would keep all that its frames hold
 
 
 def fault_of(cuda: Any, error: "cudart.cudaError_t", doing: str) -> CudaFault:
@@ -109,16 +111,16 @@ def fault_of(cuda: Any, error: "cudart.cudaError_t", doing: str) -> CudaFault:
     if error == cuda.cudaError_t.cudaErrorMemoryAllocation:
         text = f"CUDA, {doing}: the GPU's memory is used up ({code}); end other programs or run fewer rows at once"
         return CudaFault(text, code, lasting=False)
-    said = text_of(cuda.cudaGetErrorString(error))
+    description = text_of(cuda.cudaGetErrorString(error))
     absent = (cuda.cudaError_t.cudaErrorInsufficientDriver, cuda.cudaError_t.cudaErrorNoDevice)
     cure = "install a driver for CUDA 13 and see" if error in absent else "open another engine, and see"
-    return CudaFault(f"CUDA, {doing}: {said} ({code}); {cure} that nvidia-smi lists the GPU", code, lasting=True)
+    return CudaFault(f"CUDA, {doing}: {description} ({code}); {cure} that nvidia-smi lists the GPU", code, lasting=True)
 
 
 def text_of(result: tuple[Any, ...]) -> str:
     """The text in a (status, bytes) pair, as CUDA spells the names of its errors."""
-    said = result[1] if len(result) > 1 else None
-    return bytes(said).decode("utf-8", "replace") if said else "unknown error"
+    name = result[1] if len(result) > 1 else None
+    return bytes(name).decode("utf-8", "replace") if name else "unknown error"
 
 
 def make_logger(trt: Any) -> Any:
@@ -142,8 +144,8 @@ def make_logger(trt: Any) -> Any:
     return Listener()
 
 
-def said_by(logger: Any) -> str:
-    """The last error that TensorRT told our logger."""
+def last_error(logger: Any) -> str:
+    """The last error that TensorRT sent to our logger."""
     return str(logger._text())
 
 

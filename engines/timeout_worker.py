@@ -1,7 +1,7 @@
-"""One thread for calls that may never come back: whoever waits for one does so for a limited time.
+"""One thread for calls that may never return: callers wait for them for a limited time.
 
 A call into a driver or over a network cannot be interrupted. Here it is left to its thread instead, and since there is
-one thread, at most one call hangs; what was put behind it waits, or is taken out by who gave up waiting.
+one thread, at most one call hangs; the calls behind it wait, or are removed when their callers give up.
 """
 
 import queue
@@ -20,7 +20,8 @@ class WorkerTimeout(Exception):  # noqa: N818 - what happened to the caller
 
 
 class TimeoutWorker:
-    """``name`` is the thread's. *Bound*: one entry for each thread that waits in ``call``, and what was ``post``-ed."""
+    """``name`` is the thread's. *Bound*: one entry for each thread that waits in ``call``, and each call that was
+    ``post``-ed."""
 
     def __init__(self, name: str) -> None:
         self._entries: queue.SimpleQueue[tuple[Future[Any], Work] | None] = queue.SimpleQueue()
@@ -30,19 +31,19 @@ class TimeoutWorker:
 
     @property
     def busy_s(self) -> float:
-        """For how long the present call has been running; 0 between calls."""
+        """How long the current call has been running; 0 between calls."""
         begun_s = self._begun_s
         return 0.0 if begun_s is None else time.monotonic() - begun_s
 
     def call(self, work: Callable[[], T], limit_s: float) -> T:
-        """What ``work`` returns or raises; ``WorkerTimeout`` after ``limit_s`` seconds, the time in the queue too."""
+        """What ``work`` returns or raises; ``WorkerTimeout`` after ``limit_s`` seconds, time in the queue included."""
         future = self.post(work)
         try:
             return future.result(limit_s)
         except TimeoutError:
             if future.done():  # the error is the work's own, or the answer came at the last moment
                 return future.result()
-            future.cancel()  # one that has not begun never will; one that runs is left to itself
+            future.cancel()  # a call that has not begun never will; one that runs is left to itself
             raise WorkerTimeout(f"no answer within {limit_s:g} s") from None
 
     def post(self, work: Callable[[], T]) -> "Future[T]":
@@ -52,8 +53,8 @@ class TimeoutWorker:
         return future
 
     def close(self, last: Callable[[], object], limit_s: float) -> bool:
-        """Do ``last`` behind what is queued and end the thread; whether it ended within ``limit_s`` seconds. One that
-        hangs does ``last`` when it comes back, or never."""
+        """Do ``last`` after the queued calls and end the thread; True if it ended within ``limit_s`` seconds. If a call
+        hangs, ``last`` is done when that returns, or never."""
         self.post(last)
         self._entries.put(None)
         self._thread.join(limit_s)
@@ -66,7 +67,7 @@ class TimeoutWorker:
                 self._begun_s = time.monotonic()
                 try:
                     outcome, error = work(), None
-                except BaseException as raised:  # noqa: BLE001 - it belongs to who asked; the thread goes on
+                except BaseException as raised:  # noqa: BLE001 - it goes to the caller; the thread goes on
                     outcome, error = None, raised
                 self._begun_s = None
                 if error is None:

@@ -1,17 +1,17 @@
 """A Triton Inference Server (or another KServe v2 server) that many stream servers share, by ``tritonclient`` and gRPC.
 
-gRPC and not HTTP: its client may be used from many threads, its deadline holds for a whole call and its bound for a
-whole reply, and it brings neither gevent nor another greenlet. The server's models are those that ``segue export
+gRPC and not HTTP: its client may be used from many threads, its deadline covers a whole call and its bound a whole
+reply, and it needs neither gevent nor another greenlet. The server's models are those that ``segue export
 --triton`` writes; their version and a parameter of their configuration tell which bundle they are, so that a server
 with another bundle is refused when connecting, and at each request.
 
 **No real Triton has been run with this.** The tests run the real ``tritonclient`` against a small server of the same
 protocol, from the schema in the same package.
 
-*Bounds*: ``concurrency`` requests under way, who comes meanwhile waits within its own deadline and gets ``EngineBusy``
-at its end; ``timeout_s`` for a request with all its slices; a reply no larger than the largest that the manifest
-allows, and one MiB. A server that is gone fails requests at once; the connection comes back by itself, tried at most
-once a second.
+*Bounds*: ``concurrency`` requests under way; a further one waits until its own deadline and then fails with
+``EngineBusy``; ``timeout_s`` for a request with all its slices; a reply no larger than the largest that the manifest
+allows, and one MiB. While the server is gone, requests fail at once; the client connects again by itself, with at most
+one attempt a second.
 """
 
 import threading
@@ -92,13 +92,13 @@ class TritonEngine:
                 f"{self._timeout_s:g} s; try again later"
             )
         try:
-            outputs = join([self._ask(spec, part, deadline_s) for part, _ in cut(inputs, self._largest[graph])])
+            outputs = join([self._infer(spec, part, deadline_s) for part, _ in cut(inputs, self._largest[graph])])
         finally:
             self._places.release()
         check_outputs(spec, outputs, rows)
         return outputs
 
-    def _ask(self, spec: GraphSpec, inputs: Arrays, deadline_s: float) -> dict[str, NDArray[Any]]:
+    def _infer(self, spec: GraphSpec, inputs: Arrays, deadline_s: float) -> dict[str, NDArray[Any]]:
         rows = len(next(iter(inputs.values())))
         where = f"engine {self.name}: graph {spec.name}, batch {rows}"
         left_s = deadline_s - time.monotonic()
@@ -113,7 +113,7 @@ class TritonEngine:
                 timeout=max(1, int(left_s * 1e6)),  # in microseconds: no use to the server either after that
                 client_timeout=left_s,
             )
-            return {tensor.name: received(reply, tensor, rows) for tensor in spec.outputs}
+            return {tensor.name: read_output(reply, tensor, rows) for tensor in spec.outputs}
         except Exception as error:  # tritonclient's, grpc's, and NumPy's where a reply contradicts itself
             if self._closed.is_set():
                 raise EngineClosed(f"engine {self.name} was closed before it answered; open another") from error
@@ -126,7 +126,7 @@ class TritonEngine:
         return value
 
     def _cause(self, error: Exception) -> str:
-        """The server's own words, and what they mean here, on one line."""
+        """The server's error text, and what it means here, on one line."""
         if not isinstance(error, self._grpc.InferenceServerException):
             return f"the reply makes no sense ({one_line(error)}); see the server's log"
         status, text = str(error.status()).removeprefix("StatusCode."), one_line(error.message())
@@ -139,14 +139,14 @@ class TritonEngine:
         return f"refused with {status}: {text}"
 
     def _connect(self) -> dict[str, int]:
-        """The largest batch of every graph, after all of them were compared with the manifest."""
+        """Compare all models with the manifest; the largest batch of every graph."""
         try:
             if not self._client.is_server_ready(client_timeout=self._timeout_s):
                 raise EngineUnavailable(f"engine {self.name}: the server is not ready; see its log")
             return {graph: self._check(spec) for graph, spec in self._bundle.manifest.graphs.items()}
         except EngineUnavailable:
             raise
-        except Exception as error:  # as in _ask
+        except Exception as error:  # as in _infer
             raise EngineUnavailable(f"engine {self.name}: {self._cause(error)}") from error
 
     def _check(self, spec: GraphSpec) -> int:
@@ -161,12 +161,17 @@ class TritonEngine:
             )
         if not 1 <= config.max_batch_size <= LARGEST_BATCH:
             raise EngineUnavailable(f"{where}: max_batch_size is {config.max_batch_size}; export it again")
-        found = self._client.get_model_metadata(model, self._version, client_timeout=self._timeout_s)
-        for side, wanted, real in (("input", spec.inputs, found.inputs), ("output", spec.outputs, found.outputs)):
-            ours = {tensor.name: (DATATYPES[tensor.dtype], (-1, *wire_dims(tensor))) for tensor in wanted}
-            theirs = {tensor.name: (tensor.datatype, tuple(tensor.shape)) for tensor in real}
+        metadata = self._client.get_model_metadata(model, self._version, client_timeout=self._timeout_s)
+        for side, expected, actual in (
+            ("input", spec.inputs, metadata.inputs),
+            ("output", spec.outputs, metadata.outputs),
+        ):
+            ours = {tensor.name: (DATATYPES[tensor.dtype], (-1, *wire_dims(tensor))) for tensor in expected}
+            theirs = {tensor.name: (tensor.datatype, tuple(tensor.shape)) for tensor in actual}
             if ours != theirs:
-                raise EngineUnavailable(f"{where}: {side}s are {shown(theirs)}, the bundle's {shown(ours)}")
+                raise EngineUnavailable(
+                    f"{where}: {side}s are {format_tensors(theirs)}, the bundle's {format_tensors(ours)}"
+                )
         return int(config.max_batch_size)
 
     def warmup(self) -> None:
@@ -176,12 +181,12 @@ class TritonEngine:
     def close(self) -> None:
         """Requests under way end with ``EngineClosed``; the server stays."""
         self._closed.set()
-        with suppress(Exception):  # what a channel says while it is closed for the second time is of no use
+        with suppress(Exception):  # errors of closing a channel twice are of no use
             self._client.close()
 
 
 def probe(bundle: Bundle, url: str, timeout_s: float = 1.0, prefix: str = PREFIX) -> str | None:
-    """Why the server at ``url`` cannot run ``bundle``, or None after it really ran one of its graphs."""
+    """Why the server at ``url`` cannot run ``bundle``, or None after it ran one of its graphs."""
     try:
         engine = TritonEngine(bundle, url, timeout_s, prefix)
     except (EngineError, OSError) as error:
@@ -240,8 +245,8 @@ def reply_bound(bundle: Bundle) -> int:
     return max(rows) * LARGEST_BATCH + REPLY_MARGIN_BYTES
 
 
-def received(reply: Any, tensor: TensorSpec, rows: int) -> NDArray[Any]:
-    """An output in memory of its own; a number a row comes as ``(rows, 1)``. ``check_outputs`` sees to other shapes."""
+def read_output(reply: Any, tensor: TensorSpec, rows: int) -> NDArray[Any]:
+    """An output in memory of its own; a number a row comes as ``(rows, 1)``. ``check_outputs`` refuses other shapes."""
     array = reply.as_numpy(tensor.name)
     if array is None:
         raise ValueError(f"output {tensor.name} is missing")
@@ -250,7 +255,7 @@ def received(reply: Any, tensor: TensorSpec, rows: int) -> NDArray[Any]:
     return np.array(array)
 
 
-def shown(tensors: Mapping[str, tuple[str, tuple[int, ...]]]) -> str:
+def format_tensors(tensors: Mapping[str, tuple[str, tuple[int, ...]]]) -> str:
     return ", ".join(f"{name} {kind} {list(shape)}" for name, (kind, shape) in sorted(tensors.items())) or "none"
 
 

@@ -1,15 +1,15 @@
-"""From a manifest to graphs: what each works on and whose vectors it takes, which is a graph without circles.
+"""From a manifest to graphs: what each works on and which graphs' vectors it takes; no circles.
 
-A manifest says both of a graph where it must:
+A manifest says both of a graph where it has to:
 
     "of": "video clip"                      what it works on
     "takes": {"clips": "video_clip"}        its inputs that are other graphs' vectors; the rest are masks and features
 
 The six classic names need neither: ``CLASSIC`` says what they work on, and without ``takes`` a window takes the vectors
 of its side's first tower as ``clips``, a pair those of both sides as ``video_clips`` and ``music_clips``, and an
-embedding is the one that is searched with.
+embedding is the query's.
 
-Of a kind there may be several where a live session runs them (clips and windows of the video); of the others one.
+There may be several graphs of a kind that a live session runs (clips and windows of the video); one of the others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ MASKS: Final[Mapping[Kind, Mapping[str, Kind]]] = {  # input -> the window that 
     Kind.MUSIC_WINDOW: {"mask": Kind.MUSIC_WINDOW},
     Kind.PAIR: {"video_mask": Kind.VIDEO_WINDOW, "music_mask": Kind.MUSIC_WINDOW},
 }
-FROM: Final[Mapping[Kind, tuple[Kind, ...]]] = {  # whose vectors a graph may take
+FROM: Final[Mapping[Kind, tuple[Kind, ...]]] = {  # the kinds whose vectors a graph may take
     Kind.VIDEO_CLIP: (Kind.VIDEO_CLIP,),
     Kind.MUSIC_CLIP: (),
     Kind.VIDEO_WINDOW: (Kind.VIDEO_CLIP, Kind.VIDEO_WINDOW),
@@ -49,20 +49,20 @@ OUTPUTS: Final[Mapping[Kind, str]] = dict.fromkeys(Kind, "embedding") | {Kind.EM
 def graphs_of(manifest: Manifest, where: str) -> Graphs:
     """The graphs of a manifest; ``where`` stands in front of every error.
 
-    Raises ``BundleError`` for a graph of an unknown name that does not say what it works on, one that is missing, too
-    many or of no use, and for one that takes from nobody that there is, from the wrong side, or in a circle. Whether
-    the tensors fit is for ``contract.check_graphs`` to say.
+    Raises ``BundleError`` for a graph of an unknown name that does not say what it works on, for a graph that is
+    missing, too many or of no use, and for one that takes from an unknown graph, from the wrong side, or in a circle.
+    ``contract.check_graphs`` checks that the tensors fit.
     """
     specs = manifest.graphs
     kinds = {name: kind_of(name, spec.of, where) for name, spec in specs.items()}
     for kind in REQUIRED:
         if kind not in kinds.values():
-            usual = next(name for name, its in CLASSIC.items() if its is kind)
+            usual = next(name for name, works_on in CLASSIC.items() if works_on is kind)
             raise BundleError(
                 f"{where}: the graph {usual} is missing, it has {', '.join(specs) or 'none'}; export again"
             )
     for kind in Kind:
-        names = [name for name, its in kinds.items() if its is kind]
+        names = [name for name, works_on in kinds.items() if works_on is kind]
         if len(names) > 1 and kind not in SEVERAL:
             raise BundleError(
                 f"{where}: the graphs {' and '.join(names)} both work on: {kind}; of these this segue runs one: "
@@ -76,7 +76,7 @@ def graphs_of(manifest: Manifest, where: str) -> Graphs:
             takes[name] = _of_query(specs[name], last[Kind.VIDEO_WINDOW], where)
     widths = _widths(manifest, kinds, last.values(), where)
     towers = frozenset(name for name, kind in kinds.items() if kind.is_clip)
-    made = {
+    graphs = {
         name: Graph(
             name,
             kind := kinds[name],
@@ -87,19 +87,19 @@ def graphs_of(manifest: Manifest, where: str) -> Graphs:
         )
         for name in order
     }
-    one = {graph.kind: graph for graph in made.values()}
+    by_kind = {graph.kind: graph for graph in graphs.values()}
     return Graphs(
-        all=made,
-        query=made[last[Kind.VIDEO_WINDOW]],
-        segment=made[last[Kind.MUSIC_WINDOW]],
-        music_tower=one[Kind.MUSIC_CLIP],
-        mood=one.get(Kind.EMBEDDING),
-        matcher=one.get(Kind.PAIR),
+        all=graphs,
+        query=graphs[last[Kind.VIDEO_WINDOW]],
+        segment=graphs[last[Kind.MUSIC_WINDOW]],
+        music_tower=by_kind[Kind.MUSIC_CLIP],
+        mood=by_kind.get(Kind.EMBEDDING),
+        matcher=by_kind.get(Kind.PAIR),
     )
 
 
 def kind_of(name: str, of: str | None, where: str) -> Kind:
-    """What a graph works on, by what is said of it or else by its name; ``BundleError`` where neither tells."""
+    """What a graph works on, by its entry or else by its name; ``BundleError`` where neither tells."""
     if of is None:
         if name not in CLASSIC:
             raise BundleError(
@@ -118,7 +118,11 @@ def _takes(spec: GraphSpec, kinds: Mapping[str, Kind], where: str) -> dict[str, 
     """Input -> the graph whose vectors it is."""
     kind = kinds[spec.name]
     if spec.takes is None:
-        first = {its: next(name for name in kinds if kinds[name] is its) for its in REQUIRED if its.is_clip}
+        first = {
+            works_on: next(name for name in kinds if kinds[name] is works_on)
+            for works_on in REQUIRED
+            if works_on.is_clip
+        }
         if kind is Kind.PAIR:
             return {"video_clips": first[Kind.VIDEO_CLIP], "music_clips": first[Kind.MUSIC_CLIP]}
         if kind.is_clip:
@@ -140,7 +144,7 @@ def _takes(spec: GraphSpec, kinds: Mapping[str, Kind], where: str) -> dict[str, 
 
 
 def _order(kinds: Mapping[str, Kind], takes: Mapping[str, Mapping[str, str]], where: str) -> Sequence[str]:
-    """By what they work on, then by how many others they wait for in a row, then as in the manifest."""
+    """Sorted by what they work on, then by how many others they wait for in a row, then as in the manifest."""
     depth: dict[str, int] = {}
     try:
         for name in TopologicalSorter({name: list(takes[name].values()) for name in takes}).static_order():
@@ -155,7 +159,7 @@ def _order(kinds: Mapping[str, Kind], takes: Mapping[str, Mapping[str, str]], wh
 
 
 def _last(kind: Kind, kinds: Mapping[str, Kind], takes: Mapping[str, Mapping[str, str]], where: str) -> str:
-    """The window's graph that no other takes from: its vector is what all of this is for."""
+    """The window's graph that no other takes from: a search uses its vector."""
     used = {source for sources in takes.values() for source in sources.values()}
     ends = [name for name in kinds if kinds[name] is kind and name not in used]
     if len(ends) != 1:
@@ -163,17 +167,17 @@ def _last(kind: Kind, kinds: Mapping[str, Kind], takes: Mapping[str, Mapping[str
             f"{where}: {' and '.join(ends) or 'no graph'} would give the vector of a {kind}; one must, and others "
             "take from the rest: export the bundle again"
         )
-    for name, its in kinds.items():
-        if its.is_clip and name not in used:
+    for name, works_on in kinds.items():
+        if works_on.is_clip and name not in used:
             raise BundleError(f"{where}: graph {name}: no other graph takes what it gives; export again without it")
     return ends[0]
 
 
 def _of_query(spec: GraphSpec, query: str, where: str) -> dict[str, str]:
     if spec.takes is not None and spec.takes != {"embedding": query}:
-        said = ", ".join(f"{name} from {source}" for name, source in spec.takes.items()) or "nothing"
+        text = ", ".join(f"{name} from {source}" for name, source in spec.takes.items()) or "nothing"
         raise BundleError(
-            f"{where}: graph {spec.name}: works on an embedding and takes {said}; it may take embedding from {query}, "
+            f"{where}: graph {spec.name}: works on an embedding and takes {text}; it may take embedding from {query}, "
             "whose vectors are searched with: export the bundle again"
         )
     return {"embedding": query}
@@ -182,21 +186,21 @@ def _of_query(spec: GraphSpec, query: str, where: str) -> dict[str, str]:
 def _widths(manifest: Manifest, kinds: Mapping[str, Kind], last: Iterable[str], where: str) -> dict[str, int]:
     """The first tower of a side is as wide as ``clip_dim`` says, the last window as ``embedding_dim``, and every other
     one as its own output."""
-    said = dict.fromkeys(last, manifest.embedding_dim)
+    declared = dict.fromkeys(last, manifest.embedding_dim)
     for kind, width in ((Kind.VIDEO_CLIP, manifest.video_dim), (Kind.MUSIC_CLIP, manifest.music_dim)):
-        said[next(name for name in kinds if kinds[name] is kind)] = width
+        declared[next(name for name in kinds if kinds[name] is kind)] = width
     widths = {}
     for name, kind in kinds.items():
         if kind in (Kind.EMBEDDING, Kind.PAIR):
             widths[name] = 0
-        elif name in said:
-            widths[name] = said[name]
+        elif name in declared:
+            widths[name] = declared[name]
         else:
             outputs = manifest.graphs[name].outputs
             if len(outputs) != 1 or len(outputs[0].shape) != 2:
-                given = ", ".join(map(str, outputs)) or "none"
+                text = ", ".join(map(str, outputs)) or "none"
                 raise BundleError(
-                    f"{where}: graph {name}: outputs are {given}, must be embedding float32 (batch, width); "
+                    f"{where}: graph {name}: outputs are {text}, must be embedding float32 (batch, width); "
                     "export the bundle again"
                 )
             widths[name] = int(outputs[0].shape[1])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import spec
-from features.clip import kept_for, video_clip_features
+from features.clip import keep_for, video_clip_features
 from features.decode.sound import decode
 from features.decode.video import VideoFile
 from features.frame import FrameFeatures, FrameMeter
@@ -26,7 +26,7 @@ def clips_of_video(path: Path, names: Collection[str], most_s: int) -> list[Clip
     with VideoFile(path) as video:
         seconds = min(most_s, int(video.duration_s or most_s))
         pictures = video.slots(0.0, seconds)
-    meter = FrameMeter(small=kept_for(names))
+    meter = FrameMeter(small=keep_for(names))
     slots: list[FrameFeatures | None] = [None] * (seconds * spec.MOTION_FPS)
     for slot in sorted(pictures):
         slots[slot] = meter.push(pictures[slot], slot / spec.MOTION_FPS)

@@ -17,7 +17,7 @@ from .spec import FRAME_SIZE, THUMB_SIZE, THUMBS_PER_CLIP
 
 # Rows: BT.601 luma, red-green and yellow-blue opponents.
 _OPPONENTS = ((0.299, 0.587, 0.114), (1.0, -1.0, 0.0), (0.5, 0.5, -1.0))
-_EXTREMELY_COLOURFUL = 109.0  # the paper's word for this value of its measure
+_EXTREMELY_COLOURFUL = 109.0  # the paper's name for this value of its measure
 _WARMTH_NOISE = 16.0  # grey levels; keeps the hue of near-black pictures from deciding
 
 

@@ -1,4 +1,4 @@
-"""Where exactly the sound of a beat sets in: a closer look at the samples around beats known to a few hundredths of a
+"""When exactly the sound of a beat starts: from the samples around beats that are known to a few hundredths of a
 second."""
 
 from typing import Final
@@ -16,14 +16,14 @@ _NEAR_S: Final = 0.012  # standard deviation of how far off the beats are
 _BANDS: Final = (0, 2, 4, 8, 16, 32, 65)  # edges in bins of 125 Hz
 _FLOOR: Final = 1e-3  # of the mean power around the beat
 _CLEAR: Final = 2.0  # a rise counts if it is this many times the median one
-_LATE_S: Final = 0.0015  # how much later than the steepest rise the sound sets in: of clicks and of studio music
+_LATE_S: Final = 0.0015  # how much later than the steepest rise the sound starts: for clicks and for studio music
 _BLOCK: Final = 64  # beats at once
 
 
 def attacks(samples: NDArray[np.float32], times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``times_s`` (n,), each moved to the steepest rise of power in six bands within 25 ms or so; a time without a
-    clear one stays. ``samples`` (m,) at 16 kHz. Right to 2 ms for sounds that set in at once."""
-    found = times_s.copy()
+    """``times_s`` (n,), each moved to the steepest rise of power in six bands within some 25 ms; a time without a
+    clear rise stays. ``samples`` (m,) at 16 kHz. Exact to 2 ms for sounds that start at once."""
+    moved = times_s.copy()
     padded_front = _REACH + _FFT
     for start in range(0, len(times_s), _BLOCK):
         part = times_s[start : start + _BLOCK]
@@ -31,8 +31,8 @@ def attacks(samples: NDArray[np.float32], times_s: NDArray[np.float64]) -> NDArr
         index = places[:, None] + np.arange(-padded_front, padded_front)
         inside = (index >= 0) & (index < len(samples))
         around = np.where(inside, samples[np.clip(index, 0, len(samples) - 1)], np.float32(0.0))
-        found[start : start + _BLOCK] = places / MUSIC_RATE_HZ + _shifts(around)
-    return found
+        moved[start : start + _BLOCK] = places / MUSIC_RATE_HZ + _shifts(around)
+    return moved
 
 
 def _shifts(around: NDArray[np.float32]) -> NDArray[np.float64]:

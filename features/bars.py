@@ -1,16 +1,17 @@
 """Black bars around a picture: films wider than the screen or narrower, telephones held upright, a window in black.
 
-Bars are measured as picture otherwise: they darken it, slow its motion and hide its cuts. What is black and steady is
-no bar yet: night shots, fades and credits are black at the edges too. A bar is found where for most of a second
+If bars were measured as part of the picture, they would darken it, slow its motion and hide its cuts. Not every steady
+black edge is a bar: night shots, fades and credits are black at the edges too. A bar is detected where for most of a
+second
 
 - whole rows or columns along an edge of the frame stayed black, up to the same line,
-- behind that line the picture is lit along most of it, in each frame that is lit at all: darkness ends raggedly, a bar
-  ends in one straight line,
-- no black line goes through it: a title on black has gaps between its letters,
-- and the black is even: what a camera sees as dark still holds noise.
+- behind that line the picture is lit along most of it, in each frame that is lit at all: darkness has a ragged edge, a
+  bar a straight one,
+- no black line goes through the picture: a title on black has gaps between its letters,
+- and the black is even: dark parts of a camera's picture still hold noise.
 
-What is found stays while the picture inside is dark, and goes when something lies across its edge. A few lit spots in a
-bar, such as subtitles, change nothing.
+A detected bar stays while the picture inside is dark, and is dropped when something lies across its edge. A few lit
+spots in a bar, such as subtitles, change nothing.
 """
 
 from collections import deque
@@ -30,7 +31,7 @@ EACH: Final = 0.3  # share of it in each picture that is lit at all
 EVEN: Final = 8.0  # mean level of a bar at most
 LEAST: Final = 1  # lines
 SMALLEST: Final = 0.2  # share of the frame's side that a picture has at least
-ACROSS: Final = 0.5  # share of a bar's innermost lines that is lit where a picture lies across its edge
+ACROSS: Final = 0.5  # share of a bar's innermost lines that is lit where the picture crosses its edge
 
 Levels = NDArray[np.uint8]
 
@@ -50,7 +51,7 @@ Edges = tuple[int, int, int, int]  # first and end row, first and end column
 
 
 class BarMeter:
-    """``box`` is where the picture is. State: the levels of the last frames, and in how many one lay across an edge."""
+    """``box`` is where the picture is. State: the levels of the last frames, and how many in a row crossed an edge."""
 
     def __init__(self) -> None:
         self.box = WHOLE
@@ -59,13 +60,13 @@ class BarMeter:
         self._across = 0
 
     def push(self, frame: NDArray[np.uint8]) -> bool:
-        """Look at a whole frame, (height, width, 3) uint8 RGB, shrunk; whether ``box`` is another one from here on."""
+        """Measure a whole frame, (height, width, 3) uint8 RGB, shrunk; whether ``box`` changed with it."""
         levels: Levels = np.maximum(np.maximum(frame[..., 0], frame[..., 1]), frame[..., 2])
         if self._newest and self._newest[-1].shape != levels.shape:  # the stream was turned
             changed = self._edges is not None
             self._take(None, levels)
             return changed
-        if self._edges is not None and self._broken(levels, self._edges):
+        if self._edges is not None and self._is_crossed(levels, self._edges):
             self._take(None, levels)
             return True
         if not _dark_at_the_edge(levels, self._edges or (0, levels.shape[0], 0, levels.shape[1])):
@@ -74,10 +75,10 @@ class BarMeter:
         self._newest.append(levels)
         if len(self._newest) < STEADY:
             return False
-        found = self._found(np.max(self._newest, axis=0))
-        if found is None or found == self._edges or not self._better(found):
+        edges = self._find_edges(np.max(self._newest, axis=0))
+        if edges is None or edges == self._edges or not self._grows(edges):
             return False
-        self._take(found, levels)
+        self._take(edges, levels)
         return True
 
     def _take(self, edges: Edges | None, levels: Levels) -> None:
@@ -91,15 +92,16 @@ class BarMeter:
             top, bottom, left, right = edges
             self.box = Box(left / width, top / height, right / width, bottom / height)
 
-    def _better(self, found: Edges) -> bool:
-        """Bars only grow here, and by more than a line that flickers; they go when something lies across them."""
+    def _grows(self, edges: Edges) -> bool:
+        """Whether the new bars are larger by more than a line that flickers; bars are dropped only when the picture
+        crosses them."""
         if self._edges is None:
             return True
-        (top, bottom, left, right), (a, b, c, d) = found, self._edges
+        (top, bottom, left, right), (a, b, c, d) = edges, self._edges
         grown = (top - a, b - bottom, left - c, d - right)
         return min(grown) >= -1 and max(grown) >= LEAST
 
-    def _found(self, brightest: Levels) -> Edges | None:
+    def _find_edges(self, brightest: Levels) -> Edges | None:
         """The edges of the picture that the newest frames agree on."""
         height, width = brightest.shape
         dark = brightest <= BLACK
@@ -127,7 +129,7 @@ class BarMeter:
         return top, bottom, left, right
 
     def _straight(self, brightest: Levels, edges: Edges, side: int, along: float) -> bool:
-        """Whether the picture is lit along this side of it, in every frame in which it is lit."""
+        """Whether the picture is lit along this side, in every frame in which it is lit."""
         if float((_line(brightest, edges, side) > LIT).mean()) < along:
             return False
         top, bottom, left, right = edges
@@ -137,8 +139,8 @@ class BarMeter:
                 return False
         return float((_line(self._newest[-1], edges, side) > LIT).mean()) >= EACH
 
-    def _broken(self, levels: Levels, edges: Edges) -> bool:
-        """Whether a picture lies across an edge: in two frames running, or over most of the bars in one."""
+    def _is_crossed(self, levels: Levels, edges: Edges) -> bool:
+        """Whether the picture crosses an edge: in two frames in a row, or over most of the bars in one."""
         top, bottom, left, right = edges
         lit = levels > LIT
         outside = np.ones_like(lit)
@@ -153,8 +155,9 @@ class BarMeter:
         return self._across > 1
 
 
-def refined(luma: Levels, box: Box) -> Box:
-    """``box``, found on a shrunk frame, to the line of the frame itself: ``luma``, (height, width) uint8."""
+def refine(luma: Levels, box: Box) -> Box:
+    """``box``, measured on a shrunk frame, moved to exact lines of the frame itself: ``luma``, (height, width)
+    uint8."""
     height, width = luma.shape
     left, right = round(box.left * width), max(1, round(box.right * width))
     top, bottom = round(box.top * height), max(1, round(box.bottom * height))
@@ -168,20 +171,20 @@ def refined(luma: Levels, box: Box) -> Box:
 
 
 def _edge(lit: NDArray[np.float64], share: float, side: int) -> float:
-    """Where the picture begins, in shares of a side: the first line near ``share`` that is lit half as far as those
-    behind it. ``lit``: how much of each line is."""
+    """Where the picture begins, in shares of a side: the first line near ``share`` that is at least half as lit as
+    the lines behind it. ``lit``: the lit share of each line."""
     if share == 0.0:
         return 0.0
     reach = max(2, side // 60)
     near = round(share * side)
     first, end = max(0, near - reach), min(side, near + reach)
     behind = float(lit[end : end + reach].mean()) if end < side else 0.0
-    found = np.flatnonzero(lit[first:end] >= 0.5 * behind)
-    return (first + int(found[0])) / side if behind > 0.0 and found.size else share
+    lit_lines = np.flatnonzero(lit[first:end] >= 0.5 * behind)
+    return (first + int(lit_lines[0])) / side if behind > 0.0 and lit_lines.size else share
 
 
 def _dark_at_the_edge(levels: Levels, edges: Edges) -> bool:
-    """Whether any line along the edge of the picture is dark: where none is, no bar can be."""
+    """Whether any line along the edge of the picture is dark; without one there is no bar."""
     top, bottom, left, right = edges
     inside = levels[top:bottom, left:right]
     lines = inside[0], inside[-1], inside[:, 0], inside[:, -1]
@@ -198,6 +201,6 @@ def _line(levels: Levels, edges: Edges, side: int) -> Levels:
     """The brighter of the two outermost lines of the picture on a side: 0 top, 1 bottom, 2 left, 3 right."""
     top, bottom, left, right = edges
     inside = levels[top:bottom, left:right]
-    two = (inside[:2], inside[-2:], inside[:, :2].T, inside[:, -2:].T)[side]
-    brighter: Levels = two.max(axis=0)
+    outer = (inside[:2], inside[-2:], inside[:, :2].T, inside[:, -2:].T)[side]
+    brighter: Levels = outer.max(axis=0)
     return brighter

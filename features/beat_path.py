@@ -1,9 +1,8 @@
 """Where the beats of a known tempo fall: D. Ellis, "Beat tracking by dynamic programming", 2007, with a tempo that may
 change from frame to frame.
 
-Written out here, though librosa has it, because librosa's compiles for half a minute on a fresh machine and for seconds
-in every process, which is longer than a whole album takes here; and because the period need not be a whole number of
-frames.
+librosa has this too, but it compiles for half a minute on a fresh machine and for seconds in every process, longer than
+a whole album takes here. And here the period need not be a whole number of frames.
 """
 
 from typing import Final
@@ -11,21 +10,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_TIGHTNESS: Final = 100.0  # how dearly an interval pays for differing from the period; the paper's and librosa's order
+_TIGHTNESS: Final = 100.0  # price of an interval that differs from the period; the order of the paper's and librosa's
 _WEAK: Final = 0.5  # beats at either end below this share of the beats' root mean square are not beats
 _NOTHING: Final = 0.1  # nor are beats below this share, four or more in a row
 _ROW: Final = 4
 _KERNEL: Final = 8  # frames that the blur reaches to either side
 _AROUND: Final = 4096  # frames, 65 s, over which onsets are measured against each other
-_LEAST: Final = 0.25  # of the whole track's deviation: what is quieter is not raised further
+_LEAST: Final = 0.25  # of the whole track's deviation: quieter parts are not raised further
 
 
 def beat_path(envelope: NDArray[np.floating], periods: NDArray[np.floating] | float) -> NDArray[np.int64]:
-    """Frames of the beats in an onset envelope ``(n,)``, >= 0, increasing. ``periods``: how far apart they are at each
-    frame, ``(n,)`` or one for all, frames > 4.
+    """Frames of the beats in an onset envelope ``(n,)``, >= 0, increasing. ``periods``: their distance at each frame,
+    ``(n,)`` or one for all, frames > 4.
 
-    The path that has the strongest onsets and the most even intervals, which lie between half and twice the period.
-    Where nothing sounds it has no beats, and weak beats beside such a place, or at an end, are trimmed.
+    The path with the strongest onsets and the most even intervals, which lie between half and twice the period. Silent
+    places have no beats, and weak beats beside such a place, or at an end, are trimmed.
     """
     values = np.asarray(envelope, dtype=np.float64)
     if not len(values) or float(np.std(values)) <= 0.0:
@@ -37,31 +36,31 @@ def beat_path(envelope: NDArray[np.floating], periods: NDArray[np.floating] | fl
     while back[frames[-1]] >= 0:
         frames.append(int(back[frames[-1]]))
     beats = np.asarray(frames[::-1], dtype=np.int64)
-    return np.concatenate([_trimmed(part, score) for part in _parts(beats, score)])
+    return np.concatenate([_trim(part, score) for part in _parts(beats, score)])
 
 
 def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Deviation of the envelope around each frame, (n,), so that a soft piece counts beside a hard one."""
     sums = [np.concatenate([[0.0], np.cumsum(values**power)]) for power in (1, 2)]
     at = np.arange(len(values))
-    first, behind = np.maximum(at - _AROUND // 2, 0), np.minimum(at + _AROUND // 2, len(values))
-    mean, square = ((total[behind] - total[first]) / (behind - first) for total in sums)
+    first, end = np.maximum(at - _AROUND // 2, 0), np.minimum(at + _AROUND // 2, len(values))
+    mean, square = ((total[end] - total[first]) / (end - first) for total in sums)
     return np.asarray(np.sqrt(np.maximum(square - mean**2, (_LEAST * float(np.std(values))) ** 2)))
 
 
 def _parts(beats: NDArray[np.int64], score: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    """The beats without those where nothing sounds, cut there."""
+    """The beats, cut at silent places, without the beats there."""
     silent = score[beats] < _NOTHING * np.sqrt(np.mean(score[beats] ** 2))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
     parts, begin = [], 0
-    for first, behind in edges.reshape(-1, 2):
-        if behind - first >= _ROW:
+    for first, end in edges.reshape(-1, 2):
+        if end - first >= _ROW:
             parts.append(beats[begin:first])
-            begin = behind
+            begin = end
     return [part for part in (*parts, beats[begin:]) if len(part)] or [beats[:0]]
 
 
-def _trimmed(beats: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.int64]:
+def _trim(beats: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.int64]:
     if not len(beats):
         return beats
     strong = np.flatnonzero(score[beats] >= _WEAK * np.sqrt(np.mean(score[beats] ** 2)))
@@ -75,7 +74,7 @@ def _accumulate(
     begins.
 
     The score is the envelope blurred by a 32nd of the period, the tolerance with which onsets count as on the beat. The
-    shortest interval is half a period, so that many frames depend on none of each other and are done at once.
+    shortest interval is half a period, so that many frames do not depend on each other and are done at once.
     """
     n = len(envelope)
     front = round(2.0 * float(periods.max()))

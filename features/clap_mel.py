@@ -1,10 +1,10 @@
-"""The log-mel spectrogram that LAION's CLAP was trained on, of a clip that is heard again and again.
+"""The log-mel spectrogram that LAION's CLAP was trained on, of a clip that is repeated.
 
 As published (Wu et al., "Large-scale contrastive language-audio pretraining with feature fusion and keyword-to-caption
 augmentation", 2023): mono 48 kHz, Hann windows of 1024 samples, 480 apart, 64 bands of Slaney's mel scale from 50 Hz to
-14 kHz, decibels of power. Ours is 16 kHz, so the bands above 8 kHz say silence, as they do for any recording of little
-bandwidth. There a shorter sound is repeated as often as it fits into 10 s; here the windows at a clip's ends already
-reach round into its other end, so that a graph need only put the clip behind itself.
+14 kHz, decibels of power. Ours is 16 kHz, so the bands above 8 kHz are silent, as for any recording of little
+bandwidth. CLAP repeats a shorter sound as often as it fits into 10 s; here the windows at a clip's ends already reach
+round into its other end, so that a graph need only repeat the clip.
 """
 
 from functools import cache

@@ -1,7 +1,7 @@
-"""The pictures of one clip -> every feature that a tower may ask of its video side.
+"""The pictures of one clip -> every feature that a tower may take of its video side.
 
-A clip is the motion slots of 4 s. A slot that no picture came for is None: a mean leaves it out, a picture in it is the
-one before, or the first there is. Live streams, corpora and files all come through here.
+A clip is the motion slots of 4 s. A slot without a picture is None: means leave it out, pictures repeat the one before,
+or the first one. Live streams, corpora and files all use this module.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,7 +27,7 @@ from .spec import (
     PULSE_BINS,
 )
 
-if TYPE_CHECKING:  # a caller of this need not open what measures frames
+if TYPE_CHECKING:  # callers need not import what measures frames
     from .frame import FrameFeatures
 
 Slots = Sequence["FrameFeatures | None"]
@@ -37,7 +37,7 @@ NEEDS_SMALL: Final = frozenset({"clip_frames", "key_frames", "scene"})
 def video_clip_features(frames: Slots, names: Collection[str]) -> dict[str, NDArray[Any]]:
     """The features ``names`` (of ``spec.VIDEO_FEATURES``) of the 32 slots of a clip, shapes as in ``spec.FEATURES``.
 
-    Fewer slots are a clip that has just begun; they are taken as its first. Raises ``FeatureError`` for a clip without
+    Fewer slots are a clip that has just begun, as its first ones. Raises ``FeatureError`` for a clip without
     any picture, for more slots than a clip has and for names that no video feature has.
     """
     if len(frames) > MOTION_PER_CLIP or all(frame is None for frame in frames):
@@ -49,11 +49,11 @@ def video_clip_features(frames: Slots, names: Collection[str]) -> dict[str, NDAr
     return {name: _MEASURES[name](frames) for name in names}
 
 
-def kept_for(names: Collection[str]) -> Keep:
-    """What of each picture a ``FrameMeter`` must keep, so that these features can be had."""
-    asked = Keep.NOTHING if NEEDS_SMALL.isdisjoint(names) else Keep.SMALL
-    asked |= Keep.SCENE if "scene" in names else Keep.NOTHING
-    return asked | (Keep.WHOLE if "clip_pictures" in names else Keep.NOTHING)
+def keep_for(names: Collection[str]) -> Keep:
+    """What a ``FrameMeter`` must keep of each picture for these features."""
+    keep = Keep.NOTHING if NEEDS_SMALL.isdisjoint(names) else Keep.SMALL
+    keep |= Keep.SCENE if "scene" in names else Keep.NOTHING
+    return keep | (Keep.WHOLE if "clip_pictures" in names else Keep.NOTHING)
 
 
 def _image(frames: Slots) -> NDArray[np.uint8]:
@@ -133,7 +133,7 @@ def _small(frame: "FrameFeatures") -> NDArray[np.uint8]:
 
 
 def held(frames: Slots) -> "list[FrameFeatures]":
-    """The slots without holes: each hole is what stood before it, holes at the front what comes first."""
+    """The slots without holes: a hole repeats the frame before it, holes at the front the first frame."""
     current = next(frame for frame in frames if frame is not None)
     out = []
     for frame in frames:

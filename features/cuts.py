@@ -2,9 +2,9 @@
 
 A cut changes the palette or the layout at once and by far more than the motion before it. So the score multiplies two
 things. *Strength* says how different two pictures are: total variation between colour histograms, and the mean
-difference of shrunk pictures, laid over each other where they fit best, so that a moving camera makes little of it, and
-leaving out the third that changed most, so that a moving thing does not either. *Surprise* says how far that
-difference stands above its own recent mean.
+difference of shrunk pictures, laid over each other where they fit best, so that a moving camera adds little, and
+without the third that changed most, so that a moving object adds little too. *Surprise* says how far that difference
+is above its own recent mean.
 
 Limits: a cut between shots of one palette amid very fast motion can stay below ``HARD_CUT``, and fades do by design.
 """
@@ -25,9 +25,9 @@ _REACH_X, _REACH_Y = 3, 1  # cells that the camera may have moved: 0.6 and 0.2 f
 _HISTOGRAM_SCALE = 0.35
 _DIFFERENCE_SCALE = 0.08
 _MEAN_FLOOR = 0.008  # differences below this are noise, whatever came before
-_MEAN_START = 0.025  # what is usual before anything is known
-_MEAN_CAP = 3.0  # times the mean: what one difference may add to it
-_LOCAL = 0.35  # share of the picture that may change at will: something moving fast is no cut
+_MEAN_START = 0.025  # the usual difference before anything is known
+_MEAN_CAP = 3.0  # times the mean: the most that one difference counts in it
+_LOCAL = 0.35  # share of the picture that may change freely: something moving fast is no cut
 _MEAN_RATE = 0.25  # about half a second at eight pictures a second
 
 
@@ -43,7 +43,7 @@ class CutMeter:
         """Score in [0, 1] of a canonical RGB picture: 0 for the first, from ``HARD_CUT`` on a hard cut."""
         check_picture(picture)
         histogram = _histogram(picture)
-        small = _shrunk(picture)
+        small = _shrink(picture)
         before_histogram, before_small = self._histogram, self._small
         self._histogram, self._small = histogram, small
         if before_histogram is None or before_small is None:
@@ -58,7 +58,7 @@ class CutMeter:
         return min(1.0, surprise * strength)
 
     def hold(self, pictures: int) -> None:
-        """The previous picture came so many times more, as if each had been pushed."""
+        """Repeat the previous picture so many times, as if each had been pushed."""
         self._mean *= (1.0 - _MEAN_RATE) ** pictures
 
 
@@ -68,7 +68,7 @@ def _histogram(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(counts.ravel() / float(picture.shape[0] * picture.shape[1]), dtype=np.float32)
 
 
-def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _shrink(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return cv2.resize(picture, _SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
@@ -83,5 +83,5 @@ def _layout(small: NDArray[np.float32], before: NDArray[np.float32]) -> float:
     # Coarser again, so that what moves by itself counts little.
     coarse = cv2.resize(difference, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     cells = np.abs(coarse).mean(axis=2).ravel()
-    kept = round(len(cells) * (1.0 - _LOCAL))
-    return float(np.partition(cells, kept)[:kept].mean()) / 255.0
+    count = round(len(cells) * (1.0 - _LOCAL))
+    return float(np.partition(cells, count)[:count].mean()) / 255.0

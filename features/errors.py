@@ -2,15 +2,15 @@
 
 
 class FeatureError(ValueError):
-    """Input of a wrong kind, shape or value; the text names the input, what is wrong with it and what is wanted."""
+    """Input of a wrong kind, shape or value; the text names the input, what is wrong with it and what it must be."""
 
 
 class AudioError(FeatureError):
-    """One file that cannot be used as sound; the text is the reason, to stand behind the file's name."""
+    """One file that cannot be used as sound; the text is the reason, to print behind the file's name."""
 
 
 class ForeignError(AudioError):
-    """A file that is no sound at all; worth a word only if its name promised some."""
+    """A file that is no sound at all; to be reported only if its name promised sound."""
 
 
 class PictureError(FeatureError):

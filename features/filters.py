@@ -1,7 +1,7 @@
 """Filters over the bins of a spectrum: mel bands and pitch classes, in the forms that networks were trained with.
 
-From their published definitions, and held against librosa's by the tests. librosa itself, for two tables, would bring a
-compiler and 280 MB.
+From their published definitions; the tests compare them with librosa's. librosa itself would bring a compiler and
+280 MB for two tables.
 """
 
 from typing import Final
@@ -37,7 +37,7 @@ def mel_filters(rate_hz: int, fft: int, bands: int, min_hz: float = 0.0, max_hz:
     away = edges_hz[:, None] - bins_hz
     widths = np.diff(edges_hz)[:, None]
     triangles = np.maximum(0.0, np.minimum(-away[:-2] / widths[:-1], away[2:] / widths[1:])).astype(np.float32)
-    triangles *= (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None]  # rounded twice, as those of trained networks are
+    triangles *= (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None]  # rounded twice, as the trained networks' filters are
     return triangles
 
 

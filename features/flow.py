@@ -56,5 +56,5 @@ class FlowMeter:
         return FlowSample(speed=speed * per_second, dx=dx * per_second, dy=dy * per_second)
 
     def hold(self, t_s: float) -> None:
-        """The previous picture was still to be seen at ``t_s``: what comes next moved since then."""
+        """The previous picture was still on the screen at ``t_s``: motion to the next one counts from then."""
         self._t_s = max(self._t_s, t_s)

@@ -1,7 +1,7 @@
-"""How much moves in real footage: what a speed is worth among the speeds that there are.
+"""How much real footage moves: the place of a speed among the speeds of real clips.
 
-Half of all clips move less than a fiftieth of a frame width a second, and some stand still; a scale of speeds alone
-would call all of them still.
+Half of all clips move less than a fiftieth of a frame width a second, and some stand still; on a plain scale of speeds
+all of them would be still.
 """
 
 from typing import Final

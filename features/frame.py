@@ -1,4 +1,4 @@
-"""A picture and its time -> everything that the rest of the program knows about it.
+"""A picture and its time -> all its features that the rest of the program uses.
 
 The state is the previous picture and a few means; no clock is read.
 """
@@ -20,7 +20,7 @@ from .picture import grey
 from .slots import is_held
 from .spec import MOTION_FPS
 
-FLOW: Final = "flow"  # names of the parts, for who times them
+FLOW: Final = "flow"  # names of the parts, for callers that time them
 APPEARANCE: Final = "appearance"
 _REST = FlowSample(speed=0.0, dx=0.0, dy=0.0)
 
@@ -52,12 +52,12 @@ class FrameMeter:
 
     The first picture has speed, onset and cut 0. At a hard cut displacement means nothing, because the two pictures
     show different things: the motion of the picture before is held, so that a cut neither stops the motion nor looks
-    like an accent of it. A picture that was held (see `held`) stands until a slot before the next one: what follows is
-    measured as if it had come again in every slot.
+    like an accent of it. A picture that was held (see `held`) lasts until a slot before the next one: the next
+    one is measured as if the held picture had come again in every slot.
 
-    ``lap``, where given, is told the name of each part once it is done, so that a caller with a clock can time them:
-    ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour). ``small``: keep pictures as
-    well, for towers that ask for some; True keeps all that there are.
+    ``lap``, where given, is called with the name of each part once it is done, so that a caller with a clock can time
+    them: ``flow`` (grey and optical flow), then ``appearance`` (cut score, thumbnail, colour). ``small``: keep pictures
+    too, for towers that take them; True keeps all kinds.
     """
 
     def __init__(self, lap: Callable[[str], None] | None = None, small: Keep | bool = Keep.NOTHING) -> None:

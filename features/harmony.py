@@ -1,4 +1,4 @@
-"""Harmony told from the tonic upwards: which degrees of the scale sound, whatever the key.
+"""Harmony from the tonic upwards: which degrees of the scale sound, whatever the key.
 
 A track's key must not matter to what picture it suits; its mode does. So the chroma of each clip is turned until the
 track's tonic stands first. The tonic is the best match of the whole track's chroma with the major and minor profiles of
@@ -36,7 +36,7 @@ def harmony(samples: Floats, clips: int) -> Floats:
 
 
 def shares_of(whole: NDArray[np.float64], bass: NDArray[np.float64]) -> Floats:
-    """The same of chroma as ``chroma`` tells it."""
+    """The same, from the two arrays of ``chroma``."""
     whole, bass = whole.sum(axis=1), bass.sum(axis=1)
     tonic = find_tonic(whole.sum(axis=0), bass.sum(axis=0))
     total = whole.sum(axis=1, keepdims=True)
@@ -48,15 +48,15 @@ def chroma(samples: Floats, clips: int) -> tuple[NDArray[np.float64], NDArray[np
     """Two (clips, 30, 12) of compressed spectrum by pitch class, C first, every 128 ms of a clip: of the whole range,
     and of the bass. Zeros behind the track's end."""
     full, low, window = _tables()
-    found = np.zeros((2, clips, CHROMA_FRAMES, HARMONY_FIELDS))
+    levels = np.zeros((2, clips, CHROMA_FRAMES, HARMONY_FIELDS))
     for clip in range(clips):
         piece = samples[clip * CLIP_SAMPLES : (clip + 1) * CLIP_SAMPLES]
         padded = np.pad(piece, (0, max(0, _FFT - len(piece))))
         windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP]
         # Square roots: one loud chord must not drown the rest of a clip.
         level = np.sqrt(np.abs(np.fft.rfft(windows * window, axis=1)))
-        found[:, clip, : len(level)] = level @ full.T, level @ low.T
-    return found[0], found[1]
+        levels[:, clip, : len(level)] = level @ full.T, level @ low.T
+    return levels[0], levels[1]
 
 
 def find_tonic(whole: NDArray[np.float64], bass: NDArray[np.float64]) -> int:
@@ -81,8 +81,8 @@ def _unit(profile: tuple[float, ...]) -> NDArray[np.float64]:
 def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64], Floats]:
     """Filter banks (12, 2049) that count each bin to its nearest pitch class, and the window."""
     frequencies = np.fft.rfftfreq(_FFT, 1.0 / MUSIC_RATE_HZ)
-    heard = (frequencies >= _RANGE_HZ[0]) & (frequencies <= _RANGE_HZ[1])
+    in_range = (frequencies >= _RANGE_HZ[0]) & (frequencies <= _RANGE_HZ[1])
     pitch = 12.0 * np.log2(np.maximum(frequencies, 1.0) / 440.0) + 9.0  # 0 is C
     apart = np.abs((pitch[None] - np.arange(HARMONY_FIELDS)[:, None] + 6.0) % 12.0 - 6.0)
-    bank = np.exp(-0.5 * np.square(apart / 0.35)) * heard / np.maximum(frequencies, 1.0)
+    bank = np.exp(-0.5 * np.square(apart / 0.35)) * in_range / np.maximum(frequencies, 1.0)
     return bank, bank * (frequencies <= _BASS_HZ), np.hanning(_FFT + 1)[:-1].astype(np.float32)

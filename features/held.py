@@ -1,7 +1,7 @@
 """A picture is on the screen until the next one comes.
 
-Slide shows, GIFs and recordings that store changes alone hold a picture for seconds or minutes. Up to a second between
-two pictures is a low rate of pictures: what moved, moved between them. Beyond it, the first one was held: it fills the
+Slide shows, GIFs and recordings that store only changes hold a picture for seconds or minutes. Up to a second between
+two pictures is a low picture rate: things moved between them. Beyond it, the first picture was held: it fills the
 motion slots up to the next, nothing moved meanwhile, and the next one came at once.
 """
 
@@ -22,11 +22,11 @@ def held(features: "FrameFeatures") -> "FrameFeatures":
 
 
 def filled(slots: "Sequence[FrameFeatures | None]") -> "list[FrameFeatures | None]":
-    """Slot by slot, with pictures that were held in every slot that they fill, to the end too; other holes stay."""
-    found = list(slots)
-    pictures = [slot for slot, features in enumerate(found) if features is not None]
-    for slot, following in itertools.pairwise([*pictures, len(found)]):
-        features = found[slot]
+    """The slots, with held pictures in every slot that they fill, also at the end; other holes stay."""
+    result = list(slots)
+    pictures = [slot for slot, features in enumerate(result) if features is not None]
+    for slot, following in itertools.pairwise([*pictures, len(result)]):
+        features = result[slot]
         if features is not None and is_held(slot, following):
-            found[slot + 1 : following] = [held(features)] * (following - slot - 1)
-    return found
+            result[slot + 1 : following] = [held(features)] * (following - slot - 1)
+    return result

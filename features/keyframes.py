@@ -1,9 +1,9 @@
-"""Key frames: the few pictures that say most of how a video feels (DPVM, Gu et al., section on key-frame selection).
+"""Key frames: the few pictures that show best how a video feels (DPVM, Gu et al., section on key-frame selection).
 
-Shots end where the colour histogram jumps; a measure of emotion scores each shot; of the shots that score best, the
-picture that differs most from the one before it is taken. The paper scores by a network for picture emotion. Here the
-score is any function of a picture; the default needs no network: arousal and pleasure of its colours, after
-P. Valdez and A. Mehrabian, "Effects of color on emotions", 1994.
+Shots end where the colour histogram jumps; a measure of emotion scores each shot; the key frame of each of
+the best shots is the picture that differs most from the one before. The paper scores by a network for picture
+emotion. Here the score is any function of a picture; the default needs no network: arousal and pleasure of its colours,
+after P. Valdez and A. Mehrabian, "Effects of color on emotions", 1994.
 """
 
 from collections.abc import Callable
@@ -57,15 +57,15 @@ def key_frame_indices(pictures: Pictures, count: int, score: Score = colour_emot
     if len(pictures) == 0 or count < 1:
         raise FeatureError(f"{len(pictures)} pictures for {count} key frames: give at least one of both")
     steps = differences(pictures)
-    # A shot's own first picture differs from another shot: that says nothing of the shot.
+    # The first picture of a shot differs from another shot, which says nothing about this one.
     within = [sorted(shot, key=lambda at, first=shot.start: (at == first, -steps[at], at)) for shot in shots(steps)]  # type: ignore[misc]
     within.sort(key=lambda shot: (-score(pictures[shot[0]]), shot[0]))
     chosen: list[int] = []
     rounds = max(map(len, within))
     for place in range(rounds):
         chosen += [shot[place] for shot in within if place < len(shot)]
-    kept = sorted(chosen[:count])
-    return np.array(kept + [kept[-1]] * (count - len(kept)), np.int64)
+    indices = sorted(chosen[:count])
+    return np.array(indices + [indices[-1]] * (count - len(indices)), np.int64)
 
 
 def key_frames(pictures: Pictures, count: int, score: Score = colour_emotion) -> Pictures:

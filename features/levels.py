@@ -1,4 +1,4 @@
-"""The levels of a pulse: which multiples of its tempo it may as well be called."""
+"""The levels of a pulse: which multiples of its tempo may be called its tempo too."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,54 +14,54 @@ SAME: Final = 0.04  # tempi this near, in proportion, are one
 MIN_WEIGHT: Final = 0.05
 MOST: Final = 6
 _ONE_TEMPO: Final = 0.8  # of a track that has its middle tempo
-_TAGGED_BPM: Final = (30.0, 300.0)  # what a tag may say
+_TAGGED_BPM: Final = (30.0, 300.0)  # range of a tag
 
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """``weight`` in [0, 1]: how likely this is what a track's tempo is called, or how much of the track has it."""
+    """``weight`` in [0, 1]: how likely this is called the track's tempo, or how much of the track has it."""
 
     bpm: float
     weight: float
 
 
-def tempi(found: Tempogram, bpm: NDArray[np.float64], usual_bpm: float) -> tuple[Tempo, ...]:
-    """What the tempo of a track may be called: at most six, weights from 0.05 on, the likeliest first; they sum to 1.
+def tempi(grid: Tempogram, bpm: NDArray[np.float64], usual_bpm: float) -> tuple[Tempo, ...]:
+    """The possible tempi of a track: at most six, weights from 0.05 on, the likeliest first; they sum to 1.
 
-    ``bpm`` (n,): the tempo in each window; ``usual_bpm``: that of most beats. Each window speaks for its tempo and the
-    other levels of it, as far as the onsets repeat there and the level is a usual one.
+    ``bpm`` (n,): the tempo in each window; ``usual_bpm``: that of most beats. Each window adds weight to its tempo and
+    its other levels, as far as the onsets repeat there and the level is a usual one.
     """
     weights = np.zeros(len(GRID_BPM))
     for level in LEVELS:
         at = _places(level * bpm)
         inside = at >= 0
         rows = np.flatnonzero(inside)
-        heights = np.maximum(found.heights[rows, at[rows]], 0.0) * found.weights[rows] * prior(GRID_BPM[at[rows]])
+        heights = np.maximum(grid.heights[rows, at[rows]], 0.0) * grid.weights[rows] * prior(GRID_BPM[at[rows]])
         np.add.at(weights, at[rows], heights)
-    told: list[Tempo] = []
+    peaks: list[Tempo] = []
     rest = weights / max(float(weights.sum()), 1e-12)
-    while len(told) < MOST and rest.max() > 0.0:
+    while len(peaks) < MOST and rest.max() > 0.0:
         near = np.abs(np.log2(GRID_BPM / GRID_BPM[int(np.argmax(rest))])) <= np.log2(1.0 + SAME)
         weight = float(rest[near].sum())
-        if weight < MIN_WEIGHT and told:
+        if weight < MIN_WEIGHT and peaks:
             break
-        told.append(Tempo(_exact(float((GRID_BPM * rest)[near].sum() / weight), usual_bpm), weight))
+        peaks.append(Tempo(_exact(float((GRID_BPM * rest)[near].sum() / weight), usual_bpm), weight))
         rest = np.where(near, 0.0, rest)
-    total = sum(tempo.weight for tempo in told)
+    total = sum(tempo.weight for tempo in peaks)
     return tuple(
-        Tempo(tempo.bpm, tempo.weight / total) for tempo in sorted(told, key=lambda tempo: tempo.weight, reverse=True)
+        Tempo(tempo.bpm, tempo.weight / total) for tempo in sorted(peaks, key=lambda tempo: tempo.weight, reverse=True)
     )
 
 
-def level_of(found: Tempogram, bpm: NDArray[np.float64], tagged_bpm: float) -> float:
-    """By what to multiply ``bpm`` (n,) so that most of the track has the tempo ``tagged_bpm``; 1 where no level fits.
+def level_of(grid: Tempogram, bpm: NDArray[np.float64], tagged_bpm: float) -> float:
+    """The factor for ``bpm`` (n,) with which most of the track has the tempo ``tagged_bpm``; 1 where no level fits.
 
-    A tag is believed about doubles and halves; about thirds and quarters only where onsets repeat at its tempo; and not
-    at all of a track whose tempo changes, for then it speaks of a part.
+    A tag decides between doubles and halves; between thirds and quarters only where onsets repeat at its tempo; and
+    never for a track whose tempo changes, since then it holds for a part only.
     """
     if not _TAGGED_BPM[0] <= tagged_bpm <= _TAGGED_BPM[1]:
         return 1.0
-    weights = found.weights + 1e-9
+    weights = grid.weights + 1e-9
     middle = float(np.exp(np.average(np.log(bpm), weights=weights)))
     if np.average(np.abs(bpm / middle - 1.0) <= SAME, weights=weights) < _ONE_TEMPO:
         return 1.0
@@ -72,7 +72,7 @@ def level_of(found: Tempogram, bpm: NDArray[np.float64], tagged_bpm: float) -> f
         return best
     at = _places(best * bpm)
     rows = np.flatnonzero(at >= 0)
-    return best if len(rows) and float(found.heights[rows, at[rows]].mean()) > 0.0 else 1.0
+    return best if len(rows) and float(grid.heights[rows, at[rows]].mean()) > 0.0 else 1.0
 
 
 def _places(bpm: NDArray[np.float64]) -> NDArray[np.int64]:

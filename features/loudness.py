@@ -1,10 +1,10 @@
 """How loud a track is, and the gain that brings it to the loudness that towers are trained at.
 
-Loudness is that of ITU-R BS.1770-4: K-weighted, over blocks of 400 ms, those left out that are silent or 10 LU below
+Loudness is that of ITU-R BS.1770-4: K-weighted, over blocks of 400 ms, without blocks that are silent or 10 LU below
 the rest, in LUFS. The samples are one channel, so a stereo file whose channels are alike measures 3 LU more elsewhere.
 
-One gain a track, so what is soft in it stays soft. Without it the same piece from a louder master would be another
-piece to the towers.
+One gain a track, so soft parts stay soft. Without it a louder master of the same piece would be another piece to the
+towers.
 """
 
 from functools import cache
@@ -31,21 +31,21 @@ def loudness(samples: NDArray[np.floating]) -> float:
 
     Raises ``FeatureError`` unless they are finite floats. Less than 400 ms count as one block.
     """
-    return integrated(_powers(check_samples(samples)))
+    return integrated_lufs(_powers(check_samples(samples)))
 
 
-def integrated(power: NDArray[np.float64]) -> float:
-    """The same of the K-weighted power of each 100 ms, (n,), its channels summed."""
+def integrated_lufs(power: NDArray[np.float64]) -> float:
+    """The same, from the K-weighted power of each 100 ms, (n,), its channels summed."""
     power = sliding_mean(power, _STEPS)
-    heard = power[lufs_of(power) > SILENT_LUFS]
-    if not len(heard):
+    audible = power[lufs_of(power) > SILENT_LUFS]
+    if not len(audible):
         return float("-inf")
-    loud = heard[lufs_of(heard) > lufs_of(heard.mean()) + _RELATIVE_LU]
+    loud = audible[lufs_of(audible) > lufs_of(audible.mean()) + _RELATIVE_LU]
     return float(lufs_of(loud.mean()))
 
 
 def sliding_mean(power: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """Of every ``steps`` values in a row; of all of them where there are fewer."""
+    """The means of every ``steps`` values in a row; of all values where there are fewer."""
     if len(power) <= steps:
         return power.mean(keepdims=True) if len(power) else power
     return np.convolve(power, np.full(steps, 1.0 / steps), mode="valid")

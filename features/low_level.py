@@ -42,7 +42,7 @@ _FLOOR: Final = 1e-5
 
 @dataclass(frozen=True)
 class _Tables:
-    """What depends on the sizes alone."""
+    """Tables that depend only on the sizes."""
 
     window: Floats
     frequencies: Floats  # (257,) over the Nyquist rate
@@ -77,8 +77,8 @@ def resample(samples: Floats, rate_hz: int) -> Floats:
     """16 kHz samples at ``rate_hz``, by a polyphase filter."""
     from scipy.signal import resample_poly
 
-    shared = gcd(rate_hz, MUSIC_RATE_HZ)
-    return np.asarray(resample_poly(samples, rate_hz // shared, MUSIC_RATE_HZ // shared), np.float32)
+    divisor = gcd(rate_hz, MUSIC_RATE_HZ)
+    return np.asarray(resample_poly(samples, rate_hz // divisor, MUSIC_RATE_HZ // divisor), np.float32)
 
 
 def low_level(samples: Floats) -> Floats:

@@ -110,7 +110,7 @@ def log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
 def clip_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     """``(398, 80)`` float32 of one clip: at most 64 000 samples, zero-padded at the end (as samples, not as frames).
 
-    Raises ``FeatureError`` for more samples, and for what ``check_samples`` refuses.
+    Raises ``FeatureError`` for more samples, and where ``check_samples`` does.
     """
     samples = check_samples(samples)
     if len(samples) > CLIP_SAMPLES:

@@ -16,7 +16,7 @@ MIN_BPM = 40.0
 MAX_BPM = 200.0
 MIN_TEMPO_S = 4.0
 REPEATS_S = 16
-SAME_TEMPO, OTHER_TEMPO = 0.03, 0.1  # how far two tempi are apart, of one
+SAME_TEMPO, OTHER_TEMPO = 0.03, 0.1  # relative distance of two tempi
 
 _STILL = 0.02  # frame widths per second; slower than this is noise, and the logarithm is flat there
 _MEMORY = MOTION_FPS // 2  # samples that an onset rises above: half a second
@@ -49,7 +49,7 @@ class OnsetMeter:
         return max(0.0, rise)
 
     def hold(self, samples: int) -> None:
-        """Nothing moved for so many samples, as if a speed of 0 had been pushed for each."""
+        """Nothing moved for so many samples: as if a speed of 0 had been pushed for each."""
         self._levels.extend([0.0] * min(samples, _MEMORY))
 
 
@@ -58,7 +58,7 @@ def visual_tempo(onsets: Sequence[float] | NDArray[np.floating]) -> VisualTempo:
 
     Autocorrelation with a log-Gaussian prior around 120 bpm, 40 to 200 bpm. Confidence is the height of the peak above
     what noise of the same length reaches, 0 with less than 4 s. People do not move like a clock, so their peaks are
-    low; but where both halves of 16 s and more have about that tempo, which noise seldom has, it goes up to its root.
+    low; but where both halves of at least 16 s have about that tempo, which is rare in noise, it rises up to its root.
     Raises ``FeatureError`` for values that are not finite.
     """
     series = np.asarray(onsets, dtype=np.float64)

@@ -1,7 +1,7 @@
-"""A track -> what towers, the catalogue and the training corpus need of it, and no more than they ask for.
+"""A track -> the features that towers, the catalogue and the training corpus request, and no others.
 
-A track is cut into clips of 4 s end to end. The last, partial one is kept, zero-padded, if it lasts at least 1 s or is
-the only one. How loud a track is makes no difference: it is brought to one loudness first.
+A track is cut into clips of 4 s end to end. The last, partial one counts, zero-padded, if it lasts at least 1 s or is
+the only one. The loudness of a track makes no difference: every track is brought to one loudness first.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -31,9 +31,9 @@ MIN_LAST_CLIP_S = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackFeatures:
-    """What only the whole track tells. ``arrays``: feature name -> (n, ...) float32, a row a clip; ``loudness`` (n,)
+    """Features that need the whole track. ``arrays``: feature name -> (n, ...) float32, a row a clip; ``loudness`` (n,)
     float32, RMS of each clip's samples, full scale 1, padding not counted; ``lufs``: integrated loudness of the track
-    (``features.loudness``), -inf for silence. ``course``: what sets in and in which bands; ``chroma`` (n, 30, 24)
+    (``features.loudness``), -inf for silence. ``course``: onsets and bands; ``chroma`` (n, 30, 24)
     float32, by pitch class, of the whole range and of the bass, every 128 ms of each clip (``features.harmony``).
     """
 
@@ -74,8 +74,8 @@ def clip_features(
 def track_features(samples: NDArray[np.floating], names: Collection[str], tagged_bpm: float = 0.0) -> TrackFeatures:
     """Beats, loudness and the features ``names`` (of ``PER_TRACK``) of a mono 16 kHz track.
 
-    ``tagged_bpm``: as ``track_beats`` takes it. It decides what the beats are, but no feature: what towers are told of
-    a track must not depend on what somebody wrote into its file.
+    ``tagged_bpm``: as for ``track_beats``. It decides what the beats are, but no feature: the towers' input must not
+    depend on tags.
 
     Silence is allowed and has no beats. Raises ``FeatureError`` as ``clip_features`` does.
     """
@@ -85,12 +85,12 @@ def track_features(samples: NDArray[np.floating], names: Collection[str], tagged
     count = clip_count(len(samples))
     course = course_of(samples)
     pulse = find_pulse(samples, course.envelope)
-    heard = NOTHING if pulse is None else place_beats(samples, pulse)
-    told = heard if pulse is None or not tagged_bpm else place_beats(samples, pulse, tagged_bpm)
-    whole = _Whole(heard, count, *chroma(samples, count))
+    untagged = NOTHING if pulse is None else place_beats(samples, pulse)
+    beats = untagged if pulse is None or not tagged_bpm else place_beats(samples, pulse, tagged_bpm)
+    whole = _Whole(untagged, count, *chroma(samples, count))
     return TrackFeatures(
         arrays={name: PER_TRACK[name](whole) for name in names},
-        beats=told,
+        beats=beats,
         course=course,
         chroma=np.concatenate([whole.chroma, whole.bass], axis=2).astype(np.float32),
         loudness=np.array([_rms(_clip(samples, clip)) for clip in range(count)], dtype=np.float32),
@@ -111,8 +111,7 @@ def _mel(padded: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Whole:
-    """What the features of a track are made of: its beats, how many clips it has, and its chroma as ``chroma`` tells
-    it."""
+    """What the features of a track are made of: its beats, the number of its clips, and both arrays of ``chroma``."""
 
     beats: BeatTrack
     clips: int

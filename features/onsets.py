@@ -1,4 +1,4 @@
-"""How many notes and hits set in, second by second: how dense music is, whether or not it has a pulse."""
+"""How many notes and hits start in each second: how dense music is, whether or not it has a pulse."""
 
 from math import ceil
 from typing import Final
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from .spec import BEAT_FFT, BEAT_HOP, MUSIC_RATE_HZ
 
-LEAST: Final = 0.1  # of what sets in where most does (99th percentile): less is the unrest of a held note
+LEAST: Final = 0.1  # of the strongest onsets (99th percentile): weaker ones are fluctuations of a held note
 MOST: Final = 255
-# An onset stands above the mean of 100 ms to either side by so much of the highest one.
+# An onset exceeds the mean of 100 ms to either side by this share of the highest one.
 AROUND: Final = MUSIC_RATE_HZ // 10 // BEAT_HOP  # frames
 ABOVE: Final = 0.07
 
@@ -23,12 +23,12 @@ def onsets_by_second(envelope: NDArray[np.float32], duration_s: float) -> NDArra
         return counts
     frames = peaks(np.where(envelope < LEAST * full, np.float32(0.0), envelope))
     seconds = ((frames * BEAT_HOP + BEAT_FFT / 2) / MUSIC_RATE_HZ).astype(np.int64)
-    found = np.bincount(seconds[seconds < len(counts)], minlength=len(counts))
-    return np.minimum(found, MOST).astype(np.uint8)
+    per_second = np.bincount(seconds[seconds < len(counts)], minlength=len(counts))
+    return np.minimum(per_second, MOST).astype(np.uint8)
 
 
 def peaks(envelope: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(k,) frames of an onset envelope (n,) in which something sets in, increasing; none where it never changes.
+    """(k,) frames of the onsets in an envelope (n,), increasing; none where it never changes.
 
     As Boeck, Krebs and Schedl pick them ("Evaluating the online capabilities of onset detection methods", 2012), with
     librosa's constants: no less than the frame before, ``ABOVE`` the mean around, and not next to another.
@@ -39,8 +39,8 @@ def peaks(envelope: NDArray[np.float32]) -> NDArray[np.int64]:
     height /= height.max()
     total = np.concatenate([[0.0], np.cumsum(height, dtype=np.float64)])
     at = np.arange(len(height))
-    first, behind = np.maximum(at - AROUND, 0), np.minimum(at + AROUND + 1, len(height))
-    mean = (total[behind] - total[first]) / (behind - first)
+    first, end = np.maximum(at - AROUND, 0), np.minimum(at + AROUND + 1, len(height))
+    mean = (total[end] - total[first]) / (end - first)
     rises = np.concatenate([[True], height[1:] >= height[:-1]])
     picked: list[int] = []
     for frame in np.flatnonzero(rises & (height >= mean + ABOVE)).tolist():

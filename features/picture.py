@@ -13,8 +13,8 @@ PICTURE_SHAPE = (PICTURE_HEIGHT, PICTURE_WIDTH, 3)
 def check_picture(picture: NDArray[np.uint8]) -> None:
     """Raise ``FeatureError`` unless ``picture`` is a ``(90, 160, 3)`` uint8 array."""
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape != PICTURE_SHAPE:
-        found = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-        raise FeatureError(f"picture is {found}; a canonical RGB picture is uint8 {PICTURE_SHAPE}: scale it first")
+        actual = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        raise FeatureError(f"picture is {actual}; a canonical RGB picture is uint8 {PICTURE_SHAPE}: scale it first")
 
 
 def grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

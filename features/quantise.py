@@ -1,4 +1,4 @@
-"""Numbers to codes: the bins that rhythm and motion embeddings look up.
+"""Numbers to codes: the bins of rhythm and motion embeddings.
 
 The ``paper_*`` bins are those of the released UT-CMVMR code (Mao et al.), in this project's units.
 """

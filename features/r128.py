@@ -1,12 +1,12 @@
 """How loud a track is and where: EBU R 128 on the channels of the file, at its own rate.
 
 Integrated loudness with both gates (ITU-R BS.1770-4), loudness range (EBU Tech 3342), true peak. FFmpeg's meter
-``ebur128`` says the same (the tests compare) but takes as long as all else that is heard in a track.
+``ebur128`` gives the same (the tests compare) but takes as long as all other analysis of a track.
 
-Short cuts. The K-weighting raises everything above some 5 kHz alike and cuts what is below 100 Hz: so power is taken as
-it is, and corrected for the shelf by the spectrum of a third or quarter of the samples, for the cut by a filter at
-1.5 kHz. Peaks between samples are looked for only in the loudest blocks of some seconds (``true_peak``). A file of one
-channel is played by two speakers, and counts as that.
+Short cuts. The K-weighting raises everything above some 5 kHz alike and cuts everything below 100 Hz: so plain power is
+measured, and corrected for the shelf by the spectrum of a third or quarter of the samples, for the cut by a filter at
+1.5 kHz. Peaks between samples are searched only in the loudest blocks of some seconds (``true_peak``). A file of one
+channel counts as two, since two speakers play it.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .loudness import integrated, lufs_of, sliding_mean, weighting
+from .loudness import integrated_lufs, lufs_of, sliding_mean, weighting
 from .true_peak import REACH, peaks_between
 
 Floats = NDArray[np.float32]
@@ -23,23 +23,23 @@ Floats = NDArray[np.float32]
 BLOCK_S: Final = 0.1
 BLOCKS_PER_S: Final = 10
 PEAKS_PER_BLOCK: Final = 5  # for the waveform
-NOTHING_LUFS: Final = -120.0  # stands for silence where a number is wanted
+NOTHING_LUFS: Final = -120.0  # for silence where a number is needed
 
-_BATCH: Final = 50  # blocks at once; a fixed cut, so that it makes no difference how samples come in
-_LOUDEST: Final = 12  # blocks of a batch in which peaks between samples are looked for
-_SHELF_HZ: Final = 10_500  # what the shelf is measured on has at least this rate
-_BASS: Final = 150  # values of a block, that the high-pass filter is measured on
-_MOST: Final = 8.0  # full scale 1; what float files hold above is cut off, as where they are listened to
+_BATCH: Final = 50  # blocks at once; a fixed number, so that the sizes of the pieces make no difference
+_LOUDEST: Final = 12  # blocks of a batch in which peaks between samples are searched
+_SHELF_HZ: Final = 10_500  # least rate of the samples that the shelf is measured on
+_BASS: Final = 150  # values of a block that the high-pass filter is measured on
+_MOST: Final = 8.0  # full scale 1; values of float files above it are clipped, as on playback
 _SHORT_TERM: Final = 30  # blocks, 3 s
-_RANGE_GATES: Final = (-70.0, -20.0)  # LUFS, and LU below what is left by the first
+_RANGE_GATES: Final = (-70.0, -20.0)  # LUFS, and LU below the loudness of what passes the first
 _RANGE_SHARES: Final = (10.0, 95.0)  # per cent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
-    """Of n blocks of 100 ms; what the last one lacks counts as silence. ``power`` (n,) float64: K-weighted mean square,
-    channels summed; ``peaks`` (5 n,) float32: the highest sample of each 20 ms; ``true_peaks`` (n,) float32: the
-    highest peak of each block, between samples too. Full scale is 1."""
+    """The levels of n blocks of 100 ms; the missing end of the last one counts as silence. ``power`` (n,) float64:
+    K-weighted mean square, channels summed; ``peaks`` (5 n,) float32: the highest sample of each 20 ms; ``true_peaks``
+    (n,) float32: the highest peak of each block, between samples too. Full scale is 1."""
 
     power: NDArray[np.float64]
     peaks: Floats
@@ -48,18 +48,18 @@ class Levels:
     @property
     def lufs(self) -> float:
         """Integrated loudness, -inf where nothing is louder than -70."""
-        return integrated(self.power)
+        return integrated_lufs(self.power)
 
     @property
     def range_lu(self) -> float:
-        """Loudness range, 0 for what is shorter than 3 s."""
+        """Loudness range, 0 for less than 3 s."""
         if len(self.power) < _SHORT_TERM:
             return 0.0
         power = sliding_mean(self.power, _SHORT_TERM)
-        heard = power[lufs_of(power) > _RANGE_GATES[0]]
-        if not len(heard):
+        audible = power[lufs_of(power) > _RANGE_GATES[0]]
+        if not len(audible):
             return 0.0
-        loudness = lufs_of(heard[lufs_of(heard) > lufs_of(heard.mean()) + _RANGE_GATES[1]])
+        loudness = lufs_of(audible[lufs_of(audible) > lufs_of(audible.mean()) + _RANGE_GATES[1]])
         low, high = np.percentile(loudness, _RANGE_SHARES)
         return float(high - low)
 
@@ -76,18 +76,18 @@ class Levels:
         return np.maximum(lufs_of(power), NOTHING_LUFS).astype(np.float32)
 
     def part(self, begin_s: float, end_s: float | None) -> "Levels":
-        """Those of a part of the file, to a tenth of a second."""
+        """The levels of a part of the file, to a tenth of a second."""
         first = round(begin_s * BLOCKS_PER_S)
-        behind = len(self.power) if end_s is None else max(first + 1, round(end_s * BLOCKS_PER_S))
-        fine = slice(first * PEAKS_PER_BLOCK, behind * PEAKS_PER_BLOCK)
-        return Levels(self.power[first:behind], self.peaks[fine], self.true_peaks[first:behind])
+        end = len(self.power) if end_s is None else max(first + 1, round(end_s * BLOCKS_PER_S))
+        fine = slice(first * PEAKS_PER_BLOCK, end * PEAKS_PER_BLOCK)
+        return Levels(self.power[first:end], self.peaks[fine], self.true_peaks[first:end])
 
 
 class LevelMeter:
     """Levels of samples that come in pieces; any way of cutting them gives the same."""
 
     def __init__(self, rate_hz: int, weights: tuple[float, ...]) -> None:
-        """``rate_hz`` of 8,000 and more; ``weights``: what each channel counts, see ``channel_weights``."""
+        """``rate_hz`` of 8,000 and more; ``weights``: of each channel, see ``channel_weights``."""
         self._rate_hz = rate_hz
         self._weights = np.array(weights, np.float64)
         self._size = -(-rate_hz // BLOCKS_PER_S)  # samples of a block, one more where a tenth of the rate is no whole
@@ -99,7 +99,7 @@ class LevelMeter:
         edges = np.arange(_BASS + 1) * (self._size // self._joined) // _BASS
         self._edges, self._counts = edges[:-1], np.diff(edges).astype(np.float32) * self._joined
         self._pieces: list[Floats] = []
-        self._held = 0  # samples in the pieces
+        self._pending = 0  # samples in the pieces
         self._blocks = 0  # done
         self._before = np.zeros((len(weights), 2 * REACH), np.float32)
         self._power: list[NDArray[np.float64]] = []
@@ -113,9 +113,9 @@ class LevelMeter:
     def push(self, samples: Floats) -> None:
         """(channels, n) float32, full scale 1; numbers that are not finite count as 0."""
         self._pieces.append(samples)
-        self._held += samples.shape[1]
-        while self._held >= self._begin(_BATCH) + 1:  # blocks may share a sample
-            self._measure(self._taken(self._begin(_BATCH)), _BATCH)
+        self._pending += samples.shape[1]
+        while self._pending >= self._begin(_BATCH) + 1:  # blocks may share a sample
+            self._measure(self._take(self._begin(_BATCH)), _BATCH)
 
     def silence(self, count: int) -> None:
         """Push ``count`` zeros."""
@@ -125,10 +125,10 @@ class LevelMeter:
             count -= piece
 
     def finish(self) -> Levels:
-        """What all of it comes to; nothing more may be pushed."""
-        if self._held:
-            blocks = next(count for count in range(1, _BATCH + 2) if self._begin(count) >= self._held)
-            self._measure(self._taken(self._held), blocks)
+        """The levels of everything; nothing more may be pushed."""
+        if self._pending:
+            blocks = next(count for count in range(1, _BATCH + 2) if self._begin(count) >= self._pending)
+            self._measure(self._take(self._pending), blocks)
         empty = np.zeros(0, np.float32)
         return Levels(
             np.concatenate([np.zeros(0), *self._power]),
@@ -138,30 +138,30 @@ class LevelMeter:
 
     def _begin(self, block: int) -> int:
         """Where a block begins, both counted from the first that is not done: a tenth of the rate need not be whole."""
-        first, behind = (number * self._rate_hz // BLOCKS_PER_S for number in (self._blocks, self._blocks + block))
-        return behind - first
+        first, end = (number * self._rate_hz // BLOCKS_PER_S for number in (self._blocks, self._blocks + block))
+        return end - first
 
-    def _taken(self, count: int) -> Floats:
-        """The first ``count`` samples of the pieces, and zeros or one sample more behind them, so that every block has
-        its size."""
+    def _take(self, count: int) -> Floats:
+        """Take the first ``count`` samples of the pieces, and one sample more where there is one: blocks may share
+        it."""
         whole = np.concatenate(self._pieces, axis=1) if len(self._pieces) > 1 else self._pieces[0]
         self._pieces = [whole[:, count:]] if whole.shape[1] > count else []
-        self._held = whole.shape[1] - count
+        self._pending = whole.shape[1] - count
         return np.asarray(whole[:, : count + 1], np.float32)
 
     def _measure(self, samples: Floats, blocks: int) -> None:
         starts = np.array([self._begin(block) for block in range(blocks)])
-        behind = int(starts[-1]) + self._size
-        if samples.shape[1] < behind:
-            samples = np.pad(samples, ((0, 0), (0, behind - samples.shape[1])))
+        end = int(starts[-1]) + self._size
+        if samples.shape[1] < end:
+            samples = np.pad(samples, ((0, 0), (0, end - samples.shape[1])))
         high, low = float(samples.max()), float(samples.min())
         if not (low >= -_MOST and high <= _MOST):  # NaN is neither
             samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -_MOST, _MOST)
         if self._rate_hz % BLOCKS_PER_S:
             cut = np.lib.stride_tricks.sliding_window_view(samples, self._size, axis=1)[:, starts]
         else:
-            cut = samples[:, :behind].reshape(len(samples), blocks, self._size)
-        self._power.append(self._weights @ self._weighted(cut))
+            cut = samples[:, :end].reshape(len(samples), blocks, self._size)
+        self._power.append(self._weights @ self._weigh(cut))
         highest = _highest(cut)
         peaks, own = highest.max(axis=0), highest.reshape(len(cut), blocks, -1).max(axis=2)
         true = own.max(axis=0)
@@ -176,7 +176,7 @@ class LevelMeter:
         self._true.append(true)
         self._blocks += blocks
 
-    def _weighted(self, cut: Floats) -> NDArray[np.float64]:
+    def _weigh(self, cut: Floats) -> NDArray[np.float64]:
         """(channels, blocks, size) -> (channels, blocks), K-weighted mean squares."""
         from scipy.fft import rfft
         from scipy.signal import sosfilt
@@ -184,17 +184,17 @@ class LevelMeter:
         power = self._top * np.einsum("cbn,cbn->cb", cut, cut).astype(np.float64) / self._size
         low = cut if self._joined == 1 else cut.reshape(*cut.shape[:2], -1, self._joined) @ self._ones
         bass = (np.add.reduceat(low, self._edges, axis=2) / self._counts).astype(np.float64)
-        heard, self._state = sosfilt(self._high_pass, bass.reshape(len(cut), -1), axis=1, zi=self._state)
-        heard /= np.sqrt(_most(self._high_pass))
-        lost = np.square(bass).mean(axis=2) - np.square(heard).reshape(bass.shape).mean(axis=2)
+        filtered, self._state = sosfilt(self._high_pass, bass.reshape(len(cut), -1), axis=1, zi=self._state)
+        filtered /= np.sqrt(_most(self._high_pass))
+        lost = np.square(bass).mean(axis=2) - np.square(filtered).reshape(bass.shape).mean(axis=2)
         spectrum = rfft(low, axis=2).view(np.float32)  # real and imaginary parts in turn
         power += np.square(spectrum, out=spectrum) @ self._shelf - self._raised * lost
         return np.asarray(np.maximum(power, 0.0))
 
 
 def channel_weights(names: tuple[str, ...]) -> tuple[float, ...]:
-    """What the standard counts each channel, by FFmpeg's names: those beside and behind more, that of the bass not.
-    Six or eight without a name ("NONE") stand in the usual order."""
+    """The standard's weight of each channel, by FFmpeg's names: channels beside and behind count more, the bass channel
+    not at all. Six or eight channels without a name ("NONE") are in the usual order."""
     if len(names) == 1:
         return (2.0,)
     if set(names) == {"NONE"} and len(names) in (6, 8):
@@ -204,7 +204,7 @@ def channel_weights(names: tuple[str, ...]) -> tuple[float, ...]:
 
 
 def levels_of(samples: Floats, rate_hz: int) -> Levels:
-    """Of one channel (n,)."""
+    """The levels of one channel (n,)."""
     meter = LevelMeter(rate_hz, channel_weights(("FC",)))
     meter.push(samples[None])
     return meter.finish()
@@ -220,20 +220,20 @@ def _highest(cut: Floats) -> Floats:
 
 
 def _joined(rate_hz: int) -> int:
-    """How many samples are summed to one before the shelf is measured: blocks hold a whole number of those."""
+    """How many samples are summed to one before the shelf is measured; their number divides a block's."""
     size = -(-rate_hz // BLOCKS_PER_S)
     return max(count for count in range(1, 1 + max(1, rate_hz // _SHELF_HZ)) if size % count == 0)
 
 
 def _most(biquads: NDArray[np.float64]) -> float:
-    """What biquads make of power at the highest frequency."""
+    """The gain of biquads for power at the highest frequency."""
     alternating = np.array([1.0, -1.0, 1.0])
     return float(np.prod(np.square(biquads[:, :3] @ alternating / (biquads[:, 3:] @ alternating))))
 
 
 def _shelf(rate_hz: int, size: int, joined: int) -> tuple[float, Floats, float]:
-    """What the K-weighting makes of power at the top; what the square of each number of a block's spectrum adds to
-    that, real and imaginary parts in turn; and what the high-pass filter alone makes of power at the top."""
+    """The K-weighting's gain for power at the top; what the square of each number of a block's spectrum adds to that,
+    real and imaginary parts in turn; and the gain of the high-pass filter alone at the top."""
     biquads = weighting(rate_hz)
     top, raised = _most(biquads), _most(biquads[1:])
     bins = size // joined // 2 + 1

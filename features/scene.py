@@ -1,8 +1,8 @@
-"""The one picture of a clip that stands for it, for networks that look at whole pictures.
+"""The one picture that stands for a clip, for networks that take whole pictures.
 
-A meter keeps a picture whole where a second or a shot begins: each of them would be 43 kB, eight times a second. A clip
-that has none yet (it began in the middle of a second, without a cut) shows its newest small picture, enlarged: colours
-and layout are there, details are not, and it is for less than a second.
+A meter keeps a whole picture only where a second or a shot begins: a picture is 43 kB, and there are eight a second. A
+clip that has none yet (it began in the middle of a second, without a cut) gives its newest small picture, enlarged, for
+less than a second: with colours and layout, without details.
 """
 
 from collections.abc import Sequence

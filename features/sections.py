@@ -1,9 +1,8 @@
 """Where a track changes: its sections begin there.
 
 The checkerboard novelty of J. Foote ("Automatic audio segmentation using a measure of audio novelty", 2000) of the
-course of timbre and energy. With inner products for similarity, what its kernel sums up is the squared distance between
-the mean of what follows and the mean of what came before, so no matrix is made, and the length of the track costs in
-proportion.
+course of timbre and energy. With inner products for similarity, its kernel sums up to the squared distance between the
+mean after a time and the mean before it, so no matrix is made, and the cost is in proportion to the track's length.
 """
 
 from typing import Final
@@ -18,13 +17,13 @@ Floats = NDArray[np.float32]
 FRAME_S: Final = BEAT_HOP / MUSIC_RATE_HZ
 CENTRE_S: Final = BEAT_FFT / MUSIC_RATE_HZ / 2  # of a frame of the course, from its begin
 _STEP_S: Final = 0.5
-_REACH_S: Final = 8.0  # what is compared to either side
+_REACH_S: Final = 8.0  # compared to either side
 _APART_S: Final = 8.0  # between borders, at least
-_CLOSE_S: Final = 1.5  # to either side of where exactly it is
+_CLOSE_S: Final = 1.5  # compared to either side for the exact place
 _DB: Final = 10.0 / np.log(10.0)
-_LEAST_DB: Final = 2.0  # root mean square over the bands: what differs by less is no border
+_LEAST_DB: Final = 2.0  # root mean square over the bands: smaller differences are no borders
 _SURE_DB: Final = 8.0
-_USUAL: Final = 1.6  # nor what differs less than this times what is usual in the track
+_USUAL: Final = 1.6  # times the track's median: nor are smaller ones
 
 
 def means(bands: Floats, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -32,8 +31,8 @@ def means(bands: Floats, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
     total = np.concatenate([np.zeros((1, bands.shape[1])), np.cumsum(bands, axis=0, dtype=np.float64)])
     at = np.clip(np.round((edges_s - CENTRE_S) / FRAME_S).astype(np.int64), 0, len(bands))
     first = np.minimum(at[:-1], max(0, len(bands) - 1))
-    behind = np.maximum(at[1:], first + 1)
-    return np.asarray((total[np.minimum(behind, len(bands))] - total[first]) / (behind - first)[:, None])
+    end = np.maximum(at[1:], first + 1)
+    return np.asarray((total[np.minimum(end, len(bands))] - total[first]) / (end - first)[:, None])
 
 
 def change(bands: Floats, times_s: NDArray[np.float64], reach_s: float) -> NDArray[np.float64]:
@@ -49,7 +48,7 @@ def change(bands: Floats, times_s: NDArray[np.float64], reach_s: float) -> NDArr
 
 def borders(bands: Floats, begin_s: float, end_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(m,) rising times inside a stretch of music at which a section begins, and how surely, in [0, 1]; neither at its
-    ends nor less than 8 s from them. ``bands`` (n, 16) as ``features.beats.Course`` has them."""
+    ends nor less than 8 s from them. ``bands`` (n, 16) as in ``features.beats.Course``."""
     nothing = np.zeros(0)
     times = np.arange(begin_s + _STEP_S, end_s - _STEP_S, _STEP_S)
     if end_s - begin_s < 3 * _REACH_S or len(bands) < 2:
@@ -67,11 +66,11 @@ def borders(bands: Floats, begin_s: float, end_s: float) -> tuple[NDArray[np.flo
 
 
 def settle(bands: Floats, border_s: float, grid_s: NDArray[np.float64], within_s: float) -> float:
-    """``border_s`` moved to where, within reach, the change is the most sudden: one of ``grid_s``, if any is there."""
+    """``border_s`` moved to the most sudden change within reach: to one of ``grid_s``, if any is there."""
     near = grid_s[np.abs(grid_s - border_s) <= within_s]
     if not len(near):
         near = border_s + np.arange(-within_s, within_s, 0.05)
     closeness = np.exp(-0.5 * np.square((near - border_s) / within_s))
     first = max(0, int((border_s - within_s - 2 * _CLOSE_S) / FRAME_S))
-    behind = int((border_s + within_s + 2 * _CLOSE_S) / FRAME_S)
-    return float(near[np.argmax(change(bands[first:behind], near - first * FRAME_S, _CLOSE_S) * closeness)])
+    end = int((border_s + within_s + 2 * _CLOSE_S) / FRAME_S)
+    return float(near[np.argmax(change(bands[first:end], near - first * FRAME_S, _CLOSE_S) * closeness)])

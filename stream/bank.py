@@ -107,7 +107,7 @@ def bank_of(queries: np.ndarray, engine: "Engine") -> Bank:
 def write_bank(bank: Bank, videos: int, bundle: Bundle) -> str:
     """Write the bank into its bundle, and return the bundle's new identity. Whatever happens, either the old bank or
     the new one is there. Raises ``StreamError`` where it cannot be written."""
-    data = banks.written(bank)
+    data = banks.to_bytes(bank)
     digest = hashlib.sha256(data).hexdigest()
     name = f"bank-{digest[:8]}.npz"
     path = bundle.path / MANIFEST

@@ -11,7 +11,7 @@ from typing import Final
 
 from catalog.arguments import add_loudness, add_search_device
 from catalog.errors import CatalogError
-from engines.arguments import add_engine_arguments, engine_options, notable
+from engines.arguments import add_engine_arguments, engine_notice, engine_options
 from engines.errors import EngineError
 from features.errors import FeatureError
 
@@ -90,7 +90,7 @@ def watch(argv: Sequence[str]) -> int:
                 )
             recorder: Recorder | None = None
             choice = choose(bundle, arguments.engine, engines)
-            if text := notable(choice):
+            if text := engine_notice(choice):
                 sys.stderr.write(f"segue watch: {text}\n")
             engine = with_reserve(choice, bundle, engines)
             try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.choose import OPENERS, EngineOptions, clip_inputs, clip_ms, opened, words
+from engines.choose import OPENERS, EngineOptions, clip_inputs, clip_ms, first_line, open_warm
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ def main(argv: Sequence[str]) -> int:
         from engines.bundle import load_bundle
         from features.spec import FEATURES
 
-        engine = opened(request["name"], load_bundle(request["bundle"], FEATURES), EngineOptions(**options), OPENERS)
+        engine = open_warm(request["name"], load_bundle(request["bundle"], FEATURES), EngineOptions(**options), OPENERS)
         answer = {"engine": engine.name, "clip_ms": clip_ms(engine, clip_inputs(engine)), "reason": ""}
         engine.close()
     except ImportError as error:
         answer = {"engine": "", "clip_ms": None, "reason": f"the package {error.name} is not installed"}
     except Exception as error:  # noqa: BLE001 - the reason is the answer
-        answer = {"engine": "", "clip_ms": None, "reason": words(error)}
+        answer = {"engine": "", "clip_ms": None, "reason": first_line(error)}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")
     return 0
 

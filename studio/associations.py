@@ -1,6 +1,6 @@
-"""What goes with what: the soft ties between a style of music, the scenes it suits, and the words people tag both with.
+"""The loose ties between a style of music, the scenes that suit it, and the words that people tag both with.
 
-Nothing here is certain. ``studio.pairs`` draws from these weights, so a style hints at a scene and never names it.
+``studio.pairs`` draws from these weights, so a style makes a scene more likely and never certain.
 """
 
 from collections.abc import Mapping

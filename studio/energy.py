@@ -1,4 +1,4 @@
-"""How energy may go over a piece: the courses that pairs are drawn from."""
+"""The courses of energy over a piece, which pairs draw from."""
 
 import numpy as np
 

@@ -48,7 +48,7 @@ class DemoTrack:
 
 
 def demo_tracks(n: int, seed: int = 0) -> list[DemoTrack]:
-    """``n`` tracks, no two of one title, styles taken in turn and moods spread over each style.
+    """``n`` tracks, no two with one title, styles in turn and moods spread over each style.
 
     Raises ``StudioError`` if ``n`` is negative.
     """
@@ -58,17 +58,17 @@ def demo_tracks(n: int, seed: int = 0) -> list[DemoTrack]:
     styles = [str(style) for style in rng.permutation(list(TEMPI_BPM))]
     turn = int(rng.integers(len(MOODS)))
     tracks: list[DemoTrack] = []
-    taken: set[str] = set()
+    titles_used: set[str] = set()
     for index in range(n):
         round_, place = divmod(index, len(styles))
         # A stride that shares no factor with the number of moods, so a style meets them all.
         mood = MOODS[(turn + 5 * round_ + 7 * place) % len(MOODS)]
-        tracks.append(_track(styles[place], mood, taken, rng))
-        taken.add(tracks[-1].title)
+        tracks.append(_track(styles[place], mood, titles_used, rng))
+        titles_used.add(tracks[-1].title)
     return tracks
 
 
-def _track(style: str, mood: Mood, taken: set[str], rng: np.random.Generator) -> DemoTrack:
+def _track(style: str, mood: Mood, titles_used: set[str], rng: np.random.Generator) -> DemoTrack:
     duration_s = float(rng.integers(SHORTEST_S, LONGEST_S + 1))
     level = mood.energy + float(rng.uniform(-0.1, 0.1))
     arc = ARCS[int(rng.integers(len(ARCS)))]
@@ -85,18 +85,18 @@ def _track(style: str, mood: Mood, taken: set[str], rng: np.random.Generator) ->
     )
     genre = style.replace("_", " ")
     artist = str(rng.choice(ARTISTS))
-    return DemoTrack(_title(mood, taken, rng), artist, f"Segue Demo: {genre.title()}", genre, recipe, duration_s)
+    return DemoTrack(_title(mood, titles_used, rng), artist, f"Segue Demo: {genre.title()}", genre, recipe, duration_s)
 
 
-def _title(mood: Mood, taken: set[str], rng: np.random.Generator) -> str:
+def _title(mood: Mood, titles_used: set[str], rng: np.random.Generator) -> str:
     titles = [f"{first} {last}" for first in mood.first_words for last in mood.last_words]
     start = int(rng.integers(len(titles)))
-    for part in range(1, len(taken) + 2):
+    for part in range(1, len(titles_used) + 2):
         for title in titles[start:] + titles[:start]:
             numbered = title if part == 1 else f"{title}, Part {part}"
-            if numbered not in taken:
+            if numbered not in titles_used:
                 return numbered
-    raise AssertionError("more parts than titles taken")
+    raise AssertionError("more parts than titles in use")
 
 
 def write_track(track: DemoTrack, folder: Path) -> Path:

@@ -25,7 +25,7 @@ TEMPI_BPM: Final[Mapping[str, tuple[int, int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """Where a mood stands, the modes that suit it, and the words its titles are made of."""
+    """The levels of a mood, the modes that suit it, and the words its titles are made of."""
 
     energy: float
     brightness: float

@@ -1,9 +1,9 @@
 """Pairs of picture and sound that fit, because one latent made both.
 
-A latent says how a piece feels and moves; ``music_recipe`` and ``video_recipe`` read it through noise of their own;
-whatever must not carry the answer (key, exact colours, directions, positions, texture, phases) is drawn apart for each.
-Part of the answer stands still (style, mood), part is how energy goes over the 28 s, part is motion that single
-pictures do not show, and part is the beat.
+A latent says how a piece feels and moves; ``music_recipe`` and ``video_recipe`` read it, each through its own noise.
+Everything that must not carry the answer (key, exact colours, directions, positions, texture, phases) is drawn
+separately for each. Part of the answer is constant (style, mood), part is the course of energy over the 28 s, part is
+motion that single pictures do not show, and part is the beat.
 """
 
 from dataclasses import dataclass, replace
@@ -99,7 +99,7 @@ def music_recipe(latent: Latent, rng: np.random.Generator) -> MusicRecipe:
 def longer(recipe: MusicRecipe, start_s: float, duration_s: float, rng: np.random.Generator) -> MusicRecipe:
     """The same piece as a track of ``duration_s`` whose 28 s from ``start_s`` on run as ``recipe`` does.
 
-    Before and after, energy goes its own ways.
+    Before and after them energy follows courses of its own.
     """
     if not isinstance(recipe.energy, tuple) or not 0.0 <= start_s <= duration_s - LENGTH_S:
         raise StudioError(f"start_s {start_s!r}: the 28 s must lie inside the {duration_s:g} s of the track")
@@ -184,9 +184,9 @@ def accents(
 def _reading(
     curve: tuple[tuple[float, float], ...], rng: np.random.Generator, noise: float, lean: float = 0.0
 ) -> tuple[tuple[float, float], ...]:
-    """The curve as one medium takes it: bent by a power, shifted by ``lean`` on average, with a wobble.
+    """The curve as one medium reads it: bent by a power, shifted by ``lean`` on average, with a wobble.
 
-    Higher stays higher but for the wobble of ``0.6 * noise``.
+    The order of levels stays, apart from the wobble of ``0.6 * noise``.
     """
     power, shift = float(np.exp(rng.normal(0, 0.15))), float(rng.normal(lean, noise))
     wobble = noise * 0.6 * rng.standard_normal(len(curve))
@@ -210,8 +210,8 @@ def _mean_energy(latent: Latent) -> float:
 def tags(latent: Latent, rng: np.random.Generator) -> tuple[str, ...]:
     """Words for a pair, sorted, each once: of its style, of a scene that would suit it, of its mood and its pace.
 
-    The scene's words come from a draw of their own from what the style prefers, so they are as good a guess from the
-    music as from the picture.
+    The scene's words are drawn separately from the style's preferences, so the music tells as much about them as the
+    picture.
     """
     words: set[str] = set()
     style_words, scene_words = STYLE_WORDS[latent.style], SCENE_WORDS[SCENES_OF[latent.style][0]]

@@ -1,6 +1,6 @@
-"""A pair from its latent to its recipes: the one way from random numbers to what a corpus is made of.
+"""A pair from its latent to its recipes: the one way from random numbers to the pairs of a corpus.
 
-``studio.world`` spreads pictures and sounds as those of real clips and tracks are; a film comes as films are delivered.
+``studio.world`` spreads pictures and sounds like those of real clips and tracks; films look as they do after delivery.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from studio.world.pairs import track as track_recipe
 from studio.world.sound import beats_of
 from studio.world.sound import render as sound
 
-NAME: Final = "world"  # of the studio: a corpus notes who made it
+NAME: Final = "world"  # of the studio: a corpus records which one made it
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Take:
     latent: Latent
     tags: tuple[str, ...]
     beats_s: NDArray[np.float64]
-    heard: Callable[[int], NDArray[np.float32]]  # rate_hz -> (n, 2) samples
-    seen: Callable[[float], NDArray[np.uint8]]  # pictures a second -> (n, 90, 160, 3) RGB
+    sound: Callable[[int], NDArray[np.float32]]  # rate_hz -> (n, 2) samples
+    pictures: Callable[[float], NDArray[np.uint8]]  # pictures a second -> (n, 90, 160, 3) RGB
 
 
 def take(rng: np.random.Generator) -> Take:
@@ -62,5 +62,5 @@ def _take(rng: np.random.Generator, start_s: float, duration_s: float) -> Take:
         words,
         beats_s,
         lambda rate_hz: sound(piece, duration_s, rate_hz=rate_hz),
-        lambda fps: delivery.delivered(film(recipe, LENGTH_S, fps=fps), way),
+        lambda fps: delivery.deliver(film(recipe, LENGTH_S, fps=fps), way),
     )

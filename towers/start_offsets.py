@@ -55,10 +55,10 @@ def make_moment(rng: np.random.Generator, run: Run) -> tuple[int, Arrays, Arrays
     """The true start in clips, the video's features (7, ...) and the track's (21, ...), as far as ``run`` asks."""
     start = int(rng.integers(STARTS))
     made = moment(rng, float(start * spec.CLIP_S), float(TRACK_S))
-    samples = made.heard(spec.MUSIC_RATE_HZ).mean(axis=1, dtype=np.float32)
+    samples = made.sound(spec.MUSIC_RATE_HZ).mean(axis=1, dtype=np.float32)
     return (
         start,
-        watched(made.seen(spec.MOTION_FPS), (*run.video.inputs, *run.system.video_extras)),
+        watched(made.pictures(spec.MOTION_FPS), (*run.video.inputs, *run.system.video_extras)),
         listened(samples, (*run.music.inputs, *run.system.music_extras)),
     )
 

@@ -1,1 +1,1 @@
-"""Where the nearest segments are looked up: the seam for an index, and those that stand behind it."""
+"""The search for the nearest segments: the interface of an index, and the indexes themselves."""

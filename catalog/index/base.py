@@ -1,13 +1,13 @@
-"""The seam behind which segments are searched: ``VectorIndex``, what it is asked and what it answers.
+"""The interface of everything that searches segments: ``VectorIndex``, its queries and its hits.
 
 *Conventions*: a vector is (D,) float32 of any norm, its score its inner product with the query. A segment is known by
-its track's id and its number in that track, from 0 on. A track comes and goes whole, with all its segments: so an index
-never holds segments of two versions of it.
+its track's id and its number in that track, from 0 on. A track is added and removed as a whole, with all its segments:
+so an index never holds segments of two versions of it.
 
-What an index may do: answer approximately, and so with fewer tracks, or now and then not the very best (its own
-docstring says how often); look up a condition by an expression over fields that it keeps of a track, or by the ids of
-the tracks that pass. What it may not do: change vectors, answer with a track that ``where`` leaves out or with a track
-twice, look at every track for ``where.only``, search with more threads than its caller's, or import torch.
+An index may answer approximately: with fewer tracks, or sometimes not the very best (its docstring says how often). It
+may look up a condition by an expression over fields that it keeps of a track, or by the ids of the tracks that pass. It
+may not change vectors, answer with a track that ``where`` leaves out or with a track twice, look at every track for
+``where.only``, search with more threads than its caller's, or import torch.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -27,12 +27,12 @@ class Hit:
 
     track: str  # the track's id
     segment: int  # its number in the track
-    score: float  # the inner product with the vector as it was given, to 1e-5 of the product of both norms
+    score: float  # the inner product with the vector as it was added, to 1e-5 of the product of both norms
 
 
 class Condition(Hashable, Protocol):
-    """What a track must be; ``catalog.records.Filters`` is one. Equal conditions pass the same tracks, and a track that
-    is not given anew passes or fails for ever, so that an index may keep what it finds out or translates."""
+    """What a track must be; ``catalog.records.Filters`` is one. Equal conditions pass the same tracks, and a track
+    passes or fails for ever unless it is upserted again, so that an index may keep the results."""
 
     def passes(self, track: Track) -> bool: ...
 
@@ -40,7 +40,7 @@ class Condition(Hashable, Protocol):
 @dataclass(frozen=True, slots=True)
 class Where:
     """Which tracks count: those of ``only`` (None: all) but for ``exclude``, if they pass ``condition`` (None: all do).
-    Ids that the index does not know name nothing. Ids change with every search and are few; conditions come again."""
+    Ids that the index does not know have no effect. Ids change with every search and are few; conditions repeat."""
 
     only: frozenset[str] | None = None
     exclude: frozenset[str] = frozenset()
@@ -67,7 +67,7 @@ class Segments:
             raise ValueError(f"{len(vectors)} vectors for {len(self.tracks)} tracks whose counts are {counts}")
 
     def check(self, dim: int) -> None:
-        """Whether an index of vectors (D,) of ``dim`` numbers may take them. Raises ``ValueError`` where not."""
+        """Raises ``ValueError`` unless an index of vectors (D,) of ``dim`` numbers may take them."""
         if self.vectors.shape[1] != dim:
             raise ValueError(f"vectors of {self.vectors.shape[1]} numbers; this index has vectors of {dim}")
         if len({track.id for track in self.tracks}) < len(self.tracks):
@@ -78,7 +78,7 @@ class Segments:
 
 @dataclass(frozen=True, slots=True)
 class SearchState:
-    """``device``: where searches are answered now; ``reason``: why not on the GPU, if one was asked for."""
+    """``device``: where searches run now; ``reason``: why not on the GPU where one was requested."""
 
     device: str
     reason: str = ""
@@ -88,8 +88,8 @@ class SearchState:
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """What an index is opened with. An index may keep files under ``folder / "index"``, and reads nothing else there.
-    ``device``: one of ``gpu.DEVICES``, for those that can use a GPU; others say in their state that they do not."""
+    """Options to open an index. An index may keep files under ``folder / "index"``, and reads nothing else there.
+    ``device``: one of ``gpu.DEVICES``, for indexes that can use a GPU; others say in their state that they do not."""
 
     folder: Path  # the catalogue's
     dim: int  # D
@@ -98,13 +98,13 @@ class IndexOptions:
 
 class VectorIndex(Protocol):
     """Every method may be called by any number of threads at once. A search that begins after a write has returned sees
-    it; one that is under way sees each track as it was or as it is. Writes of several threads come one after another.
+    it; a search under way sees each track as it was or as it is. Writes of several threads run one after another.
 
     A server that does not answer, or a file that cannot be read, raises ``catalog.errors.SearchIndexError``.
     """
 
     def __len__(self) -> int:
-        """How many segments it holds; 0: nothing was given yet, or it keeps nothing when it is closed."""
+        """How many segments it holds; 0: nothing was added yet, or it keeps nothing when it is closed."""
         ...
 
     @property
@@ -112,29 +112,29 @@ class VectorIndex(Protocol):
 
     def search(self, query: Floats, n: int, where: Where = EVERYWHERE) -> list[Hit]:
         """The best segment of each of the ``n`` best tracks for ``query`` (D,), best first; equal scores by the track's
-        id, then the segment's number (which of equals come last among ``n`` is not said). Fewer where fewer pass, none
-        for ``n`` below 1. Raises ``ValueError`` for a query of another shape, or not finite."""
+        id, then the segment's number (which of equal ones are the last among ``n`` is open). Fewer where fewer pass,
+        none for ``n`` below 1. Raises ``ValueError`` for a query of another shape, or not finite."""
         ...
 
     def vectors(self, tracks: Sequence[str]) -> list[Floats]:
-        """Of each id the vectors (k, D) of its segments, as they were given, not to be written to; (0, D) of one that
-        is not there, or not any more. Takes time by what is asked for; ask for all at once."""
+        """For each id the vectors (k, D) of its segments, as they were added, not to be written to; (0, D) for an id
+        that is not there. The time grows with the number of ids; pass all at once."""
         ...
 
     def blocks(self, where: Where = EVERYWHERE) -> Iterator[Segments]:
-        """Everything that passes, whole tracks by rising id, each with a segment at least, some ten thousand segments
-        at a time: for what no search can ask, and to make another index of. Slow by its nature."""
+        """Everything that passes, whole tracks by rising id, each with at least one segment, some ten thousand segments
+        at a time: for what no search can answer, and to build another index. Slow."""
         ...
 
     def upsert(self, segments: Segments) -> None:
-        """Add tracks; those that are there already are replaced, all their segments. The index keeps no reference to
-        the arrays. Raises what ``Segments.check`` does, and leaves the index as it was."""
+        """Add tracks; known ones are replaced with all their segments. The index keeps no reference to the arrays.
+        Raises what ``Segments.check`` does, and then leaves the index as it was."""
         ...
 
     def remove(self, tracks: Iterable[str]) -> None:
-        """Forget tracks and their segments; ids that are not there are passed over."""
+        """Forget tracks and their segments; unknown ids are ignored."""
         ...
 
     def close(self) -> None:
-        """Let go of devices, files and connections. May be called twice; nothing else is to be called after it."""
+        """Let go of devices, files and connections. May be called twice; nothing else may be called after it."""
         ...

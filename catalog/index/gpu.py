@@ -1,14 +1,14 @@
-"""Exact search on a GPU by FAISS: a single worker owns the device; whoever asks waits for it or goes on alone.
+"""Exact search on a GPU by FAISS: a single worker owns the device; callers wait for it or search on the CPU.
 
 A GPU's resources (stream, scratch memory) must not be used by two threads at once, so everything that touches them
-happens in one thread, also making and dropping them. What waits there is answered by one call together. The GPU only
-*proposes* rows: their scores are computed where all other scores are, so both ways rank alike (ties at the end of what
-was fetched apart). It never makes a search fail: at the bound of the queue, for more rows than a GPU selects, and after
-any failure the answer is None, and the caller searches on the CPU. A failure is for good, until the catalogue is opened
-again; ``state`` says why.
+happens in one thread, also making and dropping them. One call answers all queries that wait there. The GPU only
+*proposes* rows: the CPU computes all scores, so both ways rank alike (except for ties at the end of the fetched rows).
+It never makes a search fail: at the bound of the queue, for more rows than a GPU selects, and after any failure the
+answer is None, and the caller searches on the CPU. A failure lasts until the catalogue is opened again; ``state`` says
+why.
 
-Names and signatures are held against those of faiss-gpu-cu12 1.14.1 (``tests/catalog/index``); it has not run on a GPU
-yet.
+Tests compare names and signatures with those of faiss-gpu-cu12 1.14.1 (``tests/catalog/index``); it has not run on a
+GPU yet.
 """
 
 import logging
@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 DEVICES: Final = ("cpu", "gpu", "auto")
 MAX_ROWS: Final = 2048  # what FAISS's selection on a GPU gives at most
 MAX_WAITING: Final = 64  # queries; beyond it a caller searches on the CPU
-ANSWER_S: Final = 2.0  # for an answer, and
-OPEN_S: Final = 60.0  # for the start: a first use of CUDA loads its libraries and copies the vectors
+ANSWER_S: Final = 2.0  # wait for an answer
+OPEN_S: Final = 60.0  # wait for the start: a first use of CUDA loads its libraries and copies the vectors
 SCRATCH_BYTES: Final = 64 << 20  # for selection; FAISS's own default takes 1.5 GB of a device that engines share
-AUTO_ROWS: Final = 50_000  # a core needs two milliseconds for as many (128 numbers each); below, ``auto`` stays there
+AUTO_ROWS: Final = 50_000  # a core needs two milliseconds for as many (128 numbers each); ``auto`` uses it below
 
 Rows = NDArray[np.int64]
 
@@ -48,9 +48,9 @@ class _Query:
 
 
 class GpuSearcher:
-    """The vectors (rows, E) float32 on GPU ``device``. ``library`` is the module ``faiss``, or what stands for it.
+    """The vectors (rows, E) float32 on GPU ``device``. ``library`` is the module ``faiss``, or a stand-in.
 
-    Raises ``SearchDeviceError`` where that cannot be: no GPU in FAISS or in the machine, not enough memory.
+    Raises ``SearchDeviceError`` where there is no GPU in FAISS or in the machine, or not enough memory.
     """
 
     def __init__(self, vectors: Floats, device: int = 0, library: Any = None, answer_s: float = ANSWER_S) -> None:
@@ -85,22 +85,22 @@ class GpuSearcher:
             return self._state
 
     def propose(self, query: Floats, rows: int) -> Rows | None:
-        """The ``rows`` rows nearest to ``query`` (E,), in any order; None where the CPU has to do it."""
+        """The ``rows`` rows nearest to ``query`` (E,), in any order; None where the CPU has to search."""
         with self._changed:
             if self._closed or self._state.reason:
                 return None
             if rows > MAX_ROWS or len(self._queue) >= MAX_WAITING:
                 self._count(passed_on=1)
                 return None
-            waiting = _Query(np.ascontiguousarray(query, dtype=np.float32), rows, Future())
-            self._queue.append(waiting)
+            pending = _Query(np.ascontiguousarray(query, dtype=np.float32), rows, Future())
+            self._queue.append(pending)
             self._changed.notify()
         try:
-            return waiting.answer.result(self._answer_s)
+            return pending.answer.result(self._answer_s)
         except FutureTimeoutError:
             self._fail(f"{self._name} did not answer within {self._answer_s:g} s")
             return None
-        except Exception:  # noqa: BLE001 - the worker has noted why
+        except Exception:  # noqa: BLE001 - the worker has recorded why
             return None
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class GpuSearcher:
     def _work(self, vectors: Floats, ready: "Future[None]") -> None:
         try:
             index = self._put(vectors)
-        except Exception as error:  # noqa: BLE001 - whoever opens it hears
+        except Exception as error:  # noqa: BLE001 - raised where the searcher is opened
             ready.set_exception(error)
             return
         del vectors
@@ -135,7 +135,7 @@ class GpuSearcher:
                     query.answer.set_exception(error)
 
     def _put(self, vectors: Floats) -> Any:
-        """(index, what it needs to live) on the device."""
+        """(index, the resources that it needs) on the device."""
         resources = self._library.StandardGpuResources()
         resources.setTempMemory(SCRATCH_BYTES)
         config = self._library.GpuIndexFlatConfig()
@@ -146,7 +146,7 @@ class GpuSearcher:
         return index, resources
 
     def _take(self) -> list[_Query]:
-        """All that waits; empty once closed or given up."""
+        """All queries that wait; empty once closed or failed."""
         with self._changed:
             while not self._queue and not self._closed and not self._state.reason:
                 self._changed.wait()
@@ -167,18 +167,18 @@ class GpuSearcher:
 
     def _count(self, proposed: int = 0, passed_on: int = 0) -> None:
         with self._changed:
-            was = self._state
-            self._state = SearchState(was.device, was.reason, was.proposed + proposed, was.passed_on + passed_on)
+            old = self._state
+            self._state = SearchState(old.device, old.reason, old.proposed + proposed, old.passed_on + passed_on)
 
     def _fail(self, reason: str) -> None:
-        """From now on on the CPU. Whoever waits goes there too."""
+        """Search on the CPU from now on, also for the queries that wait."""
         with self._changed:
-            was = self._state
-            self._state = SearchState("cpu", was.reason or reason, was.proposed, was.passed_on)
+            old = self._state
+            self._state = SearchState("cpu", old.reason or reason, old.proposed, old.passed_on)
             waiting = list(self._queue)
             self._queue.clear()
             self._changed.notify()
-        if not was.reason:
+        if not old.reason:
             log.warning("searches go to the CPU from now on: %s", reason)
         for query in waiting:
             query.answer.set_exception(RuntimeError(reason))
@@ -187,7 +187,7 @@ class GpuSearcher:
 def open_searcher(
     device: str, vectors: Floats, library: Any = None, auto_rows: int = AUTO_ROWS
 ) -> tuple[GpuSearcher | None, SearchState]:
-    """What ``--search-device`` asks for, and what came of it. ``library``: as for ``GpuSearcher``.
+    """Open what ``--search-device`` names; the searcher and its state. ``library``: as for ``GpuSearcher``.
 
     ``gpu`` raises ``SearchDeviceError`` where there is none; ``auto`` stays on the CPU then, and for a small catalogue.
     """
@@ -209,7 +209,7 @@ def open_searcher(
 
 
 def gpu_library() -> Any:
-    """``faiss``, which the CPU's index has loaded long since."""
+    """``faiss``, which the CPU's index has loaded already."""
     import faiss
 
     return faiss

@@ -1,4 +1,4 @@
-"""Segments found -> tracks: a track is as good as its best segment (max-pooling)."""
+"""Segments that a search returned -> tracks: a track is as good as its best segment (max-pooling)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from catalog.records import Floats
 def best_of_each(owners: NDArray[np.int64], scores: Floats, places: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     """(at most ``n``,) positions of the best segment of each of the ``n`` best owners, best first.
 
-    Of each segment found: the number of its track ``owners`` (m,), ``scores`` (m,), and ``places`` (m,), which decide
+    For each segment: the number of its track ``owners`` (m,), ``scores`` (m,), and ``places`` (m,), which decide
     between equal scores, the lower one first.
     """
     order = np.lexsort((places, -scores))

@@ -1,7 +1,7 @@
-"""Which rows of a flat index count: by what tracks must be, by the ids that are named, by those that are left out.
+"""Which rows of a flat index count: by conditions on tracks, by ids that are named, by ids that are left out.
 
-A condition comes again and again, and its mask is kept; ids change from second to second and cost by their number: a
-track's rows lie together.
+Conditions repeat, so their masks are kept. Ids change from second to second; their cost grows with their number, since
+a track's rows lie together.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,28 +29,28 @@ class Few:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Passing:
-    """A condition's rows: all of them as a mask, and what a search is to look at."""
+    """A condition's rows: all of them as a mask, and in the form that a search uses."""
 
     mask: Mask
     rows: Mask | Few
 
 
 class Masks:
-    """Of ``tracks`` in the order of their rows; ``bounds`` (tracks + 1): each one's first row, and behind it the next
-    one's; ``numbers``: the place in ``tracks`` by id."""
+    """``tracks``: in the order of their rows; ``bounds`` (tracks + 1): the first row of each track, and the end of the
+    last; ``numbers``: the place in ``tracks`` by id."""
 
     def __init__(self, tracks: Sequence[Track], bounds: Sequence[int], numbers: Mapping[str, int]) -> None:
         self._tracks, self._bounds, self._numbers = tracks, bounds, numbers
-        self._kept: Recent[Condition | None, _Passing] = Recent(KEPT)
+        self._cache: Recent[Condition | None, _Passing] = Recent(KEPT)
 
     def rows(self, where: Where) -> Mask | Few | None:
-        """A mask of all rows, or where they are below ``EXACT_SHARE`` their numbers; None: every row counts."""
+        """A mask of all rows, or their numbers where they are fewer than ``EXACT_SHARE``; None: every row counts."""
         if where.only is not None:
             return self._of_named(where, where.only)
-        excluded = self._known(where.exclude)
+        excluded = self._numbers_of(where.exclude)
         if where.condition is None and not excluded:
             return None
-        passing = self._kept.get(where.condition, lambda: self._passing(where.condition))
+        passing = self._cache.get(where.condition, lambda: self._passing(where.condition))
         if not excluded:
             return passing.rows
         left = passing.mask.copy()
@@ -62,12 +62,12 @@ class Masks:
         condition, bounds = where.condition, self._bounds
         rows = [
             np.arange(bounds[number], bounds[number + 1])
-            for number in sorted(self._known(only) - self._known(where.exclude))
+            for number in sorted(self._numbers_of(only) - self._numbers_of(where.exclude))
             if condition is None or condition.passes(self._tracks[number])
         ]
         return Few(np.concatenate(rows) if rows else np.zeros(0, np.int64))
 
-    def _known(self, ids: Iterable[str]) -> set[int]:
+    def _numbers_of(self, ids: Iterable[str]) -> set[int]:
         return {self._numbers[id] for id in ids if id in self._numbers}
 
     def _passing(self, condition: Condition | None) -> _Passing:

@@ -1,4 +1,4 @@
-"""Which indexes there are; a new one is a row here, and passes ``tests/catalog/index``."""
+"""The indexes; a new one is a row here, and passes ``tests/catalog/index``."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

@@ -1,7 +1,7 @@
 """Two channels -> one, by their mean; and whether they cancel each other in it.
 
 A recording whose right channel is the left one upside down is full of music in both and silent in their mean; so may be
-its bass alone, or its first minute. Then one of the channels is the better half of the truth.
+its bass alone, or its first minute. Then one channel alone is better than the mean.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ Mix = Callable[[Floats], Floats]  # (channels, n) -> (n,)
 LOST_BAND_DB: Final = -7.0
 LOST_SECOND_DB: Final = -9.0
 _SECONDS: Final = 0.04  # share of them that may be lost
-_WEIGHT: Final = 0.05  # of the channels' power, from which on a band is missed
-_SOFT_DB: Final = -30.0  # of the mean power: what is softer than this is not missed
-_EDGES_HZ: Final = (40, 90, 180, 360, 720, 1440, 2880)  # octaves; rumble is not missed
+_WEIGHT: Final = 0.05  # least share of the channels' power that makes a band count
+_SOFT_DB: Final = -30.0  # of the mean power: softer seconds do not count
+_EDGES_HZ: Final = (40, 90, 180, 360, 720, 1440, 2880)  # octaves; rumble does not count
 _BLOCK: Final = MUSIC_RATE_HZ // 2  # samples of a spectrum
 
 
@@ -35,8 +35,8 @@ def only(channel: int) -> Mix:
 
 
 class Balance:
-    """``mix`` is ``mean`` with an eye on what it loses; ``better`` the channel to hear instead, None where the mean is
-    good. A few numbers are kept of each second."""
+    """``mix`` is ``mean`` and records what it loses; ``better``: the channel to use instead, None where the mean is
+    good. It stores a few numbers of each second."""
 
     def __init__(self) -> None:
         self._mixed: list[NDArray[np.float64]] = []  # (bands,) a piece: power of the channels' mean

@@ -1,7 +1,7 @@
-"""How a frame's code values mean colours, where somebody tells it better than the codec.
+"""The matrix and range of a frame's colours, where the container knows them better than the codec.
 
-VP8 has no word for it: its decoder calls every frame BT.601 of limited range. Chromium encodes canvases as BT.709 of
-full range, and shared tabs and most video files as BT.709; it says so in what carries the pictures.
+VP8 cannot tell them: its decoder calls every frame BT.601 of limited range. Chromium encodes canvases as BT.709 of full
+range, and shared tabs and most video files as BT.709; it says so in the container or transport.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Colours:
     full: bool
 
     def tag(self, frame: av.VideoFrame) -> None:
-        """Whatever the frame was called."""
+        """Set the frame's matrix and range, whatever they were."""
         frame.colorspace, frame.color_range = self.matrix, FULL if self.full else LIMITED
 
 
-def told_by_container(stream: av.VideoStream) -> Colours | None:
-    """What a container that was just opened says of a stream whose codec cannot; None where it says nothing, or the
-    codec can."""
+def container_colours(stream: av.VideoStream) -> Colours | None:
+    """The colours that a container, just opened, declares for a stream whose codec cannot tell them; None where it
+    declares none, or the codec can tell."""
     context = stream.codec_context
     if context is None or context.name != VP8:
         return None

@@ -1,4 +1,4 @@
-"""What a container says of the sound in it, as far as it can be believed; and files that no container reader opens."""
+"""What a container declares of its sound, as far as that is reliable; and files that no container reader opens."""
 
 from pathlib import Path
 from typing import Final
@@ -8,12 +8,12 @@ from av.audio.frame import AudioFrame
 from av.container import InputContainer
 from av.stream import Disposition
 
-# Formats whose header or last page tells how long they are. In others FFmpeg guesses from the size and the bit rate of
+# Formats whose header or last page holds their length. In others FFmpeg guesses from the size and the bit rate of
 # the first frames: a raw AAC that begins with silence is "hours" long.
 _DECLARING: Final = {"avi", "caf", "flac", "matroska", "mov", "ogg", "tta", "w64", "wav", "webm", "wv"} | {
     "aiff", "ape", "asf", "au", "dsf", "mpc", "mpc8", "rm"
 }  # fmt: skip
-_OF_EACH: Final = {"avi", "mov"}  # of each stream; others tell how long the longest is
+_OF_EACH: Final = {"avi", "mov"}  # the length of each stream; others hold that of the longest
 _MP3_TAGS: Final = (b"Xing", b"Info", b"VBRI")  # in an MP3's first frame: how many follow
 _HEAD: Final = 4096
 LEAST_LEAD_S: Final = 0.005
@@ -21,9 +21,10 @@ MOST_LEAD_S: Final = 600.0  # sound that begins later than this has time stamps 
 
 
 def declared_s(container: InputContainer, path: Path) -> float:
-    """How long the first audio stream is by the container's own word; 0 where that is a guess or of other streams."""
+    """The length of the first audio stream as the container declares it; 0 where that is a guess or of other
+    streams."""
     formats = set(container.format.name.split(","))
-    if not (formats & _DECLARING or (formats == {"mp3"} and _counted(path))):
+    if not (formats & _DECLARING or (formats == {"mp3"} and _has_frame_count(path))):
         return 0.0
     stream = container.streams.audio[0]
     if stream.duration is not None and stream.time_base is not None and formats & _OF_EACH:
@@ -34,7 +35,7 @@ def declared_s(container: InputContainer, path: Path) -> float:
 
 
 def lead_s(container: InputContainer, first: AudioFrame) -> float:
-    """How much later than the container the sound begins, by the time stamp of its first decoded frame.
+    """How much later than the container the sound begins, from the time stamp of its first decoded frame.
 
     The clock of MP4 and MOV begins at 0, as edit lists say; that of others with their first stream. An encoder's delay
     is in both time stamps and cancels out; a few milliseconds are the rounding of the container.
@@ -47,7 +48,7 @@ def lead_s(container: InputContainer, first: AudioFrame) -> float:
 
 
 def foreign(path: Path) -> str:
-    """What a file is that holds music and no sound, with the cure, or nothing."""
+    """What a file is that holds music but no sound, with the cure; empty for other files."""
     with path.open("rb") as file:
         head = file.read(1084)
     if (
@@ -65,8 +66,8 @@ def foreign(path: Path) -> str:
 _MODULES: Final = (b"M.K.", b"M!K!", b"FLT4", b"FLT8", b"4CHN", b"6CHN", b"8CHN", b"OCTA", b"CD81")
 
 
-def _counted(path: Path) -> bool:
-    """Whether an MP3's first frame tells how many there are."""
+def _has_frame_count(path: Path) -> bool:
+    """Whether an MP3's first frame holds the number of frames."""
     with path.open("rb") as file:
         head = file.read(10)
         if head[:3] == b"ID3":

@@ -1,7 +1,7 @@
 """High dynamic range (PQ and HLG, ITU-R BT.2100) -> what a screen of standard range shows.
 
-Its code values are made for other light: taken as they are, pictures come out pale and dark. Reference white, 203
-cd/m2 (ITU-R BT.2408), becomes white; what is brighter is bent towards it; BT.2020's or P3's colours become BT.709's.
+Its code values are meant for another display: taken as they are, pictures come out pale and dark. Reference white, 203
+cd/m2 (ITU-R BT.2408), becomes white; brighter light is bent towards it; BT.2020's or P3's colours become BT.709's.
 """
 
 from functools import cache
@@ -32,7 +32,7 @@ def to_sdr(picture: NDArray[np.uint16], transfer: int, primaries: int) -> NDArra
 
     ``primaries`` are BT.2020's unless H.273 numbers them otherwise.
     """
-    light = _decoded(transfer)[picture >> 4]  # of white
+    light = _light_table(transfer)[picture >> 4]  # of white
     if transfer == HLG:
         luma = light @ LUMA_2020
         light = light * (HLG_PEAK / WHITE * np.power(luma, 0.2, dtype=np.float32))[..., None]
@@ -40,11 +40,11 @@ def to_sdr(picture: NDArray[np.uint16], transfer: int, primaries: int) -> NDArra
         light = light @ TO_709.get(primaries, TO_709[9]).T
     light = np.maximum(light, 0.0)
     bent = np.where(light > KNEE, 1.0 - (1.0 - KNEE) * np.exp((KNEE - light) / (1.0 - KNEE)), light)
-    return np.asarray(_shown()[(bent * (STEPS - 1) + 0.5).astype(np.int32)], np.uint8)
+    return np.asarray(_level_table()[(bent * (STEPS - 1) + 0.5).astype(np.int32)], np.uint8)
 
 
 @cache
-def _decoded(transfer: int) -> NDArray[np.float32]:
+def _light_table(transfer: int) -> NDArray[np.float32]:
     """Code value -> light: of white for PQ, of the scene's peak for HLG."""
     code = np.linspace(0.0, 1.0, STEPS)
     if transfer == PQ:
@@ -56,6 +56,6 @@ def _decoded(transfer: int) -> NDArray[np.float32]:
 
 
 @cache
-def _shown() -> NDArray[np.uint8]:
+def _level_table() -> NDArray[np.uint8]:
     """Light of white -> level."""
     return np.asarray(np.round(255 * np.linspace(0.0, 1.0, STEPS) ** (1 / SCREEN_GAMMA)), np.uint8)

@@ -1,7 +1,7 @@
-"""The way of a file's frames past the level meter, before they become mono at 16 kHz.
+"""Measure the levels of a file's frames, before they become mono at 16 kHz.
 
-Frames of some codecs are tiny, and each costs the same some microseconds of Python wherever it passes: they are joined
-to seconds first, which saves more than the meter takes.
+Frames of some codecs are tiny, and each costs some microseconds of Python at every step: they are joined to seconds
+first, which saves more time than the meter takes.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ from features.r128 import LevelMeter, Levels, channel_weights
 # PyAV looks for the planes of a frame by pointers that are null, and FFmpeg has room for eight: with eight channels and
 # more it would read past them.
 MOST_PLANES: Final = 7
-RATES_HZ: Final = (8_000, 96_000)  # what lies outside is resampled: nothing is heard above
+RATES_HZ: Final = (8_000, 96_000)  # other rates are resampled: nothing above is audible
 
 
-def joined(frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
+def join_frames(frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
     """The same samples in frames of a second, without time stamps; a change of format ends one early."""
     queue, current = AudioFifo(), None
     for frame in frames:
@@ -46,7 +46,7 @@ def joined(frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
 
 
 def kind_of(frame: AudioFrame) -> tuple[str, str, int]:
-    """What makes frames of one stream go together."""
+    """Frames of one stream go together if this is equal."""
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
@@ -55,22 +55,23 @@ class Tap:
 
     def __init__(self) -> None:
         self._meter: LevelMeter | None = None
-        self._wanted: tuple[str, AudioLayout, int] | None = None  # what the meter is given
-        self._channels = 0  # that the meter takes
-        self._as_is: tuple[str, str, int] | None = None  # frames of this kind are that already
+        self._format: tuple[str, AudioLayout, int] | None = None  # what the meter takes
+        self._channels = 0  # of the meter
+        self._direct_kind: tuple[str, str, int] | None = None  # frames of this kind need no conversion
         self._kind: tuple[str, str, int] | None = None  # of the frames that the converter takes
         self._converter: AudioResampler | None = None
 
-    def passing(self, frames: Iterator[AudioFrame], lead_s: Callable[[], float]) -> Iterator[AudioFrame]:
-        """The frames as they are; ``lead_s``: how much silence stands before the first, asked when it is there."""
+    def measure(self, frames: Iterator[AudioFrame], lead_s: Callable[[], float]) -> Iterator[AudioFrame]:
+        """Yield the frames unchanged, after measuring them; ``lead_s``: the silence before the first one, called once
+        that is there."""
         for frame in frames:
             if self._meter is None:
                 self._begin(frame, lead_s())
-            self._hear(frame)
+            self._feed(frame)
             yield frame
 
     def finish(self) -> Levels | None:
-        """None where no frame came."""
+        """The levels; None where there was no frame."""
         if self._meter is None:
             return None
         self._flush()
@@ -80,21 +81,21 @@ class Tap:
         rate_hz = min(max(frame.sample_rate, RATES_HZ[0]), RATES_HZ[1])
         planar = frame.layout.nb_channels <= MOST_PLANES
         self._channels = frame.layout.nb_channels
-        self._wanted = ("fltp" if planar else "flt", frame.layout, rate_hz)
-        self._as_is = (self._wanted[0], frame.layout.name, rate_hz) if planar else None
+        self._format = ("fltp" if planar else "flt", frame.layout, rate_hz)
+        self._direct_kind = (self._format[0], frame.layout.name, rate_hz) if planar else None
         self._meter = LevelMeter(rate_hz, channel_weights(tuple(channel.name for channel in frame.layout.channels)))
         self._meter.silence(round(lead_s * rate_hz))
 
-    def _hear(self, frame: AudioFrame) -> None:
+    def _feed(self, frame: AudioFrame) -> None:
         kind = kind_of(frame)
-        if kind == self._as_is:
+        if kind == self._direct_kind:
             self._flush()
             self._push([frame])
             return
         if kind != self._kind:
             self._flush()
-            assert self._wanted is not None
-            form, layout, rate_hz = self._wanted
+            assert self._format is not None
+            form, layout, rate_hz = self._format
             # Between one channel and more, FFmpeg changes the loudness; players do not.
             if (frame.layout.nb_channels == 1) != (self._channels == 1):
                 layout = AudioLayout("mono" if frame.layout.nb_channels == 1 else "stereo")
@@ -103,21 +104,21 @@ class Tap:
         self._push(self._converter.resample(frame))
 
     def _flush(self) -> None:
-        """What the converter holds back, before frames of another kind."""
+        """Measure what the converter holds back, before frames of another kind."""
         if self._converter is not None:
             self._push(self._converter.resample(None))
             self._converter, self._kind = None, None
 
     def _push(self, frames: list[AudioFrame]) -> None:
-        assert self._meter is not None and self._wanted is not None
+        assert self._meter is not None and self._format is not None
         for frame in frames:
             samples = frame.to_ndarray().astype(np.float32, copy=False)
-            if self._wanted[0] == "flt":
+            if self._format[0] == "flt":
                 samples = samples.reshape(-1, frame.layout.nb_channels).T
             self._meter.push(self._spread(samples))
 
     def _spread(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One channel among several that are expected sounds from the first two; two where one is are its halves."""
+        """Fit samples to the meter's channels: one channel goes to the first two of several; two become their mean."""
         if len(samples) == self._channels:
             return samples
         if self._channels == 1:

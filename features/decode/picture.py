@@ -42,34 +42,34 @@ class Scaler:
         return orientation.upright(self.stored(frame, WHOLE, orientation.turned))
 
     def stored(self, frame: av.VideoFrame, box: Box, turned: bool) -> NDArray[np.uint8]:
-        """What is in ``box`` as it is stored, which may be sideways or mirrored: (90, 160, 3) uint8 RGB, (160, 90, 3)
-        where it is to be ``turned``.
+        """The part in ``box`` as it is stored, which may be sideways or mirrored: (90, 160, 3) uint8 RGB, (160, 90, 3)
+        where it will be ``turned``.
 
-        High dynamic range is brought to the standard one, what is transparent is black. A matrix that swscale does not
-        know is taken for an unspecified one, as other players do, and the frame is tagged so. Raises PictureError for
-        an absurd size, and for pixels that cannot be converted.
+        High dynamic range becomes standard range, transparent becomes black. A matrix that swscale does not know
+        counts as unspecified, as in other players, and the frame is tagged so. Raises PictureError for an absurd size,
+        and for pixels that cannot be converted.
         """
         if not (0 < frame.width <= MAX_SIDE and 0 < frame.height <= MAX_SIDE):
             raise PictureError(
-                f"a picture of {frame.width}x{frame.height}: sides of 1 to {MAX_SIDE} pixels are taken; scale the input"
+                f"a picture of {frame.width}x{frame.height}: sides must be 1 to {MAX_SIDE} pixels; scale the input"
             )
         size = (self._height, self._width) if turned else (self._width, self._height)
         return self._rgb(self._trimmer.trim(frame, box), *size)
 
     def luma(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """(height, width) uint8 of the frame itself."""
-        return np.asarray(self._scaled(frame, frame.width, frame.height, "gray").to_ndarray(), np.uint8)
+        return np.asarray(self._scale(frame, frame.width, frame.height, "gray").to_ndarray(), np.uint8)
 
     def _rgb(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
         """(height, width, 3) uint8."""
         if frame.color_trc in TRANSFERS:
-            deep = np.asarray(self._scaled(frame, width, height, "rgb48le").to_ndarray(), np.uint16)
+            deep = np.asarray(self._scale(frame, width, height, "rgb48le").to_ndarray(), np.uint16)
             return to_sdr(deep, int(frame.color_trc), int(frame.color_primaries))
         if frame.format.has_palette or any(component.is_alpha for component in frame.format.components):
-            frame = _over_black(self._scaled(frame, 2 * width, 2 * height, "rgba"))
-        return np.asarray(self._scaled(frame, width, height, "rgb24").to_ndarray(), np.uint8)
+            frame = _over_black(self._scale(frame, 2 * width, 2 * height, "rgba"))
+        return np.asarray(self._scale(frame, width, height, "rgb24").to_ndarray(), np.uint8)
 
-    def _scaled(self, frame: av.VideoFrame, width: int, height: int, pixels: str) -> av.VideoFrame:
+    def _scale(self, frame: av.VideoFrame, width: int, height: int, pixels: str) -> av.VideoFrame:
         matrix = int(frame.colorspace)
         if matrix in self._unknown:
             frame.colorspace = matrix = UNSPECIFIED
@@ -77,18 +77,18 @@ class Scaler:
             return self._reformatter.reformat(frame, width, height, pixels, interpolation=SCALING, threads=1)
         except (FFmpegError, OSError) as error:
             if matrix == UNSPECIFIED:
-                said = str(error.strerror or type(error).__name__).lower()
+                reason = str(error.strerror or type(error).__name__).lower()
                 raise PictureError(
-                    f"a picture of pixel format {frame.format.name} cannot be converted ({said}); recode the input"
+                    f"a picture of pixel format {frame.format.name} cannot be converted ({reason}); recode the input"
                 ) from error
         frame.colorspace = UNSPECIFIED
-        scaled = self._scaled(frame, width, height, pixels)
+        scaled = self._scale(frame, width, height, pixels)
         self._unknown.add(matrix)
         return scaled
 
 
 def _over_black(frame: av.VideoFrame) -> av.VideoFrame:
-    """An RGBA frame as it looks before black: whatever colour is hidden under what is transparent does not count."""
+    """An RGBA frame on black: a colour under full transparency does not count."""
     picture = frame.to_ndarray()
     opaque = cv2.multiply(picture[..., :3], cv2.merge([picture[..., 3]] * 3), scale=1 / 255)
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(opaque, np.uint8), "rgb24")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features.bars import STEADY, WHOLE, BarMeter, refined
+from features.bars import STEADY, WHOLE, BarMeter, refine
 
 from .orientation import Orientation, orientation_of
 from .picture import Scaler
@@ -17,28 +17,28 @@ Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A picture, (90, 160, 3) uint8 RGB. ``again``: those before it, oldest first, as they look within the bars that
-    were found with this one; none while the bars stay as they are."""
+class ReaderResult:
+    """A picture, (90, 160, 3) uint8 RGB. ``again``: the pictures before it, oldest first, cropped to the bars that were
+    detected with this one; none while the bars stay the same."""
 
     picture: Picture
     again: tuple[Picture, ...] = ()
 
 
 class PictureReader:
-    """One input's, used by one thread at a time. State: the bars, and the newest frames, shrunk, bars and all."""
+    """For one input, used by one thread at a time. State: the bars, and the newest frames, shrunk, with their bars."""
 
     def __init__(self) -> None:
         self._scaler, self._inside = Scaler(), Scaler()  # each keeps its scaling context from frame to frame
         self.restart()
 
     def restart(self) -> None:
-        """Time jumped: what comes next need not look like what was."""
+        """Forget the frames and bars: time jumped, the next frames may look different."""
         self._bars, self._box = BarMeter(), WHOLE
         self._wholes: deque[Picture] = deque(maxlen=STEADY - 1)  # as they are stored
         self._size = 0, 0
 
-    def read(self, frame: av.VideoFrame) -> Seen:
+    def read(self, frame: av.VideoFrame) -> ReaderResult:
         """Raises PictureError for an absurd size, and for pixels that cannot be converted."""
         if self._size != (frame.width, frame.height):  # another size may have other bars
             self.restart()
@@ -47,17 +47,17 @@ class PictureReader:
         whole = self._scaler.stored(frame, WHOLE, orientation.turned)
         changed = self._bars.push(whole)
         if changed:
-            found = self._bars.box
-            self._box = found if found == WHOLE else refined(self._scaler.luma(frame), found)
+            box = self._bars.box
+            self._box = box if box == WHOLE else refine(self._scaler.luma(frame), box)
         picture = whole if self._box == WHOLE else self._inside.stored(frame, self._box, orientation.turned)
-        again = tuple(self._within(each, orientation) for each in self._wholes) if changed else ()
-        if changed and self._box == WHOLE:  # it is only since the one before that something lies across the bars
+        again = tuple(self._crop(earlier, orientation) for earlier in self._wholes) if changed else ()
+        if changed and self._box == WHOLE:  # the picture has crossed the bars only since the frame before
             again = again[-1:]
         self._wholes.append(whole)
-        return Seen(orientation.upright(picture), again)
+        return ReaderResult(orientation.upright(picture), again)
 
-    def _within(self, whole: Picture, orientation: Orientation) -> Picture:
-        """A shrunk frame's part in the box, enlarged to the canonical size."""
+    def _crop(self, whole: Picture, orientation: Orientation) -> Picture:
+        """The part of a shrunk frame in the box, enlarged to the canonical size."""
         if self._box == WHOLE:
             return orientation.upright(whole)
         height, width = whole.shape[:2]

@@ -1,8 +1,8 @@
 """Any file that FFmpeg decodes -> mono 16 kHz samples.
 
-The first audio stream counts, so a video with music will do. Time is that of a player: it begins with the container,
-and from there samples are counted. A damaged file is kept as far as it decodes, with a note; what stays unusable is
-refused by an ``AudioError`` whose text is the reason, to stand behind the file's name.
+The first audio stream counts, so a video with music works too. Time is that of a player: it begins with the container,
+and from there samples are counted. A damaged file is used as far as it decodes, with a note; an unusable file raises an
+``AudioError`` whose text is the reason, to print behind the file's name.
 """
 
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ from features.spec import MUSIC_RATE_HZ
 
 from .channels import Balance, Mix, mean, only
 from .container import declared_s, foreign, lead_s
-from .metered import Tap, joined, kind_of
+from .metered import Tap, join_frames, kind_of
 
 Floats = NDArray[np.float32]
 
 MIN_S = 1.0
 MAX_S = 4 * 3600.0  # 921 MB of samples
 SHORTFALL = 0.9  # less than this share of the declared duration is worth a note
-PIECE = MUSIC_RATE_HZ  # samples that leave the resampler at once: by the second, for codecs' own frames are tiny
+PIECE = MUSIC_RATE_HZ  # samples that leave the resampler at once, a second: codecs' own frames are tiny
 MAX_BAD_PACKETS = 10_000  # a file that is noise from some point on
 SIDES: Final = ("left", "right")
 
@@ -41,7 +41,7 @@ class Sound:
     """``samples`` (n,) float32 of full scale 1, mono, 16 kHz, finite; ``note`` says what was lost, or is empty.
 
     ``lead``: how many zeros stand in front, for the time between the container's begin and the sound's. ``levels``: of
-    the file's own channels at its own rate, in the same time; None where they were not asked for.
+    the file's own channels at its own rate, in the same time; None where they were not requested.
     """
 
     samples: Floats
@@ -55,26 +55,28 @@ class Sound:
 
 
 def decode(path: Path, levels: bool = False) -> Sound:
-    """The whole file as samples, and its ``levels`` if they are wanted.
+    """The whole file as samples, and its ``levels`` if requested.
 
     Raises ``AudioError``: not audio, no audio stream, too short, too long, unreadable."""
     try:
         balance = Balance()
-        sound = _decoded(path, balance.mix, Tap() if levels else None)
+        sound = _decode(path, balance.mix, Tap() if levels else None)
         better = balance.better()
         if better is None:
             return sound
-        # Rare, so it is decoded again rather than every track held twice.
-        again = _decoded(path, only(better))
-        words = f"its channels cancel each other: only the {SIDES[better]} one is heard"
-        return replace(again, note=f"{again.note}; {words}" if again.note else words, levels=sound.levels)
+        # This is rare, so the file is decoded twice rather than every track held twice.
+        one_channel = _decode(path, only(better))
+        remark = f"its channels cancel each other: only the {SIDES[better]} one is heard"
+        return replace(
+            one_channel, note=f"{one_channel.note}; {remark}" if one_channel.note else remark, levels=sound.levels
+        )
     except AudioError as error:
         if path.is_file() and (reason := foreign(path)):
             raise AudioError(reason) from error
         raise
 
 
-def _decoded(path: Path, mix: Mix, tap: Tap | None = None) -> Sound:
+def _decode(path: Path, mix: Mix, tap: Tap | None = None) -> Sound:
     try:
         # "file" alone: a playlist under a music file's name must not reach the network.
         container = av.open(str(path), metadata_errors="ignore", options={"protocol_whitelist": "file"})
@@ -86,13 +88,13 @@ def _decoded(path: Path, mix: Mix, tap: Tap | None = None) -> Sound:
     with container:
         if not container.streams.audio:
             raise ForeignError("has no audio stream")
-        samples, heard, lead = _Samples(), Heard(), 0
-        frames = joined(frames_of(container, heard))
+        samples, state, lead = _Samples(), DecodeState(), 0
+        frames = join_frames(frames_of(container, state))
         if tap is not None:
-            frames = tap.passing(frames, lambda: heard.lead_s)
+            frames = tap.measure(frames, lambda: state.lead_s)
         for piece in resampled(frames, mix):
             if not samples.length:
-                lead = round(heard.lead_s * MUSIC_RATE_HZ)
+                lead = round(state.lead_s * MUSIC_RATE_HZ)
                 samples.add(np.zeros(lead, np.float32))
             samples.add(piece)
         sound = samples.whole()
@@ -105,8 +107,8 @@ def _decoded(path: Path, mix: Mix, tap: Tap | None = None) -> Sound:
     note = ""
     if duration_s < SHORTFALL * declared:
         note = f"damaged: {duration_s:.0f} s of {declared:.0f} s decode"
-    elif heard.bad_packets:
-        note = f"damaged: {heard.bad_packets} packets do not decode"
+    elif state.bad_packets:
+        note = f"damaged: {state.bad_packets} packets do not decode"
     return Sound(sound, note, lead, None if tap is None else tap.finish())
 
 
@@ -135,29 +137,29 @@ class _Samples:
 
 
 @dataclass(slots=True)
-class Heard:
-    """What the way through a file has met."""
+class DecodeState:
+    """What decoding a file has come across so far."""
 
     bad_packets: int = 0
     lead_s: float = -1.0  # before the first frame
 
 
-def frames_of(container: InputContainer, heard: Heard) -> Iterator[AudioFrame]:
+def frames_of(container: InputContainer, state: DecodeState) -> Iterator[AudioFrame]:
     """Frames of the first audio stream; packets that do not decode are counted and left out."""
     stream = container.streams.audio[0]
     try:
         for packet in container.demux(stream):
             try:
                 for frame in packet.decode():
-                    if heard.lead_s < 0.0 and frame.samples:
-                        heard.lead_s = lead_s(container, frame)
+                    if state.lead_s < 0.0 and frame.samples:
+                        state.lead_s = lead_s(container, frame)
                     yield frame
             except FFmpegError:
-                heard.bad_packets += 1
-                if heard.bad_packets > MAX_BAD_PACKETS:
+                state.bad_packets += 1
+                if state.bad_packets > MAX_BAD_PACKETS:
                     return
     except FFmpegError:  # the container itself breaks off
-        heard.bad_packets += 1
+        state.bad_packets += 1
 
 
 def resampled(frames: Iterator[AudioFrame], mix: Mix = mean) -> Iterator[Floats]:
@@ -171,7 +173,7 @@ def resampled(frames: Iterator[AudioFrame], mix: Mix = mean) -> Iterator[Floats]
         if kind != current:
             if resampler is not None:
                 yield from _arrays(resampler.resample(None), mix)
-            # FFmpeg's own way to mono adds channels at -3 dB each; what is in both would come out louder than it is.
+            # FFmpeg's own mix to mono adds channels at -3 dB each; sound in both channels would come out too loud.
             layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
             resampler, current = AudioResampler("fltp", layout, MUSIC_RATE_HZ, frame_size=PIECE), kind
         assert resampler is not None

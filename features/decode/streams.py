@@ -1,4 +1,4 @@
-"""What a container is asked for, and where its answers mislead: the stream to look at, its times, its length."""
+"""Which stream of a container to use, its times and its length, and where the container misleads."""
 
 from typing import Final
 
@@ -12,13 +12,13 @@ ORDERED_BY_DECODING: Final = frozenset({("avi", "h264"), ("avi", "hevc")})
 def best_video(container: av.container.InputContainer) -> av.VideoStream | None:
     """The stream that a player would show: the default one, the one with most pictures, the largest. Never a cover,
     and a still only where nothing else is there."""
-    shown = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    shown = [stream for stream in shown if stream.frames != 1] or shown
+    candidates = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    candidates = [stream for stream in candidates if stream.frames != 1] or candidates
     best = container.streams.best("video")
-    for stream in shown:
+    for stream in candidates:
         if best is not None and stream.index == best.index:
             return stream
-    return max(shown, key=_merit, default=None)
+    return max(candidates, key=_merit, default=None)
 
 
 def best_audio(container: av.container.InputContainer, video: av.VideoStream) -> av.AudioStream | None:
@@ -41,7 +41,7 @@ class FrameTimes:
         self._step = 1
 
     def restart(self) -> None:
-        """Somebody seeked."""
+        """Call it after a seek."""
         self._newest = None
 
     def mend(self, frame: av.VideoFrame) -> None:
@@ -66,20 +66,20 @@ def begin_s(container: av.container.InputContainer, stream: av.VideoStream) -> f
 
 
 def tells_end(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
-    """Whether what a container calls its duration is when it ends: in Matroska, and in MP4 that came in fragments."""
+    """Whether a container's duration is really its end time: in Matroska, and in MP4 in fragments."""
     name = container.format.name
     return name.startswith("matroska") or (name.startswith("mov,") and stream.frames == 0)
 
 
 def promised_s(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
-    """The duration as the container has it: of the stream if it tells that, else of everything in it."""
+    """The duration as the container declares it: of the stream if it has that, else of everything in it."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return None if container.duration is None else container.duration / av.time_base
 
 
 def length_s(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
-    """How long the stream is said to last, from its first picture."""
+    """The declared length of the stream, from its first picture."""
     promised = promised_s(container, stream)
     if promised is None or not tells_end(container, stream):
         return promised

@@ -1,7 +1,7 @@
 """A video file -> the canonical pictures of any stretch of it, one a motion slot, as a live stream would sample them.
 
-What does not decode is stepped over, as live. A slot that no frame begins in has none; a stretch begins with the frame
-that is on screen then.
+Packets that do not decode are skipped, as live. A slot in which no frame begins has none; a stretch begins with the
+frame that is on screen then.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from features.errors import PictureError
 from features.spec import MOTION_FPS
 
-from .colours import told_by_container
+from .colours import container_colours
 from .reader import PictureReader
 from .streams import FrameTimes, best_video, length_s
 
@@ -28,7 +28,7 @@ class VideoFile:
     """An open file; a context manager. Times are seconds from its first picture.
 
     ``sound_s``: where in that time its first audio stream begins; ``duration_s``: as declared, None if it is not.
-    Raises ``PictureError``, to stand behind the file's name: no video, not readable, not seekable.
+    Raises ``PictureError``, to print behind the file's name: no video, not readable, not seekable.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class VideoFile:
         self._stream.thread_type = "SLICE"
         self._stream.codec_context.thread_count = 1
         self._reader = PictureReader()
-        self._colours = told_by_container(stream)
+        self._colours = container_colours(stream)
         assert self._stream.time_base is not None
         self._base = self._stream.time_base
         self._begin = self._stream.start_time or 0
@@ -75,13 +75,13 @@ class VideoFile:
     def slots(self, start_s: float, seconds: float) -> dict[int, NDArray[np.uint8]]:
         """Motion slot from ``start_s`` -> its picture, (90, 160, 3) uint8 RGB, for ``seconds`` of the file.
 
-        Bars that are found on the way are cut away from the beginning on.
+        Bars that are detected on the way are cropped from the beginning on.
         """
-        found, changed = self._slots(start_s, seconds)
-        return self._slots(start_s, seconds)[0] if changed else found
+        pictures, changed = self._slots(start_s, seconds)
+        return self._slots(start_s, seconds)[0] if changed else pictures
 
     def _slots(self, start_s: float, seconds: float) -> tuple[dict[int, NDArray[np.uint8]], bool]:
-        found: dict[int, NDArray[np.uint8]] = {}
+        pictures: dict[int, NDArray[np.uint8]] = {}
         changed = False
         before: av.VideoFrame | None = None
         for frame, time_s in self._frames_from(start_s):
@@ -91,14 +91,14 @@ class VideoFile:
                 before = frame
                 continue
             slot = int(time_s * MOTION_FPS)
-            if slot not in found:
-                if before is not None and 0 not in found and slot > 0:
-                    found[0] = self._reader.read(before).picture
-                seen = self._reader.read(frame)
-                found[slot], changed = seen.picture, changed or bool(seen.again)
-        if before is not None and 0 not in found:
-            found[0] = self._reader.read(before).picture
-        return found, changed
+            if slot not in pictures:
+                if before is not None and 0 not in pictures and slot > 0:
+                    pictures[0] = self._reader.read(before).picture
+                result = self._reader.read(frame)
+                pictures[slot], changed = result.picture, changed or bool(result.again)
+        if before is not None and 0 not in pictures:
+            pictures[0] = self._reader.read(before).picture
+        return pictures, changed
 
     def _frames_from(self, start_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
         """Frames in order with their times after ``start_s``, from the key frame before it."""

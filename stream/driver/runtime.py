@@ -7,7 +7,7 @@ import numpy as np
 from catalog.errors import UnknownTrackError
 from engines.batcher import MicroBatcher
 from engines.graphs import Kind
-from features.clip import kept_for
+from features.clip import keep_for
 from features.keep import Keep
 from features.spec import MUSIC_FEATURES, VIDEO_FEATURES
 from stream.core.events import Answer, Beats, Infer, Question
@@ -57,7 +57,7 @@ def model_of(bundle: "Bundle") -> Model:
 
 def needs_small(model: Model) -> Keep:
     """The pictures that the graphs take, beside features; false for none."""
-    return kept_for(model.features)
+    return keep_for(model.features)
 
 
 class Runtime:

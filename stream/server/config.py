@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from engines.arguments import checked
+from engines.arguments import check_options
 from engines.choose import EngineOptions
 from stream.recording.header import RecordOptions
 from stream.sources.webrtc.peer import PeerOptions
@@ -142,7 +142,7 @@ def options_of(values: Values) -> ServeOptions:
         port=values["port"],
         threads=values["threads"],
         engine=values["engine"],
-        engines=checked(
+        engines=check_options(
             values["engine"],
             EngineOptions(
                 device=values["device"],

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engines.arguments import checked
+from engines.arguments import check_options
 from engines.base import Engine
 from engines.batcher import MicroBatcher
 from engines.bundle import Bundle
@@ -18,7 +18,7 @@ def open_batched(
 
     Raises the errors of engines and bundles.
     """
-    options = replace(checked(name, options), sizes=sizes)
+    options = replace(check_options(name, options), sizes=sizes)
     choice = choose(bundle, name, options)
     (chosen,) = [trial for trial in choice.trials if trial.name == choice.name]
     # No window: requests that come while the engine is busy become one batch, and on a CPU batching saves little.

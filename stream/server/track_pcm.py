@@ -21,7 +21,7 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from features.decode.sound import Heard, frames_of
+from features.decode.sound import DecodeState, frames_of
 
 from .mp3_frames import Mp3Frames, mp3_frames
 
@@ -121,7 +121,7 @@ class TrackPcm:
         if not opened.streams.audio:
             self.close()
             raise SoundGoneError("has no audio stream")
-        measured = Heard()
+        measured = DecodeState()
         rest = frames_of(opened, measured)
         first = next((frame for frame in rest if frame.samples and frame.sample_rate), None)
         if first is None:
@@ -187,7 +187,7 @@ class TrackPcm:
             return None
         self.close()
         self._container, self._inside = opened, True
-        self._frames = frames_of(opened, Heard())
+        self._frames = frames_of(opened, DecodeState())
         return self._time_s(count)
 
     def _time_s(self, count: int) -> float:
@@ -207,7 +207,7 @@ class TrackPcm:
             self._container.seek(round(at_s / stream.time_base), stream=stream)
         except FFmpegError:
             return None
-        rest = frames_of(self._container, Heard())
+        rest = frames_of(self._container, DecodeState())
         first_frames = list(islice(rest, VOTES))
         self._frames = chain(first_frames, rest)
         votes: list[float] = []

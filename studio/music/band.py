@@ -1,4 +1,4 @@
-"""Who plays: one patch, level, place and echo a part, drawn from the seed."""
+"""The players: one patch, level, place and echo a part, drawn from the seed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ def draw_band(recipe: MusicRecipe, style: Style, rng: np.random.Generator) -> Ba
     for part, names in families.items():
         patch = draw_patch(str(rng.choice(names)), rng)
         if part == "pulse":  # short whatever it is
-            patch = _shortened(patch)
+            patch = _shorten(patch)
         echo = float(rng.uniform(0.1, 0.4)) if part in ("arp", "lead") and rng.random() < 0.6 else 0.0
         gain = _GAINS[part] * style.tonal_gain * 10.0 ** (float(rng.normal(0.0, 2.0)) / 20)
         pan = _SPREAD[part] * float(rng.uniform(-1.0, 1.0))
@@ -63,5 +63,5 @@ def draw_band(recipe: MusicRecipe, style: Style, rng: np.random.Generator) -> Ba
     return Band(players, draw_kit(style.kit, rng), gains, pans)
 
 
-def _shortened(patch: Patch) -> Patch:
+def _shorten(patch: Patch) -> Patch:
     return replace(patch, attack_s=0.005, decay_s=0.12, sustain=0.1, release_s=0.05, breath=0.0)

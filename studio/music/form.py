@@ -1,4 +1,4 @@
-"""The long form: sections of a few bars that breathe around the asked energy."""
+"""The long form: sections of a few bars whose energy varies around the recipe's."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +12,7 @@ _LIFTS: Final = {"intro": -0.15, "verse": -0.04, "chorus": 0.08, "break": -0.14,
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Bars ``first`` to ``last`` (exclusive): what they are, and what that adds to the energy."""
+    """Bars ``first`` to ``last`` (exclusive): their kind, and what it adds to the energy."""
 
     kind: str
     first: int

@@ -1,7 +1,7 @@
 """Where steps and beats fall in time.
 
-The render starts at a place inside a bar that the seed draws, so that the phase of the beat tells nothing. A beat is a
-quarter note at the recipe's tempo; a step is a sixteenth.
+The render starts at a place inside a bar that the seed draws, so that the phase of the beat carries no information. A
+beat is a quarter note at the recipe's tempo; a step is a sixteenth.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Playing the score into buses, and from there to the master.
 
-Every distinct sound (instrument, pitch, length, brightness) is made once and added in wherever it is played. Reverb,
+Every distinct sound (instrument, pitch, length, brightness) is made once and added wherever it is played. Reverb,
 equalising and background noise share one pass through the frequency domain.
 
 Conventions: a bus is ``(2, n)`` float32.
@@ -22,7 +22,7 @@ from .waves import Samples, fast_length, seconds
 
 BRIGHTNESS_LEVELS: Final = 5  # filter positions that energy can choose from
 EQ_POINTS: Final = 4_096  # 4 Hz apart at 32 kHz
-BLOCK_S: Final = 0.01  # resolution of gains that move
+BLOCK_S: Final = 0.01  # resolution of gains that change
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def play(
 ) -> Buses:
     """The dry buses of ``n`` samples."""
     tonal, drums = np.zeros((2, n), dtype=np.float32), np.zeros((2, n), dtype=np.float32)
-    made: dict[tuple[str, int, int, int], Samples] = {}
+    sounds: dict[tuple[str, int, int, int], Samples] = {}
     kicks = []
     takes = rng.integers(HITS, size=len(notes))
     for note, take in zip(notes, takes, strict=True):
@@ -48,18 +48,18 @@ def play(
         brightness = level / (BRIGHTNESS_LEVELS - 1)
         if note.pitch < 0:
             key = (note.part, int(take), 0, level)
-            if key not in made:
-                made[key] = stroke(note.part, band.kit, brightness, rate_hz, rng)
+            if key not in sounds:
+                sounds[key] = stroke(note.part, band.kit, brightness, rate_hz, rng)
             gain = note.velocity * band.drum_gains[note.part]
-            _add(drums, made[key], note.at_s, gain, band.drum_pans[note.part], rate_hz)
+            _add(drums, sounds[key], note.at_s, gain, band.drum_pans[note.part], rate_hz)
             if note.part == "kick":
                 kicks.append(note.at_s)
             continue
         key = (note.part, note.pitch, round(note.length_s * 1000), level)
         player = band.players[note.part]
-        if key not in made:
-            made[key] = tone(player.patch, note.pitch, note.length_s, brightness, rate_hz, rng)
-        _play_with_echo(tonal, made[key], note, player, 3 * step_s, rate_hz)
+        if key not in sounds:
+            sounds[key] = tone(player.patch, note.pitch, note.length_s, brightness, rate_hz, rng)
+        _play_with_echo(tonal, sounds[key], note, player, 3 * step_s, rate_hz)
     return Buses(tonal, drums, tuple(kicks))
 
 
@@ -82,8 +82,8 @@ def _add(bus: Samples, sound: Samples, at_s: float, gain: float, pan: float, rat
         return
     angle = (pan + 1.0) * np.pi / 4
     for side, share in enumerate((np.cos(angle), np.sin(angle))):
-        heard = sound[side % len(sound), skip : skip + length]
-        bus[side, start : start + length] += heard * np.float32(1.414 * gain * share)
+        audible = sound[side % len(sound), skip : skip + length]
+        bus[side, start : start + length] += audible * np.float32(1.414 * gain * share)
 
 
 def duck(bus: Samples, kicks_s: tuple[float, ...], depth: float, recover_s: float, rate_hz: int) -> None:
@@ -173,20 +173,20 @@ def master(mix: Samples, recipe: MusicRecipe, rate_hz: int, rng: np.random.Gener
     level = np.convolve(level, kernel / kernel.sum())[:count]
     ratio = rng.uniform(1.0, 3.5)
     gain = (np.maximum(level, 0.2) / 0.2) ** (1.0 / ratio - 1.0)
-    mix *= _stretched(gain, n, block)
+    mix *= _stretch(gain, n, block)
     mix *= np.float32(rng.uniform(1.0, 1.8))
     # Straight up to about 0.7, then bending towards 1: quiet music keeps its peaks.
     mix /= np.sqrt(np.sqrt(1.0 + np.square(np.square(mix))))
     centres = (np.arange(count) + 0.5) * block / rate_hz
     level_db = 11.0 * (recipe.energy_at(centres) - 1.0) + rng.uniform(-2.5, 0.0)
-    mix *= _stretched(10.0 ** (level_db / 20), n, block)
+    mix *= _stretch(10.0 ** (level_db / 20), n, block)
     fade_in, fade_out = int(min(0.3, 0.01 * n / rate_hz) * rate_hz), int(min(3.0, 0.06 * n / rate_hz) * rate_hz)
     mix[:, :fade_in] *= np.linspace(0.0, 1.0, fade_in, dtype=np.float32)
     mix[:, n - fade_out :] *= np.linspace(1.0, 0.0, fade_out, dtype=np.float32)
     return np.asarray(mix * np.float32(0.98))
 
 
-def _stretched(gain: NDArray[np.float64], n: int, block: int) -> Samples:
+def _stretch(gain: NDArray[np.float64], n: int, block: int) -> Samples:
     """A gain per block as one per sample, in straight lines."""
     ends = np.append(gain, gain[-1]).astype(np.float32)
     ramp = np.arange(block, dtype=np.float32) / np.float32(block)

@@ -75,7 +75,7 @@ def tone(
         cycles -= swing * sine(patch.vibrato_hz * t + 0.25) * np.minimum(t / 0.4, 1.0)
     if patch.glide > 0.0:
         cycles += pitch_hz * (2.0 ** (patch.glide / 12) - 1.0) * 0.03 * (1.0 - np.exp(-t / 0.03))
-    voices = _modulated if patch.wave == "fm" else _tabled
+    voices = _from_modulation if patch.wave == "fm" else _from_tables
     sound = voices(patch, pitch_hz, cycles, t, brightness, rate_hz, rng)
     if patch.breath > 0.0:
         top_hz = min(0.45 * rate_hz, 4.0 * pitch_hz + 800.0)
@@ -93,7 +93,7 @@ def tone(
     return np.asarray(sound / (np.abs(sound).max() + 1e-6), dtype=np.float32)
 
 
-def _tabled(
+def _from_tables(
     patch: Patch, pitch_hz: float, cycles: Times, t: Times, brightness: float, rate_hz: int, rng: np.random.Generator
 ) -> Samples:
     base = harmonics(patch.wave, pitch_hz, rate_hz, patch.width)
@@ -119,14 +119,14 @@ def _tabled(
     for voice in range(patch.voices):
         offset = 2.0 * voice / (patch.voices - 1) - 1.0
         ratio = 2.0 ** (patch.detune_cents * offset / 1200)
-        one = read(cycle, cycles * ratio + rng.random(), position)
+        samples = read(cycle, cycles * ratio + rng.random(), position)
         right = 0.5 + 0.4 * offset * (-1) ** voice
-        sound[0] += np.float32(1.0 - right) * one
-        sound[1] += np.float32(right) * one
+        sound[0] += np.float32(1.0 - right) * samples
+        sound[1] += np.float32(right) * samples
     return sound
 
 
-def _modulated(
+def _from_modulation(
     patch: Patch, pitch_hz: float, cycles: Times, t: Times, brightness: float, rate_hz: int, rng: np.random.Generator
 ) -> Samples:
     # Carson's rule: keep the highest sideband below the Nyquist frequency.

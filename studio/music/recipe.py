@@ -1,7 +1,7 @@
-"""What is asked of the music: style, tempo, key, and how energy, brightness and tension stand.
+"""What the music must be: style, tempo, key, energy, brightness and tension.
 
-Whatever a recipe does not name (instrument variants, progression, pan, humanisation, where in the bar the render
-starts) is drawn from its seed, so that none of it tells anything about the rest.
+Everything that a recipe does not name (instrument variants, progression, pan, humanisation, where in the bar the render
+starts) is drawn from its seed, so that it carries no information about the rest.
 
 Conventions: times in seconds from the start of the render; levels in [0, 1]; the tonic in semitones above C.
 """
@@ -53,8 +53,8 @@ MAX_TEMPO_BPM: Final = 180.0
 class MusicRecipe:
     """What one piece of music must be; equal recipes give equal bytes.
 
-    ``energy`` is one level, or breakpoints ``(time_s, level)`` in rising time, joined by straight lines and held beyond
-    both ends. Raises ``StudioError`` for any value outside its range.
+    ``energy`` is one level, or breakpoints ``(time_s, level)`` in rising time, joined by straight lines and constant
+    beyond both ends. Raises ``StudioError`` for any value outside its range.
     """
 
     style: str

@@ -1,7 +1,7 @@
-"""Writing the notes: who plays what, when, how hard.
+"""Writing the notes: which part plays what, when, how hard.
 
-Energy decides step by step which parts and which drum rows play, so music grows and thins where the recipe says so.
-Drawn choices (patterns, motifs, figures) come from the generator that is passed in.
+Energy decides step by step which parts and which drum rows play, so music grows and thins as the recipe says.
+Random choices (patterns, motifs, figures) come from the generator that is passed in.
 """
 
 import itertools
@@ -55,7 +55,7 @@ def write_score(recipe: MusicRecipe, grid: Grid, duration_s: float, rng: np.rand
     notes += _lead(recipe, style, bars, grid, rng)
     if recipe.tension > 0.5:
         notes += _unease(recipe, bars, grid, rng)
-    return [note for note in _humanised(notes, rng) if note.at_s < duration_s]
+    return [note for note in _humanise(notes, rng) if note.at_s < duration_s]
 
 
 def _bars(recipe: MusicRecipe, style: Style, grid: Grid, duration_s: float, rng: np.random.Generator) -> list[Bar]:
@@ -74,7 +74,7 @@ def _bars(recipe: MusicRecipe, style: Style, grid: Grid, duration_s: float, rng:
     return bars
 
 
-def _humanised(notes: list[Note], rng: np.random.Generator) -> list[Note]:
+def _humanise(notes: list[Note], rng: np.random.Generator) -> list[Note]:
     late = rng.normal(0.0, rng.uniform(0.0, 0.006), len(notes))
     harder = np.exp(rng.normal(0.0, rng.uniform(0.03, 0.15), len(notes)))
     return [
@@ -129,15 +129,15 @@ def _fills(style: Style, bars: list[Bar], grid: Grid, rng: np.random.Generator) 
 
 
 def _events(pattern: str) -> list[tuple[int, int, str]]:
-    """(step, steps held, character) of each note of a pattern."""
+    """(step, length in steps, character) of each note of a pattern."""
     events = []
     for step, char in enumerate(pattern):
         if char in ".-":
             continue
-        held = 1
-        while step + held < len(pattern) and pattern[step + held] == "-":
-            held += 1
-        events.append((step, held, char))
+        length = 1
+        while step + length < len(pattern) and pattern[step + length] == "-":
+            length += 1
+        events.append((step, length, char))
     return events
 
 
@@ -154,12 +154,12 @@ def _bass(recipe: MusicRecipe, style: Style, bars: list[Bar], grid: Grid, rng: n
         degree = bar.following.degree
         below = degree_semitones(recipe.mode, degree) - degree_semitones(recipe.mode, degree - 1)
         pitches = {"r": root, "5": fifth, "8": root + 12, "3": third, "l": following - below}
-        for step, held, char in _events(pattern):
+        for step, length, char in _events(pattern):
             energy = float(bar.energy[step])
             if energy < style.entries[_BASS]:
                 continue
             at_s = grid.at_s(bar.index * grid.steps_per_bar + step)
-            notes.append(Note("bass", at_s, held * grid.step_s * 0.92, pitches[char], 0.75 + 0.25 * energy, energy))
+            notes.append(Note("bass", at_s, length * grid.step_s * 0.92, pitches[char], 0.75 + 0.25 * energy, energy))
     return notes
 
 
@@ -181,17 +181,17 @@ def _chords(recipe: MusicRecipe, style: Style, bars: list[Bar], grid: Grid, rng:
         begins = (bar.index - bar.section.first) % span == 0
         if energy >= style.entries[_PAD] and begins:
             bars_left = min(span, bar.section.last - bar.index)
-            held = bars_left * grid.bar_s
-            notes += [Note("pad", grid.at_s(start), held, pitch, 0.8, energy) for pitch in pad_before[:4]]
+            length = bars_left * grid.bar_s
+            notes += [Note("pad", grid.at_s(start), length, pitch, 0.8, energy) for pitch in pad_before[:4]]
         late = int(rng.random() < 0.5 * recipe.tension)  # syncopation
-        for step, held, _ in _events(patterns[bar.section.kind == "chorus"]):
+        for step, length, _ in _events(patterns[bar.section.kind == "chorus"]):
             energy = float(bar.energy[step])
             if energy < style.entries[_COMP]:
                 continue
             hard = (0.7 + 0.3 * energy) * (1.0 if step % 8 == 0 else 0.85)
             for pitch in comp_before[:5]:
                 at_s = grid.at_s(start + step + late * (step % 4 == 0) * (step > 0))
-                notes.append(Note("comp", at_s, held * grid.step_s * 0.9, pitch, hard, energy))
+                notes.append(Note("comp", at_s, length * grid.step_s * 0.9, pitch, hard, energy))
     return notes
 
 
@@ -236,8 +236,8 @@ def _lead(recipe: MusicRecipe, style: Style, bars: list[Bar], grid: Grid, rng: n
         half = (bar.index - bar.section.first) % 2 * (places // 2)
         energies = bar.energy[::2]
         density = style.lead_density * (0.6 + 0.7 * energies)
-        heard = (chances[half : half + places // 2] < density) & (energies >= style.entries[_LEAD])
-        onsets = np.flatnonzero(heard)
+        played = (chances[half : half + places // 2] < density) & (energies >= style.entries[_LEAD])
+        onsets = np.flatnonzero(played)
         for place, until in itertools.pairwise([*onsets, places // 2]):
             degree = int(np.clip(walk[half + place], -5, 6))
             if place % 2 == 0:
@@ -245,15 +245,15 @@ def _lead(recipe: MusicRecipe, style: Style, bars: list[Bar], grid: Grid, rng: n
             pitch = 12 * octave + recipe.tonic + degree_semitones(recipe.mode, bar.chord.degree % 7 + degree)
             if pitch > 12 * octave + 19:
                 pitch -= 12
-            held = min(int(until - place), 4) * 2 * grid.step_s * 0.92
+            length = min(int(until - place), 4) * 2 * grid.step_s * 0.92
             at_s = grid.at_s(bar.index * grid.steps_per_bar + 2 * int(place))
             energy = float(energies[place])
-            notes.append(Note("lead", at_s, held, pitch, 0.75 + 0.25 * energy, energy))
+            notes.append(Note("lead", at_s, length, pitch, 0.75 + 0.25 * energy, energy))
     return notes
 
 
 def _unease(recipe: MusicRecipe, bars: list[Bar], grid: Grid, rng: np.random.Generator) -> list[Note]:
-    """A low pulse on the tonic, and above 0.7 a high rub a semitone over it: tension one can hear in any mode."""
+    """A low pulse on the tonic, and above 0.7 a high rub a semitone over it: audible tension in any mode."""
     low, high = 36 + recipe.tonic % 12, 72 + recipe.tonic % 12
     turn = rng.random(grid.steps_per_bar) < 0.2
     hard = 0.4 + 1.2 * (recipe.tension - 0.5)
@@ -266,6 +266,6 @@ def _unease(recipe: MusicRecipe, bars: list[Bar], grid: Grid, rng: np.random.Gen
                 pitch = low + int(turn[step])
                 notes.append(Note("pulse", grid.at_s(start + step), 1.5 * grid.step_s, pitch, hard, energy))
         if recipe.tension > 0.7 and (bar.index - bar.section.first) % 2 == 0:
-            held, energy = 2 * grid.bar_s, float(bar.energy[0])
-            notes += [Note("rub", grid.at_s(start), held, pitch, hard, energy) for pitch in (high, high + 1)]
+            length, energy = 2 * grid.bar_s, float(bar.energy[0])
+            notes += [Note("rub", grid.at_s(start), length, pitch, hard, energy) for pitch in (high, high + 1)]
     return notes

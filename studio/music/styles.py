@@ -1,9 +1,9 @@
-"""What makes each style itself: kit and groove, who plays, which rhythms, how much room.
+"""What makes a style: kit and groove, players, rhythms, amount of room.
 
 A pattern is one bar of sixteenth steps. For drums: ``X`` accent, ``x`` stroke, ``o`` ghost, ``.`` rest. For chords and
 bass: a letter or digit starts a note, ``-`` holds it, ``.`` rests; a bass note is the root ``r``, the fifth ``5``, the
-octave ``8``, the third ``3`` or ``l``, the scale step below the root. Where several patterns or instruments stand, the
-seed picks one.
+octave ``8``, the third ``3`` or ``l``, the scale step below the root. Where several patterns or instruments are listed,
+the seed picks one.
 """
 
 from collections.abc import Mapping

@@ -35,11 +35,11 @@ def harmonics(wave: str, pitch_hz: float, rate_hz: int, width: float = 0.5) -> N
         case "string":  # plucked at ``width`` of its length
             return np.asarray((np.abs(np.sin(np.pi * k * width)) + 0.05) / k**1.15)
         case "organ":
-            drawn = np.zeros(count)
+            levels = np.zeros(count)
             for harmonic, level in ((1, 1.0), (2, 0.8), (3, 0.5), (4, 0.45), (6, 0.2), (8, 0.25 + width / 2)):
                 if harmonic <= count:
-                    drawn[harmonic - 1] = level
-            return drawn
+                    levels[harmonic - 1] = level
+            return levels
         case "reed":
             return np.asarray((0.35 + odd) / k**1.4)
         case _:  # saw

@@ -1,6 +1,6 @@
 """What a scene is made from, before any pixel is drawn.
 
-Conventions: levels and shares lie in [0, 1], times are seconds from the start of the video, and everything that a
+Conventions: levels and shares are in [0, 1], times are seconds from the start of the video, and everything that a
 recipe leaves open (framing, direction, textures, positions, exact colours) is drawn from its seed.
 """
 
@@ -76,7 +76,7 @@ class SceneRecipe:
 
 
 def check_curve(name: str, curve: Curve) -> None:
-    """Raises StudioError unless levels lie in [0, 1] and breakpoints stand in strictly rising time."""
+    """Raises StudioError unless levels are in [0, 1] and breakpoints in strictly rising time."""
     if not isinstance(curve, tuple):
         _check(name, curve, 0.0, 1.0)
         return

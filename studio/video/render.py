@@ -60,8 +60,8 @@ class _Shot:
         self.soft = rng.uniform(0.0, 0.7) * stage.width / 160
         natural = float(np.mean(self.paint(self.moment(course.starts_s[index], 0.125))[0]))
         palette = str(rng.choice(PALETTES)) if index > 0 and rng.random() < 0.35 else recipe.palette
-        wanted = 0.14 + 0.62 * recipe.brightness + (rng.normal(0, 0.06) if index > 0 else 0)
-        target = np.clip(0.65 * wanted + 0.35 * natural, 0.08, 0.9)
+        desired = 0.14 + 0.62 * recipe.brightness + (rng.normal(0, 0.06) if index > 0 else 0)
+        target = np.clip(0.65 * desired + 0.35 * natural, 0.08, 0.9)
         gamma = float(np.clip(np.log(target) / np.log(np.clip(natural, 0.03, 0.95)), 0.35, 3.0))
         contrast = float(np.clip(recipe.contrast + rng.normal(0, 0.05), 0, 1))
         self.ramps = ramps(palette, recipe.warmth, contrast, gamma, rng)
@@ -70,7 +70,7 @@ class _Shot:
         self.vignette = (1 - np.float32(rng.uniform(0.2, 0.9)) * away)[..., None]
 
     def moment(self, t_s: float, step_s: float) -> Moment:
-        """The course at a time, with this kind's gain on travel."""
+        """The moment at a time, with this kind's gain on travel."""
         travel = self.course.at(self.course.travel, t_s)
         before = self.course.at(self.course.travel, max(t_s - step_s, 0.0))
         accent = self.course.at(self.course.accent, t_s)
@@ -119,7 +119,7 @@ def _swing(phase: float) -> float:
 def frames(
     recipe: SceneRecipe, duration_s: float, fps: float = 8, width: int = 160, height: int = 90
 ) -> Iterator[Picture]:
-    """Pictures (height, width, 3) uint8 RGB, one every ``1 / fps`` s, made as they are asked for.
+    """Pictures (height, width, 3) uint8 RGB, one every ``1 / fps`` s, made one by one on iteration.
 
     Raises StudioError for a duration, rate or size that cannot be rendered.
     """

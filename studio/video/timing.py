@@ -63,13 +63,13 @@ def cut_times(recipe: SceneRecipe, duration_s: float, rng: np.random.Generator) 
         count = int(duration_s / gap * 2) + 2
         gaps = gap * np.clip(rng.normal(1, 0.33, count), 0.3, 2)
         planned = [float(t) for t in np.cumsum(gaps) - gap * rng.uniform(0, 0.9) if t < duration_s]
-    kept: list[float] = []
+    cuts: list[float] = []
     last = 0.0
     for cut in planned:
         if cut - last >= MIN_SHOT_S:
-            kept.append(cut)
+            cuts.append(cut)
             last = cut
-    return tuple(kept)
+    return tuple(cuts)
 
 
 def timeline(recipe: SceneRecipe, duration_s: float) -> Timeline:

@@ -1,4 +1,4 @@
-"""When things happen in a film: speed and the way travelled, shots, accents, the tremor of a hand.
+"""When things happen in a film: speed and distance travelled, shots, accents, the tremor of a hand.
 
 All on one fine grid that does not depend on the frame rate, so a recipe is one film at any rate.
 """
@@ -32,8 +32,8 @@ def course(film: Film, duration_s: float) -> Course:
     """The course of a film over ``duration_s``."""
     rng = np.random.default_rng([film.seed, 1])
     times = np.arange(int(duration_s * GRID_HZ) + 2) / GRID_HZ
-    at_s, asked = np.array(film.speeds, np.float64).T
-    speed = np.exp(np.interp(times, at_s, np.log(np.maximum(asked, SLOWEST))))
+    at_s, requested = np.array(film.speeds, np.float64).T
+    speed = np.exp(np.interp(times, at_s, np.log(np.maximum(requested, SLOWEST))))
     speed = speed * bursts(rng, len(times), film.burst)
     if film.pace_hz > 0:
         speed = speed * (1 + 0.45 * np.cos(2 * np.pi * film.pace_hz * times + rng.uniform(0, 2 * np.pi)))
@@ -56,7 +56,7 @@ def shots(film: Film, duration_s: float) -> tuple[float, ...]:
 
 
 def bursts(rng: np.random.Generator, count: int, deviation: float) -> Series:
-    """A factor of mean 1 that goes up and down as real motion does, over parts of a second to seconds."""
+    """A factor of mean 1 that rises and falls as real motion does, over parts of a second to seconds."""
     return np.asarray(np.exp(deviation * wander(rng, count, 0.5, 4.0) - deviation**2 / 2), np.float64)
 
 
@@ -70,7 +70,7 @@ def wander(rng: np.random.Generator, count: int, from_hz: float, to_hz: float) -
 
 
 def hand(rng: np.random.Generator) -> NDArray[np.float64]:
-    """(n, 2): where a hand that trembles at a mean speed of 1 a second holds the camera, on the grid, periodic.
+    """(n, 2): the camera's places in a hand that trembles at a mean speed of 1 a second, on the grid, periodic.
 
     Amplitude falls with frequency, as physiological tremor and sway together do.
     """

@@ -1,7 +1,7 @@
-"""How a film reaches whoever watches it: another screen's gamma and light, no colour, hard coding, lost pictures.
+"""How a film reaches its viewers: another screen's gamma and light, no colour, hard coding, lost pictures.
 
-None of it tells of the latent, and music that fits still fits. So a tower that learns from delivered films learns to
-look past it.
+This carries no information about the latent, and music that fits still fits. So a tower that learns from delivered
+films learns to ignore it.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ Picture = NDArray[np.uint8]
 GAMMA: Final = (0.65, 1.5)
 GAIN: Final = (0.65, 1.1)
 LOST: Final = (0.02, 0.2)  # share of the pictures
-QUALITY: Final = (12, 50)  # of JPEG, which takes from a picture what a codec short of bits does
+QUALITY: Final = (12, 50)  # of JPEG, which loses what a codec short of bits loses
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """``gamma`` and ``gain`` act on every channel; ``quality`` of JPEG, 0 for none; ``lost``: share of pictures in
-    whose place the one before stays. Raises StudioError for a value out of range."""
+    """``gamma`` and ``gain`` act on every channel; ``quality`` of JPEG, 0 for none; ``lost``: share of pictures
+    that are replaced by the one before. Raises StudioError for a value out of range."""
 
     gamma: float = 1.0
     gain: float = 1.0
@@ -39,7 +39,7 @@ class Delivery:
 
 
 def draw(rng: np.random.Generator) -> Delivery:
-    """As films come: two in five as they were made, the others changed in one way or more."""
+    """A random delivery: two in five films stay as they were made, the others change in one way or more."""
     seed = int(rng.integers(2**31))
     chances = rng.random(5)
     gamma, gain, lost, quality = (rng.uniform(*bounds) for bounds in (GAMMA, GAIN, LOST, QUALITY))
@@ -55,11 +55,11 @@ def draw(rng: np.random.Generator) -> Delivery:
     )
 
 
-def delivered(film: Picture, delivery: Delivery) -> Picture:
-    """(n, h, w, 3) uint8 RGB as it was filmed -> as it arrives."""
+def deliver(film: Picture, delivery: Delivery) -> Picture:
+    """(n, h, w, 3) uint8 RGB as filmed -> as delivered."""
     levels = np.arange(256) / 255
     table = np.clip(255 * delivery.gain * levels**delivery.gamma + 0.5, 0, 255).astype(np.uint8)
-    pictures = [_arrived(np.asarray(cv2.LUT(picture, table), np.uint8), delivery) for picture in film]
+    pictures = [_degrade(np.asarray(cv2.LUT(picture, table), np.uint8), delivery) for picture in film]
     rng = np.random.default_rng([delivery.seed, 4])
     lost = rng.random(len(pictures)) < delivery.lost
     for place in range(1, len(pictures)):
@@ -68,7 +68,7 @@ def delivered(film: Picture, delivery: Delivery) -> Picture:
     return np.stack(pictures)
 
 
-def _arrived(picture: Picture, delivery: Delivery) -> Picture:
+def _degrade(picture: Picture, delivery: Delivery) -> Picture:
     if delivery.grey:
         picture = np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
     if delivery.quality:

@@ -1,7 +1,7 @@
 """From a film's recipe to its pictures.
 
 Each shot is painted as tone and tint by its scene in its form, seen by a camera (sway, zoom, roll, a hand's tremor),
-graded to its look, and finished: vignette, lens blur, noise, what lies over it.
+graded to its look, and finished: vignette, lens blur, noise, overlays.
 """
 
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ from studio.video.timing import GRID_HZ
 
 from . import forms, overlays, spread
 from .course import Course, course, hand
-from .grade import Look, graded
+from .grade import Look, grade_ramps
 from .recipe import Film
 
 Picture = NDArray[np.uint8]
 
-# Per form: how it is framed, and the factor that brings the mean optical flow to the asked speed (measured with DIS).
+# Per form: how it is framed, and the factor that brings the mean optical flow to the film's speed (measured with DIS).
 FORMS: Final = {
     "moving": (forms.moving, 1.15),
     "locked": (forms.locked, 6.5),
@@ -34,7 +34,7 @@ FORMS: Final = {
     "screen": (forms.screen, 1.7),
     "slides": (forms.slides, 1.6),
 }
-SAMPLED: Final = 4  # every so manieth row and column is looked at for the grade
+SAMPLED: Final = 4  # every fourth row and column is measured for the grade
 
 
 class _Shot:
@@ -73,12 +73,12 @@ class _Shot:
         away = (stage.x - np.float32(spot[0])) ** 2 + ((stage.y - np.float32(spot[1])) * np.float32(0.75)) ** 2
         self.vignette = (1 - np.float32(rng.uniform(0.0, 0.6) * (film.form != "screen")) * away)[..., None]
         shade = self.vignette[::SAMPLED, ::SAMPLED].ravel()
-        look = _changed(film.look, film.change, rng) if index > 0 else film.look
-        self.ramps = graded(plain, tone, tint, shade, look)
+        look = _change(film.look, film.change, rng) if index > 0 else film.look
+        self.ramps = grade_ramps(plain, tone, tint, shade, look)
         self.pivot = 255 * look.brightness
 
     def moment(self, t_s: float, step_s: float) -> Moment:
-        """The course at a time, with the gain on travel."""
+        """The moment at a time, with the gain on travel."""
         travel = self.plan.at(self.plan.travel, t_s)
         before = self.plan.at(self.plan.travel, max(t_s - step_s, 0.0))
         accent = self.plan.at(self.plan.accent, t_s)
@@ -97,8 +97,8 @@ class _Shot:
             speed = self.plan.at(self.plan.calm, moment.t_s)
             row = int(place)
             part = place - row
-            held = self.hand[row % len(self.hand)] * (1 - part) + self.hand[(row + 1) % len(self.hand)] * part
-            shift_x, shift_y = shift_x + self.shake * speed * held[0], shift_y + self.shake * speed * held[1]
+            offset = self.hand[row % len(self.hand)] * (1 - part) + self.hand[(row + 1) % len(self.hand)] * part
+            shift_x, shift_y = shift_x + self.shake * speed * offset[0], shift_y + self.shake * speed * offset[1]
         elif not self.move.any() and self.zoom == 1.0 and not self.mirror:
             return painting
         width, height = self.stage.width, self.stage.height
@@ -130,12 +130,12 @@ class _Shot:
         return picture
 
 
-def _changed(look: Look, change: float, rng: np.random.Generator) -> Look:
-    """The look of another shot: each number is moved among the real ones."""
+def _change(look: Look, change: float, rng: np.random.Generator) -> Look:
+    """The look of another shot: each number is moved within the real ones."""
     moved = []
     for name, part in (("brightness", 1.0), ("contrast", 1.3), ("colourfulness", 1.0), ("warmth", 1.3)):
         rank = float(np.interp(getattr(look, name), spread.REAL[name], spread.RANKS))
-        moved.append(float(spread.real(name, spread.blurred(rank, min(part * change, 1.0), rng))))
+        moved.append(float(spread.real(name, spread.blur_rank(rank, min(part * change, 1.0), rng))))
     return Look(*moved)
 
 
@@ -145,7 +145,7 @@ def _swing(phase: float) -> float:
 
 
 def frames(film: Film, duration_s: float, fps: float = 8, width: int = 160, height: int = 90) -> Iterator[Picture]:
-    """Pictures (height, width, 3) uint8 RGB, one every ``1 / fps`` s, made as they are asked for.
+    """Pictures (height, width, 3) uint8 RGB, one every ``1 / fps`` s, made one by one on iteration.
 
     Raises StudioError for a duration, rate or size that cannot be rendered.
     """

@@ -1,7 +1,7 @@
 """Ways to film a place: painters that are framed around another scene's painter.
 
 A form that stands still paints its place once a shot. ``Moment.travel`` drives what moves in it, so that the mean
-optical flow over the whole picture is what was asked for, however small the part is that moves.
+optical flow over the whole picture is the film's, however small the moving part is.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Framing = Callable[[Stage, np.random.Generator, Painter], Painter]
 
 
 def locked(stage: Stage, rng: np.random.Generator, place: Painter) -> Painter:
-    """A camera on a tripod: the place stands, a few figures or things go about in it."""
+    """A camera on a tripod: the place stands still, a few figures or things move about in it."""
     back = place(Moment(0.0, float(rng.uniform(0, 50)), 0.01, 0.0))
     count = int(rng.integers(1, 5))
     tall = rng.uniform(0.18, 0.75, count) * stage.height
@@ -53,7 +53,7 @@ def locked(stage: Stage, rng: np.random.Generator, place: Painter) -> Painter:
 
 
 def talk(stage: Stage, rng: np.random.Generator, place: Painter) -> Painter:
-    """Somebody who talks into the camera before a place that stands and is out of focus."""
+    """Somebody who talks into the camera before a still place that is out of focus."""
     tone, tint = place(Moment(0.0, float(rng.uniform(0, 50)), 0.01, 0.0))
     away = float(rng.uniform(0.0, 0.03)) * stage.width
     back = (blur(tone, away), blur(tint, away))
@@ -128,10 +128,10 @@ def screen(stage: Stage, rng: np.random.Generator, place: Painter) -> Painter:
         tone[top:bottom, left:right] = lines[:-1] * (1 - part) + lines[1:] * part
         colour[top:bottom, left:right] = ticks[start : start + bottom - top]
         if inset is not None:
-            seen = place(replace(moment, travel=moment.travel * 0.5)) if moves else still
+            view = place(replace(moment, travel=moment.travel * 0.5)) if moves else still
             shape = (inset[1].stop - inset[1].start, inset[0].stop - inset[0].start)
-            tone[inset] = cv2.resize(seen[0], shape, interpolation=cv2.INTER_AREA)
-            colour[inset] = cv2.resize(seen[1], shape, interpolation=cv2.INTER_AREA)
+            tone[inset] = cv2.resize(view[0], shape, interpolation=cv2.INTER_AREA)
+            colour[inset] = cv2.resize(view[1], shape, interpolation=cv2.INTER_AREA)
         at_x = (0.5 + 0.42 * np.sin(phase[0] + 3 * moment.travel)) * width
         at_y = (0.5 + 0.42 * np.sin(phase[1] + 4.3 * moment.travel)) * height
         row, column = int(min(max(at_y, 0), height - 4)), int(min(max(at_x, 0), width - 3))
@@ -160,7 +160,7 @@ def _text(rng: np.random.Generator, height: int, width: int, paper: float, ink: 
 
 
 def slides(stage: Stage, rng: np.random.Generator, place: Painter) -> Painter:
-    """A still, which the camera may draw near to."""
+    """A still, which the camera may approach."""
     still = place(Moment(0.0, float(rng.uniform(0, 50)), 0.01, 0.0))
     return lambda moment: still
 

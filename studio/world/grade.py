@@ -1,7 +1,7 @@
-"""The grade: a shot is exposed, stretched, saturated and balanced until it has the look that was asked for.
+"""The grade: a shot is exposed, stretched, saturated and balanced until it has the requested look.
 
-Brightness and contrast go by one curve, straight in log-odds of luma (as film has it: soft at both ends), colour by one
-factor of all chroma, warmth by the balance of red and blue. All four are baked into the shot's ramps, so a picture
+Brightness and contrast follow one curve, straight in log-odds of luma (as film has it: soft at both ends), colour by
+one factor of all chroma, warmth by the balance of red and blue. All four are baked into the shot's ramps, so a picture
 costs no more than before.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from studio.video.palette import Ramp
 
 STEPS: Final = 24
-CLOSE: Final = 0.01  # a look this near is the look
+CLOSE: Final = 0.01  # a look this near is close enough
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 MOST_CHROMA: Final = 6.0
 
@@ -32,12 +32,14 @@ class Look:
     warmth: float
 
 
-def measured(colour: Floats) -> Look:
+def measure(colour: Floats) -> Look:
     """The look of pixels (n, 3) RGB in [0, 1]."""
     luma = colour @ LUMA
     red, green, blue = colour.T
-    one, other = red - green, (red + green) / 2 - blue
-    spread = hypot(float(one.std()), float(other.std())) + 0.3 * hypot(float(one.mean()), float(other.mean()))
+    red_green, yellow_blue = red - green, (red + green) / 2 - blue
+    spread = hypot(float(red_green.std()), float(yellow_blue.std())) + 0.3 * hypot(
+        float(red_green.mean()), float(yellow_blue.mean())
+    )
     warm, cold = float(red.mean()), float(blue.mean())
     return Look(
         float(luma.mean()),
@@ -48,8 +50,8 @@ def measured(colour: Floats) -> Look:
 
 
 def possible(look: Look) -> Look:
-    """The nearest look that a picture can have: little contrast and colour near black and white, no warmth without
-    colour."""
+    """The nearest look that is possible for a picture: little contrast and colour near black and white, no warmth
+    without colour."""
     most = 1.7 * float(np.sqrt(look.brightness * (1.0 - look.brightness)))
     colourful = min(look.colourfulness, 0.1 + 8.0 * look.brightness, 0.1 + 4.0 * (1.0 - look.brightness))
     room = min(0.5, 0.5 * colourful / max(colour_of_warmth(look.brightness, min(look.contrast, most), 1.0), 1e-3))
@@ -70,27 +72,27 @@ def colour_of_warmth(brightness: float, contrast: float, warmth: float) -> float
     return 2.0 * abs(warmth - 0.5) * 0.85 * (2.1 * contrast + 1.26 * brightness)
 
 
-def graded(
+def grade_ramps(
     ramps: tuple[Ramp, Ramp], tone: NDArray[np.uint8], tint: Floats, shade: Floats, look: Look
 ) -> tuple[Ramp, Ramp]:
     """The ramps with which a painting of ``tone`` and ``tint`` (n,), darkened by ``shade`` (n,), comes as near to
     ``look`` as it can."""
     look = possible(look)
-    ramp = np.concatenate([np.asarray(one / 255, np.float32) for one in ramps])
+    ramp = np.concatenate([np.asarray(of_shot / 255, np.float32) for of_shot in ramps])
     share, shade = np.clip(tint, 0, 1)[:, None], shade[:, None]
     index = tone.astype(np.intp)
     lift, slope, chroma, warm = 0.0, 1.0, 1.0, 0.0
     best, nearest = ramp, float("inf")
     for step in range(STEPS):
-        made = _applied(ramp, lift, slope, chroma, warm)
-        main = made[index]
-        now = measured((main + (made[index + 256] - main) * share) * shade)
+        ramp_now = _apply(ramp, lift, slope, chroma, warm)
+        main = ramp_now[index]
+        now = measure((main + (ramp_now[index + 256] - main) * share) * shade)
         away = _away(now, look)
         if away < nearest:
-            best, nearest = made, away
+            best, nearest = ramp_now, away
         if away < CLOSE:
             break
-        rate = 0.9 - 0.5 * step / STEPS  # what swings to and fro comes to rest
+        rate = 0.9 - 0.5 * step / STEPS  # oscillation dies down
         lift = float(np.clip(lift + rate * (_odds(look.brightness) - _odds(now.brightness)), -8.0, 8.0))
         slope *= float(np.clip((look.contrast + 0.01) / (now.contrast + 0.01), 0.4, 2.5) ** (0.8 * rate))
         slope = min(max(slope, 0.05), 8.0)
@@ -110,11 +112,11 @@ def _away(now: Look, look: Look) -> float:
     )
 
 
-def _applied(ramp: Ramp, lift: float, slope: float, chroma: float, warm: float) -> Ramp:
+def _apply(ramp: Ramp, lift: float, slope: float, chroma: float, warm: float) -> Ramp:
     luma = np.clip(ramp @ LUMA, 0.004, 0.996)
     odds = slope * np.log(luma / (1 - luma)) + lift
     toned = (1 / (1 + np.exp(-odds)))[:, None]
-    # Chroma of a darkened colour shrinks with it, as light does; its headroom near white is what clipping leaves.
+    # Chroma of a darkened colour shrinks with it, as light does; near white, clipping leaves little room for it.
     scale = chroma * toned / luma[:, None]
     colour = toned + (ramp - (ramp @ LUMA)[:, None]) * np.minimum(scale, MOST_CHROMA)
     balance = np.exp(np.array([0.25 * warm, 0.0, -0.25 * warm], np.float32) * 2)
@@ -122,5 +124,5 @@ def _applied(ramp: Ramp, lift: float, slope: float, chroma: float, warm: float) 
 
 
 def _odds(share: float) -> float:
-    kept = min(max(share, 0.004), 0.996)
-    return log(kept / (1 - kept))
+    bounded = min(max(share, 0.004), 0.996)
+    return log(bounded / (1 - bounded))

@@ -1,4 +1,4 @@
-"""What lies over a picture: logos, captions, a game's display, a chat, the streamer's own camera, a drawn frame."""
+"""Overlays of a picture: logos, captions, a game's display, a chat, the streamer's own camera, a drawn frame."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Patch:
     colour: NDArray[np.float32]
     cover: NDArray[np.float32]
     change: Callable[[NDArray[np.float32], float], None] | None = None
-    kept: float = 1.0  # of its colour
+    saturation: float = 1.0  # share of its colour that stays
 
     def lay(self, picture: Picture, t_s: float) -> None:
         """Over the picture, in place."""
@@ -32,17 +32,17 @@ class Patch:
             self.change(self.colour, t_s)
         below = picture[self.where].astype(np.float32)
         grey = (self.colour @ LUMA)[..., None]
-        colour = grey + (self.colour - grey) * np.float32(self.kept)
+        colour = grey + (self.colour - grey) * np.float32(self.saturation)
         picture[self.where] = (below + (colour - below) * self.cover).astype(np.uint8)
 
 
 def draw(
     names: tuple[str, ...], width: int, height: int, rng: np.random.Generator, colourfulness: float
 ) -> list[Patch]:
-    """The patches of every overlay that is named; grey over a grey picture, for old films had no colour anywhere."""
+    """The patches of every named overlay; grey over a grey picture, since old films had no colour anywhere."""
     patches = [patch for name in names for patch in _DRAWN[name](width, height, rng)]
     for patch in patches:
-        patch.kept = min(1.0, colourfulness / FULL_COLOUR)
+        patch.saturation = min(1.0, colourfulness / FULL_COLOUR)
     return patches
 
 
@@ -60,7 +60,7 @@ def _rgb(red: float, green: float, blue: float) -> NDArray[np.float32]:
 
 
 def _ink(rng: np.random.Generator) -> NDArray[np.float32]:
-    """White mostly, else a loud colour."""
+    """Mostly white, else a loud colour."""
     return _rgb(240, 240, 240) if rng.random() < 0.6 else rng.integers(20, 256, 3).astype(np.float32)
 
 
@@ -125,14 +125,14 @@ def _hud(width: int, height: int, rng: np.random.Generator) -> list[Patch]:
     patches.append(score)
     if rng.random() < 0.4:
         where, size = _box(width, height, rng.uniform(0.55, 0.7), 0.72, 0.22, 0.28)
-        held = _plain(where, size, rng.integers(10, 140, 3).astype(np.float32), 1.0)
+        item = _plain(where, size, rng.integers(10, 140, 3).astype(np.float32), 1.0)
         mask = np.zeros(size, np.uint8)
         points = [(0.0, 0.4), (0.3, 0.0), (0.6, 0.2), (1.0, 1.0), (0.3, 1.0)]
         cv2.fillConvexPoly(
             mask, np.array([(px(a * size[1]), px(b * size[0])) for a, b in points], np.int32), 255, 16, 4
         )
-        held.cover = unit(mask)[..., None]
-        patches.append(held)
+        item.cover = unit(mask)[..., None]
+        patches.append(item)
     return patches
 
 

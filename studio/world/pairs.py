@@ -1,9 +1,9 @@
-"""Films and tracks for a latent, as the world has them.
+"""Films and tracks for a latent, spread like real ones.
 
 ``studio.pairs`` says what a latent is and how one medium reads it. Here each reading becomes a rank, and the rank a
-real value (``spread``): what was the calmest tenth still is, and moves as little as the calmest tenth of real clips.
-What must not carry the answer (overlays, grain, blur, room, tape, noise) is drawn apart. Colourfulness has no tie of
-its own: it leans on palette, light and warmth, as it does in real pictures.
+real value (``spread``): the calmest tenth stays the calmest, and moves as little as the calmest tenth of real clips.
+Everything that must not carry the answer (overlays, grain, blur, room, tape, noise) is drawn separately. Colourfulness
+has no tie of its own: it follows palette, light and warmth, as in real pictures.
 """
 
 from typing import Final
@@ -23,7 +23,7 @@ from .recording import Recording
 from .sound import Track
 
 Curve = tuple[tuple[float, float], ...]
-# How much chance there is beside the latent, as ``spread.blurred`` takes it.
+# How much chance is added to the latent, as for ``spread.blur_rank``.
 NOISE: Final = {"speed": 0.15, "brightness": 0.4, "contrast": 0.5, "warmth": 0.5}
 # Weight of each form in the calmest and in the liveliest films.
 FORM_WEIGHTS: Final = {
@@ -59,8 +59,8 @@ def film(latent: Latent, rng: np.random.Generator, beats_s: NDArray[np.float64] 
         beats = np.arange(rng.uniform(0, period), LENGTH_S, period)
     curve = _reading(latent.energy, rng, 0.06, 0.12 * (latent.tempo_bpm - 115) / 60)
     shift = float(rng.standard_normal())
-    ranks = [_shifted(float(spread.rank_of("motion", level)), NOISE["speed"], shift) for _, level in curve]
-    speeds = tuple((at_s, float(spread.asked_speed(rank))) for (at_s, _), rank in zip(curve, ranks, strict=True))
+    ranks = [_shift(float(spread.rank_of("motion", level)), NOISE["speed"], shift) for _, level in curve]
+    speeds = tuple((at_s, float(spread.requested_speed(rank))) for (at_s, _), rank in zip(curve, ranks, strict=True))
     levels: Curve = tuple((at_s, rank) for (at_s, _), rank in zip(curve, ranks, strict=True))
     form = _form(float(np.mean(ranks)), rng)
     warm = float(np.clip(latent.valence + rng.normal(0, 0.16), 0, 1))
@@ -92,15 +92,15 @@ def film(latent: Latent, rng: np.random.Generator, beats_s: NDArray[np.float64] 
 
 
 def _reading(curve: Curve, rng: np.random.Generator, noise: float, lean: float) -> Curve:
-    """The curve as one medium takes it (``studio.pairs.reading``), but not cut off at 0 and 1: ranks need no bounds."""
+    """The curve as one medium reads it (``studio.pairs.reading``), but not clipped at 0 and 1: ranks need no bounds."""
     power, shift = float(np.exp(rng.normal(0, 0.15))), float(rng.normal(lean, noise))
     wobble = noise * 0.6 * rng.standard_normal(len(curve))
     return tuple((at, float(level**power + shift + w)) for (at, level), w in zip(curve, wobble, strict=True))
 
 
-def _shifted(rank: float, noise: float, shift: float) -> float:
+def _shift(rank: float, noise: float, shift: float) -> float:
     """A rank moved by a chance that the whole film shares."""
-    return spread.placed(np.sqrt(1 - noise**2) * spread.normal_score(rank) + noise * shift)
+    return spread.rank_of_score(np.sqrt(1 - noise**2) * spread.normal_score(rank) + noise * shift)
 
 
 def _form(liveliness: float, rng: np.random.Generator) -> str:
@@ -117,23 +117,23 @@ def _look(latent: Latent, warm: float, palette: str, rng: np.random.Generator) -
     }
     values = {}
     for name, value in readings.items():
-        rank = spread.blurred(float(spread.rank_of(name, value)), NOISE[name], rng)
+        rank = spread.blur_rank(float(spread.rank_of(name, value)), NOISE[name], rng)
         values[name] = float(spread.real(name, rank))
-    # Dark and glaring pictures have less colour; those that lean to red or blue have as much as it takes.
+    # Dark and glaring pictures have less colour; red or blue ones have as much as their warmth needs.
     light = spread.normal_score(float(np.interp(values["brightness"], spread.REAL["brightness"], spread.RANKS)))
     lean = spread.normal_score(float(np.interp(values["warmth"], spread.REAL["warmth"], spread.RANKS)))
     score = (
         0.55 * SATURATION[palette] + 0.8 * float(rng.standard_normal()) + 0.45 * (0.3 * abs(lean) - abs(light)) - 0.25
     )
-    colourful = float(spread.real("colourfulness", spread.placed(score)))
+    colourful = float(spread.real("colourfulness", spread.rank_of_score(score)))
     needed = colour_of_warmth(values["brightness"], values["contrast"], values["warmth"])
     return Look(values["brightness"], values["contrast"], min(1.0, max(colourful, needed)), values["warmth"])
 
 
 def _shake(latent: Latent, form: str, rng: np.random.Generator) -> float:
     """The share of motion that a hand makes: likelier and larger with tension."""
-    held = rng.random() < (0.15 + 0.35 * latent.tension if form in ("moving", "locked", "talk") else 0.0)
-    return float(np.clip(0.15 + 0.5 * latent.tension + rng.normal(0, 0.12), 0.05, 0.8)) if held else 0.0
+    by_hand = rng.random() < (0.15 + 0.35 * latent.tension if form in ("moving", "locked", "talk") else 0.0)
+    return float(np.clip(0.15 + 0.5 * latent.tension + rng.normal(0, 0.12), 0.05, 0.8)) if by_hand else 0.0
 
 
 def _cuts(
@@ -160,7 +160,7 @@ def _cuts(
 
 
 def track(latent: Latent, rng: np.random.Generator) -> Track:
-    """Music for a latent, with who plays it and how it was recorded."""
+    """Music for a latent, with its players and its recording."""
     music = music_recipe(latent, rng)
     by_hand = rng.random() < (0.8 if latent.style in PLAYED else 0.3)
     hand = Hand(
@@ -180,7 +180,7 @@ def track(latent: Latent, rng: np.random.Generator) -> Track:
 
 
 def recording(rng: np.random.Generator) -> Recording:
-    """A recording as it comes: nothing of it tells of the latent."""
+    """A random recording, which carries no information about the latent."""
     return Recording(
         tuning_cents=float(np.clip(rng.normal(0, 12), -40, 40)) if rng.random() < 0.6 else 0.0,
         wow_cents=float(rng.exponential(5.0)) if rng.random() < 0.2 else 0.0,

@@ -1,4 +1,4 @@
-"""A player's hand: notes that come early or late, that are never twice as hard, tempo that breathes, softer attacks."""
+"""A player's hand: notes come early or late and with uneven force, tempo varies, attacks are softer."""
 
 from dataclasses import dataclass, replace
 
@@ -11,10 +11,10 @@ from studio.music.score import Note
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """How a piece is played. As it stands: as it is written.
+    """How a piece is played. The default: as it is written.
 
     ``late_s``: deviation of a note's time. ``uneven``: deviation of the logarithm of its force. ``drift``: share by
-    which tempo goes up and down, at ``drift_hz``. ``slower``, ``longer``: factors of attacks and of decays and
+    which tempo varies, at ``drift_hz``. ``slower``, ``longer``: factors of attacks and of decays and
     releases. ``detune_cents``, ``vibrato_cents``: of every part, deviation and most.
     ``drums``: their level, 0 for none. ``missing``: pitched parts that nobody plays.
     """
@@ -32,30 +32,30 @@ class Hand:
     missing: tuple[str, ...] = ()
 
 
-def drifted(times_s: ArrayLike, hand: Hand) -> NDArray[np.float64]:
-    """When what is written at ``times_s`` is played; rising where ``times_s`` rise, 0 at 0."""
+def drift_times(times_s: ArrayLike, hand: Hand) -> NDArray[np.float64]:
+    """When notes written at ``times_s`` are played; rising where ``times_s`` rise, 0 at 0."""
     times = np.asarray(times_s, np.float64)
     angle = 2 * np.pi * hand.drift_hz
     wave = np.sin(angle * times + hand.drift_phase) - np.sin(hand.drift_phase)
     return np.asarray(times + hand.drift / angle * wave, np.float64)
 
 
-def played(notes: list[Note], hand: Hand, rng: np.random.Generator) -> list[Note]:
-    """The notes as the hand plays them. Every part has a place of its own before or behind the beat."""
+def play_notes(notes: list[Note], hand: Hand, rng: np.random.Generator) -> list[Note]:
+    """The notes as the hand plays them. Every part has its own offset before or behind the beat."""
     notes = [note for note in notes if note.part not in hand.missing]
-    when = drifted([note.at_s for note in notes], hand)
+    when = drift_times([note.at_s for note in notes], hand)
     late, hard = rng.normal(0.0, 1.0, (2, len(notes)))
     behind: dict[str, float] = {}
-    made = []
+    notes_played = []
     for note, at_s, shift, force in zip(notes, when.tolist(), late.tolist(), hard.tolist(), strict=True):
         if note.part not in behind:
             behind[note.part] = 0.5 * hand.late_s * float(rng.standard_normal())
         at_s += behind[note.part] + hand.late_s * shift
-        made.append(note._replace(at_s=at_s, velocity=note.velocity * float(np.exp(hand.uneven * force))))
-    return made
+        notes_played.append(note._replace(at_s=at_s, velocity=note.velocity * float(np.exp(hand.uneven * force))))
+    return notes_played
 
 
-def softened(band: Band, hand: Hand, rng: np.random.Generator) -> Band:
+def soften(band: Band, hand: Hand, rng: np.random.Generator) -> Band:
     """The band with the hand's attacks, decays and intonation."""
     players = {}
     for part, player in band.players.items():

@@ -1,7 +1,7 @@
 """What a film is made from, before any pixel is drawn.
 
 Conventions as in ``studio.video.recipe``: times are seconds from the start, lengths are frame widths, levels and shares
-lie in [0, 1], and whatever a recipe leaves open is drawn from its seed.
+are in [0, 1], and everything that a recipe leaves open is drawn from its seed.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from studio.video.recipe import KINDS, PALETTES
 
 from .grade import Look
 
-# How it was filmed: the place itself moves past; a camera that stands, and few who move; somebody who talks to it;
+# How it was filmed: the place itself moves past; a still camera and little that moves; somebody who talks to it;
 # a screen with windows; stills, one after another.
 FORMS: Final = ("moving", "locked", "talk", "screen", "slides")
 # What lies over the picture and never moves with it.
@@ -23,12 +23,12 @@ OVERLAYS: Final = ("logo", "caption", "hud", "chat", "webcam", "frame")
 
 @dataclass(frozen=True)
 class Film:
-    """One video. ``speeds`` are breakpoints (time_s, frame widths a second) of what ``features.flow`` shall measure.
+    """One video. ``speeds`` are breakpoints (time_s, frame widths a second) that ``features.flow`` must measure.
 
     ``burst``: how unevenly it moves (deviation of the logarithm of speed). ``shake``: share of the motion that is the
     hand's. ``accent``: how strongly accents show. ``change``: how far shots differ in their look. ``breath``: how much
     light and contrast wander within a shot. ``grain``: sensor noise, levels of 255; ``still_grain``: the noise stands
-    still, as a strong codec leaves it.
+    still, as after a strong codec.
     """
 
     kind: str

@@ -1,7 +1,8 @@
-"""What a mix goes through before anybody hears it: a room, the pitch of the tape, noise, and a master.
+"""What happens to a mix before a listener gets it: a room, the pitch of the tape, noise, and a master.
 
-Tone and level are led to where real tracks have them (``spread``): a mix that is dull among ours comes out as dull as
-it would stand among theirs, with some chance. Room, tone and bandwidth share one pass through the frequency domain.
+Tone and level are moved to those of real tracks (``spread``): a mix that is dull among ours becomes as dull as it would
+be among theirs, with some chance. Room, tone and bandwidth share one pass through the frequency
+domain.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from studio.music.waves import Samples, fast_length
 
 from . import spread
 
-GRID_HZ: Final = 4.0  # how often a mix is looked at for its tone
+GRID_HZ: Final = 4.0  # how often the tone of a mix is measured
 FRAME: Final = 2048
 PIVOT_HZ: Final = 1000.0
 MOST_TILT_DB: Final = 9.0  # an octave
@@ -25,7 +26,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """How a mix was recorded and mastered. As it stands: only led to the tone and level that real tracks have.
+    """How a mix was recorded and mastered. The default: only moved to the tone and level of real tracks.
 
     ``tuning_cents``: the whole is that much sharp, and as much faster. ``wow_cents``: most of a slow wavering of pitch.
     ``wet``, ``decay_s``: the room. ``noise_db`` under full scale: ``hiss``, ``hum``, ``crackle`` are its shares.
@@ -54,21 +55,21 @@ class Recording:
         return float(2.0 ** (self.tuning_cents / 1200))
 
 
-def recorded(mix: Samples, how: Recording, n: int, rate_hz: int, rng: np.random.Generator) -> Samples:
+def record(mix: Samples, how: Recording, n: int, rate_hz: int, rng: np.random.Generator) -> Samples:
     """(2, m) -> (2, n), peak below 1."""
     rank = float(spread.rank_of("rms_db", _db(mix, rate_hz)))
-    wanted_db = float(spread.real("rms_db", spread.blurred(rank, how.level_noise, rng)))
-    made = _taped(mix, how, n, rate_hz, rng)
-    middle, side = (made[0] + made[1]) * np.float32(0.5), (made[0] - made[1]) * np.float32(0.5 * how.side)
-    middle, side = _toned(middle, side, how, rate_hz, rng)
-    made = _compressed(np.stack([middle + side, middle - side]), how, rate_hz)
-    made = _levelled(made, how, rate_hz, wanted_db)
-    made += _noise(how, n, rate_hz, rng)
-    return np.asarray(np.clip(made, -0.99, 0.99), np.float32)
+    target_db = float(spread.real("rms_db", spread.blur_rank(rank, how.level_noise, rng)))
+    sound = _to_tape(mix, how, n, rate_hz, rng)
+    middle, side = (sound[0] + sound[1]) * np.float32(0.5), (sound[0] - sound[1]) * np.float32(0.5 * how.side)
+    middle, side = _tone(middle, side, how, rate_hz, rng)
+    sound = _compress(np.stack([middle + side, middle - side]), how, rate_hz)
+    sound = _limit(sound, how, rate_hz, target_db)
+    sound += _noise(how, n, rate_hz, rng)
+    return np.asarray(np.clip(sound, -0.99, 0.99), np.float32)
 
 
-def _taped(mix: Samples, how: Recording, n: int, rate_hz: int, rng: np.random.Generator) -> Samples:
-    """Read at the tape's speed, which wavers."""
+def _to_tape(mix: Samples, how: Recording, n: int, rate_hz: int, rng: np.random.Generator) -> Samples:
+    """Read the mix at the tape's speed, which wavers."""
     if how.tuning_cents == 0.0 and how.wow_cents == 0.0 and mix.shape[1] >= n:
         return np.ascontiguousarray(mix[:, :n])
     t = np.arange(n) / rate_hz
@@ -82,10 +83,10 @@ def _taped(mix: Samples, how: Recording, n: int, rate_hz: int, rng: np.random.Ge
     return np.asarray(mix[:, left] * (1 - part) + mix[:, left + 1] * part, np.float32)
 
 
-def _toned(
+def _tone(
     middle: Samples, side: Samples, how: Recording, rate_hz: int, rng: np.random.Generator
 ) -> tuple[Samples, Samples]:
-    """The room, the top, and a tilt that brings the centroid to where it shall be. The room is heard in the middle."""
+    """The room, the top, and a tilt that moves the centroid to its target. The room is in the middle."""
     n = len(middle)
     length = int(min(4.0 * how.decay_s, 3.0) * rate_hz) if how.wet > 0.0 else 1
     size = fast_length(n + length)
@@ -128,16 +129,16 @@ def _tilt(mono: Samples, how: Recording, rate_hz: int, rng: np.random.Generator)
         return float(np.mean(weight @ hz / (weight.sum(axis=1) + 1e-9)))
 
     rank = float(spread.rank_of("centroid_hz", centroid(0.0)))
-    wanted = float(spread.real("centroid_hz", spread.blurred(rank, how.tone_noise, rng)))
+    target = float(spread.real("centroid_hz", spread.blur_rank(rank, how.tone_noise, rng)))
     low, high = -MOST_TILT_DB, MOST_TILT_DB
     for _ in range(9):
         middle = (low + high) / 2
-        low, high = (middle, high) if centroid(middle) < wanted else (low, middle)
+        low, high = (middle, high) if centroid(middle) < target else (low, middle)
     return (low + high) / 2
 
 
-def _compressed(mix: Samples, how: Recording, rate_hz: int) -> Samples:
-    """Its loud parts brought nearer to the others: level over 0.1 s, above half its mean, divided by the ratio."""
+def _compress(mix: Samples, how: Recording, rate_hz: int) -> Samples:
+    """Bring loud parts nearer to the others: level over 0.1 s, above half its mean, divided by the ratio."""
     if how.ratio_to_one <= 1.0:
         return mix
     block = max(1, int(0.02 * rate_hz))
@@ -153,13 +154,13 @@ def _compressed(mix: Samples, how: Recording, rate_hz: int) -> Samples:
     return np.asarray(mix * line.astype(np.float32), np.float32)
 
 
-def _levelled(mix: Samples, how: Recording, rate_hz: int, wanted_db: float) -> Samples:
-    """Driven into a limiter, and at the wanted level."""
+def _limit(mix: Samples, how: Recording, rate_hz: int, target_db: float) -> Samples:
+    """Drive the sound into a limiter, and bring it to the desired level."""
     peak = float(np.quantile(np.abs(mix[:, ::7]), 0.999)) + 1e-6
     ceiling = peak * 10.0 ** (-how.drive_db / 20)
     if how.drive_db > 0.0:
         mix = np.asarray(np.tanh(mix / np.float32(ceiling)) * np.float32(ceiling), np.float32)
-    gain = 10.0 ** ((wanted_db - _db(mix, rate_hz)) / 20)
+    gain = 10.0 ** ((target_db - _db(mix, rate_hz)) / 20)
     mix = mix * np.float32(gain)
     # Straight up to about 0.7, then bending towards 1.
     return np.asarray(mix / np.sqrt(np.sqrt(1.0 + np.square(np.square(mix)))), np.float32)
@@ -179,15 +180,15 @@ def _noise(how: Recording, n: int, rate_hz: int, rng: np.random.Generator) -> Sa
     if how.noise_db <= -110.0:
         return np.zeros((2, n), np.float32)
     floor = 10.0 ** (how.noise_db / 20)
-    made = how.hiss * floor * rng.standard_normal((2, n), np.float32)
+    noise = how.hiss * floor * rng.standard_normal((2, n), np.float32)
     if how.hum > 0.0:
         mains_hz = float(rng.choice([50.0, 60.0]))
         t = np.arange(n) / rate_hz
         for harmonic in (1, 2, 3):
             wave = np.sin(2 * np.pi * mains_hz * harmonic * t + rng.uniform(0, 6.28)) / harmonic
-            made += np.float32(2.0 * how.hum * floor) * wave.astype(np.float32)
+            noise += np.float32(2.0 * how.hum * floor) * wave.astype(np.float32)
     if how.crackle > 0.0:
         count = int(n / rate_hz * 12 * how.crackle)
         for place, force in zip(rng.integers(0, max(1, n - 8), count), rng.exponential(12.0, count), strict=True):
-            made[:, place : place + 6] += np.float32(floor * force) * rng.standard_normal(6, np.float32)
-    return np.asarray(made, np.float32)
+            noise[:, place : place + 6] += np.float32(floor * force) * rng.standard_normal(6, np.float32)
+    return np.asarray(noise, np.float32)

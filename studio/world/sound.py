@@ -20,8 +20,8 @@ from studio.music.render import MAX_DURATION_S, MIN_RATE_HZ
 from studio.music.score import write_score
 from studio.music.styles import style_of
 
-from .playing import Hand, drifted, played, softened
-from .recording import Recording, recorded
+from .playing import Hand, drift_times, play_notes, soften
+from .recording import Recording, record
 
 _STREAM: Final = 19
 
@@ -38,7 +38,7 @@ class Track:
 def beats_of(track: Track, duration_s: float) -> NDArray[np.float64]:
     """The true beats of the sound of ``track``, in seconds, rising, in [0, ``duration_s``)."""
     ratio = track.recording.ratio
-    beats_s = drifted(beat_times(track.music, duration_s * ratio + 1.0), track.hand) / ratio
+    beats_s = drift_times(beat_times(track.music, duration_s * ratio + 1.0), track.hand) / ratio
     return np.asarray(beats_s[(beats_s >= 0.0) & (beats_s < duration_s)], np.float64)
 
 
@@ -59,10 +59,10 @@ def render(track: Track, duration_s: float, rate_hz: int = 32_000) -> NDArray[np
     hire, write, perform, tint, level, loose, room = (
         np.random.default_rng((recipe.seed, _STREAM, stage)) for stage in range(7)
     )
-    band = softened(draw_band(recipe, style, hire), track.hand, loose)
-    notes = played(write_score(recipe, grid, made_s, write), track.hand, loose)
+    band = soften(draw_band(recipe, style, hire), track.hand, loose)
+    notes = play_notes(write_score(recipe, grid, made_s, write), track.hand, loose)
     buses = play(notes, band, recipe, grid.step_s, n, rate_hz, perform)
     duck(buses.tonal, buses.kicks_s, style.duck * min(1.0, track.hand.drums), 0.35 * 60.0 / recipe.tempo_bpm, rate_hz)
     mix = master(colour(buses, recipe, style, rate_hz, tint), recipe, rate_hz, level)
-    made = recorded(mix, track.recording, round(duration_s * rate_hz) or 1, rate_hz, room)
-    return np.ascontiguousarray(made.T)
+    sound = record(mix, track.recording, round(duration_s * rate_hz) or 1, rate_hz, room)
+    return np.ascontiguousarray(sound.T)

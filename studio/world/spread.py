@@ -1,9 +1,9 @@
-"""How real material is spread, and how one stands in it.
+"""How real material is spread, and places in that spread.
 
 Quantiles of 121 public clips of many kinds (trailers, dance, home video, games, animation), cut to 4 s and measured by
 ``features``, and of 261 whole tracks by librosa's defaults at 22 050 Hz. A rank in [0, 1] is a place in such a table:
-0.5 is the median. Readings of a latent become ranks by the tables of how these are spread themselves, so that order is
-kept, and with it every tie, while the values become those of the world.
+0.5 is the median. Readings of a latent become ranks by tables of the readings' own spread. So their order stays,
+and with it every tie, while the values become real ones.
 """
 
 from collections.abc import Mapping
@@ -37,14 +37,14 @@ READINGS: Final[Mapping[str, tuple[float, ...]]] = {
     "rms_db": (-29.0, -27.0, -25.5, -24.3, -21.6, -18.8, -16.0, -14.2, -13.1, -12.2, -11.5),
 }
 
-# What a film must be asked for so that what is measured is as fast as real clips, by the ranks of RANKS.
+# The speed to request of a film so that its measured speed is that of real clips, by the ranks of RANKS.
 ASKED_SPEED: Final = (1e-6, 1e-5, 5e-5, 0.0003, 0.0065, 0.014, 0.12, 0.2, 0.22, 0.5, 0.65)
 
 Ranks = NDArray[np.float64]
 
 
-def asked_speed(rank: float | Ranks) -> Ranks:
-    """The speed to ask of a film, in frame widths a second, for one that is measured as the real one at ``rank``."""
+def requested_speed(rank: float | Ranks) -> Ranks:
+    """The speed to request of a film, in frame widths a second, so that it measures as the real one at ``rank``."""
     return np.asarray(np.exp(np.interp(rank, RANKS, np.log(ASKED_SPEED))), np.float64)
 
 
@@ -54,27 +54,27 @@ def real(field: str, rank: float | Ranks) -> Ranks:
 
 
 def rank_of(reading: str, value: float | Ranks) -> Ranks:
-    """Where ``value`` stands among the readings of that name."""
+    """The rank of ``value`` among the readings of that name."""
     return np.asarray(np.interp(value, READINGS[reading], RANKS), np.float64)
 
 
-def blurred(rank: float, noise: float, rng: np.random.Generator) -> float:
+def blur_rank(rank: float, noise: float, rng: np.random.Generator) -> float:
     """A rank moved by chance so that ranks stay evenly spread: their normal scores keep a share of ``1 - noise**2``.
 
     ``noise`` in [0, 1]: 0 leaves the rank as it is, 1 draws it anew.
     """
-    return placed(sqrt(1.0 - noise**2) * normal_score(rank) + noise * float(rng.standard_normal()))
+    return rank_of_score(sqrt(1.0 - noise**2) * normal_score(rank) + noise * float(rng.standard_normal()))
 
 
-def placed(score: float) -> float:
+def rank_of_score(score: float) -> float:
     """The rank of a standard normal value."""
     return 0.5 * (1.0 + erf(score / sqrt(2.0)))
 
 
 def normal_score(rank: float) -> float:
     """The standard normal value at a rank of 0.002 to 0.998, by the logistic approximation of Bowling et al. (2009)."""
-    kept = min(max(rank, 0.002), 0.998)
-    logit = log(kept / (1.0 - kept))
+    bounded = min(max(rank, 0.002), 0.998)
+    logit = log(bounded / (1.0 - bounded))
     # logit = 0.07056 x^3 + 1.5976 x is within 0.0002 of the normal distribution; steps of Newton turn it round.
     x = logit / 1.7
     for _ in range(3):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.cuesheet import SheetError, decoded, match_sheets, parse_sheet
+from catalog.cuesheet import SheetError, decode_text, match_sheets, parse_sheet
 from catalog.identity import Chapter, Identity
 from catalog.parts import parts_of
 from catalog.tags import Tags
@@ -42,12 +42,12 @@ def test_titles_artists_and_times() -> None:
 @pytest.mark.parametrize("data", [SHEET.encode(), codecs.BOM_UTF8 + SHEET.encode(), SHEET.encode("cp1252"),
                                   SHEET.encode("utf-16"), SHEET.replace("\n", "\r\n").encode()])  # fmt: skip
 def test_encodings(data: bytes) -> None:
-    first = parse_sheet(decoded(data)).tracks[0]
+    first = parse_sheet(decode_text(data)).tracks[0]
     assert (first.title, first.performer) == ("First \u201cone\u201d", "Zoë")
 
 
 def test_latin_1_that_is_no_cp1252() -> None:
-    assert decoded(b"TITLE Zo\xeb \x81") == "TITLE Zoë \x81"
+    assert decode_text(b"TITLE Zo\xeb \x81") == "TITLE Zoë \x81"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.licence import matches, normalised
+from catalog.licence import matches, normalise
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ from catalog.licence import matches, normalised
     ],
 )
 def test_one_spelling(text: str, name: str) -> None:
-    assert normalised(text) == name
-    assert normalised(name) == name
+    assert normalise(text) == name
+    assert normalise(name) == name
 
 
 @pytest.mark.parametrize(

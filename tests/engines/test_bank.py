@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.bank import LEAST, Bank, read, written
+from engines.bank import LEAST, Bank, read, to_bytes
 from engines.bundle import MANIFEST, default_bundle, load_bundle
 from engines.errors import BundleError
 from features.spec import FEATURES
@@ -26,12 +26,12 @@ def made(windows: int = LEAST, width: int = 6, moods: bool = True) -> Bank:
 @pytest.mark.parametrize("moods", [True, False])
 def test_what_was_written_is_read(moods: bool) -> None:
     bank = made(moods=moods)
-    found = read(written(bank), 6, "here")
+    found = read(to_bytes(bank), 6, "here")
     np.testing.assert_array_equal(found.queries, bank.queries)
     assert (found.moods is None) is not moods and len(found) == LEAST
     if moods:
         np.testing.assert_array_equal(found.moods, bank.moods)
-    assert written(bank) == written(found)
+    assert to_bytes(bank) == to_bytes(found)
 
 
 def packed(**arrays: Any) -> bytes:
@@ -66,7 +66,7 @@ def given(bundle: Path, folder: Path, **changes: Any) -> Path:
     """A copy of a bundle with a bank of its width."""
     copytree(bundle, folder)
     manifest = json.loads((folder / MANIFEST).read_text())
-    data = written(made(width=manifest["embedding_dim"]))
+    data = to_bytes(made(width=manifest["embedding_dim"]))
     (folder / "bank.npz").write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
     manifest["bank"] = {"file": "bank.npz", "sha256": digest, "videos": 4} | changes

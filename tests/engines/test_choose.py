@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engines.base import Arrays
 from engines.bundle import Bundle, load_bundle
-from engines.choose import CLEARLY, CPU, NAMES, ORDER, RUNS, EngineOptions, alike, choose, open_engine, preferred
+from engines.choose import CLEARLY, CPU, NAMES, ORDER, RUNS, EngineOptions, choose, least_cosine, open_engine, preferred
 from engines.errors import BundleError, EngineError, EngineUnavailable
 from engines.fallback import FallbackEngine
 from engines.manifest import GraphSpec
@@ -241,9 +241,9 @@ def test_the_same_machine_gives_the_same_choice_and_one_engine_stays_open(
 
 def test_likeness() -> None:
     one = {"a": np.array([[1.0, 0.0], [0.0, 0.0]], np.float32)}
-    assert alike(one, one) == 1.0
-    assert alike({"a": -one["a"]}, one) == -1.0
-    assert alike({"a": np.array([[0.0, 1.0], [0.0, 0.0]], np.float32)}, one) == 0.0
+    assert least_cosine(one, one) == 1.0
+    assert least_cosine({"a": -one["a"]}, one) == -1.0
+    assert least_cosine({"a": np.array([[0.0, 1.0], [0.0, 0.0]], np.float32)}, one) == 0.0
 
 
 def test_the_cpu_stands_behind_another_engine(cpu: OnnxEngine, caplog: pytest.LogCaptureFixture) -> None:

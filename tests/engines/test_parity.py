@@ -21,6 +21,7 @@ from engines.onnx_engine import OnnxEngine
 from engines.parity import (
     BATCHES,
     Row,
+    cases,
     compare,
     contract_fault,
     cosine,
@@ -28,7 +29,6 @@ from engines.parity import (
     fault,
     flat,
     overlap,
-    questions,
     worst,
 )
 from features.spec import FEATURES
@@ -71,7 +71,7 @@ def test_an_engine_equals_itself_over_every_batch_mask_and_extreme(engine: OnnxE
 def test_every_question_is_valid_input_and_says_what_its_name_says(engine: OnnxEngine) -> None:
     rng = np.random.default_rng(0)
     for spec in specs(engine):
-        for batch, pattern in questions(spec, (2, 7)):
+        for batch, pattern in cases(spec, (2, 7)):
             inputs = draw_inputs(spec, batch, pattern, rng, {"rhythm": (0.0, 8.0)})
             assert check_inputs(spec, inputs) == batch
             for name, value in inputs.items():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.bars import WHOLE, BarMeter, Box, refined
+from features.bars import WHOLE, BarMeter, Box, refine
 
 HEIGHT, WIDTH = 90, 160
 RNG = np.random.default_rng(3)
@@ -191,7 +191,7 @@ def test_a_box_is_refined_to_the_line(top: int, bottom: int) -> None:
     luma[top:bottom] = RNG.integers(40, 250, (bottom - top, 854))
     rough = Box(0.0, round(top / 480 * 90) / 90, 1.0, round(bottom / 480 * 90) / 90)
     if rough.top == 0.0:
-        assert refined(luma, rough) == rough
+        assert refine(luma, rough) == rough
         return
-    found = refined(luma, rough)
+    found = refine(luma, rough)
     assert (round(found.top * 480), round(found.bottom * 480)) == (top, bottom) and (found.left, found.right) == (0, 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from features.clip import kept_for, video_clip_features
+from features.clip import keep_for, video_clip_features
 from features.errors import FeatureError
 from features.frame import FrameFeatures, FrameMeter
 from features.keep import Keep
@@ -43,8 +43,8 @@ def test_what_is_kept_is_a_copy() -> None:
 
 
 def test_it_is_kept_where_it_is_asked_for_and_nowhere_else() -> None:
-    assert kept_for(("clip_pictures",)) == Keep.WHOLE
-    assert kept_for(("clip_pictures", "scene")) == Keep.ALL
+    assert keep_for(("clip_pictures",)) == Keep.WHOLE
+    assert keep_for(("clip_pictures", "scene")) == Keep.ALL
     assert [frame.whole for frame in measured([0, 1], Keep.SMALL | Keep.SCENE) if frame] == [None, None]
     with pytest.raises(FeatureError, match="every whole picture"):
         told(measured([0, 1], Keep.SCENE))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from features.clip import kept_for, video_clip_features
+from features.clip import keep_for, video_clip_features
 from features.errors import FeatureError
 from features.frame import FrameFeatures, FrameMeter
 from features.keep import Keep
@@ -69,7 +69,7 @@ def test_a_meter_that_keeps_nothing_is_told() -> None:
 
 
 def test_only_what_is_asked_for_is_kept() -> None:
-    assert kept_for(("clip_image", "colour")) == Keep.NOTHING and not kept_for(("clip_image",))
-    assert kept_for(("clip_frames",)) == Keep.SMALL
-    assert kept_for(("scene",)) == Keep.SMALL | Keep.SCENE
+    assert keep_for(("clip_image", "colour")) == Keep.NOTHING and not keep_for(("clip_image",))
+    assert keep_for(("clip_frames",)) == Keep.SMALL
+    assert keep_for(("scene",)) == Keep.SMALL | Keep.SCENE
     assert [frame.scene for frame in measured([0] * 8, Keep.SMALL) if frame] == [None] * 8

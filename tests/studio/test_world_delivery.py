@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from studio.errors import StudioError
-from studio.world.delivery import Delivery, delivered, draw
+from studio.world.delivery import Delivery, deliver, draw
 
 
 @pytest.fixture
@@ -16,18 +16,18 @@ def film() -> NDArray[np.uint8]:
 
 
 def test_a_film_without_changes_stays_as_it_is(film: NDArray[np.uint8]) -> None:
-    np.testing.assert_array_equal(delivered(film, Delivery(seed=5)), film)
+    np.testing.assert_array_equal(deliver(film, Delivery(seed=5)), film)
 
 
 def test_gamma_and_gain_keep_order_and_the_ends(film: NDArray[np.uint8]) -> None:
-    darker = delivered(film, Delivery(gamma=1.4))
+    darker = deliver(film, Delivery(gamma=1.4))
     assert darker.mean() < film.mean() and darker.min() == 0
     assert np.all(np.diff(darker[0, 0, :, 0].astype(int)) >= 0)
-    np.testing.assert_allclose(delivered(film, Delivery(gain=0.5)), film / 2, atol=0.51)
+    np.testing.assert_allclose(deliver(film, Delivery(gain=0.5)), film / 2, atol=0.51)
 
 
 def test_grey_has_no_colour_and_the_same_light(film: NDArray[np.uint8]) -> None:
-    grey = delivered(film, Delivery(grey=True))
+    grey = deliver(film, Delivery(grey=True))
     assert np.ptp(grey, axis=-1).max() == 0
     light = film @ np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(grey[..., 0], light, atol=1.0)
@@ -35,18 +35,18 @@ def test_grey_has_no_colour_and_the_same_light(film: NDArray[np.uint8]) -> None:
 
 def test_hard_coding_costs_more_the_harder_it_is(film: NDArray[np.uint8]) -> None:
     noisy = np.random.default_rng(1).integers(0, 255, film.shape).astype(np.uint8)
-    errors = [np.abs(delivered(noisy, Delivery(quality=q)).astype(int) - noisy).mean() for q in (90, 40, 10)]
+    errors = [np.abs(deliver(noisy, Delivery(quality=q)).astype(int) - noisy).mean() for q in (90, 40, 10)]
     assert 0 < errors[0] < errors[1] < errors[2]
-    assert np.abs(delivered(film, Delivery(quality=90)).astype(int) - film).mean() < 4
+    assert np.abs(deliver(film, Delivery(quality=90)).astype(int) - film).mean() < 4
 
 
 def test_lost_pictures_are_those_before_and_as_many_as_asked() -> None:
     film = np.arange(200, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    shown = delivered(film, Delivery(lost=0.2, seed=3))[:, 0, 0, 0].astype(int)
+    shown = deliver(film, Delivery(lost=0.2, seed=3))[:, 0, 0, 0].astype(int)
     behind = np.arange(200) - shown
     assert 20 < (behind > 0).sum() < 60 and behind.min() == 0 and behind.max() < 8
     assert np.all(np.diff(shown) >= 0)
-    np.testing.assert_array_equal(shown, delivered(film, Delivery(lost=0.2, seed=3))[:, 0, 0, 0])
+    np.testing.assert_array_equal(shown, deliver(film, Delivery(lost=0.2, seed=3))[:, 0, 0, 0])
 
 
 def test_a_third_is_untouched_and_every_change_comes() -> None:

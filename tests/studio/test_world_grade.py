@@ -9,7 +9,7 @@ from features.appearance import colour_stats
 from studio.errors import StudioError
 from studio.video.palette import ramps
 from studio.world.film import render
-from studio.world.grade import Look, colour_of_warmth, graded, measured, possible
+from studio.world.grade import Look, colour_of_warmth, grade_ramps, measure, possible
 from studio.world.recipe import Film
 
 STILL = ((0.0, 0.01),)
@@ -38,7 +38,7 @@ def test_colour_and_warmth_are_reached() -> None:
 
 def test_the_measure_is_that_of_features() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
-    here = measured(np.asarray(picture.reshape(-1, 3) / 255, np.float32))
+    here = measure(np.asarray(picture.reshape(-1, 3) / 255, np.float32))
     assert dataclasses.astuple(here) == pytest.approx(dataclasses.astuple(colour_stats(picture)), abs=1e-3)
 
 
@@ -53,7 +53,7 @@ def test_what_no_picture_can_be_is_brought_to_what_one_can() -> None:
 def test_a_flat_painting_does_not_break_the_grade() -> None:
     plain = ramps("mono", 0.5, 0.5, 1.0, np.random.default_rng(0))
     tone, tint = np.full(400, 128, np.uint8), np.zeros(400, np.float32)
-    made = graded(plain, tone, tint, np.ones(400, np.float32), Look(0.9, 0.9, 1.0, 0.9))
+    made = grade_ramps(plain, tone, tint, np.ones(400, np.float32), Look(0.9, 0.9, 1.0, 0.9))
     assert all(np.isfinite(ramp).all() and ramp.shape == (256, 3) for ramp in made)
 
 

@@ -12,8 +12,8 @@ from studio.music.recipe import MusicRecipe
 from studio.music.score import Note
 from studio.music.styles import style_of
 from studio.world import spread
-from studio.world.playing import Hand, drifted, played, softened
-from studio.world.recording import Recording, recorded
+from studio.world.playing import Hand, drift_times, play_notes, soften
+from studio.world.recording import Recording, record
 from studio.world.sound import Track, beats_of, render
 
 RATE_HZ = 16_000
@@ -55,22 +55,22 @@ def test_drums_fall_on_the_beats_that_are_reported(cents: float) -> None:
 
 def test_tempo_drifts_by_no_more_than_it_says() -> None:
     times = np.arange(0.0, 28.0, 0.01)
-    pace = np.diff(drifted(times, Hand(drift=0.03, drift_hz=0.1))) / 0.01
+    pace = np.diff(drift_times(times, Hand(drift=0.03, drift_hz=0.1))) / 0.01
     assert pace.min() == pytest.approx(0.97, abs=1e-3) and pace.max() == pytest.approx(1.03, abs=1e-3)
-    assert drifted([0.0], Hand(drift=0.03))[0] == 0.0
-    assert np.array_equal(drifted(times, Hand()), times)
+    assert drift_times([0.0], Hand(drift=0.03))[0] == 0.0
+    assert np.array_equal(drift_times(times, Hand()), times)
 
 
 def test_a_hand_moves_notes_and_softens_attacks() -> None:
     rng = np.random.default_rng(0)
     notes = [Note("bass", float(k), 0.5, 40, 1.0, 0.5) for k in range(400)]
-    assert played(notes, Hand(), rng) == notes
-    loose = played(notes, Hand(late_s=0.01, uneven=0.2), rng)
+    assert play_notes(notes, Hand(), rng) == notes
+    loose = play_notes(notes, Hand(late_s=0.01, uneven=0.2), rng)
     away = np.array([after.at_s - before.at_s for before, after in zip(notes, loose, strict=True)])
     assert away.std() == pytest.approx(0.01, rel=0.15)
     assert np.log([note.velocity for note in loose]).std() == pytest.approx(0.2, rel=0.15)
     band = draw_band(MusicRecipe("rock", 120.0), style_of("rock"), rng)
-    soft = softened(band, Hand(slower=4.0, drums=0.0), rng)
+    soft = soften(band, Hand(slower=4.0, drums=0.0), rng)
     assert all(soft.players[part].patch.attack_s > player.patch.attack_s for part, player in band.players.items())
     assert set(soft.drum_gains.values()) == {0.0}
 
@@ -96,13 +96,11 @@ def test_tone_and_level_lie_where_real_tracks_have_them() -> None:
 def test_noise_is_as_loud_as_asked_and_the_top_is_cut() -> None:
     silence = np.zeros((2, RATE_HZ), np.float32)
     rng = np.random.default_rng(0)
-    made = recorded(silence, Recording(noise_db=-50.0), RATE_HZ, RATE_HZ, rng)
+    made = record(silence, Recording(noise_db=-50.0), RATE_HZ, RATE_HZ, rng)
     assert 20 * np.log10(float(made.std())) == pytest.approx(-50.0, abs=1.0)
     noise = rng.standard_normal((2, 2 * RATE_HZ)).astype(np.float32) * np.float32(0.1)
     spectra = [
-        np.abs(
-            np.fft.rfft(recorded(noise, Recording(top_hz=top_hz), 2 * RATE_HZ, RATE_HZ, np.random.default_rng(1))[0])
-        )
+        np.abs(np.fft.rfft(record(noise, Recording(top_hz=top_hz), 2 * RATE_HZ, RATE_HZ, np.random.default_rng(1))[0]))
         for top_hz in (20_000.0, 3_000.0)
     ]
     shares = [float(np.square(spectrum[12_000:]).sum() / np.square(spectrum).sum()) for spectrum in spectra]
@@ -115,13 +113,13 @@ def test_a_master_flattens_and_a_room_rings_on() -> None:
     mix = steps * rng.standard_normal((2, 2 * RATE_HZ)).astype(np.float32)
     ranges = []
     for ratio in (1.0, 4.0):
-        made = recorded(mix, Recording(ratio_to_one=ratio), 2 * RATE_HZ, RATE_HZ, np.random.default_rng(1))
+        made = record(mix, Recording(ratio_to_one=ratio), 2 * RATE_HZ, RATE_HZ, np.random.default_rng(1))
         ranges.append(made[:, RATE_HZ:].std() / made[:, :RATE_HZ].std())
     assert ranges[1] < 0.6 * ranges[0]
     click = np.zeros((2, 2 * RATE_HZ), np.float32)
     click[:, 100] = 0.9
     dry, wet = (
-        recorded(click, Recording(wet=share, decay_s=0.8), 2 * RATE_HZ, RATE_HZ, np.random.default_rng(1))
+        record(click, Recording(wet=share, decay_s=0.8), 2 * RATE_HZ, RATE_HZ, np.random.default_rng(1))
         for share in (0.0, 0.8)
     )
     late = [float(np.square(made[:, 4_000:]).sum() / np.square(made).sum()) for made in (dry, wet)]

@@ -18,19 +18,19 @@ def test_tables_rise_and_have_a_value_for_each_rank(table) -> None:  # type: ign
 def test_the_real_median_is_at_the_middle_rank() -> None:
     assert spread.real("brightness", 0.5) == pytest.approx(0.3355)
     assert spread.rank_of("contrast", 0.427) == pytest.approx(0.5)
-    assert spread.asked_speed(0.0) < spread.asked_speed(0.5) < spread.asked_speed(1.0)
+    assert spread.requested_speed(0.0) < spread.requested_speed(0.5) < spread.requested_speed(1.0)
 
 
 def test_normal_scores_and_ranks_are_each_others_inverse() -> None:
     for rank in np.linspace(0.01, 0.99, 21):
-        assert spread.placed(spread.normal_score(float(rank))) == pytest.approx(rank, abs=2e-3)
+        assert spread.rank_of_score(spread.normal_score(float(rank))) == pytest.approx(rank, abs=2e-3)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.4, 1.0])
 def test_chance_keeps_ranks_evenly_spread_and_order_as_far_as_it_says(noise: float) -> None:
     rng = np.random.default_rng(4)
     ranks = rng.random(4000)
-    moved = np.array([spread.blurred(float(rank), noise, rng) for rank in ranks])
+    moved = np.array([spread.blur_rank(float(rank), noise, rng) for rank in ranks])
     np.testing.assert_allclose(np.quantile(moved, (0.1, 0.5, 0.9)), (0.1, 0.5, 0.9), atol=0.03)
     assert np.corrcoef(ranks, moved)[0, 1] == pytest.approx(np.sqrt(1 - noise**2), abs=0.04)
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features import spec
-from features.clip import kept_for, video_clip_features
+from features.clip import keep_for, video_clip_features
 from features.frame import FrameFeatures, FrameMeter
 from features.held import filled
 from features.music import PER_TRACK, clip_features, track_features
@@ -33,7 +33,7 @@ def watch(pictures: Mapping[int, npt.NDArray[np.uint8]], clips: int = spec.MAX_C
 
     Slots may be missing, and pictures are held, as live. Raises ``CorpusError`` for a clip without any picture.
     """
-    meter = FrameMeter(small=kept_for(VIDEO_COLUMNS))
+    meter = FrameMeter(small=keep_for(VIDEO_COLUMNS))
     frames: list[FrameFeatures | None] = [None] * (clips * spec.MOTION_PER_CLIP)
     for slot in sorted(pictures):
         frames[slot] = meter.push(pictures[slot], slot / spec.MOTION_FPS)

@@ -152,7 +152,7 @@ def make_pair(seed: int, split: str, number: int) -> Made:
     """One pair and its rows of the corpus arrays."""
     made = take(np.random.default_rng([seed, SPLITS.index(split), number]))
     latent = made.latent
-    heard, seen = made.heard(spec.MUSIC_RATE_HZ), made.seen(spec.MOTION_FPS)
+    heard, seen = made.sound(spec.MUSIC_RATE_HZ), made.pictures(spec.MOTION_FPS)
     energy, valence, tension = map(float, pairs.mood(latent))
     name = f"{split}-{number:06d}"
     pair = Pair(

@@ -15,7 +15,7 @@ import av
 from av.error import FFmpegError
 from av.stream import Discard
 
-from features.decode.colours import told_by_container
+from features.decode.colours import container_colours
 from features.decode.streams import FrameTimes, best_audio, best_video, length_s
 from stream.core.timeline import HELD_BROADCAST_S, HELD_S
 from stream.errors import SourceError
@@ -140,7 +140,7 @@ class Pull:
             bound(stream.codec_context, self._pixels)
         self._times = FrameTimes(self._container, stream)
         self._reach = Reach(self._container, stream)
-        self._colours = told_by_container(stream)
+        self._colours = container_colours(stream)
 
     def _demux(self, hear: Callable[[av.AudioFrame], None] | None) -> Generator[av.VideoFrame, None, None]:
         sound = best_audio(self._container, self._stream) if hear is not None else None

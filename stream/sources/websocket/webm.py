@@ -20,7 +20,7 @@ from typing import Final
 import av
 from av.error import FFmpegError
 
-from features.decode.colours import told_by_container
+from features.decode.colours import container_colours
 from stream.close_codes import Close
 from stream.sources.arrival import Arrival
 from stream.sources.decoder_bounds import OPTION, bound, check_refused
@@ -248,7 +248,7 @@ class WebmFeed:
             audio = next((s for s in container.streams.audio if _codec_of(s) in AUDIO), None)
             streams = [video] if audio is None else [video, audio]
             broken = 0
-            colours = told_by_container(video)
+            colours = container_colours(video)
             for packet in container.demux(streams):
                 self._pipe.confirm()
                 try:

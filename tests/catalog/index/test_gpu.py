@@ -316,7 +316,7 @@ def test_what_is_written_later_is_searched_on_the_gpu_too(monkeypatch: pytest.Mo
     index = FlatIndex(IndexOptions(Path("/nowhere"), 24, "gpu"))
     assert index.state == SearchState("cpu", "the catalogue is empty")
     index.upsert(segments(vectors[:10], np.arange(10)))
-    searcher = index._held.searcher
+    searcher = index._current.searcher
     index.upsert(Segments([Track("new", "", "", Path("a"), 60.0, 0.0, "", ())], np.array([10]), vectors[10:]))
     assert [hit.track for hit in index.search(vectors[15], 1)] == ["new"]
     assert index.state == SearchState("gpu-0", proposed=1) and fakes[-1].calls == 1

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from features.decode.colours import Colours, told_by_container
+from features.decode.colours import Colours, container_colours
 from features.decode.picture import Scaler
 from features.decode.video import VideoFile
 
@@ -86,13 +86,13 @@ def test_without_a_word_it_is_as_the_codec_says(codec: str, tmp_path: Path) -> N
     with VideoFile(path) as video:
         assert off(video.slots(0.0, 1.0)[0]) <= 5
     with av.open(str(path)) as opened:
-        assert told_by_container(opened.streams.video[0]) is None
+        assert container_colours(opened.streams.video[0]) is None
 
 
 def test_other_codecs_tell_themselves(tmp_path: Path) -> None:
     path = written(tmp_path / "a.webm", 1, True, (1, 2), "libvpx-vp9")
     with av.open(str(path)) as opened:
-        assert told_by_container(opened.streams.video[0]) is None
+        assert container_colours(opened.streams.video[0]) is None
     with VideoFile(path) as video:
         assert off(video.slots(0.0, 1.0)[0]) <= 5
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.browsers import FIREFOX, browsing
-from features.decode.reader import PictureReader, Seen
+from features.decode.reader import PictureReader, ReaderResult
 
 COLOURS = [[230, 25, 25], [25, 200, 25], [30, 30, 220], [220, 220, 30]]
 COLOURS += [[30, 210, 210], [210, 30, 210], [240, 240, 240], [128, 128, 128]]
@@ -73,7 +73,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     found: list[Any] = []
     read = PictureReader.read
 
-    def kept(self: PictureReader, frame: Any) -> Seen:
+    def kept(self: PictureReader, frame: Any) -> ReaderResult:
         made = read(self, frame)
         found.append(made.picture)
         return made
