@@ -382,8 +382,8 @@ def test_a_client_s_srt_address_is_a_transport_stream_and_nothing_else(
 @pytest.mark.parametrize("address", ["srt://h:9?streamid=a\nfile 'x'", "srt://h:9\0", "srt://h:9\x7f"])
 def test_an_address_is_one_entry_of_a_list(address: str) -> None:
     with pytest.raises(SourceError, match="no address has"):
-        external.listed(address, "")
-    assert external.listed("srt://h:9?streamid=a'b", "").splitlines()[1] == r"file 'srt://h:9?streamid=a'\''b'"
+        external.concat_list(address, "")
+    assert external.concat_list("srt://h:9?streamid=a'b", "").splitlines()[1] == r"file 'srt://h:9?streamid=a'\''b'"
 
 
 def arguments_of_readers() -> list[str]:
