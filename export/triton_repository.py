@@ -2,7 +2,7 @@
 
 ``FOLDER/segue_video_clip/config.pbtxt`` and ``FOLDER/segue_video_clip/VERSION/model.onnx``, as Triton's documentation
 has it (model_repository, model_configuration). The fields are those of ``model_config.proto``; the tests parse the text
-with the schema that ``tritonclient`` brings. No Triton was at hand to load it.
+with the schema that ``tritonclient`` brings. No Triton server has loaded it yet.
 """
 
 import json
@@ -22,17 +22,17 @@ from .errors import ExportError
 CONFIG: Final = "config.pbtxt"
 FILE: Final = "model.onnx"  # what Triton's onnxruntime backend looks for
 MAX_BATCH: Final = 32
-QUEUE_DELAY_US: Final = 2000  # how long a request waits for company
+QUEUE_DELAY_US: Final = 2000  # how long a request waits for others to fill the batch
 QUEUE_SIZE: Final = 256  # requests that may wait for a model; more are refused
 
 
 def write_repository(
     bundle: Bundle, folder: Path, prefix: str = PREFIX, max_batch: int = MAX_BATCH, precision: str = FLOAT32
 ) -> tuple[str, ...]:
-    """Write the repository to ``folder``, replacing one that stands there, and return the models' names.
+    """Write the repository to ``folder``, replacing one that is there already, and return the models' names.
 
-    Graphs that the bundle has not in ``precision`` are written in float32. Raises ``ExportError`` for a folder that
-    holds something else; then, and after any other error, ``folder`` is as it was.
+    A graph that the bundle lacks in ``precision`` is written in float32. Raises ``ExportError`` for a folder that
+    holds something else; then, and after any other error, ``folder`` stays as it was.
     """
     check_target(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def config_text(spec: GraphSpec, identity: str, prefix: str = PREFIX, max_batch:
         "dynamic_batching {",
         f"  preferred_batch_size: {listed(preferred)}",
         f"  max_queue_delay_microseconds: {QUEUE_DELAY_US}",
-        # A request that waits past its own deadline is refused instead of run for nobody.
+        # A request that waits past its own deadline is refused, since nobody uses its result.
         "  default_queue_policy {",
         f"    timeout_action: REJECT allow_timeout_override: true max_queue_size: {QUEUE_SIZE}",
         "  }",
@@ -89,7 +89,7 @@ def config_text(spec: GraphSpec, identity: str, prefix: str = PREFIX, max_batch:
 
 
 def tensor_text(side: str, tensor: TensorSpec) -> str:
-    """An input or output; the batch axis is implied. A number a row is (1,) outside and () for the model."""
+    """An input or output; the batch axis is implied. One number a row is (1,) outside and () for the model."""
     shape = f"data_type: TYPE_{DATATYPES[tensor.dtype]} dims: {listed(wire_dims(tensor))}"
     reshape = " reshape { shape: [ ] }" if len(tensor.shape) == 1 else ""
     return f"{side} {{ name: {quoted(tensor.name)} {shape}{reshape} }}"

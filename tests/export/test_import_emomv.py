@@ -20,7 +20,7 @@ from engines.onnx_engine import OnnxEngine
 from export import import_emomv
 from export.errors import ExportError
 from export.fusion import choose_share, measure_pairs
-from export.imports import Asked, Loaded
+from export.imports import ImportOptions, Loaded
 from export.material import clips_of_video, stacked
 from features.spec import FEATURES
 from towers.corpora import emomv as corpus
@@ -94,7 +94,7 @@ def loaded(site: Path, tmp_path: Path) -> Callable[..., Loaded]:
 
     def load(*given: Path, background: tuple[Path, ...] = (), heads: bool = True) -> Loaded:
         files = (*given, site / FILE) if heads else given
-        return import_emomv.load(Asked(tmp_path / "cache", files, background), lambda step: None)
+        return import_emomv.load(ImportOptions(tmp_path / "cache", files, background), lambda step: None)
 
     return load
 
@@ -170,7 +170,7 @@ def test_once_fetched_it_needs_no_network(
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(files, "_fetch", never)
-    again = import_emomv.load(Asked(cache, (site / FILE,)), lambda step: None)
+    again = import_emomv.load(ImportOptions(cache, (site / FILE,)), lambda step: None)
     assert again.record["sources"] == bundle.manifest.training["imported"]["sources"]
 
 

@@ -16,8 +16,8 @@ from export.bundle import ExportReport, write_bundle
 from export.cli import precisions_of, verdict_line
 from export.errors import ExportError
 from export.precision import to_float16
-from export.probe import Probe, embeddings, graph_inputs, hide, thinned
-from export.variants import Verdict, Wanted
+from export.probe import Probe, embeddings, graph_inputs, hide, thin_rows
+from export.variants import VariantOptions, Verdict
 from features.spec import CLIP_IMAGE_SHAPE, CLIP_MEL_SHAPE, FEATURES, MAX_CLIPS
 
 Make = Callable[..., Any]
@@ -37,7 +37,7 @@ def probe_of(pairs: int = 20, seed: int = 0) -> Probe:
 
 
 @pytest.fixture(scope="module")
-def traced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], dict[str, bundle_module.OnnxGraph]]:
+def trace_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], dict[str, bundle_module.OnnxGraph]]:
     """The small run's float32 graphs, traced once."""
     made: dict[str, bundle_module.OnnxGraph] = {}
 
@@ -52,7 +52,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], dict[str
 
 @pytest.fixture(autouse=True)
 def instant(monkeypatch: pytest.MonkeyPatch, traced: Callable[..., Any], small_run: Make) -> None:
-    graphs = traced(small_run())
+    graphs = trace_model(small_run())
     monkeypatch.setattr(bundle_module, "export_graph", lambda name, *_: graphs[name])
 
 
@@ -68,7 +68,7 @@ def pays_not(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def export(run: Any, folder: Path, **wanted: Any) -> ExportReport:
-    return write_bundle(run, "small", folder / "bundle", "x", wanted=Wanted(**wanted))
+    return write_bundle(run, "small", folder / "bundle", "x", options=VariantOptions(**wanted))
 
 
 def test_float16_without_a_corpus(small_run: Make, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_real_inputs_of_every_graph(tiny_bundle: Path) -> None:
     assert set(pairs) == {"video_clips", "video_mask", "displacement", "music_clips", "music_mask", "rhythm"}
     np.testing.assert_array_equal(pairs["displacement"][:5], pairs["displacement"][5:])
     np.testing.assert_array_equal(pairs["rhythm"][6], pairs["rhythm"][0])
-    assert [len(value) for value in thinned(probe.video, 9).values()] == [9]
+    assert [len(value) for value in thin_rows(probe.video, 9).values()] == [9]
 
 
 def test_real_inputs_of_two_towers(tmp_path: Path, write_tiny_bundle: Make) -> None:
