@@ -15,7 +15,7 @@ ROWS = 3  # batch of the example inputs
 
 
 class SideGraph(nn.Module):
-    """``clips``, ``mask`` and one tensor per extra -> what ``embed`` makes of the window."""
+    """``clips``, ``mask`` and one tensor per extra -> the window's embedding by ``embed``."""
 
     def __init__(self, embed: Callable[[Side], Tensor], holder: nn.Module, extras: Sequence[str]) -> None:
         super().__init__()

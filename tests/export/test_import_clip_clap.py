@@ -137,7 +137,7 @@ def test_what_pairs_teach_goes_to_the_pictures_and_is_said(
     monkeypatch.setattr(association, "learn", learn)
     monkeypatch.setattr(import_clip_clap, "build", lambda *parts: built.append(parts))
     asked = ImportOptions(
-        given=tuple(given.folders), background=(given.root / "background",), pairs=given.root / "pairs"
+        files=tuple(given.folders), background=(given.root / "background",), pairs=given.root / "pairs"
     )
     loaded = import_clip_clap.load(asked, lambda step: None)
     (seen, heard), (_, _, words, raw, matrices) = taught[0], built[0]

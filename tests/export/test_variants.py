@@ -37,7 +37,7 @@ def probe_of(pairs: int = 20, seed: int = 0) -> Probe:
 
 
 @pytest.fixture(scope="module")
-def trace_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], dict[str, bundle_module.OnnxGraph]]:
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], dict[str, bundle_module.OnnxGraph]]:
     """The small run's float32 graphs, traced once."""
     made: dict[str, bundle_module.OnnxGraph] = {}
 
@@ -52,7 +52,7 @@ def trace_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], dic
 
 @pytest.fixture(autouse=True)
 def instant(monkeypatch: pytest.MonkeyPatch, traced: Callable[..., Any], small_run: Make) -> None:
-    graphs = trace_model(small_run())
+    graphs = traced(small_run())
     monkeypatch.setattr(bundle_module, "export_graph", lambda name, *_: graphs[name])
 
 

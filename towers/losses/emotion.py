@@ -31,7 +31,7 @@ def nearness_loss(logits: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
     terms = []
     for scores, hit, miss in ((logits, right, wrong), (logits.mT, right.T, wrong.T)):
         likelihood = scores.masked_fill(~(hit | miss), FAR).log_softmax(dim=-1)
-        each = -(likelihood * hit).sum(dim=-1) / hit.sum(dim=-1).clamp(min=1)
-        found = hit.any(dim=-1)
-        terms.append((each * found).sum(dim=-1) / found.sum().clamp(min=1))
+        loss = -(likelihood * hit).sum(dim=-1) / hit.sum(dim=-1).clamp(min=1)
+        has_right = hit.any(dim=-1)
+        terms.append((loss * has_right).sum(dim=-1) / has_right.sum().clamp(min=1))
     return 0.5 * torch.stack(terms).sum(dim=0).mean()

@@ -103,7 +103,7 @@ def reverse(x: Tensor, strength: float) -> Tensor:
 
 def confusion(video_logits: Tensor, music_logits: Tensor) -> Tensor:
     """Cross-entropy of telling the modalities apart; logits (B,) of "this is music"."""
-    told = functional.binary_cross_entropy_with_logits
+    entropy = functional.binary_cross_entropy_with_logits
     return 0.5 * (
-        told(video_logits, torch.zeros_like(video_logits)) + told(music_logits, torch.ones_like(music_logits))
+        entropy(video_logits, torch.zeros_like(video_logits)) + entropy(music_logits, torch.ones_like(music_logits))
     )
