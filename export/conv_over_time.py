@@ -25,8 +25,8 @@ BY_ELEMENT: Final = ("Relu", "Add")  # operators that give the same for a film a
 
 @dataclass(frozen=True)
 class Film:
-    """(batch, channels, moments, height, width), of which there are ``pictures``, a value of
-    (batch * moments / held, held * channels, height, width)."""
+    """(batch, channels, moments, height, width), of which there are ``pictures``, a value of (batch * moments / held,
+    held * channels, height, width)."""
 
     pictures: str
     held: int
@@ -236,8 +236,8 @@ class Rewriting:
 
 
 def stays_in_pictures(conv: Convolution, source: Film) -> bool:
-    """Whether the pictures are convolved as they are: the stride divides the moments that a picture holds, or no
-    moment depends on another."""
+    """Whether the pictures are convolved as they are: the stride divides the moments that a picture holds, or no moment
+    depends on another."""
     strided = conv.stride > 1 and source.held % conv.stride == 0
     alone = conv.stride == conv.taps == 1
     if not (strided or alone) or conv.moments % (source.held // conv.stride):

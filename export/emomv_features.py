@@ -30,14 +30,14 @@ Read = Callable[[Path, Sequence[str], int], list[dict[str, NDArray[Any]]]]
 
 
 def write_features(
-    data: Path, videos: Path, out: Path, looking: nn.Module, listening: nn.Module, progress: Progress
+    data: Path, videos: Path, out: Path, video_network: nn.Module, music_network: nn.Module, progress: Progress
 ) -> int:
     """Write the six HDF5 files and the labels into ``out``; returns the number of pairs.
 
-    ``data``: EmoMV's labels; ``videos``: a folder that holds its pieces, at any depth, by their names in the labels;
-    a mismatched pair is one file of its own or the two files that its name names. Raises ``CorpusError`` for labels
-    that cannot be read, ``ExportError`` for pieces that are missing or cannot be used, and for an ``out`` that cannot
-    be written.
+    ``data``: EmoMV's labels; ``videos``: a folder that holds its pieces, at any depth, by their names in the labels; a
+    mismatched pair is one file of its own or the two files that its name names. Raises ``CorpusError`` for labels that
+    cannot be read, ``ExportError`` for pieces that are missing or cannot be used, and for an ``out`` that cannot be
+    written.
     """
     labels = {TRAIN: LABELS[TRAIN], VAL: LABELS[VAL], GALLERY: GALLERY_LABELS}
     names = {
@@ -56,7 +56,7 @@ def write_features(
         for at, (name, source) in enumerate(sources.items()):
             assert source is not None
             progress(f"piece {at + 1} of {len(sources)}: {name}")
-            features[name] = pair_features(out / "clips", source, looking, listening)
+            features[name] = pair_features(out / "clips", source, video_network, music_network)
         for part, rows in names.items():
             for net, side in ((VIDEO, 0), (MUSIC, 1)):
                 write_array(out / f"{net}_{SET}_{part}.h5", np.stack([features[name][side] for name in rows]))
@@ -78,11 +78,15 @@ def sources_of(name: str, files: Mapping[str, Path]) -> tuple[Path, Path] | None
 
 
 def pair_features(
-    folder: Path, source: tuple[Path, Path], looking: nn.Module, listening: nn.Module
+    folder: Path, source: tuple[Path, Path], video_network: nn.Module, music_network: nn.Module
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The features of a pair: read where they are saved, else measured and saved."""
-    video = side_features(folder / f"{source[0].stem}.video.npy", source[0], clips_of_video, "clip_pictures", looking)
-    music = side_features(folder / f"{source[1].stem}.music.npy", source[1], clips_of_music, "vggish_mel", listening)
+    video = side_features(
+        folder / f"{source[0].stem}.video.npy", source[0], clips_of_video, "clip_pictures", video_network
+    )
+    music = side_features(
+        folder / f"{source[1].stem}.music.npy", source[1], clips_of_music, "vggish_mel", music_network
+    )
     return video, music
 
 

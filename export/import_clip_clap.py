@@ -21,9 +21,9 @@ from towers.imports.clip_clap.networks import read_pictures, read_sound
 from towers.imports.clip_clap.platt import FEWEST as FEWEST_LABELS
 from towers.imports.clip_clap.platt import platt
 from towers.imports.clip_clap.sources import MODELS, PICTURES, SOUND, licences, summary
-from towers.imports.clip_clap.tagging import Tagged, alike, picture_tags, sound_tags
+from towers.imports.clip_clap.tagging import Tagged, mean_cosine, picture_tags, sound_tags
 from towers.imports.clip_clap.vocabulary import TAG_NAMES
-from towers.imports.clip_clap.whole import Words, build, measured, squashed
+from towers.imports.clip_clap.whole import Words, build, measure_words, squash
 
 from .background import FEWEST, clips_of, run_words
 from .errors import ExportError
@@ -57,8 +57,8 @@ def load(options: ImportOptions, progress: Progress) -> Loaded:
     sounds = {path: sound_scores(sound, path, progress) for path in dict.fromkeys([*tracks, *pairs])}
     video_scores, music_scores = stack_rows("video", looks, videos), stack_rows("music", sounds, tracks)
     words = (
-        fit_curves(measured(video_scores), {path: looks[path] for path in videos}, labels),
-        fit_curves(measured(music_scores), {path: sounds[path] for path in tracks}, labels),
+        fit_curves(measure_words(video_scores), {path: looks[path] for path in videos}, labels),
+        fit_curves(measure_words(music_scores), {path: sounds[path] for path in tracks}, labels),
     )
     whole = [path for path in pairs if len(looks[path]) and len(sounds[path])]
     learnt = association.learn(
@@ -112,7 +112,7 @@ def stack_rows(side: str, rows: Mapping[Path, Floats], paths: Sequence[Path]) ->
 
 def average_rows(words: Words, rows: Sequence[Floats]) -> Floats:
     """(files, tags): squashed, then the mean over a file's clips."""
-    means = [squashed(words.logits(scores)).mean(axis=0) for scores in rows]
+    means = [squash(words.logits(scores)).mean(axis=0) for scores in rows]
     return np.stack(means) if means else np.zeros((0, len(TAG_NAMES)))
 
 
@@ -157,7 +157,7 @@ def fit_curves(words: Words, rows: Mapping[Path, Floats], labels: Labels) -> Wor
 
 def alike_of(words: Tagged) -> float:
     vectors = words.get_buffer("vectors").T
-    return round(alike(vectors / vectors.norm(dim=1, keepdim=True)), 4)
+    return round(mean_cosine(vectors / vectors.norm(dim=1, keepdim=True)), 4)
 
 
 def numbers(words: Words) -> dict[str, list[float]]:

@@ -15,15 +15,15 @@ from towers.imports.emomv import (
     FILE,
     EmoMvPart,
     Heads,
-    beyond,
     build_emomv,
-    listening,
-    looking,
+    music_network,
     read_heads,
-    restandardised,
+    restandardise,
+    share_beyond,
+    video_network,
 )
 from towers.imports.emomv_sample import sample_clips
-from towers.imports.files import Kept, WeightFile, cache_folder, licences_of, obtain_file, record_of, summary_of
+from towers.imports.files import CachedFile, WeightFile, cache_folder, licences_of, obtain_file, record_of, summary_of
 from towers.imports.slowfast import read_slowfast
 from towers.imports.vggish import read_vggish
 
@@ -66,7 +66,7 @@ def summary() -> str:
     return summary_of(WEIGHTS) + "\nheads: ours, trained on the features of EmoMV's release (MIT); nothing is fetched"
 
 
-def obtain_weights(options: ImportOptions, progress: Progress) -> list[Kept]:
+def obtain_weights(options: ImportOptions, progress: Progress) -> list[CachedFile]:
     """The files of ``WEIGHTS``."""
     cache = options.cache or cache_folder()
     cached = []
@@ -95,12 +95,12 @@ def load(options: ImportOptions, progress: Progress) -> Loaded:
 def networks(options: ImportOptions, progress: Progress) -> tuple[nn.Module, nn.Module]:
     """Both networks without heads: a clip's features to numbers, as in a bundle."""
     cached = obtain_weights(options, progress)
-    return looking(read_slowfast(cached[0].path)), listening(read_vggish(cached[1].path))
+    return video_network(read_slowfast(cached[0].path)), music_network(read_vggish(cached[1].path))
 
 
 def strangeness(whole: EmoMvPart, heads: Heads) -> float:
     """The share of SlowFast's numbers, on drawn clips, that lie outside the range that the heads were trained on."""
-    return round(beyond(heads.net.video, _run_network(whole.video_clip, list(sample_clips()))), 3)
+    return round(share_beyond(heads.net.video, _run_network(whole.video_clip, list(sample_clips()))), 3)
 
 
 def strangeness_note(share: float) -> str:
@@ -124,7 +124,7 @@ def measure_scales(whole: EmoMvPart, heads: Heads, folders: Sequence[Path], prog
                 f"background: {len(windows)} windows of {name}, at least {FEWEST} of up to 28 s are needed; give more "
                 "or longer files"
             )
-    restandardised(heads, torch.stack(video_windows), torch.stack(music_windows))
+    restandardise(heads, torch.stack(video_windows), torch.stack(music_windows))
     return {"video_windows": len(video_windows), "music_windows": len(music_windows)}
 
 

@@ -57,8 +57,8 @@ def stacked(clips: Sequence[Clip], names: Collection[str]) -> dict[str, NDArray[
 
 
 def windows(vectors: NDArray[np.float32], clips: Sequence[Clip], names: Collection[str]) -> dict[str, NDArray[Any]]:
-    """A row for each window of up to 7 clips: ``clips``, ``mask`` and the features. Each window has four new
-    clips; the last one has fewer and ends with the last clip."""
+    """A row for each window of up to 7 clips: ``clips``, ``mask`` and the features. Each window has four new clips; the
+    last one has fewer and ends with the last clip."""
     starts = list(range(0, max(1, len(vectors) - spec.MAX_CLIPS + 1), spec.MAX_CLIPS // 2 + 1))
     if starts[-1] + spec.MAX_CLIPS < len(vectors):
         starts.append(len(vectors) - spec.MAX_CLIPS)

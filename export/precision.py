@@ -91,8 +91,8 @@ def before_decisions(graph: Any) -> list[str]:
 
 
 def join_casts(graph: Any) -> None:
-    """Drop a cast to float16 that a cast to float32 follows: between two nodes that both keep their 24 bits, and
-    behind the last one, whose unit vectors would otherwise have length 1.0003."""
+    """Drop a cast to float16 that a cast to float32 follows: between two nodes that both keep their 24 bits, and behind
+    the last one, whose unit vectors would otherwise have length 1.0003."""
     maker = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
         before = maker.get(node.input[0]) if casts_to(node) == onnx.TensorProto.FLOAT else None

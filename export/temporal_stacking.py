@@ -1,8 +1,8 @@
 """How a convolution over time is taken apart: which moments a picture holds, and where each weight goes.
 
 A film (channels, moments, height, width) is kept as pictures (held * channels, height, width) of ``held`` moments each,
-the channels of one moment behind those of the one before. A convolution gives pictures of ``held`` moments in turn.
-Its *window* is what the first to the last moment of such a picture depends on: stride * (held - 1) + taps moments.
+the channels of one moment behind those of the one before. A convolution gives pictures of ``held`` moments in turn. Its
+*window* is what the first to the last moment of such a picture depends on: stride * (held - 1) + taps moments.
 """
 
 from typing import Final

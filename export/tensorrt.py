@@ -1,8 +1,8 @@
 """``segue export --plans BUNDLE`` and ``--tensorrt``: TensorRT plans for this machine's GPU, built, kept and compared.
 
-Needs a bundle, a GPU and TensorRT; neither torch nor the run that the bundle came from. Each engine made
-from the plans is opened as a server would open it and compared with ONNX Runtime on the CPU. Not yet run on a GPU: the
-tests use a stand-in.
+Needs a bundle, a GPU and TensorRT; neither torch nor the run that the bundle came from. Each engine made from the plans
+is opened as a server would open it and compared with ONNX Runtime on the CPU. Not yet run on a GPU: the tests use a
+stand-in.
 """
 
 import argparse

@@ -1,5 +1,5 @@
-"""``segue towers import NAME -o BUNDLE``: networks of others, fetched here and joined to a bundle of ours; and
-``segue towers heads``: what we train on top of them."""
+"""``segue towers import NAME -o BUNDLE``: networks of others, fetched here and joined to a bundle of ours; and ``segue
+towers heads``: what we train on top of them."""
 
 import argparse
 import sys
@@ -159,8 +159,8 @@ def measure(options: argparse.Namespace) -> int:
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("fetching") as status:
-        looking, listening = networks(import_options, status.update)
-        pairs = write_features(options.data, options.videos, options.out, looking, listening, status.update)
+        video_network, music_network = networks(import_options, status.update)
+        pairs = write_features(options.data, options.videos, options.out, video_network, music_network, status.update)
     console.print(f"wrote {options.out} ({pairs} pairs)", markup=False)
     console.print(f"now: segue towers heads {options.name} --data {options.out} -o HEADS", markup=False)
     return 0

@@ -31,8 +31,8 @@ def write_repository(
 ) -> tuple[str, ...]:
     """Write the repository to ``folder``, replacing one that is there already, and return the models' names.
 
-    A graph that the bundle lacks in ``precision`` is written in float32. Raises ``ExportError`` for a folder that
-    holds something else; then, and after any other error, ``folder`` stays as it was.
+    A graph that the bundle lacks in ``precision`` is written in float32. Raises ``ExportError`` for a folder that holds
+    something else; then, and after any other error, ``folder`` stays as it was.
     """
     check_target(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)

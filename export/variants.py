@@ -287,8 +287,8 @@ def with_reason(verdict: Verdict, reason: str) -> Verdict:
 
 
 def speedups(plain: Candidate, other: Candidate, rows: Callable[[str, int], Arrays]) -> dict[int, float]:
-    """By batch, ``plain``'s median time over ``other``'s, run turn by turn. The thread's own time
-    counts: one thread does all the work, and other work on this machine is not in it."""
+    """By batch, ``plain``'s median time over ``other``'s, run turn by turn. The thread's own time counts: one thread
+    does all the work, and other work on this machine is not in it."""
     ratios = {}
     for batch in PAYING_BATCHES:
         feed = dict(rows(plain.spec.name, batch))

@@ -82,8 +82,8 @@ class Sizes:
     """The sizes of a corpus and its backbones that a system is built for.
 
     ``video`` and ``music``: widths of the clip vectors. ``vocabulary``: tags. ``emotions``: classes. ``edges``: bins
-    fitted on the training split, by feature and field, ascending. ``extras``: features of clips that exist beside
-    the vectors. ``video_parts`` and ``music_parts``: where each part of a clip vector stands, if a backbone has parts.
+    fitted on the training split, by feature and field, ascending. ``extras``: features of clips that exist beside the
+    vectors. ``video_parts`` and ``music_parts``: where each part of a clip vector stands, if a backbone has parts.
     """
 
     video: int

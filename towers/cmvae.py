@@ -1,12 +1,11 @@
-"""CMVAE (Yi et al. 2021): one variational auto-encoder for each modality, which also decodes the other's
-features.
+"""CMVAE (Yi et al. 2021): one variational auto-encoder for each modality, which also decodes the other's features.
 
-Video and music are the means of their clip vectors, standardised. The latents of a pair serve four
-reconstructions, two of them crossed, so they keep what both sides share; a hinge on the posterior means pulls pairs
-together. The embedding is the posterior mean, at unit length: a query draws nothing.
+Video and music are the means of their clip vectors, standardised. The latents of a pair serve four reconstructions, two
+of them crossed, so they keep what both sides share; a hinge on the posterior means pulls pairs together. The embedding
+is the posterior mean, at unit length: a query draws nothing.
 
-The original also reads text that comes with a video; a query here has none, so the video's posterior
-stands alone. Depth, the form of the matching and the weights are ours.
+The original also reads text that comes with a video; a query here has none, so the video's posterior stands alone.
+Depth, the form of the matching and the weights are ours.
 
 Settings: ``full``; ``plain`` without the crossed reconstructions.
 """

@@ -1,8 +1,8 @@
 """EmoMV (Thao et al.): does this music feel as this video does?
 
 Retrieval: both sides to a common space where similar feelings lie near; ``retrieval`` is its multi-task model, which
-also classifies the emotion of each side, ``retrieval-single`` does not. Correspondence, its other task, is a
-classifier of pairs, see ``Correspondence``: it cannot be indexed, so it is not a system.
+also classifies the emotion of each side, ``retrieval-single`` does not. Correspondence, its other task, is a classifier
+of pairs, see ``Correspondence``: it cannot be indexed, so it is not a system.
 
 The paper lists matched and mismatched pairs; here a batch supplies them: its own pairs, and pairs across it whose
 emotions differ. A window is the mean of its clips, as the paper averages its pieces.

@@ -59,8 +59,7 @@ def music_level(clips: Tensor, mask: Tensor) -> Tensor:
 def low_level(clips: Tensor, mask: Tensor) -> Tensor:
     """Of clips that are [mean, variance, maximum] of 380 values over as many frames each: the window's, (B, 1140).
 
-    The same as over all the frames together: the variance is the mean of the variances plus the variance of the
-    means.
+    The same as over all the frames together: the variance is the mean of the variances plus the variance of the means.
     """
     means, variances, maxima = clips.chunk(3, dim=-1)
     total = masked_mean(variances, mask) + variance(means, mask)

@@ -66,8 +66,8 @@ def look_up(table: nn.Module, codes: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head attention of (B, n, width) over a context (B, m, width), whose valid places are ``mask`` (B, m);
-    None: all of them."""
+    """Multi-head attention of (B, n, width) over a context (B, m, width), whose valid places are ``mask`` (B, m); None:
+    all of them."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

@@ -2,12 +2,12 @@
 structure.
 
 Settings: ``inter`` (ranking both ways), ``inter-intra`` (with the structure loss), ``one-directional`` (ranking with
-the video as the anchor, as in a search), ``linear`` (both ways, one linear layer a side), ``dann``
-(``inter`` with a classifier of modalities behind a reversed gradient).
+the video as the anchor, as in a search), ``linear`` (both ways, one linear layer a side), ``dann`` (``inter`` with a
+classifier of modalities behind a reversed gradient).
 
 Choices where the paper is silent: the adversary's classifier (one hidden layer of the embedding's size, weight and
-strength in ``Weights``); both sides are normalised globally, the music as well, since its statistics have many units;
-a branch's input has length sqrt(width), so that fresh layers start at the scale they are made for. The paper whitens
+strength in ``Weights``); both sides are normalised globally, the music as well, since its statistics have many units; a
+branch's input has length sqrt(width), so that fresh layers start at the scale they are made for. The paper whitens
 video features before the statistics are taken; here every dimension is scaled afterwards.
 """
 

@@ -24,7 +24,7 @@ from towers.imports.clip_clap import association
 from towers.imports.clip_clap.networks import read_pictures, read_sound
 from towers.imports.clip_clap.tagging import picture_tags, sound_tags
 from towers.imports.clip_clap.vocabulary import MEANINGS, TAG_NAMES
-from towers.imports.clip_clap.whole import measured
+from towers.imports.clip_clap.whole import measure_words
 
 TAGS = len(TAG_NAMES)
 
@@ -237,7 +237,7 @@ def test_a_tag_with_labels_has_its_curve_and_no_other_has() -> None:
     }
     for path in paths:
         rows[path][:, at] += 2.0 if "sad" in known[path] else -2.0
-    words = fit_curves(measured(np.concatenate(list(rows.values()))), rows, known)
+    words = fit_curves(measure_words(np.concatenate(list(rows.values()))), rows, known)
     assert words.slope[at] > 2 and np.delete(words.slope, at).tolist() == [1.0] * (TAGS - 1)
     assert not np.delete(words.offset, at).any()  # three pianos teach nothing
     assert fit_curves(words, rows, {}) is words

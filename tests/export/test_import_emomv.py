@@ -26,7 +26,7 @@ from features.spec import FEATURES
 from towers.corpora import emomv as corpus
 from towers.emotion_head import EmotionScale
 from towers.imports import files
-from towers.imports.emomv import FILE, Heads, build_emomv, heads_bytes, looking, new_net
+from towers.imports.emomv import FILE, Heads, build_emomv, heads_bytes, new_net, video_network
 from towers.imports.errors import ImportedError
 from towers.imports.slowfast import SlowFast, read_slowfast
 from towers.imports.vggish import Vggish, read_vggish
@@ -68,7 +68,7 @@ def narrow(site: Path) -> Iterator[None]:
         small.setattr(import_emomv, "read_slowfast", lambda path: read_slowfast(path, STEM, DEPTHS))
         small.setattr(import_emomv, "read_vggish", lambda path: read_vggish(path, CHANNELS, HIDDEN))
         small.setattr(import_emomv, "build_emomv", lambda *parts: build_emomv(*parts, SIZE))
-        small.setattr(import_emomv, "looking", lambda network: looking(network, SIZE))
+        small.setattr(import_emomv, "video_network", lambda network: video_network(network, SIZE))
         yield
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 class Backbone(nn.Module, ABC):
     """``forward`` takes the features ``inputs``, (B, *shape) each, and gives (B, width) float32.
 
-    ``kind`` names it in the registry; ``inputs`` are features of ``features.spec``, in order; ``parts``: name ->
-    [from, to) of the vector, where a system uses them apart; ``learned``: whether there is anything to train.
+    ``kind`` names it in the registry; ``inputs`` are features of ``features.spec``, in order; ``parts``: name -> [from,
+    to) of the vector, where a system uses them apart; ``learned``: whether there is anything to train.
     """
 
     kind: str

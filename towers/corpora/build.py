@@ -80,8 +80,8 @@ def build(out: Path, sources: Sequence[Source], options: BuildOptions) -> Iterat
 
 
 def claim(out: Path, options: BuildOptions) -> dict[str, str]:
-    """Write the plan into the folder; ``CorpusError`` for a folder that holds anything else. Returns the split of
-    every source that earlier builds put into one."""
+    """Write the plan into the folder; ``CorpusError`` for a folder that holds anything else. Returns the split of every
+    source that earlier builds put into one."""
     path = out / PLAN
     if not path.is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CorpusError(f"{out} exists and was not begun by `segue corpus build`; give another folder")

@@ -1,7 +1,7 @@
 """The columns of a pair, from pictures and samples: every corpus's arrays are made here.
 
-Live streams and catalogues use the same functions: ``FrameMeter`` and ``video_clip_features`` for the
-video, ``clip_features`` and ``track_features`` for the music. Every feature that any of our systems needs is stored.
+Live streams and catalogues use the same functions: ``FrameMeter`` and ``video_clip_features`` for the video,
+``clip_features`` and ``track_features`` for the music. Every feature that any of our systems needs is stored.
 """
 
 from collections.abc import Mapping

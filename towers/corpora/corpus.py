@@ -57,11 +57,11 @@ THUMBS_COLUMN: Final = ColumnSpec((spec.WINDOW_S * spec.APPEARANCE_FPS, spec.THU
 class Pair:
     """The labels and origin of a pair.
 
-    ``music``: equal for pairs that share their music; it is never in two splits. ``mood``: the axes of
-    ``MOOD_AXES``, in [0, 1]. ``polarity``: how pleasant, -1 to 1. ``start_s``: where in its track the music begins.
-    ``match``: false for a pair that was mismatched on purpose. ``clips``: the number of valid clips in the window, the
-    first ones; behind them columns hold zeros. ``latent``: for a corpus from the studio, the parameters of the pair, of
-    which training reads only the course of energy; otherwise the file and the stretch of it.
+    ``music``: equal for pairs that share their music; it is never in two splits. ``mood``: the axes of ``MOOD_AXES``,
+    in [0, 1]. ``polarity``: how pleasant, -1 to 1. ``start_s``: where in its track the music begins. ``match``: false
+    for a pair that was mismatched on purpose. ``clips``: the number of valid clips in the window, the first ones;
+    behind them columns hold zeros. ``latent``: for a corpus from the studio, the parameters of the pair, of which
+    training reads only the course of energy; otherwise the file and the stretch of it.
     """
 
     id: str

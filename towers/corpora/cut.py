@@ -34,8 +34,8 @@ class Cut:
 
 
 def cuts(samples: npt.NDArray[np.float32], most: int, fewest_clips: int) -> tuple[list[Cut], Counter[str]]:
-    """At most ``most`` windows of mono 16 kHz ``samples``, in order, none overlapping; and the number of
-    stretches passed over as silence and as speech. A recording of less than 28 s is one window of its whole clips."""
+    """At most ``most`` windows of mono 16 kHz ``samples``, in order, none overlapping; and the number of stretches
+    passed over as silence and as speech. A recording of less than 28 s is one window of its whole clips."""
     clips = min(len(samples) // SAMPLES, spec.MAX_CLIPS)
     passed: Counter[str] = Counter()
     if clips < fewest_clips:

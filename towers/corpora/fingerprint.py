@@ -2,8 +2,8 @@
 algorithm, ISMIR 2003).
 
 Peaks of the spectrogram are joined two by two; a pair's frequencies and distance make a hash that survives coding,
-level and some speech on top. Recordings share music where many hashes agree at one distance in time. A fixed share
-of all hashes is kept, the same ones everywhere: about 35 a second, so a thousand recordings of five minutes take 90 MB.
+level and some speech on top. Recordings share music where many hashes agree at one distance in time. A fixed share of
+all hashes is kept, the same ones everywhere: about 35 a second, so a thousand recordings of five minutes take 90 MB.
 """
 
 from collections.abc import Sequence

@@ -20,8 +20,8 @@ STRICT: Final = ("test", "val", "train")  # a music goes to the first of these t
 @dataclass(frozen=True, slots=True)
 class SplitSource:
     """Of one source: its ``id``, the number of its ``music``, the ``split`` in its list or None; ``mark``: the key of
-    the draw, the same for most recordings of a music (empty: its id); ``earlier``: its split since an earlier build,
-    or None."""
+    the draw, the same for most recordings of a music (empty: its id); ``earlier``: its split since an earlier build, or
+    None."""
 
     id: str
     music: int
