@@ -76,7 +76,7 @@ def config_text(spec: GraphSpec, identity: str, prefix: str = PREFIX, max_batch:
         *(tensor_text("input", tensor) for tensor in spec.inputs),
         *(tensor_text("output", tensor) for tensor in spec.outputs),
         "dynamic_batching {",
-        f"  preferred_batch_size: {listed(preferred)}",
+        f"  preferred_batch_size: {list_text(preferred)}",
         f"  max_queue_delay_microseconds: {QUEUE_DELAY_US}",
         # A request that waits past its own deadline is refused, since nobody uses its result.
         "  default_queue_policy {",
@@ -90,12 +90,12 @@ def config_text(spec: GraphSpec, identity: str, prefix: str = PREFIX, max_batch:
 
 def tensor_text(side: str, tensor: TensorSpec) -> str:
     """An input or output; the batch axis is implied. One number a row is (1,) outside and () for the model."""
-    shape = f"data_type: TYPE_{DATATYPES[tensor.dtype]} dims: {listed(wire_dims(tensor))}"
+    shape = f"data_type: TYPE_{DATATYPES[tensor.dtype]} dims: {list_text(wire_dims(tensor))}"
     reshape = " reshape { shape: [ ] }" if len(tensor.shape) == 1 else ""
     return f"{side} {{ name: {quoted(tensor.name)} {shape}{reshape} }}"
 
 
-def listed(sizes: Sequence[int]) -> str:
+def list_text(sizes: Sequence[int]) -> str:
     return f"[ {', '.join(str(size) for size in sizes)} ]"
 
 

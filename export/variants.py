@@ -159,13 +159,15 @@ class Judge:
 
     def best(self, graph: str, precision: str) -> tuple["Candidate | None", Verdict]:
         """The fastest candidate that is right and pays, or the least bad verdict with None."""
-        judged = [(candidate, self._verdict(candidate)) for candidate in self._candidates(graph, precision)]
-        if not judged:
+        verdicts = [(candidate, self._verdict(candidate)) for candidate in self._candidates(graph, precision)]
+        if not verdicts:
             return None, Verdict(graph, precision, "", 0, 0.0, 1.0, reason="holds nothing that int8 could do")
-        right = [(candidate, verdict) for candidate, verdict in judged if not verdict.reason]
+        right = [(candidate, verdict) for candidate, verdict in verdicts if not verdict.reason]
         if right:
             return max(right, key=lambda pair: min(pair[1].speeds.values(), default=0.0))
-        return None, max((verdict for _, verdict in judged), key=lambda verdict: (bool(verdict.speeds), verdict.cosine))
+        return None, max(
+            (verdict for _, verdict in verdicts), key=lambda verdict: (bool(verdict.speeds), verdict.cosine)
+        )
 
     def together(self, kept: dict[str, tuple[Candidate, Verdict]]) -> list[Verdict]:
         """Take the least alike graph out of ``kept`` until a search through all of them is right."""

@@ -41,8 +41,8 @@ class Concepts:
         weights = self.mask.to(self.course.dtype)
         count = weights.sum(dim=1, keepdim=True)
         mean = (self.course * weights).sum(dim=1, keepdim=True) / count
-        apart = (self.course - mean) * weights
-        return apart / ((apart.square().sum(dim=1, keepdim=True) / count + 1e-8).sqrt() + STEADY)
+        centred = (self.course - mean) * weights
+        return centred / ((centred.square().sum(dim=1, keepdim=True) / count + 1e-8).sqrt() + STEADY)
 
     def vector(self) -> Tensor:
         """(B, 7 + 7 + 3 + V + n): all concepts side by side, each part with about the same spread."""

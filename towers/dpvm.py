@@ -191,22 +191,22 @@ class Dpvm(nn.Module):
             video, video_back = self.content("video", batch.video)
             music, music_back = self.content("music", batch.music)
             inside = weights.reconstruction * (video_back + music_back)
-            inside = inside + weights.content_metric * self.apart(video, music, batch)
+            inside = inside + weights.content_metric * self.metric_loss(video, music, batch)
             parts["content"] = inside if single else weights.content * inside
             videos, musics = [*videos, video], [*musics, music]
         if self.emotion is not None:
             video, video_logits = self.emotion("video", batch.video)
             music, music_logits = self.emotion("music", batch.music)
             inside = weights.classes * (known_class(video_logits, emotion) + known_class(music_logits, emotion))
-            inside = inside + weights.emotion_metric * self.apart(video, music, batch)
+            inside = inside + weights.emotion_metric * self.metric_loss(video, music, batch)
             parts["emotion"] = inside if single else weights.emotion * inside
             videos, musics = [*videos, video], [*musics, music]
         if not single:
-            parts["fusion"] = weights.fusion * self.apart(self.fuse(videos), self.fuse(musics), batch)
+            parts["fusion"] = weights.fusion * self.metric_loss(self.fuse(videos), self.fuse(musics), batch)
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
-    def apart(self, video: Tensor, music: Tensor, batch: Batch) -> Tensor:
+    def metric_loss(self, video: Tensor, music: Tensor, batch: Batch) -> Tensor:
         """The metric loss of one space, with the penalty where the setting has it."""
         weights, false = self.config.weights, batch.false_pairs()
         similarity = video @ music.T

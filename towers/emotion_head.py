@@ -113,11 +113,11 @@ class EmotionHead(nn.Module):
         terms = [known_class(part, video_label) for part in video_logits] + [
             known_class(part, music_label) for part in music_logits
         ]
-        apart = [
+        agreements = [
             agreement_loss(video_part.softmax(dim=-1), music_part.softmax(dim=-1), video_label, music_label)
             for video_part, music_part in zip(video_logits, music_logits, strict=True)
         ]
-        emotion = (torch.stack(terms).sum() + self.scale.agreement * torch.stack(apart).sum()) / self.scale.members
+        emotion = (torch.stack(terms).sum() + self.scale.agreement * torch.stack(agreements).sum()) / self.scale.members
         across = self.nearness(video_points, music_points, video_label, music_label, itself=True)
         within = self.nearness(video_points, video_points, video_label, video_label, itself=False)
         within = within + self.nearness(music_points, music_points, music_label, music_label, itself=False)

@@ -42,5 +42,5 @@ def f1(guess: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
 
 def auc(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.bool_]) -> float:
     """Chance that a true one scores above a false one, ties half (Mann and Whitney 1947)."""
-    apart = scores[truth][:, None] - scores[~truth][None]
-    return float(((apart > 0) + 0.5 * (apart == 0)).mean())
+    differences = scores[truth][:, None] - scores[~truth][None]
+    return float(((differences > 0) + 0.5 * (differences == 0)).mean())

@@ -119,8 +119,8 @@ class Linear(nn.Module):
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """The distance of the pairs, 1 - cosine; a figure to report, without a gradient."""
-        apart = 1.0 - (self.video(batch.video) * self.music(batch.music)).sum(dim=-1).mean()
-        return apart, {"distance": float(apart)}
+        distance = 1.0 - (self.video(batch.video) * self.music(batch.music)).sum(dim=-1).mean()
+        return distance, {"distance": float(distance)}
 
     def module(self) -> nn.Module:
         return self

@@ -1,5 +1,5 @@
-"""Losses of CMVAE (Yi et al. 2021, "Cross-modal variational auto-encoder for content-based micro-video background music
-recommendation") as pure functions.
+"""Losses of CMVAE (Yi et al. 2021, "Cross-modal variational auto-encoder for content-based micro-video background
+music recommendation") as pure functions.
 
 Conventions: B pairs; a posterior is a diagonal normal, ``mean`` and ``log_variance`` (B, E); ``similarity`` is (B, B),
 cosine, video by row and music by column; ``false`` (B, B) bool: which of them do not belong together.

@@ -46,10 +46,10 @@ def ranking(
 def structure(embedded: Tensor, before: Tensor, block: int = BLOCK) -> Tensor:
     """Mean of C_ijk (x_i.x_j - x_i.x_k) over the triplets of different rows, of one modality: (5) and (6).
 
-    ``embedded`` (B, E) x, unit norm; ``before`` (B, C) x~, what entered the network, compared by cosine. C_ijk =
-    sign(x_i.x_j - x_i.x_k) - sign(x~_i.x~_j - x~_i.x~_k) is a constant to the gradient. Where the orders agree it is 0;
-    where they differ the term is 2 |x_i.x_j - x_i.x_k|, so descending closes the gap, until the order turns. Only the
-    first ``block`` rows are compared: batches are shuffled, so these are a sample.
+    ``embedded`` (B, E) x, unit norm; ``before`` (B, C) x~, what entered the network, compared by cosine.
+    C_ijk = sign(x_i.x_j - x_i.x_k) - sign(x~_i.x~_j - x~_i.x~_k) is a constant to the gradient. Where the orders agree
+    it is 0; where they differ the term is 2 |x_i.x_j - x_i.x_k|, so descending closes the gap, until the order turns.
+    Only the first ``block`` rows are compared: batches are shuffled, so these are a sample.
     """
     x, origin = embedded[:block], functional.normalize(before[:block], dim=-1)
     count = len(x)

@@ -62,8 +62,8 @@ def check_apart(vectors: Tensor, side: str) -> Tensor:
     cosine = mean_cosine(vectors)
     if not cosine <= MOST_ALIKE:
         raise ImportedError(
-            f"{side}: the texts of different tags are alike (mean cosine {cosine:.3f}, at most {MOST_ALIKE} is usable), "
-            "so this text tower knows no words, as is known of laion/larger_clap_music; take the models that the program "
-            "names"
+            f"{side}: the texts of different tags are alike (mean cosine {cosine:.3f}, at most {MOST_ALIKE} is usable)"
+            ": this text tower knows no words, as is known of laion/larger_clap_music; take the models that the "
+            "program names"
         )
     return vectors
