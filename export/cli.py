@@ -31,7 +31,7 @@ from .tensorrt import (
 if TYPE_CHECKING:
     from .variants import Verdict
 
-PRECISIONS: Final = ("float16", "int8")  # what can be made
+PRECISIONS: Final = ("float16", "int8")  # that can be made
 USER_ERRORS: Final = (ExportError, EngineError, TowersError)
 
 

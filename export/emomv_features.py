@@ -70,7 +70,7 @@ def write_features(
 
 
 def sources_of(name: str, files: Mapping[str, Path]) -> tuple[Path, Path] | None:
-    """The files that a pair's pictures and sound stand in; None where one is missing."""
+    """The files of a pair's pictures and sound; None where one is missing."""
     if name in files:
         return files[name], files[name]
     video, _, music = name.partition(PAIR)

@@ -1,4 +1,4 @@
-"""Joins the imported networks to a bundle: our part gives what it gave before, theirs stands beside it.
+"""Joins the imported networks to a bundle: our part gives the same as before, theirs stands beside it.
 
 A clip's vector is ours with their words behind it. A window's embedding is the two parts' unit vectors, ours times the
 root of ``1 - share`` and theirs times the root of ``share``: one unit vector, whose cosine with another is the weighted

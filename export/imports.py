@@ -29,7 +29,7 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class Loaded:
-    """``whole`` joins a bundle; ``licences``: their text; ``record``: what the bundle's record says of the sources;
+    """``whole`` joins a bundle; ``licences``: their text; ``record``: the sources, for the bundle's record;
     ``notes``: what the user reads at the end."""
 
     whole: "Imported"

@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 
 
 class Nodes:
-    """``written``: nodes in order; ``constants``: what they take beside values."""
+    """``written``: nodes in order; ``constants``: their other inputs."""
 
     def __init__(self) -> None:
         self.written: list[Any] = []

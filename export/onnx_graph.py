@@ -77,7 +77,7 @@ class Ready(Protocol):
 def ready_model(name: str, module: Ready, outputs: Sequence[str]) -> Any:
     """The module's own graph, in our operator set, its outputs under provisional names.
 
-    Raises ``ExportError`` for a file whose operators cannot be brought to our version.
+    Raises ``ExportError`` for a file whose operators cannot be converted to our version.
     """
     model = onnx.load_model_from_string(module.onnx_file)
     versions = {entry.domain: entry.version for entry in model.opset_import}
@@ -173,7 +173,7 @@ def tidy_model(model: Any, name: str, outputs: Sequence[str]) -> Any:
 
 
 def check_model(model: Any, name: str) -> Any:
-    """The model after strict shape inference and the checker; ``ExportError`` for what they refuse."""
+    """The model after strict shape inference and the checker; ``ExportError`` where they refuse it."""
     try:
         model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
         onnx.checker.check_model(model, full_check=True)
@@ -221,7 +221,7 @@ def provisional(output: str) -> str:
 
 
 def tensor_spec(value: Any, where: str) -> TensorSpec:
-    """A graph's input or output as it stands in the manifest; ``ExportError`` unless the batch axis alone is free."""
+    """A graph's input or output as in the manifest; ``ExportError`` unless only the batch axis is free."""
     tensor = value.type.tensor_type
     if tensor.elem_type not in _DTYPES:
         kind = TensorProto.DataType.Name(tensor.elem_type)

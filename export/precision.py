@@ -46,7 +46,7 @@ IN_FLOAT32: Final = (
     "InstanceNormalization",
     "GroupNormalization",
     "CumSum",
-    "Expand",  # of a norm, to what it divides
+    "Expand",  # of a norm, to the shape that it divides
     "Exp",
     "Log",
 )

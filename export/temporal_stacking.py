@@ -2,7 +2,7 @@
 
 A film (channels, moments, height, width) is kept as pictures (held * channels, height, width) of ``held`` moments each,
 the channels of one moment behind those of the one before. A convolution gives pictures of ``held`` moments in turn. Its
-*window* is what the first to the last moment of such a picture depends on: stride * (held - 1) + taps moments.
+*window* is the moments that such a picture depends on: stride * (held - 1) + taps of them.
 """
 
 from typing import Final

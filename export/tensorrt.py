@@ -83,7 +83,7 @@ def make_plans(
 ) -> list[PlanReport]:
     """Plans of every graph in each precision, and how their engines compare with the CPU.
 
-    Raises what ``TensorrtEngine`` raises; larger differences than parity allows are in the reports (``faults``).
+    Raises the errors of ``TensorrtEngine``; larger differences than parity allows are in the reports (``faults``).
     """
     libraries, folder, recipe = libraries or load_libraries(), folder or default_folder(), recipe or Recipe()
     gpu = find_gpu(libraries, device)
@@ -151,7 +151,7 @@ def write_report(reports: Sequence[PlanReport], file: Path) -> None:
 
 
 def check_faults(reports: Sequence[PlanReport]) -> None:
-    """``ExportError`` that names the first of what differs too much."""
+    """``ExportError`` that names the first difference that is too large."""
     faults = [text for report in reports for text in report.faults]
     if faults:
         raise ExportError(

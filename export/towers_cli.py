@@ -1,5 +1,5 @@
 """``segue towers import NAME -o BUNDLE``: networks of others, fetched here and joined to a bundle of ours; and ``segue
-towers heads``: what we train on top of them."""
+towers heads``: our own heads on top of them."""
 
 import argparse
 import sys
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     heads = commands.add_parser(
         "heads",
-        help="train the heads of an import anew",
+        help="train the heads of an import again",
         description="Train the heads of an import on a published corpus that you have. Epochs and threshold are chosen "
         "on held-out parts of its training list.",
     )
@@ -72,9 +72,9 @@ def parser() -> argparse.ArgumentParser:
     heads.add_argument("--seed", type=int, default=0, metavar="N", help="of first weights and order (default 0)")
     features = commands.add_parser(
         "features",
-        help="make a corpus's features anew, by the networks of an import",
-        description="Make a published corpus's features anew from its videos, by the networks of an import. The folder "
-        "is then the --data of segue towers heads. A run that was stopped continues.",
+        help="measure a corpus's features again, by the networks of an import",
+        description="Measure a published corpus's features again, from its videos, by the networks of an import. The "
+        "folder is then the --data of segue towers heads. A run that was stopped continues.",
     )
     features.add_argument("name", choices=HEADS, metavar="NAME", help=", ".join(HEADS))
     features.add_argument("--data", type=Path, required=True, metavar="DIR", help="EmoMV's release: its labels")

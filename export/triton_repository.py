@@ -20,7 +20,7 @@ from .bundle import FOLDER_MODE, put_in_place
 from .errors import ExportError
 
 CONFIG: Final = "config.pbtxt"
-FILE: Final = "model.onnx"  # what Triton's onnxruntime backend looks for
+FILE: Final = "model.onnx"  # the name that Triton's onnxruntime backend expects
 MAX_BATCH: Final = 32
 QUEUE_DELAY_US: Final = 2000  # how long a request waits for others to fill the batch
 QUEUE_SIZE: Final = 256  # requests that may wait for a model; more are refused

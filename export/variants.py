@@ -31,7 +31,7 @@ from .onnx_graph import convolutions
 from .precision import to_float16, to_int8_dynamic, to_int8_static
 from .probe import CALIBRATION_ROWS, Arrays, Probe, embeddings, graph_inputs, run_rows, thin_rows
 
-CAN_MAKE: Final = ("float16", "int8")  # of PRECISIONS, what this program can make
+CAN_MAKE: Final = ("float16", "int8")  # those of PRECISIONS that this program can make
 PAYS: Final = 1.1
 PAYING_BATCHES: Final = (1, 8)
 MEASURED_S: Final = 0.3  # for each batch
@@ -232,7 +232,7 @@ class Judge:
         )
 
     def _right(self, candidate: "Candidate") -> tuple[Row, str]:
-        """The worst row, and what is wrong or nothing. Drawn inputs are far from any clip. ``fault`` judges them only
+        """The worst row, and the fault or an empty text. Drawn inputs are far from any clip. ``fault`` judges them only
         where there is no probe; otherwise they must only give finite numbers within the contract."""
         graph = candidate.spec.name
         drawn = compare(

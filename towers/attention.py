@@ -7,8 +7,8 @@ from torch import Tensor
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor | None = None) -> Tensor:
-    """(B, n, width) over (B, m, width) twice -> (B, n, width); ``bias`` is added to the weights' logarithms, in the
-    shape of (B, heads, n, m) or what broadcasts to it (Vaswani et al. 2017, section 3.2)."""
+    """(B, n, width) over (B, m, width) twice -> (B, n, width); ``bias`` is added to the weights' logarithms, in a
+    shape that broadcasts to (B, heads, n, m) (Vaswani et al. 2017, section 3.2)."""
     q, k, v = (
         part.reshape(*part.shape[:2], heads, part.shape[2] // heads).transpose(1, 2) for part in (query, key, value)
     )

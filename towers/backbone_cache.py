@@ -1,7 +1,7 @@
 """Trained backbones on disk, so that many systems, settings and seeds can share one.
 
 FOLDER/<side>-<kind>.safetensors   weights
-FOLDER/<side>-<kind>.json          what it is, what it was trained on and how, its figures
+FOLDER/<side>-<kind>.json          its configuration, its training data and options, its figures
 FOLDER/<side>-<kind>.csv           a line an epoch
 FOLDER/<side>-<kind>.part/         while it trains; the next run continues from there
 """

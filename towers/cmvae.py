@@ -159,7 +159,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> Cmvae:
 
 
 def build(configuration: Mapping[str, Any]) -> Cmvae:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return Cmvae(
         Configuration(**{**stored, "scale": Scale(**stored["scale"]), "weights": Weights(**stored["weights"])})

@@ -34,7 +34,7 @@ SETTINGS = tuple(path + end for path in PATHS for end in ("", PENALISED))
 
 @dataclass(frozen=True)
 class Scale:
-    """``width`` of what enters the paths, ``inner`` of their layers, ``embedding`` of each path and of ``in``."""
+    """``width`` of the paths' input, ``inner`` of their layers, ``embedding`` of each path and of ``in``."""
 
     width: int
     inner: int
@@ -66,7 +66,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Configuration:
-    """Everything that shapes the network; ``*_parts``: what each path reads of a clip's vector, (from, to)."""
+    """Everything that shapes the network; ``*_parts``: the part of a clip's vector that each path reads, (from, to)."""
 
     setting: str
     scale: Scale
@@ -175,7 +175,7 @@ class Dpvm(nn.Module):
         return self.fuse(embeddings)
 
     def fuse(self, embeddings: list[Tensor]) -> Tensor:
-        """One path as it is; two spliced, and through the layers of ``in``."""
+        """One path unchanged; two spliced, and for ``in`` sent through layers."""
         if len(embeddings) == 1:
             return embeddings[0]
         spliced = torch.cat(embeddings, dim=-1)
@@ -240,6 +240,6 @@ def make(setting: str, sizes: Sizes, scale: str) -> Dpvm:
 
 
 def build(configuration: Mapping[str, Any]) -> Dpvm:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return Dpvm(Configuration(**{**stored, "scale": Scale(**stored["scale"]), "weights": Weights(**stored["weights"])}))

@@ -165,7 +165,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> EmoMv:
 
 
 def build(configuration: Mapping[str, Any]) -> EmoMv:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return EmoMv(
         Configuration(**{**stored, "scale": Scale(**stored["scale"]), "weights": Weights(**stored["weights"])})

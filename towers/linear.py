@@ -174,7 +174,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> Linear:
 
 
 def build(configuration: Mapping[str, Any]) -> Linear:
-    """From what a run stores; to be fitted, or to load weights."""
+    """From a stored configuration; then fit it, or load weights."""
     stored = dict(configuration)
     for name in ("video_extras", "music_extras"):
         stored[name] = tuple(stored[name])

@@ -34,7 +34,7 @@ from .windows import dual_graphs
 NAME = "segue"
 VIDEO_EXTRAS = ("displacement", "colour", "motion", "pulse")
 MUSIC_EXTRAS = ("rhythm", "harmony")
-# Setting -> what it leaves out.
+# Setting -> the parts that it leaves out.
 WITHOUT: Mapping[str, tuple[str, ...]] = {
     "full": (),
     "no-rhythm": ("displacement", "motion", "pulse", "rhythm"),
@@ -223,7 +223,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> Segue:
 
 
 def build(configuration: Mapping[str, Any]) -> Segue:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return Segue(
         Configuration(

@@ -71,7 +71,7 @@ class Configuration:
 
 
 class Stream(nn.Module):
-    """One modality: (B, K, C) to what its classifier of emotion reads, (B, hidden), and to the common space."""
+    """One modality: (B, K, C) to the input of its emotion classifier, (B, hidden), and to the common space."""
 
     def __init__(self, clip_dim: int, config: Configuration) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> TwoBranch:
 
 
 def build(configuration: Mapping[str, Any]) -> TwoBranch:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return TwoBranch(
         Configuration(**{**stored, "scale": Scale(**stored["scale"]), "weights": Weights(**stored["weights"])})

@@ -209,7 +209,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> UtCmvmr:
 
 
 def build(configuration: Mapping[str, Any]) -> UtCmvmr:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return UtCmvmr(
         Configuration(

@@ -181,7 +181,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> VmNet:
 
 
 def build(configuration: Mapping[str, Any]) -> VmNet:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     scale = dict(stored["scale"])
     scale |= {side: tuple(scale[side]) for side in ("video", "music")}

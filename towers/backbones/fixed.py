@@ -30,7 +30,7 @@ class Stored(Backbone):
     """A column of the corpus that already holds vectors, (B, *shape) -> (B, width).
 
     For networks that cannot run here, such as the public extractors of the papers. It serves training and benchmarks;
-    no live stream has such a column, so a run that stands on one makes no bundle.
+    no live stream has such a column, so a run that uses one makes no bundle.
     """
 
     learned = False

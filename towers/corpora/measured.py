@@ -98,7 +98,7 @@ def measure_source(job: SourceJob) -> tuple[MeasuredSource, dict[str, npt.NDArra
     source = job.source
     with VideoFile(source.video) as video:
         sound = decode(source.music or source.video)
-        # The start of a video's own sound stands in the video file.
+        # The video file itself has the start of its own sound.
         shift_s, lead = (video.sound_s, sound.lead) if source.music is None else (0.0, 0)
         begin_s, stretch = stretch_of(source, sound.samples[lead:], shift_s, video.duration_s)
         windows, passed = cuts(stretch, job.windows, job.clips)

@@ -21,7 +21,7 @@ class Imported(Protocol):
     ``video_place``, ``music_place``: words of a window (B, 7, W) and mask (B, 7) bool -> (B, P) of unit length, P the
     same for both; their dot product is the match. ``match``: video's words and mask, music's words and mask -> (B,), a
     cosine or a similar number: ``LOGITS`` times as much is a logit. ``mood``: a place of either side, of any length,
-    (B, P) -> (B, 3) in [0, 1]. ``facts``: what the bundle's record says of words and place, ready for JSON.
+    (B, P) -> (B, 3) in [0, 1]. ``facts``: facts about words and place for the bundle's record, ready for JSON.
     """
 
     @property

@@ -14,7 +14,7 @@ AGAIN: Final = "it is damaged or another file: delete it and import again"
 
 
 def load_strictly(network: nn.Module, path: Path, name: str, within: str = "") -> None:
-    """Fill ``network`` from a file of weights; ``within``: the key that they stand under.
+    """Fill ``network`` from a file of weights; ``within``: the key of the weights in it.
 
     Raises ``ImportedError`` for a file without weights, and where names, shapes or types are not the network's own.
     """

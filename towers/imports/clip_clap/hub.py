@@ -137,7 +137,7 @@ def _fetch(model: HubModel, file: HubFile, cache: Path | None, download: Downloa
     where = f"cache {cache}" if cache else "the hub's cache"
     try:
         return download(model.repo, file.name, revision=model.revision, cache_dir=cache)
-    except Exception as error:  # its errors, and those of what it downloads with, have no common base but this
+    except Exception as error:  # its errors and its downloader's have no other common base
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise ImportedError(
                 f"{where}: the disk is full at {model.folder}/{file.name} ({file.size / 1e6:.0f} MB); make room and "

@@ -16,7 +16,7 @@ from ..errors import ImportedError
 from .networks import Tower
 from .vocabulary import PICTURE_TEMPLATES, SOUND_TEMPLATES, TAGS
 
-LOGITS: Final = 100.0  # what CLIP multiplies a cosine by
+LOGITS: Final = 100.0  # CLIP's factor of a cosine
 MOST_ALIKE: Final = 0.95  # mean cosine of different tags; weights that work give .3 (CLAP) to .8 (CLIP)
 
 
