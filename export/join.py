@@ -50,8 +50,8 @@ class Joint:
 
     def cut(self, value: str, axis: int, begin: int, end: int | None = None) -> str:
         """The places ``begin`` to ``end``, not included, of an axis."""
-        ends = (begin, _END if end is None else end, axis, 1)
-        return self.op("Slice", value, *(self.constant(np.array([end], np.int64)) for end in ends))
+        bounds = (begin, _END if end is None else end, axis, 1)
+        return self.op("Slice", value, *(self.constant(np.array([bound], np.int64)) for bound in bounds))
 
     def part(self, data: bytes, inputs: Mapping[str, str]) -> dict[str, str]:
         """Add a whole graph. ``inputs``: its inputs' names -> names of values here; returns its outputs in the same
