@@ -163,9 +163,9 @@ class Rewriting:
             return self.nodes.add("Transpose", [name], f"{name}{MARK}_moments", perm=[0, 2, 1, 3, 4])
         film = self._films[name]
         shape = -1, film.moments, film.channels, film.height, film.width
-        return self._shaped(film.pictures, f"{name}{MARK}_moments", *shape)
+        return self._reshape(film.pictures, f"{name}{MARK}_moments", *shape)
 
-    def _shaped(self, value: str, output: str, *shape: int) -> str:
+    def _reshape(self, value: str, output: str, *shape: int) -> str:
         return self.nodes.add("Reshape", [value, self.nodes.numbers(f"{output}_shape", *shape)], output)
 
     def _from_moments(self, name: str, conv: Convolution, held: int, mark: str) -> str:
@@ -179,10 +179,10 @@ class Rewriting:
         total = ""
         for at, (first, count) in enumerate(runs(window(conv.stride, held, conv.taps), channels)):
             part = self._windows(value, moments, first, count, conv.stride * held, conv.moments // held, f"{mark}_{at}")
-            pictures = self._shaped(part, f"{mark}_{at}_pictures", -1, count * channels, height, width)
+            pictures = self._reshape(part, f"{mark}_{at}_pictures", -1, count * channels, height, width)
             weight = part_of_window(conv.weight, conv.stride, held, first, count)
             bias = np.tile(conv.bias, held) if at == 0 else None
-            convolved = self._convolved(pictures, weight, bias, conv, f"{mark}_{at}")
+            convolved = self._convolution(pictures, weight, bias, conv, f"{mark}_{at}")
             total = self.nodes.add("Add", [total, convolved], f"{mark}_{at}_sum") if at else convolved
         return total
 
@@ -190,7 +190,7 @@ class Rewriting:
         """``count`` moments from ``first`` on, of each of ``windows`` windows that are ``step`` moments apart."""
         if count == step:  # the windows touch
             end = first + windows * step
-            return value if (first, end) == (0, moments) else self._sliced(value, mark, (1,), (first,), (end,))
+            return value if (first, end) == (0, moments) else self._slice(value, mark, (1,), (first,), (end,))
         chosen = first + step * np.arange(windows)[:, None] + np.arange(count)
         return self.nodes.add(
             "Gather", [value, self.nodes.constant(f"{mark}_chosen", chosen)], f"{mark}_gathered", axis=1
@@ -203,30 +203,30 @@ class Rewriting:
         weights = [part_of_window(conv.weight, conv.stride, held, block * near + conv.before, block) for near in around]
         size = held * conv.outputs
         bias = np.concatenate([np.tile(conv.bias, held) if near == 0 else np.zeros(size) for near in around])
-        value = self._convolved(source.pictures, np.concatenate(weights), bias.astype(conv.bias.dtype), conv, mark)
+        value = self._convolution(source.pictures, np.concatenate(weights), bias.astype(conv.bias.dtype), conv, mark)
         if (len(around), pictures) == (1, results):
             return value
-        value = self._shaped(value, f"{mark}_side_by_side", -1, pictures, len(around) * size, conv.height, conv.width)
+        value = self._reshape(value, f"{mark}_side_by_side", -1, pictures, len(around) * size, conv.height, conv.width)
         total = ""
         for at, near in enumerate(around):
             first, end = max(0, near), min(pictures, results + near)
-            part = self._sliced(value, f"{mark}_{at}", (1, 2), (first, at * size), (end, (at + 1) * size))
+            part = self._slice(value, f"{mark}_{at}", (1, 2), (first, at * size), (end, (at + 1) * size))
             if (first - near, results + near - end) != (0, 0):
                 room = 0, first - near, 0, 0, 0, 0, results + near - end, 0, 0, 0
                 part = self.nodes.add(
                     "Pad", [part, self.nodes.numbers(f"{mark}_{at}_room", *room)], f"{mark}_{at}_moved"
                 )
             total = self.nodes.add("Add", [total, part], f"{mark}_{at}_sum") if at else part
-        return self._shaped(total, f"{mark}_pictures", -1, size, conv.height, conv.width)
+        return self._reshape(total, f"{mark}_pictures", -1, size, conv.height, conv.width)
 
-    def _sliced(
+    def _slice(
         self, value: str, mark: str, axes: tuple[int, ...], starts: tuple[int, ...], ends: tuple[int, ...]
     ) -> str:
         bounds = zip(("starts", "ends", "axes"), (starts, ends, axes), strict=True)
         inputs = [self.nodes.numbers(f"{mark}_{name}", *values) for name, values in bounds]
         return self.nodes.add("Slice", [value, *inputs], f"{mark}_sliced")
 
-    def _convolved(
+    def _convolution(
         self, value: str, weight: NDArray[np.float32], bias: NDArray[np.float32] | None, conv: Convolution, mark: str
     ) -> str:
         inputs = [value, self.nodes.constant(f"{mark}_weight", weight)]

@@ -18,7 +18,7 @@ from engines.onnx_engine import OnnxEngine
 from features.errors import FeatureError
 
 from .errors import ExportError
-from .material import clips_of_music, clips_of_video, stacked, windows
+from .material import clips_of_music, clips_of_video, stack_features, windows
 
 Floats = NDArray[np.float64]
 
@@ -136,6 +136,8 @@ def _embed_windows(engine: OnnxEngine, side: str, path: Path, progress: Callable
     if not clips:
         progress(f"{path.name} is left out: it is shorter than a clip")
         return None
-    vectors = np.concatenate([engine.run(f"{side}_clip", stacked([features], clip))["embedding"] for features in clips])
+    vectors = np.concatenate(
+        [engine.run(f"{side}_clip", stack_features([features], clip))["embedding"] for features in clips]
+    )
     outputs = engine.run(f"{side}_sequence", windows(vectors, clips, sequence))
     return np.asarray(outputs["embedding"], np.float64)

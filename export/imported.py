@@ -36,7 +36,7 @@ from .bundle import (
     put_in_place,
 )
 from .errors import ExportError
-from .join import Joint, concatenated
+from .join import Joint, concatenate
 from .onnx_graph import OPSET, OnnxGraph, export_graph
 
 LICENCES: Final = "LICENCES.txt"
@@ -246,7 +246,7 @@ def clip_graph(name: str, base: Bundle, parts: Parts) -> OnnxGraph:
     features = {feature.name: joint.input(feature) for feature in parts.features(name)}
     theirs = joint.part(parts.data(name), features)["words"]
     out = TensorSpec("embedding", "float32", (BATCH, base.graphs.widths[name] + parts.width(name)))
-    joint.output(out, concatenated(joint, (ours, theirs)))
+    joint.output(out, concatenate(joint, (ours, theirs)))
     return joint.finish()
 
 
@@ -259,7 +259,7 @@ def sequence_graph(name: str, base: Bundle, parts: Parts, ours: float, theirs: f
     place = joint.part(parts.data(name), {"clips": joint.cut(clips, 2, width), "mask": inputs["mask"]})["place"]
     scaled = joint.op("Mul", mine, joint.number(ours)), joint.op("Mul", place, joint.number(theirs))
     out = TensorSpec("embedding", "float32", (BATCH, base.manifest.embedding_dim + parts.place))
-    joint.output(out, concatenated(joint, scaled))
+    joint.output(out, concatenate(joint, scaled))
     return joint.finish()
 
 

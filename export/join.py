@@ -99,7 +99,7 @@ class Joint:
         )
 
 
-def concatenated(joint: Joint, values: Sequence[str], axis: int = 1) -> str:
+def concatenate(joint: Joint, values: Sequence[str], axis: int = 1) -> str:
     return joint.op("Concat", *values, axis=axis)
 
 

@@ -51,7 +51,7 @@ def clips_of_music(path: Path, names: Collection[str], most_s: int) -> list[Clip
     return clips
 
 
-def stacked(clips: Sequence[Clip], names: Collection[str]) -> dict[str, NDArray[Any]]:
+def stack_features(clips: Sequence[Clip], names: Collection[str]) -> dict[str, NDArray[Any]]:
     """(n, *shape) of each feature."""
     return {name: np.stack([clip[name] for clip in clips]) for name in names}
 

@@ -68,9 +68,9 @@ def config_text(spec: GraphSpec, identity: str, prefix: str = PREFIX, max_batch:
     """``config.pbtxt`` of a graph: protobuf's text format of Triton's ``ModelConfig``."""
     preferred = [size for size in (8, 16, 32) if size <= max_batch] or [max_batch]
     lines = [
-        f"name: {quoted(model_name(spec.name, prefix))}",
+        f"name: {quote(model_name(spec.name, prefix))}",
         'backend: "onnxruntime"',
-        f"default_model_filename: {quoted(FILE)}",
+        f"default_model_filename: {quote(FILE)}",
         f"max_batch_size: {max_batch}",
         f"version_policy {{ specific {{ versions: [ {model_version(identity)} ] }} }}",
         *(tensor_text("input", tensor) for tensor in spec.inputs),
@@ -83,7 +83,7 @@ def config_text(spec: GraphSpec, identity: str, prefix: str = PREFIX, max_batch:
         f"    timeout_action: REJECT allow_timeout_override: true max_queue_size: {QUEUE_SIZE}",
         "  }",
         "}",
-        f"parameters {{ key: {quoted(IDENTITY)} value {{ string_value: {quoted(identity)} }} }}",
+        f"parameters {{ key: {quote(IDENTITY)} value {{ string_value: {quote(identity)} }} }}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -92,13 +92,13 @@ def tensor_text(side: str, tensor: TensorSpec) -> str:
     """An input or output; the batch axis is implied. One number a row is (1,) outside and () for the model."""
     shape = f"data_type: TYPE_{DATATYPES[tensor.dtype]} dims: {list_text(wire_dims(tensor))}"
     reshape = " reshape { shape: [ ] }" if len(tensor.shape) == 1 else ""
-    return f"{side} {{ name: {quoted(tensor.name)} {shape}{reshape} }}"
+    return f"{side} {{ name: {quote(tensor.name)} {shape}{reshape} }}"
 
 
 def list_text(sizes: Sequence[int]) -> str:
     return f"[ {', '.join(str(size) for size in sizes)} ]"
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """JSON's escapes are among those of protobuf's text format."""
     return json.dumps(text)

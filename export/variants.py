@@ -173,7 +173,7 @@ class Judge:
         """Take the least alike graph out of ``kept`` until a search through all of them is right."""
         dropped: list[Verdict] = []
         while self._options.probe is not None and sum(map(self._is_searched, kept)) > 1:
-            shared = self._shared({graph: candidate for graph, (candidate, _) in kept.items()})
+            shared = self._measure_shared({graph: candidate for graph, (candidate, _) in kept.items()})
             if shared >= OVERLAP:
                 break
             graph = min(filter(self._is_searched, kept), key=lambda graph: kept[graph][1].cosine)
@@ -210,7 +210,7 @@ class Judge:
         row, reason = self._right(candidate)
         graph, shared = candidate.spec.name, None
         if not reason and self._options.probe is not None and self._is_searched(graph):
-            shared = self._shared({graph: candidate})
+            shared = self._measure_shared({graph: candidate})
             if shared < OVERLAP:
                 reason = f"shares {shared:.2f} of the first {TOP}, must share {OVERLAP:.0f}"
         speeds: Mapping[int, float] = {}
@@ -273,7 +273,7 @@ class Judge:
     def _rows(self, graph: str, batch: int) -> Arrays:
         return {name: value[:batch] for name, value in self._inputs[graph].items()}
 
-    def _shared(self, candidates: Mapping[str, "Candidate"]) -> float:
+    def _measure_shared(self, candidates: Mapping[str, "Candidate"]) -> float:
         """Of the first ten of each search, how many float32 and the candidates share, in the mean."""
         if self._options.probe is None:
             raise ExportError("a search is judged on a corpus; name a --corpus")

@@ -128,18 +128,18 @@ class Cmvae(nn.Module):
         latents = [draw(*posterior) for posterior in posteriors]
         video, music = (functional.normalize(mean, dim=-1) for mean, _ in posteriors)
 
-        def decoded(latent: Tensor, side: int) -> Tensor:
+        def decode_loss(latent: Tensor, side: int) -> Tensor:
             return reconstruction(coders[side].decoder(latent), levels[side]) / levels[side].shape[1]
 
         parts = {
-            "reconstruction": weights.reconstruction * (decoded(latents[0], 0) + decoded(latents[1], 1)),
+            "reconstruction": weights.reconstruction * (decode_loss(latents[0], 0) + decode_loss(latents[1], 1)),
             "divergence": weights.divergence
             * torch.stack([divergence(*posterior) for posterior in posteriors]).sum()
             / self.embedding_dim,
             "matching": weights.matching * matching(video @ music.T, batch.false_pairs(), weights.margin),
         }
         if self.setting == "full":
-            parts["crossed"] = weights.crossed * (decoded(latents[0], 1) + decoded(latents[1], 0))
+            parts["crossed"] = weights.crossed * (decode_loss(latents[0], 1) + decode_loss(latents[1], 0))
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 

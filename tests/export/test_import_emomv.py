@@ -21,7 +21,7 @@ from export import import_emomv
 from export.errors import ExportError
 from export.fusion import choose_share, measure_pairs
 from export.imports import ImportOptions, Loaded
-from export.material import clips_of_video, stacked
+from export.material import clips_of_video, stack_features
 from features.spec import FEATURES
 from towers.corpora import emomv as corpus
 from towers.emotion_head import EmotionScale
@@ -360,7 +360,7 @@ def test_features_are_made_anew_from_the_pieces(
     clips = clips_of_video(videos / "a_1.mp4", bundle.features_of("video_clip"), 30)
     assert len(clips) == 2
     engine = OnnxEngine(bundle)
-    words = engine.run("video_clip", stacked(clips, bundle.features_of("video_clip")))["embedding"][:, -WIDTH:]
+    words = engine.run("video_clip", stack_features(clips, bundle.features_of("video_clip")))["embedding"][:, -WIDTH:]
     engine.close()
     np.testing.assert_allclose(release.train.video[0], words.mean(axis=0), atol=1e-4)
 

@@ -159,7 +159,9 @@ def test_a_search_that_finds_others_is_left_out(
 def test_graphs_that_are_right_alone_and_not_together(
     small_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(variants_module.Judge, "_shared", lambda self, candidates: 10.0 if len(candidates) < 3 else 8.0)
+    monkeypatch.setattr(
+        variants_module.Judge, "_measure_shared", lambda self, candidates: 10.0 if len(candidates) < 3 else 8.0
+    )
     report = export(small_run(), tmp_path, precisions=("float16",), probe=probe_of())
     dropped = [verdict for verdict in report.variants if verdict.reason]
     assert len(dropped) == 2

@@ -87,7 +87,7 @@ def measure(job: SourceJob) -> MeasuredSource:
         result, columns, prints = MeasuredSource(str(error)), {}, fingerprint(np.empty(0, np.float32))
     except MemoryError:
         return MeasuredSource("needs more memory than there is; cut it into shorter files")
-    except Exception as error:  # noqa: BLE001 - told with its type in the report, so not lost
+    except Exception as error:  # noqa: BLE001 - the report has it with its type, so it is not lost
         return MeasuredSource(f"failed unexpectedly: {type(error).__name__}: {error}")
     write(path, result, columns, prints)
     return result

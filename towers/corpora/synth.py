@@ -156,7 +156,7 @@ def make_pair(seed: int, split: str, number: int) -> PairArrays:
     """One pair and its rows of the corpus arrays."""
     example = take(np.random.default_rng([seed, SPLITS.index(split), number]))
     latent = example.latent
-    heard, seen = example.heard(spec.MUSIC_RATE_HZ), example.seen(spec.MOTION_FPS)
+    samples, pictures = example.heard(spec.MUSIC_RATE_HZ), example.seen(spec.MOTION_FPS)
     energy, valence, tension = map(float, pairs.mood(latent))
     name = f"{split}-{number:06d}"
     pair = Pair(
@@ -169,7 +169,7 @@ def make_pair(seed: int, split: str, number: int) -> PairArrays:
         start_s=0.0,
         latent=plain(asdict(latent)),
     )
-    return pair, {**watch(dict(enumerate(seen))), **listen(heard.mean(axis=1, dtype=np.float32))}
+    return pair, {**watch(dict(enumerate(pictures))), **listen(samples.mean(axis=1, dtype=np.float32))}
 
 
 def emotion(energy: float, valence: float, tension: float) -> str:

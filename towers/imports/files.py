@@ -84,7 +84,7 @@ def obtain_file(
     place = cache / weights.file
     if not place.is_file():
         _fetch(weights, cache, progress, open_url)
-    return CachedFile(place, verify(weights, place, _known(weights, place), "delete it and import again"))
+    return CachedFile(place, verify(weights, place, _known_sum(weights, place), "delete it and import again"))
 
 
 def verify(weights: WeightFile, path: Path, known: str, cure: str) -> str:
@@ -104,7 +104,7 @@ def verify(weights: WeightFile, path: Path, known: str, cure: str) -> str:
     return digest
 
 
-def _known(weights: WeightFile, place: Path) -> str:
+def _known_sum(weights: WeightFile, place: Path) -> str:
     """The sum stored when the file was fetched, if it agrees with the published digits; else these digits."""
     if len(weights.sha256) == 64:
         return weights.sha256
