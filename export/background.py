@@ -1,4 +1,4 @@
-"""What the imported networks say of ordinary material: the means and deviations that a clip is compared with."""
+"""The imported networks' outputs on ordinary material: the means and deviations that a clip is compared with."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,26 +28,27 @@ def measure_background(
     tracks: Sequence[Path],
     progress: Callable[[str], None] = lambda step: None,
 ) -> Background:
-    """Over every clip of the files; each file counts as much as its clips. Axes are measured of windows of one clip.
+    """Over every clip of the files, so a longer file counts more. Axes are measured on windows of one clip.
 
-    Files that cannot be used are left out, ``progress`` hears why. Raises ``ExportError`` for fewer than 20 clips.
+    A file that cannot be used is left out, and ``progress`` gets the reason. Raises ``ExportError`` for fewer than 20
+    clips.
     """
     scenes = [clip["scene"] for path in videos for clip in clips_of(clips_of_video, path, "scene", progress)]
     mels = [clip["tag_mel"] for path in tracks for clip in clips_of(clips_of_music, path, "tag_mel", progress)]
-    for name, found in (("video", scenes), ("music", mels)):
-        if len(found) < FEWEST:
+    for name, clips in (("video", scenes), ("music", mels)):
+        if len(clips) < FEWEST:
             raise ExportError(
-                f"background: {len(found)} clips of {name}, at least {FEWEST} are needed; give more files"
+                f"background: {len(clips)} clips of {name}, at least {FEWEST} are needed; give more files"
             )
-    seen, heard = told(SceneWords(pictures).eval(), scenes), told(MusicWords(music).eval(), mels)
+    video_words, music_words = run_words(SceneWords(pictures).eval(), scenes), run_words(MusicWords(music).eval(), mels)
     flat = tuple([0.0] * len(AXES)), tuple([1.0] * len(AXES))
-    words = [(values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)) for values in (seen, heard)]
+    words = [(values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)) for values in (video_words, music_words)]
     sides = [Side(tuple(mean.tolist()), tuple(deviation.tolist()), *flat) for mean, deviation in words]
     first = Background(sides[0], sides[1], len(scenes), len(mels))
     lite = build_lite(pictures, music, first)
     whole = []
     for side, place, values, (mean, deviation) in zip(
-        sides, (lite.video_place, lite.music_place), (seen, heard), words, strict=True
+        sides, (lite.video_place, lite.music_place), (video_words, music_words), words, strict=True
     ):
         scores = torch.from_numpy(((values - mean) / deviation).astype(np.float32)).unsqueeze(1)
         with torch.inference_mode():
@@ -63,7 +64,8 @@ def clips_of(
     name: str,
     progress: Callable[[str], None],
 ) -> list[dict[str, NDArray[np.generic]]]:
-    """What ``read`` gives of a file's beginning; nothing for one that cannot be used, ``progress`` hears why."""
+    """The clips of a file's first ``MOST_S`` seconds. None for a file that cannot be used; ``progress`` gets the
+    reason."""
     progress(f"looking at {path.name}" if name == "scene" else f"listening to {path.name}")
     try:
         return read(path, (name,), MOST_S)
@@ -72,8 +74,8 @@ def clips_of(
         return []
 
 
-def told(words: torch.nn.Module, features: Sequence[NDArray[np.generic]]) -> NDArray[np.float64]:
-    """(n, words), one clip at a time, so that memory does not grow with the material."""
+def run_words(words: torch.nn.Module, features: Sequence[NDArray[np.generic]]) -> NDArray[np.float64]:
+    """Run the network on one clip at a time, so that memory does not grow with the material: (n, words)."""
     with torch.inference_mode():
         rows = [words(torch.from_numpy(feature[None])) for feature in features]
     return torch.cat(rows).numpy().astype(np.float64)

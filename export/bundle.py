@@ -19,7 +19,7 @@ from features.spec import FEATURES, MAX_CLIPS
 from .errors import ExportError
 from .onnx_graph import OPSET, OnnxGraph, export_graph
 from .parity import Exportable, check_parity, ranges_of
-from .variants import Made, Verdict, Wanted, check_wanted, make_variants
+from .variants import VariantFiles, VariantOptions, Verdict, check_options, make_variants
 
 FOLDER_MODE: Final = 0o755  # mkdtemp makes its folders private, a bundle is not
 
@@ -68,18 +68,18 @@ def write_bundle(
     folder: Path,
     name: str,
     progress: Callable[[str], None] = lambda step: None,
-    wanted: Wanted | None = None,
+    options: VariantOptions | None = None,
 ) -> ExportReport:
-    """Export every graph of ``run`` to the bundle ``folder``, replacing a bundle that stands there.
+    """Export every graph of ``run`` to the bundle ``folder``; a bundle that is there already is replaced.
 
-    ``wanted``: precisions to add where they are right and pay; the report says which were not, and why. ``progress``
-    hears each step before it starts. Raises ``ExportError`` for a folder that holds something else, a graph that cannot
+    ``options``: precisions to add where they are right and pay; the report says which are not, and why. ``progress``
+    gets each step before it starts. Raises ``ExportError`` for a folder that holds something else, a graph that cannot
     be exported or differs from torch; ``BundleError`` where the run contradicts the bundle contract. In either case
-    ``folder`` is as it was.
+    ``folder`` stays as it was.
     """
-    wanted = wanted or Wanted()
+    options = options or VariantOptions()
     check_target(folder)
-    check_wanted(wanted)
+    check_options(options)
     folder.parent.mkdir(parents=True, exist_ok=True)
     modules = run.graphs()
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
@@ -97,35 +97,35 @@ def write_bundle(
             progress("comparing with torch")
             differences = check_parity(engine, modules)
             ranges = {graph: ranges_of(module) for graph, module in modules.items()}
-            made, verdicts = make_variants(bundle, engine, wanted, ranges, progress)
+            files, verdicts = make_variants(bundle, engine, options, ranges, progress)
         finally:
             engine.close()
-        if any(made.values()):
-            bundle = add_variants(bundle, made)
+        if any(files.values()):
+            bundle = add_variants(bundle, files)
         part.chmod(FOLDER_MODE)
         put_in_place(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    reports = tuple(GraphReport(graph, len(made.data), differences[graph]) for graph, made in graphs.items())
+    reports = tuple(GraphReport(graph, len(exported.data), differences[graph]) for graph, exported in graphs.items())
     return ExportReport(path=folder, identity=bundle.identity, graphs=reports, variants=verdicts)
 
 
-def add_variants(bundle: Bundle, made: Made) -> Bundle:
-    """The same bundle with the files of ``made`` beside its own, opened once in each precision."""
+def add_variants(bundle: Bundle, added: VariantFiles) -> Bundle:
+    """The same bundle with the files of ``added`` beside its own, opened once in each precision."""
     file = bundle.path / MANIFEST
     manifest = json.loads(file.read_text(encoding="utf-8"))
-    for graph, files in made.items():
+    for graph, files in added.items():
         for precision, data in files.items():
             (bundle.path / file_name(graph, precision)).write_bytes(data)
             entry = {"file": file_name(graph, precision), "sha256": hashlib.sha256(data).hexdigest()}
             manifest["graphs"][graph].setdefault("variants", {})[precision] = entry
     file.write_text(manifest_json(manifest), encoding="utf-8")
-    found = load_bundle(bundle.path, FEATURES)
-    for precision in sorted({precision for files in made.values() for precision in files}):
-        engine = OnnxEngine(found, precision=precision)
+    extended = load_bundle(bundle.path, FEATURES)
+    for precision in sorted({precision for files in added.values() for precision in files}):
+        engine = OnnxEngine(extended, precision=precision)
         engine.warmup()
         engine.close()
-    return found
+    return extended
 
 
 def check_target(folder: Path) -> None:
@@ -139,7 +139,7 @@ def check_target(folder: Path) -> None:
 
 
 def put_in_place(part: Path, folder: Path) -> None:
-    """Rename ``part`` to ``folder``; what stood there goes only after the new one stands."""
+    """Rename ``part`` to ``folder``; the old folder is deleted only once the new one is in place."""
     old = part.with_suffix(".old")
     if folder.exists():
         folder.rename(old)
@@ -167,8 +167,8 @@ def manifest_text(
         **sizes(run, modules),
         "max_clips": MAX_CLIPS,
         "opset": OPSET,
-        "graphs": {graph: graph_entry(graph, made) | wiring(modules[graph]) for graph, made in graphs.items()},
-        "features": described(modules),
+        "graphs": {graph: graph_entry(graph, exported) | wiring(modules[graph]) for graph, exported in graphs.items()},
+        "features": feature_descriptions(modules),
         "training": dict(run.training),
     }
     try:
@@ -179,10 +179,10 @@ def manifest_text(
 
 def sizes(run: ExportableRun, modules: Mapping[str, ExportableGraph]) -> dict[str, Any]:
     """``clip_dim``, of the first tower of either side, and ``embedding_dim``; other towers' widths are their own."""
-    said = {name: module.of for name, module in modules.items()}
+    subjects = {name: module.of for name, module in modules.items()}
     first: dict[Kind, int] = {}
     for graph, width in run.widths.items():
-        first.setdefault(kind_of(graph, said.get(graph), "the run"), width)
+        first.setdefault(kind_of(graph, subjects.get(graph), "the run"), width)
     video, music = first[Kind.VIDEO_CLIP], first[Kind.MUSIC_CLIP]
     return {
         "clip_dim": video if video == music else {"video": video, "music": music},
@@ -192,20 +192,20 @@ def sizes(run: ExportableRun, modules: Mapping[str, ExportableGraph]) -> dict[st
 
 def wiring(module: ExportableGraph) -> dict[str, Any]:
     """What a graph works on and takes, where its name does not say so."""
-    said = {} if module.of is None else {"of": module.of}
-    return said if module.takes is None else said | {"takes": dict(module.takes)}
+    entry = {} if module.of is None else {"of": module.of}
+    return entry if module.takes is None else entry | {"takes": dict(module.takes)}
 
 
 def manifest_json(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, indent=2, allow_nan=False) + "\n"
 
 
-def graph_entry(graph: str, made: OnnxGraph) -> dict[str, Any]:
+def graph_entry(graph: str, exported: OnnxGraph) -> dict[str, Any]:
     return {
         "file": file_name(graph),
-        "sha256": hashlib.sha256(made.data).hexdigest(),
-        "inputs": [tensor_entry(tensor) for tensor in made.inputs],
-        "outputs": [tensor_entry(tensor) for tensor in made.outputs],
+        "sha256": hashlib.sha256(exported.data).hexdigest(),
+        "inputs": [tensor_entry(tensor) for tensor in exported.inputs],
+        "outputs": [tensor_entry(tensor) for tensor in exported.outputs],
     }
 
 
@@ -213,13 +213,13 @@ def tensor_entry(tensor: TensorSpec) -> dict[str, Any]:
     return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
 
 
-def described(modules: Mapping[str, ExportableGraph]) -> dict[str, Any]:
+def feature_descriptions(modules: Mapping[str, ExportableGraph]) -> dict[str, Any]:
     """The descriptions of every feature that the graphs are fed from."""
-    wanted = {feature: graph for graph, module in modules.items() for feature in module.features}
-    for feature, graph in wanted.items():
+    users = {feature: graph for graph, module in modules.items() for feature in module.features}
+    for feature, graph in users.items():
         if feature not in FEATURES:
             raise ExportError(f"graph {graph}: is fed from the feature {feature}, there are {', '.join(FEATURES)}")
-    return {feature: dict(FEATURES[feature]) for feature in FEATURES if feature in wanted}
+    return {feature: dict(FEATURES[feature]) for feature in FEATURES if feature in users}
 
 
 def file_name(graph: str, precision: str = FLOAT32) -> str:

@@ -1,6 +1,6 @@
 """``segue export RUN -o BUNDLE``: a trained run becomes a bundle that the runtime can load without torch.
 
-``segue export --plans BUNDLE`` builds TensorRT plans for a bundle, where there is a GPU and neither torch nor the run.
+``segue export --plans BUNDLE`` builds TensorRT plans for a bundle; it needs a GPU, but neither torch nor the run.
 ``--triton FOLDER`` writes the bundle as a model repository as well; ``RUN`` may be a bundle then.
 """
 
@@ -31,7 +31,7 @@ from .tensorrt import (
 if TYPE_CHECKING:
     from .variants import Verdict
 
-PRECISIONS: Final = ("float16", "int8")  # what can be made
+PRECISIONS: Final = ("float16", "int8")  # that can be made
 USER_ERRORS: Final = (ExportError, EngineError, TowersError)
 
 
@@ -65,73 +65,73 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def precisions_of(asked: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in PRECISIONS if name in asked or "all" in asked)
+def precisions_of(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in PRECISIONS if name in names or "all" in names)
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    """Run ``segue export``; 0 when the bundle stands in its place."""
-    options = parser()
-    asked = options.parse_args(argv)
+    """Run ``segue export``; 0 when the bundle is written."""
+    flags = parser()
+    options = flags.parse_args(argv)
     console = Console(highlight=False, soft_wrap=True)
-    if asked.plans is not None:
-        if asked.run is not None or asked.output is not None or asked.tensorrt or asked.triton is not None:
-            options.error("--plans BUNDLE takes neither RUN nor --output, --tensorrt or --triton")
-        return build_plans(asked, asked.plans, console)
-    if asked.run is None or asked.output is None:
-        if asked.run is None or asked.triton is None:
-            options.error("name RUN and --output BUNDLE, or --plans BUNDLE, or BUNDLE and --triton FOLDER")
-        return write_triton(asked.run, asked.triton, console)
-    if asked.tensorrt:
-        check_machine(asked.device)
-    # After parsing, since torch takes seconds to import: --help and a mistyped option answer at once.
+    if options.plans is not None:
+        if options.run is not None or options.output is not None or options.tensorrt or options.triton is not None:
+            flags.error("--plans BUNDLE takes neither RUN nor --output, --tensorrt or --triton")
+        return build_plans(options, options.plans, console)
+    if options.run is None or options.output is None:
+        if options.run is None or options.triton is None:
+            flags.error("name RUN and --output BUNDLE, or --plans BUNDLE, or BUNDLE and --triton FOLDER")
+        return write_triton(options.run, options.triton, console)
+    if options.tensorrt:
+        check_machine(options.device)
+    # Torch takes seconds to import, so after parsing: --help and a mistyped option answer at once.
     from towers.run import load_run
 
     from .bundle import write_bundle
     from .probe import CALIBRATION_PAIRS, JUDGED_PAIRS, read_probe
-    from .variants import Wanted
+    from .variants import VariantOptions
 
-    output: Path = asked.output.absolute()
-    run = load_run(asked.run)
-    precisions = precisions_of(asked.precision)
+    output: Path = options.output.absolute()
+    run = load_run(options.run)
+    precisions = precisions_of(options.precision)
     probe, calibration = None, None
-    if precisions and asked.corpus is not None:
-        probe = read_probe(run, asked.corpus, "test", JUDGED_PAIRS)
-        calibration = read_probe(run, asked.corpus, "train", CALIBRATION_PAIRS)
-    wanted = Wanted(precisions, probe, calibration, asked.keep_slower)
+    if precisions and options.corpus is not None:
+        probe = read_probe(run, options.corpus, "test", JUDGED_PAIRS)
+        calibration = read_probe(run, options.corpus, "train", CALIBRATION_PAIRS)
+    variants = VariantOptions(precisions, probe, calibration, options.keep_slower)
     with console.status("exporting") as status:
-        report = write_bundle(run, run.system.name, output, asked.name or output.name, status.update, wanted)
+        report = write_bundle(run, run.system.name, output, options.name or output.name, status.update, variants)
     for graph in report.graphs:
         size = f"{graph.size_bytes / 1e6:.2f} MB"
         console.print(f"{graph.name:<16} {size:>10}   differs from torch by at most {graph.difference:.1e}")
     for verdict in report.variants:
         console.print(verdict_line(verdict), markup=False)
     total = sum(graph.size_bytes for graph in report.graphs) / 1e6
-    console.print(f"wrote {asked.output} ({total:.2f} MB, identity {report.identity[:12]})", markup=False)
+    console.print(f"wrote {options.output} ({total:.2f} MB, identity {report.identity[:12]})", markup=False)
     console.print(
-        f"it has no bank of real footage: segue bank VIDEO ... --bundle {asked.output} makes one", markup=False
+        f"it has no bank of real footage: segue bank VIDEO ... --bundle {options.output} makes one", markup=False
     )
-    if asked.triton is not None:
-        write_triton(output, asked.triton, console)
-    return build_plans(asked, output, console) if asked.tensorrt else 0
+    if options.triton is not None:
+        write_triton(output, options.triton, console)
+    return build_plans(options, output, console) if options.tensorrt else 0
 
 
-def build_plans(asked: argparse.Namespace, folder: Path, console: Console) -> int:
+def build_plans(options: argparse.Namespace, folder: Path, console: Console) -> int:
     """Plans of the bundle in ``folder``, reported and compared; ``ExportError`` where their numbers are not right."""
     bundle = load_bundle(folder, FEATURES)
-    precisions = plan_precisions(bundle, asked.precision)
+    precisions = plan_precisions(bundle, options.precision)
     with console.status("looking for a GPU") as status:
-        reports = make_plans(bundle, precisions, asked.device, asked.plan_folder, recipe_of(asked), status.update)
+        reports = make_plans(bundle, precisions, options.device, options.plan_folder, recipe_of(options), status.update)
     for line in report_lines(reports):
         console.print(line, markup=False)
-    if asked.plan_report is not None:
-        write_report(reports, asked.plan_report)
+    if options.plan_report is not None:
+        write_report(reports, options.plan_report)
     check_faults(reports)
     return 0
 
 
 def write_triton(folder: Path, repository: Path, console: Console) -> int:
-    """The bundle in ``folder`` as a model repository; 0 when it stands in its place."""
+    """Write the bundle in ``folder`` as a model repository; 0 when it is written."""
     from .triton_repository import write_repository
 
     bundle = load_bundle(folder, FEATURES)
@@ -144,8 +144,8 @@ def verdict_line(verdict: "Verdict") -> str:
     label = f"{verdict.graph:<16} {verdict.precision:<8} {verdict.way:<10}"
     if verdict.reason:
         return f"{label} left out: {verdict.reason}"
-    said = [f"{verdict.size_bytes / 1e6:.2f} MB", f"cosine {verdict.cosine:.5f}"]
+    figures = [f"{verdict.size_bytes / 1e6:.2f} MB", f"cosine {verdict.cosine:.5f}"]
     if verdict.shared is not None:
-        said.append(f"shares {verdict.shared:.2f} of the first 10")
-    said += [f"{speed:.2f} x float32 at batch {batch}" for batch, speed in verdict.speeds.items()]
-    return f"{label} {', '.join(said)}"
+        figures.append(f"shares {verdict.shared:.2f} of the first 10")
+    figures += [f"{speed:.2f} x float32 at batch {batch}" for batch, speed in verdict.speeds.items()]
+    return f"{label} {', '.join(figures)}"

@@ -1,7 +1,7 @@
-"""EmoMV's features made anew, from its videos by the networks that a live stream is seen and heard by.
+"""EmoMV's features measured again, from its videos, by the networks that also measure a live stream.
 
-``OUT`` is laid out as the release is, so that heads are trained on it as they are on that. Each file's numbers are kept
-as they come (``clips/NAME.video.npy``, ``.music.npy``), and a second run goes on behind them.
+``OUT`` has the layout of the release, so heads can be trained on it in the same way. The features of each file are
+saved at once (``clips/NAME.video.npy``, ``.music.npy``), and a second run continues after them.
 """
 
 import shutil
@@ -30,13 +30,14 @@ Read = Callable[[Path, Sequence[str], int], list[dict[str, NDArray[Any]]]]
 
 
 def write_features(
-    data: Path, videos: Path, out: Path, looking: nn.Module, listening: nn.Module, progress: Progress
+    data: Path, videos: Path, out: Path, video_network: nn.Module, music_network: nn.Module, progress: Progress
 ) -> int:
-    """Write the six HDF5 files and the labels into ``out``; how many pairs they hold.
+    """Write the six HDF5 files and the labels into ``out``; returns the number of pairs.
 
-    ``data``: EmoMV's labels; ``videos``: a folder that holds its pieces, anywhere below, by their names in the labels;
-    a mismatched pair is a file of its own or those of its two names. Raises ``CorpusError`` for labels that cannot be
-    read, ``ExportError`` for pieces that are missing or cannot be used, and for an ``out`` that cannot be written.
+    ``data``: EmoMV's labels; ``videos``: a folder that holds its pieces, at any depth, by their names in the labels; a
+    mismatched pair is one file of its own or the two files that its name names. Raises ``CorpusError`` for labels that
+    cannot be read, ``ExportError`` for pieces that are missing or cannot be used, and for an ``out`` that cannot be
+    written.
     """
     labels = {TRAIN: LABELS[TRAIN], VAL: LABELS[VAL], GALLERY: GALLERY_LABELS}
     names = {
@@ -49,43 +50,48 @@ def write_features(
             f"videos {videos}: {len(missing)} of {len(sources)} pieces are missing, the first {missing[0]}; fetch "
             "EmoMV's videos and name the folder that holds them"
         )
-    told: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+    features: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
     try:
         (out / "clips").mkdir(parents=True, exist_ok=True)
         for at, (name, source) in enumerate(sources.items()):
             assert source is not None
             progress(f"piece {at + 1} of {len(sources)}: {name}")
-            told[name] = kept(out / "clips", source, looking, listening)
+            features[name] = pair_features(out / "clips", source, video_network, music_network)
         for part, rows in names.items():
             for net, side in ((VIDEO, 0), (MUSIC, 1)):
-                write_array(out / f"{net}_{SET}_{part}.h5", np.stack([told[name][side] for name in rows]))
+                write_array(out / f"{net}_{SET}_{part}.h5", np.stack([features[name][side] for name in rows]))
             shutil.copyfile(data / labels[part].format(SET), out / labels[part].format(SET))
     except OSError as error:
         raise ExportError(
-            f"output {out}: cannot be written ({error.strerror or error}); make room or name another place, what is "
-            "there is gone on with"
+            f"output {out}: cannot be written ({error.strerror or error}); make room or name another place; "
+            "the next run continues from what is there"
         ) from error
     return len(names[TRAIN]) + len(names[VAL])
 
 
 def sources_of(name: str, files: Mapping[str, Path]) -> tuple[Path, Path] | None:
-    """The files that a pair's pictures and sound stand in; None where one is missing."""
+    """The files of a pair's pictures and sound; None where one is missing."""
     if name in files:
         return files[name], files[name]
-    seen, _, heard = name.partition(PAIR)
-    return (files[seen], files[heard]) if seen in files and heard in files else None
+    video, _, music = name.partition(PAIR)
+    return (files[video], files[music]) if video in files and music in files else None
 
 
-def kept(
-    folder: Path, source: tuple[Path, Path], looking: nn.Module, listening: nn.Module
+def pair_features(
+    folder: Path, source: tuple[Path, Path], video_network: nn.Module, music_network: nn.Module
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The numbers of a pair: those that are there, or measured and kept."""
-    video = side(folder / f"{source[0].stem}.video.npy", source[0], clips_of_video, "clip_pictures", looking)
-    music = side(folder / f"{source[1].stem}.music.npy", source[1], clips_of_music, "vggish_mel", listening)
+    """The features of a pair: read where they are saved, else measured and saved."""
+    video = side_features(
+        folder / f"{source[0].stem}.video.npy", source[0], clips_of_video, "clip_pictures", video_network
+    )
+    music = side_features(
+        folder / f"{source[1].stem}.music.npy", source[1], clips_of_music, "vggish_mel", music_network
+    )
     return video, music
 
 
-def side(place: Path, path: Path, read: Read, name: str, words: nn.Module) -> NDArray[np.float32]:
+def side_features(place: Path, path: Path, read: Read, name: str, words: nn.Module) -> NDArray[np.float32]:
+    """(width,): the mean over a file's clips, read from ``place`` or saved there. ``ExportError`` for a bad file."""
     if place.is_file():
         try:
             return np.asarray(np.load(place), np.float32)
@@ -98,11 +104,11 @@ def side(place: Path, path: Path, read: Read, name: str, words: nn.Module) -> ND
     if not clips:
         raise ExportError(f"{path}: is shorter than 4 s; fetch it again")
     with torch.inference_mode():
-        told = torch.cat([words(torch.from_numpy(clip[None])) for clip in clips]).mean(dim=0).numpy()
+        features = torch.cat([words(torch.from_numpy(clip[None])) for clip in clips]).mean(dim=0).numpy()
     part = place.with_name(f".{place.name}")
-    np.save(part, told)
+    np.save(part, features)
     part.replace(place)
-    return np.asarray(told, np.float32)
+    return np.asarray(features, np.float32)
 
 
 def write_array(path: Path, rows: NDArray[np.float32]) -> None:

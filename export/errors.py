@@ -1,4 +1,4 @@
-"""What the user of ``segue export`` can mend."""
+"""Errors that the user of ``segue export`` can mend."""
 
 
 class ExportError(ValueError):

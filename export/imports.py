@@ -1,4 +1,4 @@
-"""What ``segue towers import`` can import: a row each, whose module is opened when its name is asked for."""
+"""What ``segue towers import`` can import: one row each. A row's module is loaded only when its name is used."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -17,20 +17,20 @@ MUSIC: Final = (".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav", ".m4a", ".aac"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """``cache``: where fetched files are kept, None for the user's own; ``given``: files that are here already;
+class ImportOptions:
+    """``cache``: where fetched files are stored, None for the user's cache; ``files``: those that need not be fetched;
     ``background``: folders that words are compared with; ``pairs``: videos with their own music, to learn from."""
 
     cache: Path | None = None
-    given: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
     background: tuple[Path, ...] = ()
     pairs: Path | None = None
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What joins a bundle, the licences' text, what the bundle's record says of the sources, and what the user is to be
-    told in the end."""
+    """``whole`` joins a bundle; ``licences``: their text; ``record``: the sources, for the bundle's record;
+    ``notes``: what the user reads at the end."""
 
     whole: "Imported"
     licences: str
@@ -40,13 +40,13 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Import:
-    """What a row's module calls ``IMPORT``. ``summary``: what is fetched and under which licences, a line each;
+    """The ``IMPORT`` of a row's module. ``summary``: what is fetched and under which licences, one line each;
     ``files``: their names, as ``--file`` may give them; ``load``: fetches, reads, builds; raises ``ImportedError`` or
-    ``ExportError``. ``background``: whether ``--background`` means anything to it."""
+    ``ExportError``. ``background``: whether it uses ``--background``."""
 
     summary: Callable[[], str]
     files: Callable[[], Sequence[str]]
-    load: Callable[[Asked, Progress], Loaded]
+    load: Callable[[ImportOptions, Progress], Loaded]
     background: bool = False
 
 
@@ -56,8 +56,8 @@ class Row:
     about: str
 
     def open(self) -> Import:
-        found: Import = importlib.import_module(self.module).IMPORT
-        return found
+        module_import: Import = importlib.import_module(self.module).IMPORT
+        return module_import
 
 
 IMPORTS: Final[Mapping[str, Row]] = {
@@ -70,24 +70,24 @@ IMPORTS: Final[Mapping[str, Row]] = {
 }
 
 
-def load(name: str, chosen: Import, asked: Asked, progress: Progress) -> Loaded:
-    """``chosen.load`` once what was given fits it. ``ExportError`` for files and flags that do not belong to it."""
-    check_given(chosen, asked)
-    if asked.background and not chosen.background:
+def load(name: str, chosen: Import, options: ImportOptions, progress: Progress) -> Loaded:
+    """Check the options, then ``chosen.load``. ``ExportError`` for files and flags that do not belong to it."""
+    check_files(chosen, options)
+    if options.background and not chosen.background:
         raise ExportError(f"--background: {name} compares its words with nothing; leave it out")
-    return chosen.load(asked, progress)
+    return chosen.load(options, progress)
 
 
-def check_given(chosen: Import, asked: Asked) -> None:
-    """``ExportError`` for a file of another name than those that are fetched."""
+def check_files(chosen: Import, options: ImportOptions) -> None:
+    """``ExportError`` for a file whose name is none of those that are fetched."""
     files = tuple(chosen.files())
-    for path in asked.given:
+    for path in options.files:
         if path.name not in files:
             raise ExportError(f"--file {path}: is none of {' and '.join(files)}; keep their names")
 
 
-def found(folders: Sequence[Path], kinds: Sequence[str]) -> list[Path]:
-    """Files by their endings, in order; ``ExportError`` for what is no folder."""
+def media_files(folders: Sequence[Path], kinds: Sequence[str]) -> list[Path]:
+    """Files by their endings, sorted; ``ExportError`` for a path that is no folder."""
     for folder in folders:
         if not folder.is_dir():
             raise ExportError(f"{folder}: no such folder; name one that holds media files")

@@ -1,4 +1,4 @@
-"""Several ONNX graphs made one: parts under names of their own, and a few operators between them."""
+"""Joins several ONNX graphs to one: each part under names of its own, with a few operators between them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -12,14 +12,14 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.manifest import TensorSpec
 
 from .errors import ExportError
-from .onnx_graph import OPSET, OnnxGraph, provisional, tensor_spec, tidied
+from .onnx_graph import OPSET, OnnxGraph, provisional, tensor_spec, tidy_model
 
 _TYPES: Final = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8, "bool": TensorProto.BOOL}
 _END: Final = np.iinfo(np.int64).max
 
 
 class Joint:
-    """A graph under construction. Every method returns what its result is called; ``finish`` gives the graph."""
+    """A graph under construction. Every method returns the name of its result; ``finish`` returns the graph."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,10 +29,10 @@ class Joint:
         self._outputs: dict[str, TensorSpec] = {}
 
     def input(self, tensor: TensorSpec) -> str:
-        """An input of the whole; one that is there already is shared. ``ExportError`` where they are not alike."""
-        there = self._inputs.setdefault(tensor.name, tensor)
-        if there != tensor:
-            raise ExportError(f"graph {self.name}: its parts take {there} and {tensor}; they cannot share an input")
+        """An input of the joint graph; parts share inputs of one name. ``ExportError`` where these differ."""
+        known = self._inputs.setdefault(tensor.name, tensor)
+        if known != tensor:
+            raise ExportError(f"graph {self.name}: its parts take {known} and {tensor}; they cannot share an input")
         return tensor.name
 
     def constant(self, value: NDArray[np.generic]) -> str:
@@ -50,11 +50,12 @@ class Joint:
 
     def cut(self, value: str, axis: int, begin: int, end: int | None = None) -> str:
         """The places ``begin`` to ``end``, not included, of an axis."""
-        ends = (begin, _END if end is None else end, axis, 1)
-        return self.op("Slice", value, *(self.constant(np.array([each], np.int64)) for each in ends))
+        bounds = (begin, _END if end is None else end, axis, 1)
+        return self.op("Slice", value, *(self.constant(np.array([bound], np.int64)) for bound in bounds))
 
-    def part(self, data: bytes, given: Mapping[str, str]) -> dict[str, str]:
-        """A whole graph, fed with what stands here already: its inputs' names -> values; returns its outputs likewise.
+    def part(self, data: bytes, inputs: Mapping[str, str]) -> dict[str, str]:
+        """Add a whole graph. ``inputs``: its inputs' names -> names of values here; returns its outputs in the same
+        way.
 
         Raises ``ExportError`` for bytes that are no graph of our operator set, or inputs that do not fit.
         """
@@ -68,12 +69,12 @@ class Joint:
                 f"graph {self.name}: a part uses operator sets {opsets}, must be the standard one of version {OPSET}; "
                 "export that bundle again"
             )
-        if sorted(value.name for value in model.graph.input) != sorted(given):
+        if sorted(value.name for value in model.graph.input) != sorted(inputs):
             names = ", ".join(value.name for value in model.graph.input)
-            raise ExportError(f"graph {self.name}: a part takes {names}, it is given {', '.join(given)}")
+            raise ExportError(f"graph {self.name}: a part takes {names}, it is given {', '.join(inputs)}")
         prefix = f"part.{len(self._nodes)}."
         model = onnx.compose.add_prefix(model, prefix)
-        called = {prefix + name: value for name, value in given.items()}
+        called = {prefix + name: value for name, value in inputs.items()}
         for node in model.graph.node:
             node.input[:] = [called.get(value, value) for value in node.input]
             self._nodes.append(node)
@@ -85,12 +86,12 @@ class Joint:
         self._outputs[tensor.name] = tensor
 
     def finish(self) -> OnnxGraph:
-        """The graph, tidied and checked; ``ExportError`` where the checker refuses it."""
+        """The graph, cleaned and checked; ``ExportError`` where the checker refuses it."""
         inputs = [_value(tensor, tensor.name) for tensor in self._inputs.values()]
         outputs = [_value(tensor, provisional(tensor.name)) for tensor in self._outputs.values()]
         graph = helper.make_graph(self._nodes, self.name, inputs, outputs, self._weights)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-        model = tidied(model, self.name, list(self._outputs))
+        model = tidy_model(model, self.name, list(self._outputs))
         return OnnxGraph(
             data=bytes(model.SerializeToString(deterministic=True)),
             inputs=tuple(tensor_spec(value, f"graph {self.name}: input") for value in model.graph.input),
@@ -98,7 +99,7 @@ class Joint:
         )
 
 
-def concatenated(joint: Joint, values: Sequence[str], axis: int = 1) -> str:
+def concatenate(joint: Joint, values: Sequence[str], axis: int = 1) -> str:
     return joint.op("Concat", *values, axis=axis)
 
 

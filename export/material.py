@@ -1,4 +1,4 @@
-"""Media files as what a bundle's graphs take: clips end to end, with the features that are asked for."""
+"""Reads media files as inputs of a bundle's graphs: clips end to end, with the features of the given names."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ def clips_of_video(path: Path, names: Collection[str], most_s: int) -> list[Clip
 
 
 def clips_of_music(path: Path, names: Collection[str], most_s: int) -> list[Clip]:
-    """The clips of the first ``most_s`` seconds of a file's sound, levelled as the whole of them is.
+    """The clips of the first ``most_s`` seconds of a file's sound, all levelled by one gain.
 
     Raises ``AudioError`` for a file without sound.
     """
@@ -51,14 +51,14 @@ def clips_of_music(path: Path, names: Collection[str], most_s: int) -> list[Clip
     return clips
 
 
-def stacked(clips: Sequence[Clip], names: Collection[str]) -> dict[str, NDArray[Any]]:
+def stack_features(clips: Sequence[Clip], names: Collection[str]) -> dict[str, NDArray[Any]]:
     """(n, *shape) of each feature."""
     return {name: np.stack([clip[name] for clip in clips]) for name in names}
 
 
 def windows(vectors: NDArray[np.float32], clips: Sequence[Clip], names: Collection[str]) -> dict[str, NDArray[Any]]:
-    """A row for each window of up to 7 clips: ``clips``, ``mask`` and the features. Four of a window's clips are new,
-    fewer in the last, which ends with them all."""
+    """A row for each window of up to 7 clips: ``clips``, ``mask`` and the features. Each window has four new clips; the
+    last one has fewer and ends with the last clip."""
     starts = list(range(0, max(1, len(vectors) - spec.MAX_CLIPS + 1), spec.MAX_CLIPS // 2 + 1))
     if starts[-1] + spec.MAX_CLIPS < len(vectors):
         starts.append(len(vectors) - spec.MAX_CLIPS)

@@ -1,4 +1,4 @@
-"""Nodes and constants of a graph that is being written anew, each value made once however often it is asked for."""
+"""Nodes and constants of a graph under construction. Each value is made once, however often it is needed."""
 
 from typing import Any
 
@@ -9,22 +9,22 @@ from onnx import helper, numpy_helper
 
 
 class Nodes:
-    """``written``: nodes in order; ``constants``: what they take beside values."""
+    """``written``: nodes in order; ``constants``: their other inputs."""
 
     def __init__(self) -> None:
         self.written: list[Any] = []
         self.constants: dict[str, onnx.TensorProto] = {}
-        self._made: set[str] = set()
+        self._outputs: set[str] = set()
 
     def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """``output``, made by an operator of ``kind``; nothing is added where it is there already."""
-        if output not in self._made:
-            self._made.add(output)
+        """Add an operator of ``kind`` that makes ``output``, unless there is one; returns ``output``."""
+        if output not in self._outputs:
+            self._outputs.add(output)
             self.written.append(helper.make_node(kind, inputs, [output], name=f"{kind}_{output}", **attributes))
         return output
 
     def keep(self, node: Any) -> None:
-        self._made.update(node.output)
+        self._outputs.update(node.output)
         self.written.append(node)
 
     def constant(self, name: str, value: NDArray[Any]) -> str:

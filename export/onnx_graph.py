@@ -1,8 +1,8 @@
 """One torch module to one self-contained ONNX graph with a free batch axis.
 
-The exporter's own output says more than it should (stack traces with the paths of whoever exported, in every node) and
-names values after operators, which may collide with the names asked for. Both are put right here, and the result is
-checked, strictly and with shape inference, before anybody else sees it.
+The exporter's output says too much (every node has a stack trace with paths of the exporting machine), and it names
+values after operators, which may collide with the names of inputs and outputs. Both are corrected here, and the result
+is checked, strictly and with shape inference.
 """
 
 import inspect
@@ -30,7 +30,7 @@ _DTYPES: Final = {TensorProto.FLOAT: "float32", TensorProto.UINT8: "uint8", Tens
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """A serialised model and what it takes and gives."""
+    """A serialised model, its inputs and its outputs."""
 
     data: bytes
     inputs: tuple[TensorSpec, ...]
@@ -51,33 +51,33 @@ def export_graph(name: str, module: nn.Module, inputs: Mapping[str, Tensor], out
     if module.training:
         raise ExportError(f"graph {name}: the module is in training mode; call eval() first")
     if isinstance(module, Ready):
-        made = given(name, module, outputs)
+        model = ready_model(name, module, outputs)
     else:
-        made = flatten_time(traced(name, module, inputs, outputs))  # a fifth faster on a CPU
-    model = tidied(made, name, outputs)
+        model = flatten_time(trace_model(name, module, inputs, outputs))  # a fifth faster on a CPU
+    model = tidy_model(model, name, outputs)
     graph = OnnxGraph(
         data=bytes(model.SerializeToString(deterministic=True)),
         inputs=tuple(tensor_spec(value, f"graph {name}: input") for value in model.graph.input),
         outputs=tuple(tensor_spec(value, f"graph {name}: output") for value in model.graph.output),
     )
-    for side, found, wanted in (("input", graph.inputs, inputs), ("output", graph.outputs, outputs)):
-        names = [tensor.name for tensor in found]
-        if names != list(wanted):
-            raise ExportError(f"graph {name}: {side}s came out as {', '.join(names)}, must be {', '.join(wanted)}")
+    for side, tensors, expected in (("input", graph.inputs, inputs), ("output", graph.outputs, outputs)):
+        names = [tensor.name for tensor in tensors]
+        if names != list(expected):
+            raise ExportError(f"graph {name}: {side}s came out as {', '.join(names)}, must be {', '.join(expected)}")
     return graph
 
 
 @runtime_checkable
 class Ready(Protocol):
-    """A module that is an ONNX file already: a backbone of somebody else's."""
+    """A module that is an ONNX file already: somebody else's backbone."""
 
     onnx_file: bytes
 
 
-def given(name: str, module: Ready, outputs: Sequence[str]) -> Any:
-    """That very graph, in our operator set, its output under the provisional name.
+def ready_model(name: str, module: Ready, outputs: Sequence[str]) -> Any:
+    """The module's own graph, in our operator set, its outputs under provisional names.
 
-    Raises ``ExportError`` for a file whose operators cannot be brought to our version.
+    Raises ``ExportError`` for a file whose operators cannot be converted to our version.
     """
     model = onnx.load_model_from_string(module.onnx_file)
     versions = {entry.domain: entry.version for entry in model.opset_import}
@@ -89,11 +89,11 @@ def given(name: str, module: Ready, outputs: Sequence[str]) -> Any:
                 f"graph {name}: operators of version {versions.get('')} cannot be brought to {OPSET} ({error}); "
                 f"export that network again with opset {OPSET}"
             ) from error
-    # Weights may be listed as inputs too, as old exporters did; then they are no inputs.
+    # Old exporters list weights as inputs too; they are none.
     weights = {tensor.name for tensor in model.graph.initializer}
-    kept = [value for value in model.graph.input if value.name not in weights]
+    inputs = [value for value in model.graph.input if value.name not in weights]
     del model.graph.input[:]
-    model.graph.input.extend(kept)
+    model.graph.input.extend(inputs)
     before = {value.name: provisional(output) for value, output in zip(model.graph.output, outputs, strict=True)}
     for value in model.graph.output:
         value.name = before[value.name]
@@ -105,7 +105,7 @@ def given(name: str, module: Ready, outputs: Sequence[str]) -> Any:
     return model
 
 
-def traced(name: str, module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> Any:
+def trace_model(name: str, module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> Any:
     """The exporter's ``ModelProto``, its output names still provisional."""
     batch = torch.export.Dim("batch")
     with quiet():
@@ -130,16 +130,16 @@ def traced(name: str, module: nn.Module, inputs: Mapping[str, Tensor], outputs: 
 
 
 def batch_axes(module: nn.Module, inputs: int, batch: Any) -> tuple[Any, ...]:
-    """The free axis of each input, in the shape of ``forward``'s parameters: what ``*inputs`` takes is one tuple."""
+    """The free axis of each input, in the shape of ``forward``'s parameters: ``*inputs`` is one tuple."""
     parameters = inspect.signature(module.forward).parameters.values()
     named = sum(parameter.kind is not inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
-    each = [{0: batch} for _ in range(inputs)]
-    return tuple(each) if inputs == named else (*each[:named], tuple(each[named:]))
+    axes = [{0: batch} for _ in range(inputs)]
+    return tuple(axes) if inputs == named else (*axes[:named], tuple(axes[named:]))
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the exporter's own deprecations and its word, every time, on absent torchvision."""
+    """Silence the exporter's own deprecations and its repeated message that torchvision is missing."""
     log = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -151,8 +151,8 @@ def quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def tidied(model: Any, name: str, outputs: Sequence[str]) -> Any:
-    """The model with plain names, no word of where it was made, and every check passed."""
+def tidy_model(model: Any, name: str, outputs: Sequence[str]) -> Any:
+    """The model with plain names, without metadata of the exporting machine, and with every check passed."""
     clear_remarks(model)
     model.graph.name = name
     model.producer_name, model.producer_version = "segue", ""
@@ -169,11 +169,11 @@ def tidied(model: Any, name: str, outputs: Sequence[str]) -> Any:
         raise ExportError(
             f"graph {name}: uses operator sets {opsets}, must be the standard one of version {OPSET} alone"
         )
-    return checked(model, name)
+    return check_model(model, name)
 
 
-def checked(model: Any, name: str) -> Any:
-    """The model after strict shape inference and the checker; ``ExportError`` for what they refuse."""
+def check_model(model: Any, name: str) -> Any:
+    """The model after strict shape inference and the checker; ``ExportError`` where they refuse it."""
     try:
         model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
         onnx.checker.check_model(model, full_check=True)
@@ -184,7 +184,7 @@ def checked(model: Any, name: str) -> Any:
 
 
 def convolutions(data: bytes) -> list[str]:
-    """What the outputs of a graph's convolutions are called, in its order."""
+    """The names of the outputs of a graph's convolutions, in its order."""
     return [node.output[0] for node in onnx.load_model_from_string(data).graph.node if node.op_type == "Conv"]
 
 
@@ -199,7 +199,7 @@ def clear_remarks(message: Any) -> None:
 
 
 def rename_values(model: Any, name: str, outputs: Sequence[str]) -> None:
-    """Number the nodes and the values between them, give the outputs their final names, drop a repeated one's clash."""
+    """Number the nodes and the values between them, and give the outputs their final names."""
     if model.functions or any(attribute.HasField("g") for node in model.graph.node for attribute in node.attribute):
         raise ExportError(f"graph {name}: holds control flow or functions; write its forward without branches on data")
     final = {provisional(output): output for output in outputs}
@@ -221,7 +221,7 @@ def provisional(output: str) -> str:
 
 
 def tensor_spec(value: Any, where: str) -> TensorSpec:
-    """A graph's input or output as the manifest says it; ``ExportError`` unless the batch axis alone is free."""
+    """A graph's input or output as in the manifest; ``ExportError`` unless only the batch axis is free."""
     tensor = value.type.tensor_type
     if tensor.elem_type not in _DTYPES:
         kind = TensorProto.DataType.Name(tensor.elem_type)

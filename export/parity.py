@@ -1,4 +1,4 @@
-"""Does the exported graph say what torch says? Over batch sizes that were not traced, masks, and extreme inputs."""
+"""Compares an exported graph with torch, over batch sizes that were not traced, masks, and extreme inputs."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -36,15 +36,15 @@ class Torch:
         self._graphs = graphs
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        known = self._graphs[graph]
+        exported = self._graphs[graph]
         with torch.inference_mode():
-            result = known.module(*(torch.from_numpy(inputs[name]) for name in known.inputs))
+            result = exported.module(*(torch.from_numpy(inputs[name]) for name in exported.inputs))
         values = result if isinstance(result, tuple | list) else (result,)
-        return {name: value.numpy() for name, value in zip(known.outputs, values, strict=True)}
+        return {name: value.numpy() for name, value in zip(exported.outputs, values, strict=True)}
 
 
 class Checked:
-    """An engine whose every answer must keep its contract: ``EngineFailed`` for one that does not."""
+    """An engine whose every output must keep its contract: ``EngineFailed`` for one that does not."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -56,8 +56,10 @@ class Checked:
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         outputs = self._engine.run(graph, inputs)
         for value in outputs.values():
-            if np.isfinite(value).all() and (said := contract_fault(self._engine.bundle.graphs, graph, value, inputs)):
-                raise EngineFailed(said)
+            if np.isfinite(value).all() and (
+                problem := contract_fault(self._engine.bundle.graphs, graph, value, inputs)
+            ):
+                raise EngineFailed(problem)
         return outputs
 
 
@@ -78,7 +80,7 @@ def check_parity(engine: Engine, graphs: Mapping[str, Exportable], seed: int = 0
 
 
 def spec_of(name: str, graph: Exportable) -> GraphSpec:
-    """The graph's inputs as a manifest says them; what is a file's (name, hash) is empty."""
+    """The graph's inputs as they stand in a manifest; the file's name and hash are empty."""
     tensors = tuple(
         TensorSpec(key, str(value.dtype).removeprefix("torch."), (BATCH, *value.shape[1:]))
         for key, value in graph.inputs.items()

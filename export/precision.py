@@ -1,7 +1,7 @@
 """One float32 graph in other arithmetics: float16 for a GPU, int8 for a CPU. Inputs and outputs stay as they are.
 
 The conversions are ONNX Runtime's own. Everything comes out in standard operators of our version, checked as strictly
-as the float32 graph; whether the numbers are still right, and whether it pays, is ``variants.py``'s to say.
+as the float32 graph. ``variants.py`` decides whether the numbers are still right and whether it pays.
 """
 
 import logging
@@ -21,12 +21,12 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from .conv_over_time import flatten_time, origins
 from .errors import ExportError
-from .onnx_graph import OPSET, checked, clear_remarks
+from .onnx_graph import OPSET, check_model, clear_remarks
 
 Arrays = Mapping[str, NDArray[Any]]
 
-# What sums over an axis, divides by such a sum or takes its root keeps its 24 bits: norms, softmax, pooling. So do the
-# casts of bytes, whose 255 levels are exact in float16 but whose normalisation need not be.
+# Operators that sum over an axis, divide by such a sum or take its root keep their 24 bits: norms, softmax, pooling. So
+# do the casts of bytes: their 255 levels are exact in float16, but their normalisation need not be.
 IN_FLOAT32: Final = (
     "LayerNormalization",
     "Softmax",
@@ -46,25 +46,25 @@ IN_FLOAT32: Final = (
     "InstanceNormalization",
     "GroupNormalization",
     "CumSum",
-    "Expand",  # of a norm, to what it divides
+    "Expand",  # of a norm, to the shape that it divides
     "Exp",
     "Log",
 )
-# What tells a value from a bound: a bin's edge is not to be stepped over by rounding. So the values keep their bits on
-# the way there as well, as long as nothing but MOVES happens to them.
+# Operators that compare a value with a bound: rounding must not move a value across a bin's edge. So the values keep
+# their bits on the way there as well, as long as only MOVES happen to them.
 DECIDES: Final = (
     *("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"),
     *("Floor", "Ceil", "Round", "ArgMax", "ArgMin", "TopK"),
 )
 MOVES: Final = ("Slice", "Squeeze", "Unsqueeze", "Reshape", "Transpose", "Flatten", "Gather", "Concat", "Identity")
 PRODUCTS: Final = ("MatMul", "Gemm")
-# Convolutions, and what only moves bytes around between them, so that it moves a quarter of them.
+# Convolutions, and the operators between them that only move bytes, so that they move a quarter as many.
 AROUND_CONVOLUTIONS: Final = ("Conv", "Pad", "Gather", "Reshape", "Transpose", "Relu")
 CALIBRATION_BATCH: Final = 16
 
 
 def to_float16(data: bytes, name: str) -> bytes:
-    """Weights and arithmetic in float16, what ``IN_FLOAT32`` names in float32."""
+    """Weights and arithmetic in float16; the operators in ``IN_FLOAT32`` stay in float32."""
     model = onnx.load_model_from_string(data)
     with quiet():
         model = convert_float_to_float16(
@@ -74,25 +74,25 @@ def to_float16(data: bytes, name: str) -> bytes:
             node_block_list=before_decisions(model.graph),
         )
     join_casts(model.graph)
-    return finished(model, name)
+    return finish_model(model, name)
 
 
 def before_decisions(graph: Any) -> list[str]:
-    """Names of the nodes that only move what is compared or rounded behind them."""
+    """Names of the nodes that only move values which are compared or rounded behind them."""
     maker = {output: node for node in graph.node for output in node.output}
-    found: dict[str, None] = {}
+    blocked: dict[str, None] = {}
     waiting = [value for node in graph.node if node.op_type in DECIDES for value in node.input]
     while waiting:
         node = maker.get(waiting.pop())
-        if node is not None and node.op_type in MOVES and node.name not in found:
-            found[node.name] = None
+        if node is not None and node.op_type in MOVES and node.name not in blocked:
+            blocked[node.name] = None
             waiting += node.input
-    return list(found)
+    return list(blocked)
 
 
 def join_casts(graph: Any) -> None:
-    """What goes to float16 and straight on to float32 goes there at once: between two nodes that both keep their 24
-    bits, and behind the last one, whose unit vectors would otherwise be of length 1.0003."""
+    """Drop a cast to float16 that a cast to float32 follows: between two nodes that both keep their 24 bits, and behind
+    the last one, whose unit vectors would otherwise have length 1.0003."""
     maker = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
         before = maker.get(node.input[0]) if casts_to(node) == onnx.TensorProto.FLOAT else None
@@ -108,7 +108,8 @@ def casts_to(node: Any) -> int | None:
 
 
 def to_int8_dynamic(data: bytes, name: str) -> bytes | None:
-    """Matrix products in int8, each operand's scale measured as it comes: no calibration. None where there are none."""
+    """Matrix products in int8, each operand's scale measured at run time, without calibration. None where there are
+    none."""
     model = onnx.load_model_from_string(data)
     if not any(node.op_type in PRODUCTS for node in model.graph.node):
         return None
@@ -122,13 +123,13 @@ def to_int8_dynamic(data: bytes, name: str) -> bytes | None:
             reduce_range=True,
             weight_type=QuantType.QInt8,
         )
-        return finished(onnx.load(path), name)
+        return finish_model(onnx.load(path), name)
 
 
 def to_int8_static(data: bytes, name: str, calibration: Arrays, left_out: str = "") -> bytes | None:
     """Convolutions in int8 with scales measured on ``calibration``, rows of real input. None where there are none.
 
-    ``left_out``: the output of one that stays in float32.
+    ``left_out``: the output of a convolution that stays in float32.
 
     Weights take 7 bits: without VNNI, x86 adds two products of 8 by 8 bits in 16, which 8 bits of weight overflow (in
     the default bundle's clip tower that brought the cosine down to .82).
@@ -151,7 +152,7 @@ def to_int8_static(data: bytes, name: str, calibration: Arrays, left_out: str = 
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        return finished(pad_bytes(onnx.load(path)), name)
+        return finish_model(pad_bytes(onnx.load(path)), name)
 
 
 class Slices(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
@@ -169,20 +170,20 @@ class Slices(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no
 
 
 def pad_bytes(model: Any) -> Any:
-    """Every padding between dequantised and quantised again pads the bytes instead, with the zero point.
+    """Each padding between dequantising and quantising pads the bytes instead, with the zero point.
 
-    Padding with 0 leaves the range that the scale was measured over, which holds 0 always; so the scale before serves
-    behind as well. The quantiser knows the other moving operators, and not this one.
+    Padding with 0 does not widen the range that the scale was measured over, which always holds 0; so one scale serves
+    before and behind. The quantiser handles the other moving operators, but not this one.
     """
     graph = model.graph
-    made_by = {output: node for node in graph.node for output in node.output}
+    maker = {output: node for node in graph.node for output in node.output}
     users: dict[str, list[Any]] = {}
     for node in graph.node:
         for value in node.input:
             users.setdefault(value, []).append(node)
     dropped = set()
     for pad in [node for node in graph.node if node.op_type == "Pad" and len(node.input) == 2]:
-        before, after = made_by.get(pad.input[0]), users.get(pad.output[0], [])
+        before, after = maker.get(pad.input[0]), users.get(pad.output[0], [])
         if before is None or before.op_type != "DequantizeLinear" or [n.op_type for n in after] != ["QuantizeLinear"]:
             continue
         followers = users[after[0].output[0]]
@@ -194,14 +195,14 @@ def pad_bytes(model: Any) -> Any:
         for node in followers:
             node.input[1:] = [scale, zero]
         dropped.add(after[0].name)
-    kept = [node for node in graph.node if node.name not in dropped]
+    remaining = [node for node in graph.node if node.name not in dropped]
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(remaining)
     return model
 
 
-def finished(model: Any, name: str) -> bytes:
-    """Clean metadata, our operator set alone, every check passed. Raises ``ExportError`` otherwise."""
+def finish_model(model: Any, name: str) -> bytes:
+    """Clean the metadata and run every check. Raises ``ExportError`` for other operator sets than ours."""
     clear_remarks(model)
     model.graph.name = name
     model.producer_name, model.producer_version = "segue", ""
@@ -217,14 +218,14 @@ def finished(model: Any, name: str) -> bytes:
         model.graph.initializer.remove(tensor)
     del model.graph.value_info[:]
     order_nodes(model.graph)
-    return bytes(checked(model, name).SerializeToString(deterministic=True))
+    return bytes(check_model(model, name).SerializeToString(deterministic=True))
 
 
 def drop_unused_nodes(graph: Any) -> None:
     """Nodes that nothing depends on any more, and those that only they depended on."""
     while True:
-        wanted = {value for node in graph.node for value in node.input} | {value.name for value in graph.output}
-        unused = [node for node in graph.node if not any(output in wanted for output in node.output)]
+        used = {value for node in graph.node for value in node.input} | {value.name for value in graph.output}
+        unused = [node for node in graph.node if not any(output in used for output in node.output)]
         if not unused:
             return
         for node in unused:
@@ -232,9 +233,9 @@ def drop_unused_nodes(graph: Any) -> None:
 
 
 def order_nodes(graph: Any) -> None:
-    """Every node behind those whose outputs it takes, as the format demands, and none twice.
+    """Put every node behind those whose outputs it takes, as the format demands, and none twice.
 
-    The converters append some at the end, and casts one value again for each of its users, under the same name.
+    The converters append some at the end, and they cast one value again for each of its users, under the same name.
     """
     nodes = list({tuple(node.output): node for node in graph.node}.values())
     maker = {output: at for at, node in enumerate(nodes) for output in node.output}
@@ -246,7 +247,7 @@ def order_nodes(graph: Any) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the converters' advice, which goes to the root logger, and their own deprecations."""
+    """Silence the converters' advice, which goes to the root logger, and their own deprecations."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

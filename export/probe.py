@@ -1,4 +1,4 @@
-"""Real inputs of every graph, out of a training corpus: to calibrate a precision with, and to judge it by."""
+"""Real inputs of every graph from a training corpus, to calibrate a precision and to judge it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 CALIBRATION_PAIRS: Final = 64
 CALIBRATION_ROWS: Final = 160  # of those pairs' clips; three times as many made the default bundle's int8 no better
-JUDGED_PAIRS: Final = 200  # 1400 clips; the worst clip of fewer flatters
+JUDGED_PAIRS: Final = 200  # 1400 clips; with fewer, the worst clip looks too good
 ROWS: Final = 32  # at a time
 
 
@@ -36,18 +36,18 @@ class Probe:
 
 def read_probe(run: Run, corpus: Path, split: str, pairs: int) -> Probe:
     """``pairs`` pairs of a split, evenly spaced, or all where it has fewer. Raises ``CorpusError``."""
-    found = open_corpus(corpus).split(split)
-    rows = [int(row) for row in np.unique(np.linspace(0, len(found) - 1, pairs).round())]
+    source = open_corpus(corpus).split(split)
+    rows = [int(row) for row in np.unique(np.linspace(0, len(source) - 1, pairs).round())]
 
     def clips(backbone: Any) -> Arrays:
-        values = every_clip(backbone, found, rows)
+        values = every_clip(backbone, source, rows)
         return {name: value.numpy() for name, value in zip(backbone.inputs, values, strict=True)}
 
     return Probe(
         clips(run.video),
         clips(run.music),
-        windows(found, rows, run.system.video_extras),
-        windows(found, rows, run.system.music_extras),
+        windows(source, rows, run.system.video_extras),
+        windows(source, rows, run.system.music_extras),
     )
 
 
@@ -58,15 +58,15 @@ def windows(split: Split, rows: list[int], extras: tuple[str, ...]) -> Arrays:
 
 
 def hide(values: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
-    """Zeros behind the valid clips, as a stream leaves them."""
+    """Put zeros behind the valid clips, as in a live stream."""
     hidden: NDArray[Any] = values * mask.reshape(*mask.shape, *[1] * (values.ndim - 2)).astype(values.dtype)
     return hidden
 
 
 def graph_inputs(probe: Probe, engine: Answers, graphs: Graphs) -> dict[str, Arrays]:
-    """What each of ``graphs`` is given on the way of the probe through ``engine``: real clips, windows and pairs.
+    """The inputs of each of ``graphs`` when the probe runs through ``engine``: real clips, windows and pairs.
 
-    A pair's graph gets every pair, and every video with the music of the next.
+    A pair's graph gets every pair, and every video with the music of the next pair.
     """
     return walk(probe, engine, graphs)[0]
 
@@ -77,24 +77,24 @@ def embeddings(probe: Probe, engine: Answers, graphs: Graphs, side: str) -> NDAr
 
 
 def walk(probe: Probe, engine: Answers, graphs: Iterable[Graph]) -> tuple[dict[str, Arrays], dict[str, NDArray[Any]]]:
-    """The inputs of each graph, and the vectors that it gives, where it does; ``graphs`` in the order of running."""
-    made: dict[str, Arrays] = {}
+    """The inputs of each graph, and the output of each that gives vectors; ``graphs`` in the order of running."""
+    inputs: dict[str, Arrays] = {}
     vectors: dict[str, NDArray[Any]] = {}
     kinds: dict[str, Kind] = {}
     for graph in graphs:
         kinds[graph.name] = graph.kind
-        made[graph.name] = {
+        inputs[graph.name] = {
             name: one_input(probe, graph, vectors, kinds, source) for name, source in graph.inputs.items()
         }
         if graph.width:
-            vectors[graph.name] = run_rows(engine, graph.name, made[graph.name])[graph.output]
-    return made, vectors
+            vectors[graph.name] = run_rows(engine, graph.name, inputs[graph.name])[graph.output]
+    return inputs, vectors
 
 
 def one_input(
     probe: Probe, graph: Graph, vectors: Mapping[str, NDArray[Any]], kinds: Mapping[str, Kind], source: Source
 ) -> NDArray[Any]:
-    """Its rows; of a pair's graph every pair, then every video with the music of the next."""
+    """The rows of one input; of a pair's graph every pair, then every video with the music of the next."""
     if isinstance(source, Feature):
         video, music = (probe.video, probe.music) if graph.kind.is_clip else (probe.video_windows, probe.music_windows)
         side = "video" if source.name in video else "music"
@@ -113,7 +113,7 @@ def one_input(
     return np.concatenate([value, value if side == "video" else np.roll(value, 1, axis=0)])
 
 
-def thinned(inputs: Arrays, rows: int) -> Arrays:
+def thin_rows(inputs: Arrays, rows: int) -> Arrays:
     """At most ``rows`` rows, evenly spaced."""
     count = len(next(iter(inputs.values())))
     chosen = np.unique(np.linspace(0, count - 1, min(rows, count)).round().astype(int))

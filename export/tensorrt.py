@@ -1,8 +1,8 @@
 """``segue export --plans BUNDLE`` and ``--tensorrt``: TensorRT plans for this machine's GPU, built, kept and compared.
 
-Needs a bundle, a GPU and TensorRT; neither torch nor the run that the bundle came from. Each engine that the plans make
-is opened as a server would open it and compared with ONNX Runtime on the CPU before anything is called done. Never ran
-on a GPU; the logic is tested on a stand-in.
+Needs a bundle, a GPU and TensorRT; neither torch nor the run that the bundle came from. Each engine made from the plans
+is opened as a server would open it and compared with ONNX Runtime on the CPU. Not yet run on a GPU: the tests use a
+stand-in.
 """
 
 import argparse
@@ -29,7 +29,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class PlanReport:
-    """What came of one precision: a plan a graph, what the engine says of itself, and every comparison."""
+    """The result for one precision: one plan for each graph, the engine's facts about itself, and every comparison."""
 
     precision: str
     plans: tuple[Plan, ...]
@@ -53,22 +53,22 @@ def add_options(options: argparse.ArgumentParser) -> None:
     group.add_argument("--plan-report", type=Path, metavar="FILE", help="write what was built and compared as JSON")
 
 
-def recipe_of(asked: argparse.Namespace) -> Recipe:
+def recipe_of(options: argparse.Namespace) -> Recipe:
     return Recipe(
-        effort=asked.effort, same_capability=asked.same_capability, version_compatible=asked.version_compatible
+        effort=options.effort, same_capability=options.same_capability, version_compatible=options.version_compatible
     )
 
 
-def plan_precisions(bundle: Bundle, asked: Sequence[str]) -> tuple[str, ...]:
-    """What to build of what was asked for: float32 unless something else is; of ``all`` what the bundle has."""
-    there = {precision for graph in bundle.manifest.graphs for precision in bundle.precisions(graph)}
-    if "all" in asked:
-        return tuple(precision for precision in PRECISIONS if precision in there)
-    return tuple(dict.fromkeys(asked)) or (FLOAT32,)
+def plan_precisions(bundle: Bundle, names: Sequence[str]) -> tuple[str, ...]:
+    """The precisions to build: float32 where ``names`` is empty; for ``all`` those that the bundle has."""
+    available = {precision for graph in bundle.manifest.graphs for precision in bundle.precisions(graph)}
+    if "all" in names:
+        return tuple(precision for precision in PRECISIONS if precision in available)
+    return tuple(dict.fromkeys(names)) or (FLOAT32,)
 
 
 def check_machine(device: int, libraries: Libraries | None = None) -> None:
-    """``EngineUnavailable`` where TensorRT or the GPU is missing: said before an export, not after it."""
+    """``EngineUnavailable`` where TensorRT or the GPU is missing; called before an export, not after it."""
     find_gpu(libraries or load_libraries(), device)
 
 
@@ -83,24 +83,24 @@ def make_plans(
 ) -> list[PlanReport]:
     """Plans of every graph in each precision, and how their engines compare with the CPU.
 
-    Raises what ``TensorrtEngine`` raises; differences beyond what parity allows are in the reports (``faults``).
+    Raises the errors of ``TensorrtEngine``; larger differences than parity allows are in the reports (``faults``).
     """
     libraries, folder, recipe = libraries or load_libraries(), folder or default_folder(), recipe or Recipe()
     gpu = find_gpu(libraries, device)
     reports = []
     for precision in precisions:
-        made = plans_for(libraries, bundle, gpu, PlanCache(folder), recipe, precision, True, progress)
+        plans = plans_for(libraries, bundle, gpu, PlanCache(folder), recipe, precision, True, progress)
         engine = TensorrtEngine(bundle, device, folder, precision, recipe, libraries=libraries)
         try:
             progress(f"comparing {engine.name} with the CPU")
-            rows = compared(bundle, engine)
-            reports.append(PlanReport(precision, tuple(made.values()), engine.facts(), tuple(rows)))
+            rows = compare_graphs(bundle, engine)
+            reports.append(PlanReport(precision, tuple(plans.values()), engine.facts(), tuple(rows)))
         finally:
             engine.close()
     return reports
 
 
-def compared(bundle: Bundle, engine: TensorrtEngine) -> list[Row]:
+def compare_graphs(bundle: Bundle, engine: TensorrtEngine) -> list[Row]:
     """Every graph of ``engine`` against float32 on the CPU, by the rule of the precision that it really runs in."""
     reference = OnnxEngine(bundle)
     try:
@@ -114,7 +114,7 @@ def compared(bundle: Bundle, engine: TensorrtEngine) -> list[Row]:
 
 
 def report_lines(reports: Sequence[PlanReport]) -> list[str]:
-    """A line a plan: where it is from, its size, and how far its numbers are from the CPU's."""
+    """One line for each plan: its origin, its size, and its largest difference from the CPU."""
     lines = []
     for report in reports:
         lines.append(", ".join(f"{name} {value}" for name, value in report.facts.items()))
@@ -151,7 +151,7 @@ def write_report(reports: Sequence[PlanReport], file: Path) -> None:
 
 
 def check_faults(reports: Sequence[PlanReport]) -> None:
-    """``ExportError`` that names the first of what differs too much."""
+    """``ExportError`` that names the first difference that is too large."""
     faults = [text for report in reports for text in report.faults]
     if faults:
         raise ExportError(

@@ -1,5 +1,5 @@
-"""``segue towers import NAME -o BUNDLE``: networks of others, fetched here and joined to a bundle of ours; and
-``segue towers heads``: what we train on top of them."""
+"""``segue towers import NAME -o BUNDLE``: networks of others, fetched here and joined to a bundle of ours; and ``segue
+towers heads``: our own heads on top of them."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from features.spec import FEATURES
 from towers.errors import TowersError
 
 from .errors import ExportError
-from .imports import IMPORTS, MUSIC, VIDEOS, Asked, Import, check_given, found, load
+from .imports import IMPORTS, MUSIC, VIDEOS, Import, ImportOptions, check_files, load, media_files
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     how_much.add_argument(
         "--pairs", type=Path, metavar="DIR", help="choose the share on these videos with their own music"
     )
-    imported.add_argument("--music", type=Path, metavar="DIR", help="with --pairs: tracks that are nobody's own")
+    imported.add_argument("--music", type=Path, metavar="DIR", help="with --pairs: further tracks, of no video")
     imported.add_argument(
         "--background",
         type=Path,
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     heads = commands.add_parser(
         "heads",
-        help="train the heads of an import anew",
+        help="train the heads of an import again",
         description="Train the heads of an import on a published corpus that you have. Epochs and threshold are chosen "
         "on held-out parts of its training list.",
     )
@@ -72,24 +72,24 @@ def parser() -> argparse.ArgumentParser:
     heads.add_argument("--seed", type=int, default=0, metavar="N", help="of first weights and order (default 0)")
     features = commands.add_parser(
         "features",
-        help="make a corpus's features anew, by the networks of an import",
-        description="Make a published corpus's features anew from its videos, by the networks of an import. The folder "
-        "is then what segue towers heads takes as --data. A run that was stopped is gone on with.",
+        help="measure a corpus's features again, by the networks of an import",
+        description="Measure a published corpus's features again, from its videos, by the networks of an import. The "
+        "folder is then the --data of segue towers heads. A run that was stopped continues.",
     )
     features.add_argument("name", choices=HEADS, metavar="NAME", help=", ".join(HEADS))
     features.add_argument("--data", type=Path, required=True, metavar="DIR", help="EmoMV's release: its labels")
     features.add_argument("--videos", type=Path, required=True, metavar="DIR", help="its pieces, by their own names")
     features.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder to write")
     for command in (imported, features):
-        fetching(command)
+        add_fetch_options(command)
     return top
 
 
-def fetching(command: argparse.ArgumentParser) -> None:
+def add_fetch_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--accept-licence", action="store_true", help="agree to the licences of what is fetched")
     command.add_argument(
-        "--file", "--wheel", dest="given", type=Path, action="append", default=[], metavar="FILE",
-        help="a file to be fetched that is here already, by its own name",
+        "--file", "--wheel", dest="files", type=Path, action="append", default=[], metavar="FILE",
+        help="use this file instead of fetching it; it keeps its own name",
     )  # fmt: skip
     command.add_argument(
         "--cache", type=Path, metavar="DIR", help="where fetched files are kept (default: the user's cache)"
@@ -97,56 +97,60 @@ def fetching(command: argparse.ArgumentParser) -> None:
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    """Run ``segue towers``; 0 when the bundle stands in its place. Raises ``USER_ERRORS``."""
-    options = parser()
-    asked = options.parse_args(argv)
-    if asked.task == "heads":
-        return train(asked)
-    if asked.task == "features":
-        return measure(asked)
-    if asked.music is not None and asked.pairs is None:
-        options.error("--music goes with --pairs")
+    """Run ``segue towers``; 0 when the bundle is written. Raises ``USER_ERRORS``."""
+    flags = parser()
+    options = flags.parse_args(argv)
+    if options.task == "heads":
+        return train(options)
+    if options.task == "features":
+        return measure(options)
+    if options.music is not None and options.pairs is None:
+        flags.error("--music goes with --pairs")
     from .bundle import check_target
     from .imported import check_share
 
-    out: Path = asked.out.absolute()
+    out: Path = options.out.absolute()
     check_target(out)
-    check_share(SHARE if asked.share is None else asked.share)
-    base = load_bundle(asked.base or default_bundle(), FEATURES)
-    chosen = IMPORTS[asked.name].open()
-    agree(chosen, asked.accept_licence)
+    check_share(SHARE if options.share is None else options.share)
+    base = load_bundle(options.base or default_bundle(), FEATURES)
+    chosen = IMPORTS[options.name].open()
+    agree(chosen, options.accept_licence)
 
     from rich.console import Console
 
-    from .imported import exported, write_imported
+    from .imported import export_parts, write_imported
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("fetching") as status:
-        wanted = Asked(asked.cache, tuple(asked.given), tuple(asked.background), asked.pairs)
-        loaded = load(asked.name, chosen, wanted, status.update)
-        record, parts = dict(loaded.record), exported(loaded.whole, status.update)
-        share = SHARE if asked.share is None else asked.share
-        if asked.pairs is not None:
-            share, record["chosen"] = best_share(base, parts, asked.pairs, asked.music, console, status.update)
+        import_options = ImportOptions(options.cache, tuple(options.files), tuple(options.background), options.pairs)
+        loaded = load(options.name, chosen, import_options, status.update)
+        record, parts = dict(loaded.record), export_parts(loaded.whole, status.update)
+        share = SHARE if options.share is None else options.share
+        if options.pairs is not None:
+            share, record["chosen"] = best_share(base, parts, options.pairs, options.music, console, status.update)
         report = write_imported(base, parts, share, out, out.name, record, status.update, loaded.licences)
     for graph in report.graphs:
         console.print(f"{graph.name:<16} {graph.size_bytes / 1e6:>7.2f} MB   theirs differs from torch by at most "
                       f"{graph.difference:.1e}")  # fmt: skip
     total = sum(graph.size_bytes for graph in report.graphs) / 1e6
-    console.print(f"wrote {asked.out} ({total:.2f} MB, share {share:g}, identity {report.identity[:12]})", markup=False)
+    console.print(
+        f"wrote {options.out} ({total:.2f} MB, share {share:g}, identity {report.identity[:12]})", markup=False
+    )
     if base.bank is not None:
-        console.print(f"the base's bank does not hold for it: segue bank VIDEO ... --bundle {asked.out}", markup=False)
-    console.print("then index your music again with --bundle: its vectors are others", markup=False)
+        console.print(
+            f"the base's bank does not hold for it: segue bank VIDEO ... --bundle {options.out}", markup=False
+        )
+    console.print("then index your music again with --bundle: its vectors differ", markup=False)
     for note in loaded.notes:
         console.print(f"note: {note}", markup=False)
     return 0
 
 
-def measure(asked: argparse.Namespace) -> int:
-    """Make features anew, into a folder of the release's layout."""
-    chosen, wanted = IMPORTS[asked.name].open(), Asked(asked.cache, tuple(asked.given))
-    check_given(chosen, wanted)
-    agree(chosen, asked.accept_licence)
+def measure(options: argparse.Namespace) -> int:
+    """Measure features again, into a folder of the release's layout."""
+    chosen, import_options = IMPORTS[options.name].open(), ImportOptions(options.cache, tuple(options.files))
+    check_files(chosen, import_options)
+    agree(chosen, options.accept_licence)
 
     from rich.console import Console
 
@@ -155,15 +159,15 @@ def measure(asked: argparse.Namespace) -> int:
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("fetching") as status:
-        looking, listening = networks(wanted, status.update)
-        pairs = write_features(asked.data, asked.videos, asked.out, looking, listening, status.update)
-    console.print(f"wrote {asked.out} ({pairs} pairs)", markup=False)
-    console.print(f"now: segue towers heads {asked.name} --data {asked.out} -o HEADS", markup=False)
+        video_network, music_network = networks(import_options, status.update)
+        pairs = write_features(options.data, options.videos, options.out, video_network, music_network, status.update)
+    console.print(f"wrote {options.out} ({pairs} pairs)", markup=False)
+    console.print(f"now: segue towers heads {options.name} --data {options.out} -o HEADS", markup=False)
     return 0
 
 
-def train(asked: argparse.Namespace) -> int:
-    """Train heads, write their file, say how good they are."""
+def train(options: argparse.Namespace) -> int:
+    """Train heads, write their file, print their figures."""
     from rich.console import Console
 
     from towers.imports.emomv import FILE, heads_bytes
@@ -171,16 +175,16 @@ def train(asked: argparse.Namespace) -> int:
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("training") as status:
-        heads = train_heads(asked.data, status.update, asked.seed)
-    place: Path = asked.out / FILE
+        heads = train_heads(options.data, status.update, options.seed)
+    place: Path = options.out / FILE
     try:
-        asked.out.mkdir(parents=True, exist_ok=True)
+        options.out.mkdir(parents=True, exist_ok=True)
         part = place.with_name(f".{FILE}.part")
         part.write_bytes(heads_bytes(heads))
         part.replace(place)
     except OSError as error:
         raise ExportError(
-            f"output {asked.out}: cannot be written ({error.strerror or error}); make room or name another place"
+            f"output {options.out}: cannot be written ({error.strerror or error}); make room or name another place"
         ) from error
     for part_of in ("folds", "validation"):
         figures = ", ".join(f"{name} {value}" for name, value in heads.record[part_of].items())
@@ -191,7 +195,7 @@ def train(asked: argparse.Namespace) -> int:
 
 
 def agree(chosen: Import, accepted: bool) -> None:
-    """Show what is to be fetched and ask. ``ExportError`` where the answer is no, or nobody is there to give one."""
+    """Show what is to be fetched and ask. ``ExportError`` where the answer is no, or there is no terminal."""
     print(chosen.summary(), file=sys.stderr)  # noqa: T201
     if accepted:
         return
@@ -205,15 +209,15 @@ def agree(chosen: Import, accepted: bool) -> None:
 def best_share(
     base: "Bundle", parts: "Parts", pairs: Path, music: Path | None, console: "Console", progress: Progress
 ) -> tuple[float, dict[str, float | int]]:
-    """The share that does best on the user's own pairs, and the figures of the choice."""
+    """The best share on the user's own pairs, and the figures of the choice."""
     from .fusion import choose_share, measure_pairs
     from .imported import write_imported
 
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
         trial = Path(folder) / "trial"
         write_imported(base, parts, 0.5, trial, "trial", {}, progress)
-        tracks = found([music], MUSIC) if music is not None else []
-        cosines = measure_pairs(load_bundle(trial, FEATURES), 0.5, found([pairs], VIDEOS), tracks, progress)
+        tracks = media_files([music], MUSIC) if music is not None else []
+        cosines = measure_pairs(load_bundle(trial, FEATURES), 0.5, media_files([pairs], VIDEOS), tracks, progress)
     choice = choose_share(cosines)
     console.print(choice.text(), markup=False)
     return choice.share, asdict(choice)

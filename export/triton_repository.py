@@ -2,7 +2,7 @@
 
 ``FOLDER/segue_video_clip/config.pbtxt`` and ``FOLDER/segue_video_clip/VERSION/model.onnx``, as Triton's documentation
 has it (model_repository, model_configuration). The fields are those of ``model_config.proto``; the tests parse the text
-with the schema that ``tritonclient`` brings. No Triton was at hand to load it.
+with the schema that ``tritonclient`` brings. No Triton server has loaded it yet.
 """
 
 import json
@@ -20,19 +20,19 @@ from .bundle import FOLDER_MODE, put_in_place
 from .errors import ExportError
 
 CONFIG: Final = "config.pbtxt"
-FILE: Final = "model.onnx"  # what Triton's onnxruntime backend looks for
+FILE: Final = "model.onnx"  # the name that Triton's onnxruntime backend expects
 MAX_BATCH: Final = 32
-QUEUE_DELAY_US: Final = 2000  # how long a request waits for company
+QUEUE_DELAY_US: Final = 2000  # how long a request waits for others to fill the batch
 QUEUE_SIZE: Final = 256  # requests that may wait for a model; more are refused
 
 
 def write_repository(
     bundle: Bundle, folder: Path, prefix: str = PREFIX, max_batch: int = MAX_BATCH, precision: str = FLOAT32
 ) -> tuple[str, ...]:
-    """Write the repository to ``folder``, replacing one that stands there, and return the models' names.
+    """Write the repository to ``folder``, replacing one that is there already, and return the models' names.
 
-    Graphs that the bundle has not in ``precision`` are written in float32. Raises ``ExportError`` for a folder that
-    holds something else; then, and after any other error, ``folder`` is as it was.
+    A graph that the bundle lacks in ``precision`` is written in float32. Raises ``ExportError`` for a folder that holds
+    something else; then, and after any other error, ``folder`` stays as it was.
     """
     check_target(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -68,37 +68,37 @@ def config_text(spec: GraphSpec, identity: str, prefix: str = PREFIX, max_batch:
     """``config.pbtxt`` of a graph: protobuf's text format of Triton's ``ModelConfig``."""
     preferred = [size for size in (8, 16, 32) if size <= max_batch] or [max_batch]
     lines = [
-        f"name: {quoted(model_name(spec.name, prefix))}",
+        f"name: {quote(model_name(spec.name, prefix))}",
         'backend: "onnxruntime"',
-        f"default_model_filename: {quoted(FILE)}",
+        f"default_model_filename: {quote(FILE)}",
         f"max_batch_size: {max_batch}",
         f"version_policy {{ specific {{ versions: [ {model_version(identity)} ] }} }}",
         *(tensor_text("input", tensor) for tensor in spec.inputs),
         *(tensor_text("output", tensor) for tensor in spec.outputs),
         "dynamic_batching {",
-        f"  preferred_batch_size: {listed(preferred)}",
+        f"  preferred_batch_size: {list_text(preferred)}",
         f"  max_queue_delay_microseconds: {QUEUE_DELAY_US}",
-        # A request that waits past its own deadline is refused instead of run for nobody.
+        # A request that waits past its own deadline is refused, since nobody uses its result.
         "  default_queue_policy {",
         f"    timeout_action: REJECT allow_timeout_override: true max_queue_size: {QUEUE_SIZE}",
         "  }",
         "}",
-        f"parameters {{ key: {quoted(IDENTITY)} value {{ string_value: {quoted(identity)} }} }}",
+        f"parameters {{ key: {quote(IDENTITY)} value {{ string_value: {quote(identity)} }} }}",
     ]
     return "\n".join(lines) + "\n"
 
 
 def tensor_text(side: str, tensor: TensorSpec) -> str:
-    """An input or output; the batch axis is implied. A number a row is (1,) outside and () for the model."""
-    shape = f"data_type: TYPE_{DATATYPES[tensor.dtype]} dims: {listed(wire_dims(tensor))}"
+    """An input or output; the batch axis is implied. One number a row is (1,) outside and () for the model."""
+    shape = f"data_type: TYPE_{DATATYPES[tensor.dtype]} dims: {list_text(wire_dims(tensor))}"
     reshape = " reshape { shape: [ ] }" if len(tensor.shape) == 1 else ""
-    return f"{side} {{ name: {quoted(tensor.name)} {shape}{reshape} }}"
+    return f"{side} {{ name: {quote(tensor.name)} {shape}{reshape} }}"
 
 
-def listed(sizes: Sequence[int]) -> str:
+def list_text(sizes: Sequence[int]) -> str:
     return f"[ {', '.join(str(size) for size in sizes)} ]"
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """JSON's escapes are among those of protobuf's text format."""
     return json.dumps(text)

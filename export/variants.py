@@ -1,11 +1,11 @@
-"""Which graphs of a bundle are kept in another precision beside float32: those that stay right, and in int8 that pay.
+"""Which graphs of a bundle get another precision beside float32: those that stay right, and in int8 those that pay.
 
 *Right*, on real inputs of a corpus: the cosine of every embedding to float32's is at least .999 (score and mood: within
-.02), the first ten of a search share nine in the mean, both for each graph alone and for all that are kept together;
-and extreme inputs give finite numbers within the contract. Without a corpus float16 is judged on drawn inputs alone.
+.02), the first ten of a search share nine in the mean, both for each graph alone and for all kept graphs together; and
+extreme inputs give finite numbers within the contract. Without a corpus float16 is judged on drawn inputs alone.
 
 *Paying*, for int8: at least ``PAYS`` times as fast as float32 on one core of this machine, at batch 1 and at batch 8.
-Which that is depends on the processor's instructions, so an export is best made on a machine like those that serve.
+It depends on the processor's instructions, so export on a machine like those that serve.
 """
 
 import statistics
@@ -29,20 +29,20 @@ from engines.parity import COSINE, OVERLAP, TOP, Answers, Ranges, Row, compare, 
 from .errors import ExportError
 from .onnx_graph import convolutions
 from .precision import to_float16, to_int8_dynamic, to_int8_static
-from .probe import CALIBRATION_ROWS, Arrays, Probe, embeddings, graph_inputs, run_rows, thinned
+from .probe import CALIBRATION_ROWS, Arrays, Probe, embeddings, graph_inputs, run_rows, thin_rows
 
-MADE: Final = ("float16", "int8")  # of PRECISIONS, what this program can make
+CAN_MAKE: Final = ("float16", "int8")  # those of PRECISIONS that this program can make
 PAYS: Final = 1.1
 PAYING_BATCHES: Final = (1, 8)
 MEASURED_S: Final = 0.3  # for each batch
-MOST_LEFT_OUT: Final = 24  # convolutions tried, when one of them alone spoils a graph
+MOST_LEFT_OUT: Final = 24  # convolutions to try, where one of them spoils a graph
 FINALISTS: Final = 3  # of those, for the faster to be chosen
 
-Made = dict[str, dict[str, bytes]]  # graph -> precision -> file
+VariantFiles = dict[str, dict[str, bytes]]  # graph -> precision -> file
 
 
 @dataclass(frozen=True)
-class Wanted:
+class VariantOptions:
     """``precisions`` beside float32; ``probe`` to judge by and ``calibration``, of other pairs, to measure scales on.
     ``keep_slower``: an int8 graph that is right is kept whatever its speed here."""
 
@@ -54,8 +54,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``reason``: why it was left out, empty where it is kept. ``difference`` and ``cosine`` to float32, the worst;
-    ``shared``: of the first ten, in the mean; ``speeds``: float32's time over its own, by batch."""
+    """``reason``: why it was left out, empty where it is kept. ``difference`` and ``cosine`` to float32: the worst;
+    ``shared``: how many of the first ten, in the mean; ``speeds``: float32's time over its own, by batch."""
 
     graph: str
     precision: str
@@ -68,25 +68,29 @@ class Verdict:
     reason: str = ""
 
 
-def check_wanted(wanted: Wanted) -> None:
-    for precision in wanted.precisions:
-        if precision not in MADE:
-            raise ExportError(f"precision {precision}: cannot be made; choose of {', '.join(MADE)}")
-    if "int8" in wanted.precisions and (wanted.probe is None or wanted.calibration is None):
+def check_options(options: VariantOptions) -> None:
+    for precision in options.precisions:
+        if precision not in CAN_MAKE:
+            raise ExportError(f"precision {precision}: cannot be made; choose of {', '.join(CAN_MAKE)}")
+    if "int8" in options.precisions and (options.probe is None or options.calibration is None):
         raise ExportError("precision int8: its scales are measured and judged on real clips; name a --corpus")
 
 
 def make_variants(
-    bundle: Bundle, engine: Answers, wanted: Wanted, ranges: Mapping[str, Ranges], progress: Callable[[str], None]
-) -> tuple[Made, tuple[Verdict, ...]]:
-    """The files to add to ``bundle``, whose float32 ``engine`` runs, and what became of each graph and precision.
+    bundle: Bundle,
+    engine: Answers,
+    options: VariantOptions,
+    ranges: Mapping[str, Ranges],
+    progress: Callable[[str], None],
+) -> tuple[VariantFiles, tuple[Verdict, ...]]:
+    """The files to add to ``bundle``, whose float32 ``engine`` runs, and a verdict on each graph and precision.
 
     ``ranges``: of each graph's float inputs, to draw from.
     """
-    made: Made = {graph: {} for graph in bundle.manifest.graphs}
+    files: VariantFiles = {graph: {} for graph in bundle.manifest.graphs}
     verdicts: list[Verdict] = []
-    judge = Judge(bundle, engine, wanted, ranges)
-    for precision in wanted.precisions:
+    judge = Judge(bundle, engine, options, ranges)
+    for precision in options.precisions:
         kept: dict[str, tuple[Candidate, Verdict]] = {}
         for graph in bundle.manifest.graphs:
             progress(f"{graph} in {precision}")
@@ -97,10 +101,10 @@ def make_variants(
                 kept[graph] = candidate, verdict
         verdicts += judge.together(kept)
         for graph, (candidate, verdict) in kept.items():
-            made[graph][precision] = candidate.data
+            files[graph][precision] = candidate.data
             verdicts.append(verdict)
     order = list(bundle.manifest.graphs)
-    return made, tuple(sorted(verdicts, key=lambda v: (PRECISIONS.index(v.precision), order.index(v.graph))))
+    return files, tuple(sorted(verdicts, key=lambda v: (PRECISIONS.index(v.precision), order.index(v.graph))))
 
 
 class Candidate:
@@ -118,8 +122,8 @@ class Candidate:
         outputs: dict[str, NDArray[Any]] = dict(zip(self._outputs, values, strict=True))
         check_outputs(self.spec, outputs, len(next(iter(inputs.values()))))
         for value in outputs.values():
-            if said := contract_fault(self.graphs, graph, value, inputs):
-                raise EngineFailed(said)
+            if problem := contract_fault(self.graphs, graph, value, inputs):
+                raise EngineFailed(problem)
         return outputs
 
 
@@ -136,38 +140,40 @@ class Mixed:
 
 
 class Judge:
-    """Makes candidates and decides; keeps what float32 says, so that it is asked once."""
+    """Makes candidates and decides. It keeps float32's outputs, so that they are computed once."""
 
-    def __init__(self, bundle: Bundle, engine: Answers, wanted: Wanted, ranges: Mapping[str, Ranges]) -> None:
-        self._bundle, self._engine, self._wanted, self._ranges = bundle, engine, wanted, ranges
+    def __init__(self, bundle: Bundle, engine: Answers, options: VariantOptions, ranges: Mapping[str, Ranges]) -> None:
+        self._bundle, self._engine, self._options, self._ranges = bundle, engine, options, ranges
         graphs = bundle.graphs
         self._inputs: dict[str, Arrays] = {}
         self._calibration: dict[str, Arrays] = {}
         self._expected: dict[str, dict[str, NDArray[Any]]] = {}
         self._sides: dict[str, NDArray[np.float32]] = {}
-        if wanted.probe is not None:
-            self._inputs = graph_inputs(wanted.probe, engine, graphs)
+        if options.probe is not None:
+            self._inputs = graph_inputs(options.probe, engine, graphs)
             self._expected = {graph.name: run_rows(engine, graph.name, self._inputs[graph.name]) for graph in graphs}
             self._sides = {side: self._expected[end.name][end.output] for side, end in graphs.ends.items()}
-        if wanted.calibration is not None and "int8" in wanted.precisions:
-            real = graph_inputs(wanted.calibration, engine, graphs)
-            self._calibration = {graph: thinned(inputs, CALIBRATION_ROWS) for graph, inputs in real.items()}
+        if options.calibration is not None and "int8" in options.precisions:
+            real = graph_inputs(options.calibration, engine, graphs)
+            self._calibration = {graph: thin_rows(inputs, CALIBRATION_ROWS) for graph, inputs in real.items()}
 
     def best(self, graph: str, precision: str) -> tuple["Candidate | None", Verdict]:
         """The fastest candidate that is right and pays, or the least bad verdict with None."""
-        judged = [(candidate, self._verdict(candidate)) for candidate in self._candidates(graph, precision)]
-        if not judged:
+        verdicts = [(candidate, self._verdict(candidate)) for candidate in self._candidates(graph, precision)]
+        if not verdicts:
             return None, Verdict(graph, precision, "", 0, 0.0, 1.0, reason="holds nothing that int8 could do")
-        right = [(candidate, verdict) for candidate, verdict in judged if not verdict.reason]
+        right = [(candidate, verdict) for candidate, verdict in verdicts if not verdict.reason]
         if right:
             return max(right, key=lambda pair: min(pair[1].speeds.values(), default=0.0))
-        return None, max((verdict for _, verdict in judged), key=lambda verdict: (bool(verdict.speeds), verdict.cosine))
+        return None, max(
+            (verdict for _, verdict in verdicts), key=lambda verdict: (bool(verdict.speeds), verdict.cosine)
+        )
 
     def together(self, kept: dict[str, tuple[Candidate, Verdict]]) -> list[Verdict]:
-        """Takes the least alike graph out of ``kept``, again and again, until a search through all of them is right."""
+        """Take the least alike graph out of ``kept`` until a search through all of them is right."""
         dropped: list[Verdict] = []
-        while self._wanted.probe is not None and sum(map(self._is_searched, kept)) > 1:
-            shared = self._shared({graph: candidate for graph, (candidate, _) in kept.items()})
+        while self._options.probe is not None and sum(map(self._is_searched, kept)) > 1:
+            shared = self._measure_shared({graph: candidate for graph, (candidate, _) in kept.items()})
             if shared >= OVERLAP:
                 break
             graph = min(filter(self._is_searched, kept), key=lambda graph: kept[graph][1].cosine)
@@ -180,39 +186,39 @@ class Judge:
         data, candidate = self._bundle.read(graph), partial(Candidate, self._bundle, graph)
         if precision == "float16":
             return [candidate(to_float16(data, graph), precision, "converted")]
-        found = []
+        candidates = []
         if dynamic := to_int8_dynamic(data, graph):
-            found.append(candidate(dynamic, precision, "dynamic"))
+            candidates.append(candidate(dynamic, precision, "dynamic"))
         if static := to_int8_static(data, graph, self._calibration[graph]):
             whole = candidate(static, precision, "static")
-            found.append(whole)
+            candidates.append(whole)
             if self._real_row(whole).cosine < COSINE and self._pays(self._speeds(whole)):
-                found += self._without_one(graph, data)
-        return found
+                candidates += self._without_one(graph, data)
+        return candidates
 
     def _without_one(self, graph: str, data: bytes) -> list["Candidate"]:
-        """One convolution often spoils it all: of the graphs that leave one in float32, those with the best cosines."""
+        """Often one convolution spoils the graph: the best cosines of those graphs that leave one in float32."""
         tried = []
         for name in convolutions(data)[:MOST_LEFT_OUT]:
-            made = to_int8_static(data, graph, self._calibration[graph], left_out=name)
-            if made:
-                tried.append(Candidate(self._bundle, graph, made, "int8", f"static but {name}"))
+            spared = to_int8_static(data, graph, self._calibration[graph], left_out=name)
+            if spared:
+                tried.append(Candidate(self._bundle, graph, spared, "int8", f"static but {name}"))
         cosines = {id(candidate): self._real_row(candidate).cosine for candidate in tried}
         return sorted(tried, key=lambda candidate: -cosines[id(candidate)])[:FINALISTS]
 
     def _verdict(self, candidate: "Candidate") -> Verdict:
         row, reason = self._right(candidate)
         graph, shared = candidate.spec.name, None
-        if not reason and self._wanted.probe is not None and self._is_searched(graph):
-            shared = self._shared({graph: candidate})
+        if not reason and self._options.probe is not None and self._is_searched(graph):
+            shared = self._measure_shared({graph: candidate})
             if shared < OVERLAP:
                 reason = f"shares {shared:.2f} of the first {TOP}, must share {OVERLAP:.0f}"
         speeds: Mapping[int, float] = {}
         if not reason and candidate.precision == "int8":
             speeds = self._speeds(candidate)
             if not self._pays(speeds):
-                said = ", ".join(f"{speed:.2f} at batch {batch}" for batch, speed in speeds.items())
-                reason = f"does not pay here: {said} times as fast as float32, must be {PAYS}"
+                figures = ", ".join(f"{speed:.2f} at batch {batch}" for batch, speed in speeds.items())
+                reason = f"does not pay here: {figures} times as fast as float32, must be {PAYS}"
         return Verdict(
             graph,
             candidate.precision,
@@ -226,17 +232,17 @@ class Judge:
         )
 
     def _right(self, candidate: "Candidate") -> tuple[Row, str]:
-        """The worst row, and what is wrong or nothing. Drawn inputs are judged by ``fault`` where nothing else is at
-        hand, and otherwise only asked for finite numbers within the contract: they are far from any clip."""
+        """The worst row, and the fault or an empty text. Drawn inputs are far from any clip. ``fault`` judges them only
+        where there is no probe; otherwise they must only give finite numbers within the contract."""
         graph = candidate.spec.name
         drawn = compare(
             self._engine, candidate, [candidate.spec], candidate.precision, self._ranges.get(graph), batches=(1, 3, 7)
         )
         if broken := next((row for row in drawn if row.problem), None):
             return broken, fault(broken) or ""
-        if self._wanted.probe is None:
+        if self._options.probe is None:
             least = min(drawn, key=lambda row: row.cosine)
-            return least, next((said for row in drawn if (said := fault(row))), "")
+            return least, next((text for row in drawn if (text := fault(row))), "")
         row = self._real_row(candidate)
         return row, fault(row) or ""
 
@@ -245,10 +251,12 @@ class Judge:
         output = candidate.spec.outputs[0].name
         expected = self._expected[graph][output]
         try:
-            said = numbers(run_rows(candidate, graph, self._inputs[graph])[output], expected)
+            figures = numbers(run_rows(candidate, graph, self._inputs[graph])[output], expected)
         except EngineFailed as error:
-            said = numbers(None, expected, str(error))
-        return Row(graph, output, "float32", candidate.name, candidate.precision, len(expected), "real clips", **said)
+            figures = numbers(None, expected, str(error))
+        return Row(
+            graph, output, "float32", candidate.name, candidate.precision, len(expected), "real clips", **figures
+        )
 
     def _is_searched(self, graph: str) -> bool:
         """Whether a search goes through the graph."""
@@ -260,18 +268,18 @@ class Judge:
         return speedups(plain, candidate, self._rows)
 
     def _pays(self, speeds: Mapping[int, float]) -> bool:
-        return self._wanted.keep_slower or min(speeds.values()) >= PAYS
+        return self._options.keep_slower or min(speeds.values()) >= PAYS
 
     def _rows(self, graph: str, batch: int) -> Arrays:
         return {name: value[:batch] for name, value in self._inputs[graph].items()}
 
-    def _shared(self, candidates: Mapping[str, "Candidate"]) -> float:
+    def _measure_shared(self, candidates: Mapping[str, "Candidate"]) -> float:
         """Of the first ten of each search, how many float32 and the candidates share, in the mean."""
-        if self._wanted.probe is None:
+        if self._options.probe is None:
             raise ExportError("a search is judged on a corpus; name a --corpus")
         mixed, sides = Mixed(self._engine, candidates), dict(self._sides)
         for side in {self._bundle.graphs[graph].kind.side for graph in candidates} & set(sides):
-            sides[side] = embeddings(self._wanted.probe, mixed, self._bundle.graphs, side)
+            sides[side] = embeddings(self._options.probe, mixed, self._bundle.graphs, side)
         before = self._sides["video"] @ self._sides["music"].T
         return float(overlap(before, sides["video"] @ sides["music"].T).mean())
 
@@ -281,9 +289,9 @@ def with_reason(verdict: Verdict, reason: str) -> Verdict:
 
 
 def speedups(plain: Candidate, other: Candidate, rows: Callable[[str, int], Arrays]) -> dict[int, float]:
-    """By batch, ``plain``'s median time over ``other``'s, run turn by turn. It is the thread's own time that counts:
-    one thread does all the work, and what else this machine does meanwhile is not in it."""
-    found = {}
+    """By batch, ``plain``'s median time over ``other``'s, run turn by turn. The thread's own time counts: one thread
+    does all the work, and other work on this machine is not in it."""
+    ratios = {}
     for batch in PAYING_BATCHES:
         feed = dict(rows(plain.spec.name, batch))
         times: tuple[list[float], list[float]] = ([], [])
@@ -293,5 +301,5 @@ def speedups(plain: Candidate, other: Candidate, rows: Callable[[str, int], Arra
                 start = time.thread_time()
                 candidate.session.run(None, feed)
                 spent.append(time.thread_time() - start)
-        found[batch] = statistics.median(times[0]) / max(statistics.median(times[1]), 1e-9)
-    return found
+        ratios[batch] = statistics.median(times[0]) / max(statistics.median(times[1]), 1e-9)
+    return ratios

@@ -1,6 +1,6 @@
-"""Cheap changes of clips while the towers learn, so that what they learn holds for real footage and real masters.
+"""Cheap changes of clips during training, so that the towers also work on real footage and real masters.
 
-Both work on a batch and draw from the generator that they are given.
+Each function works on a batch and draws from the given generator.
 """
 
 from collections.abc import Callable, Mapping
@@ -73,7 +73,7 @@ def frames(pictures: Tensor, generator: Generator) -> Tensor:
     return torch.where(uniform(0.0, 1.0) < 0.5, x.flip(3), x).clamp(0.0, 255.0)
 
 
-# Feature -> its change; those without one are shown as they are.
+# Feature -> its change; a feature without one stays as it is.
 CHANGES: Mapping[str, Callable[[Tensor, Generator], Tensor]] = {
     "clip_mel": mels,
     "content_mfcc": mfccs,

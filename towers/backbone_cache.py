@@ -1,9 +1,9 @@
-"""Trained backbones on disk, so that many systems, settings and seeds can stand on one.
+"""Trained backbones on disk, so that many systems, settings and seeds can share one.
 
 FOLDER/<side>-<kind>.safetensors   weights
-FOLDER/<side>-<kind>.json          what it is, what it was trained on and how, its figures
+FOLDER/<side>-<kind>.json          its configuration, its training data and options, its figures
 FOLDER/<side>-<kind>.csv           a line an epoch
-FOLDER/<side>-<kind>.part/         while it trains; who comes again goes on from there
+FOLDER/<side>-<kind>.part/         while it trains; the next run continues from there
 """
 
 import json
@@ -39,31 +39,31 @@ def backbone_for(
     seed: int,
     shelf: Path,
     report: Report,
-    given: bool = False,
+    borrowed: bool = False,
 ) -> tuple[Backbone, dict[str, Any]]:
-    """A backbone and its record: from ``shelf`` if it is there, else trained and put there.
+    """A backbone and its record: from ``shelf`` if it is there, else trained and stored there.
 
-    What is on the shelf must be of the same corpus, scale, seed and options; of a shelf that is ``given``, from another
-    run, the scale is enough, and the record says which corpus taught it. ``RunError`` where it is not, and for a corpus
-    that says nothing of its pairs that a backbone could learn.
+    A stored backbone must have the same corpus, scale, seed and options. On a ``borrowed`` shelf, another run's, only
+    the scale must match, and the record names the corpus that it was trained on. ``RunError`` where they differ, and
+    for a corpus without labels that a backbone could learn.
     """
     name = shelf_name(side, kind)
-    torch.manual_seed(seed)  # whatever was trained before, or read
+    torch.manual_seed(seed)  # the same state, whatever was trained or read before
     backbone = make_backbone(kind, side, scale, stored_shape(corpus, kind))
     own: dict[str, Any] = {"corpus_sha256": corpus.identity, "backbone": backbone.configuration()}
     own |= {"seed": seed, "options": asdict(options)} if backbone.learned else {}
     path = shelf / f"{name}.json"
     if path.is_file():
         stored = json.loads(path.read_text(encoding="utf-8"))
-        wanted = ("backbone",) if given else tuple(own)
-        if differing := [entry for entry in wanted if stored.get(entry) != json.loads(json.dumps(own[entry]))]:
+        required = ("backbone",) if borrowed else tuple(own)
+        if differing := [entry for entry in required if stored.get(entry) != json.loads(json.dumps(own[entry]))]:
             raise RunError(f"{path} is of another {' and '.join(differing)}; give another folder")
         backbone.load_state_dict(load_file(path.with_suffix(".safetensors")))
         backbone.eval()
         return backbone, stored
-    if given and backbone.learned:
+    if borrowed and backbone.learned:
         raise RunError(f"{shelf} holds no {kind} of the {side} ({path.name} is missing); train it, or leave it out")
-    if backbone.learned and nothing_known(train):
+    if backbone.learned and lacks_labels(train):
         raise RunError(
             f"{corpus.folder} tells no tags, moods or emotions, so its {side} backbone has nothing to learn; give "
             "--backbones FOLDER of a run on another corpus, or backbones that are ready (onnx:FILE)"
@@ -84,15 +84,15 @@ def backbone_for(
 
 
 def shelf_name(side: str, kind: str) -> str:
-    """What a backbone's files are called, and its stage of a training."""
+    """The name of a backbone's files and of its training stage."""
     return f"{side}-{kind.replace(':', '-').replace('/', '-')}"
 
 
 def stored_shape(corpus: Corpus, kind: str) -> tuple[int, ...] | None:
-    """A clip's in the column that a kind of backbone reads, if it reads one that is there."""
+    """The shape of a clip in the corpus column that ``kind`` reads; None where it reads none."""
     column = corpus.columns.get(kind.removeprefix(STORED)) if kind.startswith(STORED) else None
     return None if column is None else column.shape[1:]
 
 
-def nothing_known(split: Split) -> bool:
+def lacks_labels(split: Split) -> bool:
     return not any(pair.tags or pair.mood is not None or pair.emotion is not None for pair in split.pairs)

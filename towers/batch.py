@@ -1,7 +1,7 @@
-"""What a system is trained and asked with: windows of clip vectors of either modality, and what is known of the pairs.
+"""The input of a system: windows of clip vectors of either modality, and the labels of the pairs.
 
-Between the clip stage (backbones, or feature files) and here everything is a vector a clip, so that every system trains
-on the same work in seconds.
+Behind the clip stage (backbones, or feature files) every clip is one vector, so every system trains on the same
+vectors, in seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,11 +79,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a corpus and its backbones give a system to be built for.
+    """The sizes of a corpus and its backbones that a system is built for.
 
     ``video`` and ``music``: widths of the clip vectors. ``vocabulary``: tags. ``emotions``: classes. ``edges``: bins
-    fitted on the training split, by feature and field, ascending. ``extras``: features of clips that are at hand beside
-    the vectors. ``video_parts`` and ``music_parts``: what stands where in a clip vector, where a backbone says so.
+    fitted on the training split, by feature and field, ascending. ``extras``: features of clips that exist beside the
+    vectors. ``video_parts`` and ``music_parts``: where each part of a clip vector stands, if a backbone has parts.
     """
 
     video: int
@@ -97,6 +97,6 @@ class Sizes:
 
 
 def masked(values: Tensor, mask: Tensor) -> Tensor:
-    """``values`` (B, K, ...) with zeros where ``mask`` (B, K) is false; what stood there is never read."""
+    """``values`` (B, K, ...) with zeros where ``mask`` (B, K) is false; the values there are never read."""
     keep = mask.view(*mask.shape, *[1] * (values.dim() - 2))
     return torch.where(keep, values, torch.zeros((), dtype=values.dtype, device=values.device))

@@ -1,9 +1,9 @@
-"""Progress of a training on disk: everything that makes the next epoch come out the same, bit for bit.
+"""Progress of a training on disk: everything that the next epoch needs to come out the same, bit for bit.
 
     FOLDER/checkpoint.json              epoch, best figures, schedule, the name and the hash of
     FOLDER/checkpoint-EPOCH.safetensors weights, the best weights, optimiser state, generators of every process
 
-Replacing the JSON is what makes an epoch count: whenever a training is killed, the last one that was saved is whole.
+An epoch counts once the JSON is replaced: whenever a training is killed, the last saved epoch is complete.
 """
 
 import copy
@@ -27,7 +27,7 @@ STATES, RECORD = "checkpoint-*.safetensors", "checkpoint.json"
 
 @dataclass
 class Progress:
-    """A training under way; ``kept`` are the weights of its ``best`` epoch."""
+    """A training in progress; ``best_weights`` are those of its ``best`` epoch."""
 
     module: nn.Module
     optimiser: torch.optim.Optimizer
@@ -35,22 +35,22 @@ class Progress:
     generator: torch.Generator
     epoch: int = 0
     best: dict[str, float] = field(default_factory=dict)
-    kept: dict[str, Tensor] = field(default_factory=dict)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.kept = copy.deepcopy(self.module.state_dict())
+        self.best_weights = copy.deepcopy(self.module.state_dict())
 
     def offer(self, figures: dict[str, float], least: str) -> None:
-        """Keep the weights if ``figures[least]`` is below the best so far; what is not finite never is."""
+        """Keep the weights if ``figures[least]`` is finite and below the best so far."""
         if math.isfinite(figures[least]) and (not self.best or figures[least] < self.best[least]):
-            self.best, self.kept = figures, copy.deepcopy(self.module.state_dict())
+            self.best, self.best_weights = figures, copy.deepcopy(self.module.state_dict())
 
     @property
     def device(self) -> torch.device:
         return next(self.module.parameters()).device
 
     def random(self) -> dict[str, Tensor]:
-        """State of all that is drawn from: the loop's generator, dropout on the processor and on the GPU."""
+        """State of every random generator: the loop's, and those of dropout on the processor and on the GPU."""
         states = {"generator": self.generator.get_state(), "torch": torch.get_rng_state()}
         if self.device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self.device)
@@ -65,8 +65,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """``settings`` say what is being trained; progress made under others is refused. All of a ``team`` save and
-    restore together; the first writes."""
+    """``settings`` say what is being trained; progress of other settings is refused. All processes of a ``team`` save
+    and restore together; the first writes."""
 
     folder: Path
     settings: dict[str, Any]
@@ -83,13 +83,15 @@ class Checkpoint:
         self.folder.mkdir(parents=True, exist_ok=True)
         optimiser = progress.optimiser.state_dict()
         tensors = {f"module.{name}": value for name, value in progress.module.state_dict().items()}
-        tensors |= {f"kept.{name}": value for name, value in progress.kept.items()}
+        tensors |= {f"kept.{name}": value for name, value in progress.best_weights.items()}
         tensors |= {
             f"optimiser.{number}.{name}": value
             for number, state in optimiser["state"].items()
             for name, value in state.items()
         }
-        tensors |= {f"random.{rank}.{name}": value for rank, one in enumerate(everybody) for name, value in one.items()}
+        tensors |= {
+            f"random.{rank}.{name}": value for rank, states in enumerate(everybody) for name, value in states.items()
+        }
         state = self.folder / STATES.replace("*", str(progress.epoch))
         pending = state.with_suffix(".part")
         save_file({name: value.detach().clone().contiguous() for name, value in tensors.items()}, pending)
@@ -115,8 +117,8 @@ class Checkpoint:
                 older.unlink()
 
     def restore(self, progress: Progress) -> None:
-        """Bring ``progress`` to where it was saved; nothing happens where nothing was. ``RunError`` for damage, and for
-        progress of something else."""
+        """Bring ``progress`` to the last saved state, if there is one. ``RunError`` for damaged files, and for progress
+        of another training."""
         if not self.exists:
             return
         try:
@@ -134,7 +136,7 @@ class Checkpoint:
 
     def _apply(self, progress: Progress, record: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         progress.module.load_state_dict(part(tensors, "module."))
-        progress.kept = part(tensors, "kept.")
+        progress.best_weights = part(tensors, "kept.")
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in part(tensors, "optimiser.").items():
             number, _, key = name.partition(".")
@@ -145,7 +147,7 @@ class Checkpoint:
         progress.epoch, progress.best = record["epoch"], record["best"]
 
     def clear(self) -> None:
-        """The training is done, or starts anew."""
+        """Delete the progress: the training is done, or starts again."""
         for path in (self.folder / RECORD, *self.folder.glob(STATES)):
             path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Clips out of a corpus, as the tensors that a backbone takes: any second for pictures, any clip for the rest."""
+"""Clips of a corpus as the tensors that a backbone takes: pictures from any second, other features clip by clip."""
 
 from collections.abc import Sequence
 
@@ -21,8 +21,8 @@ def clip_inputs(
 ) -> tuple[Tensor, ...]:
     """One clip per row, starting at ``starts_s`` whole seconds; with a ``generator``, changed by ``augment``.
 
-    Only ``clip_image`` can start at any second. The other features are of clips end to end: the clip that holds most of
-    those 4 s is taken.
+    Only ``clip_image`` can start at any second. The other features are of clips end to end: here the clip that holds
+    most of those 4 s counts.
     """
     return tuple(_input(name, split, rows, starts_s, generator) for name in backbone.inputs)
 
@@ -70,5 +70,5 @@ def clip_images(thumbs: Tensor) -> Tensor:
 
 
 def as_tensor(values: npt.NDArray[np.generic]) -> Tensor:
-    """Half precision is for the disk."""
+    """As a tensor; half precision, which only the disk uses, becomes float32."""
     return torch.from_numpy(values.astype(np.float32) if values.dtype == np.float16 else values)

@@ -1,11 +1,11 @@
-"""CMVAE (Yi et al. 2021): a variational auto-encoder a modality, either decoding the other's features as well.
+"""CMVAE (Yi et al. 2021): one variational auto-encoder for each modality, which also decodes the other's features.
 
-Video and music are the means of their clip vectors, standardised. Latents of a pair must be good for four
-reconstructions, two of them crossed, so what both share is what survives; a hinge on the posterior means pulls pairs
-together. The embedding is the posterior mean, at unit length: nothing is drawn when asked.
+Video and music are the means of their clip vectors, standardised. The latents of a pair serve four reconstructions, two
+of them crossed, so they keep what both sides share; a hinge on the posterior means pulls pairs together. The embedding
+is the posterior mean, at unit length: a query draws nothing.
 
-The original also reads text that comes with a video; there is none at the time of a query here, so the video's
-posterior stands alone. Depth, the form of the matching and the weights are ours.
+The original also reads text that comes with a video; a query here has none, so the video's posterior stands alone.
+Depth, the form of the matching and the weights are ours.
 
 Settings: ``full``; ``plain`` without the crossed reconstructions.
 """
@@ -128,18 +128,18 @@ class Cmvae(nn.Module):
         latents = [draw(*posterior) for posterior in posteriors]
         video, music = (functional.normalize(mean, dim=-1) for mean, _ in posteriors)
 
-        def decoded(latent: Tensor, side: int) -> Tensor:
+        def decode_loss(latent: Tensor, side: int) -> Tensor:
             return reconstruction(coders[side].decoder(latent), levels[side]) / levels[side].shape[1]
 
         parts = {
-            "reconstruction": weights.reconstruction * (decoded(latents[0], 0) + decoded(latents[1], 1)),
+            "reconstruction": weights.reconstruction * (decode_loss(latents[0], 0) + decode_loss(latents[1], 1)),
             "divergence": weights.divergence
             * torch.stack([divergence(*posterior) for posterior in posteriors]).sum()
             / self.embedding_dim,
             "matching": weights.matching * matching(video @ music.T, batch.false_pairs(), weights.margin),
         }
         if self.setting == "full":
-            parts["crossed"] = weights.crossed * (decoded(latents[0], 1) + decoded(latents[1], 0))
+            parts["crossed"] = weights.crossed * (decode_loss(latents[0], 1) + decode_loss(latents[1], 0))
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
@@ -159,7 +159,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> Cmvae:
 
 
 def build(configuration: Mapping[str, Any]) -> Cmvae:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return Cmvae(
         Configuration(**{**stored, "scale": Scale(**stored["scale"]), "weights": Weights(**stored["weights"])})

@@ -1,9 +1,9 @@
-"""One side of our own system: a window of clips -> what can be told of it in words that both sides share.
+"""One side of our own system: a window of clips -> concepts that both sides share.
 
 Every clip gives a vector h by a linear map of the clip's embedding and a small network on the measured extras. From it
-come, clip by clip, energy and, over the window, mood, tags and emotion. Their places in the window are kept: when
-energy rises and falls is what picture and music share most. Little capacity is on purpose; a few thousand pairs teach a
-Transformer their noise.
+come, clip by clip, energy and, over the window, mood, tags and emotion. Their places in the window are kept: picture
+and music share most of all when energy rises and falls. The capacity is small on purpose: on a few thousand pairs, a
+Transformer learns the noise.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ from .batch import Side, masked
 from .sequence import masked_mean
 from .windows import shape_of
 
-SPREAD = 4.0  # concepts are brought to about unit deviation before they meet
-STEADY = 0.05  # energy: below this deviation a course is noise
+SPREAD = 4.0  # concepts are scaled to about unit deviation before they are compared
+STEADY = 0.05  # energy: a course of less deviation is noise
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Concepts:
         weights = self.mask.to(self.course.dtype)
         count = weights.sum(dim=1, keepdim=True)
         mean = (self.course * weights).sum(dim=1, keepdim=True) / count
-        apart = (self.course - mean) * weights
-        return apart / ((apart.square().sum(dim=1, keepdim=True) / count + 1e-8).sqrt() + STEADY)
+        centred = (self.course - mean) * weights
+        return centred / ((centred.square().sum(dim=1, keepdim=True) / count + 1e-8).sqrt() + STEADY)
 
     def vector(self) -> Tensor:
-        """(B, 7 + 7 + 3 + V + n): all of it, side by side, each part of about the same spread."""
+        """(B, 7 + 7 + 3 + V + n): all concepts side by side, each part with about the same spread."""
         return torch.cat(
             [
                 (self.course - 0.5) * self.mask * SPREAD,
@@ -87,11 +87,11 @@ class Extra(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         scaled = ((self.tame(values) - self.mean) / self.deviation).clamp(-6.0, 6.0)
-        told: Tensor = self.line(scaled) + self.bend(scaled)
-        return told
+        combined: Tensor = self.line(scaled) + self.bend(scaled)
+        return combined
 
 
-class Telling(nn.Module):
+class ConceptReader(nn.Module):
     """One side. ``extras``: feature name -> how many numbers of it a clip has."""
 
     mean: Tensor

@@ -1,9 +1,9 @@
-"""Several processes that train one system, as ``torchrun`` starts them; for one alone nothing here does anything.
+"""Several processes that train one system, started by ``torchrun``; with one process nothing here has an effect.
 
 Every process holds all clip vectors, takes its share of an epoch's pairs and ranks its own batches: N processes of
 batch B see N * B pairs a step, each pair among the B of its process, and the gradients are averaged. Negatives are not
-gathered, so a loss is the same function however many processes there are. Not for backbones: the first process trains
-them, the others wait and read them.
+gathered, so a loss is the same function however many processes there are. Backbones are trained by the first process
+alone; the others wait and read them.
 """
 
 import os
@@ -37,8 +37,8 @@ class Team:
         return f"cuda:{self.local}" if name == "cuda" and self.size > 1 else name
 
     def share(self, order: Tensor) -> Tensor:
-        """This process's part of an epoch's rows (n,), as long as everybody's: the shorter are filled up from the
-        front. The order is the first process's."""
+        """This process's part of an epoch's rows (n,). All parts have the same length: shorter ones are filled up from
+        the front. The order is the first process's."""
         if self.size == 1:
             return order
         order = order.clone()
@@ -61,7 +61,7 @@ class Team:
             weight.grad = mean.view_as(weight) if anybody else None
 
     def agree(self, module: nn.Module) -> None:
-        """Give everybody the first process's weights and buffers, running statistics among them."""
+        """Give all processes the first one's weights and buffers, including running statistics."""
         if self.size > 1:
             for value in module.state_dict().values():
                 distributed.broadcast(value, 0)
@@ -75,7 +75,7 @@ class Team:
         return box[0]
 
     def gather(self, value: T) -> list[T]:
-        """Everybody's, by rank."""
+        """The values of all processes, by rank."""
         if self.size == 1:
             return [value]
         box: list[T] = [value] * self.size
@@ -84,7 +84,7 @@ class Team:
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """The first goes alone; the others follow when it is done, and find on disk what it left."""
+        """The first process goes alone; the others follow when it is done, and read its files."""
         if self.size > 1 and not self.first:
             distributed.barrier()
         yield
@@ -96,8 +96,8 @@ ALONE: Final = Team()
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Team]:
-    """The team that ``torchrun`` tells of in the environment, or ``ALONE`` without it."""
+def join_team(device: str) -> Iterator[Team]:
+    """The team that ``torchrun`` describes in the environment, or ``ALONE`` without it."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE

@@ -1,11 +1,11 @@
 """DPVM (Gu et al.): a content path and an emotion path, side by side, and their fusion.
 
-Content: one encoder and one decoder that both modalities share, behind an entry of their own. Emotion: an MLP a side
-into a common space that tells emotions. Fusion: the two spliced (``sp``), or spliced and sent through layers (``in``).
-``+ppml`` adds the polarity penalty to every metric loss of the setting.
+Content: one encoder and one decoder that both modalities share, behind an entry layer of their own. Emotion: one MLP a
+side into a common space from which emotions are classified. Fusion: the two spliced (``sp``), or spliced and sent
+through layers (``in``). ``+ppml`` adds the polarity penalty to every metric loss of the setting.
 
-A window is the mean of its clips; the paper's six segments and sixteen key frames are its clips and theirs. Where the
-backbone says which part of a clip's vector is content and which emotion, each path reads its own; else both read all.
+A window is the mean of its clips; the paper's six segments and sixteen key frames are its clips and theirs. Where a
+backbone says which part of a clip's vector is content and which emotion, each path reads its part; else both read all.
 Widths, margin and depths are ours: the paper does not give them.
 """
 
@@ -34,7 +34,7 @@ SETTINGS = tuple(path + end for path in PATHS for end in ("", PENALISED))
 
 @dataclass(frozen=True)
 class Scale:
-    """``width`` of what enters the paths, ``inner`` of their layers, ``embedding`` of each path and of ``in``."""
+    """``width`` of the paths' input, ``inner`` of their layers, ``embedding`` of each path and of ``in``."""
 
     width: int
     inner: int
@@ -66,7 +66,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Configuration:
-    """Everything that shapes the network; ``*_parts``: what each path reads of a clip's vector, (from, to)."""
+    """Everything that shapes the network; ``*_parts``: the part of a clip's vector that each path reads, (from, to)."""
 
     setting: str
     scale: Scale
@@ -111,7 +111,7 @@ class ContentPath(nn.Module):
         self.decoder = mlp(scale.embedding, scale.inner, scale.width)
 
     def forward(self, name: str, side: Side) -> tuple[Tensor, Tensor]:
-        """(embedding, what the decoder makes of it against what entered, a scalar)."""
+        """(embedding, reconstruction loss of the decoder, a scalar)."""
         entered = self.enter[name](self.parts[name](side))
         encoded = self.encoder(entered)
         return functional.normalize(encoded, dim=-1), reconstruction(entered, self.decoder(encoded))
@@ -171,42 +171,42 @@ class Dpvm(nn.Module):
         return self.embed("music", side)
 
     def embed(self, name: str, side: Side) -> Tensor:
-        told = [path(name, side)[0] for path in (self.content, self.emotion) if path is not None]
-        return self.fuse(told)
+        embeddings = [path(name, side)[0] for path in (self.content, self.emotion) if path is not None]
+        return self.fuse(embeddings)
 
-    def fuse(self, told: list[Tensor]) -> Tensor:
-        """One path as it is; two spliced, and through the layers of ``in``."""
-        if len(told) == 1:
-            return told[0]
-        spliced = torch.cat(told, dim=-1)
+    def fuse(self, embeddings: list[Tensor]) -> Tensor:
+        """One path unchanged; two spliced, and for ``in`` sent through layers."""
+        if len(embeddings) == 1:
+            return embeddings[0]
+        spliced = torch.cat(embeddings, dim=-1)
         return functional.normalize(spliced if self.fusion is None else self.fusion(spliced), dim=-1)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         weights, emotion = self.config.weights, batch.labels.emotion
         single = self.path in ("content", "emotion")
         parts: dict[str, Tensor] = {}
-        seen: list[Tensor] = []
-        heard: list[Tensor] = []
+        videos: list[Tensor] = []
+        musics: list[Tensor] = []
         if self.content is not None:
             video, video_back = self.content("video", batch.video)
             music, music_back = self.content("music", batch.music)
             inside = weights.reconstruction * (video_back + music_back)
-            inside = inside + weights.content_metric * self.apart(video, music, batch)
+            inside = inside + weights.content_metric * self.metric_loss(video, music, batch)
             parts["content"] = inside if single else weights.content * inside
-            seen, heard = [*seen, video], [*heard, music]
+            videos, musics = [*videos, video], [*musics, music]
         if self.emotion is not None:
-            video, told = self.emotion("video", batch.video)
-            music, sung = self.emotion("music", batch.music)
-            inside = weights.classes * (known_class(told, emotion) + known_class(sung, emotion))
-            inside = inside + weights.emotion_metric * self.apart(video, music, batch)
+            video, video_logits = self.emotion("video", batch.video)
+            music, music_logits = self.emotion("music", batch.music)
+            inside = weights.classes * (known_class(video_logits, emotion) + known_class(music_logits, emotion))
+            inside = inside + weights.emotion_metric * self.metric_loss(video, music, batch)
             parts["emotion"] = inside if single else weights.emotion * inside
-            seen, heard = [*seen, video], [*heard, music]
+            videos, musics = [*videos, video], [*musics, music]
         if not single:
-            parts["fusion"] = weights.fusion * self.apart(self.fuse(seen), self.fuse(heard), batch)
+            parts["fusion"] = weights.fusion * self.metric_loss(self.fuse(videos), self.fuse(musics), batch)
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
-    def apart(self, video: Tensor, music: Tensor, batch: Batch) -> Tensor:
+    def metric_loss(self, video: Tensor, music: Tensor, batch: Batch) -> Tensor:
         """The metric loss of one space, with the penalty where the setting has it."""
         weights, false = self.config.weights, batch.false_pairs()
         similarity = video @ music.T
@@ -240,6 +240,6 @@ def make(setting: str, sizes: Sizes, scale: str) -> Dpvm:
 
 
 def build(configuration: Mapping[str, Any]) -> Dpvm:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return Dpvm(Configuration(**{**stored, "scale": Scale(**stored["scale"]), "weights": Weights(**stored["weights"])}))

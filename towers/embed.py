@@ -1,4 +1,4 @@
-"""Clip vectors of a split, computed once: every system, setting and seed that stands on the same backbones shares them.
+"""Clip vectors of a split, computed once: all systems, settings and seeds with the same backbones share them.
 
 A cache file's name holds the hash of the backbone's weights and of the corpus, so a stale one is never read.
 """

@@ -1,11 +1,11 @@
 """EmoMV (Thao et al.): does this music feel as this video does?
 
-Retrieval: both sides to a common space where what feels alike is near; ``retrieval`` is its multi-task model, which
-names the emotion of either side as well, ``retrieval-single`` goes without. Correspondence, its other task, is a
-classifier of pairs, see ``Correspondence``: it cannot be indexed, so it is no system.
+Retrieval: both sides to a common space where similar feelings lie near; ``retrieval`` is its multi-task model, which
+also classifies the emotion of each side, ``retrieval-single`` does not. Correspondence, its other task, is a classifier
+of pairs, see ``Correspondence``: it cannot be indexed, so it is not a system.
 
-Where the paper lists matched and mismatched pairs, a batch has them: its own pairs, and pairs across it whose emotions
-differ. Windows are means of clips, as the paper averages its pieces.
+The paper lists matched and mismatched pairs; here a batch supplies them: its own pairs, and pairs across it whose
+emotions differ. A window is the mean of its clips, as the paper averages its pieces.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ SCALES = {"small": Scale(64), "paper": Scale(64), "tiny": Scale(8, 8, 0.0)}
 
 @dataclass(frozen=True)
 class Weights:
-    """The paper weighs its tasks alike."""
+    """As in the paper, all tasks weigh the same."""
 
     contrastive: float = 1.0
     emotion: float = 1.0
@@ -64,7 +64,7 @@ class Configuration:
 
 
 class Trunk(nn.Module):
-    """One side: standardised, one layer, a projection head with a residual; beside it what names the emotion."""
+    """One side: standardised, one layer, a projection head with a residual; beside it a classifier of emotion."""
 
     def __init__(self, inputs: int, scale: Scale, emotions: int) -> None:
         super().__init__()
@@ -101,28 +101,30 @@ class EmoMv(nn.Module):
             trunk.standard.prepare(masked_mean(side.clips, side.mask))
 
     def video(self, side: Side) -> Tensor:
-        return self.tell(self.video_trunk, side)[0]
+        return self.run_trunk(self.video_trunk, side)[0]
 
     def music(self, side: Side) -> Tensor:
-        return self.tell(self.music_trunk, side)[0]
+        return self.run_trunk(self.music_trunk, side)[0]
 
-    def tell(self, trunk: Trunk, side: Side) -> tuple[Tensor, Tensor]:
-        told: tuple[Tensor, Tensor] = trunk(masked_mean(side.clips, side.mask))
-        return told
+    def run_trunk(self, trunk: Trunk, side: Side) -> tuple[Tensor, Tensor]:
+        outputs: tuple[Tensor, Tensor] = trunk(masked_mean(side.clips, side.mask))
+        return outputs
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         weights, emotion = self.config.weights, batch.labels.emotion
-        video, seen = self.tell(self.video_trunk, batch.video)
-        music, heard = self.tell(self.music_trunk, batch.music)
+        video, video_logits = self.run_trunk(self.video_trunk, batch.video)
+        music, music_logits = self.run_trunk(self.music_trunk, batch.music)
         distance = 1.0 - video @ music.T
         across = distance[mismatched(emotion, batch.false_pairs())]
-        # Matched and mismatched weigh the same, as in the paper's lists, which hold as many of either.
+        # Matched and mismatched pairs weigh the same: the paper's lists hold as many of each.
         terms = [contrastive(distance.diagonal(), torch.ones(len(batch), dtype=torch.bool), weights.margin)]
         if len(across):
             terms.append(contrastive(across, torch.zeros(len(across), dtype=torch.bool), weights.margin))
         parts = {"contrastive": weights.contrastive * torch.stack(terms).mean()}
         if self.setting == "retrieval":
-            parts["emotion"] = weights.emotion * (known_class(seen, emotion) + known_class(heard, emotion))
+            parts["emotion"] = weights.emotion * (
+                known_class(video_logits, emotion) + known_class(music_logits, emotion)
+            )
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
@@ -153,8 +155,8 @@ class Correspondence(nn.Module):
 
     def forward(self, video: Tensor, music: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, dim) each -> logits of matched (n, 2), and of the emotions of either side."""
-        (seen, v_emotion), (heard, m_emotion) = self.video_trunk(video), self.music_trunk(music)
-        return self.classes(self.pool(seen, heard)), v_emotion, m_emotion
+        (video_vector, v_emotion), (music_vector, m_emotion) = self.video_trunk(video), self.music_trunk(music)
+        return self.classes(self.pool(video_vector, music_vector)), v_emotion, m_emotion
 
 
 def make(setting: str, sizes: Sizes, scale: str) -> EmoMv:
@@ -163,7 +165,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> EmoMv:
 
 
 def build(configuration: Mapping[str, Any]) -> EmoMv:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return EmoMv(
         Configuration(**{**stored, "scale": Scale(**stored["scale"]), "weights": Weights(**stored["weights"])})

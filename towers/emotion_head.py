@@ -1,13 +1,13 @@
-"""Our emotion path on features that others computed: what does either side feel like, and do the two agree?
+"""Our emotion path on features that others computed: the emotion of each side, and whether the two agree.
 
-Each side names the probabilities of its emotions and gives points of unit length in common spaces. A pair is scored by
-the probability that both sides feel the same plus the cosine of their points: the points are drawn together by whole
-pairs, not by names of emotions alone, and tell matched from mismatched pairs better. Both are sums over dimensions, so
-the score is one dot product of two vectors and can be indexed.
+Each side gives the probabilities of its emotions, and points of unit length in common spaces. A pair is scored by the
+probability that both sides have the same emotion plus the cosine of their points. Whole pairs draw the points together,
+not emotion labels alone, and so the points separate matched from mismatched pairs better. Both are sums over
+dimensions, so the score is one dot product of two vectors and can be indexed.
 
-A few hundred pairs teach anything large their noise: emotions are linear in the inputs, points stand behind one hidden
-layer, and several members that start elsewhere are averaged. Inputs are non-negative with long tails, so their roots
-are taken before they are standardised.
+On a few hundred pairs a large network learns the noise. So emotions are linear in the inputs, points have one hidden
+layer, and several members with other first weights are averaged. Inputs are non-negative with long tails, so their
+roots are taken before they are standardised.
 """
 
 from dataclasses import dataclass
@@ -74,20 +74,20 @@ class EmotionSide(nn.Module):
         """Scales of the inputs, (n, inputs)."""
         self.standard.prepare(roots(vector))
 
-    def tell(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+    def logits_and_points(self, vector: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the emotions (members, n, emotions), points of unit length (members, n, embedding)."""
         standard = self.standard(roots(vector))
         return self.classes(standard), functional.normalize(self.points(standard), dim=-1)
 
     def emotions(self, vector: Tensor) -> Tensor:
         """Probabilities, (n, emotions)."""
-        return averaged(self.tell(vector)[0])
+        return average_members(self.logits_and_points(vector)[0])
 
     def forward(self, vector: Tensor) -> Tensor:
-        logits, points = self.tell(vector)
+        logits, points = self.logits_and_points(vector)
         # The mean of the members' cosines, as a dot product of all their points.
         share = (self.scale.cosine / self.scale.members) ** 0.5
-        return torch.cat([averaged(logits), share * points.transpose(0, 1).flatten(start_dim=1)], dim=-1)
+        return torch.cat([average_members(logits), share * points.transpose(0, 1).flatten(start_dim=1)], dim=-1)
 
 
 class EmotionHead(nn.Module):
@@ -106,23 +106,28 @@ class EmotionHead(nn.Module):
 
     def loss(self, video: Tensor, music: Tensor, video_label: Tensor, music_label: Tensor) -> Tensor:
         """Of n rows; a row whose two emotions are the same is a video with its own music, as in EmoMV's lists."""
-        (seen, video_points), (heard, music_points) = self.video.tell(video), self.music.tell(music)
-        terms = [known_class(part, video_label) for part in seen] + [known_class(part, music_label) for part in heard]
-        apart = [
-            agreement_loss(one.softmax(dim=-1), other.softmax(dim=-1), video_label, music_label)
-            for one, other in zip(seen, heard, strict=True)
+        (video_logits, video_points), (music_logits, music_points) = (
+            self.video.logits_and_points(video),
+            self.music.logits_and_points(music),
+        )
+        terms = [known_class(part, video_label) for part in video_logits] + [
+            known_class(part, music_label) for part in music_logits
         ]
-        emotion = (torch.stack(terms).sum() + self.scale.agreement * torch.stack(apart).sum()) / self.scale.members
+        agreements = [
+            agreement_loss(video_part.softmax(dim=-1), music_part.softmax(dim=-1), video_label, music_label)
+            for video_part, music_part in zip(video_logits, music_logits, strict=True)
+        ]
+        emotion = (torch.stack(terms).sum() + self.scale.agreement * torch.stack(agreements).sum()) / self.scale.members
         across = self.nearness(video_points, music_points, video_label, music_label, itself=True)
         within = self.nearness(video_points, video_points, video_label, video_label, itself=False)
         within = within + self.nearness(music_points, music_points, music_label, music_label, itself=False)
         return emotion + self.scale.nearness * (across + self.scale.kin * within)
 
     def nearness(self, points: Tensor, others: Tensor, label: Tensor, other_label: Tensor, itself: bool) -> Tensor:
-        """Whatever feels alike is to be near; points (members, n, embedding), labels (n,), both twice.
+        """Points of the same emotion should lie near; points (members, n, embedding), labels (n,), both twice.
 
-        ``itself``: the k-th of the others is the k-th's partner, to be near by itself as well; else the same thing,
-        which is near anyhow.
+        ``itself``: number k of the others is the partner of number k, and the two should also lie near by themselves;
+        otherwise the two are the same item, and the pair is left out.
         """
         logits = points @ others.mT / self.scale.temperature
         same = label.unsqueeze(1) == other_label.unsqueeze(0)
@@ -139,6 +144,6 @@ def roots(vector: Tensor) -> Tensor:
     return vector.sign() * vector.abs().sqrt()
 
 
-def averaged(logits: Tensor) -> Tensor:
+def average_members(logits: Tensor) -> Tensor:
     """(members, n, emotions) -> probabilities (n, emotions)."""
     return logits.softmax(dim=-1).mean(dim=0)

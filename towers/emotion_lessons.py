@@ -1,4 +1,4 @@
-"""How an ``EmotionHead`` learns from matched and mismatched pairs: one way, for what ships and for its benchmark."""
+"""How an ``EmotionHead`` is trained on matched and mismatched pairs; the shipped head and its benchmark share it."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ BATCH: Final = 64
 
 
 class Lessons:
-    """A head that was not prepared yet, its pairs, and its optimiser (AdamW)."""
+    """A head that is not prepared yet, its pairs, and its optimiser (AdamW)."""
 
     def __init__(self, net: EmotionHead, pairs: EmoMvPairs) -> None:
         self.net, self.pairs = net, pairs

@@ -1,4 +1,5 @@
-"""What the user of ``segue corpus``, ``train`` and ``evaluate`` can mend: each names the input, the cause, the cure."""
+"""Errors that the user of ``segue corpus``, ``train`` and ``evaluate`` can mend: each names the input, the cause,
+the cure."""
 
 
 class TowersError(ValueError):
@@ -6,7 +7,8 @@ class TowersError(ValueError):
 
 
 class CorpusError(TowersError):
-    """A corpus folder that is missing, unfinished, of another format, or unlike what the code computes today."""
+    """A corpus folder that is missing, unfinished, of another format, or with features that the code computes
+    differently today."""
 
 
 class RunError(TowersError):

@@ -1,11 +1,11 @@
-"""How long work that is done in equal steps has still to go."""
+"""The remaining time of work that is done in equal steps."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class Pace:
-    """Steps counted from the first that is timed: what an earlier run had done tells nothing of this one's speed."""
+    """Steps are counted from the first timed one: the steps of an earlier run say nothing about this run's speed."""
 
     began_s: float
     before: int = 0
@@ -15,11 +15,11 @@ class Pace:
         steps = done - self.before
         if steps < 1 or done >= total:
             return ""
-        return f"{worded((now_s - self.began_s) / steps * (total - done))} left"
+        return f"{duration_text((now_s - self.began_s) / steps * (total - done))} left"
 
 
-def worded(seconds: float) -> str:
-    """A time as one says it: 40 s, 12 min, 3.5 h."""
+def duration_text(seconds: float) -> str:
+    """A time in the unit that fits: 40 s, 12 min, 3.5 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,7 +1,7 @@
 """``segue evaluate``: how well a run retrieves, on a split of a corpus, both ways, against chance.
 
-Two protocols: the dual encoder alone, which is what an index gives, and the same with its shortlist put in order by the
-second stage, where the system has one.
+Two protocols: the dual encoder alone, as in an index, and the dual encoder with its shortlist reordered by the second
+stage, where the system has one.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ def evaluate(run_folder: Path, corpus_folder: Path, split_name: str, cache: Path
     """Flat rows, one per protocol and direction, with ``chance``; JSON throughout."""
     run = load_run(run_folder)
     corpus = open_corpus(corpus_folder)
-    # Tags and bins belong to the training split; evaluation needs neither, so the split stands in for it.
+    # Tags and bins come from the training split; evaluation needs neither, so this split takes its place.
     material = gather(corpus, run.video, run.music, (split_name,), cache or run_folder / BACKBONES / CLIPS)
     gallery = material.splits[split_name]
     system = run.system
@@ -55,17 +55,18 @@ def evaluate(run_folder: Path, corpus_folder: Path, split_name: str, cache: Path
     }
 
 
-def row(protocol: str, direction: str, measured: Retrieval) -> dict[str, Any]:
+def row(protocol: str, direction: str, result: Retrieval) -> dict[str, Any]:
     return {
         "protocol": protocol,
         "direction": direction,
-        **{f"r{k}": round(value, 2) for k, value in measured.recall.items()},
-        "median_rank": measured.median_rank,
+        **{f"r{k}": round(value, 2) for k, value in result.recall.items()},
+        "median_rank": result.median_rank,
     }
 
 
 def mood_errors(run: Run, video: torch.Tensor, music: torch.Tensor, gallery: Batch) -> dict[str, dict[str, float]]:
-    """Mean absolute error by side and axis of the graph ``mood``, and of guessing this split's mean; empty without."""
+    """Mean absolute error of the graph ``mood`` by side and axis, and of this split's mean as a guess; empty without
+    it."""
     graphs = run.system.graphs()
     truth = gallery.labels.mood
     if "mood" not in graphs or bool(truth.isnan().any()):

@@ -1,7 +1,7 @@
 """One loop for every system: cached clip vectors in, a trained system out. Early stopping looks at validation only.
 
-The whole of a split fits in memory as vectors, so a batch is a choice of rows. For some of its pairs each side is cut
-to a shorter window of its own, as of a session that has just begun, and a little noise stands in for clips unseen.
+A whole split fits in memory as vectors, so a batch is a choice of rows. For some of its pairs each side is cut to a
+shorter window of its own, as in a session that has just begun, and a little noise stands in for new clips.
 """
 
 import math
@@ -20,13 +20,14 @@ from .metrics import retrieval
 from .system import ClosedForm, Prepared, System
 
 Report = Callable[[Mapping[str, float]], None]
-STRIDE = 1_000_003  # between the seeds of a team: noise, windows and dropout are each process's own
+STRIDE = 1_000_003  # between the seeds of a team: each process draws its own noise, windows and dropout
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """``noise``: deviation of what is added to clip vectors, in deviations of each; ``short``: share of windows that
-    are cut shorter; ``patience``: epochs without a better one; ``amp``: bfloat16 where the device has it."""
+    """``noise``: deviation of the noise added to clip vectors, in deviations of each number; ``short``: share of
+    windows that are cut shorter; ``patience``: epochs without a better one; ``amp``: bfloat16 where the device has
+    it."""
 
     epochs: int = 60
     patience: int = 20
@@ -55,9 +56,9 @@ def fit_system(
     """Train ``system`` in place, keep its best epoch, return that epoch's figures.
 
     Best is the least mean log rank of validation, both ways: recall alone is too coarse on a few hundred pairs. With a
-    ``checkpoint`` that holds progress, training goes on from there, bit for bit as if it had never stopped. All of a
-    ``team`` call this alike, with equal weights after every step; the first one reports. ``RunError`` where the loss
-    is no number any more.
+    ``checkpoint`` that holds progress, training continues from there, bit for bit as if it had never stopped. All
+    processes of a ``team`` call this with equal arguments and have equal weights after every step; the first one
+    reports. ``RunError`` where the loss is no longer finite.
     """
     device = team.device(options.device)
     module = system.module().to(device)
@@ -79,7 +80,7 @@ def fit_system(
         checkpoint.restore(progress)
     scales = spread(train.video), spread(train.music)
     loss_of = torch.compile(system.loss) if options.compile else system.loss
-    while progress.epoch < options.epochs and not tired(progress, options):
+    while progress.epoch < options.epochs and not out_of_patience(progress, options):
         epoch = progress.epoch + 1
         module.train()
         sums: dict[str, float] = {}
@@ -108,13 +109,13 @@ def fit_system(
             progress.offer(figures, "val_log_rank")
         if checkpoint is not None:
             checkpoint.save(progress)
-    module.load_state_dict(progress.kept)
+    module.load_state_dict(progress.best_weights)
     module.eval()
     return dict(progress.best)
 
 
-def tired(progress: Progress, options: FitOptions) -> bool:
-    """Whether patience is at its end. Asked before an epoch, so that a training resumed here knows it too."""
+def out_of_patience(progress: Progress, options: FitOptions) -> bool:
+    """Whether patience is used up. Checked before an epoch, so that a resumed training stops here as well."""
     return bool(progress.best) and progress.epoch - progress.best["epoch"] >= options.patience
 
 
@@ -130,14 +131,14 @@ def to(batch: Batch, device: str) -> Batch:
     if device == "cpu":
         return batch
 
-    def moved(side: Side) -> Side:
+    def move(side: Side) -> Side:
         return Side(
             side.clips.to(device), side.mask.to(device), {name: value.to(device) for name, value in side.extras.items()}
         )
 
     labels = replace(batch.labels, **{name: value.to(device) for name, value in vars(batch.labels).items()})
     return Batch(
-        moved(batch.video), moved(batch.music), labels, batch.video_course.to(device), batch.music_course.to(device)
+        move(batch.video), move(batch.music), labels, batch.video_course.to(device), batch.music_course.to(device)
     )
 
 
@@ -147,7 +148,7 @@ def spread(side: Side) -> Tensor:
 
 
 def draw(train: Batch, rows: Tensor, scales: tuple[Tensor, Tensor], options: FitOptions, generator: Generator) -> Batch:
-    """A batch of ``rows``; sides are cut and disturbed apart from each other."""
+    """A batch of ``rows``; each side is cut and disturbed by itself."""
     picked = train.rows(rows)
     sides, courses = [], []
     for side, scale in zip((picked.video, picked.music), scales, strict=True):
@@ -163,25 +164,25 @@ def draw(train: Batch, rows: Tensor, scales: tuple[Tensor, Tensor], options: Fit
 
 
 def crop(side: Side, course: Tensor, lengths: Tensor, starts: Tensor) -> tuple[Side, Tensor]:
-    """Windows of ``lengths`` (B,) clips from ``starts`` (B,), moved to the front, and the course cut alike.
+    """Windows of ``lengths`` (B,) clips from ``starts`` (B,), moved to the front, and the course cut in the same way.
 
-    Places that a side's mask had not are never shown: a window is at most as long as what is there.
+    Places outside a side's mask are never used: a window is at most as long as its valid clips.
     """
     count = side.clips.shape[1]
     places = torch.arange(count, device=side.clips.device)
     index = (places + starts.unsqueeze(1)).clamp(max=count - 1)
     mask = (places < lengths.unsqueeze(1)) & side.mask.gather(1, index)
-    # A row that lost all of its clips keeps the window it had.
+    # A row that lost all its clips keeps its old window.
     lost = ~mask.any(dim=1, keepdim=True)
     mask, index = torch.where(lost, side.mask, mask), torch.where(lost, places.expand_as(index), index)
 
-    def moved(values: Tensor) -> Tensor:
+    def move(values: Tensor) -> Tensor:
         wide = index.view(*index.shape, *[1] * (values.dim() - 2)).expand(-1, -1, *values.shape[2:])
         keep = mask.view(*mask.shape, *[1] * (values.dim() - 2))
         return torch.where(keep, values.gather(1, wide), torch.zeros((), dtype=values.dtype, device=values.device))
 
-    extras = {name: moved(value) for name, value in side.extras.items()}
-    return Side(moved(side.clips), mask, extras), moved(course)
+    extras = {name: move(value) for name, value in side.extras.items()}
+    return Side(move(side.clips), mask, extras), move(course)
 
 
 @torch.inference_mode()
@@ -189,9 +190,9 @@ def validate(system: System, val: Batch) -> dict[str, float]:
     """Retrieval by the dual encoder: R@10 in percent and the mean log rank, both over the two directions."""
     system.module().eval()
     similarity = (system.video(val.video) @ system.music(val.music).T).float().cpu().numpy()
-    found = [retrieval(matrix) for matrix in (similarity, similarity.T)]
+    results = [retrieval(matrix) for matrix in (similarity, similarity.T)]
     return {
-        "val_r10": sum(one.recall[10] for one in found) / 2,
-        "val_median": sum(one.median_rank for one in found) / 2,
-        "val_log_rank": sum(one.mean_log_rank for one in found) / 2,
+        "val_r10": sum(result.recall[10] for result in results) / 2,
+        "val_median": sum(result.median_rank for result in results) / 2,
+        "val_log_rank": sum(result.mean_log_rank for result in results) / 2,
     }

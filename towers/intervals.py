@@ -1,6 +1,6 @@
-"""How sure a retrieval figure is: bootstrap over queries (Efron 1979), percentile intervals.
+"""The confidence interval of a retrieval figure: bootstrap over queries (Efron 1979), percentile intervals.
 
-Ranks are (seeds, queries): every seed of one system answers the same queries. Queries are drawn with replacement, the
+Ranks are (seeds, queries): all seeds of one system answer the same queries. Queries are drawn with replacement, the
 same draw for every seed and, in a comparison, for both systems; seeds are averaged, not drawn.
 """
 
@@ -19,7 +19,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and where 95% of the draws put it."""
+    """A figure and its 95% interval over the draws."""
 
     value: float
     low: float

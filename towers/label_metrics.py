@@ -18,10 +18,10 @@ def hits(similarity: Matrix, queries: Labels, candidates: Labels) -> npt.NDArray
 
 def mean_average_precision(similarity: Matrix, queries: Labels, candidates: Labels) -> float:
     """In percent; queries whose label no candidate has are left out."""
-    found = hits(similarity, queries, candidates)
-    found = found[found.any(axis=1)]
-    precision = found.cumsum(axis=1) / np.arange(1, found.shape[1] + 1)
-    return 100.0 * float(np.mean((precision * found).sum(axis=1) / found.sum(axis=1)))
+    right = hits(similarity, queries, candidates)
+    right = right[right.any(axis=1)]
+    precision = right.cumsum(axis=1) / np.arange(1, right.shape[1] + 1)
+    return 100.0 * float(np.mean((precision * right).sum(axis=1) / right.sum(axis=1)))
 
 
 def top(similarity: Matrix, queries: Labels, candidates: Labels, k: int) -> float:
@@ -42,5 +42,5 @@ def f1(guess: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
 
 def auc(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.bool_]) -> float:
     """Chance that a true one scores above a false one, ties half (Mann and Whitney 1947)."""
-    apart = scores[truth][:, None] - scores[~truth][None]
-    return float(((apart > 0) + 0.5 * (apart == 0)).mean())
+    differences = scores[truth][:, None] - scores[~truth][None]
+    return float(((differences > 0) + 0.5 * (differences == 0)).mean())

@@ -1,4 +1,4 @@
-"""What a split knows of its pairs, as the tensors that systems are trained on."""
+"""The labels of a split's pairs, as the tensors that systems are trained on."""
 
 from collections.abc import Sequence
 

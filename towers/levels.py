@@ -1,7 +1,7 @@
-"""What a window of clip vectors is as one vector, before any network: statistics over its valid clips, scaled.
+"""A window of clip vectors as one vector, before any network: statistics over its valid clips, scaled.
 
 VM-NET calls these video-level and music-level features (sections III-A and III-B). Windows are ``clips`` (B, K, C) with
-``mask`` (B, K), any K; what stands behind the mask is never read.
+``mask`` (B, K), any K; values outside the mask are never read.
 """
 
 import torch
@@ -59,8 +59,7 @@ def music_level(clips: Tensor, mask: Tensor) -> Tensor:
 def low_level(clips: Tensor, mask: Tensor) -> Tensor:
     """Of clips that are [mean, variance, maximum] of 380 values over as many frames each: the window's, (B, 1140).
 
-    Exactly what all the frames together would give: the variance is the mean of the variances plus the variance of the
-    means.
+    The same as over all the frames together: the variance is the mean of the variances plus the variance of the means.
     """
     means, variances, maxima = clips.chunk(3, dim=-1)
     total = masked_mean(variances, mask) + variance(means, mask)
@@ -92,9 +91,9 @@ class Standard(nn.Module):
 class GlobalNormalisation(nn.Module):
     """VM-NET, section III-B: minus the training mean, principal components, unit length; (B, D) -> (B, width).
 
-    Dimensions are brought to one scale first, since ours have no whitening before them. Levels of at most ``limit``
-    dimensions keep them all, without a projection; ``width`` is the smaller of both. Before ``prepare``
-    the first ``width`` dimensions pass as they are.
+    Dimensions are first scaled alike, since ours are not whitened before. Levels of at most ``limit`` dimensions keep
+    them all, without a projection; ``width`` is the smaller of both. Before ``prepare`` the first ``width`` dimensions
+    pass unchanged.
     """
 
     def __init__(self, level: int, limit: int) -> None:

@@ -1,13 +1,13 @@
 """The linear baselines that VM-NET compares with, by scikit-learn, fitted in closed form: no epochs, no gradient.
 
-Settings: ``pca`` (each side by itself, which knows nothing of pairs: the floor), ``pls-svd`` (singular vectors of the
+Settings: ``pca`` (each side by itself, without pairs: the floor), ``pls-svd`` (singular vectors of the
 cross-covariance), ``pls-ca`` (canonical PLS, Wegelin 2000), ``cca`` (canonical correlations).
 
 Both sides are means over the window's clip vectors, with the means of the scalar features beside, standardised on the
-training split. Ahead of the three that read pairs, each side is brought to at most 128 principal components, and no
-more than a third of the pairs: it regularises (CCA on more dimensions than pairs finds correlations of 1 that mean
-nothing) and keeps scikit-learn's iterations to seconds on a thousand dimensions. All of it is linear, so what is kept
-is one matrix a side.
+training split. Before the three that use pairs, each side is reduced to at most 128 principal components, and to no
+more than a third of the pairs: this regularises (CCA on more dimensions than pairs finds meaningless correlations of 1)
+and keeps scikit-learn's iterations to seconds on a thousand dimensions. Everything is linear, so one matrix a side is
+stored.
 """
 
 import warnings
@@ -82,7 +82,7 @@ class Projection(nn.Module):
         rows: Array = self.standard(level).double().numpy()
         return rows
 
-    def keep(self, weights: Array) -> None:
+    def set_weights(self, weights: Array) -> None:
         """(D, n) with n up to the embedding's size."""
         self.weights.zero_()
         self.weights[:, : weights.shape[1]] = torch.from_numpy(weights).to(self.weights.dtype)
@@ -105,9 +105,9 @@ class Linear(nn.Module):
         if len(train) < 3:
             raise RunError(f"{NAME}/{self.setting}: {len(train)} training pairs are too few to fit; give at least 3")
         video, music = self.video_projection.prepare(train.video), self.music_projection.prepare(train.music)
-        seen, heard = fitted(self.setting, video, music, self.config.dimensions)
-        self.video_projection.keep(seen)
-        self.music_projection.keep(heard)
+        video_matrix, music_matrix = fit_matrices(self.setting, video, music, self.config.dimensions)
+        self.video_projection.set_weights(video_matrix)
+        self.music_projection.set_weights(music_matrix)
 
     def video(self, side: Side) -> Tensor:
         embedding: Tensor = self.video_projection(side)
@@ -118,9 +118,9 @@ class Linear(nn.Module):
         return embedding
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """How far the pairs lie apart, 1 - cosine; a number to look at, without a gradient."""
-        apart = 1.0 - (self.video(batch.video) * self.music(batch.music)).sum(dim=-1).mean()
-        return apart, {"distance": float(apart)}
+        """The distance of the pairs, 1 - cosine; a figure to report, without a gradient."""
+        distance = 1.0 - (self.video(batch.video) * self.music(batch.music)).sum(dim=-1).mean()
+        return distance, {"distance": float(distance)}
 
     def module(self) -> nn.Module:
         return self
@@ -132,7 +132,7 @@ class Linear(nn.Module):
         return dual_graphs(self, self.config.video_dim, self.config.music_dim)
 
 
-def fitted(setting: str, video: Array, music: Array, dimensions: int) -> tuple[Array, Array]:
+def fit_matrices(setting: str, video: Array, music: Array, dimensions: int) -> tuple[Array, Array]:
     """Standardised (n, D) of either side -> the matrices (D, <= dimensions) that they are multiplied with."""
     pairs = len(video)
     if setting == "pca":
@@ -147,7 +147,7 @@ def fitted(setting: str, video: Array, music: Array, dimensions: int) -> tuple[A
     else:
         kind = CCA if setting == "cca" else PLSCanonical
         with warnings.catch_warnings():
-            # Late components of noise turn slowly between equal directions; any of them will do.
+            # Late components are noise and converge slowly between equal directions; any of them will do.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = kind(n_components=count, scale=False, max_iter=1000).fit(x, y)
         rotations = model.x_rotations_, model.y_rotations_
@@ -174,7 +174,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> Linear:
 
 
 def build(configuration: Mapping[str, Any]) -> Linear:
-    """From what a run stores; to be fitted, or to load weights."""
+    """From a stored configuration; then fit it, or load weights."""
     stored = dict(configuration)
     for name in ("video_extras", "music_extras"):
         stored[name] = tuple(stored[name])

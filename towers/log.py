@@ -1,5 +1,5 @@
-"""What a training says while it runs: a CSV file with a line an epoch, TensorBoard's events for who asks, and
-afterwards a picture of the file."""
+"""The log of a training: a CSV file with a line an epoch, TensorBoard's events on request, and afterwards a picture of
+the file."""
 
 import csv
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ Report = Callable[[str, Mapping[str, float]], None]
 class Log:
     """A CSV file with a line an epoch, flushed at once; the columns are those of the first line.
 
-    With ``append`` the lines of a broken training stay, up to the epoch that it goes on from. ``board``: a folder for
+    With ``append`` the lines of a broken training stay, up to the epoch that it continues from. ``board``: a folder for
     TensorBoard as well; ``RunError`` where that is not installed.
     """
 
@@ -52,8 +52,8 @@ class Log:
                     self.events.add_scalar(name, value, int(figures["epoch"]))
 
     def begin(self, figures: Mapping[str, float]) -> "csv.DictWriter[str]":
-        """The header, and what was told before the epoch of ``figures``: a training may have been killed between
-        telling of an epoch and saving it."""
+        """Write the header, and the earlier lines before the epoch of ``figures``: a training may have been killed
+        after it logged an epoch and before it saved it."""
         earlier = []
         if self.append:
             with self.path.open(newline="", encoding="utf-8") as file:
@@ -83,7 +83,7 @@ def event_writer_class() -> Any:
 
 
 def draw_curves(path: Path, picture: Path) -> None:
-    """Every column of a log but the epoch, one small plot each."""
+    """Draw every column of a log except the epoch, one small plot each."""
     import matplotlib
 
     matplotlib.use("Agg")

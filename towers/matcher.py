@@ -1,4 +1,4 @@
-"""The second stage: matched or not, of two windows that have seen each other (UT-CMVMR, section 2.3.3)."""
+"""The second stage: matched or not, from two windows after cross-attention (UT-CMVMR, section 2.3.3)."""
 
 import torch
 from torch import Tensor, nn
@@ -7,9 +7,9 @@ from .sequence import CrossAttention, masked_mean
 
 
 class Matcher(nn.Module):
-    """Matched or not, of both sides' tokens after cross-attention, and of the cosine of their thetas.
+    """Matched or not, from both sides' tokens after cross-attention and the cosine of their thetas.
 
-    The cosine enters with a learned scale, so that the second stage starts from what the first knows.
+    The cosine enters with a learned scale, so that the second stage starts from the first stage's result.
     """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
@@ -32,7 +32,7 @@ class Matcher(nn.Module):
 def near(similarity: Tensor, false: Tensor, shortlist: int) -> Tensor:
     """Per row of (B, B) a random one of the ``shortlist`` most similar ``false`` columns; (B,) int64.
 
-    The very hardest would mostly be pairs that fit as well as the true one.
+    The very hardest would mostly be pairs that fit as well as the true pair.
     """
     best = similarity.masked_fill(~false, -2.0).topk(max(1, min(shortlist, len(similarity) - 1)), dim=1).indices
     chosen = torch.randint(best.shape[1], (len(best), 1), device=best.device)

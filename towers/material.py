@@ -1,4 +1,4 @@
-"""A corpus and two backbones -> what systems are trained and tested on: batches of whole splits, and their sizes."""
+"""A corpus and two backbones -> the data that systems are trained and tested on: batches of whole splits, and sizes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .embed import embed
 from .labels import labels_of
 from .tags import TagTargets
 
-# What a sequence stage may take beside clip vectors: small numbers of each clip, not pictures of it.
+# Features that a sequence stage may take beside clip vectors: a few numbers of each clip, not pictures.
 EXTRAS = frozenset({"displacement", "colour", "motion", "pulse", "rhythm", "harmony"})
 
 
@@ -37,13 +37,13 @@ def gather(corpus: Corpus, video: Backbone, music: Backbone, splits: Sequence[st
     music_extras = tuple(name for name in spec.MUSIC_FEATURES if name in extras)
     batches = {}
     for name, split in opened.items():
-        seen, heard = embed(video, music, corpus, split, video_extras, music_extras, cache)
+        video_side, music_side = embed(video, music, corpus, split, video_extras, music_extras, cache)
         labels = labels_of(split, targets, corpus.emotions)
-        batches[name] = Batch(seen, heard, labels, labels.course, labels.course)
+        batches[name] = Batch(video_side, music_side, labels, labels.course, labels.course)
     edges = {}
     if {"displacement", "rhythm"} <= extras:
-        there = train.mask()
-        edges = fit_edges(train.column("displacement").all()[there], train.column("rhythm").all()[there])
+        valid = train.mask()
+        edges = fit_edges(train.column("displacement").all()[valid], train.column("rhythm").all()[valid])
     sizes = Sizes(
         video=video.width,
         music=music.width,

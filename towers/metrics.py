@@ -1,6 +1,6 @@
 """Retrieval measures, pure.
 
-Conventions: ``similarity`` is (n, n) float, queries by row, candidates by column; the one right answer of query i is
+Conventions: ``similarity`` is (n, n) float, queries by row, candidates by column; the only right answer of query i is
 candidate i. Ranks start at 1. A tie counts against us: equal candidates stand before the right one.
 """
 
@@ -17,8 +17,8 @@ Matrix = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Retrieval:
-    """``recall`` in percent by K, the ``median_rank``, how many ``candidates`` there were, and the mean of the natural
-    logarithm of the ranks, which tells neighbours of one recall apart."""
+    """``recall`` in percent by K, the ``median_rank``, the number of ``candidates``, and the mean natural logarithm of
+    the ranks, which differs where recalls are equal."""
 
     recall: dict[int, float]
     median_rank: float
@@ -43,13 +43,13 @@ def retrieval(similarity: Matrix, levels: Sequence[int] = LEVELS) -> Retrieval:
 
 
 def chance(candidates: int, levels: Sequence[int] = LEVELS) -> Retrieval:
-    """What a random order gives on average."""
+    """The average result of a random order."""
     recall = {k: 100.0 * min(k, candidates) / candidates for k in levels}
     every = np.log(np.arange(1, candidates + 1))
     return Retrieval(recall, (candidates + 1) / 2, candidates, float(every.mean()))
 
 
-def reranked(similarity: Matrix, scores: Matrix, shortlist: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+def reordered_ranks(similarity: Matrix, scores: Matrix, shortlist: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     """Ranks after a second stage has reordered the first's ``shortlist`` (n, k) by ``scores`` (n, k).
 
     A right candidate outside its shortlist keeps the rank that the first stage gave it.

@@ -1,8 +1,8 @@
-"""First stage: a backbone learns to name what the pair that a clip is from is called (UT-CMVMR, section 2.1).
+"""First stage: a backbone learns to predict the labels of a clip's pair (UT-CMVMR, section 2.1).
 
-An epoch shows one freshly changed clip of every pair. The paper's loss is the cross-entropy of the unified tag. Ours
-beside it: the direction of all the pair's tags (one best tag says little), mood, of which energy is the very clip's,
-and the emotion class, which DPVM's emotion path learns from too (5); what a corpus does not tell takes no part.
+An epoch shows one freshly changed clip of every pair. The paper's loss is the cross-entropy of the unified tag. We add:
+the direction of all the pair's tags (the best tag alone says little), mood, whose energy is that of the clip itself,
+and the emotion class, which DPVM's emotion path learns from too (5). Labels that a corpus lacks take no part.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class Known:
 
 
 class Heads(nn.Module):
-    """What is told from a clip's vector; left behind when the backbone is done."""
+    """Predictions from a clip's vector; dropped when the backbone is trained."""
 
     def __init__(self, backbone: Backbone, labels: int, words: int, emotions: int) -> None:
         super().__init__()
@@ -70,11 +70,11 @@ class Heads(nn.Module):
 
     def losses(self, vector: Tensor, known: Known, rows: Tensor, starts_s: Tensor) -> dict[str, Tensor]:
         tag = known.tag[rows]
-        named = functional.cross_entropy(
+        tag_loss = functional.cross_entropy(
             self.tag(vector), tag, ignore_index=UNKNOWN, label_smoothing=0.05, reduction="sum"
         )
         return {
-            "tag": named / (tag != UNKNOWN).sum().clamp(min=1),
+            "tag": tag_loss / (tag != UNKNOWN).sum().clamp(min=1),
             "words": known_direction(self.words(vector), known.words[rows]),
             "mood": known_error(self.mood(vector), known.mood_of(rows, starts_s)),
             "emotion": known_class(self.emotion(vector[:, self.start : self.stop]), known.emotion[rows]),
@@ -109,7 +109,7 @@ def pretrain(
 ) -> dict[str, float]:
     """Train ``backbone`` in place, keep the epoch with the least validation loss, return its figures.
 
-    With a ``checkpoint`` that holds progress it goes on from there, bit for bit as if it had never stopped.
+    With a ``checkpoint`` that holds progress it continues from there, bit for bit as if it had never stopped.
     """
     generator = torch.Generator().manual_seed(seed)
     normalise(backbone, train)
@@ -131,7 +131,7 @@ def pretrain(
         for rows in torch.split(torch.randperm(len(train), generator=generator), options.batch):
             starts = torch.minimum(torch.randint(LAST_START_S + 1, (len(rows),), generator=generator), last[rows])
             inputs = clip_inputs(backbone, train, rows.tolist(), starts.tolist(), generator)
-            loss = weighed(heads.losses(backbone(*inputs), known, rows, starts), options)
+            loss = weigh(heads.losses(backbone(*inputs), known, rows, starts), options)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(parameters, options.clip_norm)
@@ -145,12 +145,12 @@ def pretrain(
         progress.offer(figures, "val_loss")
         if checkpoint is not None:
             checkpoint.save(progress)
-    progress.module.load_state_dict(progress.kept)
+    progress.module.load_state_dict(progress.best_weights)
     backbone.eval()
     return dict(progress.best)
 
 
-def weighed(losses: dict[str, Tensor], options: PretrainOptions) -> Tensor:
+def weigh(losses: dict[str, Tensor], options: PretrainOptions) -> Tensor:
     return torch.stack([getattr(options, f"{name}_weight") * value for name, value in losses.items()]).sum()
 
 
@@ -161,7 +161,7 @@ def validate(
     """Loss, its parts, and the shares of right tags and emotions in percent."""
     backbone.eval()
     sums: dict[str, float] = {}
-    right, named, felt, classed = 0.0, 0, 0.0, 0
+    right_tags, tagged, right_emotions, classed = 0.0, 0, 0.0, 0
     last = torch.from_numpy(last_starts_s(val))
     for start_s in VALIDATED_S:
         for first in range(0, len(val), options.batch):
@@ -169,13 +169,16 @@ def validate(
             starts = last[rows].clamp(max=start_s)
             vector = backbone(*clip_inputs(backbone, val, rows.tolist(), starts.tolist()))
             losses = heads.losses(vector, held_out, rows, starts)
-            for name, value in {"loss": weighed(losses, options), **losses}.items():
+            for name, value in {"loss": weigh(losses, options), **losses}.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(rows) / (len(val) * len(VALIDATED_S))
             tag, emotion = held_out.tag[rows], held_out.emotion[rows]
-            right += float((heads.tag(vector).argmax(dim=1) == tag)[tag != UNKNOWN].sum())
-            felt += float((heads.emotion(vector[:, heads.start : heads.stop]).argmax(dim=1) == emotion).sum())
-            named, classed = named + int((tag != UNKNOWN).sum()), classed + int((emotion >= 0).sum())
-    shares = {"tag_percent": 100 * right / max(1, named), "emotion_percent": 100 * felt / max(1, classed)}
+            right_tags += float((heads.tag(vector).argmax(dim=1) == tag)[tag != UNKNOWN].sum())
+            right_emotions += float((heads.emotion(vector[:, heads.start : heads.stop]).argmax(dim=1) == emotion).sum())
+            tagged, classed = tagged + int((tag != UNKNOWN).sum()), classed + int((emotion >= 0).sum())
+    shares = {
+        "tag_percent": 100 * right_tags / max(1, tagged),
+        "emotion_percent": 100 * right_emotions / max(1, classed),
+    }
     return {f"val_{name}": value for name, value in {**sums, **shares}.items()}
 
 
@@ -185,7 +188,7 @@ def last_starts_s(split: Split) -> npt.NDArray[np.int64]:
 
 
 def normalise(backbone: Backbone, train: Split) -> None:
-    """Give a backbone the constants of an even sample of the training clips."""
+    """Measure a backbone's constants on an even sample of the training clips."""
     if not isinstance(backbone, Normalised):
         return
     rows = np.unique(np.linspace(0, len(train) - 1, min(NORMALISATION_PAIRS, len(train))).astype(int)).tolist()

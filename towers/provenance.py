@@ -1,4 +1,4 @@
-"""Which state of the code trained a run."""
+"""The state of the code that trained a run."""
 
 import subprocess
 from pathlib import Path
@@ -7,7 +7,8 @@ FOLDERS = ("towers", "features", "studio")
 
 
 def commit() -> str:
-    """The checkout's commit hash, with ``-changed`` if files that matter differ from it; ``unknown`` outside of one."""
+    """The checkout's commit hash, with ``-changed`` if files that matter differ from it; ``unknown`` outside a
+    checkout."""
     root = Path(__file__).resolve().parent.parent
     try:
         head = git(root, "rev-parse", "HEAD")

@@ -1,8 +1,8 @@
-"""What a system is trained on unless somebody says otherwise: its setting, its backbones, how long.
+"""The defaults for training a system: its setting, its backbones, its epochs.
 
-Where a paper stands on a public extractor, its place is taken by the conformers, trained on the corpus's own tags;
-VM-NET hears its own low-level audio, DPVM has small backbones of its own, EmoMV small ones in the shape of its own.
-Ours stands on DPVM's: they see colour and motion, cost less than half of a conformer, and validation prefers them.
+Where a paper uses a public extractor, the conformers take its place, trained on the corpus's own tags. VM-NET takes its
+own low-level audio, DPVM small backbones of its own, EmoMV small networks in the shape of its own. Ours uses DPVM's:
+they see colour and motion, cost less than half of a conformer, and are better in validation.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
 }
 
 
-# Epochs of a backbone, by kind; the small ones learn what they can sooner.
+# Epochs of a backbone, by kind; the small ones need fewer.
 BACKBONE_EPOCHS: Final[Mapping[str, int]] = {"conformer": 16, "dpvm": 10, "slowfast": 8, "vggish": 8}
 
 

@@ -1,6 +1,6 @@
-"""A trained run on disk: ``run.json`` (what it is and how it came to be), ``model.safetensors`` (weights), CSV logs.
+"""A trained run on disk: ``run.json`` (what it is and how it was trained), ``model.safetensors`` (weights), CSV logs.
 
-``load_run`` is what ``export`` calls; nothing in it depends on the corpus.
+``export`` calls ``load_run``; nothing in it depends on the corpus.
 """
 
 import json
@@ -29,7 +29,7 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True)
 class Run:
-    """A system on its backbones, with trained weights; ``training`` tells corpus, pairs, seed, commit, metrics."""
+    """A system on its backbones, with trained weights; ``training`` holds corpus, pairs, seed, commit, metrics."""
 
     folder: Path
     system: System
@@ -39,7 +39,7 @@ class Run:
 
     @property
     def widths(self) -> dict[str, int]:
-        """Of the vector that each graph gives."""
+        """The width of each graph's vector."""
         windows = dict.fromkeys(("video_sequence", "music_sequence"), self.system.embedding_dim)
         return {"video_clip": self.video.width, "music_clip": self.music.width, **windows}
 
@@ -68,7 +68,7 @@ def parts_of(system: System, video: Backbone, music: Backbone) -> dict[str, nn.M
 
 def save_run(folder: Path, system: System, video: Backbone, music: Backbone, training: Mapping[str, object]) -> None:
     """Write weights first and the record last, each by renaming: a folder with a record is a whole run. An older run's
-    record goes first, so that it never stands beside weights that are not its own."""
+    record is deleted first, so that it never stands beside other weights than its own."""
     folder.mkdir(parents=True, exist_ok=True)
     state: dict[str, Tensor] = {
         f"{part}.{name}": value.contiguous()

@@ -1,7 +1,7 @@
-"""Segue's matcher: two windows' words compared place by place, on top of the cosine that the index already has.
+"""Segue's matcher: two windows' words compared place by place, on top of the cosine of the index.
 
-Its last layer starts at zero and the cosine's scale at that of the first stage, so an untrained second stage ranks as
-the first does, and training can only move from there.
+Its last layer starts at zero and the cosine's scale at that of the first stage, so an untrained second stage ranks like
+the first, and training starts from there.
 """
 
 import torch
@@ -30,6 +30,6 @@ class SecondStage(nn.Module):
 
     def forward(self, video: Tensor, music: Tensor, cosine: Tensor) -> Tensor:
         """Words (..., W) of both sides, cosine (...) -> logits (...)."""
-        told = torch.cat([video, music, video * music, (video - music).abs()], dim=-1)
-        logit: Tensor = self.out(self.net(told)).squeeze(-1) + self.scale * (cosine - 1.0)
+        compared = torch.cat([video, music, video * music, (video - music).abs()], dim=-1)
+        logit: Tensor = self.out(self.net(compared)).squeeze(-1) + self.scale * (cosine - 1.0)
         return logit

@@ -1,4 +1,4 @@
-"""Our own system: both sides told in shared words, and those words compared.
+"""Our own system: both sides described in shared words, and those words compared.
 
 - UT-CMVMR's clips in sequence, with rhythm and flow beside them and unified tags as words;
 - DPVM's and EmoMV's emotion path: mood and emotion of each side are words too, and mood is a head of its own;
@@ -6,10 +6,10 @@
 - ours: colour, motion and its pulse on the video side, harmony above the tonic on the music side, bins of displacement
   fitted on the training corpus, and the course of energy by its place in the window (see ``concepts``).
 
-Embeddings are linear in the words, so they are small, quick, and every part of a score can be told apart. The matcher
-compares the words of two windows without being linear.
+Embeddings are linear in the words, so they are small and quick, and every part of a score can be read by itself. The
+matcher compares the words of two windows in a non-linear way.
 
-Settings: ``full``, and what is left when one part is taken away.
+Settings: ``full``, and settings that leave out one part.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from torch.nn import functional
 from features import spec
 
 from .batch import Batch, Side, Sizes
-from .concepts import Concepts, Telling, extra_sizes, pad, width_of
+from .concepts import ConceptReader, Concepts, extra_sizes, pad, width_of
 from .losses.segue import contrast, known_class, known_direction, known_error, listwise
 from .losses.vmnet import ranking, structure
 from .second_stage import SecondStage
@@ -34,7 +34,7 @@ from .windows import dual_graphs
 NAME = "segue"
 VIDEO_EXTRAS = ("displacement", "colour", "motion", "pulse")
 MUSIC_EXTRAS = ("rhythm", "harmony")
-# Setting -> what it leaves out.
+# Setting -> the parts that it leaves out.
 WITHOUT: Mapping[str, tuple[str, ...]] = {
     "full": (),
     "no-rhythm": ("displacement", "motion", "pulse", "rhythm"),
@@ -110,7 +110,7 @@ class Segue(nn.Module):
         self.video_extras, self.music_extras = config.video_extras, config.music_extras
         sides = ((config.video_dim, config.video_extras), (config.music_dim, config.music_extras))
         self.video_telling, self.music_telling = (
-            Telling(dim, scale.width, scale.hidden, extra_sizes(extras), config.vocabulary, config.emotions)
+            ConceptReader(dim, scale.width, scale.hidden, extra_sizes(extras), config.vocabulary, config.emotions)
             for dim, extras in sides
         )
         words = width_of(config.vocabulary, config.emotions)
@@ -129,54 +129,59 @@ class Segue(nn.Module):
     def music(self, side: Side) -> Tensor:
         return self.place(self.music_words, self.music_telling(side))
 
-    def place(self, words: nn.Linear, told: Concepts) -> Tensor:
-        return functional.normalize(words(told.vector()), dim=-1)
+    def place(self, words: nn.Linear, concepts: Concepts) -> Tensor:
+        return functional.normalize(words(concepts.vector()), dim=-1)
 
     def score(self, video: Side, music: Side) -> Tensor:
-        """The second stage's answer for pairs of rows, (B,) in [0, 1]."""
-        seen, heard = self.video_telling(video), self.music_telling(music)
-        cosine = (self.place(self.video_words, seen) * self.place(self.music_words, heard)).sum(dim=-1)
-        return torch.sigmoid(self.second(seen.vector(), heard.vector(), cosine))
+        """The second stage's score of pairs of rows, (B,) in [0, 1]."""
+        v, m = self.video_telling(video), self.music_telling(music)
+        cosine = (self.place(self.video_words, v) * self.place(self.music_words, m)).sum(dim=-1)
+        return torch.sigmoid(self.second(v.vector(), m.vector(), cosine))
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         weights, labels = self.config.weights, batch.labels
         left_out = WITHOUT[self.setting]
-        seen, heard = self.video_telling(batch.video), self.music_telling(batch.music)
-        video, music = self.place(self.video_words, seen), self.place(self.music_words, heard)
+        video_concepts, music_concepts = self.video_telling(batch.video), self.music_telling(batch.music)
+        video, music = self.place(self.video_words, video_concepts), self.place(self.music_words, music_concepts)
         similarity, false = video @ music.T, batch.false_pairs()
-        told = ((seen, video, batch.video_course), (heard, music, batch.music_course))
+        sides = ((video_concepts, video, batch.video_course), (music_concepts, music, batch.music_course))
         parts = {
             "contrast": contrast(similarity, false, weights.temperature),
             "ranking": ranking(similarity, false, weights.margin, weights.negatives, 1.0, 1.0),
-            "tags": sum_of([known_direction(side.tags, labels.tags) for side, _, _ in told]),
+            "tags": sum_of([known_direction(side.tags, labels.tags) for side, _, _ in sides]),
         }
         if "course" not in left_out:
-            parts["course"] = sum_of([known_error(side.course, pad(course), side.mask) for side, _, course in told])
+            parts["course"] = sum_of([known_error(side.course, pad(course), side.mask) for side, _, course in sides])
         if "emotion" not in left_out:
-            parts["mood"] = sum_of([known_error(side.mood, labels.mood) for side, _, _ in told])
-            parts["emotion"] = sum_of([known_class(side.emotion, labels.emotion) for side, _, _ in told])
+            parts["mood"] = sum_of([known_error(side.mood, labels.mood) for side, _, _ in sides])
+            parts["emotion"] = sum_of([known_class(side.emotion, labels.emotion) for side, _, _ in sides])
         if "structure" not in left_out:
             parts["structure"] = structure(video, batch.video.clips.mean(dim=1)) + structure(
                 music, batch.music.clips.mean(dim=1)
             )
-        # The head reads the embedding and does not pull at it: mood is among its words already.
-        parts["head"] = sum_of([known_error(self.mood_head(theta.detach()), labels.mood) for _, theta, _ in told])
-        parts["second"] = self.second_loss(seen.vector().detach(), heard.vector().detach(), similarity.detach(), false)
+        # The head reads the embedding without a gradient into it: mood is among its words already.
+        parts["head"] = sum_of([known_error(self.mood_head(theta.detach()), labels.mood) for _, theta, _ in sides])
+        parts["second"] = self.second_loss(
+            video_concepts.vector().detach(), music_concepts.vector().detach(), similarity.detach(), false
+        )
         total = sum_of([getattr(weights, name) * part for name, part in parts.items()])
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
-    def second_loss(self, seen: Tensor, heard: Tensor, similarity: Tensor, false: Tensor) -> Tensor:
-        """Find the right one of a shortlist, both ways. Everything given is detached: the second stage learns from the
-        index and must not pull it apart."""
-        keep = min(self.config.weights.shortlist, len(similarity) - 1)
-        if keep < 1:
+    def second_loss(self, videos: Tensor, musics: Tensor, similarity: Tensor, false: Tensor) -> Tensor:
+        """The loss of finding the right item in a shortlist, both ways. The arguments are detached: the second stage
+        learns from the index and must not change it."""
+        count = min(self.config.weights.shortlist, len(similarity) - 1)
+        if count < 1:
             return similarity.sum() * 0.0
         terms = []
-        for asking, asked, scores, wrong in ((seen, heard, similarity, false), (heard, seen, similarity.T, false.T)):
+        for queries, candidates, scores, wrong in (
+            (videos, musics, similarity, false),
+            (musics, videos, similarity.T, false.T),
+        ):
             right = torch.arange(len(scores), device=scores.device).unsqueeze(1)
-            rows = torch.cat([right, scores.masked_fill(~wrong, -2.0).topk(keep, dim=1).indices], dim=1)
-            one, many = asking.unsqueeze(1).expand(-1, rows.shape[1], -1), asked[rows]
-            video, music = (one, many) if asking is seen else (many, one)
+            rows = torch.cat([right, scores.masked_fill(~wrong, -2.0).topk(count, dim=1).indices], dim=1)
+            query, candidate = queries.unsqueeze(1).expand(-1, rows.shape[1], -1), candidates[rows]
+            video, music = (query, candidate) if queries is videos else (candidate, query)
             terms.append(listwise(self.second(video, music, scores.gather(1, rows))))
         return sum_of(terms)
 
@@ -197,7 +202,7 @@ def sum_of(terms: list[Tensor]) -> Tensor:
 
 
 def make(setting: str, sizes: Sizes, scale: str) -> Segue:
-    """Fresh weights for a corpus; only the extras that ``sizes`` says the corpus has are used."""
+    """Fresh weights for a corpus; of the extras, only those in ``sizes`` are used."""
     left_out = WITHOUT[setting]
     video, music = (
         tuple(name for name in names if name not in left_out and name in sizes.extras)
@@ -218,7 +223,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> Segue:
 
 
 def build(configuration: Mapping[str, Any]) -> Segue:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return Segue(
         Configuration(

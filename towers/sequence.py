@@ -60,14 +60,14 @@ class RhythmEmbedding(nn.Module):
 
 
 def look_up(table: nn.Module, codes: Tensor) -> Tensor:
-    """Rows of an ``nn.Embedding``, by indexing: its own operator would export a value called like the output."""
+    """Rows of an ``nn.Embedding``, by indexing: its own operator would export a value with the output's name."""
     assert isinstance(table, nn.Embedding)
     return table.weight[codes]
 
 
 class Attention(nn.Module):
-    """Multi-head attention of (B, n, width) over a context (B, m, width), whose valid places are ``mask`` (B, m);
-    None: all of them."""
+    """Multi-head attention of (B, n, width) over a context (B, m, width), whose valid places are ``mask`` (B, m); None:
+    all of them."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class CrossAttention(nn.Module):
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the valid places: (B, n, width), (B, n) bool -> (B, width). What stands in the others is never read."""
+    """Mean over the valid places: (B, n, width), (B, n) bool -> (B, width). The other places are never read."""
     weights = mask.to(x.dtype)
     total = torch.where(mask.unsqueeze(-1), x, 0.0).sum(dim=1)
     return total / weights.sum(dim=1, keepdim=True).clamp(min=1.0)

@@ -1,8 +1,8 @@
-"""Start offsets: of a whole track, which 28 s was the video made for?
+"""Start offsets: which 28 s of a whole track was the video made for?
 
-Tracks are three windows long; the video fits one window of each, at a clip's start. A run is asked for the segment that
-is nearest to the video's embedding, as a catalogue is, and its answer is compared with the truth by intersection over
-union (as in MGSV, ICCV 2025). The same question answered at random is worked out exactly.
+Tracks are three windows long; the video fits one window of each, at a clip's start. A run predicts the segment that is
+nearest to the video's embedding, as a catalogue does, and the prediction is compared with the truth by intersection
+over union (as in MGSV, ICCV 2025). The figure of a random start is computed exactly.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,44 +26,44 @@ from .run import Run
 WINDOWS = 3
 TRACK_S = WINDOWS * spec.WINDOW_S
 STARTS = (TRACK_S - spec.WINDOW_S) // spec.CLIP_S + 1  # a segment may start with any clip: 15
-HIT = 0.5  # intersection over union from which on a moment is found
-STREAM = 77  # apart from every corpus of the same seed
+HIT = 0.5  # a moment is found from this intersection over union on
+STREAM = 77  # draws other numbers than a corpus of the same seed
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Of n videos: ``truth`` and ``found`` (n,), the clip that the window starts with."""
+    """Of n videos: ``truth`` and ``predicted`` (n,), the clip that the window starts with."""
 
     truth: npt.NDArray[np.int64]
-    found: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
 
 
 def moments(run: Run, count: int, seed: int, report: Callable[[int], None] = lambda done: None) -> Moments:
-    """Ask ``run`` about ``count`` videos with their tracks, rendered from ``seed``."""
-    truth, found = [], []
+    """Let ``run`` predict the starts of ``count`` videos in their tracks, rendered from ``seed``."""
+    truth, predicted = [], []
     for number in range(count):
         rng = np.random.default_rng([seed, STREAM, number])
-        start, seen, heard = make_moment(rng, run)
+        start, video, track = make_moment(rng, run)
         truth.append(start)
-        found.append(best_segment(run, seen, heard))
+        predicted.append(best_segment(run, video, track))
         report(number + 1)
-    return Moments(np.array(truth), np.array(found))
+    return Moments(np.array(truth), np.array(predicted))
 
 
 def make_moment(rng: np.random.Generator, run: Run) -> tuple[int, Arrays, Arrays]:
-    """The true start in clips, the video's features (7, ...) and the track's (21, ...), as far as ``run`` asks."""
+    """The true start in clips, the video's features (7, ...) and the track's (21, ...), those that ``run`` needs."""
     start = int(rng.integers(STARTS))
-    made = moment(rng, float(start * spec.CLIP_S), float(TRACK_S))
-    samples = made.sound(spec.MUSIC_RATE_HZ).mean(axis=1, dtype=np.float32)
+    example = moment(rng, float(start * spec.CLIP_S), float(TRACK_S))
+    samples = example.sound(spec.MUSIC_RATE_HZ).mean(axis=1, dtype=np.float32)
     return (
         start,
-        watched(made.pictures(spec.MOTION_FPS), (*run.video.inputs, *run.system.video_extras)),
-        listened(samples, (*run.music.inputs, *run.system.music_extras)),
+        video_features(example.pictures(spec.MOTION_FPS), (*run.video.inputs, *run.system.video_extras)),
+        music_features(samples, (*run.music.inputs, *run.system.music_extras)),
     )
 
 
-def watched(pictures: npt.NDArray[np.uint8], names: Sequence[str]) -> Arrays:
+def video_features(pictures: npt.NDArray[np.uint8], names: Sequence[str]) -> Arrays:
     meter = FrameMeter(small=True)
     frames = [meter.push(picture, index / spec.MOTION_FPS) for index, picture in enumerate(pictures)]
     size = spec.MOTION_PER_CLIP
@@ -71,18 +71,18 @@ def watched(pictures: npt.NDArray[np.uint8], names: Sequence[str]) -> Arrays:
     return {name: np.stack([clip[name] for clip in clips]) for name in clips[0]}
 
 
-def listened(samples: npt.NDArray[np.float32], names: Sequence[str]) -> Arrays:
+def music_features(samples: npt.NDArray[np.float32], names: Sequence[str]) -> Arrays:
     clips = list(clip_features(samples, [name for name in set(names) if name in PER_CLIP]))
     whole = track_features(samples, [name for name in set(names) if name in PER_TRACK]).arrays
     return {**{name: np.stack([clip[name] for clip in clips]) for name in clips[0]}, **whole}
 
 
 @torch.inference_mode()
-def best_segment(run: Run, seen: Arrays, heard: Arrays) -> int:
+def best_segment(run: Run, video: Arrays, track: Arrays) -> int:
     """The clip that the nearest segment starts with."""
-    query = run.system.video(side_of(run.video, run.system.video_extras, seen, [0]))
-    offered = run.system.music(side_of(run.music, run.system.music_extras, heard, range(STARTS)))
-    return int((offered @ query[0]).argmax())
+    query = run.system.video(side_of(run.video, run.system.video_extras, video, [0]))
+    segments = run.system.music(side_of(run.music, run.system.music_extras, track, range(STARTS)))
+    return int((segments @ query[0]).argmax())
 
 
 def side_of(backbone: Backbone, extras: Sequence[str], arrays: Arrays, starts: Sequence[int]) -> Side:
@@ -97,16 +97,16 @@ def side_of(backbone: Backbone, extras: Sequence[str], arrays: Arrays, starts: S
     return Side(windows(clips), mask, {name: windows(torch.from_numpy(arrays[name])) for name in extras})
 
 
-def overlap(truth: npt.NDArray[np.integer], found: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+def overlap(truth: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
     """Intersection over union of windows that start with these clips, (n,)."""
-    shared = np.maximum(0, spec.MAX_CLIPS - np.abs(truth - found))
+    shared = np.maximum(0, spec.MAX_CLIPS - np.abs(truth - predicted))
     return np.asarray(shared / (2 * spec.MAX_CLIPS - shared), np.float64)
 
 
-def figures(asked: Moments) -> dict[str, float]:
+def figures(result: Moments) -> dict[str, float]:
     """``moment_r1`` in percent and ``miou``, of the run and of a start drawn at random."""
-    ours = overlap(asked.truth, asked.found)
-    random = overlap(asked.truth[:, None], np.arange(STARTS)[None])
+    ours = overlap(result.truth, result.predicted)
+    random = overlap(result.truth[:, None], np.arange(STARTS)[None])
     return {
         "moment_r1": 100.0 * float((ours >= HIT).mean()),
         "miou": float(ours.mean()),

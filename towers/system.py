@@ -1,7 +1,8 @@
-"""What a system is to the rest of the project. One file per system beside this one; ``SYSTEMS`` says where each is.
+"""The contract of a system with the rest of the project. Each system has a file beside this one; ``SYSTEMS`` lists
+them.
 
-A system stands behind the clip stage: it turns windows of clip vectors into unit embeddings that can be indexed, and
-knows its own loss. A file is imported only when its system is asked for.
+A system follows the clip stage: it turns windows of clip vectors into unit embeddings that can be indexed, and has its
+own loss. A file is imported only when its system is needed.
 """
 
 import importlib
@@ -32,8 +33,8 @@ class GraphModule:
 
     ``module`` is in eval mode; ``inputs`` are examples with batch 3, in the order of its ``forward``, each called as
     the bundle contract says: ``clips``, ``mask``, ``embedding``, or the name of a feature; ``features`` names the
-    entries of ``features.spec.FEATURES`` that the inputs are fed from. ``of`` and ``takes``: what a graph works on and
-    which inputs are whose vectors, as a bundle's manifest says it; None where the name tells.
+    entries of ``features.spec.FEATURES`` that the inputs are fed from. ``of`` and ``takes``: what a graph works on, and
+    which graphs' vectors its inputs are, as in a bundle's manifest; None where the name says it.
     """
 
     module: nn.Module
@@ -66,8 +67,8 @@ class System(Protocol):
         ...
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """The sum to descend, and its parts as numbers. What only training needs hangs on the system as well, and is
-        left out of ``graphs``."""
+        """The loss, and its parts as numbers. Modules that only training needs belong to the system as well; ``graphs``
+        leaves them out."""
         ...
 
     def configuration(self) -> dict[str, Any]:
@@ -79,7 +80,7 @@ class System(Protocol):
         ...
 
     def module(self) -> nn.Module:
-        """What holds the weights."""
+        """The module that holds the weights."""
         ...
 
 
@@ -101,7 +102,7 @@ class Prepared(Protocol):
 
 @runtime_checkable
 class Reranking(Protocol):
-    """A system with a second stage, which orders what the first puts on a shortlist; ``reranks``: in this setting."""
+    """A system with a second stage, which reorders the first's shortlist; ``reranks``: whether this setting has it."""
 
     reranks: bool
 
@@ -123,7 +124,7 @@ class SystemFile(Protocol):
 
 
 def system_file(name: str) -> SystemFile:
-    """``RunError`` for a name that nobody registered."""
+    """``RunError`` for an unknown name."""
     if name not in SYSTEMS:
         raise RunError(f"system {name!r} is unknown here; known are {', '.join(SYSTEMS)}")
     file: SystemFile = importlib.import_module(SYSTEMS[name])

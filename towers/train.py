@@ -1,13 +1,13 @@
 """``segue train``: backbones, clip vectors, then the system; early stopping looks at validation only.
 
-    RUN/backbones/                        first stage, see ``shelf.py``; another run may reuse it (--backbones FOLDER)
-    RUN/clips/                            cached clip vectors
+    RUN/backbones/                        first stage, see ``backbone_cache.py``; another run may reuse it (--backbones
+    FOLDER) RUN/clips/                            cached clip vectors
     RUN/system.csv, system.png            one line an epoch, and a picture of it
-    RUN/checkpoint*                       while the system trains; --resume goes on from it
+    RUN/checkpoint*                       while the system trains; --resume continues from it
     RUN/model.safetensors, run.json       the run, see ``run.py``
 
 Everything random comes from ``seed``; two runs with equal arguments on one machine give equal weights. Under torchrun
-several processes fit the system together (``distributed.py``); what is done once is done by the first.
+several processes fit the system together (``distributed.py``); the first does what is done once.
 """
 
 import os
@@ -50,7 +50,7 @@ class TrainOptions:
 
 
 def check(options: TrainOptions, corpus: Corpus, board: bool = False) -> None:
-    """Refuse in the first second what would fail after the backbones are trained. Raises ``RunError``."""
+    """Raise ``RunError`` in the first second for options that would fail after the backbones are trained."""
     check_setting(options.system, options.setting)
     for side, kind in (("video", options.video), ("music", options.music)):
         make_backbone(kind, side, options.scale, stored_shape(corpus, kind))
@@ -78,8 +78,8 @@ def train(
 ) -> dict[str, float]:
     """Train one system, write its run to ``out``, return its best validation figures.
 
-    ``backbones``: another run's, to stand on. ``board``: TensorBoard's events too, in ``out``. Raises ``CorpusError``
-    or ``RunError`` for what does not fit.
+    ``backbones``: another run's, to use. ``board``: write TensorBoard's events to ``out`` too. Raises ``CorpusError``
+    or ``RunError`` for a corpus, options or backbones that do not fit.
     """
     corpus = open_corpus(corpus_folder)
     check(options, corpus, board)
@@ -89,7 +89,7 @@ def train(
     torch.manual_seed(options.seed)
     shelf = backbones or out / BACKBONES
     with team.in_turn():
-        (video, seen), (music, heard) = (
+        (video, video_record), (music, music_record) = (
             backbone_for(
                 corpus,
                 fit,
@@ -101,12 +101,12 @@ def train(
                 options.seed,
                 shelf,
                 report,
-                given=backbones is not None,
+                borrowed=backbones is not None,
             )
             for side, kind in (("video", options.video), ("music", options.music))
         )
         material = gather(corpus, video, music, ("train", "val"), shelf / CLIPS)
-    # The backbones drew random numbers, or did not: the system starts from the same state either way.
+    # Training backbones draws random numbers, reading them does not: the system starts from the same state either way.
     torch.manual_seed(options.seed + 1)
     system = make(options.system, options.setting, material.sizes, options.scale)
     settings = {"corpus_sha256": corpus.identity, "processes": team.size, **asdict(options)}
@@ -144,7 +144,7 @@ def train(
             "commit": trained_by,
             "setting": options.setting,
             "scale": options.scale,
-            "backbones": {"video": seen, "music": heard},
+            "backbones": {"video": video_record, "music": music_record},
             "options": asdict(options.fit),
             "metrics": {"validation": best},
         },

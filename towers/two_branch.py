@@ -71,7 +71,7 @@ class Configuration:
 
 
 class Stream(nn.Module):
-    """One modality: (B, K, C) to what its classifier of emotion reads, (B, hidden), and to the common space."""
+    """One modality: (B, K, C) to the input of its emotion classifier, (B, hidden), and to the common space."""
 
     def __init__(self, clip_dim: int, config: Configuration) -> None:
         super().__init__()
@@ -128,9 +128,9 @@ class TwoBranch(nn.Module):
     def score(self, video: Side, music: Side) -> Tensor:
         """Probability that pairs of rows match, (B,)."""
         cosine = (self.video(video) * self.music(music)).sum(dim=-1)
-        return torch.sigmoid(self.matched((2.0 - 2.0 * cosine).clamp(min=1e-8).sqrt()))
+        return torch.sigmoid(self.match_logits((2.0 - 2.0 * cosine).clamp(min=1e-8).sqrt()))
 
-    def matched(self, distance: Tensor) -> Tensor:
+    def match_logits(self, distance: Tensor) -> Tensor:
         """Logits of "matched", in the shape of ``distance``; for the setting that has a regression."""
         assert self.regression is not None
         logits: Tensor = self.regression["offset"] - self.regression["slope"] * distance
@@ -138,8 +138,8 @@ class TwoBranch(nn.Module):
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         weights, labels, false = self.config.weights, batch.labels, batch.false_pairs()
-        seen, heard = self.video_stream.hidden(batch.video), self.music_stream.hidden(batch.music)
-        distance = distances(self.video_stream.project(seen), self.music_stream.project(heard))
+        video_hidden, music_hidden = self.video_stream.hidden(batch.video), self.music_stream.hidden(batch.music)
+        distance = distances(self.video_stream.project(video_hidden), self.music_stream.project(music_hidden))
         parts: dict[str, Tensor] = {}
         if self.setting == "b-content":
             parts["triplet"] = triplet(distance, false, weights.triplet_margin)
@@ -148,11 +148,11 @@ class TwoBranch(nn.Module):
         else:
             mismatch = mismatched(labels.emotion, false)
             parts["contrastive"] = contrastive(distance, mismatch, weights.contrastive_margin)
-            logits = self.matched(distance.detach())
+            logits = self.match_logits(distance.detach())
             parts["correspondence"] = weights.correspondence * correspondence(logits, mismatch)
         if self.video_stream.emotion is not None and self.music_stream.emotion is not None:
-            told = self.video_stream.emotion(seen), self.music_stream.emotion(heard)
-            parts["emotion"] = weights.emotion * emotions(*told, labels.emotion)
+            emotion_logits = self.video_stream.emotion(video_hidden), self.music_stream.emotion(music_hidden)
+            parts["emotion"] = weights.emotion * emotions(*emotion_logits, labels.emotion)
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
@@ -177,7 +177,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> TwoBranch:
 
 
 def build(configuration: Mapping[str, Any]) -> TwoBranch:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return TwoBranch(
         Configuration(**{**stored, "scale": Scale(**stored["scale"]), "weights": Weights(**stored["weights"])})

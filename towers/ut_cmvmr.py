@@ -130,7 +130,7 @@ class UtCmvmr(nn.Module):
         self.video_branch = Branch(config, config.video_dim, "displacement" if rhythmic else None, flow)
         self.music_branch = Branch(config, config.music_dim, "rhythm" if rhythmic else None, beats)
         self.matcher = Matcher(width, scale.heads, scale.dropout)
-        # What only training needs: the tag branch, reconstructions of rho, and one decoder for all three modalities.
+        # Only for training: the tag branch, reconstructions of rho, and one decoder for all three modalities.
         self.tag = mlp(config.vocabulary, 2 * scale.embedding, scale.embedding)
         self.rebuild_video = mlp(scale.embedding, width, width)
         self.rebuild_music = mlp(scale.embedding, width, width)
@@ -151,7 +151,7 @@ class UtCmvmr(nn.Module):
         return asdict(self.config)
 
     def score(self, video: Side, music: Side) -> Tensor:
-        """The matcher's answer for pairs of rows, (B,) in [0, 1]."""
+        """The matcher's score of pairs of rows, (B,) in [0, 1]."""
         v_tokens, v_mask, v_rho = self.video_branch.encode(video)
         m_tokens, m_mask, m_rho = self.music_branch.encode(music)
         cosine = (self.video_branch.project(v_rho) * self.music_branch.project(m_rho)).sum(dim=-1)
@@ -187,7 +187,7 @@ class UtCmvmr(nn.Module):
     def match(
         self, video: Tensor, video_mask: Tensor, music: Tensor, music_mask: Tensor, similarity: Tensor, false: Tensor
     ) -> Tensor:
-        """Cross-entropy of true pairs against, for each side, a false one of those that its shortlist would hold."""
+        """Cross-entropy of true pairs against false ones: for each side, a false one from its shortlist."""
         rows = torch.arange(len(video), device=video.device)
         left = torch.cat([rows, rows, near(similarity.T, false.T, self.config.weights.shortlist)])
         right = torch.cat([rows, near(similarity, false, self.config.weights.shortlist), rows])
@@ -209,7 +209,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> UtCmvmr:
 
 
 def build(configuration: Mapping[str, Any]) -> UtCmvmr:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     return UtCmvmr(
         Configuration(

@@ -2,13 +2,13 @@
 structure.
 
 Settings: ``inter`` (ranking both ways), ``inter-intra`` (with the structure loss), ``one-directional`` (ranking with
-the video as the anchor, the way that is asked here), ``linear`` (both ways, one linear layer a side), ``dann``
-(``inter`` with a classifier of modalities behind a reversed gradient).
+the video as the anchor, as in a search), ``linear`` (both ways, one linear layer a side), ``dann`` (``inter`` with a
+classifier of modalities behind a reversed gradient).
 
 Choices where the paper is silent: the adversary's classifier (one hidden layer of the embedding's size, weight and
-strength in ``Weights``); both sides are normalised globally, the music as well, since its statistics have many units;
-what enters a branch has length sqrt(width), so that fresh layers start at the scale they are made for. Its video
-features are whitened before the statistics are taken; here every dimension is brought to one scale after.
+strength in ``Weights``); both sides are normalised globally, the music as well, since its statistics have many units; a
+branch's input has length sqrt(width), so that fresh layers start at the scale they are made for. The paper whitens
+video features before the statistics are taken; here every dimension is scaled afterwards.
 """
 
 from collections.abc import Mapping, Sequence
@@ -149,8 +149,8 @@ class VmNet(nn.Module):
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """(5), by setting."""
         weights = self.config.weights
-        seen, heard = self.video_level(batch.video), self.music_level(batch.music)
-        video, music = self.video_branch(seen), self.music_branch(heard)
+        video_levels, music_levels = self.video_level(batch.video), self.music_level(batch.music)
+        video, music = self.video_branch(video_levels), self.music_branch(music_levels)
         music_weight = 0.0 if self.setting == "one-directional" else weights.music
         parts = {
             "ranking": ranking(
@@ -158,10 +158,10 @@ class VmNet(nn.Module):
             )
         }
         if self.setting == "inter-intra":
-            parts["structure"] = weights.structure * (structure(video, seen) + structure(music, heard))
+            parts["structure"] = weights.structure * (structure(video, video_levels) + structure(music, music_levels))
         if self.adversary is not None:
-            told = (self.adversary(reverse(side, weights.reversal)) for side in (video, music))
-            parts["adversary"] = weights.adversary * confusion(*told)
+            logits = (self.adversary(reverse(side, weights.reversal)) for side in (video, music))
+            parts["adversary"] = weights.adversary * confusion(*logits)
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
@@ -181,7 +181,7 @@ def make(setting: str, sizes: Sizes, scale: str) -> VmNet:
 
 
 def build(configuration: Mapping[str, Any]) -> VmNet:
-    """From what a run stores; fresh weights."""
+    """From a stored configuration, with fresh weights."""
     stored = dict(configuration)
     scale = dict(stored["scale"])
     scale |= {side: tuple(scale[side]) for side in ("video", "music")}

@@ -15,7 +15,7 @@ ROWS = 3  # batch of the example inputs
 
 
 class SideGraph(nn.Module):
-    """``clips``, ``mask`` and one tensor per extra -> what ``embed`` makes of the window."""
+    """``clips``, ``mask`` and one tensor per extra -> the window's embedding by ``embed``."""
 
     def __init__(self, embed: Callable[[Side], Tensor], holder: nn.Module, extras: Sequence[str]) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class SideGraph(nn.Module):
         return self.embed(Side(clips, mask, dict(zip(self.extras, extras, strict=True))))
 
     @classmethod
-    def exported(cls, embed: Callable[[Side], Tensor], holder: nn.Module, side: Side) -> GraphModule:
+    def export(cls, embed: Callable[[Side], Tensor], holder: nn.Module, side: Side) -> GraphModule:
         """The graph ``video_sequence`` or ``music_sequence``; ``holder`` owns the weights that ``embed`` reads."""
         inputs = {"clips": side.clips, "mask": side.mask, **side.extras}
         return GraphModule(cls(embed, holder, list(side.extras)).eval(), inputs, ("embedding",), tuple(side.extras))
@@ -53,9 +53,7 @@ class PairGraph(nn.Module):
         return self.score(video, music)
 
     @classmethod
-    def exported(
-        cls, score: Callable[[Side, Side], Tensor], holder: nn.Module, video: Side, music: Side
-    ) -> GraphModule:
+    def export(cls, score: Callable[[Side, Side], Tensor], holder: nn.Module, video: Side, music: Side) -> GraphModule:
         """The graph ``matcher``."""
         inputs = {"video_clips": video.clips, "video_mask": video.mask, **video.extras}
         inputs |= {"music_clips": music.clips, "music_mask": music.mask, **music.extras}
@@ -69,11 +67,11 @@ def dual_graphs(system: System, video_dim: int, music_dim: int) -> dict[str, Gra
     video = example_side(video_dim, system.video_extras)
     music = example_side(music_dim, system.music_extras, flipped=True)
     graphs = {
-        "video_sequence": SideGraph.exported(system.video, module, video),
-        "music_sequence": SideGraph.exported(system.music, module, music),
+        "video_sequence": SideGraph.export(system.video, module, video),
+        "music_sequence": SideGraph.export(system.music, module, music),
     }
     if isinstance(system, Reranking) and system.reranks:
-        graphs["matcher"] = PairGraph.exported(system.score, module, video, music)
+        graphs["matcher"] = PairGraph.export(system.score, module, video, music)
     return graphs
 
 

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from export.conv_over_time import flatten_time, origins
-from export.onnx_graph import OPSET, export_graph, tidied, traced
+from export.onnx_graph import OPSET, export_graph, tidy_model, trace_model
 from towers.backbones.convolutions import ResNet3d, SlowFast
 
 
@@ -131,7 +131,7 @@ NETWORKS = {"resnet": lambda: ResNet3d((12, 24, 48), 8), "slowfast": lambda: Slo
 def network(request: pytest.FixtureRequest) -> tuple[Any, nn.Module]:
     torch.manual_seed(0)
     module = NETWORKS[request.param]().eval()
-    return traced("film", module, {"film": torch.randn(2, 3, 16, 32, 32)}, ["embedding"]), module
+    return trace_model("film", module, {"film": torch.randn(2, 3, 16, 32, 32)}, ["embedding"]), module
 
 
 def test_our_networks_are_the_same(network: tuple[Any, nn.Module]) -> None:
@@ -155,7 +155,7 @@ def test_films_stay_in_pictures(network: tuple[Any, nn.Module]) -> None:
 
 def test_a_convolution_s_origin() -> None:
     torch.manual_seed(0)
-    model = traced("film", NETWORKS["resnet"]().eval(), {"film": torch.randn(2, 3, 16, 32, 32)}, ["embedding"])
+    model = trace_model("film", NETWORKS["resnet"]().eval(), {"film": torch.randn(2, 3, 16, 32, 32)}, ["embedding"])
     before = [node.output[0] for node in model.graph.node if node.op_type == "Conv"]
     after = [origins(node)[-1] for node in flatten_time(model).graph.node if node.op_type == "Conv"]
     assert list(dict.fromkeys(after)) == before and len(after) == len(before) + 1, "the first one in two parts"
@@ -178,6 +178,6 @@ def test_exported_graphs_convolve_pictures() -> None:
 
 
 def test_twice_is_once(network: tuple[Any, nn.Module]) -> None:
-    once = tidied(flatten_time(network[0]), "film", ["embedding"])
+    once = tidy_model(flatten_time(network[0]), "film", ["embedding"])
     again = flatten_time(once)
     assert [node.op_type for node in again.graph.node] == [node.op_type for node in once.graph.node]

@@ -17,14 +17,14 @@ from engines.bundle import Bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
 from export import import_clip_clap
 from export.errors import ExportError
-from export.import_clip_clap import labelled, read_labels
-from export.imports import Asked
+from export.import_clip_clap import fit_curves, read_labels
+from export.imports import ImportOptions
 from features.spec import FEATURES
 from towers.imports.clip_clap import association
 from towers.imports.clip_clap.networks import read_pictures, read_sound
 from towers.imports.clip_clap.tagging import picture_tags, sound_tags
 from towers.imports.clip_clap.vocabulary import MEANINGS, TAG_NAMES
-from towers.imports.clip_clap.whole import measured
+from towers.imports.clip_clap.whole import measure_words
 
 TAGS = len(TAG_NAMES)
 
@@ -136,7 +136,9 @@ def test_what_pairs_teach_goes_to_the_pictures_and_is_said(
     monkeypatch.setattr(import_clip_clap, "MODELS", given.models)
     monkeypatch.setattr(association, "learn", learn)
     monkeypatch.setattr(import_clip_clap, "build", lambda *parts: built.append(parts))
-    asked = Asked(given=tuple(given.folders), background=(given.root / "background",), pairs=given.root / "pairs")
+    asked = ImportOptions(
+        files=tuple(given.folders), background=(given.root / "background",), pairs=given.root / "pairs"
+    )
     loaded = import_clip_clap.load(asked, lambda step: None)
     (seen, heard), (_, _, words, raw, matrices) = taught[0], built[0]
     hand = association.by_hand().numpy()
@@ -235,7 +237,7 @@ def test_a_tag_with_labels_has_its_curve_and_no_other_has() -> None:
     }
     for path in paths:
         rows[path][:, at] += 2.0 if "sad" in known[path] else -2.0
-    words = labelled(measured(np.concatenate(list(rows.values()))), rows, known)
+    words = fit_curves(measure_words(np.concatenate(list(rows.values()))), rows, known)
     assert words.slope[at] > 2 and np.delete(words.slope, at).tolist() == [1.0] * (TAGS - 1)
     assert not np.delete(words.offset, at).any()  # three pianos teach nothing
-    assert labelled(words, rows, {}) is words
+    assert fit_curves(words, rows, {}) is words

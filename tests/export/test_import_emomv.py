@@ -20,13 +20,13 @@ from engines.onnx_engine import OnnxEngine
 from export import import_emomv
 from export.errors import ExportError
 from export.fusion import choose_share, measure_pairs
-from export.imports import Asked, Loaded
-from export.material import clips_of_video, stacked
+from export.imports import ImportOptions, Loaded
+from export.material import clips_of_video, stack_features
 from features.spec import FEATURES
 from towers.corpora import emomv as corpus
 from towers.emotion_head import EmotionScale
 from towers.imports import files
-from towers.imports.emomv import FILE, Heads, build_emomv, heads_bytes, looking, new_net
+from towers.imports.emomv import FILE, Heads, build_emomv, heads_bytes, new_net, video_network
 from towers.imports.errors import ImportedError
 from towers.imports.slowfast import SlowFast, read_slowfast
 from towers.imports.vggish import Vggish, read_vggish
@@ -68,7 +68,7 @@ def narrow(site: Path) -> Iterator[None]:
         small.setattr(import_emomv, "read_slowfast", lambda path: read_slowfast(path, STEM, DEPTHS))
         small.setattr(import_emomv, "read_vggish", lambda path: read_vggish(path, CHANNELS, HIDDEN))
         small.setattr(import_emomv, "build_emomv", lambda *parts: build_emomv(*parts, SIZE))
-        small.setattr(import_emomv, "looking", lambda network: looking(network, SIZE))
+        small.setattr(import_emomv, "video_network", lambda network: video_network(network, SIZE))
         yield
 
 
@@ -94,7 +94,7 @@ def loaded(site: Path, tmp_path: Path) -> Callable[..., Loaded]:
 
     def load(*given: Path, background: tuple[Path, ...] = (), heads: bool = True) -> Loaded:
         files = (*given, site / FILE) if heads else given
-        return import_emomv.load(Asked(tmp_path / "cache", files, background), lambda step: None)
+        return import_emomv.load(ImportOptions(tmp_path / "cache", files, background), lambda step: None)
 
     return load
 
@@ -170,7 +170,7 @@ def test_once_fetched_it_needs_no_network(
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(files, "_fetch", never)
-    again = import_emomv.load(Asked(cache, (site / FILE,)), lambda step: None)
+    again = import_emomv.load(ImportOptions(cache, (site / FILE,)), lambda step: None)
     assert again.record["sources"] == bundle.manifest.training["imported"]["sources"]
 
 
@@ -360,7 +360,7 @@ def test_features_are_made_anew_from_the_pieces(
     clips = clips_of_video(videos / "a_1.mp4", bundle.features_of("video_clip"), 30)
     assert len(clips) == 2
     engine = OnnxEngine(bundle)
-    words = engine.run("video_clip", stacked(clips, bundle.features_of("video_clip")))["embedding"][:, -WIDTH:]
+    words = engine.run("video_clip", stack_features(clips, bundle.features_of("video_clip")))["embedding"][:, -WIDTH:]
     engine.close()
     np.testing.assert_allclose(release.train.video[0], words.mean(axis=0), atol=1e-4)
 

@@ -15,7 +15,7 @@ from engines.onnx_engine import OnnxEngine
 from engines.parity import draw_inputs
 from export import imported
 from export.errors import ExportError
-from export.imported import Parts, check_base, exported, write_imported
+from export.imported import Parts, check_base, export_parts, write_imported
 from features.spec import FEATURES
 from towers.imports.lite import GROUP_NAMES, TAG_NAMES, WIDTH, Lite, build_lite, read_background
 
@@ -55,7 +55,7 @@ def lite() -> Lite:
 
 @pytest.fixture(scope="module")
 def parts(lite: Lite) -> Parts:
-    return exported(lite)
+    return export_parts(lite)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_what_stood_there(
             raise OSError(28, "No space left on device")
         return real(self, data)
 
-    monkeypatch.setattr(imported, "joined", lambda *_: dict.fromkeys(("a", "b", "c"), Bytes()))
+    monkeypatch.setattr(imported, "join_graphs", lambda *_: dict.fromkeys(("a", "b", "c"), Bytes()))
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ExportError, match=r"No space left on device.*make room"):
         write_imported(base, NOTHING, SHARE, folder, "x", {})

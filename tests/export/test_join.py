@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engines.manifest import TensorSpec
 from export.errors import ExportError
-from export.join import Joint, concatenated
+from export.join import Joint, concatenate
 from export.onnx_graph import OnnxGraph
 
 X = TensorSpec("x", "float32", ("batch", 4))
@@ -36,7 +36,7 @@ def test_two_parts_of_the_same_names_share_an_input() -> None:
     joint = Joint("both")
     one = joint.part(linear(2.0), {"x": joint.input(X)})["y"]
     other = joint.part(linear(3.0), {"x": joint.input(X)})["y"]
-    joint.output(TensorSpec("z", "float32", ("batch", 8)), concatenated(joint, (one, other)))
+    joint.output(TensorSpec("z", "float32", ("batch", 8)), concatenate(joint, (one, other)))
     graph = joint.finish()
     assert graph.inputs == (X,) and graph.outputs == (TensorSpec("z", "float32", ("batch", 8)),)
     x = np.arange(8, dtype=np.float32).reshape(2, 4)
@@ -50,7 +50,7 @@ def test_parts_are_fed_with_pieces_and_with_each_other() -> None:
     right = joint.part(linear(5.0, 2), {"x": joint.cut(x, 1, 4)})["y"]
     again = joint.part(linear(10.0), {"x": left})["y"]
     scaled = joint.op("Mul", right, joint.number(0.5))
-    joint.output(TensorSpec("z", "float32", ("batch", 6)), concatenated(joint, (again, scaled)))
+    joint.output(TensorSpec("z", "float32", ("batch", 6)), concatenate(joint, (again, scaled)))
     value = np.arange(6, dtype=np.float32).reshape(1, 6)
     np.testing.assert_allclose(run(joint.finish(), x=value)[0], [[0, 20, 40, 60, 10, 12.5]])
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from engines.manifest import TensorSpec
 from export.errors import ExportError
-from export.onnx_graph import OPSET, OnnxGraph, clear_remarks, export_graph, quiet, tidied
+from export.onnx_graph import OPSET, OnnxGraph, clear_remarks, export_graph, quiet, tidy_model
 
 
 class Clash(nn.Module):
@@ -150,26 +150,26 @@ def test_weights_outside_the_file_are_refused() -> None:
     weight = onnx.TensorProto(name="w", data_type=1, dims=[7], data_location=onnx.TensorProto.EXTERNAL)
     model = model_of([onnx.helper.make_node("Add", ["x", "w"], ["segue.output.y"])], initializer=[weight])
     with pytest.raises(ExportError, match="graph g: weights stand outside the file"):
-        tidied(model, "g", ["y"])
+        tidy_model(model, "g", ["y"])
 
 
 def test_a_graph_that_the_checker_refuses() -> None:
     with pytest.raises(ExportError, match="graph g: the ONNX checker refuses it"):
-        tidied(model_of([onnx.helper.make_node("NoSuchOperator", ["x"], ["segue.output.y"])]), "g", ["y"])
+        tidy_model(model_of([onnx.helper.make_node("NoSuchOperator", ["x"], ["segue.output.y"])]), "g", ["y"])
 
 
 def test_control_flow_is_refused() -> None:
     branch = onnx.helper.make_graph([], "branch", [], [])
     node = onnx.helper.make_node("If", ["x"], ["segue.output.y"], then_branch=branch, else_branch=branch)
     with pytest.raises(ExportError, match="graph g: holds control flow or functions"):
-        tidied(model_of([node]), "g", ["y"])
+        tidy_model(model_of([node]), "g", ["y"])
 
 
 def test_another_operator_set_is_refused() -> None:
     model = model_of([onnx.helper.make_node("Relu", ["x"], ["segue.output.y"])])
     model.opset_import[0].version = 18
     with pytest.raises(ExportError, match=r"uses operator sets \{'': 18\}, must be the standard one of version 20"):
-        tidied(model, "g", ["y"])
+        tidy_model(model, "g", ["y"])
 
 
 def test_quiet_restores_what_it_silenced() -> None:

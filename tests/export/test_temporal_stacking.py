@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.temporal_stacking import LANES, held_by, neighbours, part_of_window, runs, window
+from export.temporal_stacking import LANES, moments_per_picture, neighbours, part_of_window, runs, window
 
 
 @pytest.mark.parametrize(
@@ -15,12 +15,12 @@ from export.temporal_stacking import LANES, held_by, neighbours, part_of_window,
     [(8, 16, 1), (24, 8, 1), (12, 16, 2), (6, 16, 4), (12, 5, 1), (3, 16, 8), (5, 7, 1)],
 )
 def test_the_fewest_moments_that_leave_no_lane_empty(channels: int, moments: int, held: int) -> None:
-    assert held_by(channels, moments) == held
+    assert moments_per_picture(channels, moments) == held
 
 
 @given(channels=st.integers(1, 300), moments=st.integers(1, 40))
 def test_what_is_held_makes_whole_pictures(channels: int, moments: int) -> None:
-    held = held_by(channels, moments)
+    held = moments_per_picture(channels, moments)
     assert moments % held == 0 and (held == 1 or held * channels % LANES == 0)
 
 

@@ -84,10 +84,10 @@ def test_media_are_found_by_their_endings(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     for name in ("b.MP4", "deep/a.webm", "c.ogg", "d.txt"):
         (tmp_path / name).write_text("")
-    assert [path.name for path in imports.found([tmp_path], imports.VIDEOS)] == ["b.MP4", "a.webm"]
-    assert [path.name for path in imports.found([tmp_path], imports.MUSIC)] == ["c.ogg"]
+    assert [path.name for path in imports.media_files([tmp_path], imports.VIDEOS)] == ["b.MP4", "a.webm"]
+    assert [path.name for path in imports.media_files([tmp_path], imports.MUSIC)] == ["c.ogg"]
     with pytest.raises(ExportError, match="no such folder"):
-        imports.found([tmp_path / "none"], imports.MUSIC)
+        imports.media_files([tmp_path / "none"], imports.MUSIC)
 
 
 def test_help_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,8 @@ from export.bundle import ExportReport, write_bundle
 from export.cli import precisions_of, verdict_line
 from export.errors import ExportError
 from export.precision import to_float16
-from export.probe import Probe, embeddings, graph_inputs, hide, thinned
-from export.variants import Verdict, Wanted
+from export.probe import Probe, embeddings, graph_inputs, hide, thin_rows
+from export.variants import VariantOptions, Verdict
 from features.spec import CLIP_IMAGE_SHAPE, CLIP_MEL_SHAPE, FEATURES, MAX_CLIPS
 
 Make = Callable[..., Any]
@@ -68,7 +68,7 @@ def pays_not(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def export(run: Any, folder: Path, **wanted: Any) -> ExportReport:
-    return write_bundle(run, "small", folder / "bundle", "x", wanted=Wanted(**wanted))
+    return write_bundle(run, "small", folder / "bundle", "x", options=VariantOptions(**wanted))
 
 
 def test_float16_without_a_corpus(small_run: Make, tmp_path: Path) -> None:
@@ -159,7 +159,9 @@ def test_a_search_that_finds_others_is_left_out(
 def test_graphs_that_are_right_alone_and_not_together(
     small_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(variants_module.Judge, "_shared", lambda self, candidates: 10.0 if len(candidates) < 3 else 8.0)
+    monkeypatch.setattr(
+        variants_module.Judge, "_measure_shared", lambda self, candidates: 10.0 if len(candidates) < 3 else 8.0
+    )
     report = export(small_run(), tmp_path, precisions=("float16",), probe=probe_of())
     dropped = [verdict for verdict in report.variants if verdict.reason]
     assert len(dropped) == 2
@@ -203,7 +205,7 @@ def test_real_inputs_of_every_graph(tiny_bundle: Path) -> None:
     assert set(pairs) == {"video_clips", "video_mask", "displacement", "music_clips", "music_mask", "rhythm"}
     np.testing.assert_array_equal(pairs["displacement"][:5], pairs["displacement"][5:])
     np.testing.assert_array_equal(pairs["rhythm"][6], pairs["rhythm"][0])
-    assert [len(value) for value in thinned(probe.video, 9).values()] == [9]
+    assert [len(value) for value in thin_rows(probe.video, 9).values()] == [9]
 
 
 def test_real_inputs_of_two_towers(tmp_path: Path, write_tiny_bundle: Make) -> None:

@@ -164,7 +164,9 @@ def test_the_regression_does_not_move_the_network() -> None:
     system = make("two-branch", "emomv-baseline", Sizes(12, 12, 1, 0), "tiny")
     assert isinstance(system, TwoBranch)
     data = pairs(16, 0)
-    logits = system.matched(functional.pairwise_distance(system.video(data.video), system.music(data.music)).detach())
+    logits = system.match_logits(
+        functional.pairwise_distance(system.video(data.video), system.music(data.music)).detach()
+    )
     logits.sum().backward()  # type: ignore[no-untyped-call]
     assert {name for name, value in system.named_parameters() if value.grad is not None} == {
         "regression.slope",

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from towers.batch import Batch, Labels, Side, Sizes
 from towers.checkpoint import Checkpoint
-from towers.distributed import ALONE, Team, joined
+from towers.distributed import ALONE, Team, join_team
 from towers.errors import RunError
 from towers.fit import FitOptions, fit_system
 from towers.run import load_run
@@ -63,7 +63,7 @@ def fitted(team: Team, folder: Path, stop: int | None = None, setting: str = "in
 
 
 def work(out: Path) -> None:
-    with joined("cpu") as team:
+    with join_team("cpu") as team:
         found = {"share": team.share(torch.arange(7) if team.first else torch.zeros(7, dtype=torch.int64))}
         layer = torch.nn.Linear(2, 1)
         spare = torch.nn.Linear(2, 1)
@@ -137,7 +137,7 @@ def test_the_command_under_torchrun(small_corpus: Path, tmp_path: Path) -> None:
 
 def test_alone_nothing_is_asked_of_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with joined("cpu") as team:
+    with join_team("cpu") as team:
         assert team is ALONE and team.first and team.device("cuda") == "cuda"
         assert team.share(torch.arange(5)).tolist() == [0, 1, 2, 3, 4]
         assert team.same("x") == "x" and team.gather(3) == [3]

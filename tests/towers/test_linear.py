@@ -7,7 +7,7 @@ import torch
 
 from towers.batch import Batch, Labels, Side, Sizes
 from towers.errors import RunError
-from towers.linear import Configuration, Linear, fitted, make
+from towers.linear import Configuration, Linear, fit_matrices, make
 
 Array = npt.NDArray[np.float64]
 
@@ -58,7 +58,7 @@ def recall(setting: str, dimensions: int) -> float:
 
 def test_cca_finds_the_canonical_correlations() -> None:
     x, y = (standardised(side) for side in pairs(400, 0))
-    seen, heard = fitted("cca", x, y, 3)
+    seen, heard = fit_matrices("cca", x, y, 3)
     found = [abs(np.corrcoef(x @ seen[:, i], y @ heard[:, i])[0, 1]) for i in range(3)]
     # By definition: the singular values of the product of the two orthonormal bases.
     true = np.linalg.svd(np.linalg.qr(x)[0].T @ np.linalg.qr(y)[0], compute_uv=False)[:3]
@@ -68,7 +68,7 @@ def test_cca_finds_the_canonical_correlations() -> None:
 
 def test_pls_svd_is_the_singular_value_decomposition_of_the_cross_covariance() -> None:
     x, y = (standardised(side) for side in pairs(400, 0))
-    seen, heard = fitted("pls-svd", x, y, 3)
+    seen, heard = fit_matrices("pls-svd", x, y, 3)
     left, _, right = np.linalg.svd(x.T @ y)
     for i in range(3):
         # The same directions; a pair of them may be turned together.
@@ -79,7 +79,7 @@ def test_pls_svd_is_the_singular_value_decomposition_of_the_cross_covariance() -
 
 def test_pca_keeps_the_loudest_directions_of_each_side() -> None:
     x, y = (standardised(side) for side in pairs(400, 0))
-    seen, heard = fitted("pca", x, y, 2)
+    seen, heard = fit_matrices("pca", x, y, 2)
     for rows, axes in ((x, seen), (y, heard)):
         assert np.allclose(np.var(rows @ axes, axis=0), np.linalg.eigvalsh(np.cov(rows.T, bias=True))[::-1][:2])
 

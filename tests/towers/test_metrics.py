@@ -43,4 +43,4 @@ def test_reranking_moves_only_what_is_on_the_shortlist() -> None:
     scores[2] = [0.2, 0.9, 0.1]  # and buries that of the third, first before
     scores[3] = [1.0, 0.5, 0.5]
     assert metrics.ranks(similarity).tolist() == [3, 4, 1, 1]
-    assert metrics.reranked(similarity, scores, shortlist).tolist() == [1, 4, 2, 1]
+    assert metrics.reordered_ranks(similarity, scores, shortlist).tolist() == [1, 4, 2, 1]

@@ -16,7 +16,7 @@ from towers import train as training
 from towers.cli import Stages, main
 from towers.corpora.corpus import open_corpus
 from towers.errors import RunError, TowersError
-from towers.eta import Pace, worded
+from towers.eta import Pace, duration_text
 from towers.fit import FitOptions
 from towers.run import load_run
 from towers.train import TrainOptions, train
@@ -219,7 +219,7 @@ def test_what_is_left_is_told_by_the_steps_of_this_run() -> None:
     assert pace.left(4, 10, 100.0) == ""
     assert pace.left(6, 10, 120.0) == "40 s left"
     assert pace.left(10, 10, 200.0) == ""
-    assert [worded(seconds) for seconds in (40, 720, 12_600)] == ["40 s", "12 min", "3.5 h"]
+    assert [duration_text(seconds) for seconds in (40, 720, 12_600)] == ["40 s", "12 min", "3.5 h"]
 
 
 def test_a_line_of_progress_tells_what_is_left(

@@ -1,1 +1,1 @@
-"""What turns one clip into a vector: small networks of ours, and slots for those of others."""
+"""Networks that turn one clip into a vector: small ones of ours, and places for those of others."""

@@ -1,6 +1,6 @@
 """What a backbone is: one clip's features in, one vector out; the graphs ``video_clip`` and ``music_clip`` of a bundle.
 
-It is the slot where the papers put extractors that others trained.
+The papers use extractors here that others trained.
 """
 
 from abc import ABC, abstractmethod
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 class Backbone(nn.Module, ABC):
     """``forward`` takes the features ``inputs``, (B, *shape) each, and gives (B, width) float32.
 
-    ``kind`` names it in the registry; ``inputs`` are features of ``features.spec``, in order; ``parts``: name ->
-    [from, to) of the vector, where a system tells them apart; ``learned``: whether there is anything to train.
+    ``kind`` names it in the registry; ``inputs`` are features of ``features.spec``, in order; ``parts``: name -> [from,
+    to) of the vector, where a system uses them apart; ``learned``: whether there is anything to train.
     """
 
     kind: str

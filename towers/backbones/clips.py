@@ -1,8 +1,8 @@
 """Conformers on a clip's picture strip and on its log-mel, and plain statistics of the same, as backbones.
 
-Scaling lives here, so that an exported graph carries it. ``statistics`` is the clip stage of UT-CMVMR's setting AE: no
-learned extractor, only averages. (The papers average embeddings of public picture and music networks there; ours uses
-none, so that a corpus is all that training needs.)
+Scaling is done here, so that an exported graph contains it. ``statistics`` is the clip stage of UT-CMVMR's setting AE:
+no learned extractor, only averages. (The papers average embeddings of public picture and music networks there; ours
+uses none, so that training needs nothing but a corpus.)
 """
 
 from typing import Any

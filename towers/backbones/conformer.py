@@ -1,11 +1,11 @@
-"""Clip towers: a small Conformer that reads a 4 s clip and says one vector (Gulati et al. 2020; UT-CMVMR, section 2.1).
+"""Clip towers: a small Conformer that turns a 4 s clip into one vector (Gulati et al. 2020; UT-CMVMR, section 2.1).
 
 Both modalities come as a sequence of columns: a clip image is read column by column through its four thumbnails (256
 steps of 64 pixels), a log-mel frame by frame (398 steps of 80 bands). Two strided convolutions leave a quarter of the
 steps. Lengths are fixed, so positions are a learned table and nothing is masked.
 
-Two choices of ours, where the papers are silent: mean and deviation over the steps are pooled (the deviation tells a
-busy clip from a calm one), and the embedding is layer-normed, which keeps both modalities on one scale.
+Two choices of ours, where the papers are silent: mean and deviation over the steps are pooled (the deviation separates
+a busy clip from a calm one), and the embedding is layer-normed, which keeps both modalities on one scale.
 """
 
 from dataclasses import dataclass
@@ -128,7 +128,7 @@ class Conformer(nn.Module):
 
 
 def quarter(steps: int) -> int:
-    """How many steps two convolutions of kernel 3, stride 2 and padding 1 leave."""
+    """The number of steps that two convolutions of kernel 3, stride 2 and padding 1 leave."""
     for _ in range(2):
         steps = (steps - 1) // 2 + 1
     return steps

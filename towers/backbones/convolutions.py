@@ -1,5 +1,5 @@
 """Small convolutional networks in the shape of the papers' large ones: VGGish, ResNet with channel attention, ResNet3d,
-SlowFast. Each takes one clip and is trained along.
+SlowFast. Each takes one clip and is trained with the rest.
 
 Pooling to one vector is a plain mean over positions, which exports for every batch.
 """
@@ -45,7 +45,7 @@ class VggNet(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Squeeze and excitation (Hu et al. 2018): each channel weighed by what all of them say."""
+    """Squeeze and excitation (Hu et al. 2018): each channel weighed by all of them."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -121,9 +121,10 @@ class ResNet3d(nn.Module):
 
 
 class SlowFast(nn.Module):
-    """(B, 3, frames, h, w) -> (B, width): few frames seen wide, all of them seen narrow (Feichtenhofer et al. 2019).
+    """(B, 3, frames, h, w) -> (B, width): few frames through a wide network, all through a narrow one (Feichtenhofer et
+    al. 2019).
 
-    The fast way sends its channels over to the slow one before the second layer.
+    The fast network sends its channels to the slow one before the second layer.
     """
 
     def __init__(self, slow: Sequence[int], fast: Sequence[int], every: int, width: int) -> None:

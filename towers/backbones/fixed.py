@@ -1,4 +1,4 @@
-"""Backbones without anything to learn: VM-NET's low-level audio as it is, and vectors that somebody else computed."""
+"""Backbones without anything to learn: VM-NET's low-level audio unchanged, and vectors that somebody else computed."""
 
 from math import prod
 from typing import Any
@@ -12,7 +12,7 @@ from .backbone import Backbone
 
 
 class LowLevel(Backbone):
-    """``low_level`` float32 (B, 3, 380) -> (B, 1140): the statistics end to end. VM-NET scales them for itself."""
+    """``low_level`` float32 (B, 3, 380) -> (B, 1140): the statistics end to end. VM-NET scales them itself."""
 
     kind = "low-level"
     inputs = ("low_level",)
@@ -27,10 +27,10 @@ class LowLevel(Backbone):
 
 
 class Stored(Backbone):
-    """A column of the corpus that holds vectors already, (B, *shape) -> (B, width).
+    """A column of the corpus that already holds vectors, (B, *shape) -> (B, width).
 
     For networks that cannot run here, such as the public extractors of the papers. It serves training and benchmarks;
-    no live stream has such a column, so a run that stands on one makes no bundle.
+    no live stream has such a column, so a run that uses one makes no bundle.
     """
 
     learned = False

@@ -1,6 +1,6 @@
-"""A network of somebody else's, as an ONNX file: its inputs are our features by name, its output is a vector a clip.
+"""Somebody else's network, as an ONNX file: its inputs are our features by name, its output is a vector a clip.
 
-It is run, not trained. Export puts the very file into the bundle.
+It is run, not trained. Export puts the file itself into the bundle.
 """
 
 import hashlib
@@ -43,9 +43,11 @@ class Foreign(Backbone):
                 f"backbone {file}: asks for {', '.join(unknown)}; features of {side} are {', '.join(SIDES[side])}"
             )
         for tensor in self.session.get_inputs():
-            wanted = list(spec.FEATURES[tensor.name]["shape"])  # type: ignore[call-overload]
-            if list(tensor.shape[1:]) != wanted:
-                raise RunError(f"backbone {file}: takes {tensor.name} as {tensor.shape}, here it is (batch, *{wanted})")
+            expected = list(spec.FEATURES[tensor.name]["shape"])  # type: ignore[call-overload]
+            if list(tensor.shape[1:]) != expected:
+                raise RunError(
+                    f"backbone {file}: takes {tensor.name} as {tensor.shape}, here it is (batch, *{expected})"
+                )
         outputs = self.session.get_outputs()
         if len(outputs) != 1 or len(outputs[0].shape) != 2 or not isinstance(outputs[0].shape[1], int):
             raise RunError(f"backbone {file}: must have one output (batch, width), it has {[o.shape for o in outputs]}")

@@ -30,7 +30,7 @@ STORED, ONNX = "stored:", "onnx:"
 
 
 def make_backbone(kind: str, side: str, scale: str = "small", shape: tuple[int, ...] | None = None) -> Backbone:
-    """Fresh weights. ``shape`` is a clip's in the column of ``stored:COLUMN``. ``RunError`` for an unknown kind."""
+    """Fresh weights. ``shape``: of a clip in the column of ``stored:COLUMN``. ``RunError`` for an unknown kind."""
     if kind.startswith(STORED):
         if shape is None:
             raise RunError(f"backbone {kind}: the corpus has no such column")

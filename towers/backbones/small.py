@@ -49,7 +49,7 @@ class Scaled(nn.Module):
 
 
 class SmallBackbone(Backbone):
-    """What the four have in common."""
+    """The common part of the four."""
 
     side: str
 

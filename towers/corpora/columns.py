@@ -1,7 +1,7 @@
-"""The columns of a pair, from pictures and samples: the one way from media to a corpus's arrays.
+"""The columns of a pair, from pictures and samples: every corpus's arrays are made here.
 
-The functions are those that serve live streams and catalogues: ``FrameMeter`` and ``video_clip_features`` for the
-video, ``clip_features`` and ``track_features`` for the music. Every feature is kept that any system of ours asks for.
+Live streams and catalogues use the same functions: ``FrameMeter`` and ``video_clip_features`` for the video,
+``clip_features`` and ``track_features`` for the music. Every feature that any of our systems needs is stored.
 """
 
 from collections.abc import Mapping
@@ -20,18 +20,18 @@ from ..errors import CorpusError
 from .corpus import THUMBS, THUMBS_COLUMN, ColumnSpec, column_of
 
 VIDEO_COLUMNS = ("displacement", "colour", "motion", "pulse", "clip_frames", "key_frames")
-# What networks of others take, which come trained, is left out.
-HEARD = ("clip_mel", "low_level", "content_mfcc", "emotion_mfcc")
+# Features of imported networks, which come trained, are left out.
+MUSIC_COLUMNS = ("clip_mel", "low_level", "content_mfcc", "emotion_mfcc")
 COLUMNS: Mapping[str, ColumnSpec] = {
     THUMBS: THUMBS_COLUMN,
-    **{name: column_of(name) for name in (*VIDEO_COLUMNS, *HEARD, *PER_TRACK)},
+    **{name: column_of(name) for name in (*VIDEO_COLUMNS, *MUSIC_COLUMNS, *PER_TRACK)},
 }
 
 
 def watch(pictures: Mapping[int, npt.NDArray[np.uint8]], clips: int = spec.MAX_CLIPS) -> dict[str, npt.NDArray[Any]]:
     """Motion slot -> picture (90, 160, 3) of ``clips`` clips -> the video columns of one pair, zeros behind them.
 
-    Slots may be missing, and pictures are held, as live. Raises ``CorpusError`` for a clip without any picture.
+    Slots may be missing; pictures are held as in a live stream. Raises ``CorpusError`` for a clip without any picture.
     """
     meter = FrameMeter(small=keep_for(VIDEO_COLUMNS))
     frames: list[FrameFeatures | None] = [None] * (clips * spec.MOTION_PER_CLIP)
@@ -41,24 +41,26 @@ def watch(pictures: Mapping[int, npt.NDArray[np.uint8]], clips: int = spec.MAX_C
     cut = [frames[start : start + spec.MOTION_PER_CLIP] for start in range(0, len(frames), spec.MOTION_PER_CLIP)]
     if any(all(frame is None for frame in clip) for clip in cut):
         raise CorpusError("has 4 s without a picture")
-    made = [video_clip_features(clip, ("clip_image", *VIDEO_COLUMNS)) for clip in cut]
-    strips = [np.stack(np.split(clip["clip_image"], spec.THUMBS_PER_CLIP, axis=1)) for clip in made]
-    columns = {name: np.stack([clip[name] for clip in made]) for name in VIDEO_COLUMNS}
-    return {name: padded(values, COLUMNS[name]) for name, values in {THUMBS: np.concatenate(strips), **columns}.items()}
+    features = [video_clip_features(clip, ("clip_image", *VIDEO_COLUMNS)) for clip in cut]
+    strips = [np.stack(np.split(clip["clip_image"], spec.THUMBS_PER_CLIP, axis=1)) for clip in features]
+    columns = {name: np.stack([clip[name] for clip in features]) for name in VIDEO_COLUMNS}
+    return {
+        name: pad_clips(values, COLUMNS[name]) for name, values in {THUMBS: np.concatenate(strips), **columns}.items()
+    }
 
 
 def listen(samples: npt.NDArray[np.float32], lufs: float | None = None) -> dict[str, npt.NDArray[Any]]:
     """Mono samples (n,) at 16 kHz, whole clips -> the music columns of one pair, zeros behind them.
 
-    ``lufs``: the loudness of the whole recording, where ``samples`` are a part of it, as a catalogue would hear it.
+    ``lufs``: the loudness of the whole recording, if ``samples`` are a part of it, as in a catalogue.
     """
-    clips = list(clip_features(samples, HEARD, lufs))
+    clips = list(clip_features(samples, MUSIC_COLUMNS, lufs))
     whole = track_features(samples, PER_TRACK).arrays
-    columns = {**{name: np.stack([clip[name] for clip in clips]) for name in HEARD}, **whole}
-    return {name: padded(values, COLUMNS[name]) for name, values in columns.items()}
+    columns = {**{name: np.stack([clip[name] for clip in clips]) for name in MUSIC_COLUMNS}, **whole}
+    return {name: pad_clips(values, COLUMNS[name]) for name, values in columns.items()}
 
 
-def padded(values: npt.NDArray[Any], column: ColumnSpec) -> npt.NDArray[Any]:
+def pad_clips(values: npt.NDArray[Any], column: ColumnSpec) -> npt.NDArray[Any]:
     missing = column.shape[0] - len(values)
     if not missing:
         return values

@@ -6,10 +6,10 @@
         <column>.npy                 (n, ...) one array per column
 
 Row i of every array and line i of ``pairs.jsonl`` are one video with its music. A column is a feature of
-``features.spec``, (7, ...) a clip after another, under its own name; or ``thumbs``, (28, 64, 64) uint8, one a second,
-from which the ``clip_image`` at any second is made; or an array of somebody else's making, such as the output of a
-public network, whose shape the manifest tells. The manifest is written last; a shard is complete as soon as its folder
-has its final name. Arrays are memory-mapped, so a corpus may be larger than memory.
+``features.spec``, (7, ...) clip by clip, under its own name; or ``thumbs``, (28, 64, 64) uint8, one a second, from
+which the ``clip_image`` at any second is made; or somebody else's array, such as the output of a public network, whose
+shape stands in the manifest. The manifest is written last; a shard is complete once its folder has its final name.
+Arrays are memory-mapped, so a corpus may be larger than memory.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ class ColumnSpec:
 
 
 def column_of(feature: str, clips: int = spec.MAX_CLIPS) -> ColumnSpec:
-    """How a corpus keeps a feature of ``features.spec``: a row is ``clips`` clips."""
+    """The column of a feature of ``features.spec``: a row is ``clips`` clips."""
     description = spec.FEATURES[feature]
     shape: Any = description["shape"]
     return ColumnSpec((clips, *shape), "float16" if feature in HALVED else str(description["dtype"]))
@@ -55,13 +55,13 @@ THUMBS_COLUMN: Final = ColumnSpec((spec.WINDOW_S * spec.APPEARANCE_FPS, spec.THU
 
 @dataclass(frozen=True)
 class Pair:
-    """What is known of a pair beside its features.
+    """The labels and origin of a pair.
 
-    ``music``: pairs that share their music share this; it never stands in two splits. ``mood``: the axes of
-    ``MOOD_AXES``, in [0, 1]. ``polarity``: how pleasant, -1 to 1. ``start_s``: where in its track the music begins.
-    ``match``: false for a pair that was put together wrongly on purpose. ``clips``: how many of the window's clips are
-    there, first ones first; behind them columns hold zeros. ``latent``: what made it, for a corpus out of the studio,
-    of which training reads the course of energy and no more; or which stretch of which file it is.
+    ``music``: equal for pairs that share their music; it is never in two splits. ``mood``: the axes of ``MOOD_AXES``,
+    in [0, 1]. ``polarity``: how pleasant, -1 to 1. ``start_s``: where in its track the music begins. ``match``: false
+    for a pair that was mismatched on purpose. ``clips``: the number of valid clips in the window, the first ones;
+    behind them columns hold zeros. ``latent``: for a corpus from the studio, the parameters of the pair, of which
+    training reads only the course of energy; otherwise the file and the stretch of it.
     """
 
     id: str
@@ -117,11 +117,11 @@ class Split:
         return self.columns[name]
 
     def clips(self) -> npt.NDArray[np.int64]:
-        """(n,) how many clips of each row are there."""
+        """(n,) the number of valid clips of each row."""
         return np.array([pair.clips for pair in self.pairs], np.int64)
 
     def mask(self) -> npt.NDArray[np.bool_]:
-        """(n, 7) whether a clip is there."""
+        """(n, 7) whether a clip is valid."""
         return np.arange(spec.MAX_CLIPS) < self.clips()[:, None]
 
     def mood(self) -> npt.NDArray[np.float32]:
@@ -130,7 +130,7 @@ class Split:
         return np.array([nothing if pair.mood is None else pair.mood for pair in self.pairs], np.float32)
 
     def mood_by_second(self) -> npt.NDArray[np.float32]:
-        """(n, 28, 3) float32: as ``mood``, but energy follows its course where the pair tells one."""
+        """(n, 28, 3) float32: as ``mood``, but energy follows its course where the pair has one."""
         mood = self.mood()[:, None].repeat(spec.WINDOW_S, axis=1)
         middles = np.arange(spec.WINDOW_S) + 0.5
         for row, pair in enumerate(self.pairs):
@@ -155,15 +155,15 @@ class Corpus:
         return len(self.split(split))
 
     def split(self, name: str) -> Split:
-        """Raises ``CorpusError`` for a split that the corpus has not, and for shards unlike their description."""
+        """Raises ``CorpusError`` for a missing split, and for shards that differ from their description."""
         if not self.shards.get(name):
             known = ", ".join(split for split, shards in self.shards.items() if shards)
             raise CorpusError(f"{self.folder} has no pairs in split {name!r}; it has {known}")
         folders = [self.folder / shard for shard in self.shards[name]]
         pairs = tuple(pair for folder in folders for pair in read_pairs(folder))
         columns = {
-            array: Column([read_array(folder, array, wanted) for folder in folders])
-            for array, wanted in self.columns.items()
+            array: Column([read_array(folder, array, expected) for folder in folders])
+            for array, expected in self.columns.items()
         }
         if any(len(column) != len(pairs) for column in columns.values()):
             raise CorpusError(f"{self.folder}: arrays and pairs of split {name!r} differ in length; make it again")
@@ -171,7 +171,7 @@ class Corpus:
 
 
 def open_corpus(folder: Path | str) -> Corpus:
-    """Raises ``CorpusError`` for a folder that is no finished corpus or whose features are computed otherwise here."""
+    """Raises ``CorpusError`` for a folder that is no finished corpus, or whose features are computed otherwise here."""
     folder = Path(folder)
     path = folder / MANIFEST
     if not path.is_file():
@@ -209,15 +209,15 @@ def read_pairs(shard: Path) -> list[Pair]:
         raise CorpusError(f"{shard / PAIRS} cannot be read ({error!r}); delete the shard and make it again") from error
 
 
-def read_array(shard: Path, name: str, wanted: ColumnSpec) -> npt.NDArray[Any]:
+def read_array(shard: Path, name: str, expected: ColumnSpec) -> npt.NDArray[Any]:
     path = shard / f"{name}.npy"
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise CorpusError(f"{path} cannot be read ({error}); delete the shard and make it again") from error
-    if array.shape[1:] != wanted.shape or array.dtype != wanted.dtype:
+    if array.shape[1:] != expected.shape or array.dtype != expected.dtype:
         raise CorpusError(
-            f"{path} is {array.dtype} {array.shape}, not {wanted.dtype} (n, {str(wanted.shape)[1:]}; make it again"
+            f"{path} is {array.dtype} {array.shape}, not {expected.dtype} (n, {str(expected.shape)[1:]}; make it again"
         )
     return array
 
@@ -225,7 +225,7 @@ def read_array(shard: Path, name: str, wanted: ColumnSpec) -> npt.NDArray[Any]:
 def write_shard(
     folder: Path, pairs: Sequence[Pair], arrays: Mapping[str, npt.NDArray[Any]], columns: Mapping[str, ColumnSpec]
 ) -> None:
-    """Write a shard under its final name at once: what bears the name is whole."""
+    """Write a shard, then give it its final name: a folder with that name is complete."""
     pending = folder.with_name(f".{folder.name}.part")
     pending.mkdir(parents=True, exist_ok=True)
     for name, column in columns.items():
@@ -243,17 +243,17 @@ def write_manifest(
     emotions: Sequence[str] = (),
     notes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Close a corpus. The hash of each shard's pairs stands in for the shard: arrays follow from the same recipes.
+    """Write the manifest, last. The hash of a shard's pairs stands for the whole shard: its arrays follow from them.
 
-    ``notes``: whatever else should be known of it, such as its seed.
+    ``notes``: further facts, such as the seed.
     """
-    described = {"clip_image"} if THUMBS in columns else set()
-    described |= {name for name in columns if name in spec.FEATURES}
+    features = {"clip_image"} if THUMBS in columns else set()
+    features |= {name for name in columns if name in spec.FEATURES}
     manifest = {
         "format": FORMAT,
         "name": name,
         "notes": dict(notes or {}),
-        "features": {feature: dict(spec.FEATURES[feature]) for feature in sorted(described)},
+        "features": {feature: dict(spec.FEATURES[feature]) for feature in sorted(features)},
         "columns": {name: {"shape": list(column.shape), "dtype": column.dtype} for name, column in columns.items()},
         "emotions": list(emotions),
         "shards": {split: list(names) for split, names in shards.items()},

@@ -1,4 +1,4 @@
-"""EmoMV's own release (Thao et al.): features of pairs in HDF5, labels in CSV, read as they are.
+"""EmoMV's own release (Thao et al.): features of pairs in HDF5, labels in CSV.
 
     <net>_<set>_TRAIN_MATCH_MISMATCH.h5, <net>_<set>_VAL_MATCH_MISMATCH.h5, <net>_<set>_VAL_for_retrieval.h5
     <set>_TRAIN_MATCH_MISMATCH_labels.csv, ..., <set>_VAL_labels_for_retrieval.csv
@@ -56,7 +56,7 @@ class EmoMvPairs:
 
 @dataclass(frozen=True)
 class EmoMvRelease:
-    """``train`` and ``val``: matched and mismatched pairs; ``gallery``: matched ones alone, for retrieval."""
+    """``train`` and ``val``: matched and mismatched pairs; ``gallery``: matched pairs only, for retrieval."""
 
     name: str
     train: EmoMvPairs
@@ -66,7 +66,7 @@ class EmoMvRelease:
 
 
 def read_emomv(folder: Path, name: str = "DS3") -> EmoMvRelease:
-    """Raises ``CorpusError`` for files that are missing, of other sizes than their labels, or not what they claim."""
+    """Raises ``CorpusError`` for files that are missing, of other sizes than their labels, or of another format."""
     names: dict[int, str] = {}
     train, val = (read_pairs(folder, name, part, names) for part in (TRAIN, VAL))
     gallery = read_gallery(folder, name, names)
@@ -81,15 +81,15 @@ def read_pairs(folder: Path, name: str, part: str, names: dict[int, str]) -> Emo
     rows = read_rows(path, 7)
     try:
         match = np.array([bool(int(row[2])) for row in rows])
-        video, music = (np.array([int(row[place]) for row in rows]) for place in (5, 6))
+        video_emotion, music_emotion = (np.array([int(row[place]) for row in rows]) for place in (5, 6))
     except ValueError as error:
         raise CorpusError(f"{path}: {error}; columns 3, 6 and 7 must be numbers") from error
     for row in rows:
-        note_name(names, int(row[5]), row[3], path)
-        note_name(names, int(row[6]), row[4], path)
+        add_emotion(names, int(row[5]), row[3], path)
+        add_emotion(names, int(row[6]), row[4], path)
     source = tuple(clip_source(row[1].split(PAIR)[0]) for row in rows)
-    seen, heard = (read_features(folder, net, name, part, len(rows)) for net in (VIDEO, MUSIC))
-    return EmoMvPairs(seen, heard, match, video, music, source)
+    video, music = (read_features(folder, net, name, part, len(rows)) for net in (VIDEO, MUSIC))
+    return EmoMvPairs(video, music, match, video_emotion, music_emotion, source)
 
 
 def read_gallery(folder: Path, name: str, names: dict[int, str]) -> EmoMvPairs:
@@ -100,13 +100,13 @@ def read_gallery(folder: Path, name: str, names: dict[int, str]) -> EmoMvPairs:
     except ValueError as error:
         raise CorpusError(f"{path}: {error}; column 4 must be a number") from error
     for row in rows:
-        note_name(names, int(row[3]), row[2], path)
+        add_emotion(names, int(row[3]), row[2], path)
     source = tuple(clip_source(row[1]) for row in rows)
-    seen, heard = (read_features(folder, net, name, GALLERY, len(rows)) for net in (VIDEO, MUSIC))
-    return EmoMvPairs(seen, heard, np.ones(len(rows), np.bool_), emotion, emotion, source)
+    video, music = (read_features(folder, net, name, GALLERY, len(rows)) for net in (VIDEO, MUSIC))
+    return EmoMvPairs(video, music, np.ones(len(rows), np.bool_), emotion, emotion, source)
 
 
-def note_name(names: dict[int, str], number: int, emotion: str, path: Path) -> None:
+def add_emotion(names: dict[int, str], number: int, emotion: str, path: Path) -> None:
     if names.setdefault(number, emotion) != emotion:
         raise CorpusError(f"{path}: number {number} is {emotion!r} here and {names[number]!r} before; fetch it again")
 

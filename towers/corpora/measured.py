@@ -1,7 +1,7 @@
-"""One source -> what a corpus keeps of it, and the file that it waits in until every source is measured.
+"""One source -> its part of a corpus, stored in a file until all sources are measured.
 
-The file's name holds the source, the size and time of its files and the kinds of columns, so a changed video is
-measured again and an unchanged one never. What cannot be used is kept too, as a reason.
+The file's name is a hash of the source, the size and time of its files and the columns, so a changed video is measured
+again and an unchanged one is not. For a source that cannot be used, the file holds the reason.
 """
 
 import hashlib
@@ -33,13 +33,13 @@ from .source import Source
 STILL: Final = "still picture"
 DAMAGED: Final = "damaged picture"
 STILL_LEVELS: Final = 2.0  # grey levels, deviation over a window; coding alone stays below
-STILL_PERCENT: Final = 99.5  # of a thumbnail's pixels that swing less
+STILL_PERCENT: Final = 99.5  # of a thumbnail's pixels that vary less
 FINGERPRINT_S: Final = 600  # of a recording
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A source, where its measures go, and how it is cut: at most ``windows`` of at least ``clips`` clips each."""
+class SourceJob:
+    """A source, the folder of its file, and how it is cut: at most ``windows`` of at least ``clips`` clips each."""
 
     source: Source
     folder: Path
@@ -48,7 +48,7 @@ class Asked:
 
     @property
     def path(self) -> Path:
-        """Named after everything that the measures depend on. Raises ``OSError`` for a file that went away."""
+        """Named after everything that the arrays depend on. Raises ``OSError`` for a file that no longer exists."""
         stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in self.source.files]
         columns = {name: [list(column.shape), column.dtype] for name, column in COLUMNS.items()}
         features = {name: dict(spec.FEATURES[name]) for name in COLUMNS if name in spec.FEATURES}
@@ -60,7 +60,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSource:
-    """What became of a source. ``reason``: why nothing of it is used, or empty. ``note``: what was lost of it.
+    """The result for a source. ``reason``: why nothing of it is used, or empty. ``note``: which part of it was lost.
 
     ``cuts``: its windows, ``music_s`` where each begins in its music; ``passed``: stretches passed over, by reason.
     """
@@ -72,55 +72,55 @@ class MeasuredSource:
     passed: Mapping[str, int] = field(default_factory=dict)
 
 
-def measure(asked: Asked) -> MeasuredSource:
+def measure(job: SourceJob) -> MeasuredSource:
     """Measure a source unless that is done already. Never raises for a source: one bad file must not end a corpus."""
     try:
-        path = asked.path
+        path = job.path
     except OSError as error:
         return MeasuredSource(f"cannot be read: {error.strerror or error}")
     if path.is_file():
-        return read_told(path)
+        return read_result(path)
     try:
-        with threadpool_limits(1):  # as for synth: sums in another order are other last bits
-            told, columns, prints = measured(asked)
+        with threadpool_limits(1):  # as in synth: sums in another order change the last bits
+            result, columns, prints = measure_source(job)
     except (FeatureError, CorpusError) as error:
-        told, columns, prints = MeasuredSource(str(error)), {}, fingerprint(np.empty(0, np.float32))
+        result, columns, prints = MeasuredSource(str(error)), {}, fingerprint(np.empty(0, np.float32))
     except MemoryError:
         return MeasuredSource("needs more memory than there is; cut it into shorter files")
-    except Exception as error:  # noqa: BLE001 - told with its type in the report, so not lost
+    except Exception as error:  # noqa: BLE001 - the report has it with its type, so it is not lost
         return MeasuredSource(f"failed unexpectedly: {type(error).__name__}: {error}")
-    write(path, told, columns, prints)
-    return told
+    write(path, result, columns, prints)
+    return result
 
 
-def measured(asked: Asked) -> tuple[MeasuredSource, dict[str, npt.NDArray[Any]], Fingerprint]:
-    """MeasuredSource, columns with a row a window, and the fingerprint of the source's whole music."""
-    source = asked.source
+def measure_source(job: SourceJob) -> tuple[MeasuredSource, dict[str, npt.NDArray[Any]], Fingerprint]:
+    """The result, columns with one row a window, and the fingerprint of the source's whole music."""
+    source = job.source
     with VideoFile(source.video) as video:
         sound = decode(source.music or source.video)
-        # Of a video's own sound the video file tells itself where it begins.
+        # The video file itself has the start of its own sound.
         shift_s, lead = (video.sound_s, sound.lead) if source.music is None else (0.0, 0)
         begin_s, stretch = stretch_of(source, sound.samples[lead:], shift_s, video.duration_s)
-        wanted, passed = cuts(stretch, asked.windows, asked.clips)
+        windows, passed = cuts(stretch, job.windows, job.clips)
         lufs = loudness(sound.samples)
-        kept: list[Cut] = []
+        used: list[Cut] = []
         rows: list[dict[str, npt.NDArray[Any]]] = []
-        for cut in wanted:
+        for cut in windows:
             samples = stretch[cut.start_s * spec.MUSIC_RATE_HZ :][: cut.clips * spec.CLIP_S * spec.MUSIC_RATE_HZ]
             try:
-                seen = watch(video.slots(begin_s + cut.start_s, cut.clips * spec.CLIP_S), cut.clips)
+                video_columns = watch(video.slots(begin_s + cut.start_s, cut.clips * spec.CLIP_S), cut.clips)
             except CorpusError:
                 passed[DAMAGED] += 1
                 continue
-            if still(seen[THUMBS][: cut.clips * spec.THUMBS_PER_CLIP]):
+            if still(video_columns[THUMBS][: cut.clips * spec.THUMBS_PER_CLIP]):
                 passed[STILL] += 1
                 continue
-            kept.append(cut)
-            rows.append({**seen, **listen(samples, lufs)})
-    reason = "" if kept else refusal(passed, len(stretch), asked)
+            used.append(cut)
+            rows.append({**video_columns, **listen(samples, lufs)})
+    reason = "" if used else refusal(passed, len(stretch), job)
     duration_s = len(stretch) / spec.MUSIC_RATE_HZ
-    measured = MeasuredSource(reason, sound.note, duration_s, tuple(kept), dict(passed))
-    return measured, stacked(rows), fingerprint(sound.samples[: FINGERPRINT_S * spec.MUSIC_RATE_HZ])
+    result = MeasuredSource(reason, sound.note, duration_s, tuple(used), dict(passed))
+    return result, stack_rows(rows), fingerprint(sound.samples[: FINGERPRINT_S * spec.MUSIC_RATE_HZ])
 
 
 def still(thumbs: npt.NDArray[np.uint8]) -> bool:
@@ -128,8 +128,8 @@ def still(thumbs: npt.NDArray[np.uint8]) -> bool:
     return float(np.percentile(thumbs.std(axis=0), STILL_PERCENT)) < STILL_LEVELS
 
 
-def stacked(rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
-    """A column of all windows; nothing of none."""
+def stack_rows(rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+    """The columns of all windows; no columns for no windows."""
     names = COLUMNS if rows else ()
     return {name: np.stack([row[name] for row in rows]).astype(COLUMNS[name].dtype) for name in names}
 
@@ -137,8 +137,8 @@ def stacked(rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDA
 def stretch_of(
     source: Source, samples: npt.NDArray[np.float32], shift_s: float, video_s: float | None
 ) -> tuple[float, npt.NDArray[np.float32]]:
-    """Where in the video the stretch begins, and its samples: what both the video and the music have, no longer than
-    the list says. ``shift_s``: how much later than the picture a video's own sound begins."""
+    """The start of the stretch in the video, and its samples: the time that both video and music have, at most that of
+    the list. ``shift_s``: how much later than the picture a video's own sound begins."""
     if source.music is None:
         begin_s = max(source.video_from_s, shift_s)
         first = round((begin_s - shift_s) * spec.MUSIC_RATE_HZ)
@@ -154,27 +154,27 @@ def stretch_of(
     return begin_s, stretch
 
 
-def refusal(passed: Counter[str], samples: int, asked: Asked) -> str:
+def refusal(passed: Counter[str], samples: int, job: SourceJob) -> str:
     if not passed:
-        return f"is {samples / spec.MUSIC_RATE_HZ:.1f} s long, at least {asked.clips * spec.CLIP_S} s are needed"
-    return f"has no window with music and moving pictures: {worded(passed)}"
+        return f"is {samples / spec.MUSIC_RATE_HZ:.1f} s long, at least {job.clips * spec.CLIP_S} s are needed"
+    return f"has no window with music and moving pictures: {counts_text(passed)}"
 
 
-def worded(passed: Mapping[str, int]) -> str:
+def counts_text(passed: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} ({count})" for reason, count in sorted(passed.items()))
 
 
-def write(path: Path, told: MeasuredSource, columns: Mapping[str, npt.NDArray[Any]], prints: Fingerprint) -> None:
+def write(path: Path, result: MeasuredSource, columns: Mapping[str, npt.NDArray[Any]], prints: Fingerprint) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pending = path.with_suffix(".part")
-    words = np.frombuffer(json.dumps(asdict(told)).encode(), np.uint8)
+    words = np.frombuffer(json.dumps(asdict(result)).encode(), np.uint8)
     with pending.open("wb") as file:
         arrays: dict[str, Any] = {"told": words, "hashes": prints.hashes, "frames": prints.frames, **columns}
         np.savez(file, **arrays)
     pending.replace(path)
 
 
-def read_told(path: Path) -> MeasuredSource:
+def read_result(path: Path) -> MeasuredSource:
     """Raises ``CorpusError`` for a damaged file."""
     row = json.loads(read_arrays(path, "told")["told"].tobytes())
     return MeasuredSource(**{**row, "cuts": tuple(Cut(**cut) for cut in row["cuts"])})

@@ -1,7 +1,7 @@
-"""Work done side by side in processes of one thread each.
+"""Runs work in parallel processes of one thread each.
 
-At most two items a process are under way, so any number of them takes bounded memory. An item that ends its process (a
-decoder's crash, memory) breaks the pool; what was under way is then done again one at a time, so that only the culprit
+At most two items a process are in work, so any number of items takes bounded memory. An item that ends its process (a
+decoder's crash, memory) breaks the pool; the items in work are then done again one at a time, so that only the culprit
 is reported.
 """
 
@@ -33,9 +33,9 @@ class Crashed:
 def side_by_side(
     work: Callable[[Item], Done], items: Iterable[Item], jobs: int
 ) -> Generator[tuple[Item, Done | Crashed]]:
-    """Each item with what ``work`` made of it, in the order in which they are done. ``work`` is a module's function.
+    """Each item with the result of ``work``, in the order in which they finish. ``work`` is a module's function.
 
-    One job works in this process, where a crash is one's own.
+    With one job the work is done in this process, and a crash ends it.
     """
     if jobs == 1:
         for item in items:
@@ -55,7 +55,7 @@ def side_by_side(
 def _round(
     work: Callable[[Item], Done], items: Iterator[Item], jobs: int, suspects: deque[Item]
 ) -> Generator[tuple[Item, Done | Crashed]]:
-    """One pool's life: until ``items`` ends, or until it breaks and leaves what was under way in ``suspects``."""
+    """Run one pool until ``items`` ends, or until it breaks and leaves the items in work in ``suspects``."""
     pending: dict[Future[Done], Item] = {}
     pool = _pool(jobs)
     try:
@@ -76,8 +76,8 @@ def _round(
 def _ready(pending: dict[Future[Done], Item]) -> Generator[tuple[Item, Done]]:
     finished, _ = wait(pending, return_when=FIRST_COMPLETED)
     for future in finished:
-        made = future.result()  # before the item leaves: a broken pool raises here
-        yield pending.pop(future), made
+        result = future.result()  # before the item is removed: a broken pool raises here
+        yield pending.pop(future), result
 
 
 def _alone(work: Callable[[Item], Done], item: Item) -> tuple[Item, Done | Crashed]:
@@ -90,7 +90,7 @@ def _alone(work: Callable[[Item], Done], item: Item) -> tuple[Item, Done | Crash
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
     # spawn: no process inherits a thread pool; the variables hold numeric libraries to a thread each.
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=prepare)
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start_process)
 
 
 class single_threaded:  # noqa: N801 - reads as a statement
@@ -110,8 +110,8 @@ class single_threaded:  # noqa: N801 - reads as a statement
                 os.environ[name] = value
 
 
-def prepare() -> None:
-    """A process's start: one thread, Ctrl-C ends it without a traceback, and it does not outlive its parent."""
+def start_process() -> None:
+    """Set up a process: one thread, Ctrl-C ends it without a traceback, and it ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     cv2.setNumThreads(1)
     threading.Thread(target=leave_with_parent, daemon=True).start()

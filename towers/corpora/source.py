@@ -1,4 +1,4 @@
-"""One line of what a corpus is built from: a video, its music, and what somebody knows of them."""
+"""One source of a corpus: a video, its music, and their labels."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``music``: a file of its own, None where the video's own sound is meant. ``music_id``: equal for sources that
-    share their music, empty where nobody said. ``*_from_s`` and ``*_to_s``: the stretch that counts, to the end where
-    None. ``split``: given by whoever made the list, or None. The rest as in ``Pair``."""
+    """``music``: a file of its own, None for the video's own sound. ``music_id``: equal for sources that share their
+    music, empty where unknown. ``*_from_s`` and ``*_to_s``: the stretch that counts, to the end where None. ``split``:
+    from the list, or None. The rest as in ``Pair``."""
 
     id: str
     video: Path

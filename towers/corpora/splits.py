@@ -1,9 +1,9 @@
-"""Which pairs train, which validate, which test: by music, so that no music stands in two splits.
+"""Divides pairs into training, validation and test: by music, so that no music is in two splits.
 
-Where a list names splits, the strictest one takes the music: what is in a test pair leaves training, however many of
-the list's training pairs that costs. Otherwise what was drawn before counts, so that a corpus grows without a pair
-changing sides, whatever its new videos are called and share; and for a new music its fingerprint decides. Validation
-and test keep one pair for each music: a gallery does not hold the same piece twice.
+Where a list names splits, the strictest one takes the music: music of a test pair leaves training, even if that costs
+many of the list's training pairs. Otherwise the earlier split counts, so that a corpus can grow and no pair changes its
+split, whatever the new videos are called or share. For a new music its fingerprint decides. Validation and test keep
+one pair for each music: a gallery does not hold the same piece twice.
 """
 
 import hashlib
@@ -14,86 +14,100 @@ from typing import Final
 from ..errors import CorpusError
 from .corpus import SPLITS
 
-STRICT: Final = ("test", "val", "train")  # the first that any of a music's sources is in takes it
+STRICT: Final = ("test", "val", "train")  # a music goes to the first of these that any of its sources is in
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Of one source: its ``id``, the number of its ``music``, the split that its list gives it or None; ``mark``: what
-    is drawn by, the same for all recordings of a music as far as that goes (empty: its id); ``kept``: the split that
-    it is in since an earlier build, or None."""
+class SplitSource:
+    """Of one source: its ``id``, the number of its ``music``, the ``split`` in its list or None; ``mark``: the key of
+    the draw, the same for most recordings of a music (empty: its id); ``earlier``: its split since an earlier build, or
+    None."""
 
     id: str
     music: int
     split: str | None
     mark: str = ""
-    kept: str | None = None
+    earlier: str | None = None
 
     @property
-    def given(self) -> str | None:
-        return self.split or self.kept
+    def settled(self) -> str | None:
+        return self.split or self.earlier
 
 
-def divide(sources: Sequence[Known], val: float, test: float) -> tuple[dict[str, str], dict[str, str]]:
-    """(split by id, reason by id for those left out); ``val`` and ``test`` are shares of the musics.
+def divide(sources: Sequence[SplitSource], val: float, test: float) -> tuple[dict[str, str], dict[str, str]]:
+    """(split by id, reason by id for sources left out); ``val`` and ``test`` are shares of the musics.
 
-    Raises ``CorpusError`` for fewer than three musics, of which no three splits can be made.
+    Raises ``CorpusError`` for fewer than three musics, which cannot make three splits.
     """
     named = {source.split for source in sources}
-    if "train" in named and "val" not in named:  # somebody's training list without a validation: ours is drawn from it
-        sources = [replace(one, split=None) if one.split == "train" else one for one in sources]
+    if "train" in named and "val" not in named:  # a training list without validation: it is drawn from the list
+        sources = [replace(source, split=None) if source.split == "train" else source for source in sources]
         test = 0.0 if "test" in named else test
-    groups: dict[int, list[Known]] = {}
-    for source in sorted(sources, key=lambda one: one.id):
+    groups: dict[int, list[SplitSource]] = {}
+    for source in sorted(sources, key=lambda source: source.id):
         groups.setdefault(source.music, []).append(source)
-    names = {music: min(one.mark or one.id for one in members) for music, members in groups.items()}
-    told = {music: strictest(one.split for one in members) for music, members in groups.items()}
-    told |= {music: strictest(one.kept for one in members) for music, members in groups.items() if not told[music]}
+    names = {music: min(source.mark or source.id for source in members) for music, members in groups.items()}
+    settled = {music: strictest(source.split for source in members) for music, members in groups.items()}
+    settled |= {
+        music: strictest(source.earlier for source in members)
+        for music, members in groups.items()
+        if not settled[music]
+    }
     if len(groups) < len(SPLITS):
         raise CorpusError(
             f"{len(groups)} different musics can be used, of which no training, validation and test can be made; "
             "give at least 3 videos with music of their own"
         )
-    chosen = filled({music: told[music] or drawn(names[music], val, test) for music in groups}, told, names)
+    chosen = fill_splits(
+        {music: settled[music] or draw_split(names[music], val, test) for music in groups}, settled, names
+    )
     splits: dict[str, str] = {}
     left: dict[str, str] = {}
     for music, members in groups.items():
-        held = {one.kept for one in members if one.kept} if not any(one.split for one in members) else set()
-        if len(held) > 1:  # a new video has the music of several: they stay where they are, and it stays out
-            splits |= {one.id: one.kept for one in members if one.kept}
-            left |= {one.id: f"its music is in {' and '.join(sorted(held))}" for one in members if not one.kept}
+        earlier = (
+            {source.earlier for source in members if source.earlier}
+            if not any(source.split for source in members)
+            else set()
+        )
+        if len(earlier) > 1:  # a new video joins several musics: they stay where they are, and it is left out
+            splits |= {source.id: source.earlier for source in members if source.earlier}
+            left |= {
+                source.id: f"its music is in {' and '.join(sorted(earlier))}"
+                for source in members
+                if not source.earlier
+            }
             continue
         split = chosen[music]
-        mine = [one for one in members if one.given in (None, split)]
-        first = min(mine, key=lambda one: (one.kept != split, one.id), default=None)
-        for one in members:
-            if one not in mine:
-                left[one.id] = f"its music is in {split}"
-            elif split != "train" and one is not first:
-                left[one.id] = f"another pair of its music is in {split}"
+        eligible = [source for source in members if source.settled in (None, split)]
+        first = min(eligible, key=lambda source: (source.earlier != split, source.id), default=None)
+        for source in members:
+            if source not in eligible:
+                left[source.id] = f"its music is in {split}"
+            elif split != "train" and source is not first:
+                left[source.id] = f"another pair of its music is in {split}"
             else:
-                splits[one.id] = split
+                splits[source.id] = split
     return splits, left
 
 
 def strictest(splits: Iterable[str | None]) -> str | None:
-    given = set(splits)
-    return next((split for split in STRICT if split in given), None)
+    named = set(splits)
+    return next((split for split in STRICT if split in named), None)
 
 
 def position(name: str) -> float:
-    """In [0, 1), even over names and the same for ever."""
+    """In [0, 1), uniform over names and always the same."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
 
 
-def drawn(name: str, val: float, test: float) -> str:
+def draw_split(name: str, val: float, test: float) -> str:
     place = position(name)
     return "test" if place < test else "val" if place < test + val else "train"
 
 
-def filled(chosen: dict[int, str], told: Mapping[int, str | None], names: Mapping[int, str]) -> dict[int, str]:
-    """``chosen``, with a music moved into each split that has none: of a few dozen the hash may spare one."""
-    free = sorted((music for music in chosen if told[music] is None), key=lambda music: position(names[music]))
+def fill_splits(chosen: dict[int, str], settled: Mapping[int, str | None], names: Mapping[int, str]) -> dict[int, str]:
+    """``chosen``, with a music moved into each split that has none: with a few dozen musics the hash may miss one."""
+    free = sorted((music for music in chosen if settled[music] is None), key=lambda music: position(names[music]))
     for split in SPLITS:
         if split in chosen.values():
             continue

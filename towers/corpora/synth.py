@@ -1,7 +1,7 @@
-"""``segue corpus synth``: pairs out of nothing, rendered by ``studio``, measured by ``features``, written as a corpus.
+"""``segue corpus synth``: synthetic pairs, rendered by ``studio``, measured by ``features``, written as a corpus.
 
-A pair depends on the corpus seed, its split and its number alone, so any number of jobs in any order writes the same
-bytes, and a broken run goes on where it stopped.
+A pair depends only on the corpus seed, its split and its number, so any number of jobs in any order writes the same
+bytes, and a broken run continues where it stopped.
 """
 
 import json
@@ -28,12 +28,12 @@ PLAN = "plan.json"
 SHARD_PAIRS = 25
 EMOTIONS = ("calm", "excited", "gloomy", "angry", "tense")
 TENSE = 2 / 3
-Made = tuple[Pair, dict[str, npt.NDArray[Any]]]
+PairArrays = tuple[Pair, dict[str, npt.NDArray[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Pairs ``start`` to ``stop`` of a split, which are written together."""
+    """Pairs ``start`` to ``stop`` (not included) of a split, which are written together."""
 
     folder: Path
     split: str
@@ -42,7 +42,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class PairJob:
     """One unit of work: a pair of a shard."""
 
     shard: Shard
@@ -55,10 +55,10 @@ def synthesise(
 ) -> Iterator[tuple[int, int]]:
     """Write the corpus, yielding (pairs done, pairs in all) at first and after each pair.
 
-    Resumes what an earlier call began, and extends a finished corpus of the same seed and studio; either writes only
-    what is missing. ``anew``: whatever corpus of ours ``out`` holds goes first, but for what this one has too. Else
-    raises ``CorpusError`` if ``out`` holds a corpus of another seed or studio or pairs that this one has not; and
-    always if it holds something else.
+    Resumes an earlier call, and extends a finished corpus of the same seed and studio; both write only the missing
+    shards. ``anew``: another corpus of ours in ``out`` is deleted first, except for shards that this one shares.
+    Otherwise raises ``CorpusError`` if ``out`` holds a corpus of another seed or studio, or pairs that this one lacks;
+    and always if it holds something else.
     """
     shards = [
         shard(out, split, start, min(start + SHARD_PAIRS, counts[split]))
@@ -66,7 +66,7 @@ def synthesise(
         for start in range(0, counts.get(split, 0), SHARD_PAIRS)
     ]
     claim(out, seed, counts, anew)
-    forget(out, {shard.folder.name for shard in shards})
+    remove_other_shards(out, {shard.folder.name for shard in shards})
     total = sum(shard.stop - shard.start for shard in shards)
     todo = [shard for shard in shards if not shard.folder.is_dir()]
     done = total - sum(shard.stop - shard.start for shard in todo)
@@ -79,85 +79,89 @@ def synthesise(
 
 
 def shard(out: Path, split: str, start: int, stop: int) -> Shard:
-    """The name holds the range: a corpus that grows past a short last shard leaves that one out."""
+    """The name holds the range: a corpus that grows past a short last shard replaces it."""
     return Shard(out / f"{split}-{start:06d}-{stop:06d}", split, start, stop)
 
 
 def claim(out: Path, seed: int, counts: Mapping[str, int], anew: bool) -> None:
-    """Note in the folder what is being made; refuse a folder that another corpus, or anything else, is in."""
+    """Write the plan into the folder; ``CorpusError`` for a folder that holds another corpus, or anything else."""
     plan = {"seed": seed, "shard_pairs": SHARD_PAIRS, "studio": NAME}
     path = out / PLAN
     if not path.is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CorpusError(f"{out} exists and is no corpus of ours; give another folder")
     if path.is_file() and not anew:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found != plan:
-            raise CorpusError(f"{out} holds a corpus made as {found}, not {plan}; give another folder, or --replace it")
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        if earlier != plan:
+            raise CorpusError(
+                f"{out} holds a corpus made as {earlier}, not {plan}; give another folder, or --replace it"
+            )
         check_larger(out, counts)
     elif path.is_file() and json.loads(path.read_text(encoding="utf-8")) != plan:
-        forget(out, set())
+        remove_other_shards(out, set())
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(plan, sort_keys=True) + "\n", encoding="utf-8")
     (out / MANIFEST).unlink(missing_ok=True)
 
 
 def check_larger(out: Path, counts: Mapping[str, int]) -> None:
-    """Refuse to make a corpus smaller: what is trained on it would be of another."""
-    there = dict.fromkeys(SPLITS, 0)
+    """``CorpusError`` instead of making a corpus smaller: runs trained on it would no longer fit."""
+    existing = dict.fromkeys(SPLITS, 0)
     for folder in out.glob("[a-z]*-*-*"):
         split, _, stop = folder.name.split("-")
-        there[split] = max(there.get(split, 0), int(stop))
-    if any(counts.get(split, 0) < count for split, count in there.items()):
-        held, asked = (", ".join(f"{each.get(name, 0)} {name}" for name in SPLITS) for each in (there, counts))
+        existing[split] = max(existing.get(split, 0), int(stop))
+    if any(counts.get(split, 0) < count for split, count in existing.items()):
+        existing_text, requested_text = (
+            ", ".join(f"{numbers.get(name, 0)} {name}" for name in SPLITS) for numbers in (existing, counts)
+        )
         raise CorpusError(
-            f"{out} holds pairs up to {held}, and {asked} are asked for; ask for as many, give another folder, "
-            "or --replace it"
+            f"{out} holds pairs up to {existing_text}, and {requested_text} are asked for; ask for as many, give "
+            "another folder, or --replace it"
         )
 
 
-def forget(out: Path, kept: set[str]) -> None:
-    """Shards that are not of this corpus, which nobody would ever read again."""
+def remove_other_shards(out: Path, names: set[str]) -> None:
+    """Delete shards that are not of this corpus."""
     for folder in out.iterdir():
-        if folder.is_dir() and folder.name.partition("-")[0] in SPLITS and folder.name not in kept:
+        if folder.is_dir() and folder.name.partition("-")[0] in SPLITS and folder.name not in names:
             shutil.rmtree(folder)
 
 
-def write_all(shards: list[Shard], seed: int, jobs: int) -> Iterator[Number]:
-    """Make every pair of the shards, write each shard with its last one, and tell of each pair."""
-    numbers = [Number(shard, seed, number) for shard in shards for number in range(shard.start, shard.stop)]
-    made: dict[Shard, dict[int, Made]] = {}
+def write_all(shards: list[Shard], seed: int, jobs: int) -> Iterator[PairJob]:
+    """Make every pair of the shards, write each shard with its last pair, and yield each pair's job."""
+    numbers = [PairJob(shard, seed, number) for shard in shards for number in range(shard.start, shard.stop)]
+    finished: dict[Shard, dict[int, PairArrays]] = {}
     for item, done in side_by_side(make, numbers, jobs if len(numbers) > 1 else 1):
         shard = item.shard
         if isinstance(done, Crashed):
             raise CorpusError(f"{shard.folder.name}: making it {done.reason}; give fewer --jobs")
-        rows = made.setdefault(shard, {})
+        rows = finished.setdefault(shard, {})
         rows[item.number] = done
         if len(rows) == shard.stop - shard.start:
             write(shard, [rows[number] for number in range(shard.start, shard.stop)])
-            del made[shard]
+            del finished[shard]
         yield item
 
 
-def write(shard: Shard, made: list[Made]) -> None:
-    arrays = {name: np.stack([features[name] for _, features in made]) for name in made[0][1]}
-    write_shard(shard.folder, [pair for pair, _ in made], arrays, COLUMNS)
+def write(shard: Shard, rows: list[PairArrays]) -> None:
+    arrays = {name: np.stack([features[name] for _, features in rows]) for name in rows[0][1]}
+    write_shard(shard.folder, [pair for pair, _ in rows], arrays, COLUMNS)
 
 
-def make(item: Number) -> Made:
-    with threadpool_limits(1):  # a matrix product cut among threads sums in another order: other last bits
+def make(item: PairJob) -> PairArrays:
+    with threadpool_limits(1):  # a matrix product on several threads sums in another order and changes the last bits
         return make_pair(item.seed, item.shard.split, item.number)
 
 
-def make_pair(seed: int, split: str, number: int) -> Made:
+def make_pair(seed: int, split: str, number: int) -> PairArrays:
     """One pair and its rows of the corpus arrays."""
-    made = take(np.random.default_rng([seed, SPLITS.index(split), number]))
-    latent = made.latent
-    heard, seen = made.sound(spec.MUSIC_RATE_HZ), made.pictures(spec.MOTION_FPS)
+    example = take(np.random.default_rng([seed, SPLITS.index(split), number]))
+    latent = example.latent
+    samples, pictures = example.sound(spec.MUSIC_RATE_HZ), example.pictures(spec.MOTION_FPS)
     energy, valence, tension = map(float, pairs.mood(latent))
     name = f"{split}-{number:06d}"
     pair = Pair(
         id=name,
-        tags=made.tags,
+        tags=example.tags,
         mood=(energy, valence, tension),
         emotion=emotion(energy, valence, tension),
         polarity=2.0 * valence - 1.0,
@@ -165,7 +169,7 @@ def make_pair(seed: int, split: str, number: int) -> Made:
         start_s=0.0,
         latent=plain(asdict(latent)),
     )
-    return pair, {**watch(dict(enumerate(seen))), **listen(heard.mean(axis=1, dtype=np.float32))}
+    return pair, {**watch(dict(enumerate(pictures))), **listen(samples.mean(axis=1, dtype=np.float32))}
 
 
 def emotion(energy: float, valence: float, tension: float) -> str:
@@ -178,7 +182,7 @@ def emotion(energy: float, valence: float, tension: float) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A latent as JSON knows it."""
+    """A latent as JSON values."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):

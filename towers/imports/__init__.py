@@ -1,1 +1,1 @@
-"""Networks of others, made of what their packages hold: no weights are kept here."""
+"""Networks of others, read from their packages: no weights are stored here."""

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: a picture to 1000 kinds of things (ImageNet-1k), as its published weights have it.
+"""EfficientNet-Lite0: a picture to 1000 kinds of things (ImageNet-1k), as in its published weights.
 
 Tan and Le, "EfficientNet", 2019, in the variant without squeeze-and-excitation and with ReLU6. Padding is TensorFlow's
 SAME, which for a stride of two is not the same on both sides; batch normalisation has TensorFlow's epsilon.
@@ -98,8 +98,8 @@ def read_efficientnet(weights: bytes) -> EfficientNetLite:
         network = EfficientNetLite()
         network.load_state_dict(named)
     except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, ValueError, KeyError, TypeError) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ImportedError(
-            f"EfficientNet-Lite0: weights that cannot be read ({said}); fetch the package again"
+            f"EfficientNet-Lite0: weights that cannot be read ({reason}); fetch the package again"
         ) from error
     return network.eval()

@@ -2,11 +2,11 @@
 
 A clip's words are the networks' own numbers, 2304 and 128; a window's are their mean over its clips, as the release
 averages its pieces. The heads (``towers.emotion_head``) name five emotions and give points in common spaces; their
-score of a pair, agreement and mean cosine, is a dot product. A place is those vectors with what is missing to one
-length, on a number of its own for either side: so the dot product of two places is half the score, and every place has
-length 1.
+score of a pair, agreement and mean cosine, is a dot product. A place is such a vector, filled up to one length by one
+more number, another one for each side. So the dot product of two places is half the score, and every place has length
+1.
 
-What the heads were not trained on is bounded: a number is at most ``BOUND`` deviations from their training material.
+Input outside the training range is bounded: a number is at most ``BOUND`` deviations from the training material.
 """
 
 import json
@@ -34,7 +34,7 @@ from .vggish import WIDTH as MUSIC_WIDTH
 from .vggish import Vggish
 from .weights import check_tensors
 
-INPUT: Final = (224, 224)  # rows and columns that pictures are brought to: the size of training, not its shape
+INPUT: Final = (224, 224)  # rows and columns that pictures are resized to: the size of training, not its shape
 BOUND: Final = 5.0  # deviations
 VIDEO_WIDTH: Final = 2304
 LONGEST: Final = 2.0  # square of a place's length, before it is made 1: agreement of at most 1, and a cosine
@@ -59,8 +59,8 @@ class Bounded(Standard):
 
 @dataclass(frozen=True)
 class Heads:
-    """``net`` in eval mode; ``slope`` and ``offset``: of a pair's score to the logit that it matches; ``emotions``:
-    their names, in order; ``record``: how they came to be."""
+    """``net`` in eval mode; ``slope`` and ``offset``: from a pair's score to the logit of a match; ``emotions``: their
+    names, in order; ``record``: how they were trained."""
 
     net: EmotionHead
     slope: float
@@ -95,9 +95,9 @@ def heads_bytes(heads: Heads) -> bytes:
 
 
 def read_heads(path: Path | None = None) -> Heads:
-    """The heads that come with the program, or another's file.
+    """The heads that come with the program, or those of another file.
 
-    Raises ``ImportedError`` for a file that is none, or whose weights have other shapes or types than it says.
+    Raises ``ImportedError`` for a file without heads, or whose weights have other shapes or types than it says.
     """
     path = path or Path(__file__).with_name(FILE)
     again = "train them again with segue towers heads emomv"
@@ -109,8 +109,8 @@ def read_heads(path: Path | None = None) -> Heads:
         net = new_net(int(widths["video"]), int(widths["music"]), len(emotions), EmotionScale(**facts["scale"]))
         slope, offset, record = float(facts["slope"]), float(facts["offset"]), dict(facts["record"])
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ImportedError(f"heads {path}: cannot be read ({said}); {again}") from error
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ImportedError(f"heads {path}: cannot be read ({reason}); {again}") from error
     if unknown := [name for name in emotions if name.lower() not in MOODS]:
         raise ImportedError(f"heads {path}: name the emotion {unknown[0]!r}, which has no mood; {again}")
     check_tensors(net, {key: value.float() for key, value in stored.items()}, f"heads {path}")
@@ -118,7 +118,7 @@ def read_heads(path: Path | None = None) -> Heads:
     return Heads(net.eval(), slope, offset, emotions, record)
 
 
-class Looking(nn.Module):
+class VideoNetwork(nn.Module):
     """``clip_pictures`` (B, 32, 90, 160, 3) uint8 -> (B, 2304)."""
 
     def __init__(self, network: SlowFast, size: tuple[int, int] = INPUT) -> None:
@@ -130,11 +130,11 @@ class Looking(nn.Module):
         pictures = clip_pictures.to(torch.float32).permute(0, 1, 4, 2, 3).reshape(-1, 3, rows, columns)
         pictures = functional.interpolate(pictures, size=self.size, mode="bilinear", align_corners=False)
         clips = pictures.reshape(-1, count, 3, *self.size).permute(0, 2, 1, 3, 4)
-        told: Tensor = self.network((clips / 255.0 - MEAN) / DEVIATION)
-        return told
+        vector: Tensor = self.network((clips / 255.0 - MEAN) / DEVIATION)
+        return vector
 
 
-class Listening(nn.Module):
+class MusicNetwork(nn.Module):
     """``vggish_mel`` (B, 4, 96, 64) float32 -> (B, 128), the mean of its examples."""
 
     def __init__(self, network: Vggish) -> None:
@@ -143,25 +143,25 @@ class Listening(nn.Module):
 
     def forward(self, vggish_mel: Tensor) -> Tensor:
         examples, frames, bands = spec.VGGISH_MEL_SHAPE
-        told: Tensor = self.network(vggish_mel.reshape(-1, 1, frames, bands))
-        mean: Tensor = told.reshape(-1, examples, told.shape[1]).mean(dim=1)
+        vectors: Tensor = self.network(vggish_mel.reshape(-1, 1, frames, bands))
+        mean: Tensor = vectors.reshape(-1, examples, vectors.shape[1]).mean(dim=1)
         return mean
 
 
 class Place(nn.Module):
     """Words of a window's clips and which are valid -> its place, (B, emotions + points + 2), of length 1; ``music``:
-    which side it is, and on which of the last two numbers stands what is missing."""
+    whether it is the music's side, which decides which of the last two numbers fills up the length."""
 
     def __init__(self, side: EmotionSide, music: bool) -> None:
         super().__init__()
         self.side, self.music = side, music
 
     def forward(self, clips: Tensor, mask: Tensor) -> Tensor:
-        told: Tensor = self.side(masked_mean(clips, mask))
-        missing = (LONGEST - told.square().sum(dim=1, keepdim=True)).clamp_min(0.0).sqrt()
+        vector: Tensor = self.side(masked_mean(clips, mask))
+        missing = (LONGEST - vector.square().sum(dim=1, keepdim=True)).clamp_min(0.0).sqrt()
         nothing = torch.zeros_like(missing)
         ends = (nothing, missing) if self.music else (missing, nothing)
-        return torch.cat([told, *ends], dim=1) / math.sqrt(LONGEST)
+        return torch.cat([vector, *ends], dim=1) / math.sqrt(LONGEST)
 
 
 class Match(nn.Module):
@@ -172,8 +172,8 @@ class Match(nn.Module):
         self.video, self.music, self.slope, self.offset = video, music, slope, offset
 
     def forward(self, video_clips: Tensor, video_mask: Tensor, music_clips: Tensor, music_mask: Tensor) -> Tensor:
-        seen, heard = self.video(video_clips, video_mask), self.music(music_clips, music_mask)
-        score: Tensor = LONGEST * (seen * heard).sum(dim=1)
+        video, music = self.video(video_clips, video_mask), self.music(music_clips, music_mask)
+        score: Tensor = LONGEST * (video * music).sum(dim=1)
         return (self.slope * score + self.offset) / LOGITS
 
 
@@ -207,43 +207,43 @@ class EmoMvPart(Modules):
         return {"emotions": list(self.heads.emotions), "heads": dict(self.heads.record)}
 
 
-def looking(network: SlowFast, size: tuple[int, int] = INPUT) -> nn.Module:
-    return Looking(network, size).eval()
+def video_network(network: SlowFast, size: tuple[int, int] = INPUT) -> nn.Module:
+    return VideoNetwork(network, size).eval()
 
 
-def listening(network: Vggish) -> nn.Module:
-    return Listening(network).eval()
+def music_network(network: Vggish) -> nn.Module:
+    return MusicNetwork(network).eval()
 
 
 def build_emomv(pictures: SlowFast, music: Vggish, heads: Heads, size: tuple[int, int] = INPUT) -> EmoMvPart:
     """``ImportedError`` for heads of other widths than the networks have."""
-    found = heads.net.video.standard.mean.numel(), heads.net.music.standard.mean.numel()
-    if found != (pictures.width, MUSIC_WIDTH):
+    widths = heads.net.video.standard.mean.numel(), heads.net.music.standard.mean.numel()
+    if widths != (pictures.width, MUSIC_WIDTH):
         raise ImportedError(
-            f"heads: are of {found[0]} and {found[1]} numbers, the networks give {pictures.width} and {MUSIC_WIDTH}; "
+            f"heads: are of {widths[0]} and {widths[1]} numbers, the networks give {pictures.width} and {MUSIC_WIDTH}; "
             "train them on features of these very networks"
         )
-    seen, heard = Place(heads.net.video, False), Place(heads.net.music, True)
+    video_place, music_place = Place(heads.net.video, False), Place(heads.net.music, True)
     return EmoMvPart(
-        video_clip=looking(pictures, size),
-        music_clip=listening(music),
-        video_place=seen.eval(),
-        music_place=heard.eval(),
-        match=Match(seen, heard, heads.slope, heads.offset).eval(),
+        video_clip=video_network(pictures, size),
+        music_clip=music_network(music),
+        video_place=video_place.eval(),
+        music_place=music_place.eval(),
+        match=Match(video_place, music_place, heads.slope, heads.offset).eval(),
         mood=Mood(heads.emotions).eval(),
         heads=heads,
     )
 
 
-def restandardised(heads: Heads, video: Tensor, music: Tensor) -> None:
-    """Measure the heads' scales anew, of windows' words (n, width) of either side: what another camera, level or
-    network shifts and stretches, number by number, is taken out."""
+def restandardise(heads: Heads, video: Tensor, music: Tensor) -> None:
+    """Measure the heads' scales again, on windows' words (n, width) of each side: this removes the shift and stretch of
+    each number by another camera, level or network."""
     heads.net.video.prepare(video)
     heads.net.music.prepare(music)
 
 
-def beyond(side: EmotionSide, words: Tensor) -> float:
-    """The share of numbers, of (n, width) words, beyond ``BOUND`` deviations of what the head was trained on."""
+def share_beyond(side: EmotionSide, words: Tensor) -> float:
+    """The share of numbers, of (n, width) words, beyond ``BOUND`` deviations of the head's training material."""
     standard = side.standard
     scores = (roots(words) - standard.mean) * standard.scale
     return float((scores.abs() > BOUND).float().mean())

@@ -1,4 +1,4 @@
-"""A few drawn clips, to see whether a video network says the kind of numbers that a head was trained on."""
+"""A few drawn clips, to check whether a video network gives the kind of numbers that a head was trained on."""
 
 from collections.abc import Iterator
 from typing import Final

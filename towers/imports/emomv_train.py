@@ -1,8 +1,7 @@
 """Trains the heads of ``emomv`` on EmoMV's release: the epoch and the logit from folds of its training list alone.
 
-Folds are by source video of both sides: what is held out shares no video with what is learned from, neither by its
-pictures nor by its music. Pairs of which one side is held out and the other is not are left out of that fold. The
-validation set is looked at once, behind everything.
+Folds are by source video of both sides: held-out pairs share no video with training pairs, neither by pictures nor by
+music. A pair with only one side held out is left out of that fold. The validation set is used once, at the end.
 """
 
 import hashlib
@@ -21,18 +20,18 @@ from ..label_metrics import accuracy, auc, f1, mean_average_precision, top
 from .emomv import Heads, new_net
 
 SET: Final = "DS3"  # EmoMV-C
-SCALE: Final = EmotionScale(hidden=24)  # of those whose file stays below 1 MB the best in the folds, within their noise
+SCALE: Final = EmotionScale(hidden=24)  # the best in the folds, within their noise, whose file stays below 1 MB
 EPOCHS: Final = 60
 FOLDS: Final = 5
 SPLITS: Final = 2
-SMOOTH: Final = 5  # epochs: one epoch of a small held-out set is luck
+SMOOTH: Final = 5  # epochs: the figure of a single epoch on a small held-out set is mostly noise
 
 Say = Callable[[str], None]
 Floats = NDArray[np.float64]
 
 
 def lessons(pairs: EmoMvPairs, emotions: int, seed: int) -> Lessons:
-    """Of fresh weights."""
+    """Lessons for fresh weights."""
     torch.manual_seed(seed)
     return Lessons(new_net(pairs.video.shape[1], pairs.music.shape[1], emotions, SCALE), pairs)
 
@@ -50,7 +49,7 @@ def train_heads(folder: Path, say: Say = lambda line: None, seed: int = 0, epoch
     for _ in range(chosen):
         learner.epoch()
     net = learner.net.eval()
-    measured = judge(net, release.val, release.gallery, slope, offset)
+    validation = judge(net, release.val, release.gallery, slope, offset)
     record: dict[str, Any] = {
         "corpus": "EmoMV-C",
         "features": hashlib.sha256(release.train.video.tobytes() + release.train.music.tobytes()).hexdigest(),
@@ -58,7 +57,7 @@ def train_heads(folder: Path, say: Say = lambda line: None, seed: int = 0, epoch
         "seed": seed,
         "epochs": chosen,
         "folds": {"count": FOLDS, "splits": SPLITS, "by": "source video of both sides", **figures},
-        "validation": {"pairs": len(release.val), "gallery": len(release.gallery), **measured},
+        "validation": {"pairs": len(release.val), "gallery": len(release.gallery), **validation},
     }
     return Heads(net, slope, offset, release.emotions, record)
 
@@ -66,36 +65,36 @@ def train_heads(folder: Path, say: Say = lambda line: None, seed: int = 0, epoch
 def in_folds(
     pairs: EmoMvPairs, music_source: tuple[str, ...], emotions: int, epochs: int, say: Say
 ) -> tuple[int, dict[str, float], Floats, NDArray[np.bool_]]:
-    """The number of epochs to train for, its figures over the folds; the scores of held-out pairs, and which match."""
-    seen, heard = np.array(pairs.source), np.array(music_source)
+    """The epochs to train, their figures over the folds, the scores of held-out pairs, and which of these match."""
+    video_sources, music_sources = np.array(pairs.source), np.array(music_source)
     sources = np.array(sorted({*pairs.source, *music_source}))
     retrieved: list[list[float]] = []
-    told: list[list[Floats]] = []
+    fold_scores: list[list[Floats]] = []
     matches: list[NDArray[np.bool_]] = []
     for split in range(SPLITS):
         order = np.random.default_rng(split).permutation(len(sources))
         for fold in range(FOLDS):
             say(f"fold {split * FOLDS + fold + 1} of {SPLITS * FOLDS}")
             out = sources[order[fold::FOLDS]]
-            video_out, music_out = np.isin(seen, out), np.isin(heard, out)
-            held = pairs.rows(video_out & music_out)
+            video_out, music_out = np.isin(video_sources, out), np.isin(music_sources, out)
+            held_out = pairs.rows(video_out & music_out)
             learner = lessons(pairs.rows(~video_out & ~music_out), emotions, split * FOLDS + fold)
-            gallery, labels = held.rows(held.match), held.video_emotion[held.match]
-            curve, apart = [], []
+            gallery, labels = held_out.rows(held_out.match), held_out.video_emotion[held_out.match]
+            curve, scores_by_epoch = [], []
             for _ in range(epochs):
                 learner.epoch()
                 near = similarity(learner.net, gallery)
                 ways = [mean_average_precision(matrix, labels, labels) for matrix in (near, near.T)]
                 curve.append(float(np.mean(ways)))
-                apart.append(np.diagonal(similarity(learner.net, held)).copy())
+                scores_by_epoch.append(np.diagonal(similarity(learner.net, held_out)).copy())
             retrieved.append(curve)
-            told.append(apart)
-            matches.append(held.match)
+            fold_scores.append(scores_by_epoch)
+            matches.append(held_out.match)
     curves = np.array(retrieved)
     mean = curves.mean(axis=0)
     smooth = np.convolve(np.pad(mean, SMOOTH // 2, mode="edge"), np.ones(SMOOTH) / SMOOTH, mode="valid")
     best = int(smooth.argmax())
-    scores, match = np.concatenate([fold[best] for fold in told]), np.concatenate(matches)
+    scores, match = np.concatenate([fold[best] for fold in fold_scores]), np.concatenate(matches)
     figures = {
         "map": round(float(mean[best]), 2),
         "map_deviation": round(float(curves[:, best].std()), 2),
@@ -108,8 +107,8 @@ def in_folds(
 def similarity(net: EmotionHead, pairs: EmoMvPairs) -> Floats:
     """(n, n): every video with every music."""
     net.eval()
-    seen, heard = net.video(torch.from_numpy(pairs.video)), net.music(torch.from_numpy(pairs.music))
-    return np.asarray((seen @ heard.T).double().numpy())
+    video_vectors, music_vectors = net.video(torch.from_numpy(pairs.video)), net.music(torch.from_numpy(pairs.music))
+    return np.asarray((video_vectors @ music_vectors.T).double().numpy())
 
 
 def logit_of(scores: Floats, match: NDArray[np.bool_]) -> tuple[float, float]:
@@ -121,7 +120,7 @@ def logit_of(scores: Floats, match: NDArray[np.bool_]) -> tuple[float, float]:
 
 
 def judge(net: EmotionHead, pairs: EmoMvPairs, gallery: EmoMvPairs, slope: float, offset: float) -> dict[str, float]:
-    """Figures of the release's validation: of retrieval by emotion, and of telling matched pairs."""
+    """Figures of the release's validation: retrieval by emotion, and recognising matched pairs."""
     scores = np.diagonal(similarity(net, pairs))
     guess = slope * scores + offset >= 0.0
     near, labels = similarity(net, gallery), gallery.video_emotion

@@ -1,12 +1,12 @@
 """The imported networks as parts of a bundle: pictures to groups, music to tags, both to the axes of the match.
 
 A clip's part of its vector is its groups or tags, each as its standard score over a background of real material
-(``Background``): a network is sure of some words and shy with others, and only what is unusual says anything.
+(``Background``): a network is sure of some words and unsure of others, and only unusual scores carry information.
 
 A window's part of its embedding is its place on ``vocabulary.AXES``: the clips' words, squashed to (-1, 1) by a
-logistic curve, averaged, taken through the association by hand, standardised over the background again. Two places more
-hold how little that is to go by, ``DOUBT`` on a place of its own for either side, before all is brought to unit length:
-a window that is like everything else is near to nothing, not to what happens to point its way.
+logistic curve, averaged, taken through the association by hand, standardised over the background again. Two more places
+hold the doubt, ``DOUBT`` on a place of its own for each side, before all is brought to unit length: an ordinary window
+is near to nothing, not to whatever happens to point in its direction.
 """
 
 import json
@@ -27,12 +27,12 @@ from .musicnn import Musicnn
 from .part import Modules
 from .vocabulary import AXES, GROUPS, MSD_TAGS, MTT_TAGS, SCENES, SUNG, TAGS, UNSUNG, kinds_of
 
-INPUT: Final = (224, 224)  # rows and columns that a picture is brought to: what the network was trained on
+INPUT: Final = (224, 224)  # rows and columns that a picture is resized to, as in training
 DOUBT: Final = 1.5  # against axes of unit deviation
 GROUP_NAMES: Final = tuple(GROUPS)
 TAG_NAMES: Final = tuple(f"mtt:{tag}" for tag in MTT_TAGS) + tuple(f"msd:{tag}" for tag in MSD_TAGS)
 WIDTH: Final = len(AXES) + 2  # of a window's part
-LEAST: Final = 1e-3  # a deviation below is no deviation
+LEAST: Final = 1e-3  # the least deviation to divide by
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Background:
-    """Both sides, and of how many clips each was measured."""
+    """Both sides, and the number of clips that each was measured on."""
 
     video: Side
     music: Side
@@ -55,7 +55,7 @@ class Background:
     music_clips: int
 
     def text(self) -> str:
-        """JSON, a line a row, to four digits."""
+        """JSON, to four digits."""
         rows: dict[str, object] = {
             side: {name: [round(value, 4) for value in row] for name, row in asdict(getattr(self, side)).items()}
             for side in ("video", "music")
@@ -65,9 +65,9 @@ class Background:
 
 
 def read_background(path: Path | None = None) -> Background:
-    """The background that comes with the program, or another's file.
+    """The background that comes with the program, or that of another file.
 
-    Raises ``ImportedError`` for a file that is none, or of another vocabulary.
+    Raises ``ImportedError`` for a file without a background, or with another vocabulary's.
     """
     path = path or Path(__file__).with_name("background.json")
     sizes = {"video": len(GROUP_NAMES), "music": len(TAG_NAMES)}
@@ -79,16 +79,16 @@ def read_background(path: Path | None = None) -> Background:
         raise ImportedError(f"background {path}: cannot be read ({error!r}); measure it again") from error
     for name, size in sizes.items():
         side = sides[name]
-        found = [len(row) for row in (side.words_mean, side.words_deviation, side.axes_mean, side.axes_deviation)]
-        if found != [size, size, len(AXES), len(AXES)]:
+        lengths = [len(row) for row in (side.words_mean, side.words_deviation, side.axes_mean, side.axes_deviation)]
+        if lengths != [size, size, len(AXES), len(AXES)]:
             raise ImportedError(
-                f"background {path}: {name} has {found} numbers, another vocabulary's; measure it again"
+                f"background {path}: {name} has {lengths} numbers, another vocabulary's; measure it again"
             )
     return background
 
 
 class SceneWords(nn.Module):
-    """``scene`` (B, 90, 160, 3) uint8 -> (B, groups) log shares of what the network sees, a group each."""
+    """``scene`` (B, 90, 160, 3) uint8 -> (B, groups) log shares of the groups that the network sees."""
 
     def __init__(self, network: EfficientNetLite) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class Axes(nn.Module):
         self.register_buffer("deviation", torch.tensor(side.axes_deviation).clamp_min(LEAST))
 
     def raw(self, clips: Tensor, mask: Tensor) -> Tensor:
-        """Not yet standardised: what the background is measured of."""
+        """The axes before they are standardised; the background is measured on them."""
         valid = mask.to(clips.dtype).unsqueeze(-1)
         pooled = (torch.tanh(clips / 2) * valid).sum(dim=1) / valid.sum(dim=1)
         placed: Tensor = pooled @ self.get_buffer("association")
@@ -153,7 +153,8 @@ class Axes(nn.Module):
 
 
 class Place(nn.Module):
-    """The same as a unit vector (B, axes + 2); ``side`` 0 for pictures, 1 for music: where its doubt stands."""
+    """The same as a unit vector (B, axes + 2); ``side``: 0 for pictures, 1 for music; it decides the place of the
+    doubt."""
 
     def __init__(self, axes: Axes, side: int) -> None:
         super().__init__()
@@ -175,8 +176,8 @@ class Match(nn.Module):
         self.video, self.music = video, music
 
     def forward(self, video_clips: Tensor, video_mask: Tensor, music_clips: Tensor, music_mask: Tensor) -> Tensor:
-        seen, heard = self.video(video_clips, video_mask), self.music(music_clips, music_mask)
-        cosine: Tensor = (seen * heard).sum(dim=1)
+        video, music = self.video(video_clips, video_mask), self.music(music_clips, music_mask)
+        cosine: Tensor = (video * music).sum(dim=1)
         return cosine
 
 
@@ -211,16 +212,16 @@ class Lite(Modules):
 
 
 def build_lite(pictures: EfficientNetLite, music: Sequence[Musicnn], background: Background) -> Lite:
-    """``music``: the networks of MTT's tags and of MSD's, in this order."""
+    """``music``: the networks of MTT's and of MSD's tags, in this order."""
     scenes = Axes(torch.tensor([SCENES[group] for group in GROUP_NAMES]), background.video)
     nothing = (0.0,) * len(AXES)
     tags = Axes(torch.tensor([TAGS.get(tag.partition(":")[2], nothing) for tag in TAG_NAMES]), background.music)
-    seen, heard = Place(scenes, 0), Place(tags, 1)
+    video_place, music_place = Place(scenes, 0), Place(tags, 1)
     return Lite(
         video_clip=Scored(SceneWords(pictures), background.video).eval(),
         music_clip=Scored(MusicWords(music), background.music).eval(),
-        video_place=seen.eval(),
-        music_place=heard.eval(),
-        match=Match(seen, heard).eval(),
+        video_place=video_place.eval(),
+        music_place=music_place.eval(),
+        match=Match(video_place, music_place).eval(),
         mood=Mood(len(AXES)).eval(),
     )

@@ -1,8 +1,8 @@
-"""musicnn: three seconds of music to fifty tags, as its published weights have it.
+"""musicnn: three seconds of music to fifty tags, as in its published weights.
 
 Pons et al., "End-to-end learning for music audio tagging at scale", 2018: filters as wide as a timbre or as long as a
 rhythm, then three convolutions over time, then the maximum and the mean over time, then two dense layers. Two networks
-of this shape are published, one for each vocabulary. Batch normalisation comes behind the ReLU, as there.
+of this shape are published, one for each vocabulary. Batch normalisation comes behind the ReLU, as in the original.
 """
 
 from collections.abc import Mapping
@@ -57,10 +57,10 @@ class Musicnn(nn.Module):
             parts.append(norm(functional.relu(convolution(padded))).amax(dim=3))
         front = torch.cat(parts, dim=1)  # (B, 561, T)
         first, second, third = self.middle
-        one = self.middle_norm[0](functional.relu(first(front)))
-        two = self.middle_norm[1](functional.relu(second(one))) + one
-        three = self.middle_norm[2](functional.relu(third(two))) + two
-        whole = torch.cat([front, one, two, three], dim=1)
+        out1 = self.middle_norm[0](functional.relu(first(front)))
+        out2 = self.middle_norm[1](functional.relu(second(out1))) + out1
+        out3 = self.middle_norm[2](functional.relu(third(out2))) + out2
+        whole = torch.cat([front, out1, out2, out3], dim=1)
         pooled = torch.stack([whole.amax(dim=2), whole.mean(dim=2)], dim=2).flatten(
             1
         )  # side by side, channel by channel

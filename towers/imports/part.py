@@ -1,8 +1,8 @@
-"""What an import gives to a bundle: six modules, and what their numbers are called.
+"""What an import adds to a bundle: six modules, and the names of their numbers.
 
 Each import is one module of this folder that makes such a part, and one row in ``export/imports.py``. A clip's vector
-is ours with ``words`` of theirs behind it, a window's embedding is ours with their ``place`` behind it; what joins them
-is ``export/imported.py``.
+is ours with ``words`` of theirs behind it, a window's embedding is ours with their ``place`` behind it;
+``export/imported.py`` joins them.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ class Imported(Protocol):
     ``video_clip``, ``music_clip``: the features of their side, in the order named, (B, *shape) -> words (B, W) float32.
     ``video_place``, ``music_place``: words of a window (B, 7, W) and mask (B, 7) bool -> (B, P) of unit length, P the
     same for both; their dot product is the match. ``match``: video's words and mask, music's words and mask -> (B,), a
-    cosine or what is like one: ``LOGITS`` times as much is a logit. ``mood``: a place of either side, of any length,
-    (B, P) -> (B, 3) in [0, 1]. ``facts``: what the bundle's record says of words and place, ready for JSON.
+    cosine or a similar number: ``LOGITS`` times as much is a logit. ``mood``: a place of either side, of any length,
+    (B, P) -> (B, 3) in [0, 1]. ``facts``: facts about words and place for the bundle's record, ready for JSON.
     """
 
     @property
@@ -48,7 +48,7 @@ class Imported(Protocol):
 
 @dataclass(frozen=True)
 class Modules:
-    """The six modules of an import, in eval mode; what an import's own class adds names and facts to."""
+    """The six modules of an import, in eval mode; an import's own class adds names and facts."""
 
     video_clip: nn.Module
     music_clip: nn.Module

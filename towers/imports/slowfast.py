@@ -1,11 +1,12 @@
-"""SlowFast R50 8x8: a clip of pictures to what is done in it, 400 kinds of Kinetics, as its published weights have it.
+"""SlowFast R50 8x8: a clip of pictures to the action in it, 400 kinds of Kinetics, as in its published weights.
 
 Feichtenhofer et al., "SlowFast networks for video recognition", 2019: a few pictures through a wide network, all of
 them through a narrow one, which sends its channels over behind the stem and behind each of three stages. A block is a
-convolution over time (or one point), one over the picture, one point, and a shortcut. What is taken is what stands
-before the last layer: the mean over time and picture of the wide network's 2048 channels, then of the narrow one's 256.
+convolution over time (or one point), one over the picture, one point, and a shortcut. The output here is the
+input of the last layer: the mean over time and picture of the wide network's 2048 channels, then of the narrow one's
+256.
 
-Modules are called as in PyTorchVideo's file (``model_state``), so that its weights load strictly.
+Modules have the names of PyTorchVideo's file (``model_state``), so that its weights load strictly.
 """
 
 from collections.abc import Sequence
@@ -150,14 +151,14 @@ class SlowFast(nn.Module):
 
 
 def slow_places(pictures: int) -> Tensor:
-    """Of the pictures that the wide network sees: evenly from the first to the last, as published."""
+    """Indices of the pictures that the wide network sees: evenly from the first to the last, as published."""
     return torch.linspace(0, pictures - 1, pictures // ALPHA).long()
 
 
 def read_slowfast(path: Path, stem: int = STEM, depths: Sequence[int] = DEPTHS) -> SlowFast:
     """The network with the weights of PyTorchVideo's file, in eval mode.
 
-    Raises ``ImportedError`` for a file that is none, or whose weights have other names, shapes or types.
+    Raises ``ImportedError`` for a file without weights, or whose weights have other names, shapes or types.
     """
     network = SlowFast(stem, depths)
     load_strictly(network, path, "SlowFast", within="model_state")

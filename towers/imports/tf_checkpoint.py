@@ -5,8 +5,8 @@ names them, and a footer of 48 bytes that names the index block. Its values are 
 a tensor has, and where in the data file its bytes are. Layout: LevelDB's doc/table_format.md; TensorFlow's
 core/protobuf/tensor_bundle.proto.
 
-Read is what such files of one shard hold: little-endian numbers, blocks without compression. Checksums are not
-compared: the package that brings the files has been, as a whole.
+Only files of one shard with little-endian numbers and uncompressed blocks are read. Checksums are not compared: the
+package that holds the files is verified as a whole.
 """
 
 import math
@@ -21,7 +21,7 @@ from .errors import ImportedError
 FOOTER: Final = 48
 MAGIC: Final = 0xDB4775248B80FB57
 TRAILER: Final = 5  # behind each block: one byte that says how it is compressed, and its checksum
-DTYPES: Final = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8"}  # of TensorFlow's types, those that weights and counters have
+DTYPES: Final = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8"}  # the types of TensorFlow that weights and counters have
 
 Message = Mapping[int, list[int | bytes]]
 
@@ -29,8 +29,8 @@ Message = Mapping[int, list[int | bytes]]
 def read_checkpoint(index: bytes, data: bytes) -> dict[str, NDArray[np.generic]]:
     """Variable name -> array, of the two files' bytes (``.index`` and ``.data-00000-of-00001``).
 
-    Raises ``ImportedError`` for bytes that are no such index, that are cut short, or whose tensors are of another kind
-    or lie outside ``data``.
+    Raises ``ImportedError`` for bytes that are no such index or are cut short, and for tensors of another kind or
+    outside ``data``.
     """
     try:
         entries = dict(_entries(index))

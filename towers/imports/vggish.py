@@ -1,11 +1,11 @@
-"""VGGish: .96 s of sound to 128 numbers, as its published weights have it.
+"""VGGish: .96 s of sound to 128 numbers, as in its published weights.
 
 Hershey et al., "CNN architectures for large-scale audio classification", 2017, trained on AudioSet's forerunner: six
 convolutions of 3 x 3 with a ReLU each, four maxima over 2 x 2, three dense layers with a ReLU each. Its release comes
-with a second step, a whitening to bytes; what EmoMV's release holds has not gone through it: it is not negative, a
-quarter of it is zero, and its largest number is 1.8, where bytes are whole numbers to 255.
+with a second step, a whitening to bytes. EmoMV's release was made without it: its numbers are not negative, a quarter
+of them is zero, and the largest is 1.8, where bytes are whole numbers to 255.
 
-Modules are called as in torchvggish's file, so that its weights load strictly.
+Modules have the names of torchvggish's file, so that its weights load strictly.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from .weights import load_strictly
 
 WIDTH: Final = 128
 CHANNELS: Final = (64, 128, 256, 256, 512, 512)
-POOLED: Final = (0, 1, 3, 5)  # convolutions that a maximum stands behind
+POOLED: Final = (0, 1, 3, 5)  # convolutions that are followed by a maximum
 HIDDEN: Final = 4096
 
 
@@ -53,7 +53,7 @@ class Vggish(nn.Module):
 
     def forward(self, examples: Tensor) -> Tensor:
         maps = self.features(examples)
-        # Channels last before they are laid out in a row: the weights come from TensorFlow.
+        # Channels last before flattening: the weights come from TensorFlow.
         vector: Tensor = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))
         return vector
 
@@ -61,7 +61,7 @@ class Vggish(nn.Module):
 def read_vggish(path: Path, channels: Sequence[int] = CHANNELS, hidden: int = HIDDEN) -> Vggish:
     """The network with the weights of torchvggish's file, in eval mode.
 
-    Raises ``ImportedError`` for a file that is none, or whose weights have other names, shapes or types.
+    Raises ``ImportedError`` for a file without weights, or whose weights have other names, shapes or types.
     """
     network = Vggish(channels, hidden)
     load_strictly(network, path, "VGGish")

@@ -1,8 +1,8 @@
-"""What the two imported networks say, in one set of words, and what each word means for the match.
+"""The outputs of the two imported networks as words, and what each word means for the match.
 
-Pictures come as 1000 kinds of things (ImageNet-1k, numbered as everywhere); most of them mean the same to somebody who
-looks for music, so they are gathered in groups. Music comes as 2 x 50 tags. Both are told on the same axes, each from
--1 to 1: written by hand, from what the words mean and not from any result. ``export.fusion`` says how much they count.
+Pictures come as 1000 kinds of things (ImageNet-1k, in its usual order); for the choice of music many of them mean the
+same, so they are put in groups. Music comes as 2 x 50 tags. Both have places on the same axes, each from -1 to 1:
+written by hand, from the meaning of the words and not from any result. ``export.fusion`` chooses how much they count.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ MSD_TAGS: Final = (
     "catchy", "funk", "electro", "heavy metal", "progressive rock", "60s", "rnb", "indie pop", "sad", "house", "happy",
 )  # fmt: skip
 
-# The tags of MTT that say that somebody sings, and those that say that nobody does.
+# The tags of MTT for singing, and those for no singing.
 SUNG: Final = ("vocal", "female", "male", "singing", "vocals", "woman", "male vocal", "man", "choir", "voice",
                "male voice", "female vocal", "female voice", "choral", "opera")  # fmt: skip
 UNSUNG: Final = ("no vocals", "no vocal", "no voice")
@@ -112,7 +112,7 @@ SCENES: Final[Mapping[str, tuple[float, ...]]] = {
     "snow": (-0.1, 0.2, 0.0, 0.5, 0.4, 0.0),
 }
 
-# Tag -> its place on AXES, in either vocabulary; tags that say nothing of them are not named.
+# Tag -> its place on AXES, in either vocabulary; tags without a meaning on the axes are left out.
 TAGS: Final[Mapping[str, tuple[float, ...]]] = {
     "guitar": (0.1, 0.1, 0.0, 0.5, -0.2, 0.0),
     "classical": (-0.3, 0.1, 0.0, 0.8, 0.6, -0.1),
@@ -189,8 +189,8 @@ TAGS: Final[Mapping[str, tuple[float, ...]]] = {
 
 def kinds_of(group: str) -> tuple[int, ...]:
     """The numbers of a group's kinds, in order."""
-    found: set[int] = set()
+    kinds: set[int] = set()
     for span in GROUPS[group].split():
         first, _, last = span.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return tuple(sorted(found))
+        kinds.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(kinds))

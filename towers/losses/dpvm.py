@@ -33,8 +33,8 @@ def polarity_penalty(similarity: Tensor, polarity: Tensor, false: Tensor) -> Ten
     P_ki = |polarity_k - polarity_i|; rho_ki = 0 where s(v_k, m_i) < s(v_k, m_k), else 1. A pair whose polarity is
     unknown is not penalised. Music that two pairs share is no false candidate, so ``false`` stands for i != k.
     """
-    apart = (polarity.unsqueeze(1) - polarity.unsqueeze(0)).abs().nan_to_num(0.0)
+    distance = (polarity.unsqueeze(1) - polarity.unsqueeze(0)).abs().nan_to_num(0.0)
     own = similarity.diagonal().unsqueeze(1)
     above = (similarity.detach() >= own.detach()).to(similarity.dtype)
-    terms = (apart * above * similarity - own).masked_fill(~false, 0.0)
+    terms = (distance * above * similarity - own).masked_fill(~false, 0.0)
     return terms.sum() / false.sum().clamp(min=1)

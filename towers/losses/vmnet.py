@@ -1,11 +1,11 @@
 """Losses of VM-NET (Hong, Im, Yang 2018) as pure functions.
 
 Conventions: B pairs; ``similarity`` is (B, B), cosine, video by row and music by column, d = 1 - cosine (the paper's
-negative dot product but for a constant); ``false`` (B, B) bool: which of them do not belong together.
+negative dot product plus a constant); ``false`` (B, B) bool: which of them do not belong together.
 
 - ``ranking``: the first two terms of (5), inter-modal ranking, the most violating negatives only
 - ``structure``: the others, soft intra-modal structure, with (6)
-- ``order_violations``: what ``structure`` brings down, counted
+- ``order_violations``: the count that ``structure`` reduces
 - ``reverse``, ``confusion``: domain-adversarial training (Ganin et al. 2016), the paper's variant "DANN"
 """
 
@@ -103,7 +103,7 @@ def reverse(x: Tensor, strength: float) -> Tensor:
 
 def confusion(video_logits: Tensor, music_logits: Tensor) -> Tensor:
     """Cross-entropy of telling the modalities apart; logits (B,) of "this is music"."""
-    told = functional.binary_cross_entropy_with_logits
+    entropy = functional.binary_cross_entropy_with_logits
     return 0.5 * (
-        told(video_logits, torch.zeros_like(video_logits)) + told(music_logits, torch.ones_like(music_logits))
+        entropy(video_logits, torch.zeros_like(video_logits)) + entropy(music_logits, torch.ones_like(music_logits))
     )

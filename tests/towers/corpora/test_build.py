@@ -69,7 +69,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(out: Path, folder: Path, **options: int) -> dict[str, dict[str, str]]:
-    assert list(build(out, read_lists([folder], None, None).sources, BuildOptions(**options)))[-1].fate is None
+    assert list(build(out, read_lists([folder], None, None).sources, BuildOptions(**options)))[-1].outcome is None
     with (out / "sources.csv").open(newline="", encoding="utf-8") as file:
         return {row["id"]: row for row in csv.DictReader(file)}
 

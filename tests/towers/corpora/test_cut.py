@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from towers.corpora import cut
-from towers.corpora.cut import MUSIC, SILENCE, SPEECH, Cut, alone, cuts, judge
+from towers.corpora.cut import MUSIC, SILENCE, SPEECH, Cut, cuts, is_speech_alone, judge
 
 RATE = 16_000
 
@@ -46,8 +46,8 @@ def test_judging_a_stretch() -> None:
 
 def test_what_sounds_in_the_pauses_decides() -> None:
     levels = np.array([-10.0, -10.0, -30.0])
-    assert alone(levels, np.array([True, True, False]))
-    assert not alone(np.array([-10.0, -10.0, -20.0]), np.array([True, True, False]))
+    assert is_speech_alone(levels, np.array([True, True, False]))
+    assert not is_speech_alone(np.array([-10.0, -10.0, -20.0]), np.array([True, True, False]))
 
 
 def test_windows_are_spread_and_step_over_what_is_no_music() -> None:

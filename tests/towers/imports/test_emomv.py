@@ -10,7 +10,16 @@ from torch import Tensor
 
 from towers.emotion_head import EmotionScale
 from towers.imports import emomv
-from towers.imports.emomv import BOUND, Heads, beyond, build_emomv, heads_bytes, new_net, read_heads, restandardised
+from towers.imports.emomv import (
+    BOUND,
+    Heads,
+    build_emomv,
+    heads_bytes,
+    new_net,
+    read_heads,
+    restandardise,
+    share_beyond,
+)
 from towers.imports.emomv_sample import sample_clips
 from towers.imports.errors import ImportedError
 from towers.imports.part import LOGITS
@@ -86,10 +95,10 @@ def test_clips_are_words(part: emomv.EmoMvPart) -> None:
 def test_what_a_head_does_not_know_is_bounded_and_counted() -> None:
     heads = drawn()
     known, strange = torch.rand(20, VIDEO), torch.rand(20, VIDEO) * 1e4
-    assert beyond(heads.net.video, known) == 0.0 and beyond(heads.net.video, strange) > 0.9
+    assert share_beyond(heads.net.video, known) == 0.0 and share_beyond(heads.net.video, strange) > 0.9
     assert float(heads.net.video.standard(strange).abs().max()) == BOUND
-    restandardised(heads, strange, torch.rand(20, 128))
-    assert beyond(heads.net.video, strange) == 0.0
+    restandardise(heads, strange, torch.rand(20, 128))
+    assert share_beyond(heads.net.video, strange) == 0.0
 
 
 def test_heads_come_back(tmp_path: Path) -> None:

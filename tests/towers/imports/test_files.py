@@ -49,11 +49,11 @@ NEVER = Site(error=AssertionError("the network was asked"))
 
 def test_it_is_fetched_once_and_its_sum_is_kept(tmp_path: Path) -> None:
     said: list[str] = []
-    kept = obtain_file(FILE, tmp_path / "c", progress=said.append, opened=Site(promised=len(DATA)))
+    kept = obtain_file(FILE, tmp_path / "c", progress=said.append, open_url=Site(promised=len(DATA)))
     assert kept.path.read_bytes() == DATA and kept.sha256 == SUM
     assert said[-1] == "fetching a network: 2 of 2 MB" and len(said) == 3
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["net.pth", "net.pth.sha256"]
-    assert obtain_file(FILE, tmp_path / "c", opened=NEVER) == kept
+    assert obtain_file(FILE, tmp_path / "c", open_url=NEVER) == kept
     assert record_of([(FILE, kept)])["sources"][0]["sha256"] == SUM
 
 
@@ -61,31 +61,31 @@ def test_it_is_fetched_once_and_its_sum_is_kept(tmp_path: Path) -> None:
 def test_what_changes_in_the_cache_is_noticed_whatever_is_published(tmp_path: Path, published: str) -> None:
     """Also where nothing is: then by the sum that was found."""
     weights = replace(FILE, sha256=published, size=0)
-    kept = obtain_file(weights, tmp_path, opened=Site())
+    kept = obtain_file(weights, tmp_path, open_url=Site())
     kept.path.write_bytes(DATA[:-1] + b"x")
     with pytest.raises(ImportedError, match=f"{SUM[:8]}.*delete it and import again"):
-        obtain_file(weights, tmp_path, opened=NEVER)
+        obtain_file(weights, tmp_path, open_url=NEVER)
 
 
 def test_a_kept_sum_that_contradicts_what_is_published_does_not_count(tmp_path: Path) -> None:
-    kept = obtain_file(FILE, tmp_path, opened=Site())
+    kept = obtain_file(FILE, tmp_path, open_url=Site())
     (tmp_path / "net.pth.sha256").write_text("0" * 64)
-    assert obtain_file(FILE, tmp_path, opened=NEVER) == kept
+    assert obtain_file(FILE, tmp_path, open_url=NEVER) == kept
     (tmp_path / "net.pth.sha256").write_bytes(b"\xff")
-    assert obtain_file(FILE, tmp_path, opened=NEVER) == kept
+    assert obtain_file(FILE, tmp_path, open_url=NEVER) == kept
 
 
 def test_a_file_that_is_given_is_taken_where_it_is(tmp_path: Path) -> None:
     here = tmp_path / "net.pth"
     here.write_bytes(DATA)
-    assert obtain_file(FILE, tmp_path / "cache", [tmp_path / "other", here], opened=NEVER).path == here
+    assert obtain_file(FILE, tmp_path / "cache", [tmp_path / "other", here], open_url=NEVER).path == here
     assert not (tmp_path / "cache").exists()
     here.write_bytes(DATA[:100])
     with pytest.raises(ImportedError, match=rf"\(100 bytes, {len(DATA)} are expected\).*name another file"):
-        obtain_file(FILE, tmp_path / "cache", [here], opened=NEVER)
+        obtain_file(FILE, tmp_path / "cache", [here], open_url=NEVER)
     here.unlink()
     with pytest.raises(ImportedError, match="cannot be read"):
-        obtain_file(FILE, tmp_path / "cache", [here], opened=NEVER)
+        obtain_file(FILE, tmp_path / "cache", [here], open_url=NEVER)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_file_that_is_given_is_taken_where_it_is(tmp_path: Path) -> None:
 )
 def test_a_download_that_fails_says_why_and_leaves_nothing(tmp_path: Path, site: Site, says: str) -> None:
     with pytest.raises(ImportedError, match=says):
-        obtain_file(FILE, tmp_path / "cache", opened=site)
+        obtain_file(FILE, tmp_path / "cache", open_url=site)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -134,7 +134,7 @@ def test_a_disk_that_fills_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Path, "open", opened)
     with pytest.raises(ImportedError, match=r"the disk is full; make room, or name another with --cache"):
-        obtain_file(FILE, tmp_path / "cache", opened=Site())
+        obtain_file(FILE, tmp_path / "cache", open_url=Site())
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -144,13 +144,13 @@ def test_a_disk_without_room_is_told_before_anything_comes(tmp_path: Path, monke
 
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: Usage)
     with pytest.raises(ImportedError, match="has 5 MB free, a network needs 9; make room"):
-        obtain_file(replace(FILE, size=9_000_000), tmp_path, opened=NEVER)
+        obtain_file(replace(FILE, size=9_000_000), tmp_path, open_url=NEVER)
 
 
 def test_a_cache_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
     with pytest.raises(ImportedError, match=r"cache .*cannot be written"):
-        obtain_file(FILE, tmp_path / "cache", opened=NEVER)
+        obtain_file(FILE, tmp_path / "cache", open_url=NEVER)
 
 
 def test_what_is_agreed_to_says_how_sure_it_is() -> None:

@@ -1,1 +1,1 @@
-"""What a corpus is built from, in the forms that it comes in: a folder, our CSV, a list of ids, MGSV-EC."""
+"""The forms of input that a corpus is built from: a folder, our CSV, a list of ids, MGSV-EC."""

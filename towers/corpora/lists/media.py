@@ -1,4 +1,4 @@
-"""Finding the files that a list speaks of."""
+"""Finds the files that a list names."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-# Of a folder, files of these names are tried.
+# Files with these endings count as videos.
 _VIDEO = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv rm rmvb ts vob webm wmv"
 VIDEO: Final = frozenset(_VIDEO.split())
 BRACKETED: Final = re.compile(r"\[([\w-]{6,})\]$")  # "Title [dQw4w9WgXcQ]", as downloaders name files
@@ -27,7 +27,7 @@ def extension(path: Path) -> str:
 
 
 class Media:
-    """The files of a folder by name, by stem, and by an id in brackets at the stem's end; the first one counts."""
+    """The files of a folder by name, by stem, and by an id in brackets at the stem's end; the first file counts."""
 
     def __init__(self, folder: Path) -> None:
         self._paths: dict[str, Path] = {}
@@ -35,14 +35,14 @@ class Media:
         for path in walk(folder):
             self._paths.setdefault(path.name, path)
             stems.setdefault(path.stem, path)
-            if found := BRACKETED.search(path.stem):
-                stems.setdefault(found[1], path)
+            if match := BRACKETED.search(path.stem):
+                stems.setdefault(match[1], path)
         self._paths = {**stems, **self._paths}
 
     def find(self, *names: str) -> Path | None:
-        """The file of the first name that there is one for."""
+        """The file of the first name that has one."""
         return next((self._paths[name] for name in names if name in self._paths), None)
 
     def beginning(self, prefix: str) -> Path | None:
-        """A file whose name begins so, for lists whose names hold more than the id."""
+        """A file whose name begins with ``prefix``, for files whose names hold more than the id."""
         return next((path for name, path in self._paths.items() if name.startswith(prefix)), None)

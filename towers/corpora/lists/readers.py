@@ -1,9 +1,9 @@
-"""One reader for each form of list. Each says which of its lines have no file; those are told, not fatal.
+"""One reader for each form of list. Each returns the lines that have no file; those are reported, not fatal.
 
 - A folder: every video in it; the folders that a video lies in are its tags.
 - Our CSV: ``video`` and any of ``id, music, music_id, video_start, video_end, music_start, music_end, split, tags,
   energy, valence, tension, emotion, polarity, match``. Paths count from the CSV's own folder.
-- Ids, as HIMV-200K and YouTube-8M publish them: a line an id or an address, with tags behind it if one likes; or a
+- Ids, as HIMV-200K and YouTube-8M publish them: one id or address a line, optionally with tags behind it; or a
   column ``youtube_id`` or ``id`` (and ``labels``, ``split``). The files lie in a folder of media under their ids.
 - MGSV-EC's CSV (Xin et al., Music Grounding by Short Video): a video, a track, and the moment of it that fits.
 """
@@ -34,7 +34,7 @@ FORMS: Final = (
 
 @dataclass(frozen=True)
 class Listed:
-    """``sources`` with ids that differ; ``absent``: what a list names and no file is there for."""
+    """``sources`` with ids that differ; ``absent``: entries of a list that have no file."""
 
     sources: tuple[Source, ...]
     absent: tuple[str, ...]
@@ -43,7 +43,7 @@ class Listed:
 def read_lists(paths: Sequence[Path], media: Path | None, music: Path | None) -> Listed:
     """All lists together. ``media`` and ``music``: folders of files that lists name by id.
 
-    Raises ``CorpusError`` for a list of no known form, a line that is wrong, and a source that comes twice.
+    Raises ``CorpusError`` for a list of unknown form, a wrong line, and a source that comes twice.
     """
     for folder in (media, music):
         if folder is not None and not folder.is_dir():
@@ -56,11 +56,11 @@ def read_lists(paths: Sequence[Path], media: Path | None, music: Path | None) ->
         listed = read_list(path, videos, tracks)
         sources += listed.sources
         absent += listed.absent
-    seen: set[str] = set()
+    ids: set[str] = set()
     for source in sources:
-        if source.id in seen:
+        if source.id in ids:
             raise CorpusError(f"{source.id}: comes twice; give every line of the lists an id of its own")
-        seen.add(source.id)
+        ids.add(source.id)
     if not sources:
         missing = f", such as {absent[0]}; check --media" if absent else ""
         raise CorpusError(f"{', '.join(map(str, paths))}: no video is there{missing}")
@@ -97,7 +97,7 @@ def read_folder(folder: Path) -> Listed:
 def read_own(path: Path) -> Listed:
     sources, absent = [], []
     for row in read_table(path):
-        video = path.parent / row.needed("video")
+        video = path.parent / row.required("video")
         music = path.parent / row.text("music") if row.text("music") else None
         missing = [str(file) for file in (video, music) if file is not None and not file.is_file()]
         if missing:
@@ -105,7 +105,7 @@ def read_own(path: Path) -> Listed:
             continue
         sources.append(
             Source(
-                id=row.text("id") or row.needed("video"),
+                id=row.text("id") or row.required("video"),
                 video=video,
                 music=music,
                 music_id=row.text("music_id") or ("" if music is None else row.text("music")),
@@ -139,21 +139,21 @@ def read_ids(path: Path, videos: Media | None, column: str | None) -> Listed:
         raise CorpusError(f"{path}: names videos by id; give --media FOLDER, the folder that they lie in")
     sources, absent = [], []
     for row in read_table(path, None if column else ("id", "labels", "split")):
-        name = youtube_id(row.needed(column or "id"))
+        name = youtube_id(row.required(column or "id"))
         if name is None:
             raise row.wrong(column or "id", f"{row.text(column or 'id')!r} is no id and no address of a video")
-        found = videos.find(name)
-        if found is None:
+        file = videos.find(name)
+        if file is None:
             absent.append(name)
         else:
-            sources.append(Source(name, found, tags=row.words("labels"), split=row.split()))
+            sources.append(Source(name, file, tags=row.words("labels"), split=row.split()))
     return Listed(tuple(sources), tuple(absent))
 
 
 def youtube_id(text: str) -> str | None:
-    """Of an address or of an id as it is; None for neither."""
-    if found := ADDRESS.search(text):
-        return found[1]
+    """The id in an address, or the id itself; None for anything else."""
+    if match := ADDRESS.search(text):
+        return match[1]
     return text if ID.fullmatch(text) else None
 
 
@@ -164,7 +164,7 @@ def read_mgsv(path: Path, videos: Media | None, tracks: Media | None) -> Listed:
     split = next((name for name in ("train", "val", "test") if name in path.stem.casefold()), None)
     sources, absent = [], []
     for row in read_table(path):
-        video_id, music_id = row.needed("video_id"), row.needed("music_id")
+        video_id, music_id = row.required("video_id"), row.required("music_id")
         video = videos.find(video_id)
         named = PurePosixPath(row.text("music_path")).name
         music = tracks.find(named, music_id) or tracks.beginning(music_id)

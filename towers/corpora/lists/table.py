@@ -1,4 +1,4 @@
-"""Rows of a CSV file with a header, and cells that say where they are wrong."""
+"""Rows of a CSV file with a header; an error names the file, line and column."""
 
 import csv
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Row:
     def text(self, name: str) -> str:
         return self.cells.get(name, "")
 
-    def needed(self, name: str) -> str:
+    def required(self, name: str) -> str:
         if not (value := self.text(name)):
             raise self.wrong(name, "is empty")
         return value
@@ -85,10 +85,10 @@ def read_table(path: Path, header: Sequence[str] | None = None) -> list[Row]:
 
 def first_line(path: Path) -> list[str]:
     """The cells of a file's first line, in lower case."""
-    return [cell.strip().casefold() for cell in next(iter(read_raw(path)), [])]
+    return [cell.strip().casefold() for cell in next(iter(read_first_line(path)), [])]
 
 
-def read_raw(path: Path) -> list[list[str]]:
+def read_first_line(path: Path) -> list[list[str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return [cells for _, cells in zip(range(1), csv.reader(file), strict=False)]

@@ -1,1 +1,1 @@
-"""CLIP for pictures and CLAP for sound, both told in one vocabulary: ``segue towers import clip-clap``."""
+"""CLIP for pictures and CLAP for sound, both in one vocabulary of tags: ``segue towers import clip-clap``."""

@@ -1,6 +1,6 @@
-"""Both networks out of their folders, as modules that take our features and as texts that they take.
+"""Reads both networks from their folders: modules that take our features, and text towers.
 
-Only weights are read: safetensors, or a pickle of tensors alone. Nothing of a folder is run.
+Only weights are read: safetensors, or a pickle of tensors only. Nothing in a folder is run.
 """
 
 from collections.abc import Sequence
@@ -47,8 +47,8 @@ class Pictures(nn.Module):
 
 
 class Sound(nn.Module):
-    """``clap_mel`` (B, 400, 64) float32 -> (B, E) of unit length. The clip twice, then silence up to 10 s, as its
-    publishers fill up a shorter sound."""
+    """``clap_mel`` (B, 400, 64) float32 -> (B, E) of unit length. The clip twice, then silence up to 10 s: the
+    publishers fill up shorter sounds in this way."""
 
     def __init__(self, clap: "ClapModel") -> None:
         super().__init__()
@@ -58,13 +58,13 @@ class Sound(nn.Module):
         rest = CLAP_FRAMES - 2 * spec.CLAP_MEL_SHAPE[0] - 1
         silence = torch.full_like(clap_mel[:, :rest], spec.CLAP_MEL_FLOOR_DB)
         whole = torch.cat([clap_mel, clap_mel, clap_mel[:, :1], silence], dim=1)
-        heard = self.audio(input_features=whole.unsqueeze(1), is_longer=None).pooler_output
-        return functional.normalize(self.projection(heard), dim=1)
+        pooled = self.audio(input_features=whole.unsqueeze(1), is_longer=None).pooler_output
+        return functional.normalize(self.projection(pooled), dim=1)
 
 
 @dataclass(frozen=True)
 class Tower:
-    """``network``: the module above; ``texts``: (n, E) of unit length of phrases."""
+    """``network``: the module above; ``texts``: the vectors of phrases, (n, E) of unit length."""
 
     network: nn.Module
     model: Any
@@ -84,8 +84,8 @@ class Tower:
         ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
         mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
         with torch.inference_mode():
-            told = self.model.text_model(input_ids=ids, attention_mask=mask).pooler_output
-            return functional.normalize(self.model.text_projection(told), dim=1).clone()
+            pooled = self.model.text_model(input_ids=ids, attention_mask=mask).pooler_output
+            return functional.normalize(self.model.text_projection(pooled), dim=1).clone()
 
 
 def read_pictures(folder: Path) -> Tower:
@@ -102,8 +102,8 @@ def read_pictures(folder: Path) -> Tower:
         clip = to_clip(weights, config)
     except ImportError as error:
         raise missing(error) from error
-    shown = config.get("preprocess_cfg", {})
-    mean, deviation = shown.get("mean") or MEAN, shown.get("std") or DEVIATION
+    preprocess = config.get("preprocess_cfg", {})
+    mean, deviation = preprocess.get("mean") or MEAN, preprocess.get("std") or DEVIATION
     length = int(config["model_cfg"]["text_cfg"]["context_length"])
     return Tower(Pictures(clip, mean, deviation).eval(), clip, _tokenizer(folder), length)
 
@@ -127,8 +127,8 @@ def read_sound(folder: Path) -> Tower:
             output_loading_info=True,
         )
     except Exception as error:  # a wrong file may fail in any of its readers
-        said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise ImportedError(f"{folder}: holds no CLAP model ({said}); {_CURE}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ImportedError(f"{folder}: holds no CLAP model ({reason}); {_CURE}") from error
     missed = (name for name in map(str, info["missing_keys"]) if not name.endswith(COMPUTED))
     wrong = sorted({*missed, *map(str, info["mismatched_keys"])})
     if wrong:

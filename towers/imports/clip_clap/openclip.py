@@ -1,8 +1,8 @@
 """OpenCLIP's weights, by OpenCLIP's names, as a ``CLIPModel`` of transformers.
 
-The models that OpenCLIP publishes on the hub bear the names of its own classes and an ``open_clip_config.json``. The
-networks are the same; OpenCLIP keeps query, key and value of an attention as one matrix, its projections the other way
-round, and has GELU where the configuration does not ask for the quick one.
+The models that OpenCLIP publishes on the hub have the names of its own classes and an ``open_clip_config.json``. The
+networks are the same; OpenCLIP stores query, key and value of an attention as one matrix and its projections
+transposed, and uses GELU unless the configuration names the quick one.
 """
 
 import json
@@ -45,7 +45,7 @@ _LAYER: Final = {
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """``open_clip_config.json``: ``model_cfg`` and, where it is there, ``preprocess_cfg``."""
+    """``open_clip_config.json``: ``model_cfg`` and, if present, ``preprocess_cfg``."""
     path = folder / CONFIG
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -99,27 +99,27 @@ def to_clip(weights: Mapping[str, Tensor], config: Mapping[str, Any]) -> "CLIPMo
     left = dict(weights)
     with torch.no_grad():
         for name, into in network.state_dict().items():
-            into.copy_(_one(weights, left, name, into))
+            into.copy_(_tensor(weights, left, name, into))
     if left:
         raise ImportedError(f"pictures: {len(left)} tensors are left over, {min(left)} among them; {_CURE}")
     return network.eval()
 
 
-def _one(weights: Mapping[str, Tensor], left: dict[str, Tensor], name: str, into: Tensor) -> Tensor:
+def _tensor(weights: Mapping[str, Tensor], left: dict[str, Tensor], name: str, into: Tensor) -> Tensor:
     theirs, part = _theirs(name)
     if theirs not in weights:
         raise ImportedError(f"pictures: there is no {theirs}; {_CURE}")
-    found = weights[theirs]
+    tensor = weights[theirs]
     left.pop(theirs, None)
-    if not found.is_floating_point():
-        raise ImportedError(f"pictures: {theirs} is {found.dtype}, must be a float; {_CURE}")
-    if part is not None and found.shape[0] == 3 * into.shape[0]:
-        found = found.chunk(3)[part]
+    if not tensor.is_floating_point():
+        raise ImportedError(f"pictures: {theirs} is {tensor.dtype}, must be a float; {_CURE}")
+    if part is not None and tensor.shape[0] == 3 * into.shape[0]:
+        tensor = tensor.chunk(3)[part]
     if name in _TURNED:
-        found = found.T
-    if found.shape != into.shape:
-        raise ImportedError(f"pictures: {theirs} is {tuple(found.shape)}, must be {tuple(into.shape)}; {_CURE}")
-    return found.to(torch.float32)
+        tensor = tensor.T
+    if tensor.shape != into.shape:
+        raise ImportedError(f"pictures: {theirs} is {tuple(tensor.shape)}, must be {tuple(into.shape)}; {_CURE}")
+    return tensor.to(torch.float32)
 
 
 def _theirs(name: str) -> tuple[str, int | None]:

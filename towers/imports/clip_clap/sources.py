@@ -1,9 +1,9 @@
-"""Which models, of which revision, and what is known of their files.
+"""The models, their revisions, and the known facts about their files.
 
-The sound model is LAION's general one and not its music one, although that is named for the purpose. Of
-``laion/larger_clap_music`` as it is published, several people report independently, with several versions of
-transformers, that its text tower says the same of every text (cosines of .999 between unrelated ones; MTEB's issue
-5069) and that its sound vectors lie close together: tags by it would be noise. ``tagging`` refuses weights like that.
+The sound model is LAION's general one, not its music one. Several people report independently, with several versions of
+transformers, that the text tower of the published ``laion/larger_clap_music`` gives nearly the same vector for every
+text (cosines of .999 between unrelated texts; MTEB's issue 5069) and that its sound vectors lie close together: its
+tags would be noise. ``tagging`` refuses such weights.
 """
 
 from typing import Final
@@ -52,7 +52,7 @@ def summary() -> str:
 
 
 def licences() -> str:
-    """What goes with every copy of the weights. Neither model comes with a text of its licence; both name one."""
+    """The text that goes with every copy of the weights. Neither model contains its licence's text; both name one."""
     return "".join(
         f"{model.repo} ({model.licence}, as its model card states; text: {model.licence_url}): {model.holds}\n"
         f"from {model.url}\n\n"

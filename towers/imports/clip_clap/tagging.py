@@ -1,8 +1,8 @@
-"""Zero-shot tags: how near a clip's vector is to the vector of each tag's phrases.
+"""Zero-shot tags: the cosine of a clip's vector with the vector of each tag's phrases.
 
-The text towers are asked once, at the import; what goes into the bundle is a matrix. A tag's vector is the mean over a
-few templates of its phrase, brought to unit length again (Radford et al., "Learning transferable visual models from
-natural language supervision", 2021, section 3.1.4).
+The text towers run once, at the import; the bundle holds a matrix. A tag's vector is the mean over a few templates of
+its phrase, brought to unit length again (Radford et al., "Learning transferable visual models from natural language
+supervision", 2021, section 3.1.4).
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from ..errors import ImportedError
 from .networks import Tower
 from .vocabulary import PICTURE_TEMPLATES, SOUND_TEMPLATES, TAGS
 
-LOGITS: Final = 100.0  # what CLIP multiplies a cosine by
-MOST_ALIKE: Final = 0.95  # mean cosine of different tags; of weights that work it is .3 (CLAP) to .8 (CLIP)
+LOGITS: Final = 100.0  # CLIP's factor of a cosine
+MOST_ALIKE: Final = 0.95  # mean cosine of different tags; weights that work give .3 (CLAP) to .8 (CLIP)
 
 
 class Tagged(nn.Module):
@@ -34,34 +34,36 @@ class Tagged(nn.Module):
 
 
 def picture_tags(tower: Tower) -> Tagged:
-    """``ImportedError`` where the text tower does not tell the tags apart."""
-    return Tagged(tower.network, apart(tag_vectors(tower, [t.picture for t in TAGS], PICTURE_TEMPLATES), "pictures"))
+    """``ImportedError`` where the text tower does not separate the tags."""
+    return Tagged(
+        tower.network, check_apart(tag_vectors(tower, [t.picture for t in TAGS], PICTURE_TEMPLATES), "pictures")
+    )
 
 
 def sound_tags(tower: Tower) -> Tagged:
-    """``ImportedError`` where the text tower does not tell the tags apart."""
-    return Tagged(tower.network, apart(tag_vectors(tower, [t.sound for t in TAGS], SOUND_TEMPLATES), "sound"))
+    """``ImportedError`` where the text tower does not separate the tags."""
+    return Tagged(tower.network, check_apart(tag_vectors(tower, [t.sound for t in TAGS], SOUND_TEMPLATES), "sound"))
 
 
 def tag_vectors(tower: Tower, phrases: Sequence[str], templates: Sequence[str]) -> Tensor:
     """(phrases, E) float32 of unit length."""
-    told = [tower.texts([template.format(phrase) for phrase in phrases]) for template in templates]
-    return functional.normalize(torch.stack(told).mean(dim=0), dim=1)
+    vectors = [tower.texts([template.format(phrase) for phrase in phrases]) for template in templates]
+    return functional.normalize(torch.stack(vectors).mean(dim=0), dim=1)
 
 
-def alike(vectors: Tensor) -> float:
+def mean_cosine(vectors: Tensor) -> float:
     """The mean cosine of different rows of unit length."""
     count = len(vectors)
     return float((vectors @ vectors.T).sum() - count) / (count * (count - 1))
 
 
-def apart(vectors: Tensor, side: str) -> Tensor:
-    """The same vectors. ``ImportedError`` for a text tower that says the same of everything, or no numbers."""
-    found = alike(vectors)
-    if not found <= MOST_ALIKE:
+def check_apart(vectors: Tensor, side: str) -> Tensor:
+    """The same vectors. ``ImportedError`` where all texts have nearly one vector, or vectors are not finite."""
+    cosine = mean_cosine(vectors)
+    if not cosine <= MOST_ALIKE:
         raise ImportedError(
-            f"{side}: the texts of different tags are alike (mean cosine {found:.3f}, at most {MOST_ALIKE} is usable): "
-            "this text tower knows no words, as it is known of laion/larger_clap_music; take the models that the "
+            f"{side}: the texts of different tags are alike (mean cosine {cosine:.3f}, at most {MOST_ALIKE} is usable)"
+            ": this text tower knows no words, as is known of laion/larger_clap_music; take the models that the "
             "program names"
         )
     return vectors

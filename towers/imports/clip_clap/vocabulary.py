@@ -1,9 +1,9 @@
-"""One vocabulary for pictures and for sound: what is asked of both networks, and what each answer means for the match.
+"""One vocabulary for pictures and for sound: the tags of both networks, and what each tag means for the match.
 
-UT-CMVMR describes a video and its music in the same words before it compares them; this is the same thought with words
-of ours and networks that anybody may use. A tag has a phrase for a picture, a phrase for sound, and a place on
-``MEANINGS``: the axes of the other imports, then themes, of which a tag has one or none. Places are written by hand,
-from what the words mean and not from any result; ``association`` learns from pairs where there are enough.
+UT-CMVMR describes a video and its music in the same words before it compares them; this is the same idea with our own
+words and freely usable networks. A tag has a phrase for a picture, a phrase for sound, and a place on ``MEANINGS``: the
+axes of the other imports, then themes, of which a tag has one or none. Places are written by hand, from the meaning of
+the words and not from any result; ``association`` learns from pairs where there are enough.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
-"""``clip-clap`` as parts of a bundle: a clip's words are its tags, a window's place is what they mean.
+"""``clip-clap`` as parts of a bundle: a clip's words are its tags, a window's place is their meaning.
 
-A tag's word is its standard score over a background, on the logistic curve of ``platt`` where there are labels. From
-there on it is as ``lite`` has it: squashed, averaged over the window, taken to the meanings, standardised again, with
-what little there is to go by beside. Six axes count in full; a theme, of which there are many, counts half.
+A tag's word is its standard score over a background, on the logistic curve of ``platt`` where there are labels. The
+rest is as in ``lite``: squashed, averaged over the window, mapped to the meanings, standardised again, with the doubt
+beside. The six axes count in full; each of the many themes counts half.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 THEME: Final = 0.5
 WEIGHTS: Final = (1.0,) * len(AXES) + (THEME,) * len(THEMES)
-LEAST: Final = 0.05  # of logits, and of meanings: a deviation below is no deviation
+LEAST: Final = 0.05  # of logits and of meanings: the least deviation to divide by
 
 
 @dataclass(frozen=True)
@@ -51,24 +51,24 @@ class Words:
     offset: Floats
 
     def logits(self, raw: Floats) -> Floats:
-        """(n, tags) of what the network says -> log odds."""
+        """(n, tags) outputs of the network -> log odds."""
         return np.asarray(self.slope * (raw - self.mean) / self.deviation + self.offset)
 
     def side(self, axes_mean: Floats, axes_deviation: Floats) -> Side:
-        """As ``lite`` has it, where log odds are a difference over a deviation."""
+        """As in ``lite``, where log odds are a difference over a deviation."""
         deviation = self.deviation / self.slope
         mean = self.mean - self.offset * deviation
         rows = (mean, deviation, axes_mean, axes_deviation)
         return Side(*(tuple(np.asarray(row, np.float64).tolist()) for row in rows))
 
 
-def measured(raw: Floats) -> Words:
-    """Of what a network says of a background (n, tags)."""
+def measure_words(raw: Floats) -> Words:
+    """Measure words on a network's outputs over a background (n, tags)."""
     count = raw.shape[1]
     return Words(raw.mean(axis=0), np.maximum(raw.std(axis=0), LEAST), np.ones(count), np.zeros(count))
 
 
-def squashed(logits: Floats) -> Floats:
+def squash(logits: Floats) -> Floats:
     """Log odds -> from -1 to 1."""
     return np.asarray(np.tanh(logits / 2))
 
@@ -80,11 +80,11 @@ def build(
     raw: tuple[Floats, Floats],
     matrices: tuple[Floats, Floats],
 ) -> ClipClap:
-    """Pairs are video, music: the words of each side, what its network says of its background (n, tags), and its matrix
-    (tags, meanings)."""
+    """Each pair is (video, music): the words of each side, its network's outputs over its background (n, tags), and its
+    matrix (tags, meanings)."""
     sides, places = [], []
-    for at, (word, told, matrix) in enumerate(zip(words, raw, matrices, strict=True)):
-        axes = squashed(word.logits(told)) @ matrix
+    for at, (word, outputs, matrix) in enumerate(zip(words, raw, matrices, strict=True)):
+        axes = squash(word.logits(outputs)) @ matrix
         deviation = np.maximum(axes.std(axis=0), LEAST) / np.array(WEIGHTS)
         side = word.side(axes.mean(axis=0), deviation)
         sides.append(side)

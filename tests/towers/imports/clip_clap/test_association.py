@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from towers.imports.clip_clap.association import FEWEST, PENALTIES, _left_out, judged, learn, own
+from towers.imports.clip_clap.association import FEWEST, PENALTIES, _left_out, judge_choices, learn, own_shares
 
 TAGS, MEANINGS = 12, 6
 
@@ -20,9 +20,9 @@ def pairs(count: int, rule: float, noise: float = 0.05, seed: int = 0) -> tuple[
 
 def test_own_is_the_share_of_others_that_are_further() -> None:
     seen = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    assert own(seen, seen).tolist() == [1.0, 1.0, 1.0]
-    assert own(seen, -seen).tolist() == [0.0, 0.0, 0.0]
-    assert own(np.ones((4, 2)), np.ones((4, 2))).tolist() == [0.5] * 4
+    assert own_shares(seen, seen).tolist() == [1.0, 1.0, 1.0]
+    assert own_shares(seen, -seen).tolist() == [0.0, 0.0, 0.0]
+    assert own_shares(np.ones((4, 2)), np.ones((4, 2))).tolist() == [0.5] * 4
 
 
 def test_what_leaving_one_out_says_is_what_is_learnt_without_it() -> None:
@@ -41,7 +41,7 @@ def test_pairs_of_another_rule_move_the_matrix() -> None:
     learnt = learn(seen, heard, hand)
     assert np.isfinite(learnt.penalty) and learnt.pairs == 80
     assert learnt.by_hand < 0.7 < 0.9 < learnt.left_out
-    assert own(seen @ learnt.matrix, heard @ hand).mean() > 0.9 and "learnt" in learnt.text()
+    assert own_shares(seen @ learnt.matrix, heard @ hand).mean() > 0.9 and "learnt" in learnt.text()
 
 
 def test_what_is_learnt_takes_videos_to_where_their_music_is() -> None:
@@ -54,8 +54,8 @@ def test_what_is_learnt_takes_videos_to_where_their_music_is() -> None:
 def test_a_choice_is_judged_by_what_the_others_would_have_chosen() -> None:
     """The first choice is best for the first video alone, which makes it best of all; without it the second is."""
     table = np.array([[1.0, 0.4, 0.4, 0.4], [0.0, 0.5, 0.5, 0.5]])
-    assert judged(table) == (0, pytest.approx((0.0 + 3 * 0.4) / 4))
-    assert judged(np.array([[0.5, 0.5], [0.5, 0.5]]))[0] == 1  # of equals the one nearest to the hand
+    assert judge_choices(table) == (0, pytest.approx((0.0 + 3 * 0.4) / 4))
+    assert judge_choices(np.array([[0.5, 0.5], [0.5, 0.5]]))[0] == 1  # of equals the one nearest to the hand
 
 
 def test_pairs_of_the_rule_by_hand_leave_it() -> None:

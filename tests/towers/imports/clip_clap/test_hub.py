@@ -158,16 +158,16 @@ def test_a_folder_that_is_here_needs_no_hub(tmp_path: Path) -> None:
     folder.mkdir()
     for name, data in BODY.items():
         (folder / name).write_bytes(data)
-    assert obtain_model(MODEL, given=[tmp_path / "others", folder], download=nobody) == folder
+    assert obtain_model(MODEL, folders=[tmp_path / "others", folder], download=nobody) == folder
     (folder / "weights.bin").write_bytes(BODY["weights.bin"][:1000])
     with pytest.raises(ImportedError, match=r"1000 bytes, 30000000 are expected.*put it there from https"):
-        obtain_model(MODEL, given=[folder], download=nobody)
+        obtain_model(MODEL, folders=[folder], download=nobody)
     (folder / "config.json").write_bytes(b"")
     with pytest.raises(ImportedError, match=r"config.json: is empty"):
-        obtain_model(MODEL, given=[folder], download=nobody)
+        obtain_model(MODEL, folders=[folder], download=nobody)
     (folder / "config.json").unlink()
     with pytest.raises(ImportedError, match=r"config.json: cannot be read \(No such file"):
-        obtain_model(MODEL, given=[folder], download=nobody)
+        obtain_model(MODEL, folders=[folder], download=nobody)
 
 
 def test_licence_size_and_sum_are_shown_before_anything_is_fetched() -> None:
