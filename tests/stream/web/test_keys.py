@@ -153,8 +153,10 @@ def test_a_page_without_a_key_goes_on_too(opened: Any, restarted: Restarted) -> 
     restarted.start()
     sender.wait_for_selector('#status:not([data-state="live"])', timeout=SOON_MS)
     sender.wait_for_selector('#status[data-state="live"]', timeout=FIRST_MS)
-    (after,) = httpx.get(f"{restarted.url}api/sessions").json()["sessions"]
-    assert after["connected"] and after["label"] == "Camera"
+    until_s = time.monotonic() + FIRST_MS / 1000
+    while not (after := httpx.get(f"{restarted.url}api/sessions").json()["sessions"]) and time.monotonic() < until_s:
+        sender.wait_for_timeout(100)  # a publisher that is being connected may be the second one, on a slow machine
+    assert len(after) == 1 and after[0]["connected"] and after[0]["label"] == "Camera"
 
 
 def test_each_tab_has_a_key_of_its_own_even_a_duplicate(opened: Any, server: Any) -> None:
