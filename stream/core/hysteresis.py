@@ -160,7 +160,7 @@ class Hysteresis:
         return COULD_SWITCH if lead > self._options.margin and incumbent != pinned else STAY
 
     def _challenge(self, ranked: Sequence[Ranked], incumbent: str, cut: bool, passed_s: float) -> str:
-        """The incumbent after this hop: the incumbent, or the best of those that may take its place."""
+        """The incumbent after this hop: the present one, or the best of those that may take its place."""
         scores = {entry.candidate.track.id: entry.score for entry in ranked}
         floor = scores.get(incumbent, ranked[-1].score)
         ahead = {track: score - floor for track, score in scores.items() if track != incumbent}

@@ -12,9 +12,9 @@ time. When the next falls due meanwhile, it waits; when a third falls due, the n
 counted as skipped. Embeddings are kept, so a hop requests one new clip of a clip tower, plus those
 that skipped hops left out, and after a change of scene those that reach across it.
 
-A lasting change of scene (``scene``) shortens the window to what came after it. What viewers wish for (``wishes``) goes
-into the ranking of the next hop to end, together with what was on air lately (``history``), what sounds like the tracks
-they liked (``taste``), and whether somebody speaks (``speech``).
+A lasting change of scene (``scene``) shortens the window to what came after it. What viewers wish for (``preferences``)
+goes into the ranking of the next hop to end, together with what was on air lately (``history``), what sounds like the
+tracks they liked (``taste``), and whether somebody speaks (``speech``).
 """
 
 from collections.abc import Mapping, Sequence

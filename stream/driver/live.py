@@ -76,8 +76,8 @@ class LiveStats:
     late_ms: float | None = None
 
     @property
-    def decoded(self) -> int:
-        """Frames that came and were decoded."""
+    def arrived(self) -> int:
+        """Frames that arrived, but for those that there was no time to decode."""
         return self.frames - self.undecoded
 
     @property
@@ -146,8 +146,9 @@ class LiveDriver:
         ``arrived_s``, which is by the session's clock."""
         if self._stop or self._failure is not None:
             return
-        self._stats.frames += 1 + arrival.passed + arrival.undecoded
+        self._stats.frames += 1 + arrival.passed + arrival.replaced + arrival.undecoded
         self._stats.undecoded += arrival.undecoded
+        self._stats.replaced += arrival.replaced
         self._stats.replaced += self._slot is not None
         self._picture_held = True
         now_s = self._clock()

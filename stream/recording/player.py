@@ -25,7 +25,7 @@ from features.frame import FrameFeatures, FrameMeter
 from features.spec import MOTION_FPS, PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.core.events import Beats, End, Event, Failed, Infer, Notice, Question, Suggestions, Warned
 from stream.core.session import Session
-from stream.driver.driver import SessionDriver
+from stream.driver.driver import Publish, SessionDriver
 from stream.driver.runtime import Runtime, needs_small
 
 from .batch_search import BatchSearch
@@ -57,8 +57,6 @@ LARGEST: Final = 2**53  # of a number in a call: what a float holds exactly
 PNG_HEAD: Final = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", PICTURE_WIDTH, PICTURE_HEIGHT)
 DRIVER: Final[dict[str, type[Warned] | type[Failed]]] = {"Warned": Warned, "Failed": Failed}
 
-Publish = Callable[[Notice], None]
-
 
 @dataclass(slots=True)
 class Outcome:
@@ -86,9 +84,12 @@ def replay(reader: Reader, runtime: Runtime, publish: Publish) -> Outcome:
     segue or this bundle cannot replay.
     """
     player = _Player(reader, runtime, publish)
-    for record in reader.records():
-        player.play(record)
-    return player.finish()
+    try:
+        for record in reader.records():
+            player.play(record)
+        return player.finish()
+    finally:
+        player.close()
 
 
 class _Player:
@@ -122,6 +123,10 @@ class _Player:
                 self._end_reason = str(record.fields.get("why"))
             case other:
                 raise self._bad(f"a record of kind {str(other)[:40]!r}")
+
+    def close(self) -> None:
+        """Let go of the session."""
+        self._driver.close()
 
     def finish(self) -> Outcome:
         """Publish the last notices; ``End`` comes after those of the driver."""

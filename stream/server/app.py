@@ -6,7 +6,6 @@ mistakes that the user can correct are reported before the server takes its firs
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator
 from functools import partial
 from importlib import resources
@@ -44,10 +43,7 @@ from .security import Guard, is_loopback
 from .viewer_routes import viewer_routes
 from .whip import whip_routes
 
-log = logging.getLogger(__name__)
-
 PAGE_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-RECORD_WAIT_S: Final = 10.0  # at the end, for a slow disk
 
 
 def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: Place | None = None) -> FastAPI:

@@ -153,7 +153,7 @@ class Channel:
             "label": self.label,
             "connected": self.inputs.connected,
             "waiting": not self.inputs.all,
-            "frames": self.live.stats.decoded,
+            "frames": self.live.stats.arrived,
             "viewers": len(self.viewers),
             "age_s": round(time.monotonic() - self.started_s, 1),
             "events": f"/sessions/{self.id}/events",

@@ -138,7 +138,7 @@ class HubCollector(Collector):
     def _frames(self) -> Iterator[Metric]:
         lives = (session.live for session in self._hub.sessions)
         totals = self._metrics.totals(live for live in lives if isinstance(live, LiveDriver))
-        yield _counter("segue_frames_received", "Decoded frames that arrived.", totals["frames"])
+        yield _counter("segue_frames_received", "Frames that arrived.", totals["frames"])
         yield _counter("segue_frames_sampled", "Frames that were analysed.", totals["sampled"])
         dropped = CounterMetricFamily("segue_frames_dropped", "Frames lost, by reason.", labels=["reason"])
         for reason in LOSSES:

@@ -16,7 +16,7 @@ from .key_redirect import digest
 from .place import Place
 from .worker_status import Status
 
-log = logging.getLogger("segue.door")
+log = logging.getLogger("segue.shared_acceptor")
 
 LOOK_S: Final = 0.25
 

@@ -3,11 +3,12 @@
 A new kind of sink is a class with ``put`` and one place that makes it.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from stream.core.events import Notice
+from stream.core.events import End, Notice
 
 log = logging.getLogger("segue.sinks")
 
@@ -30,12 +31,13 @@ class FunctionSink:
 
 
 class Sinks:
-    """Several sinks as one. A sink that raises is left out from then on, and the others go on. A ``needed`` sink that
-    raises ends the session with its error: without it no notice goes out."""
+    """Several sinks as one. A sink that raises is left out from then on, but for ``End``, and the others go on. A
+    ``needed`` sink that raises ends the session with its error: without it no notice goes out."""
 
     def __init__(self, sinks: Sequence[Sink] = (), needed: Sequence[Sink] = ()) -> None:
         self._sinks = [*sinks]
         self._needed = [*needed]
+        self._failed: list[Sink] = []
 
     def add(self, sink: Sink) -> None:
         """Add a sink, after the others and before the needed ones."""
@@ -48,5 +50,10 @@ class Sinks:
             except Exception:
                 log.exception("a sink (%s) failed and is left out; the session goes on", type(sink).__name__)
                 self._sinks.remove(sink)
+                self._failed.append(sink)
+        if isinstance(notice, End):
+            for sink in self._failed:  # what it opened it may still close
+                with contextlib.suppress(Exception):
+                    sink.put(notice)
         for sink in self._needed:
             sink.put(notice)

@@ -15,14 +15,15 @@ from stream.core.timeline import HELD_S
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """``passed``: frames since the one before that no sampler would take; ``undecoded``: frames since then that were
-    lost for lack of time to decode them. ``arrived_s``: when it came, by the monotonic clock, if that was
-    earlier than now."""
+    """Frames since the one before: ``passed`` that no sampler would take, ``undecoded`` that were lost for lack of time
+    to decode them, ``replaced`` that were lost to newer ones. ``arrived_s``: when it came, by the monotonic clock, if
+    that was earlier than now."""
 
     frame: av.VideoFrame
     passed: int = 0
     undecoded: int = 0
     arrived_s: float | None = None
+    replaced: int = 0
 
 
 class Sieve:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from features.decode.picture import Scaler
 from features.errors import PictureError
 from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
+from stream.core.sampler import Sampler
 from stream.errors import StreamError
-from stream.sources.arrival import Sieve
 from stream.sources.pull.playback_clock import PlaybackClock, stands_s
 from stream.sources.pull.pull import Pull, Telling, is_live
 from stream.sources.pull.reconnect import Backoff, reconnecting
@@ -104,7 +104,7 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
         frames = reconnecting(open_again, BACKOFF, random.random, wait, lambda notice: note(notice.reason))
     else:
         frames = open_again().frames()
-    sieve, pace = Sieve(first.held_s), PlaybackClock(time.monotonic(), first.held_s)
+    sampler, pace, passed = Sampler(first.held_s), PlaybackClock(time.monotonic(), first.held_s), 0
     screen = Screen(say)
     frame = None
     for frame in frames:
@@ -112,8 +112,11 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
             continue
         if not is_live(url):
             screen.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
-        if (arrival := sieve.take(frame)) is not None:
-            screen.show(scaler.canonical(frame), round(frame.pts * frame.time_base * 1_000_000), arrival.passed)
+        if sampler.offer(frame.pts, frame.time_base) is None:
+            passed += 1
+        else:
+            screen.show(scaler.canonical(frame), round(frame.pts * frame.time_base * 1_000_000), passed)
+            passed = 0
     if frame is not None and not is_live(url):
         screen.wait(stands_s(frame))
     if not first.endless and first.warning is not None:

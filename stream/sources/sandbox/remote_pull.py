@@ -31,6 +31,7 @@ from .confinement import environment
 log = logging.getLogger(__name__)
 
 MESSAGE_BYTES: Final = 256 * 1024
+MOST_PASSED: Final = 1000  # frames between two pictures: what a stranger's video took over may claim
 PICTURE_SHAPE: Final = (SENT_HEIGHT, SENT_WIDTH, 3)
 MICROSECOND: Final = Fraction(1, 1_000_000)
 
@@ -144,7 +145,7 @@ class RemotePull:
                 waited_s = self._options.idle_s if self.connected else self._options.open_s
                 return silent(waited_s)
             if kind == PICTURE:
-                self._show(data, pts_us, passed)
+                self._show(data, pts_us, min(passed, MOST_PASSED))
                 deadline_s = loop.time() + self._options.idle_s
             elif kind == SOUND:
                 self._play(data)

@@ -156,7 +156,7 @@ class PictureFeed:
                 return self._on_error(
                     FeedError(Close.UNREADABLE, f"a picture cannot be decoded ({type(error).__name__})")
                 )
-            arrival = Arrival(frame, self._passed, self._lost)
+            arrival = Arrival(frame, self._passed, replaced=self._lost)
             self._passed = self._lost = 0
             self._on_frame(arrival)
             if self._slot is None:

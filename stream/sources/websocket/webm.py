@@ -199,8 +199,9 @@ class WebmFeed:
 
     def _deliver(self, frame: av.VideoFrame) -> None:
         if not self._closed:
-            lost, self._reported_lost = self._pictures.lost - self._reported_lost, self._pictures.lost
-            self._on_frame(Arrival(frame, undecoded=lost))
+            lost = self._pictures.lost  # read once: the decoder's thread counts on
+            replaced, self._reported_lost = lost - self._reported_lost, lost
+            self._on_frame(Arrival(frame, replaced=replaced))
 
     def _if_open(self, hear: Callable[[av.AudioFrame], None]) -> Callable[[av.AudioFrame], None]:
         def deliver(frame: av.AudioFrame) -> None:

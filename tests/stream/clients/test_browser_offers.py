@@ -108,10 +108,10 @@ def test_a_browser_takes_the_answer_and_its_pictures_come(server: Any, browser: 
         assert "".join(str(int(port != "0")) for port in ports) == taken
         until_s = time.monotonic() + 20
         while (
-            not any(session.live.stats.decoded >= 10 for session in server.hub.sessions) and time.monotonic() < until_s
+            not any(session.live.stats.arrived >= 10 for session in server.hub.sessions) and time.monotonic() < until_s
         ):
             page.wait_for_timeout(100)
-        assert any(session.live.stats.decoded >= 10 for session in server.hub.sessions)
+        assert any(session.live.stats.arrived >= 10 for session in server.hub.sessions)
         page.evaluate(
             "async (location) => { await fetch(location, { method: 'DELETE' }); peer.close(); }", told["location"]
         )

@@ -137,12 +137,12 @@ def test_lateness_counts_from_when_a_source_says_that_the_frame_came(play: Fake)
 def test_frames_that_a_source_passed_over_are_counted(play: Fake) -> None:
     async def scenario(live: LiveDriver, clock: Clock) -> None:
         for pts in range(0, 1000, 125):
-            live.offer(Arrival(frame(pts), 3, 2) if pts else Arrival(frame(pts)))
+            live.offer(Arrival(frame(pts), 3, 2, replaced=1) if pts else Arrival(frame(pts)))
             await asyncio.sleep(0.02)
 
     said, live = play(scenario)
-    assert live.stats.frames == 8 + (3 + 2) * 7 and live.stats.replaced == 0 and live.stats.undecoded == 2 * 7
-    assert isinstance(said[-1], End) and said[-1].frames == 43 and said[-1].sampled == 8 and said[-1].dropped == 14
+    assert live.stats.frames == 8 + (3 + 2 + 1) * 7 and live.stats.replaced == 7 and live.stats.undecoded == 2 * 7
+    assert isinstance(said[-1], End) and said[-1].frames == 50 and said[-1].sampled == 8 and said[-1].dropped == 21
 
 
 def test_frames_offered_faster_than_they_are_looked_at(play: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

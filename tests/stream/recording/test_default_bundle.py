@@ -158,7 +158,7 @@ def request(engine: OnnxEngine, graph: str, rows: int, seed: int) -> dict[str, A
 @pytest.mark.parametrize("graph", ["video_clip", "video_sequence", "mood", "matcher"])
 @pytest.mark.parametrize("rows", [1, 2, 5])
 def test_a_row_depends_on_its_place_in_the_batch_alone(parts: Parts, graph: str, rows: int) -> None:
-    """What ``ask.py`` rests on: whatever the other rows hold, one of the ways gives the very same bits."""
+    """What ``batch_search.py`` rests on: whatever the other rows hold, one of the ways gives the very same bits."""
     engine, catalog = parts
     asked = request(engine, graph, rows, 1)
     for size, before in [way for way in ways(rows) if way[0] <= 8]:

@@ -1,6 +1,8 @@
 """The same calls, the same events: whatever was called in whatever order; and where that fails, it is said."""
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.core.events import Accepted, End, Failed, Infer, Refused, Reset, Search, Suggestions, Warned
+from stream.core.events import Accepted, End, Failed, Infer, Notice, Refused, Reset, Search, Suggestions, Warned
 from stream.core.session import Session, SessionOptions
 from stream.recording.errors import RecordingError
 from stream.recording.format import MAGIC, Reader, Record, pack_chunk, pack_record
+from stream.recording.player import replay
 from stream.recording.recorder import Recorder
 from stream.sinks.base import FunctionSink, Sinks
 
@@ -324,3 +327,24 @@ def test_a_hop_that_was_given_up_is_given_up_again(
     outcome, again = play(tmp_path / "r")
     assert outcome.first is None and again == said and said[-1].skipped_hops == 1
     assert [notice.pts_s for notice in said[:-1]] == [2.0]
+
+
+def test_a_replay_lets_go_of_its_session(tmp_path: Path, record: Fake, film: Fake, fake_runtime: Fake) -> None:
+    """Without the collector of cycles: a session holds its window of pictures."""
+    record(tmp_path / "r", film(3))
+    sessions: list[weakref.ref[Session]] = []
+    runtime = fake_runtime()
+
+    def note(notice: Notice) -> None:
+        if not sessions:
+            sessions.extend(weakref.ref(each) for each in gc.get_objects() if isinstance(each, Session))
+
+    gc.collect()
+    gc.disable()
+    try:
+        with Reader(tmp_path / "r") as reader:
+            replay(reader, runtime, note)
+        del reader
+        assert sessions and [each() for each in sessions] == [None] * len(sessions)
+    finally:
+        gc.enable()

@@ -287,7 +287,7 @@ def test_pictures_that_come_too_fast_are_lost_and_counted(ingesting: Tools) -> N
             feed.put(pack_picture(1, 125_000 * index, data))  # no await: nothing can be decoded meanwhile
             feed.put(pack_picture(1, 125_000 * index + 30_000, data))
         await feed.finish(10.0)
-        assert times == [125_000 * 15] and (came[0].undecoded, came[0].passed) == (15, 16)
+        assert times == [125_000 * 15] and (came[0].replaced, came[0].passed) == (15, 16)
         feed.put(pack_picture(1, 0, data))  # time stepped back: the session is to hear of it
         await feed.finish(10.0)
         assert times[-1] == 0

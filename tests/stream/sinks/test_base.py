@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from stream.core.events import Cut, Notice
+from stream.core.events import Cut, End, Notice
 from stream.sinks.base import FunctionSink, Sinks
 
 
@@ -21,6 +21,7 @@ class Failing:
 
 
 CUTS = [Cut(float(second), 0.5) for second in range(4)]
+END = End(4, 4, 0, 0)
 
 
 def test_each_hears_everything_in_order_and_who_comes_late_the_rest() -> None:
@@ -39,7 +40,8 @@ def test_one_that_fails_is_left_out_and_told_of_once(caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.ERROR, logger="segue.sinks"):
         for cut in CUTS:
             sinks.put(cut)
-    assert failing.said == CUTS[:2] and behind == CUTS
+        sinks.put(END)
+    assert failing.said == [*CUTS[:2], END] and behind == [*CUTS, END], "what it opened it may still close"
     assert [record.message for record in caplog.records] == [
         "a sink (Failing) failed and is left out; the session goes on"
     ]
