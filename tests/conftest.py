@@ -31,8 +31,12 @@ def _load(name: str) -> ModuleType:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """``@pytest.mark.needs("ffmpeg")``"""
+    """``@pytest.mark.needs("ffmpeg")``, and a place behind the browsers for whatever runs beside them."""
     needs.all_of(item.iter_markers("needs"))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from shares import give_way
+
+        give_way(item.nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist's

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.core.events import Accepted, End, Failed, Infer, Notice, Refused, Reset, Search, Suggestions, Warned
+from stream.core.events import Accepted, End, Failed, Infer, Refused, Reset, Search, Suggestions, Warned
 from stream.core.session import Session, SessionOptions
+from stream.driver import driver
 from stream.recording.errors import RecordingError
 from stream.recording.format import MAGIC, Reader, Record, pack_chunk, pack_record
 from stream.recording.player import replay
@@ -329,22 +330,24 @@ def test_a_hop_that_was_given_up_is_given_up_again(
     assert [notice.pts_s for notice in said[:-1]] == [2.0]
 
 
-def test_a_replay_lets_go_of_its_session(tmp_path: Path, record: Fake, film: Fake, fake_runtime: Fake) -> None:
+def test_a_replay_lets_go_of_its_session(
+    tmp_path: Path, record: Fake, film: Fake, fake_runtime: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without the collector of cycles: a session holds its window of pictures."""
     record(tmp_path / "r", film(3))
     sessions: list[weakref.ref[Session]] = []
-    runtime = fake_runtime()
 
-    def note(notice: Notice) -> None:
-        if not sessions:
-            sessions.extend(weakref.ref(each) for each in gc.get_objects() if isinstance(each, Session))
+    class Noted(Session):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            sessions.append(weakref.ref(self))
 
+    monkeypatch.setattr(driver, "Session", Noted)
     gc.collect()
     gc.disable()
     try:
         with Reader(tmp_path / "r") as reader:
-            replay(reader, runtime, note)
-        del reader
-        assert sessions and [each() for each in sessions] == [None] * len(sessions)
+            replay(reader, fake_runtime(), lambda notice: None)
+        assert [session() for session in sessions] == [None]
     finally:
         gc.enable()
