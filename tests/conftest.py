@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
+from random_inputs import random_inputs
 
 from engines.bundle import Bundle, load_bundle
 from features.spec import FEATURES
@@ -111,16 +112,6 @@ def draw() -> Draw:
     """``draw(bundle, graph, rows, seed=0)``: random valid input, masks with the valid clips first."""
 
     def make(bundle: Bundle, graph: str, rows: int, seed: int = 0) -> dict[str, NDArray[Any]]:
-        rng = np.random.default_rng([seed, rows])
-        arrays: dict[str, NDArray[Any]] = {}
-        for tensor in bundle.spec(graph).inputs:
-            shape = (rows, *(int(size) for size in tensor.shape[1:]))
-            if tensor.dtype == "bool":
-                arrays[tensor.name] = np.arange(shape[1]) < rng.integers(1, shape[1] + 1, (rows, 1))
-            elif tensor.dtype == "uint8":
-                arrays[tensor.name] = rng.integers(0, 256, shape, np.uint8)
-            else:
-                arrays[tensor.name] = rng.normal(size=shape).astype(np.float32)
-        return arrays
+        return random_inputs(bundle.spec(graph), rows, seed)
 
     return make

@@ -44,6 +44,10 @@ class Sinks:
         self._sinks.append(sink)
 
     def put(self, notice: Notice) -> None:
+        if isinstance(notice, End):
+            for sink in self._failed:  # what it opened it may still close
+                with contextlib.suppress(Exception):
+                    sink.put(notice)
         for sink in list(self._sinks):
             try:
                 sink.put(notice)
@@ -51,9 +55,5 @@ class Sinks:
                 log.exception("a sink (%s) failed and is left out; the session goes on", type(sink).__name__)
                 self._sinks.remove(sink)
                 self._failed.append(sink)
-        if isinstance(notice, End):
-            for sink in self._failed:  # what it opened it may still close
-                with contextlib.suppress(Exception):
-                    sink.put(notice)
         for sink in self._needed:
             sink.put(notice)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from numpy.typing import NDArray
 from onnx import numpy_helper
+from random_inputs import random_inputs
 
 from engines import onnx_engine
 from engines.bundle import load_bundle
@@ -41,30 +41,16 @@ def replace_graph(folder: Path, graph: str, data: bytes) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def random_inputs(engine: OnnxEngine, graph: str, rows: int) -> dict[str, NDArray[Any]]:
-    rng = np.random.default_rng(rows)
-    arrays: dict[str, NDArray[Any]] = {}
-    for tensor in engine.spec(graph).inputs:
-        shape = (rows, *(int(size) for size in tensor.shape[1:]))
-        if tensor.dtype == "bool":
-            arrays[tensor.name] = np.arange(shape[1]) < rng.integers(1, shape[1] + 1, (rows, 1))
-        elif tensor.dtype == "uint8":
-            arrays[tensor.name] = rng.integers(0, 256, shape, np.uint8)
-        else:
-            arrays[tensor.name] = rng.normal(size=shape).astype(np.float32)
-    return arrays
-
-
 def test_the_mood_graph_equals_its_formula(engine: OnnxEngine, tiny_bundle: Path) -> None:
     weights = [numpy_helper.to_array(c) for c in onnx.load(tiny_bundle / "mood.onnx").graph.initializer]
-    inputs = random_inputs(engine, "mood", 5)
+    inputs = random_inputs(engine.spec("mood"), 5)
     expected = 1 / (1 + np.exp(-(inputs["embedding"] @ weights[0] + weights[1])))
     np.testing.assert_allclose(engine.run("mood", inputs)["mood"], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("graph", ["video_sequence", "music_sequence"])
 def test_what_the_mask_hides_does_not_matter(engine: OnnxEngine, graph: str) -> None:
-    inputs = random_inputs(engine, graph, 6)
+    inputs = random_inputs(engine.spec(graph), 6)
     inputs["mask"] = np.tile(np.arange(7) < 3, (6, 1))
     other = {name: array.copy() for name, array in inputs.items()}
     for name, array in other.items():
@@ -79,7 +65,7 @@ def test_what_the_mask_hides_does_not_matter(engine: OnnxEngine, graph: str) -> 
 
 def test_ranges_and_dtypes(engine: OnnxEngine) -> None:
     for graph in engine.bundle.manifest.graphs:
-        for name, array in engine.run(graph, random_inputs(engine, graph, 4)).items():
+        for name, array in engine.run(graph, random_inputs(engine.spec(graph), 4)).items():
             assert array.dtype == np.float32 and array.shape[0] == 4
             if name in ("score", "mood"):
                 assert array.min() >= 0 and array.max() <= 1 and np.ptp(array) > 0
@@ -87,7 +73,7 @@ def test_ranges_and_dtypes(engine: OnnxEngine) -> None:
 
 @pytest.mark.parametrize("graph", ["video_clip", "music_clip", "matcher"])
 def test_a_batch_equals_its_rows(engine: OnnxEngine, graph: str) -> None:
-    inputs = random_inputs(engine, graph, 5)
+    inputs = random_inputs(engine.spec(graph), 5)
     whole = engine.run(graph, inputs)
     for row in range(5):
         alone = engine.run(graph, {name: array[row : row + 1] for name, array in inputs.items()})
@@ -96,7 +82,7 @@ def test_a_batch_equals_its_rows(engine: OnnxEngine, graph: str) -> None:
 
 
 def test_run_from_many_threads(engine: OnnxEngine) -> None:
-    inputs = random_inputs(engine, "video_clip", 2)
+    inputs = random_inputs(engine.spec("video_clip"), 2)
     expected = engine.run("video_clip", inputs)["embedding"]
     with ThreadPoolExecutor(4) as pool:
         for outputs in pool.map(lambda _: engine.run("video_clip", inputs), range(40)):

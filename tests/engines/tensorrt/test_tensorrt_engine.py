@@ -13,6 +13,7 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_inputs import random_inputs
 
 from engines.base import Engine
 from engines.bundle import Bundle, load_bundle
@@ -31,27 +32,13 @@ def bundle(tiny_bundle: Path) -> Bundle:
     return load_bundle(tiny_bundle, FEATURES)
 
 
-def random_inputs(engine: Engine, graph: str, rows: int, seed: int = 0) -> dict[str, Any]:
-    rng = np.random.default_rng((rows, seed))
-    arrays: dict[str, Any] = {}
-    for tensor in engine.spec(graph).inputs:
-        shape = (rows, *(int(size) for size in tensor.shape[1:]))
-        if tensor.dtype == "bool":
-            arrays[tensor.name] = np.arange(shape[1]) < rng.integers(1, shape[1] + 1, (rows, 1))
-        elif tensor.dtype == "uint8":
-            arrays[tensor.name] = rng.integers(0, 256, shape, np.uint8)
-        else:
-            arrays[tensor.name] = rng.normal(size=shape).astype(np.float32)
-    return arrays
-
-
 def test_it_is_an_engine_that_gives_the_same_numbers(open_engine: Open, bundle: Bundle, machine: Any) -> None:
     engine, reference = open_engine(bundle), OnnxEngine(bundle)
     assert isinstance(engine, Engine) and engine.name == "tensorrt-0" and engine.bundle is bundle
     engine.warmup()
     for graph in bundle.manifest.graphs:
         for rows in (1, 2, 3, 7, 8, 9, 16, 31, 32, 33, 70):
-            inputs = random_inputs(engine, graph, rows)
+            inputs = random_inputs(engine.spec(graph), rows)
             found, expected = engine.run(graph, inputs), reference.run(graph, inputs)
             assert list(found) == list(expected)
             for name, array in expected.items():
@@ -68,7 +55,7 @@ def test_a_request_leaves_nothing_behind(open_engine: Open, bundle: Bundle, requ
     """Buffers are shared by requests of any size: what one leaves in them must not reach the next."""
     engine, reference = open_engine(bundle), OnnxEngine(bundle)
     for at, (graph, rows) in enumerate(requests):
-        inputs = random_inputs(engine, graph, rows, at)
+        inputs = random_inputs(engine.spec(graph), rows, at)
         given = {name: array.copy() for name, array in inputs.items()}
         found = engine.run(graph, inputs)
         for name, array in reference.run(graph, given).items():
@@ -81,8 +68,8 @@ def test_a_request_leaves_nothing_behind(open_engine: Open, bundle: Bundle, requ
 def test_what_pads_is_the_requests_last_row(open_engine: Open, bundle: Bundle, machine: Any) -> None:
     """Not what an earlier request left there: a session's data stays with it."""
     engine = open_engine(bundle, sizes=(1, 8))
-    engine.run("mood", random_inputs(engine, "mood", 8, seed=1))
-    inputs = random_inputs(engine, "mood", 3, seed=2)
+    engine.run("mood", random_inputs(engine.spec("mood"), 8, seed=1))
+    inputs = random_inputs(engine.spec("mood"), 3, seed=2)
     engine.run("mood", inputs)
     wanted = np.concatenate([inputs["embedding"], np.repeat(inputs["embedding"][-1:], 5, axis=0)])
     assert wanted.tobytes() in [bytes(memory) for memory in machine.memories.values()]
@@ -91,9 +78,9 @@ def test_what_pads_is_the_requests_last_row(open_engine: Open, bundle: Bundle, m
 
 def test_an_answer_is_the_callers_own(open_engine: Open, bundle: Bundle) -> None:
     engine = open_engine(bundle)
-    first = engine.run("mood", random_inputs(engine, "mood", 3))["mood"]
+    first = engine.run("mood", random_inputs(engine.spec("mood"), 3))["mood"]
     kept = first.copy()
-    engine.run("mood", random_inputs(engine, "mood", 3, seed=1))
+    engine.run("mood", random_inputs(engine.spec("mood"), 3, seed=1))
     np.testing.assert_array_equal(first, kept)
     engine.close()
     np.testing.assert_array_equal(first, kept)
@@ -104,7 +91,7 @@ def test_slices_and_launches(open_engine: Open, bundle: Bundle, machine: Any, ro
     """A slice is one launch of a CUDA graph: no copy and no enqueue of its own."""
     engine = open_engine(bundle)
     machine.calls.clear()
-    engine.run("mood", random_inputs(engine, "mood", rows))
+    engine.run("mood", random_inputs(engine.spec("mood"), rows))
     each = ["cudaGraphLaunch", "cudaStreamSynchronize"]
     assert machine.calls == ["cudaSetDevice", *each * launches]
     engine.close()
@@ -160,7 +147,7 @@ def test_many_threads(open_engine: Open, bundle: Bundle) -> None:
 
     def ask(number: int) -> None:
         graph = ("mood", "matcher", "video_sequence")[number % 3]
-        inputs = random_inputs(engine, graph, 1 + number % 40, number)
+        inputs = random_inputs(engine.spec(graph), 1 + number % 40, number)
         for name, array in reference.run(graph, inputs).items():
             np.testing.assert_allclose(engine.run(graph, inputs)[name], array, atol=1e-5)
 
@@ -171,7 +158,7 @@ def test_many_threads(open_engine: Open, bundle: Bundle) -> None:
 
 def test_closing_while_others_run(open_engine: Open, bundle: Bundle, machine: Any) -> None:
     engine = open_engine(bundle)
-    inputs = random_inputs(engine, "mood", 2)
+    inputs = random_inputs(engine.spec("mood"), 2)
 
     def ask(_: int) -> bool:
         try:
@@ -196,7 +183,7 @@ def test_what_cannot_be_captured_runs_step_by_step(open_engine: Open, bundle: Bu
     machine.capture_works, machine.replay_lies = how != "refused", how == "lies"
     engine, reference = open_engine(bundle), OnnxEngine(bundle)
     assert engine.facts()["captured"] == "0 of 24"
-    inputs = random_inputs(engine, "matcher", 11)
+    inputs = random_inputs(engine.spec("matcher"), 11)
     np.testing.assert_allclose(
         engine.run("matcher", inputs)["score"], reference.run("matcher", inputs)["score"], atol=1e-5
     )
@@ -219,9 +206,9 @@ def test_nan_in_an_answer(open_engine: Open, bundle: Bundle, machine: Any) -> No
     engine = open_engine(bundle)
     machine.spoil = lambda name, array: np.full_like(array, np.nan)
     with pytest.raises(EngineFailed, match=r"graph mood: output mood .*NaN"):
-        engine.run("mood", random_inputs(engine, "mood", 2))
+        engine.run("mood", random_inputs(engine.spec("mood"), 2))
     machine.spoil = lambda name, array: array
-    engine.run("mood", random_inputs(engine, "mood", 2))
+    engine.run("mood", random_inputs(engine.spec("mood"), 2))
     engine.close()
 
 
@@ -234,7 +221,7 @@ def test_out_of_memory(open_engine: Open, bundle: Bundle, machine: Any) -> None:
 
 def test_a_lost_gpu_stays_lost(open_engine: Open, bundle: Bundle, machine: Any) -> None:
     engine = open_engine(bundle)
-    inputs = random_inputs(engine, "mood", 2)
+    inputs = random_inputs(engine.spec("mood"), 2)
     machine.error, machine.stays_lost, machine.fail_at = "cudaErrorLaunchFailure", True, len(machine.calls) + 1
     with pytest.raises(EngineFailed, match="cudaErrorLaunchFailure"):
         engine.run("mood", inputs)
@@ -247,7 +234,7 @@ def test_a_lost_gpu_stays_lost(open_engine: Open, bundle: Bundle, machine: Any) 
 
 def test_memory_that_comes_back(open_engine: Open, bundle: Bundle, machine: Any) -> None:
     engine = open_engine(bundle)
-    inputs = random_inputs(engine, "mood", 2)
+    inputs = random_inputs(engine.spec("mood"), 2)
     machine.error, machine.fail_at = "cudaErrorMemoryAllocation", len(machine.calls) + 1
     with pytest.raises(EngineFailed, match="memory is used up"):
         engine.run("mood", inputs)
@@ -262,7 +249,7 @@ def live(bundle: Bundle, on: Any, folder: Path, build: bool) -> None:
     engine = TensorrtEngine(bundle, plans=folder, libraries=libraries, build=build, sizes=(1, 8))
     try:
         for graph, rows in (("mood", 9), ("matcher", 1)):
-            engine.run(graph, random_inputs(engine, graph, rows))
+            engine.run(graph, random_inputs(engine.spec(graph), rows))
     finally:
         engine.close()
 

@@ -54,3 +54,11 @@ def test_one_that_is_needed_ends_it_with_what_it_raised() -> None:
     with pytest.raises(OSError, match="the line is cut"):
         sinks.put(CUTS[1])
     assert beside == CUTS[:2]
+
+
+def test_one_that_fails_at_the_end_gets_it_once() -> None:
+    failing = Failing()
+    sinks = Sinks([failing])
+    sinks.put(CUTS[0])
+    sinks.put(END)
+    assert failing.said == [CUTS[0], END]

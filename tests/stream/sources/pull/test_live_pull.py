@@ -85,6 +85,14 @@ def rtmp(port: int) -> tuple[str, ...]:
     return ("-f", "flv", "-listen", "1", f"rtmp://127.0.0.1:{port}/live/a")
 
 
+def need_srt() -> None:
+    """A program that reads SRT."""
+    try:
+        external.program_for("srt")
+    except SourceError as error:
+        needs.missing(str(error))
+
+
 @pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize("opener", [None, guarded(HERE)], ids=["by the user", "by a client"])
 def test_rtmp(ffmpeg: Callable[..., None], opener: Any) -> None:
@@ -141,10 +149,7 @@ def test_what_is_on_air_begins_soon(ffmpeg: Callable[..., None], way: str, sound
 @pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize("opener", [None, guarded(HERE)], ids=["by the user", "by a client"])
 def test_srt_through_a_program(ffmpeg: Callable[..., None], opener: Any) -> None:
-    try:
-        external.program_for("srt")
-    except SourceError as error:
-        needs.missing(str(error))
+    need_srt()
     port = free_port(socket.SOCK_DGRAM)
     ffmpeg(60, "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener")
     times, sounds = some(f"srt://127.0.0.1:{port}", opener)
@@ -330,10 +335,7 @@ def test_rtmp_and_srt_in_the_confined_process(ffmpeg: Callable[..., None]) -> No
     port = free_port()
     ffmpeg(60, *rtmp(port))
     assert pulled(f"rtmp://127.0.0.1:{port}/live/a") == 5
-    try:
-        external.program_for("srt")
-    except SourceError as error:
-        needs.missing(str(error))
+    need_srt()
     port = free_port(socket.SOCK_DGRAM)
     ffmpeg(60, "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener")
     assert pulled(f"srt://127.0.0.1:{port}") == 5
@@ -399,10 +401,7 @@ def arguments_of_readers() -> list[str]:
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("opener", [None, guarded(HERE)], ids=["by the user", "by a client"])
 def test_a_passphrase_opens_a_stream_and_stands_in_no_arguments(ffmpeg: Callable[..., None], opener: Any) -> None:
-    try:
-        external.program_for("srt")
-    except SourceError as error:
-        needs.missing(str(error))
+    need_srt()
     port = free_port(socket.SOCK_DGRAM)
     ffmpeg(60, "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener&passphrase=opensesame")
     time.sleep(1.5)
@@ -416,10 +415,7 @@ def test_a_passphrase_opens_a_stream_and_stands_in_no_arguments(ffmpeg: Callable
 
 @pytest.mark.needs("ffmpeg")
 def test_by_srt_nothing_but_a_transport_stream_comes_for_a_client(ffmpeg: Callable[..., None]) -> None:
-    try:
-        external.program_for("srt")
-    except SourceError as error:
-        needs.missing(str(error))
+    need_srt()
     port = free_port(socket.SOCK_DGRAM)
     ffmpeg(60, "-f", "matroska", f"srt://127.0.0.1:{port}?mode=listener")
     times, _ = some(f"srt://127.0.0.1:{port}", count=2)  # the user's own may be any
