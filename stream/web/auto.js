@@ -74,6 +74,6 @@ export class Auto {
     if (this.starting === item.track) this.starting = null;
     // it would try, and say so, each second
     const vain = !plays && !this.speaker.player.now && !this.starting && !this.speaker.elsewhere;
-    if (vain && this.wants()) this.session.send({ type: "auto", on: false });
+    if (vain && this.wants()) this.session.turn(false);
   }
 }

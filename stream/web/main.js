@@ -46,7 +46,7 @@ const player = new Player({
 });
 const speaker = new Speaker(player, session, { change: () => showPlayer() });
 const transport = new Transport($, speaker, session);
-const auto = new Auto(speaker, session, () => (session.open ? session.role.auto : $("auto").checked));
+const auto = new Auto(speaker, session, () => (session.open ? session.auto : $("auto").checked));
 const wishes = new Wishes($("wishes"), $("told"), (command) => session.send(command));
 const input = new Input({
   status,
@@ -92,7 +92,7 @@ function show() {
 function showPlayer() {
   const now = transport.show();
   list.mark(now?.track, now?.playing);
-  if (session.open) $("auto").checked = session.role.auto;
+  if (session.open) $("auto").checked = session.auto;
   $("auto").disabled = !session.role.may;
   showCue();
   showAdvice(now);
@@ -142,7 +142,7 @@ function opened() {
   status("live", session.newest ? "Live" : "Connected");
   if (given && !input.source) waitsFor(false);
   speaker.opened();
-  if (auto.began) session.send({ type: "auto", on: true });
+  if (auto.began) session.turn(true);
   show();
 }
 
@@ -170,6 +170,7 @@ function accepted(message) {
 
 function refused(message) {
   speaker.refused(message.command);
+  if (message.command === "auto") showPlayer();
   if (message.command !== "playing") complain(`The server did not ${message.command}: ${message.reason}.`);
 }
 
@@ -285,7 +286,7 @@ $("volume").addEventListener("input", ({ target }) => {
 $("auto").addEventListener("change", ({ target }) => {
   player.unlock();
   auto.began = target.checked && !speaker.elsewhere;
-  if (session.open) session.send({ type: "auto", on: target.checked });
+  if (session.open) session.turn(target.checked);
 });
 $("whip-address").textContent = new URL("/whip", location.href).href;
 $("copy").addEventListener("click", async () => {

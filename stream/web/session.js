@@ -18,6 +18,7 @@ export class Session {
 
   get open() { return Boolean(this.events); }
   get onAir() { return this.newest?.on_air ?? null; }
+  get auto() { return this.turned ?? this.role.auto; }
 
   /** The suggestions, best first, without what is skipped since. */
   get items() {
@@ -47,7 +48,10 @@ export class Session {
 
   send(message) { return this.events?.send(message) ?? false; }
 
-  #forget() { Object.assign(this, { newest: null, asked: null, role: NOBODY, before: NOBODY, heard_ms: 0 }); }
+  /** Turn Auto on or off. The switch stands as it was turned until the server has answered. */
+  turn(on) { this.turned = this.send({ type: "auto", on }) ? on : null; }
+
+  #forget() { Object.assign(this, { newest: null, asked: null, turned: null, role: NOBODY, before: NOBODY, heard_ms: 0 }); }
 
   /** Wishes of a stream that ended go with it; of one that was lost they are kept, for the one in its place. */
   #over(regular) {
@@ -78,6 +82,7 @@ export class Session {
     } else if (message.type === "reset") {
       this.newest = null;
     }
+    if (message.command === "auto") this.turned = null;
     this.on[message.type]?.(message);
   }
 
@@ -103,7 +108,7 @@ export class Session {
     if (!kept || !asked || performance.now() - kept.since_ms > KEPT_MS || asked.undo > 0 || !this.role.may) return;
     if (wished(asked) || !(wished(kept.asked) || kept.auto)) return;
     const { filters, liked, pinned, skipped, steer, weights } = kept.asked;
-    if (kept.auto && !this.role.auto) this.send({ type: "auto", on: true });
+    if (kept.auto && !this.auto) this.turn(true);
     if (filters && Object.values(filters).some((limit) => limit !== null)) this.send({ type: "filters", ...filters });
     if (skipped.length) this.send({ type: "wishes", skipped: skipped.map(({ track, left_s }) => ({ track, left_s })) });
     if (!wished({ ...kept.asked, skipped: [], filters: null })) return;

@@ -166,6 +166,39 @@ def test_auto_leaves_where_the_server_says_and_goes_on_with_what_it_names(told: 
     assert page.evaluate("() => Number(document.querySelector('#seek').value)") < 5
 
 
+def test_the_switch_stands_as_it_was_turned_until_the_server_has_answered(page: Any) -> None:
+    """What the server had said before it knew of the click must not turn the switch back."""
+    shown = page.evaluate(
+        """async () => {
+          const { Session } = await import("/session.js");
+          let socket;
+          window.WebSocket = class {
+            static OPEN = 1;
+            readyState = 1;
+            constructor() { socket = this; }
+            send() {}
+            close() {}
+          };
+          const session = new Session({ open() {}, player() {}, accepted() {}, refused() {} });
+          session.attend("/sessions/a/events");
+          const hears = (message) => socket.onmessage({ data: JSON.stringify({ v: 1, ...message }) });
+          socket.onopen();
+          const stands = [];
+          for (const step of [
+            () => session.turn(true),
+            () => hears({ type: "player", player: "here", may: true, auto: false }),
+            () => hears({ type: "player", player: "here", may: true, auto: true }),
+            () => hears({ type: "accepted", command: "auto", track: null }),
+            () => hears({ type: "player", player: "here", may: true, auto: false }),
+            () => session.turn(true),
+            () => hears({ type: "refused", command: "auto", reason: "no" }),
+          ]) { step(); stands.push(session.auto); }
+          return stands;
+        }"""
+    )
+    assert shown == [True, True, True, True, False, True, False]
+
+
 def test_the_end_of_the_music_counts_and_not_that_of_the_file(page: Any) -> None:
     where = page.evaluate(
         """async () => {
