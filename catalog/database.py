@@ -9,12 +9,23 @@ from pathlib import Path
 
 from .errors import FormatError, LockedError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
 TRIES = 3  # to copy a database that is being written
-_SCHEMA = """
+_NOTES = """
+TABLE notes (
+    path BLOB NOT NULL, begin_s REAL NOT NULL, origin TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (path, begin_s, origin, field)
+) WITHOUT ROWID;
+"""
+# From an older schema to the next one, without analysing anything again. Tags that have become of use since are read
+# when the folder is indexed the next time: no file has the size -1.
+_STEPS = {5: f"CREATE {_NOTES} UPDATE files SET size = -1;"}
+# What a reader, who changes nothing, lacks in an older schema: empty tables of its own connection.
+_STAND_INS = {5: f"CREATE TEMP {_NOTES}"}
+_SCHEMA = f"""
 CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
     beats BLOB NOT NULL, rhythm BLOB NOT NULL, clips TEXT NOT NULL,
@@ -39,16 +50,19 @@ CREATE TABLE places (
     PRIMARY KEY (path, begin_s)
 ) WITHOUT ROWID;
 CREATE INDEX places_by_track ON places(track);
+CREATE {_NOTES}
 """
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
-    """The database at ``path``, made where there is none. Raises ``FormatError``."""
+    """The database at ``path``, made where there is none; one of an older schema is brought up to this one, if a way is
+    known (see ``_STEPS``). Raises ``FormatError``."""
     db = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
         if _version(path, db) == 0:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
+        _migrate(path, db)
         _check(path, db)
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = FULL")
@@ -76,10 +90,22 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
                 db.close()
         return
     try:
-        _check(path, db)
+        _stand_in(path, db)
         yield db
     finally:
         db.close()
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """What is written inside is written whole or not at all."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
 
 
 @contextmanager
@@ -131,7 +157,7 @@ def _open_copy(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Conn
     except OSError as error:
         raise FormatError(f"{path}: cannot be opened ({failure}; {error}); {CURE}") from error
     try:
-        _check(path, db)
+        _stand_in(path, db)
     except BaseException:
         db.close()
         raise
@@ -151,6 +177,25 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError as error:
         raise FormatError(f"{path}: cannot be read ({error}); {CURE}") from error
+
+
+def _migrate(path: Path, db: sqlite3.Connection) -> None:
+    """Take the steps from an older schema to this one, each whole or not at all."""
+    while (version := _version(path, db)) in _STEPS:
+        with transaction(db):
+            if _version(path, db) == version:  # nobody was faster
+                for statement in filter(str.strip, _STEPS[version].split(";")):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {version + 1}")
+
+
+def _stand_in(path: Path, db: sqlite3.Connection) -> None:
+    """Let a reader see an older schema as this one, if that can be done without writing."""
+    version = _version(path, db)
+    if version not in _STAND_INS:
+        _check(path, db)
+    for older in range(version, SCHEMA_VERSION):
+        db.executescript(_STAND_INS[older])
 
 
 def _check(path: Path, db: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .cuesheet import match_sheets
+from .sidecar import NAMES as SIDECARS
 from .store import FileStamp
 
 _MUSIC = (
@@ -36,7 +37,8 @@ OTHER = frozenset(_OTHER.split())
 class Scan:
     """The result of a walk. ``files`` to try, in a fixed order; ``skipped`` counts those that are no music by their
     name; ``scores`` counts trackers' modules, MIDI and chip music by ending; ``closed``: folders that could not be
-    read, and why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use.
+    read, and why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use;
+    ``sidecars``: tables of rights and the like, see ``sidecar.py``.
     """
 
     files: dict[Path, FileStamp] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Scan:
     closed: dict[Path, str] = field(default_factory=dict)
     sheets: dict[Path, Path] = field(default_factory=dict)
     notes: list[tuple[Path, str]] = field(default_factory=list)
+    sidecars: list[Path] = field(default_factory=list)
 
 
 def scan(folder: Path, leave_out: Path) -> Scan:
@@ -58,7 +61,7 @@ def scan(folder: Path, leave_out: Path) -> Scan:
     sheets, notes = match_sheets(walk.sheets, files)
     for file, sheet in sheets.items():
         files[file] = replace(files[file], beside=_stamp_text(sheet))
-    return Scan(files, walk.skipped, walk.scores, walk.closed, sheets, notes)
+    return Scan(files, walk.skipped, walk.scores, walk.closed, sheets, notes, walk.sidecars)
 
 
 class _Walk:
@@ -67,6 +70,7 @@ class _Walk:
     def __init__(self, leave_out: Path) -> None:
         self.files: dict[Path, FileStamp] = {}
         self.sheets: list[Path] = []
+        self.sidecars: list[Path] = []
         self.skipped = 0
         self.scores: Counter[str] = Counter()
         self.closed: dict[Path, str] = {}
@@ -102,6 +106,9 @@ class _Walk:
 
     def _take(self, path: Path) -> None:
         ending = extension(path)
+        if path.name.casefold() in SIDECARS:
+            self.sidecars.append(path)
+            return
         if ending == "cue" and not path.name.startswith("."):
             self.sheets.append(path)
         hidden_or_other = path.name.startswith(".") or ending in OTHER

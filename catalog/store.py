@@ -7,7 +7,8 @@ bytes, because a file name need not be text.
 
 Tables: ``tracks`` (one row per distinct sound: its analysis), ``segments`` (their vectors), ``files`` (every known
 path, with a stamp that tells an unchanged file without reading it, and whether it was there the last time), ``places``
-(which part of which file holds which track, and its names there). Tracks of one recording have one ``recording``.
+(which part of which file holds which track, and its names there), ``notes`` (what is said of these beside, see
+``notes.py``). Tracks of one recording have one ``recording``.
 """
 
 import json
@@ -21,7 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
-from .database import DATABASE, open_to_read, open_to_write
+from .database import DATABASE, open_to_read, open_to_write, transaction
+from .described import described
+from .notes import TAGS, Note, Notes
 from .packing import blob, floats, pack_outline, unpack_outline
 from .records import Analysis, Floats, Outline, Track
 
@@ -54,6 +57,7 @@ class Entry:
     lossless: bool = False
     sketch: bytes = b""  # to recognise the same recording, see ``sketch.py``
     backwards: bytes = b""  # the sketch of the track played backwards; not kept
+    said: tuple[tuple[str, str], ...] = ()  # what the file's tags say beside: field and value of a note
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +91,7 @@ class Store:
         self._stack = ExitStack()
         path = folder / DATABASE
         self._db: sqlite3.Connection = open_to_write(path) if write else self._stack.enter_context(open_to_read(path))
+        self.notes = Notes(self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -104,13 +109,15 @@ class Store:
     # -- reading
 
     def tracks(self) -> list[StoredTrack]:
-        """The tracks of files that are present, by id, each with the names at its first path."""
+        """The tracks of files that are present, by id, each with the names at its first path and with what is noted of
+        it there."""
         rows = self._db.execute(
             "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
             "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats, "
             "onsets, vocals FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
             "WHERE NOT missing ORDER BY track, path, begin_s"
         )
+        said = self.notes.all()
         by_id: dict[str, StoredTrack] = {}
         for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, lufs, peak_db, *rest in rows:
             if id not in by_id:
@@ -122,7 +129,7 @@ class Store:
                     id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db, vocals
                 )
                 by_id[id] = StoredTrack(
-                    track,
+                    described(track, said.get((track.path, begin_s), {})),
                     floats(beats),
                     floats(rhythm).reshape(-1, 3),
                     clips,
@@ -158,6 +165,20 @@ class Store:
             _path(path): KnownFile(FileStamp(size, mtime_ns, beside), bool(missing), tuple(tracks_of.get(path, ())))
             for path, size, mtime_ns, beside, missing in rows
         }
+
+    def places(self) -> list[tuple[Path, float]]:
+        """Every place of a track: its file and where it begins there, in order."""
+        rows = self._db.execute("SELECT path, begin_s FROM places ORDER BY path, begin_s")
+        return [(_path(path), begin_s) for path, begin_s in rows]
+
+    def places_of(self, id: str) -> list[tuple[Path, float]]:
+        """The places of a track and of every other track of its recording."""
+        rows = self._db.execute(
+            "SELECT path, begin_s FROM places JOIN tracks ON tracks.id = track "
+            "WHERE recording = (SELECT recording FROM tracks WHERE id = ?) ORDER BY path, begin_s",
+            (id,),
+        )
+        return [(_path(path), begin_s) for path, begin_s in rows]
 
     def ids(self) -> set[str]:
         return {id for (id,) in self._db.execute("SELECT id FROM tracks")}
@@ -202,7 +223,7 @@ class Store:
         clips = {
             id: write_clips(self.folder, id, clip_rows(entry.analysis)) for id, entry in new.items() if entry.analysis
         }
-        with self._transaction():
+        with transaction(self._db):
             self._put_file(path, stamp)
             for id, name in clips.items():
                 self._add(new[id], name)
@@ -212,24 +233,27 @@ class Store:
                 "tagged_lufs, tagged_peak_db) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (_place(path, entry.track) for entry in entries),
             )
+            own = [Note(path, entry.track.begin_s, *pair) for entry in entries for pair in entry.said]
+            self.notes.set_of(path, TAGS, own)
+            self.notes.follow(path)
             return self._drop_unplaced()
 
     def miss(self, paths: Iterable[Path], missing: bool = True) -> None:
         """Mark files as missing (or as back): their tracks stay, but ``tracks`` leaves them out until they are back."""
-        with self._transaction():
+        with transaction(self._db):
             self._db.executemany(
                 "UPDATE files SET missing = ? WHERE path = ?", ((int(missing), _bytes(path)) for path in paths)
             )
 
     def forget(self, paths: Iterable[Path]) -> set[str]:
         """Drop paths, and the tracks that no path holds any more; returns the ids of these."""
-        with self._transaction():
+        with transaction(self._db):
             self._db.executemany("DELETE FROM files WHERE path = ?", ((_bytes(path),) for path in paths))
             return self._drop_unplaced()
 
     def forget_moved(self) -> None:
         """Drop missing paths whose tracks are all at other, present paths too: the files were moved."""
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute(
                 "DELETE FROM files WHERE missing AND NOT EXISTS (SELECT 1 FROM places AS mine "
                 "WHERE mine.path = files.path AND NOT EXISTS (SELECT 1 FROM places AS other JOIN files AS there "
@@ -243,7 +267,7 @@ class Store:
         """
         rows = self._db.execute("SELECT id, clips, length(rhythm) / 12 FROM tracks").fetchall()
         lost = [id for id, name, clips in rows if not is_whole(clip_path(self.folder, name), clips, width)]
-        with self._transaction():
+        with transaction(self._db):
             for id in lost:
                 self._db.execute(
                     "UPDATE files SET size = -1 WHERE path IN (SELECT path FROM places WHERE track = ?)", (id,)
@@ -269,11 +293,14 @@ class Store:
     def join_recordings(self, id: str, others: Collection[str]) -> None:
         """Make a track and all tracks of the recordings ``others`` one recording."""
         name = min(others)
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute("UPDATE tracks SET recording = ? WHERE id = ?", (name, id))
             self._db.executemany(
                 "UPDATE tracks SET recording = ? WHERE recording = ?", ((name, other) for other in others)
             )
+            rows = self._db.execute("SELECT path FROM places JOIN tracks ON id = track WHERE recording = ?", (name,))
+            for (path,) in rows.fetchall():
+                self.notes.follow(_path(path))
 
     # -- inside a transaction
 
@@ -309,16 +336,6 @@ class Store:
         gone = {id for (id,) in self._db.execute("SELECT id FROM tracks WHERE id NOT IN (SELECT track FROM places)")}
         self._db.executemany("DELETE FROM tracks WHERE id = ?", ((id,) for id in gone))
         return gone
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
 
 def _place(path: Path, track: Track) -> tuple[object, ...]:

@@ -232,8 +232,8 @@ def test_a_folder_without_write_access_is_read(store: Store, tmp_path: Path) -> 
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     Store(tmp_path, write=True).close()
     db = sqlite3.connect(tmp_path / "catalog.sqlite")
-    db.execute("PRAGMA user_version = 7")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
     for write in (True, False):
-        with pytest.raises(FormatError, match=f"schema 7, not {SCHEMA_VERSION}"):
+        with pytest.raises(FormatError, match=f"schema {SCHEMA_VERSION + 1}, not {SCHEMA_VERSION}"):
             Store(tmp_path, write)
