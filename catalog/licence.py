@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 
 PUBLIC_DOMAIN = "public domain"
+NON_COMMERCIAL, NO_DERIVATIVES, UNKNOWN = "NC", "ND", "licence unknown"  # what ``marks`` warns of
 _ADDRESS = re.compile(r"creativecommons\.org/licen[cs]es/([a-z+-]+)(?:/(\d\.\d))?", re.IGNORECASE)
 _ZERO_ADDRESS = re.compile(
     r"creativecommons\.org/(?:publicdomain|licen[cs]es)/(zero|mark)(?:/(\d\.\d))?", re.IGNORECASE
@@ -18,6 +19,12 @@ _KINDS = r"((?:[\s_/-]*(?:BY|NC|ND|SA)\b)+)"
 _SHORT = re.compile(rf"\bCC[\s_-]*(?=BY\b){_KINDS}{_VERSION}", re.IGNORECASE)
 _ZERO = re.compile(rf"\b(?:CC[\s_-]*0|CC[\s_-]*zero|Creative\s+Commons\s+(?:Zero|0))\b(?:\s+universal)?{_VERSION}",
                    re.IGNORECASE)  # fmt: skip
+_DUTIES = {
+    "BY": "credit the author (BY)",
+    "NC": "no commercial use (NC)",
+    "ND": "no changed versions (ND)",
+    "SA": "what is made from it comes under the same licence (SA)",
+}
 _CODES = ("BY", "NC", "ND", "SA")
 _WORDS = {"attribution": "BY", "noncommercial": "NC", "noderivatives": "ND", "noderivs": "ND", "sharealike": "SA"}
 _LONG = re.compile(
@@ -28,6 +35,9 @@ _LONG = re.compile(
 _MARK = re.compile(rf"\bCC[\s_-]*PDM\b{_VERSION}", re.IGNORECASE)
 _PUBLIC = re.compile(r"\bpublic[\s-]domain\b", re.IGNORECASE)
 _NOT_PUBLIC = re.compile(r"\b(?:not|no|isn't|never|nor)\b[^.;]{0,20}\bpublic[\s-]domain\b", re.IGNORECASE)
+# A line that says who owns a track, not what others may do with it.
+_OWNED = re.compile(r"[^\w(©℗]*(?:©|℗|\([cp]\)|copyright\b|all rights reserved|\d{4}\b)", re.IGNORECASE)
+_NOT_COMMERCIAL = re.compile(r"\bnon[\s-]?commercial\b", re.IGNORECASE)
 _VERSIONED = re.compile(r"(.+?)-\d+(?:\.\d+)*$")
 
 
@@ -70,6 +80,51 @@ def family(licence: str) -> str:
     """A licence without its version."""
     match = _VERSIONED.match(licence)
     return match[1] if match else licence
+
+
+@lru_cache(maxsize=1024)
+def marks(licence: str) -> tuple[str, ...]:
+    """What to warn of: "NC" (no commercial use, so perhaps not in a stream that earns money), "ND" (no changed
+    versions; whether music under a picture is one differs by country and by who is asked), "licence unknown" (none is
+    stated, or only who owns the track)."""
+    name = normalise(licence)
+    if not name.strip() or (name == licence and _OWNED.match(licence)):
+        return (UNKNOWN,)
+    codes = name.split("-") if name.startswith("CC-BY") else []
+    found = [code for code in (NON_COMMERCIAL, NO_DERIVATIVES) if code in codes]
+    return tuple(found) or ((NON_COMMERCIAL,) if not codes and _NOT_COMMERCIAL.search(licence) else ())
+
+
+def duties(licence: str) -> tuple[str, ...]:
+    """What a licence of Creative Commons asks for, in words; nothing for others."""
+    name = normalise(licence)
+    if not name.startswith("CC-BY"):
+        return ()
+    codes = name.split("-")
+    return tuple(words for code, words in _DUTIES.items() if code in codes)
+
+
+def address(licence: str) -> str:
+    """Where the text of a licence of Creative Commons is, empty for another one, or without a version."""
+    name = normalise(licence)
+    version = name.rpartition("-")[2]
+    if family(name) == name:
+        return ""
+    if name.startswith(("CC0-", "CC-PDM-")):
+        return f"https://creativecommons.org/publicdomain/{'zero' if name.startswith('CC0') else 'mark'}/{version}/"
+    if name.startswith("CC-BY"):
+        return f"https://creativecommons.org/licenses/{family(name).removeprefix('CC-').lower()}/{version}/"
+    return ""
+
+
+def readable(licence: str) -> str:
+    """A licence as people write it: CC BY-SA 4.0."""
+    name = normalise(licence)
+    if not name.startswith(("CC-", "CC0")):
+        return licence
+    kind, version = family(name), name.removeprefix(family(name)).removeprefix("-")
+    plain = kind if kind.startswith("CC0") else "CC " + kind.removeprefix("CC-")
+    return f"{plain} {version}".rstrip()
 
 
 @lru_cache(maxsize=1024)

@@ -18,10 +18,12 @@ from typing import Final
 
 from .database import transaction
 
+EDIT: Final = "edit"
+SIDECAR: Final = "sidecar"
+TAGS: Final = "tags"
 # ``edit``: by ``segue catalog edit``; ``sidecar``: a table beside the music; then libraries of other programs;
 # ``tags``: those of the file that have no column of their own.
-ORIGINS: Final = ("edit", "sidecar", "rekordbox", "mixxx", "m3u8", "tags")
-EDIT: Final = ORIGINS[0]
+ORIGINS: Final = (EDIT, SIDECAR, "rekordbox", "mixxx", "m3u8", TAGS)
 _ANY: Final = "SELECT path, begin_s, origin, field, value FROM notes ORDER BY path, begin_s, origin, field"
 
 Place = tuple[Path, float]  # a file, and where in it a track begins, seconds
@@ -52,6 +54,16 @@ class Notes:
             by_origin.setdefault(origin, {})[field] = value
         return found
 
+    def of(self, path: Path, origin: str) -> dict[float, dict[str, str]]:
+        """What an origin says of a file: begin_s -> field -> value."""
+        found: dict[float, dict[str, str]] = {}
+        rows = self._db.execute(
+            "SELECT begin_s, field, value FROM notes WHERE path = ? AND origin = ?", (os.fsencode(path), origin)
+        )
+        for begin_s, field, value in rows:
+            found.setdefault(begin_s, {})[field] = value
+        return found
+
     def replace(self, origin: str, notes: Iterable[Note], under: Path | None = None) -> int:
         """Let ``notes`` be all that ``origin`` says (of files in the folder ``under``, if that is given); returns how
         many notes are new, gone or other than they were. One transaction."""
@@ -78,6 +90,11 @@ class Notes:
         """Take back what ``origin`` says of (path, begin_s, field). One transaction."""
         with transaction(self._db):
             self._remove(origin, ((os.fsencode(path), begin_s, field) for path, begin_s, field in keys))
+
+    def set_of(self, path: Path, origin: str, notes: Iterable[Note]) -> None:
+        """Let ``notes`` be all that ``origin`` says of the file ``path``. Inside a transaction."""
+        self._db.execute("DELETE FROM notes WHERE path = ? AND origin = ?", (os.fsencode(path), origin))
+        self._put(origin, {(os.fsencode(path), note.begin_s, note.field): note.value for note in notes})
 
     def follow(self, path: Path) -> None:
         """Copy what was edited of the tracks at ``path`` from their other places, and from those of other tracks of

@@ -7,14 +7,16 @@ clips in a window). Clips stand oldest first, the valid ones first, zeros behind
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.spec import MOOD_AXES
 
-from .licence import matches
+from .licence import marks, matches
+from .rights import NOTHING_SAID, Rights, credit
 from .vocal_tags import tells_of_vocals
 
 Floats = NDArray[np.float32]
@@ -22,6 +24,9 @@ Mask = NDArray[np.bool_]
 
 JINGLE_S: Final = 20.0
 VOCAL_SHARE: Final = 0.15  # of a track: less may be a voice-like instrument
+# Marks a field that a record did not have from the beginning. As long as it has its default, a hash of the record, and
+# what is kept of it, are as they were without it (``stream.recording.values``): so recordings stay of use.
+LATER: Final[MappingProxyType[str, Any]] = MappingProxyType({"later": True})
 LEANS: Final = (*MOOD_AXES, "tempo")  # the ways in which a search may lean
 
 
@@ -47,6 +52,19 @@ class Track:
     tagged_lufs: float | None = None  # the loudness that its tags imply (ReplayGain, R128_TRACK_GAIN); shown, not used
     tagged_peak_db: float | None = None
     vocals: float | None = None  # [0, 1]: how much of it is sung or spoken; None where it was not measured
+    rights: Rights = field(default=NOTHING_SAID, metadata=LATER)
+    moods: tuple[str, ...] = field(default=(), metadata=LATER)  # words of people or tags, not what was measured
+    sung: bool | None = field(default=None, metadata=LATER)  # whether anybody sings, as a user says: counts first
+
+    @property
+    def attribution(self) -> str:
+        """The line to credit it with; empty where too little is known."""
+        return credit(self.title, self.artist, self.licence, self.rights)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What to warn of in its licence, see ``licence.marks``."""
+        return marks(self.licence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +159,9 @@ class Filters:
     # Tracks under ``JINGLE_S`` too. Where ``only`` names them, or nothing else passes, they count anyway.
     jingles: bool = False
     instrumental: bool = False  # only what nobody sings or speaks in, as far as is known
+    live_ok: bool = field(default=False, metadata=LATER)  # only what is said to be allowed in a live stream
+    vod_ok: bool = field(default=False, metadata=LATER)  # only what is said to be allowed in a published recording
+    moods: frozenset[str] = field(default_factory=frozenset, metadata=LATER)  # at least one of these; empty: any
 
     def passes(self, track: Track) -> bool:
         """Whether ``track`` may be suggested, apart from ``jingles``, which depends on the other tracks. A track
@@ -155,12 +176,23 @@ class Filters:
                 return False
         if self.licences and not any(matches(requested, track.licence) for requested in self.licences):
             return False
-        return not self.tags or not _casefold(self.tags).isdisjoint(_casefold(track.tags))
+        if (self.live_ok and not track.rights.live_ok) or (self.vod_ok and not track.rights.vod_ok):
+            return False
+        wanted = ((self.tags, track.tags), (self.moods, track.moods))
+        return all(not words or not _casefold(words).isdisjoint(_casefold(own)) for words, own in wanted)
 
 
 def is_vocal(track: Track) -> bool:
-    """Whether somebody sings or speaks in a track: as measured, or by its tags where that was not measured."""
+    """Whether somebody sings or speaks in a track: as the user says, else as measured, else by its tags."""
+    if track.sung is not None:
+        return track.sung
     return tells_of_vocals(track.tags) if track.vocals is None else track.vocals >= VOCAL_SHARE
+
+
+def sings(track: Track) -> bool | None:
+    """The same, but None where nobody says so and nothing was measured."""
+    vocal = is_vocal(track)
+    return vocal if vocal or track.sung is not None or track.vocals is not None else None
 
 
 def _casefold(words: frozenset[str] | tuple[str, ...]) -> set[str]:

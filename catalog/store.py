@@ -23,7 +23,8 @@ import numpy as np
 
 from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
 from .database import DATABASE, open_to_read, open_to_write, transaction
-from .notes import Notes
+from .described import described
+from .notes import TAGS, Note, Notes
 from .packing import blob, floats, pack_outline, unpack_outline
 from .records import Analysis, Floats, Outline, Track
 
@@ -56,6 +57,7 @@ class Entry:
     lossless: bool = False
     sketch: bytes = b""  # to recognise the same recording, see ``sketch.py``
     backwards: bytes = b""  # the sketch of the track played backwards; not kept
+    said: tuple[tuple[str, str], ...] = ()  # what the file's tags say beside: field and value of a note
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,13 +109,15 @@ class Store:
     # -- reading
 
     def tracks(self) -> list[StoredTrack]:
-        """The tracks of files that are present, by id, each with the names at its first path."""
+        """The tracks of files that are present, by id, each with the names at its first path and with what is noted of
+        it there."""
         rows = self._db.execute(
             "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
             "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats, "
             "onsets, vocals FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
             "WHERE NOT missing ORDER BY track, path, begin_s"
         )
+        said = self.notes.all()
         by_id: dict[str, StoredTrack] = {}
         for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, lufs, peak_db, *rest in rows:
             if id not in by_id:
@@ -125,7 +129,7 @@ class Store:
                     id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db, vocals
                 )
                 by_id[id] = StoredTrack(
-                    track,
+                    described(track, said.get((track.path, begin_s), {})),
                     floats(beats),
                     floats(rhythm).reshape(-1, 3),
                     clips,
@@ -215,6 +219,8 @@ class Store:
                 "tagged_lufs, tagged_peak_db) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (_place(path, entry.track) for entry in entries),
             )
+            own = [Note(path, entry.track.begin_s, *pair) for entry in entries for pair in entry.said]
+            self.notes.set_of(path, TAGS, own)
             self.notes.follow(path)
             return self._drop_unplaced()
 

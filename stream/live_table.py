@@ -9,6 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from catalog.rights import badges
+
 from .core.events import (
     Accepted,
     Cut,
@@ -107,10 +109,14 @@ def table(suggestions: Suggestions) -> Table:
 
 def row(item: Item) -> tuple[RenderableType, ...]:
     name = f"{item.title} · {item.artist}" if item.artist else item.title
+    warnings = badges(item.marks, item.live_ok, item.vod_ok)
+    shown = Text(name)
+    if warnings:
+        shown.append(f" [{', '.join(warnings)}]", style="yellow")
     why = [fact.text for fact in item.facts] + ([f"held: {item.held}"] if item.held else [])
     return (
         str(item.rank),
-        Text(name),
+        shown,
         clock(item.start_s),
         f"{item.tempo_bpm:.0f}" if item.tempo_bpm > 0 else "-",
         f"{100 * item.score:.0f}",

@@ -94,6 +94,9 @@ def filters_object(filters: Filters) -> dict[str, Any]:
         "min_duration_s": filters.min_duration_s or None,
         "jingles": filters.jingles or None,
         "instrumental": filters.instrumental or None,
+        "live_ok": filters.live_ok or None,
+        "vod_ok": filters.vod_ok or None,
+        "moods": sorted(filters.moods) or None,
     }
 
 

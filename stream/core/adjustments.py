@@ -73,9 +73,9 @@ class Adjustments:
 
 def vocals_of(candidate: Candidate, begin_s: float | None = None) -> float:
     """[0, 1]: how much somebody sings or speaks in what would play from ``begin_s`` (else ``start_s``) on; 1 from
-    ``VOCALS_ALL`` on. Without measured vocals it is 0 or 1, by the tags."""
+    ``VOCALS_ALL`` on. Without measured vocals it is 0 or 1, by the tags; 0 where the user says that nobody does."""
     vocals = None if candidate.outline is None else candidate.outline.vocals
-    if vocals is None or not len(vocals):
+    if vocals is None or not len(vocals) or candidate.track.sung is False:
         return float(is_vocal(candidate.track))
     begin = min(int(candidate.start_s if begin_s is None else max(0.0, begin_s)), len(vocals) - 1)
     return min(1.0, float(vocals[begin : begin + WINDOW_S].mean()) / (100.0 * VOCALS_ALL))

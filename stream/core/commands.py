@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from catalog.records import Filters
 
-MAX_WORDS: Final = 32  # licences, tags
+FILTER_VALUES: Final = ("min_bpm", "max_bpm", "licences", "tags", "moods", "min_duration_s")
+FILTER_SWITCHES: Final = ("jingles", "instrumental", "live_ok", "vod_ok")
+MAX_WORDS: Final = 32  # licences, tags, moods
 MAX_LENGTH: Final = 80  # of one of them, or of a track's id
 MAX_BPM: Final = 1000.0
 MAX_S: Final = 86_400.0  # of a track
@@ -243,8 +245,8 @@ def _track(fields: Mapping[str, Any]) -> str | None:
 
 
 def _filters(fields: Mapping[str, Any]) -> Filters:
-    _only(fields, ("min_bpm", "max_bpm", "licences", "tags", "min_duration_s", "jingles", "instrumental"))
-    for name in ("jingles", "instrumental"):
+    _only(fields, (*FILTER_VALUES, *FILTER_SWITCHES))
+    for name in FILTER_SWITCHES:
         if not (fields.get(name) is None or isinstance(fields[name], bool)):
             raise CommandError(f"{name} must be true, false or null")
     low = _number(fields, "min_bpm", MAX_BPM)
@@ -259,6 +261,9 @@ def _filters(fields: Mapping[str, Any]) -> Filters:
         min_duration_s=_number(fields, "min_duration_s", MAX_S) or 0.0,
         jingles=bool(fields.get("jingles")),
         instrumental=bool(fields.get("instrumental")),
+        live_ok=bool(fields.get("live_ok")),
+        vod_ok=bool(fields.get("vod_ok")),
+        moods=_words(fields, "moods"),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import numpy as np
 
-from catalog.records import Candidate, Filters
+from catalog.records import LATER, Candidate, Filters
 
 Seconds = Annotated[float, 3]
 Share = Annotated[float, 4]
@@ -118,6 +118,9 @@ class Item:
     ``held``: why it stands higher than its own score would bring it ("place", "on air", "pinned"), else empty; ``lift``
     is how much the score was raised for that, so scores never rise down the list. ``gain_db`` brings the track to the
     common loudness. ``leave_s``: the last good place to leave it or to go back by ``loop`` (from, to), in its own time.
+
+    ``attribution`` credits the track, empty where too little is known; ``live_ok`` and ``vod_ok``: whether it may be in
+    a live stream, and in a recording of it, None where nobody has said; ``marks``: what to warn of in its licence.
     """
 
     rank: int
@@ -138,6 +141,10 @@ class Item:
     leave_s: Seconds | None = None
     loop: tuple[Seconds, Seconds] | None = None
     facts: tuple[Fact, ...] = ()
+    attribution: str = field(default="", metadata=LATER)
+    live_ok: bool | None = field(default=None, metadata=LATER)
+    vod_ok: bool | None = field(default=None, metadata=LATER)
+    marks: tuple[str, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

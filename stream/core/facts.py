@@ -135,7 +135,7 @@ def _taste(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
 def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
     track = row.candidate.track
     tagged = any("instrumental" in tag.casefold() for tag in track.tags)
-    instrumental = tagged if track.vocals is None else not is_vocal(track)
+    instrumental = tagged if track.vocals is None and track.sung is None else not is_vocal(track)
     return (0.8, words.instrumental()) if setting.speech and instrumental else None
 
 

@@ -104,4 +104,8 @@ def _item(place: int, row: Row, start_s: float, facts: tuple[Fact, ...], wishes:
         leave_s=None if outline is None else leave_at(outline, start_s),
         loop=None if outline is None else loop_at(outline, start_s),
         facts=facts,
+        attribution=track.attribution,
+        live_ok=track.rights.live_ok,
+        vod_ok=track.rights.vod_ok,
+        marks=track.marks,
     )

@@ -20,6 +20,12 @@ def parts(filters: Filters) -> dict[str, Filters]:
         alone[f"licence {' or '.join(sorted(filters.licences))}"] = replace(_NONE, licences=filters.licences)
     if filters.tags:
         alone[f"tag {' or '.join(sorted(filters.tags))}"] = replace(_NONE, tags=filters.tags)
+    if filters.moods:
+        alone[f"mood {' or '.join(sorted(filters.moods))}"] = replace(_NONE, moods=filters.moods)
+    if filters.live_ok:
+        alone["marked as allowed live"] = replace(_NONE, live_ok=True)
+    if filters.vod_ok:
+        alone["marked as allowed in a VOD"] = replace(_NONE, vod_ok=True)
     if filters.instrumental:
         alone["instrumental"] = replace(_NONE, instrumental=True)
     if filters.min_duration_s:

@@ -12,7 +12,7 @@ import inspect
 import json
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import FunctionType
 from typing import Any, Final
 
@@ -20,10 +20,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.records import Filters
 from features.errors import FeatureError
 from features.frame import FrameFeatures, FrameMeter
 from features.spec import MOTION_FPS, PICTURE_HEIGHT, PICTURE_WIDTH
-from stream.core.events import Beats, End, Event, Failed, Infer, Notice, Question, Suggestions, Warned
+from stream.core.events import Beats, End, Event, Failed, Infer, Item, Notice, Question, Suggestions, Warned
 from stream.core.session import Session
 from stream.driver.driver import Publish, SessionDriver
 from stream.driver.runtime import Runtime, needs_small
@@ -36,6 +37,9 @@ from .recorder import complaint
 from .values import Packer, Unpacker, event_record
 from .writer import ENDED
 
+CAME_LATER: Final = frozenset(
+    field.name for kind in (Item, Filters) for field in fields(kind) if "later" in field.metadata
+)
 MAX_OPEN: Final = 4096  # questions that a recording leaves unanswered; more are forgotten, oldest first
 # The type of each argument, so that a crafted file cannot make a session publish what is not valid.
 ARGUMENTS: Final[dict[str, type | tuple[type, ...]]] = {
@@ -210,6 +214,8 @@ class _Player:
 
     def _compare(self, recorded: Sequence[Mapping[str, Any]], events: Sequence[Event]) -> None:
         records = [event_record(event) for event in events]
+        for place, (then, now) in enumerate(zip(recorded, records, strict=False)):
+            records[place] = _as_then(now, then)
         lists = [event for event in records if event["say"] == "Suggestions"]
         expected = [event for event in recorded if event.get("say") == "Suggestions"]
         for then, now in zip(expected, lists, strict=False):
@@ -358,6 +364,17 @@ def _questions(events: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         for event in events
         if event.get("say") in ("Beats", "Infer", "Search")
     ]
+
+
+def _as_then(now: Any, then: Any) -> Any:
+    """What an event says now, without fields that the recording's events do not have: they came later."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {
+            key: _as_then(value, then.get(key)) for key, value in now.items() if key in then or key not in CAME_LATER
+        }
+    if isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
+        return [_as_then(*pair) for pair in zip(now, then, strict=True)]
+    return now
 
 
 def _difference(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> str:

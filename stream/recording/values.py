@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -104,14 +104,15 @@ def event_record(event: Event) -> dict[str, Any]:
     if isinstance(event, Search):
         sha256 = digest((event.query, event.n, event.filters, event.keep, event.lean))
         return {"say": "Search", "id": event.id, "n": event.n, "sha256": sha256}
-    exact: dict[str, Any] = json.loads(json.dumps(asdict(event), default=_plain))
+    exact: dict[str, Any] = json.loads(json.dumps(_exact(event), default=_plain))
     return {"say": type(event).__name__, **exact}
 
 
 def digest(value: object) -> str:
     """SHA-256, in hex, of arrays, plain values, sequences, mappings, sets and dataclasses of them.
 
-    Types, lengths, dtypes and shapes count; file paths do not, so a catalogue may move.
+    Types, lengths, dtypes and shapes count; file paths do not, so a catalogue may move; nor do fields that came later,
+    as long as they have their defaults (``catalog.records.LATER``).
     """
     hasher = hashlib.sha256()
     for part in _canonical(value):
@@ -146,8 +147,29 @@ def _canonical(value: object) -> list[bytes]:
         case Sequence():
             return [f"list {len(value)};".encode(), *(part for item in value for part in _canonical(item))]
     if is_dataclass(value):
-        return [b"object;", *_canonical({field.name: getattr(value, field.name) for field in fields(value)})]
+        return [b"object;", *_canonical(_parts(value))]
     raise TypeError(f"a value of type {type(value).__name__} has no hash here")
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass, without those that came later and have their defaults."""
+    return {field.name: getattr(value, field.name) for field in fields(value) if not _is_unused(value, field)}
+
+
+def _is_unused(value: object, field: Field[Any]) -> bool:
+    if not field.metadata.get("later"):
+        return False
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    return bool(getattr(value, field.name) == default)
+
+
+def _exact(value: object) -> object:
+    """A value of an event as what JSON can hold, every digit kept."""
+    if is_dataclass(value):
+        return {name: _exact(part) for name, part in _parts(value).items()}
+    if isinstance(value, Mapping):
+        return {name: _exact(part) for name, part in value.items()}
+    return [_exact(part) for part in value] if isinstance(value, tuple | list) else value
 
 
 def _frame(parts: dict[str, Any]) -> FrameFeatures:

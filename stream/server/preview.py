@@ -8,6 +8,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
+from catalog.described import rights_json
 from catalog.errors import UnknownTrackError
 from catalog.records import Track
 
@@ -67,6 +68,7 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
             "tags": list(track.tags),
             "gain_db": None if gain_db is None else round(gain_db, 1),
             "audio": f"/tracks/{track.id}/audio",
+            **rights_json(track),
         }
 
     def open_file(track_id: str) -> MusicFile:

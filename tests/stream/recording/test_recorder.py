@@ -256,5 +256,5 @@ def test_of_an_answer_only_its_hash_is_kept(tmp_path: Path, record: Fake, film: 
     record(tmp_path / "r", film(2))
     found = records(tmp_path / "r")
     answers = [entry for entry in found if entry.fields.get("name") == "result"]
-    assert len(answers) == 10 and all(not entry.blob and len(json.dumps(entry.fields)) < 4000 for entry in answers)
+    assert len(answers) == 10 and all(not entry.blob and len(json.dumps(entry.fields)) < 5000 for entry in answers)
     assert found[-1].fields == {"kind": "end", "why": ENDED, "records": len(found) - 1}

@@ -1,0 +1,55 @@
+"""Notes applied to a track: what counts of all that is said of it, and as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .fields import as_answer, as_list
+from .notes import Said, counting
+from .records import Track, sings
+from .rights import Rights
+
+
+def described(track: Track, said: Said) -> Track:
+    """The track with everything that is ``said`` of it; unchanged where nothing is."""
+    values = {field: value for field, (value, _) in counting(said).items()}
+    if not values:
+        return track
+    own = as_list(values.get("tags", ""))
+    return replace(
+        track,
+        title=values.get("title", track.title),
+        artist=values.get("artist", track.artist),
+        licence=values.get("licence", track.licence),
+        tags=tuple(dict.fromkeys((*track.tags, *own))),
+        moods=as_list(values.get("moods", "")),
+        sung=as_answer(values.get("vocals", "")),
+        rights=_rights(values),
+    )
+
+
+def _rights(values: Mapping[str, str]) -> Rights:
+    return Rights(
+        attribution=values.get("attribution", ""),
+        live_ok=as_answer(values.get("live_ok", "")),
+        vod_ok=as_answer(values.get("vod_ok", "")),
+        source=values.get("source", ""),
+        bought=values.get("bought", ""),
+        list_at=values.get("list_at", ""),
+    )
+
+
+def rights_json(track: Track) -> dict[str, Any]:
+    """What is known of a track's rights and moods; ``vocals``: whether anybody sings, null where it is not known."""
+    rights = track.rights
+    return {
+        "attribution": track.attribution,
+        "live_ok": rights.live_ok,
+        "vod_ok": rights.vod_ok,
+        "source": rights.source,
+        "bought": rights.bought,
+        "list_at": rights.list_at,
+        "moods": list(track.moods),
+        "vocals": sings(track),
+        "marks": list(track.marks),
+    }
