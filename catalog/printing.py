@@ -71,6 +71,9 @@ def track_json(track: Track) -> dict[str, Any]:
         "tempo_bpm": round(track.tempo_bpm, 2),
         "licence": track.licence,
         "tags": list(track.tags),
+        "key": track.key,
+        "rating": track.rating,
+        "playlists": list(track.playlists),
     }
 
 
@@ -100,6 +103,8 @@ def show_report(catalog: Path, report: IndexReport) -> None:
         "duplicates": report.duplicates,
         "other files of a recording": report.copies,
         "passed over, no sound": report.scores,
+        "playlists": report.playlists,
+        "known to libraries": report.prepared,
     }
     for name, count in (always | {name: count for name, count in now_and_then.items() if count}).items():
         table.add_row(name, str(count))

@@ -7,9 +7,9 @@ decoders may not, or drop another number.
 its decoder does otherwise, whichever that was. Measured with Mixxx 2.3.3 (docs/LIBRARIES.md): 25.06 ms for MP3s with a
 tag, 26.12 the other way without one, 0.00 for FLAC, Ogg, Opus and M4A.
 
-*rekordbox* stores no such place. It counts an MP3's encoder delay as music, and, if LAME's tag has a valid checksum, the
-frame with the tag as well. That follows from two tables that Mixxx ships for its import of rekordbox's drives (one for
-a decoder that drops the delay: 50 ms with a valid tag, 26 with a broken one; one for another: 26 and 0,
+*rekordbox* stores no such place. It counts an MP3's encoder delay as music, and, if LAME's tag has a valid checksum,
+the frame with the tag as well. That follows from two tables that Mixxx ships for its import of rekordbox's drives (one
+for a decoder that drops the delay: 50 ms with a valid tag, 26 with a broken one; one for another: 26 and 0,
 mixxxdj/mixxx#2119) and from what that other decoder was measured to do; it was not tried with rekordbox itself. Other
 formats are taken as they are.
 """
@@ -21,9 +21,8 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
+from catalog.identity import open_media
 from features.decode.sound import DecodeState, frames_of
-
-from ..identity import open_media
 
 SOUND: Final = 1e-3  # of full scale, -60 dB
 LOOK_S: Final = 120.0  # for the first sound
@@ -76,12 +75,11 @@ def _loudest(frame: av.AudioFrame) -> np.ndarray[tuple[int], np.dtype[np.float64
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
-    kind = samples.dtype
     whole = samples.astype(np.float64)
-    if kind == np.uint8:
+    if samples.dtype == np.uint8:
         whole = (whole - 128.0) / 128.0
-    elif kind.kind in "iu":
-        whole /= -float(np.iinfo(kind).min)
+    elif samples.dtype.kind == "i":
+        whole /= 2.0 ** (8 * samples.dtype.itemsize - 1)
     return np.asarray(np.abs(whole).max(axis=0))
 
 

@@ -1,4 +1,4 @@
-"""Mixxx's library (``mixxxdb.sqlite``): beats, cues, key, rating, playlists and crates; read only, while Mixxx runs too.
+"""Mixxx's library (``mixxxdb.sqlite``): beats, cues, key, rating, playlists, crates; read only, while Mixxx runs too.
 
 Positions of cues count samples of two channels, so half of them are frames; those of beats count frames. Beats are a
 message of Protocol Buffers: a grid (tempo and a beat) or each beat; released versions write the position as a varint,

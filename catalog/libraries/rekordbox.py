@@ -94,11 +94,9 @@ class _Reader:
         elif name == "TRACK":
             self._reading = _Reading(fields)
         elif name == "TEMPO" and self._reading and len(self._reading.tempi) < MAX_TEMPI:
-            if (tempo := self._usable(_tempo(fields))) is not None:
-                self._reading.tempi.append(tempo)
+            self._reading.tempi += self._usable(_tempo(fields))
         elif name == "POSITION_MARK" and self._reading and len(self._reading.cues) < MAX_CUES:
-            if (cue := self._usable(_cue(fields))) is not None:
-                self._reading.cues.append(cue)
+            self._reading.cues += self._usable(_cue(fields))
 
     def end(self, name: str) -> None:
         self._depth -= 1
@@ -118,9 +116,9 @@ class _Reader:
         ]
         return Library(self._path, "rekordbox", tracks, notes)
 
-    def _usable(self, mark: Mark | None) -> Mark | None:
+    def _usable(self, mark: Mark | None) -> list[Mark]:
         self._bad_marks += mark is None
-        return mark
+        return [] if mark is None else [mark]
 
     def _take(self, reading: _Reading) -> None:
         fields = reading.fields

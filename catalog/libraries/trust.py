@@ -1,0 +1,245 @@
+"""Notes of libraries and playlists, applied when a catalogue is opened: they go before what was measured.
+
+A user's own grid replaces the beats, their bar lines and the tempo; starts and sections move to it. Cues become starts,
+exactly where they were put. Nothing of the analysis is changed on disk: without the notes it is as it was.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from catalog.notes import Place, Said, counting
+from catalog.records import Floats, Loop, Outline, Track
+from catalog.starts import APART_S, REACH_S, ROOM_S
+from catalog.store import StoredSegment, StoredTrack
+from features.spec import CLIP_S
+
+from .grid import Grid, grid_of
+from .notes import playlists_of, prepared_of
+from .prepared import Cue, Prepared
+
+OTHER_S: Final = 3.0  # between the length in a library and the file's: more is another version
+NEAR_S: Final = 0.1  # between a measured bar line and the beat of a grid that knows no bars
+LEAST_LOOP_S: Final = 12.0  # shorter loops are a DJ's
+RANKS: Final = {"hot": 0, "load": 1, "intro": 2, "main": 3, "memory": 4, "loop": 5}  # of two in one place
+MOST_RATING: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Preparation:
+    """What holds for one track, in its own time."""
+
+    grid: Grid | None
+    cues: tuple[Cue, ...]
+
+
+def apply_notes(
+    tracks: Sequence[StoredTrack],
+    segments: Sequence[StoredSegment],
+    said: Mapping[Place, Said],
+    places: Mapping[str, Sequence[Place]],
+) -> tuple[list[StoredTrack], list[StoredSegment]]:
+    """Tracks and their segments (those of a track together) with what notes say. ``places``: of each track."""
+    if not said:
+        return list(tracks), list(segments)
+    named = [_named(stored, said, places.get(stored.track.id, ())) for stored in tracks]
+    named = _shared(named)
+    by_track: dict[str, list[int]] = {}
+    for row, segment in enumerate(segments):
+        by_track.setdefault(segment.track, []).append(row)
+    moved = list(segments)
+    result: list[StoredTrack] = []
+    for stored in named:
+        preparation = _preparation(stored.track, said, places.get(stored.track.id, ()))
+        if preparation is None:
+            result.append(stored)
+            continue
+        prepared = _with(stored, preparation)
+        rows = by_track.get(stored.track.id, [])
+        for row, segment in zip(rows, _starts([segments[row] for row in rows], prepared, preparation), strict=True):
+            moved[row] = segment
+        result.append(prepared)
+    return result, moved
+
+
+def _named(stored: StoredTrack, said: Mapping[Place, Said], places: Sequence[Place]) -> StoredTrack:
+    """With key, rating, tempo and playlists; the first three only of a track that is a whole file."""
+    track = stored.track
+    everything = [
+        said[place] for place in dict.fromkeys([*places, *((path, 0.0) for path, _ in places)]) if place in said
+    ]
+    names = [name for own in everything for values in own.values() for name in playlists_of(values)]
+    values: dict[str, str] = {}
+    for own in everything if _is_whole(track) else []:
+        for field, (value, _) in counting(own).items():
+            values.setdefault(field, value)
+    tempo_bpm = _number(values.get("tempo"))
+    return replace(
+        stored,
+        track=replace(
+            track,
+            key=values.get("key", track.key),
+            rating=_rating(values.get("rating")) or track.rating,
+            tempo_bpm=tempo_bpm or track.tempo_bpm,
+            playlists=tuple(dict.fromkeys((*track.playlists, *names))),
+        ),
+    )
+
+
+def _shared(tracks: list[StoredTrack]) -> list[StoredTrack]:
+    """The files of a recording share playlists, and what one has of key and rating."""
+    groups: dict[str, list[StoredTrack]] = {}
+    for stored in tracks:
+        groups.setdefault(stored.recording, []).append(stored)
+    shared: list[StoredTrack] = []
+    for stored in tracks:
+        group = [other.track for other in groups[stored.recording]]
+        if len(group) == 1:
+            shared.append(stored)
+            continue
+        own = stored.track
+        playlists = tuple(dict.fromkeys((*own.playlists, *(name for track in group for name in track.playlists))))
+        key = own.key or next((track.key for track in group if track.key), "")
+        rating = own.rating or next((track.rating for track in group if track.rating), None)
+        shared.append(replace(stored, track=replace(own, playlists=playlists, key=key, rating=rating)))
+    return shared
+
+
+def _preparation(track: Track, said: Mapping[Place, Said], places: Sequence[Place]) -> _Preparation | None:
+    """What the first place with beats or cues says; None where none does, or it is of another version."""
+    for path, begin_s in places:
+        own = said.get((path, 0.0))
+        prepared = None if own is None else _first_prepared(own)
+        if prepared is None:
+            continue
+        end_s = begin_s + track.duration_s
+        if _is_whole(track) and prepared.length_s and abs(prepared.length_s - track.duration_s) > OTHER_S:
+            continue
+        grid = grid_of(prepared, end_s)
+        part = None if grid is None else grid.part(begin_s, end_s)
+        cues = tuple(cue.shifted(-begin_s) for cue in prepared.cues)
+        if not _is_whole(track):  # ends of the file's intro and outro say nothing of a track in its middle
+            cues = tuple(cue for cue in cues if cue.kind not in ("intro", "outro"))
+        if (part is not None and len(part.beats_s) > 1) or cues:
+            return _Preparation(part if part is not None and len(part.beats_s) > 1 else None, cues)
+    return None
+
+
+def _first_prepared(said: Said) -> Prepared | None:
+    value = counting(said).get("prepared")
+    return None if value is None else prepared_of({"prepared": value[0]})
+
+
+def _with(stored: StoredTrack, preparation: _Preparation) -> StoredTrack:
+    """The track with its user's beats, tempo and outline."""
+    grid, cues, outline = preparation.grid, preparation.cues, stored.outline
+    track, beats = stored.track, stored.beats
+    if grid is not None:
+        track = replace(track, tempo_bpm=round(grid.tempo_bpm, 3))
+        beats = grid.beats_s.astype(np.float32)
+        if outline is not None:
+            downbeats_s = _downbeats(grid, outline.downbeats_s)
+            sections_s = np.unique(_snap(outline.sections_s, downbeats_s, beats))
+            outline = replace(outline, downbeats_s=downbeats_s, sections_s=sections_s)
+    if outline is not None:
+        outline = _bounded(outline, cues, track.duration_s)
+    return replace(stored, track=track, beats=beats, outline=outline)
+
+
+def _downbeats(grid: Grid, measured_s: Floats) -> Floats:
+    """The grid's bar lines; where it has none, the measured ones that are beats of the grid."""
+    if grid.lines.any():
+        return grid.beats_s[grid.lines].astype(np.float32)
+    if not len(measured_s):
+        return measured_s
+    nearest = _nearest(grid.beats_s.astype(np.float32), measured_s)
+    return np.unique(nearest[np.abs(nearest - measured_s) <= NEAR_S])
+
+
+def _bounded(outline: Outline, cues: Sequence[Cue], duration_s: float) -> Outline:
+    """With the user's intro, outro and long loops."""
+    intro_s = next((cue.end_s for cue in cues if cue.kind == "intro" and cue.end_s), outline.intro_s)
+    outro_s = next((cue.begin_s for cue in cues if cue.kind == "outro" and cue.begin_s), outline.outro_s)
+    if not 0.0 <= intro_s < outro_s <= duration_s:
+        intro_s, outro_s = outline.intro_s, outline.outro_s
+    own = [
+        Loop(cue.begin_s, cue.end_s, 1.0)
+        for cue in cues
+        if cue.kind == "loop" and cue.begin_s is not None and cue.end_s is not None
+        and cue.begin_s >= 0.0 and cue.end_s - cue.begin_s >= LEAST_LOOP_S and cue.end_s <= duration_s
+    ]  # fmt: skip
+    return replace(outline, intro_s=intro_s, outro_s=outro_s, loops=(*own, *outline.loops)[: max(3, len(own))])
+
+
+def _starts(segments: list[StoredSegment], stored: StoredTrack, preparation: _Preparation) -> list[StoredSegment]:
+    """The segments with starts on the user's beats, and at the user's cues. A track keeps at least one start."""
+    starts = [segment.start_s for segment in segments]
+    borders = [segment.border for segment in segments]
+    outline, duration_s = stored.outline, stored.track.duration_s
+    outro_s = duration_s if outline is None else outline.outro_s
+    if preparation.grid is not None:
+        downbeats_s = stored.outline.downbeats_s if stored.outline is not None else np.zeros(0, np.float32)
+        at = [i for i, start in enumerate(starts) if start is not None]
+        moved = _snap(np.array([starts[i] for i in at], np.float32), downbeats_s, stored.beats)
+        for i, place_s in zip(at, moved.tolist(), strict=True):
+            starts[i] = place_s
+    cued: dict[int, tuple[int, float]] = {}
+    for cue in preparation.cues:
+        begin_s = cue.begin_s
+        if cue.kind not in RANKS or begin_s is None or not 0.0 <= begin_s <= min(outro_s, duration_s - ROOM_S):
+            continue
+        places = [abs(segment.first_clip * CLIP_S - begin_s) for segment in segments]
+        nearest = int(np.argmin(places))
+        if places[nearest] <= CLIP_S:
+            rank = (RANKS[cue.kind], begin_s)
+            cued[nearest] = min(cued.get(nearest, rank), rank)
+    taken = sorted(begin_s for _, begin_s in cued.values())
+    last = -APART_S
+    result: list[StoredSegment] = []
+    for i, segment in enumerate(segments):
+        start, border = (cued[i][1], 1.0) if i in cued else (starts[i], borders[i])
+        near = i not in cued and start is not None and any(abs(start - own) < REACH_S for own in taken)
+        if i not in cued and start is not None and (near or start < last + APART_S):
+            start = None
+        last = last if start is None else max(last, start)
+        result.append(replace(segment, start_s=start, border=border if start is not None else 0.0))
+    if result and all(segment.start_s is None for segment in result):
+        return segments
+    return result
+
+
+def _snap(times_s: Floats, downbeats_s: Floats, beats_s: Floats) -> Floats:
+    """(n,) times at the nearest downbeat, else the nearest beat, within ``REACH_S``; else as they are."""
+    result = times_s.copy()
+    open_ = np.ones(len(times_s), np.bool_)
+    for grid_s in (downbeats_s, beats_s):
+        if len(grid_s) and len(times_s):
+            nearest = _nearest(grid_s, times_s)
+            near = open_ & (np.abs(nearest - times_s) <= REACH_S)
+            result[near] = nearest[near]
+            open_ &= ~near
+    return result
+
+
+def _nearest(grid_s: Floats, times_s: Floats) -> Floats:
+    at = np.clip(np.searchsorted(grid_s, times_s), 1, max(1, len(grid_s) - 1))
+    before, behind = grid_s[at - 1], grid_s[np.minimum(at, len(grid_s) - 1)]
+    return np.where(times_s - before <= behind - times_s, before, behind).astype(np.float32)
+
+
+def _is_whole(track: Track) -> bool:
+    return track.begin_s == 0.0 and track.end_s is None
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or 0.0)
+    except ValueError:
+        return 0.0
+
+
+def _rating(text: str | None) -> int | None:
+    stars = int(_number(text))
+    return stars if 1 <= stars <= MOST_RATING else None
