@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 MAX_TEXT: Final = 8192
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:(?://|\\\\)", re.IGNORECASE)
@@ -29,16 +29,14 @@ def plain(text: str) -> str:
     """A location as a path with slashes: of a ``file:`` address its path, decoded; a foreign host stays in front."""
     if text[:5].casefold() != "file:":
         return text
-    try:
-        host, path = urlsplit(text.replace("\\", "/"))[1:3]
-    except ValueError:  # a host in broken brackets
-        host, path = "", text[5:].lstrip("/")
-    # "?" and "#" are parts of names that careless writers do not encode.
-    rest = text.replace("\\", "/").partition(path)[2] if path else ""
-    decoded = unquote(path + rest)
-    if host and host.casefold() not in _HERE:
-        return f"//{host}{decoded}"
-    return decoded
+    path, host = text[5:].replace("\\", "/"), ""
+    if path.startswith("//"):
+        host, slash, rest = path[2:].partition("/")
+        path = slash + rest
+    decoded = unquote(path)
+    if host.casefold() in _HERE:
+        return decoded
+    return f"{unquote(host)}{decoded}" if _DRIVE.fullmatch(host) else f"//{host}{decoded}"
 
 
 def candidates(text: str, base: Path) -> Iterator[Path]:

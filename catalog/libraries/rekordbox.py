@@ -19,6 +19,7 @@ from catalog.errors import LibraryError
 from catalog.tags import one_line
 
 from .keys import key_of
+from .locations import plain
 from .prepared import LEAST_BPM, MAX_CUES, MAX_TEMPI, MOST_BPM, Cue, CueKind, Library, Prepared, Tempo
 
 MAX_BYTES: Final = 1 << 30
@@ -66,16 +67,26 @@ class _Reading:
     cues: list[Cue] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A folder or a playlist, which names its tracks by their ids or locations."""
+
+    name: str
+    is_playlist: bool
+    by_location: bool
+
+
 class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._tracks: list[Prepared] = []
-        self._numbers: dict[str, int] = {}  # by TrackID and by Location
+        self._by_id: dict[str, int] = {}
+        self._by_location: dict[str, int] = {}
         self._reading: _Reading | None = None
         self._depth = 0
         self._listed = 0
         self._bad_marks = 0
-        self._nodes: list[tuple[str, bool]] = []  # names of folders and of the playlist, and which is one
+        self._nodes: list[_Node] = []  # folders, and perhaps a playlist in them
         self._playlists: dict[int, list[str]] = {}  # by the number of a track
 
     def refuse(self, *_: object) -> None:
@@ -88,7 +99,8 @@ class _Reader:
         if name == "NODE":
             if len(self._nodes) > MAX_FOLDERS:
                 raise LibraryError(f"{self._path}: has folders more than {MAX_FOLDERS} deep; {CURE}")
-            self._nodes.append((one_line(fields.get("Name", "")), fields.get("Type") == "1"))
+            name = one_line(fields.get("Name", ""))
+            self._nodes.append(_Node(name, fields.get("Type") == "1", fields.get("KeyType") == "1"))
         elif name == "TRACK" and self._nodes:
             self._list(fields.get("Key", ""))
         elif name == "TRACK":
@@ -127,7 +139,7 @@ class _Reader:
             return
         if len(self._tracks) >= MAX_TRACKS:
             raise LibraryError(f"{self._path}: has more than {MAX_TRACKS} tracks; {CURE}")
-        self._numbers[location] = self._numbers[fields.get("TrackID", "")] = len(self._tracks)
+        self._by_id[fields.get("TrackID", "")] = self._by_location[_plain(location)] = len(self._tracks)
         bpm = _number(fields.get("AverageBpm"))
         stars = round((_number(fields.get("Rating")) or 0.0) / _STARS)
         self._tracks.append(
@@ -145,14 +157,20 @@ class _Reader:
 
     def _list(self, key: str) -> None:
         """A playlist names a track, by its id or its location."""
-        number = self._numbers.get(key)
-        if number is None or not self._nodes[-1][1]:
+        node = self._nodes[-1]
+        number = self._by_location.get(_plain(key)) if node.by_location else self._by_id.get(key)
+        if number is None or not node.is_playlist:
             return
         self._listed += 1
         if self._listed > MAX_LISTED:
             raise LibraryError(f"{self._path}: its playlists have more than {MAX_LISTED} entries; {CURE}")
-        names = [name for name, _ in self._nodes[1:]] if len(self._nodes) > 1 else [self._nodes[0][0]]
-        self._playlists.setdefault(number, []).append("/".join(filter(None, names)))
+        names = [node.name for node in self._nodes[1:] or self._nodes]  # the first is called ROOT
+        self._playlists.setdefault(number, []).append("/".join(filter(None, names)) or "playlist")
+
+
+def _plain(location: str) -> str:
+    """A location in one spelling: some writers double the slash, or leave the host out."""
+    return plain(location).lstrip("/")
 
 
 def _tempo(fields: Mapping[str, str]) -> Tempo | None:
