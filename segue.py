@@ -18,6 +18,7 @@ COMMANDS = {
     "replay": ("stream.cli", "run a recording again: the same suggestions, or where they first differ"),
     "serve": ("stream.cli", "take live streams (WHIP) and publish suggestions"),
     "search": ("catalog.cli", "one-off search of a catalogue"),
+    "catalog": ("catalog.cli", "show and edit what is said of tracks: licence, rights, moods"),
     "corpus": ("towers.cli", "make a training corpus"),
     "train": ("towers.cli", "train a system on a corpus"),
     "evaluate": ("towers.cli", "recall of a trained run on a corpus, against chance"),

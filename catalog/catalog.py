@@ -85,7 +85,7 @@ class Catalog:
             with store.snapshot():
                 tracks = store.tracks()
                 segments, vectors, moods = store.segments(layout.embedding_dim)
-                tracks, segments = apply_notes(tracks, segments, store.notes.all(), store.places())
+                tracks, segments = apply_notes(tracks, segments, store.notes.all(), store.places_of_tracks())
         finally:
             store.close()
         bank = None if bundle is None or bundle.bank is None else bundle.bank.queries

@@ -1,4 +1,4 @@
-"""``segue index`` and ``segue search``."""
+"""``segue index``, ``segue search`` and ``segue catalog``."""
 
 import argparse
 import json
@@ -15,6 +15,7 @@ from features.spec import FEATURES
 
 from .arguments import add_search_device
 from .catalog import Catalog
+from .catalog_command import main as catalog_main
 from .errors import CatalogError
 from .indexer import index_folder, printable
 from .libraries.write_m3u8 import write_playlist
@@ -36,8 +37,8 @@ LIKE = 10  # tracks that are like another, unless -n says otherwise
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    """Run ``index`` or ``search``; returns the exit code. Raises ``USER_ERRORS``."""
-    return {"index": index, "search": search}[command](argv)
+    """Run one of the three; returns the exit code. Raises ``USER_ERRORS``."""
+    return {"index": index, "search": search, "catalog": catalog_main}[command](argv)
 
 
 def index(argv: Sequence[str]) -> int:
@@ -123,6 +124,9 @@ def search(argv: Sequence[str]) -> int:
             min_duration_s=arguments.min_duration,
             jingles=arguments.jingles,
             instrumental=arguments.instrumental,
+            live_ok=arguments.live_ok,
+            vod_ok=arguments.vod_ok,
+            moods=frozenset(arguments.mood),
             playlists=frozenset(arguments.playlist),
         )
         like, tracks = arguments.like, catalog.tracks()
@@ -169,6 +173,9 @@ def search_parser() -> argparse.ArgumentParser:
         "--jingles", action="store_true", help=f"with --like: tracks under {JINGLE_S:g} s too (a list has them anyway)"
     )
     parser.add_argument("--instrumental", action="store_true", help="only what nobody sings or speaks in")
+    parser.add_argument("--mood", action="append", default=[], help="may be repeated: any of them")
+    parser.add_argument("--live-ok", action="store_true", help="only what is marked as allowed in a live stream")
+    parser.add_argument("--vod-ok", action="store_true", help="only what is marked as allowed in a recording of it")
     add_search_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser

@@ -39,6 +39,13 @@ def _rights(values: Mapping[str, str]) -> Rights:
     )
 
 
+def said_value(field: str, own: Track) -> str:
+    """What a file itself gives for a field, as it is written in a sidecar; empty where it gives nothing."""
+    return {"licence": own.licence, "title": own.title, "artist": own.artist, "tags": "; ".join(own.tags)}.get(
+        field, ""
+    )
+
+
 def rights_json(track: Track) -> dict[str, Any]:
     """What is known of a track's rights and moods; ``vocals``: whether anybody sings, null where it is not known."""
     rights = track.rights

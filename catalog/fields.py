@@ -4,10 +4,11 @@ Every value is text: in a sidecar's cell, behind ``--set``, in the table ``notes
 that notes hold.
 """
 
+import contextlib
 import datetime
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,19 +42,21 @@ class Field:
     is_list: bool = False
 
 
-def text(given: str) -> str:
-    if len(given) > MAX_TEXT:
-        raise FieldError(f"is {len(given)} characters long; give at most {MAX_TEXT}")
-    return _visible(given)
+def text(given: str, limit: int = MAX_TEXT) -> str:
+    """One line."""
+    if len(given) > limit:
+        raise FieldError(f"is {len(given)} characters long; give at most {limit}")
+    if not (visible := one_line(given, limit)):
+        raise FieldError("holds nothing that can be shown")
+    return visible
 
 
 def credit_text(given: str) -> str:
-    if len(given) > MAX_CREDIT:
-        raise FieldError(f"is {len(given)} characters long; give at most {MAX_CREDIT}")
-    return _visible(" ".join(one_line(part) for part in re.findall(r"(?s).{1,200}", " ".join(given.split()))))
+    return text(given, MAX_CREDIT)
 
 
 def licence(given: str) -> str:
+    """In the spelling that filters compare."""
     return normalise(text(given))
 
 
@@ -90,13 +93,6 @@ def words(given: str) -> str:
     return json.dumps(found, ensure_ascii=False)
 
 
-def _visible(given: str) -> str:
-    shown = one_line(given) if len(given) <= MAX_TEXT else given
-    if not shown:
-        raise FieldError("holds nothing that can be shown")
-    return shown
-
-
 FIELDS: Final[Mapping[str, Field]] = {
     "licence": Field("as in SPDX, such as CC-BY-4.0, or in any words", licence),
     "attribution": Field("the line to credit the track with", credit_text),
@@ -123,6 +119,16 @@ def parse(name: str, given: str) -> str:
     return FIELDS[name].parse(given)
 
 
+def usable(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Fields and texts as notes hold them, without what cannot be used: what a file's tags say has no reader to
+    complain to."""
+    found: dict[str, str] = {}
+    for name, value in given:
+        with contextlib.suppress(FieldError):
+            found[name] = parse(name, value)
+    return tuple(found.items())
+
+
 def shown(name: str, value: str) -> str:
     """A value of a note as it is written in a sidecar."""
     return "; ".join(as_list(value)) if FIELDS[name].is_list else value
@@ -138,4 +144,5 @@ def as_list(value: str) -> tuple[str, ...]:
 
 
 def as_answer(value: str) -> bool | None:
+    """A note that answers a question; None: it is not known."""
     return {YES: True, NO: False}.get(value)

@@ -8,7 +8,7 @@ kept: the file is marked as missing, and its tracks come back with it; tracks fr
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +16,10 @@ from pathlib import Path
 from engines.base import Engine
 from features.beats import warm_up
 
+from .beside import read_beside
 from .database import exclusive
 from .errors import CatalogError, MusicFolderError
+from .fields import usable
 from .layout import (
     check_bundle,
     check_vacant,
@@ -39,6 +41,7 @@ from .libraries.bring import (
 from .libraries.m3u8 import PlaylistError, is_playlist
 from .libraries.prepared import Library
 from .needs import row_width
+from .notes import SIDECAR, TAGS
 from .pool import analyse_all
 from .records import Track
 from .scan import Scan, named_as_music, scan, scan_playlist
@@ -80,6 +83,7 @@ class IndexReport:
     copies: int = 0  # tracks of a recording that is suggested from another file
     skipped: int = 0  # files that are no music by their name or nature
     scores: int = 0  # trackers' modules, MIDI and the like, which hold no sound
+    described: int = 0  # tracks of which sidecars say something
     notes: tuple[FileNote, ...] = ()
     tracks: int = 0  # that can be suggested now, one a recording
     playlists: int = 0  # that name a file here
@@ -253,6 +257,7 @@ class _Run:
                 self._take(path, outcome)
         gone = self._absent(forget_missing)
         self._store.sweep_files()
+        described = self._describe()
         present, known = self._store.present(), self._store.ids()
         recordings = len(set(present.values()))
         if self._scanned.scores:
@@ -265,6 +270,7 @@ class _Run:
             copies=len(present) - recordings,
             skipped=self._skipped,
             scores=self._scanned.scores.total(),
+            described=described,
             notes=tuple(self._notes),
             tracks=recordings,
         )
@@ -293,6 +299,14 @@ class _Run:
         self._store.miss(absent + self._bad)
         self._store.forget_moved()
         return self._store.forget(absent + self._bad) if forget else set()
+
+    def _describe(self) -> int:
+        """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything."""
+        places = [place for place in self._store.places() if self._is_inside(place[0])]
+        said = read_beside(self._music, self._scanned.sidecars, places)
+        self._notes += [FileNote(path, text) for path, text in said.complaints]
+        self._store.notes.replace(SIDECAR, said.notes, under=self._music)
+        return len({(note.path, note.begin_s) for note in said.notes})
 
     def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:
         work = (Job(path, self._scanned.sheets.get(path)) for path in todo)
@@ -324,9 +338,10 @@ class _Run:
             self._reject(path, "holds no track that can be used")
             return
         entries = [self._entry(path, file_track, analysed) for file_track in usable]
-        before = {track.id: _names_of(track) for track in self._store.names(path)}
+        said = self._store.notes.of(path, TAGS)
+        before = {track.id: (_names_of(track), said.get(track.begin_s, {})) for track in self._store.names(path)}
         for entry in entries:
-            self._count(path, entry.track, before)
+            self._count(path, entry, before)
         self._store.put(path, self._scanned.files[path], entries)
         for entry in entries:
             if entry.analysis is not None and entry.track.id not in self._ids:
@@ -341,12 +356,14 @@ class _Run:
         duration_s = 0.0 if analysis is None else analysis.duration_s  # kept with the analysis, not with the name
         track = Track(part.id, tags.title, tags.artist, path, duration_s, tempo_bpm, tags.licence, tags.genres,
                       part.begin_s, part.end_s, tags.lufs, tags.peak_db)  # fmt: skip
-        return Entry(track, analysis, analysed.damage, analysed.lossless, file_track.sketch, file_track.backwards)
+        return Entry(track, analysis, analysed.damage, analysed.lossless, file_track.sketch, file_track.backwards,
+                     usable(tags.said))  # fmt: skip
 
-    def _count(self, path: Path, track: Track, before: dict[str, tuple[object, ...]]) -> None:
+    def _count(self, path: Path, entry: Entry, before: Mapping[str, tuple[object, object]]) -> None:
         """Count a track of an analysed file under the kind of change that it is."""
+        track = entry.track
         if track.id in before:
-            kind = "unchanged" if before[track.id] == _names_of(track) else "retagged"
+            kind = "unchanged" if before[track.id] == (_names_of(track), dict(entry.said)) else "retagged"
             if self._known[path].missing:
                 kind = "returned"
         elif track.id in self._lost:

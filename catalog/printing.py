@@ -14,9 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from .described import rights_json
 from .indexer import FileNote, IndexReport, printable
 from .indexer import Progress as Report
 from .records import Candidate, Filters, Track
+from .rights import badges
 
 SHOWN = 20  # files of a kind that the summary names; --json names all
 
@@ -55,7 +57,7 @@ def list_tracks(tracks: list[Track], as_json: bool) -> int:
         for track in tracks:
             print_line(json.dumps({"v": 1, "type": "track"} | track_json(track)))
         return 0
-    table = new_table("title", "artist", "length", "tempo", "licence")
+    table = new_table("title", "artist", "length", "tempo", "licence", "warnings")
     for track in tracks:
         table.add_row(track.id, *cells(track.title, track.artist, clock(track.duration_s)), *rest(track))
     Console(highlight=False).print(table)
@@ -71,6 +73,7 @@ def track_json(track: Track) -> dict[str, Any]:
         "tempo_bpm": round(track.tempo_bpm, 2),
         "licence": track.licence,
         "tags": list(track.tags),
+        **rights_json(track),
         "key": track.key,
         "rating": track.rating,
         "playlists": list(track.playlists),
@@ -103,6 +106,7 @@ def show_report(catalog: Path, report: IndexReport) -> None:
         "duplicates": report.duplicates,
         "other files of a recording": report.copies,
         "passed over, no sound": report.scores,
+        "described by sidecars": report.described,
         "playlists": report.playlists,
         "known to libraries": report.prepared,
     }
@@ -121,7 +125,7 @@ def show_notes(console: Console, kind: str, notes: tuple[FileNote, ...]) -> None
 
 
 def show_candidates(candidates: list[Candidate]) -> None:
-    table = new_table("title", "artist", "from", "similarity", "tempo", "licence")
+    table = new_table("title", "artist", "from", "similarity", "tempo", "licence", "warnings")
     for candidate in candidates:
         track = candidate.track
         what = cells(track.title, track.artist, clock(candidate.start_s), f"{candidate.similarity:.3f}")
@@ -138,7 +142,8 @@ def new_table(*columns: str) -> Table:
 
 
 def rest(track: Track) -> list[Text]:
-    return cells(f"{track.tempo_bpm:.0f}" if track.tempo_bpm else "-", track.licence)
+    warnings = badges(track.marks, track.rights.live_ok, track.rights.vod_ok)
+    return cells(f"{track.tempo_bpm:.0f}" if track.tempo_bpm else "-", track.licence, ", ".join(warnings))
 
 
 def cells(*texts: str) -> list[Text]:
@@ -152,8 +157,13 @@ def clock(time_s: float) -> str:
 
 def no_match_text(tracks: list[Track], filters: Filters) -> str:
     """Why a search may have no results."""
+    text = f"none of {len(tracks)} tracks passes the filters"
+    if filters.live_ok or filters.vod_ok:
+        marked = [f"{sum(bool(getattr(track.rights, name)) for track in tracks)} are marked {name}"
+                  for name in ("live_ok", "vod_ok") if getattr(filters, name)]  # fmt: skip
+        text += f" ({', '.join(marked)}; segue catalog edit marks them)"
     if not filters.licences:
-        return f"none of {len(tracks)} tracks passes the filters"
+        return text
     counts = Counter(track.licence or "(none given)" for track in tracks)
     names = ", ".join(f"{name} ({count})" for name, count in counts.most_common(SHOWN))
-    return f"none of {len(tracks)} tracks passes the filters. Licences here: {names or 'none'}"
+    return f"{text}. Licences here: {names or 'none'}"

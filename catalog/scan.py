@@ -10,6 +10,7 @@ from pathlib import Path
 from .cuesheet import match_sheets
 from .libraries.locations import candidates
 from .libraries.m3u8 import Playlist, is_playlist, on_disk, read_playlist
+from .sidecar import NAMES as SIDECARS
 from .store import FileStamp
 
 _MUSIC = (
@@ -39,9 +40,10 @@ OTHER = frozenset(_OTHER.split())
 class Scan:
     """The result of a walk. ``files`` to try, in a fixed order; ``skipped`` counts those that are no music by their
     name; ``scores`` counts trackers' modules, MIDI and chip music by ending; ``closed``: folders that could not be
-    read, and why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use.
-    ``playlists``: those that lie there; ``listed``: the one whose files these are, instead of a folder's,
-    and ``gone``: where those could be that it names and that are not there.
+    read, and why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use;
+    ``sidecars``: tables of rights and the like, see ``sidecar.py``; ``playlists``: those that lie there; ``listed``:
+    the one whose files these are, instead of a folder's, and ``gone``: where those could be that it names and that are
+    not there.
     """
 
     files: dict[Path, FileStamp] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Scan:
     closed: dict[Path, str] = field(default_factory=dict)
     sheets: dict[Path, Path] = field(default_factory=dict)
     notes: list[tuple[Path, str]] = field(default_factory=list)
+    sidecars: list[Path] = field(default_factory=list)
     playlists: list[Path] = field(default_factory=list)
     listed: Playlist | None = None
     gone: frozenset[Path] = frozenset()
@@ -81,7 +84,7 @@ def _scan_of(walk: "_Walk") -> Scan:
     sheets, notes = match_sheets(walk.sheets, files)
     for file, sheet in sheets.items():
         files[file] = replace(files[file], beside=_stamp_text(sheet))
-    return Scan(files, walk.skipped, walk.scores, walk.closed, sheets, notes, walk.playlists)
+    return Scan(files, walk.skipped, walk.scores, walk.closed, sheets, notes, walk.sidecars, walk.playlists)
 
 
 class _Walk:
@@ -90,6 +93,7 @@ class _Walk:
     def __init__(self, leave_out: Path) -> None:
         self.files: dict[Path, FileStamp] = {}
         self.sheets: list[Path] = []
+        self.sidecars: list[Path] = []
         self.playlists: list[Path] = []
         self.skipped = 0
         self.scores: Counter[str] = Counter()
@@ -135,6 +139,9 @@ class _Walk:
 
     def _take(self, path: Path) -> None:
         ending = extension(path)
+        if path.name.casefold() in SIDECARS:
+            self.sidecars.append(path)
+            return
         if ending == "cue" and not path.name.startswith("."):
             self.sheets.append(path)
         elif is_playlist(path) and not path.name.startswith("."):

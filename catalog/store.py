@@ -166,6 +166,20 @@ class Store:
             for path, size, mtime_ns, beside, missing in rows
         }
 
+    def places(self) -> list[tuple[Path, float]]:
+        """Every place of a track: its file and where it begins there, in order."""
+        rows = self._db.execute("SELECT path, begin_s FROM places ORDER BY path, begin_s")
+        return [(_path(path), begin_s) for path, begin_s in rows]
+
+    def places_of(self, id: str) -> list[tuple[Path, float]]:
+        """The places of a track and of every other track of its recording."""
+        rows = self._db.execute(
+            "SELECT path, begin_s FROM places JOIN tracks ON tracks.id = track "
+            "WHERE recording = (SELECT recording FROM tracks WHERE id = ?) ORDER BY path, begin_s",
+            (id,),
+        )
+        return [(_path(path), begin_s) for path, begin_s in rows]
+
     def ids(self) -> set[str]:
         return {id for (id,) in self._db.execute("SELECT id FROM tracks")}
 
@@ -178,7 +192,7 @@ class Store:
             )
         )
 
-    def places(self) -> dict[str, list[tuple[Path, float]]]:
+    def places_of_tracks(self) -> dict[str, list[tuple[Path, float]]]:
         """Where each track of files that are present is: the file, and where in it the track begins."""
         found: dict[str, list[tuple[Path, float]]] = {}
         rows = self._db.execute(

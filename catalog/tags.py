@@ -31,6 +31,14 @@ _COPYRIGHT = ("copyright", "tcop", "cprt", "\xa9cpy", "icop")
 _COMMENT = ("comment", "comments", "comm", "\xa9cmt", "description", "desc", "icmt", "usage_terms",
             "terms of use", "rights", "purchase", "contact", "copyrightinfo")  # fmt: skip
 _BPM = ("bpm", "tempo", "tbpm", "tmpo", "wm/beatsperminute", "beats_per_minute")
+_SAID = {
+    "moods": ("mood", "tmoo", "wm/mood", "imoo", "moods"),
+    "attribution": ("attribution", "attribution text", "credit line"),
+    "live_ok": ("live_ok",),
+    "vod_ok": ("vod_ok",),
+    "source": ("woaf", "woas", "wm/audiofileurl", "wm/audiosourceurl", "source url", "source_url", "website"),
+}
+_WEB = re.compile(r"https?://")
 _R128 = ("r128_track_gain",)
 _GAIN, _PEAK = ("replaygain_track_gain",), ("replaygain_track_peak",)
 _SHEET = ("cuesheet", "cue_sheet")
@@ -56,6 +64,7 @@ class Tags:
     cuesheet: str = ""  # the text of one inside the file
     lufs: float | None = None  # the loudness that its gain tags imply
     peak_db: float | None = None  # over full scale
+    said: tuple[tuple[str, str], ...] = ()  # fields of ``fields.py`` and their text, which may be none of theirs
 
 
 def read_tags(path: Path) -> Tags:
@@ -70,6 +79,7 @@ def read_tags(path: Path) -> Tags:
         cuesheet=next(_texts(tables, _SHEET), ""),
         lufs=_loudness(tables),
         peak_db=_peak_db(next(_lines(tables, _PEAK), "")),
+        said=tuple(_said(tables)),
     )
 
 
@@ -91,11 +101,11 @@ def title_of(path: Path) -> str:
     return one_line(os.fsencode(path.stem).decode("utf-8", "replace").replace("_", " ")) or "untitled"
 
 
-def one_line(text: str) -> str:
-    """``text`` without control characters and line breaks, spaces joined, at most 300 characters."""
+def one_line(text: str, limit: int = MAX_TEXT) -> str:
+    """``text`` without control characters and line breaks, spaces joined, at most ``limit`` characters."""
     # Cs and Co would not survive the way to a terminal or a browser; the rest would break lines there.
-    clean = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") else c for c in text[: 4 * MAX_TEXT])
-    return " ".join("".join(clean).split())[:MAX_TEXT]
+    clean = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") else c for c in text[: 4 * limit])
+    return " ".join("".join(clean).split())[:limit]
 
 
 TagTable = dict[str, list[str]]  # every tag by its name in lower case
@@ -177,6 +187,15 @@ def _genres(tables: Sequence[TagTable]) -> tuple[str, ...]:
         if words := tuple(dict.fromkeys(word for part in parts if (word := one_line(part)))):
             return words[:16]
     return ()
+
+
+def _said(tables: Sequence[TagTable]) -> Iterator[tuple[str, str]]:
+    for name, keys in _SAID.items():
+        if name == "moods":  # all values of the first table that has any
+            found = [line for tags in tables for line in _lines([tags], keys)][:16]
+            yield from [(name, "; ".join(found))] if found else []
+        elif line := next((line for line in _lines(tables, keys) if name != "source" or _WEB.match(line)), ""):
+            yield name, line
 
 
 def _licence(tables: Sequence[TagTable]) -> str:

@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from catalog.indexer import index_folder
 from catalog.layout import FORMAT
+from catalog.sidecar import CSV
 from catalog.worker import leave_with_parent
 from engines.bundle import Bundle, default_bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
@@ -36,6 +37,8 @@ from .server.errors import ServeError
 
 TRACKS: Final = 48
 SEED: Final = 0
+# Made here and given away: so its badges, filters and credits can be seen at work.
+RIGHTS: Final = "file,licence,live_ok,vod_ok,source\n*,CC0-1.0,yes,yes,segue demo\n"
 Step = Callable[[int, int, str], None]  # done, of how many, what
 
 
@@ -89,6 +92,8 @@ def prepare(folder: Path, bundle: Bundle, tracks: int, jobs: int, step: Step) ->
     catalog = folder / f"catalog{FORMAT}-{tracks}-{bundle.identity[:12]}"  # a catalogue of an older format stays
     try:
         compose(demo_tracks(tracks, SEED), music, jobs, step)
+        if not (rights := music / CSV).exists():
+            rights.write_text(RIGHTS, encoding="utf-8")
     except OSError as error:
         raise ServeError(f"{folder}: cannot be written ({error}); choose another place with --folder") from error
     engine = OnnxEngine(bundle)

@@ -1,0 +1,112 @@
+"""``segue catalog``: see, edit and take away what is said of tracks."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from .described import rights_json
+from .edit import BUILT, FILE, WHERE, changes, chosen_now, edit, export, show
+from .errors import CatalogError
+from .fields import FIELDS
+from .printing import cells, list_tracks, print_line, track_json
+
+_ORIGINS: Final = {FILE: "the file", BUILT: "made of title, artist, source and licence", "tags": "the file's tags"}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one of the three; returns the exit code. Raises ``CatalogError``."""
+    arguments = parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    return run(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(
+        prog="segue catalog",
+        description="What is said of tracks: licence, rights, source, moods. What you edit counts before what sidecars "
+        "(segue.csv beside the music) and files say, and stays when the music is indexed again.",
+    )
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+        it = commands.add_parser(name, help=about, description=about)
+        it.set_defaults(run=run)
+        it.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue")
+        return it
+
+    one = command("show", _show, "Show what is said of a track, and who says it.")
+    one.add_argument("track", metavar="TRACK_ID")
+    one.add_argument("--json", action="store_true", help="print one JSON object")
+    several = command("edit", _edit, "Say something of tracks, or take it back.")
+    several.add_argument("tracks", nargs="*", metavar="TRACK_ID")
+    several.add_argument(
+        "--where", action="append", default=[], metavar="FIELD=VALUE",
+        help=f"tracks of which this holds, instead of ids; may be repeated: all must hold. Fields: {', '.join(WHERE)}; "
+        "texts may hold * and ?, licence= means: none is known",
+    )  # fmt: skip
+    fields = "; ".join(f"{name}: {field.about}" for name, field in FIELDS.items())
+    several.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help=fields)
+    several.add_argument("--unset", action="append", default=[], metavar="FIELD", help="take an edit back")
+    several.add_argument("--dry-run", action="store_true", help="only list the tracks")
+    several.add_argument("--json", action="store_true", help="print the tracks, one JSON object a line")
+    away = command("export", _export, "Print what was edited as a segue.csv for the folder of the music.")
+    away.add_argument("music", type=Path, metavar="MUSIC_DIR", help="the folder that the file will lie in")
+    away.add_argument("-o", "--out", type=Path, metavar="FILE", help="a new file (default: standard output)")
+    return whole
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    track, fields, duties = show(arguments.catalog, arguments.track)
+    if arguments.json:
+        said = {name: {**asdict(field), "others": dict(field.others)} for name, field in fields.items()}
+        print_line(json.dumps({"v": 1, "type": "said"} | track_json(track) | {"said": said, "duties": duties}))
+        return 0
+    table = Table(title=f"{track.id}", title_justify="left")
+    for column in ("field", "value", "from", "also said"):
+        table.add_column(column)
+    for name, field in fields.items():
+        others = "; ".join(f"{_ORIGINS.get(origin, origin)}: {value}" for origin, value in field.others)
+        table.add_row(*cells(name, field.value or "-", _ORIGINS.get(field.origin, field.origin), others))
+    table.add_row(*cells("warnings", ", ".join(rights_json(track)["marks"]) or "-", "the licence", ""))
+    if duties:
+        table.add_row(*cells("it asks for", "; ".join(duties), "the licence", ""))
+    Console(highlight=False).print(table)
+    return 0
+
+
+def _edit(arguments: argparse.Namespace) -> int:
+    values, unset = changes(arguments.set, arguments.unset)
+    if bool(arguments.tracks) == bool(arguments.where):
+        raise CatalogError("name tracks by their ids, or choose them by --where; --where 'path=*' means all")
+    if not (values or unset or arguments.dry_run):
+        raise CatalogError("nothing to say; give --set FIELD=VALUE or --unset FIELD")
+    if arguments.dry_run:
+        return list_tracks(chosen_now(arguments.catalog, arguments.tracks, arguments.where), arguments.json)
+    chosen = edit(arguments.catalog, arguments.tracks, arguments.where, values, unset)
+    if arguments.json:
+        return list_tracks(chosen_now(arguments.catalog, [track.id for track in chosen], ()), True) if chosen else 0
+    print_line(f"{len(chosen)} tracks edited; servers that run use it when they are started again")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    if arguments.out is None:
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr] # CRLF ends a row (RFC 4180)
+        rows, left = export(arguments.catalog, arguments.music, sys.stdout.write)
+    else:
+        try:
+            with arguments.out.open("x", encoding="utf-8", newline="") as file:
+                rows, left = export(arguments.catalog, arguments.music, file.write)
+        except OSError as error:
+            raise CatalogError(f"{arguments.out}: cannot be made ({error.strerror}); name a new file") from error
+    for name in left:
+        print(f"segue catalog: {name}: is no text, left out", file=sys.stderr)  # noqa: T201
+    print(f"segue catalog: {rows} tracks", file=sys.stderr)  # noqa: T201
+    return 0
