@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,29 +41,23 @@ def grid_of(prepared: Prepared, end_s: float) -> Grid | None:
 
 
 def _of_tempi(tempi: Sequence[Tempo], end_s: float) -> Grid | None:
-    kept = [tempi[0]]
-    for tempo in tempi[1:]:
-        if tempo.begin_s > kept[-1].begin_s:
-            kept.append(tempo)
-    first = kept[0]
-    before = int(max(0.0, first.begin_s) // (60.0 / first.bpm))
-    times = [first.begin_s - 60.0 / first.bpm * np.arange(before, 0, -1)]
-    lines = [_lines(first, np.arange(-before, 0))]
+    times: list[Floats] = []
+    lines: list[NDArray[np.bool_]] = []
     spans: dict[float, float] = {}
-    left = MAX_BEATS - before
-    for tempo, next_s in pairwise([*kept, Tempo(end_s, first.bpm)]):
-        begin_s, until_s = tempo.begin_s, (next_s.begin_s if next_s.begin_s < end_s else end_s)
+    left = MAX_BEATS
+    for at, tempo in enumerate(tempi):
         step_s = 60.0 / tempo.bpm
-        last = next_s.begin_s >= end_s
-        count = int(np.ceil((until_s - begin_s) / step_s - (0.0 if last else 0.25)))
-        count = min(max(count, 0 if last else 1), left)
-        if count <= 0:
-            break
-        left -= count
-        times.append(begin_s + step_s * np.arange(count))
-        lines.append(_lines(tempo, np.arange(count)))
-        spans[tempo.bpm] = spans.get(tempo.bpm, 0.0) + until_s - begin_s
-    beats_s = np.concatenate(times)
+        next_s = tempi[at + 1].begin_s if at + 1 < len(tempi) else end_s
+        until_s = end_s if next_s >= end_s else next_s - 0.25 * step_s
+        first = 0 if at else int(np.ceil(-tempo.begin_s / step_s))
+        count = min(int(np.ceil((until_s - tempo.begin_s) / step_s)) - first, left)
+        if count > 0:
+            left -= count
+            numbers = np.arange(first, first + count, dtype=np.int64)
+            times.append(np.asarray(tempo.begin_s + step_s * numbers, np.float64))
+            lines.append(_lines(tempo, numbers))
+            spans[tempo.bpm] = spans.get(tempo.bpm, 0.0) + count * step_s
+    beats_s = np.concatenate([np.zeros(0), *times])
     inside = (beats_s >= 0.0) & (beats_s < end_s)
     if inside.sum() < 2:
         return None

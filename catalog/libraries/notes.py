@@ -42,9 +42,7 @@ def prepared_of(values: Mapping[str, str]) -> Prepared | None:
         return Prepared(
             "",
             length_s=float(stored["length_s"]),
-            tempi=tuple(
-                Tempo(float(at), float(bpm), int(beat), int(meter)) for at, bpm, beat, meter in stored["tempi"]
-            ),
+            tempi=tuple(_tempo(*tempo) for tempo in stored["tempi"]),
             beats_s=tuple(float(at) for at in stored["beats"]),
             cues=tuple(_cue(*cue) for cue in stored["cues"]),
         )
