@@ -110,7 +110,7 @@ class _Folder:
         elif len(self._patterns) < MAX_PATTERNS:
             self._patterns.insert(0, (row, _matcher(name)))
         else:
-            text = f"line {row.line}: is not read: at most {MAX_PATTERNS} patterns; name files, or use subfolders"
+            text = f"{_number(path, row)}: is not read: at most {MAX_PATTERNS} patterns; name files, or use subfolders"
             self._unread.append((path, text))
 
     def rows_of(self, path: Path) -> list[Row]:
@@ -133,9 +133,13 @@ class _Folder:
         for path, row, name in self._lost[:MAX_LOST]:
             near = difflib.get_close_matches(name, some, n=1, cutoff=0.8)
             hint = f"did you mean {near[0]}?" if near else "write its name as it is from this folder on"
-            yield path, one_line(f"line {row.line}: {name!r} is no track here; {hint}", 2 * MAX_TEXT)
+            yield path, one_line(f"{_number(path, row)}: {name!r} is no track here; {hint}", 2 * MAX_TEXT)
         if len(self._lost) > MAX_LOST:
             yield self._tables[-1].path, f"and {len(self._lost) - MAX_LOST} more names that are no track here"
+
+
+def _number(path: Path, row: Row) -> str:
+    return f"{'entry' if path.suffix.casefold() == '.json' else 'line'} {row.line}"
 
 
 def _name_in(folder: Path, path: Path) -> str:

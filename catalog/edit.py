@@ -23,7 +23,6 @@ from .store import Store, StoredTrack
 
 FILE: Final = "file"  # the origin of what the file's own tags, or its name, say
 BUILT: Final = "built"  # of a credit line that nobody gave
-FORMULA: Final = ("=", "+", "-", "@")  # a spreadsheet would compute a cell that begins so
 _TEXTS: Final[Mapping[str, Callable[[Track], str]]] = {
     "title": lambda track: track.title,
     "artist": lambda track: track.artist,
@@ -168,7 +167,6 @@ def export(folder: Path, music: Path, write: Callable[[str], object]) -> tuple[i
         except UnicodeEncodeError:
             left.append(os.fsencode(name).decode("utf-8", "replace"))
             continue
-        name = f"./{name}" if name.startswith(FORMULA) else name
         values = {field: shown(field, value) for field, value in edits.items()}
         rows.append((name, begin_s if path in several else None, values))
     write_rows(rows, write)

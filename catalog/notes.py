@@ -9,6 +9,7 @@ What a user edits goes along with the sound: to other places of the same track, 
 and to other files of the same recording.
 """
 
+import itertools
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -49,9 +50,10 @@ class Notes:
     def all(self) -> dict[Place, dict[str, dict[str, str]]]:
         """Place -> origin -> field -> value."""
         found: dict[Place, dict[str, dict[str, str]]] = {}
-        for path, begin_s, origin, field, value in self._db.execute(_ANY):
+        for (path, begin_s), rows in itertools.groupby(self._db.execute(_ANY), lambda row: row[:2]):
             by_origin = found.setdefault((Path(os.fsdecode(path)), begin_s), {})
-            by_origin.setdefault(origin, {})[field] = value
+            for _, _, origin, field, value in rows:
+                by_origin.setdefault(origin, {})[field] = value
         return found
 
     def of(self, path: Path, origin: str) -> dict[float, dict[str, str]]:

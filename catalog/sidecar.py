@@ -39,6 +39,8 @@ _ALIASES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _SEPARATORS: Final = (",", ";", "\t")
 
+_ODD: Final = ("=", "+", "-", "@", " ")  # a cell that begins so is a formula, or loses it
+
 Complain = Callable[[int, str], None]  # a line's number (0: the whole table), what is wrong with it
 
 
@@ -146,7 +148,7 @@ def _csv_cells(text: str, complain: Complain) -> Iterator[tuple[int, dict[str, s
     names = _columns(_names(header, separator), lines.number, complain)
     if names is None:
         return
-    reader = csv.reader(lines, delimiter=separator)
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     while True:
         begin = lines.number + 1
         try:
@@ -205,7 +207,7 @@ class _Lines:
 
 def _names(header: str, separator: str) -> list[str]:
     try:
-        cells = next(csv.reader([header], delimiter=separator), [])
+        cells = next(csv.reader([header], delimiter=separator, skipinitialspace=True), [])
     except csv.Error:
         return []
     return [_name(cell) for cell in cells]
@@ -296,7 +298,8 @@ class _Out:
 
 
 def write_rows(rows: Iterable[tuple[str, float | None, Mapping[str, str]]], write: Callable[[str], object]) -> None:
-    """Write a CSV that ``read_table`` reads: (file, begin_s, field -> value as in a cell)."""
+    """Write a CSV that ``read_table`` reads: (file, begin_s, field -> value as in a cell). A name that a spreadsheet
+    would compute or strip begins with ``./``."""
     rows = list(rows)
     used = [name for name in FIELDS if any(name in values for _, _, values in rows)]
     begins = [BEGIN] if any(begin_s is not None for _, begin_s, _ in rows) else []
@@ -305,4 +308,4 @@ def write_rows(rows: Iterable[tuple[str, float | None, Mapping[str, str]]], writ
     out.writerow([FILE, *begins, *used])
     for file, begin_s, values in rows:
         begin = [f"{begin_s:.6f}".rstrip("0").rstrip(".") if begin_s is not None else ""] if begins else []
-        out.writerow([file, *begin, *(values.get(name, "") for name in used)])
+        out.writerow([f"./{file}" if file.startswith(_ODD) else file, *begin, *(values.get(name, "") for name in used)])

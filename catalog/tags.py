@@ -192,8 +192,8 @@ def _genres(tables: Sequence[TagTable]) -> tuple[str, ...]:
 def _said(tables: Sequence[TagTable]) -> Iterator[tuple[str, str]]:
     for name, keys in _SAID.items():
         if name == "moods":  # all values of the first table that has any
-            found = [line for tags in tables for line in _lines([tags], keys)][:16]
-            yield from [(name, "; ".join(found))] if found else []
+            found = next((lines for tags in tables if (lines := list(_lines([tags], keys)))), [])
+            yield from [(name, "; ".join(found[:16]))] if found else []
         elif line := next((line for line in _lines(tables, keys) if name != "source" or _WEB.match(line)), ""):
             yield name, line
 

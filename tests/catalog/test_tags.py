@@ -11,6 +11,7 @@ import mutagen.id3
 import numpy as np
 import pytest
 
+from catalog.fields import usable
 from catalog.tags import one_line, read_tags, tagged_tempo, title_of
 
 Writer = Callable[..., Path]
@@ -206,3 +207,24 @@ def test_gain_in_other_containers(
     file.save()
     assert read_tags(path).lufs == pytest.approx(lufs)
     assert read_tags(source).lufs is None
+
+
+def test_moods_and_rights_of_tags(tmp_path: Path, write_music: Writer) -> None:
+    path = write_music(tmp_path / "a.mp3", duration_s=1)
+    file = mutagen.File(path)
+    file.add_tags()
+    file.tags.add(mutagen.id3.TMOO(encoding=3, text=["calm", "night"]))
+    file.tags.add(mutagen.id3.TXXX(encoding=3, desc="VOD_OK", text="No"))
+    file.tags.add(mutagen.id3.TXXX(encoding=3, desc="live_ok", text="perhaps"))
+    file.tags.add(mutagen.id3.WOAS(url="https://a.example/b"))
+    file.save()
+    said = dict(read_tags(path).said)
+    assert said == {"moods": "calm; night", "vod_ok": "No", "live_ok": "perhaps", "source": "https://a.example/b"}
+    assert dict(usable(said.items())) == {
+        "moods": '["calm", "night"]', "vod_ok": "no", "source": "https://a.example/b",
+    }  # fmt: skip
+    path = write_music(tmp_path / "b.flac", duration_s=1)
+    file = mutagen.File(path)
+    file["mood"], file["attribution"], file["website"] = ["calm"], ["by Ann"], ["not an address"]
+    file.save()
+    assert dict(read_tags(path).said) == {"moods": "calm", "attribution": "by Ann"}

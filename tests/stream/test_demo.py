@@ -45,6 +45,9 @@ def test_a_catalogue_is_made_and_used_again(tmp_path: Path, tiny_bundle: Path, m
     with Catalog.open(folder, bundle) as catalog:
         assert sorted(track.title for track in catalog.tracks()) == sorted(track.title for track in demo_tracks(2, 0))
         assert {track.licence for track in catalog.tracks()} == {"CC0-1.0"}
+        assert {(track.rights.live_ok, track.rights.vod_ok, track.marks) for track in catalog.tracks()} == {
+            (True, True, ())
+        }
         times = {track.id: Path(track.path).stat().st_mtime_ns for track in catalog.tracks()}
     assert (2, 2, "Composing 2 tracks") in steps and any("Listening" in text for _, _, text in steps)
 

@@ -36,7 +36,9 @@ from stream.errors import MessageError
 from stream.messages import COMMAND_BYTES, KINDS, encode, filters_object, line, parse_command
 
 ITEM = Item(1, "00ff", "Tïtle", "", 48.2, 181.3, 0.81, Reasons(0.77, 0.91, 0.7), 118.0, "CC-BY-4.0")
+CREDITED = replace(ITEM, attribution="by A", live_ok=True, vod_ok=False, marks=("NC", "ND"))
 NOTICES = [
+    Suggestions(12.0, 12.0, "stay", (CREDITED,)),
     Suggestions(12.0, 12.0, "stay", (ITEM, ITEM), 7.9),
     Suggestions(0.625, 0.625, "switch", (), seen=VisualStats(0.0, 0.0, 0.02)),
     Suggestions(9.0, 2.5, "switch", (ITEM,), switch=Switch("00ff", (12.25, 14.25), 0.75), duck_db=-11.5),
@@ -87,6 +89,15 @@ def test_every_field_is_there(notice: Message) -> None:
     message = json.loads(text)
     assert "\n" not in text and message.pop("v") == 1 and message.pop("type") == KINDS[type(notice)]
     assert message == fields_of(notice)  # none of these has more digits than are told
+
+
+def test_an_item_tells_what_is_said_of_its_rights() -> None:
+    [first, second] = encode(Suggestions(1.0, 1.0, "stay", (CREDITED, ITEM)))["items"]
+    names = ("attribution", "live_ok", "vod_ok", "marks")
+    assert [first[name] for name in names] == ["by A", True, False, ["NC", "ND"]]
+    assert [second[name] for name in names] == ["", None, None, []]
+    told = filters_object(Filters(live_ok=True, moods=frozenset({"sad", "calm"})))
+    assert (told["live_ok"], told["vod_ok"], told["moods"]) == (True, None, ["calm", "sad"])
 
 
 def test_every_message_has_a_type_of_its_own() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from engines import choose
 from engines.bundle import Bundle
 from engines.errors import EngineFailed
 from engines.onnx_engine import OnnxEngine
-from stream.core.events import End, Notice, Suggestions, Warned
+from stream.core.events import End, Item, Notice, Reasons, Suggestions, Warned
 from stream.core.sampler import Discontinuity, Sampler
 from stream.core.session import SessionOptions
 from stream.driver.runtime import Runtime
 from stream.driver.stopwatch import Stopwatch
+from stream.live_table import row
 from stream.messages import KINDS
 from stream.sinks.base import FunctionSink
 from stream.sources.pull.playback_clock import PlaybackClock
@@ -119,6 +121,12 @@ def test_the_table_ends_with_what_was_found(
     out = capsys.readouterr().out
     assert "0:02 of 0:02" in out and "24 frames, 16 looked at, 0 dropped, 2 lists of suggestions" in out
     assert all(word in out for word in ("from", "bpm", "fits", "why"))
+
+
+def test_the_table_warns_of_what_is_not_allowed() -> None:
+    item = Item(1, "a", "Tïtle", "Ann", 0.0, 60.0, 0.5, Reasons(0.5, 0.5, 0.5), 120.0, "CC-BY-NC-4.0")
+    warned = row(replace(item, marks=("NC",), live_ok=True, vod_ok=False))[1]
+    assert str(warned) == "Tïtle · Ann [NC, no VOD]" and str(row(item)[1]) == "Tïtle · Ann"
 
 
 def test_a_truncated_file_ends_normally_with_a_warning(tmp_path: Path, write_video: Video, watch: Watch) -> None:

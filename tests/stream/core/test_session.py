@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog.records import Filters
 from stream.core.events import Accepted, Beats, Cut, End, Event, Infer, Refused, Reset, Scene, Search, Suggestions
 from stream.core.hysteresis import HysteresisOptions
 from stream.core.session import Session, SessionOptions
@@ -347,6 +348,10 @@ def test_commands_take_effect(fake_runtime: Fake, features: Fake) -> None:
     assert told == [Accepted("filters")] and "filter at least 999 bpm;" in hop().stale
     session.command({"type": "filters", "max_bpm": 60, "min_duration_s": 59})
     assert hop().stale  # nothing as slow as that
+    assert session.command({"type": "filters", "vod_ok": True, "moods": ["calm"]}) == [Accepted("filters")]
+    asked = hop()  # nobody has said what is allowed, or what mood it is
+    assert asked.stale.startswith("no track passes the filter mood calm nor marked as allowed in a VOD;")
+    assert asked.asked is not None and asked.asked.filters == Filters(vod_ok=True, moods=frozenset({"calm"}))
     session.command({"type": "filters"})
     assert hop().stale == ""
 

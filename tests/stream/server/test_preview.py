@@ -23,6 +23,10 @@ def test_facts_of_a_track(client: httpx.Client, track: Any) -> None:
     assert facts["audio"] == f"/tracks/{track.id}/audio"
     assert "path" not in facts
     assert -24 <= facts["gain_db"] <= 12 and facts["gain_db"] != 0
+    said = {name: facts[name] for name in ("attribution", "live_ok", "vod_ok", "source", "bought", "list_at", "moods")}
+    assert said == {"attribution": "", "live_ok": None, "vod_ok": None, "source": "", "bought": "", "list_at": "",
+                    "moods": []}  # fmt: skip
+    assert facts["marks"] == ["licence unknown"] and facts["vocals"] in (True, False, None)
 
 
 def test_the_whole_file(client: httpx.Client, track: Any) -> None:

@@ -1,0 +1,197 @@
+"""Edits, as somebody types them: kept apart, through re-indexing, renaming, copies; and taken away as a sidecar."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import mutagen
+import pytest
+
+import segue
+from catalog.catalog import Catalog
+from catalog.database import DATABASE, exclusive
+from catalog.records import Track
+from engines.bundle import load_bundle
+from features.spec import FEATURES
+
+Writer = Callable[..., Path]
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def music(tmp_path: Path, write_music: Writer) -> Path:
+    for number, bpm in enumerate((90, 120, 150)):
+        write_music(tmp_path / "music" / "sub" / f"-{bpm}.ogg", duration_s=6, bpm=bpm, seed=number)
+    return tmp_path / "music"
+
+
+@pytest.fixture
+def run(tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """``run(words, code=0)`` -> what was printed, errors after it."""
+
+    def go(*words: str, code: int = 0) -> str:
+        more = ["-c", str(tmp_path / "c")]
+        more += ["--bundle", str(tiny_bundle), "--jobs", "1"] if words[0] == "index" else []
+        assert segue.main([*words, *more]) == code
+        out, err = capsys.readouterr()
+        return out + err
+
+    return go
+
+
+@pytest.fixture
+def tracks(tmp_path: Path) -> Callable[[], dict[str, Track]]:
+    """Tracks by their files' names."""
+
+    def read() -> dict[str, Track]:
+        with Catalog.open(tmp_path / "c", None) as catalog:
+            return {track.path.name: track for track in catalog.tracks()}
+
+    return read
+
+
+def test_an_edit_counts_before_all_and_survives(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]], write_music: Writer
+) -> None:
+    (music / "segue.csv").write_text("file,licence,vod_ok,moods\n*,CC BY 4.0,yes,calm\n")
+    assert "described by sidecars" in run("index", str(music))
+    before = tracks()
+    assert {(track.licence, track.rights.vod_ok, track.moods) for track in before.values()} == {
+        ("CC-BY-4.0", True, ("calm",))
+    }
+    one = before["-90.ogg"]
+    said = run("catalog", "edit", one.id, "--set", "vod_ok=no", "--set", "artist=Ann")
+    assert "1 tracks edited" in said
+    assert (tracks()["-90.ogg"].rights.vod_ok, tracks()["-90.ogg"].artist) == (False, "Ann")
+
+    # tagged anew, moved, copied in another container, indexed, the sidecar changed: it stays
+    file = mutagen.File(music / "sub" / "-90.ogg")
+    file["title"], file["mood"] = ["Other"], ["dark", "slow"]
+    file.save()
+    (music / "sub" / "-90.ogg").rename(music / "moved.ogg")
+    (music / "segue.csv").write_text("file,licence,vod_ok\n*,CC0,yes\n")
+    report = json.loads(run("index", str(music), "--json").splitlines()[0])
+    assert (report["renamed"], report["unchanged"], report["described"]) == (1, 2, 3)
+    moved = tracks()["moved.ogg"]
+    assert (moved.id, moved.title, moved.artist, moved.rights.vod_ok) == (one.id, "Other", "Ann", False)
+    assert (moved.licence, moved.moods) == ("CC0-1.0", ("dark", "slow"))  # the tags' moods, since nobody else says
+
+    shown = json.loads(run("catalog", "show", one.id, "--json").splitlines()[0])["said"]
+    assert shown["vod_ok"] == {"value": "no", "origin": "edit", "others": {"sidecar": "yes"}}
+    assert shown["moods"] == {"value": "dark; slow", "origin": "tags", "others": {}}
+    assert shown["title"] == {"value": "Other", "origin": "file", "others": {}}
+    assert shown["attribution"]["origin"] == "built"
+
+    run("catalog", "edit", one.id, "--unset", "vod_ok", "--unset", "artist")
+    assert (tracks()["moved.ogg"].rights.vod_ok, tracks()["moved.ogg"].artist) == (True, "")
+    (music / "segue.csv").unlink()
+    run("index", str(music))
+    assert tracks()["moved.ogg"].rights.vod_ok is None
+
+
+def test_a_catalogue_of_the_schema_before_is_not_analysed_again(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]], tmp_path: Path
+) -> None:
+    file = mutagen.File(music / "sub" / "-90.ogg")
+    file["mood"] = ["dark"]
+    file.save()
+    run("index", str(music))
+    with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as db:
+        db.executescript("DROP TABLE notes; PRAGMA user_version = 5")
+    clips = sorted(path.name for path in (tmp_path / "c" / "clips").iterdir())
+    assert tracks()["-90.ogg"].moods == ()  # a reader does without
+    report = json.loads(run("index", str(music), "--json").splitlines()[0])
+    assert (report["unchanged"], report["retagged"], report["added"], report["healed"]) == (2, 1, 0, 0)
+    assert clips == sorted(path.name for path in (tmp_path / "c" / "clips").iterdir())
+    assert tracks()["-90.ogg"].moods == ("dark",)
+    report = json.loads(run("index", str(music), "--json").splitlines()[0])
+    assert (report["unchanged"], report["retagged"]) == (3, 0)
+
+
+def test_edits_are_taken_away_as_a_sidecar(music: Path, run: Run, tracks: Callable[[], dict[str, Track]]) -> None:
+    run("index", str(music))
+    run("catalog", "edit", "--where", "path=*/sub/*", "--where", "licence=", "--set", "licence=CC BY-NC 4.0",
+        "--set", "moods=calm, dark", "--set", 'attribution="Hi"; Ann, Bob', "--set", "live_ok=yes")  # fmt: skip
+    edited = tracks()
+    said = run("catalog", "export", str(music), "-o", str(music / "segue.csv"))
+    assert "segue catalog: 3 tracks" in said
+    assert "cannot be made (File exists)" in run(
+        "catalog", "export", str(music), "-o", str(music / "segue.csv"), code=2
+    )
+    text = (music / "segue.csv").read_bytes().decode()
+    assert text.startswith("file,licence,attribution,live_ok,moods\r\nsub/-120.ogg,CC-BY-NC-4.0,")
+    names = ["licence", "attribution", "live_ok", "moods"]
+    run("catalog", "edit", "--where", "path=*", *[word for name in names for word in ("--unset", name)])
+    assert {track.rights.live_ok for track in tracks().values()} == {None}
+    run("index", str(music))
+    assert tracks() == edited
+    assert run("catalog", "export", str(music)).startswith("file\r\n")  # nothing is edited any more
+
+
+def test_search_by_rights_and_moods(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (music / "segue.csv").write_text(
+        "file,vod_ok,live_ok,moods,licence\nsub/-90.ogg,yes,no,calm,CC BY-NC 4.0\nsub/-120.ogg,no,yes,dark,\n"
+    )
+    run("index", str(music))
+
+    def found(*words: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in run("search", "--json", *words).splitlines() if line.startswith("{")]
+
+    [one] = found("--vod-ok")
+    assert (one["vod_ok"], one["live_ok"], one["marks"], one["moods"]) == (True, False, ["NC"], ["calm"])
+    assert [track["live_ok"] for track in found("--live-ok")] == [True]
+    assert len(found("--mood", "Calm", "--mood", "DARK")) == 2
+    assert len(found("--like", tracks()["-150.ogg"].id, "--vod-ok", "--jingles")) == 1
+    said = run("search", "--vod-ok", "--live-ok")
+    assert "none of 3 tracks passes the filters (1 are marked live_ok, 1 are marked vod_ok" in said
+    monkeypatch.setenv("COLUMNS", "150")
+    assert "NC, not live" in run("search", "--vod-ok")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["edit"], "name tracks by their ids"),
+        (["edit", "x", "--where", "title=a", "--set", "vod_ok=no"], "name tracks by their ids"),
+        (["edit", "x"], "nothing to say"),
+        (["edit", "x", "--set", "vod_ok=no"], "'x': no such track"),
+        (["edit", "x", "--set", "vod_ok"], "give FIELD=VALUE"),
+        (["edit", "x", "--set", "vod_ok=perhaps"], "vod_ok is 'perhaps'; give yes, no or unknown"),
+        (["edit", "x", "--set", "vod_ok="], "--unset vod_ok takes an edit back"),
+        (["edit", "x", "--set", "colour=red"], "there are licence"),
+        (["edit", "x", "--unset", "colour"], "there is no such field"),
+        (["edit", "x", "--set", "vod_ok=no", "--unset", "vod_ok"], "both set and unset"),
+        (["edit", "--where", "colour=red", "--set", "vod_ok=no"], "there are licence, title"),
+        (["edit", "--where", "vod_ok=perhaps", "--set", "vod_ok=no"], "give yes, no or unknown"),
+        (["show", "x"], "'x': no such track"),
+    ],
+)
+def test_what_the_user_has_to_mend(
+    tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    Catalog.create(tmp_path / "c", load_bundle(tiny_bundle, FEATURES)).close()
+    assert segue.main(["catalog", words[0], "-c", str(tmp_path / "c"), *words[1:]]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("segue catalog: ") and says in error
+
+
+def test_an_edit_waits_for_no_indexer(music: Path, run: Run, tmp_path: Path) -> None:
+    run("index", str(music))
+    with exclusive(tmp_path / "c"):
+        assert "another segue index" in run("catalog", "edit", "--where", "path=*", "--set", "vod_ok=no", code=2)
+    assert "1 tracks edited" in run("catalog", "edit", "--where", "path=*-90.ogg", "--set", "vod_ok=no")
+
+
+def test_show_and_search_read_a_catalogue_that_cannot_be_written(music: Path, run: Run, tmp_path: Path) -> None:
+    run("index", str(music))
+    data = (tmp_path / "c" / DATABASE).read_bytes()
+    [first, *_] = [json.loads(line) for line in run("search", "--json").splitlines()]
+    table = run("catalog", "show", first["track"])
+    assert "licence unknown" in table
+    assert len(run("catalog", "edit", "--where", "path=*", "--dry-run", "--json").splitlines()) == 3
+    assert (tmp_path / "c" / DATABASE).read_bytes() == data
