@@ -162,6 +162,10 @@ def no_match_text(tracks: list[Track], filters: Filters) -> str:
         marked = [f"{sum(bool(getattr(track.rights, name)) for track in tracks)} are marked {name}"
                   for name in ("live_ok", "vod_ok") if getattr(filters, name)]  # fmt: skip
         text += f" ({', '.join(marked)}; segue catalog edit marks them)"
+    if filters.playlists:
+        lists = Counter(name for track in tracks for name in track.playlists)
+        names = ", ".join(f"{name} ({count})" for name, count in lists.most_common(SHOWN))
+        text += f". Playlists here: {names or 'none'}"
     if not filters.licences:
         return text
     counts = Counter(track.licence or "(none given)" for track in tracks)

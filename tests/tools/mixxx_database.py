@@ -39,6 +39,7 @@ class MixxxDatabase:
 
     def run(self, statement: str, values: Sequence[object] = ()) -> int:
         with closing(sqlite3.connect(self.path)) as db:
+            db.execute("PRAGMA synchronous = OFF")
             number = db.execute(statement, values).lastrowid
             db.commit()
         return int(number or 0)

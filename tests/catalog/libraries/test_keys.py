@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.libraries.keys import KEYS, MAJOR, MINOR, key_of
@@ -55,6 +55,7 @@ def test_wheels_go_round_by_fifths() -> None:
 
 
 @given(st.text(max_size=20))
+@settings(deadline=None)
 def test_a_key_is_in_one_spelling(text: str) -> None:
     key = key_of(text)
     assert key in ("", *KEYS) and key_of(key) == key

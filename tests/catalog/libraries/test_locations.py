@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.libraries.locations import Finder, candidates, is_remote, plain
@@ -70,6 +70,7 @@ def test_candidates_of_a_playlist_in_a_folder() -> None:
 
 
 @given(st.text(max_size=80), st.integers(0, 600))
+@settings(deadline=None)
 def test_any_text_is_looked_for(text: str, size: int) -> None:
     assert Finder(HERE).find(text, size) in (None, *HERE)
     assert all(path.is_absolute() for path in candidates(text, Path("/music")))

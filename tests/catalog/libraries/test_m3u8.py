@@ -89,7 +89,7 @@ def test_what_is_no_list_of_files(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 def test_any_bytes_are_a_playlist_or_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "any.m3u8"
     path.write_bytes(data)

@@ -148,7 +148,7 @@ def test_other_databases_are_refused(tmp_path: Path) -> None:
 
 
 @given(st.sampled_from(["BeatGrid-1.0", "BeatGrid-2.0", "BeatMap-1.0"]), st.binary(max_size=40))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 def test_any_bytes_as_beats(database: MixxxDatabase, version: str, data: bytes) -> None:
     database.run("DELETE FROM library")
     database.run("DELETE FROM track_locations")

@@ -105,7 +105,7 @@ def test_a_file_that_is_absent(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, len(WHOLE.encode()) - 1), st.binary(max_size=12))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_a_damaged_export_is_read_or_refused(tmp_path: Path, at: int, put: bytes) -> None:
     data = WHOLE.encode()
     try:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.libraries.wire import WireError, fields_of
@@ -24,12 +24,14 @@ def test_what_is_no_message(data: bytes) -> None:
 
 
 @given(st.binary(max_size=60))
+@settings(deadline=None)
 def test_any_bytes_end(data: bytes) -> None:
     with suppress(WireError):
         assert all(number >= 0 for number, _ in fields_of(data))
 
 
 @given(st.integers(-(2**31), 2**31 - 1), st.floats(allow_nan=False), st.lists(st.binary(max_size=20), max_size=4))
+@settings(deadline=None)
 def test_as_the_library_writes_it(whole: int, real: float, parts: list[bytes]) -> None:
     message = _message()
     message.whole, message.real = whole, real
