@@ -4,6 +4,7 @@ A user's own grid replaces the beats, their bar lines and the tempo; starts and 
 exactly where they were put. Nothing of the analysis is changed on disk: without the notes it is as it was.
 """
 
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -67,9 +68,9 @@ def apply_notes(
 def _named(stored: StoredTrack, said: Mapping[Place, Said], places: Sequence[Place]) -> StoredTrack:
     """With key, rating, tempo and playlists; the first three only of a track that is a whole file."""
     track = stored.track
-    everything = [
-        said[place] for place in dict.fromkeys([*places, *((path, 0.0) for path, _ in places)]) if place in said
-    ]
+    everything = [said[place] for place in _own(places) if place in said]
+    if not everything:
+        return stored
     names = [name for own in everything for values in own.values() for name in playlists_of(values)]
     values: dict[str, str] = {}
     for own in everything if _is_whole(track) else []:
@@ -86,6 +87,11 @@ def _named(stored: StoredTrack, said: Mapping[Place, Said], places: Sequence[Pla
             playlists=tuple(dict.fromkeys((*track.playlists, *names))),
         ),
     )
+
+
+def _own(places: Sequence[Place]) -> list[Place]:
+    """A track's places, and the whole files that they are in."""
+    return list(dict.fromkeys((*places, *((path, 0.0) for path, _ in places))))
 
 
 def _shared(tracks: list[StoredTrack]) -> list[StoredTrack]:
@@ -176,38 +182,50 @@ def _bounded(outline: Outline, cues: Sequence[Cue], duration_s: float) -> Outlin
 def _starts(segments: list[StoredSegment], stored: StoredTrack, preparation: _Preparation) -> list[StoredSegment]:
     """The segments with starts on the user's beats, and at the user's cues. A track keeps at least one start."""
     starts = [segment.start_s for segment in segments]
-    borders = [segment.border for segment in segments]
-    outline, duration_s = stored.outline, stored.track.duration_s
-    outro_s = duration_s if outline is None else outline.outro_s
     if preparation.grid is not None:
         downbeats_s = stored.outline.downbeats_s if stored.outline is not None else np.zeros(0, np.float32)
         at = [i for i, start in enumerate(starts) if start is not None]
         moved = _snap(np.array([starts[i] for i in at], np.float32), downbeats_s, stored.beats)
         for i, place_s in zip(at, moved.tolist(), strict=True):
             starts[i] = place_s
-    cued: dict[int, tuple[int, float]] = {}
-    for cue in preparation.cues:
-        begin_s = cue.begin_s
-        if cue.kind not in RANKS or begin_s is None or not 0.0 <= begin_s <= min(outro_s, duration_s - ROOM_S):
-            continue
-        places = [abs(segment.first_clip * CLIP_S - begin_s) for segment in segments]
-        nearest = int(np.argmin(places))
-        if places[nearest] <= CLIP_S:
-            rank = (RANKS[cue.kind], begin_s)
-            cued[nearest] = min(cued.get(nearest, rank), rank)
-    taken = sorted(begin_s for _, begin_s in cued.values())
+    cued = _cued(segments, stored, preparation.cues)
+    taken = sorted(cued.values())
     last = -APART_S
     result: list[StoredSegment] = []
     for i, segment in enumerate(segments):
-        start, border = (cued[i][1], 1.0) if i in cued else (starts[i], borders[i])
-        near = i not in cued and start is not None and any(abs(start - own) < REACH_S for own in taken)
-        if i not in cued and start is not None and (near or start < last + APART_S):
+        start, border = (cued[i], 1.0) if i in cued else (starts[i], segment.border)
+        if start is not None and (start < last + APART_S or (i not in cued and _is_near(start, taken))):
             start = None
-        last = last if start is None else max(last, start)
-        result.append(replace(segment, start_s=start, border=border if start is not None else 0.0))
-    if result and all(segment.start_s is None for segment in result):
-        return segments
-    return result
+        if start is None:
+            border = 0.0
+        else:
+            last = start
+        same = start == segment.start_s and border == segment.border
+        result.append(segment if same else StoredSegment(segment.track, segment.first_clip, start, border))
+    return result if any(segment.start_s is not None for segment in result) else segments
+
+
+def _cued(segments: list[StoredSegment], stored: StoredTrack, cues: Sequence[Cue]) -> dict[int, float]:
+    """By the number of the segment nearest to it, each cue that may be a start: enough music follows, and the outro has
+    not begun. Of two in one segment the one that ranks higher, then the earlier."""
+    duration_s = stored.track.duration_s
+    last_s = min(duration_s - ROOM_S, duration_s if stored.outline is None else stored.outline.outro_s)
+    firsts_s = np.array([segment.first_clip for segment in segments]) * CLIP_S
+    best: dict[int, tuple[int, float]] = {}
+    for cue in cues:
+        if cue.kind not in RANKS or cue.begin_s is None or not 0.0 <= cue.begin_s <= last_s or not len(firsts_s):
+            continue
+        nearest = int(np.argmin(np.abs(firsts_s - cue.begin_s)))
+        if abs(firsts_s[nearest] - cue.begin_s) <= CLIP_S:
+            rank = (RANKS[cue.kind], cue.begin_s)
+            best[nearest] = min(best.get(nearest, rank), rank)
+    return {segment: begin_s for segment, (_, begin_s) in best.items()}
+
+
+def _is_near(start_s: float, taken: Sequence[float]) -> bool:
+    """Whether one of ``taken``, which rise, is within ``REACH_S``."""
+    at = bisect(taken, start_s)
+    return (at < len(taken) and taken[at] - start_s < REACH_S) or (at > 0 and start_s - taken[at - 1] < REACH_S)
 
 
 def _snap(times_s: Floats, downbeats_s: Floats, beats_s: Floats) -> Floats:
