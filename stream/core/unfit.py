@@ -26,9 +26,9 @@ def parts(filters: Filters) -> dict[str, Filters]:
         names = " or ".join(sorted(filters.playlists))
         alone[f"playlist {names}"] = replace(_NONE, playlists=filters.playlists)
     if filters.live_ok:
-        alone["marked as allowed live"] = replace(_NONE, live_ok=True)
+        alone["live allowed"] = replace(_NONE, live_ok=True)
     if filters.vod_ok:
-        alone["marked as allowed in a VOD"] = replace(_NONE, vod_ok=True)
+        alone["VOD allowed"] = replace(_NONE, vod_ok=True)
     if filters.instrumental:
         alone["instrumental"] = replace(_NONE, instrumental=True)
     if filters.min_duration_s:
