@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from catalog.notes import Place, Said, counting
+from catalog.notes import EDIT, SIDECAR, Place, Said, counting
 from catalog.records import Floats, Loop, Outline, Track
 from catalog.starts import APART_S, REACH_S, ROOM_S
 from catalog.store import StoredSegment, StoredTrack
@@ -66,15 +66,18 @@ def apply_notes(
 
 
 def _named(stored: StoredTrack, said: Mapping[Place, Said], places: Sequence[Place]) -> StoredTrack:
-    """With key, rating, tempo and playlists; the first three only of a track that is a whole file."""
+    """With key, rating, tempo and playlists."""
     track = stored.track
     everything = [said[place] for place in _own(places) if place in said]
     if not everything:
         return stored
     names = [name for own in everything for values in own.values() for name in playlists_of(values)]
     values: dict[str, str] = {}
-    for own in everything if _is_whole(track) else []:
-        for field, (value, _) in counting(own).items():
+    whole = _is_whole(track)
+    for own in everything if whole else [said[place] for place in places if place in said]:
+        # A library speaks of whole files; of a track that is a part of one holds what a user says of that part.
+        of_track = own if whole else {origin: own[origin] for origin in (EDIT, SIDECAR) if origin in own}
+        for field, (value, _) in counting(of_track).items():
             values.setdefault(field, value)
     tempo_bpm = _number(values.get("tempo"))
     return replace(

@@ -61,7 +61,6 @@ def test_nothing_to_say() -> None:
     st.floats(0.1, 4000),
 )
 @settings(deadline=None)
-@settings(deadline=None)
 def test_beats_rise_inside_the_track(tempi: list[Tempo], end_s: float) -> None:
     grid = grid_of(Prepared("", tempi=tuple(sorted(tempi, key=lambda tempo: tempo.begin_s))), end_s)
     if grid is not None:

@@ -147,6 +147,16 @@ def test_a_track_inside_a_file_has_its_part_of_the_grid() -> None:
     assert track.outline is not None and track.outline.intro_s == 8.0
 
 
+def test_what_a_user_says_of_a_part_is_of_that_part() -> None:
+    notes = said(replace(GRID, key="Am", rating=2))
+    notes[FILE, 0.0]["edit"] = {"key": "C"}
+    notes[FILE, 200.25] = {"edit": {"key": "G", "rating": "5"}}
+    first, _ = apply(notes, {4: 16.3}, replace(stored(), track=replace(stored().track, end_s=LENGTH_S)))
+    second, _ = apply(notes, {4: 16.3}, stored(begin_s=200.25))
+    assert (first.track.key, first.track.rating) == ("C", None)
+    assert (second.track.key, second.track.rating) == ("G", 5)
+
+
 def test_files_of_a_recording_share_names_and_not_beats() -> None:
     tracks = [stored(), stored("bb", Path("/m/a.flac"))]
     notes = said(replace(GRID, key="Am", rating=4, playlists=("P",)))
