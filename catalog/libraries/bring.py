@@ -13,7 +13,7 @@ from .delay import mixxx_shift_s, rekordbox_shift_s
 from .locations import Finder, candidates
 from .m3u8 import Playlist, PlaylistError, read_playlist
 from .mixxx import FILE, is_mixxx, read_mixxx
-from .notes import M3U8, PLAYLIST, is_within, notes_of, playlist_field
+from .notes import CLOCK, M3U8, PLAYLIST, is_within, notes_of, playlist_field
 from .prepared import Library, Prepared
 from .rekordbox import read_rekordbox
 
@@ -93,6 +93,12 @@ def bring_libraries(
     known: set[Path] = set()
     for origin in dict.fromkeys(library.origin for library in libraries):
         new: dict[tuple[Path, str], str] = {}
+        old = {
+            (path, name): value
+            for (path, _), said in store.notes.all().items()
+            for name, value in said.get(origin, {}).items()
+            if inside(path)
+        }
         for library in libraries:
             if library.origin != origin:
                 continue
@@ -101,16 +107,10 @@ def bring_libraries(
             fresh = {file: track for file, track in found.items() if (file, "") not in new}
             for file, track in fresh.items():
                 new[file, ""] = ""
-                new |= {(note.path, note.field): note.value for note in notes_of(file, in_time(file, track, origin))}
+                new |= _notes(file, track, origin, old.get((file, CLOCK), ""))
             known |= fresh.keys()
             brought.notes.append((library.path, f"knows {len(found)} of the files here ({len(library.tracks)} tracks)"))
         new = {key: value for key, value in new.items() if key[1]}
-        old = {
-            (path, name): value
-            for (path, _), said in store.notes.all().items()
-            for name, value in said.get(origin, {}).items()
-            if inside(path)
-        }
         _replace(store, origin, new, old)
     brought.tracks = len(known)
 
@@ -128,12 +128,27 @@ def forget_libraries(store: Store, inside: Callable[[Path], bool]) -> None:
         store.notes.remove(origin, keys)
 
 
-def in_time(file: Path, track: Prepared, origin: str) -> Prepared:
-    """The track with times as ``decode`` counts them."""
+def _notes(file: Path, track: Prepared, origin: str, clock: str) -> dict[tuple[Path, str], str]:
+    """The notes on a file, in times as ``decode`` counts them. ``clock``: the one of the run before."""
     if not (track.tempi or track.beats_s or track.cues):
-        return track
+        return {(note.path, note.field): note.value for note in notes_of(file, track)}
+    made, by_s = _clock(file, track, origin, clock)
+    notes = {(note.path, note.field): note.value for note in notes_of(file, track.shifted(by_s))}
+    return notes | {(file, CLOCK): made}
+
+
+def _clock(file: Path, track: Prepared, origin: str, before: str) -> tuple[str, float]:
+    """What to add to the times, and a note of it, which tells whether it still holds: it takes reading the file."""
+    try:
+        status = file.stat()
+        stamp = f"{status.st_size} {status.st_mtime_ns} {track.first_sound_s}"
+    except OSError:
+        stamp = ""
+    known, _, shift = before.rpartition(" ")
+    if stamp and known == stamp:
+        return before, float(shift)
     by_s = rekordbox_shift_s(file) if origin == "rekordbox" else mixxx_shift_s(file, track.first_sound_s)
-    return track.shifted(by_s)
+    return f"{stamp} {by_s!r}", by_s
 
 
 def _found(library: Library, finder: Finder, sizes: Mapping[Path, int]) -> dict[Path, Prepared]:

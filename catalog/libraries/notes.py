@@ -1,8 +1,9 @@
 """What a library or a playlist says of a file, as notes of the catalogue (``catalog.notes``), and back.
 
 Fields: ``key``, ``rating`` (1 to 5), ``tempo`` (beats per minute), ``playlists`` (a JSON array of names), ``prepared``
-(JSON: the length, tempi, beats and cues, in times of ``decode``), and ``playlist PATH`` for each playlist file that
-names it, whose value is the playlist's name. All are of whole files, so their ``begin_s`` is 0.
+(JSON: the length, tempi, beats and cues, in times of ``decode``), ``clock`` (how these times were found), and for each
+playlist file that names it ``playlist PATH``, whose value is the playlist's name. All are of whole files, so their
+``begin_s`` is 0.
 """
 
 import json
@@ -16,6 +17,7 @@ from catalog.notes import Note
 from .prepared import CUE_KINDS, LEAST_BPM, MOST_BPM, Cue, Prepared, Tempo
 
 PREPARED: Final = "prepared"
+CLOCK: Final = "clock"
 PLAYLIST: Final = "playlist "
 M3U8: Final = "m3u8"
 _DIGITS: Final = 4  # of a time

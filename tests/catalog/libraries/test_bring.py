@@ -13,6 +13,8 @@ from catalog import indexer
 from catalog.catalog import Catalog
 from catalog.errors import LibraryError, MusicFolderError
 from catalog.indexer import IndexReport, index_folder
+from catalog.libraries import bring
+from catalog.libraries.delay import first_sound
 from catalog.records import Filters, Track
 from catalog.worker import Job, RejectedFile
 from engines.base import Engine
@@ -104,6 +106,32 @@ def test_a_library_of_another_machine(shelf: Shelf, tmp_path: Path, monkeypatch:
     assert (shelf.tracks()["a.wav"].rating, shelf.tracks()["a.wav"].key) == (5, "")
     shelf.index(forget=True)
     assert shelf.tracks()["a.wav"] == before
+
+
+def test_the_sound_of_a_file_is_looked_for_once(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    shift = bring.mixxx_shift_s
+
+    def counted(path: Path, first_sound_s: float | None) -> float:
+        asked.append(path.name)
+        return shift(path, first_sound_s)
+
+    monkeypatch.setattr(bring, "mixxx_shift_s", counted)
+    mixxx = MixxxDatabase(tmp_path / "mixxxdb.sqlite")
+    wave = shelf.music / "Artist/a.wav"
+    track = mixxx.add(str(wave), wave.stat().st_size, 6.0, 100.0, grid(100.0, 0.6))
+    mixxx.cue(track, SOUND, 0.02)
+    for _ in range(2):
+        shelf.index(mixxx.path)
+    first = shelf.tracks()["a.wav"]
+    assert asked == ["a.wav"]
+    mixxx.run("UPDATE cues SET position = position + 8820")  # 0.1 s
+    shelf.index(mixxx.path)
+    assert asked == ["a.wav", "a.wav"]
+    own_s = first_sound(wave)
+    assert own_s is not None
+    with shelf.open() as catalog:
+        assert float(catalog.beats(first.id)[0]) == pytest.approx(0.6 + own_s - 0.12, abs=0.002)
 
 
 def test_mixxx_and_rekordbox_together(shelf: Shelf, tmp_path: Path) -> None:
