@@ -1,6 +1,7 @@
 """``segue index``, ``segue search`` and ``segue catalog``."""
 
 import argparse
+import getpass
 import json
 import os
 import sys
@@ -18,6 +19,9 @@ from .catalog import Catalog
 from .catalog_command import main as catalog_main
 from .errors import CatalogError
 from .indexer import index_folder, printable
+from .libraries.copies import copy_music
+from .libraries.opensubsonic import Server
+from .libraries.prepared import Library
 from .libraries.write_m3u8 import write_playlist
 from .printing import (
     candidate_json,
@@ -33,6 +37,7 @@ from .records import JINGLE_S, Filters
 from .worker import EngineSpec
 
 USER_ERRORS = (CatalogError, EngineError)
+PASSWORD = "SEGUE_OPENSUBSONIC_PASSWORD"
 LIKE = 10  # tracks that are like another, unless -n says otherwise
 
 
@@ -53,11 +58,15 @@ def index(argv: Sequence[str]) -> int:
     plans = None if options.plans is None else str(options.plans)
     flags = (("device", options.device), ("precision", options.precision), ("triton", options.triton), ("plans", plans))
     spec = EngineSpec(str(bundle.path), choice.name, flags)
+    libraries: list[Path | Library] = [*arguments.library]
     try:
+        if arguments.copy_from is not None:
+            with show_progress() as progress:
+                libraries.append(copy_music(_server(arguments.copy_from), arguments.music, progress))
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
-                arguments.library, arguments.no_libraries
+                libraries, arguments.no_libraries
             )  # fmt: skip
     finally:
         engine.close()
@@ -73,6 +82,15 @@ def index(argv: Sequence[str]) -> int:
             "Mount the disk and run again, or add --forget-missing"
         )
     raise CatalogError(f"{printable(arguments.music)}: no file could be used; nothing is in {arguments.catalog}")
+
+
+def _server(address: str) -> Server:
+    password = os.environ.get(PASSWORD)
+    if password is None and sys.stdin.isatty():
+        password = getpass.getpass(f"Password for {address}: ")
+    if password is None:
+        raise CatalogError(f"no password for the server; put it into {PASSWORD}")
+    return Server(address, password)
 
 
 def index_parser() -> argparse.ArgumentParser:
@@ -103,6 +121,12 @@ def index_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="rekordbox's exported XML or Mixxx's mixxxdb.sqlite: beats, cues, keys, ratings, playlists of the files "
         "here; may be repeated",
+    )
+    parser.add_argument(
+        "--copy-from",
+        metavar="https://USER@HOST",
+        help="first copy what an OpenSubsonic server (Navidrome, Ampache...) has into MUSIC, a folder of its own; the "
+        f"password is asked for, or in {PASSWORD}",
     )
     parser.add_argument("--no-libraries", action="store_true", help="drop what libraries said of the files here before")
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")

@@ -98,7 +98,7 @@ def index_folder(
     progress: Progress,
     spec: EngineSpec | None = None,
     forget_missing: bool = False,
-    libraries: Sequence[Path] = (),
+    libraries: Sequence[Path | Library] = (),
     forget_libraries: bool = False,
 ) -> IndexReport:
     """Add and refresh until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
@@ -113,7 +113,7 @@ def index_folder(
     """
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
     scanned = _scan(music, catalog)
-    opened = [read_library(path) for path in libraries]
+    opened = [read_library(library) if isinstance(library, Path) else library for library in libraries]
     if not scanned.files and not _holds(catalog, music):
         raise MusicFolderError(_no_music(music, scanned))
     spec = spec or EngineSpec(str(engine.bundle.path))

@@ -17,7 +17,7 @@ from .notes import CLOCK, M3U8, PLAYLIST, is_within, notes_of, playlist_field
 from .prepared import Library, Prepared
 from .rekordbox import read_rekordbox
 
-ORIGINS: Final = ("rekordbox", "mixxx")
+ORIGINS: Final = ("rekordbox", "mixxx", "opensubsonic")
 
 
 @dataclass(slots=True)
