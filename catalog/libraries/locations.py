@@ -62,26 +62,30 @@ class Finder:
 
     def __init__(self, sizes: Mapping[Path, int]) -> None:
         self._sizes = sizes
-        self._by_name: dict[str, list[Path]] = {}
-        for path in sizes:
-            self._by_name.setdefault(_fold(path.name), []).append(path)
+        self._by_names: dict[tuple[str, ...], list[Path]] = {}  # by a file's name, and by its folder's and its own
+        self._by_size: dict[tuple[str, int], list[Path]] = {}
+        for path, size in sizes.items():
+            folder, name = _fold(path.parent.name), _fold(path.name)
+            self._by_names.setdefault((name,), []).append(path)
+            self._by_names.setdefault((folder, name), []).append(path)
+            self._by_size.setdefault((name, size), []).append(path)
 
     def find(self, text: str, size: int = 0) -> Path | None:
         """The file whose last names agree with most of the location's; None where that is none, or where two agree
         equally and not one of them alone has the given ``size`` (0: not known). A file that agrees in its name only
-        must have the size."""
+        must have the size, unless the location has no more than a name."""
         best: list[Path] = []
         most = 0
         for name in _spellings(text):
             names = [_fold(part) for part in _names(name)]
-            for path in self._by_name.get(names[-1], ()) if names else ():
+            for path in self._by_names.get(tuple(names[-2:]), ()):
                 agree = _agreeing(names, path)
-                if agree < 2 and len(names) > 1 and not (size and self._sizes[path] == size):
-                    continue
                 if agree > most:
                     best, most = [path], agree
                 elif agree == most and path not in best:
                     best.append(path)
+            if not most and names and size:
+                best = list(self._by_size.get((names[-1], size), ()))
         if len(best) > 1 and size:
             best = [path for path in best if self._sizes[path] == size]
         return best[0] if len(best) == 1 else None
