@@ -23,6 +23,7 @@ from .prepared import LEAST_BPM, MAX_BEATS, MAX_CUES, MOST_BPM, Cue, CueKind, Li
 from .wire import WireError, fields_of
 
 FILE: Final = "mixxxdb.sqlite"
+WAIT_S = 10.0  # for Mixxx to finish writing
 MAX_TRACKS: Final = 500_000
 MAX_LISTED: Final = 5_000_000
 MAX_BLOB: Final = 4 << 20  # bytes of a track's beats
@@ -67,11 +68,13 @@ def _open(path: Path) -> sqlite3.Connection:
     """Read only. In a folder that cannot be written SQLite opens a database with a log only if it is told that nobody
     changes it."""
     address = path.absolute().as_uri()
-    db = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=10, isolation_level=None)
+    db = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=WAIT_S, isolation_level=None)
     try:
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         db.close()
+        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise LibraryError(f"{path}: Mixxx is writing it; try again in a moment") from error
         db = sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, isolation_level=None)
     db.text_factory = lambda data: data.decode("utf-8", "replace")
     return db

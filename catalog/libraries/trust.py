@@ -15,6 +15,7 @@ from catalog.notes import EDIT, SIDECAR, Place, Said, counting
 from catalog.records import Floats, Loop, Outline, Track
 from catalog.starts import APART_S, REACH_S, ROOM_S
 from catalog.store import StoredSegment, StoredTrack
+from catalog.tags import tagged_tempo
 from features.spec import CLIP_S
 
 from .grid import Grid, grid_of
@@ -86,7 +87,7 @@ def _named(stored: StoredTrack, said: Mapping[Place, Said], places: Sequence[Pla
             track,
             key=values.get("key", track.key),
             rating=_rating(values.get("rating")) or track.rating,
-            tempo_bpm=tempo_bpm or track.tempo_bpm,
+            tempo_bpm=tagged_tempo(track.tempo_bpm, tempo_bpm) if tempo_bpm else track.tempo_bpm,
             playlists=tuple(dict.fromkeys((*track.playlists, *names))),
         ),
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mixxx_database import MixxxDatabase, beat_map, grid
 
 from catalog.errors import LibraryError
+from catalog.libraries import mixxx
 from catalog.libraries.mixxx import read_mixxx
 from catalog.libraries.prepared import Cue, Prepared, Tempo
 
@@ -114,12 +115,20 @@ def test_what_was_deleted_is_left_out(database: MixxxDatabase) -> None:
 
 def test_it_is_read_while_mixxx_writes(database: MixxxDatabase) -> None:
     database.add("/m/a.mp3")
-    with closing(sqlite3.connect(database.path)) as mixxx:
-        mixxx.execute("BEGIN IMMEDIATE")
-        mixxx.execute("UPDATE library SET rating = 5")
+    with closing(sqlite3.connect(database.path)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE library SET rating = 5")
         assert [track.rating for track in read(database)] == [None]
-        mixxx.commit()
+        writer.commit()
     assert [track.rating for track in read(database)] == [5]
+
+
+def test_a_database_that_stays_locked(database: MixxxDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixxx, "WAIT_S", 0.01)
+    with closing(sqlite3.connect(database.path)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(LibraryError, match="Mixxx is writing it"):
+            read(database)
 
 
 def test_reading_changes_nothing(database: MixxxDatabase) -> None:

@@ -39,7 +39,7 @@ class Fake:
     def entry(self, id: str) -> dict[str, Any]:
         path, data = self.songs[id]
         rating = {"userRating": self.ratings[id]} if id in self.ratings else {}
-        return {"id": id, "path": path, "size": len(data), "duration": 3, "bpm": 90, "isDir": False, **rating}
+        return {"id": id, "path": path, "size": len(data), "duration": 3, "bpm": 60, "isDir": False, **rating}
 
     def answer(self, view: str, query: dict[str, str]) -> dict[str, Any]:
         if not self._knows(query):
@@ -129,7 +129,7 @@ def test_what_a_server_has_is_copied_once(fake: Fake, address: str, tmp_path: Pa
     library = copy(address, tmp_path / "copies")
     assert files(tmp_path / "copies") == dict(fake.songs.values())
     first, second = library.tracks[:2]
-    assert (second.rating, second.playlists, second.tempo_bpm) == (4, ("Calm & still",), 90.0)
+    assert (second.rating, second.playlists, second.tempo_bpm) == (4, ("Calm & still",), 60.0)
     assert (first.rating, first.playlists, library.notes) == (None, ("Calm & still",), [])
     assert fake.asked.count("download") == 5
     del fake.songs["id4"]
@@ -296,4 +296,4 @@ def test_copies_are_indexed(
     assert (report.added, report.prepared) == (1, 1)
     with Catalog.open(tmp_path / "catalogue", None) as catalog:
         [track] = catalog.tracks()
-    assert (track.rating, track.playlists, track.tempo_bpm) == (5, ("P",), 90.0)
+    assert (track.rating, track.playlists, track.tempo_bpm) == (5, ("P",), 60.0)

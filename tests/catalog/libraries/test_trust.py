@@ -82,6 +82,12 @@ def test_the_grid_replaces_beats_tempo_and_bars() -> None:
     assert starts == {0: (0.5, 0.7), 8: (32.5, 0.7), 16: (64.5, 0.7)}
 
 
+@pytest.mark.parametrize(("said_bpm", "counts"), [(118.0, 118.0), (58.5, 58.5), (234.0, 234.0), (150.0, 117.0)])
+def test_a_tempo_without_a_grid_counts_as_one_of_a_tag(said_bpm: float, counts: float) -> None:
+    track, _ = apply(said(Prepared("", tempo_bpm=said_bpm)), {0: 0.2})
+    assert track.track.tempo_bpm == counts
+
+
 def test_starts_that_meet_are_one() -> None:
     _, starts = apply(said(GRID), {7: 30.4, 8: 31.4, 9: 36.0})
     assert starts == {7: (30.5, 0.7), 9: (36.5, 0.7)}
