@@ -5,6 +5,7 @@ Tracks, segment vectors, beats and rhythm are held in memory; clip embeddings st
 ``OPEN_FILES`` at once. The next ``open`` reads what an indexer writes later.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -20,6 +21,7 @@ from .gain import common_lufs, gain_db
 from .index.base import Hit, IndexOptions, SearchState
 from .index.registry import DEFAULT, open_index
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
+from .libraries.trust import apply_notes
 from .likeness import most_alike
 from .recordings import best_files
 from .records import Candidate, Filters, Floats, Outline, Places, Track
@@ -83,6 +85,7 @@ class Catalog:
             with store.snapshot():
                 tracks = store.tracks()
                 segments, vectors, moods = store.segments(layout.embedding_dim)
+                tracks, segments = apply_notes(tracks, segments, store.notes.all(), store.places_of_tracks())
         finally:
             store.close()
         bank = None if bundle is None or bundle.bank is None else bundle.bank.queries
@@ -124,6 +127,11 @@ class Catalog:
     def track(self, id: str) -> Track:
         """A track by its id, or by that of another file of the same recording. Raises ``UnknownTrackError``."""
         return self._stored(id).track
+
+    def playlists(self) -> dict[str, int]:
+        """The names of all playlists that tracks are in, in alphabetical order, and how many tracks each has."""
+        counts = Counter(name for track in self._order for name in track.playlists)
+        return dict(sorted(counts.items(), key=lambda pair: (pair[0].casefold(), pair[0])))
 
     def beats(self, id: str) -> Floats:
         """(m,) float32, the track's beats in seconds. Raises ``UnknownTrackError``."""

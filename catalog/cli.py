@@ -1,6 +1,7 @@
 """``segue index``, ``segue search`` and ``segue catalog``."""
 
 import argparse
+import getpass
 import json
 import os
 import sys
@@ -18,6 +19,10 @@ from .catalog import Catalog
 from .catalog_command import main as catalog_main
 from .errors import CatalogError
 from .indexer import index_folder, printable
+from .libraries.copies import copy_music
+from .libraries.opensubsonic import Server
+from .libraries.prepared import Library
+from .libraries.write_m3u8 import write_playlist
 from .printing import (
     candidate_json,
     list_tracks,
@@ -32,6 +37,7 @@ from .records import JINGLE_S, Filters
 from .worker import EngineSpec
 
 USER_ERRORS = (CatalogError, EngineError)
+PASSWORD = "SEGUE_OPENSUBSONIC_PASSWORD"
 LIKE = 10  # tracks that are like another, unless -n says otherwise
 
 
@@ -52,11 +58,16 @@ def index(argv: Sequence[str]) -> int:
     plans = None if options.plans is None else str(options.plans)
     flags = (("device", options.device), ("precision", options.precision), ("triton", options.triton), ("plans", plans))
     spec = EngineSpec(str(bundle.path), choice.name, flags)
+    libraries: list[Path | Library] = [*arguments.library]
     try:
+        if arguments.copy_from is not None:
+            with show_progress() as progress:
+                libraries.append(copy_music(_server(arguments.copy_from), arguments.music, progress))
         with show_progress() as progress:
             report = index_folder(
-                arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing
-            )
+                arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
+                libraries, arguments.no_libraries
+            )  # fmt: skip
     finally:
         engine.close()
     if arguments.json:
@@ -73,21 +84,51 @@ def index(argv: Sequence[str]) -> int:
     raise CatalogError(f"{printable(arguments.music)}: no file could be used; nothing is in {arguments.catalog}")
 
 
+def _server(address: str) -> Server:
+    password = os.environ.get(PASSWORD)
+    if password is None and sys.stdin.isatty():
+        password = getpass.getpass(f"Password for {address}: ")
+    if password is None:
+        raise CatalogError(f"no password for the server; put it into {PASSWORD}")
+    return Server(address, password)
+
+
 def index_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="segue index",
         description="Make a catalogue mirror a folder of music. New and changed files are analysed. Files that are "
         "gone are not suggested. Renamed and newly tagged ones are recognised by their sound.",
     )
-    parser.add_argument("music", type=Path, metavar="MUSIC_DIR", help="folder of music, searched through and through")
+    parser.add_argument(
+        "music",
+        type=Path,
+        metavar="MUSIC",
+        help="folder of music, searched through and through; or a playlist (.m3u, .m3u8) of files anywhere",
+    )
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue, made if missing")
     parser.add_argument("--bundle", type=Path, help="bundle to analyse with (default: the one that ships)")
     parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
     parser.add_argument(
         "--forget-missing",
         action="store_true",
-        help="drop the tracks whose files are not in MUSIC_DIR any more (default: keep their analysis)",
+        help="drop the tracks whose files are not in MUSIC any more (default: keep their analysis)",
     )
+    parser.add_argument(
+        "--library",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="rekordbox's exported XML or Mixxx's mixxxdb.sqlite: beats, cues, keys, ratings, playlists of the files "
+        "here; may be repeated",
+    )
+    parser.add_argument(
+        "--copy-from",
+        metavar="https://USER@HOST",
+        help="first copy what an OpenSubsonic server (Navidrome, Ampache...) has into MUSIC, a folder of its own; the "
+        f"password is asked for, or in {PASSWORD}",
+    )
+    parser.add_argument("--no-libraries", action="store_true", help="drop what libraries said of the files here before")
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     add_engine_arguments(parser)
     return parser
@@ -110,12 +151,17 @@ def search(argv: Sequence[str]) -> int:
             live_ok=arguments.live_ok,
             vod_ok=arguments.vod_ok,
             moods=frozenset(arguments.mood),
+            playlists=frozenset(arguments.playlist),
         )
         like, tracks = arguments.like, catalog.tracks()
         listed = [track for track in tracks if filters.passes(track)][: arguments.n] if like is None else []
         candidates = [] if like is None else catalog.like(like, arguments.n or LIKE, filters)
     if not listed and not candidates:
         print(f"segue search: {no_match_text(tracks, filters)}", file=sys.stderr)  # noqa: T201
+    if arguments.m3u8 is not None:
+        starts = [(track, 0.0) for track in listed] + [(found.track, found.start_s) for found in candidates]
+        for text in write_playlist(arguments.m3u8, starts):
+            print(f"segue search: {text}", file=sys.stderr)  # noqa: T201
     if arguments.like is None:
         return list_tracks(listed, arguments.json)
     if arguments.json:
@@ -140,6 +186,10 @@ def search_parser() -> argparse.ArgumentParser:
         help="may be repeated: any of them; without a version (CC0, CC-BY) any version",
     )
     parser.add_argument("--tag", action="append", default=[], help="may be repeated: any of them")
+    parser.add_argument(
+        "--playlist", action="append", default=[], metavar="NAME", help="may be repeated: in any of them"
+    )
+    parser.add_argument("--m3u8", type=Path, metavar="FILE", help="also write what is found as a playlist")
     parser.add_argument("--exclude", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--only", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--min-duration", type=float, default=0.0, metavar="SECONDS")

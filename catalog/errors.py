@@ -31,3 +31,7 @@ class SearchDeviceError(CatalogError):
 
 class SearchIndexError(CatalogError):
     """There is no such index, or it cannot be reached or read."""
+
+
+class LibraryError(CatalogError):
+    """Another program's library (rekordbox, Mixxx) that cannot be read."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from .libraries.keys import key_of
 from .licence import normalise
 from .tags import one_line
 
@@ -93,6 +94,20 @@ def words(given: str) -> str:
     return json.dumps(found, ensure_ascii=False)
 
 
+def key(given: str) -> str:
+    """A musical key in one spelling, see ``libraries.keys``."""
+    found = key_of(given)
+    if not found:
+        raise FieldError(f"is {given[:40]!r}; give a key as F#m, Db or 8A")
+    return found
+
+
+def rating(given: str) -> str:
+    if given.strip() not in ("1", "2", "3", "4", "5"):
+        raise FieldError(f"is {given[:40]!r}; give 1 to 5 stars")
+    return given.strip()
+
+
 FIELDS: Final[Mapping[str, Field]] = {
     "licence": Field("as in SPDX, such as CC-BY-4.0, or in any words", licence),
     "attribution": Field("the line to credit the track with", credit_text),
@@ -104,6 +119,8 @@ FIELDS: Final[Mapping[str, Field]] = {
     "vocals": Field("whether anybody sings or speaks: yes, no or unknown", answer),
     "moods": Field("words, separated by semicolons", words, is_list=True),
     "tags": Field("words of your own, beside the file's genres", words, is_list=True),
+    "key": Field("musical key: F#m, Db, 8A", key),
+    "rating": Field("stars, 1 to 5", rating),
     "title": Field("instead of the file's", text),
     "artist": Field("instead of the file's", text),
 }

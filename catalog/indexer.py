@@ -8,9 +8,9 @@ kept: the file is marked as missing, and its tracks come back with it; tracks fr
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engines.base import Engine
@@ -30,11 +30,21 @@ from .layout import (
     remove_empty,
     write_layout,
 )
+from .libraries.bring import (
+    Brought,
+    bring_libraries,
+    bring_playlists,
+    forget_libraries,
+    read_library,
+    read_playlists,
+)
+from .libraries.m3u8 import PlaylistError, is_playlist
+from .libraries.prepared import Library
 from .needs import row_width
 from .notes import SIDECAR, TAGS
 from .pool import analyse_all
 from .records import Track
-from .scan import Scan, named_as_music, scan
+from .scan import Scan, named_as_music, scan, scan_playlist
 from .sketch import LENGTHS_S, Sketch, same_recording
 from .store import Entry, FileStamp, Store
 from .tags import one_line, tagged_tempo
@@ -76,6 +86,8 @@ class IndexReport:
     described: int = 0  # tracks of which sidecars say something
     notes: tuple[FileNote, ...] = ()
     tracks: int = 0  # that can be suggested now, one a recording
+    playlists: int = 0  # that name a file here
+    prepared: int = 0  # files that a library knows
 
 
 def index_folder(
@@ -86,8 +98,12 @@ def index_folder(
     progress: Progress,
     spec: EngineSpec | None = None,
     forget_missing: bool = False,
+    libraries: Sequence[Path | Library] = (),
+    forget_libraries: bool = False,
 ) -> IndexReport:
     """Add and refresh until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
+    ``music`` is a folder, or a playlist (M3U, M3U8) of files anywhere. ``libraries`` of other programs say more of the
+    files (see ``libraries/``); ``forget_libraries`` drops what earlier ones said.
 
     ``jobs`` processes with an engine of their own each, opened as ``spec`` says (None: the bundle's on the CPU); 1
     works in this process with ``engine``. ``forget_missing``: tracks whose files are not in ``music`` any more
@@ -96,9 +112,8 @@ def index_folder(
     and would be empty is not left behind.
     """
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
-    if music.exists() and not music.is_dir():
-        raise MusicFolderError(f"{printable(music)}: is not a folder; name a folder of music")
-    scanned = scan(music, catalog) if music.is_dir() else Scan()
+    scanned = _scan(music, catalog)
+    opened = [read_library(library) if isinstance(library, Path) else library for library in libraries]
     if not scanned.files and not _holds(catalog, music):
         raise MusicFolderError(_no_music(music, scanned))
     spec = spec or EngineSpec(str(engine.bundle.path))
@@ -113,7 +128,8 @@ def index_folder(
             try:
                 with closing(Store(catalog, write=True)) as store:
                     run = _Run(music, catalog, scanned, store, engine, spec, progress)
-                    return run.report(max(1, jobs), forget_missing)
+                    report = run.report(max(1, jobs), forget_missing)
+                    return _bring(report, music, scanned, store, opened, forget_libraries)
             finally:
                 if new and _is_empty(catalog):
                     remove_catalog(catalog)
@@ -134,6 +150,45 @@ def _holds(catalog: Path, music: Path) -> bool:
         return any(path.is_relative_to(music) for path in store.files())
 
 
+def _scan(music: Path, catalog: Path) -> Scan:
+    if music.is_dir():
+        return scan(music, catalog)
+    if not is_playlist(music):
+        if music.exists():
+            raise MusicFolderError(
+                f"{printable(music)}: is not a folder; name a folder of music, or a playlist (.m3u8)"
+            )
+        return Scan()
+    try:
+        return scan_playlist(music, catalog)
+    except PlaylistError as error:
+        raise MusicFolderError(f"{printable(music)}: {error}; name a playlist of files, or a folder") from error
+
+
+def _is_inside(path: Path, music: Path, scanned: Scan) -> bool:
+    """Whether a file is of the music that is indexed; a playlist's are those that it names."""
+    if scanned.listed is not None:
+        return path in scanned.files or path in scanned.gone
+    return path.is_relative_to(music)
+
+
+def _bring(
+    report: IndexReport, music: Path, scanned: Scan, store: Store, libraries: Sequence[Library], forget: bool
+) -> IndexReport:
+    """Note what playlists and libraries say of the files."""
+    sizes = {path: known.stamp.size for path, known in store.files().items()}
+    sizes |= {path: stamp.size for path, stamp in scanned.files.items()}
+    brought = Brought()
+    playlists = [scanned.listed] if scanned.listed else read_playlists(scanned.playlists, sizes, brought)
+    bring_playlists(store, music, playlists, brought)
+    if forget:
+        forget_libraries(store, lambda path: _is_inside(path, music, scanned))
+    if libraries:
+        bring_libraries(store, libraries, sizes, lambda path: _is_inside(path, music, scanned), brought)
+    notes = tuple(FileNote(path, text) for path, text in brought.notes)
+    return replace(report, playlists=brought.playlists, prepared=brought.tracks, notes=report.notes + notes)
+
+
 def _is_empty(catalog: Path) -> bool:
     with closing(Store(catalog, write=True)) as store:
         return not store.ids()
@@ -142,6 +197,9 @@ def _is_empty(catalog: Path) -> bool:
 def _no_music(music: Path, scanned: Scan) -> str:
     if not music.exists():
         return f"{printable(music)}: no such folder; name a folder of music"
+    if scanned.listed is not None:
+        absent = "".join(f"; {note}" for note in scanned.listed.notes())
+        return f"{printable(music)}: names no music that is here{absent}; nothing was changed"
     others = scanned.skipped + scanned.scores.total()
     scores = f"; {scores_text(scanned)}" if scanned.scores else ""
     return f"{printable(music)}: holds no music ({others} other files){scores}; nothing was changed"
@@ -218,7 +276,7 @@ class _Run:
         )
 
     def _is_inside(self, path: Path) -> bool:
-        return path.is_relative_to(self._music)
+        return _is_inside(path, self._music, self._scanned)
 
     def _is_unchanged(self, path: Path, stamp: FileStamp) -> bool:
         """Whether a file is as it was the last time; one that was marked as missing is back."""
@@ -266,7 +324,8 @@ class _Run:
             self._reject(path, outcome.reason, outcome.foreign)
         else:
             self._keep(path, outcome)
-        self._progress(self._done, self._total, printable(path.relative_to(self._music)))
+        inside = path.is_relative_to(self._music)
+        self._progress(self._done, self._total, printable(path.relative_to(self._music) if inside else path))
 
     def _keep(self, path: Path, analysed: AnalysedFile) -> None:
         notes = [*analysed.notes, *([analysed.damage] if analysed.damage else [])]

@@ -24,7 +24,7 @@ SIDECAR: Final = "sidecar"
 TAGS: Final = "tags"
 # ``edit``: by ``segue catalog edit``; ``sidecar``: a table beside the music; then libraries of other programs;
 # ``tags``: those of the file that have no column of their own.
-ORIGINS: Final = (EDIT, SIDECAR, "rekordbox", "mixxx", "m3u8", TAGS)
+ORIGINS: Final = (EDIT, SIDECAR, "rekordbox", "mixxx", "opensubsonic", "m3u8", TAGS)
 _ANY: Final = "SELECT path, begin_s, origin, field, value FROM notes ORDER BY path, begin_s, origin, field"
 
 Place = tuple[Path, float]  # a file, and where in it a track begins, seconds

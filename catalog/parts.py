@@ -93,6 +93,7 @@ def _part(identity: Identity, begin_s: float, end_s: float | None, tags: Tags, t
         cuesheet="",
         lufs=tags.lufs if whole else None,
         peak_db=tags.peak_db if whole else None,
+        said=tags.said if whole else tuple(pair for pair in tags.said if pair[0] != "key"),
     )
     return Part(part_id(identity.id, begin_s, end_s), begin_s, end_s, own)
 

@@ -74,6 +74,9 @@ def track_json(track: Track) -> dict[str, Any]:
         "licence": track.licence,
         "tags": list(track.tags),
         **rights_json(track),
+        "key": track.key,
+        "rating": track.rating,
+        "playlists": list(track.playlists),
     }
 
 
@@ -104,6 +107,8 @@ def show_report(catalog: Path, report: IndexReport) -> None:
         "other files of a recording": report.copies,
         "passed over, no sound": report.scores,
         "described by sidecars": report.described,
+        "playlists": report.playlists,
+        "known to libraries": report.prepared,
     }
     for name, count in (always | {name: count for name, count in now_and_then.items() if count}).items():
         table.add_row(name, str(count))
@@ -157,6 +162,10 @@ def no_match_text(tracks: list[Track], filters: Filters) -> str:
         marked = [f"{sum(bool(getattr(track.rights, name)) for track in tracks)} are marked {name}"
                   for name in ("live_ok", "vod_ok") if getattr(filters, name)]  # fmt: skip
         text += f" ({', '.join(marked)}; segue catalog edit marks them)"
+    if filters.playlists:
+        lists = Counter(name for track in tracks for name in track.playlists)
+        names = ", ".join(f"{name} ({count})" for name, count in lists.most_common(SHOWN))
+        text += f". Playlists here: {names or 'none'}"
     if not filters.licences:
         return text
     counts = Counter(track.licence or "(none given)" for track in tracks)

@@ -55,6 +55,9 @@ class Track:
     rights: Rights = field(default=NOTHING_SAID, metadata=LATER)
     moods: tuple[str, ...] = field(default=(), metadata=LATER)  # words of people or tags, not what was measured
     sung: bool | None = field(default=None, metadata=LATER)  # whether anybody sings, as a user says: counts first
+    key: str = field(default="", metadata=LATER)  # as ``libraries.keys`` spells them; empty: nobody says
+    rating: int | None = field(default=None, metadata=LATER)  # stars, 1 to 5, of a user's library
+    playlists: tuple[str, ...] = field(default=(), metadata=LATER)  # names of those that it is in
 
     @property
     def attribution(self) -> str:
@@ -162,6 +165,7 @@ class Filters:
     live_ok: bool = field(default=False, metadata=LATER)  # only what is said to be allowed in a live stream
     vod_ok: bool = field(default=False, metadata=LATER)  # only what is said to be allowed in a published recording
     moods: frozenset[str] = field(default_factory=frozenset, metadata=LATER)  # at least one of these; empty: any
+    playlists: frozenset[str] = field(default_factory=frozenset, metadata=LATER)  # in at least one of these; empty: any
 
     def passes(self, track: Track) -> bool:
         """Whether ``track`` may be suggested, apart from ``jingles``, which depends on the other tracks. A track
@@ -178,7 +182,7 @@ class Filters:
             return False
         if (self.live_ok and not track.rights.live_ok) or (self.vod_ok and not track.rights.vod_ok):
             return False
-        wanted = ((self.tags, track.tags), (self.moods, track.moods))
+        wanted = ((self.tags, track.tags), (self.moods, track.moods), (self.playlists, track.playlists))
         return all(not words or not _casefold(words).isdisjoint(_casefold(own)) for words, own in wanted)
 
 

@@ -3,10 +3,13 @@
 import os
 import stat
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .cuesheet import match_sheets
+from .libraries.locations import candidates
+from .libraries.m3u8 import Playlist, is_playlist, on_disk, read_playlist
 from .sidecar import NAMES as SIDECARS
 from .store import FileStamp
 
@@ -38,7 +41,9 @@ class Scan:
     """The result of a walk. ``files`` to try, in a fixed order; ``skipped`` counts those that are no music by their
     name; ``scores`` counts trackers' modules, MIDI and chip music by ending; ``closed``: folders that could not be
     read, and why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use;
-    ``sidecars``: tables of rights and the like, see ``sidecar.py``.
+    ``sidecars``: tables of rights and the like, see ``sidecar.py``; ``playlists``: those that lie there; ``listed``:
+    the one whose files these are, instead of a folder's, and ``gone``: where those could be that it names and that are
+    not there.
     """
 
     files: dict[Path, FileStamp] = field(default_factory=dict)
@@ -48,6 +53,9 @@ class Scan:
     sheets: dict[Path, Path] = field(default_factory=dict)
     notes: list[tuple[Path, str]] = field(default_factory=list)
     sidecars: list[Path] = field(default_factory=list)
+    playlists: list[Path] = field(default_factory=list)
+    listed: Playlist | None = None
+    gone: frozenset[Path] = frozenset()
 
 
 def scan(folder: Path, leave_out: Path) -> Scan:
@@ -57,11 +65,26 @@ def scan(folder: Path, leave_out: Path) -> Scan:
     """
     walk = _Walk(leave_out)
     walk.whole(folder)
+    return _scan_of(walk)
+
+
+def scan_playlist(playlist: Path, leave_out: Path) -> Scan:
+    """The files that ``playlist`` names, wherever they are, with the cue sheets beside them. Raises
+    ``PlaylistError``."""
+    listed = read_playlist(playlist, on_disk)
+    walk = _Walk(leave_out)
+    walk.these(listed.files)
+    gone = frozenset(path for text in listed.absent for path in candidates(text, playlist.parent))
+    # A sheet there may be of files that are not on the list.
+    return replace(_scan_of(walk), listed=listed, gone=gone, notes=[])
+
+
+def _scan_of(walk: "_Walk") -> Scan:
     files = dict(sorted(walk.files.items()))
     sheets, notes = match_sheets(walk.sheets, files)
     for file, sheet in sheets.items():
         files[file] = replace(files[file], beside=_stamp_text(sheet))
-    return Scan(files, walk.skipped, walk.scores, walk.closed, sheets, notes, walk.sidecars)
+    return Scan(files, walk.skipped, walk.scores, walk.closed, sheets, notes, walk.sidecars, walk.playlists)
 
 
 class _Walk:
@@ -71,6 +94,7 @@ class _Walk:
         self.files: dict[Path, FileStamp] = {}
         self.sheets: list[Path] = []
         self.sidecars: list[Path] = []
+        self.playlists: list[Path] = []
         self.skipped = 0
         self.scores: Counter[str] = Counter()
         self.closed: dict[Path, str] = {}
@@ -87,6 +111,15 @@ class _Walk:
             self._walk(self._links.pop(0))
         for path in self._linked:
             self._take(path)
+
+    def these(self, files: Iterable[Path]) -> None:
+        """Files by their names, and the cue sheets in their folders."""
+        folders: set[Path] = set()
+        for path in files:
+            self._take(path)
+            if path.parent not in folders:
+                folders.add(path.parent)
+                self.sheets += sorted(other for other in _entries(path.parent) if extension(other) == "cue")
 
     def _walk(self, top: Path) -> None:
         for root, folders, names in os.walk(top, onerror=self._note_closed):
@@ -111,6 +144,8 @@ class _Walk:
             return
         if ending == "cue" and not path.name.startswith("."):
             self.sheets.append(path)
+        elif is_playlist(path) and not path.name.startswith("."):
+            self.playlists.append(path)
         hidden_or_other = path.name.startswith(".") or ending in OTHER
         status = None if hidden_or_other or ending in SCORES else _status(path)
         # Opening a pipe would wait for ever.
@@ -140,6 +175,13 @@ def extension(path: Path) -> str:
 def named_as_music(path: Path) -> bool:
     """Whether a file's name promises music: if it holds none, the report names it."""
     return extension(path) in MUSIC
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError:
+        return []
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -192,6 +192,16 @@ class Store:
             )
         )
 
+    def places_of_tracks(self) -> dict[str, list[tuple[Path, float]]]:
+        """Where each track of files that are present is: the file, and where in it the track begins."""
+        found: dict[str, list[tuple[Path, float]]] = {}
+        rows = self._db.execute(
+            "SELECT track, path, begin_s FROM places JOIN files USING (path) WHERE NOT missing ORDER BY path, begin_s"
+        )
+        for track, path, begin_s in rows:
+            found.setdefault(track, []).append((_path(path), begin_s))
+        return found
+
     def knows(self, id: str) -> bool:
         return self._db.execute("SELECT 1 FROM tracks WHERE id = ?", (id,)).fetchone() is not None
 

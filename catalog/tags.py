@@ -33,6 +33,7 @@ _COMMENT = ("comment", "comments", "comm", "\xa9cmt", "description", "desc", "ic
 _BPM = ("bpm", "tempo", "tbpm", "tmpo", "wm/beatsperminute", "beats_per_minute")
 _SAID = {
     "moods": ("mood", "tmoo", "wm/mood", "imoo", "moods"),
+    "key": ("tkey", "initialkey", "initial key", "initial_key", "wm/initialkey", "key"),
     "attribution": ("attribution", "attribution text", "credit line"),
     "live_ok": ("live_ok",),
     "vod_ok": ("vod_ok",),

@@ -97,6 +97,7 @@ def filters_object(filters: Filters) -> dict[str, Any]:
         "live_ok": filters.live_ok or None,
         "vod_ok": filters.vod_ok or None,
         "moods": sorted(filters.moods) or None,
+        "playlists": sorted(filters.playlists) or None,
     }
 
 

@@ -21,7 +21,7 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         segue.main(["help", "index"])
-    assert ended.value.code == 0 and "MUSIC_DIR" in capsys.readouterr().out
+    assert ended.value.code == 0 and "MUSIC" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("typo", "meant"), [("srve", "serve"), ("serach", "search"), ("idnex", "index")])

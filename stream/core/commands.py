@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from catalog.records import Filters
 
-FILTER_VALUES: Final = ("min_bpm", "max_bpm", "licences", "tags", "moods", "min_duration_s")
+FILTER_VALUES: Final = ("min_bpm", "max_bpm", "licences", "tags", "moods", "playlists", "min_duration_s")
 FILTER_SWITCHES: Final = ("jingles", "instrumental", "live_ok", "vod_ok")
-MAX_WORDS: Final = 32  # licences, tags, moods
+MAX_WORDS: Final = 32  # licences, tags, moods, playlists
 MAX_LENGTH: Final = 80  # of one of them, or of a track's id
+MAX_NAME: Final = 300  # of a playlist's name, as ``catalog.tags.one_line`` leaves it
 MAX_BPM: Final = 1000.0
 MAX_S: Final = 86_400.0  # of a track
 MAX_WEIGHT: Final = 4.0
@@ -264,6 +265,7 @@ def _filters(fields: Mapping[str, Any]) -> Filters:
         live_ok=bool(fields.get("live_ok")),
         vod_ok=bool(fields.get("vod_ok")),
         moods=_words(fields, "moods"),
+        playlists=_words(fields, "playlists", MAX_NAME),
     )
 
 
@@ -285,14 +287,14 @@ def _number(fields: Mapping[str, Any], name: str, most: float, least: float = 0.
     return float(value)
 
 
-def _words(fields: Mapping[str, Any], name: str) -> frozenset[str]:
+def _words(fields: Mapping[str, Any], name: str, longest: int = MAX_LENGTH) -> frozenset[str]:
     words = fields.get(name)
     if words is None:
         return frozenset()
     if not isinstance(words, list) or len(words) > MAX_WORDS:
         raise CommandError(f"{name} must be a list of at most {MAX_WORDS} texts")
-    if not all(isinstance(word, str) and 0 < len(word) <= MAX_LENGTH for word in words):
-        raise CommandError(f"{name} must hold texts of 1 to {MAX_LENGTH} characters")
+    if not all(isinstance(word, str) and 0 < len(word) <= longest for word in words):
+        raise CommandError(f"{name} must hold texts of 1 to {longest} characters")
     return frozenset(words)
 
 

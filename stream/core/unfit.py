@@ -22,6 +22,9 @@ def parts(filters: Filters) -> dict[str, Filters]:
         alone[f"tag {' or '.join(sorted(filters.tags))}"] = replace(_NONE, tags=filters.tags)
     if filters.moods:
         alone[f"mood {' or '.join(sorted(filters.moods))}"] = replace(_NONE, moods=filters.moods)
+    if filters.playlists:
+        names = " or ".join(sorted(filters.playlists))
+        alone[f"playlist {names}"] = replace(_NONE, playlists=filters.playlists)
     if filters.live_ok:
         alone["live allowed"] = replace(_NONE, live_ok=True)
     if filters.vod_ok:

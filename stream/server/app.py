@@ -37,6 +37,7 @@ from .metrics import HubCollector, Metrics, metrics_routes
 from .options import ServeOptions
 from .parts import Parts
 from .place import Place
+from .playlists import playlist_routes
 from .preview import preview_routes
 from .pulls import pull_routes
 from .security import Guard, is_loopback
@@ -117,6 +118,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(pull_routes(hub, options.pull, options.access, base_url, redirect))
     lister = partial(list_sessions, hub, base_url, options.public_url, place)
     app.include_router(viewer_routes(hub, options.access, lister, redirect))
+    app.include_router(playlist_routes(parts.catalog, options.access))
     app.include_router(preview_routes(parts.catalog, options.access))
     app.include_router(health_routes(hub, drain, facts, degradation))
     app.include_router(metrics_routes(metrics, partial(metrics_refusal, place), options.access))

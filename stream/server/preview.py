@@ -69,6 +69,9 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
             "gain_db": None if gain_db is None else round(gain_db, 1),
             "audio": f"/tracks/{track.id}/audio",
             **rights_json(track),
+            "key": track.key,
+            "rating": track.rating,
+            "playlists": list(track.playlists),
         }
 
     def open_file(track_id: str) -> MusicFile:

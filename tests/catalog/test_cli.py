@@ -166,3 +166,32 @@ def test_a_long_list_of_failures_is_cut(capsys: pytest.CaptureFixture[str]) -> N
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("failed: /m/") for line in lines) == 20
     assert lines[-1] == "failed: and 5 more; --json lists them all"
+
+
+def test_search_by_playlist_writes_one(
+    tmp_path: Path, write_music: Writer, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, name in enumerate(("a.wav", "b.wav")):
+        write_music(tmp_path / "music" / name, duration_s=4, seed=20 + i)
+    (tmp_path / "music" / "Friday.m3u8").write_text("b.wav\n")
+    library = tmp_path / "r.xml"
+    library.write_text(
+        '<DJ_PLAYLISTS><COLLECTION><TRACK TrackID="1" Location="file://localhost/music/b.wav" Rating="102" '
+        'Tonality="4A"/></COLLECTION></DJ_PLAYLISTS>'
+    )
+    catalog = ["-c", str(tmp_path / "catalogue")]
+    words = [str(tmp_path / "music"), *catalog, "--bundle", str(tiny_bundle), "--jobs", "1", "--json"]
+    assert segue.main(["index", *words, "--library", str(library)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["playlists"], said["prepared"]) == (1, 1)
+    out = tmp_path / "music" / "out.m3u8"
+    assert segue.main(["search", *catalog, "--playlist", "friday", "--m3u8", str(out), "--json"]) == 0
+    [found] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (found["title"], found["key"], found["rating"], found["playlists"]) == ("b", "Fm", 2, ["Friday"])
+    assert out.read_text() == "#EXTM3U\n#EXTINF:4,b\nb.wav\n"
+    assert segue.main(["search", *catalog, "--playlist", "Saturday"]) == 0
+    assert "none of 2 tracks passes the filters. Playlists here: Friday (1)" in capsys.readouterr().err
+    assert segue.main(["index", *words, "--no-libraries"]) == 0
+    capsys.readouterr()
+    assert segue.main(["search", *catalog, "--playlist", "Friday", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["key"] == ""

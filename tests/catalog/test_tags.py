@@ -209,6 +209,20 @@ def test_gain_in_other_containers(
     assert read_tags(source).lufs is None
 
 
+def test_the_key_of_tags(tmp_path: Path, write_music: Writer) -> None:
+    path = write_music(tmp_path / "a.mp3", duration_s=2)
+    file = mutagen.File(path)
+    file.add_tags()
+    file.tags.add(mutagen.id3.TKEY(encoding=3, text=["F#m"]))
+    file.save()
+    assert dict(read_tags(path).said) == {"key": "F#m"}
+    path = write_music(tmp_path / "a.flac", duration_s=2)
+    file = mutagen.File(path)
+    file["INITIALKEY"] = "8A"
+    file.save()
+    assert usable(read_tags(path).said) == (("key", "Am"),)
+
+
 def test_moods_and_rights_of_tags(tmp_path: Path, write_music: Writer) -> None:
     path = write_music(tmp_path / "a.mp3", duration_s=1)
     file = mutagen.File(path)

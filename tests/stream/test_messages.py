@@ -96,7 +96,8 @@ def test_an_item_tells_what_is_said_of_its_rights() -> None:
     names = ("attribution", "live_ok", "vod_ok", "marks")
     assert [first[name] for name in names] == ["by A", True, False, ["NC", "ND"]]
     assert [second[name] for name in names] == ["", None, None, []]
-    told = filters_object(Filters(live_ok=True, moods=frozenset({"sad", "calm"})))
+    told = filters_object(Filters(live_ok=True, moods=frozenset({"sad", "calm"}), playlists=frozenset({"b", "a"})))
+    assert told["playlists"] == ["a", "b"]
     assert (told["live_ok"], told["vod_ok"], told["moods"]) == (True, None, ["calm", "sad"])
 
 

@@ -202,7 +202,15 @@ def test_what_was_told_of_the_wishes_gives_them_back() -> None:
         {"type": "skip", "track": "c"},
         {"type": "steer", "energy": 0.5, "tempo": -1},
         {"type": "weights", "rhythm": 2},
-        {"type": "filters", "min_bpm": 90, "licences": ["CC0"], "tags": ["calm"], "live_ok": True, "moods": ["dark"]},
+        {
+            "type": "filters",
+            "min_bpm": 90,
+            "licences": ["CC0"],
+            "tags": ["calm"],
+            "live_ok": True,
+            "moods": ["dark"],
+            "playlists": ["Sets/Friday"],
+        },
     ):
         lost.take(_wish(message), 10.0)
     told = encode(Suggestions(1.0, 1.0, "stay", (), asked=lost.state(30.0)))["asked"]
