@@ -5,7 +5,7 @@
         obs.event("StudioModeStateChanged", {"studioModeEnabled": True})
         await obs.close(1001, "Server stopping.")       # what is connected; `stop` closes the port too
 
-A handler takes the request's data and returns the answer's, or raises `RefusedError`. A handler may be a coroutine function.
+A handler takes the request's data and returns the answer's, or raises `RefusedError`; it may be a coroutine function.
 """
 
 import asyncio
