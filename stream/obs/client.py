@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import random
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -135,11 +136,13 @@ class ObsClient:
                 await self._serve()
             except ObsError as error:
                 was_connected, self.trouble = not self.trouble, str(error)
-                self._tell(self._on_lost if was_connected else self._on_absent, str(error))
+                if was_connected:
+                    delays = self._delays()
+                    self._tell(self._on_lost, str(error))
                 if not isinstance(error, ObsGoneError):
                     raise
-            if was_connected:
-                delays = self._delays()
+                if not was_connected:
+                    self._tell(self._on_absent, str(error))
             await asyncio.sleep(next(delays))
 
     async def request(
@@ -219,7 +222,7 @@ class ObsClient:
         except InvalidHandshake as error:
             raise ObsGoneError(f"{self.address}: another program answers there ({error})") from error
         except OSError as error:
-            cause = error.strerror or str(error) or type(error).__name__
+            cause = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
             cure = f"is OBS running, and the server on in {WHERE}?"
             raise ObsGoneError(f"{self.address}: OBS is not there ({cause}); {cure}") from error
         finally:
