@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 CHANGED: Final = frozenset({"SceneTransitionStarted", "CurrentProgramSceneChanged", "CurrentSceneCollectionChanged"})
 HUSHED_S: Final = 30.0  # the longest that a change of collection may keep us from asking
 
+STUDIO: Final = "OBS is in studio mode: what is edited in the scene on air is seen here before it goes on air"
+
 OnScene = Callable[[str, bool], None]
 
 
@@ -42,6 +44,11 @@ class Program:
     @property
     def hushed(self) -> bool:
         return asyncio.get_running_loop().time() < self._hushed_until_s
+
+    @property
+    def note(self) -> str:
+        """What people should know, or ""."""
+        return STUDIO if self.studio else ""
 
     async def connected(self, client: ObsClient) -> None:
         self._client = client

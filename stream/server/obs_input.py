@@ -36,7 +36,6 @@ LABEL: Final = "OBS"
 KEY: Final = "obs"
 AGAIN_S: Final = 2.0  # where there is no place for the session, or another publisher feeds it
 MEND_S: Final = 15.0  # for a password or an OBS to be changed
-STUDIO: Final = "OBS is in studio mode: what is edited in the scene on air is seen here before it goes on air"
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ class ObsInput:
         self._place(self.program.scene, cut=True)
         self._show()
         if self.program.studio:
-            self._warn(STUDIO)
+            self._warn(self.program.note)
         asking = asyncio.get_running_loop().create_task(publisher.pictures.run(client))
         ended = asyncio.get_running_loop().create_task(publisher.ended.wait())
         try:
@@ -198,15 +197,14 @@ class ObsInput:
     def _program_changed(self) -> None:
         program, before = self.program, self.board.status
         if program.studio and not before.studio and self._publisher is not None:
-            self._warn(STUDIO)
+            self._warn(program.note)
         if program.connected_now:
-            note = STUDIO if program.studio else ""
             self.board.set(
                 studio=program.studio,
                 streaming=program.streaming,
                 recording=program.recording,
                 scene=program.scene,
-                note=note,
+                note=program.note,
             )
         else:
             self.board.set(studio=False, streaming=False, recording=False)
