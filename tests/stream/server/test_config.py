@@ -310,7 +310,7 @@ def test_the_password_of_obs_is_never_shown(tmp_path: Path, monkeypatch: pytest.
     found = options_of(values)
     assert found.obs is not None and found.obs.address.password == "hunter22" and found.obs.key == "obs"
     assert "hunter22" not in repr(found)
-    with pytest.raises(ServeError, match="obs.obs is text, must be the address of OBS's websocket") as caught:
+    with pytest.raises(ServeError, match=r"obs\.obs is text, must be the address of OBS's websocket") as caught:
         check_file({"obs": {"obs": "http://:hunter22@localhost"}}, FOLDER / "segue.toml")
     assert "hunter22" not in str(caught.value)
 
