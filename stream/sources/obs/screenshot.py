@@ -1,8 +1,9 @@
 """OBS's answer to ``GetSourceScreenshot`` -> a frame.
 
-PPM, since it needs no decoder and keeps the colours: of 320x180, eight a second, BMP costs as much here and in OBS, PNG
-twice as much in both, and JPEG saves a third in Segue but halves the chroma. 320x180 rather than the 160x90 that is
-measured, since OBS scales by picking pixels (bilinear) and the pipeline averages.
+PPM, since it needs no decoder and keeps the colours. Of 320x180, eight a second, BMP costs as much; PNG two and a half
+times as much here and five times in OBS; JPEG a sixth less here and a quarter less in OBS, but it halves the chroma
+(docs/OBS_PICTURES.md). 320x180 rather than the 160x90 that is measured, since OBS scales without averaging and the
+pipeline averages.
 """
 
 import binascii
