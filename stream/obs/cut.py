@@ -174,7 +174,7 @@ def _at_gain(data: bytes, gain: float) -> bytes:
     if gain == 1.0:
         return data
     samples = np.frombuffer(data, np.int16).astype(np.float32) * gain
-    return np.clip(np.rint(samples, out=samples), -PEAK - 1, PEAK).astype(np.int16).tobytes()
+    return bytes(np.clip(np.rint(samples, out=samples), -PEAK - 1, PEAK).astype(np.int16).tobytes())
 
 
 def _put(out: io.FileIO, place: int, data: bytes) -> None:

@@ -31,8 +31,8 @@ NAME: Final = re.compile(r"segue-\d+-[0-9a-f]{8}\.wav")
 def silence() -> bytes:
     """A tenth of a second of it, as WAV."""
     size = 2 * STUB_SAMPLES
-    head = HEADER.pack(b"RIFF", HEADER.size + size - 8, b"WAVE", b"fmt ", 16, 1, 1, STUB_RATE_HZ, 2 * STUB_RATE_HZ, 2, 16, b"data", size)  # fmt: skip
-    return head + bytes(size)
+    pcm = (16, 1, 1, STUB_RATE_HZ, 2 * STUB_RATE_HZ, 2, 16)
+    return HEADER.pack(b"RIFF", HEADER.size + size - 8, b"WAVE", b"fmt ", *pcm, b"data", size) + bytes(size)
 
 
 class Cuts:
@@ -72,7 +72,7 @@ class Cuts:
         stub = cut.file.with_suffix(".part")
         try:
             stub.write_bytes(silence())
-            os.replace(stub, cut.file)
+            stub.replace(cut.file)
         except OSError:  # it is open, and this system holds on to it
             remove(stub)
 

@@ -10,7 +10,9 @@ NEAR_S: Final = 2.0  # further behind a loop it was passed on purpose
 Item = Mapping[str, Any]  # one of the suggestions, as on the wire
 
 
-def leave_at(track: str, start_s: float, length_s: float, on_air: Item | None, item: Item | None, fade_s: float) -> float:
+def leave_at(
+    track: str, start_s: float, length_s: float, on_air: Item | None, item: Item | None, fade_s: float
+) -> float:
     """Where to begin leaving a track, in its own seconds. ``on_air``: of the newest list; ``item``: the suggestion that
     was played."""
     told = on_air if on_air is not None and on_air.get("track") == track else None
