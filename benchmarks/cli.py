@@ -69,6 +69,10 @@ def run_kind(options: argparse.Namespace) -> int:
         from .starts import starts
 
         return starts(options)
+    if options.kind == "obs":
+        from .obs import obs
+
+        return obs(options)
     if options.kind == "capacity":
         return capacity(options)
     if options.kind == "live":
@@ -125,6 +129,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .cli_retrieval import add_retrieval
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
+    from .obs import add_obs
     from .search import add_search
     from .starts import add_starts
     from .studio_like import add_studio
@@ -136,6 +141,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_deblocking(kinds)
     add_variants(kinds)
     add_starts(kinds)
+    add_obs(kinds)
     add_studio(kinds)
     return top
 

@@ -9,6 +9,8 @@ steps (`fader`).
 import asyncio
 import contextlib
 import logging
+import statistics
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ from .rig import NOT_FOUND, SOURCES, Rig
 
 log = logging.getLogger(__name__)
 
-HEARD_S: Final = 0.06  # from asking OBS for a file to its sound
+HEARD_S: Final = 0.08  # from asking OBS for a file to its begin, until it is known
 ALONE_S: Final = 0.005  # of rise where nothing plays: no click
 STARTED_S: Final = 3.0  # for OBS to begin a file
 FADED_S: Final = 6.0  # for a level to reach silence
@@ -71,6 +73,7 @@ class Sources:
         self._coming = 0  # requests to play that are being carried out
         self._loaded: dict[str, Cut | None] = dict.fromkeys(SOURCES)
         self._started: dict[str, asyncio.Future[float]] = {}
+        self._took: deque[float] = deque(maxlen=5)  # seconds from asking OBS for a file to its begin
         self._riding: asyncio.Task[None] | None = None
         self._tasks = set[asyncio.Task[None]]()
         self._wake = asyncio.Event()
@@ -290,7 +293,8 @@ class Sources:
             return
         if not await asyncio.to_thread(old.cut.fall, leave_s, fade_s):
             leave_s = min(leave_s, old.cut.piece.end_s)  # it ends by itself before
-        await self._pause(leave_s - HEARD_S - self._clock_place(old))
+        took_s = statistics.median(self._took) if self._took else HEARD_S
+        await self._pause(leave_s - took_s - self._clock_place(old))
         self._check(turn)
 
     async def _pause(self, seconds: float) -> None:
@@ -307,6 +311,7 @@ class Sources:
         self._loaded[source] = cut
         given = {"inputName": source, "inputSettings": {"local_file": str(cut.file)}}
         try:
+            asked_s = self._clock()
             try:
                 await client.request("SetInputSettings", given)
             except ObsRequestError as error:
@@ -316,6 +321,7 @@ class Sources:
                 self._rig.notes["made"] = f"{source} was gone from OBS and was made again"
                 await client.request("SetInputSettings", given)
             at_s = await asyncio.wait_for(waiting, STARTED_S)
+            self._took.append(min(0.5, at_s - asked_s))
             status = await client.request("GetMediaInputStatus", {"inputName": source})
             if status.get("mediaState") not in (PLAYING, OPENING) and not status.get("mediaDuration"):
                 raise TimeoutError
