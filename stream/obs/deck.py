@@ -147,9 +147,12 @@ class ObsDeck:
             self._recording = bool((await client.request("GetRecordStatus")).get("outputActive"))
             self.sources.client = client
             kept = await self.sources.take_up()
-        except BaseException:
+        except BaseException as error:
             self.sources.client = None
+            if isinstance(error, ObsError) and not isinstance(error, ObsGoneError):
+                self._fail(str(error))
             raise
+        self.rig.notes["play"] = ""
         self.on_ready(True)
         now = self.sources.now
         if kept:
@@ -320,6 +323,8 @@ class ObsDeck:
     async def _start(
         self, starting: Held, fade_s: float | None, on_bar: bool, back: bool, leave_s: float | None
     ) -> None:
+        if self._starting is not starting:  # something newer came
+            return
         track_id, start_s = starting.track, starting.place_s
         old = self.sources.now
         left = None if old is None else old.track.id

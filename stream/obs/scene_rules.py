@@ -97,9 +97,10 @@ class RuledScenes:
             if self._held is not None and deck.held is self._held:
                 deck.resume()
             self._held = None
-        if self._begun is not None and deck.plays == self._begun and following.music != "play":
-            deck.pause()
-        self._begun = None
+        if following.music != "play":
+            if self._begun is not None and deck.plays == self._begun:
+                deck.pause()
+            self._begun = None
         self._unwish()
 
     def _wish(self, rule: SceneRule) -> None:
