@@ -106,6 +106,7 @@ class ObsDeck:
         self._item: Item | None = None  # the suggestion that plays
         self._starting: Held | None = None  # what is being started
         self._recording = False
+        self._client: ObsClient | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._tasks = set[asyncio.Task[None]]()
         self._checked_s = self._reported_s = 0.0
@@ -117,13 +118,13 @@ class ObsDeck:
 
     @property
     def state(self) -> dict[str, Any]:
-        """Fields for the message ``obs``."""
+        """Fields of `status.ObsStatus`."""
         ducked_db = round(self.sources.fader.shared.get("duck", 0.0), 1)
         return {
             "rule": self._scenes.rule.text,
             "plays": self.host is not None and self.sources.now is not None,
             "ducked_db": ducked_db,
-            "note": self.rig.note,
+            "music": self.rig.note,
         }
 
     @property
@@ -138,6 +139,7 @@ class ObsDeck:
 
     async def connected(self, client: ObsClient) -> None:
         """Make what is missing in OBS, and go on where the music should be. Raises ObsError."""
+        self._client = client
         try:
             if await self.rig.ensure(client) and client.connections > 1:
                 self.rig.notes["made"] = "OBS had lost its music sources; they were made again"
@@ -164,11 +166,12 @@ class ObsDeck:
         elif self._starting is not None:
             self.begin(self._starting.track, self._starting.place_s)
         self._duck_changed()
-        await self._scene_asked(client)
         self._ticking = asyncio.create_task(self._tick())
         self.on_change()
 
     def lost(self, reason: str) -> None:
+        if not self.ready:
+            return
         self.sources.lost()
         if self._ticking is not None:
             self._ticking.cancel()
@@ -189,13 +192,20 @@ class ObsDeck:
                 self._report()
         elif kind == "RecordStateChanged":
             self._recording = bool(data.get("outputActive"))
-        elif kind in ("CurrentProgramSceneChanged", "SceneTransitionStarted", "SceneNameChanged"):
-            if (client := self.sources.client) is not None:
-                self._spawn(self._scene_asked(client))
+        elif kind in ("CurrentSceneCollectionChanging", "ExitStarted"):  # OBS may crash when it is asked now
+            self.lost("OBS changes its collection of scenes")
+        elif kind == "CurrentSceneCollectionChanged":
+            if self._client is not None and not self.ready:
+                self._spawn(self.connected(self._client))
         elif kind == "SceneCreated" and not data.get("isGroup") and (client := self.sources.client) is not None:
             name = str(data.get("sceneName"))
             if name != SCENE:
                 self._spawn(self.rig.nest(client, name))
+
+    def enter(self, scene: str) -> None:
+        """OBS has this scene on air: its rule counts."""
+        if scene and self._scenes.enter(scene):
+            self.on_change()
 
     async def close(self) -> None:
         """Fade out and let go of OBS; what stands there stays."""
@@ -470,12 +480,6 @@ class ObsDeck:
         if target_db != self.sources.fader.shared.get("duck", 0.0):
             self.sources.level("duck", target_db)
             self.on_change()
-
-    async def _scene_asked(self, client: ObsClient) -> None:
-        with contextlib.suppress(ObsError):
-            scene = (await client.request("GetCurrentProgramScene")).get("currentProgramSceneName")
-            if scene and self._scenes.enter(str(scene)):
-                self.on_change()
 
     async def _chapter(self, sounding: Sounding) -> None:
         """Mark the take in OBS's recording, where OBS can."""

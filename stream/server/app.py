@@ -34,6 +34,8 @@ from .ingest import ingest_routes
 from .key_redirect import no_redirect
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
+from .obs_input import ObsInput
+from .obs_play import ObsPlay
 from .options import ServeOptions
 from .parts import Parts
 from .place import Place
@@ -66,6 +68,13 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)
+    obs = None  # of several processes only the first has it
+    if options.obs is not None and (place is None or place.first):
+        obs = ObsInput(hub, options.obs)
+    obs_play = None
+    if obs is not None and options.obs_play is not None:
+        obs_play = ObsPlay(parts.catalog, options.obs_play)
+        obs_play.join(hub, obs)
     metrics.registry.register(
         HubCollector(metrics, hub, parts.runtime, parts.workers, 0 if place is None else place.restarts)
     )
@@ -79,9 +88,15 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
             hold_to(loop, options.udp_ports)
         trim = glibc_trim()
         giving_back = None if trim is None else loop.create_task(give_back(lambda: len(hub.sessions), trim))
+        if obs is not None:
+            obs.start()
         try:
             yield
         finally:
+            if obs_play is not None:
+                await obs_play.close()
+            if obs is not None:
+                await obs.close()
             if giving_back is not None:
                 giving_back.cancel()
             await hub.close()
@@ -97,6 +112,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         state = parts.catalog.search_state  # its reason may name files: for log and metrics only
         search = {"device": state.device, "proposed": state.proposed, "passed_on": state.passed_on}
         fields |= {"webrtc": adapt.standing(), "search": search, "recordings": recordings}
+        if obs is not None:
+            fields["obs"] = obs.state
         return {**fields, "engine_state": engine_state(engine)}
 
     def degradation() -> str:

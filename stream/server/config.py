@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from engines.arguments import check_options
 from engines.choose import EngineOptions
+from stream.obs.address import parse_address, password_of
 from stream.obs.deck import DeckOptions
 from stream.obs.rules import parse_rules
 from stream.recording.header import RecordOptions
@@ -24,6 +25,7 @@ from stream.sources.webrtc.ports import PortRange
 from .errors import ServeError
 from .hub import HubOptions
 from .logs import MASK
+from .obs_input import ObsOptions
 from .obs_play import ObsPlayOptions
 from .options import ServeOptions
 from .pulls import PullOptions
@@ -172,6 +174,7 @@ def options_of(values: Values) -> ServeOptions:
         access=access_of({token: _token_of(values, token) for token in TOKENS}),
         tls=None if cert is None else TlsOptions(cert, key),
         pull=PullOptions(bool(values["allow_pull"]), tuple(values["pull_network"] or ())),
+        obs=_obs_of(values),
         record=values["record"],
         obs_play=_obs_play(values),
         recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
@@ -196,7 +199,8 @@ def as_toml(values: Values) -> str:
         for setting in SETTINGS:
             if setting.section == section:
                 value = values[setting.name]
-                printed = MASK if setting.secret else value
+                printed = setting.shown(value) if setting.shown and value is not None else value
+                printed = MASK if setting.secret and not setting.shown else printed
                 lines.append(f"# {setting.name} is not set" if value is None else f"{setting.name} = {_toml(printed)}")
     return "\n".join(lines[1:]) + "\n"
 
@@ -209,6 +213,12 @@ def _check_guarded(options: ServeOptions) -> None:
             f"--host {options.host} lets other machines in, and nothing asks them who they are; "
             f"give {' and '.join(missing)}, or --no-tokens if a proxy in front of it does"
         )
+
+
+def _obs_of(values: Values) -> ObsOptions | None:
+    if values["obs"] is None:
+        return None
+    return ObsOptions(parse_address(values["obs"], password_of(values["obs_password_file"])), values["obs_key"])
 
 
 def _token_of(values: Values, name: str) -> str:
@@ -265,6 +275,8 @@ def _describe(setting: Setting, value: Any) -> str:
 def _obs_play(values: Values) -> ObsPlayOptions | None:
     if not values["obs_play"]:
         return None
+    if values["obs"] is None:
+        raise ServeError("--obs-play without --obs, which names OBS's websocket: --obs ws://127.0.0.1:4455")
     rules = parse_rules(values["scenes"] or {})
     deck = DeckOptions(values["obs_fade_s"], values["obs_vod_track"], values["obs_mic"] or "", rules)
     return ObsPlayOptions(deck, values["obs_cuts"])

@@ -1,4 +1,5 @@
-"""``--obs-play``: OBS as a player that every session of this server may take."""
+"""``--obs-play``: OBS as a player that every session of this server may take. In the session of OBS's own picture it
+plays without being asked, unless somebody else does."""
 
 import asyncio
 import time
@@ -13,6 +14,8 @@ from stream.obs.deck import DeckOptions, ObsDeck, Shelf
 from stream.obs.seat import Seat
 
 from .channel import Channel
+from .hub import Hub
+from .obs_input import ObsInput
 
 CLOSE_S: Final = 8.0  # for the music to fade out
 
@@ -26,29 +29,40 @@ class ObsPlayOptions:
 
 
 class ObsPlay:
-    """The deck and its seats, one in each session. ``deck`` is a part for the `ObsLink`, which must subscribe to
-    ``subscriptions``. ``takes``: whether OBS plays in a session without being asked."""
+    """The deck and its seats, one in each session. ``kit`` gives the wishes of a kit by its name."""
 
     def __init__(
         self,
         shelf: Shelf,
         options: ObsPlayOptions,
         kit: Callable[[str], Mapping[str, Any]] | None = None,
-        on_change: Callable[[], None] = lambda: None,
-        takes: Callable[[Channel], bool] = lambda session: False,
     ) -> None:
-        self.deck = ObsDeck(shelf, Cuts(options.cuts), options.deck, time.monotonic, kit, on_change)
+        self.deck = ObsDeck(shelf, Cuts(options.cuts), options.deck, time.monotonic, kit)
         self.deck.on_ready = self._ready
-        self.subscriptions = 0 if options.deck.microphone else int(Subscription.INPUT_VOLUME_METERS)
-        self._takes = takes
+        self._own_key = ""
+        self._meters = 0 if options.deck.microphone else int(Subscription.INPUT_VOLUME_METERS)
         self._seats: dict[Seat, asyncio.Task[None]] = {}
+        self._of: dict[Seat, Channel] = {}
 
-    def opened(self, session: Channel) -> None:
-        """Take a seat in a new session. For `Hub.on_open`."""
-        seat = Seat(session, self.deck, self._takes(session))
+    def join(self, hub: Hub, obs: ObsInput) -> None:
+        """Use OBS's connection, before it starts, and take a seat in each new session."""
+        self._own_key = obs.key
+        obs.link.add(self.deck, self._meters)
+        obs.on_scene = self.deck.enter
+        obs.also = self.sessions
+        self.deck.on_change = lambda: obs.board.set(**self.deck.state)
+        hub.on_open.append(self._opened)
+
+    def sessions(self) -> list[Channel]:
+        """That in which OBS is the player."""
+        return [session for seat, session in self._of.items() if seat is self.deck.host]
+
+    def _opened(self, session: Channel) -> None:
+        seat = Seat(session, self.deck, session.key == self._own_key)
+        self._of[seat] = session
         task = asyncio.get_running_loop().create_task(seat.run())
         self._seats[seat] = task
-        task.add_done_callback(lambda _: self._seats.pop(seat, None))
+        task.add_done_callback(lambda _: self._closed(seat))
 
     async def close(self) -> None:
         """Leave OBS silent."""
@@ -61,6 +75,10 @@ class ObsPlay:
                 await self.deck.close()
         except TimeoutError:
             pass
+
+    def _closed(self, seat: Seat) -> None:
+        self._seats.pop(seat, None)
+        self._of.pop(seat, None)
 
     def _ready(self, ready: bool) -> None:
         for seat in self._seats:

@@ -10,6 +10,7 @@ from stream.sources.webrtc.ports import PortRange
 
 from .access import AccessOptions
 from .hub import HubOptions
+from .obs_input import ObsOptions
 from .obs_play import ObsPlayOptions
 from .pulls import PullOptions
 from .tls import TlsOptions
@@ -47,5 +48,6 @@ class ServeOptions:
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)
+    obs: ObsOptions | None = None
     record: Path | None = None  # a folder for a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)
