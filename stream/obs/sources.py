@@ -242,20 +242,25 @@ class Sources:
 
     async def close(self) -> None:
         """Let go of OBS: fade out what sounds, and leave no file of ours named there."""
+        try:
+            await self._let_go()
+        finally:
+            for source in SOURCES:
+                self._forget(source)
+            self._cuts.close(self.client is not None)
+
+    async def _let_go(self) -> None:
         self.stop()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=FADED_S)
         for task in [*self._tasks, *filter(None, [self._riding])]:
             task.cancel()
-        clear = self.client is not None
         for source in SOURCES:
             if self.client is not None:
                 with contextlib.suppress(ObsError):
                     await self.client.request(
                         "SetInputSettings", {"inputName": source, "inputSettings": {"local_file": ""}}
                     )
-            self._forget(source)
-        self._cuts.close(clear)
 
     def _next_turn(self) -> int:
         """The newest request wins; one that waits is woken."""
