@@ -181,7 +181,7 @@ async def _play(
     options: ObsBenchOptions, shelf: _Shelf, paths: Mapping[str, Path], say: Callable[[str], None]
 ) -> tuple[Path, Log]:
     """Play everything while OBS records; returns the recording and what was done. Raises ObsError, BenchError."""
-    deck, ears, log = ObsDeck(shelf, Cuts(options.cuts), DeckOptions(), time.monotonic), _Ears(), Log()
+    deck, ears, log = ObsDeck(shelf, Cuts(options.cuts), DeckOptions(level_db=0.0), time.monotonic), _Ears(), Log()
     link = ObsLink(options.address, [deck, ears])
     running = asyncio.create_task(link.run())
     waiting = asyncio.create_task(ears.ready.wait())

@@ -4,7 +4,8 @@ Once OBS has opened a cut, a tenth of a second of silence takes its place under 
 it has open, and an OBS that is started again later begins with silence and not with an old piece of music, nor with a
 window about missing files. Where a file that is open cannot be replaced (Windows), it stays until the next one.
 
-*Bounds*: two cuts are written at a time; at most ``MOST_FILES`` of ours are in the folder, the oldest go first.
+*Bounds*: two cuts are written at a time; at most ``MOST_FILES`` with sound are in the folder, and ``MOST_STUBS`` with
+silence (OBS's collection of scenes may name an old one); the oldest go first.
 """
 
 import asyncio
@@ -22,9 +23,11 @@ from stream.server.excerpt import HEADER
 from .cut import Cut, CutError, Piece, remove
 
 MOST_FILES: Final = 6
+MOST_STUBS: Final = 200
 READY_S: Final = 20.0  # for the first seconds of a cut to be written
 STUB_RATE_HZ: Final = 8000
 STUB_SAMPLES: Final = 800
+STUB_BYTES: Final = HEADER.size + 2 * STUB_SAMPLES
 NAME: Final = re.compile(r"segue-\d+-[0-9a-f]{8}\.wav")
 
 
@@ -99,5 +102,9 @@ class Cuts:
 
     def _make_room(self) -> None:
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for file in self._ours()[: 1 - MOST_FILES]:
+        stubs, full = list[Path](), list[Path]()
+        for file in self._ours():
+            with suppress(OSError):
+                (stubs if file.stat().st_size <= STUB_BYTES else full).append(file)
+        for file in [*full[: 1 - MOST_FILES], *stubs[:-MOST_STUBS]]:
             remove(file)

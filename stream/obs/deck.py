@@ -62,10 +62,11 @@ class Host(Protocol):
 
 @dataclass(frozen=True)
 class DeckOptions:
-    """``fade_s``: of a crossfade. ``vod_track``: see `Rig`; ``microphone``: likewise. ``rules`` by the scenes'
+    """``fade_s``: of a crossfade. ``level_db``: of the music, beside the common loudness. ``vod_track``: see `Rig`; ``microphone``: likewise. ``rules`` by the scenes'
     names."""
 
     fade_s: float = 1.0
+    level_db: float = -10.0  # at the common loudness itself music drowns a voice
     vod_track: int = 2
     microphone: str = ""
     rules: Mapping[str, SceneRule] = field(default_factory=dict)
@@ -95,6 +96,7 @@ class ObsDeck:
         self.options = options
         self.rig = Rig(options.vod_track, options.microphone)
         self.sources = Sources(cuts, self.rig, clock, self._ended)
+        self.sources.level("music", options.level_db)
         self.duck = Duck()
         self.host: Host | None = None
         self.held: Held | None = None
@@ -119,10 +121,11 @@ class ObsDeck:
     @property
     def state(self) -> dict[str, Any]:
         """Fields of `status.ObsStatus`."""
+        now = self.sources.now
         ducked_db = round(self.sources.fader.shared.get("duck", 0.0), 1)
         return {
             "rule": self._scenes.rule.text,
-            "plays": self.host is not None and self.sources.now is not None,
+            "plays": self.ready and self.host is not None and now is not None and not now.paused,
             "ducked_db": ducked_db,
             "music": self.rig.note,
         }
@@ -197,7 +200,12 @@ class ObsDeck:
         elif kind == "CurrentSceneCollectionChanged":
             if self._client is not None and not self.ready:
                 self._spawn(self.connected(self._client))
-        elif kind == "SceneCreated" and not data.get("isGroup") and (client := self.sources.client) is not None:
+        elif (
+            kind == "SceneCreated"
+            and not self.rig.removed
+            and not data.get("isGroup")
+            and (client := self.sources.client) is not None
+        ):
             name = str(data.get("sceneName"))
             if name != SCENE:
                 self._spawn(self.rig.nest(client, name))
@@ -255,6 +263,11 @@ class ObsDeck:
                 self.silence()
             case "back":
                 self.back()
+            case "level":
+                self.sources.level("music", float(action["db"]))
+            case "remove":
+                self.silence()
+                self._spawn(self._remove())
             case "duck":
                 self.duck.by_hand = action.get("on")
                 self._duck_changed()
@@ -440,6 +453,7 @@ class ObsDeck:
             if error.code != NOT_FOUND or now is None or client is None:
                 raise
             place_s = now.place_s(self._clock())
+            await asyncio.to_thread(now.cut.fall, place_s + READ_AHEAD_S, SHORT_S)  # it may only have another name
             self.sources.stop()
             await self.rig.ensure(client)
             self.rig.notes["made"] = f"{now.source} was gone from OBS and was made again"
@@ -487,6 +501,15 @@ class ObsDeck:
         if client is not None and self._recording and "CreateRecordChapter" in client.available:
             with contextlib.suppress(ObsError):
                 await client.request("CreateRecordChapter", {"chapterName": _title(sounding.track)})
+
+    async def _remove(self) -> None:
+        """Take everything of ours out of OBS; the next track puts it there again."""
+        client, host = self.sources.client, self.host
+        if client is not None:
+            await self.sources.quiet()
+            await self.rig.remove(client)
+        if host is not None:
+            host.send({"type": "player", "take": False})
 
     def _report(self) -> None:
         now = self.sources.now

@@ -42,6 +42,7 @@ class Rig:
     def __init__(self, vod_track: int = 2, microphone: str = "") -> None:
         self.vod_track, self.microphone = vod_track, microphone
         self.notes: dict[str, str] = {}  # what is not as it should be, by what it is about
+        self.removed = False  # on request, until something plays again
         self._nested: set[str] = set()
 
     @property
@@ -50,6 +51,7 @@ class Rig:
 
     async def ensure(self, client: ObsClient) -> bool:
         """Make what is missing; returns whether the scene or a source was. Raises ObsError where a name is taken."""
+        self.removed = False
         scenes = await self._scenes(client)
         missing = SCENE not in scenes
         if missing:
@@ -99,6 +101,8 @@ class Rig:
 
     async def remove(self, client: ObsClient) -> None:
         """Take all of it out of OBS."""
+        self.removed = True
+        self._nested.clear()
         for name in SOURCES:
             await _unless_gone(client, "RemoveInput", {"inputName": name})
         await _unless_gone(client, "RemoveScene", {"sceneName": SCENE})

@@ -251,8 +251,7 @@ class Sources:
 
     async def _let_go(self) -> None:
         self.stop()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=FADED_S)
+        await self.quiet()
         for task in [*self._tasks, *filter(None, [self._riding])]:
             task.cancel()
         for source in SOURCES:
@@ -287,7 +286,11 @@ class Sources:
         if self._loaded[source] is not None:
             await self._silence(source)
             self._forget(source)
-        await self._rig.keep_off_vod(client, source, off_vod)
+        try:
+            await self._rig.keep_off_vod(client, source, off_vod)
+        except ObsRequestError as error:
+            await self._make_again(client, source, error)
+            await self._rig.keep_off_vod(client, source, off_vod)
         await self._send({source: self.fader.jump(source)})
 
     async def _make_way(self, turn: int, old: Sounding, leave_s: float | None, fade_s: float) -> None:
@@ -320,10 +323,7 @@ class Sources:
             try:
                 await client.request("SetInputSettings", given)
             except ObsRequestError as error:
-                if error.code != NOT_FOUND:
-                    raise
-                await self._rig.ensure(client)  # the source was deleted
-                self._rig.notes["made"] = f"{source} was gone from OBS and was made again"
+                await self._make_again(client, source, error)
                 await client.request("SetInputSettings", given)
             at_s = await asyncio.wait_for(waiting, STARTED_S)
             self._took.append(min(0.5, at_s - asked_s))
@@ -342,6 +342,20 @@ class Sources:
             self._started.pop(source, None)
         await asyncio.to_thread(self._cuts.opened, cut)
         return at_s
+
+    async def _make_again(self, client: ObsClient, source: str, error: ObsRequestError) -> None:
+        """Make what is missing, where a request was refused for want of it. Raises the error where it was not."""
+        if error.code != NOT_FOUND:
+            raise error
+        wanted = self._rig.removed
+        await self._rig.ensure(client)
+        self._rig.notes["made"] = "" if wanted else f"{source} was gone from OBS and was made again"
+        await self._send({name: self.fader.now[name] for name in SOURCES})
+
+    async def quiet(self) -> None:
+        """Wait until everything has faded out."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=FADED_S)
 
     def _over(self, sounding: Sounding) -> None:
         """What sounds does so no longer."""

@@ -278,7 +278,9 @@ def _obs_play(values: Values) -> ObsPlayOptions | None:
     if values["obs"] is None:
         raise ServeError("--obs-play without --obs, which names OBS's websocket: --obs ws://127.0.0.1:4455")
     rules = parse_rules(values["scenes"] or {})
-    deck = DeckOptions(values["obs_fade_s"], values["obs_vod_track"], values["obs_mic"] or "", rules)
+    deck = DeckOptions(
+        values["obs_fade_s"], values["obs_level"], values["obs_vod_track"], values["obs_mic"] or "", rules
+    )
     return ObsPlayOptions(deck, values["obs_cuts"])
 
 

@@ -26,7 +26,10 @@ ACTIONS: Final = {
     "stop": (),
     "duck": ("on",),
     "back": (),
+    "level": ("db",),
+    "remove": (),
 }
+LEAST_DB: Final = -60.0
 NOBODY: Final = "nobody plays; start a track where it is to be heard, or take the player's place"
 ABSENT: Final = "{name} cannot play here: it is not connected, or segue serve runs without --obs-play"
 ANOTHER: Final = 'another one plays in this session; take its place first: {"type":"player","take":true}'
@@ -190,6 +193,9 @@ def _action(fields: Mapping[str, Any]) -> dict[str, Any]:
         if name == "track":
             if not isinstance(value, str) or not 0 < len(value) <= MAX_LENGTH:
                 raise CommandError(f"track must be an id of at most {MAX_LENGTH} characters")
+        elif name == "db":
+            if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_DB <= value <= 0:
+                raise CommandError(f"db must be a number from {LEAST_DB:g} to 0")
         elif name == "on":
             if name not in fields or not (value is None or isinstance(value, bool)):
                 raise CommandError("on must be true, false, or null for as the player itself decides")

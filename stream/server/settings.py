@@ -286,6 +286,14 @@ SETTINGS: Final = (
         "obs", "obs_vod_track", integer(0, 6), "OBS's audio track for the VOD; 0: none", DeckOptions().vod_track, "N"
     ),
     Setting("obs", "obs_fade_s", number(0, 10), "crossfade between tracks in OBS", DeckOptions().fade_s, "S"),
+    Setting(
+        "obs",
+        "obs_level",
+        number(-60, 0),
+        "level of the music in OBS, beside the common loudness",
+        DeckOptions().level_db,
+        "DB",
+    ),
     Setting("obs", "obs_cuts", PATH, "folder for the sound that OBS plays, which it can read", metavar="FOLDER"),
     Setting("obs", "scenes", SCENES, "what OBS's scenes ask of the music", file_only=True),
     Setting("webrtc", "udp_ports", PORTS, "ports of WebRTC (default: any)", metavar="LOW-HIGH"),

@@ -94,7 +94,9 @@ class Stage:
         self.host, self.shelf = Host(), Shelf(music)
         self.folder = folder / "cuts"
         rules = parse_rules(options.pop("rules", {}))
-        self.deck = ObsDeck(self.shelf, Cuts(self.folder), DeckOptions(rules=rules, **options), time.monotonic)
+        self.deck = ObsDeck(
+            self.shelf, Cuts(self.folder), DeckOptions(level_db=0.0, rules=rules, **options), time.monotonic
+        )
         self.link: ObsLink | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -159,9 +161,14 @@ def test_what_is_missing_in_obs_is_made_and_what_is_there_is_left(tmp_path: Path
         await until(lambda: obs.connections == 2 and stage.deck.ready)
         await until(lambda: obs.kinds().count("GetSceneList") == 2 and "SetInputVolume" in obs.kinds()[-4:])
         assert obs.scenes["Game"] == ["Cam"] and obs.kinds().count("CreateInput") == 2
-        assert stage.link is not None
-        await stage.deck.rig.remove(stage.link.client)
+        stage.deck.obey({"do": "remove"})
+        await until(lambda: SCENE not in obs.scenes)
         assert obs.scenes == {"Game": ["Cam"], "BRB": [], "New": []} and list(obs.inputs) == ["Cam"]
+        assert stage.host.sent[-1] == {"type": "player", "take": False}
+        stage.deck.begin("a", 10.0)
+        await stage.plays("a")
+        assert obs.scenes == {"Game": ["Cam", SCENE], "BRB": [SCENE], "New": [SCENE], SCENE: list(SOURCES)}
+        assert stage.deck.state["music"] == ""
 
     stage = Stage(tmp_path, music)
     stage.obs.add("Cam", scene="Game")
@@ -296,6 +303,8 @@ def test_levels_take_small_steps(tmp_path: Path, music: Path) -> None:
         voice = {"inputName": "Mic", "inputLevelsMul": [[0.2, 0.3, 0.3]]}
         stage.obs.event("InputVolumeMeters", {"inputs": [voice]}, 1 << 16)
         await until(lambda: stage.obs.inputs[source]["volume"] == -12.0)
+        stage.deck.obey({"do": "level", "db": -20.0})
+        await until(lambda: stage.obs.inputs[source]["volume"] == -32.0)
         stage.deck.obey({"do": "stop"})
         await until(lambda: not stage.obs.playing())
         heard = [db for name, db in stage.obs.levels if name == source]
@@ -493,7 +502,6 @@ def test_the_folder_of_cuts_stays_small(tmp_path: Path, music: Path) -> None:
         for number in range(9):
             stage.deck.begin(f"t{number}", 10.0, 0.01)
             await stage.plays(f"t{number}")
-        assert len(list(stage.folder.iterdir())) <= 7
         await until(lambda: sum(file.stat().st_size for file in stage.folder.iterdir()) < 20_000)
 
     stage = Stage(tmp_path, music)

@@ -62,6 +62,7 @@ BY_KIND = {
     "obs_mic": WORD,
     "obs_vod_track": st.integers(0, 6),
     "obs_fade_s": st.floats(0, 10),
+    "obs_level": st.floats(-60, 0),
     "obs_cuts": WORD.map(lambda text: "/" + text),
     "scenes": st.dictionaries(
         WORD,

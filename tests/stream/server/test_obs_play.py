@@ -88,6 +88,10 @@ async def running(serving: Serving, **settings: Any) -> AsyncIterator[Any]:
         await asyncio.to_thread(stack.close)
 
 
+def sending(server: Any) -> FrameClient:
+    return FrameClient(server.url, key="cam")
+
+
 def options(obs: MusicObs, folder: Path, **rules: Any) -> dict[str, Any]:
     deck = DeckOptions(fade_s=0.1, rules=parse_rules(rules))
     return {"obs": ObsOptions(parse_address(obs.url)), "obs_play": ObsPlayOptions(deck, folder / "cuts")}
@@ -152,21 +156,20 @@ def test_obs_plays_for_one_session_at_a_time(serving: Serving, tmp_path: Path) -
         async with MusicObs("Game") as obs:
             FakeProgram(obs, "Game")
             asked = options(obs, tmp_path)
-            async with running(serving, **asked) as server:
-                async with viewing(server) as own, FrameClient(server.url, key="cam") as client:
-                    await own.hears("player", name="OBS")
-                    track = await own.track()
-                    await own.tell(type="do", do="play", track=track, start_s=3.0)
-                    await own.hears("player", track=track)
-                    await client.send(np.zeros((90, 160, 3), np.uint8), 0.0)
-                    async with viewing(server, "cam") as other:
-                        await other.tell(type="player", take=True, name="OBS")
-                        await other.hears("player", player="elsewhere", name="OBS")
-                        await own.hears("player", player=None, paused=True)
-                        await other.tell(type="do", do="play", track=track, start_s=1.0)
-                        await other.hears("player", track=track, paused=False)
-                        await other.hears("obs", plays=True)  # it hears of OBS now
-                        await own.until(lambda: len(obs.playing()) == 1)
+            async with running(serving, **asked) as server, viewing(server) as own, sending(server) as client:
+                await own.hears("player", name="OBS")
+                track = await own.track()
+                await own.tell(type="do", do="play", track=track, start_s=3.0)
+                await own.hears("player", track=track)
+                await client.send(np.zeros((90, 160, 3), np.uint8), 0.0)
+                async with viewing(server, "cam") as other:
+                    await other.tell(type="player", take=True, name="OBS")
+                    await other.hears("player", player="elsewhere", name="OBS")
+                    await own.hears("player", player=None, paused=True)
+                    await other.tell(type="do", do="play", track=track, start_s=1.0)
+                    await other.hears("player", track=track, paused=False)
+                    await other.hears("obs", plays=True)  # it hears of OBS now
+                    await own.until(lambda: len(obs.playing()) == 1)
 
     asyncio.run(scene())
 
