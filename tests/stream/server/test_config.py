@@ -83,6 +83,9 @@ BY_KIND = {
     "ice_server": st.lists(WORD, max_size=3),
     "allow_pull": st.booleans(),
     "pull_network": st.lists(st.sampled_from(["10.0.0.0/8", "192.0.2.0/24", "fd00::/8"]), max_size=2),
+    "obs": st.sampled_from(["ws://127.0.0.1:4455", "wss://[::1]:1"]),
+    "obs_password_file": WORD.map(lambda text: "/" + text),
+    "obs_key": WORD,
     "record": WORD.map(lambda text: "/" + text),
     "record_pictures": st.booleans(),
     "record_limit": st.integers(1, 10**6),
@@ -319,3 +322,27 @@ def test_recordings_are_kept_as_the_settings_say() -> None:
     options = options_of(told)
     assert options.record == Path("kept") and options.recording.pictures and options.recording.limit == 7 * 1024**2
     assert options_of(merge({"catalog": Path("c")})).record is None
+
+
+def test_the_password_of_obs_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEGUE_OBS_PASSWORD", raising=False)
+    values = merge(asked("-c=x", "--obs=ws://:hunter22@localhost"))
+    assert 'obs = "ws://localhost:4455"' in as_toml(values) and "hunter22" not in as_toml(values)
+    found = options_of(values)
+    assert found.obs is not None and found.obs.address.password == "hunter22" and found.obs.key == "obs"
+    assert "hunter22" not in repr(found)
+    with pytest.raises(ServeError, match="obs.obs is text, must be the address of OBS's websocket") as caught:
+        check_file({"obs": {"obs": "http://:hunter22@localhost"}}, FOLDER / "segue.toml")
+    assert "hunter22" not in str(caught.value)
+
+
+def test_the_password_of_obs_comes_from_a_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_OBS_PASSWORD", "of the environment")
+    found = options_of(merge(asked("-c=x", "--obs=ws://localhost"))).obs
+    assert found is not None and found.address.password == "of the environment"
+    (tmp_path / "password").write_text("of the file\n")
+    found = options_of(merge(asked("-c=x", "--obs=ws://h", f"--obs-password-file={tmp_path / 'password'}"))).obs
+    assert found is not None and found.address.password == "of the file"
+    assert options_of(merge(asked("-c=x"))).obs is None

@@ -39,6 +39,17 @@ def test_who_comes_late_gets_the_state_and_no_more() -> None:
     assert texts(later) == ["accepted"]
 
 
+def test_who_comes_late_gets_the_newest_message_of_the_server() -> None:
+    viewers, viewer = Viewers(), Viewer()
+    viewers.join(viewer)
+    for scene in ("Game", "BRB"):
+        viewers.tell({"v": 1, "type": "obs", "scene": scene})
+    assert texts(viewer) == ["obs", "obs"]
+    late = Viewer()
+    viewers.join(late)
+    assert texts(late) == ["obs"]
+
+
 def test_what_was_lost_is_counted_once_whoever_stays_or_leaves() -> None:
     viewers, stays, leaves = Viewers(), Viewer(), Viewer()
     viewers.join(stays)
