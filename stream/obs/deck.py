@@ -62,8 +62,8 @@ class Host(Protocol):
 
 @dataclass(frozen=True)
 class DeckOptions:
-    """``fade_s``: of a crossfade. ``level_db``: of the music, beside the common loudness. ``vod_track``: see `Rig`; ``microphone``: likewise. ``rules`` by the scenes'
-    names."""
+    """``fade_s``: of a crossfade. ``level_db``: of the music, beside the common loudness. ``vod_track`` and
+    ``microphone``: see `Rig`. ``rules`` by the scenes' names."""
 
     fade_s: float = 1.0
     level_db: float = -10.0  # at the common loudness itself music drowns a voice
@@ -200,14 +200,9 @@ class ObsDeck:
         elif kind == "CurrentSceneCollectionChanged":
             if self._client is not None and not self.ready:
                 self._spawn(self.connected(self._client))
-        elif (
-            kind == "SceneCreated"
-            and not self.rig.removed
-            and not data.get("isGroup")
-            and (client := self.sources.client) is not None
-        ):
-            name = str(data.get("sceneName"))
-            if name != SCENE:
+        elif kind == "SceneCreated" and not data.get("isGroup"):
+            name, client = str(data.get("sceneName")), self.sources.client
+            if client is not None and name != SCENE and not self.rig.removed:
                 self._spawn(self.rig.nest(client, name))
 
     def enter(self, scene: str) -> None:
@@ -362,7 +357,7 @@ class ObsDeck:
             track = self._shelf.track(track_id)
             start_s = min(start_s, max(0.0, track.duration_s - 1.0))
             gain_db = self._shelf.gain(track_id) or 0.0
-            off_vod = getattr(track, "vod_ok", None) is not True
+            off_vod = getattr(getattr(track, "rights", None), "vod_ok", None) is not True
             fade = self.options.fade_s if fade_s is None else fade_s
             if not back:
                 self._remember(besides=track_id)
