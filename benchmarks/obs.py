@@ -53,12 +53,14 @@ BESIDE_S: Final = 4.0  # of each of them
 
 @dataclass(frozen=True)
 class ObsBenchOptions:
-    """``starts`` of each of ``kinds``, ``changes`` from track to track, with and without a fade, ``ducks``."""
+    """``starts`` of each of ``kinds``; ``changes`` from track to track, with and without a fade; ``steps`` from soft to
+    loud and back; ``ducks``."""
 
     address: ObsAddress
     kinds: tuple[str, ...] = KINDS
     starts: int = 8
     changes: int = 8
+    steps: int = 4
     ducks: int = 4
     seconds: float = SECONDS
     cuts: Path | None = None
@@ -249,7 +251,7 @@ async def _act(
             await _quiet(deck)
         say(f"{fade_s:g} s of fade: changed {options.changes} times")
     soft, loud = (f"at {lufs:g}" for lufs in LOUDNESS)
-    for _ in range(max(1, options.changes // 4)):
+    for _ in range(options.steps):
         for pair in ((soft, loud), (loud, soft)):
             await _begun(deck, pair[0], 5.0, 1.0)
             await asyncio.sleep(BESIDE_S)
@@ -368,9 +370,10 @@ def _changes(log: Log, sound: Sound, rate_hz: int) -> list[Row]:
     steps, dips = [], []
     for left_s, (first, last) in zip(log.marks.get("steps", []), stretches[len(marks) :], strict=False):
         change = first + round(left_s * rate_hz)
-        second = sound[change + round(1.3 * rate_hz) : min(last, change + round(4.3 * rate_hz))]
+        length = round((BESIDE_S - 1.0) * rate_hz)
+        second = sound[change + round(1.3 * rate_hz) : min(last, change + round(1.3 * rate_hz) + length)]
         before, after = (
-            _level_db(sound[change - round(3.2 * rate_hz) : change - round(0.2 * rate_hz)]),
+            _level_db(sound[change - round(0.2 * rate_hz) - length : change - round(0.2 * rate_hz)]),
             _level_db(second),
         )
         between = sound[change : change + round(1.1 * rate_hz)]
@@ -433,7 +436,7 @@ def obs(options: argparse.Namespace) -> int:
         raise BenchError(str(error)) from error
     settings = ObsBenchOptions(address, cuts=options.obs_cuts)
     if options.quick:
-        settings = ObsBenchOptions(address, starts=1, changes=2, ducks=1, seconds=120.0, cuts=options.obs_cuts)
+        settings = ObsBenchOptions(address, starts=1, changes=2, steps=1, ducks=1, seconds=120.0, cuts=options.obs_cuts)
     report = measure(settings, Console(stderr=True).print)
     print_rows(report.rows, Console(), "OBS's own recording against what was asked")
     if options.json is not None:

@@ -159,15 +159,14 @@ class ObsDeck:
             raise
         self.rig.notes["play"] = ""
         self.on_ready(True)
-        now = self.sources.now
+        now, starting = self.sources.now, self._starting
         if kept:
             self._report()
         elif now is not None:
-            place_s = now.place_s(self._clock())
             self.sources.now = None
-            self.begin(now.track.id, place_s, SHORT_S)
-        elif self._starting is not None:
-            self.begin(self._starting.track, self._starting.place_s)
+            starting = starting or Held(now.track.id, now.place_s(self._clock()))
+        if starting is not None:
+            self.begin(starting.track, starting.place_s, SHORT_S)
         self._duck_changed()
         self._ticking = asyncio.create_task(self._tick())
         self.on_change()

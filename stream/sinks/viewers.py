@@ -72,7 +72,8 @@ class Viewers:
         self._state: dict[str, str] = {}  # what a late viewer needs to see, by the kind of message
 
     def __len__(self) -> int:
-        return len(self._all)
+        """How many there are beside players that are no page: these take nobody's place."""
+        return sum(not viewer.name for viewer in self._all)
 
     def __iter__(self) -> Iterator[Viewer]:
         return iter(list(self._all))

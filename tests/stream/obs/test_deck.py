@@ -398,6 +398,25 @@ def test_obs_comes_back_and_the_music_goes_on(tmp_path: Path, music: Path) -> No
     run(Stage(tmp_path, music), scene)
 
 
+def test_another_collection_of_scenes_gets_the_music_too(tmp_path: Path, music: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        obs = stage.obs
+        stage.deck.begin("a", 10.0)
+        await stage.plays("a")
+        obs.event("CurrentSceneCollectionChanging", {"sceneCollectionName": "mine"})
+        await until(lambda: stage.told["paused"])
+        asked = len(obs.asked)
+        stage.deck.begin("b", 10.0)  # OBS may crash when it is asked now
+        await until(lambda: "not connected" in stage.deck.state["music"])
+        assert len(obs.asked) == asked
+        obs.scenes, obs.inputs, obs.program = {"Talk": []}, {}, "Talk"
+        obs.event("CurrentSceneCollectionChanged", {"sceneCollectionName": "yours"})
+        await stage.plays("b")
+        assert obs.scenes == {"Talk": [SCENE], SCENE: list(SOURCES)}
+
+    run(Stage(tmp_path, music), scene)
+
+
 def test_a_source_that_was_deleted_is_made_again_and_goes_on(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
