@@ -308,7 +308,10 @@ class ObsDeck:
             self._say(self.held.track, self.held.place_s, True)
 
     def resume(self) -> None:
-        if self.held is not None and self.sources.now is None:
+        now = self.sources.now
+        if now is not None and now.paused:  # in OBS
+            self.begin(now.track.id, now.place_s(self._clock()), back=True)
+        elif self.held is not None and self.sources.now is None:
             self.begin(self.held.track, self.held.place_s)
 
     def seek(self, place_s: float) -> None:

@@ -146,7 +146,9 @@ class Sources:
         if turn != self._turn:  # something newer came while OBS began: it replaces this one
             self._spawn(self._end(source, cut, 0.0))
             raise OvertakenError("another track was asked for")
-        self.now = sounding
+        standing, self.now = self.now, sounding
+        if standing is not None and standing is not old and standing.source != source:  # paused in OBS
+            self._spawn(self._end(standing.source, standing.cut, 0.0))
         if old is not None:
             falls_s = old.cut.falls_at_s
             left_s = fade_s if falls_s is None else max(0.0, falls_s + fade_s - self._clock_place(old))

@@ -122,7 +122,7 @@ class MusicObs(FakeObs):
 
     def do_TriggerMediaInputAction(self, data: Any) -> None:
         source = self._input(data)
-        if source["state"] == PLAYING:
+        if source["state"] in (PLAYING, PAUSED):
             self.end(data["inputName"])
 
     def do_SetInputVolume(self, data: Any) -> None:

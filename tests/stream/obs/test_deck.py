@@ -361,7 +361,7 @@ def test_auto_goes_on_by_itself(tmp_path: Path, music: Path) -> None:
         stage.host.rows("c", "b", advice="switch")
         stage.deck.listed(stage.host)
         await stage.plays("c")
-        stage.host.rows("c", "d", on_air={"track": "c", "position_s": 10.0, "left_s": 7.5, "leave_s": None})
+        stage.host.rows("c", "d", on_air={"track": "c", "position_s": 10.0, "left_s": 5.0, "leave_s": None})
         await stage.plays("d")  # 3 s before the end of the music
         assert stage.told["position_s"] >= 7
         stage.host.auto = False
@@ -444,6 +444,12 @@ def test_what_somebody_does_to_the_source_in_obs_is_told(
         source = stage.obs.playing()[0]
         stage.obs.inputs[source]["state"] = PAUSED
         await until(lambda: stage.told["paused"])
+        stage.deck.obey({"do": "resume"})
+        await until(lambda: not stage.told["paused"])
+        assert stage.obs.playing() != [source]
+        source = stage.obs.playing()[0]
+        stage.obs.inputs[source]["state"] = PAUSED
+        await until(lambda: stage.told["paused"])
         stage.obs.inputs[source].update(state=PLAYING, since=asyncio.get_running_loop().time() - 20)
         await until(lambda: not stage.told["paused"] and stage.told["position_s"] > 29)
         stage.obs.end(source)
@@ -503,7 +509,7 @@ def test_a_long_track_goes_on_behind_its_first_file(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(stage: Stage) -> None:
-        monkeypatch.setattr("stream.obs.cut.MOST_S", 6.0)
+        monkeypatch.setattr("stream.obs.cut.MOST_S", 4.5)
         stage.deck.begin("a", 10.0)
         await stage.plays("a")
         first = stage.deck.sources.now
@@ -518,7 +524,7 @@ def test_a_long_track_goes_on_behind_its_first_file(
 
 def test_the_folder_of_cuts_stays_small(tmp_path: Path, music: Path) -> None:
     async def scene(stage: Stage) -> None:
-        for number in range(9):
+        for number in range(5):
             stage.deck.begin(f"t{number}", 10.0, 0.01)
             await stage.plays(f"t{number}")
         await until(lambda: sum(file.stat().st_size for file in stage.folder.iterdir()) < 20_000)
