@@ -73,6 +73,10 @@ def run_kind(options: argparse.Namespace) -> int:
         from .obs_first import obs_first
 
         return obs_first(options)
+    if options.kind == "obs":
+        from .obs import obs
+
+        return obs(options)
     if options.kind == "capacity":
         return capacity(options)
     if options.kind == "live":
@@ -129,6 +133,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .cli_retrieval import add_retrieval
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
+    from .obs import add_obs
     from .obs_first import add_obs_first
     from .search import add_search
     from .starts import add_starts
@@ -141,6 +146,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_deblocking(kinds)
     add_variants(kinds)
     add_starts(kinds)
+    add_obs(kinds)
     add_studio(kinds)
     add_obs_first(kinds)
     return top

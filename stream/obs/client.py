@@ -130,6 +130,10 @@ class ObsClient:
         """Requests may be made."""
         return self._socket is not None and not self.trouble
 
+    def subscribe(self, subscriptions: int) -> None:
+        """Ask for these events too, from the next connection on."""
+        self._subscriptions |= int(subscriptions)
+
     async def run(self) -> None:
         """Connect, serve, and connect anew, until cancelled. Raises ObsError where no second try would help."""
         delays = self._delays()

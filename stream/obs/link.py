@@ -48,9 +48,10 @@ class ObsLink:
             subscriptions=USUAL | subscriptions,
         )
 
-    def add(self, part: ObsPart) -> None:
-        """Add a part, before ``run``."""
+    def add(self, part: ObsPart, subscriptions: int = 0) -> None:
+        """Add a part, and what it needs beside the usual events, before ``run``."""
         self._parts.append(part)
+        self.client.subscribe(subscriptions)
 
     @property
     def state(self) -> str:

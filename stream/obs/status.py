@@ -8,7 +8,8 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class ObsStatus:
     """``scene``: on air. ``studio``: in studio mode. ``rule``: the rule of the scene, in words; ``plays``: OBS plays
-    the session's music, turned down by ``ducked_db`` now. ``note``: what to know or to do, in words."""
+    the session's music, turned down by ``ducked_db`` now. ``note`` and ``music``: what to know or to do, in words, of
+    the pictures and of the music; viewers get both as one."""
 
     connected: bool = False
     scene: str = ""
@@ -19,9 +20,12 @@ class ObsStatus:
     plays: bool = False
     ducked_db: float = 0.0
     note: str = ""
+    music: str = ""
 
     def message(self) -> dict[str, Any]:
-        return {"v": 1, "type": "obs", **asdict(self), "ducked_db": round(self.ducked_db, 1)}
+        fields = asdict(self)
+        note = "; ".join(filter(None, (self.note, fields.pop("music"))))
+        return {"v": 1, "type": "obs", **fields, "ducked_db": round(self.ducked_db, 1), "note": note}
 
 
 class ObsBoard:

@@ -35,6 +35,7 @@ from .key_redirect import no_redirect
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
 from .obs_input import ObsInput
+from .obs_play import ObsPlay
 from .options import ServeOptions
 from .parts import Parts
 from .place import Place
@@ -71,6 +72,10 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     obs = None  # of several processes only the first has it
     if options.obs is not None and (place is None or place.first):
         obs = ObsInput(hub, options.obs)
+    obs_play = None
+    if obs is not None and options.obs_play is not None:
+        obs_play = ObsPlay(parts.catalog, options.obs_play)
+        obs_play.join(hub, obs)
     metrics.registry.register(
         HubCollector(metrics, hub, parts.runtime, parts.workers, 0 if place is None else place.restarts)
     )
@@ -89,6 +94,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         try:
             yield
         finally:
+            if obs_play is not None:
+                await obs_play.close()
             if obs is not None:
                 await obs.close()
             if giving_back is not None:

@@ -16,6 +16,8 @@ from typing import Any, Final
 from engines.arguments import check_options
 from engines.choose import EngineOptions
 from stream.obs.address import parse_address, password_of
+from stream.obs.deck import DeckOptions
+from stream.obs.rules import parse_rules
 from stream.recording.header import RecordOptions
 from stream.sources.webrtc.peer import PeerOptions
 from stream.sources.webrtc.ports import PortRange
@@ -24,6 +26,7 @@ from .errors import ServeError
 from .hub import HubOptions
 from .logs import MASK
 from .obs_input import ObsOptions
+from .obs_play import ObsPlayOptions
 from .options import ServeOptions
 from .pulls import PullOptions
 from .security import is_loopback
@@ -42,7 +45,7 @@ Values = dict[str, Any]
 def add_flags(arguments: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
     """Add a flag for each setting. A flag that is not given is None, so that environment and file can set it."""
     for setting in SETTINGS:
-        if setting.name in without:
+        if setting.name in without or setting.file_only:
             continue
         words = (*setting.short, setting.flag)
         text = setting.help if setting.default is None else f"{setting.help} ({setting.default})"
@@ -173,6 +176,7 @@ def options_of(values: Values) -> ServeOptions:
         pull=PullOptions(bool(values["allow_pull"]), tuple(values["pull_network"] or ())),
         obs=_obs_of(values),
         record=values["record"],
+        obs_play=_obs_play(values),
         recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
         max_connections=values["max_connections"],
         drain_s=values["drain_s"],
@@ -268,6 +272,18 @@ def _describe(setting: Setting, value: Any) -> str:
     return kind if setting.secret or not isinstance(value, str | int | float) else f"{str(value)[:60]!r}, {kind}"
 
 
+def _obs_play(values: Values) -> ObsPlayOptions | None:
+    if not values["obs_play"]:
+        return None
+    if values["obs"] is None:
+        raise ServeError("--obs-play without --obs, which names OBS's websocket: --obs ws://127.0.0.1:4455")
+    rules = parse_rules(values["scenes"] or {})
+    deck = DeckOptions(
+        values["obs_fade_s"], values["obs_level"], values["obs_vod_track"], values["obs_mic"] or "", rules
+    )
+    return ObsPlayOptions(deck, values["obs_cuts"])
+
+
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -275,6 +291,8 @@ def _toml(value: Any) -> str:
         return repr(value)
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_toml(name)} = {_toml(part)}' for name, part in value.items())}}}"
     if isinstance(value, tuple):  # a range of ports
         return _toml("-".join(map(str, value)))
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

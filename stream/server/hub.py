@@ -10,6 +10,7 @@ previous publisher continues, or the session waits.
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -78,6 +79,7 @@ class Hub:
         self._start = start
         self._decoders = decoder_threads()
         self._sessions: dict[str, Channel] = {}
+        self.on_open: list[Callable[[Channel], None]] = []  # called with each new session
         self._connecting = 0  # places reserved for publishers whose offer is being answered
         self._judged_s = 0.0
         self._refusing = ""  # why no publisher is admitted any more
@@ -194,6 +196,8 @@ class Hub:
             session.follow(self.shedding.level)
         log.info("session opened: %s", session.label)
         self.counters.opened += 1
+        for tell in self.on_open:
+            tell(session)
         session.running = asyncio.create_task(self._run(session))
         if self.options.max_session_s:
             reason = f"a session lasts {self.options.max_session_s:g} s at most"

@@ -86,7 +86,9 @@ class ObsInput:
     what viewers get of OBS. ``also``: further sessions whose viewers get it."""
 
     def __init__(self, hub: Hub, options: ObsOptions, also: Callable[[], Iterable[Channel]] = lambda: ()) -> None:
-        self._hub, self._options, self._also = hub, options, also
+        self._hub, self._options = hub, options
+        self.key, self.also = options.key, also
+        self.on_scene: Callable[[str], None] = lambda scene: None  # called with the scene that is on air now
         self.board = ObsBoard(self._show)
         self.program = Program(self._scene_changed, self._program_changed)
         self.clock = ObsClock()
@@ -192,6 +194,7 @@ class ObsInput:
 
     def _scene_changed(self, scene: str, cut: bool) -> None:
         self._place(scene, cut)
+        self.on_scene(scene)
         self.board.set(scene=scene)
 
     def _program_changed(self) -> None:
@@ -221,6 +224,6 @@ class ObsInput:
 
     def _show(self) -> None:
         """Every viewer who may care gets the status."""
-        sessions = [session for session in (self.session, *self._also()) if session is not None]
+        sessions = [session for session in (self.session, *self.also()) if session is not None]
         for session in dict.fromkeys(sessions):
             session.viewers.tell(self.board.status.message())

@@ -11,6 +11,7 @@ from stream.sources.webrtc.ports import PortRange
 from .access import AccessOptions
 from .hub import HubOptions
 from .obs_input import ObsOptions
+from .obs_play import ObsPlayOptions
 from .pulls import PullOptions
 from .tls import TlsOptions
 from .whip import WhipOptions
@@ -43,6 +44,7 @@ class ServeOptions:
     hub: HubOptions = field(default_factory=HubOptions)
     whip: WhipOptions = field(default_factory=WhipOptions)
     pull: PullOptions = field(default_factory=PullOptions)
+    obs_play: ObsPlayOptions | None = None  # None: OBS plays nothing
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)

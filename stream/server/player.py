@@ -18,8 +18,20 @@ from stream.sinks.viewers import Viewer
 from .access import same
 
 KINDS: Final = ("auto", "do", "player", "playing")
-ACTIONS: Final = {"play": ("track", "start_s"), "pause": (), "resume": (), "seek": ("position_s",), "stop": ()}
+ACTIONS: Final = {
+    "play": ("track", "start_s"),
+    "pause": (),
+    "resume": (),
+    "seek": ("position_s",),
+    "stop": (),
+    "duck": ("on",),
+    "back": (),
+    "level": ("db",),
+    "remove": (),
+}
+LEAST_DB: Final = -60.0
 NOBODY: Final = "nobody plays; start a track where it is to be heard, or take the player's place"
+ABSENT: Final = "{name} cannot play here: it is not connected, or segue serve runs without --obs-play"
 ANOTHER: Final = 'another one plays in this session; take its place first: {"type":"player","take":true}'
 
 
@@ -84,6 +96,8 @@ class PlayerRole:
         fields = {name: value for name, value in message.items() if name not in ("v", "type")}
         match message["type"]:
             case "player":
+                if name := fields.pop("name", None):
+                    viewer = self._named(name)
                 self._take(viewer, _flag(fields, "take"))
                 self._session.accept("player", None)
             case "auto":
@@ -105,6 +119,13 @@ class PlayerRole:
             self._send_state()
         else:
             self.viewer_left(viewer)
+
+    def _named(self, name: Any) -> Viewer:
+        """The player of that name, which is no page."""
+        found = next((viewer for viewer in self._session.viewers if viewer.name and viewer.name == name), None)
+        if found is None or not found.ready:
+            raise CommandError(ABSENT.format(name=str(name)[:40]))
+        return found
 
     def _play(self, viewer: Viewer, message: Mapping[str, Any]) -> None:
         command = read_command(message)
@@ -139,6 +160,7 @@ class PlayerRole:
             "v": 1,
             "type": "player",
             "player": None if self.player is None else "here" if viewer is self.player else "elsewhere",
+            "name": "" if self.player is None else self.player.name,
             "may": viewer.may,
             "auto": self.auto,
             "track": None if air is None else air.track,
@@ -171,6 +193,12 @@ def _action(fields: Mapping[str, Any]) -> dict[str, Any]:
         if name == "track":
             if not isinstance(value, str) or not 0 < len(value) <= MAX_LENGTH:
                 raise CommandError(f"track must be an id of at most {MAX_LENGTH} characters")
+        elif name == "db":
+            if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_DB <= value <= 0:
+                raise CommandError(f"db must be a number from {LEAST_DB:g} to 0")
+        elif name == "on":
+            if name not in fields or not (value is None or isinstance(value, bool)):
+                raise CommandError("on must be true, false, or null for as the player itself decides")
         elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_S:
             raise CommandError(f"{name} must be a number from 0 to {MAX_S:g}")
     return dict(fields)

@@ -16,7 +16,10 @@ from engines.arguments import HELP
 from engines.choose import AUTO, NAMES
 from engines.manifest import PRECISIONS
 from stream.obs.address import ENVIRONMENT, parse_address
+from stream.obs.deck import DeckOptions
 from stream.obs.errors import ObsError
+from stream.obs.rules import WHAT as SCENE_RULES
+from stream.obs.rules import parse_rules
 from stream.sources.webrtc.peer import PeerOptions
 
 from .access import AccessOptions
@@ -48,7 +51,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. ``default`` None: not set. A ``secret`` is never printed."""
+    """One setting. ``default`` None: not set. A ``secret`` is never printed. ``file_only``: no flag has it."""
 
     section: str
     name: str
@@ -58,6 +61,7 @@ class Setting:
     metavar: str | None = None
     short: tuple[str, ...] = field(default=())
     secret: bool = False
+    file_only: bool = False
     shown: Callable[[Any], Any] | None = None  # what to print of a value that may hold a secret
 
     @property
@@ -184,6 +188,16 @@ def several(what: str, check: Callable[[str], str]) -> Kind:
     )
 
 
+def _scene_rules(tables: Any) -> dict[str, dict[str, Any]]:
+    parse_rules(tables)
+    return {name: dict(table) for name, table in tables.items()}
+
+
+def _no_text(_: str) -> Any:
+    raise ValueError
+
+
+SCENES: Final = Kind(SCENE_RULES, _no_text, lambda value, _: _scene_rules(value))
 ORIGINS: Final = several("a list of texts", lambda text: _non_empty(text.rstrip("/")))
 TEXTS: Final = several("a list of texts", _non_empty)
 NETWORKS: Final = several("a list of networks, as in 10.0.0.0/8", lambda text: str(ipaddress.ip_network(text)))
@@ -266,6 +280,22 @@ SETTINGS: Final = (
         PeerOptions().idle_timeout_s,
         "S",
     ),
+    Setting("obs", "obs_play", SWITCH, "let OBS play the music: sessions may take it as their player (needs --obs)"),
+    Setting("obs", "obs_mic", TEXT, "OBS's source under whose voice OBS lowers the music", metavar="NAME"),
+    Setting(
+        "obs", "obs_vod_track", integer(0, 6), "OBS's audio track for the VOD; 0: none", DeckOptions().vod_track, "N"
+    ),
+    Setting("obs", "obs_fade_s", number(0, 10), "crossfade between tracks in OBS", DeckOptions().fade_s, "S"),
+    Setting(
+        "obs",
+        "obs_level",
+        number(-60, 0),
+        "level of the music in OBS, beside the common loudness",
+        DeckOptions().level_db,
+        "DB",
+    ),
+    Setting("obs", "obs_cuts", PATH, "folder for the sound that OBS plays, which it can read", metavar="FOLDER"),
+    Setting("obs", "scenes", SCENES, "what OBS's scenes ask of the music", file_only=True),
     Setting("webrtc", "udp_ports", PORTS, "ports of WebRTC (default: any)", metavar="LOW-HIGH"),
     Setting(
         "webrtc",

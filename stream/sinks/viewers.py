@@ -19,11 +19,12 @@ class Viewer:
     Answers to commands are dropped first: else a viewer that sends many commands would push out the suggestions
     of all viewers.
     ``may``: whether it may send commands at all. ``page``: a secret of the viewer's page, the same on each of its
-    connections; empty for none.
+    connections; empty for none. ``name``: of a player that is no page, such as OBS; ``ready``: whether it can play now.
     """
 
     def __init__(self, may: bool = True, page: str = "") -> None:
         self.may, self.page = may, page
+        self.name, self.ready = "", True
         self.lost = 0
         self.reason = ""
         self.code: int = Close.NORMAL
@@ -71,7 +72,8 @@ class Viewers:
         self._state: dict[str, str] = {}  # what a late viewer needs to see, by the kind of message
 
     def __len__(self) -> int:
-        return len(self._all)
+        """How many there are beside players that are no page: these take nobody's place."""
+        return sum(not viewer.name for viewer in self._all)
 
     def __iter__(self) -> Iterator[Viewer]:
         return iter(list(self._all))

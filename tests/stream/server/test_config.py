@@ -58,6 +58,25 @@ BY_KIND = {
     "grace": st.floats(0, 1e9),
     "max_late_ms": st.integers(0, 10**9),
     "max_session": st.floats(0, 100),
+    "obs_play": st.booleans(),
+    "obs_mic": WORD,
+    "obs_vod_track": st.integers(0, 6),
+    "obs_fade_s": st.floats(0, 10),
+    "obs_level": st.floats(-60, 0),
+    "obs_cuts": WORD.map(lambda text: "/" + text),
+    "scenes": st.dictionaries(
+        WORD,
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "music": st.sampled_from(["keep", "silent", "play"]),
+                "steer": st.dictionaries(st.sampled_from(["energy", "tempo"]), st.floats(-1, 1)),
+                "kit": WORD,
+                "volume_db": st.integers(-60, 0),
+            },
+        ),
+        max_size=3,
+    ),
     "udp_ports": st.just("50000-50100"),
     "plain_webrtc": st.booleans(),
     "announce": st.lists(st.ip_addresses().map(str), max_size=3),
@@ -108,6 +127,8 @@ def test_what_is_shown_is_a_file_that_says_the_same(values: dict[str, Any]) -> N
 def test_every_flag_can_stand_in_the_file_and_means_the_same_there(values: dict[str, Any]) -> None:
     for switch in [setting.name for setting in SETTINGS if setting.kind.switch]:
         values.pop(switch, None)  # a flag can only set it
+    for name in [setting.name for setting in SETTINGS if setting.file_only]:
+        values.pop(name, None)
     words = []
     for name, value in values.items():
         words += [f"{BY_NAME[name].flag}={each}" for each in (value if isinstance(value, list) else [value])]

@@ -79,7 +79,7 @@ def test_who_comes_late_sees_what_all_see(join: Callable[..., Any]) -> None:
     hear(one, "player")
     late = hear(join(), "player")
     assert late == {
-        "v": 1, "type": "player", "player": "elsewhere", "may": True, "auto": True,
+        "v": 1, "type": "player", "player": "elsewhere", "name": "", "may": True, "auto": True,
         "track": TRACK, "position_s": 10.0, "paused": True,
     }  # fmt: skip
 

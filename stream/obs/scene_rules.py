@@ -1,0 +1,144 @@
+"""Carrying out the rules of OBS's scenes, and undoing them when the scene is left.
+
+What a person does while a rule holds wins: only what still stands as the rule has put it is undone.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from stream.errors import StreamError
+
+from .rules import KEEP, SceneRule
+
+log = logging.getLogger(__name__)
+
+WISHES = ("filters", "steer", "weights")
+
+
+class Ruled(Protocol):
+    """What the rules move; see `ObsDeck`."""
+
+    host: Any
+    held: Any
+    sources: Any
+
+    @property
+    def plays(self) -> str | None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def silence(self) -> None: ...
+    def begin(self, track: str, start_s: float) -> None: ...
+    def first(self) -> Mapping[str, Any] | None: ...
+
+
+class RuledScenes:
+    """``rule``: of the scene that is on air. ``silent``: it keeps the music silent."""
+
+    def __init__(
+        self,
+        deck: Ruled,
+        rules: Mapping[str, SceneRule],
+        kit: Callable[[str], Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.rule = KEEP
+        self.scene = ""
+        self._deck, self._rules, self._kit = deck, rules, kit
+        self._held: Any = None  # what a rule has paused
+        self._begun: str | None = None  # the track that a rule has started
+        self._before: dict[str, Any] | None = None  # wishes before the rule
+        self._since: dict[str, Any] | None = None  # and what the rule asked for
+        self._waits = False  # for a list, to know what there was
+
+    @property
+    def silent(self) -> bool:
+        return self.rule.music == "silent"
+
+    def enter(self, scene: str) -> bool:
+        """A scene is on air; returns whether that changes anything."""
+        if scene == self.scene:
+            return False
+        rule = self._rules.get(scene, KEEP)
+        self._leave(rule)
+        self.scene, self.rule = scene, rule
+        self._carry_out()
+        return True
+
+    def sat(self) -> None:
+        """The deck has become a session's player: the rule of the scene on air counts there."""
+        self._held = self._begun = self._before = self._since = None
+        self._carry_out()
+
+    def listed(self) -> None:
+        """A list came: wishes that waited for the first one are made."""
+        if self._waits:
+            self._wish(self.rule)
+
+    def _carry_out(self) -> None:
+        deck, rule = self._deck, self.rule
+        deck.sources.level("rule", rule.volume_db)
+        if deck.host is None:
+            return
+        self._wish(rule)
+        if rule.music == "silent" and deck.plays is not None:
+            deck.pause()
+            self._held = deck.held
+        elif rule.music == "play" and deck.plays is None:
+            if deck.held is not None:
+                self._begun = deck.held.track
+                deck.resume()
+            elif (item := deck.first()) is not None:
+                deck.begin(item["track"], item["start_s"])
+                self._begun = item["track"]
+
+    def _leave(self, following: SceneRule) -> None:
+        deck = self._deck
+        if following.music != "silent":
+            if self._held is not None and deck.held is self._held:
+                deck.resume()
+            self._held = None
+        if following.music != "play":
+            if self._begun is not None and deck.plays == self._begun:
+                deck.pause()
+            self._begun = None
+        self._unwish()
+
+    def _wish(self, rule: SceneRule) -> None:
+        """Ask for the rule's dials and kit, and note what there was before."""
+        wishes: dict[str, Any] = {}
+        if rule.kit and self._kit is not None:
+            try:
+                wishes.update({name: value for name, value in self._kit(rule.kit).items() if name in WISHES})
+            except StreamError as error:
+                log.warning("the rule of the scene %r: %s", self.scene, error)
+        asked = self._asked()
+        if rule.steer:
+            wishes["steer"] = {**(wishes.get("steer") or {}), **rule.steer}
+        self._waits = bool(wishes) and asked is None
+        if not wishes or asked is None:
+            return
+        self._before = {name: asked[name] for name in wishes if name in asked}
+        self._since = wishes
+        self._deck.host.send({"type": "wishes", **wishes})
+
+    def _unwish(self) -> None:
+        before, since = self._before, self._since
+        self._before = self._since = None
+        self._waits = False
+        asked = self._asked()
+        if before is None or since is None or asked is None:
+            return
+        undone = {name: value for name, value in before.items() if _stands(asked.get(name), since[name])}
+        if undone:
+            self._deck.host.send({"type": "wishes", **undone})
+
+    def _asked(self) -> Mapping[str, Any] | None:
+        host = self._deck.host
+        return None if host is None or host.newest is None else host.newest.get("asked")
+
+
+def _stands(now: Any, wished: Any) -> bool:
+    """Whether a wish is still as the rule has made it: nobody has turned it since."""
+    if not isinstance(now, Mapping) or not isinstance(wished, Mapping):
+        return bool(now == wished)
+    return all(now.get(name) == value for name, value in wished.items())

@@ -1,0 +1,70 @@
+"""The real OBS plays what it is given: from the place asked for, one track after another, at one level.
+
+OBS records itself, without loss, and the recording is compared with the tracks (`benchmarks.obs`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import needs
+import pytest
+import real_obs
+
+from benchmarks import obs as bench
+from benchmarks.harness import Row
+from stream.obs.address import parse_address
+
+KINDS = ("mp3 CBR 128", "mp3 VBR V2", "flac", "vorbis 44.1 kHz", "aac in m4a")
+LOSSLESS = """
+[AdvOut]
+RecType=FFmpeg
+FFOutputToFile=true
+FFFilePath={folder}
+FFExtension=mkv
+FFFormat=matroska
+FFFormatMimeType=video/x-matroska
+FFVEncoder=libx264
+FFVEncoderId=27
+FFVCustom=preset=ultrafast
+FFAEncoder=pcm_s16le
+FFAEncoderId=65536
+FFAudioMixes=1
+FFVBitrate=100
+[Audio]
+SampleRate=48000
+ChannelSetup=Stereo
+"""
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Row]]:
+    """The benchmark's rows, by metric and what they are of."""
+    needs.program("ffmpeg")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(bench, "QUIET_S", 1.0)
+    patch.setattr(bench, "BESIDE_S", 2.0)
+    patch.setattr("stream.obs.fader.STEP_DB", 6.0)  # the music stops sooner
+    with real_obs.obs(tmp_path_factory.mktemp("obs"), start=False, fps=10, size=(320, 180)) as real:
+        ini = real.home / ".config" / "obs-studio" / "basic" / "profiles" / "p" / "basic.ini"
+        text = ini.read_text().replace("Mode=Simple", "Mode=Advanced")
+        ini.write_text(text + LOSSLESS.format(folder=real.recordings))
+        real.start()
+        asked = bench.ObsBenchOptions(
+            parse_address(real.url, real.password), KINDS, starts=1, changes=1, steps=1, ducks=0, seconds=90.0
+        )
+        found = bench.measure(asked, lambda line: None).rows
+        assert not list(Path(real.home).glob("*.wav"))
+    patch.undo()
+    yield {(row.metric, str(row.labels["of"])): row for row in found}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_track_is_heard_from_the_place_asked_for(rows: dict[tuple[str, str], Row], kind: str) -> None:
+    assert rows["start_error_most_ms", kind].value <= 20
+
+
+def test_tracks_follow_one_another_without_a_gap_and_at_one_level(rows: dict[tuple[str, str], Row]) -> None:
+    gaps = [row.value for (metric, _), row in rows.items() if metric == "gap_most_ms"]
+    assert len(gaps) == 2 and max(gaps) <= 50
+    (step,) = [row.value for (metric, _), row in rows.items() if metric == "level_step_most_lu"]
+    assert step <= 1.0
