@@ -18,6 +18,7 @@ COMMANDS = {
     "replay": ("stream.cli", "run a recording again: the same suggestions, or where they first differ"),
     "serve": ("stream.cli", "take live streams (WHIP) and publish suggestions"),
     "search": ("catalog.cli", "one-off search of a catalogue"),
+    "cues": ("stream.cli", "what sessions left behind: proposals and takes, as EDL, FCPXML, chapters, cue sheets ..."),
     "corpus": ("towers.cli", "make a training corpus"),
     "train": ("towers.cli", "train a system on a corpus"),
     "evaluate": ("towers.cli", "recall of a trained run on a corpus, against chance"),
@@ -41,6 +42,7 @@ EXTRAS = {
     "cuda": "tensorrt",
     "tritonclient": "triton",
     "httpx": "bench",
+    "opentimelineio": "otio",
 }
 
 

@@ -27,6 +27,7 @@ ELSEWHERE: Final = {
     "demo": "stream.demo",
     "doctor": "stream.doctor",
     "bank": "stream.bank",
+    "cues": "stream.cues.command",
 }
 
 
@@ -54,6 +55,7 @@ def watch_parser() -> argparse.ArgumentParser:
         help="decoder and engine threads (default: all cores to decode, 1 to run)",
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="record the session's input, for segue replay")
+    parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page of what was proposed, at the end")
     add_record_arguments(parser)
     add_engine_arguments(parser)
     add_search_device(parser)
@@ -72,10 +74,11 @@ def watch(argv: Sequence[str]) -> int:
     from stream.sources.pull.pull import Pull
 
     from .core.session import SessionOptions
+    from .cues.watched import WatchReport
     from .live_table import LiveTable
     from .recording.header import RecordOptions, make_header
     from .recording.recorder import Recorder
-    from .sinks.base import Sink
+    from .sinks.base import Sink, Sinks
     from .sinks.lines import JsonLines
     from .watch import watch_fast, watch_paced
 
@@ -97,6 +100,8 @@ def watch(argv: Sequence[str]) -> int:
                 board = None if arguments.json else LiveTable(arguments.source, pull.duration_s)
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
                 sink: Sink = JsonLines(sys.stdout) if board is None else board
+                report = None if arguments.html is None else WatchReport(arguments.html, arguments.source, catalog)
+                sink = sink if report is None else Sinks([report], needed=[sink])
                 runtime = Runtime(engine, catalog)
                 options = SessionOptions()
                 if arguments.record is not None:
@@ -111,6 +116,8 @@ def watch(argv: Sequence[str]) -> int:
                         watch_fast(pull, runtime, options, sink, recorder=recorder)
                     else:
                         asyncio.run(watch_paced(pull, arguments.source, runtime, options, sink, recorder=recorder))
+                if report is not None:
+                    report.save()
             finally:
                 if recorder is not None:
                     recorder.close(wait_s=RECORD_WAIT_S)

@@ -26,6 +26,7 @@ from stream.sources.webrtc.ports import hold_to
 from . import key_redirect
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
+from .cues import cue_routes
 from .drain import Drain
 from .engine import degraded, engine_state
 from .health import health_routes
@@ -62,6 +63,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         if recorder is not None:
             sinks.add(recorder)
         sinks.add(metrics.sink(driver))
+        if parts.cues is not None:
+            sinks.add(parts.cues.begin(lambda: driver.media_s))
         return driver
 
     hub = Hub(start, options.hub)
@@ -118,6 +121,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     lister = partial(list_sessions, hub, base_url, options.public_url, place)
     app.include_router(viewer_routes(hub, options.access, lister, redirect))
     app.include_router(preview_routes(parts.catalog, options.access))
+    if parts.cues is not None:
+        app.include_router(cue_routes(parts.cues, parts.catalog, options.access, base_url))
     app.include_router(health_routes(hub, drain, facts, degradation))
     app.include_router(metrics_routes(metrics, partial(metrics_refusal, place), options.access))
     _add_page(app)

@@ -1,0 +1,41 @@
+"""The page of ``segue watch --html``: nobody takes anything there, so it shows what was proposed and the scenes."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from stream.core.events import Notice
+
+from .export.formats import export, find
+from .export.options import read_options
+from .known import Shelf, in_files, of_catalog
+from .log import CueLog
+from .report import Link, data_link, page
+from .save import save
+
+NAMES: Final = "proposed,scene"
+FILES: Final = ("edl", "fcpxml", "csv", "vtt", "json")
+
+
+class WatchReport:
+    """A sink; ``save`` writes the page. ``source`` is its title."""
+
+    def __init__(self, path: Path, source: str, shelf: Shelf) -> None:
+        self._path, self._look_up = path, of_catalog(shelf, in_files)
+        self._log = CueLog("watch", lambda: datetime.now(UTC), time.monotonic, label=Path(source).name or source)
+
+    def put(self, notice: Notice) -> None:
+        self._log.put(notice)
+
+    def save(self) -> None:
+        """Raises CueError where it cannot be written."""
+        save(self._path, page(self._log.session, self._look_up, self._links()))
+
+    def _links(self) -> list[Link]:
+        made = []
+        for name in FILES:
+            format = find(name)
+            text, _ = export(self._log.session, format, read_options(names=NAMES), self._look_up)
+            made.append(data_link(text, format.file, format.kind, format.about))
+        return made
