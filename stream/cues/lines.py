@@ -15,6 +15,7 @@ from typing import Any, Final
 from .model import KINDS, Cue, Moment, Session
 
 VERSION: Final = 1
+MOST_S: Final = 1e7  # of a session or a track
 TEXTS: Final = ("track", "title", "artist", "licence", "attribution", "why", "how", "outcome")
 NUMBERS: Final = ("from_s", "to_s", "score")
 CUE_FIELDS: Final = tuple(field.name for field in fields(Cue) if field.name not in ("start", "end"))
@@ -98,7 +99,12 @@ def _moment(value: dict[str, Any]) -> Moment:
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    if value is None:
+        return None
+    number = float(value)
+    if not 0 <= number <= MOST_S:
+        raise ValueError(f"{number} is no time")
+    return number
 
 
 def _later(one: Moment | None, two: Moment) -> Moment:

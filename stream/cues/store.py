@@ -41,7 +41,7 @@ class CueStore:
     def begin(self, media_s: Callable[[], float] | None = None) -> CueLog:
         """The log of a new session. Nothing is written before its first list."""
         id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-        path = self.folder / f"{id}{SUFFIX}"
+        path = self._path(id)
 
         def keep(value: dict[str, Any], end: bool = False) -> None:
             self._writer.put(path, lines.line(value), end)
@@ -112,7 +112,7 @@ class CueStore:
         log = self._logs.get(id)
         if log is not None:
             return log.session
-        path = self.folder / f"{id}{SUFFIX}"
+        path = self._path(id)
         try:
             with path.open("rb") as file:
                 data = file.read(2 * FILE_BYTES)
@@ -121,12 +121,14 @@ class CueStore:
         return lines.read(id, data.decode("utf-8", "replace").split("\n"))
 
     def _let_go(self) -> None:
-        """Of the sessions that are over, remember only those that have no file."""
-        over = [id for id, log in self._logs.items() if log.over or (log.empty and len(self._logs) > 64)]
-        unwritten = [id for id in over if self._writer.failed(self.folder / f"{id}{SUFFIX}")]
-        for id in over:
-            if id not in unwritten[-IN_MEMORY:]:
-                del self._logs[id]
+        """Of the sessions that are over, remember only those that have no whole file."""
+        over = [id for id, log in self._logs.items() if log.over]
+        kept = [id for id in over if not self._logs[id].empty and not self._writer.take_whole(self._path(id))]
+        for id in {*over} - {*kept[-IN_MEMORY:]}:
+            del self._logs[id]
+
+    def _path(self, id: str) -> Path:
+        return self.folder / f"{id}{SUFFIX}"
 
     def _prune(self) -> None:
         """Remove the oldest files beyond the bounds; in the writer's thread."""

@@ -28,6 +28,7 @@ class Writer:
         self._queue: queue.Queue[tuple[Path, str, bool] | None] = queue.Queue(WAITING)
         self._open: dict[Path, TextIO] = {}
         self._failed: dict[Path, None] = {}  # newest last, bounded
+        self._whole: set[Path] = set()
         self._told = False
         self._thread: threading.Thread | None = None
 
@@ -41,9 +42,11 @@ class Writer:
         except queue.Full:
             self.lost += 1
 
-    def failed(self, path: Path) -> bool:
-        """Whether something of this file could not be written."""
-        return path in self._failed
+    def take_whole(self, path: Path) -> bool:
+        """Whether this file is written to its end; said once."""
+        whole = path in self._whole
+        self._whole.discard(path)
+        return whole
 
     def close(self, wait_s: float) -> None:
         """Write what waits, for at most so long."""
@@ -64,6 +67,7 @@ class Writer:
                     self._fail(path, error)
             if last and (file := self._open.pop(path, None)) is not None:
                 file.close()
+                self._whole.add(path)
         for file in self._open.values():
             file.close()
         self._open.clear()

@@ -40,20 +40,19 @@ def make(sheet: Sheet) -> str:
         frames = span.end - span.begin
         length = max(rate.frame(exactly(span.known.begin_s + span.known.duration_s)), span.source + frames)
         media = otio.schema.ExternalReference(url_of(span.place), available_range=part(0, length))
-        track.append(
-            otio.schema.Clip(one_line(span.cue.words), media, part(span.source, frames), metadata=_fields(span))
-        )
+        clip = otio.schema.Clip(one_line(span.cue.words), media, part(span.source, frames))
+        clip.metadata["segue"] = _fields(span)  # in the constructor it may abort the interpreter at its end
+        track.append(clip)
         at = span.end
     for span in sheet.spans:
         words = span.cue.words if span.is_music else f"{span.cue.name}: {span.cue.words}"
-        timeline.tracks.markers.append(
-            otio.schema.Marker(
-                one_line(words), part(span.begin, span.end - span.begin), COLOURS[span.cue.name], _fields(span)
-            )
-        )
+        colour = COLOURS[span.cue.name]
+        marker = otio.schema.Marker(one_line(words), part(span.begin, span.end - span.begin), colour)
+        marker.metadata["segue"] = _fields(span)
+        timeline.tracks.markers.append(marker)
     text: str = timeline.to_json_string(indent=1)
     return text
 
 
 def _fields(span: Span) -> dict[str, Any]:
-    return {"segue": {name: value for name, value in cue_object(span.cue).items() if value is not None}}
+    return {name: value for name, value in cue_object(span.cue).items() if value is not None}

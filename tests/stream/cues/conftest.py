@@ -31,7 +31,12 @@ def hour(count: int = 60, seed: int = 1) -> Session:
         end = round(begin + rng.uniform(8, 3600 / count - 22), 3)
         from_s = round(rng.uniform(0, 150), 3)
         title = f"{TITLES[number % len(TITLES)]} {number}"
-        fields: dict[str, Any] = {"track": f"{number:016x}", "title": title, "artist": "A. Name", "licence": "CC-BY-4.0"}
+        fields: dict[str, Any] = {
+            "track": f"{number:016x}",
+            "title": title,
+            "artist": "A. Name",
+            "licence": "CC-BY-4.0",
+        }
         before = moment(round(begin - 3, 3))
         cues.append(
             Cue(2 * number, "proposed", before, **fields, from_s=from_s, outcome="taken", end=moment(begin), score=0.8)

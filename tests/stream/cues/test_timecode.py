@@ -63,7 +63,7 @@ def test_names_of_rates() -> None:
 
 @pytest.mark.parametrize("text", ["29", "0", "-25", "1/0", "x", "", "1e9", "29.970", "nan", "25df"])
 def test_what_is_no_rate_is_said(text: str) -> None:
-    with pytest.raises(CueError, match="give one of|drop-frame"):
+    with pytest.raises(CueError, match=r"give one of|drop-frame"):
         read_rate(text)
 
 
