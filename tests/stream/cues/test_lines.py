@@ -39,14 +39,13 @@ def test_anything_is_read(texts: list[str]) -> None:
     assert isinstance(lines.read("x", texts), Session)
 
 
+WORDS = ("cue", "of", "at", "end", "ended", "number", "kind", "start", "pts_s", "wall", "label", "left_out")
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                ["cue", "of", "at", "end", "ended", "number", "kind", "start", "pts_s", "wall", "label", "left_out"]
-            ),
+            st.sampled_from(WORDS),
             inner,
             max_size=5,
         )

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from catalog.catalog import Catalog
 from stream.server.access import AccessOptions
 
 SDP = {"content-type": "application/sdp"}
@@ -43,12 +44,13 @@ def client(server: Any) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def played(server: Any, client: httpx.Client, offer: str) -> dict[str, Any]:
+def played(server: Any, client: httpx.Client, offer: str, small_catalog: Path) -> dict[str, Any]:
     """One session in which a track was played for a while; what /api/cues says of it."""
     response = client.post("/whip", content=offer, headers=SDP)
     (listed,) = client.get("/api/sessions").json()["sessions"]
     with connect(f"ws://{server.netloc}{listed['events']}?token={CONTROL}") as viewer:
-        track = _track(client)
+        with Catalog.open(small_catalog, None) as catalog:
+            track = catalog.tracks()[0].id
         viewer.send(json.dumps({"type": "playing", "track": track, "position_s": 1.5}))
         until(lambda: client.get("/api/cues").json()["sessions"])
         viewer.send(json.dumps({"type": "playing", "track": None}))
@@ -57,21 +59,6 @@ def played(server: Any, client: httpx.Client, offer: str) -> dict[str, Any]:
     [session] = until(lambda: [one for one in client.get("/api/cues").json()["sessions"] if one["ended"]])
     assert session["session"] == listed["id"]
     return {**session, "track": track}
-
-
-def _track(client: httpx.Client) -> str:
-    """Any track of the catalogue, by the page's own way: the hub's catalogue is not to be had."""
-    from catalog.catalog import Catalog
-
-    return Catalog.open(_CATALOG[0], None).tracks()[0].id
-
-
-_CATALOG: list[Path] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _catalog(small_catalog: Path) -> None:
-    _CATALOG[:] = [small_catalog]
 
 
 def test_a_session_and_its_files(client: httpx.Client, played: dict[str, Any], folder: Path) -> None:
@@ -97,11 +84,13 @@ def test_history(client: httpx.Client, played: dict[str, Any]) -> None:
     assert client.get("/api/history?limit=0").json() == {"v": 1, "history": []}
 
 
-def test_paths_are_for_those_who_control(client: httpx.Client, server: Any, played: dict[str, Any]) -> None:
+def test_paths_are_for_those_who_control(
+    client: httpx.Client, server: Any, played: dict[str, Any], small_catalog: Path
+) -> None:
     address = f"/api/cues/{played['id']}/cues.m3u8"
-    assert str(_CATALOG[0].parent / "music") in client.get(address).text
+    assert str(small_catalog.parent / "music") in client.get(address).text
     seen = httpx.get(f"{server.url.rstrip('/')}{address}?token={VIEW}").text
-    assert str(_CATALOG[0].parent) not in seen and f"/tracks/{played['track']}/audio" in seen
+    assert str(small_catalog.parent) not in seen and f"/tracks/{played['track']}/audio" in seen
     for path in ("/api/cues", f"/api/cues/{played['id']}", address, "/api/history", f"/cues/{played['id']}"):
         assert httpx.get(f"{server.url.rstrip('/')}{path}").status_code == 401
 
