@@ -13,7 +13,7 @@ from typing import Final
 
 from .export.options import read_options
 from .export.sheet import make_sheet
-from .export.texts import clock_text, one_line
+from .export.texts import one_line, short_clock
 from .export.youtube import credits
 from .known import Lookup
 from .model import Cue, Session
@@ -26,7 +26,7 @@ POLICY: Final = (
 ROWS: Final = 1000  # of each table; the files have them all
 WIDTH, LEFT, RIGHT = 1000.0, 76.0, 14.0
 STEPS: Final = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
-LETTER: Final = 6.3  # width of a letter of the timeline's text
+LETTER: Final = 7.2  # width of a letter of the timeline's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def page(session: Session, look_up: Lookup, links: Sequence[Link] = ()) -> str:
     heard_s = float(sum(span.seconds for span in music))
     proposals, taken = whole.of("proposed"), whole.of("taken")
     facts = [
-        (clock_text(whole.length_s), "of video"),
-        (clock_text(heard_s), "of music on air"),
+        (short_clock(whole.length_s), "of video"),
+        (short_clock(heard_s), "of music on air"),
         (str(len({cue.track for cue in taken})), "tracks on air"),
         (str(len(proposals)), "proposals"),
         (str(sum(cue.outcome == "taken" for cue in proposals)), "of them taken"),
@@ -58,6 +58,7 @@ def page(session: Session, look_up: Lookup, links: Sequence[Link] = ()) -> str:
         f'<p class="soft">{escape(_began(whole))}</p>',
         f'<ul class="facts">{"".join(f"<li><b>{value}</b>{name}</li>" for value, name in facts)}</ul>',
         '<div class="wide" tabindex="0" role="group" aria-label="Timeline">' + _timeline(whole) + "</div>",
+        '<p class="soft">Proposals with an outline were taken. ♥ liked, ✕ skipped.</p>' if proposals else "",
     ]
     if taken:
         parts += ["<h2>On air</h2>", _taken_table(taken)]
@@ -109,7 +110,7 @@ def _timeline(session: Session) -> str:
         at = x(tick)
         made.append(f'<path class="grid" d="M{at:.1f} 26V140"/>')
         anchor = "end" if at > WIDTH - 40 else "start"
-        made.append(f'<text x="{at:.1f}" y="18" text-anchor="{anchor}">{clock_text(tick)}</text>')
+        made.append(f'<text x="{at:.1f}" y="18" text-anchor="{anchor}">{short_clock(tick)}</text>')
     made += [
         f'<path class="scene" d="M{x(cue.start.pts_s):.1f} 130V140"><title>a new scene</title></path>'
         for cue in session.of("scene")
@@ -135,7 +136,7 @@ def _box(cue: Cue, x: Callable[[float], float], y: int, kind: str, ink: str) -> 
     words = one_line(cue.title or cue.words)
     room = int((width - 8) / LETTER)
     label = words if len(words) <= room else words[: room - 1] + "…" if room > 3 else ""
-    span = f"{clock_text(cue.start.pts_s)} to {clock_text((cue.end or cue.start).pts_s)}"
+    span = f"{short_clock(cue.start.pts_s)} to {short_clock((cue.end or cue.start).pts_s)}"
     tip = escape(f"{one_line(cue.words)}, {span}")
     text = f'<text class="{ink}" x="{begin + 5:.1f}" y="{y + 16}">{escape(label)}</text>' if label else ""
     return (
@@ -146,42 +147,57 @@ def _box(cue: Cue, x: Callable[[float], float], y: int, kind: str, ink: str) -> 
 
 def _summary(session: Session) -> str:
     taken, proposals = session.of("taken"), session.of("proposed")
-    return f"Timeline of {clock_text(session.length_s)}: {len(proposals)} proposals, {len(taken)} times on air"
+    return f"Timeline of {short_clock(session.length_s)}: {len(proposals)} proposals, {len(taken)} times on air"
 
 
 def _taken_table(cues: Sequence[Cue]) -> str:
     rows = []
     for cue in cues[:ROWS]:
         how = f' <span class="mark">{escape(cue.how)}</span>' if cue.how else ""
-        lasted = 0.0 if cue.end is None else cue.end.pts_s - cue.start.pts_s
-        into = "" if cue.from_s is None else clock_text(cue.from_s)
-        rows.append(
-            f'<tr><td class="time">{clock_text(cue.start.pts_s)}</td><td class="time">{clock_text(lasted)}</td>'
-            f'<td class="text"><b>{escape(one_line(cue.title or cue.track))}</b>{how}<br>'
-            f'<span class="soft">{escape(one_line(cue.artist))}</span></td><td class="time">{into}</td>'
-            f'<td>{escape(one_line(cue.licence)) or "unknown"}</td><td class="text">{escape(one_line(cue.why))}</td>'
-            f'<td class="time">{escape(cue.start.wall[11:19])}</td></tr>'
-        )
+        cells = (
+            ("time", short_clock(cue.start.pts_s)), ("time", _lasted(cue)), ("text", _track(cue) + how),
+            ("time", _from(cue)), ("", escape(one_line(cue.licence)) or "unknown"),
+            ("text", escape(one_line(cue.why))), ("time", escape(cue.start.wall[11:19])),
+        )  # fmt: skip
+        rows.append(cells)
     return _table(("At", "Lasted", "Track", "From", "Licence", "Why", "UTC"), rows, len(cues))
 
 
 def _proposals_table(cues: Sequence[Cue]) -> str:
     rows = []
     for cue in cues[:ROWS]:
-        stood = "" if cue.end is None else clock_text(cue.end.pts_s - cue.start.pts_s)
-        into = "" if cue.from_s is None else clock_text(cue.from_s)
         score = "" if cue.score is None else f"{100 * cue.score:.0f}"
-        rows.append(
-            f'<tr><td class="time">{clock_text(cue.start.pts_s)}</td><td class="time">{stood}</td>'
-            f'<td class="text"><b>{escape(one_line(cue.title or cue.track))}</b><br>'
-            f'<span class="soft">{escape(one_line(cue.artist))}</span></td><td class="time">{into}</td>'
-            f'<td class="time">{score}</td><td><span class="mark">{escape(cue.outcome or "open")}</span></td>'
-            f'<td class="text">{escape(one_line(cue.why))}</td></tr>'
-        )
+        cells = (
+            ("time", short_clock(cue.start.pts_s)), ("time", _lasted(cue)), ("text", _track(cue)),
+            ("time", _from(cue)), ("time", score), ("", f'<span class="mark">{escape(cue.outcome or "open")}</span>'),
+            ("text", escape(one_line(cue.why))),
+        )  # fmt: skip
+        rows.append(cells)
     return _table(("At", "Stood", "Track", "From", "Score", "Came of it", "Why"), rows, len(cues))
 
 
-def _table(columns: Sequence[str], rows: Sequence[str], count: int) -> str:
+def _track(cue: Cue) -> str:
+    artist = f'<br><span class="soft">{escape(one_line(cue.artist))}</span>' if cue.artist else ""
+    return f"<b>{escape(one_line(cue.title or cue.track))}</b>{artist}"
+
+
+def _lasted(cue: Cue) -> str:
+    return "" if cue.end is None else short_clock(cue.end.pts_s - cue.start.pts_s)
+
+
+def _from(cue: Cue) -> str:
+    return "" if cue.from_s is None else short_clock(cue.from_s)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], count: int) -> str:
+    """``rows``: of each cell its class, and its markup."""
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    body = []
+    for cells in rows:
+        made = (
+            f'<td class="{kind}" data-label="{name}">{text}</td>'
+            for name, (kind, text) in zip(columns, cells, strict=True)
+        )
+        body.append(f"<tr>{''.join(made)}</tr>")
     more = f'<p class="soft">{count - ROWS} more in the files.</p>' if count > ROWS else ""
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{more}'
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>{more}'

@@ -43,6 +43,13 @@ summary { cursor: pointer; font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .
   text-decoration: none; background: var(--box); }
 .files a:hover, .files a:focus-visible { border-color: var(--ink); }
 .files b { display: block; }
+@media screen and (max-width: 48rem) {
+  thead { position: absolute; clip-path: inset(50%); }
+  tr { display: grid; grid-template-columns: repeat(3, 1fr); gap: .2rem .8rem; padding: .6rem .8rem;
+    border-bottom: 1px solid var(--line); }
+  td { border: 0; padding: 0; } td:empty { display: none; }
+  td::before { content: attr(data-label) " "; color: var(--soft); font-weight: 400; }
+  td.text { grid-column: 1 / -1; } td.text::before { content: none; } td.text:nth-child(3) { order: -1; } }
 @media print { :root { --paper: #fff; --ink: #000; --soft: #444; --box: #fff; --air: #17654a; --air-ink: #fff;
   --offer: #cfdcf2; --offer-ink: #14294d; }
   .files, .screen { display: none; } main { max-width: none; padding: 0; } .wide { overflow: visible; }

@@ -35,6 +35,12 @@ def url_of(place: str) -> str:
     return quote(place)
 
 
+def short_clock(seconds: float) -> str:
+    """M:SS, from an hour on H:MM:SS."""
+    text = clock_text(seconds)
+    return text[3:] if text.startswith("0:0") else text.removeprefix("0:")
+
+
 def clock_text(seconds: float, milliseconds: bool = False) -> str:
     """H:MM:SS, or with milliseconds HH:MM:SS.mmm."""
     if milliseconds:

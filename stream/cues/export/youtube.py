@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from .sheet import Sheet, Span
-from .texts import clock_text, one_line
+from .texts import one_line, short_clock
 
 LEAST_S: Final = 10
 LEAST: Final = 3
@@ -18,7 +18,7 @@ BEFORE: Final = "Start"
 
 def make(sheet: Sheet) -> str:
     """The text. With fewer than three chapters YouTube shows none: they are then a list of tracks."""
-    lines = [f"{_short(at)} {_plain(words)}" for at, words in chapters(sheet)]
+    lines = [f"{short_clock(float(at))} {_plain(words)}" for at, words in chapters(sheet)]
     lines += ["", "Music:", *credits(sheet.music)] if sheet.music else []
     return _fitted(lines)
 
@@ -55,11 +55,6 @@ def credit(span: Span) -> str:
         return cue.attribution
     by = f" by {cue.artist}" if cue.artist else ""
     return f'"{cue.title or cue.track}"{by} ({cue.licence or "licence unknown"})'
-
-
-def _short(at: Fraction) -> str:
-    """M:SS, from an hour on H:MM:SS."""
-    return clock_text(float(at)).removeprefix("0:").removeprefix("0")
 
 
 def _plain(text: str) -> str:
