@@ -156,7 +156,7 @@ def _taken_table(cues: Sequence[Cue]) -> str:
         how = f' <span class="mark">{escape(cue.how)}</span>' if cue.how else ""
         cells = (
             ("time", short_clock(cue.start.pts_s)), ("time", _lasted(cue)), ("text", _track(cue) + how),
-            ("time", _from(cue)), ("", escape(one_line(cue.licence)) or "unknown"),
+            ("time", _from(cue)), ("licence", escape(one_line(cue.licence)) or "unknown"),
             ("text", escape(one_line(cue.why))), ("time", escape(cue.start.wall[11:19])),
         )  # fmt: skip
         rows.append(cells)

@@ -49,7 +49,8 @@ summary { cursor: pointer; font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .
     border-bottom: 1px solid var(--line); }
   td { border: 0; padding: 0; } td:empty { display: none; }
   td::before { content: attr(data-label) " "; color: var(--soft); font-weight: 400; }
-  td.text { grid-column: 1 / -1; } td.text::before { content: none; } td.text:nth-child(3) { order: -1; } }
+  td.text { grid-column: 1 / -1; order: 1; } td.text::before { content: none; } td.text:nth-child(3) { order: -1; }
+  td.licence { grid-column: span 2; } }
 @media print { :root { --paper: #fff; --ink: #000; --soft: #444; --box: #fff; --air: #17654a; --air-ink: #fff;
   --offer: #cfdcf2; --offer-ink: #14294d; }
   .files, .screen { display: none; } main { max-width: none; padding: 0; } .wide { overflow: visible; }
