@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from catalog.errors import UnknownTrackError
 from catalog.records import Track, is_vocal
 
-from .model import Session
+from .model import Session, bounded
 
 VOCAL: Final = "vocal"
 INSTRUMENTAL: Final = "instrumental"
@@ -26,7 +26,6 @@ class Known:
     licence: str = ""
     attribution: str = ""
     usage: str = ""  # VOCAL or INSTRUMENTAL, empty where it is not known
-    album: str = ""
 
 
 Lookup = Callable[[str], Known | None]
@@ -49,8 +48,9 @@ def of_catalog(shelf: Shelf, place: Callable[[Track], tuple[str, float]]) -> Loo
         where, begin_s = place(track)
         measured = track.vocals is not None or is_vocal(track)
         usage = (VOCAL if is_vocal(track) else INSTRUMENTAL) if measured else ""
-        attribution = getattr(track, "attribution", "")
-        return Known(where, begin_s, track.duration_s, track.title, track.artist, track.licence, attribution, usage)
+        title, artist, licence = map(bounded, (track.title, track.artist, track.licence))
+        attribution = bounded(getattr(track, "attribution", ""))
+        return Known(where, begin_s, track.duration_s, title, artist, licence, attribution, usage)
 
     return look_up
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from stream.core.events import Accepted, Aired, End, Item, Notice, Opened, Reset, Scene, Suggestions
 
 from .lines import VERSION, cue_object, moment_object
-from .model import TEXT_CHARACTERS, WHY_CHARACTERS, Cue, Moment, Session
+from .model import WHY_CHARACTERS, Cue, Moment, Session, bounded
 from .playing import Playing
 from .proposals import proposed, reasons
 from .timecodes import Clock, no_timecodes
@@ -52,7 +52,7 @@ class CueLog:
     ) -> None:
         self._utc, self._clock, self._media_s, self._keep = utc, clock, media_s, keep
         self.timecodes = timecodes
-        self._session = Session(id, _iso(utc()), label=label[:TEXT_CHARACTERS])
+        self._session = Session(id, _iso(utc()), label=bounded(label))
         self._cues: list[Cue] = []
         self._items: dict[str, Item] = {}
         self._proposal: tuple[int, str] | None = None  # cue, track
@@ -79,7 +79,7 @@ class CueLog:
             return
         match notice:
             case Opened():
-                self._session = replace(self._session, session=notice.session, label=notice.label[:TEXT_CHARACTERS])
+                self._session = replace(self._session, session=notice.session, label=bounded(notice.label))
             case Suggestions():
                 self._listed(notice)
             case Aired():
@@ -188,10 +188,10 @@ class CueLog:
         cue = Cue(len(self._cues), kind, start, track, from_s=_ms(from_s), how=how)
         if item is not None:
             texts = (item.title, item.artist, item.licence, getattr(item, "attribution", ""))
-            title, artist, licence, attribution = (text[:TEXT_CHARACTERS] for text in texts)
+            title, artist, licence, attribution = map(bounded, texts)
             cue = replace(
                 cue, title=title, artist=artist, licence=licence, attribution=attribution, score=round(item.score, 4),
-                why=reasons(item)[:WHY_CHARACTERS],
+                why=bounded(reasons(item), WHY_CHARACTERS),
             )  # fmt: skip
         self._cues.append(cue)
         self._session = replace(self._session, last=start)

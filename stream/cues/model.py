@@ -14,6 +14,11 @@ TEXT_CHARACTERS: Final = 500
 WHY_CHARACTERS: Final = 1000
 
 
+def bounded(text: str, most: int = TEXT_CHARACTERS) -> str:
+    """A text as cues hold it: cut, and half of a surrogate pair, from a file's name, is a question mark."""
+    return text[:most].encode("utf-8", "replace").decode("utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One moment by every clock. ``wall``: UTC as ISO 8601 with milliseconds; ``stream_s``, ``record_s``: of OBS's

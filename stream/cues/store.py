@@ -37,6 +37,7 @@ class CueStore:
         self.timecodes: Clock = no_timecodes
         self._writer = Writer(self._prune)
         self._logs: dict[str, CueLog] = {}
+        self._summaries: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
 
     def begin(self, media_s: Callable[[], float] | None = None) -> CueLog:
         """The log of a new session. Nothing is written before its first list."""
@@ -85,6 +86,21 @@ class CueStore:
         for id in self.ids()[:limit]:
             with contextlib.suppress(CueError):
                 yield self._load(id)
+
+    def summaries(self, limit: int = SESSIONS) -> Iterator[dict[str, Any]]:
+        """What a list shows of each session, the newest first. A file that has not changed is not read again."""
+        for id in self.ids()[: min(limit, SESSIONS)]:
+            with contextlib.suppress(CueError, OSError):
+                if id in self._logs:
+                    yield self._load(id).summary()
+                    continue
+                status = self._path(id).stat()
+                stamp = status.st_mtime_ns, status.st_size
+                if id not in self._summaries or self._summaries[id][0] != stamp:
+                    self._summaries[id] = stamp, self._load(id).summary()
+                    while len(self._summaries) > 2 * SESSIONS:
+                        self._summaries.pop(next(iter(self._summaries)), None)
+                yield self._summaries[id][1]
 
     def history(self, limit: int = 50) -> list[dict[str, Any]]:
         """What was on air in any session, the newest first. What was paused or jumped in is one entry."""

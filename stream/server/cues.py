@@ -51,7 +51,7 @@ def cue_routes(store: CueStore, shelf: Shelf, access: AccessOptions | None = Non
 
     @router.get("/api/cues")
     def sessions(limit: int = LISTED) -> dict[str, Any]:
-        return {"v": 1, "sessions": [session.summary() for session in store.sessions(max(0, min(limit, MOST)))]}
+        return {"v": 1, "sessions": [*store.summaries(max(0, min(limit, MOST)))]}
 
     @router.get("/api/history")
     def history(limit: int = 50) -> dict[str, Any]:

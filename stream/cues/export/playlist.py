@@ -38,8 +38,8 @@ def _offset(span: Span) -> float:
 
 
 def _entry(place: str) -> str:
-    """A path as it is, unless a line cannot hold it or would be read as a comment."""
-    return url_of(place) if re.search(r"[\x00-\x1f\x7f]|^#|^\s|\s$", place) else place
+    """A path as it is, unless a line of UTF-8 cannot hold it or would be read as a comment."""
+    return url_of(place) if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]|^#|^\s|\s$", place) else place
 
 
 def _track(span: Span) -> dict[str, Any]:

@@ -313,3 +313,12 @@ def test_a_track_within_a_file(make_hour: Hour) -> None:
     [span] = sheet.music
     assert f"start-time={600 + (span.cue.from_s or 0):g}" in text
     assert span.source == sheet.options.rate.frame(Fraction(600) + Fraction(round(1000 * (span.cue.from_s or 0)), 1000))
+
+
+def test_names_that_no_utf8_can_hold(make_hour: Hour) -> None:
+    """A file whose name is in another encoding: places are then URLs."""
+    path = "/music/\udce9t\udce9.mp3"
+    for name in FORMATS:
+        text, _ = made(make_hour(3), lambda id: Known(path, 0.0, 90.0), name)
+        text.encode()
+    assert "file:///music/%E9t%E9.mp3" in made(make_hour(1), lambda id: Known(path, 0.0, 90.0), "m3u8")[0]

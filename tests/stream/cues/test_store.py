@@ -103,6 +103,24 @@ def test_a_log_lets_go_of_its_driver_at_the_end(tmp_path: Path) -> None:
     assert log._media_s is None
 
 
+def test_summaries_are_read_again_only_where_a_file_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = CueStore(tmp_path)
+    for _ in range(3):
+        run(writing)
+    writing.close()
+    store, loads = CueStore(tmp_path), list[str]()
+    load = store._load
+    monkeypatch.setattr(store, "_load", lambda id: loads.append(id) or load(id))  # type: ignore[func-returns-value]
+    first = [*store.summaries()]
+    assert len(loads) == 3 and [*store.summaries()] == first and len(loads) == 3
+    changed = tmp_path / f"{first[1]['id']}.jsonl"
+    changed.write_text(changed.read_text() + '{"v":1,"label":"Other"}\n')
+    assert [one["label"] for one in store.summaries()] == ["Show", "Other", "Show"] and len(loads) == 4
+    assert [*store.summaries(1)] == first[:1]
+
+
 def test_history(tmp_path: Path, make_hour: Callable[..., Session]) -> None:
     for number in (1, 2):
         session = make_hour(3, seed=number)
