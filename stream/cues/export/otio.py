@@ -41,7 +41,7 @@ def make(sheet: Sheet) -> str:
         length = max(rate.frame(exactly(span.known.begin_s + span.known.duration_s)), span.source + frames)
         media = otio.schema.ExternalReference(url_of(span.place), available_range=part(0, length))
         clip = otio.schema.Clip(one_line(span.cue.words), media, part(span.source, frames))
-        clip.metadata["segue"] = _fields(span)  # in the constructor it may abort the interpreter at its end
+        clip.metadata["segue"] = _fields(span)  # given to the constructor, it has aborted Python at its end
         track.append(clip)
         at = span.end
     for span in sheet.spans:

@@ -1,6 +1,7 @@
 """What OpenTimelineIO and its adapters read: a program of its own, fed with JSON and answering in JSON.
 
-Its own, because their reading aborts the interpreter at its end where hypothesis has run before (see `findings`).
+Its own, because in a process in which hypothesis has run, what the adapters make aborts the interpreter at its end
+("PyThreadState_Get: the function must be called with the GIL held"; OpenTimelineIO 0.18.1).
 """
 
 import json
