@@ -111,13 +111,11 @@ def watch(argv: Sequence[str]) -> int:
                     header = make_header(runtime, catalog, options, record)
                     recorder = Recorder(arguments.record, header, record.limit, wait=arguments.fast)
                     recorder.writer.open()
-                with shown:
+                with nullcontext() if report is None else report, shown:
                     if arguments.fast:
                         watch_fast(pull, runtime, options, sink, recorder=recorder)
                     else:
                         asyncio.run(watch_paced(pull, arguments.source, runtime, options, sink, recorder=recorder))
-                if report is not None:
-                    report.save()
             finally:
                 if recorder is not None:
                     recorder.close(wait_s=RECORD_WAIT_S)

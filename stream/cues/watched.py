@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from stream.core.events import Notice
 
@@ -19,7 +19,8 @@ FILES: Final = ("edl", "fcpxml", "csv", "vtt", "json")
 
 
 class WatchReport:
-    """A sink; ``save`` writes the page. ``source`` is its title."""
+    """A sink, and a context manager that writes the page at the end, also where somebody interrupts a source without
+    one. ``source`` is its title."""
 
     def __init__(self, path: Path, source: str, shelf: Shelf) -> None:
         self._path, self._look_up = path, of_catalog(shelf, in_files)
@@ -27,6 +28,13 @@ class WatchReport:
 
     def put(self, notice: Notice) -> None:
         self._log.put(notice)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or issubclass(kind, KeyboardInterrupt):
+            self.save()
 
     def save(self) -> None:
         """Raises CueError where it cannot be written."""

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import segue
+from stream.core.events import Notice, Suggestions
 from stream.cues import lines
 from stream.cues.model import Session
+from stream.cues.watched import WatchReport
 
 SERVER = Path(__file__).parents[1] / "server"
 Segue = Callable[..., tuple[int, str, str]]
@@ -126,3 +128,20 @@ def test_the_page_of_a_film(
     assert "v.mp4" in text and "tune " in text and text.count("data:") == 5
     assert segue.main([*given, "--html", str(tmp_path / "no" / "page.html")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_page_of_what_was_interrupted(
+    catalog: Path, tiny_bundle: Path, tmp_path: Path, write_video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, page = write_video(tmp_path / "v.mp4", frames=60, fps=12), tmp_path / "page.html"
+    given = ["watch", str(film), "-c", str(catalog), "--bundle", str(tiny_bundle), "--json", "--html", str(page)]
+    put, lists = WatchReport.put, list[Notice]()
+
+    def interrupt(report: WatchReport, notice: Notice) -> None:
+        put(report, notice)
+        lists.append(notice)
+        if sum(isinstance(one, Suggestions) for one in lists) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(WatchReport, "put", interrupt)
+    assert segue.main([*given, "--fast"]) == 130 and "tune " in page.read_text()
