@@ -8,7 +8,20 @@ from typing import Final
 from ..errors import CueError
 from ..known import Lookup
 from ..model import Session
-from . import chapters, cue_sheet, edl, fcp7, fcpxml, music_report, otio, playlist, table, whole, youtube
+from . import (
+    chapters,
+    cue_sheet,
+    edl,
+    fcp7,
+    fcpxml,
+    music_report,
+    otio,
+    playlist,
+    resolve_markers,
+    table,
+    whole,
+    youtube,
+)
 from .options import ExportOptions
 from .sheet import Sheet, make_sheet
 
@@ -28,6 +41,7 @@ FORMATS: Final = {
     one.name: one
     for one in (
         Format("edl", "cues.edl", "text/plain", "CMX 3600 list: Resolve, Premiere, Avid", edl.make),
+        Format("markers", "markers.edl", "text/plain", "markers for Resolve", resolve_markers.make),
         Format("fcpxml", "cues.fcpxml", "application/xml", "Final Cut Pro, Resolve", fcpxml.make),
         Format("xml", "cues.xml", "application/xml", "Final Cut Pro 7 XML: Premiere, Resolve", fcp7.make),
         Format("otio", "cues.otio", "application/json", "OpenTimelineIO", otio.make),

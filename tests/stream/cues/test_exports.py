@@ -65,6 +65,18 @@ def test_edl_by_pycmx(make_hour: Hour, look_up: LookUp, fps: str) -> None:
     assert events[0].clip_name == "A. Name - Night Bus 0" and events[1].clip_name == "A. Name - Uberfahrt 1"
 
 
+@pytest.mark.parametrize("fps", RATES)
+def test_markers_of_resolve_by_pycmx(make_hour: Hour, look_up: LookUp, fps: str) -> None:
+    text, sheet = made(make_hour(), look_up, "markers", fps, names=NAMES)
+    rate, start = sheet.options.rate, sheet.options.start
+    events = [event.edits[0] for event in pycmx.parse_cmx3600(io.StringIO(text)).events]
+    assert [rate.parse(event.record_in) - start for event in events] == the(sheet.spans, "begin")
+    marks = [line.split(" |") for line in text.splitlines() if line.startswith(" |C:")]
+    assert [int(mark[3].removeprefix("D:")) for mark in marks] == [span.end - span.begin for span in sheet.spans]
+    assert marks[0][1:3] == ["C:ResolveColorCyan", "M:proposed: A. Name - Night Bus 0"] and len(marks) == 120
+    assert {len(mark) for mark in marks} == {4}
+
+
 @pytest.fixture(scope="module")
 def otio_reads() -> Callable[..., list[dict[str, Any]]]:
     """``otio_reads((text, adapter, rate), ...)``: what OpenTimelineIO finds in each, read in one other process."""
