@@ -118,11 +118,11 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(whip_routes(hub, options.access, options.whip, base_url, redirect))
     app.include_router(ingest_routes(hub, options.access, base_url=base_url, redirect=redirect))
     app.include_router(pull_routes(hub, options.pull, options.access, base_url, redirect))
+    if parts.cues is not None:
+        app.include_router(cue_routes(parts.cues, parts.catalog, options.access, base_url))
     lister = partial(list_sessions, hub, base_url, options.public_url, place)
     app.include_router(viewer_routes(hub, options.access, lister, redirect))
     app.include_router(preview_routes(parts.catalog, options.access))
-    if parts.cues is not None:
-        app.include_router(cue_routes(parts.cues, parts.catalog, options.access, base_url))
     app.include_router(health_routes(hub, drain, facts, degradation))
     app.include_router(metrics_routes(metrics, partial(metrics_refusal, place), options.access))
     _add_page(app)
