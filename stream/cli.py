@@ -55,8 +55,8 @@ def watch_parser() -> argparse.ArgumentParser:
         help="decoder and engine threads (default: all cores to decode, 1 to run)",
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="record the session's input, for segue replay")
-    parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page of what was proposed, at the end")
     add_record_arguments(parser)
+    parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page of what was proposed, at the end")
     add_engine_arguments(parser)
     add_search_device(parser)
     add_loudness(parser)
@@ -100,10 +100,11 @@ def watch(argv: Sequence[str]) -> int:
                 board = None if arguments.json else LiveTable(arguments.source, pull.duration_s)
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
                 sink: Sink = JsonLines(sys.stdout) if board is None else board
-                report = None if arguments.html is None else WatchReport(arguments.html, arguments.source, catalog)
-                sink = sink if report is None else Sinks([report], needed=[sink])
                 runtime = Runtime(engine, catalog)
                 options = SessionOptions()
+                if arguments.html is not None:
+                    report = WatchReport(arguments.html, arguments.source, catalog)
+                    sink, shown = Sinks([report], needed=[sink]), report.around(shown)
                 if arguments.record is not None:
                     record = RecordOptions(
                         arguments.record_pictures, arguments.record_limit * 1024**2, arguments.threads or 1
@@ -111,7 +112,7 @@ def watch(argv: Sequence[str]) -> int:
                     header = make_header(runtime, catalog, options, record)
                     recorder = Recorder(arguments.record, header, record.limit, wait=arguments.fast)
                     recorder.writer.open()
-                with nullcontext() if report is None else report, shown:
+                with shown:
                     if arguments.fast:
                         watch_fast(pull, runtime, options, sink, recorder=recorder)
                     else:

@@ -1,9 +1,13 @@
 """The page of ``segue watch --html``: nobody takes anything there, so it shows what was proposed and the scenes."""
 
+import contextlib
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
+from urllib.parse import urlsplit
 
 from stream.core.events import Notice
 
@@ -19,22 +23,26 @@ FILES: Final = ("edl", "fcpxml", "csv", "vtt", "json")
 
 
 class WatchReport:
-    """A sink, and a context manager that writes the page at the end, also where somebody interrupts a source without
-    one. ``source`` is its title."""
+    """A sink. ``around`` writes the page at the end, also where somebody interrupts a source without one. The title is
+    the file's name, or a URL's host: the rest of it may hold a key."""
 
     def __init__(self, path: Path, source: str, shelf: Shelf) -> None:
         self._path, self._look_up = path, of_catalog(shelf, in_files)
-        self._log = CueLog("watch", lambda: datetime.now(UTC), time.monotonic, label=Path(source).name or source)
+        self._log = CueLog("watch", lambda: datetime.now(UTC), time.monotonic, label=_title(source))
 
     def put(self, notice: Notice) -> None:
         self._log.put(notice)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None or issubclass(kind, KeyboardInterrupt):
+    @contextlib.contextmanager
+    def around(self, shown: AbstractContextManager[object]) -> Iterator[None]:
+        """``shown``, and after it the page. Raises CueError where that cannot be written."""
+        try:
+            with shown:
+                yield
+        except KeyboardInterrupt:
             self.save()
+            raise
+        self.save()
 
     def save(self) -> None:
         """Raises CueError where it cannot be written."""
@@ -47,3 +55,13 @@ class WatchReport:
             text, _ = export(self._log.session, format, read_options(names=NAMES), self._look_up)
             made.append(data_link(text, format.file, format.kind, format.about))
         return made
+
+
+def _title(source: str) -> str:
+    if "://" not in source:
+        return Path(source).name or source
+    try:
+        parts = urlsplit(source)
+        return f"{parts.scheme}://{parts.hostname or ''}"
+    except ValueError:
+        return "a URL"

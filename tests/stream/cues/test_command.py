@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import segue
+from catalog.catalog import Catalog
 from stream.core.events import Notice, Suggestions
 from stream.cues import lines
 from stream.cues.model import Session
@@ -145,3 +146,13 @@ def test_a_page_of_what_was_interrupted(
 
     monkeypatch.setattr(WatchReport, "put", interrupt)
     assert segue.main([*given, "--fast"]) == 130 and "tune " in page.read_text()
+
+
+def test_the_title_of_a_page_tells_no_key(catalog: Path, tmp_path: Path) -> None:
+    with Catalog.open(catalog, None) as shelf:
+        for source, title in (
+            ("rtmp://user:word@cam.example/live/KEY", "rtmp://cam.example"), ("films/a b.mp4", "a b.mp4"),
+            ("rtsp://user:word@cam.example", "rtsp://cam.example"), ("http://[::1", "a URL"),
+        ):  # fmt: skip
+            WatchReport(tmp_path / "page.html", source, shelf).save()
+            assert f"<h1>{title}</h1>" in (tmp_path / "page.html").read_text()
