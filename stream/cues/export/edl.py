@@ -26,7 +26,12 @@ def make(sheet: Sheet) -> str:
     if not music:
         black = "  ".join(["001", f"{'BL':<8} {'V':<4}", f"{'C':<8}"])
         times = rate.text(0), rate.text(sheet.frames), sheet.timecode(0), sheet.timecode(sheet.frames)
-        lines += [f"{black} {' '.join(times)}", *(_locator(sheet, mark) for mark in sheet.marks), ""]
+        lines += [
+            f"{black} {' '.join(times)}",
+            "* COMMENT: no music was on air",
+            *(_locator(sheet, mark) for mark in sheet.marks),
+            "",
+        ]
     for number, span in enumerate(music, 1):
         following = music[number].begin if number < len(music) else None
         first = span.begin if number > 1 else 0
