@@ -16,6 +16,7 @@ COMMANDS = {
     "index": ("catalog.cli", "add, refresh and remove a folder of music in a catalogue"),
     "watch": ("stream.cli", "suggest music for a file or URL, in the terminal or as JSON lines"),
     "replay": ("stream.cli", "run a recording again: the same suggestions, or where they first differ"),
+    "cues": ("stream.cli", "what sessions left behind: proposals and takes, as EDL, FCPXML, chapters, cue sheets ..."),
     "serve": ("stream.cli", "take live streams (WHIP) and publish suggestions"),
     "search": ("catalog.cli", "one-off search of a catalogue"),
     "catalog": ("catalog.cli", "show and edit what is said of tracks: licence, rights, moods"),
@@ -42,6 +43,7 @@ EXTRAS = {
     "cuda": "tensorrt",
     "tritonclient": "triton",
     "httpx": "bench",
+    "opentimelineio": "otio",
 }
 
 

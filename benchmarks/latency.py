@@ -20,7 +20,7 @@ from typing import Final
 from catalog.catalog import Catalog
 from engines.bundle import Bundle
 from engines.onnx_engine import OnnxEngine
-from stream.core.events import GivenUp, Notice, Suggestions
+from stream.core.events import Inner, Notice, Suggestions
 from stream.core.session import SessionOptions
 from stream.driver import stopwatch
 from stream.driver.runtime import Runtime
@@ -89,7 +89,7 @@ def _play(source: str, runtime: Runtime, seconds: float, watch: Durations) -> in
     """In real time, whole passes until ``seconds`` are over; returns how many."""
 
     def publish(notice: Notice) -> None:
-        if not isinstance(notice, GivenUp):
+        if not isinstance(notice, Inner):
             line(notice)  # the text for a viewer
         if isinstance(notice, Suggestions) and notice.late_ms is not None:
             watch.samples[END_TO_END].append(notice.late_ms + watch.samples["decode"][-1])
@@ -108,7 +108,7 @@ def _speed(source: str, runtime: Runtime) -> list[Row]:
     ends: list[float] = []
 
     def publish(notice: Notice) -> None:
-        if not isinstance(notice, GivenUp):
+        if not isinstance(notice, Inner):
             line(notice)
         if isinstance(notice, Suggestions):
             ends.append(notice.pts_s)

@@ -28,6 +28,7 @@ ELSEWHERE: Final = {
     "demo": "stream.demo",
     "doctor": "stream.doctor",
     "bank": "stream.bank",
+    "cues": "stream.cues.command",
 }
 
 
@@ -58,6 +59,7 @@ def watch_parser() -> argparse.ArgumentParser:
     parser.add_argument("--obs-password-file", type=Path, metavar="FILE", help=f"for obs:// (or {ENVIRONMENT})")
     parser.add_argument("--record", type=Path, metavar="FILE", help="record the session's input, for segue replay")
     add_record_arguments(parser)
+    parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page of what was proposed, at the end")
     add_engine_arguments(parser)
     add_search_device(parser)
     add_loudness(parser)
@@ -75,10 +77,11 @@ def watch(argv: Sequence[str]) -> int:
     from stream.sources.pull.pull import Pull
 
     from .core.session import SessionOptions
+    from .cues.watched import WatchReport
     from .live_table import LiveTable
     from .recording.header import RecordOptions, make_header
     from .recording.recorder import Recorder
-    from .sinks.base import Sink
+    from .sinks.base import Sink, Sinks
     from .sinks.lines import JsonLines
     from .watch import watch_fast, watch_paced
     from .watch_obs import watch_obs
@@ -109,6 +112,9 @@ def watch(argv: Sequence[str]) -> int:
                 sink: Sink = JsonLines(sys.stdout) if board is None else board
                 runtime = Runtime(engine, catalog)
                 options = SessionOptions()
+                if arguments.html is not None:
+                    report = WatchReport(arguments.html, arguments.source, catalog)
+                    sink, shown = Sinks([report], needed=[sink]), report.around(shown)
                 if arguments.record is not None:
                     record = RecordOptions(
                         arguments.record_pictures, arguments.record_limit * 1024**2, arguments.threads or 1

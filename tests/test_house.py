@@ -46,11 +46,11 @@ EXTRAS = {
     "features": {"cpu"},
     "engines": {"cpu", "tensorrt", "triton", "train"},  # each engine says which extra it lacks
     "catalog": {"cpu"},
-    "stream": {"cpu"},
+    "stream": {"cpu", "otio"},
     "towers": {"cpu", "train", "clip-clap"},
     "export": {"cpu", "train", "clip-clap"},
     "benchmarks": {"cpu", "train", "bench", "test"},
-    "tests": {"cpu", "train", "clip-clap", "triton", "bench", "test", "tensorrt"},
+    "tests": {"cpu", "train", "clip-clap", "triton", "otio", "bench", "test", "tensorrt"},
 }
 # Modules whose distribution has another name where it is not installed, or that a declared one brings on purpose.
 BROUGHT = {

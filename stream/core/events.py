@@ -306,6 +306,24 @@ class GivenUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The session runs on a server, where viewers know it by the id ``session``. For sinks: viewers do not get it."""
+
+    session: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aired:
+    """What is on air from this moment on, as the session's player has just said: None for nothing; ``position_s`` into
+    the track, if it is known; ``paused``: it stands still there. For sinks: viewers get a message of their own."""
+
+    track: str | None
+    position_s: float | None = None
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The last event of a session. ``dropped`` counts frames lost to overload or bad timestamps; frames that the
     sampler had no use for count in ``frames`` only.
@@ -320,5 +338,6 @@ class End:
 
 Question = Infer | Search | Beats
 Message = Suggestions | Cut | Scene | Reset | Refused | Accepted | Failed | Warned | End  # what viewers get
-Notice = Message | GivenUp
+Inner = GivenUp | Opened | Aired  # what they do not get
+Notice = Message | Inner
 Event = Question | Notice

@@ -141,6 +141,11 @@ class LiveDriver:
         self._stats.resets = session.resets
         return self._stats
 
+    @property
+    def media_s(self) -> float:
+        """Media time now, since the first frame or the last reset; 0 before the first frame."""
+        return self._media_s() if self._sampler.dated else 0.0
+
     def offer(self, arrival: Arrival) -> None:
         """Take a frame; never blocks. Call on the event loop. Ignored after the end. Lateness counts from
         ``arrived_s``, which is by the session's clock."""

@@ -26,6 +26,7 @@ from stream.sources.webrtc.ports import hold_to
 from . import key_redirect
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
+from .cues import cue_routes
 from .drain import Drain
 from .engine import degraded, engine_state
 from .health import health_routes
@@ -65,6 +66,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         if recorder is not None:
             sinks.add(recorder)
         sinks.add(metrics.sink(driver))
+        if parts.cues is not None:
+            sinks.add(parts.cues.begin(lambda: driver.media_s))
         return driver
 
     hub = Hub(start, options.hub)
@@ -133,6 +136,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(whip_routes(hub, options.access, options.whip, base_url, redirect))
     app.include_router(ingest_routes(hub, options.access, base_url=base_url, redirect=redirect))
     app.include_router(pull_routes(hub, options.pull, options.access, base_url, redirect))
+    if parts.cues is not None:
+        app.include_router(cue_routes(parts.cues, parts.catalog, options.access, base_url))
     lister = partial(list_sessions, hub, base_url, options.public_url, place)
     app.include_router(viewer_routes(hub, options.access, lister, redirect))
     app.include_router(playlist_routes(parts.catalog, options.access))

@@ -11,7 +11,7 @@ import av
 
 from stream import messages
 from stream.core.commands import CommandError
-from stream.core.events import Accepted, Notice, Refused
+from stream.core.events import Accepted, Aired, Notice, Opened, Refused
 from stream.core.quality_level import FULL, QualityLevel
 from stream.driver.live import LiveStats
 from stream.sinks.base import Sink, Sinks
@@ -62,7 +62,9 @@ class Channel:
         self.label = label[:LABEL_CHARACTERS]
         self.started_s = time.monotonic()
         self.viewers = Viewers()
-        self.live = start(Sinks(sinks, needed=[self.viewers]))
+        self._sinks = Sinks(sinks, needed=[self.viewers])
+        self.live = start(self._sinks)
+        self._sinks.put(Opened(self.id, self.label))
         self.inputs = Inputs()
         self.lost: Ended | None = None
         self._on_change = on_change
@@ -128,8 +130,12 @@ class Channel:
 
     def command_core(self, message: dict[str, Any]) -> None:
         """Pass a command of the session itself to the core, unless the session is over."""
-        if self.ending is None:
-            self.live.command(message)
+        if self.ending is not None:
+            return
+        self.live.command(message)
+        if message["type"] == "playing":
+            air = self.role.air
+            self._sinks.put(Aired(None) if air is None else Aired(air.track, air.position_s, air.paused))
 
     def accept(self, command: str, track: str | None) -> None:
         """Notify every viewer that a command was carried out."""

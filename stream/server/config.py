@@ -178,6 +178,8 @@ def options_of(values: Values) -> ServeOptions:
         record=values["record"],
         obs_play=_obs_play(values),
         recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
+        cues=values["cues"],
+        no_cues=bool(values["no_cues"]),
         max_connections=values["max_connections"],
         drain_s=values["drain_s"],
         workers=values["workers"],

@@ -51,3 +51,5 @@ class ServeOptions:
     obs: ObsOptions | None = None
     record: Path | None = None  # a folder for a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)
+    cues: Path | None = None  # a folder for the cues of each session; None: in the catalogue
+    no_cues: bool = False

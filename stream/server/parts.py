@@ -11,6 +11,7 @@ from typing import Final
 from catalog.catalog import Catalog
 from engines.bundle import default_bundle, load_bundle
 from features.spec import FEATURES
+from stream.cues.store import FOLDER, CueStore
 from stream.driver.runtime import Runtime
 from stream.recording.recorder import Recordings
 
@@ -33,6 +34,7 @@ class Parts:
     workers: Executor
     recordings: Recordings | None = None
     engine_choice: str = ""  # which engine, and why
+    cues: CueStore | None = None
 
 
 @contextlib.contextmanager
@@ -60,4 +62,7 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
             recorded = replace(options.recording, threads=options.threads)
             recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
             stack.callback(recordings.close, RECORD_WAIT_S)
-        yield Parts(runtime, catalog, workers, recordings, engine_choice)
+        cues = None if options.no_cues else CueStore(options.cues or options.catalog / FOLDER)
+        if cues is not None:
+            stack.callback(cues.close)
+        yield Parts(runtime, catalog, workers, recordings, engine_choice, cues)

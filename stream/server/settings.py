@@ -333,6 +333,8 @@ SETTINGS: Final = (
     Setting("recording", "record", PATH, "record each session in this folder", metavar="FOLDER"),
     Setting("recording", "record_pictures", SWITCH, "record the pictures as well, at 160x90"),
     Setting("recording", "record_limit", integer(1), "stop a recording when its file reaches this size", 1024, "MIB"),
+    Setting("cues", "cues", PATH, "keep each session's cues here (default: CATALOG/sessions)", metavar="FOLDER"),
+    Setting("cues", "no_cues", SWITCH, "keep no cues"),
     Setting("tls", "tls_cert", PATH, "certificate and chain, PEM", metavar="FILE"),
     Setting("tls", "tls_key", PATH, "private key of the certificate, PEM", metavar="FILE"),
     Setting("log", "log_format", choice(*FORMATS), "one line an event, on standard error", "text"),

@@ -2,7 +2,7 @@
 
 from typing import TextIO
 
-from stream.core.events import GivenUp, Notice
+from stream.core.events import Inner, Notice
 from stream.messages import line
 
 
@@ -14,6 +14,6 @@ class JsonLines:
         self._out = out
 
     def put(self, notice: Notice) -> None:
-        if not isinstance(notice, GivenUp):
+        if not isinstance(notice, Inner):
             self._out.write(line(notice) + "\n")
             self._out.flush()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from stream import messages
 from stream.close_codes import Close
-from stream.core.events import Accepted, GivenUp, Notice, Refused, Reset, Suggestions
+from stream.core.events import Accepted, Inner, Notice, Refused, Reset, Suggestions
 
 QUEUE_LIMIT: Final = 32
 
@@ -84,7 +84,7 @@ class Viewers:
         return self._left_lost + sum(viewer.lost for viewer in self._all)
 
     def put(self, notice: Notice) -> None:
-        if isinstance(notice, GivenUp):
+        if isinstance(notice, Inner):
             return
         text = messages.line(notice)
         if isinstance(notice, Suggestions):

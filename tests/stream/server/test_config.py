@@ -89,6 +89,8 @@ BY_KIND = {
     "record": WORD.map(lambda text: "/" + text),
     "record_pictures": st.booleans(),
     "record_limit": st.integers(1, 10**6),
+    "cues": WORD.map(lambda text: "/" + text),
+    "no_cues": st.booleans(),
     "no_tokens": st.booleans(),
     "allow_origin": st.lists(WORD.filter(lambda text: text.rstrip("/") == text), max_size=3),
     "log_format": st.sampled_from(FORMATS),

@@ -1,0 +1,1 @@
+"""What a session leaves behind: which track was proposed or taken when, and files of it for other programs."""

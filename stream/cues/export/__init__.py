@@ -1,0 +1,1 @@
+"""Cues as files for other programs, a module for each format."""

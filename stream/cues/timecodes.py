@@ -1,0 +1,22 @@
+"""Where a stream and a recording of another program are, for cues that count by them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Timecodes:
+    """Seconds since the stream and since the recording began, without pauses; None while it does not run."""
+
+    stream_s: float | None = None
+    record_s: float | None = None
+
+
+Clock = Callable[[], Timecodes]
+NONE: Final = Timecodes()
+
+
+def no_timecodes() -> Timecodes:
+    """Of a session that no such program is connected to."""
+    return NONE
