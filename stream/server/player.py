@@ -18,7 +18,14 @@ from stream.sinks.viewers import Viewer
 from .access import same
 
 KINDS: Final = ("auto", "do", "player", "playing")
-ACTIONS: Final = {"play": ("track", "start_s"), "pause": (), "resume": (), "seek": ("position_s",), "stop": ()}
+ACTIONS: Final = {
+    "play": ("track", "start_s"),
+    "pause": (),
+    "resume": (),
+    "seek": ("position_s",),
+    "stop": (),
+    "duck": ("on",),
+}
 NOBODY: Final = "nobody plays; start a track where it is to be heard, or take the player's place"
 ANOTHER: Final = 'another one plays in this session; take its place first: {"type":"player","take":true}'
 
@@ -171,6 +178,9 @@ def _action(fields: Mapping[str, Any]) -> dict[str, Any]:
         if name == "track":
             if not isinstance(value, str) or not 0 < len(value) <= MAX_LENGTH:
                 raise CommandError(f"track must be an id of at most {MAX_LENGTH} characters")
+        elif name == "on":
+            if name not in fields or not (value is None or isinstance(value, bool)):
+                raise CommandError("on must be true, false, or null for as the player itself decides")
         elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_S:
             raise CommandError(f"{name} must be a number from 0 to {MAX_S:g}")
     return dict(fields)
