@@ -10,6 +10,7 @@ from stream.sources.webrtc.ports import PortRange
 
 from .access import AccessOptions
 from .hub import HubOptions
+from .now_text import FORMAT
 from .pulls import PullOptions
 from .tls import TlsOptions
 from .whip import WhipOptions
@@ -45,5 +46,7 @@ class ServeOptions:
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)
+    now_file: Path | None = None  # one line that says what is on air
+    now_format: str = FORMAT
     record: Path | None = None  # a folder for a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)

@@ -64,6 +64,8 @@ BY_KIND = {
     "ice_server": st.lists(WORD, max_size=3),
     "allow_pull": st.booleans(),
     "pull_network": st.lists(st.sampled_from(["10.0.0.0/8", "192.0.2.0/24", "fd00::/8"]), max_size=2),
+    "now_file": WORD.map(lambda text: "/" + text),
+    "now_format": st.sampled_from(["{artist} – {title}", "♫ {title}"]),
     "record": WORD.map(lambda text: "/" + text),
     "record_pictures": st.booleans(),
     "record_limit": st.integers(1, 10**6),
