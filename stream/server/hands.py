@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from stream.core.commands import CommandError
-from stream.core.events import Item, Suggestions
+from stream.core.events import Item
 from stream.core.preferences import Preferences, apply_wish
 from stream.errors import StreamError
 from stream.sinks.viewers import Viewer
@@ -38,7 +38,7 @@ class Hands:
         self._coming: tuple[str, float] | None = None  # the track that the player was asked for, and when
 
     def do(self, action: str, options: Options) -> bool:
-        """Carry out one of `ACTIONS`; whether it changed anything, as far as the newest list tells.
+        """Carry out one of `ACTIONS`; whether it changed anything.
 
         Raises `ActionError` for options that make no sense, CommandError with the reason for what cannot be done now.
         """
@@ -113,10 +113,7 @@ class Hands:
         return True
 
     def _undo(self, _: Options) -> bool:
-        newest = self._session.viewers.newest
-        if newest is not None and newest.asked is not None and not newest.asked.undo:
-            return False
-        return self._wish({"type": "undo"})
+        return self._session.live.asked.undo > 0 and self._wish({"type": "undo"})
 
     @property
     def _heard(self) -> bool:
@@ -125,19 +122,14 @@ class Hands:
         return role.player is not None and role.air is not None and not role.air.paused
 
     @property
-    def _newest(self) -> Suggestions | None:
-        return self._session.viewers.newest
-
-    @property
     def _items(self) -> tuple[Item, ...]:
-        return () if self._newest is None else self._newest.items
+        newest = self._session.viewers.newest
+        return () if newest is None else newest.items
 
     @property
     def _asked(self) -> Preferences:
-        """The wishes as the newest list has them; it may be a second old."""
-        asked = None if self._newest is None else self._newest.asked
-        if asked is None:
-            return Preferences()
+        """The wishes as they stand."""
+        asked = self._session.live.asked
         return Preferences(
             asked.filters,
             tuple(each.track for each in asked.skipped),

@@ -9,7 +9,7 @@ import av
 
 from catalog.errors import UnknownTrackError
 from catalog.records import Track
-from stream.core.events import Item, Reasons, Suggestions
+from stream.core.events import Item, Reasons, Suggestions, ViewerState
 from stream.core.quality_level import QualityLevel
 from stream.core.session import Session
 from stream.driver.live import LiveStats
@@ -46,24 +46,23 @@ class Shelf:
 
 
 class Live:
-    """The core of a session without pictures; after each command there is a new list."""
+    """The core of a session without pictures, and one list; no newer one comes, as within the second after a wish."""
 
     def __init__(self, core: Session, sinks: Sinks, rows: int) -> None:
-        self.core, self._sinks, self._rows = core, sinks, rows
+        self.core, self._sinks = core, sinks
         self.stats = LiveStats()
         self.commands: list[dict[str, Any]] = []
-        self.list()
+        if rows:
+            items = tuple(item_of(number) for number in range(1, rows + 1))
+            sinks.put(Suggestions(1.0, 1.0, "stay", items, asked=core.asked))
 
-    def list(self) -> None:
-        if self._rows:
-            items = tuple(item_of(number) for number in range(1, self._rows + 1))
-            asked = self.core._preferences.state()
-            self._sinks.put(Suggestions(1.0, 1.0, "stay", items, asked=asked))
+    @property
+    def asked(self) -> ViewerState:
+        return self.core.asked
 
     def command(self, message: dict[str, Any]) -> None:
         self.commands.append(message)
         self._sinks.put(self.core.command(message)[0])  # type: ignore[arg-type]
-        self.list()
 
     def offer(self, arrival: Arrival) -> None: ...
     def listen(self, frame: av.AudioFrame) -> None: ...
@@ -111,7 +110,7 @@ class Stage:
     @property
     def state(self) -> Any:
         """The wishes as the core has them."""
-        return self.live.core._preferences.state()
+        return self.live.asked
 
 
 class Sessions:
