@@ -4,7 +4,8 @@ POST needs the right to control. A browser sends it from no foreign page without
 a GET it does send, from any image of any page. So GET always needs a token in the address, also on a server that asks
 for none, and whatever says that another page has caused it is refused.
 
-*Bound*: 20 requests at once and 10 a second after that of each address; more are answered 429.
+*Bound*: 20 requests at once and 10 a second after that of each address; more are answered 429. What is refused does not
+count, so that no page can use up the limit of its user's keys.
 """
 
 import logging
@@ -58,12 +59,12 @@ def action_routes(
         return hands[session]
 
     async def act(request: Request, action: str) -> Response:
+        if (refused := refuse(request, rights)) is not None:
+            return refused  # and takes nothing from the limit of who may
         address = "" if request.client is None else request.client.host
         if (wait_s := rate.wait_s(address, clock())) > 0:
             text = f"too many actions: {PER_S:g} a second are taken, {BURST} at once"
             return answer(429, text, {"retry-after": str(ceil(wait_s))})
-        if (refused := refuse(request, rights)) is not None:
-            return refused
         if action not in NAMES:
             return answer(404, f"there is no such action; there are {', '.join(NAMES)}")
         options = {name: value for name, value in request.query_params.items() if name not in ("key", "token")}
