@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from catalog.errors import UnknownTrackError
-from catalog.records import Track
+from catalog.records import Outline, Track
 from features.decode.sound import decode
 from features.spec import MUSIC_RATE_HZ
 
@@ -253,6 +253,9 @@ class _TrackCatalog:
         }
 
     def gain(self, track_id: str) -> float | None:
+        return None
+
+    def outline(self, track_id: str) -> Outline | None:
         return None
 
     def track(self, track_id: str) -> Track:

@@ -36,7 +36,7 @@ EVIL: Final = (
 HOSTS: Final = ("evil.example", "127.0.0.1.evil.example")
 # what needs no token: no secret is told, or the address itself is the secret
 OPEN: Final = frozenset(
-    {Route(path, "GET") for path in ("/", "/{name}", "/healthz", "/readyz")}
+    {Route(path, "GET") for path in ("/", "/{name}", "/overlay", "/dock-file", "/healthz", "/readyz")}
     | {Route("/whip", method) for method in ("GET", "HEAD", "OPTIONS")}
     | {Route("/whip/{secret}", method) for method in ("GET", "HEAD", "OPTIONS", "PATCH", "DELETE")}
 )

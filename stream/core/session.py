@@ -29,7 +29,7 @@ from .adjustments import Adjustments
 from .commands import CommandError, Playing, SetPlace, read_command
 from .deck import Deck
 from .effect import effect, place_effect
-from .events import Accepted, Answer, Effect, End, Event, Refused, Reset, Suggestions, VisualStats, Weights
+from .events import Accepted, Answer, Effect, End, Event, Refused, Reset, Suggestions, ViewerState, VisualStats, Weights
 from .facts import Setting
 from .hop import Hop
 from .hysteresis import SWITCH, HysteresisOptions
@@ -98,6 +98,11 @@ class Session:
     @property
     def ended(self) -> bool:
         return self._ended
+
+    @property
+    def asked(self) -> ViewerState:
+        """The wishes of all viewers as they stand; the newest list has those of its time."""
+        return self._preferences.state(self._before_s + self._now_s)
 
     def push(self, features: "FrameFeatures", slot: int) -> list[Event]:
         """One sampled frame in motion slot ``slot`` (1/8 s since the first frame), as the sampler gave it."""

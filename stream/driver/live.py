@@ -23,7 +23,7 @@ import av
 
 from engines.errors import EngineBusy, EngineFailed
 from features.spec import MOTION_FPS
-from stream.core.events import End, Event, Failed, GivenUp, Infer, Notice, Question, Suggestions
+from stream.core.events import End, Event, Failed, GivenUp, Infer, Notice, Question, Suggestions, ViewerState
 from stream.core.quality_level import FULL, QualityLevel
 from stream.core.session import SessionOptions
 from stream.recording.recorder import Recorder
@@ -188,6 +188,11 @@ class LiveDriver:
         self._sampler.stride = level.stride
         self._hop_s = level.hop_s
         self._handle(self._session.follow(level.hop_s, level.stride))
+
+    @property
+    def asked(self) -> ViewerState:
+        """The wishes of all viewers as they stand."""
+        return self._session.asked
 
     def command(self, message: Mapping[str, Any]) -> None:
         """Carry out a viewer's command (see PROTOCOL.md); the answer is published as Accepted or Refused."""

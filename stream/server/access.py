@@ -1,4 +1,5 @@
 """Who may publish, view and control: three secrets, one for each right. An empty secret leaves its right open to all.
+A fourth one, for actions alone, opens nothing where it is empty: it stands in addresses that keys call.
 
 A token comes as ``Authorization: Bearer TOKEN`` (RFC 6750), or as the query's ``token`` where a client cannot set
 headers, as browsers' websockets cannot. Control includes view.
@@ -23,10 +24,11 @@ class AccessOptions:
     publish: str = ""
     view: str = ""
     control: str = ""
+    action: str = ""
 
     def __repr__(self) -> str:
         states = {name: "set" if getattr(self, name) else "open" for name in ("publish", "view", "control")}
-        return f"AccessOptions({states})"
+        return f"AccessOptions({states | {'action': 'set' if self.action else 'none'}})"
 
     @property
     def lack(self) -> str:
@@ -40,6 +42,12 @@ class AccessOptions:
         valid = {"publish": (self.publish,), "view": (self.view, self.control), "control": (self.control,)}[right]
         matches = [same(secret, token) for secret in valid if secret]  # all of them: the time reveals nothing
         return not valid[0] or any(matches)
+
+    def acts(self, token: str) -> bool:
+        """Whether ``token`` is one that may press keys: the action token, or that for control. Never true without a
+        token; compares in constant time."""
+        matches = [same(secret, token) for secret in (self.action, self.control) if secret]
+        return any(matches)
 
 
 def same(secret: str, token: str) -> bool:

@@ -43,8 +43,12 @@ def port_of(bound: socket.socket) -> int:
 
 def address_of(bound: socket.socket, host: str, scheme: str = "http") -> str:
     """The page's URL. A server that listens on all addresses is reached as localhost."""
-    name = "localhost" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
-    return f"{scheme}://{name}:{port_of(bound)}/"
+    return f"{scheme}://{named(host)}:{port_of(bound)}/"
+
+
+def named(host: str) -> str:
+    """The host that a server listens on, as URLs write it."""
+    return "localhost" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
 
 
 def base_url(public_url: str, port: int | None) -> str:

@@ -24,21 +24,28 @@ from stream.sources.webrtc.peer import forgive
 from stream.sources.webrtc.ports import hold_to
 
 from . import key_redirect
+from .actions import action_routes
 from .address import base_url as base_url_of
 from .address import public_origins, resolved
 from .cues import cue_routes
 from .drain import Drain
 from .engine import degraded, engine_state
+from .hand_pages import hand_pages
 from .health import health_routes
 from .hub import Hub
 from .ingest import ingest_routes
 from .key_redirect import no_redirect
+from .kits import Kits, kit_routes
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
+from .now import now_of, now_routes
+from .now_file import NowFile
+from .now_text import text_of
 from .obs_input import ObsInput
 from .obs_play import ObsPlay
 from .options import ServeOptions
 from .parts import Parts
+from .pick import Pick, newest
 from .place import Place
 from .playlists import playlist_routes
 from .preview import preview_routes
@@ -92,6 +99,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
             hold_to(loop, options.udp_ports)
         trim = glibc_trim()
         giving_back = None if trim is None else loop.create_task(give_back(lambda: len(hub.sessions), trim))
+        telling = None if now_file is None else loop.create_task(now_file.run())
         if obs is not None:
             obs.start()
         try:
@@ -101,9 +109,16 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
                 await obs_play.close()
             if obs is not None:
                 await obs.close()
-            if giving_back is not None:
-                giving_back.cancel()
+            tasks = [task for task in (giving_back, telling) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await hub.close()
+
+    now_file = None
+    if options.now_file is not None:
+        form = options.now_format
+        now_file = NowFile(options.now_file, lambda: text_of(now_of(newest(hub.sessions), parts.catalog), form))
 
     def facts() -> dict[str, object]:
         engine = parts.runtime.engine
@@ -142,6 +157,11 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(viewer_routes(hub, options.access, lister, redirect))
     app.include_router(playlist_routes(parts.catalog, options.access))
     app.include_router(preview_routes(parts.catalog, options.access))
+    pick, kits = Pick(hub, redirect, place, options.public_url), Kits(options.catalog)
+    app.include_router(now_routes(pick, parts.catalog, options.access))
+    app.include_router(action_routes(pick, parts.catalog, kits.get, options.access))
+    app.include_router(kit_routes(kits, options.access))
+    app.include_router(hand_pages(options.public_url))
     app.include_router(health_routes(hub, drain, facts, degradation))
     app.include_router(metrics_routes(metrics, partial(metrics_refusal, place), options.access))
     _add_page(app)

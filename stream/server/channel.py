@@ -11,7 +11,7 @@ import av
 
 from stream import messages
 from stream.core.commands import CommandError
-from stream.core.events import Accepted, Aired, Notice, Opened, Refused
+from stream.core.events import Accepted, Aired, Notice, Opened, Refused, ViewerState
 from stream.core.quality_level import FULL, QualityLevel
 from stream.driver.live import LiveStats
 from stream.sinks.base import Sink, Sinks
@@ -31,6 +31,8 @@ class Live(Protocol):
 
     @property
     def stats(self) -> LiveStats: ...
+    @property
+    def asked(self) -> ViewerState: ...
     def offer(self, arrival: Arrival) -> None: ...
     def listen(self, frame: av.AudioFrame) -> None: ...
     def blank(self) -> None: ...

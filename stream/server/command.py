@@ -7,11 +7,17 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
+from .action_token import with_action_token
+from .actions import NAMES
+from .address import named
 from .config import Values, add_flags, as_toml, from_environment, from_flags, merge, options_of, read_file
+from .errors import ServeError
 from .options import ServeOptions
 from .process import serve
 
+EXAMPLES: Final = {"take": "n=1&", "pin": "n=1&", "duck": "on=1&", "auto": "on=1&", "kit": "name=NAME&"}
 NOT_OF_DEMO: Final = ("catalog", "workers", "worker_ports", "record", "record_pictures", "record_limit")
 
 
@@ -23,6 +29,14 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; flags win over them")
     arguments.add_argument("--print-config", action="store_true", help="print the settings in effect and exit")
+    arguments.add_argument(
+        "--print-actions",
+        nargs="?",
+        const="",
+        metavar="KEY",
+        help="print the addresses that do something when a key calls them, for the stream KEY (default: the newest), "
+        "and exit; they hold the action token",
+    )
     add_flags(arguments)
     return arguments
 
@@ -50,10 +64,26 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.write(as_toml(values))
         return 0
 
+    if arguments.print_actions is not None:
+        sys.stdout.write(action_addresses(options_of(values), arguments.print_actions))
+        return 0
+
     def ready(url: str) -> None:
         say(f"segue serve: {url} is the page, {url}whip takes streams; Ctrl-C stops")
 
     return until_interrupted(options_of(values), ready)
+
+
+def action_addresses(options: ServeOptions, key: str) -> str:
+    """A line for each action: an address that does it when it is called. Raises `ServeError` without a token."""
+    token = with_action_token(options).access.action
+    if not token:
+        raise ServeError(f"{options.catalog}: no action token can be kept there; give one with --action-token")
+    scheme, name = "http" if options.tls is None else "https", named(options.host)
+    base = options.public_url or f"{scheme}://{name}:{options.port}"
+    query = urlencode({**({"key": key} if key else {}), "token": token})
+    lines = [f"{base}/actions/{action}?{EXAMPLES.get(action, '')}{query}" for action in NAMES]
+    return "\n".join(lines) + "\n"
 
 
 def until_interrupted(options: ServeOptions, ready: Callable[[str], None]) -> int:

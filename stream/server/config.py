@@ -175,6 +175,8 @@ def options_of(values: Values) -> ServeOptions:
         tls=None if cert is None else TlsOptions(cert, key),
         pull=PullOptions(bool(values["allow_pull"]), tuple(values["pull_network"] or ())),
         obs=_obs_of(values),
+        now_file=values["now_file"],
+        now_format=values["now_format"],
         record=values["record"],
         obs_play=_obs_play(values),
         recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
@@ -188,6 +190,8 @@ def options_of(values: Values) -> ServeOptions:
         log_format=values["log_format"],
         log_level=values["log_level"],
     )
+    if options.now_file is not None and options.workers > 1:
+        raise ServeError("--now-file with several workers: each would write it; use GET /now.txt, or --workers 1")
     if not values["no_tokens"]:
         _check_guarded(options)
     return options

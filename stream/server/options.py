@@ -10,6 +10,7 @@ from stream.sources.webrtc.ports import PortRange
 
 from .access import AccessOptions
 from .hub import HubOptions
+from .now_text import FORMAT
 from .obs_input import ObsOptions
 from .obs_play import ObsPlayOptions
 from .pulls import PullOptions
@@ -49,6 +50,8 @@ class ServeOptions:
     plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)
     obs: ObsOptions | None = None
+    now_file: Path | None = None  # one line that says what is on air
+    now_format: str = FORMAT
     record: Path | None = None  # a folder for a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)
     cues: Path | None = None  # a folder for the cues of each session; None: in the catalogue

@@ -8,6 +8,7 @@ player acts on it.
 *Bound*: one player, and the newest state of what is on air.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
@@ -37,12 +38,14 @@ ANOTHER: Final = 'another one plays in this session; take its place first: {"typ
 
 @dataclass(frozen=True, slots=True)
 class Air:
-    """What is on air: ``position_s`` into the track at ``at_s`` by the clock, if the player sent it."""
+    """What is on air: ``position_s`` into the track at ``at_s`` by the clock, if the player sent it. ``since``: when
+    the track went on air, in seconds of Unix time."""
 
     track: str
     position_s: float | None
     paused: bool
     at_s: float
+    since: float = 0.0
 
     def place_s(self, now_s: float) -> float | None:
         if self.position_s is None or self.paused:
@@ -63,11 +66,13 @@ class RoleSession(Protocol):
 
 
 class PlayerRole:
-    """The player role of one session. On the event loop only; ``clock`` counts seconds and never goes back."""
+    """The player role of one session. On the event loop only; ``clock`` counts seconds and never goes back, ``wall`` is
+    the time of day. ``duck``: what the player was last asked for; None: to duck as it decides itself."""
 
-    def __init__(self, session: RoleSession, clock: Callable[[], float]) -> None:
+    def __init__(self, session: RoleSession, clock: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
         self._session = session
-        self._clock = clock
+        self._clock, self._wall = clock, wall
+        self.duck: bool | None = None
         self.player: Viewer | None = None
         self.air: Air | None = None
         self.auto = False
@@ -84,7 +89,7 @@ class PlayerRole:
         """A viewer left. If it was the player, the music stops where it is."""
         if viewer is not self.player:
             return
-        self.player = None
+        self.player = self.duck = None
         if self.air is not None:
             place_s = self.air.place_s(self._clock())
             self.air = replace(self.air, position_s=place_s, paused=True)
@@ -109,12 +114,16 @@ class PlayerRole:
                 if self.player is None:
                     raise CommandError(NOBODY)
                 self.player.put_object({"v": 1, "type": "do", **action}, answer=True)
+                if action["do"] == "duck":
+                    self.duck = action["on"]
                 self._session.accept("do", action.get("track"))
             case _:
                 self._play(viewer, message)
 
     def _take(self, viewer: Viewer, take: bool) -> None:
         if take:
+            if viewer is not self.player:
+                self.duck = None
             self.player = viewer
             self._send_state()
         else:
@@ -142,10 +151,15 @@ class PlayerRole:
         """What is on air from now on; a command without a position continues from the current place."""
         if command.track is None:
             return None
-        now_s, place_s = self._clock(), command.position_s
-        if place_s is None and self.air is not None and self.air.track == command.track:
-            place_s = self.air.place_s(now_s)
-        return Air(command.track, place_s, command.paused, now_s)
+        now_s, place_s, since = self._clock(), command.position_s, self._wall()
+        if self.air is not None and self.air.track == command.track:
+            place_s = self.air.place_s(now_s) if place_s is None else place_s
+            since = self.air.since
+        return Air(command.track, place_s, command.paused, now_s, since)
+
+    def place_s(self) -> float | None:
+        """Where in the track on air its music is now, if that is known."""
+        return None if self.air is None else self.air.place_s(self._clock())
 
     def _send_state(self) -> None:
         for viewer in self._session.viewers:

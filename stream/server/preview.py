@@ -1,6 +1,7 @@
 """What the page shows and plays of a track. Opens only files of the catalogue."""
 
 import stat
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -10,7 +11,7 @@ from fastapi.responses import FileResponse, Response
 
 from catalog.described import rights_json
 from catalog.errors import UnknownTrackError
-from catalog.records import Track
+from catalog.records import Outline, Track
 
 from .access import AccessOptions, require
 from .excerpts import Excerpts, MusicFile, parse_query
@@ -40,6 +41,7 @@ class Shelf(Protocol):
 
     def track(self, track_id: str) -> Track: ...
     def gain(self, track_id: str) -> float | None: ...
+    def outline(self, track_id: str) -> Outline | None: ...
 
 
 def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: Excerpts | None = None) -> APIRouter:
@@ -72,6 +74,7 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
             "key": track.key,
             "rating": track.rating,
             "playlists": list(track.playlists),
+            **course_of(shelf.outline(track_id)),
         }
 
     def open_file(track_id: str) -> MusicFile:
@@ -104,3 +107,16 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
         return FileResponse(file.path, media_type=kind, stat_result=file.status, headers=headers)
 
     return router
+
+
+def course_of(outline: Outline | None) -> dict[str, Any]:
+    """What a page draws of a track's course: ``peaks`` of its waveform, evenly spaced, 0 to 255; where sections and
+    bars begin, in seconds to 1 ms; its integrated loudness. None for what is not known."""
+    if outline is None:
+        return {"peaks": None, "sections_s": None, "downbeats_s": None, "lufs": None}
+    return {
+        "peaks": outline.peaks.tolist(),
+        "sections_s": [round(float(place_s), 3) for place_s in outline.sections_s],
+        "downbeats_s": [round(float(place_s), 3) for place_s in outline.downbeats_s],
+        "lufs": round(outline.lufs, 1) if isfinite(outline.lufs) else None,
+    }

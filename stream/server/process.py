@@ -17,6 +17,7 @@ import uvicorn
 
 from stream.sources import feed
 
+from .action_token import with_action_token
 from .address import address_of, base_url, bind
 from .app import create_app
 from .connections import Connections, affordable, connections_for
@@ -48,6 +49,7 @@ def serve(
     """
     if options.tls is not None:
         context_of(options.tls)  # reports mistakes before anything slow is started
+    options = with_action_token(options)
     if options.workers > 1:
         return supervise(options, serve_place, ready)
     with contextlib.closing(bind(options.host, options.port)) as bound:
@@ -73,7 +75,8 @@ def serve_socket(
     access = options.access
     few_heaps()  # before threads begin
     with contextlib.ExitStack() as stack:
-        tokens = (access.publish, access.view, access.control, options.obs.address.password if options.obs else "")
+        password = options.obs.address.password if options.obs else ""
+        tokens = (access.publish, access.view, access.control, access.action, password)
         logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
         if access.lack and (place is None or place.first):
             log.warning("%s", access.lack)

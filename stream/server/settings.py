@@ -26,10 +26,11 @@ from .access import AccessOptions
 from .connections import LEAST
 from .hub import HubOptions
 from .logs import FORMATS, LEVELS
+from .now_text import FIELDS, FORMAT, MOVING, check_format
 from .obs_input import KEY as OBS_KEY
 from .origin import origin_of
 
-TOKENS: Final = ("publish_token", "view_token", "control_token")
+TOKENS: Final = ("publish_token", "view_token", "control_token", "action_token")
 TOKEN_CHARACTERS: Final = 16  # at least; shorter tokens can be guessed
 MAX_WORKERS: Final = 64
 MAX_DRAIN_S: Final = 3600.0
@@ -159,6 +160,11 @@ PATH: Final = Kind(
     lambda value, folder: folder / Path(_non_empty(_check_type(value, str))).expanduser(),
 )
 TOKEN: Final = checked(f"at least {TOKEN_CHARACTERS} ASCII characters without spaces", _token)
+STILL: Final = tuple(name for name in FIELDS if name not in MOVING)
+NOW: Final = checked(
+    f"a text with any of {', '.join(f'{{{name}}}' for name in STILL)}",
+    lambda text: check_format(_non_empty(text), STILL),
+)
 URL: Final = checked("an http or https address without a path", _url)
 PORTS: Final = checked("a range of ports, FIRST-LAST", _ports)
 OBS: Final = checked("the address of OBS's websocket, as in ws://127.0.0.1:4455", _obs)
@@ -205,7 +211,12 @@ ADDRESSES: Final = several("a list of IP addresses", lambda text: str(ipaddress.
 
 
 def _token_settings() -> list[Setting]:
-    uses = {"publish": "to send streams", "view": "to watch", "control": "to send commands"}
+    uses = {
+        "publish": "to send streams",
+        "view": "to watch",
+        "control": "to send commands",
+        "action": "in the addresses of actions (default: one that is kept in the catalogue's folder)",
+    }
     settings = []
     for name in TOKENS:
         use = uses[name.removesuffix("_token")]
@@ -330,6 +341,8 @@ SETTINGS: Final = (
     ),
     Setting("obs", "obs_password_file", PATH, f"file with its password (or {ENVIRONMENT})", metavar="FILE"),
     Setting("obs", "obs_key", TEXT, "key of OBS's session", OBS_KEY, "KEY"),
+    Setting("now", "now_file", PATH, "keep in this file one line that says what is on air", metavar="FILE"),
+    Setting("now", "now_format", NOW, "its form", FORMAT, "TEXT"),
     Setting("recording", "record", PATH, "record each session in this folder", metavar="FOLDER"),
     Setting("recording", "record_pictures", SWITCH, "record the pictures as well, at 160x90"),
     Setting("recording", "record_limit", integer(1), "stop a recording when its file reaches this size", 1024, "MIB"),

@@ -35,6 +35,11 @@ class Viewer:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def waiting(self) -> list[str]:
+        """The messages that wait, oldest first; they go on waiting."""
+        return [text for text, _ in self._waiting]
+
     def put(self, text: str, answer: bool = False) -> None:
         """Queue a message, or an ``answer`` to a command; never blocks."""
         if len(self._waiting) >= QUEUE_LIMIT:
@@ -64,9 +69,10 @@ class Viewer:
 
 class Viewers:
     """A sink: every notice goes to every viewer, as one line of JSON. A viewer that joins late gets the newest list
-    first, and what is on air."""
+    first, and what is on air. ``newest``: that list, None while there is none."""
 
     def __init__(self) -> None:
+        self.newest: Suggestions | None = None
         self._all: set[Viewer] = set()
         self._left_lost = 0
         self._state: dict[str, str] = {}  # what a late viewer needs to see, by the kind of message
@@ -88,10 +94,11 @@ class Viewers:
             return
         text = messages.line(notice)
         if isinstance(notice, Suggestions):
-            self._state["suggestions"] = text
+            self._state["suggestions"], self.newest = text, notice
         elif isinstance(notice, Accepted) and notice.command == "playing":
             self._state["playing"] = text
         elif isinstance(notice, Reset):
+            self.newest = None
             self._state.pop("suggestions", None)
         for viewer in self._all:
             viewer.put(text, isinstance(notice, Accepted | Refused))

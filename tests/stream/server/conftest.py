@@ -39,6 +39,18 @@ def excerpting() -> Any:
 
 
 @pytest.fixture(scope="session")
+def playing() -> Any:
+    """A session with a list and a player, without pictures: see ``playing.py``."""
+    return _beside("playing")
+
+
+@pytest.fixture
+def stage(playing: Any, fake_runtime: Callable[..., Any]) -> Callable[..., Any]:
+    """``stage(rows=5, key="studio")``: a session and what its player was asked for."""
+    return lambda **options: playing.Stage(fake_runtime().model, **options)
+
+
+@pytest.fixture(scope="session")
 def small_catalog(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
     made: Path = _serving().shared_catalog(tmp_path_factory, tiny_bundle)
     return made

@@ -96,7 +96,7 @@ class Serving:
 @contextlib.contextmanager
 def serving(catalog: Path, bundle: Path, **options: Any) -> Iterator[Serving]:
     """A server with these options, stopped and joined at the end."""
-    asked = ServeOptions(catalog, bundle=bundle, port=0, **options)
+    asked = ServeOptions(catalog, bundle=bundle, **{"port": 0, **options})
     started = threading.Event()
     with contextlib.closing(bind(asked.host, asked.port)) as bound, open_parts(asked) as parts:
         server = server_of(parts, asked, started.set)

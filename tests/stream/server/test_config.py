@@ -86,6 +86,8 @@ BY_KIND = {
     "obs": st.sampled_from(["ws://127.0.0.1:4455", "wss://[::1]:1"]),
     "obs_password_file": WORD.map(lambda text: "/" + text),
     "obs_key": WORD,
+    "now_file": WORD.map(lambda text: "/" + text),
+    "now_format": st.sampled_from(["{artist} – {title}", "♫ {title}"]),
     "record": WORD.map(lambda text: "/" + text),
     "record_pictures": st.booleans(),
     "record_limit": st.integers(1, 10**6),

@@ -22,7 +22,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from catalog.errors import UnknownTrackError
-from catalog.records import Track
+from catalog.records import Outline, Track
 from features.decode.sound import decode
 from stream.server.excerpts import Excerpts
 from stream.server.head_timeout import HeadTimeoutProtocol
@@ -42,6 +42,9 @@ class Shelf:
     tracks: dict[str, Track]
 
     def gain(self, track_id: str) -> float | None:
+        return None
+
+    def outline(self, track_id: str) -> Outline | None:
         return None
 
     def track(self, track_id: str) -> Track:

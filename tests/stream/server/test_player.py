@@ -15,6 +15,7 @@ from stream.server.player import ANOTHER, NOBODY
 
 TRACK, OTHER = "a" * 16, "b" * 16
 SDP = {"content-type": "application/sdp"}
+DUCKS = tuple({"do": "duck", "on": on} for on in (True, False, None))
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_the_first_that_plays_is_the_player_and_the_others_its_remotes(join: Cal
     tell(two, type="do", do="play", track=OTHER, start_s=12.5)
     assert hear(one, "do") == {"v": 1, "type": "do", "do": "play", "track": OTHER, "start_s": 12.5}
     assert hear(two, "accepted")["command"] == "do"
-    for action in ({"do": "pause"}, {"do": "resume"}, {"do": "seek", "position_s": 7}, {"do": "stop"}):
+    for action in ({"do": "pause"}, {"do": "resume"}, {"do": "seek", "position_s": 7}, {"do": "stop"}, *DUCKS):
         tell(two, type="do", **action)
         assert hear(one, "do") == {"v": 1, "type": "do", **action}
     assert nothing_of(two, "do")
@@ -153,6 +154,9 @@ BAD = (
     {"type": "do", "do": "seek", "position_s": True},
     {"type": "do", "do": "seek", "position_s": 1e300},
     {"type": "do", "do": "pause", "position_s": 1},
+    {"type": "do", "do": "duck"},
+    {"type": "do", "do": "duck", "on": 1},
+    {"type": "do", "do": "duck", "on": None, "track": "a"},
     {"type": "playing"},
     {"type": "playing", "track": 7},
     {"type": "playing", "track": "a", "position_s": -1},

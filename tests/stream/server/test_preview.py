@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from catalog.catalog import Catalog
+from stream.server.preview import course_of
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,22 @@ def test_facts_of_a_track(client: httpx.Client, track: Any) -> None:
     assert said == {"attribution": "", "live_ok": None, "vod_ok": None, "source": "", "bought": "", "list_at": "",
                     "moods": []}  # fmt: skip
     assert facts["marks"] == ["licence unknown"] and facts["vocals"] in (True, False, None)
+
+
+def test_the_course_of_a_track(client: httpx.Client, track: Any, small_catalog: Path) -> None:
+    with Catalog.open(small_catalog, None) as catalog:
+        outline = catalog.outline(track.id)
+    assert outline is not None
+    facts = client.get(f"/api/tracks/{track.id}").json()
+    assert facts["peaks"] == outline.peaks.tolist() and len(set(facts["peaks"])) > 1
+    assert facts["sections_s"] == pytest.approx(outline.sections_s.tolist(), abs=0.001) and facts["sections_s"]
+    assert facts["downbeats_s"] == pytest.approx(outline.downbeats_s.tolist(), abs=0.001)
+    assert facts["lufs"] == pytest.approx(outline.lufs, abs=0.06)
+
+
+def test_a_course_that_is_not_known(outline: Callable[..., Any]) -> None:
+    assert set(course_of(None).values()) == {None}
+    assert course_of(outline(lufs=float("-inf")))["lufs"] is None  # JSON has no infinity
 
 
 def test_the_whole_file(client: httpx.Client, track: Any) -> None:
