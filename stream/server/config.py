@@ -169,8 +169,6 @@ def options_of(values: Values) -> ServeOptions:
         access=access_of({token: _token_of(values, token) for token in TOKENS}),
         tls=None if cert is None else TlsOptions(cert, key),
         pull=PullOptions(bool(values["allow_pull"]), tuple(values["pull_network"] or ())),
-        now_file=values["now_file"],
-        now_format=values["now_format"],
         record=values["record"],
         recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
         max_connections=values["max_connections"],
@@ -178,6 +176,8 @@ def options_of(values: Values) -> ServeOptions:
         workers=values["workers"],
         worker_ports=values["worker_ports"],
         public_url=values["public_url"] or "",
+        now_file=values["now_file"],
+        now_format=values["now_format"],
         log_format=values["log_format"],
         log_level=values["log_level"],
     )

@@ -38,6 +38,8 @@ class ServeOptions:
     workers: int = 1  # processes
     worker_ports: tuple[int, int] | None = None  # first and last; None: those after ``port``
     public_url: str = ""  # the address of this very machine for clients; empty: that of their request
+    now_file: Path | None = None  # one line that says what is on air
+    now_format: str = FORMAT
     log_format: str = "text"
     log_level: str = "warning"
     hub: HubOptions = field(default_factory=HubOptions)
@@ -46,7 +48,5 @@ class ServeOptions:
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)
-    now_file: Path | None = None  # one line that says what is on air
-    now_format: str = FORMAT
     record: Path | None = None  # a folder for a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)

@@ -75,8 +75,9 @@ def serve_socket(
     access = options.access
     few_heaps()  # before threads begin
     with contextlib.ExitStack() as stack:
-        tokens = (access.publish, access.view, access.control, access.action)
+        tokens = (access.publish, access.view, access.control)
         logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
+        logs.add(lambda: [access.action])
         if access.lack and (place is None or place.first):
             log.warning("%s", access.lack)
         with starting(bound, tls):
