@@ -175,8 +175,6 @@ def options_of(values: Values) -> ServeOptions:
         tls=None if cert is None else TlsOptions(cert, key),
         pull=PullOptions(bool(values["allow_pull"]), tuple(values["pull_network"] or ())),
         obs=_obs_of(values),
-        now_file=values["now_file"],
-        now_format=values["now_format"],
         record=values["record"],
         obs_play=_obs_play(values),
         recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
@@ -187,6 +185,8 @@ def options_of(values: Values) -> ServeOptions:
         workers=values["workers"],
         worker_ports=values["worker_ports"],
         public_url=values["public_url"] or "",
+        now_file=values["now_file"],
+        now_format=values["now_format"],
         log_format=values["log_format"],
         log_level=values["log_level"],
     )

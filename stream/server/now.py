@@ -57,7 +57,7 @@ def now_of(session: Channel | None, shelf: Shelf) -> dict[str, Any]:
 
 def attribution_of(track: Track) -> str:
     """The text that the licence asks for; empty where it is not known."""
-    return str(getattr(getattr(track, "rights", None), "attribution", "") or "")
+    return str(getattr(track, "attribution", ""))
 
 
 def now_routes(pick: Pick, shelf: Shelf, access: AccessOptions | None = None) -> APIRouter:

@@ -341,8 +341,6 @@ SETTINGS: Final = (
     ),
     Setting("obs", "obs_password_file", PATH, f"file with its password (or {ENVIRONMENT})", metavar="FILE"),
     Setting("obs", "obs_key", TEXT, "key of OBS's session", OBS_KEY, "KEY"),
-    Setting("now", "now_file", PATH, "keep in this file one line that says what is on air", metavar="FILE"),
-    Setting("now", "now_format", NOW, "its form", FORMAT, "TEXT"),
     Setting("recording", "record", PATH, "record each session in this folder", metavar="FOLDER"),
     Setting("recording", "record_pictures", SWITCH, "record the pictures as well, at 160x90"),
     Setting("recording", "record_limit", integer(1), "stop a recording when its file reaches this size", 1024, "MIB"),
@@ -352,6 +350,8 @@ SETTINGS: Final = (
     Setting("tls", "tls_key", PATH, "private key of the certificate, PEM", metavar="FILE"),
     Setting("log", "log_format", choice(*FORMATS), "one line an event, on standard error", "text"),
     Setting("log", "log_level", choice(*LEVELS), "how much is logged", "warning"),
+    Setting("now", "now_file", PATH, "keep in this file one line that says what is on air", metavar="FILE"),
+    Setting("now", "now_format", NOW, "its form", FORMAT, "TEXT"),
 )
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 
