@@ -69,8 +69,8 @@ def test_what_is_on_air(ask: Callable[..., Any], stage: Callable[..., Any]) -> N
     assert isinstance(now.pop("attribution"), str)
     assert 12 <= now.pop("position_s") < 15 and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", now.pop("since"))
     assert now == {
-        "v": 1, "playing": True, "track": f"{1:016x}", "title": "Night Bus", "artist": "A. Name", "licence": "CC-BY-4.0",
-        "duration_s": 180.0,
+        "v": 1, "playing": True, "track": f"{1:016x}", "title": "Night Bus", "artist": "A. Name",
+        "licence": "CC-BY-4.0", "duration_s": 180.0,
     }  # fmt: skip
     assert answer.headers["cache-control"] == "no-store"
     made.plays(1, 500.0)  # a player that is wrong about its place
