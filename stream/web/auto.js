@@ -35,8 +35,8 @@ export class Auto {
     const { now } = this.speaker.player;
     const first = this.session.top();
     if (!first) return;
-    if (!now) this.start(first, false);
-    else if (this.session.newest.advice === "switch" && first.track !== now.track && this.speaker.player.playing) this.start(first, true);
+    if (!now) this.start(first);
+    else if (this.session.newest.advice === "switch" && first.track !== now.track && this.speaker.player.playing) this.start(first);
   }
 
   /** Time passes: is it time to leave? */
@@ -46,7 +46,7 @@ export class Auto {
     const now = { ...player.now, length_s: player.length_s };
     const { onAir } = this.session;
     const next = this.session.items.find((item) => item.track === onAir?.next) ?? this.session.top(now.track);
-    if (next && player.position_s >= leaveAt(now, onAir)) this.start(next, true);
+    if (next && player.position_s >= leaveAt(now, onAir)) this.start(next);
     if (next) return;
     const [from_s, to_s] = (onAir?.track === now.track && onAir.loop) || now.loop || [0, Infinity];
     const over_s = player.position_s - to_s;
@@ -56,21 +56,21 @@ export class Auto {
   /** What plays was skipped: on with the next, in auto mode or not. */
   next(track) {
     const next = this.session.top(track);
-    if (next) this.start(next, false);
+    if (next) this.start(next);
     else this.speaker.silence();
   }
 
   /** A track came to its end: another one follows, else it is quiet and the session knows. */
   ended(track) {
     const next = this.session.top(track);
-    if (this.#acts && next) this.start(next, false);
+    if (this.#acts && next) this.start(next);
     else this.speaker.silence();
   }
 
-  async start(item, slowly) {
+  async start(item) {
     if (this.starting === item.track) return; // its file is still coming
     this.starting = item.track;
-    const plays = await this.speaker.play(item, slowly);
+    const plays = await this.speaker.play(item);
     if (this.starting === item.track) this.starting = null;
     // it would try, and say so, each second
     const vain = !plays && !this.speaker.player.now && !this.starting && !this.speaker.elsewhere;
