@@ -1,17 +1,11 @@
 // Kits: filters, dials and weights that were saved under a name, for a show or a part of it. The server keeps them.
 
 import { button, make } from "./make.js";
-import { limited } from "./filters.js";
 import { authorised } from "./token.js";
 
-/** The commands that make the session's wishes those of a kit. */
-export function commandsOf(kit) {
-  const { filters, steer, weights } = kit;
-  const limits = Object.fromEntries(Object.entries(filters ?? {}).filter(([, limit]) => limit !== null && limit !== undefined));
-  const commands = [limited(limits) ? { type: "filters", ...limits } : { type: "reset", what: ["filters"] }];
-  if (steer) commands.push({ type: "steer", ...steer });
-  if (weights) commands.push({ type: "weights", ...weights });
-  return commands;
+/** The command that makes the session's wishes those of a kit: one, so one undo takes it back. */
+export function wish({ filters, steer, weights }) {
+  return { type: "wishes", filters: filters ?? {}, ...(steer && { steer }), ...(weights && { weights }) };
 }
 
 export class Kits {
@@ -48,14 +42,9 @@ export class Kits {
     this.show(this.may);
   }
 
-  /** Make the session's wishes those of a kit. */
-  apply(kit) {
-    for (const command of commandsOf(kit)) this.send(command);
-  }
-
   #row(kit) {
     const row = make("li");
-    const apply = button("quiet name", kit.name, "", () => this.apply(kit));
+    const apply = button("quiet name", kit.name, "", () => this.send(wish(kit)));
     apply.dir = "auto";
     row.append(apply, button("small", "×", `Delete the kit ${kit.name}`, () => this.#drop(kit)));
     return row;

@@ -180,7 +180,7 @@ function showNote() {
   if (!text && performance.now() - noted < NOTE_MS) return;
   if (text) noted = performance.now();
   set($("list-note"), text);
-  $("list-note").parentElement.dataset.kind = stale ? "stale" : "";
+  $("list-note").dataset.kind = stale ? "stale" : "";
 }
 
 setInterval(() => {

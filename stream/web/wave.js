@@ -31,11 +31,11 @@ export class Wave {
   #draw() {
     const { canvas, pen, places, facts } = this;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width || !height) return;
+    if (!width || !height) return undefined;
     const length_s = places.length_s || facts?.duration_s || 0;
     const across = (seconds) => Math.round((seconds / length_s) * width * 2) / 2;
     const key = JSON.stringify([this.track, Boolean(facts), width, height, length_s, across(places.at_s ?? -1), places.start_s, places.leave_s, places.loop]);
-    if (key === this.drawn) return;
+    if (key === this.drawn) return undefined;
     this.drawn = key;
     const scale = devicePixelRatio || 1;
     if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
@@ -44,9 +44,12 @@ export class Wave {
     }
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, height);
-    if (!this.track || !length_s) return;
     const style = getComputedStyle(canvas);
     const colour = (name) => style.getPropertyValue(name).trim();
+    if (!this.track || !length_s) {
+      pen.fillStyle = colour("--past");
+      return pen.fillRect(0, height / 2 - 1, width, 2);
+    }
     const known = (place) => typeof place === "number";
     if (Array.isArray(places.loop)) {
       pen.fillStyle = colour("--loop");
@@ -66,6 +69,7 @@ export class Wave {
       pen.fillStyle = colour("--needle");
       pen.fillRect(played - 1, 0, 2, height);
     }
+    return undefined;
   }
 
   /** Bars of two pixels with one between; a plain line where no waveform is known. */
