@@ -11,7 +11,7 @@ export function rateFor(bpm, wanted) {
   if (!(bpm > 0) || !(wanted > 0)) return 0;
   const rates = [1, 2, 0.5].map((factor) => (wanted * factor) / bpm);
   const [best] = rates.sort((a, b) => Math.abs(a - 1) - Math.abs(b - 1));
-  return Math.abs(best - 1) <= WITHIN ? best : 0;
+  return Math.abs(best - 1) <= WITHIN + 1e-9 ? best : 0;
 }
 
 /**

@@ -1,5 +1,4 @@
-// Wiring: the session, what the page shows of it, and what it plays. What sends a picture is
-// loaded when something is sent.
+// Wiring: the session, what the page shows of it, and what it plays. What few need at once is loaded when it is wanted.
 
 import { Announcer } from "./announce.js";
 import { Audition } from "./audition.js";
@@ -7,9 +6,8 @@ import { Auto } from "./auto.js";
 import { plan } from "./fade.js";
 import { Filters, limited } from "./filters.js";
 import { History } from "./history.js";
-import { help, hotkeys } from "./hotkeys.js";
+import { hotkeys } from "./hotkeys.js";
 import { given } from "./key.js";
-import { Kits } from "./kits.js";
 import { choose, chose, dock, giveFocusBack } from "./look.js";
 import { press, set } from "./make.js";
 import { Media } from "./media.js";
@@ -20,10 +18,8 @@ import { Player } from "./player.js";
 import { Proposal } from "./proposal.js";
 import { copy } from "./rights.js";
 import { leans, Session, weighs } from "./session.js";
-import { Settings } from "./settings.js";
 import { Speaker } from "./speaker.js";
 import { Steer } from "./steer.js";
-import { Strip } from "./strip.js";
 import { Suggestions } from "./suggestions.js";
 import { Tabs } from "./tabs.js";
 import { learn, outline, titleOf } from "./titles.js";
@@ -41,15 +37,17 @@ let began = 0; // when the stream did, by the page's clock
 let waits = false; // for the stream of the key to begin
 let noted = 0; // when the list's last change was told
 let source = null; // what this page sends, if it does
+let strip = null; // the movement in it
+let kits = null;
+const dialogs = {};
 let credit = ""; // who is to be named for what is on air
 
-const strip = new Strip($("strip"));
 const moment = new Moment();
 const send = (command) => session.send(command);
 const session = new Session({
   open: () => opened(),
   suggestions: (message) => heardList(message),
-  cut: (message) => strip.cut(message.strength),
+  cut: (message) => strip?.cut(message.strength),
   reset: () => { moment.forget(); show(); },
   player: () => { auto.heard(); speaker.roleChanged(); obs.show(); },
   do: (message) => speaker.obey(message),
@@ -92,9 +90,8 @@ const list = new Suggestions($("list"), {
 });
 const steer = new Steer($("tool-steer"), send);
 const filters = new Filters($("tool-filters"), send);
-const kits = new Kits($("tool-kits"), send, () => session.asked, complain);
 const history = new History($("tool-history"));
-const tabs = new Tabs($("tools"), dock ? "none" : "steer", (name) => ({ kits, history })[name]?.load());
+const tabs = new Tabs($("tools"), dock ? "none" : "steer", (name) => ({ kits: showKits, history: () => history.load() })[name]?.());
 new Meter($("meter"), player);
 
 // ---- showing -------------------------------------------------------------------------------------------------------
@@ -126,7 +123,7 @@ function show() {
   wishes.show(asked, role.may);
   steer.show(asked, role.may);
   filters.show(asked?.filters, role.may);
-  kits.show(role.may);
+  kits?.show(role.may);
   tabs.mark("steer", Boolean(asked) && (leans(asked.steer) || weighs(asked.weights)));
   tabs.mark("filters", limited(asked?.filters));
   showPlayer();
@@ -269,7 +266,7 @@ async function end() {
   began = 0;
   waits = false;
   session.leave();
-  strip.clear();
+  strip?.clear();
   moment.forget();
   obs.forget();
   $("facts").textContent = $("list-note").textContent = "";
@@ -344,7 +341,8 @@ async function go(kind, chosen) {
   await end();
   $("toast").hidden = true;
   try {
-    const [{ Input }, sources] = await Promise.all([import("./input.js"), import("./sources.js")]);
+    const [{ Input }, sources, { Strip }] = await Promise.all(["input", "sources", "strip"].map((name) => import(`./${name}.js`)));
+    strip ??= new Strip($("strip"));
     source ??= new Input({
       status,
       shown: (shown) => { mode("live"); strip.start($("picture")); set($("remote-name"), shown.label); },
@@ -379,7 +377,28 @@ function turn(on) {
 
 function theme() { choose("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark"); }
 
-function opens(name) { if (!$(name).open) $(name).showModal(); }
+/** Open a dialog, filled the first time. */
+async function opens(name) {
+  try {
+    dialogs[name] ??= await (name === "keys"
+      ? import("./help.js").then(({ help }) => help($(name)) ?? true)
+      : import("./settings.js").then(({ Settings }) => new Settings($(name))));
+    if (!$(name).open) $(name).showModal();
+  } catch {
+    complain("The server cannot be reached.");
+  }
+}
+
+async function showKits() {
+  try {
+    const { Kits } = await import("./kits.js");
+    kits ??= new Kits($("tool-kits"), send, () => session.asked, complain);
+    kits.show(session.role.may);
+    await kits.load();
+  } catch {
+    complain("The server cannot be reached.");
+  }
+}
 
 $("use-camera").addEventListener("click", () => go("camera"));
 $("use-screen").addEventListener("click", () => go("screen"));
@@ -460,8 +479,6 @@ hotkeys({
 });
 
 const asked = new URLSearchParams(location.search).get("session");
-new Settings($("settings"));
-help($("keys"));
 giveFocusBack();
 volume(Number($("volume").value));
 $("use-screen").hidden = window.isSecureContext && !navigator.mediaDevices?.getDisplayMedia; // telephones have none

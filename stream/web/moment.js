@@ -44,7 +44,7 @@ export class Moment {
     if (kind === "stay") return leave_s === null ? "" : leave_s <= 0 ? "now is a good place" : this.#counted(leave_s);
     if (leave_s !== null && leave_s > 0.5 && leave_s < 4 * this.bar_s) return this.#counted(leave_s);
     const bar = this.bar(now_ms + SOONEST_MS);
-    return bar ? `on the next bar · ${clock((bar.at_ms - now_ms) / 1000 + 0.5)}` : "now";
+    return bar ? `next bar · ${clock((bar.at_ms - now_ms) / 1000 + 0.5)}` : "now";
   }
 
   #counted(left_s) {

@@ -83,7 +83,7 @@ export class Proposal {
     find("go").disabled = !item || !this.may;
     find("go-listen").disabled = !item;
     set(find("go-text"), item ? `Play from ${clock(item.start_s)}` : "Play");
-    find("go").setAttribute("aria-label", item ? `Play ${item.title || "Untitled"} from ${clock(item.start_s)}. ${why}` : "Play");
+    find("go").setAttribute("aria-label", item ? `Play from ${clock(item.start_s)}: ${item.title || "Untitled"}. ${why}` : "Play");
     find("place-back").hidden = this.place_s === null;
     showBadges(find("advice-rights"), next.item);
     const place = find("place");

@@ -16,7 +16,7 @@ export class Steer {
     for (const [name, [label, less, more]] of Object.entries(DIALS)) rows.append(this.#dial("steer", name, label, { min: -1, less, more }));
     const counts = make("div", "dials");
     for (const [name, label] of Object.entries(WEIGHTS)) counts.append(this.#dial("weights", name, label, { min: 0, less: "nothing", more: "all" }));
-    this.back = button("quiet", "Set back", "Set dials and weights back", () => send({ type: "reset", what: ["steer", "weights"] }));
+    this.back = button("quiet", "Set back", "Set back dials and weights", () => send({ type: "reset", what: ["steer", "weights"] }));
     box.append(rows, make("h3", "", "What counts"), counts, this.back);
   }
 

@@ -94,7 +94,7 @@ def test_rows_hold_still_under_the_pointer_and_what_is_clicked_is_what_was_read(
     page, stub = opened(*playing())
     before = page.evaluate(ORDER)
     page.mouse.move(10, 400)
-    page.locator(".row .title").nth(1).hover()
+    page.locator(".row .play").nth(1).hover()
     stub.tell(reordered())
     page.wait_for_selector("#list-waiting:visible")
     assert page.evaluate(ORDER) == before
@@ -164,7 +164,7 @@ def test_the_next_move_is_named_with_its_moment(opened: Opener) -> None:
     assert re.fullmatch(r"in 0:\d\d", page.inner_text("#advice-when"))
     stub.tell(suggestions(advice="switch", items=[item(1, rank=1), item(0, rank=2)], **on_air(next_in_s=None)))
     page.wait_for_selector("#advice-word:has-text('Switch to')")
-    assert page.inner_text("#advice-when").startswith("on the next bar · 0:0")
+    assert page.inner_text("#advice-when").startswith("next bar · 0:0")
 
 
 def test_the_moment_is_counted_in_bars(opened: Opener) -> None:
@@ -190,7 +190,7 @@ def test_the_moment_is_counted_in_bars(opened: Opener) -> None:
         {"at_ms": 10_000, "place_s": 41},
         None,
     ]
-    assert told[10:] == ["on the next bar · 0:01", "", "now", None]
+    assert told[10:] == ["next bar · 0:01", "", "now", None]
 
 
 FADES = """async () => {
@@ -497,6 +497,8 @@ def test_with_no_track_at_all_the_page_says_so(opened: Opener) -> None:
     assert "no track" in page.inner_text("#advice-text") and page.is_disabled("#go")
 
 
+INSECURE = """Object.defineProperty(navigator, "mediaDevices", { value: undefined });
+Object.defineProperty(window, "isSecureContext", { value: false });"""
 NO_CAMERA = """navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", %s); };"""
 
 
@@ -505,7 +507,7 @@ NO_CAMERA = """navigator.mediaDevices.getUserMedia = async () => { throw new DOM
     [
         (NO_CAMERA % "'NotAllowedError'", "allow"),
         (NO_CAMERA % "'NotFoundError'", "camera"),
-        ("Object.defineProperty(navigator, 'mediaDevices', { value: undefined });", "localhost"),
+        (INSECURE, "https"),
     ],
     ids=["denied", "none", "insecure"],
 )
