@@ -47,7 +47,7 @@ export class Wave {
     const style = getComputedStyle(canvas);
     const colour = (name) => style.getPropertyValue(name).trim();
     if (!this.track || !length_s) {
-      pen.fillStyle = colour("--past");
+      pen.fillStyle = colour("--mark");
       return pen.fillRect(0, height / 2 - 1, width, 2);
     }
     const known = (place) => typeof place === "number";

@@ -84,12 +84,11 @@ def test_axe_finds_nothing_in_any_layout_theme_tool_and_dialog(
         page.goto(HOST + path)
         page.wait_for_selector("#duck:visible")
         page.wait_for_selector("#credit:visible")
-        found = violations(page)
-        for tool in ("steer", "filters", "kits", "history"):
-            if page.is_hidden(f"#tool-{tool}"):
-                page.click(f"#tab-{tool}")
+        for tool in ("filters", "kits", "history"):
+            page.click(f"#tab-{tool}")
             page.wait_for_selector(f"#tool-{tool} :is(input, li)")
-            found += violations(page)
+        page.evaluate("() => { for (const each of document.querySelectorAll('.tool')) each.hidden = false; }")  # all at once
+        found = violations(page)
         for dialog in ("settings", "keys"):
             if page.is_visible(f"#open-{dialog}"):
                 page.click(f"#open-{dialog}")
