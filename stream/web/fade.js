@@ -14,6 +14,9 @@ export function rateFor(bpm, wanted) {
   return Math.abs(best - 1) <= WITHIN + 1e-9 ? best : 0;
 }
 
+/** How long a change takes, about: from its beginning to the start of the next track. */
+export function leadOf({ fade, fade_s }) { return fade === "off" ? 0.25 : fade === "beat" ? PREPARE_S + RUN_S + fade_s + 1 : fade_s; }
+
 /**
  * `wish`: {fade: "off" | "gentle" | "beat", fade_s}; `out`: what plays, or null, `item`: what comes, both with
  * tempo_bpm; `moment`: see moment.js. Returns {way: "cut" | "fade" | "beat", fade_s, run_s, rate, at_ms, place_s}; with

@@ -1,13 +1,11 @@
 // Limits of the session: only tracks that pass all of them are suggested.
 
 import { button, make } from "./make.js";
+import { limited } from "./session.js";
 
 const WORDS = { licences: ["Licences", "CC0, CC-BY"], tags: ["Tags", "ambient, piano"], moods: ["Moods", "calm, dark"], playlists: ["Playlists", "Late show"] };
 const FLAGS = { instrumental: "Instrumental only", live_ok: "Marked live ok", vod_ok: "Marked VOD ok", jingles: "Jingles too" };
 const NUMBERS = { min_bpm: ["from", "bpm"], max_bpm: ["to", "bpm"], min_duration_s: ["at least", "s"] };
-
-/** Whether any limit is set. */
-export function limited(filters) { return Object.values(filters ?? {}).some((limit) => limit !== null && limit !== false && !(Array.isArray(limit) && !limit.length)); }
 
 export class Filters {
   constructor(box, send) {

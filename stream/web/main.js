@@ -3,8 +3,7 @@
 import { Announcer } from "./announce.js";
 import { Audition } from "./audition.js";
 import { Auto } from "./auto.js";
-import { plan } from "./fade.js";
-import { Filters, limited } from "./filters.js";
+import { leadOf, plan } from "./fade.js";
 import { History } from "./history.js";
 import { hotkeys } from "./hotkeys.js";
 import { given } from "./key.js";
@@ -17,7 +16,7 @@ import { Obs } from "./obs.js";
 import { Player } from "./player.js";
 import { Proposal } from "./proposal.js";
 import { copy } from "./rights.js";
-import { leans, Session, weighs } from "./session.js";
+import { leans, limited, Session, weighs } from "./session.js";
 import { Speaker } from "./speaker.js";
 import { Steer } from "./steer.js";
 import { Suggestions } from "./suggestions.js";
@@ -39,6 +38,7 @@ let noted = 0; // when the list's last change was told
 let source = null; // what this page sends, if it does
 let strip = null; // the movement in it
 let kits = null;
+let filters = null;
 const dialogs = {};
 let credit = ""; // who is to be named for what is on air
 
@@ -67,7 +67,7 @@ const player = new Player({
 });
 const speaker = new Speaker(player, session, how, { change: () => showPlayer() });
 const transport = new Transport($, speaker, session);
-const auto = new Auto(speaker, session, () => (session.open ? session.auto : $("auto").checked));
+const auto = new Auto(speaker, session, () => (session.open ? session.auto : $("auto").checked), () => leadOf(fades()));
 const wishes = new Wishes($("wishes"), $("told"), send);
 const obs = new Obs($, session);
 const media = new Media(speaker, next);
@@ -89,9 +89,8 @@ const list = new Suggestions($("list"), {
   waits: (whether) => { $("list-waiting").hidden = !whether; },
 });
 const steer = new Steer($("tool-steer"), send);
-const filters = new Filters($("tool-filters"), send);
 const history = new History($("tool-history"));
-const tabs = new Tabs($("tools"), dock ? "none" : "steer", (name) => ({ kits: showKits, history: () => history.load() })[name]?.());
+const tabs = new Tabs($("tools"), dock ? "none" : "steer", (name) => ({ filters: showFilters, kits: showKits, history: () => history.load() })[name]?.().catch(() => {}));
 new Meter($("meter"), player);
 
 // ---- showing -------------------------------------------------------------------------------------------------------
@@ -122,7 +121,7 @@ function show() {
   $("ghosts").hidden = list.items.length > 0;
   wishes.show(asked, role.may);
   steer.show(asked, role.may);
-  filters.show(asked?.filters, role.may);
+  filters?.show(asked?.filters, role.may);
   kits?.show(role.may);
   tabs.mark("steer", Boolean(asked) && (leans(asked.steer) || weighs(asked.weights)));
   tabs.mark("filters", limited(asked?.filters));
@@ -223,7 +222,7 @@ function accepted(message) {
 function refused(message) {
   speaker.refused(message.command);
   if (message.command === "auto") showPlayer();
-  if (message.command === "filters") filters.show(session.asked?.filters, session.role.may);
+  if (message.command === "filters") filters?.show(session.asked?.filters, session.role.may);
   if (message.command !== "playing") complain(`The server did not ${message.command}: ${message.reason}.`);
 }
 
@@ -323,12 +322,14 @@ function skip(track) { send({ type: "skip", track }); }
 
 function next() { const { now } = speaker; if (now && session.role.may) skip(now.track); }
 
+function fades() { return { fade: chose("fade"), fade_s: chose("fade_s") }; }
+
 /** How what plays gives way to `item`. */
 function how(item) {
   const { newest } = session;
   const out = player.now && { tempo_bpm: 0, ...newest?.items.find((each) => each.track === player.now.track), track: player.now.track };
   if (out && !out.tempo_bpm) out.tempo_bpm = player.now.tempo_bpm ?? 0;
-  const made = plan({ fade: chose("fade"), fade_s: chose("fade_s") }, out, item, moment, performance.now());
+  const made = plan(fades(), out, item, moment, performance.now());
   proposal.pending = made.way === "beat";
   proposal.tick();
   setTimeout(() => { proposal.pending = false; }, made.way === "beat" ? made.at_ms - performance.now() : 0);
@@ -379,25 +380,30 @@ function theme() { choose("theme", document.documentElement.dataset.theme === "d
 
 /** Open a dialog, filled the first time. */
 async function opens(name) {
-  try {
-    dialogs[name] ??= await (name === "keys"
-      ? import("./help.js").then(({ help }) => help($(name)) ?? true)
-      : import("./settings.js").then(({ Settings }) => new Settings($(name))));
-    if (!$(name).open) $(name).showModal();
-  } catch {
-    complain("The server cannot be reached.");
-  }
+  dialogs[name] ??= fetched(name === "keys" ? import("./help.js") : import("./settings.js")).then((part) => {
+    if (name === "keys") part.help($(name));
+    else new part.Settings($(name));
+  });
+  await dialogs[name].catch(() => { dialogs[name] = null; });
+  if (dialogs[name] && !$(name).open) $(name).showModal();
 }
 
 async function showKits() {
-  try {
-    const { Kits } = await import("./kits.js");
-    kits ??= new Kits($("tool-kits"), send, () => session.asked, complain);
-    kits.show(session.role.may);
-    await kits.load();
-  } catch {
-    complain("The server cannot be reached.");
-  }
+  const { Kits } = await fetched(import("./kits.js"));
+  kits ??= new Kits($("tool-kits"), send, () => session.asked, complain);
+  kits.show(session.role.may);
+  await kits.load();
+}
+
+async function showFilters() {
+  const { Filters } = await fetched(import("./filters.js"));
+  filters ??= new Filters($("tool-filters"), send);
+  filters.show(session.asked?.filters, session.role.may);
+}
+
+/** A part of the page that is loaded when it is wanted. */
+async function fetched(part) {
+  return part.catch((error) => { complain("The server cannot be reached. Is it still running?"); throw error; });
 }
 
 $("use-camera").addEventListener("click", () => go("camera"));
@@ -426,9 +432,10 @@ $("credit").addEventListener("click", async () => {
   if (!copied) complain(`The browser copies nothing here. The credit is: ${credit}`);
   setTimeout(() => set($("credit"), "Copy credit"), 1500);
 });
-$("whip-address").textContent = new URL(given ? `/whip?key=${encodeURIComponent(given)}` : "/whip?key=studio", location.href).href;
+const whip = new URL(`/whip?key=${encodeURIComponent(given || "studio")}`, location.href).href;
+$("whip-address").textContent = given ? whip.replace(/=.*/, "=…") : whip; // the page shows no key that it was given
 $("copy").addEventListener("click", async () => {
-  if (await copy($("whip-address").textContent)) set($("copy"), "Copied");
+  if (await copy(whip)) set($("copy"), "Copied");
   else getSelection().selectAllChildren($("whip-address")); // no clipboard here: at least it is selected
   setTimeout(() => set($("copy"), "Copy"), 1500);
 });
@@ -474,7 +481,7 @@ hotkeys({
   m: mute, "+": louder(0.05), "-": louder(-0.05), "[": shift(-5), "]": shift(5),
   u: may(() => { if (session.asked?.undo) send({ type: "undo" }); }),
   t: theme,
-  f: () => { tabs.open("filters"); $("filter-min_bpm").focus(); },
+  f: async () => { tabs.open("filters"); await showFilters(); $("filter-min_bpm").focus(); },
   "?": () => opens("keys"),
 });
 

@@ -118,8 +118,12 @@ export class Session {
 
 /** Whether anything was asked for. */
 function wished({ filters, liked, pinned, skipped, steer, weights }) {
-  const limits = Object.values(filters ?? {}).some((limit) => limit !== null);
-  return Boolean(limits || pinned || liked?.length || skipped?.length) || leans(steer) || weighs(weights);
+  return Boolean(limited(filters) || pinned || liked?.length || skipped?.length) || leans(steer) || weighs(weights);
+}
+
+/** Whether any limit is set. */
+export function limited(filters) {
+  return Object.values(filters ?? {}).some((limit) => limit !== null && limit !== false && limit?.length !== 0);
 }
 
 export function leans(steer) { return Object.values(steer).some((lean) => lean !== 0); }

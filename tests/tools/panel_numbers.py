@@ -1,7 +1,7 @@
 """Measures the page: bytes, first paint, from a message to the painted list, and what shifts in a minute.
 
-``python tests/tools/panel_numbers.py [SECONDS]``, from the root of the checkout. The lists are made up; the browser is the
-installed Chromium, headless.
+``python tests/tools/panel_numbers.py [SECONDS]``, from the root of the checkout. The lists are made up; the browser is
+the installed Chromium, headless.
 """
 
 import http.server
@@ -49,7 +49,7 @@ def lists(second: int) -> dict[str, Any]:
     if turn % 5 == 4:
         tracks[3] = 5
     items = [
-        item(track, rank=place + 1, score=0.85 - 0.05 * place - 0.01 * (second % 3), licence="CC-BY-4.0" if second % 2 else "")
+        item(track, rank=place + 1, score=0.85 - 0.05 * place - 0.01 * (second % 3))
         for place, track in enumerate(tracks)
     ]
     told = on_air(position_s=48.0 + second, next_in_s=max(0.0, 50.0 - second))
@@ -64,8 +64,12 @@ def percentile(values: list[float], part: float) -> float:
 
 def sizes() -> dict[str, int]:
     folder = Path(str(resources.files("stream.web")))
-    other = {"overlay.js", "overlay.css"}
-    return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.suffix in (".js", ".css") and path.name not in other}
+    return {path.name: path.stat().st_size for path in folder.iterdir() if path.suffix in (".js", ".css")}
+
+
+def tell(figures: dict[str, Any]) -> None:
+    sys.stdout.write(f"{json.dumps(figures)}\n")
+    sys.stdout.flush()
 
 
 def main(seconds: int) -> None:
@@ -74,8 +78,9 @@ def main(seconds: int) -> None:
     served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=folder))
     threading.Thread(target=served.serve_forever, daemon=True).start()
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=needs.program("Chromium"), args=["--no-sandbox", "--disable-gpu"])
-        paints, loaded = [], {}
+        browser = driver.chromium.launch(executable_path=needs.program("Chromium"), args=["--no-sandbox"])
+        paints: list[float] = []
+        loaded: dict[str, int] = {}
         for _ in range(9):
             page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
             page.on("response", lambda answer: loaded.__setitem__(answer.url.rpartition("/")[2], 1))
@@ -85,13 +90,14 @@ def main(seconds: int) -> None:
             page.context.close()
         every = sizes()
         opened = sum(size for name, size in every.items() if name in loaded)
-        print(json.dumps({"script_and_style_bytes": sum(every.values()), "loaded_when_opened_bytes": opened}))
-        print(json.dumps({"first_paint_ms": {"n": len(paints), "median": statistics.median(paints), "max": max(paints)}}))
+        tell({"script_and_style_bytes": sum(every.values()), "loaded_when_opened_bytes": opened})
+        tell({"first_paint_ms": {"n": len(paints), "median": statistics.median(paints), "max": max(paints)}})
         for path, size in (("/?session=one", (1280, 800)), ("/dock", (400, 800))):
             page = browser.new_context(viewport={"width": size[0], "height": size[1]}).new_page()
             stub = Stub(page)
             page.add_init_script(PAINTED)
-            stub.first = [lists(0), {"type": "player", "player": "elsewhere", "may": True, "auto": False, "track": "track0"}]
+            role = {"type": "player", "player": "elsewhere", "may": True, "auto": False, "track": "track0"}
+            stub.first = [lists(0), role]
             page.goto(HOST + path)
             page.wait_for_selector(".row")
             began = time.monotonic()
@@ -100,8 +106,9 @@ def main(seconds: int) -> None:
                 page.wait_for_timeout(max(1, 1000 * (began + second - time.monotonic())))
             found = page.evaluate("painted")
             shifts = page.evaluate("shifts")
-            said = {"n": len(found), "median": round(statistics.median(found), 1), "p95": round(percentile(found, 0.95), 1)}
-            print(path, json.dumps({"painted_ms": said | {"max": round(max(found), 1)}, "shift": round(sum(shifts), 5)}))
+            figures = {"median": statistics.median(found), "p95": percentile(found, 0.95), "max": max(found)}
+            rounded = {name: round(value, 1) for name, value in figures.items()}
+            tell({"page": path, "painted_ms": {"n": len(found)} | rounded, "shift": round(sum(shifts), 5)})
             page.context.close()
         browser.close()
     served.shutdown()

@@ -28,10 +28,7 @@ NEUTRAL: dict[str, Any] = {
     "liked": [],
     "skipped": [],
     "unlisted": 0,
-    "filters": {
-        name: None
-        for name in ("min_bpm", "max_bpm", "licences", "tags", "min_duration_s", "jingles", "instrumental")
-    },
+    "filters": dict.fromkeys(("min_bpm", "max_bpm", "licences", "tags", "min_duration_s", "jingles", "instrumental")),
 }
 
 
@@ -118,7 +115,6 @@ class Stub:
         self.first: list[dict[str, Any]] = []  # what a viewer gets when it joins
         self.kits: dict[str, Any] = {}
         self.history: list[dict[str, Any]] = []
-        self.audio: bytes | None = None
         self.on_command: Callable[[dict[str, Any]], None] = lambda _: None
         page.route(f"{HOST}/**", self._answer)
         page.route_web_socket("**/events?*", self._attend)
@@ -161,9 +157,7 @@ class Stub:
         if path.startswith("/api/tracks/"):
             return route.fulfill(json=facts(path.rpartition("/")[2]))
         if path.endswith("/audio"):
-            return route.fulfill(status=404, json={"detail": "the file is gone"}) if self.audio is None else (
-                route.fulfill(body=self.audio, content_type="audio/wav", headers={"accept-ranges": "none"})
-            )
+            return route.fulfill(status=404, json={"detail": "the file is gone"})
         name = "index.html" if path in ("/", "/dock") else path.removeprefix("/")
         file = Path(str(resources.files("stream.web"))) / name
         if not file.is_file():

@@ -72,7 +72,8 @@ def test_axe_finds_nothing_in_any_layout_theme_tool_and_dialog(
         page.emulate_media(reduced_motion="reduce", color_scheme=theme)
         page.set_viewport_size({"width": size[0], "height": size[1]})
         stub.kits = {"a": {"name": "Boss fight"}}
-        stub.history = [{"track": "track1", "title": "Glass Orbit", "artist": "", "at": "2026-01-02T10:00:00Z", "played_s": 9}]
+        at = "2026-01-02T10:00:00Z"
+        stub.history = [{"track": "track1", "title": "Glass Orbit", "artist": "", "at": at, "played_s": 9}]
         told = suggestions(advice="switch", items=[item(1, rank=1), item(0, rank=2), item(2), item(3)], **on_air())
         told["asked"]["filters"] |= {"min_bpm": 90}
         told["asked"]["liked"] = [{"track": "track3", "title": "Minds Wide Open", "left_s": None}]
@@ -87,7 +88,7 @@ def test_axe_finds_nothing_in_any_layout_theme_tool_and_dialog(
         for tool in ("filters", "kits", "history"):
             page.click(f"#tab-{tool}")
             page.wait_for_selector(f"#tool-{tool} :is(input, li)")
-        page.evaluate("() => { for (const each of document.querySelectorAll('.tool')) each.hidden = false; }")  # all at once
+        page.evaluate("() => document.querySelectorAll('.tool').forEach((tool) => { tool.hidden = false; })")
         found = violations(page)
         for dialog in ("settings", "keys"):
             if page.is_visible(f"#open-{dialog}"):

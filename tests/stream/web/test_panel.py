@@ -28,7 +28,10 @@ def opened(browser: Any) -> Iterator[Opener]:
     with stubbed(browser) as (page, stub):
 
         def begin(
-            *messages: dict[str, Any], path: str = "/?session=one", size: tuple[int, int] = (1280, 800), script: str = ""
+            *messages: dict[str, Any],
+            path: str = "/?session=one",
+            size: tuple[int, int] = (1280, 800),
+            script: str = "",
         ) -> tuple[Any, Stub]:
             page.set_viewport_size({"width": size[0], "height": size[1]})
             page.emulate_media(reduced_motion="reduce")
@@ -100,7 +103,8 @@ def test_rows_hold_still_under_the_pointer_and_what_is_clicked_is_what_was_read(
     assert page.evaluate(ORDER) == before
     page.locator(".row .play").nth(1).click()
     waits(page, lambda: stub.commands("do"))
-    assert stub.commands("do")[-1] | {"v": 1} == {"v": 1, "type": "do", "do": "play", "track": "track1", "start_s": 35.5}
+    asked = {"v": 1, "type": "do", "do": "play", "track": "track1", "start_s": 35.5}
+    assert stub.commands("do")[-1] == asked
     assert page.evaluate(ORDER) == before
     page.mouse.move(10, 400)
     page.wait_for_function(f"before => ({ORDER})() !== before", arg=before)
@@ -134,7 +138,8 @@ def test_a_row_that_is_left_out_under_the_pointer_stays_and_can_be_taken_back(op
     page, stub = opened(*playing())
     page.locator(".row .drop-it").nth(2).click()
     waits(page, lambda: stub.commands("skip"))
-    stub.tell({"type": "accepted", "command": "skip", "track": "track2", "effect": {"text": "left out", "up": 0, "down": 0}})
+    effect = {"text": "left out", "up": 0, "down": 0}
+    stub.tell({"type": "accepted", "command": "skip", "track": "track2", "effect": effect})
     page.wait_for_selector(".row.gone:nth-child(3)")
     assert page.is_visible("#told-undo")
     page.locator(".row .drop-it").nth(2).click()
@@ -174,10 +179,14 @@ def test_the_moment_is_counted_in_bars(opened: Opener) -> None:
           const { Moment } = await import("/moment.js");
           const moment = new Moment();
           const said = [moment.words("switch", 0)];
-          moment.hear({ switch: { at_s: [33, 35, 37, 39], in_s: 1 }, on_air: { track: "a", next_in_s: 6 }, late_ms: 0 }, 1000);
-          for (const [kind, at] of [["stay", 1000], ["stay", 6500], ["stay", 7100], ["start", 0], ["none", 0]]) said.push(moment.words(kind, at));
+          const hears = (at_s, next_in_s, late_ms) => {
+            moment.hear({ switch: { at_s, in_s: 1 }, on_air: { track: "a", next_in_s }, late_ms }, 1000);
+          };
+          hears([33, 35, 37, 39], 6, 0);
+          const asked = [["stay", 1000], ["stay", 6500], ["stay", 7100], ["start", 0], ["none", 0]];
+          for (const [kind, at] of asked) said.push(moment.words(kind, at));
           said.push(moment.bar(1500), moment.bar(2100), moment.bar(9000), moment.bar(90_000));
-          moment.hear({ switch: { at_s: [33, 35], in_s: 1 }, on_air: { track: "a", next_in_s: null }, late_ms: 500 }, 1000);
+          hears([33, 35], null, 500);
           said.push(moment.words("switch", 1000), moment.words("stay", 1000));
           moment.hear({ switch: null, on_air: null, late_ms: null }, 1000);
           return [...said, moment.words("switch", 1000), moment.bar(0)];
@@ -203,12 +212,12 @@ FADES = """async () => {
   const made = (fade, one, ...rest) => plan({ fade, fade_s: 2 }, one, ...rest, moment, 0);
   return {
     ways: [
-      made("off", out, item(30, 120)).way, made("gentle", out, item(30, 120)).way, made("beat", out, item(30, 116)).way,
-      made("beat", null, item(30, 116)).way, made("beat", out, item(30, 100)).way, made("beat", out, item(0.2, 116)).way,
-      made("beat", { ...out, track: "c" }, item(30, 116)).way, made("beat", out, item(30, 0)).way,
-    ],
+      made("off", out, item(30, 120)), made("gentle", out, item(30, 120)), made("beat", out, item(30, 116)),
+      made("beat", null, item(30, 116)), made("beat", out, item(30, 100)), made("beat", out, item(0.2, 116)),
+      made("beat", { ...out, track: "c" }, item(30, 116)), made("beat", out, item(30, 0)),
+    ].map(({ way }) => way),
     beat: made("beat", out, item(30, 116)),
-    rates: [rateFor(116, 120), rateFor(60, 120), rateFor(118, 59), rateFor(100, 120), rateFor(0, 120), rateFor(120, 127.2)],
+    rates: [[116, 120], [60, 120], [118, 59], [100, 120], [0, 120], [120, 127.2]].map((pair) => rateFor(...pair)),
     nudges: [nudge(0.01), nudge(-1), nudge(0)],
   };
 }"""
@@ -298,11 +307,17 @@ def test_history_and_when_a_track_was_last_on_air_are_shown(opened: Opener) -> N
     assert re.fullmatch(r"on air \d+ days ago", page.locator(".row .used").nth(1).inner_text())
 
 
+CLIPBOARD = """Object.defineProperty(navigator, "clipboard", {
+  value: { writeText: async (text) => { window.kept = text; } },
+});"""
+
+
 def test_rights_are_badges_and_the_credit_can_be_copied(opened: Opener) -> None:
     page, _ = opened(*playing())
-    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: { writeText: async (t) => { window.kept = t; } } })")
+    page.evaluate(CLIPBOARD)
     texts = [row.inner_text().split("\n") for row in page.locator(".row .rights").all()]
-    assert texts == [["live ok", "VOD ok"], ["not VOD"], ["not live", "licence unknown"], ["live ok", "VOD ok", "NC"], ["not VOD"]]
+    both, none = ["live ok", "VOD ok"], ["not VOD"]
+    assert texts == [both, none, ["not live", "licence unknown"], [*both, "NC"], none]
     page.click("#credit")
     page.wait_for_selector("#credit:has-text('Copied')")
     assert page.evaluate("window.kept") == '"Night Bus" by A. Name (CC BY 4.0)'
@@ -319,7 +334,8 @@ def test_obs_is_shown_warned_of_and_asked_to_play_and_to_duck(opened: Opener) ->
     obs |= {"rule": "", "plays": False, "ducked_db": 0.0, "note": ""}
     page, stub = opened(suggestions(), obs)
     page.wait_for_selector("#obs:visible")
-    assert "Game · live · studio mode" in page.inner_text("#obs-text") and page.get_attribute("#obs", "data-state") == "warn"
+    assert "Game · live · studio mode" in page.inner_text("#obs-text")
+    assert page.get_attribute("#obs", "data-state") == "warn"
     assert page.is_hidden("#duck")
     page.click("#play-in-obs")
     waits(page, lambda: stub.commands("player"))
@@ -400,7 +416,8 @@ def test_a_dock_has_no_keys_and_gives_the_focus_back(opened: Opener) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_looks_follow_the_system_until_they_are_chosen_and_are_kept(opened: Opener, scheme: str) -> None:
-    page, _ = opened(suggestions(), script="if (!sessionStorage.begun) { localStorage.clear(); sessionStorage.begun = 1; }")
+    once = "if (!sessionStorage.begun) { localStorage.clear(); sessionStorage.begun = 1; }"
+    page, _ = opened(suggestions(), script=once)
     page.emulate_media(color_scheme=scheme)
     theme = "() => document.documentElement.dataset.theme"
     page.wait_for_function(f"scheme => ({theme})() === scheme", arg=scheme)
@@ -442,8 +459,11 @@ def test_a_screen_reader_is_told_changes_only_and_seldom(opened: Opener) -> None
     page, stub = opened(suggestions())
     page.wait_for_function("() => document.querySelector('#advice-said').textContent === 'Start with Night Bus'")
     page.evaluate(
-        """() => { window.said = 0;
-          new MutationObserver(() => { window.said += 1; }).observe(document.querySelector("#advice-said"), { childList: true }); }"""
+        """() => {
+          window.said = 0;
+          const count = new MutationObserver(() => { window.said += 1; });
+          count.observe(document.querySelector("#advice-said"), { childList: true });
+        }"""
     )
     for start_s in range(12):
         stub.tell(suggestions([item(0, start_s=float(start_s)), item(1)]))
@@ -539,7 +559,8 @@ localStorage.clear();
 
 
 def test_headphones_are_apart_from_what_is_on_air(opened: Opener) -> None:
-    page, stub = opened(suggestions(), script=HEARD + "localStorage.setItem('segue-look', JSON.stringify({ headphones: 'phones' }));")
+    chosen = "localStorage.setItem('segue-look', JSON.stringify({ headphones: 'phones' }));"
+    page, stub = opened(suggestions(), script=HEARD + chosen)
     page.locator(".row .listen").nth(1).click()
     page.wait_for_selector(".row:nth-child(2) .listen[aria-pressed=true]")
     assert page.evaluate("sinks") == ["phones"]
@@ -566,8 +587,10 @@ def test_the_systems_media_keys_know_what_is_on_air_here(opened: Opener) -> None
           const asked = [];
           const handlers = {};
           navigator.mediaSession.setActionHandler = (action, act) => { handlers[action] = act; };
-          const now = { track: "a", title: "Night Bus", artist: "A. Name", licence: "CC0", position_s: 3, length_s: 100, playing: true, here: true };
-          const media = new Media({ now, toggle: () => asked.push("toggle"), silence() {}, seek: (to) => asked.push(to) }, () => asked.push("next"));
+          const now = { track: "a", title: "Night Bus", artist: "A. Name", position_s: 3, length_s: 100 };
+          Object.assign(now, { playing: true, here: true });
+          const speaker = { now, toggle: () => asked.push("toggle"), silence() {}, seek: (to) => asked.push(to) };
+          const media = new Media(speaker, () => asked.push("next"));
           media.show(now);
           handlers.pause(); handlers.play(); handlers.nexttrack(); handlers.seekto({ seekTime: 7 });
           const { title, artist } = navigator.mediaSession.metadata;
