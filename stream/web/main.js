@@ -158,14 +158,14 @@ function showCredit(now) {
   if ($("credit").dataset.track === track) return;
   $("credit").dataset.track = track;
   credit = "";
-  $("credit").hidden = true;
+  $("credit").disabled = true;
   if (!track) return;
   setTimeout(() => history.load(), HISTORY_MS);
   outline(track).then((facts) => {
     if ($("credit").dataset.track !== track) return;
     credit = facts?.attribution ?? "";
-    $("credit").hidden = !credit;
-    $("credit").title = credit || "";
+    $("credit").disabled = !credit;
+    $("credit").title = credit ? `Copy: ${credit}` : "Who is to be named is not known";
   });
 }
 
@@ -430,7 +430,7 @@ $("credit").addEventListener("click", async () => {
   const copied = await copy(credit);
   set($("credit"), copied ? "Copied" : "Not copied");
   if (!copied) complain(`The browser copies nothing here. The credit is: ${credit}`);
-  setTimeout(() => set($("credit"), "Copy credit"), 1500);
+  setTimeout(() => set($("credit"), "Credit"), 1500);
 });
 const whip = new URL(`/whip?key=${encodeURIComponent(given || "studio")}`, location.href).href;
 $("whip-address").textContent = given ? whip.replace(/=.*/, "=…") : whip; // the page shows no key that it was given
@@ -492,6 +492,7 @@ $("use-screen").hidden = window.isSecureContext && !navigator.mediaDevices?.getD
 show();
 if (asked) watch({ id: asked, label: "A live stream", events: `/sessions/${encodeURIComponent(asked)}/events`, age_s: 0 });
 else if (given) attendKey();
+document.body.dataset.ready = "";
 history.load();
 liveNow();
 setInterval(liveNow, LIST_MS);

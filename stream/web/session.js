@@ -4,7 +4,7 @@
 import { listen } from "./events.js";
 
 const NOBODY = { player: null, name: "", may: true, auto: false, track: null, position_s: null, paused: false };
-const NEUTRAL = { steer: { energy: 0, valence: 0, tension: 0, tempo: 0 }, weights: { content: 0.5, rhythm: 0.25, mood: 0.25 } };
+export const NEUTRAL = { steer: { energy: 0, valence: 0, tension: 0, tempo: 0 }, weights: { content: 0.5, rhythm: 0.25, mood: 0.25 } };
 const KEPT_MS = 10 * 60_000; // for so long wishes of a session that was lost may be given back
 
 export class Session {

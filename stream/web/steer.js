@@ -1,7 +1,7 @@
 // Dials: where to lean, and what counts. They are positions of the session, the same on every page.
 
 import { button, make, set } from "./make.js";
-import { leans, weighs } from "./session.js";
+import { leans, NEUTRAL, weighs } from "./session.js";
 
 const DIALS = { energy: ["Energy", "calmer", "livelier"], valence: ["Mood", "darker", "brighter"], tension: ["Tension", "relaxed", "tense"], tempo: ["Tempo", "slower", "quicker"] };
 const WEIGHTS = { content: "Picture", rhythm: "Rhythm", mood: "Mood" };
@@ -25,7 +25,7 @@ export class Steer {
       const [kind, name] = key.split(" ");
       dial.input.disabled = !may || !asked;
       if (dial.input.matches(":active") || key in this.waiting) continue;
-      const value = kind === "steer" ? asked?.steer?.[name] ?? 0 : Math.min(1, asked?.weights?.[name] ?? 0);
+      const value = kind === "steer" ? asked?.steer?.[name] ?? 0 : Math.min(1, asked?.weights?.[name] ?? NEUTRAL.weights[name]);
       if (Number(dial.input.value) !== value) dial.input.value = String(value);
       dial.say();
     }

@@ -1,5 +1,6 @@
 // The list: one row a suggestion, kept by track. While somebody points at it, or is in it by keyboard, it holds still:
-// what a row says is what a click on it does. A list that came meanwhile waits.
+// what a row says is what a click on it does. A list that came meanwhile waits. Rows are put in their places by
+// transforms: then nothing shifts when they change them.
 
 import { make, press, set } from "./make.js";
 import { showBadges } from "./rights.js";
@@ -74,7 +75,7 @@ export class Suggestions {
   }
 
   #lay(items) {
-    const before = new Map([...this.rows].map(([id, row]) => [id, row.element.offsetTop]));
+    const before = new Map([...this.rows].map(([id, row]) => [id, row.place]));
     const focused = document.activeElement;
     this.items = items;
     const wanted = new Set(items.map((item) => item.track));
@@ -85,9 +86,12 @@ export class Suggestions {
       let row = this.rows.get(item.track);
       if (!row) { row = this.#row(item.track); this.rows.set(item.track, row); }
       fill(row, item, reason(item, items, this.told.seen), this.told.used(item.track));
+      row.place = place;
+      row.element.style.setProperty("--place", String(place));
       if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place] ?? null);
     });
     if (focused && focused !== document.activeElement && this.list.contains(focused)) focused.focus({ preventScroll: true });
+    this.list.style.setProperty("--rows", String(items.length));
     this.#glide(before);
   }
 
@@ -180,10 +184,11 @@ export class Suggestions {
 
   #glide(before) {
     if (calm.matches || document.hidden) return;
-    const moves = [...this.rows].map(([id, { element }]) => [element, before.has(id) ? before.get(id) - element.offsetTop : null]);
-    for (const [element, move] of moves) {
-      if (move === null) element.animate([{ opacity: 0 }, { opacity: 1 }], { duration: 420, easing: "ease-out" });
-      else if (move) element.animate([{ transform: `translateY(${move}px)` }, { transform: "none" }], { duration: 520, easing: "cubic-bezier(.2,.8,.2,1)" });
+    const at = (place) => ({ transform: `translateY(calc(${place} * var(--pitch)))` });
+    for (const [id, { element, place }] of this.rows) {
+      const was = before.get(id);
+      if (was === undefined) element.animate([{ opacity: 0 }, { opacity: 1 }], { duration: 420, easing: "ease-out" });
+      else if (was !== place) element.animate([at(was), at(place)], { duration: 520, easing: "cubic-bezier(.2,.8,.2,1)" });
     }
   }
 }

@@ -22,6 +22,7 @@ export class Transport {
     set(find("now-sub"), now ? this.#sub(now) : "Choose a suggestion to hear it from its best place.");
     set(find("where-text"), this.#where(now, role));
     find("where").hidden = !find("where-text").textContent;
+    find("player").dataset.away = String(!find("where").hidden);
     find("take").hidden = !role.may;
     set(find("take"), speaker.elsewhere ? "Play here instead" : "Go on here");
     this.place(now);

@@ -36,7 +36,10 @@ window.WebSocket = class extends Real {
 };
 window.shifts = [];
 new PerformanceObserver((list) => {
-  for (const each of list.getEntries()) if (!each.hadRecentInput) window.shifts.push(each.value);
+  for (const { hadRecentInput, value, sources } of list.getEntries()) {
+    const what = ({ node }) => node && (node.id || node.className || node.parentElement?.className || node.nodeName);
+    if (!hadRecentInput) window.shifts.push([value, sources.map(what)]);
+  }
 }).observe({ type: "layout-shift", buffered: true });
 """
 
@@ -108,7 +111,9 @@ def main(seconds: int) -> None:
             shifts = page.evaluate("shifts")
             figures = {"median": statistics.median(found), "p95": percentile(found, 0.95), "max": max(found)}
             rounded = {name: round(value, 1) for name, value in figures.items()}
-            tell({"page": path, "painted_ms": {"n": len(found)} | rounded, "shift": round(sum(shifts), 5)})
+            tell({"page": path, "painted_ms": {"n": len(found)} | rounded, "shift": round(sum(value for value, _ in shifts), 5)})
+            for value, sources in sorted(shifts, key=lambda each: -each[0])[:4]:
+                tell({"shift": round(value, 5), "of": sources})
             page.context.close()
         browser.close()
     served.shutdown()

@@ -84,7 +84,7 @@ def test_axe_finds_nothing_in_any_layout_theme_tool_and_dialog(
         ]
         page.goto(HOST + path)
         page.wait_for_selector("#duck:visible")
-        page.wait_for_selector("#credit:visible")
+        page.wait_for_selector("#credit:enabled")
         for tool in ("filters", "kits", "history"):
             page.click(f"#tab-{tool}")
             page.wait_for_selector(f"#tool-{tool} :is(input, li)")

@@ -318,6 +318,7 @@ def test_rights_are_badges_and_the_credit_can_be_copied(opened: Opener) -> None:
     texts = [row.inner_text().split("\n") for row in page.locator(".row .rights").all()]
     both, none = ["live ok", "VOD ok"], ["not VOD"]
     assert texts == [both, none, ["not live", "licence unknown"], [*both, "NC"], none]
+    page.wait_for_selector("#credit:enabled")
     page.click("#credit")
     page.wait_for_selector("#credit:has-text('Copied')")
     assert page.evaluate("window.kept") == '"Night Bus" by A. Name (CC BY 4.0)'
