@@ -379,7 +379,7 @@ def test_keys_do_it_all_but_not_in_a_dock_not_where_text_is_written_and_not_when
     page.keyboard.press("m")
     assert page.input_value("#volume") == "0.8"
     page.keyboard.press("f")
-    assert page.evaluate("document.activeElement.id") == "filter-min_bpm"
+    page.wait_for_function("() => document.activeElement.id === 'filter-min_bpm'")
     count = len(stub.said)
     page.fill("#filter-tags", "")
     page.type("#filter-tags", "nx 2")
