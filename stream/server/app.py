@@ -191,13 +191,14 @@ def _add_page(app: FastAPI) -> None:
     folder = Path(str(resources.files("stream.web")))
     files = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in PAGE_TYPES}
 
+    @app.get("/")
+    @app.get("/dock")  # the same page: it looks at its address
+    def index() -> FileResponse:
+        return page("index.html")
+
     @app.get("/{name}")
     def page(name: str) -> FileResponse:
         if name not in files:
             raise HTTPException(404, "no such page")
         headers = {"cache-control": "no-cache"}  # else a browser may run old scripts against a new server
         return FileResponse(files[name], media_type=PAGE_TYPES[files[name].suffix], headers=headers)
-
-    @app.get("/")
-    def index() -> FileResponse:
-        return page("index.html")

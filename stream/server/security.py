@@ -26,7 +26,8 @@ HEADERS: Final = {
         "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
     ),
-    "permissions-policy": "camera=(self), display-capture=(self), microphone=(), geolocation=()",
+    # the microphone: until it is allowed, browsers name no outputs, and headphones cannot be chosen; it is not used
+    "permissions-policy": "camera=(self), display-capture=(self), microphone=(self), geolocation=()",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }

@@ -5,20 +5,20 @@ const FADE_S = 2.5; // in which the next one rises, so that it is there at the p
 const SOONEST_S = 5; // after its start a track is not left yet
 const NEAR_S = 2; // further behind a loop it was passed on purpose
 
-/** Where to begin leaving what plays, in the track's own seconds. */
-export function leaveAt(now, onAir) {
+/** Where to begin leaving what plays, in the track's own seconds, when that takes `lead_s`. */
+export function leaveAt(now, onAir, lead_s = FADE_S) {
   const told = onAir?.track === now.track ? onAir : null;
   const known = told && told.left_s !== null && told.position_s !== null;
   const end_s = known ? told.position_s + told.left_s : now.length_s;
   const leave_s = told?.leave_s ?? now.leave_s ?? null;
-  const last_s = end_s - LEAVE_S;
-  return leave_s !== null && leave_s > now.start_s + SOONEST_S ? Math.min(leave_s - FADE_S, last_s) : last_s;
+  const last_s = end_s - Math.max(LEAVE_S, lead_s + 0.5);
+  return leave_s !== null && leave_s > now.start_s + SOONEST_S ? Math.min(leave_s - lead_s, last_s) : last_s;
 }
 
 export class Auto {
-  /** `wants`: whether it is on. */
-  constructor(speaker, session, wants) {
-    Object.assign(this, { speaker, session, wants, starting: null, began: false }); // began: here, so it may begin here
+  /** `wants`: whether it is on; `lead_s`: how long a change takes, before the next track is at its place. */
+  constructor(speaker, session, wants, lead_s = () => FADE_S) {
+    Object.assign(this, { speaker, session, wants, lead_s, starting: null, began: false }); // began: here, so it may begin here
   }
 
   get #acts() { return this.wants() && (this.speaker.here || (!this.speaker.elsewhere && this.began)); }
@@ -35,8 +35,8 @@ export class Auto {
     const { now } = this.speaker.player;
     const first = this.session.top();
     if (!first) return;
-    if (!now) this.start(first, false);
-    else if (this.session.newest.advice === "switch" && first.track !== now.track && this.speaker.player.playing) this.start(first, true);
+    if (!now) this.start(first);
+    else if (this.session.newest.advice === "switch" && first.track !== now.track && this.speaker.player.playing) this.start(first);
   }
 
   /** Time passes: is it time to leave? */
@@ -46,7 +46,7 @@ export class Auto {
     const now = { ...player.now, length_s: player.length_s };
     const { onAir } = this.session;
     const next = this.session.items.find((item) => item.track === onAir?.next) ?? this.session.top(now.track);
-    if (next && player.position_s >= leaveAt(now, onAir)) this.start(next, true);
+    if (next && player.position_s >= leaveAt(now, onAir, this.lead_s())) this.start(next);
     if (next) return;
     const [from_s, to_s] = (onAir?.track === now.track && onAir.loop) || now.loop || [0, Infinity];
     const over_s = player.position_s - to_s;
@@ -56,21 +56,21 @@ export class Auto {
   /** What plays was skipped: on with the next, in auto mode or not. */
   next(track) {
     const next = this.session.top(track);
-    if (next) this.start(next, false);
+    if (next) this.start(next);
     else this.speaker.silence();
   }
 
   /** A track came to its end: another one follows, else it is quiet and the session knows. */
   ended(track) {
     const next = this.session.top(track);
-    if (this.#acts && next) this.start(next, false);
+    if (this.#acts && next) this.start(next);
     else this.speaker.silence();
   }
 
-  async start(item, slowly) {
+  async start(item) {
     if (this.starting === item.track) return; // its file is still coming
     this.starting = item.track;
-    const plays = await this.speaker.play(item, slowly);
+    const plays = await this.speaker.play(item);
     if (this.starting === item.track) this.starting = null;
     // it would try, and say so, each second
     const vain = !plays && !this.speaker.player.now && !this.starting && !this.speaker.elsewhere;

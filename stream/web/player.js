@@ -1,18 +1,21 @@
 // The preview player: two decks, each an <audio> behind a gain, so that one can fade into the other. What a deck plays
 // is cut out by the server, to the sample, and rises from silence there: no browser's idea of a place in a file counts.
 
+import { DRIFT_S, nudge } from "./fade.js";
 import { addressed } from "./token.js";
 
 // A track is begun so much before its place, and rises meanwhile: its first beat is heard like any other.
 const ALONE_S = 0.08;
 const QUICK_S = 0.25;
-const SLOW_S = 2.5;
 const FULL_S = 0.02; // before the beat it is at its full level
 const LEAST_S = 0.002; // without any time before the beat: no click, and no beat softened
 const MENDS = 5; // tries to go on after the server was away
 const LOUDEST_DB = 24; // no catalogue asks for more
 const AUDIO_MS = 2000; // for the browser to open a sound device
+const STEP_MS = 100; // between looks at the beat
+// of equal power together
 const FALL = Float32Array.from({ length: 65 }, (_, step) => Math.cos((step / 64) * (Math.PI / 2)));
+const RISE = FALL.slice().reverse();
 
 export class Player {
   /** `on` has change(now, playing), ended(now), error(text). `now` is {track, title, artist, start_s, duration_s, gain_db} or null. */
@@ -20,7 +23,7 @@ export class Player {
     this.on = on;
     this.now = null;
     this.level = 0.8;
-    this.context = null;
+    this.context = this.analyser = null;
     this.decks = [];
     this.current = 0;
     this.turn = 0; // the newest call of play wins
@@ -35,6 +38,8 @@ export class Player {
       this.context = new AudioContext();
       this.master = this.context.createGain();
       this.master.gain.value = this.level ** 2;
+      this.analyser = this.context.createAnalyser();
+      this.master.connect(this.analyser);
       this.master.connect(this.context.destination);
       this.decks = [0, 1].map((index) => this.#deck(index));
     }
@@ -64,23 +69,71 @@ export class Player {
   get position_s() { return this.deck ? this.deck.begin_s + this.deck.audio.currentTime : 0; }
   get length_s() { return this.now?.duration_s || 0; }
 
-  /** Start a suggestion at its place, fading out what plays. Resolves to whether it plays. */
-  async play(item, slowly = false) {
+  /**
+   * Start a suggestion at its place, as `how` says (see fade.js) where something plays. Resolves to whether it plays.
+   */
+  async play(item, how = () => ({ way: "cut" })) {
     const turn = ++this.turn;
     if (!(await this.#sounds(turn)) || turn !== this.turn) return false;
-    const fade_s = this.playing ? (slowly ? SLOW_S : QUICK_S) : ALONE_S;
-    const lead_s = Math.min(item.start_s, fade_s);
+    const plan = this.playing ? how() : { way: "alone" };
     const next = 1 - this.current;
-    const deck = this.decks[next];
     const wanted = () => turn === this.turn;
+    if (plan.way === "beat" && (await this.#onBeat(item, this.decks[next], plan, wanted))) return this.#turn(next, item, plan.fade_s);
+    if (!wanted()) return false;
+    const fade_s = { alone: ALONE_S, cut: QUICK_S }[plan.way] ?? plan.fade_s;
+    const lead_s = Math.min(item.start_s, fade_s);
     const rise_s = Math.max(LEAST_S, lead_s - FULL_S);
-    if (!(await this.#begin(deck, item, item.start_s - lead_s, rise_s, true, wanted))) return false;
+    if (!(await this.#begin(this.decks[next], item, item.start_s - lead_s, rise_s, true, wanted))) return false;
+    return this.#turn(next, item, fade_s);
+  }
+
+  /** From now on the other deck is what is heard. */
+  #turn(next, item, fade_s) {
     this.#fall(this.decks[this.current], fade_s);
     this.current = next;
     this.now = item;
     this.goes = true;
     this.#tell();
     return true;
+  }
+
+  /**
+   * Bring a track to the beat of what plays, silently, and let it rise so that its start sounds at `plan.at_ms`.
+   * Resolves, when it rises, to whether all of that went well.
+   */
+  async #onBeat(item, deck, { fade_s, run_s, rate, at_ms, place_s }, wanted) {
+    const out = this.deck;
+    const lead_s = (fade_s + run_s) * rate;
+    const begins_ms = at_ms - 1000 * (fade_s + run_s);
+    if (!(await this.#begin(deck, item, Math.max(0, item.start_s - lead_s), LEAST_S, false, wanted))) return false;
+    deck.gain.gain.setValueAtTime(0, this.context.currentTime);
+    deck.audio.preservesPitch = true;
+    deck.audio.playbackRate = rate;
+    await sleep(begins_ms - performance.now());
+    const left_s = () => place_s - (out.begin_s + out.audio.currentTime); // until the bar, as it is heard
+    try { if (wanted()) await deck.audio.play(); } catch { return false; }
+    while (wanted() && left_s() > fade_s) {
+      if (out.audio.paused || left_s() > fade_s + run_s + 2) break; // paused, or sought: the bar is no longer there
+      const off_s = deck.begin_s + deck.audio.currentTime - (item.start_s - left_s() * rate);
+      deck.audio.playbackRate = rate * nudge(off_s / rate);
+      await sleep(Math.min(STEP_MS, 1000 * (left_s() - fade_s)));
+    }
+    deck.audio.playbackRate = rate;
+    if (!wanted() || out.audio.paused) { deck.audio.pause(); return false; }
+    deck.gain.gain.cancelScheduledValues(0);
+    deck.gain.gain.setValueCurveAtTime(RISE, this.context.currentTime, Math.max(0.05, Math.min(fade_s, left_s())));
+    this.#drift(deck, rate, fade_s, wanted);
+    return true;
+  }
+
+  /** After the fade a track goes back to its own tempo, little by little. */
+  async #drift(deck, rate, fade_s, wanted) {
+    await sleep(1000 * (fade_s + 1));
+    for (let part = 0; part <= 1 && wanted(); part += 0.05) {
+      deck.audio.playbackRate = rate + (1 - rate) * part;
+      await sleep(50 * DRIFT_S);
+    }
+    if (wanted()) deck.audio.playbackRate = 1;
   }
 
   /** Put a track into a deck, from `begin_s` on, rising for `rise_s`. Resolves to whether that is still wanted. */
@@ -94,6 +147,7 @@ export class Player {
       gain.gain.setValueAtTime(1, this.context.currentTime);
       level.gain.setValueAtTime(10 ** (Math.min(LOUDEST_DB, item.gain_db ?? 0) / 20), this.context.currentTime);
       deck.begin_s = begin_s;
+      audio.playbackRate = 1;
       audio.src = address;
       await loaded(audio);
       if (!wanted()) return false;
@@ -150,10 +204,13 @@ export class Player {
   async #sounds(turn) {
     const { context } = this;
     if (await this.unlock()) return true;
-    if (turn === this.turn) this.on.error("There is no sound: the browser opens no sound device. Connect one, then click again.");
+    if (turn === this.turn) this.on.error(
+      navigator.userActivation && !navigator.userActivation.hasBeenActive
+        ? "The browser gives sound only after a click: click anywhere in this page, then play again."
+        : "There is no sound: the browser opens no sound device. Connect one, then click again.");
     if (!this.now && this.context === context) {
       this.context?.close().catch(() => {});
-      this.context = null;
+      this.context = this.analyser = null;
       this.decks = [];
     }
     return false;
@@ -185,6 +242,8 @@ export class Player {
     }
   }
 }
+
+function sleep(ms) { return new Promise((resolve) => { setTimeout(resolve, Math.max(0, ms)); }); }
 
 function loaded(audio) {
   return new Promise((resolve, reject) => {

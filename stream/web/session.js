@@ -3,8 +3,8 @@
 
 import { listen } from "./events.js";
 
-const NOBODY = { player: null, may: true, auto: false, track: null, position_s: null, paused: false };
-const NEUTRAL = { steer: { energy: 0, valence: 0, tension: 0, tempo: 0 }, weights: { content: 0.5, rhythm: 0.25, mood: 0.25 } };
+const NOBODY = { player: null, name: "", may: true, auto: false, track: null, position_s: null, paused: false };
+export const NEUTRAL = { steer: { energy: 0, valence: 0, tension: 0, tempo: 0 }, weights: { content: 0.5, rhythm: 0.25, mood: 0.25 } };
 const KEPT_MS = 10 * 60_000; // for so long wishes of a session that was lost may be given back
 
 export class Session {
@@ -118,8 +118,12 @@ export class Session {
 
 /** Whether anything was asked for. */
 function wished({ filters, liked, pinned, skipped, steer, weights }) {
-  const limits = Object.values(filters ?? {}).some((limit) => limit !== null);
-  return Boolean(limits || pinned || liked?.length || skipped?.length) || leans(steer) || weighs(weights);
+  return Boolean(limited(filters) || pinned || liked?.length || skipped?.length) || leans(steer) || weighs(weights);
+}
+
+/** Whether any limit is set. */
+export function limited(filters) {
+  return Object.values(filters ?? {}).some((limit) => limit !== null && limit !== false && limit?.length !== 0);
 }
 
 export function leans(steer) { return Object.values(steer).some((lean) => lean !== 0); }

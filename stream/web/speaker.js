@@ -8,9 +8,10 @@ const SOON_MS = 60; // changes that come together are told once
 const CLAIM_MS = 3000;
 
 export class Speaker {
-  /** `on` has change(), error(text). */
-  constructor(player, session, on) {
+  /** `how(item)`: how a track gives way to that one. `on` has change(). */
+  constructor(player, session, how, on) {
     this.player = player;
+    this.how = how;
     this.session = session;
     this.on = on;
     this.soon = 0;
@@ -38,11 +39,11 @@ export class Speaker {
   }
 
   /** Play a track from `item.start_s` on where the session plays; here, if it plays nowhere. */
-  async play(item, slowly = false) {
+  async play(item) {
     if (this.elsewhere) return this.#ask({ do: "play", track: item.track, start_s: item.start_s });
     this.player.unlock(); // within the gesture
     if (!this.here && !(await this.#claim())) return false;
-    const plays = await this.player.play({ ...item }, slowly);
+    const plays = await this.#start(item);
     if (plays) this.#tell();
     return plays;
   }
@@ -102,7 +103,7 @@ export class Speaker {
     if (!this.here) return;
     if (message.do === "play") {
       const facts = await details(message.track);
-      if (facts && this.here && await this.player.play({ ...facts, start_s: message.start_s })) this.#tell();
+      if (facts && this.here && await this.#start({ ...facts, start_s: message.start_s })) this.#tell();
     } else if (message.do === "seek") {
       await this.seek(message.position_s);
     } else if (message.do === "stop") {
@@ -117,6 +118,8 @@ export class Speaker {
     if (this.here) this.#tell();
     this.on.change();
   }
+
+  #start(item) { return this.player.play({ ...item }, () => this.how(item)); }
 
   #ask(action) { return this.session.send({ type: "do", ...action }); }
 

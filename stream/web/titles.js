@@ -5,6 +5,8 @@ import { authorised } from "./token.js";
 const MOST = 500;
 const known = new Map();
 const asking = new Map();
+const OUTLINES = 60;
+const outlines = new Map(); // by track, what the server says of it when asked: waveform, sections, bars, rights
 
 /** Remember what a list says. */
 export function learn(items) {
@@ -36,4 +38,16 @@ async function ask(track) {
   if (!response?.ok) return null;
   keep(track, await response.json());
   return known.get(track);
+}
+
+/** All that the server knows of a track: waveform, sections, bars, rights; null where it knows no such track. */
+export function outline(track) {
+  if (!outlines.has(track)) {
+    const found = fetch(`/api/tracks/${encodeURIComponent(track)}`, { headers: authorised("view") })
+      .then((response) => (response.ok ? response.json() : null))
+      .catch(() => { outlines.delete(track); return null; });
+    outlines.set(track, found);
+    if (outlines.size > OUTLINES) outlines.delete(outlines.keys().next().value);
+  }
+  return outlines.get(track);
 }

@@ -1,5 +1,6 @@
 // What was asked for, by whomever: each wish with its way back, and what the newest one did.
 
+import { writes } from "./hotkeys.js";
 import { leans, weighs } from "./session.js";
 import { titleOf } from "./titles.js";
 import { minutes } from "./words.js";
@@ -107,12 +108,6 @@ export class Wishes {
 
 function entry(id, text, word, command) { return { id, text, word, command }; }
 
-/** Whether keys are text there. */
-function writes(element) {
-  if (element.isContentEditable || element.tagName === "TEXTAREA" || element.tagName === "SELECT") return true;
-  return element.tagName === "INPUT" && !["range", "checkbox", "radio", "button", "file"].includes(element.type);
-}
-
 function steered(steer) {
   return Object.entries(STEERS).filter(([axis]) => steer[axis]).map(([axis, [less, more]]) => {
     return `${steer[axis] < 0 ? less : more} (${Math.round(100 * Math.abs(steer[axis]))} %)`;
@@ -126,10 +121,11 @@ function weighed(weights) {
 
 function filtered(filters) {
   if (!filters) return "";
-  const { min_bpm, max_bpm, licences, tags, min_duration_s, jingles, instrumental } = filters;
+  const { min_bpm, max_bpm, licences, tags, min_duration_s, jingles, instrumental, moods, playlists, live_ok, vod_ok } = filters;
   return [
     min_bpm !== null && max_bpm !== null ? `${min_bpm} to ${max_bpm} bpm` : min_bpm !== null ? `from ${min_bpm} bpm` : max_bpm !== null ? `up to ${max_bpm} bpm` : "",
     licences?.join(" or "), tags?.join(" or "), min_duration_s ? `of ${Math.round(min_duration_s)} s or more` : "",
-    jingles ? "jingles too" : "", instrumental ? "instrumental" : "",
+    jingles ? "jingles too" : "", instrumental ? "instrumental" : "", moods?.join(" or "), playlists?.length ? `in ${playlists.join(" or ")}` : "",
+    live_ok ? "marked live ok" : "", vod_ok ? "marked VOD ok" : "",
   ].filter(Boolean).join("; ");
 }

@@ -79,21 +79,43 @@ export function note(list) {
   return list?.changed ? `${CHANGED[list.changed] ?? list.changed}` : "";
 }
 
-/** How long what is on air goes on, and what comes then; `title` of the next track. */
+/** What comes after what is on air, and when; `title` of the next track. */
 export function cue(onAir, title) {
-  if (!onAir || onAir.left_s === null || onAir.left_s === undefined) return "";
-  const parts = [`${clock(onAir.left_s)} left`];
-  if (onAir.next) parts.push(`then ${title || "the next one"}`);
-  if (onAir.next_in_s !== null && onAir.next_in_s !== undefined && onAir.next_in_s >= 0) parts.push(`good place to leave in ${clock(onAir.next_in_s)}`);
+  if (!onAir) return "";
+  const parts = [];
+  if (onAir.next) parts.push(`Then ${title || "the next one"}`);
+  if (onAir.next_in_s !== null && onAir.next_in_s !== undefined && onAir.next_in_s >= 0) parts.push(`${parts.length ? "good" : "Good"} place to leave in ${clock(onAir.next_in_s)}`);
   return parts.join(" · ");
 }
 
-/** What the advice means now: {word, text, from}; `from` is where to start, or empty. */
-export function advice(kind, top, onAir) {
-  if (!top) return { word: "Nothing fits", text: "The catalogue has no track that passes.", from: "" };
-  const start = { text: top.title || "Untitled", from: `from ${clock(top.start_s)}` };
-  if (!onAir) return { word: "Start with", ...start };
-  if (kind === "switch" && top.track !== onAir.track) return { word: "Switch to", ...start };
-  if (kind === "could switch" && top.track !== onAir.track) return { word: "Could switch", text: `to ${start.text}`, from: start.from };
-  return { word: "Stay", text: `${onAir.title || "Untitled"} still fits.`, from: "" };
+/**
+ * The next move: {kind, word, lead, item}. `kind`: "start", "switch", "could", "stay" or "none"; `item`: what to play
+ * next, null where there is nothing; `lead`: what comes before its title. `now`: what is on air, or null.
+ */
+export function move(advice, items, onAir, now) {
+  if (!items.length) return { kind: "none", word: "Nothing fits", lead: "The catalogue has no track that passes.", item: null };
+  const [top] = items;
+  if (!now) return { kind: "start", word: "Start with", lead: "", item: top };
+  const other = items.find((item) => item.track !== now.track) ?? null;
+  const name = now.title || "Untitled";
+  if (!now.playing) return { kind: "stay", word: "Paused", lead: other ? `${name}. Next:` : name, item: other };
+  if (advice === "switch" && top.track !== now.track) return { kind: "switch", word: "Switch to", lead: "", item: top };
+  if (advice === "could switch" && other) return { kind: "could", word: "Could switch to", lead: "", item: other };
+  const next = items.find((item) => item.track === onAir?.next && item.track !== now.track) ?? other;
+  return { kind: "stay", word: "Stay", lead: next ? `${name} still fits. Next:` : `${name} still fits.`, item: next };
+}
+
+/** How long ago something was, in words: "5 minutes ago". */
+export function ago(at, now_ms = Date.now()) {
+  const seconds = Math.max(0, (now_ms - Date.parse(at)) / 1000);
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 90) return "just now";
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  if (seconds < 129_600) return `${Math.round(seconds / 3600)} h ago`;
+  return `${Math.round(seconds / 86_400)} days ago`;
+}
+
+/** Why, in words: the facts that the server gives, else the page's own sentence. */
+export function reason(item, others, seen) {
+  return item.facts?.length ? item.facts.map((fact) => fact.text).join(" · ") : why(item, others, seen);
 }

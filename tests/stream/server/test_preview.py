@@ -82,6 +82,7 @@ def test_nothing_but_known_tracks(client: httpx.Client, name: str) -> None:
 
 def test_only_the_pages_own_files_are_served(client: httpx.Client) -> None:
     assert client.get("/").headers["content-type"].startswith("text/html")
+    assert client.get("/dock").content == client.get("/").content
     script = client.get("/main.js").headers
     assert script["content-type"].startswith("text/javascript") and script["cache-control"] == "no-cache"
     for name in ("__init__.py", "..%2Fapp.py", "nothing.js", "catalog.sqlite"):

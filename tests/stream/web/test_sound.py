@@ -117,7 +117,7 @@ def test_one_track_fades_into_the_next_and_its_beat_is_heard(
     heard(page, 2.0)
     page.locator(".row .play").nth(1).click()
     page.wait_for_function("() => document.querySelectorAll('.row')[1].classList.contains('on-air')")
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(5000)
     rate_hz, sound = page.evaluate("[heardRate, heard]")
     sound = np.array(sound)
     sound = sound[np.flatnonzero(sound)[0] :]

@@ -228,7 +228,8 @@ def test_who_may_only_view_can_do_none_of_it(browser: Any, guarded: Any) -> None
     press(row_of(sender, 1), ".like")
     viewer.wait_for_selector("#wishes li", timeout=SOON_MS)
     may = viewer.evaluate(
-        """() => [...document.querySelectorAll(".row button, #toggle, #skip, #seek, #auto, #undo, #wishes button")]
+        """() => [...document.querySelectorAll(".row button:not(.listen), #go, #place, .tool input, #toggle, #skip")]
+            .concat([...document.querySelectorAll("#seek, #auto, #undo, #wishes button")])
             .filter((each) => !each.disabled).map((each) => each.id || each.className)"""
     )
     assert may == [] and viewer.is_hidden("#take") and viewer.is_hidden("#toast")

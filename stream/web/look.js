@@ -1,0 +1,28 @@
+// What is this page's own and not the session's: how it looks, how it fades, where headphones are. Kept by the browser.
+
+const KEPT = "segue-look";
+const USUAL = { theme: "", size: "", fade: "gentle", fade_s: 2.5, keys: true, strip: true, headphones: "", tool: "" };
+
+let chosen = { ...USUAL };
+try { chosen = { ...USUAL, ...JSON.parse(localStorage.getItem(KEPT)) }; } catch { /* nothing is kept here */ }
+
+/** Whether this page is a dock: small, without video, without single-letter keys. */
+export const dock = document.documentElement.dataset.view === "dock";
+
+export function chose(name) { return chosen[name]; }
+
+export function choose(name, value) {
+  chosen[name] = value;
+  try { localStorage.setItem(KEPT, JSON.stringify(chosen)); } catch { /* then it is forgotten with the page */ }
+  dispatchEvent(new Event("segue-look"));
+}
+
+/** In a dock a click keeps the focus, and the program around it no longer gets its hotkeys: give it back. */
+export function giveFocusBack() {
+  if (!dock) return;
+  addEventListener("click", ({ detail, target }) => {
+    const writes = target.closest?.("dialog, select, input:not([type=range]):not([type=checkbox])");
+    if (detail > 0 && !writes) document.activeElement?.blur?.();
+  });
+  addEventListener("change", ({ target }) => { if (target.matches("[type=range], [type=checkbox], select") && !target.matches(":focus-visible")) target.blur(); });
+}
