@@ -32,6 +32,7 @@ from .health import health_routes
 from .hub import Hub
 from .ingest import ingest_routes
 from .key_redirect import no_redirect
+from .listening import Listener, listening
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
 from .options import ServeOptions
@@ -66,6 +67,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)
+    listeners: list[Listener] = []
     metrics.registry.register(
         HubCollector(metrics, hub, parts.runtime, parts.workers, 0 if place is None else place.restarts)
     )
@@ -80,7 +82,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         trim = glibc_trim()
         giving_back = None if trim is None else loop.create_task(give_back(lambda: len(hub.sessions), trim))
         try:
-            yield
+            async with listening(hub, parts.ports, options.listen) as started:
+                listeners.extend(started)
+                yield
         finally:
             if giving_back is not None:
                 giving_back.cancel()
@@ -97,6 +101,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         state = parts.catalog.search_state  # its reason may name files: for log and metrics only
         search = {"device": state.device, "proposed": state.proposed, "passed_on": state.passed_on}
         fields |= {"webrtc": adapt.standing(), "search": search, "recordings": recordings}
+        fields |= {"listen": [listener.state for listener in listeners]} if listeners else {}
         return {**fields, "engine_state": engine_state(engine)}
 
     def degradation() -> str:

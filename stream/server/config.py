@@ -21,6 +21,7 @@ from stream.sources.webrtc.ports import PortRange
 
 from .errors import ServeError
 from .hub import HubOptions
+from .listening import ListenOptions, checked
 from .logs import MASK
 from .options import ServeOptions
 from .pulls import PullOptions
@@ -169,6 +170,7 @@ def options_of(values: Values) -> ServeOptions:
         access=access_of({token: _token_of(values, token) for token in TOKENS}),
         tls=None if cert is None else TlsOptions(cert, key),
         pull=PullOptions(bool(values["allow_pull"]), tuple(values["pull_network"] or ())),
+        listen=ListenOptions(checked(values["listen"] or (), bool(values["listen_public"]))),
         record=values["record"],
         recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
         max_connections=values["max_connections"],
@@ -192,7 +194,7 @@ def as_toml(values: Values) -> str:
         for setting in SETTINGS:
             if setting.section == section:
                 value = values[setting.name]
-                printed = MASK if setting.secret else value
+                printed = MASK if setting.secret else value if value is None else setting.shown(value)
                 lines.append(f"# {setting.name} is not set" if value is None else f"{setting.name} = {_toml(printed)}")
     return "\n".join(lines[1:]) + "\n"
 

@@ -10,6 +10,7 @@ from stream.sources.webrtc.ports import PortRange
 
 from .access import AccessOptions
 from .hub import HubOptions
+from .listening import ListenOptions
 from .pulls import PullOptions
 from .tls import TlsOptions
 from .whip import WhipOptions
@@ -42,6 +43,7 @@ class ServeOptions:
     hub: HubOptions = field(default_factory=HubOptions)
     whip: WhipOptions = field(default_factory=WhipOptions)
     pull: PullOptions = field(default_factory=PullOptions)
+    listen: ListenOptions = field(default_factory=ListenOptions)
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)

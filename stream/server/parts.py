@@ -16,6 +16,7 @@ from stream.recording.recorder import Recordings
 
 from .engine import open_batched
 from .errors import ServeError
+from .listening import Port, open_ports
 from .options import ServeOptions
 from .pool import SessionPool
 
@@ -33,15 +34,17 @@ class Parts:
     workers: Executor
     recordings: Recordings | None = None
     engine_choice: str = ""  # which engine, and why
+    ports: tuple[Port, ...] = ()  # of --listen
 
 
 @contextlib.contextmanager
 def open_parts(options: ServeOptions) -> Iterator[Parts]:
     """Engine, catalogue and workers, started in this order and stopped in reverse.
 
-    Raises the errors of bundles, engines and catalogues.
+    Raises the errors of bundles, engines and catalogues, and SourceError where an address of --listen is taken.
     """
     with contextlib.ExitStack() as stack:
+        ports = stack.enter_context(open_ports(options.listen))
         bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
         engines = replace(options.engines, threads=options.threads)
         engine, engine_choice = open_batched(bundle, options.engine, engines, options.batch_sizes)
@@ -60,4 +63,4 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
             recorded = replace(options.recording, threads=options.threads)
             recordings = Recordings(options.record, runtime, catalog, options.live.session, recorded)
             stack.callback(recordings.close, RECORD_WAIT_S)
-        yield Parts(runtime, catalog, workers, recordings, engine_choice)
+        yield Parts(runtime, catalog, workers, recordings, engine_choice, ports)

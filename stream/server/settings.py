@@ -20,7 +20,7 @@ from stream.sources.webrtc.peer import PeerOptions
 from .access import AccessOptions
 from .connections import LEAST
 from .hub import HubOptions
-from .logs import FORMATS, LEVELS
+from .logs import FORMATS, LEVELS, MASK
 from .origin import origin_of
 
 TOKENS: Final = ("publish_token", "view_token", "control_token")
@@ -55,6 +55,7 @@ class Setting:
     metavar: str | None = None
     short: tuple[str, ...] = field(default=())
     secret: bool = False
+    shown: Callable[[Any], Any] = lambda value: value  # what of the value is printed
 
     @property
     def flag(self) -> str:
@@ -126,6 +127,12 @@ def _url(text: str) -> str:
     if (origin := origin_of(text.rstrip("/"))) is None:
         raise ValueError
     return str(origin)
+
+
+def _without_query(address: str) -> str:
+    """An address whose query, which may hold a passphrase, is masked."""
+    path, mark, _ = address.partition("?")
+    return f"{path}{mark}{MASK if mark else ''}"
 
 
 def _ports(text: str) -> tuple[int, int]:
@@ -275,6 +282,17 @@ SETTINGS: Final = (
         NETWORKS,
         "network that such URLs may reach though it is not public; repeatable",
         metavar="NETWORK",
+    ),
+    Setting(
+        "listen",
+        "listen",
+        TEXTS,
+        "take streams at srt://, rtmp:// or udp://127.0.0.1:PORT, as OBS's custom output sends them; repeatable",
+        metavar="ADDRESS",
+        shown=lambda addresses: [_without_query(address) for address in addresses],
+    ),
+    Setting(
+        "listen", "listen_public", SWITCH, "let other machines send to these addresses, which ask nobody who it is"
     ),
     Setting("recording", "record", PATH, "record each session in this folder", metavar="FOLDER"),
     Setting("recording", "record_pictures", SWITCH, "record the pictures as well, at 160x90"),

@@ -71,6 +71,10 @@ class ExternalPipe:
             raise TimeoutError(f"nothing came for {self._timeout_s:g} s")
         return os.read(self._out.fileno(), size)
 
+    def wait(self) -> None:
+        """Wait, for ever if need be, until there is something to read, or the end."""
+        select.select([self._out], [], [])
+
     def complaint(self) -> str:
         """The last line of the program's errors, or nothing."""
         self._listener.join(LAST_WORDS_S)
