@@ -14,6 +14,9 @@ import pytest
 PROGRAMS: Final = {
     "ffmpeg": ("ffmpeg",),
     "node": ("node",),
+    "obs": ("obs",),
+    "Xvfb": ("Xvfb",),
+    "dbus-run-session": ("dbus-run-session",),
     "Chromium": ("chromium", "chromium-browser", "google-chrome", "chrome"),
 }
 # A few sentences of a LibriVox reader, as Debian's pocketsphinx-testdata brings them.

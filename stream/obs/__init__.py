@@ -1,0 +1,1 @@
+"""OBS by its websocket: one connection that comes back, and the parts that share it."""

@@ -1,0 +1,1 @@
+"""OBS as a source: small pictures of what is on air."""
