@@ -69,6 +69,10 @@ def run_kind(options: argparse.Namespace) -> int:
         from .starts import starts
 
         return starts(options)
+    if options.kind == "obs-ways":
+        from .obs_ways import obs_ways
+
+        return obs_ways(options)
     if options.kind == "capacity":
         return capacity(options)
     if options.kind == "live":
@@ -125,6 +129,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .cli_retrieval import add_retrieval
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
+    from .obs_ways import add_obs_ways
     from .search import add_search
     from .starts import add_starts
     from .studio_like import add_studio
@@ -137,6 +142,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_variants(kinds)
     add_starts(kinds)
     add_studio(kinds)
+    add_obs_ways(kinds)
     return top
 
 
