@@ -37,7 +37,6 @@ from .served import ROOT, Served, cores, free_port, loaded, served
 from .streams import Shape, write_stream
 
 LISTENED: Final = {"srt": "", "rtmp": "/live/x", "udp": ""}
-QUERY: Final = {"srt": "?mode=caller", "rtmp": "", "udp": "?pkt_size=1316"}
 AS_STREAM: Final = "rtmp as the stream"
 WAYS: Final = ("off", *LISTENED, AS_STREAM, "whip")
 COLOURS: Final = {"Red": 0xFF0000FF, "Green": 0xFF00FF00}
@@ -116,7 +115,7 @@ def _obs(tools: Any, folder: Path, film: Path, way: str) -> Iterator[tuple[Any, 
     )
     with real_obs.obs(folder, COLOURS, fps=FILM.fps, more=more, start=False) as real:
         if way in LISTENED:
-            custom_output.send_recording_to(real, f"{way}://127.0.0.1:{port}{LISTENED[way]}{QUERY[way]}")
+            custom_output.send_recording_to(real, custom_output.url_for(parsed(_address(way, port))))
         real.start()
         yield real, port
 
@@ -142,6 +141,7 @@ async def _asking(real: Any) -> AsyncIterator[ObsClient]:
         yield client
     finally:
         running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

@@ -1,25 +1,35 @@
 """OBS's "Custom Output (FFmpeg)": its recording goes to a URL. What the settings' window writes, written here."""
 
-from pathlib import Path
 from typing import Final
 
 from real_obs import RealObs
 
+from stream.sources.listen.address import ListenAddress
+
 H264, AAC = 27, 86_018  # FFmpeg's numbers of codecs, which OBS keeps beside their names
 CONTAINER: Final = {"srt": "mpegts", "udp": "mpegts", "rtmp": "flv"}
+QUERY: Final = {"srt": "?mode=caller", "udp": "?pkt_size=1316", "rtmp": ""}
+SIZE: Final = (320, 180)
 
 
-def send_recording_to(real: RealObs, url: str, size: tuple[int, int] = (320, 180)) -> None:
-    """Before ``real`` starts: what it records goes to ``url``, as H.264 of that size. Raises KeyError for a scheme that
-    is not known here."""
+def url_for(address: ListenAddress) -> str:
+    """What stands in OBS for an address that Segue listens on."""
+    return f"{address.text}{QUERY[address.scheme]}"
+
+
+def where(url: str) -> dict[str, str]:
+    """The settings that change with the URL. Raises KeyError for a scheme that is not known here."""
     kind = CONTAINER[url.partition("://")[0]]
+    return {"FFURL": url, "FFFormat": kind, "FFExtension": "ts" if kind == "mpegts" else kind}
+
+
+def send_recording_to(real: RealObs, url: str, size: tuple[int, int] = SIZE) -> None:
+    """Before ``real`` starts: what it records goes to ``url``, as H.264 of that size."""
     settings = {
         "RecType": "FFmpeg",
         "FFOutputToFile": "false",
-        "FFURL": url,
-        "FFFormat": kind,
+        **where(url),
         "FFFormatMimeType": "",
-        "FFExtension": "ts" if kind == "mpegts" else "flv",
         "FFIgnoreCompat": "true",
         "FFVEncoder": "libx264",
         "FFVEncoderId": H264,
@@ -34,10 +44,7 @@ def send_recording_to(real: RealObs, url: str, size: tuple[int, int] = (320, 180
         "FFAudioMixes": 1,
     }
     path = real.home / ".config" / "obs-studio" / "basic" / "profiles" / "p" / "basic.ini"
-    text = path.read_text().replace("Mode=Simple", "Mode=Advanced")
-    _write(path, text + "\n[AdvOut]\n" + "".join(f"{name}={value}\n" for name, value in settings.items()))
-
-
-def _write(path: Path, text: str) -> None:
-    assert "Mode=Advanced" in text
-    path.write_text(text)
+    text = path.read_text()
+    assert "Mode=Simple" in text
+    lines = [f"{name}={value}" for name, value in settings.items()]
+    path.write_text("\n".join([text.replace("Mode=Simple", "Mode=Advanced"), "[AdvOut]", *lines, ""]))

@@ -107,7 +107,8 @@ def srt_pipe(source: str, kind: str = "") -> ExternalPipe:
     command = [program_for("srt"), "-nostdin", "-hide_banner", "-loglevel", "error"]
     command += ["-protocol_whitelist", f"pipe,{WHITELIST}", "-analyzeduration", ANALYSE_US]
     command += ["-safe", "0", "-f", "concat", "-i", LIST, "-map", "0:v:0", "-map", "0:a:0?"]
-    command += ["-c:v", "copy", "-c:a", "pcm_s16le", "-f", "matroska", "-flush_packets", "1", "pipe:1"]
+    command += ["-c:v", "copy", "-c:a", "pcm_s16le", "-f", "matroska"]
+    command += ["-cluster_time_limit", "1", "-flush_packets", "1", "pipe:1"]  # else packets wait until 32 KiB are full
     return ExternalPipe(command, concat_list(source, kind), OPEN_TIMEOUT_S)
 
 

@@ -9,53 +9,37 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
+import custom_output
 import httpx
-import needs
 import pytest
+import real_obs
+import sender
 
 from stream.errors import SourceError
+from stream.obs.address import parse_address
+from stream.obs.client import ObsClient
 from stream.server.hub import Hub, HubOptions
 from stream.server.listening import ListenOptions, listening, open_ports
 from stream.sources.listen.address import parsed
 from stream.sources.sandbox.remote_pull import RemoteOptions
 
-FORMAT = {"srt": "mpegts", "rtmp": "flv", "udp": "mpegts"}
-QUERY = {"srt": "?mode=caller", "rtmp": "", "udp": "?pkt_size=1316"}
 REMOTE = RemoteOptions(open_s=20.0, idle_s=10.0)
 
 Send = Callable[..., "subprocess.Popen[bytes]"]
 
 
 def options(*kinds: str) -> ListenOptions:
-    addresses = []
-    for kind in kinds:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "rtmp" else socket.SOCK_DGRAM) as unused:
-            unused.bind(("127.0.0.1", 0))
-            addresses.append(parsed(f"{kind}://127.0.0.1:{unused.getsockname()[1]}"))
-    return ListenOptions(tuple(addresses), REMOTE)
+    return ListenOptions(tuple(parsed(f"{kind}://127.0.0.1:{sender.free_port(kind)}") for kind in kinds), REMOTE)
 
 
 @pytest.fixture
 def send() -> Iterator[Send]:
-    """``send(address)``: a moving picture and a tone."""
-    needs.program("ffmpeg")
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(address: Any) -> "subprocess.Popen[bytes]":
-        kind = address.scheme
-        pictures = ["-re", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=15", "-f", "lavfi", "-i", "sine"]
-        coded = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "15", "-pix_fmt", "yuv420p"]
-        to = ["-f", FORMAT[kind], f"{address.text}{QUERY[kind]}"]
-        command = ["ffmpeg", "-loglevel", "quiet", *pictures, *coded, "-c:a", "aac", *to]
-        started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
-        return started[-1]
-
-    yield start
-    for program in started:
-        program.kill()
-        program.wait()
+    """``send(address)``: a moving picture and a tone; see ``sender.py``."""
+    with sender.sending() as start:
+        yield start
 
 
 def awaited(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -130,6 +114,8 @@ async def test_who_comes_and_sends_nothing_is_let_go(ingesting: Any) -> None:
                 with contextlib.suppress(ConnectionError):
                     assert await reader.read() == b""
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
             await until(lambda: listener.note)
             assert listener.note == "no video for 0.5 s" and not hub.sessions
 
@@ -184,3 +170,46 @@ def test_the_server_gives_suggestions_for_what_comes(serving: Any, send: Send) -
             assert time.monotonic() < deadline + 30
             time.sleep(0.05)
         assert hub.counters.lost_publishers == 1
+
+
+@pytest.mark.needs("ffmpeg", "obs", "Xvfb")
+def test_obs_sends_its_recording_here_stops_and_comes_again(tmp_path: Path, ingesting: Any) -> None:
+    """By RTMP, by UDP and by SRT, with one OBS: the address counts from the next StartRecord on."""
+    asked = options("rtmp", "udp", "srt")
+    hub = ingesting.FakeHub()
+
+    async def scene(real: real_obs.RealObs) -> None:
+        there = asyncio.Event()
+
+        async def connected(_: ObsClient) -> None:
+            there.set()
+
+        client = ObsClient(
+            parse_address(real.url, real.password),
+            on_event=lambda *_: None,
+            on_connected=connected,
+            on_lost=lambda _: None,
+        )
+        running = asyncio.create_task(client.run())
+        async with asyncio.timeout(20):
+            await there.wait()
+        with open_ports(asked) as ports:
+            async with listening(hub, ports, asked):
+                for count, address in enumerate(asked.addresses, 1):
+                    for name, value in custom_output.where(custom_output.url_for(address)).items():
+                        words = {"parameterCategory": "AdvOut", "parameterName": name, "parameterValue": value}
+                        await client.request("SetProfileParameter", words)
+                    await client.request("StartRecord")
+                    await until(lambda: len(hub.sessions) == count and len(hub.sessions[-1].pictures) > 8)  # noqa: B023
+                    fed = hub.sessions[-1]
+                    assert fed.key == address.key and {size for _, size in fed.pictures} == {(320, 180)}
+                    await client.request("StopRecord")
+                    await until(lambda: fed.ends)  # noqa: B023
+                    assert fed.ends == [f"the publisher at {address.label} has gone"] and fed.sounds
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    with real_obs.obs(tmp_path, start=False) as real:
+        custom_output.send_recording_to(real, custom_output.url_for(asked.addresses[0]))
+        real.start()
+        asyncio.run(scene(real))

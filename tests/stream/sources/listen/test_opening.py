@@ -2,64 +2,38 @@
 
 import contextlib
 import socket
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import av
-import needs
 import pytest
+import sender
 
 from stream.errors import SourceError
 from stream.sources.listen.address import parsed
 from stream.sources.listen.opening import wait_at
 from stream.sources.listen.ports import open_port
-from stream.sources.pull import external
 from stream.sources.pull.pull import Pull
 
 KINDS = ("srt", "rtmp", "udp")
 PATH = {"srt": "", "rtmp": "/live/x", "udp": ""}
 SAYS_IT = {"srt": "?mode=listener", "rtmp": "?listen=1", "udp": ""}
-FORMAT = {"srt": "mpegts", "rtmp": "flv", "udp": "mpegts"}
-SENT = {"srt": "?mode=caller", "rtmp": "", "udp": "?pkt_size=1316"}
-
-
-def free_port(kind: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "rtmp" else socket.SOCK_DGRAM) as unused:
-        unused.bind(("127.0.0.1", 0))
-        return int(unused.getsockname()[1])
 
 
 @pytest.fixture
-def send() -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
-    """``send(kind, port, seconds)``: a moving picture and a tone to that address."""
-    needs.program("ffmpeg")
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(kind: str, port: int, seconds: float = 60.0, size: str = "160x90") -> "subprocess.Popen[bytes]":
-        if kind == "srt":
-            with contextlib.suppress(SourceError):
-                external.program_for("srt")
-        pictures = ["-re", "-f", "lavfi", "-i", f"testsrc=size={size}:rate=15", "-f", "lavfi", "-i", "sine"]
-        coded = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "15", "-pix_fmt", "yuv420p"]
-        to = ["-f", FORMAT[kind], f"{kind}://127.0.0.1:{port}{PATH[kind]}{SENT[kind]}"]
-        command = ["ffmpeg", "-loglevel", "quiet", *pictures, *coded, "-c:a", "aac", "-t", str(seconds), *to]
-        started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
-        return started[-1]
-
-    yield start
-    for program in started:
-        program.kill()
-        program.wait()
+def send() -> Iterator[sender.Send]:
+    with sender.sending() as start:
+        yield start
 
 
 @pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize("kind", KINDS)
-def test_watch_reads_what_comes_to_its_address(kind: str, send: Callable[..., object]) -> None:
-    port = free_port(kind)
-    threading.Timer(0.5, send, (kind, port)).start()  # the listener is there first, and waits
+def test_watch_reads_what_comes_to_its_address(kind: str, send: sender.Send) -> None:
+    port = sender.free_port(kind)
+    address = parsed(f"{kind}://127.0.0.1:{port}{PATH[kind]}")
+    threading.Timer(0.5, send, (address,)).start()  # the listener is there first, and waits
     sounds: list[av.AudioFrame] = []
-    with Pull(f"{kind}://127.0.0.1:{port}{PATH[kind]}{SAYS_IT[kind]}", 1) as pull:
+    with Pull(f"{address.text}{SAYS_IT[kind]}", 1) as pull:
         assert pull.endless
         times = []
         for frame in pull.frames(sounds.append):
@@ -71,11 +45,11 @@ def test_watch_reads_what_comes_to_its_address(kind: str, send: Callable[..., ob
 
 
 @pytest.mark.needs("ffmpeg")
-def test_a_second_rtmp_publisher_is_turned_away_and_the_first_goes_on(send: Callable[..., object]) -> None:
-    address = parsed(f"rtmp://127.0.0.1:{free_port('rtmp')}/live/x")
+def test_a_second_rtmp_publisher_is_turned_away_and_the_first_goes_on(send: sender.Send) -> None:
+    address = parsed(f"rtmp://127.0.0.1:{sender.free_port('rtmp')}/live/x")
     bound = open_port(address)
     assert bound is not None
-    send("rtmp", address.port)
+    send(address)
     opened = wait_at(address, bound)
     with bound, Pull(address.text, 1, lambda _: opened) as pull:
         frames = pull.frames()
@@ -98,7 +72,7 @@ def test_a_port_that_is_taken_is_told(kind: str) -> None:
 
 
 def test_what_is_no_stream_is_refused() -> None:
-    address = parsed(f"rtmp://127.0.0.1:{free_port('rtmp')}/live/x")
+    address = parsed(f"rtmp://127.0.0.1:{sender.free_port('rtmp')}/live/x")
     bound = open_port(address)
     assert bound is not None
 
