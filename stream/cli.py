@@ -16,6 +16,7 @@ from engines.errors import EngineError
 from features.errors import FeatureError
 
 from .errors import StreamError
+from .obs.address import ENVIRONMENT, is_obs, parse_address, password_of
 from .recording.arguments import add_record_arguments
 
 USER_ERRORS = (StreamError, CatalogError, EngineError, FeatureError)
@@ -40,7 +41,8 @@ def main(command: str, argv: Sequence[str]) -> int:
 def watch_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="segue watch",
-        description="Suggest music for a video: a file, a camera (/dev/video0), or an rtmp, rtsp, srt or http(s) URL.",
+        description="Suggest music for a video: a file, a camera (/dev/video0), an rtmp, rtsp, srt or http(s) URL, "
+        "or what OBS has on air (obs://127.0.0.1:4455).",
     )
     parser.add_argument("source", metavar="SOURCE", help="file, camera or URL")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
@@ -53,6 +55,7 @@ def watch_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="decoder and engine threads (default: all cores to decode, 1 to run)",
     )
+    parser.add_argument("--obs-password-file", type=Path, metavar="FILE", help=f"for obs:// (or {ENVIRONMENT})")
     parser.add_argument("--record", type=Path, metavar="FILE", help="record the session's input, for segue replay")
     add_record_arguments(parser)
     add_engine_arguments(parser)
@@ -78,10 +81,16 @@ def watch(argv: Sequence[str]) -> int:
     from .sinks.base import Sink
     from .sinks.lines import JsonLines
     from .watch import watch_fast, watch_paced
+    from .watch_obs import watch_obs
 
     engines = engine_options(arguments, arguments.threads or 1)
+    obs = None
+    if is_obs(arguments.source):
+        obs = parse_address(arguments.source, password_of(arguments.obs_password_file))
+        if arguments.fast:
+            raise StreamError(f"{obs}: OBS has no faster time than its own; leave out --fast")
 
-    with Pull(arguments.source, arguments.threads or 0) as pull:
+    with Pull(arguments.source, arguments.threads or 0) if obs is None else nullcontext() as pull:
         bundle = load_bundle(arguments.bundle or default_bundle(), FEATURES)
         with Catalog.open(arguments.catalog, bundle, arguments.search_device, arguments.loudness) as catalog:
             if len(catalog) == 0:
@@ -94,7 +103,8 @@ def watch(argv: Sequence[str]) -> int:
                 sys.stderr.write(f"segue watch: {text}\n")
             engine = with_reserve(choice, bundle, engines)
             try:
-                board = None if arguments.json else LiveTable(arguments.source, pull.duration_s)
+                duration_s = None if pull is None else pull.duration_s
+                board = None if arguments.json else LiveTable(str(obs or arguments.source), duration_s)
                 shown: AbstractContextManager[object] = nullcontext() if board is None else board
                 sink: Sink = JsonLines(sys.stdout) if board is None else board
                 runtime = Runtime(engine, catalog)
@@ -107,7 +117,11 @@ def watch(argv: Sequence[str]) -> int:
                     recorder = Recorder(arguments.record, header, record.limit, wait=arguments.fast)
                     recorder.writer.open()
                 with shown:
-                    if arguments.fast:
+                    if obs is not None:
+                        asyncio.run(watch_obs(obs, runtime, options, sink, recorder))
+                    elif pull is None:
+                        raise AssertionError("no source")
+                    elif arguments.fast:
                         watch_fast(pull, runtime, options, sink, recorder=recorder)
                     else:
                         asyncio.run(watch_paced(pull, arguments.source, runtime, options, sink, recorder=recorder))

@@ -15,7 +15,7 @@ STEERS: Final = ("energy", "valence", "tension", "tempo")
 WEIGHTS: Final = ("content", "rhythm", "mood")
 RESETS: Final = ("filters", "liked", "pinned", "skipped", "steer", "weights")
 MAX_TRACKS: Final = 200  # named in one command
-KINDS: Final = (
+KINDS: Final = (  # of viewers; the source's own command, place, is not among them
     "filters", "like", "pin", "playing", "reset", "skip", "steer", "undo", "unlike", "unskip", "weights", "wishes"
 )  # fmt: skip
 
@@ -121,8 +121,16 @@ class Playing:
     paused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SetPlace:
+    """The source calls what is on air so from now on; "" forgets it. ``cut``: the picture is another one, too."""
+
+    name: str
+    cut: bool = True
+
+
 Wish = SetFilters | Skip | Unskip | Pin | Like | Unlike | SetSteer | SetWeights | SetBack | GiveBack
-Command = Wish | Undo | Playing
+Command = Wish | Undo | Playing | SetPlace
 
 
 def read_command(message: Mapping[str, Any]) -> Command:
@@ -155,6 +163,8 @@ def read_command(message: Mapping[str, Any]) -> Command:
             return Undo()
         case "playing":
             return _playing(fields)
+        case "place":
+            return _place(fields)
         case _:
             raise CommandError(f"unknown command; there are {', '.join(KINDS[:-1])} and {KINDS[-1]}")
 
@@ -173,6 +183,16 @@ def _playing(fields: Mapping[str, Any]) -> Playing:
     if track is None and (position_s is not None or paused):
         raise CommandError("position_s and paused need a track")
     return Playing(track, position_s, bool(paused))
+
+
+def _place(fields: Mapping[str, Any]) -> SetPlace:
+    _only(fields, ("name", "cut"))
+    name, cut = fields.get("name"), fields.get("cut", True)
+    if not isinstance(name, str) or len(name) > MAX_LENGTH:
+        raise CommandError(f"name must be a text of at most {MAX_LENGTH} characters")
+    if not isinstance(cut, bool):
+        raise CommandError("cut must be true or false")
+    return SetPlace(name.strip(), cut)
 
 
 def _set_back(fields: Mapping[str, Any]) -> SetBack:

@@ -235,7 +235,8 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A new scene began at ``pts_s``, about 2 s ago; what came before is no longer part of the window."""
+    """A new scene began at ``pts_s``: about 2 s ago, or just now where the source told it. What came before is no
+    longer part of the window."""
 
     pts_s: Seconds
 

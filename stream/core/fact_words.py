@@ -50,6 +50,11 @@ def liked(title: str, gain: float) -> Fact:
     return Fact("liked", round(gain, 2), "", f"liked: sounds like {title}")
 
 
+def placed(name: str, way: str, stands: float) -> Fact:
+    """``name``: what the source calls what is on air; ``way``: where that leans, as in "calmer"."""
+    return Fact("place", round(stands, 1), "", f"scene '{name}': {way}")
+
+
 def instrumental() -> Fact:
     return Fact("instrumental", None, "", "instrumental, while somebody speaks")
 

@@ -16,8 +16,9 @@ from features.footage import speed_place
 from features.spec import CLIP_S
 
 from . import fact_words as words
-from .events import Fact
-from .ranking import Pictures, Ranked, place, tempo_fit
+from .events import Fact, Steer
+from .place import in_words
+from .ranking import Pictures, Ranked, place, steering, tempo_fit
 
 MOST: Final = 2
 KEPT: Final = 64  # rows whose facts are remembered
@@ -35,17 +36,21 @@ AGREES: Final = 0.2  # motion and beats, on their scales
 AHEAD: Final = 0.03  # of the second best in the list
 DARK, BRIGHT = 0.25, 0.6
 CLEAR: Final = 0.12  # how far from the middle an axis of mood must be to have a name
+LEANS_TOO: Final = 0.15  # how far from the middle of the catalogue a track must stand on the place's side
 NEAR: Final = 0.2  # two moods on an axis
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What facts need beside the pictures: the times between the latest cuts, whether somebody speaks, and for a row's
-    track the title of the liked track that it is most like."""
+    track the title of the liked track that it is most like; what the source calls what is on air, and where that leans.
+    """
 
     cuts_s: tuple[float, ...] = ()
     speech: bool = False
     like: Mapping[str, str] = field(default_factory=dict)
+    place: str = ""
+    lean: Steer = field(default_factory=Steer)
 
 
 class Facts:
@@ -76,7 +81,7 @@ class Facts:
 def _all(row: Ranked, now: Pictures, setting: Setting) -> list[tuple[float, Fact]]:
     """Every fact that holds, with its strength."""
     parts = (_pulse(row, now, setting), _energy(row, now), _mood(row, now), _taste(row, setting), _voice(row, setting))
-    facts = [part for part in parts if part is not None]
+    facts = [part for part in (*parts, _placed(row, setting)) if part is not None]
     return [*facts, _likeness(row), *_plain(row)]
 
 
@@ -141,6 +146,13 @@ def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
 
 def _likeness(row: Ranked) -> tuple[float, Fact]:
     return 0.05, words.pictures(row.reasons.content)
+
+
+def _placed(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
+    """The track stands where the name of the place leans."""
+    share, stands = steering(setting.lean.lean, row.candidate.standing)
+    at = 2.0 * stands - 1.0
+    return (0.7, words.placed(setting.place, in_words(setting.lean), at)) if share and at >= LEANS_TOO else None
 
 
 def _plain(row: Ranked) -> list[tuple[float, Fact]]:

@@ -12,7 +12,7 @@ from catalog.records import Candidate, Filters
 
 from .adjustments import Adjustments
 from .deck import Deck
-from .events import Answer, Search
+from .events import Answer, Search, Steer
 from .hop import Hop
 from .preferences import Preferences, UndoStack
 from .taste import SKIPS_COUNTED
@@ -33,15 +33,15 @@ class Retrieval:
         self._preferences, self._adjustments, self._deck = preferences, adjustments, deck
         self._most, self._ids = most, ids
 
-    def search(self, hop: Hop, query: NDArray[np.float32], listed: frozenset[str]) -> list[Search]:
-        """Search with the window's vector (E,). Some tracks must be ranked at any distance, those ``listed`` among
-        them: the search keeps them."""
+    def search(self, hop: Hop, query: NDArray[np.float32], listed: frozenset[str], steer: Steer) -> list[Search]:
+        """Search with the window's vector (E,), leaning as ``steer`` says. Some tracks must be ranked at any
+        distance, those ``listed`` among them: the search keeps them."""
         hop.query = query
         wishes = self._preferences.wishes
         skipped = frozenset(wishes.skipped)
         hop.needed = (listed | self._above_filters(wishes)) - skipped
         allowed = replace(wishes.filters, exclude=skipped)
-        nearest = Search(hop.open(self._ids, NEAREST), query, self._most, allowed, hop.needed, wishes.steer.lean)
+        nearest = Search(hop.open(self._ids, NEAREST), query, self._most, allowed, hop.needed, steer.lean)
         hop.examples = self._adjustments.profiles.unknown((*wishes.liked, *wishes.skipped[-SKIPS_COUNTED:]))[
             :EXAMPLES_AT_ONCE
         ]

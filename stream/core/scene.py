@@ -95,6 +95,12 @@ class SceneMeter:
             return None
         return self._decide(self._cuts.pop(0), slot)
 
+    def begin(self, slot: int) -> None:
+        """A new scene begins with the picture that comes next, in ``slot``: the source says so, so it is not taken
+        back."""
+        self._previous, self.start, self._newest = None, slot, slot
+        self._cuts = []
+
     def revise(self, slot: int, frame: "FrameFeatures") -> None:
         """Replace the look of the picture in ``slot``."""
         if slot in self._looks:

@@ -38,6 +38,7 @@ class Screen:
         self._slots: deque[int] = deque(maxlen=REVISED)  # of the newest pictures
         self._picture: FrameFeatures | None = None  # the newest
         self._cuts: deque[int] = deque(maxlen=CUTS)  # the slots of the newest
+        self._expecting = False  # the next picture begins a scene
 
     @property
     def scene(self) -> int:
@@ -52,11 +53,20 @@ class Screen:
         first = max(self.filled + 1, slot - WINDOW_S * MOTION_FPS)
         return [event for place in range(first, slot) for event in self._fill(place, still)]
 
+    def expect_scene(self) -> None:
+        """The source has told that the next picture begins a new scene."""
+        self._expecting = self.newest >= 0
+
     def show(self, slot: int, features: "FrameFeatures") -> list[Cut | Scene]:
         """A new picture, in a slot behind the newest."""
         self.newest, self._picture = slot, features
         self._slots.append(slot)
         events: list[Cut | Scene] = []
+        if self._expecting:
+            self._expecting = False
+            self._cuts.append(slot)
+            self._scenes.begin(slot)
+            events += [Cut(slot / MOTION_FPS, 1.0), Scene(slot / MOTION_FPS)]
         if features.cut >= HARD_CUT and (not self._cuts or slot - self._cuts[-1] >= self._rest):
             self._cuts.append(slot)
             events.append(Cut(slot / MOTION_FPS, features.cut))

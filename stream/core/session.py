@@ -18,7 +18,7 @@ tracks they liked (``taste``), and whether somebody speaks (``speech``).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +26,16 @@ from catalog.records import Candidate
 from features.spec import HOP_S, MOTION_FPS, WINDOW_S
 
 from .adjustments import Adjustments
-from .commands import CommandError, Playing, read_command
+from .commands import CommandError, Playing, SetPlace, read_command
 from .deck import Deck
-from .effect import effect
-from .events import Accepted, Answer, End, Event, Refused, Reset, Suggestions, VisualStats, Weights
+from .effect import effect, place_effect
+from .events import Accepted, Answer, Effect, End, Event, Refused, Reset, Suggestions, VisualStats, Weights
 from .facts import Setting
 from .hop import Hop
 from .hysteresis import SWITCH, HysteresisOptions
 from .listing import Listed, Listing
 from .model import Model
+from .place import Place, place_of
 from .preferences import Preferences, UndoStack
 from .ranking import Pictures, Ranked, rank
 from .retrieval import Retrieval
@@ -72,6 +73,7 @@ class Session:
         self._retrieval = Retrieval(
             self._preferences, self._adjustments, self._deck, self._options.candidates, self._ids
         )
+        self._place = Place()
         self._pool: list[Candidate] = []  # of the newest hop
         self.ranking: Sequence[Ranked] = ()  # of the newest hop, all of it, before any track is held in place
         self._before_s = 0.0  # media time before the last reset
@@ -165,6 +167,8 @@ class Session:
             command = read_command(message)
             if isinstance(command, Playing):
                 return [Accepted(kind, command.track), *self._play(command)]
+            if isinstance(command, SetPlace):
+                return [Accepted(kind, None, self._go(command))]
             before = self._preferences.wishes
             track = self._preferences.take(command, self._before_s + self._now_s)
         except CommandError as error:
@@ -174,6 +178,20 @@ class Session:
         for example in (*wishes.liked[-1:], *wishes.skipped[-1:]):
             self._adjustments.know([c for c in self._pool if c.track.id == example], [example], all_of_them=False)
         return [Accepted(kind, track, effect(command, before, wishes, self._pool, self._adjustments.profiles))]
+
+    def _go(self, command: SetPlace) -> Effect | None:
+        """The source goes on somewhere else: the next picture begins a new scene."""
+        if command.name != self._place.name:
+            self._place = place_of(command.name)
+            if command.cut and command.name:
+                self._screen.expect_scene()
+        return place_effect(self._place)
+
+    def _wishes(self) -> Preferences:
+        """The viewers' wishes, and where the name of the place leans."""
+        wishes = self._preferences.wishes
+        steer = self._place.steer(wishes.steer)
+        return wishes if steer is wishes.steer else replace(wishes, steer=steer)
 
     def _play(self, command: Playing) -> list[Event]:
         before = self._deck.track
@@ -199,7 +217,9 @@ class Session:
             return self._conclude(hop)
         events: list[Event] = [*hop.ready(self._window, self._ids)]
         if source is self._model.graphs.query:
-            events += self._retrieval.search(hop, hop.vectors[source.name][0], self._listing.tracks)
+            events += self._retrieval.search(
+                hop, hop.vectors[source.name][0], self._listing.tracks, self._wishes().steer
+            )
         return events or self._compare(hop)
 
     def give_up(self, question: int) -> list[Event]:
@@ -261,7 +281,7 @@ class Session:
 
     def _conclude(self, hop: Hop) -> list[Event]:
         now = hop.pictures(self._window, self._model)
-        wishes, on_air = self._preferences.wishes, self._deck.on_air
+        wishes, on_air = self._wishes(), self._deck.on_air
         ranked = self._rank(hop, now, wishes)
         self._pool, self.ranking = hop.hits, ranked
         self._ease(hop, wishes)
@@ -301,7 +321,8 @@ class Session:
         if not ranked and (why := reason(wishes.filters, hop.passing, bool(wishes.skipped))):
             return self._listing.keep(why)
         like = {track: self._preferences.title(liked) for track, liked in self._adjustments.alike.items()}
-        setting = Setting(self._screen.between_cuts_s(hop.end), self._speech.lasts(hop.pts_s), like)
+        place = self._place.name, self._place.part(self._preferences.wishes.steer)
+        setting = Setting(self._screen.between_cuts_s(hop.end), self._speech.lasts(hop.pts_s), like, *place)
         cut = self._screen.is_cut(hop.end)
         return self._listing.compose(ranked, now, setting, wishes, cut, self._deck.track, passed_s)
 

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import random
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -37,6 +38,8 @@ CONNECT_S: Final = 5.0  # to connect, to say hello, and to identify, each
 REQUEST_S: Final = 5.0
 CLOSE_S: Final = 1.0
 WRONG_PASSWORD: Final = 4009
+NOT_READY: Final = 207  # it is starting, or changes its collection of scenes
+ASK_AGAIN_S: Final = 0.2
 OLD_PROTOCOL: Final = frozenset({4006, 4010})  # unknown opcode, unsupported RPC version
 OLD: Final = "speaks an older protocol than obs-websocket 5; OBS 28 and later bring that one along"
 WHERE: Final = "OBS: Tools, WebSocket Server Settings"
@@ -135,11 +138,13 @@ class ObsClient:
                 await self._serve()
             except ObsError as error:
                 was_connected, self.trouble = not self.trouble, str(error)
-                self._tell(self._on_lost if was_connected else self._on_absent, str(error))
+                if was_connected:
+                    delays = self._delays()
+                    self._tell(self._on_lost, str(error))
                 if not isinstance(error, ObsGoneError):
                     raise
-            if was_connected:
-                delays = self._delays()
+                if not was_connected:
+                    self._tell(self._on_absent, str(error))
             await asyncio.sleep(next(delays))
 
     async def request(
@@ -148,12 +153,21 @@ class ObsClient:
         """The answer's data to one request.
 
         Raises ObsRequestError where OBS refuses, ObsGoneError at once where there is no connection or it is lost,
-        ObsSlowError where no answer comes in time.
+        ObsSlowError where no answer comes in time. An OBS that is not ready yet is asked again until then.
         """
         body: dict[str, Any] = {"requestType": kind}
         if data is not None:
             body["requestData"] = dict(data)
-        return _result(await self._ask(Op.REQUEST, body, kind, timeout_s), kind)
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_s
+        while True:
+            answer = await self._ask(Op.REQUEST, body, kind, max(0.0, until_s - loop.time()))
+            try:
+                return _result(answer, kind)
+            except ObsRequestError as error:
+                if error.code != NOT_READY or loop.time() + ASK_AGAIN_S >= until_s:
+                    raise
+            await asyncio.sleep(ASK_AGAIN_S)
 
     async def batch(
         self,
@@ -194,7 +208,7 @@ class ObsClient:
                 await line.send(json.dumps({"op": op, "d": {**body, "requestId": name}}))
                 return await answer
         except TimeoutError:
-            raise ObsSlowError(f"{self.address}: no answer to {what} within {timeout_s:g} s") from None
+            raise ObsSlowError(f"{self.address}: no answer to {what} within {timeout_s:.3g} s") from None
         except ConnectionClosed as error:
             raise ObsGoneError(f"{self.address}: {_closed(error)[1]}") from error
         finally:
@@ -219,7 +233,7 @@ class ObsClient:
         except InvalidHandshake as error:
             raise ObsGoneError(f"{self.address}: another program answers there ({error})") from error
         except OSError as error:
-            cause = error.strerror or str(error) or type(error).__name__
+            cause = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
             cure = f"is OBS running, and the server on in {WHERE}?"
             raise ObsGoneError(f"{self.address}: OBS is not there ({cause}); {cure}") from error
         finally:

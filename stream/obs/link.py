@@ -1,7 +1,7 @@
 """One connection to OBS for several parts: the picture, the clock, what plays in OBS."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .address import ObsAddress
@@ -23,12 +23,20 @@ class ObsPart(Protocol):
 class ObsLink:
     """Hands events and connections on to ``parts``, in their order; one that fails does not stop the others.
 
-    ``subscriptions``: what the parts need beside the usual events, see `client.Subscription`. ``state``: for people, in
+    ``subscriptions``: what the parts need beside the usual events, see `client.Subscription`. ``on_absent`` is told
+    each time that OBS cannot be reached. ``state``: for people, in
     words. ``failure``: why the client has given up, else None.
     """
 
-    def __init__(self, address: ObsAddress, parts: Sequence[ObsPart] = (), subscriptions: int = 0) -> None:
+    def __init__(
+        self,
+        address: ObsAddress,
+        parts: Sequence[ObsPart] = (),
+        subscriptions: int = 0,
+        on_absent: Callable[[str], None] = lambda reason: None,
+    ) -> None:
         self._parts = list(parts)
+        self._on_absent = on_absent
         self._logged = ""
         self.failure: ObsError | None = None
         self.client = ObsClient(
@@ -36,7 +44,7 @@ class ObsLink:
             on_event=self._event,
             on_connected=self._connected,
             on_lost=self._lost,
-            on_absent=self._note,
+            on_absent=self._absent,
             subscriptions=USUAL | subscriptions,
         )
 
@@ -84,6 +92,10 @@ class ObsLink:
                 part.lost(reason)
             except Exception:
                 log.exception("a part of OBS's connection did not stop")
+
+    def _absent(self, reason: str) -> None:
+        self._note(reason)
+        self._on_absent(reason)
 
     def _note(self, reason: str) -> None:
         """Log why OBS is not there, once for each cause."""

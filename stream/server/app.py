@@ -35,6 +35,7 @@ from .key_redirect import no_redirect
 from .listening import Listener, listening
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
+from .obs_input import ObsInput
 from .options import ServeOptions
 from .parts import Parts
 from .place import Place
@@ -68,6 +69,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)
     listeners: list[Listener] = []
+    obs = None  # of several processes only the first has it
+    if options.obs is not None and (place is None or place.first):
+        obs = ObsInput(hub, options.obs)
     metrics.registry.register(
         HubCollector(metrics, hub, parts.runtime, parts.workers, 0 if place is None else place.restarts)
     )
@@ -81,11 +85,15 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
             hold_to(loop, options.udp_ports)
         trim = glibc_trim()
         giving_back = None if trim is None else loop.create_task(give_back(lambda: len(hub.sessions), trim))
+        if obs is not None:
+            obs.start()
         try:
             async with listening(hub, parts.ports, options.listen) as started:
                 listeners.extend(started)
                 yield
         finally:
+            if obs is not None:
+                await obs.close()
             if giving_back is not None:
                 giving_back.cancel()
             await hub.close()
@@ -102,6 +110,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         search = {"device": state.device, "proposed": state.proposed, "passed_on": state.passed_on}
         fields |= {"webrtc": adapt.standing(), "search": search, "recordings": recordings}
         fields |= {"listen": [listener.state for listener in listeners]} if listeners else {}
+        if obs is not None:
+            fields["obs"] = obs.state
         return {**fields, "engine_state": engine_state(engine)}
 
     def degradation() -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from engines.arguments import check_options
 from engines.choose import EngineOptions
+from stream.obs.address import parse_address, password_of
 from stream.recording.header import RecordOptions
 from stream.sources.webrtc.peer import PeerOptions
 from stream.sources.webrtc.ports import PortRange
@@ -23,6 +24,7 @@ from .errors import ServeError
 from .hub import HubOptions
 from .listening import ListenOptions, checked
 from .logs import MASK
+from .obs_input import ObsOptions
 from .options import ServeOptions
 from .pulls import PullOptions
 from .security import is_loopback
@@ -171,6 +173,7 @@ def options_of(values: Values) -> ServeOptions:
         tls=None if cert is None else TlsOptions(cert, key),
         pull=PullOptions(bool(values["allow_pull"]), tuple(values["pull_network"] or ())),
         listen=ListenOptions(checked(values["listen"] or (), bool(values["listen_public"]))),
+        obs=_obs_of(values),
         record=values["record"],
         recording=RecordOptions(bool(values["record_pictures"]), values["record_limit"] * 1024**2),
         max_connections=values["max_connections"],
@@ -194,7 +197,8 @@ def as_toml(values: Values) -> str:
         for setting in SETTINGS:
             if setting.section == section:
                 value = values[setting.name]
-                printed = MASK if setting.secret else value if value is None else setting.shown(value)
+                printed = setting.shown(value) if setting.shown and value is not None else value
+                printed = MASK if setting.secret and not setting.shown else printed
                 lines.append(f"# {setting.name} is not set" if value is None else f"{setting.name} = {_toml(printed)}")
     return "\n".join(lines[1:]) + "\n"
 
@@ -207,6 +211,12 @@ def _check_guarded(options: ServeOptions) -> None:
             f"--host {options.host} lets other machines in, and nothing asks them who they are; "
             f"give {' and '.join(missing)}, or --no-tokens if a proxy in front of it does"
         )
+
+
+def _obs_of(values: Values) -> ObsOptions | None:
+    if values["obs"] is None:
+        return None
+    return ObsOptions(parse_address(values["obs"], password_of(values["obs_password_file"])), values["obs_key"])
 
 
 def _token_of(values: Values, name: str) -> str:

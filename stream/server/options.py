@@ -11,6 +11,7 @@ from stream.sources.webrtc.ports import PortRange
 from .access import AccessOptions
 from .hub import HubOptions
 from .listening import ListenOptions
+from .obs_input import ObsOptions
 from .pulls import PullOptions
 from .tls import TlsOptions
 from .whip import WhipOptions
@@ -47,5 +48,6 @@ class ServeOptions:
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)
+    obs: ObsOptions | None = None
     record: Path | None = None  # a folder for a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)

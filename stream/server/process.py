@@ -77,7 +77,7 @@ def serve_socket(
     access = options.access
     few_heaps()  # before threads begin
     with contextlib.ExitStack() as stack:
-        tokens = (access.publish, access.view, access.control)
+        tokens = (access.publish, access.view, access.control, options.obs.address.password if options.obs else "")
         logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
         if access.lack and (place is None or place.first):
             log.warning("%s", access.lack)

@@ -15,12 +15,15 @@ from catalog.index.gpu import DEVICES
 from engines.arguments import HELP
 from engines.choose import AUTO, NAMES
 from engines.manifest import PRECISIONS
+from stream.obs.address import ENVIRONMENT, parse_address
+from stream.obs.errors import ObsError
 from stream.sources.webrtc.peer import PeerOptions
 
 from .access import AccessOptions
 from .connections import LEAST
 from .hub import HubOptions
 from .logs import FORMATS, LEVELS, MASK
+from .obs_input import KEY as OBS_KEY
 from .origin import origin_of
 
 TOKENS: Final = ("publish_token", "view_token", "control_token")
@@ -55,7 +58,7 @@ class Setting:
     metavar: str | None = None
     short: tuple[str, ...] = field(default=())
     secret: bool = False
-    shown: Callable[[Any], Any] = lambda value: value  # what of the value is printed
+    shown: Callable[[Any], Any] | None = None  # what to print of a value that may hold a secret
 
     @property
     def flag(self) -> str:
@@ -135,6 +138,14 @@ def _without_query(address: str) -> str:
     return f"{path}{mark}{MASK if mark else ''}"
 
 
+def _obs(text: str) -> str:
+    try:
+        parse_address(text)
+    except ObsError:
+        raise ValueError from None
+    return text
+
+
 def _ports(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
     if not match or not 1 <= int(match[1]) <= int(match[2]) <= 65535:
@@ -152,6 +163,7 @@ PATH: Final = Kind(
 TOKEN: Final = checked(f"at least {TOKEN_CHARACTERS} ASCII characters without spaces", _token)
 URL: Final = checked("an http or https address without a path", _url)
 PORTS: Final = checked("a range of ports, FIRST-LAST", _ports)
+OBS: Final = checked("the address of OBS's websocket, as in ws://127.0.0.1:4455", _obs)
 SWITCH: Final = Kind(
     "true or false", lambda text: text == "true", lambda value, _: _check_type(value, bool), switch=True
 )
@@ -294,6 +306,17 @@ SETTINGS: Final = (
     Setting(
         "listen", "listen_public", SWITCH, "let other machines send to these addresses, which ask nobody who it is"
     ),
+    Setting(
+        "obs",
+        "obs",
+        OBS,
+        "show OBS's program as a session, by its websocket: ws://127.0.0.1:4455",
+        metavar="URL",
+        secret=True,
+        shown=lambda text: str(parse_address(text)),
+    ),
+    Setting("obs", "obs_password_file", PATH, f"file with its password (or {ENVIRONMENT})", metavar="FILE"),
+    Setting("obs", "obs_key", TEXT, "key of OBS's session", OBS_KEY, "KEY"),
     Setting("recording", "record", PATH, "record each session in this folder", metavar="FOLDER"),
     Setting("recording", "record_pictures", SWITCH, "record the pictures as well, at 160x90"),
     Setting("recording", "record_limit", integer(1), "stop a recording when its file reaches this size", 1024, "MIB"),

@@ -94,6 +94,13 @@ class Viewers:
         for viewer in self._all:
             viewer.put(text, isinstance(notice, Accepted | Refused))
 
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Send every viewer a message of the server; those who join later get the newest of each type first."""
+        text = json.dumps(message, separators=(",", ":"), allow_nan=False)
+        self._state[str(message["type"])] = text
+        for viewer in self._all:
+            viewer.put(text)
+
     def join(self, viewer: Viewer) -> None:
         for text in self._state.values():
             viewer.put(text)

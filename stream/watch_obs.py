@@ -1,0 +1,110 @@
+"""``segue watch obs://...``: what OBS has on air, through a session of its own, for as long as it runs."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from stream.core.commands import MAX_LENGTH
+from stream.core.events import Failed, Notice, Warned
+from stream.core.session import SessionOptions
+from stream.driver.live import LiveDriver, LiveOptions
+from stream.driver.runtime import Runtime
+from stream.obs.address import ObsAddress
+from stream.obs.client import ObsClient
+from stream.obs.link import ObsLink
+from stream.obs.program import Program
+from stream.recording.recorder import Recorder
+from stream.sinks.base import Sink, Sinks
+from stream.sources.obs.pictures import Pictures
+
+WORKERS: Final = 2  # one for pixels, one for answers
+
+
+async def watch_obs(
+    address: ObsAddress, runtime: Runtime, options: SessionOptions, sink: Sink, recorder: Recorder | None = None
+) -> None:
+    """Send ``sink`` the notices of a session of OBS's program until cancelled; while OBS is away the session waits.
+
+    Raises ObsError where OBS is there and cannot be used, RuntimeError for a failure inside the session.
+    """
+    outcome = _Outcome(sink)
+    sinks = Sinks(() if recorder is None else (recorder,), needed=[outcome])
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="watch") as workers:
+        live = LiveDriver(runtime, LiveOptions(session=options), sinks, workers=workers, recorder=recorder)
+        running = asyncio.create_task(live.run())
+        linking = asyncio.create_task(_Feed(address, live, sinks).link.run())
+        try:
+            await asyncio.wait({running, linking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            linking.cancel()
+            await live.close()
+            await asyncio.gather(running, linking, return_exceptions=True)
+    if outcome.gone is not None:
+        raise outcome.gone
+    if not linking.cancelled() and (error := linking.exception()) is not None:
+        raise error
+    if outcome.failure:
+        raise RuntimeError(outcome.failure)
+
+
+class _Outcome:
+    """``sink``, and what to raise at the end: why the session failed, or that the reader of our lines went away."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.failure = ""
+        self.gone: OSError | None = None
+
+    def put(self, notice: Notice) -> None:
+        if isinstance(notice, Failed):
+            self.failure = self.failure or notice.reason
+        try:
+            self._sink.put(notice)
+        except OSError as error:
+            self.gone = self.gone or error
+            raise
+
+
+class _Feed:
+    """A part of its own ``link``: pictures and names into the session."""
+
+    def __init__(self, address: ObsAddress, live: LiveDriver, sink: Sink) -> None:
+        self._live, self._sink = live, sink
+        self._program = Program(self._place, self._changed)
+        self._pictures = Pictures(self._program, live.offer, self._warn)
+        self._asking: asyncio.Task[None] | None = None
+        self._studio, self._absent = False, ""
+        self.link = ObsLink(address, [self._program, self], on_absent=self._away)
+
+    async def connected(self, client: ObsClient) -> None:
+        if self._absent:
+            self._warn("OBS is there")
+        self._absent = ""
+        self._asking = asyncio.create_task(self._pictures.run(client))
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Nothing: the program hears them."""
+
+    def lost(self, reason: str) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        self._live.blank()
+        self._away(reason)
+
+    def _away(self, reason: str) -> None:
+        """Say once for each cause why OBS is not there."""
+        if reason != self._absent:
+            self._warn(f"{reason}; trying again")
+        self._absent = reason
+
+    def _place(self, scene: str, cut: bool) -> None:
+        self._live.command({"type": "place", "name": scene[:MAX_LENGTH], "cut": cut})
+
+    def _changed(self) -> None:
+        if self._program.studio and not self._studio:
+            self._warn(self._program.note)
+        self._studio = self._program.studio
+
+    def _warn(self, text: str) -> None:
+        self._sink.put(Warned(text))

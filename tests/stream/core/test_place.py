@@ -1,0 +1,148 @@
+"""What the source calls what is on air: a certain cut, and a hint that leans gently and says so."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stream.core.commands import CommandError, SetPlace, read_command
+from stream.core.events import Accepted, Beats, Cut, Event, Infer, Refused, Scene, Search, Steer, Suggestions
+from stream.core.place import MOST, WORDS, Place, in_words, place_of
+from stream.core.session import Session, SessionOptions
+
+Fake = Callable[..., Any]
+
+
+class Show:
+    """A session whose questions are answered at once; ``hop`` plays a second of one picture, which never changes."""
+
+    def __init__(self, runtime: Any, features: Fake) -> None:
+        self.runtime, self.features, self.slot = runtime, features, 0
+        self.session = Session(runtime.model, SessionOptions(suggestions=12))
+
+    def drive(self, events: list[Event]) -> list[Event]:
+        said, waiting = [], deque(events)
+        while waiting:
+            event = waiting.popleft()
+            if isinstance(event, Infer | Search | Beats):
+                waiting.extend(self.session.result(event.id, self.runtime.answer(event)))
+            else:
+                said.append(event)
+        return said
+
+    def hop(self) -> list[Event]:
+        said: list[Event] = []
+        for _ in range(8):
+            said += self.drive(self.session.push(self.features(1), self.slot))
+            self.slot += 1
+        return said
+
+    def listed(self) -> Suggestions:
+        return next(event for event in self.hop() if isinstance(event, Suggestions))
+
+    def place(self, name: Any, **fields: Any) -> Event:
+        (answer,) = self.drive(self.session.command({"type": "place", "name": name, **fields}))
+        return answer
+
+    @property
+    def leans(self) -> list[tuple[float, ...]]:
+        """Of every search so far."""
+        return [asked.lean for asked in self.runtime.asked if isinstance(asked, Search)]
+
+
+@pytest.fixture
+def show(fake_runtime: Fake, features: Fake) -> Show:
+    return Show(fake_runtime(), features)
+
+
+def facts(told: Suggestions) -> list[str]:
+    return [fact.text for item in told.items for fact in item.facts if fact.kind == "place"]
+
+
+def starts(events: list[Event]) -> list[float]:
+    return [event.pts_s for event in events if isinstance(event, Scene)]
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [("BRB", "calmer"), ("brb_screen 2", "calmer"), ("Just Chatting", "more relaxed"), ("Boss fight!", "tenser"),
+     ("01 - Starting Soon", "livelier"), ("RACE", "livelier"), ("Game", ""), ("Embrace", ""), ("", ""), ("休憩", "")],
+)  # fmt: skip
+def test_words_of_a_name_lean_somewhere(name: str, way: str) -> None:
+    assert in_words(place_of(name).lean) == way
+
+
+def test_no_name_leans_far() -> None:
+    for word, lean in WORDS.items():
+        assert place_of(word).lean == lean and 0 < max(map(abs, lean.lean)) <= MOST, word
+
+
+def test_a_dial_that_viewers_turned_is_theirs() -> None:
+    place = Place("x", Steer(energy=-0.3, tempo=-0.15))
+    assert place.steer(Steer()) == Steer(energy=-0.3, tempo=-0.15)
+    assert place.steer(Steer(energy=1.0, valence=0.5)) == Steer(energy=1.0, valence=0.5, tempo=-0.15)
+    wished = Steer(energy=0.1, tempo=0.1)
+    assert place.steer(wished) is wished and place.part(wished) == Steer()
+
+
+def test_the_next_picture_begins_a_scene_and_the_window_is_what_came_since(show: Show) -> None:
+    assert show.place("Game") == Accepted("place") and not starts(show.hop())
+    assert show.listed().window_s == 2.0
+    show.place("Other")
+    said = show.hop()
+    assert starts(said) == [2.0]
+    assert [event for event in said if isinstance(event, Cut)] == [Cut(2.0, 1.0)]
+    assert next(event for event in said if isinstance(event, Suggestions)).window_s == 1.0
+    assert not starts(show.hop())
+
+
+def test_the_same_name_another_name_for_it_and_none_are_no_new_scene(show: Show) -> None:
+    show.place("Game")
+    show.hop()
+    for name, fields in (("Game", {}), ("Spiel", {"cut": False}), ("", {})):
+        show.place(name, **fields)
+        assert not starts(show.hop())
+    show.place("Game")
+    assert starts(show.hop()) == [4.0]
+
+
+def test_it_leans_the_search_and_a_fact_says_so_until_it_is_forgotten(show: Show) -> None:
+    plain = show.listed()
+    assert not facts(plain)
+    answer = show.place("BRB", cut=False)
+    assert isinstance(answer, Accepted) and answer.effect is not None
+    assert answer.effect.text == "the name 'BRB' leans to calmer music"
+    leant = show.listed()
+    assert show.leans == [(), (-0.3, 0.0, 0.0, -0.15)]
+    assert facts(leant) and set(facts(leant)) == {"scene 'BRB': calmer"}
+    assert [item.track for item in leant.items] != [item.track for item in plain.items]
+    assert leant.asked is not None and leant.asked.steer == Steer() and leant.asked.undo == 0
+    show.session.command({"type": "steer", "energy": 0.5, "tempo": 0.5})
+    assert not facts(show.listed()) and show.leans[-1] == (0.5, 0.0, 0.0, 0.5)
+    show.session.command({"type": "undo"})
+    show.place("")
+    assert not facts(show.listed()) and show.leans[-1] == ()
+
+
+def test_it_outlives_a_jump_of_time(show: Show) -> None:
+    show.place("BRB")
+    show.hop()
+    show.session.reset("time jumped")
+    show.slot = 0
+    show.hop()
+    assert show.leans[-1] == (-0.3, 0.0, 0.0, -0.15)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"name": None}, {"name": 3}, {"name": "x" * 81}, {"name": "x", "cut": 1}, {"name": "x", "by": "me"}]
+)
+def test_what_is_no_place_is_refused(fields: dict[str, Any], show: Show) -> None:
+    with pytest.raises(CommandError):
+        read_command({"type": "place", **fields})
+    (answer,) = show.session.command({"type": "place", **fields})
+    assert isinstance(answer, Refused)
+
+
+def test_a_name_loses_the_space_around_it() -> None:
+    assert read_command({"v": 1, "type": "place", "name": " BRB "}) == SetPlace("BRB")
