@@ -26,10 +26,13 @@ import numpy as np
 from stream.obs.address import parse_address
 from stream.obs.client import ObsClient
 from stream.obs.errors import ObsError
+from stream.obs.link import ObsLink
+from stream.obs.program import Program
 from stream.server.inputs import Connect
 from stream.server.listening import ListenOptions, listening, open_ports
 from stream.sources.arrival import Arrival
 from stream.sources.listen.address import parsed
+from stream.sources.obs.pictures import Pictures
 
 from .errors import BenchError
 from .harness import Report, Row
@@ -38,7 +41,8 @@ from .streams import Shape, write_stream
 
 LISTENED: Final = {"srt": "", "rtmp": "/live/x", "udp": ""}
 AS_STREAM: Final = "rtmp as the stream"
-WAYS: Final = ("off", *LISTENED, AS_STREAM, "whip")
+SHOTS: Final = "screenshots"
+WAYS: Final = ("off", SHOTS, *LISTENED, AS_STREAM, "whip")
 COLOURS: Final = {"Red": 0xFF0000FF, "Green": 0xFF00FF00}
 FILM: Final = Shape(640, 360, 20, 1_000_000)
 SETTLE_S: Final = 3.0
@@ -184,23 +188,58 @@ class _Eye:
 async def _seen(real: Any, way: str, port: int, cuts: int, dice: random.Random) -> list[float]:
     """Milliseconds from each request for the other scene to its first picture."""
     eye = _Eye()
+    async with _looking(real, way, port, eye), _asking(real) as client, _sending(client, way, port):
+        async with asyncio.timeout(COME_S):
+            await eye.changed.wait()
+        await asyncio.sleep(SETTLE_S)
+        times_ms = []
+        for _ in range(cuts):
+            await asyncio.sleep(dice.uniform(0.6, 1.2))
+            other = next(name for name in COLOURS if name != eye.colour)
+            eye.changed.clear()
+            begun_s = time.monotonic()
+            await client.request("SetCurrentProgramScene", {"sceneName": other})
+            async with asyncio.timeout(SEEN_S):
+                await eye.changed.wait()
+            times_ms.append(1e3 * (time.monotonic() - begun_s))
+        return times_ms
+
+
+@contextlib.asynccontextmanager
+async def _looking(real: Any, way: str, port: int, eye: _Eye) -> AsyncIterator[None]:
+    """What comes by this way is shown to ``eye``, without a session."""
+    if way == SHOTS:
+        shots = _Shots(eye)
+        running = asyncio.create_task(ObsLink(parse_address(real.url, real.password), [shots.program, shots]).run())
+        try:
+            yield
+        finally:
+            for task in (running, *shots.tasks):
+                task.cancel()
+            await asyncio.gather(running, *shots.tasks, return_exceptions=True)
+        return
     asked = ListenOptions((parsed(_address(way, port)),))
     with open_ports(asked) as ports:
-        async with listening(eye, ports, asked), _asking(real) as client, _sending(client, way, port):
-            async with asyncio.timeout(COME_S):
-                await eye.changed.wait()
-            await asyncio.sleep(SETTLE_S)
-            times_ms = []
-            for _ in range(cuts):
-                await asyncio.sleep(dice.uniform(0.6, 1.2))
-                other = next(name for name in COLOURS if name != eye.colour)
-                eye.changed.clear()
-                begun_s = time.monotonic()
-                await client.request("SetCurrentProgramScene", {"sceneName": other})
-                async with asyncio.timeout(SEEN_S):
-                    await eye.changed.wait()
-                times_ms.append(1e3 * (time.monotonic() - begun_s))
-            return times_ms
+        async with listening(eye, ports, asked):
+            yield
+
+
+class _Shots:
+    """A part of a link to OBS that asks for pictures."""
+
+    def __init__(self, eye: _Eye) -> None:
+        self.tasks: list[asyncio.Task[None]] = []
+        self.program = Program(lambda name, cut: None, lambda: None)
+        self._pictures = Pictures(self.program, eye.look, lambda reason: None)
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Nothing: the program hears them."""
+
+    async def connected(self, client: ObsClient) -> None:
+        self.tasks.append(asyncio.get_running_loop().create_task(self._pictures.run(client)))
+
+    def lost(self, reason: str) -> None:
+        """Nothing: the measurement fails for want of pictures."""
 
 
 async def _spent(real: Any, way: str, port: int, catalog: Path, film: Path, seconds: float) -> tuple[float, float]:
@@ -209,6 +248,7 @@ async def _spent(real: Any, way: str, port: int, catalog: Path, film: Path, seco
     words = ["serve", "-c", str(catalog), "--port", str(web)]
     listened = way in LISTENED or way == AS_STREAM
     words += ["--listen", _address(way, port)] if listened else []
+    words += ["--obs", real.url.replace("//", f"//:{real.password}@")] if way == SHOTS else []
     with contextlib.ExitStack() as stack:
         server = await asyncio.to_thread(stack.enter_context, served("segue", words, web, cores()))
         async with _asking(real) as client:
