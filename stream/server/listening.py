@@ -228,8 +228,10 @@ class _Visit:
         """The process has ended. Whether the publisher signed off cannot be told, so its session waits for it."""
         address = self._listener.port.address
         if not self._listener.receiving:
-            self._listener.note = ended.text
-            log.warning("%s: a publisher came and no picture of it: %s", address.text, ended.text)
+            note = ended.text.removeprefix(f"{address.text}: ")
+            if note != self._listener.note:  # whoever knocks again and again is logged once
+                log.warning("%s: a publisher came and no picture of it: %s", address.text, note)
+            self._listener.note = note
         if ended.cause is not Cause.SILENT:
             ended = lost(f"the publisher at {address.label} has gone")
         self._ended = ended

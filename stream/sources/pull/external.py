@@ -78,7 +78,8 @@ class ExternalPipe:
     def complaint(self) -> str:
         """The last line of the program's errors, or nothing."""
         self._listener.join(LAST_WORDS_S)
-        lines = self._errors.decode(errors="replace").strip().splitlines()
+        lines = [line for line in self._errors.decode(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in lines if not line.startswith("To ignore this")] or lines  # advice, no cause
         return lines[-1].strip().removeprefix(f"{LIST}: ")[:200] if lines else ""
 
     def stop(self) -> None:
