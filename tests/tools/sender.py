@@ -13,7 +13,7 @@ from stream.sources.listen.address import ListenAddress
 CONTAINER: Final = {"srt": "mpegts", "rtmp": "flv", "udp": "mpegts"}
 QUERY: Final = {"srt": "?mode=caller", "rtmp": "", "udp": "?pkt_size=1316"}
 
-Send = Callable[[ListenAddress], "subprocess.Popen[bytes]"]
+Send = Callable[..., "subprocess.Popen[bytes]"]
 
 
 def free_port(scheme: str) -> int:
@@ -24,14 +24,14 @@ def free_port(scheme: str) -> int:
 
 @contextlib.contextmanager
 def sending() -> Iterator[Send]:
-    """``send(address)`` starts a program that sends 160x90 at 15 a second; all are killed at the end."""
+    """``send(address, query="")`` starts a program that sends 160x90 at 15 a second; all are killed at the end."""
     ffmpeg = program("ffmpeg")
     started: list[subprocess.Popen[bytes]] = []
 
-    def send(address: ListenAddress) -> "subprocess.Popen[bytes]":
+    def send(address: ListenAddress, query: str = "") -> "subprocess.Popen[bytes]":
         pictures = ["-re", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=15", "-f", "lavfi", "-i", "sine"]
         coded = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "15", "-pix_fmt", "yuv420p"]
-        to = ["-f", CONTAINER[address.scheme], f"{address.text}{QUERY[address.scheme]}"]
+        to = ["-f", CONTAINER[address.scheme], f"{address.text}{QUERY[address.scheme]}{query}"]
         command = [ffmpeg, "-loglevel", "quiet", *pictures, *coded, "-c:a", "aac", *to]
         started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
         return started[-1]

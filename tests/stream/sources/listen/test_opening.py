@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import av
@@ -88,3 +89,24 @@ def test_what_is_no_stream_is_refused() -> None:
     with bound, pytest.raises(SourceError, match=r"send H\.264 video"):
         wait_at(address, bound)
     talking.join()
+
+
+@pytest.mark.needs("ffmpeg")
+def test_by_srt_a_passphrase_keeps_others_out(send: sender.Send) -> None:
+    address = parsed(f"srt://127.0.0.1:{sender.free_port('srt')}?passphrase=0123456789ab")
+    stranger = send(address)
+    friends = threading.Timer(1.0, send, (address, "&passphrase=0123456789ab"))
+    friends.start()
+    with Pull(address.text, 1, lambda _: wait_at(address, None)) as pull:
+        assert sum(1 for _ in zip(range(10), pull.frames(), strict=False)) == 10
+    assert stranger.wait(10) != 0  # it was refused and gave up
+
+
+@pytest.mark.needs("ffmpeg")
+def test_by_udp_one_may_come_later_than_the_sender(send: sender.Send) -> None:
+    address = parsed(f"udp://127.0.0.1:{sender.free_port('udp')}")
+    early = send(address)
+    time.sleep(1.5)
+    with Pull(address.text, 1) as pull:
+        assert sum(1 for _ in zip(range(10), pull.frames(), strict=False)) == 10
+    assert early.poll() is None
