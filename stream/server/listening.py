@@ -9,9 +9,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final, Protocol
 
 import av
@@ -113,17 +112,22 @@ class ListenedPublisher:
     def __init__(self, over: asyncio.Event, on_frame: OnFrame, on_sound: OnSound, on_end: OnEnd) -> None:
         self.connected = True
         self.on_frame, self.on_sound = on_frame, on_sound
+        self.on_note: Callable[[str], None] = ignore_call
         self._over = over
         self._on_end: OnEnd | None = on_end
 
     def follow(self, level: QualityLevel) -> None:
         """Does nothing: the process decodes in full at every level."""
 
+    def hear_notes(self, on_note: Callable[[str], None]) -> None:
+        """Call ``on_note`` with notes on the stream for viewers."""
+        self.on_note = on_note
+
     async def close(self) -> None:
         """The session is over, or another publisher feeds it: the connection ends."""
         self._on_end = None
         self.connected = False
-        self.on_frame = self.on_sound = ignore_call
+        self.on_frame = self.on_sound = self.on_note = ignore_call
         self._over.set()
 
     def end(self, ended: Ended) -> None:
@@ -181,7 +185,7 @@ class _Visit:
             self._listener.options,
             Listening(None if bound is None else bound.fileno()),
         )
-        remote.hear_notes(partial(log.info, "%s: %s", address.text))
+        remote.hear_notes(self._note)
         try:
             await self._over.wait()
         finally:
@@ -200,6 +204,10 @@ class _Visit:
     def _hear(self, sound: av.AudioFrame) -> None:
         if self._publisher is not None:
             self._publisher.on_sound(sound)
+
+    def _note(self, text: str) -> None:
+        if self._publisher is not None:
+            self._publisher.on_note(text)
 
     def _begin(self) -> None:
         """Feed a session from now on. Without a place the publisher stays, and it is asked again."""
