@@ -77,6 +77,10 @@ def run_kind(options: argparse.Namespace) -> int:
         from .obs import obs
 
         return obs(options)
+    if options.kind == "obs-ways":
+        from .obs_ways import obs_ways
+
+        return obs_ways(options)
     if options.kind == "capacity":
         return capacity(options)
     if options.kind == "live":
@@ -135,6 +139,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .engines.cli import add_engines
     from .obs import add_obs
     from .obs_first import add_obs_first
+    from .obs_ways import add_obs_ways
     from .search import add_search
     from .starts import add_starts
     from .studio_like import add_studio
@@ -149,6 +154,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_obs(kinds)
     add_studio(kinds)
     add_obs_first(kinds)
+    add_obs_ways(kinds)
     return top
 
 

@@ -5,6 +5,7 @@ finding.
 """
 
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -35,6 +36,8 @@ VIDEO_DECODERS: Final = ("h264", "vp8", "vp9", "hevc", "av1")
 AUDIO_DECODERS: Final = ("mp3", "aac", "flac", "vorbis", "opus", "alac", "pcm_s16le")
 PORT: Final = 8765  # the default of segue serve
 SMI_S: Final = 8.0
+OBS_PORT: Final = 4455  # where OBS listens unless told
+OBS_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +237,28 @@ def webrtc(_: CheckOptions) -> Iterator[Finding]:
         yield Finding("WebRTC path", OK, f"{releases} are known: video takes the short path")
 
 
+def obs(_: CheckOptions) -> Iterator[Finding]:
+    """Hears what OBS says before it asks who is there; so no password is needed."""
+    from websockets.exceptions import WebSocketException
+    from websockets.sync.client import connect
+
+    url = f"ws://127.0.0.1:{OBS_PORT}"
+    try:
+        plain = socket.create_connection(("127.0.0.1", OBS_PORT), OBS_S)
+        with connect(url, sock=plain, open_timeout=OBS_S, close_timeout=OBS_S) as line:
+            hello = json.loads(line.recv(OBS_S))["d"]
+            version, locked = str(hello["obsWebSocketVersion"])[:20], "authentication" in hello
+    except OSError as error:  # a timeout is one
+        text = f"nothing at {url} ({error.strerror or type(error).__name__}); in OBS: Tools, WebSocket Server Settings"
+        yield Finding("OBS", ABSENT, text)
+    except (WebSocketException, ValueError, LookupError, TypeError):
+        yield Finding("OBS", ABSENT, f"what listens at {url} is not OBS 28 or later")
+    else:
+        password = "asks for its password" if locked else "asks for no password"
+        text = f"obs-websocket {version} at {url}, {password}: segue serve --obs {url}"
+        yield Finding("OBS", OK, text, {"websocket": version, "password": locked})
+
+
 def cameras(_: CheckOptions) -> Iterator[Finding]:
     devices = sorted(str(path) for path in Path("/dev").glob("video*"))
     if devices:
@@ -264,5 +289,6 @@ CHECKS: Final[Sequence[Check]] = (
     network,
     webrtc,
     cameras,
+    obs,
 )
 NEEDED: Final = frozenset({"packages", "runtime", "bundle", "engines", "search", "media", "network"})

@@ -36,6 +36,7 @@ from .hub import Hub
 from .ingest import ingest_routes
 from .key_redirect import no_redirect
 from .kits import Kits, kit_routes
+from .listening import Listener, listening
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
 from .now import now_of, now_routes
@@ -79,6 +80,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
 
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)
+    listeners: list[Listener] = []
     obs = None  # of several processes only the first has it
     if options.obs is not None and (place is None or place.first):
         obs = ObsInput(hub, options.obs)
@@ -103,7 +105,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         if obs is not None:
             obs.start()
         try:
-            yield
+            async with listening(hub, parts.ports, options.listen) as started:
+                listeners.extend(started)
+                yield
         finally:
             if obs_play is not None:
                 await obs_play.close()
@@ -131,6 +135,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         state = parts.catalog.search_state  # its reason may name files: for log and metrics only
         search = {"device": state.device, "proposed": state.proposed, "passed_on": state.passed_on}
         fields |= {"webrtc": adapt.standing(), "search": search, "recordings": recordings}
+        fields |= {"listen": [listener.state for listener in listeners]} if listeners else {}
         if obs is not None:
             fields["obs"] = obs.state
         return {**fields, "engine_state": engine_state(engine)}

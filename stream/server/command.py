@@ -69,9 +69,12 @@ def main(argv: Sequence[str]) -> int:
         return 0
 
     def ready(url: str) -> None:
+        for address in options.listen.addresses:
+            say(f"segue serve: {address.text} takes a stream, key {address.key}")
         say(f"segue serve: {url} is the page, {url}whip takes streams; Ctrl-C stops")
 
-    return until_interrupted(options_of(values), ready)
+    options = options_of(values)
+    return until_interrupted(options, ready)
 
 
 def action_addresses(options: ServeOptions, key: str) -> str:

@@ -24,6 +24,7 @@ from stream.sources.webrtc.ports import PortRange
 
 from .errors import ServeError
 from .hub import HubOptions
+from .listening import ListenOptions, checked
 from .logs import MASK
 from .obs_input import ObsOptions
 from .obs_play import ObsPlayOptions
@@ -174,6 +175,7 @@ def options_of(values: Values) -> ServeOptions:
         access=access_of({token: _token_of(values, token) for token in TOKENS}),
         tls=None if cert is None else TlsOptions(cert, key),
         pull=PullOptions(bool(values["allow_pull"]), tuple(values["pull_network"] or ())),
+        listen=ListenOptions(checked(values["listen"] or (), bool(values["listen_public"]))),
         obs=_obs_of(values),
         record=values["record"],
         obs_play=_obs_play(values),

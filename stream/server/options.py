@@ -10,6 +10,7 @@ from stream.sources.webrtc.ports import PortRange
 
 from .access import AccessOptions
 from .hub import HubOptions
+from .listening import ListenOptions
 from .now_text import FORMAT
 from .obs_input import ObsOptions
 from .obs_play import ObsPlayOptions
@@ -46,6 +47,7 @@ class ServeOptions:
     whip: WhipOptions = field(default_factory=WhipOptions)
     pull: PullOptions = field(default_factory=PullOptions)
     obs_play: ObsPlayOptions | None = None  # None: OBS plays nothing
+    listen: ListenOptions = field(default_factory=ListenOptions)
     udp_ports: PortRange | None = None  # of WebRTC; None: any
     plain_webrtc: bool = False
     live: LiveOptions = field(default_factory=LiveOptions)

@@ -17,6 +17,7 @@ from stream.recording.recorder import Recordings
 
 from .engine import open_batched
 from .errors import ServeError
+from .listening import Port, open_ports
 from .options import ServeOptions
 from .pool import SessionPool
 
@@ -35,15 +36,17 @@ class Parts:
     recordings: Recordings | None = None
     engine_choice: str = ""  # which engine, and why
     cues: CueStore | None = None
+    ports: tuple[Port, ...] = ()  # of --listen
 
 
 @contextlib.contextmanager
 def open_parts(options: ServeOptions) -> Iterator[Parts]:
     """Engine, catalogue and workers, started in this order and stopped in reverse.
 
-    Raises the errors of bundles, engines and catalogues.
+    Raises the errors of bundles, engines and catalogues, and SourceError where an address of --listen is taken.
     """
     with contextlib.ExitStack() as stack:
+        ports = stack.enter_context(open_ports(options.listen))
         bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
         engines = replace(options.engines, threads=options.threads)
         engine, engine_choice = open_batched(bundle, options.engine, engines, options.batch_sizes)
@@ -65,4 +68,4 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         cues = None if options.no_cues else CueStore(options.cues or options.catalog / FOLDER)
         if cues is not None:
             stack.callback(cues.close)
-        yield Parts(runtime, catalog, workers, recordings, engine_choice, cues)
+        yield Parts(runtime, catalog, workers, recordings, engine_choice, cues, ports)

@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 from typing import Final
 
@@ -24,6 +25,7 @@ from .connections import Connections, affordable, connections_for
 from .drain import Drain, Phase
 from .head_timeout import HeadTimeoutProtocol
 from .health import starting
+from .listening import ListenOptions
 from .logs import Logs
 from .memory import few_heaps
 from .options import ServeOptions
@@ -59,7 +61,9 @@ def serve(
 
 
 def serve_place(options: ServeOptions, place: Place, ready: Callable[[], None]) -> None:
-    """Serve as one of several processes."""
+    """Serve as one of several processes; the first one has the addresses of --listen."""
+    if not place.first:
+        options = replace(options, listen=ListenOptions())
     serve_socket(options, place.own, place, ready)
 
 

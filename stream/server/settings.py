@@ -25,7 +25,7 @@ from stream.sources.webrtc.peer import PeerOptions
 from .access import AccessOptions
 from .connections import LEAST
 from .hub import HubOptions
-from .logs import FORMATS, LEVELS
+from .logs import FORMATS, LEVELS, MASK
 from .now_text import FIELDS, FORMAT, MOVING, check_format
 from .obs_input import KEY as OBS_KEY
 from .origin import origin_of
@@ -135,6 +135,12 @@ def _url(text: str) -> str:
     if (origin := origin_of(text.rstrip("/"))) is None:
         raise ValueError
     return str(origin)
+
+
+def _without_query(address: str) -> str:
+    """An address whose query, which may hold a passphrase, is masked."""
+    path, mark, _ = address.partition("?")
+    return f"{path}{mark}{MASK if mark else ''}"
 
 
 def _obs(text: str) -> str:
@@ -329,6 +335,17 @@ SETTINGS: Final = (
         NETWORKS,
         "network that such URLs may reach though it is not public; repeatable",
         metavar="NETWORK",
+    ),
+    Setting(
+        "listen",
+        "listen",
+        TEXTS,
+        "take streams at srt://, rtmp:// or udp://127.0.0.1:PORT, as OBS's custom output sends them; repeatable",
+        metavar="ADDRESS",
+        shown=lambda addresses: [_without_query(address) for address in addresses],
+    ),
+    Setting(
+        "listen", "listen_public", SWITCH, "let other machines send to these addresses, which ask nobody who it is"
     ),
     Setting(
         "obs",

@@ -1,5 +1,7 @@
 // Where the picture comes from. Each source resolves to {stream, label, stop} and shows itself in the <video> given.
 
+import { chosen } from "./cameras.js";
+
 export class SourceError extends Error {}
 
 const CAMERA_WORDS = {
@@ -11,15 +13,27 @@ const CAMERA_WORDS = {
 
 export async function camera(video) {
   if (!navigator.mediaDevices?.getUserMedia) throw new SourceError(insecure("camera"));
-  let stream;
+  let stream = await opened({});
+  const current = stream.getVideoTracks()[0].getSettings().deviceId;
+  let wanted = null;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({
-      video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 24 } }, audio: false,
+    wanted = await chosen(current);
+  } finally {
+    if (wanted !== current) for (const track of stream.getTracks()) track.stop();
+  }
+  if (wanted === null) throw new SourceError("No camera was chosen.");
+  if (wanted !== current) stream = await opened({ deviceId: { exact: wanted } });
+  return show(video, stream, "Camera");
+}
+
+async function opened(which) {
+  try {
+    return await navigator.mediaDevices.getUserMedia({
+      video: { ...which, width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 24 } }, audio: false,
     });
   } catch (error) {
     throw new SourceError(CAMERA_WORDS[error.name] ?? `The camera cannot be used (${error.message}).`);
   }
-  return show(video, stream, "Camera");
 }
 
 export async function screen(video) {

@@ -1,7 +1,9 @@
 """The doctor finds by trying: what it calls broken makes the command end with 2, and nothing makes it fall over."""
 
+import asyncio
 import builtins
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -9,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fake_obs
 import pytest
 
 from engines.choose import NAMES, EngineOptions
@@ -176,4 +179,33 @@ def test_the_command_says_where_things_stand(tiny_bundle: Path) -> None:
         "srt",
         "voice",
     }
-    assert wanted | {"WebRTC", "port", "cameras", "engine tensorrt"} <= set(parts)
+    assert wanted | {"WebRTC", "port", "cameras", "OBS", "engine tensorrt"} <= set(parts)
+
+
+def found_of_obs(monkeypatch: pytest.MonkeyPatch, **manner: Any) -> Finding:
+    """What the doctor says of a fake OBS."""
+
+    async def scene() -> Finding:
+        async with fake_obs.FakeObs(**manner) as obs:
+            monkeypatch.setattr(checks, "OBS_PORT", obs.port)
+            (finding,) = await asyncio.to_thread(lambda: list(checks.obs(ASKED)))
+            return finding
+
+    return asyncio.run(scene())
+
+
+def test_obs_is_found_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_, locked = found_of_obs(monkeypatch), found_of_obs(monkeypatch, password="secret")
+    assert open_.state == locked.state == "ok" and locked.data["password"] and not open_.data["password"]
+    assert "asks for its password: segue serve --obs ws://127.0.0.1:" in locked.text
+
+
+def test_what_is_no_obs_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "OBS_S", 0.3)
+    assert "is not OBS" in found_of_obs(monkeypatch, manner="strange").text
+    assert "nothing at ws://" in found_of_obs(monkeypatch, manner="silent").text
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(checks, "OBS_PORT", unused.getsockname()[1])
+        (finding,) = checks.obs(ASKED)
+    assert finding.state == "absent" and "WebSocket Server Settings" in finding.text

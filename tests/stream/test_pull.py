@@ -137,7 +137,7 @@ def test_variable_rate_keeps_its_timestamps(tmp_path: Path, write_video: Video) 
 
 @pytest.mark.parametrize("address", ["concat://a|b", "data://text"])
 def test_other_protocols_are_refused_by_name(address: str) -> None:
-    with pytest.raises(SourceError, match="is not taken; use http, https, rtmp, rtmps, rtsp, srt or a file"):
+    with pytest.raises(SourceError, match="is not taken; use http, https, rtmp, rtmps, rtsp, srt, udp or a file"):
         Pull(address)
 
 

@@ -111,7 +111,13 @@ def main(seconds: int) -> None:
             shifts = page.evaluate("shifts")
             figures = {"median": statistics.median(found), "p95": percentile(found, 0.95), "max": max(found)}
             rounded = {name: round(value, 1) for name, value in figures.items()}
-            tell({"page": path, "painted_ms": {"n": len(found)} | rounded, "shift": round(sum(value for value, _ in shifts), 5)})
+            tell(
+                {
+                    "page": path,
+                    "painted_ms": {"n": len(found)} | rounded,
+                    "shift": round(sum(value for value, _ in shifts), 5),
+                }
+            )
             for value, sources in sorted(shifts, key=lambda each: -each[0])[:4]:
                 tell({"shift": round(value, 5), "of": sources})
             page.context.close()

@@ -71,10 +71,15 @@ class ExternalPipe:
             raise TimeoutError(f"nothing came for {self._timeout_s:g} s")
         return os.read(self._out.fileno(), size)
 
+    def wait(self) -> None:
+        """Wait, for ever if need be, until there is something to read, or the end."""
+        select.select([self._out], [], [])
+
     def complaint(self) -> str:
         """The last line of the program's errors, or nothing."""
         self._listener.join(LAST_WORDS_S)
-        lines = self._errors.decode(errors="replace").strip().splitlines()
+        lines = [line for line in self._errors.decode(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in lines if not line.startswith("To ignore this")] or lines  # advice, no cause
         return lines[-1].strip().removeprefix(f"{LIST}: ")[:200] if lines else ""
 
     def stop(self) -> None:
@@ -103,7 +108,8 @@ def srt_pipe(source: str, kind: str = "") -> ExternalPipe:
     command = [program_for("srt"), "-nostdin", "-hide_banner", "-loglevel", "error"]
     command += ["-protocol_whitelist", f"pipe,{WHITELIST}", "-analyzeduration", ANALYSE_US]
     command += ["-safe", "0", "-f", "concat", "-i", LIST, "-map", "0:v:0", "-map", "0:a:0?"]
-    command += ["-c:v", "copy", "-c:a", "pcm_s16le", "-f", "matroska", "-flush_packets", "1", "pipe:1"]
+    command += ["-c:v", "copy", "-c:a", "pcm_s16le", "-f", "matroska"]
+    command += ["-cluster_time_limit", "1", "-flush_packets", "1", "pipe:1"]  # else packets wait until 32 KiB are full
     return ExternalPipe(command, concat_list(source, kind), OPEN_TIMEOUT_S)
 
 

@@ -8,6 +8,8 @@ import av
 from av.error import FFmpegError
 
 from stream.errors import SourceError
+from stream.sources.listen.address import listens
+from stream.sources.listen.opening import open_listening
 
 from .external import srt_pipe
 from .fetch import HttpClient
@@ -19,8 +21,8 @@ from .playlist import is_playlist
 from .transport import IN_A_ROW, SIZES, Layout, find_packets
 from .web import open_http
 
-SCHEMES: Final = ("http", "https", "rtmp", "rtmps", "rtsp", "srt")
-LIVE_SCHEMES: Final = ("rtmp", "rtmps", "rtsp", "srt")
+SCHEMES: Final = ("http", "https", "rtmp", "rtmps", "rtsp", "srt", "udp")
+LIVE_SCHEMES: Final = ("rtmp", "rtmps", "rtsp", "srt", "udp")
 OPEN_TIMEOUT_S: Final = 15.0
 READ_TIMEOUT_S: Final = 15.0
 
@@ -52,6 +54,8 @@ def _open_url(source: str) -> Opened:
     scheme = source.partition("://")[0].lower()
     if scheme not in SCHEMES:
         raise SourceError(f"{source}: {scheme} is not taken; use {', '.join(SCHEMES)} or a file")
+    if listens(source):
+        return open_listening(source)
     try:
         if scheme in ("http", "https"):
             return open_http(HttpClient(), source, {"protocol_whitelist": "http,https,crypto"})

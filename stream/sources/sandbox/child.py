@@ -10,11 +10,14 @@ import json
 import os
 import random
 import shutil
+import signal
+import socket
 import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 import av
@@ -26,6 +29,10 @@ from features.errors import PictureError
 from features.spec import PICTURE_HEIGHT, PICTURE_WIDTH
 from stream.core.sampler import Sampler
 from stream.errors import StreamError
+from stream.sources.feed import MAX_PIXELS
+from stream.sources.listen.address import parsed
+from stream.sources.listen.opening import wait_at
+from stream.sources.listen.ports import open_port
 from stream.sources.pull.playback_clock import PlaybackClock, stands_s
 from stream.sources.pull.pull import Pull, Telling, is_live
 from stream.sources.pull.reconnect import Backoff, reconnecting
@@ -35,7 +42,7 @@ from .confinement import confine
 from .guarded import guarded
 
 HEADER: Final = struct.Struct("!BIqI")  # kind, bytes that follow, microseconds, frames skipped before
-PICTURE, SOUND, NOTE, ERROR, END = range(1, 6)
+PICTURE, SOUND, NOTE, ERROR, END, CAME = range(1, 7)
 SOUND_HZ: Final = 16_000
 SENT_WIDTH, SENT_HEIGHT = 2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT  # enough is left if bars are cut off
 AGAIN_S: Final = 5.0
@@ -53,7 +60,10 @@ def main() -> None:
         if lack:
             say(NOTE, f"the process can still open files: {lack}".encode())
         threading.Thread(target=_die_with_parent, daemon=True).start()
-        pull(request["url"], request["allowed"], say)
+        if request.get("listen"):
+            listen(request["url"], request["socket"], say)
+        else:
+            pull(request["url"], request["allowed"], say)
         say(END, b"")
     except (StreamError, PictureError) as error:
         say(ERROR, without_secrets(str(error)).encode()[:2000])
@@ -80,16 +90,7 @@ class Speaker:
 def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
     """Pictures and sound of ``url`` until it ends. Raises SourceError, BrokenPipeError."""
     opener = guarded(networks(allowed))
-    scaler = Scaler(SENT_WIDTH, SENT_HEIGHT)
-    sounds = av.AudioResampler("s16", "mono", SOUND_HZ)
-
-    def hear(frame: av.AudioFrame) -> None:
-        for part in sounds.resample(frame):
-            say(SOUND, bytes(part.planes[0])[: 2 * part.samples])
-
-    def note(text: str) -> None:
-        say(NOTE, without_secrets(text).encode()[:2000])
-
+    note, hear = Notes(say), Sounds(say)
     first = Pull(url, 1, opener)
     waiting = [first]
 
@@ -104,23 +105,61 @@ def pull(url: str, allowed: list[str], say: Callable[..., None]) -> None:
         frames = reconnecting(open_again, BACKOFF, random.random, wait, lambda notice: note(notice.reason))
     else:
         frames = open_again().frames()
-    sampler, pace, passed = Sampler(first.held_s), PlaybackClock(time.monotonic(), first.held_s), 0
+    _send(frames, first.held_s, is_live(url), say)
+    if not first.endless and first.warning is not None:
+        note(first.warning)
+
+
+def listen(url: str, number: int | None, say: Callable[..., None]) -> None:
+    """Pictures and sound of the next publisher that comes to ``url``, until it goes. Raises SourceError,
+    BrokenPipeError. ``number``: the descriptor of the bound socket, None to bind here."""
+    address = parsed(url)
+    bound = open_port(address) if number is None else socket.socket(fileno=number)
+    opened = wait_at(address, bound, lambda: say(CAME, b""))
+    source = Pull(address.text, 1, lambda _: replace(opened, pixels=MAX_PIXELS))
+    _send(Telling(source, Notes(say), Sounds(say)).frames(), source.held_s, True, say)
+
+
+class Notes:
+    """Sends notes for viewers."""
+
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say
+
+    def __call__(self, text: str) -> None:
+        self._say(NOTE, without_secrets(text).encode()[:2000])
+
+
+class Sounds:
+    """Sends sound, resampled."""
+
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say
+        self._resampler = av.AudioResampler("s16", "mono", SOUND_HZ)
+
+    def __call__(self, frame: av.AudioFrame) -> None:
+        for part in self._resampler.resample(frame):
+            self._say(SOUND, bytes(part.planes[0])[: 2 * part.samples])
+
+
+def _send(frames: Generator[av.VideoFrame, None, None], held_s: float, is_live: bool, say: Callable[..., None]) -> None:
+    """Send a picture for each free slot; what is not live, in its own time."""
+    scaler = Scaler(SENT_WIDTH, SENT_HEIGHT)
+    sampler, pace, passed = Sampler(held_s), PlaybackClock(time.monotonic(), held_s), 0
     screen = Screen(say)
     frame = None
     for frame in frames:
         if frame.pts is None or frame.time_base is None:
             continue
-        if not is_live(url):
+        if not is_live:
             screen.wait(pace.wait_s(frame.pts * frame.time_base, time.monotonic()))
         if sampler.offer(frame.pts, frame.time_base) is None:
             passed += 1
         else:
             screen.show(scaler.canonical(frame), round(frame.pts * frame.time_base * 1_000_000), passed)
             passed = 0
-    if frame is not None and not is_live(url):
+    if frame is not None and not is_live:
         screen.wait(stands_s(frame))
-    if not first.endless and first.warning is not None:
-        note(first.warning)
 
 
 class Screen:
@@ -147,6 +186,8 @@ class Screen:
 
 def _die_with_parent() -> None:
     sys.stdin.buffer.read()
+    if os.name == "posix" and os.getpgrp() == os.getpid():  # a waiting ffmpeg would hold its port for ever
+        os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(0)
 
 

@@ -25,7 +25,7 @@ from stream.sources.arrival import Arrival
 from stream.sources.ended import STOPPED, Ended, lost, silent
 from stream.sources.feed import ignore_call
 
-from .child import END, ERROR, HEADER, NOTE, PICTURE, SENT_HEIGHT, SENT_WIDTH, SOUND, SOUND_HZ
+from .child import CAME, END, ERROR, HEADER, NOTE, PICTURE, SENT_HEIGHT, SENT_WIDTH, SOUND, SOUND_HZ
 from .confinement import environment
 
 log = logging.getLogger(__name__)
@@ -44,11 +44,19 @@ class RemoteOptions:
     idle_s: float = 30.0
 
 
+@dataclass(frozen=True)
+class Listening:
+    """``socket``: the descriptor of a bound socket that the process inherits, None where it binds one itself."""
+
+    socket: int | None = None
+
+
 class RemotePull:
     """One pulled URL, for its session. To be made on the event loop, where the callbacks are called.
 
-    ``allowed`` are networks that may be reached though they are not public. ``on_end`` is called once, with the reason,
-    unless `close` came first.
+    ``allowed`` are networks that may be reached though they are not public. ``on_end`` is called once,
+    with the reason, unless `close` came first. With ``listening`` the URL is an address to listen on: the time to the
+    first picture begins when a publisher has come.
     """
 
     def __init__(
@@ -59,9 +67,14 @@ class RemotePull:
         on_sound: Callable[[av.AudioFrame], None],
         on_end: Callable[[Ended], None],
         options: RemoteOptions | None = None,
+        listening: Listening | None = None,
     ) -> None:
         self.connected = False
-        self._request = json.dumps({"url": url, "allowed": allowed}).encode() + b"\n"
+        request: dict[str, object] = {"url": url, "allowed": allowed}
+        self._listening = listening
+        if listening is not None:
+            request |= {"listen": True, "socket": listening.socket}
+        self._request = json.dumps(request).encode() + b"\n"
         self._on_frame = on_frame
         self._on_sound = on_sound
         self._on_end: Callable[[Ended], None] | None = on_end
@@ -120,6 +133,7 @@ class RemotePull:
             limit=MESSAGE_BYTES,
             start_new_session=True,  # so that its own processes are killed with it
             env=environment(os.environ),
+            pass_fds=self._inherited(),
         )
         try:
             assert process.stdin is not None and process.stdout is not None
@@ -131,9 +145,12 @@ class RemotePull:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
+    def _inherited(self) -> tuple[int, ...]:
+        return () if self._listening is None or self._listening.socket is None else (self._listening.socket,)
+
     async def _read(self, pipe: asyncio.StreamReader) -> Ended:
         loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + self._options.open_s
+        deadline_s = loop.time() + self._options.open_s if self._listening is None else None
         while True:
             try:
                 async with asyncio.timeout_at(deadline_s):
@@ -152,6 +169,8 @@ class RemotePull:
             elif kind == NOTE:
                 log.info("pulled stream: %s", data.decode(errors="replace"))
                 self._on_note(data.decode(errors="replace"))
+            elif kind == CAME:
+                deadline_s = loop.time() + self._options.open_s
             elif kind == ERROR:
                 return lost(data.decode(errors="replace"))
             elif kind == END:

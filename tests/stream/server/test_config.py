@@ -86,6 +86,8 @@ BY_KIND = {
     "obs": st.sampled_from(["ws://127.0.0.1:4455", "wss://[::1]:1"]),
     "obs_password_file": WORD.map(lambda text: "/" + text),
     "obs_key": WORD,
+    "listen": st.lists(st.sampled_from(["srt://127.0.0.1:9001", "udp://[::1]:9000"]), max_size=2),
+    "listen_public": st.booleans(),
     "record": WORD.map(lambda text: "/" + text),
     "record_pictures": st.booleans(),
     "record_limit": st.integers(1, 10**6),
@@ -350,3 +352,30 @@ def test_the_password_of_obs_comes_from_a_file_or_the_environment(
     found = options_of(merge(asked("-c=x", "--obs=ws://h", f"--obs-password-file={tmp_path / 'password'}"))).obs
     assert found is not None and found.address.password == "of the file"
     assert options_of(merge(asked("-c=x"))).obs is None
+
+
+def test_addresses_to_listen_on_and_their_passphrase() -> None:
+    sealed = "srt://0.0.0.0:9001?passphrase=0123456789ab"
+    values = merge(asked("-c", "x", "--listen", sealed, "--listen", "rtmp://127.0.0.1/live/x"))
+    assert "0123456789ab" not in as_toml(values) and f"srt://0.0.0.0:9001?{MASK}" in as_toml(values)
+    assert [address.key for address in options_of(values).listen.addresses] == ["listen-9001", "listen-1935"]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        (["udp://0.0.0.0:9000"], "--listen-public"),
+        (["srt://0.0.0.0:9000"], "passphrase"),
+        (["srt://127.0.0.1:9000", "udp://127.0.0.1:9000"], "port 9000 twice"),
+        ([f"udp://127.0.0.1:{port}" for port in range(9000, 9005)], "at most 4"),
+        (["http://127.0.0.1:9000"], "--listen: http: is not listened on"),
+    ],
+)
+def test_addresses_that_may_not_be_listened_on(addresses: list[str], said: str) -> None:
+    with pytest.raises(ServeError, match=said):
+        options_of(merge({"catalog": Path("x"), "listen": addresses}))
+
+
+def test_an_open_address_is_taken_where_its_owner_says_so() -> None:
+    values = merge({"catalog": Path("x"), "listen": ["udp://0.0.0.0:9000"], "listen_public": True})
+    assert not options_of(values).listen.addresses[0].loopback

@@ -117,7 +117,9 @@ def mixed(page: Any, server: Any) -> Callable[[], tuple[float, float]]:
 
 
 @pytest.mark.parametrize("turn", range(10))
-def test_the_beats_of_the_next_track_fall_on_those_of_the_one_before(turn: int, mixed: Callable[[], tuple[float, float]]) -> None:
+def test_the_beats_of_the_next_track_fall_on_those_of_the_one_before(
+    turn: int, mixed: Callable[[], tuple[float, float]]
+) -> None:
     off_s, rate = mixed()
     print("OFF", round(1000 * off_s, 1), "rate", round(rate, 4))
     assert abs(off_s) <= OFF_S, f"the beats are {1000 * off_s:.0f} ms off"
