@@ -29,7 +29,7 @@ for program in obs Xvfb dbus-run-session python3; do
 done
 work=$(mktemp -d)
 group=
-trap '[ -z "$group" ] || kill -9 -- "-$group" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap '[ -z "$group" ] || kill -9 -- "-$group" 2>/dev/null || true; rm -rf "$work" "/tmp/.X${port:-none}-lock" "/tmp/.X11-unix/X${port:-none}"' EXIT
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 config=$work/.config/obs-studio
@@ -61,6 +61,7 @@ setsid env -i PATH="$PATH" HOME="$work" XDG_RUNTIME_DIR="$work" LANG=C.UTF-8 LIB
   "Xvfb :$port -screen 0 1024x768x24 -nolisten tcp & exec dbus-run-session -- obs --multi --collection s --profile p --minimize-to-tray" \
   >"$work/obs.log" 2>&1 &
 group=$!
+disown "$group"
 
 cat > "$work/show.py" <<'PY'
 import asyncio

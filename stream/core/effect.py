@@ -13,7 +13,6 @@ from catalog.records import Candidate
 
 from .commands import Command, Like, Skip, Unlike, Unskip
 from .events import Effect
-from .place import Place, in_words
 from .preferences import Preferences
 from .taste import Profiles, pull
 
@@ -74,9 +73,3 @@ def _others(command: Command, up: int, down: int, most: float) -> str:
             parts.append(f"{count} other{'s' * (count > 1)}{kind} move{'s' * (count == 1)} {way}")
     points = max(1, round(100 * most))
     return f"{', '.join(parts)}, by {points} point{'s' * (points > 1)} of 100 at most"
-
-
-def place_effect(place: Place) -> Effect | None:
-    """What the name of a place does, None where it does nothing."""
-    leans = in_words(place.lean)
-    return Effect(f"the name {place.name!r} leans to {leans} music") if leans else None

@@ -28,8 +28,8 @@ from features.spec import HOP_S, MOTION_FPS, WINDOW_S
 from .adjustments import Adjustments
 from .commands import CommandError, Playing, SetPlace, read_command
 from .deck import Deck
-from .effect import effect, place_effect
-from .events import Accepted, Answer, Effect, End, Event, Refused, Reset, Suggestions, ViewerState, VisualStats, Weights
+from .effect import effect
+from .events import Accepted, Answer, End, Event, Refused, Reset, Suggestions, ViewerState, VisualStats, Weights
 from .facts import Setting
 from .hop import Hop
 from .hysteresis import SWITCH, HysteresisOptions
@@ -173,7 +173,8 @@ class Session:
             if isinstance(command, Playing):
                 return [Accepted(kind, command.track), *self._play(command)]
             if isinstance(command, SetPlace):
-                return [Accepted(kind, None, self._go(command))]
+                self._go(command)
+                return [Accepted(kind)]
             before = self._preferences.wishes
             track = self._preferences.take(command, self._before_s + self._now_s)
         except CommandError as error:
@@ -184,13 +185,12 @@ class Session:
             self._adjustments.know([c for c in self._pool if c.track.id == example], [example], all_of_them=False)
         return [Accepted(kind, track, effect(command, before, wishes, self._pool, self._adjustments.profiles))]
 
-    def _go(self, command: SetPlace) -> Effect | None:
+    def _go(self, command: SetPlace) -> None:
         """The source goes on somewhere else: the next picture begins a new scene."""
         if command.name != self._place.name:
             self._place = place_of(command.name)
             if command.cut and command.name:
                 self._screen.expect_scene()
-        return place_effect(self._place)
 
     def _wishes(self) -> Preferences:
         """The viewers' wishes, and where the name of the place leans."""
