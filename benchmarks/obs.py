@@ -44,7 +44,7 @@ KINDS: Final = ("mp3 CBR 128", "mp3 VBR V2", "flac", "vorbis 44.1 kHz", "aac in 
 SECONDS: Final = 300.0
 CONNECT_S: Final = 10.0
 HEARD_S: Final = 1.4  # of each start
-QUIET_S: Final = 3.2  # until it has faded out
+QUIET_S: Final = 2.8  # until it has faded out
 STEP_S: Final = 0.01
 SILENCE: Final = 10 ** (-66 / 20)
 LOUDNESS: Final = (-27.0, -14.0)  # of the tracks between which the level may not step
@@ -60,7 +60,7 @@ class ObsBenchOptions:
     kinds: tuple[str, ...] = KINDS
     starts: int = 8
     changes: int = 8
-    steps: int = 4
+    steps: int = 2
     ducks: int = 4
     seconds: float = SECONDS
     cuts: Path | None = None
