@@ -44,7 +44,7 @@ KINDS: Final = ("mp3 CBR 128", "mp3 VBR V2", "flac", "vorbis 44.1 kHz", "aac in 
 SECONDS: Final = 300.0
 CONNECT_S: Final = 10.0
 HEARD_S: Final = 1.4  # of each start
-QUIET_S: Final = 3.2  # until it has faded out
+QUIET_S: Final = 2.8  # until it has faded out
 STEP_S: Final = 0.01
 SILENCE: Final = 10 ** (-66 / 20)
 LOUDNESS: Final = (-27.0, -14.0)  # of the tracks between which the level may not step
@@ -60,7 +60,7 @@ class ObsBenchOptions:
     kinds: tuple[str, ...] = KINDS
     starts: int = 8
     changes: int = 8
-    steps: int = 4
+    steps: int = 2
     ducks: int = 4
     seconds: float = SECONDS
     cuts: Path | None = None
@@ -148,7 +148,11 @@ def _outline(lufs: float, true_peak_db: float) -> Outline:
 
 def _steady(path: Path, lufs: float) -> Path:
     """A minute of noise, of about this loudness throughout."""
-    noise = np.random.default_rng(2).standard_normal((60 * RATE_HZ, 2)) * 10 ** ((lufs - 2.0) / 20)
+    return _noise(path, 60.0, 10 ** ((lufs - 2.0) / 20))
+
+
+def _noise(path: Path, seconds: float, power: float) -> Path:
+    noise = np.random.default_rng(2).standard_normal((round(seconds * RATE_HZ), 2)) * power
     with wave.open(str(path), "wb") as out:
         out.setnchannels(2)
         out.setsampwidth(2)
@@ -270,7 +274,34 @@ async def _act(
         await asyncio.sleep(1.5)
         log.marks.setdefault("ducks", []).append(None)
         await _quiet(deck)
+    if options.ducks:
+        await _voices(options, deck, paths[soft].parent, soft, log)
     say("levels: done")
+
+
+async def _voices(options: ObsBenchOptions, deck: ObsDeck, folder: Path, track: str, log: Log) -> None:
+    """Let OBS itself duck under a source that speaks now and then, and is not in the recording's first audio track."""
+    client, name = deck.sources.client, "Segue bench voice"
+    assert client is not None
+    voice = _noise(folder / "voice.wav", 2.0, 0.1)
+    scene = (await client.request("GetCurrentProgramScene"))["currentProgramSceneName"]
+    made = {"sceneName": scene, "inputName": name, "inputKind": "ffmpeg_source", "inputSettings": {}}
+    await client.request("CreateInput", made)
+    try:
+        await client.request("SetInputAudioTracks", {"inputName": name, "inputAudioTracks": {"1": False}})
+        deck.rig.microphone = name
+        await deck.rig.ensure(client)
+        for _ in range(options.ducks):
+            await _begun(deck, track, 5.0, 1.0)
+            await asyncio.sleep(1.5)
+            spoken = {"inputName": name, "inputSettings": {"local_file": str(voice)}}
+            await client.request("SetInputSettings", spoken)
+            await asyncio.sleep(3.5)
+            log.marks.setdefault("voices", []).append(None)
+            await _quiet(deck)
+    finally:
+        deck.rig.microphone = ""
+        await client.request("RemoveInput", {"inputName": name})
 
 
 async def _begun(deck: ObsDeck, track: str, place_s: float, fade_s: float) -> float:
@@ -393,19 +424,35 @@ def _ducks(log: Log, sound: Sound, rate_hz: int) -> list[Row]:
     for _, (first, _) in zip(log.marks.get("ducks", []), _stretches(sound, rate_hz)[passed:], strict=False):
         step = round(0.02 * rate_hz)
         piece = sound[first : first + 4 * rate_hz]
-        levels = np.array([_level_db(piece[at : at + step]) for at in range(0, len(piece) - step, step)])
+        levels = _levels(piece, step)
         full, low = float(np.median(levels[10:60])), float(np.median(levels[110:140]))
         depths.append(low - full)
         below = np.flatnonzero(levels < full + 0.1 * (low - full) - 0.5)
         there = np.flatnonzero(levels < low + 0.1 * (full - low) + 0.5)
         times.append(0.02 * float(there[0] - below[0]))
+    falls, gones = [], []
+    passed += len(depths)
+    for _, (first, _) in zip(log.marks.get("voices", []), _stretches(sound, rate_hz)[passed:], strict=False):
+        levels = _levels(sound[first : first + 5 * rate_hz], step := round(0.02 * rate_hz))
+        full = float(np.median(levels[10:60]))
+        low = float(np.median(np.sort(levels[:200])[:40]))
+        below = np.flatnonzero(levels < full - 1.0)
+        falls.append(low - full)
+        gones.append(0.02 * float(np.flatnonzero(levels < 0.9 * (low - full) + full)[0] - below[0]))
     if not depths:
         return []
     return [
+        Row("voice_duck_depth_median_db", float(np.median(falls)), len(falls), "dB", {"of": "OBS's compressor"}),
+        Row("voice_duck_fall_most_s", float(np.max(gones)), len(gones), "s", {"of": "1 dB to 90 %"}),
         Row("duck_depth_median_db", float(np.median(depths)), len(depths), "dB", {"of": f"{DEPTH_DB:g} dB asked"}),
         Row("duck_fall_median_s", float(np.median(times)), len(times), "s", {"of": "10 to 90 %"}),
         Row("duck_fall_most_s", float(np.max(times)), len(times), "s", {"of": "10 to 90 %"}),
     ]
+
+
+def _levels(sound: Sound, step: int) -> Sound:
+    """The level of each ``step`` samples, in dB."""
+    return np.array([_level_db(sound[at : at + step]) for at in range(0, len(sound) - step, step)])
 
 
 def _level_db(sound: Sound) -> float:
