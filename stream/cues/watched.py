@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from .export.formats import export, find
 from .export.options import read_options
 from .known import Shelf, in_files, of_catalog
 from .log import CueLog
+from .model import Session
 from .report import Link, data_link, page
 from .save import save
 
@@ -46,13 +48,15 @@ class WatchReport:
 
     def save(self) -> None:
         """Raises CueError where it cannot be written."""
-        save(self._path, page(self._log.session, self._look_up, self._links()))
+        session = self._log.session
+        session = replace(session, cues=tuple(replace(cue, outcome="") for cue in session.cues))
+        save(self._path, page(session, self._look_up, self._links(session)))
 
-    def _links(self) -> list[Link]:
+    def _links(self, session: Session) -> list[Link]:
         made = []
         for name in FILES:
             format = find(name)
-            text, _ = export(self._log.session, format, read_options(names=NAMES), self._look_up)
+            text, _ = export(session, format, read_options(names=NAMES), self._look_up)
             made.append(data_link(text, format.file, format.kind, format.about))
         return made
 

@@ -72,7 +72,7 @@ def check(name: str, text: str, sheet: Sheet) -> None:
         assert len(webvtt.from_string(text).captions) <= spans
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(sessions(), RATE, st.sampled_from(["pts", "stream"]), st.sets(st.sampled_from(NAMED), min_size=1))
 def test_every_format(session: Session, rate: Rate, clock: str, names: set[str]) -> None:
     options = ExportOptions(rate, rate.parse("01:00:00:00"), clock, tuple(sorted(names)))

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.cues import lines
@@ -34,6 +34,7 @@ def test_every_torn_end_leaves_the_lines_before_it() -> None:
         assert (session.cues[0].end is not None) == (whole >= 3) if whole not in (1, 2) and session.cues else True
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(FILE), st.text(max_size=40)), max_size=12))
 def test_anything_is_read(texts: list[str]) -> None:
     assert isinstance(lines.read("x", texts), Session)
@@ -59,6 +60,7 @@ def test_times_that_are_none_are_passed_over() -> None:
         assert lines.read("x", [FILE[0], FILE[1].replace("3.0", pts)]).cues == ()
 
 
+@settings(deadline=None)
 @given(st.lists(JSON.map(json.dumps), max_size=6))
 def test_any_json_is_read(texts: list[str]) -> None:
     session = lines.read("x", texts)

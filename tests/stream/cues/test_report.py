@@ -80,3 +80,11 @@ def test_many_cues_are_cut_in_the_tables_only(make_hour: Callable[..., Session])
 def test_a_file_within_the_page() -> None:
     link = data_link("é,1\n", "cues.csv", "text/csv", "fields")
     assert link.href == "data:text/csv;base64,w6ksMQo="
+
+
+def test_where_nobody_could_take_anything_nothing_is_said_of_it(make_hour: Callable[..., Session]) -> None:
+    cues = tuple(replace(cue, outcome="") for cue in make_hour().of("proposed"))
+    text = Tags(page(replace(make_hour(), cues=cues), nothing)).text
+    assert "60proposals" in text.replace(" ", "") and "Night Bus" in text
+    assert "on air" not in text and "wishes" not in text and "Came of it" not in text and "liked" not in text
+    assert "Came of it" in Tags(page(make_hour(), nothing)).text

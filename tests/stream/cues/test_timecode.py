@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.cues.errors import CueError
@@ -14,6 +14,7 @@ ALL = [*(Rate(fps) for fps in RATES), *(Rate(fps, drop=True) for fps in DROPPED)
 
 @pytest.mark.parametrize("rate", ALL, ids=str)
 def test_a_frame_its_text_and_the_frame_again(rate: Rate) -> None:
+    @settings(deadline=None)
     @given(st.integers(0, rate.day - 1))
     def check(frame: int) -> None:
         text = rate.text(frame)
@@ -25,6 +26,7 @@ def test_a_frame_its_text_and_the_frame_again(rate: Rate) -> None:
 
 @pytest.mark.parametrize("rate", ALL, ids=str)
 def test_a_frame_when_it_begins_and_the_frame_again(rate: Rate) -> None:
+    @settings(deadline=None)
     @given(st.integers(0, rate.day - 1))
     def check(frame: int) -> None:
         assert rate.frame(rate.seconds(frame)) == frame
