@@ -10,7 +10,7 @@ from catalog.layout import FILE
 
 from .errors import CueError
 from .export.formats import FORMATS, export, find
-from .export.options import CLOCKS, START, read_options
+from .export.options import CLOCKS, FPS, START, read_options
 from .export.sheet import Sheet
 from .export.texts import clock_text, one_line
 from .export.youtube import LEAST, chapters
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("session", metavar="SESSION", help=f"its id, the beginning of one, or {NEWEST}")
         command.add_argument("--kinds", help=f"which cues, with commas between: {', '.join(NAMED)}")
     making.add_argument("--format", required=True, metavar="FORMAT", help=f"{', '.join(FORMATS)}, or html")
-    making.add_argument("--fps", default="30", metavar="RATE", help="frames a second: 25, 29.97, 30000/1001, ... (30)")
+    making.add_argument("--fps", default=FPS, metavar="RATE", help=f"frames a second, as 29.97 or 30000/1001 ({FPS})")
     drop = making.add_mutually_exclusive_group()
     drop.add_argument("--drop-frame", dest="drop", action="store_true", default=None, help="default at 29.97 and 59.94")
     drop.add_argument("--non-drop-frame", dest="drop", action="store_false", default=None, help="count every number")

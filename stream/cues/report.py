@@ -29,14 +29,24 @@ ROWS: Final = 1000  # of each table; the files have them all
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A file to take away."""
+    """A file to take away, called ``file`` here and ``saved`` (empty: the same) where it is saved."""
 
     href: str
     file: str
     about: str
+    saved: str = ""
 
 
-def page(session: Session, look_up: Lookup, links: Sequence[Link] = ()) -> str:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the files are made with: of ``options``, each with the page's address for it, ``chosen`` is the one."""
+
+    name: str
+    options: tuple[tuple[str, str], ...]
+    chosen: str
+
+
+def page(session: Session, look_up: Lookup, links: Sequence[Link] = (), choices: Sequence[Choice] = ()) -> str:
     """The page's text. Of a session in which nobody did anything with the proposals it shows these and the scenes."""
     sheet = make_sheet(session, read_options(), look_up)
     whole, music = sheet.session, sheet.music
@@ -66,12 +76,8 @@ def page(session: Session, look_up: Lookup, links: Sequence[Link] = ()) -> str:
         lines = escape("\n".join(credits(music)))
         parts += ["<h2>Credits</h2>", f'<div class="wide"><pre>{lines}</pre></div>']
     if links:
-        items = "".join(
-            f'<li><a href="{escape(link.href)}" download="{escape(link.file)}"><b>{escape(link.file)}</b>'
-            f'<span class="soft">{escape(link.about)}</span></a></li>'
-            for link in links
-        )
-        parts += ['<h2 class="screen">Files</h2>', f'<ul class="files">{items}</ul>']
+        parts += ['<div class="screen"><h2>Files</h2>', *map(_choice, choices)]
+        parts += [f'<ul class="files">{"".join(map(_file, links))}</ul></div>']
     if proposals:
         state = "" if taken else " open"
         parts.append(f"<details{state}><summary>Proposals</summary>{_proposals_table(proposals, watched)}</details>")
@@ -89,6 +95,20 @@ def page(session: Session, look_up: Lookup, links: Sequence[Link] = ()) -> str:
 def data_link(text: str, file: str, kind: str, about: str) -> Link:
     """A file within the page itself."""
     return Link(f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}", file, about)
+
+
+def _file(link: Link) -> str:
+    saved = escape(link.saved or link.file)
+    about = f'<span class="soft">{escape(link.about)}</span>'
+    return f'<li><a href="{escape(link.href)}" download="{saved}"><b>{escape(link.file)}</b>{about}</a></li>'
+
+
+def _choice(choice: Choice) -> str:
+    options = (
+        f"<b>{escape(word)}</b>" if word == choice.chosen else f'<a href="{escape(href)}">{escape(word)}</a>'
+        for word, href in choice.options
+    )
+    return f'<p class="choice"><span class="soft">{escape(choice.name)}</span> {" ".join(options)}</p>'
 
 
 def _began(session: Session) -> str:

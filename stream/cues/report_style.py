@@ -37,10 +37,12 @@ td.text { overflow-wrap: anywhere; min-width: 10rem; }
 pre { margin: 0; padding: .8rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; user-select: all;
   font: .9rem/1.5 ui-monospace, monospace; }
 summary { cursor: pointer; font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .5rem; }
-.files { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: .5rem; padding: 0; margin: 0;
-  list-style: none; }
+.files { margin-top: .5rem; display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: .5rem;
+  padding: 0; list-style: none; }
 .files a { display: block; padding: .5rem .8rem; border: 1px solid var(--line); border-radius: .5rem; color: inherit;
   text-decoration: none; background: var(--box); }
+.choice a, .choice b { display: inline-block; padding: .1rem .35rem; color: inherit; }
+.choice b { border: 1px solid var(--line); border-radius: .3rem; background: var(--box); }
 .files a:hover, .files a:focus-visible { border-color: var(--ink); }
 .files b { display: block; }
 @media screen and (max-width: 48rem) {
@@ -53,6 +55,6 @@ summary { cursor: pointer; font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .
   td.licence { grid-column: span 2; } }
 @media print { :root { --paper: #fff; --ink: #000; --soft: #444; --box: #fff; --air: #17654a; --air-ink: #fff;
   --offer: #cfdcf2; --offer-ink: #14294d; }
-  .files, .screen { display: none; } main { max-width: none; padding: 0; } .wide { overflow: visible; }
+  .screen { display: none; } main { max-width: none; padding: 0; } .wide { overflow: visible; }
   svg { min-width: 0; } tr { break-inside: avoid; } * { print-color-adjust: exact; } }
 """.strip()

@@ -3,6 +3,7 @@
 Exports name the files of tracks only for clients that may control; others get addresses of this server.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -12,11 +13,11 @@ from fastapi.responses import HTMLResponse, Response
 from catalog.records import Track
 from stream.cues.errors import CueError
 from stream.cues.export.formats import BY_FILE, FORMATS, export, find
-from stream.cues.export.options import START, read_options
+from stream.cues.export.options import CLOCKS, FPS, START, read_options
 from stream.cues.known import Lookup, Shelf, complete, in_files, of_catalog
 from stream.cues.lines import session_object
 from stream.cues.model import Session
-from stream.cues.report import POLICY, Link, page
+from stream.cues.report import POLICY, Choice, Link, page
 from stream.cues.store import CueStore
 
 from .access import AccessOptions, refusal, require
@@ -24,6 +25,8 @@ from .address import resolved
 
 LISTED: Final = 200
 MOST: Final = 1000
+RATES: Final = ("23.976", "24", "25", "29.97", "30", "50", "59.94", "60")
+WORDS: Final = {"pts": "this session", "stream": "OBS's stream", "record": "OBS's recording"}
 MISSING: Final = 'pip install ".[otio]" brings what makes .otio files'
 
 
@@ -63,8 +66,8 @@ def cue_routes(store: CueStore, shelf: Shelf, access: AccessOptions | None = Non
 
     @router.get("/api/cues/{id}/{file}")
     def exported(
-        request: Request, id: str, file: str, fps: str = "30", drop: bool | None = None, start: str = START,
-        clock: str = "pts", kinds: str = "taken",
+        request: Request, id: str, file: str, fps: str = FPS, drop: bool | None = None, start: str = START,
+        clock: str = CLOCKS[0], kinds: str = "taken",
     ) -> Response:  # fmt: skip
         kept = load(id)
         if file not in BY_FILE:
@@ -81,20 +84,41 @@ def cue_routes(store: CueStore, shelf: Shelf, access: AccessOptions | None = Non
         return Response(text.encode("utf-8", "replace"), media_type=format.kind, headers=headers)
 
     @router.get("/cues/{id}")
-    def shown(request: Request, id: str) -> HTMLResponse:
+    def shown(request: Request, id: str, fps: str = FPS, clock: str = CLOCKS[0]) -> HTMLResponse:
         kept = load(id)
-        token = request.query_params.get("token", "")
-        links = _links(kept, token)
+        try:
+            read_options(fps, clock=clock)
+        except CueError as error:
+            raise HTTPException(422, str(error)) from error
+        asked = {"fps": fps, "clock": clock, "token": request.query_params.get("token", "")}
         headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
-        return HTMLResponse(page(kept, look_up(request), links), headers=headers)
+        text = page(kept, look_up(request), _links(kept, asked), _choices(kept, asked))
+        return HTMLResponse(text, headers=headers)
 
     return router
 
 
-def _links(session: Session, token: str) -> list[Link]:
-    """The files of a session; ``token`` is that of the page's own address."""
-    query = f"?{urlencode({'token': token})}" if token else ""
-    prefix = f"/api/cues/{session.id}"
+def _links(session: Session, asked: Mapping[str, str]) -> list[Link]:
+    """The files of a session."""
+    query, saved = _query(asked), f"segue-{session.id}"
     return [
-        Link(f"{prefix}/{one.file}{query}", f"segue-{session.id}-{one.file}", one.about) for one in FORMATS.values()
+        Link(f"/api/cues/{session.id}/{one.file}{query}", one.file, one.about, f"{saved}-{one.file}")
+        for one in FORMATS.values()
     ]
+
+
+def _choices(session: Session, asked: Mapping[str, str]) -> list[Choice]:
+    """Frame rates; and clocks, where a cue has a time by another one."""
+    rates = tuple((name, f"/cues/{session.id}{_query({**asked, 'fps': name})}") for name in RATES)
+    clocks = [clock for clock in CLOCKS if any(cue.start.by(clock) is not None for cue in session.cues)]
+    found = [Choice("Frames a second", rates, asked["fps"])]
+    if len(clocks) > 1:
+        times = tuple((WORDS[clock], f"/cues/{session.id}{_query({**asked, 'clock': clock})}") for clock in clocks)
+        found.append(Choice("Time of", times, WORDS[asked["clock"]]))
+    return found
+
+
+def _query(asked: Mapping[str, str]) -> str:
+    """The query of an address, without what goes without saying."""
+    words = {name: word for name, word in asked.items() if word and word != {"fps": FPS, "clock": CLOCKS[0]}.get(name)}
+    return f"?{urlencode(words)}" if words else ""

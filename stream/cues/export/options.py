@@ -8,6 +8,7 @@ from ..model import NAMED
 from ..timecode import Rate, read_rate
 
 CLOCKS: Final = ("pts", "stream", "record")
+FPS: Final = "30"
 START: Final = "01:00:00:00"
 
 
@@ -23,7 +24,7 @@ class ExportOptions:
 
 
 def read_options(
-    fps: str = "30", drop: bool | None = None, start: str = START, clock: str = "pts", names: str = "taken"
+    fps: str = FPS, drop: bool | None = None, start: str = START, clock: str = "pts", names: str = "taken"
 ) -> ExportOptions:
     """The options from texts; ``names`` with commas between. Raises CueError."""
     rate = read_rate(fps, drop)

@@ -118,3 +118,19 @@ def test_what_is_asked_wrongly(client: httpx.Client, played: dict[str, Any]) -> 
 def test_without_cues(serving: Callable[..., Any]) -> None:
     with serving(no_cues=True) as running:
         assert httpx.get(f"{running.url}api/cues").status_code == 404
+
+
+def test_the_page_asks_for_the_frame_rate_and_the_clock(
+    client: httpx.Client, played: dict[str, Any], folder: Path
+) -> None:
+    other = folder / "20200101T000000Z-00000000.jsonl"
+    path = until(lambda: [one for one in folder.glob("*.jsonl") if one != other])[0]
+    other.write_text(path.read_text().replace('"record_s":null', '"record_s":1.5'))
+    here = f"/cues/{played['id']}"
+    text = client.get(f"{here}?fps=29.97").text
+    assert f'href="/api/cues/{played["id"]}/cues.edl?fps=29.97"' in text and "<b>29.97</b>" in text
+    assert f'href="{here}?fps=25"' in text and f'href="{here}"' in text and "OBS&#x27;s" not in text
+    text = client.get(f"/cues/{other.stem}?clock=record").text
+    assert "<b>OBS&#x27;s recording</b>" in text and "clock=record" in text and "clock=stream" not in text
+    assert client.get(f"{here}?fps=29").status_code == client.get(f"{here}?clock=x").status_code == 422
+    other.unlink()
