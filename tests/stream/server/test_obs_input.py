@@ -19,6 +19,7 @@ from stream.obs.address import parse_address
 from stream.server import obs_input
 from stream.server.hub import HubOptions
 from stream.server.obs_input import ObsOptions
+from stream.sources.obs.pictures import Pictures
 
 Serving = Callable[..., Any]
 
@@ -200,5 +201,29 @@ def test_it_feeds_no_session_that_another_publisher_feeds(serving: Serving) -> N
                         assert program.shots["Game"] == shots
                     await heard.until(lambda: server.hub.by_key("obs") is not None, "a session again")
                     await heard.until(lambda: program.shots["Game"] > shots + 8, "pictures again")
+
+    asyncio.run(scene())
+
+
+def test_a_failure_of_ours_costs_that_publisher_alone(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    take, failures = Pictures._take, [RuntimeError("broken")]
+
+    async def failing(self: Pictures, client: Any) -> None:
+        if len(failures) == 1 and self.taken > 8:
+            failures.append(RuntimeError("was broken"))
+            raise failures[0]
+        await take(self, client)
+
+    monkeypatch.setattr(Pictures, "_take", failing)
+
+    async def scene() -> None:
+        async with FakeObs() as obs:
+            FakeProgram(obs, "Game")
+            with serving(obs=options(obs)) as server:
+                async with watching(server) as heard:
+                    await heard.until(lambda: server.hub.counters.resumed == 1, "another publisher")
+                    assert any("no picture can be asked" in told["reason"] for told in heard.of("warning"))
+                    heard.messages.clear()
+                    await heard.until(lambda: heard.of("suggestions"), "lists go on")
 
     asyncio.run(scene())
