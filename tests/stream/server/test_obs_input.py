@@ -3,8 +3,12 @@
 import asyncio
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -225,5 +229,31 @@ def test_a_failure_of_ours_costs_that_publisher_alone(serving: Serving, monkeypa
                     assert any("no picture can be asked" in told["reason"] for told in heard.of("warning"))
                     heard.messages.clear()
                     await heard.until(lambda: heard.of("suggestions"), "lists go on")
+
+    asyncio.run(scene())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sockets that processes share")
+def test_of_several_processes_one_has_obs(small_catalog: Path, tiny_bundle: Path) -> None:
+    async def scene() -> None:
+        async with FakeObs("secret") as obs:
+            FakeProgram(obs, "Game")
+            words = ["-m", "segue", "serve", "--port", "0", "--workers", "2", "-c", str(small_catalog)]
+            words += ["--bundle", str(tiny_bundle), "--obs", obs.url]
+            environment = {**os.environ, "SEGUE_OBS_PASSWORD": "secret"}
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+            )
+            try:
+                assert process.stdout is not None
+                line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+                url = next(word for word in line.split() if word.startswith("http://"))
+                async with httpx.AsyncClient() as client, asyncio.timeout(60):
+                    while not (sessions := (await client.get(f"{url}api/sessions")).json()["sessions"]):  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                assert [session["label"] for session in sessions] == ["OBS"] and obs.connections == 1
+            finally:
+                process.kill()
+                await process.wait()
 
     asyncio.run(scene())
