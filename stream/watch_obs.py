@@ -33,13 +33,14 @@ async def watch_obs(
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="watch") as workers:
         live = LiveDriver(runtime, LiveOptions(session=options), sinks, workers=workers, recorder=recorder)
         running = asyncio.create_task(live.run())
-        linking = asyncio.create_task(_Feed(address, live, sinks).link.run())
+        feed = _Feed(address, live, sinks)
+        linking = asyncio.create_task(feed.link.run())
         try:
             await asyncio.wait({running, linking}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             linking.cancel()
             await live.close()
-            await asyncio.gather(running, linking, return_exceptions=True)
+            await asyncio.gather(running, linking, *feed.asking, return_exceptions=True)
     if outcome.gone is not None:
         raise outcome.gone
     if not linking.cancelled() and (error := linking.exception()) is not None:
@@ -73,7 +74,7 @@ class _Feed:
         self._live, self._sink = live, sink
         self._program = Program(self._place, self._changed)
         self._pictures = Pictures(self._program, live.offer, self._warn)
-        self._asking: asyncio.Task[None] | None = None
+        self.asking: set[asyncio.Task[None]] = set()
         self._studio, self._absent = False, ""
         self.link = ObsLink(address, [self._program, self], on_absent=self._away)
 
@@ -81,14 +82,16 @@ class _Feed:
         if self._absent:
             self._warn("OBS is there")
         self._absent = ""
-        self._asking = asyncio.create_task(self._pictures.run(client))
+        task = asyncio.create_task(self._pictures.run(client))
+        self.asking.add(task)
+        task.add_done_callback(self.asking.discard)
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
         """Nothing: the program hears them."""
 
     def lost(self, reason: str) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
+        for task in self.asking:
+            task.cancel()
         self._live.blank()
         self._away(reason)
 

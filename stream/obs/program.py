@@ -57,7 +57,8 @@ class Program:
         stream, record = await _asked(client, "GetStreamStatus"), await _asked(client, "GetRecordStatus")
         self.studio = studio.get("studioModeEnabled") is True
         self.streaming, self.recording = stream.get("outputActive") is True, record.get("outputActive") is True
-        await self.ask()
+        with contextlib.suppress(ObsRequestError):  # whoever needs the scene asks again
+            await self.ask()
         self.connected_now = True
         self._on_change()
 

@@ -6,7 +6,6 @@ old protocol ends the server: they are logged with their cure, and tried again n
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from stream.core.quality_level import QualityLevel
 from stream.obs.address import ObsAddress
 from stream.obs.client import ObsClient
 from stream.obs.clock import ObsClock
-from stream.obs.errors import ObsError, ObsGoneError
+from stream.obs.errors import ObsError
 from stream.obs.link import ObsLink
 from stream.obs.program import Program
 from stream.obs.status import ObsBoard
@@ -159,6 +158,8 @@ class ObsInput:
                 if str(error) != said:
                     log.warning("OBS gets no session: %s", error)
                 said = str(error)
+            except Exception:
+                log.exception("asking OBS for pictures failed")
             await asyncio.sleep(AGAIN_S)
 
     async def _publish(self, client: ObsClient) -> None:
@@ -183,8 +184,11 @@ class ObsInput:
         try:
             await asyncio.wait((asking, ended), return_when=asyncio.FIRST_COMPLETED)
             if asking.done():
-                with contextlib.suppress(ObsGoneError):  # the link tells
-                    asking.result()
+                asking.result()
+        except Exception:
+            self._publisher = None
+            publisher.lose("no picture can be asked of OBS")
+            raise
         finally:
             for task in (asking, ended):
                 task.cancel()

@@ -17,7 +17,7 @@ from features.spec import MOTION_FPS
 from stream.core.quality_level import FULL, QualityLevel
 from stream.errors import SourceError
 from stream.obs.client import ObsClient
-from stream.obs.errors import ObsRequestError, ObsSlowError
+from stream.obs.errors import ObsGoneError, ObsRequestError, ObsSlowError
 from stream.obs.program import Program
 from stream.sources.arrival import Arrival
 
@@ -57,7 +57,7 @@ class Pictures:
         self._level = level
 
     async def run(self, client: ObsClient) -> None:
-        """Ask until cancelled. Raises ObsGoneError where the connection is lost."""
+        """Ask until cancelled; returns when the connection is lost."""
         self._previous = None
         while True:
             due = self._next_slot()
@@ -68,6 +68,8 @@ class Pictures:
                     continue
             except (ObsRequestError, ObsSlowError, SourceError) as error:
                 self._tell(str(error))
+            except ObsGoneError:  # the link tells
+                return
             self._previous = None
             await asyncio.sleep(AGAIN_S)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_obs import FakeObs, RefusedError
 
+from stream.obs import client as client_module
 from stream.obs.address import parse_address
 from stream.obs.client import MAX_WAITING, ObsClient, Subscription, authentication
 from stream.obs.errors import ObsError, ObsGoneError, ObsRequestError, ObsSlowError
@@ -273,3 +274,24 @@ def test_a_listener_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) ->
     with caplog.at_level(logging.ERROR):
         asyncio.run(scene())
     assert caplog.text.count("broken") >= 3
+
+
+def test_an_obs_that_is_not_ready_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "ASK_AGAIN_S", 0.01)
+    asked: list[float] = []
+
+    def starting(data: Mapping[str, Any]) -> dict[str, Any]:
+        asked.append(data["until"])
+        if len(asked) < data["until"]:
+            raise RefusedError(207, "OBS is not ready to perform the request.")
+        return {"asked": len(asked)}
+
+    async def scene() -> None:
+        async with FakeObs() as obs:
+            obs.handlers["GetStats"] = starting
+            async with connected(obs) as listener:
+                assert await listener.client.request("GetStats", {"until": 3}) == {"asked": 3}
+                with pytest.raises(ObsRequestError, match="207"):
+                    await listener.client.request("GetStats", {"until": 1e9}, timeout_s=0.1)
+
+    asyncio.run(scene())

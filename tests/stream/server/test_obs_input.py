@@ -3,8 +3,12 @@
 import asyncio
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +23,7 @@ from stream.obs.address import parse_address
 from stream.server import obs_input
 from stream.server.hub import HubOptions
 from stream.server.obs_input import ObsOptions
+from stream.sources.obs.pictures import Pictures
 
 Serving = Callable[..., Any]
 
@@ -200,5 +205,55 @@ def test_it_feeds_no_session_that_another_publisher_feeds(serving: Serving) -> N
                         assert program.shots["Game"] == shots
                     await heard.until(lambda: server.hub.by_key("obs") is not None, "a session again")
                     await heard.until(lambda: program.shots["Game"] > shots + 8, "pictures again")
+
+    asyncio.run(scene())
+
+
+def test_a_failure_of_ours_costs_that_publisher_alone(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    take, failures = Pictures._take, [RuntimeError("broken")]
+
+    async def failing(self: Pictures, client: Any) -> None:
+        if len(failures) == 1 and self.taken > 8:
+            failures.append(RuntimeError("was broken"))
+            raise failures[0]
+        await take(self, client)
+
+    monkeypatch.setattr(Pictures, "_take", failing)
+
+    async def scene() -> None:
+        async with FakeObs() as obs:
+            FakeProgram(obs, "Game")
+            with serving(obs=options(obs)) as server:
+                async with watching(server) as heard:
+                    await heard.until(lambda: server.hub.counters.resumed == 1, "another publisher")
+                    assert any("no picture can be asked" in told["reason"] for told in heard.of("warning"))
+                    heard.messages.clear()
+                    await heard.until(lambda: heard.of("suggestions"), "lists go on")
+
+    asyncio.run(scene())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sockets that processes share")
+def test_of_several_processes_one_has_obs(small_catalog: Path, tiny_bundle: Path) -> None:
+    async def scene() -> None:
+        async with FakeObs("secret") as obs:
+            FakeProgram(obs, "Game")
+            words = ["-m", "segue", "serve", "--port", "0", "--workers", "2", "-c", str(small_catalog)]
+            words += ["--bundle", str(tiny_bundle), "--obs", obs.url]
+            environment = {**os.environ, "SEGUE_OBS_PASSWORD": "secret"}
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+            )
+            try:
+                assert process.stdout is not None
+                line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+                url = next(word for word in line.split() if word.startswith("http://"))
+                async with httpx.AsyncClient() as client, asyncio.timeout(60):
+                    while not (sessions := (await client.get(f"{url}api/sessions")).json()["sessions"]):  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                assert [session["label"] for session in sessions] == ["OBS"] and obs.connections == 1
+            finally:
+                process.kill()
+                await process.wait()
 
     asyncio.run(scene())
