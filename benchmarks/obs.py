@@ -29,7 +29,8 @@ from catalog.records import Outline, Track
 from features.decode.sound import decode
 from stream.obs.address import ObsAddress, parse_address, password_of
 from stream.obs.cuts import Cuts
-from stream.obs.deck import DeckOptions, ObsDeck
+from stream.obs.deck import ObsDeck
+from stream.obs.deck_parts import DeckOptions
 from stream.obs.duck import DEPTH_DB
 from stream.obs.errors import ObsError
 from stream.obs.link import ObsLink

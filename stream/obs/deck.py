@@ -12,23 +12,23 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from catalog.errors import UnknownTrackError
-from catalog.records import Outline, Track
+from catalog.records import Track
 from stream.errors import StreamError
 
+from .auto import SHORT_S, Auto
 from .client import ObsClient
 from .cut import READ_AHEAD_S
 from .cuts import Cuts
-from .duck import DEPTH_DB, Duck
+from .deck_parts import DeckOptions, Held, Host, Shelf
+from .duck import Duck
 from .errors import ObsError, ObsGoneError, ObsRequestError
-from .leaving import NEAR_S, Item, choose, follow_up, leave_at, loop_of
+from .leaving import Item, choose
 from .rig import NOT_FOUND, SCENE, Rig
-from .rules import KEEP, SceneRule
 from .scene_rules import RuledScenes
-from .sources import HEARD_S, OvertakenError, Sounding, Sources
+from .sources import OvertakenError, Sounding, Sources
 
 log = logging.getLogger(__name__)
 
@@ -38,46 +38,6 @@ CHECK_S: Final = 2.0  # between looks at OBS's own place in the file
 REPORT_S: Final = 5.0
 MOST_BEFORE: Final = 20
 BAR_S: Final = 3.0  # at most so long a bar is waited for
-SHORT_S: Final = 0.25  # of fade, where a jump within a track or a bar leaves no time for more
-AUTO_FADE_S: Final = 2.5  # between tracks that follow by themselves
-
-
-class Shelf(Protocol):
-    """The part of a ``Catalog`` that the deck needs."""
-
-    def track(self, id: str) -> Track: ...
-    def gain(self, id: str) -> float | None: ...
-    def outline(self, id: str) -> Outline | None: ...
-
-
-class Host(Protocol):
-    """The deck's seat in a session."""
-
-    newest: Item | None  # the newest suggestions, as on the wire
-    auto: bool
-
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a command as a viewer of the session."""
-
-
-@dataclass(frozen=True)
-class DeckOptions:
-    """``fade_s``: of a crossfade. ``level_db``: of the music, beside the common loudness. ``vod_track`` and
-    ``microphone``: see `Rig`. ``rules`` by the scenes' names."""
-
-    fade_s: float = 1.0
-    level_db: float = -10.0  # at the common loudness itself music drowns a voice
-    vod_track: int = 2
-    microphone: str = ""
-    rules: Mapping[str, SceneRule] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A track that does not sound, and where it is to go on."""
-
-    track: str
-    place_s: float
 
 
 class ObsDeck:
@@ -105,8 +65,9 @@ class ObsDeck:
         self.on_ready: Callable[[bool], None] = lambda ready: None
         self._shelf, self._clock = shelf, clock
         self._scenes = RuledScenes(self, options.rules, kit)
-        self._item: Item | None = None  # the suggestion that plays
-        self._starting: Held | None = None  # what is being started
+        self._auto = Auto(self, clock)
+        self.item: Item | None = None  # the suggestion that plays
+        self.starting: Held | None = None  # what is being started
         self._recording = False
         self._client: ObsClient | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -133,8 +94,8 @@ class ObsDeck:
     @property
     def plays(self) -> str | None:
         """The track that sounds, or is about to."""
-        if self._starting is not None:
-            return self._starting.track
+        if self.starting is not None:
+            return self.starting.track
         now = self.sources.now
         return None if now is None or now.paused else now.track.id
 
@@ -159,15 +120,20 @@ class ObsDeck:
             raise
         self.rig.notes["play"] = ""
         self.on_ready(True)
-        now, starting = self.sources.now, self._starting
+        now, starting = self.sources.now, self.starting
         if kept:
             self._report()
         elif now is not None:
             self.sources.now = None
             starting = starting or Held(now.track.id, now.place_s(self._clock()))
-        if starting is not None:
+        if starting is not None and self._scenes.silent:
+            self.starting, self.held = None, starting
+            self._scenes.keep(starting)
+        elif starting is not None:
             self.begin(starting.track, starting.place_s, SHORT_S)
         self._duck_changed()
+        if self._ticking is not None:
+            self._ticking.cancel()
         self._ticking = asyncio.create_task(self._tick())
         self.on_change()
 
@@ -234,12 +200,12 @@ class ObsDeck:
         """The deck is no longer that session's player: it falls silent."""
         if host is not self.host:
             return
-        self.host = self._starting = None
+        self.host = self.starting = None
         self.held = None
         self.before.clear()
         self.sources.stop()
         self.duck.session_db = None
-        self._duck_changed()
+        self._duck_by_hand(None)
         self.on_change()
 
     def obey(self, action: Mapping[str, Any]) -> None:
@@ -263,10 +229,7 @@ class ObsDeck:
                 self.silence()
                 self._spawn(self._remove())
             case "duck":
-                self.duck.by_hand = action.get("on")
-                self._duck_changed()
-                if (client := self.sources.client) is not None:
-                    self._spawn(self.rig.duck_in_obs(client, self.duck.by_hand is not False))
+                self._duck_by_hand(action.get("on"))
 
     def listed(self, host: Host) -> None:
         """A new list of suggestions came in a session."""
@@ -275,13 +238,8 @@ class ObsDeck:
         self.duck.session_db = host.newest.get("duck_db")
         self._duck_changed()
         self._scenes.listed()
-        first = choose(host.newest)
-        if not host.auto or first is None or self._starting is not None or not self.ready or self._scenes.silent:
-            return
-        if self.plays is None and self.held is None and self.sources.now is None:
-            self.begin(first["track"], first["start_s"], AUTO_FADE_S)
-        elif host.newest.get("advice") == "switch" and self.plays not in (None, first["track"]):
-            self.begin(first["track"], first["start_s"], AUTO_FADE_S, on_bar=True)
+        if self.starting is None and self.ready and not self._scenes.silent:
+            self._auto.listed(host)
 
     def begin(
         self,
@@ -295,12 +253,12 @@ class ObsDeck:
     ) -> None:
         """Start a track. ``on_bar``: with the next bar of what sounds, where bars are known. ``leave_s``: what sounds
         is left there. ``back``: on the way back through what was."""
-        self._starting = starting = Held(track, start_s)
+        self.starting = starting = Held(track, start_s)
         self._spawn(self._start(starting, fade_s, on_bar, back, leave_s))
 
     def pause(self) -> None:
-        now, starting = self.sources.stop(), self._starting
-        self._starting = None
+        now, starting = self.sources.stop(), self.starting
+        self.starting = None
         if starting is None and now is not None:
             starting = Held(now.track.id, now.place_s(self._clock()))
         if starting is not None:
@@ -324,7 +282,7 @@ class ObsDeck:
     def silence(self) -> None:
         """Nothing plays any more."""
         self._remember()
-        self.held = self._starting = None
+        self.held = self.starting = None
         self.sources.stop()
         self._say(None)
 
@@ -343,7 +301,7 @@ class ObsDeck:
     async def _start(
         self, starting: Held, fade_s: float | None, on_bar: bool, back: bool, leave_s: float | None
     ) -> None:
-        if self._starting is not starting:  # something newer came
+        if self.starting is not starting:  # something newer came
             return
         track_id, start_s = starting.track, starting.place_s
         old = self.sources.now
@@ -367,21 +325,24 @@ class ObsDeck:
         except OvertakenError:
             return
         except ObsGoneError as error:
-            self._fail(str(error))  # it is begun when OBS is back
+            if self.ready and self.starting is starting:  # OBS is there, and does not answer
+                self.starting = None
+            self._fail(str(error))  # else it is begun when OBS is back
             return
         except (UnknownTrackError, ObsError, OSError) as error:
-            if self._starting is starting:
-                self._starting = None
+            if self.starting is starting:
+                self.starting = None
+            self._auto.failed(track_id)
             self._fail(f"{track_id}: {error}" if isinstance(error, UnknownTrackError) else f"{_title(track)}: {error}")
             if self.sources.now is None:
                 self._say(None)
             return
-        if self._starting is starting:
-            self._starting = None
+        if self.starting is starting:
+            self.starting = None
         self.held = None
         self.rig.notes["play"] = ""
         items = (self.host.newest or {}).get("items") or () if self.host is not None else ()
-        self._item = next((item for item in items if item["track"] == track_id), None)
+        self.item = next((item for item in items if item["track"] == track_id), None)
         self._report()
         if left != track_id:
             await self._chapter(sounding)
@@ -413,10 +374,7 @@ class ObsDeck:
         if not last.cut.piece.whole and last.place_s(self._clock()) > last.cut.piece.end_s - 1.0:
             self.begin(last.track.id, last.cut.piece.end_s, SHORT_S, back=True)
             return
-        following = follow_up(self.host.newest, last.track.id) if self.host is not None and self.host.auto else None
-        if following is not None:
-            self.begin(following["track"], following["start_s"])
-        else:
+        if self.host is None or not self._auto.ended(self.host, last.track.id):
             self._say(None)
         self.on_change()
 
@@ -425,7 +383,8 @@ class ObsDeck:
         while True:
             await asyncio.sleep(TICK_S)
             try:
-                self._watch()
+                if self.starting is None:
+                    self._auto.watch(self.host)
                 now_s = self._clock()
                 if self.sources.now is not None and now_s - self._checked_s >= CHECK_S:
                     self._checked_s = now_s
@@ -460,29 +419,11 @@ class ObsDeck:
         if self.sources.now is not None and self.sources.now.paused != paused:
             self._report()
 
-    def _watch(self) -> None:
-        """Is it time for the next piece, the next track, or a loop?"""
-        now, host = self.sources.now, self.host
-        if now is None or now.paused or self._starting is not None:
-            return
-        place_s, piece = now.place_s(self._clock()), now.cut.piece
-        ahead_s = READ_AHEAD_S + HEARD_S + 1.0  # for the cut
-        if not piece.whole and place_s > piece.end_s - ahead_s - SHORT_S - 2.0:
-            leave_s = piece.end_s - 2.0
-            self.begin(now.track.id, leave_s + SHORT_S, SHORT_S, back=True, leave_s=leave_s)
-            return
-        if host is None or not host.auto:
-            return
-        on_air = (host.newest or {}).get("on_air")
-        leave_s = leave_at(now.track.id, now.asked_s, now.track.duration_s, on_air, self._item, AUTO_FADE_S)
-        following = follow_up(host.newest, now.track.id)
-        if following is not None:
-            if place_s >= leave_s - ahead_s:
-                self.begin(following["track"], following["start_s"], AUTO_FADE_S, leave_s=leave_s)
-            return
-        loop = loop_of(now.track.id, on_air, self._item)
-        if loop is not None and -ahead_s <= place_s - loop[1] < NEAR_S - ahead_s:
-            self.begin(now.track.id, loop[0] + SHORT_S, SHORT_S, back=True, leave_s=loop[1])
+    def _duck_by_hand(self, on: bool | None) -> None:
+        self.duck.by_hand = on
+        self._duck_changed()
+        if (client := self.sources.client) is not None:
+            self._spawn(self.rig.duck_in_obs(client, on is not False))
 
     def _duck_changed(self) -> None:
         target_db = self.duck.target_db(self._clock())
@@ -545,6 +486,3 @@ class ObsDeck:
 
 def _title(track: Track) -> str:
     return f"{track.artist}: {track.title}" if track.artist else track.title
-
-
-__all__ = ["DEPTH_DB", "KEEP", "NAME", "DeckOptions", "Held", "Host", "ObsDeck", "Shelf"]

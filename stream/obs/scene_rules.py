@@ -69,6 +69,10 @@ class RuledScenes:
         self._held = self._begun = self._before = self._since = None
         self._carry_out()
 
+    def keep(self, held: Any) -> None:
+        """What was to sound waits until the silent scene is left."""
+        self._held = held
+
     def listed(self) -> None:
         """A list came: wishes that waited for the first one are made."""
         if self._waits:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from engines.arguments import check_options
 from engines.choose import EngineOptions
 from stream.obs.address import parse_address, password_of
-from stream.obs.deck import DeckOptions
+from stream.obs.deck_parts import DeckOptions
 from stream.obs.rules import parse_rules
 from stream.recording.header import RecordOptions
 from stream.sources.webrtc.peer import PeerOptions

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from stream.obs.client import Subscription
 from stream.obs.cuts import Cuts
-from stream.obs.deck import DeckOptions, ObsDeck, Shelf
+from stream.obs.deck import ObsDeck
+from stream.obs.deck_parts import DeckOptions, Shelf
 from stream.obs.seat import Seat
 
 from .channel import Channel

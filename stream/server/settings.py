@@ -16,7 +16,7 @@ from engines.arguments import HELP
 from engines.choose import AUTO, NAMES
 from engines.manifest import PRECISIONS
 from stream.obs.address import ENVIRONMENT, parse_address
-from stream.obs.deck import DeckOptions
+from stream.obs.deck_parts import DeckOptions
 from stream.obs.errors import ObsError
 from stream.obs.rules import WHAT as SCENE_RULES
 from stream.obs.rules import parse_rules

@@ -17,7 +17,8 @@ from catalog.records import Outline, Track
 from stream.obs.address import parse_address
 from stream.obs.client import Subscription
 from stream.obs.cuts import Cuts
-from stream.obs.deck import DeckOptions, ObsDeck
+from stream.obs.deck import ObsDeck
+from stream.obs.deck_parts import DeckOptions
 from stream.obs.fader import MUTE_DB, STEP_DB
 from stream.obs.link import ObsLink
 from stream.obs.program import Program
@@ -35,7 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.obs.sources.AFTER_S", 0.05)
     monkeypatch.setattr("stream.obs.sources.READ_AHEAD_S", 0.1)
     monkeypatch.setattr("stream.obs.deck.TICK_S", 0.05)
-    monkeypatch.setattr("stream.obs.deck.AUTO_FADE_S", 0.2)
+    monkeypatch.setattr("stream.obs.auto.FADE_S", 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -369,6 +370,37 @@ def test_auto_goes_on_by_itself(tmp_path: Path, music: Path) -> None:
         await until(lambda: stage.told["track"] is None)
 
     run(Stage(tmp_path, music), scene)
+
+
+def test_auto_tries_what_cannot_be_played_once(tmp_path: Path, music: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.host.auto = True
+        stage.host.rows("gone", "a")
+        stage.deck.listed(stage.host)
+        await until(lambda: "cannot be opened" in stage.deck.state["music"])
+        stage.deck.listed(stage.host)
+        await stage.plays("a")
+        assert [message["track"] for message in stage.host.sent] == [None, "a"]
+
+    run(Stage(tmp_path, music), scene)
+
+
+def test_obs_comes_back_with_a_silent_scene(tmp_path: Path, music: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.deck.begin("a", 10.0)
+        await stage.plays("a")
+        await stage.obs.stop()
+        await until(lambda: not stage.deck.ready)
+        for source in SOURCES:
+            stage.obs.inputs[source]["state"] = "OBS_MEDIA_STATE_ENDED"
+        stage.obs.program = "BRB"
+        await stage.obs.start()
+        await until(lambda: stage.deck.ready and stage.deck.held is not None)
+        assert not stage.obs.playing() and stage.told["paused"]
+        stage.obs.switch("Game")
+        await stage.plays("a")
+
+    run(Stage(tmp_path, music, rules={"BRB": {"music": "silent"}}), scene)
 
 
 def test_obs_comes_back_and_the_music_goes_on(tmp_path: Path, music: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stream.errors import StreamError
-from stream.obs.deck import Held
+from stream.obs.deck_parts import Held
 from stream.obs.rules import SceneRule, parse_rules
 from stream.obs.scene_rules import RuledScenes
 

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from stream.client import FrameClient
 from stream.obs.address import parse_address
-from stream.obs.deck import DeckOptions
+from stream.obs.deck_parts import DeckOptions
 from stream.obs.rules import parse_rules
 from stream.server import obs_input
 from stream.server.obs_input import ObsOptions
