@@ -13,7 +13,6 @@ from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
 
-HERE = Path(__file__).parent
 FIRST_MS = 40_000
 OUT_BPM, IN_BPM = 120.0, 125.0
 BEAT_S = 60 / OUT_BPM
@@ -21,6 +20,31 @@ START_S = 40 * 60 / IN_BPM  # a downbeat of the one that comes
 OFF_S = 0.06  # of half a second; by chance it would be up to a quarter. On an idle machine it is a few milliseconds
 CHOSEN = "localStorage.setItem('segue-look', JSON.stringify({ fade: 'beat', fade_s: 2 }));"
 
+WORKLET = """registerProcessor("tap", class extends AudioWorkletProcessor {
+  process([input]) {
+    this.kept = [...(this.kept ?? []), ...(input[0] ?? new Float32Array(128))];
+    if (this.kept.length >= 4096) { this.port.postMessage(Float32Array.from(this.kept)); this.kept = []; }
+    return true;
+  }
+});"""
+# by the audio's own thread: nothing is lost while the page is busy
+TAP = """
+window.heard = [];
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (target, ...rest) {
+  if (target instanceof AudioDestinationNode) {
+    const { context } = this;
+    window.heardRate = context.sampleRate;
+    context.audioWorklet.addModule("/tap.js").then(() => {
+      const tap = new AudioWorkletNode(context, "tap");
+      tap.port.onmessage = ({ data }) => { window.heard.push(...data); };
+      connect.call(this, tap);
+      connect.call(tap, target);
+    });
+  }
+  return connect.call(this, target, ...rest);
+};
+"""
 DECKS = """
 const Made = Audio;
 window.decks = [];
@@ -90,7 +114,8 @@ def mixed(page: Any, server: Any) -> Callable[[], tuple[float, float]]:
             behind.on_message(forward)
 
         page.route_web_socket("**/sessions/*/events?*", relay)
-        page.add_init_script((HERE / "sounding.js").read_text() + CHOSEN)
+        page.route("**/tap.js", lambda route: route.fulfill(body=WORKLET, content_type="text/javascript"))
+        page.add_init_script(TAP + CHOSEN)
         page.add_init_script(DECKS)
         page.goto(server.url)
         page.click("#use-camera")
