@@ -8,23 +8,15 @@ where a recording cannot be paused, too): only the events and ``outputPaused`` a
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from stream.cues.timecodes import Timecodes
 
 from .client import ObsClient
 from .errors import ObsRequestError
 
 AGREES_S: Final = 3.0  # own time and OBS's after a reconnect: closer than this it is the same output
 STATES: Final = "OBS_WEBSOCKET_OUTPUT_"
-
-
-@dataclass(frozen=True, slots=True)
-class Timecodes:
-    """Seconds since OBS's stream and its recording began, pauses left out; None where there is none, or where it is
-    not known."""
-
-    stream_s: float | None = None
-    record_s: float | None = None
 
 
 class OutputClock:

@@ -6,11 +6,11 @@ mistakes that the user can correct are reported before the server takes its firs
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse
@@ -81,12 +81,15 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     hub = Hub(start, options.hub)
     drain = Drain(hub, options.drain_s)
     listeners: list[Listener] = []
+    kits = Kits(options.catalog)
     obs = None  # of several processes only the first has it
     if options.obs is not None and (place is None or place.first):
         obs = ObsInput(hub, options.obs)
+        if parts.cues is not None:
+            parts.cues.timecodes = obs.clock.timecodes
     obs_play = None
     if obs is not None and options.obs_play is not None:
-        obs_play = ObsPlay(parts.catalog, options.obs_play)
+        obs_play = ObsPlay(parts.catalog, options.obs_play, kits.get)
         obs_play.join(hub, obs)
     metrics.registry.register(
         HubCollector(metrics, hub, parts.runtime, parts.workers, 0 if place is None else place.restarts)
@@ -100,24 +103,19 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         if options.udp_ports is not None:
             hold_to(loop, options.udp_ports)
         trim = glibc_trim()
-        giving_back = None if trim is None else loop.create_task(give_back(lambda: len(hub.sessions), trim))
-        telling = None if now_file is None else loop.create_task(now_file.run())
-        if obs is not None:
-            obs.start()
-        try:
-            async with listening(hub, parts.ports, options.listen) as started:
-                listeners.extend(started)
-                yield
-        finally:
-            if obs_play is not None:
-                await obs_play.close()
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(hub.close)
+            if trim is not None:
+                await stack.enter_async_context(background(give_back(lambda: len(hub.sessions), trim)))
+            if now_file is not None:
+                await stack.enter_async_context(background(now_file.run()))
             if obs is not None:
-                await obs.close()
-            tasks = [task for task in (giving_back, telling) if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await hub.close()
+                obs.start()
+                stack.push_async_callback(obs.close)
+            if obs_play is not None:
+                stack.push_async_callback(obs_play.close)
+            listeners.extend(await stack.enter_async_context(listening(hub, parts.ports, options.listen)))
+            yield
 
     now_file = None
     if options.now_file is not None:
@@ -162,7 +160,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(viewer_routes(hub, options.access, lister, redirect))
     app.include_router(playlist_routes(parts.catalog, options.access))
     app.include_router(preview_routes(parts.catalog, options.access))
-    pick, kits = Pick(hub, redirect, place, options.public_url), Kits(options.catalog)
+    pick = Pick(hub, redirect, place, options.public_url)
     app.include_router(now_routes(pick, parts.catalog, options.access))
     app.include_router(action_routes(pick, parts.catalog, kits.get, options.access))
     app.include_router(kit_routes(kits, options.access))
@@ -171,6 +169,17 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     app.include_router(metrics_routes(metrics, partial(metrics_refusal, place), options.access))
     _add_page(app)
     return app
+
+
+@contextlib.asynccontextmanager
+async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Work that goes on beside the server and is ended with it."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def list_sessions(

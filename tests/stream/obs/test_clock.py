@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from fake_obs import FakeObs, RefusedError
 
+from stream.cues.timecodes import Timecodes
 from stream.obs.address import parse_address
-from stream.obs.clock import ObsClock, OutputClock, Timecodes
+from stream.obs.clock import ObsClock, OutputClock
 from stream.obs.link import ObsLink
 
 
