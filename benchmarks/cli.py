@@ -77,6 +77,10 @@ def run_kind(options: argparse.Namespace) -> int:
         from .obs import obs
 
         return obs(options)
+    if options.kind == "obs-stream":
+        from .obs_stream import obs_stream
+
+        return obs_stream(options)
     if options.kind == "obs-ways":
         from .obs_ways import obs_ways
 
@@ -139,6 +143,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .engines.cli import add_engines
     from .obs import add_obs
     from .obs_first import add_obs_first
+    from .obs_stream import add_obs_stream
     from .obs_ways import add_obs_ways
     from .search import add_search
     from .starts import add_starts
@@ -155,6 +160,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_studio(kinds)
     add_obs_first(kinds)
     add_obs_ways(kinds)
+    add_obs_stream(kinds)
     return top
 
 

@@ -65,8 +65,9 @@ def scene(name: str, *items: str) -> dict[str, object]:
 
 
 class RealObs:
-    """One OBS and its home. ``more``: further sources of its collection (see `scene`, `source`). ``profile``: lines for
-    its ``basic.ini``. ``recordings``: where it records to, as MKV with x264."""
+    """One OBS and its home. ``films``: what scenes show instead of their colour, over and over. ``more``: further
+    sources of its collection (see `scene`, `source`). ``profile``: lines for its ``basic.ini``. ``recordings``: where
+    it records to, as MKV with x264."""
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class RealObs:
         *,
         fps: int = FPS,
         size: tuple[int, int] = (WIDTH, HEIGHT),
+        films: Mapping[str, Path] | None = None,
         more: tuple[dict[str, object], ...] = (),
         profile: str = "",
         transition: str = "Cut",
@@ -104,13 +106,18 @@ class RealObs:
             f"[Output]\nMode=Simple\n[SimpleOutput]\nFilePath={self.recordings}\nRecFormat=mkv\nRecQuality=Small\n"
             f"RecEncoder=x264\nVBitrate=400\n{profile}"
         )
-        colours = [color_source(f"{name} colour", colour, *size) for name, colour in scenes.items()]
+        pictures = [
+            source("ffmpeg_source", f"{name} colour", {"local_file": str((films or {})[name]), "looping": True})
+            if name in (films or {})
+            else color_source(f"{name} colour", colour, *size)
+            for name, colour in scenes.items()
+        ]
         collection = {
             "name": "s",
             "current_scene": next(iter(scenes)),
             "current_program_scene": next(iter(scenes)),
             "scene_order": [{"name": name} for name in scenes],
-            "sources": [*colours, *(scene(name, f"{name} colour") for name in scenes), *more],
+            "sources": [*pictures, *(scene(name, f"{name} colour") for name in scenes), *more],
             "transitions": [],
             "current_transition": transition,
             "transition_duration": transition_ms,
