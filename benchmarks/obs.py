@@ -41,11 +41,12 @@ from .harness import Report, Row, check_folder, print_rows
 from .starts import RATE_HZ, encode, off_s, signal, write_wav
 
 Sound = NDArray[np.float64]
+Find = Callable[[float], tuple[int, int]]  # time by the clock -> samples of the recording
 KINDS: Final = ("mp3 CBR 128", "mp3 VBR V2", "flac", "vorbis 44.1 kHz", "aac in m4a", "wav")
 SECONDS: Final = 300.0
 CONNECT_S: Final = 10.0
 HEARD_S: Final = 1.4  # of each start
-QUIET_S: Final = 2.8  # until it has faded out
+QUIET_S: Final = 0.8  # between two
 STEP_S: Final = 0.01
 SILENCE: Final = 10 ** (-66 / 20)
 LOUDNESS: Final = (-27.0, -14.0)  # of the tracks between which the level may not step
@@ -69,12 +70,14 @@ class ObsBenchOptions:
 
 @dataclass
 class Took:
-    """What was asked of OBS, and when it had begun: ``asked_s`` of the track; ``after_s`` from asking to OBS's word."""
+    """What was asked of OBS: ``asked_s`` of the track; ``after_s`` from asking to OBS's word that it has begun, at
+    ``at_s`` by the clock."""
 
     kind: str
     path: Path
     asked_s: float
     after_s: float = 0.0
+    at_s: float = 0.0
 
 
 @dataclass
@@ -137,7 +140,8 @@ def measure(options: ObsBenchOptions, say: Callable[[str], None]) -> Report:
             raise BenchError(str(error)) from error
         rate_hz, sound = _read(recording)
         say(f"{len(sound) / rate_hz:.0f} s of sound recorded at {rate_hz} Hz; now it is compared")
-        rows = [*_starts(log, sound, rate_hz), *_changes(log, sound, rate_hz), *_ducks(log, sound, rate_hz)]
+        find = _finder(log, sound, rate_hz)
+        rows = [row for rows_of in (_starts, _changes, _ducks) for row in rows_of(log, sound, rate_hz, find)]
     return Report("obs", rows, {"seconds": options.seconds})
 
 
@@ -227,6 +231,7 @@ async def _act(
             asked_s = round(float(choose.uniform(20, options.seconds - 45)), 3)
             took = Took(kind, paths[kind], asked_s)
             took.after_s = await _begun(deck, kind, asked_s, deck.options.fade_s)
+            took.at_s = _at(deck)
             log.starts.append(took)
             await asyncio.sleep(HEARD_S)
             await _quiet(deck)
@@ -243,6 +248,7 @@ async def _act(
             second = deck.sources.now
             assert second is not None and first.cut.falls_at_s is not None
             mark = (
+                first.at_s,
                 fade_s,
                 paths[one],
                 places[0],
@@ -263,17 +269,17 @@ async def _act(
             first = deck.sources.now
             await _begun(deck, pair[1], 5.0, 1.0)
             assert first is not None and first.cut.falls_at_s is not None
-            log.marks.setdefault("steps", []).append(first.cut.falls_at_s - 5.0)
+            log.marks.setdefault("steps", []).append((first.at_s, first.cut.falls_at_s - 5.0))
             await asyncio.sleep(BESIDE_S + 1.0)
             await _quiet(deck)
     for _ in range(options.ducks):
         await _begun(deck, soft, 5.0, 1.0)
+        log.marks.setdefault("ducks", []).append(_at(deck))
         await asyncio.sleep(1.5)
         deck.obey({"do": "duck", "on": True})
         await asyncio.sleep(1.5)
         deck.obey({"do": "duck", "on": False})
         await asyncio.sleep(1.5)
-        log.marks.setdefault("ducks", []).append(None)
         await _quiet(deck)
     if options.ducks:
         await _voices(options, deck, paths[soft].parent, soft, log)
@@ -294,11 +300,11 @@ async def _voices(options: ObsBenchOptions, deck: ObsDeck, folder: Path, track: 
         await deck.rig.ensure(client)
         for _ in range(options.ducks):
             await _begun(deck, track, 5.0, 1.0)
+            log.marks.setdefault("voices", []).append(_at(deck))
             await asyncio.sleep(1.5)
             spoken = {"inputName": name, "inputSettings": {"local_file": str(voice)}}
             await client.request("SetInputSettings", spoken)
             await asyncio.sleep(3.5)
-            log.marks.setdefault("voices", []).append(None)
             await _quiet(deck)
     finally:
         deck.rig.microphone = ""
@@ -317,8 +323,15 @@ async def _begun(deck: ObsDeck, track: str, place_s: float, fade_s: float) -> fl
     raise BenchError(f"OBS did not play {track}: {deck.rig.note or 'it said nothing'}")
 
 
+def _at(deck: ObsDeck) -> float:
+    """When what sounds began, by the clock."""
+    assert deck.sources.now is not None
+    return deck.sources.now.at_s
+
+
 async def _quiet(deck: ObsDeck) -> None:
     deck.silence()
+    await deck.sources.quiet()
     await asyncio.sleep(QUIET_S)
 
 
@@ -346,6 +359,14 @@ def _stretches(sound: Sound, rate_hz: int) -> list[tuple[int, int]]:
     return [(_onset(sound, first * step, step), (last + 1) * step) for first, last in zip(firsts, lasts, strict=True)]
 
 
+def _finder(log: Log, sound: Sound, rate_hz: int) -> Find:
+    """Finds the stretch that began at a time by the clock. The first one is that of the first thing that was played."""
+    stretches = _stretches(sound, rate_hz)
+    firsts = [took.at_s for took in log.starts[:1]] + [mark[0] for mark in log.marks.get("changes", [])[:1]]
+    zero_s = min(firsts, default=0.0) - stretches[0][0] / rate_hz
+    return lambda at_s: min(stretches, key=lambda found: abs(found[0] / rate_hz - (at_s - zero_s)))
+
+
 def _onset(sound: Sound, near: int, step: int) -> int:
     """The first sample that is heard, from a step before ``near`` on."""
     begin = max(0, near - step)
@@ -358,10 +379,10 @@ def _located(path: Path, guess_s: float, sound: Sound, at: int, rate_hz: int) ->
     return guess_s + off_s(path, guess_s, piece, rate_hz)
 
 
-def _starts(log: Log, sound: Sound, rate_hz: int) -> list[Row]:
-    stretches = _stretches(sound, rate_hz)
+def _starts(log: Log, sound: Sound, rate_hz: int, find: Find) -> list[Row]:
     errors: dict[str, list[float]] = {}
-    for took, (first, _) in zip(log.starts, stretches, strict=False):
+    for took in log.starts:
+        first, _ = find(took.at_s)
         late = round(0.1 * rate_hz)
         heard_s = _located(took.path, took.asked_s, sound, first + late, rate_hz) - late / rate_hz
         errors.setdefault(took.kind, []).append(1000 * (heard_s + ALONE_S - took.asked_s))
@@ -377,13 +398,13 @@ def _starts(log: Log, sound: Sound, rate_hz: int) -> list[Row]:
     return rows
 
 
-def _changes(log: Log, sound: Sound, rate_hz: int) -> list[Row]:
+def _changes(log: Log, sound: Sound, rate_hz: int, find: Find) -> list[Row]:
     """How well the second track meets the first one, and how loud they are."""
-    stretches = _stretches(sound, rate_hz)[len(log.starts) :]
     marks = log.marks.get("changes", [])
     off: dict[float, list[float]] = {}
     silent: dict[float, list[float]] = {}
-    for (fade_s, one, one_s, two, two_s, falls_s, after_s), (first, _) in zip(marks, stretches, strict=False):
+    for at_s, fade_s, one, one_s, two, two_s, falls_s, after_s in marks:
+        first, _ = find(at_s)
         at = first + round(0.2 * rate_hz)
         first_ends = at + (falls_s + fade_s - _located(one, one_s + 0.2, sound, at, rate_hz)) * rate_hz
         at = first + round((after_s + fade_s + 0.25) * rate_hz)
@@ -400,7 +421,8 @@ def _changes(log: Log, sound: Sound, rate_hz: int) -> list[Row]:
             Row("gap_most_ms", float(np.max(silent[fade_s])), len(silent[fade_s]), "ms", label),
         ]
     steps, dips = [], []
-    for left_s, (first, last) in zip(log.marks.get("steps", []), stretches[len(marks) :], strict=False):
+    for at_s, left_s in log.marks.get("steps", []):
+        first, last = find(at_s)
         change = first + round(left_s * rate_hz)
         length = round((BESIDE_S - 1.0) * rate_hz)
         second = sound[change + round(1.3 * rate_hz) : min(last, change + round(1.3 * rate_hz) + length)]
@@ -419,10 +441,10 @@ def _changes(log: Log, sound: Sound, rate_hz: int) -> list[Row]:
     return rows
 
 
-def _ducks(log: Log, sound: Sound, rate_hz: int) -> list[Row]:
-    passed = len(log.starts) + len(log.marks.get("changes", [])) + len(log.marks.get("steps", []))
+def _ducks(log: Log, sound: Sound, rate_hz: int, find: Find) -> list[Row]:
     depths, times = [], []
-    for _, (first, _) in zip(log.marks.get("ducks", []), _stretches(sound, rate_hz)[passed:], strict=False):
+    for at_s in log.marks.get("ducks", []):
+        first, _ = find(at_s)
         step = round(0.02 * rate_hz)
         piece = sound[first : first + 4 * rate_hz]
         levels = _levels(piece, step)
@@ -432,8 +454,8 @@ def _ducks(log: Log, sound: Sound, rate_hz: int) -> list[Row]:
         there = np.flatnonzero(levels < low + 0.1 * (full - low) + 0.5)
         times.append(0.02 * float(there[0] - below[0]))
     falls, gones = [], []
-    passed += len(depths)
-    for _, (first, _) in zip(log.marks.get("voices", []), _stretches(sound, rate_hz)[passed:], strict=False):
+    for at_s in log.marks.get("voices", []):
+        first, _ = find(at_s)
         levels = _levels(sound[first : first + 5 * rate_hz], step := round(0.02 * rate_hz))
         full = float(np.median(levels[10:60]))
         low = float(np.median(np.sort(levels[:200])[:40]))

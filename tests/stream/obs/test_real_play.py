@@ -41,7 +41,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, s
     """The benchmark's rows, by metric and what they are of."""
     needs.program("ffmpeg")
     patch = pytest.MonkeyPatch()
-    patch.setattr(bench, "QUIET_S", 1.0)
+    patch.setattr(bench, "QUIET_S", 0.7)
     patch.setattr(bench, "BESIDE_S", 2.0)
     patch.setattr("stream.obs.fader.STEP_DB", 6.0)  # the music stops sooner
     with real_obs.obs(tmp_path_factory.mktemp("obs"), start=False, fps=10, size=(320, 180)) as real:
