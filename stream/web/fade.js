@@ -34,5 +34,5 @@ export function plan(wish, out, item, moment, now_ms) {
   return { way: "beat", fade_s, run_s: total_s - fade_s, rate, ...bar };
 }
 
-/** By what factor to play on so that `off_s` (ahead of the beat: positive) is gone within half a second. */
-export function nudge(off_s) { return 1 - Math.max(-0.05, Math.min(0.05, off_s / 0.5)); }
+/** By what factor to play on, unheard, so that `off_s` (ahead of the beat: positive) is soon gone. */
+export function nudge(off_s) { return 1 - Math.max(-0.3, Math.min(0.3, off_s / 0.25)); }

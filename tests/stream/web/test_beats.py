@@ -20,26 +20,28 @@ START_S = 40 * 60 / IN_BPM  # a downbeat of the one that comes
 OFF_S = 0.06  # of half a second; by chance it would be up to a quarter. On an idle machine it is a few milliseconds
 CHOSEN = "localStorage.setItem('segue-look', JSON.stringify({ fade: 'beat', fade_s: 2 }));"
 
-WORKLET = """registerProcessor("tap", class extends AudioWorkletProcessor {
+# by the audio's own thread: nothing is lost while the page is busy
+TAP = """
+const tap = `registerProcessor("tap", class extends AudioWorkletProcessor {
   process([input]) {
     this.kept = [...(this.kept ?? []), ...(input[0] ?? new Float32Array(128))];
     if (this.kept.length >= 4096) { this.port.postMessage(Float32Array.from(this.kept)); this.kept = []; }
     return true;
   }
-});"""
-# by the audio's own thread: nothing is lost while the page is busy
-TAP = """
+});`;
 window.heard = [];
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...rest) {
   if (target instanceof AudioDestinationNode) {
     const { context } = this;
     window.heardRate = context.sampleRate;
-    context.audioWorklet.addModule("/tap.js").then(() => {
-      const tap = new AudioWorkletNode(context, "tap");
-      tap.port.onmessage = ({ data }) => { window.heard.push(...data); };
-      connect.call(this, tap);
-      connect.call(tap, target);
+    const address = URL.createObjectURL(new Blob([tap], { type: "text/javascript" }));
+    context.audioWorklet.addModule(address).then(() => {
+      const node = new AudioWorkletNode(context, "tap");
+      node.port.onmessage = ({ data }) => { window.heard.push(...data); };
+      connect.call(this, node);
+      connect.call(node, target);
+      window.node = node; // else it is collected
     });
   }
   return connect.call(this, target, ...rest);
@@ -114,7 +116,7 @@ def mixed(page: Any, server: Any) -> Callable[[], tuple[float, float]]:
             behind.on_message(forward)
 
         page.route_web_socket("**/sessions/*/events?*", relay)
-        page.route("**/tap.js", lambda route: route.fulfill(body=WORKLET, content_type="text/javascript"))
+        page.context.new_cdp_session(page).send("Page.setBypassCSP", {"enabled": True})  # the page forbids the tap
         page.add_init_script(TAP + CHOSEN)
         page.add_init_script(DECKS)
         page.goto(server.url)
