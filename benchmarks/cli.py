@@ -1,6 +1,7 @@
 """``segue bench KIND``: one measurement a kind, a table on the terminal, flat rows with ``--json``."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +29,20 @@ FAULTS = (
     "network",
     "blackout",
 )  # as in faults.run, which is imported only when needed
+# kind -> the module with the function of its name, opened only when it is asked for
+MODULES = {
+    "retrieval": "cli_retrieval",
+    "engines": "engines.cli",
+    "search": "search",
+    "deblocking": "deblocking",
+    "variants": "variants",
+    "studio": "studio_like",
+    "starts": "starts",
+    "obs-play": "obs.play",
+    "obs-first": "obs.first",
+    "obs-ways": "obs.ways",
+    "obs-stream": "obs.stream",
+}
 USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 
 
@@ -40,60 +55,10 @@ def main(command: str, argv: Sequence[str]) -> int:
 
 def run_kind(options: argparse.Namespace) -> int:
     """Run the measurement that ``options.kind`` names, print it and write it."""
-    if options.kind == "retrieval":
-        from .cli_retrieval import retrieval
-
-        return retrieval(options)
-    if options.kind == "engines":
-        from .engines.cli import engines
-
-        return engines(options)
-    if options.kind == "search":
-        from .search import search
-
-        return search(options)
-    if options.kind == "deblocking":
-        from .deblocking import deblocking
-
-        return deblocking(options)
-    if options.kind == "variants":
-        from .variants import variants
-
-        check_folder(options.json)
-        return variants(options)
-    if options.kind == "studio":
-        from .studio_like import studio
-
-        return studio(options)
-    if options.kind == "starts":
-        from .starts import starts
-
-        return starts(options)
-    if options.kind == "obs-first":
-        from .obs_first import obs_first
-
-        return obs_first(options)
-    if options.kind == "obs":
-        from .obs import obs
-
-        return obs(options)
-    if options.kind == "obs-stream":
-        from .obs_stream import obs_stream
-
-        return obs_stream(options)
-    if options.kind == "obs-ways":
-        from .obs_ways import obs_ways
-
-        return obs_ways(options)
-    if options.kind == "capacity":
-        return capacity(options)
-    if options.kind == "live":
-        return live(options)
-    if options.kind == "soak":
-        return soak(options)
-    if options.kind == "faults":
-        return faults(options)
-    return latency(options)
+    name = options.kind.replace("-", "_")
+    module = MODULES.get(options.kind)
+    run = OWN[name] if module is None else getattr(importlib.import_module(f"benchmarks.{module}"), name)
+    return int(run(options))
 
 
 def parser(command: str = "bench") -> argparse.ArgumentParser:
@@ -141,10 +106,10 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .cli_retrieval import add_retrieval
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
-    from .obs import add_obs
-    from .obs_first import add_obs_first
-    from .obs_stream import add_obs_stream
-    from .obs_ways import add_obs_ways
+    from .obs.first import add_obs_first
+    from .obs.play import add_obs_play
+    from .obs.stream import add_obs_stream
+    from .obs.ways import add_obs_ways
     from .search import add_search
     from .starts import add_starts
     from .studio_like import add_studio
@@ -156,7 +121,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_deblocking(kinds)
     add_variants(kinds)
     add_starts(kinds)
-    add_obs(kinds)
+    add_obs_play(kinds)
     add_studio(kinds)
     add_obs_first(kinds)
     add_obs_ways(kinds)
@@ -245,3 +210,6 @@ def latency(options: argparse.Namespace) -> int:
     if options.json is not None:
         report.write(options.json)
     return 0
+
+
+OWN = {"capacity": capacity, "live": live, "soak": soak, "faults": faults, "latency": latency}

@@ -318,6 +318,9 @@ def variants(options: argparse.Namespace) -> int:
     from engines.bundle import default_bundle, load_bundle
     from features.spec import FEATURES
 
+    from .harness import check_folder
+
+    check_folder(options.json)
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
     names = options.only or [*VARIANTS, *MASTERS]
     say = Console(stderr=True).print

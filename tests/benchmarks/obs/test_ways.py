@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from benchmarks.cli import parser
-from benchmarks.obs_ways import WAYS, _cpu_s, _Eye, _seen_rows, _spent_rows
+from benchmarks.obs.ways import WAYS, _cpu_s, _Eye, _seen_rows, _spent_rows
 from stream.sources.arrival import Arrival
 
 

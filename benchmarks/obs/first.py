@@ -23,11 +23,10 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from benchmarks.errors import BenchError
+from benchmarks.harness import Report, Row
+from benchmarks.served import ROOT, Served, cores, free_port, served
 from stream.close_codes import Close
-
-from .errors import BenchError
-from .harness import Report, Row
-from .served import ROOT, Served, cores, free_port, served
 
 SCENES: Final = {"Red": 0xFF0000FF, "Green": 0xFF00FF00}
 MOST_S: Final = 60.0
@@ -154,7 +153,7 @@ def obs_first(options: argparse.Namespace) -> int:
     """Run the kind and print it."""
     from rich.console import Console
 
-    from .harness import check_folder, print_rows
+    from benchmarks.harness import check_folder, print_rows
 
     check_folder(options.json)
     report = measure(options.catalog, FirstOptions(options.times), Console(stderr=True).print)

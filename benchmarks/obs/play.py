@@ -1,4 +1,4 @@
-"""``segue bench obs``: what a running OBS makes of the music that Segue plays in it, by what it records.
+"""``segue bench obs-play``: what a running OBS makes of the music that Segue plays in it, by what it records.
 
 OBS records while tracks are started, changed and lowered; its recording is then compared with the tracks themselves, in
 which every place differs from every other (`benchmarks.starts.signal`). It works on an OBS of this machine that neither
@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 import wave
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from benchmarks.errors import BenchError
+from benchmarks.harness import Report, Row, check_folder, print_rows
+from benchmarks.starts import RATE_HZ, encode, off_s, write_wav
 from catalog.errors import UnknownTrackError
 from catalog.gain import gain_db
 from catalog.records import Outline, Track
@@ -35,10 +38,6 @@ from stream.obs.duck import DEPTH_DB
 from stream.obs.errors import ObsError
 from stream.obs.link import ObsLink
 from stream.obs.sources import ALONE_S
-
-from .errors import BenchError
-from .harness import Report, Row, check_folder, print_rows
-from .starts import RATE_HZ, encode, off_s, signal, write_wav
 
 Sound = NDArray[np.float64]
 Find = Callable[[float], tuple[int, int]]  # time by the clock -> samples of the recording
@@ -142,7 +141,7 @@ def measure(options: ObsBenchOptions, say: Callable[[str], None]) -> Report:
         say(f"{len(sound) / rate_hz:.0f} s of sound recorded at {rate_hz} Hz; now it is compared")
         find = _finder(log, sound, rate_hz)
         rows = [row for rows_of in (_starts, _changes, _ducks) for row in rows_of(log, sound, rate_hz, find)]
-    return Report("obs", rows, {"seconds": options.seconds})
+    return Report("obs-play", rows, {"seconds": options.seconds})
 
 
 def _outline(lufs: float, true_peak_db: float) -> Outline:
@@ -489,8 +488,8 @@ def _longest(quiet: NDArray[np.bool_]) -> int:
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
-def add_obs(kinds: Any) -> None:
-    parser = kinds.add_parser("obs", help="what a running OBS makes of the music that Segue plays in it")
+def add_obs_play(kinds: Any) -> None:
+    parser = kinds.add_parser("obs-play", help="what a running OBS makes of the music that Segue plays in it")
     parser.add_argument("--obs", required=True, metavar="URL", help="OBS's websocket, as in ws://127.0.0.1:4455")
     parser.add_argument("--obs-password-file", type=Path, metavar="FILE", help="file with its password")
     parser.add_argument("--obs-cuts", type=Path, metavar="FOLDER", help="folder for sound, which OBS can read")
@@ -498,7 +497,7 @@ def add_obs(kinds: Any) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
-def obs(options: argparse.Namespace) -> int:
+def obs_play(options: argparse.Namespace) -> int:
     check_folder(options.json)
     try:
         address = parse_address(options.obs, password_of(options.obs_password_file, os.environ))
@@ -512,6 +511,3 @@ def obs(options: argparse.Namespace) -> int:
     if options.json is not None:
         report.write(options.json)
     return 0
-
-
-__all__: Sequence[str] = ("ObsBenchOptions", "add_obs", "measure", "obs", "signal")

@@ -23,6 +23,10 @@ from typing import Any, Final
 import av
 import numpy as np
 
+from benchmarks.errors import BenchError
+from benchmarks.harness import Report, Row
+from benchmarks.served import ROOT, Served, cores, free_port, loaded, served
+from benchmarks.streams import Shape, write_stream
 from stream.obs.address import parse_address
 from stream.obs.client import ObsClient
 from stream.obs.errors import ObsError
@@ -33,11 +37,6 @@ from stream.server.listening import ListenOptions, listening, open_ports
 from stream.sources.arrival import Arrival
 from stream.sources.listen.address import parsed
 from stream.sources.obs.pictures import Pictures
-
-from .errors import BenchError
-from .harness import Report, Row
-from .served import ROOT, Served, cores, free_port, loaded, served
-from .streams import Shape, write_stream
 
 LISTENED: Final = {"srt": "", "rtmp": "/live/x", "udp": ""}
 AS_STREAM: Final = "rtmp as the stream"
@@ -305,7 +304,7 @@ def obs_ways(options: argparse.Namespace) -> int:
     """Run the kind and print it."""
     from rich.console import Console
 
-    from .harness import check_folder, print_rows
+    from benchmarks.harness import check_folder, print_rows
 
     check_folder(options.json)
     settings = WaysOptions(options.turns, options.cuts, options.seconds, tuple(options.way or WAYS))

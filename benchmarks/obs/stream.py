@@ -29,18 +29,17 @@ from rich.console import Console
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from benchmarks.errors import BenchError
+from benchmarks.harness import Report, Row, check_folder, print_rows
+from benchmarks.served import ROOT, Served, cores, free_port, served
+from benchmarks.soak import Sample, ServerProbe, second_half, slope
+from benchmarks.streams import Shape, write_stream
 from catalog.clips import CLIPS
 from stream.cues.export.formats import FORMATS
 from stream.obs.address import parse_address
 from stream.obs.client import ObsClient, Subscription
 from stream.obs.errors import ObsError
 from stream.obs.rig import SOURCES
-
-from .errors import BenchError
-from .harness import Report, Row, check_folder, print_rows
-from .served import ROOT, Served, cores, free_port, served
-from .soak import Sample, ServerProbe, second_half, slope
-from .streams import Shape, write_stream
 
 FILM: Final = Shape(640, 360, 20, 800_000)
 FILM_S: Final = 60

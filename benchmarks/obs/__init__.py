@@ -1,0 +1,1 @@
+"""``segue bench obs-*``: measurements with a real OBS."""
