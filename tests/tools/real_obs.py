@@ -175,6 +175,10 @@ class RealObs:
                     return number
         raise AssertionError(f"OBS does not run:\n{self.log[-3000:]}")
 
+    def runs(self) -> bool:
+        """Whether it has neither ended nor crashed."""
+        return self.process is not None and self.process.poll() is None
+
     def quit(self) -> None:
         """Let it end as its window's cross does."""
         assert self.process is not None
