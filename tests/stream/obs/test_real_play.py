@@ -16,7 +16,8 @@ from benchmarks.obs import play as bench
 from stream.obs.address import parse_address
 
 KINDS = ("mp3 CBR 128", "mp3 VBR V2", "flac", "vorbis 44.1 kHz", "aac in m4a")
-LOST_BLOCK_MS = 1000 * 1024 / 48_000
+BLOCK_MS = 1000 * 1024 / 48_000
+MOST_LOST = 4
 LOSSLESS = """
 [AdvOut]
 RecType=FFmpeg
@@ -68,9 +69,11 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, s
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_track_is_heard_from_the_place_asked_for(rows: dict[tuple[str, str], Row], kind: str) -> None:
-    """Measured 0.1 s behind the first sound: OBS 29.0.2 may lose one block of its mixer before (21.3 ms)."""
+    """Measured 0.1 s behind the first sound. Before that a busy OBS 29.0.2 may lose blocks of its mixer (21.3 ms each),
+    and nothing else is left out."""
     error_ms = rows["start_error_most_ms", kind].value
-    assert error_ms <= 20 or abs(error_ms - LOST_BLOCK_MS) < 1
+    lost = round(error_ms / BLOCK_MS)
+    assert lost <= MOST_LOST and abs(error_ms - lost * BLOCK_MS) < 1.5, error_ms
 
 
 def test_tracks_follow_one_another_without_a_gap_and_at_one_level(rows: dict[tuple[str, str], Row]) -> None:
