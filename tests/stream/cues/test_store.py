@@ -178,3 +178,16 @@ def test_a_full_file_ends_and_the_session_stays_in_memory(tmp_path: Path, monkey
     store.close()
     assert (tmp_path / f"{id}.jsonl").stat().st_size <= 300
     assert len(store.load(id).cues) == 2
+
+
+def test_a_full_disk_costs_its_session_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = CueStore(tmp_path)
+    full = store.begin(lambda: MEDIA_S)
+    (tmp_path / f"{full.session.id}.jsonl").symlink_to("/dev/full")
+    with caplog.at_level(logging.WARNING, "segue.cues"):
+        full.put(Opened("abc", "Show"))
+        full.put(Aired("t", 1.0))
+        id = run(store)
+        store.close()
+    assert "No space left" in caplog.text
+    assert CueStore(tmp_path).load(id).ended and store.load(full.session.id).cues
