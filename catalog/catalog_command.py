@@ -101,12 +101,23 @@ def _export(arguments: argparse.Namespace) -> int:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr] # CRLF ends a row (RFC 4180)
         rows, left = export(arguments.catalog, arguments.music, sys.stdout.write)
     else:
-        try:
-            with arguments.out.open("x", encoding="utf-8", newline="") as file:
-                rows, left = export(arguments.catalog, arguments.music, file.write)
-        except OSError as error:
-            raise CatalogError(f"{arguments.out}: cannot be made ({error.strerror}); name a new file") from error
+        rows, left = _export_to(arguments.out, arguments.catalog, arguments.music)
     for name in left:
         print(f"segue catalog: {name}: is no text, left out", file=sys.stderr)  # noqa: T201
     print(f"segue catalog: {rows} tracks", file=sys.stderr)  # noqa: T201
     return 0
+
+
+def _export_to(out: Path, catalog: Path, music: Path) -> tuple[int, list[str]]:
+    """``export`` into a new file; none is left behind that is not whole."""
+    try:
+        with out.open("x", encoding="utf-8", newline="") as file:
+            try:
+                made = export(catalog, music, file.write)
+                file.flush()
+            except BaseException:
+                out.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise CatalogError(f"{out}: cannot be made ({error.strerror}); name a new file") from error
+    return made

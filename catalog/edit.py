@@ -3,6 +3,7 @@
 import contextlib
 import fnmatch
 import os
+import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -116,8 +117,10 @@ def edit(
     with _opened(folder, write=True) as store:
         chosen = choose(best_files(store.tracks()), ids, where)
         places = [place for track in chosen for place in store.places_of(track.id)]
-        store.notes.remove(EDIT, ((path, begin_s, name) for path, begin_s in places for name in unset))
-        store.notes.put(EDIT, (Note(*place, name, value) for place in places for name, value in values.items()))
+        gone = [(path, begin_s, name) for path, begin_s in places for name in unset]
+        store.notes.change(
+            EDIT, gone, [Note(*place, name, value) for place in places for name, value in values.items()]
+        )
     return chosen
 
 
@@ -177,6 +180,12 @@ def export(folder: Path, music: Path, write: Callable[[str], object]) -> tuple[i
 def _opened(folder: Path, write: bool = False) -> Iterator[Store]:
     read_layout(folder)
     with contextlib.ExitStack() as stack:
-        if write:
+        if not write:
+            yield stack.enter_context(closing(Store(folder, write)))
+            return
+        try:
             stack.enter_context(exclusive(folder))
-        yield stack.enter_context(closing(Store(folder, write)))
+            yield stack.enter_context(closing(Store(folder, write)))
+        except sqlite3.OperationalError as error:
+            text = f"{folder}: cannot be written ({error}); free some space or mend its permissions"
+            raise CatalogError(text) from error

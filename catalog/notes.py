@@ -83,15 +83,20 @@ class Notes:
             self._put(origin, changed)
         return len(gone) + len(changed)
 
-    def put(self, origin: str, notes: Iterable[Note]) -> None:
-        """Add notes, over older ones of the same place and field. One transaction."""
+    def change(self, origin: str, gone: Iterable[tuple[Path, float, str]], notes: Iterable[Note]) -> None:
+        """Take back what ``origin`` says of each of ``gone`` (path, begin_s, field), and add notes, over older ones of
+        the same place and field. One transaction."""
         with transaction(self._db):
+            self._remove(origin, ((os.fsencode(path), begin_s, field) for path, begin_s, field in gone))
             self._put(origin, {(os.fsencode(note.path), note.begin_s, note.field): note.value for note in notes})
 
+    def put(self, origin: str, notes: Iterable[Note]) -> None:
+        """``change`` that takes nothing back."""
+        self.change(origin, (), notes)
+
     def remove(self, origin: str, keys: Iterable[tuple[Path, float, str]]) -> None:
-        """Take back what ``origin`` says of (path, begin_s, field). One transaction."""
-        with transaction(self._db):
-            self._remove(origin, ((os.fsencode(path), begin_s, field) for path, begin_s, field in keys))
+        """``change`` that adds nothing."""
+        self.change(origin, keys, ())
 
     def set_of(self, path: Path, origin: str, notes: Iterable[Note]) -> None:
         """Let ``notes`` be all that ``origin`` says of the file ``path``. Inside a transaction."""

@@ -166,7 +166,5 @@ def _replace(
 ) -> None:
     gone = [(path, 0.0, name) for path, name in old.keys() - new.keys()]
     changed = [Note(path, 0.0, name, value) for (path, name), value in new.items() if old.get((path, name)) != value]
-    if gone:
-        store.notes.remove(origin, gone)
-    if changed:
-        store.notes.put(origin, changed)
+    if gone or changed:
+        store.notes.change(origin, gone, changed)

@@ -42,9 +42,9 @@ def copy_music(server: Server, folder: Path, progress: Progress) -> Library:
     """Make ``folder`` hold what ``server`` has; returns what it knows of the files. Raises ``LibraryError``."""
     known = _read_index(server, folder)
     songs = list(server.songs())
-    names = _names(songs)
     for id in known.keys() - {song.id for song in songs}:
         (folder / known.pop(id).file).unlink(missing_ok=True)
+    names = _names(songs, known, folder)
     notes: list[str] = []
     try:
         _write_index(server, folder, known)
@@ -88,14 +88,16 @@ def safe_name(song: Song) -> str:
     return "/".join([*folders, (stem or last)[: MAX_NAME - len(ending)] + ending])
 
 
-def _names(songs: list[Song]) -> dict[str, str]:
-    """A file's name for each song's id; two that would have one get their ids into them."""
-    taken: set[str] = {INDEX}
-    names: dict[str, str] = {}
+def _names(songs: list[Song], known: Copies, folder: Path) -> dict[str, str]:
+    """A file's name for each song's id: that of its copy; else one that no copy and no other file in the folder has."""
+    names = {song.id: known[song.id].file for song in songs if song.id in known}
+    taken = {INDEX, *(name.casefold() for name in names.values())}
     for song in songs:
+        if song.id in names:
+            continue
         name = safe_name(song)
         count = 1
-        while name.casefold() in taken:
+        while name.casefold() in taken or (folder / name).exists():
             stem, dot, ending = safe_name(song).rpartition(".")
             count += 1
             name = f"{stem or ending} ({count}){dot}{ending if stem else ''}"

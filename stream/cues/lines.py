@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, Final
 
-from .model import KINDS, Cue, Moment, Session
+from .model import KINDS, WHY_CHARACTERS, Cue, Moment, Session, bounded
 
 VERSION: Final = 1
 MOST_S: Final = 1e7  # of a session or a track
@@ -49,13 +49,13 @@ def read(id: str, lines: Iterable[str]) -> Session:
     for text in lines:
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if not isinstance(value, dict):
             continue
         try:
             session = _add(session, cues, value)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
     return replace(session, cues=tuple(cues[number] for number in sorted(cues)))
 
@@ -69,7 +69,7 @@ def _add(session: Session, cues: dict[int, Cue], value: dict[str, Any]) -> Sessi
         before, end = cues[int(value["of"])], _moment(value["end"])
         cues[before.number] = replace(
             before, end=end, to_s=_number(value.get("to_s")), from_s=_number(value.get("from_s", before.from_s)),
-            outcome=str(value.get("outcome", "")),
+            outcome=bounded(str(value.get("outcome", ""))),
         )  # fmt: skip
         return replace(session, last=_later(session.last, end))
     if "at" in value:
@@ -77,7 +77,7 @@ def _add(session: Session, cues: dict[int, Cue], value: dict[str, Any]) -> Sessi
     if "ended" in value:
         last = session.last if value["ended"] is None else _later(session.last, _moment(value["ended"]))
         return replace(session, last=last, ended=True, left_out=int(value.get("left_out", 0)))
-    known = {name: str(value[name]) for name in ("started", "session", "label") if name in value}
+    known = {name: bounded(str(value[name])) for name in ("started", "session", "label") if name in value}
     return replace(session, **known)  # type: ignore[arg-type]
 
 
@@ -85,7 +85,7 @@ def _cue(value: dict[str, Any]) -> Cue:
     if value["kind"] not in KINDS:
         raise ValueError(value["kind"])
     end = value.get("end")
-    texts: dict[str, Any] = {name: str(value.get(name, "")) for name in TEXTS}
+    texts: dict[str, Any] = {name: bounded(str(value.get(name, "")), WHY_CHARACTERS) for name in TEXTS}
     numbers: dict[str, Any] = {name: _number(value.get(name)) for name in NUMBERS}
     cue = Cue(int(value["number"]), value["kind"], _moment(value["start"]), **texts, **numbers)
     return cue if end is None else replace(cue, end=_moment(end))
@@ -95,7 +95,7 @@ def _moment(value: dict[str, Any]) -> Moment:
     pts_s = _number(value["pts_s"])
     if pts_s is None:
         raise ValueError("a moment without a time")
-    return Moment(pts_s, str(value["wall"]), _number(value.get("stream_s")), _number(value.get("record_s")))
+    return Moment(pts_s, bounded(str(value["wall"])), _number(value.get("stream_s")), _number(value.get("record_s")))
 
 
 def _number(value: Any) -> float | None:

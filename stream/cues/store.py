@@ -105,24 +105,25 @@ class CueStore:
     def history(self, limit: int = 50) -> list[dict[str, Any]]:
         """What was on air in any session, the newest first. What was paused or jumped in is one entry."""
         found: list[dict[str, Any]] = []
-        for session in self.sessions():
-            entries: list[dict[str, Any]] = []
-            for cue in session.closed().of("taken"):
-                played_s = _played_s(cue)
-                if cue.how and entries and entries[-1]["track"] == cue.track:
-                    entries[-1]["played_s"] = round(entries[-1]["played_s"] + played_s, 3)
-                    continue
-                at = cue.start.wall.partition(".")[0].rstrip("Z") + "Z"
-                entries.append(
-                    {
-                        "track": cue.track, "title": cue.title, "artist": cue.artist, "at": at, "from_s": cue.from_s,
-                        "played_s": round(played_s, 3), "session": session.id,
-                    }
-                )  # fmt: skip
-            found += reversed(entries)
-            if len(found) >= limit:
-                break
-        return found[:limit]
+        for changed, id in self._by_change() if limit > 0 else ():
+            if len(found) >= limit and found[-1]["at"] > changed:
+                break  # all that is left is older
+            with contextlib.suppress(CueError):
+                found += reversed(_entries(self._load(id)))
+                found = sorted(found, key=lambda entry: str(entry["at"]), reverse=True)[:limit]
+        return found
+
+    def _by_change(self) -> list[tuple[str, str]]:
+        """When each session was last written to, as ISO 8601, and its id; the newest first."""
+        now, found = time.time(), []
+        for id in self.ids():
+            log = self._logs.get(id)
+            try:
+                changed = now if log is not None and not log.over else self._path(id).stat().st_mtime
+            except OSError:
+                changed = now  # it is in memory
+            found.append((f"{datetime.fromtimestamp(changed, UTC):%Y-%m-%dT%H:%M:%SZ}", id))
+        return sorted(found, reverse=True)
 
     def _load(self, id: str) -> Session:
         log = self._logs.get(id)
@@ -159,6 +160,24 @@ class CueStore:
 
 def _is_session(path: Path) -> bool:
     return path.suffix == SUFFIX and NAME.fullmatch(path.stem) is not None
+
+
+def _entries(session: Session) -> list[dict[str, Any]]:
+    """What was on air in a session, in order."""
+    entries: list[dict[str, Any]] = []
+    for cue in session.closed().of("taken"):
+        played_s = _played_s(cue)
+        if cue.how and entries and entries[-1]["track"] == cue.track:
+            entries[-1]["played_s"] = round(entries[-1]["played_s"] + played_s, 3)
+            continue
+        at = cue.start.wall.partition(".")[0].rstrip("Z") + "Z"
+        entries.append(
+            {
+                "track": cue.track, "title": cue.title, "artist": cue.artist, "at": at, "from_s": cue.from_s,
+                "played_s": round(played_s, 3), "session": session.id,
+            }
+        )  # fmt: skip
+    return entries
 
 
 def _played_s(cue: Cue) -> float:

@@ -19,6 +19,7 @@ NAMES: Final = {
     "59.94": Fraction(60000, 1001), "60": Fraction(60),
 }  # fmt: skip
 RATES: Final = tuple(dict.fromkeys(NAMES.values()))
+RATE: Final = re.compile(r"\d{1,9}(?:/\d{1,9}|\.\d{1,9})?", re.ASCII)  # an exponent could ask for a number without end
 TEXT: Final = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})[:;.,](\d{2})")
 
 
@@ -102,7 +103,7 @@ def read_rate(text: str, drop: bool | None = None) -> Rate:
             word, drop = word.removesuffix(ending).rstrip(), wanted if drop is None else drop
             break
     try:
-        fps = NAMES[word] if word in NAMES else Fraction(word)
+        fps = NAMES[word] if word in NAMES else Fraction(word if RATE.fullmatch(word) else "")
     except (ValueError, ZeroDivisionError) as error:
         raise CueError(f"{text[:20]!r} is no frame rate; give one of {', '.join(NAMES)}, or 30000/1001") from error
     return Rate(fps, fps in DROPPED if drop is None else drop)

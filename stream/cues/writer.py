@@ -5,6 +5,7 @@ most tears its last line. A power cut may take more: nothing is synced. *Bounds*
 counted. A file that cannot be written, or is full at ``FILE_BYTES``, gets no further lines.
 """
 
+import contextlib
 import logging
 import os
 import queue
@@ -87,7 +88,8 @@ class Writer:
         while len(self._failed) > 64:
             del self._failed[next(iter(self._failed))]
         if (file := self._open.pop(path, None)) is not None:
-            file.close()
+            with contextlib.suppress(OSError):  # it tries once more to write what did not fit
+                file.close()
         if not self._told:
             self._told = True
             reason = error.strerror or os.strerror(error.errno or 0)

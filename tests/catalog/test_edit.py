@@ -1,5 +1,6 @@
 """Edits, as somebody types them: kept apart, through re-indexing, renaming, copies; and taken away as a sidecar."""
 
+import errno
 import json
 import sqlite3
 from collections.abc import Callable
@@ -11,8 +12,10 @@ import mutagen
 import pytest
 
 import segue
+from catalog import catalog_command
 from catalog.catalog import Catalog
 from catalog.database import DATABASE, exclusive
+from catalog.notes import Notes
 from catalog.records import Track
 from engines.bundle import load_bundle
 from features.spec import FEATURES
@@ -185,6 +188,43 @@ def test_an_edit_waits_for_no_indexer(music: Path, run: Run, tmp_path: Path) -> 
     with exclusive(tmp_path / "c"):
         assert "another segue index" in run("catalog", "edit", "--where", "path=*", "--set", "vod_ok=no", code=2)
     assert "1 tracks edited" in run("catalog", "edit", "--where", "path=*-90.ogg", "--set", "vod_ok=no")
+
+
+def test_an_edit_is_kept_whole_or_not_at_all(music: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("index", str(music))
+    run("catalog", "edit", "--where", "path=*", "--set", "vod_ok=no")
+    put = Notes._put
+
+    def full(*given: Any) -> None:
+        put(*given)
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Notes, "_put", full)
+        said = run("catalog", "edit", "--where", "path=*", "--unset", "vod_ok", "--set", "live_ok=no", code=2)
+    assert "cannot be written (database or disk is full); free some space" in said
+    for line in run("search", "--json").splitlines():
+        assert json.loads(line)["vod_ok"] is False and json.loads(line)["live_ok"] is None
+
+
+def test_an_export_that_fails_leaves_no_file(
+    music: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("index", str(music))
+    run("catalog", "edit", "--where", "path=*", "--set", "vod_ok=no")
+    out = tmp_path / "out.csv"
+
+    def full(catalog: Path, folder: Path, write: Callable[[str], object]) -> None:
+        write("file\r\n")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(catalog_command, "export", full)
+        said = run("catalog", "export", str(music), "-o", str(out), code=2)
+    assert "cannot be made (No space left on device)" in said and not out.exists()
+    run("catalog", "export", str(music), "-o", str(out))
+    assert "cannot be made (File exists)" in run("catalog", "export", str(music), "-o", str(out), code=2)
+    assert out.read_text().count("no") == 3
 
 
 def test_show_and_search_read_a_catalogue_that_cannot_be_written(music: Path, run: Run, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """All fields of the cues as comma-separated values (RFC 4180), UTF-8 with a mark, so that spreadsheets read it right.
 
-A text that a spreadsheet would run as a formula (it begins with = + - @) gets an apostrophe before it.
+A text that a spreadsheet would run as a formula (it begins with = + - @, wide forms too) gets an apostrophe before it.
 """
 
 import csv
@@ -14,7 +14,7 @@ COLUMNS: Final = (
     "number", "cue", "timecode_in", "timecode_out", "in_s", "out_s", "title", "artist", "licence", "attribution",
     "track", "from_s", "to_s", "pts_s", "wall_utc", "stream", "record", "score", "outcome", "how", "why",
 )  # fmt: skip
-FORMULA: Final = ("=", "+", "-", "@")
+FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # some spreadsheets take the wide ones alike
 
 
 def make(sheet: Sheet) -> str:

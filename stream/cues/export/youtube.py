@@ -62,9 +62,10 @@ def _plain(text: str) -> str:
 
 
 def _fitted(lines: list[str]) -> str:
-    while sum(len(line) + 1 for line in lines) > CHARACTERS:
-        left_out = 1
-        if lines[-1].startswith("and ") and lines[-1].endswith(" more"):
-            left_out += int(lines.pop().split()[1])
-        lines = [*lines[:-1], f"and {left_out} more"]
-    return "\n".join([*lines, ""])
+    kept, left_out, more = list(lines), 0, ""
+    length = sum(len(line) + 1 for line in kept)
+    while length + len(more) > CHARACTERS:
+        length -= len(kept.pop()) + 1
+        left_out += 1
+        more = f"and {left_out} more\n"
+    return "\n".join([*kept, more])

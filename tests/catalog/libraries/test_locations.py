@@ -67,6 +67,8 @@ def test_candidates_of_a_playlist_in_a_folder() -> None:
     assert next(candidates("/b/a.mp3", folder)) == Path("/b/a.mp3")
     assert Path("/music/lists/x/a b.mp3") in candidates("x\\a%20b.mp3", folder)
     assert Path("/music/lists/Artist/a.mp3") in candidates("D:\\Music\\Artist\\a.mp3", folder)
+    assert Path("/music/lists/a/a.mp3") in (found := [*candidates("/" + 4000 * "a/" + "a.mp3", folder)])
+    assert len(found) < 40
 
 
 @given(st.text(max_size=80), st.integers(0, 600))

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import CatalogError
+from catalog.libraries import m3u8
 from catalog.libraries.m3u8 import MAX_DEPTH, PlaylistError, on_disk, read_playlist
 from catalog.libraries.write_m3u8 import write_playlist
 from catalog.records import Track
@@ -74,6 +75,26 @@ def test_playlists_are_nested_so_deep_only(tmp_path: Path) -> None:
     playlist = read_playlist(tmp_path / "0.m3u8", on_disk)
     assert len(playlist.files) == MAX_DEPTH
     assert playlist.remarks == [f"'{MAX_DEPTH}.m3u8' is nested more than {MAX_DEPTH} deep, left out"]
+
+
+def test_playlists_that_all_name_each_other_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"{number}.m3u8" for number in range(40)]
+    for name in names:
+        write(tmp_path / name, "\n".join([*names, "a.mp3"]))
+    files, reads = make(tmp_path, "a.mp3"), list[Path]()
+    lines = m3u8._lines
+    monkeypatch.setattr(m3u8, "_lines", lambda path: reads.append(path) or lines(path))
+    playlist = read_playlist(tmp_path / names[0], on_disk)
+    assert playlist.files == files and len(reads) <= MAX_DEPTH * len(names)
+    assert len(set(playlist.remarks)) == len(playlist.remarks) <= m3u8.MAX_REMARKS
+
+
+def test_a_playlist_that_was_cut_is_read_again_where_it_is_less_deep(tmp_path: Path) -> None:
+    for depth in range(MAX_DEPTH):
+        write(tmp_path / f"{depth}.m3u8", f"{depth + 1}.m3u8\n" + (f"{MAX_DEPTH - 1}.m3u8\n" if depth == 0 else ""))
+    write(tmp_path / f"{MAX_DEPTH}.m3u8", "a.mp3\n")
+    files = make(tmp_path, "a.mp3")
+    assert read_playlist(tmp_path / "0.m3u8", on_disk).files == files
 
 
 def test_what_is_no_list_of_files(tmp_path: Path) -> None:

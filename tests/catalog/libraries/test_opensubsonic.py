@@ -297,3 +297,14 @@ def test_copies_are_indexed(
     with Catalog.open(tmp_path / "catalogue", None) as catalog:
         [track] = catalog.tracks()
     assert (track.rating, track.playlists, track.tempo_bpm) == (5, ("P",), 60.0)
+
+
+def test_a_new_song_takes_no_other_files_name(fake: Fake, address: str, tmp_path: Path) -> None:
+    """Its name is that of a file of the user's own, or of the copy of a song that the server calls otherwise now."""
+    fake.songs = {"1": ("x.mp3", b"one")}
+    copy(address, tmp_path)
+    (tmp_path / "own.mp3").write_bytes(b"own")
+    fake.songs = {"1": ("y.mp3", b"one"), "2": ("x.mp3", b"three"), "3": ("own.mp3", b"other")}
+    copy(address, tmp_path)
+    found = {name: data for name, data in files(tmp_path).items() if name.endswith(".mp3")}
+    assert found == {"x.mp3": b"one", "x (2).mp3": b"three", "own.mp3": b"own", "own (2).mp3": b"other"}

@@ -89,6 +89,8 @@ def test_marks_without_a_time_are_left_out_and_counted(tmp_path: Path) -> None:
         ("<NML/>", "not of rekordbox"),
         (HEAD, "not whole"),
         ("", "not whole"),
+        ('<?xml version="1.0" encoding="none"?><DJ_PLAYLISTS/>', "unknown encoding"),
+        ('<?xml version="1.0" encoding="shift_jis"?><DJ_PLAYLISTS/>', "not whole"),
         ("no XML", "not whole"),
         (HEAD + "<PLAYLISTS>" + "<NODE>" * 100, "deep"),
     ],

@@ -197,6 +197,8 @@ def test_csv(make_hour: Hour, look_up: LookUp) -> None:
         assert rate.parse(row["timecode_in"]) - start == span.begin and row["track"] == span.cue.track
         assert float(row["pts_s"]) == span.cue.start.pts_s and row["wall_utc"] == span.cue.start.wall
         assert not row["title"].startswith(("=", "+", "-", "@"))
+    wide = replace(make_hour(1), cues=tuple(replace(cue, title="＝1+1") for cue in make_hour(1).cues))
+    assert ",'＝1+1," in made(wide, look_up, "csv")[0]
     assert {row["title"] for row in rows if "1+1" in row["title"]} == {f"'=1+1 {n}" for n in (7, 19, 31, 43, 55)}
 
 
@@ -251,6 +253,15 @@ def test_youtube(make_hour: Hour, look_up: LookUp) -> None:
     assert text.startswith("0:00 ")
     one = made(make_hour(6), look_up, "youtube")[0]
     assert '"Überfahrt 1" by A. Name (CC-BY-4.0)' in one.splitlines()
+
+
+def test_what_youtube_has_no_room_for_is_counted(make_hour: Hour, look_up: LookUp) -> None:
+    session = make_hour(300)
+    cues = [replace(cue, title="x" * 40, attribution="and one more") for cue in session.of("taken")]
+    text, sheet = made(replace(session, cues=tuple(cues)), look_up, "youtube")
+    *kept, last, end = text.split("\n")
+    left_out = len(chapters(sheet)) + 2 + len(cues) - len(kept)
+    assert end == "" and last == f"and {left_out} more" and CHARACTERS - 60 < len(text) <= CHARACTERS
 
 
 def test_youtube_takes_no_short_chapters(make_hour: Hour, make_moment: Any, look_up: LookUp) -> None:

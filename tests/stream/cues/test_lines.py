@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.cues import lines
-from stream.cues.model import Session
+from stream.cues.model import WHY_CHARACTERS, Session
 
 MOMENT = {"pts_s": 3.0, "wall": "2026-11-30T18:00:03.000Z", "stream_s": None, "record_s": 1.5}
 FILE = [
@@ -65,3 +65,22 @@ def test_times_that_are_none_are_passed_over() -> None:
 def test_any_json_is_read(texts: list[str]) -> None:
     session = lines.read("x", texts)
     assert 0 <= session.closed().length_s <= lines.MOST_S and session.summary()["id"] == "x"
+
+
+def test_a_damaged_line_costs_itself_alone() -> None:
+    huge = "9" * 400
+    damaged = [
+        '{"of":Infinity,"end":{}}',
+        '{"ended":null,"left_out":Infinity}',
+        FILE[1].replace("3.0", huge),
+        "[" * 200_000,
+    ]
+    session = lines.read("x", [FILE[0], *damaged, *FILE[1:]])
+    assert len(session.cues) == 1 and session.ended
+
+
+def test_texts_are_those_that_can_be_sent() -> None:
+    half = json.dumps({"v": 1, "label": "a\ud800"}), FILE[1].replace('"a"', json.dumps("b\udfff" + "c" * 5000))
+    session = lines.read("x", half)
+    json.dumps(lines.session_object(session), ensure_ascii=False).encode()
+    assert session.label == "a?" and len(session.cues[0].track) == WHY_CHARACTERS

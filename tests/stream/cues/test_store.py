@@ -126,7 +126,7 @@ def test_history(tmp_path: Path, make_hour: Callable[..., Session]) -> None:
         session = make_hour(3, seed=number)
         texts = [{"v": 1, "started": session.started}, *({"cue": lines.cue_object(cue)} for cue in session.cues)]
         path = tmp_path / f"2026113{number}T180000Z-0000000{number}.jsonl"
-        path.write_text("".join(map(lines.line, texts)))
+        path.write_text("".join(map(lines.line, texts)).replace("2026-11-30", f"2026-11-{28 + number}"))
     history = CueStore(tmp_path).history(4)
     assert [entry["track"][-1] for entry in history] == ["2", "1", "0", "2"]
     first = history[0]
@@ -134,6 +134,26 @@ def test_history(tmp_path: Path, make_hour: Callable[..., Session]) -> None:
     [_, _, _, _, _, cue] = make_hour(3, seed=2).cues
     assert cue.end is not None and first["from_s"] == cue.from_s
     assert first["played_s"] == round(cue.end.pts_s - cue.start.pts_s, 3)
+
+
+def test_history_goes_by_when_a_track_was_on_air(
+    tmp_path: Path, make_hour: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long session that began before a short one ended after it."""
+    texts = {
+        "20261130T180000Z-0000000a": make_hour(9).cues,
+        "20261130T180100Z-0000000b": make_hour(9, seed=2).cues[:2],
+        "20251130T180100Z-0000000c": (),
+    }
+    for id, cues in texts.items():
+        (tmp_path / f"{id}.jsonl").write_text("".join(lines.line({"cue": lines.cue_object(cue)}) for cue in cues))
+    os.utime(tmp_path / "20251130T180100Z-0000000c.jsonl", (0, 0))
+    store, loads = CueStore(tmp_path), []
+    load = store._load
+    monkeypatch.setattr(store, "_load", lambda id: loads.append(id) or load(id))
+    assert [entry["track"][-1] for entry in store.history(3)] == ["8", "7", "6"]
+    assert sorted(loads) == sorted(texts)[1:]  # what was not written to since is not read
+    assert len({entry["session"] for entry in store.history()}) == 2 and store.history(0) == []
 
 
 def test_a_pause_is_no_second_entry(tmp_path: Path) -> None:
@@ -178,3 +198,16 @@ def test_a_full_file_ends_and_the_session_stays_in_memory(tmp_path: Path, monkey
     store.close()
     assert (tmp_path / f"{id}.jsonl").stat().st_size <= 300
     assert len(store.load(id).cues) == 2
+
+
+def test_a_full_disk_costs_its_session_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = CueStore(tmp_path)
+    full = store.begin(lambda: MEDIA_S)
+    (tmp_path / f"{full.session.id}.jsonl").symlink_to("/dev/full")
+    with caplog.at_level(logging.WARNING, "segue.cues"):
+        full.put(Opened("abc", "Show"))
+        full.put(Aired("t", 1.0))
+        id = run(store)
+        store.close()
+    assert "No space left" in caplog.text
+    assert CueStore(tmp_path).load(id).ended and store.load(full.session.id).cues

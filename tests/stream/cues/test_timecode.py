@@ -63,7 +63,9 @@ def test_names_of_rates() -> None:
     assert read_rate("59.94").drop and not read_rate("25").drop
 
 
-@pytest.mark.parametrize("text", ["29", "0", "-25", "1/0", "x", "", "1e9", "29.970", "nan", "25df"])
+@pytest.mark.parametrize(
+    "text", ["29", "0", "-25", "1/0", "x", "", "1e9", "29.970", "nan", "25df", "2.5e1", "٢٥", "2_5"]
+)
 def test_what_is_no_rate_is_said(text: str) -> None:
     with pytest.raises(CueError, match=r"give one of|drop-frame"):
         read_rate(text)
