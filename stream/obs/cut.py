@@ -37,7 +37,8 @@ class CutError(ObsError):
 @dataclass(frozen=True, slots=True)
 class Piece:
     """What is to be cut. ``length_s`` of the track, which begins at ``begin_s`` in ``path``; ``file_s``: of the whole
-    file, if known. From ``start_s`` of the track on, rising for ``rise_s``, at ``gain_db``."""
+    file, if known. From ``start_s`` of the track on, rising for ``rise_s``, at ``gain_db``; but for the first
+    ``silence_s`` there is silence instead."""
 
     path: Path
     length_s: float
@@ -46,6 +47,7 @@ class Piece:
     start_s: float
     rise_s: float
     gain_db: float
+    silence_s: float = 0.0
 
     @property
     def end_s(self) -> float:
@@ -70,6 +72,7 @@ class Cut:
         self._stop = False
         self._written = 0  # samples
         self._falls = False
+        self._quiet = 0  # bytes of silence before the sound
         self._rate_hz, self._block, self._channels = 0, 0, 0
         self._out: io.FileIO | None = None
 
@@ -126,14 +129,16 @@ class Cut:
         piece = self.piece
         sound = TrackPcm(piece.path, piece.file_s)
         try:
-            excerpt = Excerpt(sound, ExcerptRequest(piece.start_s, piece.rise_s), piece.end_s, piece.begin_s)
+            begin_s = piece.start_s + piece.silence_s
+            excerpt = Excerpt(sound, ExcerptRequest(begin_s, piece.rise_s), piece.end_s, piece.begin_s)
             if excerpt.size <= HEADER.size:
                 raise SoundGoneError("is shorter than the place asked for")
             with self._changed:
                 if self._stop:
                     return
                 self._out = io.FileIO(self.file, "x+")
-                self._out.truncate(excerpt.size)
+                self._quiet = round(piece.silence_s * sound.rate_hz) * sound.block
+                self._out.truncate(excerpt.size + self._quiet)
                 self._rate_hz, self._block, self._channels = sound.rate_hz, sound.block, sound.channels
             self._copy(excerpt)
         finally:
@@ -147,21 +152,29 @@ class Cut:
             read = excerpt.read()
             if not read:
                 continue  # the place is still being looked for
-            if at >= HEADER.size:
+            if at < HEADER.size:
+                read = _longer(read, self._quiet)
+            else:
                 read, odd = _whole(odd + read, self._block)
                 read = _at_gain(read, gain)
             with self._changed:
                 if self._out is None or self._falls:
                     return
-                _put(self._out, at, read)
+                _put(self._out, at + (self._quiet if at else 0), read)
                 at += len(read)
-                self._written = max(0, at - HEADER.size) // self._block
+                self._written = max(0, at + self._quiet - HEADER.size) // self._block
                 self._changed.notify_all()
             if at >= ready:
                 self.ready.set()
         with self._changed:
-            self._written = max(self._written, (excerpt.size - HEADER.size) // self._block)
+            self._written = max(self._written, (excerpt.size + self._quiet - HEADER.size) // self._block)
             self._changed.notify_all()
+
+
+def _longer(header: bytes, more: int) -> bytes:
+    """The header of a WAV whose sound is so many bytes longer."""
+    name, size, *rest, sound = HEADER.unpack(header)
+    return HEADER.pack(name, size + more, *rest, sound + more)
 
 
 def _whole(data: bytes, block: int) -> tuple[bytes, bytes]:

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 HEARD_S: Final = 0.08  # from asking OBS for a file to its begin, until it is known
 ALONE_S: Final = 0.005  # of rise where nothing plays: no click
+SETTLE_S: Final = 0.15  # of silence first: a stopped source still has a block of what it played, which stays muted
+OPEN_S: Final = 0.05  # after OBS's word that a file plays, its source is heard
 STARTED_S: Final = 3.0  # for OBS to begin a file
 FADED_S: Final = 6.0  # for a level to reach silence
 AFTER_S: Final = 0.4  # after a fall, before its source is stopped
@@ -50,7 +52,7 @@ class Sounding:
     paused: bool = False
 
     def place_s(self, now_s: float) -> float:
-        return self.from_s if self.paused else self.from_s + now_s - self.at_s
+        return max(0.0, self.from_s if self.paused else self.from_s + now_s - self.at_s)
 
     def stands_at(self, place_s: float, now_s: float, paused: bool) -> None:
         self.from_s, self.at_s, self.paused = place_s, now_s, paused
@@ -122,10 +124,11 @@ class Sources:
             leave_s = self._clock_place(old) + READ_AHEAD_S + HEARD_S
             if plan is not None:
                 leave_s, fade_s = plan(leave_s + 0.2, fade_s)  # until the new cut is there
-        begin_s = start_s - min(start_s, fade_s)
+        rise_s = min(start_s, fade_s)
+        begin_s = start_s - rise_s - SETTLE_S
         file_s = track.begin_s + track.duration_s if track.end_s is None else None
         piece = Piece(
-            Path(track.path), track.duration_s, track.begin_s, file_s, begin_s, max(ALONE_S, start_s - begin_s), gain_db
+            Path(track.path), track.duration_s, track.begin_s, file_s, begin_s, max(ALONE_S, rise_s), gain_db, SETTLE_S
         )
         cut = await self._cuts.make(piece)
         try:
@@ -139,6 +142,8 @@ class Sources:
                 await self._make_way(turn, old, leave_s, fade_s)
             self._check(turn)
             at_s = await self._begin(source, cut)
+            await asyncio.sleep(max(0.0, at_s + OPEN_S - self._clock()))
+            await self._send({source: self.fader.jump(source)})
         except BaseException:
             self._cuts.drop(cut)
             raise
@@ -293,7 +298,8 @@ class Sources:
         except ObsRequestError as error:
             await self._make_again(client, source, error)
             await self._rig.keep_off_vod(client, source, off_vod)
-        await self._send({source: self.fader.jump(source)})
+        self.fader.now[source] = MUTE_DB
+        await self._send({source: MUTE_DB})
 
     async def _make_way(self, turn: int, old: Sounding, leave_s: float | None, fade_s: float) -> None:
         """Let the old one fall from its place on, and wait until it is there."""
@@ -303,7 +309,7 @@ class Sources:
             return
         if not await asyncio.to_thread(old.cut.fall, leave_s, fade_s):
             leave_s = min(leave_s, old.cut.piece.end_s)  # it ends by itself before
-        took_s = statistics.median(self._took) if self._took else HEARD_S
+        took_s = SETTLE_S + (statistics.median(self._took) if self._took else HEARD_S)
         await self._pause(leave_s - took_s - self._clock_place(old))
         self._check(turn)
 

@@ -66,6 +66,21 @@ def test_the_level_and_the_rise_are_in_the_sound(tmp_path: Path, flac: Path) -> 
     assert np.abs(low[half] - sound[half] * 10 ** (-6 / 20) * np.sqrt(0.5)).max() <= 1.5
 
 
+def test_silence_may_stand_before_the_sound(tmp_path: Path, flac: Path) -> None:
+    plain, later = Cut(piece(flac, 10.0), tmp_path / "a.wav"), Piece(flac, SECONDS, 0.0, SECONDS, 9.9, 0.0, 0.0, 0.1)
+    cut = Cut(later, tmp_path / "b.wav")
+    for each in (plain, cut):
+        each.write()
+    assert cut.fall(30.0, 1.0)
+    rate_hz, sound = read(plain.file)
+    _, late = read(cut.file)
+    quiet = round(0.1 * rate_hz)
+    assert np.abs(late[:quiet]).max() == 0 and cut.file.stat().st_size == 44 + 4 * round((31.0 - 9.9) * rate_hz)
+    assert np.array_equal(late[quiet : 20 * rate_hz], sound[: 20 * rate_hz - quiet])
+    for each in (plain, cut):
+        each.close()
+
+
 def test_a_fall_ends_the_file_while_it_is_read(tmp_path: Path, flac: Path) -> None:
     whole, cut = (Cut(piece(flac, 10.0), tmp_path / f"{name}.wav") for name in ("whole", "cut"))
     whole.write()

@@ -24,6 +24,7 @@ from stream.obs.link import ObsLink
 from stream.obs.program import Program
 from stream.obs.rig import FILTER, SCENE, SOURCES
 from stream.obs.rules import parse_rules
+from stream.obs.sources import ALONE_S, SETTLE_S
 
 LENGTH_S = 60.0
 PATIENCE_S = 20.0
@@ -197,9 +198,9 @@ def test_a_take_is_a_file_and_nothing_else(tmp_path: Path, music: Path) -> None:
     async def scene(stage: Stage) -> None:
         stage.deck.obey({"do": "play", "track": "a", "start_s": 12.5})
         await stage.plays("a")
-        assert 12.4 <= stage.told["position_s"] < 14
+        assert 12.3 <= stage.told["position_s"] < 14
         ((source, size),) = stage.obs.files
-        assert size == 44 + 2 * round((LENGTH_S - 12.5 + 0.005) * 8000)
+        assert size == 44 + 2 * round((LENGTH_S - 12.5 + ALONE_S + SETTLE_S) * 8000)
         assert not {"SetMediaInputCursor", "OffsetMediaInputCursor"} & set(stage.obs.kinds())
         file = Path(stage.obs.inputs[source]["settings"]["local_file"])
         await until(lambda: file.stat().st_size < 2000)  # a later OBS would begin with silence
@@ -224,10 +225,11 @@ def test_one_track_goes_over_into_the_next_and_only_one_is_left(tmp_path: Path, 
         falls_s = first.cut.falls_at_s
         assert falls_s is not None
         # the second one rises while the first one falls: both by 0.3 s, from the same moment on
-        assert abs(first.place_s(second.at_s) - falls_s) < 0.2 and abs(second.from_s - 19.7) < 1e-6
+        assert abs(first.place_s(second.at_s) + SETTLE_S - falls_s) < 0.2
+        assert abs(second.from_s + SETTLE_S - 19.7) < 1e-6
         await until(lambda: stage.obs.playing() == [second.source])
         levels = [db for _, db in stage.obs.levels]
-        assert set(levels) == {0.0}  # neither of them was faded by its volume
+        assert set(levels) == {MUTE_DB, 0.0}  # until it is there; neither of them was faded by its volume
 
     run(Stage(tmp_path, music), scene)
 
@@ -243,9 +245,10 @@ def test_a_track_comes_on_the_next_bar_where_bars_are_known(tmp_path: Path, musi
         await stage.plays("b")
         second = stage.deck.sources.now
         assert second is not None and first.cut.falls_at_s is not None
-        full_s = first.cut.falls_at_s + (20.0 - second.from_s)  # of the first one, when the second is there
+        rise_s = 20.0 - second.from_s - SETTLE_S
+        full_s = first.cut.falls_at_s + rise_s  # of the first one, when the second is there
         assert np.abs(stage.shelf.bars - full_s).min() < 0.001
-        assert 20.0 - second.from_s >= 0.25 - 1e-6
+        assert rise_s >= 0.25 - 1e-6
 
     run(Stage(tmp_path, music, fade_s=0.5), scene)
 
@@ -271,20 +274,20 @@ def test_pause_resume_seek_and_back(tmp_path: Path, music: Path) -> None:
         await stage.plays("a")
         stage.deck.obey({"do": "pause"})
         held_s = stage.told["position_s"]
-        assert stage.told["paused"] and held_s >= 9.9
+        assert stage.told["paused"] and held_s >= 9.8
         await until(lambda: not stage.obs.playing())
         stage.deck.obey({"do": "seek", "position_s": 33.0})
         assert stage.told["position_s"] == 33.0
         stage.deck.obey({"do": "resume"})
         await stage.plays("a")
-        assert 32.9 < stage.told["position_s"] < 35
+        assert 32.7 < stage.told["position_s"] < 35
         stage.deck.obey({"do": "play", "track": "b", "start_s": 5.0})
         await stage.plays("b")
         stage.deck.obey({"do": "seek", "position_s": 40.0})
         await until(lambda: stage.told["position_s"] > 39)
         stage.deck.obey({"do": "back"})
         await stage.plays("a")
-        assert 32.8 < stage.told["position_s"] < 38
+        assert 32.6 < stage.told["position_s"] < 38
         stage.deck.obey({"do": "back"})  # there is nothing before
         assert stage.sounds == "a"
 
@@ -532,7 +535,7 @@ def test_a_scenes_rule_keeps_the_music_silent_and_leaving_it_goes_on(tmp_path: P
         place_s = stage.told["position_s"]
         stage.obs.switch("Game")
         await stage.plays("a")
-        assert place_s - 0.1 < stage.told["position_s"] < place_s + 3
+        assert place_s - 0.3 < stage.told["position_s"] < place_s + 3
 
     run(Stage(tmp_path, music, rules={"BRB": {"music": "silent"}}), scene)
 
@@ -548,7 +551,7 @@ def test_a_long_track_goes_on_behind_its_first_file(
         await until(lambda: len(stage.obs.files) == 2 and stage.deck.sources.now is not first)
         second = stage.deck.sources.now
         assert first is not None and second is not None
-        assert abs(second.place_s(0.0) - first.place_s(0.0)) < 0.2  # it goes on where it was
+        assert abs(second.place_s(second.at_s) - first.place_s(second.at_s)) < 0.2  # it goes on where it was
         assert not stage.deck.before
 
     run(Stage(tmp_path, music), scene)
