@@ -42,7 +42,7 @@ BAR_S: Final = 3.0  # at most so long a bar is waited for
 
 class ObsDeck:
     """A part of an `ObsLink`. ``clock`` counts seconds and never goes back; ``kit`` gives the wishes of a kit by its
-    name (StreamError for one that is not there); ``on_change`` is called when `state` may have changed."""
+    name, in a thread (StreamError for one that is not there); ``on_change`` is called when `state` may have changed."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class ObsDeck:
         self.on_change = on_change
         self.on_ready: Callable[[bool], None] = lambda ready: None
         self._shelf, self._clock = shelf, clock
-        self._scenes = RuledScenes(self, options.rules, kit)
+        self._scenes = RuledScenes(self, options.rules, kit, self._spawn)
         self._auto = Auto(self, clock)
         self.item: Item | None = None  # the suggestion that plays
         self.starting: Held | None = None  # what is being started

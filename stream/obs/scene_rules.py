@@ -3,8 +3,9 @@
 What a person does while a rule holds wins: only what still stands as the rule has put it is undone.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from stream.errors import StreamError
@@ -33,22 +34,26 @@ class Ruled(Protocol):
 
 
 class RuledScenes:
-    """``rule``: of the scene that is on air. ``silent``: it keeps the music silent."""
+    """``rule``: of the scene that is on air. ``silent``: it keeps the music silent.
+
+    ``kit`` may read a file: it is called in a thread, in work that ``spawn`` begins on the event loop."""
 
     def __init__(
         self,
         deck: Ruled,
         rules: Mapping[str, SceneRule],
         kit: Callable[[str], Mapping[str, Any]] | None = None,
+        spawn: Callable[[Coroutine[Any, Any, None]], object] = asyncio.create_task,
     ) -> None:
         self.rule = KEEP
         self.scene = ""
-        self._deck, self._rules, self._kit = deck, rules, kit
+        self._deck, self._rules, self._kit, self._spawn = deck, rules, kit, spawn
         self._held: Any = None  # what a rule has paused
         self._begun: str | None = None  # the track that a rule has started
         self._before: dict[str, Any] | None = None  # wishes before the rule
         self._since: dict[str, Any] | None = None  # and what the rule asked for
         self._waits = False  # for a list, to know what there was
+        self._visit = 0  # counts scenes and sessions: a kit that comes too late is not wished for
 
     @property
     def silent(self) -> bool:
@@ -67,6 +72,7 @@ class RuledScenes:
     def sat(self) -> None:
         """The deck has become a session's player: the rule of the scene on air counts there."""
         self._held = self._begun = self._before = self._since = None
+        self._visit += 1
         self._carry_out()
 
     def keep(self, held: Any) -> None:
@@ -109,16 +115,28 @@ class RuledScenes:
 
     def _wish(self, rule: SceneRule) -> None:
         """Ask for the rule's dials and kit, and note what there was before."""
-        wishes: dict[str, Any] = {}
-        if rule.kit and self._kit is not None:
-            try:
-                wishes.update({name: value for name, value in self._kit(rule.kit).items() if name in WISHES})
-            except StreamError as error:
-                log.warning("the rule of the scene %r: %s", self.scene, error)
+        kit = self._kit if rule.kit else None
+        self._waits = bool(rule.steer or kit) and self._asked() is None
+        if self._waits:
+            return
+        if kit is None:
+            self._ask_for(rule, {})
+        else:
+            self._spawn(self._wish_for_kit(rule, kit, self._visit))
+
+    async def _wish_for_kit(self, rule: SceneRule, kit: Callable[[str], Mapping[str, Any]], visit: int) -> None:
+        found: Mapping[str, Any] = {}
+        try:
+            found = await asyncio.to_thread(kit, rule.kit)
+        except StreamError as error:
+            log.warning("the rule of the scene %r: %s", self.scene, error)
+        if visit == self._visit:
+            self._ask_for(rule, {name: found[name] for name in WISHES if isinstance(found.get(name), Mapping)})
+
+    def _ask_for(self, rule: SceneRule, wishes: dict[str, Any]) -> None:
         asked = self._asked()
         if rule.steer:
-            wishes["steer"] = {**(wishes.get("steer") or {}), **rule.steer}
-        self._waits = bool(wishes) and asked is None
+            wishes["steer"] = {**wishes.get("steer", {}), **rule.steer}
         if not wishes or asked is None:
             return
         self._before = {name: asked[name] for name in wishes if name in asked}
@@ -129,6 +147,7 @@ class RuledScenes:
         before, since = self._before, self._since
         self._before = self._since = None
         self._waits = False
+        self._visit += 1
         asked = self._asked()
         if before is None or since is None or asked is None:
             return
