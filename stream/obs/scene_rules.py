@@ -1,6 +1,6 @@
 """Carrying out the rules of OBS's scenes, and undoing them when the scene is left.
 
-What a person does while a rule holds wins: only what still stands as the rule has put it is undone.
+What a person does while a rule holds wins: only what still stands as the rule has put it is undone, dial by dial.
 """
 
 import asyncio
@@ -50,8 +50,7 @@ class RuledScenes:
         self._deck, self._rules, self._kit, self._spawn = deck, rules, kit, spawn
         self._held: Any = None  # what a rule has paused
         self._begun: str | None = None  # the track that a rule has started
-        self._before: dict[str, Any] | None = None  # wishes before the rule
-        self._since: dict[str, Any] | None = None  # and what the rule asked for
+        self._turned: dict[str, tuple[Any, Any]] = {}  # wishes before the rule, and as it has put them
         self._waits = False  # for a list, to know what there was
         self._visit = 0  # counts scenes and sessions: a kit that comes too late is not wished for
 
@@ -71,7 +70,8 @@ class RuledScenes:
 
     def sat(self) -> None:
         """The deck has become a session's player: the rule of the scene on air counts there."""
-        self._held = self._begun = self._before = self._since = None
+        self._held = self._begun = None
+        self._turned = {}
         self._visit += 1
         self._carry_out()
 
@@ -139,29 +139,28 @@ class RuledScenes:
             wishes["steer"] = {**wishes.get("steer", {}), **rule.steer}
         if not wishes or asked is None:
             return
-        self._before = {name: asked[name] for name in wishes if name in asked}
-        self._since = wishes
         self._deck.host.send({"type": "wishes", **wishes})
+        since = self._asked() or {}
+        self._turned = {name: (asked[name], since[name]) for name in wishes if name in asked and name in since}
 
     def _unwish(self) -> None:
-        before, since = self._before, self._since
-        self._before = self._since = None
+        turned, self._turned = self._turned, {}
         self._waits = False
         self._visit += 1
         asked = self._asked()
-        if before is None or since is None or asked is None:
+        if asked is None:
             return
-        undone = {name: value for name, value in before.items() if _stands(asked.get(name), since[name])}
+        undone: dict[str, Any] = {}
+        for name, (before, since) in turned.items():
+            if name == "filters":  # they are one wish
+                dials = before if asked[name] == since != before else {}
+            else:
+                dials = {dial: before[dial] for dial in since if asked[name][dial] == since[dial] != before[dial]}
+            if dials:
+                undone[name] = dials
         if undone:
             self._deck.host.send({"type": "wishes", **undone})
 
     def _asked(self) -> Mapping[str, Any] | None:
         host = self._deck.host
-        return None if host is None or host.newest is None else host.newest.get("asked")
-
-
-def _stands(now: Any, wished: Any) -> bool:
-    """Whether a wish is still as the rule has made it: nobody has turned it since."""
-    if not isinstance(now, Mapping) or not isinstance(wished, Mapping):
-        return bool(now == wished)
-    return all(now.get(name) == value for name, value in wished.items())
+        return None if host is None else host.asked

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from stream.close_codes import Close
+from stream.core.events import ViewerState
+from stream.messages import wishes_object
 from stream.sinks.viewers import Viewer
 
 from .deck import NAME, ObsDeck
@@ -15,6 +17,8 @@ from .leaving import Item
 class Session(Protocol):
     """The part of a ``Channel`` that a seat needs."""
 
+    @property
+    def asked(self) -> ViewerState: ...
     def join(self, may: bool = True, page: str = "") -> Viewer: ...
     def leave(self, viewer: Viewer) -> None: ...
     def command(self, viewer: Viewer, message: dict[str, Any]) -> None: ...
@@ -36,6 +40,10 @@ class Seat:
         self.viewer = session.join(True, secrets.token_urlsafe(12))
         self.viewer.name = NAME
         self.viewer.ready = deck.ready
+
+    @property
+    def asked(self) -> Item | None:
+        return None if self.newest is None else wishes_object(self._session.asked)
 
     def send(self, message: Mapping[str, Any]) -> None:
         self._session.command(self.viewer, dict(message))

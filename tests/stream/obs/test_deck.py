@@ -79,6 +79,10 @@ class Host:
         self.auto = False
         self.sent: list[dict[str, Any]] = []
 
+    @property
+    def asked(self) -> Any:
+        return None if self.newest is None else self.newest["asked"]
+
     def send(self, message: Mapping[str, Any]) -> None:
         self.sent.append(dict(message))
 

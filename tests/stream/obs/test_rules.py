@@ -56,6 +56,10 @@ class Deck:
     def __post_init__(self) -> None:
         self.host = self.sources = self
 
+    @property
+    def asked(self) -> dict[str, Any] | None:
+        return None if self.newest is None else dict(self.newest["asked"])
+
     def send(self, message: dict[str, Any]) -> None:
         self.sent.append(message)
         assert self.newest is not None
@@ -155,8 +159,10 @@ def test_dials_and_kits_are_turned_back() -> None:
         assert deck.sent == [
             {"type": "wishes", "steer": {"energy": -0.5, "tempo": -0.5}, "weights": KITS["calm"]["weights"]}
         ]
+        deck.send({"type": "steer", "steer": {"energy": 0.25, "valence": 1.0}})  # somebody does
         scenes.enter("Game")
-        assert deck.sent[1:] == [{"type": "wishes", "steer": STILL, "weights": WEIGHTS}]
+        assert deck.sent[2:] == [{"type": "wishes", "steer": {"tempo": 0.0}, "weights": WEIGHTS}]
+        assert deck.asked is not None and deck.asked["steer"] == {**STILL, "energy": 0.25, "valence": 1.0}
 
     asyncio.run(scene())
 

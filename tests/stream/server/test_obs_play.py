@@ -199,6 +199,27 @@ def test_obs_goes_and_comes_back_and_the_music_goes_on(serving: Serving, tmp_pat
     asyncio.run(scene())
 
 
+def test_the_wishes_of_scenes_that_follow_quickly_are_undone_one_by_one(serving: Serving, tmp_path: Path) -> None:
+    """Before any list has the wishes of the first one."""
+
+    async def scene() -> None:
+        async with MusicObs("Game", "BRB", "Boss") as obs:
+            program = FakeProgram(obs, "Game", "BRB", "Boss")
+            asked = options(obs, tmp_path, BRB={"steer": {"energy": -0.51234}}, Boss={"steer": {"energy": 0.6}})
+            async with running(serving, **asked) as server, viewing(server) as page:
+                await page.hears("player", name="OBS")
+                await page.track()
+                state = server.hub.by_key("obs").live
+                for name in ("BRB", "Boss"):
+                    program.show(name)
+                    await page.hears("obs", scene=name)
+                await page.until(lambda: state.asked.steer.energy == 0.6)
+                program.show("Game")
+                await page.until(lambda: state.asked.steer.energy == 0.0)
+
+    asyncio.run(scene())
+
+
 def test_without_the_option_obs_is_left_alone(serving: Serving, tmp_path: Path) -> None:
     async def scene() -> None:
         async with MusicObs("Game") as obs:
