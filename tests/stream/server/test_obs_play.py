@@ -168,8 +168,16 @@ def test_obs_plays_for_one_session_at_a_time(serving: Serving, tmp_path: Path) -
                     await own.hears("player", player=None, paused=True)
                     await other.tell(type="do", do="play", track=track, start_s=1.0)
                     await other.hears("player", track=track, paused=False)
-                    await other.hears("obs", plays=True)  # it hears of OBS now
+                    await other.hears("obs", plays=True, connected=True)  # it hears of OBS now
+                    await own.hears("obs", plays=False, connected=True)  # another session's music is not its own
                     await own.until(lambda: len(obs.playing()) == 1)
+                    await own.tell(type="player", take=True, name="OBS")
+                    await other.hears("obs", plays=False, connected=True)
+                    await own.hears("player", player="elsewhere", name="OBS", paused=True)
+                    await own.tell(type="do", do="resume")
+                    await own.hears("obs", plays=True, connected=True)
+                    await obs.stop()
+                    await other.hears("obs", connected=False)
 
     asyncio.run(scene())
 
