@@ -1,6 +1,7 @@
 """The deck's seat in a session: a viewer within the server, which may be the session's player like any page."""
 
 import json
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -12,6 +13,8 @@ from stream.sinks.viewers import Viewer
 
 from .deck import NAME, ObsDeck
 from .leaving import Item
+
+log = logging.getLogger(__name__)
 
 
 class Session(Protocol):
@@ -62,7 +65,10 @@ class Seat:
         try:
             self._take()
             while (text := await self.viewer.next()) is not None:
-                self._hear(json.loads(text))
+                try:
+                    self._hear(json.loads(text))
+                except Exception:
+                    log.exception("OBS's player did not deal with what it heard")
         finally:
             self._deck.rise(self)
             self._session.leave(self.viewer)

@@ -19,6 +19,7 @@ from stream.obs.address import parse_address
 from stream.obs.deck_parts import DeckOptions
 from stream.obs.rules import parse_rules
 from stream.server import obs_input
+from stream.server.hub import HubOptions
 from stream.server.obs_input import ObsOptions
 from stream.server.obs_play import ObsPlayOptions
 
@@ -178,6 +179,31 @@ def test_obs_plays_for_one_session_at_a_time(serving: Serving, tmp_path: Path) -
                     await own.hears("obs", plays=True, connected=True)
                     await obs.stop()
                     await other.hears("obs", connected=False)
+
+    asyncio.run(scene())
+
+
+def test_obs_plays_in_its_own_session_once_the_other_one_has_ended(serving: Serving, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with MusicObs("Game") as obs:
+            FakeProgram(obs, "Game")
+            asked = options(obs, tmp_path) | {"hub": HubOptions(grace_s=0.0)}
+            async with running(serving, **asked) as server:
+                async with sending(server) as client:
+                    async with viewing(server) as own:
+                        await own.hears("player", name="OBS")
+                        await client.send(np.zeros((90, 160, 3), np.uint8), 0.0)
+                        async with viewing(server, "cam") as other:
+                            await other.tell(type="player", take=True, name="OBS")
+                            await other.hears("player", name="OBS")
+                        await obs.stop()
+                        await own.until(lambda: server.hub.by_key("obs") is None)
+                    await obs.start()
+                    async with viewing(server) as anew:
+                        await anew.track()
+                        assert not anew.last("player").get("name")
+                async with viewing(server) as anew:
+                    await anew.hears("player", name="OBS")
 
     asyncio.run(scene())
 
