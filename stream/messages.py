@@ -9,7 +9,19 @@ from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from catalog.records import Filters
-from stream.core.events import Accepted, Cut, End, Failed, Message, Refused, Reset, Scene, Suggestions, Warned
+from stream.core.events import (
+    Accepted,
+    Cut,
+    End,
+    Failed,
+    Message,
+    Refused,
+    Reset,
+    Scene,
+    Suggestions,
+    ViewerState,
+    Warned,
+)
 from stream.errors import MessageError
 
 VERSION: Final = 1
@@ -30,6 +42,11 @@ KINDS: Final[dict[type, str]] = {
 def encode(event: Message) -> dict[str, Any]:
     """The JSON object of an event: its fields, with as many digits as ``stream.core.events`` says."""
     return {"v": VERSION, "type": KINDS[type(event)], **_encode_value(event)}
+
+
+def wishes_object(wishes: ViewerState) -> dict[str, Any]:
+    """The JSON object ``asked`` of a list."""
+    return dict(_encode_value(wishes))
 
 
 def line(event: Message) -> str:

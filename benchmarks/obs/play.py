@@ -91,6 +91,7 @@ class _Host:
     """A session of nobody."""
 
     newest: Mapping[str, Any] | None = None
+    asked: Mapping[str, Any] | None = None
     auto = False
 
     def send(self, message: Mapping[str, Any]) -> None:

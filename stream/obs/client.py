@@ -37,6 +37,7 @@ MESSAGE_BYTES: Final = 8 * 1024 * 1024
 CONNECT_S: Final = 5.0  # to connect, to say hello, and to identify, each
 REQUEST_S: Final = 5.0
 CLOSE_S: Final = 1.0
+GIVEN_UP: Final = "OBS does not answer"
 WRONG_PASSWORD: Final = 4009
 NOT_READY: Final = 207  # it is starting, or changes its collection of scenes
 ASK_AGAIN_S: Final = 0.2
@@ -225,7 +226,7 @@ class ObsClient:
             async with self._open() as line:
                 await self._identify(line)
                 self._socket = line
-                task = asyncio.create_task(self._begin())
+                task = asyncio.create_task(self._begin(line))
                 while True:
                     self._take(_message(self.address, await line.recv()))
         except ConnectionClosed as error:
@@ -301,15 +302,16 @@ class ObsClient:
                     return ObsError(f"{self.address}: {OLD}")
         return ObsGoneError(f"{self.address}: what listens there does not say hello; is it OBS's port?")
 
-    async def _begin(self) -> None:
-        """Ask for the version, then let the owner do its part."""
+    async def _begin(self, line: ClientConnection) -> None:
+        """Ask for the version, then let the owner do its part. Where OBS does not answer, the connection is given up:
+        whoever was not told of it would wait for ever."""
         try:
             version = await self.request("GetVersion")
         except ObsRequestError as error:
             log.warning("%s: %s", self.address, error)
             version = {}
-        except ObsGoneError:
-            return  # the reading tells why
+        except ObsGoneError as error:
+            return await self._give_up(line, error)
         self.available = frozenset(map(str, version.get("availableRequests") or ()))
         self.version = f"OBS {version.get('obsVersion')}, obs-websocket {version.get('obsWebSocketVersion')}"
         self.trouble = ""
@@ -318,8 +320,15 @@ class ObsClient:
             await self._on_connected(self)
         except ObsGoneError as error:
             log.info("%s", error)
+            await self._give_up(line, error)
         except Exception:
             log.exception("what is done once OBS is connected failed")
+        return None
+
+    async def _give_up(self, line: ClientConnection, error: ObsGoneError) -> None:
+        """Leave a connection that is there and of no use; the reading tells why one is not there."""
+        if isinstance(error, ObsSlowError):
+            await line.close(reason=GIVEN_UP)
 
     def _take(self, message: Mapping[str, Any]) -> None:
         body = message.get("d")
@@ -405,6 +414,8 @@ def _result(answer: Any, kind: str) -> dict[str, Any]:
 
 def _closed(error: ConnectionClosed) -> tuple[int, str]:
     """OBS's close code (0 for none) and what happened in words."""
+    if error.sent is not None and error.sent.reason == GIVEN_UP:
+        return 0, GIVEN_UP
     if error.rcvd is None:
         return 0, "the connection to OBS broke off"
     reason = f" ({error.rcvd.reason})" if error.rcvd.reason else ""

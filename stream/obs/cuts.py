@@ -44,6 +44,7 @@ class Cuts:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or Path(tempfile.gettempdir()) / f"segue-obs-{getattr(os, 'getuid', lambda: 0)()}"
         self._writers = ThreadPoolExecutor(2, thread_name_prefix="segue-cut")
+        self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="segue-cuts")
         self._number = 0
 
     async def make(self, piece: Piece) -> Cut:
@@ -80,13 +81,17 @@ class Cuts:
             remove(stub)
 
     def drop(self, cut: Cut) -> None:
-        """The cut is no longer needed."""
+        """The cut is no longer needed. Does not wait for the disk."""
         cut.close()
-        self.opened(cut)
+        try:
+            self._sweeper.submit(self.opened, cut)
+        except RuntimeError:  # `close` has been called: the end is near, and nobody else would do it
+            self.opened(cut)
 
     def close(self, clear: bool) -> None:
         """Stop writing. ``clear``: remove the files, since OBS no longer names any."""
         self._writers.shutdown(wait=False, cancel_futures=True)
+        self._sweeper.shutdown()
         if clear:
             for file in self._ours():
                 remove(file)

@@ -42,7 +42,7 @@ BAR_S: Final = 3.0  # at most so long a bar is waited for
 
 class ObsDeck:
     """A part of an `ObsLink`. ``clock`` counts seconds and never goes back; ``kit`` gives the wishes of a kit by its
-    name (StreamError for one that is not there); ``on_change`` is called when `state` may have changed."""
+    name, in a thread (StreamError for one that is not there); ``on_change`` is called when `state` may have changed."""
 
     def __init__(
         self,
@@ -64,12 +64,14 @@ class ObsDeck:
         self.on_change = on_change
         self.on_ready: Callable[[bool], None] = lambda ready: None
         self._shelf, self._clock = shelf, clock
-        self._scenes = RuledScenes(self, options.rules, kit)
+        self._scenes = RuledScenes(self, options.rules, kit, self._spawn)
         self._auto = Auto(self, clock)
         self.item: Item | None = None  # the suggestion that plays
         self.starting: Held | None = None  # what is being started
         self._recording = False
         self._client: ObsClient | None = None
+        self._setting_up = asyncio.Lock()
+        self._anew: asyncio.Task[None] | None = None  # sets up in another collection of scenes
         self._ticking: asyncio.Task[None] | None = None
         self._tasks = set[asyncio.Task[None]]()
         self._checked_s = self._reported_s = 0.0
@@ -104,6 +106,15 @@ class ObsDeck:
     async def connected(self, client: ObsClient) -> None:
         """Make what is missing in OBS, and go on where the music should be. Raises ObsError."""
         self._client = client
+        async with self._setting_up:
+            await self._set_up(client)
+
+    async def _set_up_anew(self, client: ObsClient) -> None:
+        async with self._setting_up:
+            if not self.ready:
+                await self._set_up(client)
+
+    async def _set_up(self, client: ObsClient) -> None:
         try:
             if await self.rig.ensure(client) and client.connections > 1:
                 self.rig.notes["made"] = "OBS had lost its music sources; they were made again"
@@ -138,6 +149,8 @@ class ObsDeck:
         self.on_change()
 
     def lost(self, reason: str) -> None:
+        if self._anew is not None:
+            self._anew.cancel()
         if not self.ready:
             return
         self.sources.lost()
@@ -164,7 +177,7 @@ class ObsDeck:
             self.lost("OBS changes its collection of scenes")
         elif kind == "CurrentSceneCollectionChanged":
             if self._client is not None and not self.ready:
-                self._spawn(self.connected(self._client))
+                self._anew = self._spawn(self._set_up_anew(self._client))
         elif kind == "SceneCreated" and not data.get("isGroup"):
             name, client = str(data.get("sceneName")), self.sources.client
             if client is not None and name != SCENE and not self.rig.removed:
@@ -410,10 +423,19 @@ class ObsDeck:
                 raise
             place_s = now.place_s(self._clock())
             await asyncio.to_thread(now.cut.fall, place_s + READ_AHEAD_S, SHORT_S)  # it may only have another name
+            if self.sources.now is not now or self.starting is not None:  # something newer was asked for, and finds out
+                return
             self.sources.stop()
-            await self.rig.ensure(client)
+            self.starting = again = Held(now.track.id, place_s)
+            try:
+                await self.rig.ensure(client)
+            except BaseException:
+                if self.starting is again and self.ready:
+                    self.starting = None
+                raise
             self.rig.notes["made"] = f"{now.source} was gone from OBS and was made again"
-            self.begin(now.track.id, place_s, SHORT_S, back=True)
+            if self.starting is again:  # nobody has asked for something else, or for silence
+                self.begin(again.track, again.place_s, SHORT_S, back=True)
             self.on_change()
             return
         if self.sources.now is not None and self.sources.now.paused != paused:
@@ -468,7 +490,7 @@ class ObsDeck:
         self.rig.notes["play"] = text
         self.on_change()
 
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[None]:
         async def guarded() -> None:
             try:
                 await work
@@ -482,6 +504,7 @@ class ObsDeck:
         task = asyncio.create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _title(track: Track) -> str:

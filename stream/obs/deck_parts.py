@@ -24,6 +24,10 @@ class Host(Protocol):
     newest: Item | None  # the newest suggestions, as on the wire
     auto: bool
 
+    @property
+    def asked(self) -> Item | None:
+        """The wishes as they stand, as in a list; the newest list has those of its time. None before the first one."""
+
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a command as a viewer of the session."""
 

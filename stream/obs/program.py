@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from .client import ObsClient
-from .errors import ObsError, ObsRequestError
+from .errors import ObsError, ObsRequestError, ObsSlowError
 
 log = logging.getLogger(__name__)
 
 CHANGED: Final = frozenset({"SceneTransitionStarted", "CurrentProgramSceneChanged", "CurrentSceneCollectionChanged"})
+AGAIN_S: Final = 0.5  # after OBS did not say which scene is on air
 HUSHED_S: Final = 30.0  # the longest that a change of collection may keep us from asking
 
 STUDIO: Final = "OBS is in studio mode: what is edited in the scene on air is seen here before it goes on air"
@@ -57,8 +58,11 @@ class Program:
         stream, record = await _asked(client, "GetStreamStatus"), await _asked(client, "GetRecordStatus")
         self.studio = studio.get("studioModeEnabled") is True
         self.streaming, self.recording = stream.get("outputActive") is True, record.get("outputActive") is True
-        with contextlib.suppress(ObsRequestError):  # whoever needs the scene asks again
+        try:
             await self.ask()
+        except ObsRequestError as error:
+            log.info("%s", error)
+            self._ask_soon()
         self.connected_now = True
         self._on_change()
 
@@ -104,13 +108,20 @@ class Program:
             self._asking = asyncio.get_running_loop().create_task(self._ask_while_due())
 
     async def _ask_while_due(self) -> None:
-        """An answer that was under way when something changed says nothing of what came after."""
-        try:
-            while self._due:
-                self._due = False
+        """An answer that was under way when something changed says nothing of what came after. One that does not come
+        is asked for again: else the pictures would be those of a scene that is off air."""
+        while self._due:
+            self._due = False
+            try:
                 await self.ask()
-        except ObsError as error:
-            log.info("%s", error)
+            except (ObsRequestError, ObsSlowError) as error:
+                log.info("%s", error)
+                self._due = True
+                await asyncio.sleep(AGAIN_S)
+            except ObsError as error:  # the connection is lost, and the scene asked for when there is another one
+                log.info("%s", error)
+            if self.hushed:  # what follows asks again
+                return
 
     def _hush(self) -> None:
         self._hushed_until_s = asyncio.get_running_loop().time() + HUSHED_S

@@ -1,10 +1,11 @@
 """Carrying out the rules of OBS's scenes, and undoing them when the scene is left.
 
-What a person does while a rule holds wins: only what still stands as the rule has put it is undone.
+What a person does while a rule holds wins: only what still stands as the rule has put it is undone, dial by dial.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from stream.errors import StreamError
@@ -33,22 +34,25 @@ class Ruled(Protocol):
 
 
 class RuledScenes:
-    """``rule``: of the scene that is on air. ``silent``: it keeps the music silent."""
+    """``rule``: of the scene that is on air. ``silent``: it keeps the music silent.
+
+    ``kit`` may read a file: it is called in a thread, in work that ``spawn`` begins on the event loop."""
 
     def __init__(
         self,
         deck: Ruled,
         rules: Mapping[str, SceneRule],
         kit: Callable[[str], Mapping[str, Any]] | None = None,
+        spawn: Callable[[Coroutine[Any, Any, None]], object] = asyncio.create_task,
     ) -> None:
         self.rule = KEEP
         self.scene = ""
-        self._deck, self._rules, self._kit = deck, rules, kit
+        self._deck, self._rules, self._kit, self._spawn = deck, rules, kit, spawn
         self._held: Any = None  # what a rule has paused
         self._begun: str | None = None  # the track that a rule has started
-        self._before: dict[str, Any] | None = None  # wishes before the rule
-        self._since: dict[str, Any] | None = None  # and what the rule asked for
+        self._turned: dict[str, tuple[Any, Any]] = {}  # wishes before the rule, and as it has put them
         self._waits = False  # for a list, to know what there was
+        self._visit = 0  # counts scenes and sessions: a kit that comes too late is not wished for
 
     @property
     def silent(self) -> bool:
@@ -66,7 +70,9 @@ class RuledScenes:
 
     def sat(self) -> None:
         """The deck has become a session's player: the rule of the scene on air counts there."""
-        self._held = self._begun = self._before = self._since = None
+        self._held = self._begun = None
+        self._turned = {}
+        self._visit += 1
         self._carry_out()
 
     def keep(self, held: Any) -> None:
@@ -109,40 +115,52 @@ class RuledScenes:
 
     def _wish(self, rule: SceneRule) -> None:
         """Ask for the rule's dials and kit, and note what there was before."""
-        wishes: dict[str, Any] = {}
-        if rule.kit and self._kit is not None:
-            try:
-                wishes.update({name: value for name, value in self._kit(rule.kit).items() if name in WISHES})
-            except StreamError as error:
-                log.warning("the rule of the scene %r: %s", self.scene, error)
+        kit = self._kit if rule.kit else None
+        self._waits = bool(rule.steer or kit) and self._asked() is None
+        if self._waits:
+            return
+        if kit is None:
+            self._ask_for(rule, {})
+        else:
+            self._spawn(self._wish_for_kit(rule, kit, self._visit))
+
+    async def _wish_for_kit(self, rule: SceneRule, kit: Callable[[str], Mapping[str, Any]], visit: int) -> None:
+        found: Mapping[str, Any] = {}
+        try:
+            found = await asyncio.to_thread(kit, rule.kit)
+        except StreamError as error:
+            log.warning("the rule of the scene %r: %s", self.scene, error)
+        if visit == self._visit:
+            self._ask_for(rule, {name: found[name] for name in WISHES if isinstance(found.get(name), Mapping)})
+
+    def _ask_for(self, rule: SceneRule, wishes: dict[str, Any]) -> None:
         asked = self._asked()
         if rule.steer:
-            wishes["steer"] = {**(wishes.get("steer") or {}), **rule.steer}
-        self._waits = bool(wishes) and asked is None
+            wishes["steer"] = {**wishes.get("steer", {}), **rule.steer}
         if not wishes or asked is None:
             return
-        self._before = {name: asked[name] for name in wishes if name in asked}
-        self._since = wishes
         self._deck.host.send({"type": "wishes", **wishes})
+        since = self._asked() or {}
+        self._turned = {name: (asked[name], since[name]) for name in wishes if name in asked and name in since}
 
     def _unwish(self) -> None:
-        before, since = self._before, self._since
-        self._before = self._since = None
+        turned, self._turned = self._turned, {}
         self._waits = False
+        self._visit += 1
         asked = self._asked()
-        if before is None or since is None or asked is None:
+        if asked is None:
             return
-        undone = {name: value for name, value in before.items() if _stands(asked.get(name), since[name])}
+        undone: dict[str, Any] = {}
+        for name, (before, since) in turned.items():
+            if name == "filters":  # they are one wish
+                dials = before if asked[name] == since != before else {}
+            else:
+                dials = {dial: before[dial] for dial in since if asked[name][dial] == since[dial] != before[dial]}
+            if dials:
+                undone[name] = dials
         if undone:
             self._deck.host.send({"type": "wishes", **undone})
 
     def _asked(self) -> Mapping[str, Any] | None:
         host = self._deck.host
-        return None if host is None or host.newest is None else host.newest.get("asked")
-
-
-def _stands(now: Any, wished: Any) -> bool:
-    """Whether a wish is still as the rule has made it: nobody has turned it since."""
-    if not isinstance(now, Mapping) or not isinstance(wished, Mapping):
-        return bool(now == wished)
-    return all(now.get(name) == value for name, value in wished.items())
+        return None if host is None else host.asked

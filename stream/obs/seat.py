@@ -1,20 +1,27 @@
 """The deck's seat in a session: a viewer within the server, which may be the session's player like any page."""
 
 import json
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from stream.close_codes import Close
+from stream.core.events import ViewerState
+from stream.messages import wishes_object
 from stream.sinks.viewers import Viewer
 
 from .deck import NAME, ObsDeck
 from .leaving import Item
 
+log = logging.getLogger(__name__)
+
 
 class Session(Protocol):
     """The part of a ``Channel`` that a seat needs."""
 
+    @property
+    def asked(self) -> ViewerState: ...
     def join(self, may: bool = True, page: str = "") -> Viewer: ...
     def leave(self, viewer: Viewer) -> None: ...
     def command(self, viewer: Viewer, message: dict[str, Any]) -> None: ...
@@ -37,6 +44,10 @@ class Seat:
         self.viewer.name = NAME
         self.viewer.ready = deck.ready
 
+    @property
+    def asked(self) -> Item | None:
+        return None if self.newest is None else wishes_object(self._session.asked)
+
     def send(self, message: Mapping[str, Any]) -> None:
         self._session.command(self.viewer, dict(message))
 
@@ -54,7 +65,10 @@ class Seat:
         try:
             self._take()
             while (text := await self.viewer.next()) is not None:
-                self._hear(json.loads(text))
+                try:
+                    self._hear(json.loads(text))
+                except Exception:
+                    log.exception("OBS's player did not deal with what it heard")
         finally:
             self._deck.rise(self)
             self._session.leave(self.viewer)

@@ -323,6 +323,9 @@ class Sources:
         """Hand OBS the file; returns when it began, by the clock."""
         client = self._asked()
         waiting: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        overtaken = self._started.get(source)
+        if overtaken is not None and not overtaken.done():  # its file is played no more
+            overtaken.set_exception(OvertakenError("another track was asked for"))
         self._started[source] = waiting
         self._loaded[source] = cut
         given = {"inputName": source, "inputSettings": {"local_file": str(cut.file)}}
@@ -339,15 +342,16 @@ class Sources:
             if status.get("mediaState") not in (PLAYING, OPENING) and not status.get("mediaDuration"):
                 raise TimeoutError
         except TimeoutError:
-            self._loaded[source] = None
+            self._unload(source, cut)
             raise CutError(
                 f"OBS does not play {cut.file}; it must be able to read that file: --obs-cuts names a folder"
             ) from None
         except ObsError:
-            self._loaded[source] = None
+            self._unload(source, cut)
             raise
         finally:
-            self._started.pop(source, None)
+            if self._started.get(source) is waiting:
+                del self._started[source]
         await asyncio.to_thread(self._cuts.opened, cut)
         return at_s
 
@@ -376,6 +380,11 @@ class Sources:
         cut, self._loaded[source] = self._loaded[source], None
         if cut is not None:
             cut.close()
+
+    def _unload(self, source: str, cut: Cut) -> None:
+        """The source has not begun this cut; it may have a newer one."""
+        if self._loaded[source] is cut:
+            self._loaded[source] = None
 
     async def _silence(self, source: str) -> None:
         with contextlib.suppress(ObsRequestError):

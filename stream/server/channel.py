@@ -81,6 +81,11 @@ class Channel:
         """Texts that must not appear in any log."""
         return [self.key, *(source.secret for source in self.inputs.all)]
 
+    @property
+    def asked(self) -> ViewerState:
+        """The wishes as they stand."""
+        return self.live.asked
+
     def release(self) -> None:
         """Release every publisher; frames that they still send are ignored."""
         for source in self.inputs.all:

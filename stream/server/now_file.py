@@ -24,17 +24,34 @@ class NowFile:
     def __init__(self, path: Path, text: Callable[[], str], look_s: float = LOOK_S) -> None:
         self._path, self._text, self._look_s = path, text, look_s
         self._written: str | None = None
-        self._failing = False
+        self._failing = self._lost = False
 
     async def run(self) -> None:
         """Until it is cancelled; nothing is on air then."""
         try:
             while True:
-                await self.look(self._text())
+                await self._look()
                 await asyncio.sleep(self._look_s)
         finally:
             if self._written:
                 self._write("")  # short, and the loop may be ending
+
+    async def _look(self) -> None:
+        """One look. A thread that writes is waited for, also when this is cancelled: else it would write last."""
+        try:
+            text = self._text()
+        except Exception:
+            if not self._lost:
+                log.exception("%s: what is on air cannot be told; it is tried again", self._path)
+            self._lost = True
+            return
+        self._lost = False
+        looking = asyncio.ensure_future(self.look(text))
+        try:
+            await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            await asyncio.wait([looking])
+            raise
 
     async def look(self, text: str) -> None:
         """Write the text unless it is there already."""

@@ -7,6 +7,7 @@ old protocol ends the server: they are logged with their cure, and tried again n
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -82,7 +83,7 @@ class ObsPublisher:
 
 class ObsInput:
     """A part of its own ``link``, to which others may be added before `start`. ``clock`` has OBS's timecodes, ``board``
-    what viewers get of OBS. ``also``: further sessions whose viewers get it."""
+    what viewers get of OBS. ``also``: further sessions, in which OBS plays; their viewers get it from then on."""
 
     def __init__(self, hub: Hub, options: ObsOptions, also: Callable[[], Iterable[Channel]] = lambda: ()) -> None:
         self._hub, self._options = hub, options
@@ -93,6 +94,7 @@ class ObsInput:
         self.clock = ObsClock()
         self.link = ObsLink(options.address, [self.program, self.clock, self])
         self._publisher: ObsPublisher | None = None
+        self._told: weakref.WeakSet[Channel] = weakref.WeakSet()  # sessions whose viewers know of OBS
         self._running: asyncio.Task[None] | None = None
         self._feeding: asyncio.Task[None] | None = None
 
@@ -227,7 +229,13 @@ class ObsInput:
             session.publish(Warned(text))
 
     def _show(self) -> None:
-        """Every viewer who may care gets the status."""
-        sessions = [session for session in (self.session, *self.also()) if session is not None]
-        for session in dict.fromkeys(sessions):
-            session.viewers.tell(self.board.status.message())
+        """Every viewer who may care gets the status. OBS has one music: that of one session."""
+        playing = [*self.also()]
+        self._told.update(playing)
+        if (own := self.session) is not None:
+            self._told.add(own)
+        for session in [*self._told]:
+            if session.ending is None:
+                here = session in playing
+                message = self.board.status.message()
+                session.viewers.tell(message if here else {**message, "plays": False, "ducked_db": 0.0})

@@ -40,7 +40,7 @@ class ObsPlay:
     ) -> None:
         self.deck = ObsDeck(shelf, Cuts(options.cuts), options.deck, time.monotonic, kit)
         self.deck.on_ready = self._ready
-        self._own_key = ""
+        self._own_key, self._over = "", False
         self._meters = 0 if options.deck.microphone else int(Subscription.INPUT_VOLUME_METERS)
         self._seats: dict[Seat, asyncio.Task[None]] = {}
         self._of: dict[Seat, Channel] = {}
@@ -67,6 +67,7 @@ class ObsPlay:
 
     async def close(self) -> None:
         """Leave OBS silent."""
+        self._over = True
         for seat in self._seats:
             seat.close()
         if self._seats:
@@ -80,6 +81,8 @@ class ObsPlay:
     def _closed(self, seat: Seat) -> None:
         self._seats.pop(seat, None)
         self._of.pop(seat, None)
+        if not self._over:
+            self._ready(self.deck.ready)  # OBS may be free now
 
     def _ready(self, ready: bool) -> None:
         for seat in self._seats:

@@ -193,9 +193,21 @@ class RealObs:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+            until_s = time.monotonic() + STOP_S
+            while _alive(self.process.pid) and time.monotonic() < until_s:
+                time.sleep(0.01)  # its screen is not our child, and holds on to the display's number until it is gone
             self.process = None
             for left in (f"/tmp/.X{self.port}-lock", f"/tmp/.X11-unix/X{self.port}"):
                 Path(left).unlink(missing_ok=True)
+
+
+def _alive(group: int) -> bool:
+    """Whether a process of this group still has something open."""
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            if os.getpgid(int(folder.name)) == group and (folder / "stat").read_text().rpartition(")")[2][1] != "Z":
+                return True
+    return False
 
 
 @contextlib.contextmanager

@@ -163,6 +163,37 @@ def test_no_answer_in_time_costs_that_request_alone() -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("what", ["GetVersion", "GetSceneList"])
+def test_an_obs_that_does_not_answer_at_the_beginning_is_connected_to_anew(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one asks itself, the other is what its owner asks."""
+
+    async def scene() -> None:
+        async with FakeObs() as obs:
+            usual = obs.handlers["GetVersion"]
+            obs.handlers["GetSceneList"] = lambda data: {}
+
+            async def never_at_first(data: Mapping[str, Any]) -> Any:
+                if obs.connections == 1:
+                    await asyncio.Event().wait()
+                return usual(data)
+
+            async def greet(self: Listener, client: ObsClient) -> None:
+                await client.request("GetSceneList", timeout_s=0.1)
+                self.greeted += 1
+
+            monkeypatch.setattr(Listener, "greet", greet)
+            monkeypatch.setattr(ObsClient.request, "__defaults__", (None, 0.1))
+            obs.handlers[what] = never_at_first
+            async with connected(obs) as listener:
+                assert obs.connections == 2 and listener.client.connected
+                told = listener.lost + listener.absent
+                assert len(told) == 1 and told[0].endswith("OBS does not answer")
+
+    asyncio.run(scene())
+
+
 def test_only_so_many_requests_wait() -> None:
     async def scene() -> None:
         async with FakeObs() as obs:

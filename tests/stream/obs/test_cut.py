@@ -1,5 +1,6 @@
 """Cuts: exact to the sample from any format, at their level, with their rise and fall, while they are written."""
 
+import asyncio
 import importlib.util
 import threading
 import wave
@@ -11,6 +12,7 @@ import pytest
 
 from stream.obs import cut as cuts_module
 from stream.obs.cut import Cut, Piece
+from stream.obs.cuts import STUB_BYTES, Cuts
 from stream.server.track_pcm import TrackPcm
 
 SECONDS = 40.0
@@ -156,3 +158,29 @@ def test_a_cut_that_is_no_longer_wanted_stops(tmp_path: Path, flac: Path, monkey
     assert cut.failure == ""
     _, sound = read(cut.file)
     assert np.abs(sound[-44_100:]).max() == 0  # the rest was never written
+
+
+def test_silence_takes_the_place_of_an_unwanted_cut_while_nobody_waits_for_the_disk(
+    tmp_path: Path, flac: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, go, threads = Cuts.opened, threading.Event(), list[int]()
+
+    def slow(cuts: Cuts, cut: Cut) -> None:
+        threads.append(threading.get_ident())
+        assert go.wait(20)
+        usual(cuts, cut)
+
+    async def scene() -> None:
+        cuts = Cuts(tmp_path / "cuts")
+        first, second = await cuts.make(piece(flac, 1.0)), await cuts.make(piece(flac, 2.0))
+        monkeypatch.setattr(Cuts, "opened", slow)
+        cuts.drop(first)
+        assert first.file.stat().st_size > STUB_BYTES
+        go.set()
+        cuts.close(False)
+        assert first.file.stat().st_size == STUB_BYTES and threading.get_ident() not in threads
+        cuts.drop(second)  # by a task that hears late of the end
+        assert second.file.stat().st_size == STUB_BYTES
+        assert len(list(cuts.folder.iterdir())) == 2
+
+    asyncio.run(scene())

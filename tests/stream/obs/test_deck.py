@@ -79,6 +79,10 @@ class Host:
         self.auto = False
         self.sent: list[dict[str, Any]] = []
 
+    @property
+    def asked(self) -> Any:
+        return None if self.newest is None else self.newest["asked"]
+
     def send(self, message: Mapping[str, Any]) -> None:
         self.sent.append(dict(message))
 
@@ -264,6 +268,32 @@ def test_the_newest_of_many_requests_wins(tmp_path: Path, music: Path) -> None:
         stage.deck.obey({"do": "stop"})
         await until(lambda: not stage.obs.playing())
         assert stage.told["track"] is None and stage.sounds is None
+
+    run(Stage(tmp_path, music), scene)
+
+
+def test_a_track_that_obs_was_about_to_begin_makes_way_at_once(tmp_path: Path, music: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        usual, asked = stage.obs.do_SetInputSettings, list[str]()
+
+        def late(data: Any) -> None:  # OBS has not begun the first file when it gets the second one
+            asked.append(data["inputName"])
+            if len(asked) > 1:
+                usual(data)
+
+        stage.deck.begin("before", 10.0)
+        await stage.plays("before")
+        stage.obs.handlers["SetInputSettings"] = late
+        stage.deck.begin("a", 10.0)
+        await until(lambda: asked)
+        stage.deck.begin("b", 10.0)
+        await stage.plays("b")
+        source = asked[1]
+        assert asked == [source, source]
+        await until(lambda: len(stage.deck._tasks) == 0)  # the first one's does not wait for OBS any more
+        assert not stage.deck.state["music"]
+        stage.deck.pause()
+        await until(lambda: not stage.obs.playing())
 
     run(Stage(tmp_path, music), scene)
 
@@ -465,6 +495,50 @@ def test_a_source_that_was_deleted_is_made_again_and_goes_on(
         assert "made again" in stage.deck.state["music"]
         await stage.plays("a")
         assert set(SOURCES) <= stage.obs.inputs.keys()
+
+    run(Stage(tmp_path, music), scene)
+
+
+def test_silence_that_is_asked_for_while_a_source_is_made_again_stays(
+    tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(stage: Stage) -> None:
+        monkeypatch.setattr("stream.obs.deck.CHECK_S", 0.05)
+        stage.deck.begin("a", 10.0)
+        await stage.plays("a")
+        usual = stage.obs.do_GetSceneList
+
+        def asked(data: Any) -> Any:
+            stage.deck.obey({"do": "stop"})
+            return usual(data)
+
+        stage.obs.handlers["GetSceneList"] = asked
+        stage.obs.do_RemoveInput({"inputName": stage.obs.playing()[0]})
+        await until(lambda: "made again" in stage.deck.state["music"])
+        assert stage.deck.plays is None and stage.told["track"] is None
+
+    run(Stage(tmp_path, music), scene)
+
+
+def test_collections_of_scenes_that_change_quickly_are_set_up_one_after_another(tmp_path: Path, music: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        obs = stage.obs
+        obs.event("CurrentSceneCollectionChanging")
+        await until(lambda: not stage.deck.ready)
+        obs.scenes, obs.inputs, obs.program = {"Talk": []}, {}, "Talk"
+        usual, made = obs.do_CreateScene, list[str]()
+
+        async def slow(data: Any) -> None:
+            if not made:
+                obs.event("CurrentSceneCollectionChanged")
+                await asyncio.sleep(0.05)
+            made.append(data["sceneName"])
+            usual(data)
+
+        obs.handlers["CreateScene"] = slow
+        obs.event("CurrentSceneCollectionChanged")
+        await until(lambda: stage.deck.ready and not stage.deck._tasks)
+        assert made == [SCENE]
 
     run(Stage(tmp_path, music), scene)
 

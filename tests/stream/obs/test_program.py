@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from fake_obs import FakeObs
+import pytest
+from fake_obs import FakeObs, RefusedError
 from fake_program import FakeProgram
 
 from stream.obs.address import parse_address
@@ -82,6 +83,33 @@ def test_a_change_while_the_answer_is_under_way_is_asked_for_again() -> None:
             gate.set()
             await until(lambda: program.scene == "Chat")
             assert told[-2:] == [("BRB", True), ("Chat", True)]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_scene_that_obs_does_not_tell_is_asked_for_again(again: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a change, and after a connection was lost."""
+    monkeypatch.setattr("stream.obs.program.AGAIN_S", 0.01)
+
+    async def scene() -> None:
+        async with connected("Game", "BRB") as (fake, program, told):
+            usual, refused = fake.obs.handlers["GetCurrentProgramScene"], list[int]()
+
+            def late(data: Any) -> Any:
+                if len(refused) < 2:
+                    refused.append(1)
+                    raise RefusedError(702)
+                return usual(data)
+
+            fake.obs.handlers["GetCurrentProgramScene"] = late
+            if again:
+                fake.scene = "BRB"
+                fake.obs.kill()
+            else:
+                fake.show("BRB", over=False)
+            await until(lambda: program.scene == "BRB")
+            assert told == [("Game", True), ("BRB", True)]
 
     asyncio.run(scene())
 

@@ -1,5 +1,7 @@
 """Rules of OBS's scenes: how they are written, what they do, and what is undone when the scene is left."""
 
+import asyncio
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +55,10 @@ class Deck:
 
     def __post_init__(self) -> None:
         self.host = self.sources = self
+
+    @property
+    def asked(self) -> dict[str, Any] | None:
+        return None if self.newest is None else dict(self.newest["asked"])
 
     def send(self, message: dict[str, Any]) -> None:
         self.sent.append(message)
@@ -139,27 +145,67 @@ def test_music_that_a_scene_has_begun_ends_with_it() -> None:
     assert deck.plays is None and deck.held is not None
 
 
+async def settled() -> None:
+    """Wait until no kit is being read."""
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+
 def test_dials_and_kits_are_turned_back() -> None:
-    deck = Deck()
-    scenes = ruled(deck, BRB={"kit": "calm", "steer": {"energy": -0.5}})
-    scenes.enter("BRB")
-    assert deck.sent == [
-        {"type": "wishes", "steer": {"energy": -0.5, "tempo": -0.5}, "weights": KITS["calm"]["weights"]}
-    ]
-    scenes.enter("Game")
-    assert deck.sent[1:] == [{"type": "wishes", "steer": STILL, "weights": WEIGHTS}]
+    async def scene() -> None:
+        deck = Deck()
+        scenes = ruled(deck, BRB={"kit": "calm", "steer": {"energy": -0.5}})
+        scenes.enter("BRB")
+        await settled()
+        assert deck.sent == [
+            {"type": "wishes", "steer": {"energy": -0.5, "tempo": -0.5}, "weights": KITS["calm"]["weights"]}
+        ]
+        deck.send({"type": "steer", "steer": {"energy": 0.25, "valence": 1.0}})  # somebody does
+        scenes.enter("Game")
+        assert deck.sent[2:] == [{"type": "wishes", "steer": {"tempo": 0.0}, "weights": WEIGHTS}]
+        assert deck.asked is not None and deck.asked["steer"] == {**STILL, "energy": 0.25, "valence": 1.0}
+
+    asyncio.run(scene())
 
 
 def test_wishes_wait_for_the_first_list_and_a_kit_that_is_gone_does_no_harm() -> None:
-    deck = Deck(newest=None)
-    scenes = ruled(deck, BRB={"kit": "gone", "steer": {"energy": -0.5}})
-    scenes.enter("BRB")
-    scenes.listed()
-    assert deck.sent == []
-    deck.newest = {"asked": {"steer": STILL}}
-    scenes.listed()
-    scenes.listed()
-    assert deck.sent == [{"type": "wishes", "steer": {"energy": -0.5}}]
+    async def scene() -> None:
+        deck = Deck(newest=None)
+        scenes = ruled(deck, BRB={"kit": "gone", "steer": {"energy": -0.5}})
+        scenes.enter("BRB")
+        scenes.listed()
+        await settled()
+        assert deck.sent == []
+        deck.newest = {"asked": {"steer": STILL}}
+        scenes.listed()
+        scenes.listed()
+        await settled()
+        assert deck.sent == [{"type": "wishes", "steer": {"energy": -0.5}}]
+
+    asyncio.run(scene())
+
+
+def test_a_kit_is_read_beside_the_event_loop_and_not_wished_for_once_its_scene_is_left() -> None:
+    read, go = list[int](), threading.Event()
+
+    def slow(name: str) -> dict[str, Any]:
+        read.append(threading.get_ident())
+        assert go.wait(20)
+        return {**KITS["calm"], "filters": "of a file that somebody has edited"}
+
+    async def scene() -> None:
+        deck = Deck()
+        scenes = RuledScenes(deck, parse_rules({"BRB": {"kit": "calm"}, "Game": {}}), slow)
+        scenes.enter("BRB")
+        assert deck.sent == []
+        scenes.enter("Game")
+        go.set()
+        await settled()
+        assert read and threading.get_ident() not in read and deck.sent == []
+        scenes.enter("BRB")
+        await settled()
+        assert deck.sent == [{"type": "wishes", **KITS["calm"]}]
+
+    asyncio.run(scene())
 
 
 def test_without_a_session_only_the_level_counts() -> None:

@@ -107,8 +107,13 @@ def test_without_a_key_it_is_the_session_that_plays_else_the_newest(
         each.session.started_s = float(number)
     ask(("POST", "/actions/pin?n=1"), stages=stages)
     stages[0].plays(2)
+    obs = stages[1].session
+    obs.role.command(obs.join(), {"type": "player", "take": True})  # silent so far
     ask(("POST", "/actions/pin?n=3"), stages=stages)
     assert [each.state.pinned for each in stages] == [f"{3:016x}", None, f"{1:016x}"]
+    stages[0].plays(None)
+    ask(("POST", "/actions/pin?n=4"), stages=stages[1:])
+    assert [each.state.pinned for each in stages] == [f"{3:016x}", f"{4:016x}", f"{1:016x}"]
 
 
 # A page of another origin can make a browser send a GET, and no more than that.

@@ -24,7 +24,7 @@ from stream.obs.client import ObsClient
 from stream.server.hub import Hub, HubOptions
 from stream.server.listening import ListenOptions, listening, open_ports
 from stream.sources.listen.address import parsed
-from stream.sources.sandbox.remote_pull import RemoteOptions
+from stream.sources.sandbox.remote_pull import RemoteOptions, RemotePull
 
 REMOTE = RemoteOptions(open_s=20.0, idle_s=10.0)
 
@@ -100,6 +100,33 @@ async def test_it_waits_for_a_place_and_then_gets_in(
             await hub.sessions[0].publisher.close()  # its session ends here: the connection does, too
             await until(lambda: not listener.receiving)
             assert hub.sessions[0].ends == []
+
+
+@awaited
+async def test_a_failure_of_ours_costs_one_visit_and_not_the_address(
+    ingesting: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    visits = list[int]()
+
+    async def broken(pull: RemotePull) -> Any:
+        visits.append(1)
+        raise RuntimeError("not thought of")
+
+    def gone(pull: RemotePull) -> Any:
+        visits.append(1)
+        raise RuntimeError("not thought of either")
+
+    monkeypatch.setattr("stream.server.listening.AGAIN_S", 0.01)
+    monkeypatch.setattr(RemotePull, "_pull", broken)
+    asked = options("udp")
+    with open_ports(asked) as ports:
+        async with listening(ingesting.FakeHub(), ports, asked) as (listener,):
+            await until(lambda: len(visits) > 2)
+            assert "the server's log says why" in listener.note and "not thought of" in caplog.text
+            monkeypatch.setattr(RemotePull, "close", gone)
+            before = len(visits)
+            await until(lambda: len(visits) > before + 4)
+            assert "a publisher's end failed" in caplog.text
 
 
 @awaited

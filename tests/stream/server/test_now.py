@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,52 @@ def test_at_the_end_nothing_is_on_air(tmp_path: Path) -> None:
 
     asyncio.run(scene())
     assert path.read_text() == ""
+
+
+def test_an_end_while_the_file_is_being_written_leaves_it_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, writing, go = tmp_path / "now.txt", threading.Event(), threading.Event()
+    usual = NowFile._write
+
+    def slow(file: NowFile, text: str) -> None:
+        if text:
+            writing.set()
+            assert go.wait(20)
+        usual(file, text)
+
+    async def scene() -> None:
+        monkeypatch.setattr(NowFile, "_write", slow)
+        task = asyncio.create_task(NowFile(path, lambda: "A – B", 0.001).run())
+        await asyncio.to_thread(writing.wait, 20)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.05, go.set)
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())
+    assert path.read_text() == ""
+
+
+def test_a_look_that_fails_is_said_once_and_the_file_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, looks = tmp_path / "now.txt", list[int]()
+
+    def text() -> str:
+        looks.append(1)
+        if len(looks) < 4:
+            raise OSError("the catalogue is away")
+        return "A – B"
+
+    async def scene() -> None:
+        task = asyncio.create_task(NowFile(path, text, 0.001).run())
+        async with asyncio.timeout(20):
+            while not path.exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(scene())
+    assert len(caplog.records) == 1 and "tried again" in caplog.text
 
 
 def test_a_file_that_cannot_be_written_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -19,6 +19,7 @@ from stream.obs.address import parse_address
 from stream.obs.deck_parts import DeckOptions
 from stream.obs.rules import parse_rules
 from stream.server import obs_input
+from stream.server.hub import HubOptions
 from stream.server.obs_input import ObsOptions
 from stream.server.obs_play import ObsPlayOptions
 
@@ -168,8 +169,41 @@ def test_obs_plays_for_one_session_at_a_time(serving: Serving, tmp_path: Path) -
                     await own.hears("player", player=None, paused=True)
                     await other.tell(type="do", do="play", track=track, start_s=1.0)
                     await other.hears("player", track=track, paused=False)
-                    await other.hears("obs", plays=True)  # it hears of OBS now
+                    await other.hears("obs", plays=True, connected=True)  # it hears of OBS now
+                    await own.hears("obs", plays=False, connected=True)  # another session's music is not its own
                     await own.until(lambda: len(obs.playing()) == 1)
+                    await own.tell(type="player", take=True, name="OBS")
+                    await other.hears("obs", plays=False, connected=True)
+                    await own.hears("player", player="elsewhere", name="OBS", paused=True)
+                    await own.tell(type="do", do="resume")
+                    await own.hears("obs", plays=True, connected=True)
+                    await obs.stop()
+                    await other.hears("obs", connected=False)
+
+    asyncio.run(scene())
+
+
+def test_obs_plays_in_its_own_session_once_the_other_one_has_ended(serving: Serving, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with MusicObs("Game") as obs:
+            FakeProgram(obs, "Game")
+            asked = options(obs, tmp_path) | {"hub": HubOptions(grace_s=0.0)}
+            async with running(serving, **asked) as server:
+                async with sending(server) as client:
+                    async with viewing(server) as own:
+                        await own.hears("player", name="OBS")
+                        await client.send(np.zeros((90, 160, 3), np.uint8), 0.0)
+                        async with viewing(server, "cam") as other:
+                            await other.tell(type="player", take=True, name="OBS")
+                            await other.hears("player", name="OBS")
+                        await obs.stop()
+                        await own.until(lambda: server.hub.by_key("obs") is None)
+                    await obs.start()
+                    async with viewing(server) as anew:
+                        await anew.track()
+                        assert not anew.last("player").get("name")
+                async with viewing(server) as anew:
+                    await anew.hears("player", name="OBS")
 
     asyncio.run(scene())
 
@@ -195,6 +229,27 @@ def test_obs_goes_and_comes_back_and_the_music_goes_on(serving: Serving, tmp_pat
                 await page.hears("player", track=track, paused=False, name="OBS")
                 assert len(obs.playing()) == 1
             assert not obs.playing()  # the server ended, and its music with it
+
+    asyncio.run(scene())
+
+
+def test_the_wishes_of_scenes_that_follow_quickly_are_undone_one_by_one(serving: Serving, tmp_path: Path) -> None:
+    """Before any list has the wishes of the first one."""
+
+    async def scene() -> None:
+        async with MusicObs("Game", "BRB", "Boss") as obs:
+            program = FakeProgram(obs, "Game", "BRB", "Boss")
+            asked = options(obs, tmp_path, BRB={"steer": {"energy": -0.51234}}, Boss={"steer": {"energy": 0.6}})
+            async with running(serving, **asked) as server, viewing(server) as page:
+                await page.hears("player", name="OBS")
+                await page.track()
+                state = server.hub.by_key("obs").live
+                for name in ("BRB", "Boss"):
+                    program.show(name)
+                    await page.hears("obs", scene=name)
+                await page.until(lambda: state.asked.steer.energy == 0.6)
+                program.show("Game")
+                await page.until(lambda: state.asked.steer.energy == 0.0)
 
     asyncio.run(scene())
 
