@@ -343,7 +343,7 @@ def test_obs_is_shown_warned_of_and_asked_to_play_and_to_duck(opened: Opener) ->
     assert stub.commands("player")[-1]["name"] == "OBS" and stub.commands("player")[-1]["take"] is True
     stub.tell(ELSEWHERE | {"name": "OBS"}, obs | {"plays": True, "studio": False, "ducked_db": -9.2})
     page.wait_for_selector("#duck:visible")
-    assert page.inner_text("#duck") == "Ducked -9 dB" and "plays in OBS" in page.inner_text("#where-text")
+    assert page.inner_text("#duck") == "Ducked -9 dB" and "Plays in OBS" in page.inner_text("#where-text")
     assert page.is_hidden("#play-in-obs")
     for on in (True, False, None):
         before = len(stub.commands("do"))
