@@ -92,7 +92,8 @@ def _edit(arguments: argparse.Namespace) -> int:
     chosen = edit(arguments.catalog, arguments.tracks, arguments.where, values, unset)
     if arguments.json:
         return list_tracks(chosen_now(arguments.catalog, [track.id for track in chosen], ()), True) if chosen else 0
-    print_line(f"{len(chosen)} tracks edited; servers that run use it when they are started again")
+    said = "1 track" if len(chosen) == 1 else f"{len(chosen)} tracks"
+    print_line(f"{said} edited; servers that run use it when they are started again")
     return 0
 
 

@@ -76,6 +76,8 @@ def _test(text: str) -> Callable[[Track], bool]:
         raise CatalogError(f"--where {text!r}: give FIELD=VALUE; there are {', '.join(WHERE)}")
     pattern = wanted.casefold()
     if name == "licence":
+        if "*" in wanted or "?" in wanted:
+            return lambda track: fnmatch.fnmatchcase(track.licence.casefold(), pattern)
         return lambda track: matches(wanted, track.licence) if wanted else not track.licence
     if name in _ANSWERS:
         try:
@@ -95,6 +97,8 @@ def changes(sets: Sequence[str], unsets: Sequence[str]) -> tuple[dict[str, str],
         name, equals, given = text.partition("=")
         if not equals:
             raise CatalogError(f"--set {text!r}: give FIELD=VALUE, such as vod_ok=no")
+        if name not in FIELDS:
+            raise CatalogError(f"--set {name!r}: there is no such field; there are {', '.join(FIELDS)}")
         if not given.strip():
             raise CatalogError(f"--set {text!r}: has no value; --unset {name} takes an edit back")
         try:

@@ -49,6 +49,8 @@ class LiveTable:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+        if not self._console.is_terminal:  # where it is redrawn, the cursor stands below the table
+            self._console.line()
 
     def put(self, notice: Notice) -> None:
         """Take one notice; the next refresh shows it."""

@@ -60,8 +60,8 @@ export class Transport {
   #where(now, role) {
     if (!role.may) return "You may watch here; to play and to ask takes another token.";
     if (!now || now.here) return "";
-    if (this.speaker.elsewhere && role.name) return `It plays in ${role.name}; this page is its remote.`;
-    if (this.speaker.elsewhere) return "It plays elsewhere; this page is its remote.";
+    if (this.speaker.elsewhere && role.name) return `Plays in ${role.name}; this page is its remote.`;
+    if (this.speaker.elsewhere) return "Plays elsewhere; this page is its remote.";
     return "Nobody plays it now.";
   }
 }

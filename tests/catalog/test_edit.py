@@ -67,7 +67,7 @@ def test_an_edit_counts_before_all_and_survives(
     }
     one = before["-90.ogg"]
     said = run("catalog", "edit", one.id, "--set", "vod_ok=no", "--set", "artist=Ann")
-    assert "1 tracks edited" in said
+    assert "1 track edited" in said
     assert (tracks()["-90.ogg"].rights.vod_ok, tracks()["-90.ogg"].artist) == (False, "Ann")
 
     # tagged anew, moved, copied in another container, indexed, the sidecar changed: it stays
@@ -171,6 +171,7 @@ def test_search_by_rights_and_moods(
         (["edit", "x", "--set", "vod_ok=no", "--unset", "vod_ok"], "both set and unset"),
         (["edit", "--where", "colour=red", "--set", "vod_ok=no"], "there are licence, title"),
         (["edit", "--where", "vod_ok=perhaps", "--set", "vod_ok=no"], "give yes, no or unknown"),
+        (["edit", "x", "--set", "vodok=no"], "--set 'vodok': there is no such field; there are licence, "),
         (["show", "x"], "'x': no such track"),
     ],
 )
@@ -183,11 +184,19 @@ def test_what_the_user_has_to_mend(
     assert error.startswith("segue catalog: ") and says in error
 
 
+def test_a_pattern_chooses_by_licence(music: Path, run: Run) -> None:
+    (music / "segue.csv").write_text("file,licence\n*,CC BY 4.0\n*-90.ogg,CC BY-SA 4.0\n")
+    run("index", str(music))
+    for wanted, found in (("CC-BY", 2), ("CC-BY*", 3), ("cc-by-?a-4.0", 1), ("CC-BY-N*", 0)):
+        said = run("catalog", "edit", "--where", f"licence={wanted}", "--dry-run", "--json")
+        assert len(said.splitlines()) == found, wanted
+
+
 def test_an_edit_waits_for_no_indexer(music: Path, run: Run, tmp_path: Path) -> None:
     run("index", str(music))
     with exclusive(tmp_path / "c"):
         assert "another segue index" in run("catalog", "edit", "--where", "path=*", "--set", "vod_ok=no", code=2)
-    assert "1 tracks edited" in run("catalog", "edit", "--where", "path=*-90.ogg", "--set", "vod_ok=no")
+    assert "1 track edited" in run("catalog", "edit", "--where", "path=*-90.ogg", "--set", "vod_ok=no")
 
 
 def test_an_edit_is_kept_whole_or_not_at_all(music: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

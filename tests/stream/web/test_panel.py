@@ -343,13 +343,24 @@ def test_obs_is_shown_warned_of_and_asked_to_play_and_to_duck(opened: Opener) ->
     assert stub.commands("player")[-1]["name"] == "OBS" and stub.commands("player")[-1]["take"] is True
     stub.tell(ELSEWHERE | {"name": "OBS"}, obs | {"plays": True, "studio": False, "ducked_db": -9.2})
     page.wait_for_selector("#duck:visible")
-    assert page.inner_text("#duck") == "Ducked -9 dB" and "plays in OBS" in page.inner_text("#where-text")
+    assert page.inner_text("#duck") == "Ducked -9 dB" and "Plays in OBS" in page.inner_text("#where-text")
     assert page.is_hidden("#play-in-obs")
     for on in (True, False, None):
         before = len(stub.commands("do"))
         page.click("#duck")
         waits(page, lambda before=before: len(stub.commands("do")) > before)
         assert stub.commands("do")[-1]["do"] == "duck" and stub.commands("do")[-1]["on"] is on
+
+
+@pytest.mark.parametrize("width", [300, 400])
+def test_a_long_rule_leaves_the_status_whole(opened: Opener, width: int) -> None:
+    obs = {"type": "obs", "connected": True, "scene": "BRB", "studio": False, "streaming": False, "recording": True}
+    obs |= {"rule": "music plays, energy -0.5, -3 dB", "plays": True, "ducked_db": 0.0, "note": ""}
+    page, _ = opened(suggestions(), obs, path="/dock", size=(width, 400))
+    page.wait_for_selector("#obs:visible")
+    page.wait_for_selector("#status[data-state='live']")
+    cut = "(part) => part.scrollWidth > part.clientWidth"
+    assert page.eval_on_selector("#obs-text", cut) and not page.eval_on_selector("#status-text", cut)
 
 
 KEYS = [
