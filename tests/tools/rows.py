@@ -3,6 +3,16 @@
 from typing import Any
 
 
+def hold(page: Any) -> None:
+    """Point at the list: until `let_go` it holds still, and no row leaves it."""
+    page.hover("#list")
+
+
+def let_go(page: Any) -> None:
+    """Point elsewhere: the list follows again."""
+    page.mouse.move(1, 1)
+
+
 def row_of(page: Any, place: int) -> Any:
     """The element of the row that stands at ``place`` now: it stays its track's, wherever the next list puts it."""
     return page.locator(".row").nth(place).element_handle()
