@@ -13,7 +13,8 @@ const NOT_FOUND = 4404;
 
 /**
  * `path`: of a session, or `/events?key=KEY` if `patient`. `on` has message(object), open(), waiting(),
- * absent(reason, regular), closed(reason, regular); `regular`: the stream was ended, it was not lost.
+ * absent(reason, regular), closed(reason, regular); `regular`: the stream was ended, it was not lost; and, if `patient`,
+ * reached(): the server is there, which may yet say that no such stream is.
  * Returns {send(object), close()}.
  */
 export function listen(path, on, patient = false) {
@@ -33,7 +34,11 @@ export function listen(path, on, patient = false) {
     moved = "";
     let heard = false;
     socket = new WebSocket(address);
-    socket.onopen = () => { if (!patient) { tries = 0; on.open?.(); } };
+    socket.onopen = () => {
+      if (patient) return on.reached?.();
+      tries = 0;
+      return on.open?.();
+    };
     socket.onmessage = ({ data }) => {
       let message;
       try { message = JSON.parse(data); } catch { return; }

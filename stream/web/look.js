@@ -4,7 +4,12 @@ const KEPT = "segue-look";
 const USUAL = { theme: "", size: "", fade: "gentle", fade_s: 2.5, keys: true, strip: true, headphones: "", tool: "" };
 
 let chosen = { ...USUAL };
-try { chosen = { ...USUAL, ...JSON.parse(localStorage.getItem(KEPT)) }; } catch { /* nothing is kept here */ }
+chosen = kept();
+
+/** What is kept now: another tab may have chosen meanwhile. */
+function kept() {
+  try { return { ...USUAL, ...JSON.parse(localStorage.getItem(KEPT)) }; } catch { return chosen; } // nothing is kept here
+}
 
 /** Whether this page is a dock: small, without video, without single-letter keys. */
 export const dock = document.documentElement.dataset.view === "dock";
@@ -12,10 +17,16 @@ export const dock = document.documentElement.dataset.view === "dock";
 export function chose(name) { return chosen[name]; }
 
 export function choose(name, value) {
-  chosen[name] = value;
+  chosen = { ...kept(), [name]: value };
   try { localStorage.setItem(KEPT, JSON.stringify(chosen)); } catch { /* then it is forgotten with the page */ }
   dispatchEvent(new Event("segue-look"));
 }
+
+addEventListener("storage", ({ key }) => {
+  if (key !== KEPT) return;
+  chosen = kept();
+  dispatchEvent(new Event("segue-look"));
+});
 
 /** In a dock a click keeps the focus, and the program around it no longer gets its hotkeys: give it back. */
 export function giveFocusBack() {

@@ -30,10 +30,13 @@ import { clock, cue, movement, note, pulse } from "./words.js";
 const $ = (id) => document.getElementById(id);
 const LIST_MS = dock ? 1000 : 3000;
 const NOTE_MS = 6000; // a change of the list is told for so long
+const WAITS = "Waiting for the stream";
+const ANSWER_MS = 5000; // a server that has not answered by then cannot be reached
 const HISTORY_MS = 20_000; // after a change on air it is in the history
 
 let began = 0; // when the stream did, by the page's clock
 let waits = false; // for the stream of the key to begin
+let asking = false; // for what is live now
 let noted = 0; // when the list's last change was told
 let source = null; // what this page sends, if it does
 let strip = null; // the movement in it
@@ -57,6 +60,7 @@ const session = new Session({
   warning: (message) => complain(`${message.reason[0].toUpperCase()}${message.reason.slice(1)}.`),
   error: (message) => complain(`The session ended: ${message.reason}.`),
   waiting: () => status("wait", "Reconnecting…"),
+  reached: () => status("wait", WAITS),
   absent: (reason, regular) => absent(regular, reason),
   closed: (reason, regular) => closed(reason, regular),
 });
@@ -245,7 +249,7 @@ function attendKey() {
 }
 
 function absent(regular, reason = "") {
-  status("wait", regular ? "Waiting for the stream" : reason);
+  status("wait", regular ? WAITS : reason);
   began = 0;
   $("clock").textContent = "0:00";
   moment.forget();
@@ -289,13 +293,17 @@ function watch(live) {
 }
 
 async function liveNow() {
-  if (document.hidden && !dock || session.open || $("stage").dataset.mode !== "idle") return;
-  const response = await fetch("/api/sessions", { headers: authorised("view") }).catch(() => null);
-  if (!response?.ok) return status("lost", response?.status === 401 ? "A token is needed: open the page with #token=TOKEN" : "The server cannot be reached");
+  const idle = () => !session.open && $("stage").dataset.mode === "idle";
+  if (document.hidden && !dock || asking || !idle()) return;
+  asking = true; // one question at a time, however long the answer takes
+  const response = await fetch("/api/sessions", { headers: authorised("view"), signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
+  const told = response?.ok ? await response.json().catch(() => null) : null;
+  asking = false;
+  if (!idle()) return; // it has attached meanwhile
+  if (!told) return status("lost", response?.status === 401 ? "A token is needed: open the page with #token=TOKEN" : "The server cannot be reached");
   if ($("status").dataset.state === "lost") status("idle", "Ready");
-  const sessions = (await response.json()).sessions.filter((each) => each.connected);
+  const sessions = told.sessions.filter((each) => each.connected);
   if (dock) {
-    if (session.open) return;
     const newest = [...sessions].sort((a, b) => a.age_s - b.age_s)[0];
     if (newest) return watch(newest);
     return status("wait", "Waiting for a stream");

@@ -8,7 +8,7 @@ export const NEUTRAL = { steer: { energy: 0, valence: 0, tension: 0, tempo: 0 },
 const KEPT_MS = 10 * 60_000; // for so long wishes of a session that was lost may be given back
 
 export class Session {
-  /** `on` has a function for each type of message, and open(), waiting(), absent(reason, regular), closed(reason, regular). */
+  /** `on` has a function for each type of message, and open(), waiting(), reached(), absent(reason, regular), closed(reason, regular). */
   constructor(on) {
     this.on = on;
     this.events = null;
@@ -35,6 +35,7 @@ export class Session {
       open: () => { this.#role(NOBODY); this.on.open(); },
       message: (message) => this.#hear(message),
       waiting: () => this.on.waiting(),
+      reached: () => this.on.reached(),
       absent: (reason, regular, never) => { this.#over(regular && !never); this.on.absent(reason, regular); },
       closed: (reason, regular) => { this.events = null; this.#over(regular); this.on.closed(reason, regular); },
     }, patient);

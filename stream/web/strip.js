@@ -21,17 +21,18 @@ export class Strip {
     this.timer = setInterval(() => this.#look(video), 1000 / RATE);
   }
 
-  stop() { clearInterval(this.timer); }
+  stop() { clearInterval(this.timer); this.timer = 0; }
 
   clear() {
-    clearInterval(this.timer);
+    this.stop();
     this.past = null;
     this.points = []; // [time in s, movement in 0..1]
     this.cuts = [];
     this.#draw();
   }
 
-  cut(strength) { this.cuts.push([now(), strength]); }
+  /** Of a stream that is not shown here nothing is kept. */
+  cut(strength) { if (this.timer) this.cuts.push([now(), strength]); }
 
   #look(video) {
     const time = now();

@@ -21,6 +21,8 @@ export class Suggestions {
     this.waiting = null;
     this.pointed = false;
     this.timer = 0;
+    this.heard = null; // in headphones
+    this.air = [null, false];
     const point = () => { this.pointed = true; clearTimeout(this.timer); };
     list.addEventListener("pointermove", point);
     list.addEventListener("pointerdown", point);
@@ -55,6 +57,7 @@ export class Suggestions {
 
   /** Mark what plays. */
   mark(track, playing) {
+    this.air = [track, playing];
     for (const [id, row] of this.rows) {
       row.element.classList.toggle("on-air", id === track);
       row.element.classList.toggle("paused", id === track && !playing);
@@ -66,12 +69,14 @@ export class Suggestions {
 
   /** Mark what is heard in headphones. */
   listens(track) {
+    this.heard = track;
     for (const [id, row] of this.rows) press(row.listen, id === track);
   }
 
   #thaw() {
     if (this.frozen || !this.waiting) return;
     this.show(this.waiting, this.told);
+    this.mark(...this.air);
   }
 
   #lay(items) {
@@ -144,7 +149,7 @@ export class Suggestions {
     const like = act("like", "♥", "More like this", (item) => this.on.like(item, !pressed(like)));
     const pin = act("pin", "▲", "Keep it first", (item) => this.on.pin(item, !pressed(pin)));
     const skip = act("drop-it", "×", "", (item) => (pressed(skip) ? this.on.unskip(item) : this.on.skip(item)));
-    press(listen, false);
+    press(listen, track === this.heard);
     const air = make("span", "air", "On air");
     air.hidden = true;
     const head = make("p", "head");

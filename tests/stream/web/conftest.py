@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,17 @@ def page(browser: Any, server: Any) -> Iterator[Any]:
     yield opened
     opened.close()
     assert wrong == []
+
+
+@pytest.fixture(scope="session")
+def taps() -> Callable[[Any], None]:
+    """``taps(page)``: what the page plays is kept from its next opening on; see sounding.js."""
+
+    def tap(page: Any) -> None:
+        page.context.new_cdp_session(page).send("Page.setBypassCSP", {"enabled": True})  # the page forbids worklets
+        page.add_init_script((Path(__file__).parent / "sounding.js").read_text())
+
+    return tap
 
 
 @pytest.fixture

@@ -20,38 +20,24 @@ START_S = 40 * 60 / IN_BPM  # a downbeat of the one that comes
 OFF_S = 0.06  # of half a second; by chance it would be up to a quarter. On an idle machine it is a few milliseconds
 CHOSEN = "localStorage.setItem('segue-look', JSON.stringify({ fade: 'beat', fade_s: 2 }));"
 
-# by the audio's own thread: nothing is lost while the page is busy
-TAP = """
-const tap = `registerProcessor("tap", class extends AudioWorkletProcessor {
-  process([input]) {
-    this.kept = [...(this.kept ?? []), ...(input[0] ?? new Float32Array(128))];
-    if (this.kept.length >= 4096) { this.port.postMessage(Float32Array.from(this.kept)); this.kept = []; }
-    return true;
-  }
-});`;
-window.heard = [];
-const connect = AudioNode.prototype.connect;
-AudioNode.prototype.connect = function (target, ...rest) {
-  if (target instanceof AudioDestinationNode) {
-    const { context } = this;
-    window.heardRate = context.sampleRate;
-    const address = URL.createObjectURL(new Blob([tap], { type: "text/javascript" }));
-    context.audioWorklet.addModule(address).then(() => {
-      const node = new AudioWorkletNode(context, "tap");
-      node.port.onmessage = ({ data }) => { window.heard.push(...data); };
-      connect.call(this, node);
-      connect.call(node, target);
-      window.node = node; // else it is collected
-    });
-  }
-  return connect.call(this, target, ...rest);
-};
-"""
 DECKS = """
 const Made = Audio;
 window.decks = [];
 window.Audio = function () { decks.push(new Made()); return decks.at(-1); };
 """
+
+
+# in the page, whose clock the sound has: when the second one begins to rise, and the rates a second later
+NOTED = """() => {
+  const list = document.querySelector("#list");
+  const watch = new MutationObserver(() => {
+    if (!list.children[1].classList.contains("on-air")) return;
+    watch.disconnect();
+    const begun = heard.length;
+    setTimeout(() => { window.noted = [begun, decks.map((deck) => deck.playbackRate)]; }, 1000);
+  });
+  watch.observe(list, { subtree: true, attributes: true });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +79,7 @@ def phase_s(times_s: Any) -> float:
 
 
 @pytest.fixture
-def mixed(page: Any, server: Any) -> Callable[[], tuple[float, float]]:
+def mixed(page: Any, server: Any, taps: Callable[[Any], None]) -> Callable[[], tuple[float, float]]:
     """Plays one, then the other; returns by how much the beats are off, and the rate of the second one at first."""
 
     def mix() -> tuple[float, float]:
@@ -116,20 +102,18 @@ def mixed(page: Any, server: Any) -> Callable[[], tuple[float, float]]:
             behind.on_message(forward)
 
         page.route_web_socket("**/sessions/*/events?*", relay)
-        page.context.new_cdp_session(page).send("Page.setBypassCSP", {"enabled": True})  # the page forbids the tap
-        page.add_init_script(TAP + CHOSEN)
-        page.add_init_script(DECKS)
+        taps(page)
+        page.add_init_script(CHOSEN + DECKS)
         page.goto(server.url)
         page.click("#use-camera")
         page.wait_for_selector(".row", timeout=FIRST_MS)
         page.locator(".row .play").first.click()
-        page.wait_for_function("() => window.heard.length > 4 * window.heardRate", timeout=20_000)
+        page.wait_for_function("() => window.heard.length > 4 * window.heardRate", timeout=FIRST_MS)
+        page.evaluate(NOTED)
         page.locator(".row .play").nth(1).click()
-        page.wait_for_selector(".row:nth-child(2).on-air", timeout=20_000)  # it begins to rise
-        begun, rate_hz = page.evaluate("[heard.length, heardRate]")
-        page.wait_for_timeout(1000)
-        rates = page.evaluate("decks.map((deck) => deck.playbackRate)")
-        page.wait_for_timeout(2200)
+        begun, rates = page.wait_for_function("() => window.noted", timeout=FIRST_MS).json_value()
+        page.wait_for_function("begun => heard.length > begun + 3.2 * heardRate", arg=begun, timeout=FIRST_MS)
+        rate_hz = page.evaluate("heardRate")
         sound = np.array(page.evaluate("heard"))
         before = onsets_s(sound[begun - round(3 * rate_hz) : begun], rate_hz) + begun / rate_hz - 3
         after = (

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from until import until
 from websockets.sync.client import connect
 
 from stream.server.access import AccessOptions
@@ -52,16 +53,17 @@ def test_no_foreign_page_presses_a_key(browser: Any, keys: Any, serving_module: 
         posted = client.post("/whip?key=show", content=serving_module.OFFER, headers=sdp)
         with connect(f"ws://{keys.netloc}{posted.headers['segue-events']}") as player:
             player.send(json.dumps({"type": "playing", "track": "x"}))
-            while json.loads(player.recv(timeout=5))["type"] != "player":
+            while json.loads(player.recv(timeout=30))["type"] != "player":
                 pass
             page.goto(path.as_uri())
-            for _ in range(200):
-                if len(codes) < SEEN:
-                    page.wait_for_timeout(50)
-            assert len(codes) >= SEEN and set(codes) == {403}
+            until(page, lambda: len(codes) >= SEEN)
+            assert set(codes) == {403}
             page.goto(address)  # the user opens it: it is done
             assert json.loads(page.text_content("body"))["changed"]
-            done = []
+            done: list[str] = []
+            while not done:
+                message = json.loads(player.recv(timeout=30))
+                done += [message["do"]] if message["type"] == "do" else []
             with pytest.raises(TimeoutError):  # what a foreign page had done would have come before
                 while message := json.loads(player.recv(timeout=1)):
                     done += [message["do"]] if message["type"] == "do" else []

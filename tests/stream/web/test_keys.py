@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from rows import play_row, press, row_of, text_of
+from rows import hold, let_go, play_row, press, row_of, text_of
 
 FIRST_MS = 40_000  # generous: the machine may be busy
 SOON_MS = 15_000
@@ -36,7 +36,7 @@ class Restarted:
     def start(self) -> None:
         command = [sys.executable, "-m", "segue", "serve", "--port", str(self.port), *self._words]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        watchdog = threading.Timer(90, process.kill)
+        watchdog = threading.Timer(150, process.kill)
         watchdog.start()
         assert process.stdout is not None and process.stderr is not None
         line = process.stdout.readline()
@@ -109,14 +109,17 @@ def test_a_restart_of_the_server_loses_neither_stream_nor_sound_nor_wishes(
     sender.click("#use-camera")
     sender.wait_for_selector(".row", timeout=FIRST_MS)
     viewer.wait_for_selector(".row", timeout=FIRST_MS)
+    hold(sender)
     played = row_of(sender, 1)
     title = text_of(played, ".title")
     play_row(played)
     viewer.wait_for_selector('#player[data-state="playing"]', timeout=SOON_MS)
+    hold(viewer)
     left, other = [row for row in (row_of(viewer, place) for place in (1, 2, 3)) if text_of(row, ".title") != title][:2]
     out, liked = text_of(left, ".title"), text_of(other, ".title")
     press(left, ".drop-it")
     press(other, ".like")
+    let_go(viewer)
     for page in (sender, viewer):
         page.wait_for_function("() => document.querySelectorAll('#wishes li').length === 2", timeout=SOON_MS)
     sender.wait_for_timeout(1500)  # a list more, that says so
@@ -196,7 +199,7 @@ def test_of_several_processes_the_one_that_has_the_stream_is_found(
         again.click("#stop")
         again.click("#use-camera")
         again.wait_for_selector(".row", timeout=FIRST_MS)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             (after,) = httpx.get(f"{made.url}api/sessions").json()["sessions"]
             assert after["id"] == session["id"]

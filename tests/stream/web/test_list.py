@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rows import play_row, row_of, text_of
+from rows import play_row, row_of, text_of, turn_auto
+from until import until
 
 FIRST_MS = 40_000  # generous: the machine may be busy
 SOON_MS = 15_000
@@ -107,7 +108,7 @@ def test_why_a_list_changed_or_is_an_older_one_is_told_and_rows_stay_where_they_
     shows(page, "#list-note", "New scene")
     assert page.evaluate(top) == before
     words["changed"] = ""
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(1500)
     assert page.inner_text("#list-note") == "New scene"  # long enough to be read
     words["stale"] = "no track passes the filter tags"
     shows(page, "#list-note", "An older list: no track passes the filter tags")
@@ -124,7 +125,7 @@ def test_could_switch_is_said_and_auto_stays(told: Callable[..., Any]) -> None:
 
     page = told(change)
     title = play(page)
-    page.locator("#auto").check(force=True)
+    turn_auto(page, True)
     urged.append(page.locator(".row .title").nth(1).inner_text())
     shows(page, "#advice-word", "Could switch")
     assert page.inner_text("#advice-text") == urged[0]
@@ -144,6 +145,12 @@ def test_what_is_on_air_is_counted_down(told: Callable[..., Any]) -> None:
     shows(page, "#cue", f"Then {following} · good place to leave in 0:50")
 
 
+NEXT = """title => {
+  const now = document.querySelector("#now-title").textContent;
+  return now !== title && [now, Number(document.querySelector("#seek").value)];
+}"""
+
+
 def test_auto_leaves_where_the_server_says_and_goes_on_with_what_it_names(told: Callable[..., Any]) -> None:
     """Tracks here are 20 s long: as long as nothing is told, one is left at 17 s."""
     begun: list[str] = []
@@ -161,10 +168,10 @@ def test_auto_leaves_where_the_server_says_and_goes_on_with_what_it_names(told: 
     titles = page.locator(".row .title").all_inner_texts()
     begun[:] = [titles[0], titles[1]]
     assert play(page) == titles[0]
-    page.locator("#auto").check(force=True)
-    page.wait_for_function("title => document.querySelector('#now-title').textContent !== title", arg=titles[0])
-    assert page.inner_text("#now-title") not in titles[:2]  # what it names, not what stands first
-    assert page.evaluate("() => Number(document.querySelector('#seek').value)") < 5
+    turn_auto(page, True)
+    title, place_s = page.wait_for_function(NEXT, arg=titles[0]).json_value()
+    assert title not in titles[:2]  # what it names, not what stands first
+    assert place_s < 5
 
 
 def test_the_switch_stands_as_it_was_turned_until_the_server_has_answered(page: Any) -> None:
@@ -231,9 +238,10 @@ def test_tracks_are_brought_to_the_common_loudness(
 
     page = told(change)
     play(page)
-    page.wait_for_timeout(300)
-    levels = page.evaluate("() => levels.map((gain) => gain.gain.value)")
-    assert sum(abs(level - factor) < 0.01 for level in levels) >= 1 and max(levels) <= max(1.0, factor) + 0.01
+    page.wait_for_function(  # values change with the sound
+        "factor => levels.some((gain) => Math.abs(gain.gain.value - factor) < 0.01)", arg=factor, timeout=SOON_MS
+    )
+    assert page.evaluate("Math.max(...levels.map((gain) => gain.gain.value))") <= max(1.0, factor) + 0.01
 
 
 def test_sound_that_breaks_off_is_begun_again_and_a_file_that_stays_away_is_not_asked_for_for_ever(
@@ -249,9 +257,11 @@ def test_sound_that_breaks_off_is_begun_again_and_a_file_that_stays_away_is_not_
     assert page.inner_text("#now-title") == title and page.is_hidden("#toast")
     page.route("**/tracks/**/audio?*", lambda route: route.abort())
     page.evaluate(broken)
-    page.wait_for_timeout(9000)
-    tries = len(asked)
-    page.wait_for_timeout(2500)
+    until(page, lambda: len(asked) > 3)
+    tries = 0
+    while tries < len(asked) < 12:  # once a second, and then no more
+        tries = len(asked)
+        page.wait_for_timeout(3000)
     assert 3 < tries == len(asked) < 12
 
 

@@ -8,6 +8,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from until import until
 from websockets.sync.client import connect
 
 SDP = {"content-type": "application/sdp"}
@@ -25,6 +26,12 @@ SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => { for (const e of list.getEntries()) window.shifts.push(e.value); })
   .observe({ type: "layout-shift", buffered: true });
+window.seen = [];
+addEventListener("DOMContentLoaded", () => {
+  const { dataset } = document.getElementById("card");
+  const told = () => { if (dataset.seen !== window.seen.at(-1)) window.seen.push(dataset.seen); };
+  new MutationObserver(told).observe(document.getElementById("card"), { attributes: true });
+});
 """
 
 
@@ -81,13 +88,10 @@ def pixels(page: Any) -> np.ndarray:
     return np.asarray(decoded)
 
 
-def until(page: Any, holds: Callable[[], bool]) -> None:
-    """The page's policy lets no test evaluate texts in it, so `wait_for_function` is not there."""
-    for _ in range(400):
-        if holds():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it did not come to hold")
+def gone(page: Any) -> None:
+    """Wait until the card is told to go, and has gone."""
+    page.wait_for_selector(GONE, state="attached")
+    page.wait_for_selector("#card", state="hidden")
 
 
 def test_it_shows_what_is_on_air_and_nothing_else(overlay: Callable[..., Any], told: Told) -> None:
@@ -130,7 +134,7 @@ def test_the_card_of_the_next_track_comes_without_a_shift(overlay: Callable[...,
     ],
 )
 def test_settings(overlay: Callable[..., Any], query: str, theme: str, position: str, size: str) -> None:
-    page = overlay(f"{query}{'&' if query else '?'}preview=1")
+    page = overlay(f"{query}{'&' if query else '?'}preview=1", reduced_motion="reduce")
     page.wait_for_selector(SEEN)
     root = page.evaluate(
         "(({dataset, style}) => [dataset.theme, dataset.position, style.getPropertyValue('--size')])"
@@ -159,20 +163,21 @@ def test_long_hostile_and_right_to_left_names_stay_in_the_card(overlay: Callable
 
 def test_it_goes_after_a_while_and_comes_with_the_next_track(overlay: Callable[..., Any], told: Told) -> None:
     page = overlay("?hide_after=1", ON_AIR)
-    page.wait_for_selector(SEEN)
-    page.wait_for_selector(GONE, state="hidden")
+    until(page, lambda: page.evaluate("window.seen.includes('yes')"))
+    gone(page)
     asked = len(told.asked)
     until(page, lambda: len(told.asked) > asked + 1)
     assert page.is_hidden("#card")  # the same track brings it no second time
+    assert page.evaluate("window.seen.filter((seen) => seen === 'yes').length") == 1
     told.now = {**ON_AIR, "track": "t2"}
-    page.wait_for_selector(SEEN)
+    until(page, lambda: page.evaluate("window.seen.filter((seen) => seen === 'yes').length") == 2)
 
 
 def test_a_server_that_goes_and_comes_back(overlay: Callable[..., Any], told: Told) -> None:
     page = overlay("", ON_AIR)
     page.wait_for_selector(SEEN)
     told.now = None
-    page.wait_for_selector(GONE, state="hidden", timeout=20_000)
+    gone(page)
     told.now = ON_AIR
     page.wait_for_selector(SEEN)
 
@@ -193,7 +198,7 @@ def test_with_a_real_session_and_a_token_to_view(browser: Any, guarded: Any, ser
         with connect(events) as player:
             message = {"type": "playing", "track": "a track of its own", "position_s": 3}
             player.send(json.dumps(message))
-            while json.loads(player.recv(timeout=5))["type"] != "player":
+            while json.loads(player.recv(timeout=30))["type"] != "player":
                 pass
             with page.expect_response("**/now?*") as answered:
                 page.goto(f"{guarded.url}overlay{place}")
@@ -203,6 +208,6 @@ def test_with_a_real_session_and_a_token_to_view(browser: Any, guarded: Any, ser
                 page.wait_for_selector(SEEN)
                 assert page.text_content("#title") == message["track"]
                 player.send(json.dumps(message | {"paused": True}))
-                page.wait_for_selector(GONE, state="hidden")
+                gone(page)
         client.delete(posted.headers["location"])
     page.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from stub_page import HOST, Stub, item, on_air, stubbed, suggestions
+from until import until
 
 ELSEWHERE = {"type": "player", "player": "elsewhere", "may": True, "auto": False, "track": "track0", "position_s": 48.0}
 ORDER = "() => [...document.querySelectorAll('.row .title')].map((each) => each.textContent).join()"
@@ -43,15 +44,6 @@ def opened(browser: Any) -> Iterator[Opener]:
             return page, stub
 
         yield begin
-
-
-def waits(page: Any, told: Callable[[], object]) -> None:
-    """Wait until something is so on this side: the page's messages come while it is let run."""
-    for _ in range(300):
-        if told():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it never became so")
 
 
 def reordered() -> dict[str, Any]:
@@ -102,7 +94,7 @@ def test_rows_hold_still_under_the_pointer_and_what_is_clicked_is_what_was_read(
     page.wait_for_selector("#list-waiting:visible")
     assert page.evaluate(ORDER) == before
     page.locator(".row .play").nth(1).click()
-    waits(page, lambda: stub.commands("do"))
+    until(page, lambda: stub.commands("do"))
     asked = {"v": 1, "type": "do", "do": "play", "track": "track1", "start_s": 35.5}
     assert stub.commands("do")[-1] == asked
     assert page.evaluate(ORDER) == before
@@ -121,7 +113,7 @@ def test_rows_hold_still_while_the_keyboard_is_among_them(opened: Opener) -> Non
     page.wait_for_selector("#list-waiting:visible")
     assert page.evaluate(ORDER) == before
     page.keyboard.press("Enter")
-    waits(page, lambda: stub.commands("do"))
+    until(page, lambda: stub.commands("do"))
     assert stub.commands("do")[-1]["track"] == "track1"
     page.focus("#volume")
     page.wait_for_function(f"before => ({ORDER})() !== before", arg=before)
@@ -137,13 +129,13 @@ def test_a_list_that_nobody_points_at_follows_at_once(opened: Opener) -> None:
 def test_a_row_that_is_left_out_under_the_pointer_stays_and_can_be_taken_back(opened: Opener) -> None:
     page, stub = opened(*playing())
     page.locator(".row .drop-it").nth(2).click()
-    waits(page, lambda: stub.commands("skip"))
+    until(page, lambda: stub.commands("skip"))
     effect = {"text": "left out", "up": 0, "down": 0}
     stub.tell({"type": "accepted", "command": "skip", "track": "track2", "effect": effect})
     page.wait_for_selector(".row.gone:nth-child(3)")
     assert page.is_visible("#told-undo")
     page.locator(".row .drop-it").nth(2).click()
-    waits(page, lambda: stub.commands("unskip"))
+    until(page, lambda: stub.commands("unskip"))
     assert stub.commands("unskip")[-1]["track"] == "track2"
 
 
@@ -154,7 +146,7 @@ def test_the_proposal_holds_still_under_the_pointer(opened: Opener) -> None:
     page.wait_for_selector("#advice-waiting:visible")
     assert page.inner_text("#advice-text") == "Night Bus"
     page.click("#go")
-    waits(page, lambda: stub.commands("do"))
+    until(page, lambda: stub.commands("do"))
     assert stub.commands("do")[-1]["track"] == "track0"
     page.mouse.move(10, 500)
     page.wait_for_function("() => document.querySelector('#advice-text').textContent === 'Bright Skyline'")
@@ -239,9 +231,7 @@ def test_dials_and_weights_are_the_sessions(opened: Opener) -> None:
     page.focus("#steer-energy")
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
-    waits(page, lambda: stub.commands("steer"))
-    page.wait_for_timeout(300)
-    assert stub.commands("steer")[-1]["energy"] == pytest.approx(-0.2)
+    until(page, lambda: [told["energy"] for told in stub.commands("steer")][-1:] == [pytest.approx(-0.2)])
     assert page.get_attribute("#steer-energy", "aria-valuetext") == "calmer 20 %"
     told = suggestions()
     told["asked"]["steer"]["tempo"] = 0.5
@@ -250,7 +240,7 @@ def test_dials_and_weights_are_the_sessions(opened: Opener) -> None:
     page.wait_for_function("() => document.querySelector('#steer-tempo').value === '0.5'")
     assert page.input_value("#weights-rhythm") == "0.8"
     page.click("#tool-steer .quiet")
-    waits(page, lambda: stub.commands("reset"))
+    until(page, lambda: stub.commands("reset"))
     assert stub.commands("reset")[-1]["what"] == ["steer", "weights"]
 
 
@@ -262,7 +252,7 @@ def test_filters_are_asked_for_all_at_once_and_what_fits_nothing_can_be_cleared(
     page.fill("#filter-moods", "calm, dark,")
     page.press("#filter-moods", "Tab")
     page.locator("#filter-vod_ok").click()
-    waits(page, lambda: stub.commands("filters") and "vod_ok" in stub.commands("filters")[-1])
+    until(page, lambda: stub.commands("filters") and "vod_ok" in stub.commands("filters")[-1])
     asked = {"min_bpm": 90, "moods": ["calm", "dark"], "vod_ok": True}
     assert {name: value for name, value in stub.commands("filters")[-1].items() if name not in ("v", "type")} == asked
     stale = suggestions(stale="no track passes the filter mood calm or dark; the list is the one before")
@@ -272,7 +262,7 @@ def test_filters_are_asked_for_all_at_once_and_what_fits_nothing_can_be_cleared(
     assert "mood calm or dark" in page.inner_text("#list-note")
     assert "marked VOD ok" in page.inner_text("#wishes ul")
     page.click("#clear-filters")
-    waits(page, lambda: stub.commands("reset"))
+    until(page, lambda: stub.commands("reset"))
     assert stub.commands("reset")[-1]["what"] == ["filters"]
 
 
@@ -288,7 +278,7 @@ def test_kits_are_saved_applied_by_one_wish_and_deleted(opened: Opener) -> None:
     (kit,) = stub.kits.values()
     assert kit["name"] == "boss fight" and kit["steer"]["energy"] == 0.4 and "weights" in kit and "filters" in kit
     page.click(".kits .name")
-    waits(page, lambda: stub.commands("wishes"))
+    until(page, lambda: stub.commands("wishes"))
     assert stub.commands("wishes")[-1]["steer"]["energy"] == 0.4
     page.click(".kits .small")
     page.wait_for_selector(".kits li", state="detached")
@@ -311,6 +301,13 @@ CLIPBOARD = """Object.defineProperty(navigator, "clipboard", {
   value: { writeText: async (text) => { window.kept = text; } },
 });"""
 
+COPIED = """async () => {  // what the button says then; it goes again after a while
+  document.querySelector("#credit").click();
+  while (!window.kept) await new Promise((done) => { setTimeout(done); });
+  await new Promise((done) => { setTimeout(done); });
+  return document.querySelector("#credit").textContent;
+}"""
+
 
 def test_rights_are_badges_and_the_credit_can_be_copied(opened: Opener) -> None:
     page, _ = opened(*playing())
@@ -319,8 +316,7 @@ def test_rights_are_badges_and_the_credit_can_be_copied(opened: Opener) -> None:
     both, none = ["live ok", "VOD ok"], ["not VOD"]
     assert texts == [both, none, ["not live", "licence unknown"], [*both, "NC"], none]
     page.wait_for_selector("#credit:enabled")
-    page.click("#credit")
-    page.wait_for_selector("#credit:has-text('Copied')")
+    assert page.evaluate(COPIED) == "Copied"
     assert page.evaluate("window.kept") == '"Night Bus" by A. Name (CC BY 4.0)'
 
 
@@ -339,7 +335,7 @@ def test_obs_is_shown_warned_of_and_asked_to_play_and_to_duck(opened: Opener) ->
     assert page.get_attribute("#obs", "data-state") == "warn"
     assert page.is_hidden("#duck")
     page.click("#play-in-obs")
-    waits(page, lambda: stub.commands("player"))
+    until(page, lambda: stub.commands("player"))
     assert stub.commands("player")[-1]["name"] == "OBS" and stub.commands("player")[-1]["take"] is True
     stub.tell(ELSEWHERE | {"name": "OBS"}, obs | {"plays": True, "studio": False, "ducked_db": -9.2})
     page.wait_for_selector("#duck:visible")
@@ -348,7 +344,7 @@ def test_obs_is_shown_warned_of_and_asked_to_play_and_to_duck(opened: Opener) ->
     for on in (True, False, None):
         before = len(stub.commands("do"))
         page.click("#duck")
-        waits(page, lambda before=before: len(stub.commands("do")) > before)
+        until(page, lambda before=before: len(stub.commands("do")) > before)
         assert stub.commands("do")[-1]["do"] == "duck" and stub.commands("do")[-1]["on"] is on
 
 
@@ -382,7 +378,7 @@ def test_keys_do_it_all_but_not_in_a_dock_not_where_text_is_written_and_not_when
     for key, kind, fields in KEYS:
         before = len(stub.commands(kind))
         page.keyboard.press(key)
-        waits(page, lambda kind=kind, before=before: len(stub.commands(kind)) > before)
+        until(page, lambda kind=kind, before=before: len(stub.commands(kind)) > before)
         said = stub.commands(kind)[-1]
         assert {name: said[name] for name in fields} == fields, key
     page.keyboard.press("m")
@@ -395,7 +391,7 @@ def test_keys_do_it_all_but_not_in_a_dock_not_where_text_is_written_and_not_when
     page.fill("#filter-tags", "")
     page.type("#filter-tags", "nx 2")
     page.focus("#volume")
-    waits(page, lambda: stub.commands("filters"))
+    until(page, lambda: stub.commands("filters"))
     assert len(stub.said) == count + 1 and stub.commands("filters")[-1]["tags"] == ["nx 2"]
     page.keyboard.press("?")
     page.wait_for_selector("#keys[open]")
@@ -415,14 +411,14 @@ def test_a_dock_has_no_keys_and_gives_the_focus_back(opened: Opener) -> None:
     for key in ("n", "g", "2", "a", "m", " "):
         page.keyboard.press(key)
     page.locator(".row .like").nth(1).click()
-    waits(page, lambda: stub.commands("like"))
+    until(page, lambda: stub.commands("like"))
     assert {command["type"] for command in stub.said} == {"like"}
     assert page.evaluate("document.activeElement === document.body")
     page.locator("#volume").click()
     assert page.evaluate("document.activeElement === document.body")
     page.locator(".row .pin").nth(1).focus()
     page.keyboard.press("Enter")
-    waits(page, lambda: stub.commands("pin"))
+    until(page, lambda: stub.commands("pin"))
     assert page.evaluate("document.activeElement.className") == "pin"  # who uses the keyboard keeps its place
 
 
@@ -458,7 +454,7 @@ def test_another_place_to_start_is_chosen_in_the_waveform(opened: Opener) -> Non
     page.wait_for_selector("#place-back:visible")
     assert page.inner_text("#advice-from") == page.inner_text("#go-text").removeprefix("Play ") == "from 1:30"
     page.click("#go")
-    waits(page, lambda: stub.commands("do"))
+    until(page, lambda: stub.commands("do"))
     assert stub.commands("do")[-1]["start_s"] == pytest.approx(90.6, abs=0.6)
     page.focus("#place")
     page.keyboard.press("Home")
@@ -468,7 +464,7 @@ def test_another_place_to_start_is_chosen_in_the_waveform(opened: Opener) -> Non
 
 
 def test_a_screen_reader_is_told_changes_only_and_seldom(opened: Opener) -> None:
-    page, stub = opened(suggestions())
+    page, stub = opened(suggestions(), script="localStorage.clear(); performance.now = () => 1000;")  # no time passes
     page.wait_for_function("() => document.querySelector('#advice-said').textContent === 'Start with Night Bus'")
     page.evaluate(
         """() => {
@@ -626,6 +622,84 @@ def test_what_is_asked_is_json_that_the_server_reads(opened: Opener) -> None:
     page.click("#tab-steer")
     page.focus("#weights-mood")
     page.keyboard.press("ArrowRight")
-    waits(page, lambda: stub.commands("weights"))
+    until(page, lambda: stub.commands("weights"))
     for command in stub.said:
         read_command(json.loads(json.dumps(command)))
+
+
+def test_a_dock_that_has_reached_the_server_again_no_longer_says_that_it_cannot(opened: Opener) -> None:
+    page, stub = opened(suggestions(), path="/dock?key=studio", size=(400, 600))
+    stub.first = []  # the stream is there, and says nothing yet
+    stub.sockets[-1].close(code=1011, reason="the server failed")
+    page.wait_for_selector("#status-text:has-text('the server failed')")
+    page.wait_for_selector("#status-text:has-text('Waiting for the stream')")
+    stub.tell(suggestions())
+    page.wait_for_selector('#status[data-state="live"]')
+
+
+def test_a_dock_asks_what_is_live_once_at_a_time_however_long_the_answer_takes(opened: Opener) -> None:
+    page, stub = opened(path="/dock", size=(400, 600), script=LATE)
+    page.evaluate("window.answer({ sessions: [] })")
+    page.wait_for_selector("#status-text:has-text('Waiting for a stream')")
+    page.wait_for_function("() => window.asked === 2")
+    page.wait_for_timeout(2500)
+    assert page.evaluate("window.asked") == 2
+    page.evaluate("events => window.answer({ sessions: [events] })", stub.sessions[0])
+    page.wait_for_selector('#status[data-state="live"]')
+    assert page.evaluate("window.asked") == 2
+
+
+LATE = """
+localStorage.clear();
+window.asked = 0;
+const real = window.fetch;
+window.fetch = (address, ...rest) => {
+  if (!String(address).startsWith("/api/sessions")) return real(address, ...rest);
+  window.asked += 1;
+  return new Promise((done) => { window.answer = (told) => done(new Response(JSON.stringify(told))); });
+};
+"""
+
+
+def test_what_two_tabs_choose_stands_beside_each_other(browser: Any) -> None:
+    with stubbed(browser) as (one, _), stubbed(browser) as (two, _):
+        one.goto(HOST)
+        one.evaluate("localStorage.clear()")
+        one.reload()
+        two.goto(HOST)
+        choose = "async ([name, value]) => (await import('/look.js')).choose(name, value)"
+        one.evaluate(choose, ["headphones", "phones"])
+        two.evaluate(choose, ["theme", "light"])
+        one.wait_for_function("() => document.documentElement.dataset.theme === 'light'")
+        chose = (
+            "async () => { const { chose } = await import('/look.js'); return [chose('headphones'), chose('theme')]; }"
+        )
+        assert one.evaluate(chose) == two.evaluate(chose) == ["phones", "light"]
+        one.evaluate("localStorage.clear()")
+
+
+def test_a_row_that_comes_back_says_that_it_is_heard(opened: Opener) -> None:
+    page, stub = opened(suggestions(), script=HEARD)
+    page.locator(".row .listen").nth(1).evaluate("button => button.click()")
+    page.wait_for_selector(".row .listen[aria-pressed=true]")
+    stub.tell(suggestions([item(0)]))
+    page.wait_for_function("() => document.querySelectorAll('.row').length === 1")
+    stub.tell(suggestions())
+    page.wait_for_selector(".row:nth-child(2) .listen[aria-pressed=true]")
+
+
+def test_cuts_of_a_stream_that_is_not_shown_are_not_kept(opened: Opener) -> None:
+    page, _ = opened()
+    kept = page.evaluate(
+        """async () => {
+          const { Strip } = await import("/strip.js");
+          const strip = new Strip(document.querySelector("#strip"));
+          const count = () => { strip.cut(1); return strip.cuts.length; };
+          const kept = [count()];
+          strip.start(document.querySelector("#picture"));
+          kept.push(count());
+          strip.clear();
+          return [...kept, count()];
+        }"""
+    )
+    assert kept == [0, 1, 0]

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from until import until
 
 FIRST_MS = 40_000
 
@@ -18,6 +19,10 @@ window.RTCPeerConnection = class extends real {
   get localDescription() { return super.localDescription && without(super.localDescription); }
 };
 """
+
+
+def connected(server: Any) -> list[Any]:
+    return [each for each in httpx.get(f"{server.url}api/sessions").json()["sessions"] if each["connected"]]
 
 
 @pytest.mark.parametrize(
@@ -45,15 +50,13 @@ def test_the_page_falls_back_to_the_socket(browser: Any, server: Any, script: st
         page.wait_for_selector(".row", timeout=FIRST_MS)
         assert page.inner_text("#status-text") == "Live"
         assert [f'"kind":"{kind}"' in hello for hello in hellos if "hello" in hello] == [True]
-        found = [s for s in httpx.get(f"{server.url}api/sessions").json()["sessions"] if s["connected"]]
-        assert len(found) == 1 and found[0]["label"] == "Camera"
-        page.wait_for_timeout(3000)  # it goes on
-        later = [s for s in httpx.get(f"{server.url}api/sessions").json()["sessions"] if s["connected"]]
-        assert later[0]["id"] == found[0]["id"] and later[0]["frames"] > found[0]["frames"] + 8
+        (found,) = connected(server)
+        assert found["label"] == "Camera"
+        until(page, lambda: connected(server)[0]["frames"] > found["frames"] + 8)  # it goes on
+        assert connected(server)[0]["id"] == found["id"]
         page.click("#stop")
         page.wait_for_selector("#welcome:visible")
-        page.wait_for_timeout(1500)
-        assert httpx.get(f"{server.url}api/sessions").json()["sessions"] == []
+        until(page, lambda: httpx.get(f"{server.url}api/sessions").json()["sessions"] == [])
     finally:
         page.close()
     assert wrong == []
