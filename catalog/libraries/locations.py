@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote
 
 MAX_TEXT: Final = 8192
+MAX_NAMES: Final = 32  # the last ones of a location, of which some may be below a folder here
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:(?://|\\\\)", re.IGNORECASE)
 _DRIVE: Final = re.compile(r"/?[a-z]:(?=/|$)", re.IGNORECASE)
 _HERE: Final = ("", "localhost")
@@ -50,7 +51,7 @@ def candidates(text: str, base: Path) -> Iterator[Path]:
             yield Path(path)
     for name in _spellings(text):
         names = _names(name)
-        for first in range(len(names)):
+        for first in range(max(0, len(names) - MAX_NAMES), len(names)):
             path = os.path.normpath(base.joinpath(*names[first:]))
             if path not in seen:
                 seen.add(path)

@@ -1,7 +1,7 @@
 """M3U and M3U8 playlists: a line a file, relative to the playlist's folder or not.
 
 Text is UTF-8 (or UTF-16 with a mark); where it is not, Windows' Western code page. A playlist may name other playlists,
-four deep; a circle ends where it closes. Addresses of the network are counted and left out.
+four deep, each read once; a circle ends where it closes. Addresses of the network are counted and left out.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ ENDINGS: Final = ("m3u", "m3u8")
 MAX_BYTES: Final = 16 << 20
 MAX_ENTRIES: Final = 200_000  # of a playlist and those that it names
 MAX_DEPTH: Final = 4
+MAX_REMARKS: Final = 100  # on a playlist
 SHOWN: Final = 3  # absent entries that a note names
 
 Find = Callable[[str, Path], Path | None]  # an entry's text and its playlist's folder -> the file
@@ -38,6 +39,11 @@ class Playlist:
     remote: int = 0
     remarks: list[str] = field(default_factory=list)
 
+    def remark(self, text: str) -> None:
+        """Add a remark, once."""
+        if len(self.remarks) < MAX_REMARKS and text not in self.remarks:
+            self.remarks.append(text)
+
     def notes(self) -> Iterator[str]:
         """What of the playlist is not used, and why."""
         yield from self.remarks
@@ -49,11 +55,19 @@ class Playlist:
             yield f"{len(self.absent)} of its entries are not there: {few}{more}"
 
 
+@dataclass(slots=True)
+class _Seen:
+    """``playlists``: how deep each was when it was read."""
+
+    files: set[Path] = field(default_factory=set)
+    playlists: dict[Path, int] = field(default_factory=dict)
+
+
 def read_playlist(path: Path, find: Find) -> Playlist:
     """Raises ``PlaylistError``: cannot be read, too large, or a stream's playlist (HLS), which names no music."""
     named, entries = _lines(path)
     playlist = Playlist(path, one_line(named) or one_line(path.stem) or "playlist")
-    _fill(playlist, path, entries, find, (path.resolve(),), set())
+    _fill(playlist, path, entries, find, (path.resolve(),), _Seen())
     return playlist
 
 
@@ -72,12 +86,10 @@ def is_playlist(path: Path) -> bool:
     return path.suffix[1:].casefold() in ENDINGS
 
 
-def _fill(
-    playlist: Playlist, path: Path, entries: list[str], find: Find, way: tuple[Path, ...], seen: set[Path]
-) -> None:
+def _fill(playlist: Playlist, path: Path, entries: list[str], find: Find, way: tuple[Path, ...], seen: _Seen) -> None:
     for text in entries:
-        if len(seen) + len(playlist.absent) >= MAX_ENTRIES:
-            playlist.remarks.append(f"has more than {MAX_ENTRIES} entries; the rest is left out")
+        if len(seen.files) + len(playlist.absent) >= MAX_ENTRIES:
+            playlist.remark(f"has more than {MAX_ENTRIES} entries; the rest is left out")
             return
         if is_remote(text):
             playlist.remote += 1
@@ -85,24 +97,27 @@ def _fill(
             _nested(playlist, path, text, find, way, seen)
         elif (file := find(text, path.parent)) is None:
             playlist.absent.append(text)
-        elif file not in seen:
-            seen.add(file)
+        elif file not in seen.files:
+            seen.files.add(file)
             playlist.files.append(file)
 
 
-def _nested(playlist: Playlist, path: Path, text: str, find: Find, way: tuple[Path, ...], seen: set[Path]) -> None:
+def _nested(playlist: Playlist, path: Path, text: str, find: Find, way: tuple[Path, ...], seen: _Seen) -> None:
     inner = on_disk(text, path.parent)
     if inner is None:
         playlist.absent.append(text)
-    elif inner.resolve() in way:
-        playlist.remarks.append(f"names itself by {one_line(text)!r}, left out")
-    elif len(way) >= MAX_DEPTH:
-        playlist.remarks.append(f"{one_line(text)!r} is nested more than {MAX_DEPTH} deep, left out")
-    else:
+        return
+    real, depth = inner.resolve(), len(way)
+    if real in way:
+        playlist.remark(f"names itself by {one_line(text)!r}, left out")
+    elif depth >= MAX_DEPTH:
+        playlist.remark(f"{one_line(text)!r} is nested more than {MAX_DEPTH} deep, left out")
+    elif depth < seen.playlists.get(real, MAX_DEPTH):  # nothing new is in one that was read, unless it was cut deeper
+        seen.playlists[real] = depth
         try:
-            _fill(playlist, inner, _lines(inner)[1], find, (*way, inner.resolve()), seen)
+            _fill(playlist, inner, _lines(inner)[1], find, (*way, real), seen)
         except PlaylistError as error:
-            playlist.remarks.append(f"{one_line(text)!r} {error}")
+            playlist.remark(f"{one_line(text)!r} {error}")
 
 
 def _lines(path: Path) -> tuple[str, list[str]]:

@@ -53,8 +53,10 @@ def read_rekordbox(path: Path) -> Library:
             parser.Parse(b"", True)
     except OSError as error:
         raise LibraryError(f"{path}: cannot be read ({error.strerror}); name a file that can") from error
-    except expat.ExpatError as error:
-        raise LibraryError(f"{path}: is not whole XML ({error}); {CURE}") from error
+    except LibraryError:
+        raise
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the others: of an encoding that nobody knows
+        raise LibraryError(f"{path}: is not whole XML ({one_line(str(error), 80)}); {CURE}") from error
     return reader.library()
 
 
