@@ -157,7 +157,11 @@ class Listener:
         """One publisher after another, until cancelled."""
         pause_s = GAP_S
         while True:
-            came = await _Visit(self).run()
+            came = False
+            try:
+                came = await _Visit(self).run()
+            except Exception:
+                log.exception("%s: a publisher's end failed", self.port.address.text)
             self.receiving = False
             pause_s = GAP_S if came else min(AGAIN_S, 2 * pause_s)
             await asyncio.sleep(pause_s)

@@ -112,6 +112,9 @@ class RemotePull:
         except (OSError, ValueError, asyncio.IncompleteReadError) as error:
             log.info("a pulling process failed: %r", error)
             ended = lost("the process that pulled the stream broke off")
+        except Exception:  # whoever waits for the end must hear of it
+            log.exception("what a pulling process sent was not dealt with")
+            ended = lost("what came of the stream was not dealt with; the server's log says why")
         finally:
             if not self._opened.done():
                 self._opened.set_result("the stream ended before its first picture" if ended.stopped else ended.text)
