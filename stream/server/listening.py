@@ -162,6 +162,8 @@ class Listener:
                 came = await _Visit(self).run()
             except Exception:
                 log.exception("%s: a publisher's end failed", self.port.address.text)
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError from None  # the failure came while this was ended, and hid that
             self.receiving = False
             pause_s = GAP_S if came else min(AGAIN_S, 2 * pause_s)
             await asyncio.sleep(pause_s)

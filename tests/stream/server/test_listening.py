@@ -130,6 +130,27 @@ async def test_a_failure_of_ours_costs_one_visit_and_not_the_address(
 
 
 @awaited
+async def test_it_ends_also_where_its_process_cannot_be_ended(
+    ingesting: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    closes = RemotePull.close
+    closed = list[RemotePull]()
+
+    def gone(pull: RemotePull) -> Any:
+        closed.append(pull)
+        raise RuntimeError("not thought of")
+
+    asked = options("udp")
+    with open_ports(asked) as ports:
+        async with asyncio.timeout(30):
+            async with listening(ingesting.FakeHub(), ports, asked):
+                await asyncio.sleep(0.1)
+                monkeypatch.setattr(RemotePull, "close", gone)
+    assert len(closed) == 1 and "a publisher's end failed" in caplog.text
+    await closes(closed[0])
+
+
+@awaited
 async def test_who_comes_and_sends_nothing_is_let_go(ingesting: Any) -> None:
     hub = ingesting.FakeHub()
     asked = ListenOptions(options("rtmp").addresses, RemoteOptions(open_s=0.5, idle_s=1.0))
