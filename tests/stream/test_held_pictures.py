@@ -94,8 +94,8 @@ def test_a_held_picture_takes_its_time(tmp_path: Path, watch: Watch) -> None:
 
 
 def test_a_step_back_does_not_make_it_hurry(tmp_path: Path, watch: Watch) -> None:
-    """The second part, whose times begin 4 s earlier, takes its own time too. The list of the fourth second is due in the
-    moment of the step, and may be overtaken by it."""
+    """The second part, whose times begin 4 s earlier, takes its own time too. The list of the fourth second is due in
+    the moment of the step, and may be overtaken by it."""
     parts = [slides(tmp_path / f"{part}.ts", [0.5] * 8, rate=25).read_bytes() for part in "ab"]
     (tmp_path / "both.ts").write_bytes(b"".join(parts))
     begun = time.monotonic()
