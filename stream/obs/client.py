@@ -165,13 +165,18 @@ class ObsClient:
             body["requestData"] = dict(data)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + timeout_s
+        refused: ObsRequestError | None = None
         while True:
-            answer = await self._ask(Op.REQUEST, body, kind, max(0.0, until_s - loop.time()))
             try:
-                return _result(answer, kind)
+                return _result(await self._ask(Op.REQUEST, body, kind, max(0.0, until_s - loop.time())), kind)
             except ObsRequestError as error:
                 if error.code != NOT_READY or loop.time() + ASK_AGAIN_S >= until_s:
                     raise
+                refused = error
+            except ObsSlowError:
+                if refused is None:
+                    raise
+                raise refused from None  # it has answered, and was not ready until the end
             await asyncio.sleep(ASK_AGAIN_S)
 
     async def batch(

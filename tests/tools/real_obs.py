@@ -26,6 +26,10 @@ from needs import program
 
 START_S: Final = 40.0
 STOP_S: Final = 10.0
+HANDSHAKE: Final = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 LOCK: Final = Path(tempfile.gettempdir()) / "segue-real-obs.lock"
 WIDTH, HEIGHT, FPS = 640, 360, 20
 
@@ -176,8 +180,16 @@ class RealObs:
         raise AssertionError(f"OBS does not run:\n{self.log[-3000:]}")
 
     def runs(self) -> bool:
-        """Whether it has neither ended nor crashed."""
-        return self.process is not None and self.process.poll() is None
+        """Whether its websocket still answers: it has neither ended, crashed nor hung."""
+        if self.process is None or self.process.poll() is not None:
+            return False
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 3) as line:
+                line.settimeout(3)
+                line.sendall(HANDSHAKE)
+                return b" 101 " in line.recv(64)
+        except OSError:
+            return False
 
     def quit(self) -> None:
         """Let it end as its window's cross does."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,30 @@ pytestmark = [pytest.mark.needs("obs", "Xvfb", "dbus-run-session"), pytest.mark.
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealObs]:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealObs]:
     """Scenes of one colour each, the first on air; cuts, but for those tests that ask for a fade."""
     more = (color_source("thing", 0xFFFF0000), scene("Layers", "thing"))
     with obs(tmp_path_factory.mktemp("obs"), {"Red": 0xFF0000FF, "Green": 0xFF00FF00}, more=more) as running:
         yield running
+
+
+@pytest.fixture
+def real(started: RealObs) -> Iterator[RealObs]:
+    """It runs, whatever the test before has done. An OBS that crashes or hangs by itself (29.0.2 does, now and then)
+    proves nothing about us: the test is skipped, and says so."""
+    if not started.runs():
+        started.kill()
+        started.start()
+    yield started
+
+
+def run(real: RealObs, scene: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(scene)
+    except (ObsError, TimeoutError):
+        if real.runs():
+            raise
+        pytest.skip("OBS itself crashed or hung")
 
 
 class Parts:
@@ -103,7 +122,7 @@ def test_a_wrong_password_is_told_at_once(real: RealObs) -> None:
             with pytest.raises(ObsError, match=cure):
                 await asyncio.wait_for(ObsLink(parse_address(real.url, password)).run(), 10)
 
-    asyncio.run(scene())
+    run(real, scene())
 
 
 def test_during_a_fade_the_new_scene_is_known_and_seen_pure(real: RealObs) -> None:
@@ -120,7 +139,7 @@ def test_during_a_fade_the_new_scene_is_known_and_seen_pure(real: RealObs) -> No
             await until(lambda: "CurrentProgramSceneChanged" in parts.events)
             assert not parts.troubles
 
-    asyncio.run(scene())
+    run(real, scene())
 
 
 def test_a_renamed_scene_goes_on(real: RealObs) -> None:
@@ -137,7 +156,7 @@ def test_a_renamed_scene_goes_on(real: RealObs) -> None:
                 await parts.client.request("SetSceneName", {"sceneName": "Rot", "newSceneName": "Red"})
                 await until(lambda: parts.program.scene == "Red")
 
-    asyncio.run(scene())
+    run(real, scene())
 
 
 def test_in_studio_mode_an_edit_is_seen_before_it_is_on_air_and_that_is_told(real: RealObs) -> None:
@@ -162,7 +181,7 @@ def test_in_studio_mode_an_edit_is_seen_before_it_is_on_air_and_that_is_told(rea
                 await client.request("SetStudioModeEnabled", {"studioModeEnabled": False})
             await until(lambda: not parts.program.studio)
 
-    asyncio.run(scene())
+    run(real, scene())
 
 
 def test_another_collection_of_scenes_is_followed(real: RealObs) -> None:
@@ -177,7 +196,7 @@ def test_another_collection_of_scenes_is_followed(real: RealObs) -> None:
             await until(lambda: parts.program.scene in ("Red", "Green", "Layers"))
             assert not parts.losses
 
-    asyncio.run(scene())
+    run(real, scene())
 
 
 def test_the_clock_of_a_recording_leaves_out_its_pause(real: RealObs) -> None:
@@ -203,7 +222,7 @@ def test_the_clock_of_a_recording_leaves_out_its_pause(real: RealObs) -> None:
             await parts.client.request("StopRecord")
             await until(lambda: parts.clock.timecodes().record_s is None)
 
-    asyncio.run(scene())
+    run(real, scene())
 
 
 def test_asking_for_what_is_no_source_or_no_format_is_refused(real: RealObs) -> None:
@@ -221,7 +240,7 @@ def test_asking_for_what_is_no_source_or_no_format_is_refused(real: RealObs) -> 
             picture = read_screenshot(answer["imageData"], 0).to_ndarray(format="rgb24")
             assert (picture == np.array(RED, np.uint8)).all()
 
-    asyncio.run(scene())
+    run(real, scene())
 
 
 def test_killed_it_comes_back_and_when_it_quits_it_says_so(real: RealObs) -> None:
@@ -240,4 +259,4 @@ def test_killed_it_comes_back_and_when_it_quits_it_says_so(real: RealObs) -> Non
             count = len(parts.arrivals)
             await until(lambda: len(parts.arrivals) >= count + 3)
 
-    asyncio.run(scene())
+    run(real, scene())
