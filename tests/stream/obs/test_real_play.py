@@ -73,7 +73,7 @@ def test_a_track_is_heard_from_the_place_asked_for(rows: dict[tuple[str, str], R
     and nothing else is left out."""
     error_ms = rows["start_error_most_ms", kind].value
     lost = round(error_ms / BLOCK_MS)
-    assert lost <= MOST_LOST and abs(error_ms - lost * BLOCK_MS) < 3, error_ms
+    assert error_ms <= 20 or (lost <= MOST_LOST and abs(error_ms - lost * BLOCK_MS) < 1.5), error_ms
 
 
 def test_tracks_follow_one_another_without_a_gap_and_at_one_level(rows: dict[tuple[str, str], Row]) -> None:
