@@ -3,13 +3,13 @@
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import FormatError, LockedError
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
@@ -20,11 +20,31 @@ TABLE notes (
     PRIMARY KEY (path, begin_s, origin, field)
 ) WITHOUT ROWID;
 """
+# Which tracks changed, in order: what a catalogue that is open has to read again. The triggers see every writer.
+_CHANGES = (
+    "CREATE TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",
+    *(
+        f"CREATE TRIGGER {table}_{name} AFTER {event} ON {table} BEGIN "
+        f"INSERT INTO changes (track) {source.format(row=row)}; END"
+        for table, source in (
+            ("tracks", "VALUES ({row}.id)"),
+            ("places", "VALUES ({row}.track)"),
+            ("notes", "SELECT track FROM places WHERE path = {row}.path"),
+        )
+        for name, event, row in (("come", "INSERT", "NEW"), ("differ", "UPDATE", "NEW"), ("go", "DELETE", "OLD"))
+    ),
+    "CREATE TRIGGER files_differ AFTER UPDATE OF missing ON files WHEN OLD.missing <> NEW.missing BEGIN "
+    "INSERT INTO changes (track) SELECT track FROM places WHERE path = NEW.path; END",
+)
+CHANGES_KEPT = 200_000
 # From an older schema to the next one, without analysing anything again. Tags that have become of use since are read
 # when the folder is indexed the next time: no file has the size -1.
-_STEPS = {5: f"CREATE {_NOTES} UPDATE files SET size = -1;"}
+_STEPS: Mapping[int, Sequence[str]] = {5: (f"CREATE {_NOTES}", "UPDATE files SET size = -1"), 6: _CHANGES}
 # What a reader, who changes nothing, lacks in an older schema: empty tables of its own connection.
-_STAND_INS = {5: f"CREATE TEMP {_NOTES}"}
+_STAND_INS: Mapping[int, Sequence[str]] = {
+    5: (f"CREATE TEMP {_NOTES}",),
+    6: ("CREATE TEMP TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",),
+}
 _SCHEMA = f"""
 CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
@@ -61,11 +81,13 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     try:
         if _version(path, db) == 0:
             db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
+            changes = "; ".join(_CHANGES)
+            db.executescript(f"BEGIN; {_SCHEMA} {changes}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
         _migrate(path, db)
         _check(path, db)
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("DELETE FROM changes WHERE revision < (SELECT max(revision) FROM changes) - ?", (CHANGES_KEPT,))
     except BaseException:
         db.close()
         raise
@@ -184,7 +206,7 @@ def _migrate(path: Path, db: sqlite3.Connection) -> None:
     while (version := _version(path, db)) in _STEPS:
         with transaction(db):
             if _version(path, db) == version:  # nobody was faster
-                for statement in filter(str.strip, _STEPS[version].split(";")):
+                for statement in _STEPS[version]:
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {version + 1}")
 
@@ -195,7 +217,8 @@ def _stand_in(path: Path, db: sqlite3.Connection) -> None:
     if version not in _STAND_INS:
         _check(path, db)
     for older in range(version, SCHEMA_VERSION):
-        db.executescript(_STAND_INS[older])
+        for statement in _STAND_INS[older]:
+            db.execute(statement)
 
 
 def _check(path: Path, db: sqlite3.Connection) -> None:

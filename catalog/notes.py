@@ -10,6 +10,7 @@ and to other files of the same recording.
 """
 
 import itertools
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -26,6 +27,10 @@ TAGS: Final = "tags"
 # ``tags``: those of the file that have no column of their own.
 ORIGINS: Final = (EDIT, SIDECAR, "rekordbox", "mixxx", "opensubsonic", "m3u8", TAGS)
 _ANY: Final = "SELECT path, begin_s, origin, field, value FROM notes ORDER BY path, begin_s, origin, field"
+_OF_TRACKS: Final = (
+    "SELECT path, begin_s, origin, field, value FROM notes WHERE path IN "
+    "(SELECT path FROM places WHERE track IN (SELECT value FROM json_each(?))) ORDER BY path, begin_s, origin, field"
+)
 
 Place = tuple[Path, float]  # a file, and where in it a track begins, seconds
 Said = Mapping[str, Mapping[str, str]]  # origin -> field -> value
@@ -49,8 +54,15 @@ class Notes:
 
     def all(self) -> dict[Place, dict[str, dict[str, str]]]:
         """Place -> origin -> field -> value."""
+        return self._grouped(self._db.execute(_ANY))
+
+    def of_tracks(self, ids: Iterable[str]) -> dict[Place, dict[str, dict[str, str]]]:
+        """The same, of the files that hold some of the tracks ``ids``."""
+        return self._grouped(self._db.execute(_OF_TRACKS, (json.dumps(sorted(ids)),)))
+
+    def _grouped(self, notes: Iterable[tuple[bytes, float, str, str, str]]) -> dict[Place, dict[str, dict[str, str]]]:
         found: dict[Place, dict[str, dict[str, str]]] = {}
-        for (path, begin_s), rows in itertools.groupby(self._db.execute(_ANY), lambda row: row[:2]):
+        for (path, begin_s), rows in itertools.groupby(notes, lambda row: row[:2]):
             by_origin = found.setdefault((Path(os.fsdecode(path)), begin_s), {})
             for _, _, origin, field, value in rows:
                 by_origin.setdefault(origin, {})[field] = value

@@ -6,6 +6,7 @@ outline, no mood, no pulse), it stands in the middle of that axis, or the mean o
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,40 +20,76 @@ ENERGY, VALENCE, TENSION = range(3)
 MOOD_SHARE: Final = 0.5  # a guess counts less than a measurement
 
 
-def standings(
+@dataclass(frozen=True, slots=True, eq=False)
+class Raw:
+    """What the places of m segments follow from, (m,) each; NaN where it is not known."""
+
+    loudness: NDArray[np.float64]  # as mastered
+    density: NDArray[np.float64]  # onsets a second
+    feelings: NDArray[np.float64]  # (m, 3), moods
+    tempi: NDArray[np.float64]
+
+
+def raw_of(
     outlines: Sequence[Outline | None],
     spans: NDArray[np.int64],
     first_clips: NDArray[np.int64],
     tempi_bpm: Sequence[float],
     moods: Floats | None,
-) -> Floats:
-    """(rows, 4) in [-1, 1], the axes of ``LEANS``. Of each track an outline, a tempo (0: none) and, in ``spans``
-    (n, 2), its first row and the one behind its last; of each row ``first_clips`` (rows,), and ``moods`` (rows, 3) in
-    [0, 1].
-
-    Energy is loudness as mastered, notes and hits a second, and with half the weight the mood's energy, each by its
-    place in the order.
-    """
+) -> Raw:
+    """Of each track an outline, a tempo (0: none) and, in ``spans`` (n, 2), its first row and the one behind its last;
+    of each row ``first_clips`` (rows,), and ``moods`` (rows, 3) in [0, 1]."""
     loudness, density = _courses(outlines, spans, first_clips)
     tempi = np.full(len(first_clips), np.nan)
     for tempo_bpm, (first, end) in zip(tempi_bpm, spans.tolist(), strict=True):
         tempi[first:end] = tempo_bpm if tempo_bpm > 0 else np.nan
-    feelings = np.full((len(first_clips), 3), np.nan) if moods is None else moods
-    energy = _mean([places(loudness), places(density), places(feelings[:, ENERGY])], (1.0, 1.0, MOOD_SHARE))
-    axes = [energy, feelings[:, VALENCE], feelings[:, TENSION], tempi]
-    assert len(axes) == len(LEANS)
-    return np.nan_to_num(np.stack([places(axis) for axis in axes], axis=1)).astype(np.float32)
+    feelings = np.full((len(first_clips), 3), np.nan) if moods is None else moods.astype(np.float64)
+    return Raw(loudness, density, feelings, tempi)
 
 
-def places(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Places in the rising order, spread over [-1, 1]; equal values share theirs, NaN stays NaN."""
-    ranks = np.full(len(values), np.nan)
-    known_rows = np.flatnonzero(~np.isnan(values))
-    known, index, counts = np.unique(values[known_rows], return_inverse=True, return_counts=True)
-    if len(known):
-        middles = np.cumsum(counts) - counts / 2.0
-        ranks[known_rows] = (2.0 * middles / len(known_rows) - 1.0)[index]
-    return ranks
+class Order:
+    """The order of a catalogue's segments by each property, in which segments that come later find their places too:
+    adding one does not move the others."""
+
+    def __init__(self, raw: Raw) -> None:
+        self._energies = [Scale(part) for part in _energies(raw)]
+        self._axes = [Scale(axis) for axis in self._values(raw)]
+
+    def standings(self, raw: Raw) -> Floats:
+        """(m, 4) in [-1, 1], the axes of ``LEANS``.
+
+        Energy is loudness as mastered, notes and hits a second, and with half the weight the mood's energy, each by its
+        place in the order.
+        """
+        placed = [scale.places(axis) for scale, axis in zip(self._axes, self._values(raw), strict=True)]
+        return np.nan_to_num(np.stack(placed, axis=1)).astype(np.float32)
+
+    def _values(self, raw: Raw) -> list[NDArray[np.float64]]:
+        parts = [scale.places(part) for scale, part in zip(self._energies, _energies(raw), strict=True)]
+        axes = [_mean(parts, (1.0, 1.0, MOOD_SHARE)), raw.feelings[:, VALENCE], raw.feelings[:, TENSION], raw.tempi]
+        assert len(axes) == len(LEANS)
+        return axes
+
+
+class Scale:
+    """The rising order of ``values``, spread over [-1, 1]."""
+
+    def __init__(self, values: NDArray[np.float64]) -> None:
+        self._known = np.sort(values[~np.isnan(values)])
+
+    def places(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where ``values`` are in the order: equal ones share a place, NaN stays NaN; all of them where the order has
+        nothing."""
+        ranks, known = np.full(len(values), np.nan), np.flatnonzero(~np.isnan(values))
+        if len(self._known):
+            lower = np.searchsorted(self._known, values[known], "left")
+            middles = (lower + np.searchsorted(self._known, values[known], "right")) / 2.0
+            ranks[known] = 2.0 * middles / len(self._known) - 1.0
+        return ranks
+
+
+def _energies(raw: Raw) -> tuple[NDArray[np.float64], ...]:
+    return raw.loudness, raw.density, raw.feelings[:, ENERGY]
 
 
 def _courses(

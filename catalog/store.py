@@ -108,16 +108,17 @@ class Store:
 
     # -- reading
 
-    def tracks(self) -> list[StoredTrack]:
-        """The tracks of files that are present, by id, each with the names at its first path and with what is noted of
-        it there."""
+    def tracks(self, ids: Collection[str] | None = None) -> list[StoredTrack]:
+        """The tracks of files that are present (of ``ids``, if these are given), by id, each with the names at its
+        first path and with what is noted of it there."""
         rows = self._db.execute(
             "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
             "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats, "
             "onsets, vocals FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
-            "WHERE NOT missing ORDER BY track, path, begin_s"
+            f"WHERE NOT missing {_among('track', ids)} ORDER BY track, path, begin_s",
+            _named(ids),
         )
-        said = self.notes.all()
+        said = self.notes.all() if ids is None else self.notes.of_tracks(ids)
         by_id: dict[str, StoredTrack] = {}
         for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, lufs, peak_db, *rest in rows:
             if id not in by_id:
@@ -139,13 +140,18 @@ class Store:
                 )
         return list(by_id.values())
 
-    def segments(self, dim: int) -> tuple[list[StoredSegment], Floats, Floats | None]:
-        """All segments by track and place, their vectors (n, ``dim``), and moods (n, 3) or None."""
+    def segments(
+        self, dim: int, ids: Collection[str] | None = None
+    ) -> tuple[list[StoredSegment], Floats, Floats | None]:
+        """All segments (of the tracks ``ids``, if these are given) by track and place, their vectors (n, ``dim``), and
+        moods (n, 3) or None."""
         places: list[StoredSegment] = []
         vectors: list[bytes] = []
         moods: list[bytes] = []
         rows = self._db.execute(
-            "SELECT track, first_clip, start_s, border, vector, mood FROM segments ORDER BY track, ordinal"
+            "SELECT track, first_clip, start_s, border, vector, mood FROM segments "
+            f"WHERE TRUE {_among('track', ids)} ORDER BY track, ordinal",
+            _named(ids),
         )
         for track, first_clip, start_s, border, vector, mood in rows:
             places.append(StoredSegment(track, first_clip, start_s, border))
@@ -192,15 +198,39 @@ class Store:
             )
         )
 
-    def places_of_tracks(self) -> dict[str, list[tuple[Path, float]]]:
-        """Where each track of files that are present is: the file, and where in it the track begins."""
+    def places_of_tracks(self, ids: Collection[str] | None = None) -> dict[str, list[tuple[Path, float]]]:
+        """Where each track of files that are present (of ``ids``, if these are given) is: the file, and where in it the
+        track begins."""
         found: dict[str, list[tuple[Path, float]]] = {}
         rows = self._db.execute(
-            "SELECT track, path, begin_s FROM places JOIN files USING (path) WHERE NOT missing ORDER BY path, begin_s"
+            "SELECT track, path, begin_s FROM places JOIN files USING (path) "
+            f"WHERE NOT missing {_among('track', ids)} ORDER BY path, begin_s",
+            _named(ids),
         )
         for track, path, begin_s in rows:
             found.setdefault(track, []).append((_path(path), begin_s))
         return found
+
+    def revision(self) -> int:
+        """Rises with every change of a track, of its names, its files or what is noted of it."""
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+        return 0 if row is None else int(row[0])
+
+    def changed_since(self, revision: int) -> set[str] | None:
+        """The ids of the tracks that changed, came or went since; None where that is too long ago to be known."""
+        known, latest = self._db.execute("SELECT min(revision) FROM changes").fetchone()[0], self.revision()
+        if revision > latest or (revision < latest and (known is None or revision < known - 1)):
+            return None
+        rows = self._db.execute("SELECT DISTINCT track FROM changes WHERE revision > ?", (revision,))
+        return {id for (id,) in rows}
+
+    def mates(self, ids: Collection[str]) -> set[str]:
+        """The ids of all tracks of the recordings of ``ids``."""
+        rows = self._db.execute(
+            f"SELECT id FROM tracks WHERE recording IN (SELECT recording FROM tracks WHERE TRUE {_among('id', ids)})",
+            _named(ids),
+        )
+        return {id for (id,) in rows}
 
     def knows(self, id: str) -> bool:
         return self._db.execute("SELECT 1 FROM tracks WHERE id = ?", (id,)).fetchone() is not None
@@ -346,6 +376,15 @@ class Store:
         gone = {id for (id,) in self._db.execute("SELECT id FROM tracks WHERE id NOT IN (SELECT track FROM places)")}
         self._db.executemany("DELETE FROM tracks WHERE id = ?", ((id,) for id in gone))
         return gone
+
+
+def _among(column: str, ids: Collection[str] | None) -> str:
+    """A condition that ``column`` is one of ``ids``, which ``_named`` gives as a value; nothing for None."""
+    return "" if ids is None else f"AND {column} IN (SELECT value FROM json_each(?))"
+
+
+def _named(ids: Collection[str] | None) -> tuple[str, ...]:
+    return () if ids is None else (json.dumps(sorted(ids)),)
 
 
 def _place(path: Path, track: Track) -> tuple[object, ...]:

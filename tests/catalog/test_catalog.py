@@ -66,10 +66,12 @@ def test_a_search_that_leans_is_as_a_scan_of_everything(folder: Path, bundle: Bu
     with Catalog.open(folder, bundle) as catalog:
         found = catalog.search(query, 5, lean=lean)
         vectors = np.concatenate([made_up(n, clips=3 if n == 7 else 12)[1].vectors for n in range(20)])
-        scores = vectors @ query / catalog._segments.standard.deviations  # no bank: nothing but a scale
+        own = [catalog._now.table.of_track(made_up(n)[0].id) for n in range(20)]
+        scores = vectors @ query / own[0].deviation  # no bank: nothing but a scale
         if lean:
             turned = np.abs(lean)
-            scores += LEAN_REACH * catalog._segments.standings @ (np.array(lean) * turned.max() / turned.sum())
+            standings = np.concatenate([segments.standings for segments in own])
+            scores += LEAN_REACH * standings @ (np.array(lean) * turned.max() / turned.sum())
         best: dict[str, float] = {}
         counts = [len(made_up(n, clips=3 if n == 7 else 12)[1].vectors) for n in range(20)]
         for number, score in zip(np.repeat(np.arange(20), counts).tolist(), scores.tolist(), strict=True):

@@ -9,7 +9,7 @@ from catalog.index.base import EVERYWHERE, IndexOptions, Where
 from catalog.index.flat import FlatIndex
 from catalog.likeness import most_alike
 from catalog.records import Filters, Track
-from catalog.segments import SegmentTable
+from catalog.segments import Rows, SegmentTable
 from catalog.standard import index_width
 from catalog.store import StoredSegment, StoredTrack
 
@@ -36,9 +36,11 @@ def made(seed: int, counts: list[int]) -> tuple[SegmentTable, np.ndarray, FlatIn
         own[1::2] = own[0::2][: len(own[1::2])]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     bank = rng.normal(size=(20, E)).astype(np.float32)
-    table = SegmentTable(tracks, segments, vectors, None, bank / np.linalg.norm(bank, axis=1, keepdims=True))
+    rows = Rows(tracks, segments, vectors, None)
+    yardstick = rows.yardstick(bank / np.linalg.norm(bank, axis=1, keepdims=True))
+    table, indexed = SegmentTable(yardstick).changed((), rows)
     index = FlatIndex(IndexOptions(Path("/nowhere"), index_width(E)))
-    index.upsert(table.indexed(vectors))
+    index.upsert(indexed)
     return table, vectors, index
 
 
@@ -69,11 +71,13 @@ def test_the_most_alike_of_all_that_passes(seed: int, where: Where, monkeypatch:
 def test_rows_and_starts_of_a_track() -> None:
     table, *_ = made(0, [2, 0, 5])
     assert (table.count("00"), table.count("01"), table.count("02"), table.count("zz")) == (2, 0, 5, 0)
-    assert table.first_row("02") == 2
-    assert table.rows_of(["02", "00"], np.array([5, 2])).tolist() == [2, 3, 4, 5, 6, 0, 1]
-    own = table.of_track("02")
-    assert own is not None and (own.first, own.count) == (2, 5)
-    assert own.segments.tolist() == [0, 2, 3] and own.rows.tolist() == [2, 4, 5]
+    own, other = table.of_track("02"), table.of_track("00")
+    assert own is not None and len(own) == 5 and own.first_clips.tolist() == [0, 1, 2, 3, 4]
+    assert other is not None and own.deviation != other.deviation
+    deviations = table.deviations(["02", "00"], np.array([5, 2]))
+    assert deviations.tolist() == [own.deviation] * 5 + [other.deviation] * 2
+    assert table.known(["00", "zz", "02"], np.array([2, 1, 4])).tolist() == [True, False, False]
+    assert own.segments.tolist() == [0, 2, 3]
     assert own.starts_s.tolist() == [0.0, 8.0, 12.0]
     assert table.of_track("zz") is None
 
@@ -81,4 +85,4 @@ def test_rows_and_starts_of_a_track() -> None:
 def test_segments_out_of_order_are_refused() -> None:
     segments = [StoredSegment("01", 0, None), StoredSegment("00", 0, None)]
     with pytest.raises(ValueError, match="by their track's id"):
-        SegmentTable([stored("00", 1.0), stored("01", 1.0)], segments, np.eye(2, dtype=np.float32), None, None)
+        Rows([stored("00", 1.0), stored("01", 1.0)], segments, np.eye(2, dtype=np.float32), None)

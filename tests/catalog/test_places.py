@@ -8,6 +8,7 @@ import pytest
 
 from catalog.catalog import Catalog
 from catalog.layout import Layout
+from catalog.loading import Loaded
 from catalog.records import Analysis, Filters, Loop, Outline, Track
 from catalog.standard import index_query
 from catalog.store import Entry, FileStamp, Store, StoredSegment, StoredTrack
@@ -127,10 +128,12 @@ def test_a_few_tracks_of_ten_thousand_are_found_without_looking_at_the_others() 
     ]
     segments = [StoredSegment(f"{i:05}", j, 4.0 * j) for i in range(count) for j in range(each)]
     vectors = rng.normal(size=(count * each, E)).astype(np.float32)
-    catalog = Catalog(Path("/nowhere"), Layout("", "", C, E), stored, segments, vectors, None)
+    catalog = Catalog(Path("/nowhere"), Layout("", "", C, E), Loaded(0, stored, segments, vectors, None))
     query = index_query(np.eye(E, dtype=np.float32)[0], ())
     for second in range(30):
         only = frozenset(f"{i:05}" for i in rng.choice(count, 8, replace=False))
-        hits = catalog._hits(query, 8, Watched(only=only, exclude=frozenset({f"{second:05}"}), max_bpm=200.0))
+        hits = catalog._hits(
+            catalog._now, query, 8, Watched(only=only, exclude=frozenset({f"{second:05}"}), max_bpm=200.0)
+        )
         assert {hit.track for hit in hits} == only - {f"{second:05}"} == set(seen)
         seen.clear()
