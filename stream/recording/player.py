@@ -74,6 +74,7 @@ class Outcome:
     pictures: int = 0
     lists: int = 0
     different: int = 0
+    restocked: int = 0  # times that the catalogue changed while it was recorded
     moved: int = 0
     gap: float = 0.0
     first: str | None = None
@@ -276,6 +277,8 @@ class _Player:
                 self._publish(DRIVER[kind](reason))
             case {"type": "late"}:
                 pass
+            case {"type": "Restocked"}:
+                self.outcome.restocked += 1
             case _:
                 raise self._bad("an unknown notice")
 

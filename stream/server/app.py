@@ -39,6 +39,7 @@ from .kits import Kits, kit_routes
 from .listening import Listener, listening
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
+from .music_watch import MusicWatch
 from .now import now_of, now_routes
 from .now_file import NowFile
 from .now_text import text_of
@@ -51,6 +52,7 @@ from .place import Place
 from .playlists import playlist_routes
 from .preview import preview_routes
 from .pulls import pull_routes
+from .restock import Restock
 from .security import Guard, is_loopback
 from .viewer_routes import viewer_routes
 from .whip import whip_routes
@@ -87,6 +89,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         obs = ObsInput(hub, options.obs)
         if parts.cues is not None:
             parts.cues.timecodes = obs.clock.timecodes
+    watch = None
+    if options.watch.folders and (place is None or place.first):
+        watch = MusicWatch(options.watch, options.catalog)
     obs_play = None
     if obs is not None and options.obs_play is not None:
         obs_play = ObsPlay(parts.catalog, options.obs_play, kits.get)
@@ -107,6 +112,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
             stack.push_async_callback(hub.close)
             if trim is not None:
                 await stack.enter_async_context(background(give_back(lambda: len(hub.sessions), trim)))
+            await stack.enter_async_context(background(Restock(parts.catalog, lambda: hub.sessions).run()))
+            if watch is not None:
+                await stack.enter_async_context(background(watch.run()))
             if now_file is not None:
                 await stack.enter_async_context(background(now_file.run()))
             if obs is not None:
@@ -136,6 +144,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         fields |= {"listen": [listener.state for listener in listeners]} if listeners else {}
         if obs is not None:
             fields["obs"] = obs.state
+        if watch is not None:
+            fields["watch"] = watch.state
         return {**fields, "engine_state": engine_state(engine)}
 
     def degradation() -> str:

@@ -11,6 +11,7 @@ from stream.sources.webrtc.ports import PortRange
 from .access import AccessOptions
 from .hub import HubOptions
 from .listening import ListenOptions
+from .music_watch import WatchOptions
 from .now_text import FORMAT
 from .obs_input import ObsOptions
 from .obs_play import ObsPlayOptions
@@ -54,6 +55,7 @@ class ServeOptions:
     obs: ObsOptions | None = None
     now_file: Path | None = None  # one line that says what is on air
     now_format: str = FORMAT
+    watch: WatchOptions = field(default_factory=WatchOptions)  # folders that the catalogue mirrors
     record: Path | None = None  # a folder for a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)
     cues: Path | None = None  # a folder for the cues of each session; None: in the catalogue
