@@ -119,7 +119,8 @@ class Catalog:
                 self._measured = len(step.snapshot)
                 changes = changes_of(before.standing, step.snapshot.standing)
             self._index.upsert(step.indexed)
-            self._index.remove(track.id for track in changes.removed)
+            if changes.removed:
+                self._index.remove([track.id for track in changes.removed])
             self._remember(before, changes)
             self._now, self._revision = step.snapshot, loaded.revision
             return changes

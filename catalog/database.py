@@ -23,6 +23,7 @@ TABLE notes (
 # Which tracks changed, in order: what a catalogue that is open has to read again. The triggers see every writer.
 _CHANGES = (
     "CREATE TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",
+    "CREATE INDEX tracks_by_recording ON tracks(recording)",
     *(
         f"CREATE TRIGGER {table}_{name} AFTER {event} ON {table} BEGIN "
         f"INSERT INTO changes (track) {source.format(row=row)}; END"
