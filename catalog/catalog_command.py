@@ -1,4 +1,4 @@
-"""``segue catalog``: see, edit and take away what is said of tracks."""
+"""``segue catalog``: see, edit and take away what is said of tracks; look whether everything is whole."""
 
 import argparse
 import json
@@ -16,12 +16,15 @@ from .edit import BUILT, FILE, WHERE, changes, chosen_now, edit, export, show
 from .errors import CatalogError
 from .fields import FIELDS
 from .printing import cells, list_tracks, print_line, track_json
+from .stats import stats
+from .verify import verify
 
+SHOWN: Final = 12  # licences, tags or tempi that are listed
 _ORIGINS: Final = {FILE: "the file", BUILT: "made of title, artist, source and licence", "tags": "the file's tags"}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one of the three; returns the exit code. Raises ``CatalogError``."""
+    """Run one of them; returns the exit code. Raises ``CatalogError``."""
     arguments = parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = arguments.run
     return run(arguments)
@@ -56,6 +59,10 @@ def parser() -> argparse.ArgumentParser:
     several.add_argument("--unset", action="append", default=[], metavar="FIELD", help="take an edit back")
     several.add_argument("--dry-run", action="store_true", help="only list the tracks")
     several.add_argument("--json", action="store_true", help="print the tracks, one JSON object a line")
+    whole_command = command("verify", _verify, "Read everything once, and say what is damaged.")
+    whole_command.add_argument("--json", action="store_true", help="print one JSON object")
+    numbers = command("stats", _stats, "What is in it, in numbers.")
+    numbers.add_argument("--json", action="store_true", help="print one JSON object")
     away = command("export", _export, "Print what was edited as a segue.csv for the folder of the music.")
     away.add_argument("music", type=Path, metavar="MUSIC_DIR", help="the folder that the file will lie in")
     away.add_argument("-o", "--out", type=Path, metavar="FILE", help="a new file (default: standard output)")
@@ -94,6 +101,39 @@ def _edit(arguments: argparse.Namespace) -> int:
         return list_tracks(chosen_now(arguments.catalog, [track.id for track in chosen], ()), True) if chosen else 0
     said = "1 track" if len(chosen) == 1 else f"{len(chosen)} tracks"
     print_line(f"{said} edited; servers that run use it when they are started again")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    """0 whole, 1 not."""
+    found = verify(arguments.catalog)
+    if arguments.json:
+        print_line(json.dumps({"v": 1, "type": "verified"} | asdict(found)))
+        return 1 if found.faults else 0
+    for fault in found.faults:
+        print_line(fault)
+    more = f", {found.unowned} clip files of no track (segue index removes them)" if found.unowned else ""
+    absent = f", {found.absent} files of music are not there now" if found.absent else ""
+    whole = f"{len(found.faults)} faults" if found.faults else "whole"
+    print_line(f"{arguments.catalog}: {whole}; {found.tracks} tracks, {found.segments} segments{more}{absent}")
+    return 1 if found.faults else 0
+
+
+def _stats(arguments: argparse.Namespace) -> int:
+    found = stats(arguments.catalog)
+    if arguments.json:
+        print_line(json.dumps({"v": 1, "type": "stats"} | asdict(found)))
+        return 0
+    table = Table(title=str(arguments.catalog), title_justify="left", show_header=False)
+    for name, value in asdict(found).items():
+        if isinstance(value, dict):
+            shown = list(value.items())[:SHOWN]
+            text = ", ".join(f"{key} {count}" for key, count in shown)
+            value = text + (f" and {len(value) - len(shown)} more" if len(value) > len(shown) else "")
+        elif name.endswith("_bytes"):
+            name, value = name.removesuffix("_bytes"), f"{value / 1e6:.1f} MB"
+        table.add_row(*cells(name, f"{value:.1f}" if isinstance(value, float) else str(value)))
+    Console(highlight=False).print(table)
     return 0
 
 

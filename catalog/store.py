@@ -251,6 +251,27 @@ class Store:
             for id, title, artist, length, bpm, licence, tags, *rest in rows
         ]
 
+    # -- is it whole
+
+    def check(self) -> list[str]:
+        """What the database itself finds wrong."""
+        rows = [text for (text,) in self._db.execute("PRAGMA integrity_check") if text != "ok"]
+        keys = self._db.execute("PRAGMA foreign_key_check").fetchall()
+        return rows + [f"a row of {table} belongs to no row of {parent}" for table, _, parent, _ in keys]
+
+    def clip_files(self) -> dict[str, tuple[str, int]]:
+        """Of every track the name of its clip file, and how many clips it has."""
+        rows = self._db.execute("SELECT id, clips, length(rhythm) / 12 FROM tracks ORDER BY id")
+        return {id: (name, clips) for id, name, clips in rows}
+
+    def count_segments(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM segments").fetchone()[0])
+
+    def vectors(self) -> Iterator[tuple[str, Floats]]:
+        """(track, vector) of every segment, one after another."""
+        for track, vector in self._db.execute("SELECT track, vector FROM segments ORDER BY track, ordinal"):
+            yield track, floats(vector)
+
     # -- writing
 
     def put(self, path: Path, stamp: FileStamp, entries: Sequence[Entry]) -> set[str]:
