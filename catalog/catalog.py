@@ -6,6 +6,7 @@ Tracks, segment vectors, beats and rhythm are held in memory; clip embeddings st
 what changed; a search under way goes on with what it began with.
 """
 
+import math
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from .snapshot import Changes, Snapshot, changes_of
 from .standard import index_query, index_width, plain, share_lean, similarities
 from .store import Store, StoredTrack
 from .windows import Windows
+from .words import WordSearch
 
 OPEN_FILES = 256
 LEAN_COSINE = 0.4  # what a fully turned dial is worth when a start in a track is chosen
@@ -57,7 +59,8 @@ class Catalog:
         outlines = [stored.outline for stored in self._now.by_id.values() if stored.outline is not None]
         self.target_lufs = common_lufs(outlines) if target_lufs is None else target_lufs
         self._gone: dict[str, StoredTrack] = {}
-        self._refreshing = threading.Lock()
+        self._refreshing, self._naming = threading.Lock(), threading.Lock()
+        self._words: WordSearch | None = None
         self._windows = Windows(folder, layout, OPEN_FILES)
         self._index = open_index(index, IndexOptions(folder, index_width(layout.embedding_dim), search_device))
         if not len(self._index):
@@ -122,7 +125,10 @@ class Catalog:
             if changes.removed:
                 self._index.remove([track.id for track in changes.removed])
             self._remember(before, changes)
-            self._now, self._revision = step.snapshot, loaded.revision
+            with self._naming:
+                self._now, self._revision = step.snapshot, loaded.revision
+                if self._words is not None:
+                    self._words.change((track.id for track in changes.removed), changes.added + changes.changed)
             return changes
 
     def __enter__(self) -> Self:
@@ -134,6 +140,9 @@ class Catalog:
     def close(self) -> None:
         """Let go of the mapped files and of the index. May be called twice."""
         self._windows.close()
+        if self._words is not None:
+            self._words.close()
+            self._words = None
         self._index.close()
 
     @property
@@ -151,6 +160,14 @@ class Catalog:
         was opened. Raises ``UnknownTrackError``."""
         return self._stored(id).track
 
+    def named(self, text: str) -> list[Track]:
+        """The tracks that have all words of ``text``, see ``words.py``; the best first."""
+        with self._naming:
+            if self._words is None:  # most processes never ask
+                self._words = WordSearch(stored.track for stored in self._now.standing.values())
+        standing = self._now.standing
+        return [standing[id].track for id in self._words.search(text) if id in standing]
+
     def playlists(self) -> dict[str, int]:
         """The names of all playlists that tracks are in, in alphabetical order, and how many tracks each has."""
         return self._now.playlists()
@@ -159,9 +176,9 @@ class Catalog:
         """(m,) float32, the track's beats in seconds. Raises ``UnknownTrackError``."""
         return self._stored(id).beats
 
-    def vector(self, id: str) -> Floats:
-        """(E,) float32 of unit norm: the mean of a track's segments, a query for similar tracks. Raises
-        ``UnknownTrackError``."""
+    def vector(self, id: str, from_s: float = 0.0, to_s: float = math.inf) -> Floats:
+        """(E,) float32 of unit norm: the mean of a track's segments, a query for similar tracks; of those that play
+        between the two times, or of the nearest one. Raises ``UnknownTrackError``."""
         own = self.track(id).id
         segments = self._now.table.of_track(own)
         [vectors] = self._index.vectors([own])
@@ -169,7 +186,8 @@ class Catalog:
             raise SearchIndexError(
                 f"{self.folder}: the index does not hold track {own} as it is; index the music again"
             )
-        mean: Floats = plain(vectors, segments.deviation).mean(axis=0)
+        some = segments.between(from_s, to_s)
+        mean: Floats = plain(vectors[some], segments.deviation).mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
     def outline(self, id: str) -> Outline | None:
@@ -208,10 +226,13 @@ class Catalog:
             if whole or now is self._now:  # hits of tracks that came or went meanwhile are lost
                 return candidates
 
-    def like(self, id: str, n: int, filters: Filters | None = None) -> list[Candidate]:
-        """The ``n`` tracks that are most like one of the catalogue, best first: by plain similarity, since nearness to
-        footage says nothing here. Compares every segment. Raises ``UnknownTrackError``."""
-        query, now = self.vector(id), self._now
+    def like(
+        self, id: str, n: int, filters: Filters | None = None, from_s: float = 0.0, to_s: float = math.inf
+    ) -> list[Candidate]:
+        """The ``n`` tracks that are most like one of the catalogue, or like what plays in it between two times, best
+        first: by plain similarity, since nearness to footage says nothing here. Compares every segment. Raises
+        ``UnknownTrackError``."""
+        query, now = self.vector(id, from_s, to_s), self._now
         for where in now.choice.places(filters or Filters()):
             if hits := most_alike(self._index, now.table, query, n, where):
                 return self._candidates(now, hits, query, ())

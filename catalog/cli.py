@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -137,6 +138,10 @@ def index_parser() -> argparse.ArgumentParser:
 def search(argv: Sequence[str]) -> int:
     """List the tracks that are like one, or without ``--like`` every track; the filters hold for both."""
     arguments = search_parser().parse_args(argv)
+    if arguments.like is not None and arguments.text is not None:
+        raise CatalogError("--like and --text are two searches; give one of them")
+    if not 0.0 <= arguments.from_s < arguments.to_s:
+        raise CatalogError(f"--from {arguments.from_s:g} --to {arguments.to_s:g}: must be from 0 on, and rise")
     with Catalog.open(arguments.catalog, None, arguments.search_device) as catalog:
         filters = Filters(
             min_bpm=arguments.min_bpm,
@@ -153,9 +158,11 @@ def search(argv: Sequence[str]) -> int:
             moods=frozenset(arguments.mood),
             playlists=frozenset(arguments.playlist),
         )
-        like, tracks = arguments.like, catalog.tracks()
+        like, tracks = arguments.like, catalog.tracks() if arguments.text is None else catalog.named(arguments.text)
         listed = [track for track in tracks if filters.passes(track)][: arguments.n] if like is None else []
-        candidates = [] if like is None else catalog.like(like, arguments.n or LIKE, filters)
+        candidates = (
+            [] if like is None else catalog.like(like, arguments.n or LIKE, filters, arguments.from_s, arguments.to_s)
+        )
     if not listed and not candidates:
         print(f"segue search: {no_match_text(tracks, filters)}", file=sys.stderr)  # noqa: T201
     if arguments.m3u8 is not None:
@@ -176,6 +183,20 @@ def search_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="segue search", description="One-off search of a catalogue.")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue")
     parser.add_argument("--like", metavar="TRACK_ID", help="find what is like this track (default: list all)")
+    parser.add_argument(
+        "--from",
+        dest="from_s",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="with --like: what plays from there",
+    )
+    parser.add_argument(
+        "--to", dest="to_s", type=float, default=math.inf, metavar="SECONDS", help="with --like: what plays until then"
+    )
+    parser.add_argument(
+        "--text", metavar="WORDS", help="list the tracks that have all these words in their names or tags"
+    )
     parser.add_argument("-n", type=positive, help=f"tracks wanted (default: with --like {LIKE}, else all)")
     parser.add_argument("--min-bpm", type=float, metavar="BPM")
     parser.add_argument("--max-bpm", type=float, metavar="BPM")

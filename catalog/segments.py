@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.spec import CLIP_S, WINDOW_S
+
 from .index.base import Segments
 from .recent import Recent
 from .records import Floats, Mask
@@ -39,6 +41,15 @@ class TrackSegments:
 
     def __len__(self) -> int:
         return len(self.first_clips)
+
+    def between(self, from_s: float, to_s: float) -> NDArray[np.int64]:
+        """The numbers of the segments whose middle plays between two times; else the nearest one's."""
+        if not len(self):
+            return np.zeros(0, np.int64)
+        middles_s = self.first_clips * CLIP_S + WINDOW_S / 2
+        inside = np.flatnonzero((middles_s >= from_s) & (middles_s <= to_s))
+        nearest = np.abs(middles_s - np.clip((from_s + min(to_s, 1e9)) / 2, 0.0, 1e9)).argmin(keepdims=True)
+        return inside if len(inside) else nearest
 
     def zscore(self, similarity: float) -> float | None:
         """A similarity to the track, standardised; None without a bank."""

@@ -30,6 +30,7 @@ from .address import public_origins, resolved
 from .cues import cue_routes
 from .drain import Drain
 from .engine import degraded, engine_state
+from .find import find_routes
 from .hand_pages import hand_pages
 from .health import health_routes
 from .hub import Hub
@@ -169,6 +170,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     lister = partial(list_sessions, hub, base_url, options.public_url, place)
     app.include_router(viewer_routes(hub, options.access, lister, redirect))
     app.include_router(playlist_routes(parts.catalog, options.access))
+    app.include_router(find_routes(parts.catalog, options.access))
     app.include_router(preview_routes(parts.catalog, options.access))
     pick = Pick(hub, redirect, place, options.public_url)
     app.include_router(now_routes(pick, parts.catalog, options.access))

@@ -86,3 +86,12 @@ def test_segments_out_of_order_are_refused() -> None:
     segments = [StoredSegment("01", 0, None), StoredSegment("00", 0, None)]
     with pytest.raises(ValueError, match="by their track's id"):
         Rows([stored("00", 1.0), stored("01", 1.0)], segments, np.eye(2, dtype=np.float32), None)
+
+
+def test_the_segments_of_a_part_of_a_track() -> None:
+    own = made(0, [9])[0].of_track("00")
+    assert own is not None  # segments of 28 s begin every 4 s: their middles are at 14, 18, 22 ... 46 s
+    assert own.between(0.0, float("inf")).tolist() == list(range(9))
+    assert own.between(18.0, 26.0).tolist() == [1, 2, 3]
+    assert own.between(0.0, 5.0).tolist() == [0] and own.between(200.0, 210.0).tolist() == [8]
+    assert own.between(19.0, 21.0).tolist() in ([1], [2])
