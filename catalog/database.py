@@ -3,13 +3,16 @@
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from .errors import FormatError, LockedError
+from .packing import pack_segments
 
-SCHEMA_VERSION = 7
+Step = Callable[[sqlite3.Connection], None]
+SCHEMA_VERSION = 8
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
@@ -38,14 +41,32 @@ _CHANGES = (
     "INSERT INTO changes (track) SELECT track FROM places WHERE path = NEW.path; END",
 )
 CHANGES_KEPT = 200_000
+# A track's segments in one row: a million rows take seconds to read. int32, then float32 (NaN: no start there).
+_SEGMENTS = """
+TABLE segments (
+    track TEXT PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
+    first_clips BLOB NOT NULL, starts BLOB NOT NULL, borders BLOB NOT NULL, moods BLOB, vectors BLOB NOT NULL
+)
+"""
 # From an older schema to the next one, without analysing anything again. Tags that have become of use since are read
 # when the folder is indexed the next time: no file has the size -1.
-_STEPS: Mapping[int, Sequence[str]] = {5: (f"CREATE {_NOTES}", "UPDATE files SET size = -1"), 6: _CHANGES}
+_STEPS: Mapping[int, Sequence[str | Step]] = {
+    5: (f"CREATE {_NOTES}", "UPDATE files SET size = -1"),
+    6: _CHANGES,
+    7: (
+        "ALTER TABLE segments RENAME TO old_segments",
+        f"CREATE {_SEGMENTS}",
+        partial(pack_segments, "old_segments"),
+        "DROP TABLE old_segments",
+    ),
+}
 # What a reader, who changes nothing, lacks in an older schema: empty tables of its own connection.
-_STAND_INS: Mapping[int, Sequence[str]] = {
+_STAND_INS: Mapping[int, Sequence[str | Step]] = {
     5: (f"CREATE TEMP {_NOTES}",),
     6: ("CREATE TEMP TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",),
-}
+    7: (f"CREATE TEMP {_SEGMENTS.replace(' REFERENCES tracks(id) ON DELETE CASCADE', '')}",
+        partial(pack_segments, "main.segments")),
+}  # fmt: skip
 _SCHEMA = f"""
 CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
@@ -54,11 +75,7 @@ CREATE TABLE tracks (
     outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB, vocals BLOB
 );
 CREATE INDEX tracks_by_duration ON tracks(duration_s);
-CREATE TABLE segments (
-    track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
-    first_clip INTEGER NOT NULL, start_s REAL, border REAL NOT NULL, vector BLOB NOT NULL, mood BLOB,
-    PRIMARY KEY (track, ordinal)
-) WITHOUT ROWID;
+CREATE {_SEGMENTS};
 CREATE TABLE files (
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, beside TEXT NOT NULL,
     missing INTEGER NOT NULL DEFAULT 0
@@ -207,8 +224,8 @@ def _migrate(path: Path, db: sqlite3.Connection) -> None:
     while (version := _version(path, db)) in _STEPS:
         with transaction(db):
             if _version(path, db) == version:  # nobody was faster
-                for statement in _STEPS[version]:
-                    db.execute(statement)
+                for step in _STEPS[version]:
+                    _take(db, step)
                 db.execute(f"PRAGMA user_version = {version + 1}")
 
 
@@ -218,8 +235,15 @@ def _stand_in(path: Path, db: sqlite3.Connection) -> None:
     if version not in _STAND_INS:
         _check(path, db)
     for older in range(version, SCHEMA_VERSION):
-        for statement in _STAND_INS[older]:
-            db.execute(statement)
+        for step in _STAND_INS[older]:
+            _take(db, step)
+
+
+def _take(db: sqlite3.Connection, step: str | Step) -> None:
+    if isinstance(step, str):
+        db.execute(step)
+    else:
+        step(db)
 
 
 def _check(path: Path, db: sqlite3.Connection) -> None:

@@ -10,19 +10,16 @@ from .recordings import best_files
 from .records import Floats
 from .segments import Rows, SegmentTable
 from .snapshot import Snapshot, Step
-from .store import Store, StoredSegment, StoredTrack
+from .store import Store, StoredSegments, StoredTrack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """Whole recordings as of ``revision``: ``tracks``, and ``segments`` with ``vectors`` (rows, E) and ``moods`` (rows,
-    3) or None. ``gone``: what a snapshot has to forget before it takes these."""
+    """Whole recordings as of ``revision``. ``gone``: what a snapshot has to forget before it takes these."""
 
     revision: int
     tracks: list[StoredTrack]
-    segments: list[StoredSegment]
-    vectors: Floats
-    moods: Floats | None
+    segments: StoredSegments
     gone: frozenset[str] = frozenset()
 
     def first(self, bank: Floats | None) -> Step:
@@ -37,7 +34,7 @@ class Loaded:
         return before.changed(self.gone, self.tracks, self._rows)
 
     def _rows(self, tracks: list[StoredTrack]) -> Rows:
-        return Rows(tracks, self.segments, self.vectors, self.moods)
+        return Rows(tracks, self.segments)
 
 
 def everything(folder: Path, dim: int) -> Loaded:
@@ -64,7 +61,6 @@ def changed_since(folder: Path, dim: int, revision: int, before: Snapshot) -> Lo
 
 def _load(store: Store, dim: int, ids: Collection[str] | None, gone: frozenset[str] = frozenset()) -> Loaded:
     tracks = store.tracks(ids)
-    segments, vectors, moods = store.segments(dim, ids)
     said = store.notes.all() if ids is None else store.notes.of_tracks(ids)
-    tracks, segments = apply_notes(tracks, segments, said, store.places_of_tracks(ids))
-    return Loaded(store.revision(), tracks, segments, vectors, moods, gone)
+    tracks, segments = apply_notes(tracks, store.segments(dim, ids), said, store.places_of_tracks(ids))
+    return Loaded(store.revision(), tracks, segments, gone)

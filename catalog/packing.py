@@ -1,6 +1,8 @@
 """Arrays and outlines as the database keeps them: curves as bytes, the small parts of an outline as one JSON text."""
 
+import itertools
 import json
+import sqlite3
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any
@@ -17,6 +19,21 @@ def blob(values: NDArray[np.floating]) -> bytes:
 
 def floats(stored: bytes) -> Floats:
     return np.frombuffer(stored, dtype="<f4").astype(np.float32)
+
+
+def pack_segments(old: str, db: sqlite3.Connection) -> None:
+    """Fill the table ``segments``, a row a track, from ``old``, a row a segment, as it was until schema 7."""
+    rows = db.execute(f"SELECT track, first_clip, start_s, border, mood, vector FROM {old} ORDER BY track, ordinal")
+    for track, own in itertools.groupby(rows, lambda row: row[0]):
+        _, firsts, starts, borders, moods, vectors = zip(*own, strict=True)
+        values = (
+            np.array(firsts, "<i4").tobytes(),
+            np.array([np.nan if start is None else start for start in starts], "<f4").tobytes(),
+            np.array(borders, "<f4").tobytes(),
+            None if None in moods else b"".join(moods),
+            b"".join(vectors),
+        )
+        db.execute("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)", (track, *values))
 
 
 def pack_outline(outline: Outline | None) -> tuple[str | bytes | None, ...]:

@@ -18,7 +18,7 @@ from .recent import Recent
 from .records import Floats, Mask
 from .standard import Standard, scale_of, standard_of
 from .standing import Order, raw_of
-from .store import StoredSegment, StoredTrack
+from .store import StoredSegments, StoredTrack
 
 KEPT: Final = 2048  # tracks
 
@@ -69,29 +69,25 @@ class Yardstick:
 class Rows:
     """The segments of some tracks by row, those of a track together: as they come from the store."""
 
-    def __init__(
-        self, tracks: Sequence[StoredTrack], segments: Sequence[StoredSegment], vectors: Floats, moods: Floats | None
-    ) -> None:
-        """``tracks`` by rising id; ``segments`` by their track's id and their place in it, others than those of
-        ``tracks`` are left out; ``vectors`` (rows, E), ``moods`` (rows, 3) or None."""
+    def __init__(self, tracks: Sequence[StoredTrack], segments: StoredSegments) -> None:
+        """``tracks`` by rising id; the segments of others are left out."""
         self.tracks = tracks
         numbers = {stored.track.id: number for number, stored in enumerate(tracks)}
-        rows = [row for row, segment in enumerate(segments) if segment.track in numbers]
-        if len(rows) < len(segments):
-            segments, vectors = [segments[row] for row in rows], vectors[rows]
-            moods = None if moods is None else moods[rows]
-        self.owners = np.array([numbers[segment.track] for segment in segments], np.int64)
+        owners = np.repeat(np.array([numbers.get(id, -1) for id in segments.tracks], np.int64), segments.counts)
+        kept: NDArray[np.intp] | slice = (
+            slice(None) if len(owners) and owners.min() >= 0 else np.flatnonzero(owners >= 0)
+        )
+        self.owners = owners[kept]
         if (np.diff(self.owners) < 0).any():
             raise ValueError("segments must come by their track's id")
-        self.vectors, self.moods = vectors, moods
+        self.vectors, self.moods = segments.vectors[kept], None if segments.moods is None else segments.moods[kept]
         self.counts = np.bincount(self.owners, minlength=len(tracks)).astype(np.int64)
-        self.first_clips = np.array([segment.first_clip for segment in segments], np.int64)
-        self.starts_s = np.array([np.nan if s.start_s is None else s.start_s for s in segments], np.float32)
-        self.borders = np.array([segment.border for segment in segments], np.float32)
+        self.first_clips, self.starts_s = segments.first_clips[kept], segments.starts_s[kept]
+        self.borders = segments.borders[kept]
         ends = np.cumsum(self.counts)
         spans = np.stack([ends - self.counts, ends], axis=1)
         tempi_bpm = [stored.track.tempo_bpm for stored in tracks]
-        self.raw = raw_of([stored.outline for stored in tracks], spans, self.first_clips, tempi_bpm, moods)
+        self.raw = raw_of([stored.outline for stored in tracks], spans, self.first_clips, tempi_bpm, self.moods)
 
     def yardstick(self, bank: Floats | None) -> Yardstick:
         """By these as all segments of a catalogue."""

@@ -50,7 +50,7 @@ def stats(folder: Path) -> Stats:
         copies=len(loaded.tracks) - len(tracks),
         missing=missing,
         files=files,
-        segments=len(loaded.segments),
+        segments=int(loaded.segments.counts.sum()),
         hours=sum(track.duration_s for track in tracks) / 3600.0,
         database_bytes=_bytes(folder.glob(f"{DATABASE}*")),
         clip_bytes=_bytes((folder / CLIPS).glob("*")),

@@ -5,10 +5,11 @@ killed, or a power cut, leaves a consistent catalogue, and at worst a clip file 
 those, and drops tracks whose clip file was lost or damaged later, so that they are analysed again. Paths are stored as
 bytes, because a file name need not be text.
 
-Tables: ``tracks`` (one row per distinct sound: its analysis), ``segments`` (their vectors), ``files`` (every known
-path, with a stamp that tells an unchanged file without reading it, and whether it was there the last time), ``places``
-(which part of which file holds which track, and its names there), ``notes`` (what is said of these beside, see
-``notes.py``). Tracks of one recording have one ``recording``.
+Tables: ``tracks`` (one row per distinct sound: its analysis), ``segments`` (their vectors, a row a track), ``files``
+(every known path, with a stamp that tells an unchanged file without reading it, and whether it was there the last
+time), ``places`` (which part of which file holds which track, and its names there), ``notes`` (what is said of these
+beside, see ``notes.py``), ``changes`` (which tracks changed, for catalogues that are open). Tracks of one recording
+have one ``recording``.
 """
 
 import json
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
 from .database import DATABASE, open_to_read, open_to_write, transaction
@@ -73,14 +75,18 @@ class StoredTrack:
     outline: Outline | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSegment:
-    """One segment's place; its vector and mood are returned beside it as arrays."""
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredSegments:
+    """The segments of some tracks, those of a track together: ``tracks`` by id, ``counts`` (tracks,) of their rows;
+    the arrays have one row a segment."""
 
-    track: str
-    first_clip: int
-    start_s: float | None  # None: no start there
-    border: float = 0.0
+    tracks: list[str]
+    counts: NDArray[np.int64]
+    first_clips: NDArray[np.int64]
+    starts_s: Floats  # NaN: no start there
+    borders: Floats
+    vectors: Floats  # (rows, E)
+    moods: Floats | None  # (rows, 3); None where a track has none
 
 
 class Store:
@@ -140,26 +146,23 @@ class Store:
                 )
         return list(by_id.values())
 
-    def segments(
-        self, dim: int, ids: Collection[str] | None = None
-    ) -> tuple[list[StoredSegment], Floats, Floats | None]:
-        """All segments (of the tracks ``ids``, if these are given) by track and place, their vectors (n, ``dim``), and
-        moods (n, 3) or None."""
-        places: list[StoredSegment] = []
-        vectors: list[bytes] = []
-        moods: list[bytes] = []
+    def segments(self, dim: int, ids: Collection[str] | None = None) -> StoredSegments:
+        """All segments (of the tracks ``ids``, if these are given), with vectors of ``dim`` numbers."""
         rows = self._db.execute(
-            "SELECT track, first_clip, start_s, border, vector, mood FROM segments "
-            f"WHERE TRUE {_among('track', ids)} ORDER BY track, ordinal",
+            "SELECT track, first_clips, starts, borders, moods, vectors FROM segments "
+            f"WHERE TRUE {_among('track', ids)} ORDER BY track",
             _named(ids),
+        ).fetchall()
+        tracks, firsts, starts, borders, moods, vectors = zip(*rows, strict=True) if rows else ((),) * 6
+        return StoredSegments(
+            list(tracks),
+            np.array([len(first) // 4 for first in firsts], np.int64),
+            np.frombuffer(b"".join(firsts), "<i4").astype(np.int64),
+            floats(b"".join(starts)),
+            floats(b"".join(borders)),
+            floats(b"".join(vectors)).reshape(-1, dim),
+            None if None in moods or not moods else floats(b"".join(moods)).reshape(-1, 3),
         )
-        for track, first_clip, start_s, border, vector, mood in rows:
-            places.append(StoredSegment(track, first_clip, start_s, border))
-            vectors.append(vector)
-            if mood is not None:
-                moods.append(mood)
-        matrix = floats(b"".join(vectors)).reshape(-1, dim)
-        return places, matrix, floats(b"".join(moods)).reshape(-1, 3) if moods else None
 
     def files(self) -> dict[Path, KnownFile]:
         """Every path known."""
@@ -264,13 +267,16 @@ class Store:
         rows = self._db.execute("SELECT id, clips, length(rhythm) / 12 FROM tracks ORDER BY id")
         return {id: (name, clips) for id, name, clips in rows}
 
-    def count_segments(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM segments").fetchone()[0])
-
-    def vectors(self) -> Iterator[tuple[str, Floats]]:
-        """(track, vector) of every segment, one after another."""
-        for track, vector in self._db.execute("SELECT track, vector FROM segments ORDER BY track, ordinal"):
-            yield track, floats(vector)
+    def vectors(self, dim: int) -> Iterator[tuple[str, Floats]]:
+        """(track, vectors (k, ``dim``)) of each track, one after another; (0, ``dim``) where what is kept of its
+        segments does not fit together."""
+        rows = self._db.execute(
+            "SELECT track, vectors, length(first_clips), length(starts), length(borders), length(moods) FROM segments "
+            "ORDER BY track"
+        )
+        for track, vectors, size, starts, borders, moods in rows:
+            whole = starts == borders == size and moods in (None, 3 * size) and len(vectors) == size * dim
+            yield track, floats(vectors if whole else b"").reshape(-1, dim)
 
     # -- writing
 
@@ -383,14 +389,11 @@ class Store:
              clips, int(entry.lossless), entry.sketch, id, *pack_outline(analysis.outline)),
         )  # fmt: skip
         borders = np.zeros(len(analysis.first_clips)) if analysis.borders is None else analysis.borders
-        starts = [None if np.isnan(start) else float(start) for start in analysis.starts_s]
-        self._db.executemany(
-            "INSERT INTO segments (track, ordinal, first_clip, start_s, border, vector, mood) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                (id, i, int(first), starts[i], float(borders[i]), blob(analysis.vectors[i]), mood)
-                for i, (first, mood) in enumerate(zip(analysis.first_clips, _moods(analysis), strict=True))
-            ),
+        first_clips = analysis.first_clips.astype("<i4").tobytes()
+        arrays = (blob(analysis.starts_s), blob(borders), None if analysis.moods is None else blob(analysis.moods))
+        self._db.execute(
+            "INSERT INTO segments (track, first_clips, starts, borders, moods, vectors) VALUES (?, ?, ?, ?, ?, ?)",
+            (id, first_clips, *arrays, blob(analysis.vectors)),
         )
 
     def _drop_unplaced(self) -> set[str]:
@@ -420,9 +423,3 @@ def _bytes(path: Path) -> bytes:
 
 def _path(stored: bytes) -> Path:
     return Path(os.fsdecode(stored))
-
-
-def _moods(analysis: Analysis) -> list[bytes | None]:
-    if analysis.moods is None:
-        return [None] * len(analysis.first_clips)
-    return [blob(mood) for mood in analysis.moods]

@@ -16,7 +16,7 @@ import numpy as np
 from .clips import CLIPS, clip_path, is_whole
 from .layout import Layout, read_layout
 from .needs import shape_of
-from .store import Store, StoredTrack
+from .store import Store
 
 NORM_WITHIN: Final = 1e-3  # of 1
 MOST: Final = 1000  # faults that are told
@@ -41,20 +41,22 @@ def verify(folder: Path, look_at_music: bool = True) -> Verified:
     for a folder that is no catalogue, or a database that cannot even be opened."""
     layout = read_layout(folder)
     faults: list[str] = []
-    tracks, segments, absent, names = [], 0, 0, set[str]()
+    tracks = segments = absent = 0
+    names = set[str]()
     with closing(Store(folder, write=False)) as store, store.snapshot():
         try:
             for fault in store.check():
                 _add(faults, f"the database: {fault}; {RESTORE}")
-            owned, tracks, segments = store.clip_files(), store.tracks(), store.count_segments()
+            owned, tracks = store.clip_files(), len(store.tracks())
+            segments = int(store.segments(layout.embedding_dim).counts.sum())
             names = {name for name, _ in owned.values()}
-            for fault in _faults(folder, layout, store, tracks, owned):
+            for fault in _faults(folder, layout, store, owned):
                 _add(faults, fault)
             absent = sum(not path.is_file() for path in store.files()) if look_at_music else 0
         except sqlite3.Error as error:
             _add(faults, f"the database: cannot be read to its end ({error}); {RESTORE}")
     held = {path.name for path in (folder / CLIPS).glob("*")}
-    return Verified(len(tracks), segments, tuple(faults), len(held - names), absent)
+    return Verified(tracks, segments, tuple(faults), len(held - names), absent)
 
 
 def _add(faults: list[str], fault: str) -> None:
@@ -62,18 +64,16 @@ def _add(faults: list[str], fault: str) -> None:
         faults.append(fault)
 
 
-def _faults(
-    folder: Path, layout: Layout, store: Store, tracks: list[StoredTrack], owned: dict[str, tuple[str, int]]
-) -> Iterator[str]:
+def _faults(folder: Path, layout: Layout, store: Store, owned: dict[str, tuple[str, int]]) -> Iterator[str]:
     width = layout.clip_dim + sum(int(np.prod(shape_of(name))) for name in layout.extras)
     for id, (name, clips) in owned.items():
         if not is_whole(clip_path(folder, name), clips, width):
             yield f"track {id}: its clip file {name} is gone or damaged; {AGAIN}"
-    counts: dict[str, int] = {}
-    for id, vector in store.vectors():
-        counts[id] = counts.get(id, 0) + 1
-        if len(vector) != layout.embedding_dim or not abs(float(np.linalg.norm(vector)) - 1.0) <= NORM_WITHIN:
-            yield f"track {id}: segment {counts[id] - 1} has no vector of {layout.embedding_dim} numbers; {AGAIN}"
-    for stored in tracks:
-        if not counts.get(stored.track.id):
-            yield f"track {stored.track.id}: has no segment, so nothing finds it; {AGAIN}"
+    held = set()
+    for id, vectors in store.vectors(layout.embedding_dim):
+        norms = np.linalg.norm(vectors, axis=1)
+        if not len(vectors) or not (np.abs(norms - 1.0) <= NORM_WITHIN).all():
+            yield f"track {id}: what is kept of its segments is damaged; {AGAIN}"
+        held.add(id)
+    for id in owned.keys() - held:
+        yield f"track {id}: has no segment, so nothing finds it; {AGAIN}"

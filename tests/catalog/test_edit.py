@@ -10,6 +10,7 @@ from typing import Any
 
 import mutagen
 import pytest
+from older_catalog import to_schema_5
 
 import segue
 from catalog import catalog_command
@@ -103,9 +104,7 @@ def test_a_catalogue_of_the_schema_before_is_not_analysed_again(
     file.save()
     run("index", str(music))
     with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as db:
-        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {name}")
-        db.executescript("DROP TABLE changes; DROP TABLE notes; PRAGMA user_version = 5")
+        to_schema_5(db)
     clips = sorted(path.name for path in (tmp_path / "c" / "clips").iterdir())
     assert tracks()["-90.ogg"].moods == ()  # a reader does without
     report = json.loads(run("index", str(music), "--json").splitlines()[0])

@@ -11,7 +11,7 @@ from catalog.likeness import most_alike
 from catalog.records import Filters, Track
 from catalog.segments import Rows, SegmentTable
 from catalog.standard import index_width
-from catalog.store import StoredSegment, StoredTrack
+from catalog.store import StoredSegments, StoredTrack
 
 E = 8
 NOTHING = np.zeros(0, np.float32)
@@ -22,21 +22,23 @@ def stored(id: str, tempo_bpm: float) -> StoredTrack:
     return StoredTrack(track, NOTHING, NOTHING, "", False, id)
 
 
+def segments(ids: list[str], counts: list[int], vectors: np.ndarray) -> StoredSegments:
+    """A segment each 4 s; every third one but the first cannot be started."""
+    numbers = np.concatenate([np.arange(count) for count in counts])
+    starts_s = np.where(numbers % 3 == 1, np.nan, 4.0 * numbers).astype(np.float32)
+    return StoredSegments(ids, np.array(counts), numbers, starts_s, np.zeros(len(numbers), np.float32), vectors, None)
+
+
 def made(seed: int, counts: list[int]) -> tuple[SegmentTable, np.ndarray, FlatIndex]:
     """Tracks 00, 01, 02 ... of so many segments, every second one as the one before; their tempi are their numbers."""
     rng = np.random.default_rng(seed)
     tracks = [stored(f"{i:02}", float(i)) for i in range(len(counts))]
-    segments = [
-        StoredSegment(f"{i:02}", j, None if j % 3 == 1 else 4.0 * j)
-        for i, count in enumerate(counts)
-        for j in range(count)
-    ]
-    vectors = rng.normal(size=(len(segments), E)).astype(np.float32)
+    vectors = rng.normal(size=(sum(counts), E)).astype(np.float32)
     for own in np.split(vectors, np.cumsum(counts)[:-1]):
         own[1::2] = own[0::2][: len(own[1::2])]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     bank = rng.normal(size=(20, E)).astype(np.float32)
-    rows = Rows(tracks, segments, vectors, None)
+    rows = Rows(tracks, segments([stored.track.id for stored in tracks], counts, vectors))
     yardstick = rows.yardstick(bank / np.linalg.norm(bank, axis=1, keepdims=True))
     table, indexed = SegmentTable(yardstick).changed((), rows)
     index = FlatIndex(IndexOptions(Path("/nowhere"), index_width(E)))
@@ -83,9 +85,9 @@ def test_rows_and_starts_of_a_track() -> None:
 
 
 def test_segments_out_of_order_are_refused() -> None:
-    segments = [StoredSegment("01", 0, None), StoredSegment("00", 0, None)]
+    turned = segments(["01", "00"], [1, 1], np.eye(2, dtype=np.float32))
     with pytest.raises(ValueError, match="by their track's id"):
-        Rows([stored("00", 1.0), stored("01", 1.0)], segments, np.eye(2, dtype=np.float32), None)
+        Rows([stored("00", 1.0), stored("01", 1.0)], turned)
 
 
 def test_the_segments_of_a_part_of_a_track() -> None:

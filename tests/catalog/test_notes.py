@@ -86,7 +86,7 @@ def test_a_catalogue_of_the_schema_before_is_brought_up_to_this_one(tmp_path: Pa
     make_older(tmp_path)
     with closing(Store(tmp_path, write=True)) as store:
         assert [stored.track.title for stored in store.tracks()] == ["A"]
-        assert len(store.segments(2)[0]) == 1
+        assert store.segments(2).vectors.tolist() == [[1.0, 0.0]]
         assert store.notes.all() == {}
         store.notes.put(EDIT, [Note(Path("/m/a.ogg"), 0.0, "licence", "CC-BY-4.0")])
         assert store.files()[Path("/m/a.ogg")].stamp.size == -1  # its tags are read again, its sound is not analysed
@@ -102,7 +102,8 @@ def test_a_reader_reads_the_schema_before_and_leaves_it(tmp_path: Path) -> None:
     before = (tmp_path / DATABASE).read_bytes()
     with closing(Store(tmp_path, write=False)) as store, store.snapshot():
         assert [stored.track.title for stored in store.tracks()] == ["A"]
-        assert store.notes.all() == {}
+        assert store.segments(2).vectors.tolist() == [[1.0, 0.0]] and store.segments(2).starts_s.tolist() == [0.0]
+        assert store.notes.all() == {} and store.revision() == 0
     assert (tmp_path / DATABASE).read_bytes() == before
 
 

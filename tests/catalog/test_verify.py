@@ -70,12 +70,9 @@ def test_a_whole_one(folder: Path) -> None:
     [
         (cut_clips, "track 0000000000000000: its clip file .* is gone or damaged"),
         (lambda folder: change(folder, "DELETE FROM segments WHERE track LIKE '%1'"), "0001: has no segment"),
-        (lambda folder: change(folder, "UPDATE segments SET vector = x'ff' || 'x'"), "cannot be read to its end"),
-        (
-            lambda folder: change(folder, "UPDATE segments SET vector = zeroblob(128) WHERE ordinal = 1"),
-            "segment 1 has",
-        ),
-        (lambda folder: change(folder, "UPDATE segments SET vector = zeroblob(64)"), "no vector of 32 numbers"),
+        (lambda folder: change(folder, "UPDATE segments SET vectors = x'ff' || 'x'"), "cannot be read to its end"),
+        (lambda folder: change(folder, "UPDATE segments SET vectors = zeroblob(256)"), "of its segments is damaged"),
+        (lambda folder: change(folder, "UPDATE segments SET starts = zeroblob(4)"), "of its segments is damaged"),
         (lambda folder: change(folder, "PRAGMA foreign_keys = OFF; DELETE FROM tracks"), "belongs to no row of tracks"),
     ],
 )
