@@ -62,5 +62,6 @@ def changed_since(folder: Path, dim: int, revision: int, before: Snapshot) -> Lo
 def _load(store: Store, dim: int, ids: Collection[str] | None, gone: frozenset[str] = frozenset()) -> Loaded:
     tracks = store.tracks(ids)
     said = store.notes.all() if ids is None else store.notes.of_tracks(ids)
-    tracks, segments = apply_notes(tracks, store.segments(dim, ids), said, store.places_of_tracks(ids))
+    places = store.places_of_tracks(ids) if said else {}
+    tracks, segments = apply_notes(tracks, store.segments(dim, ids), said, places)
     return Loaded(store.revision(), tracks, segments, gone)
