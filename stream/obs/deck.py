@@ -207,6 +207,8 @@ class ObsDeck:
             else:
                 self.begin(track, place_s or 0.0)
         self._scenes.sat()
+        if self.starting is None:  # else it is told with the track
+            self._tell()
         self.on_change()
 
     def rise(self, host: Host) -> None:
@@ -217,6 +219,7 @@ class ObsDeck:
         self.held = None
         self.before.clear()
         self.sources.stop()
+        self.sources.level("music", self.options.level_db)
         self.duck.session_db = None
         self._duck_by_hand(None)
         self.on_change()
@@ -238,6 +241,8 @@ class ObsDeck:
                 self.back()
             case "level":
                 self.sources.level("music", float(action["db"]))
+                if self.starting is None:
+                    self._tell()
             case "remove":
                 self.silence()
                 self._spawn(self._remove())
@@ -471,6 +476,15 @@ class ObsDeck:
         if host is not None:
             host.send({"type": "player", "take": False})
 
+    def _tell(self) -> None:
+        """Tell the session how its player stands."""
+        if self.sources.now is None and self.held is not None:
+            self._say(self.held.track, self.held.place_s, True)
+        elif self.sources.now is None:
+            self._say(None)
+        else:
+            self._report()
+
     def _report(self) -> None:
         now = self.sources.now
         if now is not None:
@@ -480,10 +494,9 @@ class ObsDeck:
     def _say(self, track: str | None, place_s: float = 0.0, paused: bool = False) -> None:
         if self.host is None:
             return
-        if track is None:
-            self.host.send({"type": "playing", "track": None})
-        else:
-            self.host.send({"type": "playing", "track": track, "position_s": place_s, "paused": paused})
+        place = {} if track is None else {"position_s": place_s, "paused": paused}
+        level_db = self.sources.fader.shared.get("music", 0.0)
+        self.host.send({"type": "playing", "track": track, **place, "level_db": level_db})
 
     def _fail(self, text: str) -> None:
         log.warning("OBS does not play: %s", text)
@@ -504,6 +517,7 @@ class ObsDeck:
         task = asyncio.create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # of one that was cancelled before it began
         return task
 
 

@@ -113,6 +113,7 @@ class Stage:
         self._running = asyncio.create_task(self.link.run())
         await until(lambda: self.deck.ready and "SetInputVolume" in self.obs.kinds())
         self.deck.sit(self.host, None, None, False)
+        assert self.host.sent.pop() == {"type": "playing", "track": None, "level_db": 0.0}
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -338,6 +339,7 @@ def test_levels_take_small_steps(tmp_path: Path, music: Path) -> None:
         stage.obs.event("InputVolumeMeters", {"inputs": [voice]}, 1 << 16)
         await until(lambda: stage.obs.inputs[source]["volume"] == -12.0)
         stage.deck.obey({"do": "level", "db": -20.0})
+        assert (stage.told["track"], stage.told["level_db"]) == ("a", -20.0)
         await until(lambda: stage.obs.inputs[source]["volume"] == -32.0)
         stage.deck.obey({"do": "stop"})
         await until(lambda: not stage.obs.playing())
@@ -345,6 +347,10 @@ def test_levels_take_small_steps(tmp_path: Path, music: Path) -> None:
         down = [db for db in heard if db > MUTE_DB]
         assert max(abs(b - a) for a, b in pairwise(down)) <= STEP_DB + 1e-9
         assert heard[-1] == MUTE_DB
+        stage.deck.rise(stage.host)  # the level was this session's wish
+        other = Host()
+        stage.deck.sit(other, None, None, False)
+        assert other.sent == [{"type": "playing", "track": None, "level_db": 0.0}]
 
     stage = Stage(tmp_path, music)
     stage.obs.microphones = ["Mic"]
@@ -446,7 +452,8 @@ def test_obs_comes_back_and_the_music_goes_on(tmp_path: Path, music: Path) -> No
         await stage.plays("a")
         assert len(stage.obs.files) == files
         stage.deck.obey({"do": "duck", "on": True})
-        await until(lambda: stage.obs.levels[-1][1] == -12.0)
+        stage.deck.obey({"do": "level", "db": -6.0})
+        await until(lambda: stage.obs.levels[-1][1] == -18.0)
         await stage.obs.stop()
         await until(lambda: not stage.deck.ready)
         place_s = stage.told["position_s"]
@@ -458,7 +465,7 @@ def test_obs_comes_back_and_the_music_goes_on(tmp_path: Path, music: Path) -> No
         await stage.plays("a")
         assert place_s - 0.5 < stage.told["position_s"] < place_s + 2
         assert len(stage.obs.files) == files + 1 and "made again" in stage.deck.state["music"]
-        assert {stage.obs.inputs[source]["volume"] for source in SOURCES} == {-12.0}
+        assert {stage.obs.inputs[source]["volume"] for source in SOURCES} == {-18.0}
 
     run(Stage(tmp_path, music), scene)
 

@@ -104,10 +104,13 @@ def test_obs_plays_in_its_own_session_and_every_page_is_its_remote(serving: Serv
             program = FakeProgram(obs, "Game", "BRB")
             asked = options(obs, tmp_path, BRB={"music": "silent"})
             async with running(serving, **asked) as server, viewing(server) as page:
-                await page.hears("player", player="elsewhere", name="OBS")
+                await page.hears("player", player="elsewhere", name="OBS", level_db=-10.0)
                 track = await page.track()
+                await page.tell(type="do", do="level", db=-6)
+                await page.hears("player", level_db=-6.0)
                 await page.tell(type="do", do="play", track=track, start_s=3.0)
-                await page.hears("player", track=track, paused=False)
+                await page.hears("player", track=track, paused=False, level_db=-6.0)
+                await page.until(lambda: obs.inputs[obs.playing()[0]]["volume"] == -6.0)
                 assert 2.7 < page.last("player")["position_s"] < 6 and len(obs.files) == 1
                 await page.hears("obs", plays=True, rule="", scene="Game")
                 await page.until(lambda: (page.last("suggestions")["on_air"] or {}).get("track") == track)
