@@ -98,7 +98,7 @@ export function move(advice, items, onAir, now) {
   if (!now) return { kind: "start", word: "Start with", lead: "", item: top };
   const other = items.find((item) => item.track !== now.track) ?? null;
   const name = now.title || "Untitled";
-  if (!now.playing) return { kind: "stay", word: "Paused", lead: other ? `${name}. Next:` : name, item: other };
+  if (!now.playing) return { kind: "paused", word: "Paused", lead: other ? `${name}. Next:` : name, item: other };
   if (advice === "switch" && top.track !== now.track) return { kind: "switch", word: "Switch to", lead: "", item: top };
   if (advice === "could switch" && other) return { kind: "could", word: "Could switch to", lead: "", item: other };
   const next = items.find((item) => item.track === onAir?.next && item.track !== now.track) ?? other;

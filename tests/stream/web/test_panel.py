@@ -159,6 +159,11 @@ def test_the_next_move_is_named_with_its_moment(opened: Opener) -> None:
     assert page.inner_text("#advice-lead") == "Night Bus still fits. Next:"
     assert page.inner_text("#advice-text") == "Glass Orbit"
     assert re.fullmatch(r"in 0:\d\d", page.inner_text("#advice-when"))
+    stub.tell({**ELSEWHERE, "paused": True})
+    page.wait_for_selector("#advice-word:has-text('Paused')")
+    assert page.inner_text("#advice-when") == ""  # nothing comes nearer
+    stub.tell(ELSEWHERE)
+    page.wait_for_selector("#advice-word:has-text('Stay')")
     stub.tell(suggestions(advice="switch", items=[item(1, rank=1), item(0, rank=2)], **on_air(next_in_s=None)))
     page.wait_for_selector("#advice-word:has-text('Switch to')")
     assert page.inner_text("#advice-when").startswith("next bar · 0:0")
