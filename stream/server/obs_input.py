@@ -1,8 +1,8 @@
 """``--obs``: OBS's program as a session of this server, by screenshots, for as long as the server runs.
 
-One session with a key of its own: when OBS goes, the session waits for it, longer than for other publishers (`AWAY_S`),
-since nobody but this server brings OBS back to it; when OBS is back, it goes on, or a new one begins. OBS may be absent when the server starts. Neither a wrong password nor an
-old protocol ends the server: they are logged with their cure, and tried again now and then.
+One session with a key of its own: when OBS goes, the session waits for it, longer than for others (`AWAY_S`);
+when OBS is back, it goes on, or a new one begins. OBS may be absent when the server starts. Neither a wrong password
+nor an old protocol ends the server: they are logged with their cure, and tried again now and then.
 """
 
 import asyncio

@@ -23,7 +23,7 @@ CLOSE_S: Final = 8.0  # for the music to fade out
 
 @dataclass(frozen=True)
 class ObsPlayOptions:
-    """``cuts``: the folder for the sound that OBS plays, None for a temporary one."""
+    """``cuts``: where the folder for the sound that OBS plays is made; None: in the system's for temporary files."""
 
     deck: DeckOptions = field(default_factory=DeckOptions)
     cuts: Path | None = None

@@ -643,9 +643,10 @@ def test_the_folder_of_cuts_stays_small(tmp_path: Path, music: Path) -> None:
         for number in range(5):
             stage.deck.begin(f"t{number}", 10.0, 0.01)
             await stage.plays(f"t{number}")
-        await until(lambda: sum(file.stat().st_size for file in stage.folder.iterdir()) < 20_000)
+        (cuts,) = stage.folder.iterdir()
+        await until(lambda: sum(file.stat().st_size for file in cuts.iterdir()) < 20_000)
 
     stage = Stage(tmp_path, music)
     run(stage, scene)
-    assert not stage.folder.exists()
+    assert not list(stage.folder.iterdir())
     assert all(stage.obs.inputs[source]["settings"]["local_file"] == "" for source in SOURCES)
