@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol
 from .cut import READ_AHEAD_S
 from .deck_parts import Held, Host
 from .leaving import NEAR_S, Item, choose, follow_up, leave_at, loop_of
-from .sources import HEARD_S, Sources
+from .media import HEARD_S
+from .sources import Sources
 
 SHORT_S: Final = 0.25  # of fade, where a jump within a track or a bar leaves no time for more
 FADE_S: Final = 2.5  # between tracks that follow by themselves

@@ -28,7 +28,8 @@ from .errors import ObsError, ObsGoneError, ObsRequestError
 from .leaving import Item, choose
 from .rig import NOT_FOUND, SCENE, Rig
 from .scene_rules import RuledScenes
-from .sources import OvertakenError, Sounding, Sources
+from .sounding import OvertakenError, Sounding
+from .sources import Sources
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class ObsDeck:
         self.options = options
         self.rig = Rig(options.vod_track, options.microphone)
         self.sources = Sources(cuts, self.rig, clock, self._ended)
-        self.sources.level("music", options.level_db)
+        self.sources.media.level("music", options.level_db)
         self.duck = Duck()
         self.host: Host | None = None
         self.held: Held | None = None
@@ -85,7 +86,7 @@ class ObsDeck:
     def state(self) -> dict[str, Any]:
         """Fields of `status.ObsStatus`."""
         now = self.sources.now
-        ducked_db = round(self.sources.fader.shared.get("duck", 0.0), 1)
+        ducked_db = round(self.sources.media.fader.shared.get("duck", 0.0), 1)
         return {
             "rule": self._scenes.rule.text,
             "plays": self.ready and self.host is not None and now is not None and not now.paused,
@@ -219,7 +220,7 @@ class ObsDeck:
         self.held = None
         self.before.clear()
         self.sources.stop()
-        self.sources.level("music", self.options.level_db)
+        self.sources.media.level("music", self.options.level_db)
         self.duck.session_db = None
         self._duck_by_hand(None)
         self.on_change()
@@ -240,7 +241,7 @@ class ObsDeck:
             case "back":
                 self.back()
             case "level":
-                self.sources.level("music", float(action["db"]))
+                self.sources.media.level("music", float(action["db"]))
                 if self.starting is None:
                     self._tell()
             case "remove":
@@ -456,8 +457,8 @@ class ObsDeck:
         target_db = self.duck.target_db(self._clock())
         if self.options.microphone and self.duck.by_hand is None:
             target_db = 0.0  # OBS does it
-        if target_db != self.sources.fader.shared.get("duck", 0.0):
-            self.sources.level("duck", target_db)
+        if target_db != self.sources.media.fader.shared.get("duck", 0.0):
+            self.sources.media.level("duck", target_db)
             self.on_change()
 
     async def _chapter(self, sounding: Sounding) -> None:
@@ -495,7 +496,7 @@ class ObsDeck:
         if self.host is None:
             return
         place = {} if track is None else {"position_s": place_s, "paused": paused}
-        level_db = self.sources.fader.shared.get("music", 0.0)
+        level_db = self.sources.media.fader.shared.get("music", 0.0)
         self.host.send({"type": "playing", "track": track, **place, "level_db": level_db})
 
     def _fail(self, text: str) -> None:

@@ -33,7 +33,7 @@ PATIENCE_S = 20.0
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that OBS's own speed asks for are short."""
-    monkeypatch.setattr("stream.obs.sources.TICK_S", 0.001)
+    monkeypatch.setattr("stream.obs.media.TICK_S", 0.001)
     monkeypatch.setattr("stream.obs.sources.AFTER_S", 0.05)
     monkeypatch.setattr("stream.obs.sources.READ_AHEAD_S", 0.1)
     monkeypatch.setattr("stream.obs.deck.TICK_S", 0.05)

@@ -29,7 +29,7 @@ Serving = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(obs_input, "AGAIN_S", 0.02)
-    monkeypatch.setattr("stream.obs.sources.TICK_S", 0.001)
+    monkeypatch.setattr("stream.obs.media.TICK_S", 0.001)
 
 
 class Viewer:
