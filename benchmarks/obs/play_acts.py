@@ -110,7 +110,7 @@ async def play(options: ObsBenchOptions, shelf: BenchShelf, say: Callable[[str],
         _Ears(),
         Log(BESIDE_S),
     )
-    link = ObsLink(options.address, [deck, ears])
+    link = ObsLink(options.address, [deck.in_obs, ears])
     running = asyncio.create_task(link.run())
     waiting = asyncio.create_task(ears.ready.wait())
     try:

@@ -36,7 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.obs.media.TICK_S", 0.001)
     monkeypatch.setattr("stream.obs.sources.AFTER_S", 0.05)
     monkeypatch.setattr("stream.obs.sources.READ_AHEAD_S", 0.1)
-    monkeypatch.setattr("stream.obs.deck.TICK_S", 0.05)
+    monkeypatch.setattr("stream.obs.deck_in_obs.TICK_S", 0.05)
     monkeypatch.setattr("stream.obs.auto.FADE_S", 0.2)
 
 
@@ -109,7 +109,7 @@ class Stage:
     async def __aenter__(self) -> "Stage":
         await self.obs.start()
         program = Program(lambda scene, cut: self.deck.enter(scene), lambda: None)
-        self.link = ObsLink(parse_address(self.obs.url), [program, self.deck], Subscription.INPUT_VOLUME_METERS)
+        self.link = ObsLink(parse_address(self.obs.url), [program, self.deck.in_obs], Subscription.INPUT_VOLUME_METERS)
         self._running = asyncio.create_task(self.link.run())
         await until(lambda: self.deck.ready and "SetInputVolume" in self.obs.kinds())
         self.deck.sit(self.host, None, None, False)
@@ -187,7 +187,7 @@ def test_a_name_that_is_taken_is_told_and_nothing_is_touched(tmp_path: Path, mus
         stage = Stage(tmp_path, music)
         stage.obs.add(SOURCES[0], "browser_source", "Game")
         async with stage.obs:
-            link = ObsLink(parse_address(stage.obs.url), [stage.deck])
+            link = ObsLink(parse_address(stage.obs.url), [stage.deck.in_obs])
             running = asyncio.create_task(link.run())
             await until(lambda: "GetInputList" in stage.obs.kinds() and not stage.deck.ready)
             await until(lambda: "is no media source" in stage.deck.rig.note)
@@ -291,7 +291,7 @@ def test_a_track_that_obs_was_about_to_begin_makes_way_at_once(tmp_path: Path, m
         await stage.plays("b")
         source = asked[1]
         assert asked == [source, source]
-        await until(lambda: len(stage.deck._tasks) == 0)  # the first one's does not wait for OBS any more
+        await until(lambda: len(stage.deck.errands.running) == 0)  # the first one's does not wait for OBS any more
         assert not stage.deck.state["music"]
         stage.deck.pause()
         await until(lambda: not stage.obs.playing())
@@ -493,7 +493,7 @@ def test_a_source_that_was_deleted_is_made_again_and_goes_on(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(stage: Stage) -> None:
-        monkeypatch.setattr("stream.obs.deck.CHECK_S", 0.05)
+        monkeypatch.setattr("stream.obs.deck_in_obs.CHECK_S", 0.05)
         stage.deck.begin("a", 10.0)
         await stage.plays("a")
         files = len(stage.obs.files)
@@ -510,7 +510,7 @@ def test_silence_that_is_asked_for_while_a_source_is_made_again_stays(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(stage: Stage) -> None:
-        monkeypatch.setattr("stream.obs.deck.CHECK_S", 0.05)
+        monkeypatch.setattr("stream.obs.deck_in_obs.CHECK_S", 0.05)
         stage.deck.begin("a", 10.0)
         await stage.plays("a")
         usual = stage.obs.do_GetSceneList
@@ -544,7 +544,7 @@ def test_collections_of_scenes_that_change_quickly_are_set_up_one_after_another(
 
         obs.handlers["CreateScene"] = slow
         obs.event("CurrentSceneCollectionChanged")
-        await until(lambda: stage.deck.ready and not stage.deck._tasks)
+        await until(lambda: stage.deck.ready and not stage.deck.errands.running)
         assert made == [SCENE]
 
     run(Stage(tmp_path, music), scene)
@@ -554,7 +554,7 @@ def test_what_somebody_does_to_the_source_in_obs_is_told(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(stage: Stage) -> None:
-        monkeypatch.setattr("stream.obs.deck.CHECK_S", 0.05)
+        monkeypatch.setattr("stream.obs.deck_in_obs.CHECK_S", 0.05)
         stage.deck.begin("a", 10.0)
         await stage.plays("a")
         source = stage.obs.playing()[0]
