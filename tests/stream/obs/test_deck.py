@@ -606,21 +606,6 @@ def test_takes_are_chapters_of_the_recording_where_obs_can(tmp_path: Path, music
     run(Stage(tmp_path, music, fade_s=0.1), scene)
 
 
-def test_a_scenes_rule_keeps_the_music_silent_and_leaving_it_goes_on(tmp_path: Path, music: Path) -> None:
-    async def scene(stage: Stage) -> None:
-        stage.deck.begin("a", 10.0)
-        await stage.plays("a")
-        stage.obs.switch("BRB")
-        await until(lambda: stage.told["paused"] and not stage.obs.playing())
-        assert stage.deck.state["rule"] == "silent"
-        place_s = stage.told["position_s"]
-        stage.obs.switch("Game")
-        await stage.plays("a")
-        assert place_s - 0.3 < stage.told["position_s"] < place_s + 3
-
-    run(Stage(tmp_path, music, rules={"BRB": {"music": "silent"}}), scene)
-
-
 def test_a_long_track_goes_on_behind_its_first_file(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
