@@ -114,6 +114,9 @@ def test_without_a_key_it_is_the_session_that_plays_else_the_newest(
     stages[0].plays(None)
     ask(("POST", "/actions/pin?n=4"), stages=stages[1:])
     assert [each.state.pinned for each in stages] == [f"{3:016x}", f"{4:016x}", f"{1:016x}"]
+    obs.role.player.ready = False  # OBS is away, and its session waits for it
+    ask(("POST", "/actions/pin?n=2"), stages=stages[1:])
+    assert [each.state.pinned for each in stages] == [f"{3:016x}", f"{4:016x}", f"{2:016x}"]
 
 
 # A page of another origin can make a browser send a GET, and no more than that.
