@@ -24,7 +24,7 @@ class OwnFolder:
     """``path``: None until it is `ready`. ``parent`` None: the system's folder for temporary files."""
 
     def __init__(self, parent: Path | None = None) -> None:
-        self.parent = parent or Path(tempfile.gettempdir())
+        self.parent = (parent or Path(tempfile.gettempdir())).absolute()  # OBS has another working directory
         self.path: Path | None = None
         self._lock: int | None = None
 

@@ -219,6 +219,18 @@ def test_each_process_has_a_folder_of_its_own_and_clears_what_others_left_behind
     asyncio.run(scene())
 
 
+def test_obs_gets_a_whole_path(tmp_path: Path, flac: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        cuts = Cuts(Path("here"))
+        cut = await cuts.make(piece(flac, 39.0))
+        cut.close()
+        assert cut.file.is_absolute() and cut.file.parents[1] == tmp_path / "here"
+        cuts.close(True)
+
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(scene())
+
+
 def test_folders_that_were_left_behind_do_not_grow_in_number(tmp_path: Path, flac: Path) -> None:
     async def scene() -> None:
         for _ in range(cuts_folder.MOST_LEFT + 3):
