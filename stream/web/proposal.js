@@ -69,7 +69,7 @@ export class Proposal {
     if (next.item?.track !== this.shown?.item?.track) this.place_s = null;
     this.shown = next;
     const { item } = this;
-    const kinds = { start: "start", switch: "switch", could: "could", stay: "stay", paused: "stay", wait: "wait" };
+    const kinds = { start: "start", switch: "switch", could: "could", stay: "stay", wait: "wait" };
     find("advice").dataset.advice = kinds[next.kind] ?? "none";
     set(find("advice-word"), next.word);
     set(find("advice-lead"), next.item ? next.lead : "");
