@@ -24,16 +24,14 @@ export class History {
       this.none.textContent = response?.status === 404 ? "This server keeps no history." : "The history cannot be read now.";
       return;
     }
-    const { history = [] } = await response.json();
+    const { history = [] } = await response.json().catch(() => ({}));
     this.last = new Map(history.map(({ track, at }) => [track, at]).reverse());
     this.none.hidden = history.length > 0;
     this.none.textContent = "Nothing was on air yet.";
-    this.list.replaceChildren(...history.map((each) => {
-      const row = make("li");
-      const name = make("span", "name", [each.title || "Untitled", each.artist].filter(Boolean).join(" · "));
+    this.list.replaceChildren(...history.map(({ title, artist, at, played_s }) => {
+      const name = make("span", "name", [title || "Untitled", artist].filter(Boolean).join(" · "));
       name.dir = "auto";
-      row.append(name, make("span", "when", [ago(each.at), each.played_s ? `for ${clock(each.played_s)}` : ""].filter(Boolean).join(", ")));
-      return row;
+      return make("li", "", name, make("span", "when", [ago(at), played_s ? `for ${clock(played_s)}` : ""].filter(Boolean).join(", ")));
     }));
   }
 }

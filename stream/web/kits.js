@@ -1,10 +1,10 @@
 // Kits: filters, dials and weights that were saved under a name, for a show or a part of it. The server keeps them.
 
-import { button, make } from "./make.js";
+import { button, input, make } from "./make.js";
 import { authorised } from "./token.js";
 
 /** The command that makes the session's wishes those of a kit: one, so one undo takes it back. */
-export function wish({ filters, steer, weights }) {
+function wish({ filters, steer, weights }) {
   return { type: "wishes", filters: filters ?? {}, ...(steer && { steer }), ...(weights && { weights }) };
 }
 
@@ -14,11 +14,9 @@ export class Kits {
     Object.assign(this, { send, asked, say, may: false });
     this.list = make("ul", "kits");
     this.none = make("p", "hint", "No kit is saved yet. A kit is the present filters, dials and weights under a name.");
-    const form = make("form", "save");
-    this.name = Object.assign(make("input"), { type: "text", maxLength: 60, placeholder: "Name, for example: boss fight", required: true, id: "kit-name", dir: "auto" });
-    this.name.setAttribute("aria-label", "Name of the kit");
+    this.name = input({ type: "text", maxLength: 60, placeholder: "Name, for example: boss fight", required: true, id: "kit-name", dir: "auto", ariaLabel: "Name of the kit" });
     this.save = Object.assign(make("button", "quiet", "Save as a kit"), { type: "submit" });
-    form.append(this.name, this.save);
+    const form = make("form", "save", this.name, this.save);
     form.addEventListener("submit", (event) => { event.preventDefault(); this.#save(); });
     box.append(this.list, this.none, form);
   }
@@ -43,11 +41,9 @@ export class Kits {
   }
 
   #row(kit) {
-    const row = make("li");
     const apply = button("quiet name", kit.name, "", () => this.send(wish(kit)));
     apply.dir = "auto";
-    row.append(apply, button("small", "×", `Delete the kit ${kit.name}`, () => this.#drop(kit)));
-    return row;
+    return make("li", "", apply, button("small", "×", `Delete the kit ${kit.name}`, () => this.#drop(kit)));
   }
 
   async #save() {

@@ -2,6 +2,7 @@
 // is cut out by the server, to the sample, and rises from silence there: no browser's idea of a place in a file counts.
 
 import { DRIFT_S, nudge } from "./fade.js";
+import { sleep } from "./make.js";
 import { addressed } from "./token.js";
 
 // A track is begun so much before its place, and rises meanwhile: its first beat is heard like any other.
@@ -20,16 +21,9 @@ const RISE = FALL.slice().reverse();
 export class Player {
   /** `on` has change(now, playing), ended(now), error(text). `now` is {track, title, artist, start_s, duration_s, gain_db} or null. */
   constructor(on) {
-    this.on = on;
-    this.now = null;
-    this.level = 0.8;
-    this.context = this.analyser = null;
-    this.decks = [];
-    this.current = 0;
-    this.turn = 0; // the newest call of play wins
-    this.sought = 0; // and the newest of seek
+    Object.assign(this, { on, now: null, level: 0.8, context: null, analyser: null, decks: [], current: 0, mends: 0 });
+    this.turn = this.sought = 0; // the newest call of play wins, and of seek
     this.goes = false; // it is to play: sound that breaks off is begun again
-    this.mends = 0;
   }
 
   /** Browsers give sound only after a gesture: call from one. Resolves to whether there is sound. */
@@ -46,7 +40,7 @@ export class Player {
     const { context } = this;
     if (context.state === "running") return true;
     // without a sound device Firefox never answers
-    await Promise.race([context.resume().catch(() => {}), new Promise((resolve) => { setTimeout(resolve, AUDIO_MS); })]);
+    await Promise.race([context.resume().catch(() => {}), sleep(AUDIO_MS)]);
     return context.state === "running";
   }
 
@@ -243,19 +237,9 @@ export class Player {
   }
 }
 
-function sleep(ms) { return new Promise((resolve) => { setTimeout(resolve, Math.max(0, ms)); }); }
-
 function loaded(audio) {
   return new Promise((resolve, reject) => {
-    const done = (settle) => () => {
-      audio.removeEventListener("loadedmetadata", good);
-      audio.removeEventListener("error", bad);
-      settle();
-    };
-    const good = done(resolve);
-    const bad = done(() => reject(new Error("not playable")));
-    audio.addEventListener("loadedmetadata", good);
-    audio.addEventListener("error", bad);
+    Object.assign(audio, { onloadedmetadata: resolve, onerror: reject });
     audio.load();
   });
 }
