@@ -1,9 +1,9 @@
 // The stream that this page is about: one that it sends, one of others, that of a key, or none yet.
 
+import { ask } from "./ask.js";
 import { given } from "./key.js";
 import { chose, dock } from "./look.js";
 import { $, button, make, refill, set } from "./make.js";
-import { authorised } from "./token.js";
 import { clock } from "./words.js";
 
 const ANSWER_MS = 5000; // a server that has not answered by then cannot be reached
@@ -140,16 +140,15 @@ export class Live {
     const idle = () => !this.session.open && $("stage").dataset.mode === "idle";
     if (document.hidden && !dock || this.asking || !idle()) return;
     this.asking = true; // one question at a time, however long the answer takes
-    const response = await fetch("/api/sessions", { headers: authorised("view"), signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
-    const told = response?.ok ? await response.json().catch(() => null) : null;
+    const { status, told } = await ask("/api/sessions", { signal: AbortSignal.timeout(ANSWER_MS) });
     this.asking = false;
     if (!idle()) return; // it has attached meanwhile
-    if (!told) this.status("lost", response?.status === 401 ? "A token is needed: open the page with #token=TOKEN" : "The server cannot be reached");
-    else if ($("status").dataset.state === "lost") this.status("idle", "Ready");
     if (told) this.#offer(told.sessions.filter((each) => each.connected));
+    else this.status("lost", status === 401 ? "A token is needed: open the page with #token=TOKEN" : "The server cannot be reached");
   }
 
   #offer(sessions) {
+    if ($("status").dataset.state === "lost") this.status("idle", "Ready");
     if (dock) {
       const [newest] = sessions.sort((a, b) => a.age_s - b.age_s);
       return newest ? this.#watch(newest) : this.status("wait", "Waiting for a stream");

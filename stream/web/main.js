@@ -86,7 +86,7 @@ const deed = acts({ session, speaker, proposal, list, audition, auto, player, ob
 const media = new Media(speaker, deed.next);
 new Meter($("meter"), player);
 
-// ---- showing -------------------------------------------------------------------------------------------------------
+// ---- showing ----
 
 function complain(text) {
   $("toast-text").textContent = text;
@@ -154,7 +154,7 @@ setInterval(() => {
   auto.watch();
 }, 250);
 
-// ---- the session ---------------------------------------------------------------------------------------------------
+// ---- the session ----
 
 function heardList(message) {
   learn(message.items);
@@ -186,7 +186,7 @@ function refused({ command, reason }) {
   if (command !== "playing") complain(`The server did not ${command}: ${reason}.`);
 }
 
-// ---- deeds ---------------------------------------------------------------------------------------------------------
+// ---- deeds ----
 
 function start(item) { if (item && session.role.may) auto.start(item); }
 

@@ -1,5 +1,5 @@
-// The preview player: two decks, each an <audio> behind a gain, so that one can fade into the other. What a deck plays
-// is cut out by the server, to the sample, and rises from silence there: no browser's idea of a place in a file counts.
+// The player: two decks, each an <audio> behind a gain, so that one can fade into the other. What a deck plays is cut
+// out by the server, to the sample: no browser's idea of a place in a file counts.
 
 import { DRIFT_S, nudge } from "./fade.js";
 import { sleep } from "./make.js";
@@ -28,16 +28,15 @@ export class Player {
 
   /** Browsers give sound only after a gesture: call from one. Resolves to whether there is sound. */
   async unlock() {
-    if (!this.context) {
-      this.context = new AudioContext();
-      this.master = this.context.createGain();
+    const context = this.context ??= new AudioContext();
+    if (!this.decks.length) {
+      this.master = context.createGain();
       this.master.gain.value = this.level ** 2;
-      this.analyser = this.context.createAnalyser();
+      this.analyser = context.createAnalyser();
       this.master.connect(this.analyser);
-      this.master.connect(this.context.destination);
+      this.master.connect(context.destination);
       this.decks = [0, 1].map((index) => this.#deck(index));
     }
-    const { context } = this;
     if (context.state === "running") return true;
     // without a sound device Firefox never answers
     await Promise.race([context.resume().catch(() => {}), sleep(AUDIO_MS)]);
@@ -63,9 +62,7 @@ export class Player {
   get position_s() { return this.deck ? this.deck.begin_s + this.deck.audio.currentTime : 0; }
   get length_s() { return this.now?.duration_s || 0; }
 
-  /**
-   * Start a suggestion at its place, as `how` says (see fade.js) where something plays. Resolves to whether it plays.
-   */
+  /** Start a suggestion at its place, as `how` says (see fade.js) where something plays. Resolves to whether it plays. */
   async play(item, how = () => ({ way: "cut" })) {
     const turn = ++this.turn;
     if (!(await this.#sounds(turn)) || turn !== this.turn) return false;
@@ -91,10 +88,8 @@ export class Player {
     return true;
   }
 
-  /**
-   * Bring a track to the beat of what plays, silently, and let it rise so that its start sounds at `plan.at_ms`.
-   * Resolves, when it rises, to whether all of that went well.
-   */
+  /** Bring a track to the beat of what plays, silently, then let it rise, so that its start sounds at `plan.at_ms`.
+   * Resolves, when it rises, to whether all of that went well. */
   async #onBeat(item, deck, { fade_s, run_s, rate, at_ms, place_s }, wanted) {
     const out = this.deck;
     const lead_s = (fade_s + run_s) * rate;
@@ -198,14 +193,12 @@ export class Player {
   async #sounds(turn) {
     const { context } = this;
     if (await this.unlock()) return true;
-    if (turn === this.turn) this.on.error(
-      navigator.userActivation && !navigator.userActivation.hasBeenActive
-        ? "The browser gives sound only after a click: click anywhere in this page, then play again."
-        : "There is no sound: the browser opens no sound device. Connect one, then click again.");
+    if (turn === this.turn) this.on.error(navigator.userActivation?.hasBeenActive === false
+      ? "The browser gives sound only after a click: click anywhere in this page, then play again."
+      : "There is no sound: the browser opens no sound device. Connect one, then click again.");
     if (!this.now && this.context === context) {
-      this.context?.close().catch(() => {});
-      this.context = this.analyser = null;
-      this.decks = [];
+      context?.close().catch(() => {});
+      Object.assign(this, { context: null, analyser: null, decks: [] });
     }
     return false;
   }

@@ -13,7 +13,7 @@ export class Steer {
     const steers = Object.entries(DIALS).map(([name, dial]) => this.#dial("steer", name, dial, -1));
     const counts = Object.entries(WEIGHTS).map(([name, label]) => this.#dial("weights", name, [label], 0));
     this.back = button("quiet", "Set back", "Set back dials and weights", () => send({ type: "reset", what: ["steer", "weights"] }));
-    box.append(make("div", "dials", ...steers), make("h3", "", "What counts"), make("div", "dials", ...counts), this.back);
+    box.append(group("Where to lean", steers), make("h3", "", "What counts"), group("What counts", counts), this.back);
   }
 
   show(asked, may) {
@@ -56,4 +56,12 @@ export class Steer {
       this.waiting[key].settle = setTimeout(() => { delete this.waiting[key]; }, 4 * APART_MS); // what comes until then is older
     }, APART_MS);
   }
+}
+
+/** Two dials have one name; their groups tell them apart. */
+function group(name, dials) {
+  const box = make("div", "dials", ...dials);
+  box.setAttribute("role", "group");
+  box.ariaLabel = name;
+  return box;
 }

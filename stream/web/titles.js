@@ -1,7 +1,7 @@
 // Tracks by their ids: what lists said of them, else what the server says when asked.
 
+import { ask } from "./ask.js";
 import { sleep } from "./make.js";
-import { authorised } from "./token.js";
 
 const MOST = 500; // tracks that are remembered, by what lists say
 const OUTLINES = 60; // and with all that the server knows
@@ -35,18 +35,18 @@ export async function details(track) {
 /** All that the server knows of a track: waveform, sections, bars, rights; null where it knows no such track, or does
  * not answer for most of a minute. */
 export function outline(track) {
-  if (!outlines.has(track)) keep(outlines, track, ask(track), OUTLINES);
+  if (!outlines.has(track)) keep(outlines, track, found(track), OUTLINES);
   return outlines.get(track);
 }
 
-async function ask(track) {
+async function found(track) {
   for (const wait_ms of [...AGAIN_MS, 0]) {
-    const response = await fetch(`/api/tracks/${encodeURIComponent(track)}`, { headers: authorised("view") }).catch(() => null);
-    if (response?.status === 404) return null;
-    const facts = response?.ok ? await response.json().catch(() => null) : null;
-    if (facts) {
-      if (!known.has(track)) keep(known, track, { ...facts, track }, MOST);
-      return { ...facts, track };
+    const { status, told } = await ask(`/api/tracks/${encodeURIComponent(track)}`);
+    if (status === 404) return null;
+    if (told) {
+      told.track = track;
+      if (!known.has(track)) keep(known, track, told, MOST);
+      return told;
     }
     await sleep(wait_ms);
   }

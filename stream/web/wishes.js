@@ -43,8 +43,13 @@ export class Wishes {
     $("told-short").hidden = command !== "skip" || effect.text.includes("minutes") || !this.may;
     $("told-undo").hidden = command === "undo" || !this.may;
     this.told.hidden = false;
+    this.#wait(TOLD_MS);
+  }
+
+  /** Then it goes, but not from under the pointer or the focus. */
+  #wait(ms) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.hush(), TOLD_MS);
+    this.timer = setTimeout(() => (this.told.matches(":hover, :focus-within") ? this.#wait(1000) : this.hush()), ms);
   }
 
   hush() {

@@ -80,7 +80,9 @@ export function ago(at, now_ms = Date.now()) {
 
 const FIRST = { first_content: "picture", first_rhythm: "picture's pace", first_mood: "picture's mood" };
 
-/** Why, in words: the facts that the server gives. */
-export function reason({ facts }) {
-  return facts.map(({ kind, text }) => (kind in FIRST ? `closest in the list to the ${FIRST[kind]}` : text)).join(" · ");
+/** Why, in words: the facts that the server gives, else the parts of the score. */
+export function reason({ facts, reasons }) {
+  if (facts?.length) return facts.map(({ kind, text }) => (kind in FIRST ? `closest in the list to the ${FIRST[kind]}` : text)).join(" · ");
+  const [picture, rhythm, mood] = ["content", "rhythm", "mood"].map((name) => Math.round(100 * reasons[name]));
+  return `fits: picture ${picture}, rhythm ${rhythm}, mood ${mood} of 100`;
 }

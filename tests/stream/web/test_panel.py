@@ -281,9 +281,25 @@ def test_kits_are_saved_applied_by_one_wish_and_deleted(opened: Opener) -> None:
     page.click(".kits .name")
     until(page, lambda: stub.commands("wishes"))
     assert stub.commands("wishes")[-1]["steer"]["energy"] == 0.4
+    page.click(".kits .small")  # one press alone deletes nothing
+    assert page.get_attribute(".kits .small", "aria-label") == "Press again: Delete the kit boss fight"
+    assert list(stub.kits) == ["boss%20fight"]
     page.click(".kits .small")
     page.wait_for_selector(".kits li", state="detached")
     assert stub.kits == {}
+
+
+def test_what_a_wish_did_does_not_go_while_the_focus_is_on_it(opened: Opener) -> None:
+    page, stub = opened(suggestions())
+    page.clock.install()
+    stub.tell({"type": "accepted", "command": "skip", "track": "track4", "effect": {"text": "is left out"}})
+    page.wait_for_selector("#told:visible")
+    page.focus("#told-undo")
+    page.clock.run_for(20_000)
+    assert page.is_visible("#told") and page.evaluate("document.activeElement.id") == "told-undo"
+    page.focus("#volume")
+    page.clock.run_for(2000)
+    assert page.is_hidden("#told")
 
 
 def test_history_and_when_a_track_was_last_on_air_are_shown(opened: Opener) -> None:
