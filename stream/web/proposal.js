@@ -69,7 +69,7 @@ export class Proposal {
     const name = item ? item.title || "Untitled" : next.lead;
     const from = item ? `from ${clock(item.start_s)}` : "";
     const why = item ? reason(item) : "";
-    $("advice").dataset.advice = next.kind;
+    $("advice").dataset.advice = next.kind === "paused" ? "stay" : next.kind;
     set($("advice-word"), next.word);
     set($("advice-lead"), item ? next.lead : "");
     set($("advice-text"), name);

@@ -3,8 +3,8 @@
 import { button, input, make, set } from "./make.js";
 import { leans, NEUTRAL, weighs } from "./session.js";
 
-const DIALS = { energy: ["Energy", "calmer", "livelier"], valence: ["Mood", "darker", "brighter"], tension: ["Tension", "relaxed", "tense"], tempo: ["Tempo", "slower", "quicker"] };
-const WEIGHTS = { content: "Picture", rhythm: "Rhythm", mood: "Mood" };
+export const DIALS = { energy: ["Energy", "calmer", "livelier"], valence: ["Mood", "darker", "brighter"], tension: ["Tension", "more relaxed", "tenser"], tempo: ["Tempo", "slower", "quicker"] };
+export const WEIGHTS = { content: "Picture", rhythm: "Rhythm", mood: "Mood" };
 const APART_MS = 200;
 
 export class Steer {

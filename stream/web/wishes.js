@@ -3,11 +3,10 @@
 import { writes } from "./hotkeys.js";
 import { $, button, make, refill } from "./make.js";
 import { leans, weighs } from "./session.js";
+import { DIALS, WEIGHTS } from "./steer.js";
 import { titleOf } from "./titles.js";
 import { minutes } from "./words.js";
 
-const STEERS = { energy: ["calmer", "livelier"], valence: ["darker", "brighter"], tension: ["more relaxed", "tenser"], tempo: ["slower", "quicker"] };
-const WEIGHTS = { content: "picture", rhythm: "rhythm", mood: "mood" };
 const TOLD_MS = 9000;
 const SHORT_S = 600;
 
@@ -95,14 +94,13 @@ export class Wishes {
 }
 
 function steered(steer) {
-  return Object.entries(STEERS).filter(([axis]) => steer[axis]).map(([axis, [less, more]]) => {
-    return `${steer[axis] < 0 ? less : more} (${Math.round(100 * Math.abs(steer[axis]))} %)`;
-  }).join(", ");
+  const leaning = Object.entries(DIALS).filter(([axis]) => steer[axis]);
+  return leaning.map(([axis, [, less, more]]) => `${steer[axis] < 0 ? less : more} (${Math.round(100 * Math.abs(steer[axis]))} %)`).join(", ");
 }
 
 function weighed(weights) {
   const sum = Object.values(weights).reduce((all, each) => all + each, 0);
-  return Object.entries(WEIGHTS).map(([part, word]) => `${word} ${Math.round(100 * weights[part] / sum)} %`).join(", ");
+  return Object.entries(WEIGHTS).map(([part, word]) => `${word.toLowerCase()} ${Math.round(100 * weights[part] / sum)} %`).join(", ");
 }
 
 function filtered(filters) {

@@ -52,8 +52,8 @@ export function cue(onAir, title) {
 }
 
 /**
- * The next move: {kind, word, lead, item}. `kind`: "start", "switch", "could", "stay" or "none"; `item`: what to play
- * next, null where there is nothing; `lead`: what comes before its title. `now`: what is on air, or null.
+ * The next move: {kind, word, lead, item}. `kind`: "start", "switch", "could", "stay", "paused" or "none"; `item`: what
+ * to play next, null where there is nothing; `lead`: what comes before its title. `now`: what is on air, or null.
  */
 export function move(advice, items, onAir, now) {
   if (!items.length) return { kind: "none", word: "Nothing fits", lead: "The catalogue has no track that passes.", item: null };
@@ -61,7 +61,7 @@ export function move(advice, items, onAir, now) {
   if (!now) return { kind: "start", word: "Start with", lead: "", item: top };
   const other = items.find((item) => item.track !== now.track) ?? null;
   const name = now.title || "Untitled";
-  if (!now.playing) return { kind: "stay", word: "Paused", lead: other ? `${name}. Next:` : name, item: other };
+  if (!now.playing) return { kind: "paused", word: "Paused", lead: other ? `${name}. Next:` : name, item: other };
   if (advice === "switch" && top.track !== now.track) return { kind: "switch", word: "Switch to", lead: "", item: top };
   if (advice === "could switch" && other) return { kind: "could", word: "Could switch to", lead: "", item: other };
   const next = items.find((item) => item.track === onAir?.next && item.track !== now.track) ?? other;
