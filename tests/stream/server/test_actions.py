@@ -227,6 +227,24 @@ def test_the_token_is_kept_beside_the_catalogue(tmp_path: Path) -> None:
     assert str(tmp_path / FILE) in str(refused.value)
 
 
+def test_an_empty_file_of_a_token_is_mended_and_a_crash_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ServeOptions(tmp_path)
+    (tmp_path / FILE).touch()
+    made = with_action_token(options).access.action
+    assert len(made) >= 24 and with_action_token(options).access.action == made
+    (tmp_path / FILE).unlink()
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("secrets.token_urlsafe", crash)
+    with pytest.raises(KeyboardInterrupt):
+        with_action_token(options)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_where_no_token_can_be_kept_there_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert with_action_token(ServeOptions(tmp_path / "none")).access.action == ""
     (tmp_path / FILE).mkdir()
