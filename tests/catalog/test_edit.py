@@ -189,7 +189,31 @@ def test_a_pattern_chooses_by_licence(music: Path, run: Run) -> None:
     run("index", str(music))
     for wanted, found in (("CC-BY", 2), ("CC-BY*", 3), ("cc-by-?a-4.0", 1), ("CC-BY-N*", 0)):
         said = run("catalog", "edit", "--where", f"licence={wanted}", "--dry-run", "--json")
-        assert len(said.splitlines()) == found, wanted
+        listed = [line for line in said.splitlines() if line.startswith("{")]
+        assert len(listed) == found, wanted
+        assert ("holds of none" in said) is (found == 0), wanted
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        (["licence=CC BY-ND"], "--where 'licence=CC BY-ND' holds of none of 3 tracks; there are CC-BY-4.0 (1), "),
+        (["licence=CC0"], "no licence (2)"),
+        (["vod_ok=yes"], "there are unknown (2), no (1)"),
+        (["mood=clam*"], "there are Calm (1), dark (1)"),
+        (["tag=x"], "--where 'tag=x' holds of none of 3 tracks: none has a tag"),
+        (["path=*/sub/-91.ogg"], "/sub/-90.ogg (1)"),
+        (["vod_ok=no", "licence="], "each of vod_ok=no, licence= holds of some tracks, but of none all of them do"),
+        (["vod_ok=no", "source=shop"], "--where 'source=shop' holds of none of 3 tracks: none has a source"),
+    ],
+)
+def test_what_holds_of_no_track_is_told_with_what_there_is(music: Path, run: Run, where: list[str], says: str) -> None:
+    (music / "segue.csv").write_text("file,licence,vod_ok,moods\nsub/-90.ogg,CC BY 4.0,no,Calm;dark\n")
+    run("index", str(music))
+    words = [word for text in where for word in ("--where", text)]
+    said = run("catalog", "edit", *words, "--set", "vod_ok=no", code=2)
+    assert said.startswith("segue catalog: ") and says in said
+    assert says in run("catalog", "edit", *words, "--dry-run")
 
 
 def test_an_edit_waits_for_no_indexer(music: Path, run: Run, tmp_path: Path) -> None:
