@@ -50,6 +50,7 @@ from .store import Entry, FileStamp, Store
 from .tags import one_line, tagged_tempo
 from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file
 
+MAX_CONTRADICTIONS = 100  # between sidecars that are told
 Progress = Callable[[int, int, str], None]  # files done, files to analyse, what is going on
 
 
@@ -306,6 +307,13 @@ class _Run:
         said = read_beside(self._music, self._scanned.sidecars, places)
         self._notes += [FileNote(path, text) for path, text in said.complaints]
         self._store.notes.replace(SIDECAR, said.notes, under=self._music)
+        against = [it for it in self._store.notes.contradictions(SIDECAR) if any(map(self._is_inside, it[::2]))]
+        self._notes += [
+            FileNote(path, f"{field} is yes here, but no for {printable(other)}, which is the same music: no counts")
+            for path, field, other in against[:MAX_CONTRADICTIONS]
+        ]
+        if len(against) > MAX_CONTRADICTIONS:
+            self._notes.append(FileNote(self._music, f"and {len(against) - MAX_CONTRADICTIONS} more such tracks"))
         return len({(note.path, note.begin_s) for note in said.notes})
 
     def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:

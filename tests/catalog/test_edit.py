@@ -184,6 +184,32 @@ def test_what_the_user_has_to_mend(
     assert error.startswith("segue catalog: ") and says in error
 
 
+@pytest.mark.parametrize("named", ["a", "z"])  # before the file that is suggested, or behind it
+def test_what_one_copy_forbids_is_forbidden_of_all(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]], named: str
+) -> None:
+    other = music / named
+    other.mkdir()
+    (other / "copy.ogg").write_bytes((music / "sub" / "-90.ogg").read_bytes())
+    (music / "sub" / "segue.csv").write_text("file,vod_ok,live_ok,licence\n*,yes,yes,CC0\n")
+    (other / "segue.csv").write_text("file,vod_ok,live_ok\n*,no,unknown\n")
+    notes = json.loads(run("index", str(music), "--json").splitlines()[0])["notes"]
+    [told] = [note for note in notes if "vod_ok" in note["text"]]
+    assert told["path"].endswith("sub/-90.ogg") and f"no for {other / 'copy.ogg'}, which is" in told["text"]
+    first = min(music / "sub" / "-90.ogg", other / "copy.ogg")
+    track = tracks()[first.name]
+    assert (track.rights.vod_ok, tracks()["-120.ogg"].rights.vod_ok) == (False, True)
+    shown = json.loads(run("catalog", "show", track.id, "--json").splitlines()[0])["said"]["vod_ok"]
+    assert (shown["value"], shown["origin"]) == ("no", "sidecar")
+    run("catalog", "edit", track.id, "--set", "vod_ok=yes")  # who looks at it goes before both tables
+    assert tracks()[first.name].rights.vod_ok is True
+    run("catalog", "edit", track.id, "--unset", "vod_ok")
+    (other / "segue.csv").write_text("file,vod_ok\n*,yes\n")
+    notes = json.loads(run("index", str(music), "--json").splitlines()[0])["notes"]
+    assert not any("vod_ok" in note["text"] for note in notes)
+    assert tracks()[first.name].rights.vod_ok is True
+
+
 def test_a_pattern_chooses_by_licence(music: Path, run: Run) -> None:
     (music / "segue.csv").write_text("file,licence\n*,CC BY 4.0\n*-90.ogg,CC BY-SA 4.0\n")
     run("index", str(music))
