@@ -33,7 +33,15 @@ PLACES: Final = (
     re.compile(r"(\brtmps?://[^\s/\"']+/[^\s/\"']+/)([^\s\"']+)", re.IGNORECASE),  # the key follows the application
 )
 
+ORDINARY: Final = re.compile(r"[a-z]{1,8}")  # a word that a sentence may hold
+
 Secrets = Callable[[], Iterable[str]]
+
+
+def guessable(password: str) -> bool:
+    """Whether a password of another program is an ordinary short word. It is then no secret to mask everywhere, only in
+    a secret's place: "the password is ***" would tell everybody that it is "wrong"."""
+    return ORDINARY.fullmatch(password) is not None
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
