@@ -138,6 +138,8 @@ def changes(sets: Sequence[str], unsets: Sequence[str]) -> tuple[dict[str, str],
             raise CatalogError(f"--set {text!r}: give FIELD=VALUE, such as vod_ok=no")
         if name not in FIELDS:
             raise CatalogError(f"--set {name!r}: there is no such field; there are {', '.join(FIELDS)}")
+        if name in values:
+            raise CatalogError(f"{name} is set twice; give one value")
         if not given.strip():
             raise CatalogError(f"--set {text!r}: has no value; --unset {name} takes an edit back")
         try:

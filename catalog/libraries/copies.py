@@ -8,6 +8,7 @@ has nothing, or far less, has rather lost sight of its music: then nothing is do
 import json
 import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ INDEX: Final = ".segue-copies.json"  # which file is which song's
 PARTIAL: Final = ".segue-copy.part"
 ORIGIN: Final = "opensubsonic"
 MOST_FAILURES: Final = 20  # one behind the other
+SAVE_S = 5.0  # at most so many seconds of copies are not known any more when the program is killed
 FEW, SHARE = 10, 0.25  # of the copies: so many may be gone from the server at once without a question
 DROP: Final = "--drop-copies"
 MAX_NAME: Final = 120  # characters of a folder's or file's name
@@ -53,8 +55,12 @@ def copy_music(server: Server, folder: Path, progress: Progress, drop: bool = Fa
             f"{server.name}: lists {len(songs)} songs, without {len(gone)} of the {len(known)} that were copied from "
             f"it; nothing was changed. Look whether the server sees all of its music; {DROP} removes these copies"
         )
-    for id in gone:
-        (folder / known.pop(id).file).unlink(missing_ok=True)
+    try:
+        for id in gone:
+            (folder / known[id].file).unlink(missing_ok=True)
+            del known[id]
+    except OSError as error:
+        raise LibraryError(f"{folder}: cannot be written ({error.strerror}); mend its permissions") from error
     names = _names(songs, known, folder)
     notes: list[str] = []
     try:
@@ -74,7 +80,7 @@ def _fetch_all(
     server: Server, folder: Path, songs: list[Song], names: dict[str, str], known: Copies, notes: list[str],
     progress: Progress,
 ) -> None:  # fmt: skip
-    failures = 0
+    failures, saved_s = 0, time.monotonic()
     for done, song in enumerate(songs):
         if _is_here(folder, known.get(song.id), song):
             continue
@@ -87,6 +93,9 @@ def _fetch_all(
             notes.append(f"{names[song.id]!r} {error}")
             if failures >= MOST_FAILURES:
                 raise LibraryError(f"{server.name}: {failures} songs one behind the other failed: {error}") from error
+        if time.monotonic() - saved_s >= SAVE_S:
+            _write_index(server, folder, known)
+            saved_s = time.monotonic()
 
 
 def safe_name(song: Song) -> str:

@@ -169,6 +169,7 @@ def test_search_by_rights_and_moods(
         (["edit", "x", "--set", "colour=red"], "there are licence"),
         (["edit", "x", "--unset", "colour"], "there is no such field"),
         (["edit", "x", "--set", "vod_ok=no", "--unset", "vod_ok"], "both set and unset"),
+        (["edit", "x", "--set", "vod_ok=no", "--set", "vod_ok=yes"], "vod_ok is set twice"),
         (["edit", "--where", "colour=red", "--set", "vod_ok=no"], "there are licence, title"),
         (["edit", "--where", "vod_ok=perhaps", "--set", "vod_ok=no"], "give yes, no or unknown"),
         (["edit", "x", "--set", "vodok=no"], "--set 'vodok': there is no such field; there are licence, "),

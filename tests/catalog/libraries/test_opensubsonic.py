@@ -257,6 +257,19 @@ def test_many_failures_end_it_and_keep_what_came(
     assert fake.asked.count("download") == 3
 
 
+def test_a_copy_that_is_killed_knows_what_came(
+    fake: Fake, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "SAVE_S", 0.0)
+    fake.songs = {f"id{i}": (f"{i}.mp3", bytes([i])) for i in range(4)}
+    known: list[int] = []
+    copy_music(
+        Server(address, PASSWORD), tmp_path / "copies",
+        lambda *_: known.append(len(json.loads((tmp_path / "copies" / INDEX).read_text())["songs"])),
+    )  # fmt: skip
+    assert known == [0, 1, 2, 3]
+
+
 def test_folders_that_are_used_otherwise(fake: Fake, address: str, tmp_path: Path) -> None:
     fake.songs = {"a": ("a.mp3", b"x")}
     (tmp_path / "own.mp3").write_bytes(b"mine")
