@@ -95,6 +95,20 @@ def test_what_stands_in_a_secrets_place_is_masked_without_being_known(secret: st
         assert MASK in redact(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('{"password": "two words, \\" and more", "x": 1}', '{"password": "***", "x": 1}'),
+        ("{'view_token': 'a b;c', 'y': 'z'}", "{'view_token': '***', 'y': 'z'}"),
+        ("srt://h:9000?streamid=#!::u=ann,s=word&latency=1", "srt://h:9000?streamid=***&latency=1"),
+        ("rtsp://ann:w@rd@10.0.0.9/stream and a@b", "rtsp://***@10.0.0.9/stream and a@b"),
+        ("token=abc, then def", "token=***, then def"),
+    ],
+)
+def test_a_secret_ends_where_its_place_does(text: str, written: str) -> None:
+    assert redact(text) == written
+
+
 @pytest.mark.parametrize("word", ["wrong", "password", "is"])
 def test_a_password_that_is_an_ordinary_word_is_masked_in_its_place_alone(word: str) -> None:
     assert guessable(word)
