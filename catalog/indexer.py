@@ -309,7 +309,7 @@ class _Run:
         self._store.notes.replace(SIDECAR, said.notes, under=self._music)
         against = [it for it in self._store.notes.contradictions(SIDECAR) if any(map(self._is_inside, it[::2]))]
         self._notes += [
-            FileNote(path, f"{field} is yes here, but no for {printable(other)}, which is the same music: no counts")
+            FileNote(path, f"{field} is yes here, but no for {printable(other)}, which is the same music: the no counts")
             for path, field, other in against[:MAX_CONTRADICTIONS]
         ]
         if len(against) > MAX_CONTRADICTIONS:
