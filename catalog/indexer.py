@@ -302,14 +302,19 @@ class _Run:
         return self._store.forget(absent + self._bad) if forget else set()
 
     def _describe(self) -> int:
-        """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything."""
+        """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything. A
+        playlist is not where its files are, so what the tables of their folders said stays."""
+        if self._scanned.listed is not None:
+            return 0
         places = [place for place in self._store.places() if self._is_inside(place[0])]
         said = read_beside(self._music, self._scanned.sidecars, places)
         self._notes += [FileNote(path, text) for path, text in said.complaints]
         self._store.notes.replace(SIDECAR, said.notes, under=self._music)
         against = [it for it in self._store.notes.contradictions(SIDECAR) if any(map(self._is_inside, it[::2]))]
         self._notes += [
-            FileNote(path, f"{field} is yes here, but no for {printable(other)}, which is the same music: the no counts")
+            FileNote(
+                path, f"{field} is yes here, but no for {printable(other)}, which is the same music: the no counts"
+            )
             for path, field, other in against[:MAX_CONTRADICTIONS]
         ]
         if len(against) > MAX_CONTRADICTIONS:

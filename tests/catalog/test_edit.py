@@ -211,6 +211,19 @@ def test_what_one_copy_forbids_is_forbidden_of_all(
     assert tracks()[first.name].rights.vod_ok is True
 
 
+def test_an_index_of_a_playlist_leaves_what_the_tables_of_its_files_said(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]]
+) -> None:
+    (music / "segue.csv").write_text("file,licence\n*,CC BY 4.0\n")
+    (music / "sub" / "segue.csv").write_text("file,licence\n*,CC0\n")
+    (music / "list.m3u8").write_text("sub/-90.ogg\nsub/-120.ogg\n")
+    run("index", str(music))
+    before = tracks()
+    assert {track.licence for track in before.values()} == {"CC0-1.0"}
+    run("index", str(music / "list.m3u8"))
+    assert tracks() == before
+
+
 def test_a_pattern_chooses_by_licence(music: Path, run: Run) -> None:
     (music / "segue.csv").write_text("file,licence\n*,CC BY 4.0\n*-90.ogg,CC BY-SA 4.0\n")
     run("index", str(music))
