@@ -41,10 +41,12 @@ _Rows = dict[float | None, Row]  # of one name, by ``begin_s``; the latest last
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """``notes`` of places, and ``complaints``: the table, and what is wrong with it."""
+    """``notes`` of places, and ``complaints``: the table, and what is wrong with it. ``closed``: folders in the
+    root of which not all tables could be read, so that there are no notes of what is below."""
 
     notes: tuple[Note, ...]
     complaints: tuple[tuple[Path, str], ...]
+    closed: tuple[Path, ...] = ()
 
 
 def read_beside(root: Path, found: Iterable[Path], places: Collection[Place]) -> Said:
@@ -63,9 +65,14 @@ def read_beside(root: Path, found: Iterable[Path], places: Collection[Place]) ->
             if folder in names:
                 names[folder][_name_in(folder, path)] = path
     folders = {folder: _Folder(folder, own, names[folder]) for folder, own in tables.items()}
-    notes = [note for path, own in begins.items() for note in _of_file(path, sorted(own), folders)]
+    closed = tuple(
+        folder for folder, own in tables.items() if folder.is_relative_to(root) and any(table.closed for table in own)
+    )
+    open_ = {path: own for path, own in begins.items() if not any(map(path.is_relative_to, closed))}
+    notes = [note for path, own in open_.items() for note in _of_file(path, sorted(own), folders)]
     complaints = [pair for folder in folders.values() for pair in folder.complaints(root)]
-    return Said(tuple(notes), tuple(complaints))
+    complaints += [(folder, "what tables said of the files in it before counts") for folder in closed]
+    return Said(tuple(notes), tuple(complaints), closed)
 
 
 def _of_file(path: Path, begins: Sequence[float], folders: Mapping[Path, "_Folder"]) -> Iterator[Note]:

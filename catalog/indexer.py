@@ -303,13 +303,19 @@ class _Run:
 
     def _describe(self) -> int:
         """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything. A
-        playlist is not where its files are, so what the tables of their folders said stays."""
+        playlist is not where its files are, so what the tables of their folders said stays; so does what was said in
+        folders, and by tables, that cannot be read now."""
         if self._scanned.listed is not None:
             return 0
-        places = [place for place in self._store.places() if self._is_inside(place[0])]
+        hidden = tuple(self._scanned.closed)
+        places = [
+            (path, begin_s)
+            for path, begin_s in self._store.places()
+            if self._is_inside(path) and not any(map(path.is_relative_to, hidden))
+        ]
         said = read_beside(self._music, self._scanned.sidecars, places)
         self._notes += [FileNote(path, text) for path, text in said.complaints]
-        self._store.notes.replace(SIDECAR, said.notes, under=self._music)
+        self._store.notes.replace(SIDECAR, said.notes, self._music, (*hidden, *said.closed))
         against = [it for it in self._store.notes.contradictions(SIDECAR) if any(map(self._is_inside, it[::2]))]
         self._notes += [
             FileNote(

@@ -13,7 +13,7 @@ stream, or in a recording of it, says so of the music, and goes before those of 
 import itertools
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -93,16 +93,20 @@ class Notes:
             found.setdefault(begin_s, {})[field] = value
         return found
 
-    def replace(self, origin: str, notes: Iterable[Note], under: Path | None = None) -> int:
-        """Let ``notes`` be all that ``origin`` says (of files in the folder ``under``, if that is given); returns how
-        many notes are new, gone or other than they were. One transaction."""
+    def replace(
+        self, origin: str, notes: Iterable[Note], under: Path | None = None, closed: Collection[Path] = ()
+    ) -> int:
+        """Let ``notes`` be all that ``origin`` says (of files in the folder ``under``, if that is given, and not of
+        those in the folders ``closed``); returns how many notes are new, gone or other than they were. One
+        transaction."""
         new = {(os.fsencode(note.path), note.begin_s, note.field): note.value for note in notes}
         with transaction(self._db):
             rows = self._db.execute("SELECT path, begin_s, field, value FROM notes WHERE origin = ?", (origin,))
             old = {
                 (path, begin_s, field): value
                 for path, begin_s, field, value in rows
-                if under is None or Path(os.fsdecode(path)).is_relative_to(under)
+                if (under is None or Path(os.fsdecode(path)).is_relative_to(under))
+                and not any(map(Path(os.fsdecode(path)).is_relative_to, closed))
             }
             gone = old.keys() - new.keys()
             changed = {key: value for key, value in new.items() if old.get(key) != value}

@@ -57,11 +57,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A sidecar: its rows in order, and what is wrong with it, one line each."""
+    """A sidecar: its rows in order, and what is wrong with it, one line each. ``closed``: it could not be read at all,
+    so nobody knows what it says."""
 
     path: Path
     rows: tuple[Row, ...] = ()
     complaints: tuple[str, ...] = ()
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -91,7 +93,8 @@ def read_table(path: Path) -> Table:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        return Table(path, complaints=(f"cannot be read ({error.strerror}); mend its permissions",))
+        text = f"cannot be read ({error.strerror}); mend its permissions"
+        return Table(path, complaints=(text,), closed=True)
     if len(data) > MAX_BYTES:
         text = f"is larger than {MAX_BYTES >> 20} MB; split it, one table for each folder"
         return Table(path, complaints=(text,))

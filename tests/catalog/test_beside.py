@@ -52,6 +52,22 @@ def test_each_field_comes_from_the_nearest_and_most_exact_row(tmp_path: Path) ->
     assert complaints == []
 
 
+def test_what_cannot_be_read_says_nothing_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = beside.read_table
+    refused = tmp_path / "sub" / "segue.csv"
+    monkeypatch.setattr(beside, "read_table", lambda path: real(path if path != refused else tmp_path / "none" / "x"))
+    (tmp_path / "sub").mkdir()
+    for folder in (tmp_path, tmp_path / "sub"):
+        (folder / "segue.csv").write_text(HEAD + "*,all,\n")
+    places = [(tmp_path / name, 0.0) for name in ("a.mp3", "sub/b.mp3", "sub/deep/c.mp3")]
+    said = read_beside(tmp_path, [tmp_path / "segue.csv", refused], places)
+    assert [note.path.name for note in said.notes] == ["a.mp3"] and said.closed == (tmp_path / "sub",)
+    assert "cannot be read" in said.complaints[0][1]
+    assert said.complaints[1] == (tmp_path / "sub", "what tables said of the files in it before counts")
+    above = read_beside(tmp_path / "sub" / "deep", [], [(tmp_path / "sub" / "deep" / "c.mp3", 0.0)])
+    assert [note.value for note in above.notes] == ["all"] and above.closed == ()  # not of this index
+
+
 def test_many_rows_of_one_name_cost_no_more_than_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beside, "MAX_PATTERNS", 2)
     rows = 500 * ["*,all,\n", "a.mp3,a,\n", "b.mp3,b,\n"] + ["*,,last\n"] + 5 * ["b*,b*,\n"]

@@ -12,11 +12,12 @@ import mutagen
 import pytest
 
 import segue
-from catalog import catalog_command
+from catalog import beside, catalog_command
 from catalog.catalog import Catalog
 from catalog.database import DATABASE, exclusive
 from catalog.notes import Notes
 from catalog.records import Track
+from catalog.sidecar import read_table
 from engines.bundle import load_bundle
 from features.spec import FEATURES
 
@@ -209,6 +210,20 @@ def test_what_one_copy_forbids_is_forbidden_of_all(
     notes = json.loads(run("index", str(music), "--json").splitlines()[0])["notes"]
     assert not any("vod_ok" in note["text"] for note in notes)
     assert tracks()[first.name].rights.vod_ok is True
+
+
+def test_a_table_that_cannot_be_read_takes_nothing_back(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (music / "sub" / "segue.csv").write_text("file,vod_ok\n*,no\n")
+    run("index", str(music))
+    with monkeypatch.context() as patched:
+        patched.setattr(beside, "read_table", lambda path: read_table(path.with_name("none")))
+        assert "what tables said of the files in it before counts" in run("index", str(music))
+    assert {track.rights.vod_ok for track in tracks().values()} == {False}
+    (music / "sub" / "segue.csv").unlink()
+    run("index", str(music))
+    assert {track.rights.vod_ok for track in tracks().values()} == {None}
 
 
 def test_an_index_of_a_playlist_leaves_what_the_tables_of_its_files_said(

@@ -128,6 +128,9 @@ def test_notes_of_an_origin_are_replaced_below_a_folder(store: Store) -> None:
         (inside, 0.0): {"sidecar": {"source": "S"}, EDIT: {"licence": "Z"}},
         (outside, 0.0): {"sidecar": {"licence": "Y"}},
     }
+    assert store.notes.replace("sidecar", [], Path("/m"), [Path("/m")]) == 0  # nobody knows what is said there now
+    assert store.notes.replace("sidecar", [], Path("/"), [Path("/m/sub")]) == 2
+    store.notes.put("sidecar", [Note(inside, 0.0, "source", "S"), Note(outside, 0.0, "licence", "Y")])
     store.notes.remove(EDIT, [(inside, 0.0, "licence")])
     assert store.notes.replace("sidecar", []) == 2
     assert store.notes.all() == {}
