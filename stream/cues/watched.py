@@ -1,6 +1,7 @@
 """The page of ``segue watch --html``: nobody takes anything there, so it shows what was proposed and the scenes."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -47,10 +48,11 @@ class WatchReport:
         self.save()
 
     def save(self) -> None:
-        """Raises CueError where it cannot be written."""
+        """Write the page and say so, on standard error. Raises CueError where it cannot be written."""
         session = self._log.session
         session = replace(session, cues=tuple(replace(cue, outcome="") for cue in session.cues))
         save(self._path, page(session, self._look_up, self._links(session)))
+        sys.stderr.write(f"segue watch: {self._path} is written\n")
 
     def _links(self, session: Session) -> list[Link]:
         made = []

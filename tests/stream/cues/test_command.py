@@ -123,12 +123,14 @@ def test_the_page_of_a_film(
     film, page = write_video(tmp_path / "v.mp4", frames=60, fps=12), tmp_path / "page.html"
     given = ["watch", str(film), "-c", str(catalog), "--bundle", str(tiny_bundle), "--json", "--fast"]
     assert segue.main([*given, "--html", str(page)]) == 0
-    with_page = capsys.readouterr().out
+    with_page, told = capsys.readouterr()
+    assert f"segue watch: {page} is written" in told
     assert segue.main(given) == 0 and capsys.readouterr().out == with_page
     text = page.read_text()
     assert "v.mp4" in text and "tune " in text and text.count("data:") == 5
     assert segue.main([*given, "--html", str(tmp_path / "no" / "page.html")]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "cannot be written" in told and "is written" not in told
 
 
 def test_a_page_of_what_was_interrupted(
