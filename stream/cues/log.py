@@ -7,17 +7,18 @@ no new cue, but a jump of more than ``playing.JUMP_S``, a pause and its end are.
 *Bounds*: ``CUES`` cues a session; later ones are counted only. Texts are cut at ``model.TEXT_CHARACTERS``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from stream.core.events import Accepted, Aired, End, Item, Notice, Opened, Reset, Scene, Suggestions
 
-from .lines import VERSION, cue_object, moment_object
+from .lines import VERSION, cue_object, moment_object, run_object
 from .model import WHY_CHARACTERS, Cue, Moment, Session, bounded
 from .playing import Playing
 from .proposals import proposed, reasons
+from .runs import Run, Runs
 from .timecodes import Clock, no_timecodes
 
 CUES: Final = 5000
@@ -54,6 +55,7 @@ class CueLog:
         self.timecodes = timecodes
         self._session = Session(id, _iso(utc()), label=bounded(label))
         self._cues: list[Cue] = []
+        self._runs = Runs()
         self._items: dict[str, Item] = {}
         self._proposal: tuple[int, str] | None = None  # cue, track
         self._playing: Playing | None = None
@@ -66,7 +68,7 @@ class CueLog:
     @property
     def session(self) -> Session:
         """The session so far; safe to read in another thread."""
-        return replace(self._session, cues=tuple(self._cues))
+        return replace(self._session, cues=tuple(self._cues), runs=tuple(self._runs.all))
 
     @property
     def empty(self) -> bool:
@@ -175,6 +177,7 @@ class CueLog:
             self._begun = True
             one = self._session
             self._keep({"v": VERSION, "id": one.id, "started": one.started, "session": one.session, "label": one.label})
+            self._keep_runs(self._runs.all)
 
     def _add(
         self, kind: str, start: Moment, track: str = "", *, from_s: float | None = None, how: str = ""
@@ -218,12 +221,19 @@ class CueLog:
         if self._media_s is not None:
             self._newest_s = self._media_s(), self._clock()
         now_s, codes = self._before_s + self._newest_s[0], self.timecodes()
+        changed = self._runs.look(codes, now_s, self._clock())
+        if self._begun:
+            self._keep_runs(changed)
         ago_s = 0.0 if pts_s is None else now_s - pts_s
         stream_s, record_s = (
             None if seconds is None else round(max(0.0, seconds - ago_s), 3)
             for seconds in (codes.stream_s, codes.record_s)
         )
         return Moment(round(now_s - ago_s, 3), _iso(self._utc() - timedelta(seconds=ago_s)), stream_s, record_s)
+
+    def _keep_runs(self, runs: Iterable[Run]) -> None:
+        for run in runs:
+            self._keep({"run": run_object(run)})
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -7,6 +7,8 @@ in a track count from where the track begins.
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from .runs import OUTPUTS, Run
+
 KINDS: Final = ("taken", "proposed", "liked", "skipped", "scene")
 OUTCOMES: Final = ("taken", "ignored", "skipped")
 NAMED: Final = ("taken", "proposed", "ignored", "liked", "skipped", "scene")  # what an export may hold
@@ -83,6 +85,7 @@ class Session:
     session: str = ""
     label: str = ""
     cues: tuple[Cue, ...] = ()
+    runs: tuple[Run, ...] = ()  # of OBS's stream and recording
     last: Moment | None = None
     ended: bool = False
     left_out: int = 0  # cues beyond the bound
@@ -97,11 +100,29 @@ class Session:
         """The cues that go by these words of ``NAMED``; all proposals go by "proposed"."""
         return [cue for cue in self.cues if cue.name in names or cue.kind in names]
 
+    @property
+    def clocks(self) -> list[str]:
+        """What its cues can be placed by: media time, and each stream and recording of OBS; with its number where there
+        was more than one."""
+        found = ["pts"]
+        for output in OUTPUTS:
+            takes = sorted({run.take for run in self.runs if run.output == output})
+            found += [output] if len(takes) == 1 else [f"{output}-{take}" for take in takes]
+        return found
+
+    def runs_of(self, output: str, take: int | None) -> list[Run]:
+        """Those of one stream or recording; of the newest one for None."""
+        runs = [run for run in self.runs if run.output == output]
+        wanted = max((run.take for run in runs), default=None) if take is None else take
+        return [run for run in runs if run.take == wanted]
+
     def closed(self) -> "Session":
-        """Every cue with an end: what was open ends with the last known moment."""
-        if self.last is None or all(cue.end is not None for cue in self.cues):
+        """Everything with an end: what was open ends with the last known moment."""
+        last = self.last
+        if last is None:
             return self
-        return replace(self, cues=tuple(_closed(cue, self.last) for cue in self.cues))
+        cues = tuple(_closed(cue, last) for cue in self.cues)
+        return replace(self, cues=cues, runs=tuple(run.closed(last.pts_s) for run in self.runs))
 
     def summary(self) -> dict[str, Any]:
         """What a list of sessions shows of it."""

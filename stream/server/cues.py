@@ -110,12 +110,18 @@ def _links(session: Session, asked: Mapping[str, str]) -> list[Link]:
 def _choices(session: Session, asked: Mapping[str, str]) -> list[Choice]:
     """Frame rates; and clocks, where a cue has a time by another one."""
     rates = tuple((name, f"/cues/{session.id}{_query({**asked, 'fps': name})}") for name in RATES)
-    clocks = [clock for clock in CLOCKS if any(cue.start.by(clock) is not None for cue in session.cues)]
+    clocks = session.clocks
     found = [Choice("Frames a second", rates, asked["fps"])]
     if len(clocks) > 1:
-        times = tuple((WORDS[clock], f"/cues/{session.id}{_query({**asked, 'clock': clock})}") for clock in clocks)
-        found.append(Choice("Time of", times, WORDS[asked["clock"]]))
+        times = tuple((_words(clock), f"/cues/{session.id}{_query({**asked, 'clock': clock})}") for clock in clocks)
+        found.append(Choice("Time of", times, _words(asked["clock"])))
     return found
+
+
+def _words(clock: str) -> str:
+    """A clock for people: "OBS's recording 2" for "record-2"."""
+    name, _, take = clock.partition("-")
+    return f"{WORDS[name]} {take}".strip()
 
 
 def _query(asked: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from stream.cues.known import Known
 from stream.cues.model import Cue, Moment, Session
+from stream.cues.runs import Run
 
 TITLES = (
     "Night Bus", "Überfahrt", "夜のバス", "my song.mp3", "AC/DC & <friends>", "a --> b", '"Quoted", twice', "=1+1",
@@ -48,7 +49,14 @@ def hour(count: int = 60, seed: int = 1) -> Session:
             )
         )  # fmt: skip
     return Session(
-        "20261130T180000Z-0123abcd", "2026-11-30T18:00:00.000Z", "abc", "Show", tuple(cues), moment(3600.0), True
+        "20261130T180000Z-0123abcd",
+        "2026-11-30T18:00:00.000Z",
+        "abc",
+        "Show",
+        tuple(cues),
+        (Run(0, "record", 1, 12.5, 0.0, 3600.0, 3587.5),),
+        moment(3600.0),
+        True,
     )
 
 

@@ -153,6 +153,28 @@ def test_a_skipped_proposal_and_a_like() -> None:
     assert played.cues[0].name == "ignored" and played.cues[1].title == "B"
 
 
+def test_where_a_recording_began_and_ended_is_kept() -> None:
+    played = Played()
+    played.codes = Timecodes(record_s=30.0)
+    played.at(1, Aired("a", 10.0))
+    played.codes = Timecodes(record_s=31.0)
+    played.listed(1.96, "a", on_air="a")
+    played.codes = Timecodes(record_ended_s=31.6)
+    played.listed(2.96, "a", on_air="a")
+    played.at(9, Aired(None))
+    [run] = played.log.session.runs
+    assert (run.output, run.take, run.pts_s, run.at_s, run.end_pts_s, run.end_at_s) == ("record", 1, 0, 29, 2.6, 31.6)
+    played.at(10, End(0, 0, 0, 0))
+    assert played.read == played.log.session
+
+
+def test_a_recording_alone_makes_no_session() -> None:
+    played = Played()
+    played.codes = Timecodes(record_s=30.0)
+    played.at(1, Aired(None), End(0, 0, 0, 0))
+    assert played.kept == []
+
+
 def test_a_scene_stands_where_it_began() -> None:
     played = Played()
     played.codes = Timecodes(None, 30.0)

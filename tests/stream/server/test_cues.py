@@ -125,12 +125,17 @@ def test_the_page_asks_for_the_frame_rate_and_the_clock(
 ) -> None:
     other = folder / "20200101T000000Z-00000000.jsonl"
     path = until(lambda: [one for one in folder.glob("*.jsonl") if one != other])[0]
-    other.write_text(path.read_text().replace('"record_s":null', '"record_s":1.5'))
+    run = {"number": 0, "output": "record", "take": 1, "pts_s": 0.0, "at_s": 1.5}
+    other.write_text(f"{path.read_text()}{json.dumps({'run': run})}\n")
     here = f"/cues/{played['id']}"
     text = client.get(f"{here}?fps=29.97").text
     assert f'href="/api/cues/{played["id"]}/cues.edl?fps=29.97"' in text and "<b>29.97</b>" in text
     assert f'href="{here}?fps=25"' in text and f'href="{here}"' in text and "OBS&#x27;s" not in text
     text = client.get(f"/cues/{other.stem}?clock=record").text
     assert "<b>OBS&#x27;s recording</b>" in text and "clock=record" in text and "clock=stream" not in text
+    assert "tune" in client.get(f"/api/cues/{other.stem}/cues.edl?clock=record").text
+    again = {**run, "number": 1, "take": 2}
+    other.write_text(f"{other.read_text()}{json.dumps({'run': again})}\n")
+    assert "<b>OBS&#x27;s recording 2</b>" in client.get(f"/cues/{other.stem}?clock=record-2").text
     assert client.get(f"{here}?fps=29").status_code == client.get(f"{here}?clock=x").status_code == 422
     other.unlink()
