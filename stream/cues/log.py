@@ -15,11 +15,12 @@ from typing import Any, Final, Protocol
 from stream.core.events import Accepted, Aired, End, Item, Notice, Opened, Reset, Scene, Suggestions
 
 from .lines import VERSION, cue_object, moment_object, run_object
-from .model import WHY_CHARACTERS, Cue, Moment, Session, bounded
+from .model import TAKEN_BACK, WHY_CHARACTERS, Cue, Moment, Session, bounded
 from .playing import Playing
 from .proposals import proposed, reasons
 from .runs import Run, Runs
 from .timecodes import Clock, no_timecodes
+from .wishes import BACK, KINDS, Wishes
 
 CUES: Final = 5000
 ALIVE_S: Final = 10.0
@@ -56,6 +57,7 @@ class CueLog:
         self._session = Session(id, _iso(utc()), label=bounded(label))
         self._cues: list[Cue] = []
         self._runs = Runs()
+        self._wishes = Wishes()
         self._items: dict[str, Item] = {}
         self._proposal: tuple[int, str] | None = None  # cue, track
         self._playing: Playing | None = None
@@ -88,6 +90,8 @@ class CueLog:
                 self._aired(notice)
             case Accepted(command="like" | "skip", track=str() as track):
                 self._wished(notice.command, track)
+            case Accepted() if notice.command in BACK:
+                self._wishes.doubt(notice.command, notice.track, self._moment())
             case Scene():
                 self._add("scene", self._moment(self._before_s + notice.pts_s))
             case Reset():
@@ -105,6 +109,9 @@ class CueLog:
             self._items[item.track] = item
         while len(self._items) > ITEMS:
             del self._items[next(iter(self._items))]
+        if notice.asked is not None:
+            for number, since in self._wishes.settle(notice.asked):
+                self._take_back(number, since)
         if not notice.stale:
             self._propose(proposed(notice), now)
         self._session = replace(self._session, last=now)
@@ -147,10 +154,19 @@ class CueLog:
             self._conclude("taken", now)
 
     def _wished(self, command: str, track: str) -> None:
-        now = self._moment()
-        self._add("liked" if command == "like" else "skipped", now, track)
+        now, kind = self._moment(), KINDS[command]
+        if command == "skip" or not self._wishes.stands(kind, track):
+            number = self._add(kind, now, track)
+            if number is not None:
+                self._wishes.add(kind, track, number)
         if command == "skip" and self._proposal is not None and self._proposal[1] == track:
             self._conclude("skipped", now)
+
+    def _take_back(self, number: int, since: Moment | None) -> None:
+        if since is not None:
+            return self._close(number, since, outcome=TAKEN_BACK)
+        self._cues[number] = replace(self._cues[number], end=None, outcome="")  # it stands again
+        return self._keep({"cue": cue_object(self._cues[number])})
 
     def _restart(self) -> None:
         """Media time begins anew at 0: it goes on here from the last time that was read."""

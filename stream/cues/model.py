@@ -11,6 +11,7 @@ from .runs import OUTPUTS, Run
 
 KINDS: Final = ("taken", "proposed", "liked", "skipped", "scene")
 OUTCOMES: Final = ("taken", "ignored", "skipped")
+TAKEN_BACK: Final = "taken back"  # the outcome of a like or skip that does not stand any more
 NAMED: Final = ("taken", "proposed", "ignored", "liked", "skipped", "scene")  # what an export may hold
 TEXT_CHARACTERS: Final = 500
 WHY_CHARACTERS: Final = 1000
@@ -44,7 +45,8 @@ class Cue:
     ``taken``: the track was on air from ``start`` to ``end`` without a break, from ``from_s`` to ``to_s`` of the track;
     a pause or a jump ends it, and ``how`` says of the next one "resumed" or "jumped". ``proposed``: it stood first, or
     the advice was to switch to it, from ``start`` to ``end``, to be started at ``from_s``; ``outcome`` is one of
-    ``OUTCOMES``, empty while it stands. The others have no end. ``score`` and ``why`` are those of the newest list.
+    ``OUTCOMES``, empty while it stands. The others have no end, but for a wish that was ``TAKEN_BACK``. ``score`` and
+    ``why`` are those of the newest list.
     """
 
     number: int
@@ -67,6 +69,11 @@ class Cue:
     def name(self) -> str:
         """The word for it in ``NAMED``."""
         return "ignored" if self.kind == "proposed" and self.outcome in ("ignored", "skipped") else self.kind
+
+    @property
+    def stands(self) -> bool:
+        """False for a wish that was taken back."""
+        return self.outcome != TAKEN_BACK
 
     @property
     def words(self) -> str:
@@ -97,8 +104,9 @@ class Session:
         return max((moment.pts_s for moment in moments if moment is not None), default=0.0)
 
     def of(self, *names: str) -> list[Cue]:
-        """The cues that go by these words of ``NAMED``; all proposals go by "proposed"."""
-        return [cue for cue in self.cues if cue.name in names or cue.kind in names]
+        """The cues that go by these words of ``NAMED``, without wishes that were taken back; all proposals go by
+        "proposed"."""
+        return [cue for cue in self.cues if cue.stands and (cue.name in names or cue.kind in names)]
 
     @property
     def clocks(self) -> list[str]:
