@@ -1,9 +1,11 @@
 """The kept sessions by HTTP: lists, a session's cues, its exports, its page, and the history of all.
 
-Exports name the files of tracks only for clients that may control; others get addresses of this server.
+Exports name the files of tracks only for clients that may control; others get addresses of this server. *Bounds*:
+``THREADS`` at a time and ``WAITING`` behind them, for exports and pages, and as many for lists.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -22,9 +24,12 @@ from stream.cues.store import CueStore
 
 from .access import AccessOptions, refusal, require
 from .address import resolved
+from .turns import Turns
 
 LISTED: Final = 200
 MOST: Final = 1000
+THREADS: Final = 2  # that make exports and pages, and as many that read lists: one of a long session takes seconds
+WAITING: Final = 16  # more get 503
 RATES: Final = ("23.976", "24", "25", "29.97", "30", "50", "59.94", "60")
 WORDS: Final = {"pts": "this session", "stream": "OBS's stream", "record": "OBS's recording"}
 MISSING: Final = 'pip install ".[otio]" brings what makes .otio files'
@@ -35,6 +40,7 @@ def cue_routes(store: CueStore, shelf: Shelf, access: AccessOptions | None = Non
     ``base_url``: see `address.resolved`."""
     rights = access or AccessOptions()
     router = APIRouter(dependencies=[Depends(require(rights, "view"))])
+    making, listing = Turns(THREADS, WAITING), Turns(THREADS, WAITING)
 
     def look_up(request: Request) -> Lookup:
         if refusal(request, rights, "control") is None:
@@ -52,48 +58,61 @@ def cue_routes(store: CueStore, shelf: Shelf, access: AccessOptions | None = Non
         except CueError as error:
             raise HTTPException(404, "no session of that name is kept; /api/cues lists them") from error
 
+    async def as_json(turns: Turns, make: Callable[[], dict[str, Any]]) -> Response:
+        """Made and written in a thread: a long session would hold the event loop."""
+        text = await turns.run(lambda: json.dumps(make(), ensure_ascii=False).encode("utf-8", "replace"))
+        return Response(text, media_type="application/json")
+
     @router.get("/api/cues")
-    def sessions(limit: int = LISTED) -> dict[str, Any]:
-        return {"v": 1, "sessions": [*store.summaries(max(0, min(limit, MOST)))]}
+    async def sessions(limit: int = LISTED) -> Response:
+        most = max(0, min(limit, MOST))
+        return await as_json(listing, lambda: {"v": 1, "sessions": [*store.summaries(most)]})
 
     @router.get("/api/history")
-    def history(limit: int = 50) -> dict[str, Any]:
-        return {"v": 1, "history": store.history(max(0, min(limit, MOST)))}
+    async def history(limit: int = 50) -> Response:
+        most = max(0, min(limit, MOST))
+        return await as_json(listing, lambda: {"v": 1, "history": store.history(most)})
 
     @router.get("/api/cues/{id}")
-    def session(request: Request, id: str) -> dict[str, Any]:
-        return session_object(complete(load(id).closed(), look_up(request)))
+    async def session(request: Request, id: str) -> Response:
+        return await as_json(making, lambda: session_object(complete(load(id).closed(), look_up(request))))
 
     @router.get("/api/cues/{id}/{file}")
-    def exported(
+    async def exported(
         request: Request, id: str, file: str, fps: str = FPS, drop: bool | None = None, start: str = START,
         clock: str = CLOCKS[0], kinds: str = "taken",
     ) -> Response:  # fmt: skip
-        kept = load(id)
-        if file not in BY_FILE:
-            raise HTTPException(404, f"no such file; there are {', '.join(BY_FILE)}")
-        format = find(file)
-        try:
-            text, _ = export(kept, format, read_options(fps, drop, start, clock, kinds), look_up(request))
-        except CueError as error:
-            raise HTTPException(422, str(error)) from error
-        except ModuleNotFoundError as error:
-            raise HTTPException(501, MISSING) from error
-        name = f"segue-{kept.id}-{format.file}"
-        headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
-        return Response(text.encode("utf-8", "replace"), media_type=format.kind, headers=headers)
+        def make() -> Response:
+            kept = load(id)
+            if file not in BY_FILE:
+                raise HTTPException(404, f"no such file; there are {', '.join(BY_FILE)}")
+            format = find(file)
+            try:
+                text, _ = export(kept, format, read_options(fps, drop, start, clock, kinds), look_up(request))
+            except CueError as error:
+                raise HTTPException(422, str(error)) from error
+            except ModuleNotFoundError as error:
+                raise HTTPException(501, MISSING) from error
+            name = f"segue-{kept.id}-{format.file}"
+            headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+            return Response(text.encode("utf-8", "replace"), media_type=format.kind, headers=headers)
+
+        return await making.run(make)
 
     @router.get("/cues/{id}")
-    def shown(request: Request, id: str, fps: str = FPS, clock: str = CLOCKS[0]) -> HTMLResponse:
-        kept = load(id)
-        try:
-            read_options(fps, clock=clock)
-        except CueError as error:
-            raise HTTPException(422, str(error)) from error
-        asked = {"fps": fps, "clock": clock, "token": request.query_params.get("token", "")}
-        headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
-        text = page(kept, look_up(request), _links(kept, asked), _choices(kept, asked))
-        return HTMLResponse(text, headers=headers)
+    async def shown(request: Request, id: str, fps: str = FPS, clock: str = CLOCKS[0]) -> Response:
+        def make() -> Response:
+            kept = load(id)
+            try:
+                read_options(fps, clock=clock)
+            except CueError as error:
+                raise HTTPException(422, str(error)) from error
+            asked = {"fps": fps, "clock": clock, "token": request.query_params.get("token", "")}
+            headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
+            text = page(kept, look_up(request), _links(kept, asked), _choices(kept, asked))
+            return HTMLResponse(text, headers=headers)
+
+        return await making.run(make)
 
     return router
 

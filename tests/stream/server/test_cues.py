@@ -1,8 +1,11 @@
 """Cues by HTTP, from a player's word to a file."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from websockets.sync.client import connect
 
 from catalog.catalog import Catalog
+from stream.server import cues
 from stream.server.access import AccessOptions
 
 SDP = {"content-type": "application/sdp"}
@@ -113,6 +117,33 @@ def test_what_is_asked_wrongly(client: httpx.Client, played: dict[str, Any]) -> 
     ):  # fmt: skip
         answer = client.get(path)
         assert answer.status_code == status and text in answer.text, path
+
+
+def test_a_viewer_cannot_hold_the_server_by_exports(
+    server: Any, client: httpx.Client, played: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While as many as may are made or wait, one more is told when to come again, and all else is answered."""
+    go, begun = threading.Event(), threading.Semaphore(0)
+    make = cues.export
+
+    def slow(*arguments: Any) -> Any:
+        begun.release()
+        assert go.wait(30)
+        return make(*arguments)
+
+    monkeypatch.setattr(cues, "export", slow)
+    address = f"{server.url}api/cues/{played['id']}/cues.edl?token={VIEW}"
+    with ThreadPoolExecutor(60) as pool:
+        asked = [pool.submit(httpx.get, address, timeout=60) for _ in range(cues.THREADS + cues.WAITING + 30)]
+        try:
+            refused = [answer.result() for answer in islice(as_completed(asked, 30), 30)]
+            assert {answer.status_code for answer in refused} == {503} and "retry-after" in refused[0].headers
+            assert client.get("/api/history").status_code == client.get("/").status_code == 200
+            assert begun.acquire(timeout=30) and begun.acquire(timeout=30) and not begun.acquire(blocking=False)
+        finally:
+            go.set()
+        codes = [answer.result().status_code for answer in asked]
+    assert codes.count(200) == cues.THREADS + cues.WAITING
 
 
 def test_without_cues(serving: Callable[..., Any]) -> None:
