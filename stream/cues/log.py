@@ -206,7 +206,7 @@ class CueLog:
         item = self._items.get(track)
         cue = Cue(len(self._cues), kind, start, track, from_s=_ms(from_s), how=how)
         if item is not None:
-            texts = (item.title, item.artist, item.licence, getattr(item, "attribution", ""))
+            texts = (item.title, item.artist, item.licence, item.attribution)
             title, artist, licence, attribution = map(bounded, texts)
             cue = replace(
                 cue, title=title, artist=artist, licence=licence, attribution=attribution, score=round(item.score, 4),

@@ -62,7 +62,9 @@ def hour(count: int = 60, seed: int = 1) -> Session:
 
 def known(track: str) -> Known:
     """Every track has a file with a blank in its name."""
-    return Known(f"/music/tune {track}.mp3", 0.0, 181.3, usage="instrumental")
+    return Known(
+        f"/music/tune {track}.mp3", 0.0, 181.3, usage="instrumental", source="jamendo.com", live_ok=True, vod_ok=False
+    )
 
 
 @pytest.fixture

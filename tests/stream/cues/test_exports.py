@@ -283,7 +283,11 @@ def test_music_cue_sheet(make_hour: Hour, look_up: LookUp) -> None:
     rows = [*csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))]
     assert [row["Timecode in"] for row in rows] == [sheet.timecode(span.begin) for span in sheet.music]
     assert {row["Usage"] for row in rows} == {"background instrumental"} and {row["Composer"] for row in rows} == {""}
+    assert {(row["Source"], row["Live OK"], row["VOD OK"]) for row in rows} == {("jamendo.com", "yes", "no")}
+    unknown = made(make_hour(1), lambda id: Known("/music/x.mp3"), "cuesheet")[0].splitlines()
+    assert unknown[1].endswith(",,unknown,unknown") and unknown[0].endswith("UTC,Source,Live OK,VOD OK")
     printed = made(make_hour(), look_up, "cuesheet-txt", "25")[0]
+    assert printed.count("Allowed:    live yes, VOD no\n     Source:     jamendo.com\n") == 60
     assert printed.count("Duration:") == 60
 
 
