@@ -342,6 +342,34 @@ def test_a_track_that_was_started_again_is_two_rows(make_hour: Hour, make_moment
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("fps", ["29.97df", "59.94df"])
+def test_nothing_and_one_cue_without_an_end(
+    make_hour: Hour, make_moment: Any, look_up: LookUp, otio_reads: Any, fps: str
+) -> None:
+    """A session that is running: the cue goes on until now. One whose program was killed at once: it lasts a frame."""
+    [taken] = make_hour(1).of("taken")
+    cue = replace(taken, start=make_moment(3599.0), end=None, to_s=None, title="\u202eodd\x00 | ; 'n\u00e4me' \\ %s")
+    running = replace(make_hour(1), cues=(cue,), last=make_moment(3630.0), ended=False)
+    hertz = 30000 / 1001 if fps == "29.97df" else 60000 / 1001
+    for session, lasts_s in ((running, 31), (replace(running, last=None), 0), (replace(running, cues=()), None)):
+        sheets = [made(session, look_up, name, fps) for name in ("edl", "xml", "otio")]
+        rates = (hertz, None, None)
+        adapters = ("cmx_3600", "fcp_xml", "otio_json")
+        read = otio_reads(*((text, *how) for (text, _), *how in zip(sheets, adapters, rates, strict=True)))
+        for (_, sheet), name, found in zip(sheets, adapters, read, strict=True):
+            clips = next((track["clips"] for track in found["tracks"] if track["kind"] == "Audio"), [])
+            if lasts_s is None:
+                assert not clips and sheet.spans == []
+                continue
+            [clip] = clips
+            assert clip["frames"] == max(1, round(lasts_s * hertz)) and clip["source"] == sheet.music[0].source
+            if name != "cmx_3600":  # its tracks begin with the first event
+                assert clip["begin"] == round(3599 * hertz)
+    edl = made(running, look_up, "edl", fps)[0]
+    # an hour later drop-frame is with the clock; 30 s of pictures are 0.9 or 1.8 numbers less
+    assert f" 01:59:59;00 02:00:29;{29 if fps == '29.97df' else 58}\n" in edl
+
+
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "cue"])
 def test_a_session_without_any_music(make_hour: Hour, look_up: LookUp, name: str) -> None:
     empty = replace(make_hour(), cues=())
