@@ -30,6 +30,18 @@ class Span:
         return self.cue.kind == "taken"
 
     @property
+    def label(self) -> str:
+        """What to call it among cues of all kinds."""
+        cue = self.cue
+        return cue.words if self.is_music else f"{cue.name}: {cue.words}" if cue.track else cue.name
+
+    @property
+    def note(self) -> str:
+        """Whom to credit, by which licence, and why it was proposed."""
+        cue = self.cue
+        return "; ".join(filter(None, (cue.attribution, cue.licence and f"licence {cue.licence}", cue.why)))
+
+    @property
     def place(self) -> str:
         """Where the sound is; the title where nobody may know, or it is not in the catalogue."""
         return self.known.place or self.cue.words
