@@ -133,7 +133,8 @@ def _choices(session: Session, asked: Mapping[str, str]) -> list[Choice]:
     found = [Choice("Frames a second", rates, asked["fps"])]
     if len(clocks) > 1:
         times = tuple((_words(clock), f"/cues/{session.id}{_query({**asked, 'clock': clock})}") for clock in clocks)
-        found.append(Choice("Time of", times, _words(asked["clock"])))
+        meant = [clock for clock in clocks if clock.partition("-")[0] == asked["clock"]]  # without a number: the newest
+        found.append(Choice("Time of", times, _words(meant[-1] if meant else asked["clock"])))
     return found
 
 

@@ -167,6 +167,7 @@ def test_the_page_asks_for_the_frame_rate_and_the_clock(
     assert "tune" in client.get(f"/api/cues/{other.stem}/cues.edl?clock=record").text
     again = {**run, "number": 1, "take": 2}
     other.write_text(f"{other.read_text()}{json.dumps({'run': again})}\n")
-    assert "<b>OBS&#x27;s recording 2</b>" in client.get(f"/cues/{other.stem}?clock=record-2").text
+    for asked, chosen in (("record-1", "1"), ("record-2", "2"), ("record", "2")):
+        assert f"<b>OBS&#x27;s recording {chosen}</b>" in client.get(f"/cues/{other.stem}?clock={asked}").text
     assert client.get(f"{here}?fps=29").status_code == client.get(f"{here}?clock=x").status_code == 422
     other.unlink()
