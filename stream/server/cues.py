@@ -1,7 +1,7 @@
 """The kept sessions by HTTP: lists, a session's cues, its exports, its page, and the history of all.
 
 Exports name the files of tracks only for clients that may control; others get addresses of this server. *Bounds*:
-``THREADS`` at a time and ``WAITING`` behind them, for exports and pages, and as many for lists.
+``THREADS`` exports and pages at a time and ``WAITING`` behind them; as many lists, and ``LISTS_WAITING``.
 """
 
 import json
@@ -29,7 +29,8 @@ from .turns import Turns
 LISTED: Final = 200
 MOST: Final = 1000
 THREADS: Final = 2  # that make exports and pages, and as many that read lists: one of a long session takes seconds
-WAITING: Final = 16  # more get 503
+WAITING: Final = 16  # exports and pages; more get 503
+LISTS_WAITING: Final = 1000  # every page asks for the history when it opens, and all do when a server is back
 RATES: Final = ("23.976", "24", "25", "29.97", "30", "50", "59.94", "60")
 WORDS: Final = {"pts": "this session", "stream": "OBS's stream", "record": "OBS's recording"}
 MISSING: Final = 'pip install ".[otio]" brings what makes .otio files'
@@ -40,7 +41,7 @@ def cue_routes(store: CueStore, shelf: Shelf, access: AccessOptions | None = Non
     ``base_url``: see `address.resolved`."""
     rights = access or AccessOptions()
     router = APIRouter(dependencies=[Depends(require(rights, "view"))])
-    making, listing = Turns(THREADS, WAITING), Turns(THREADS, WAITING)
+    making, listing = Turns(THREADS, WAITING), Turns(THREADS, LISTS_WAITING)
 
     def look_up(request: Request) -> Lookup:
         if refusal(request, rights, "control") is None:
