@@ -11,7 +11,7 @@ from typing import Final
 
 from .errors import ServeError
 from .options import ServeOptions
-from .settings import TOKEN
+from .setting_kinds import TOKEN
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from .action_token import with_action_token
 from .actions import NAMES
 from .address import named
-from .config import Values, add_flags, as_toml, from_environment, from_flags, merge, options_of, read_file
+from .assemble import options_of
+from .config import Values, add_flags, as_toml, from_environment, from_flags, merge, read_file
 from .errors import ServeError
 from .options import ServeOptions
 from .process import serve

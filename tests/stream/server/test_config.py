@@ -11,6 +11,7 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 
 from engines.errors import EngineError
+from stream.server.assemble import options_of
 from stream.server.command import main, parser
 from stream.server.config import (
     add_flags,
@@ -19,7 +20,6 @@ from stream.server.config import (
     from_environment,
     from_flags,
     merge,
-    options_of,
     read_file,
 )
 from stream.server.errors import ServeError
