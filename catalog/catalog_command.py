@@ -13,7 +13,7 @@ from rich.table import Table
 
 from .described import rights_json
 from .edit import BUILT, FILE, WHERE, changes, chosen_now, edit, export, show
-from .errors import CatalogError
+from .errors import CatalogError, NothingChosenError
 from .fields import FIELDS
 from .printing import cells, list_tracks, print_line, track_json
 from .stats import stats
@@ -95,12 +95,16 @@ def _edit(arguments: argparse.Namespace) -> int:
     if not (values or unset or arguments.dry_run):
         raise CatalogError("nothing to say; give --set FIELD=VALUE or --unset FIELD")
     if arguments.dry_run:
-        return list_tracks(chosen_now(arguments.catalog, arguments.tracks, arguments.where), arguments.json)
+        try:
+            return list_tracks(chosen_now(arguments.catalog, arguments.tracks, arguments.where), arguments.json)
+        except NothingChosenError as error:
+            print(f"segue catalog: {error}", file=sys.stderr)  # noqa: T201
+            return 0
     chosen = edit(arguments.catalog, arguments.tracks, arguments.where, values, unset)
     if arguments.json:
-        return list_tracks(chosen_now(arguments.catalog, [track.id for track in chosen], ()), True) if chosen else 0
+        return list_tracks(chosen_now(arguments.catalog, [track.id for track in chosen], ()), True)
     said = "1 track" if len(chosen) == 1 else f"{len(chosen)} tracks"
-    print_line(f"{said} edited; servers that run use it when they are started again")
+    print_line(f"{said} edited; servers that run use it within a second or two")
     return 0
 
 

@@ -20,7 +20,7 @@ from .catalog import Catalog
 from .catalog_command import main as catalog_main
 from .errors import CatalogError
 from .indexer import index_folder, printable
-from .libraries.copies import copy_music
+from .libraries.copies import DROP, copy_music
 from .libraries.opensubsonic import Server
 from .libraries.prepared import Library
 from .libraries.write_m3u8 import write_playlist
@@ -63,7 +63,9 @@ def index(argv: Sequence[str]) -> int:
     try:
         if arguments.copy_from is not None:
             with show_progress() as progress:
-                libraries.append(copy_music(_server(arguments.copy_from), arguments.music, progress))
+                libraries.append(
+                    copy_music(_server(arguments.copy_from), arguments.music, progress, arguments.drop_copies)
+                )
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
@@ -128,6 +130,11 @@ def index_parser() -> argparse.ArgumentParser:
         metavar="https://USER@HOST",
         help="first copy what an OpenSubsonic server (Navidrome, Ampache...) has into MUSIC, a folder of its own; the "
         f"password is asked for, or in {PASSWORD}",
+    )
+    parser.add_argument(
+        DROP,
+        action="store_true",
+        help="with --copy-from: remove the copies that the server has not any more, even if these are many",
     )
     parser.add_argument("--no-libraries", action="store_true", help="drop what libraries said of the files here before")
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")

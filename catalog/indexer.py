@@ -50,6 +50,7 @@ from .store import Entry, FileStamp, Store
 from .tags import one_line, tagged_tempo
 from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file
 
+MAX_CONTRADICTIONS = 100  # between sidecars that are told
 Progress = Callable[[int, int, str], None]  # files done, files to analyse, what is going on
 
 
@@ -301,11 +302,29 @@ class _Run:
         return self._store.forget(absent + self._bad) if forget else set()
 
     def _describe(self) -> int:
-        """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything."""
-        places = [place for place in self._store.places() if self._is_inside(place[0])]
+        """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything. A
+        playlist is not where its files are, so what the tables of their folders said stays; so does what was said in
+        folders, and by tables, that cannot be read now."""
+        if self._scanned.listed is not None:
+            return 0
+        hidden = tuple(self._scanned.closed)
+        places = [
+            (path, begin_s)
+            for path, begin_s in self._store.places()
+            if self._is_inside(path) and not any(map(path.is_relative_to, hidden))
+        ]
         said = read_beside(self._music, self._scanned.sidecars, places)
         self._notes += [FileNote(path, text) for path, text in said.complaints]
-        self._store.notes.replace(SIDECAR, said.notes, under=self._music)
+        self._store.notes.replace(SIDECAR, said.notes, self._music, (*hidden, *said.closed))
+        against = [it for it in self._store.notes.contradictions(SIDECAR) if any(map(self._is_inside, it[::2]))]
+        self._notes += [
+            FileNote(
+                path, f"{field} is yes here, but no for {printable(other)}, which is the same music: the no counts"
+            )
+            for path, field, other in against[:MAX_CONTRADICTIONS]
+        ]
+        if len(against) > MAX_CONTRADICTIONS:
+            self._notes.append(FileNote(self._music, f"and {len(against) - MAX_CONTRADICTIONS} more such tracks"))
         return len({(note.path, note.begin_s) for note in said.notes})
 
     def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:

@@ -242,6 +242,13 @@ class Store:
         """The measured tempo of a track, 0 for none, whatever its tags say."""
         return float(self._db.execute("SELECT pulse_bpm FROM tracks WHERE id = ?", (id,)).fetchone()[0])
 
+    def beats(self, path: Path) -> Floats:
+        """The measured beats of the track that ``path`` begins with, s; none where it is not known."""
+        row = self._db.execute(
+            "SELECT beats FROM places JOIN tracks ON tracks.id = track WHERE path = ? AND begin_s = 0", (_bytes(path),)
+        ).fetchone()
+        return floats(b"" if row is None else row[0])
+
     def names(self, path: Path) -> list[Track]:
         """The tracks at ``path``, with the names there."""
         rows = self._db.execute(

@@ -58,7 +58,9 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         if reason := catalog.search_state.reason:
             log.info("segments are searched on the CPU: %s", reason)
         if not len(catalog) and not options.watch.folders:
-            raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
+            raise ServeError(
+                f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it, or --watch MUSIC_DIR"
+            )
         # threads wait while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
         workers = stack.enter_context(SessionPool(count))

@@ -26,7 +26,7 @@ from .drain import Drain, Phase
 from .head_timeout import HeadTimeoutProtocol
 from .health import starting
 from .listening import ListenOptions
-from .logs import Logs
+from .logs import Logs, guessable
 from .memory import few_heaps
 from .options import ServeOptions
 from .parts import Parts, open_parts
@@ -80,7 +80,8 @@ def serve_socket(
     few_heaps()  # before threads begin
     with contextlib.ExitStack() as stack:
         password = options.obs.address.password if options.obs else ""
-        tokens = (access.publish, access.view, access.control, access.action, password)
+        own = (access.publish, access.view, access.control, access.action)
+        tokens = own if guessable(password) else (*own, password)
         logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
         if access.lack and (place is None or place.first):
             log.warning("%s", access.lack)
