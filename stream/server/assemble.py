@@ -113,6 +113,8 @@ def _check_guarded(options: ServeOptions) -> None:
 
 def _watch(values: Values) -> WatchOptions:
     folders = tuple(values["watch"] or ())
+    if not folders:
+        return WatchOptions()
     if len(folders) > MOST:
         raise ServeError(f"--watch is given {len(folders)} times; at most {MOST} folders are mirrored")
     for folder in folders:

@@ -59,7 +59,8 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
             log.info("segments are searched on the CPU: %s", reason)
         if not len(catalog) and not options.watch.folders:
             raise ServeError(
-                f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it, or --watch MUSIC_DIR"
+                f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it, "
+                "or --watch MUSIC_DIR does"
             )
         # threads wait while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
