@@ -25,7 +25,7 @@ import { Speaker } from "./speaker.js";
 import { Steer } from "./steer.js";
 import { Suggestions } from "./suggestions.js";
 import { Tabs } from "./tabs.js";
-import { learn, titleOf } from "./titles.js";
+import { learn, renew, titleOf } from "./titles.js";
 import { Transport } from "./transport.js";
 import { Volume } from "./volume.js";
 import { Wishes } from "./wishes.js";
@@ -52,6 +52,7 @@ const session = new Session({
   obs: (message) => obs.hear(message),
   accepted, refused,
   warning: ({ reason }) => complain(`${capital(reason)}.`),
+  catalog: renew,
   error: ({ reason }) => complain(`The session ended: ${reason}.`),
   waiting: () => live.status("wait", "Reconnecting…"),
   reached: () => live.reached(),

@@ -438,6 +438,18 @@ def test_a_title_that_could_not_be_asked_for_is_asked_for_again(opened: Opener) 
     assert len(failed) == 1
 
 
+def test_a_catalogue_that_changed_is_asked_anew(opened: Opener) -> None:
+    page, stub = opened(suggestions([item(1)]))
+    stub.tell(ELSEWHERE | {"track": "track3"})
+    page.wait_for_function("() => document.getElementById('now-title').textContent === 'Minds Wide Open'")
+    page.route("**/api/tracks/track3", lambda route: route.fulfill(json={"v": 1, "track": "track3", "title": "Edited"}))
+    stub.tell({"type": "catalog", "tracks": 9, "added": 0, "changed": 1, "removed": 0})
+    stub.tell(ELSEWHERE | {"track": "track1"})
+    page.wait_for_function("() => document.getElementById('now-title').textContent !== 'Minds Wide Open'")
+    stub.tell(ELSEWHERE | {"track": "track3"})
+    page.wait_for_function("() => document.getElementById('now-title').textContent === 'Edited'")
+
+
 @pytest.mark.parametrize("width", [300, 400])
 def test_a_long_rule_leaves_the_status_whole(opened: Opener, width: int) -> None:
     obs = {"type": "obs", "connected": True, "scene": "BRB", "studio": False, "streaming": False, "recording": True}
