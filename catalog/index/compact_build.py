@@ -21,7 +21,7 @@ from .compact_rounding import halves, scale_for
 from .compact_sizes import Sizes
 from .compact_tracks import write_tracks
 
-KEPT: Final = 0.995  # of the sum of squares that the directions hold
+KEPT: Final = 0.99  # of the sum of squares that the directions hold
 STEP: Final = 8  # directions
 MOST_FINE: Final = 64  # directions that get four bits each; more share them by twos
 SAMPLE: Final = 65_536  # rows
@@ -92,7 +92,7 @@ def _trained(sample: Floats, lists: int) -> Any:
     coded = faiss.IndexIVFPQFastScan(
         faiss.IndexFlatIP(kept), kept, lists, kept if kept <= MOST_FINE else kept // 2, 4, faiss.METRIC_INNER_PRODUCT
     )
-    coded.cp.spherical = False  # its lists' middles are subtracted, so they have to be middles
+    coded.by_residual, coded.cp.spherical = True, False  # what differs from a list's middle is coded, which is small
     coded.cp.niter, coded.cp.seed = ROUNDS, SEED
     coded.cp.min_points_per_centroid = coded.pq.cp.min_points_per_centroid = 1  # tests have few rows; no warnings
     codes = faiss.IndexPreTransform(transform, coded)
