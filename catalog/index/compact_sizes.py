@@ -14,7 +14,7 @@ class Sizes:
     few: int = 8_000  # as many rows that pass a condition, or fewer, are compared exactly
     few_of_many: int = 20_000  # the same where there are ``many``
     many: int = 500_000
-    fetch: int = 256  # rows that a search asks for, for 32 tracks
+    fetch: int = 160  # rows that a search asks for, at least; 32 tracks need 90, seldom 121
     changed: float = 0.02  # share of the rows that may wait in memory,
     changed_least: int = 2_000  # at least so many rows,
     changed_most: int = 20_000  # and at most so many
@@ -31,8 +31,8 @@ class Sizes:
         """How many lists ``rows`` are divided into, and how many of these a search looks into."""
         if rows < self.listed:
             return 1, 1
-        lists = 4096 if rows < 3_000_000 else 8192 if rows < 6_000_000 else 16384
-        return lists, lists // 16
+        lists = 2048 if rows < 2_000_000 else 4096 if rows < 4_000_000 else 8192 if rows < 8_000_000 else 16384
+        return lists, lists // 18
 
     def k_factor(self, rows: int) -> float:
         """How many rows are scored exactly for each that a search asks for."""
