@@ -1,22 +1,44 @@
 """The indexes; a new one is a row here, and passes ``tests/catalog/index``."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from catalog.errors import SearchIndexError
 
 from .base import IndexOptions, VectorIndex
+from .compact import CompactIndex
+from .compact_sizes import DEFAULTS
 from .flat import FlatIndex
 
 DEFAULT: Final = "flat"
+COMPACT_FROM: Final = 20_000  # segments; below, comparing all of them in memory takes half a millisecond
+
+
+def auto(options: IndexOptions) -> VectorIndex:
+    """Exact and in memory while it is small or a GPU may be used, else compact."""
+    return (
+        FlatIndex(options) if options.device != "cpu" else CompactIndex(options, replace(DEFAULTS, kept=COMPACT_FROM))
+    )
+
+
 INDEXES: Final[Mapping[str, Callable[[IndexOptions], VectorIndex]]] = {
     "flat": FlatIndex,
+    "compact": CompactIndex,
+    "auto": auto,
 }
+# By the scheme of an address, which is given whole, with what it may hold of credentials.
+SERVERS: Final[Mapping[str, Callable[[str, IndexOptions], VectorIndex]]] = {}
 
 
 def open_index(name: str, options: IndexOptions) -> VectorIndex:
-    """The index of that name. Raises ``SearchIndexError`` for a name that is not in the table, ``SearchDeviceError``
-    where it cannot use the device."""
-    if name not in INDEXES:
-        raise SearchIndexError(f"index {name!r}: there is none of that name; choose one of {', '.join(INDEXES)}")
-    return INDEXES[name](options)
+    """The index of that name, or at that address. Raises ``SearchIndexError`` for a name that is not in the table,
+    ``SearchDeviceError`` where it cannot use the device."""
+    scheme, colon, _ = name.partition("://")
+    if colon and scheme in SERVERS:
+        return SERVERS[scheme](name, options)
+    if name in INDEXES:
+        return INDEXES[name](options)
+    known = ", ".join([*INDEXES, *(f"{scheme}://..." for scheme in SERVERS)])
+    told = f"{scheme}://..." if colon else name  # an address may hold a password
+    raise SearchIndexError(f"index {told!r}: there is none of that name; choose one of {known}")
