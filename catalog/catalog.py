@@ -21,6 +21,7 @@ from .errors import SearchIndexError, UnknownTrackError
 from .gain import common_lufs, gain_db
 from .index.base import Hit, IndexOptions, SearchState
 from .index.registry import DEFAULT, open_index
+from .keeping import GROWN, bring, order_for
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
 from .likeness import most_alike
 from .loading import Loaded, changed_since, everything
@@ -35,7 +36,7 @@ from .words import WordSearch
 OPEN_FILES = 256
 LEAN_COSINE = 0.4  # what a fully turned dial is worth when a start in a track is chosen
 BORDER_BONUS = 0.02  # of cosine: for a start where a section surely begins
-GROWN = 1.5  # times as many tracks as when it was measured, or as few: it is measured anew
+IN_MEMORY = "flat"
 KEPT = 1000  # tracks that went while it was open, whose names are still known
 
 
@@ -54,7 +55,9 @@ class Catalog:
     ) -> None:
         self.folder, self.layout = folder, layout
         self._bank = bank
-        step = loaded.first(bank)
+        self._index = open_index(index, IndexOptions(folder, index_width(layout.embedding_dim), search_device))
+        kept = self._index.stamps()
+        step = loaded.first(bank, lambda own: order_for(self._index, folder, own, renew=not kept))
         self._now, self._revision, self._measured = step.snapshot, loaded.revision, len(step.snapshot)
         outlines = [stored.outline for stored in self._now.by_id.values() if stored.outline is not None]
         self.target_lufs = common_lufs(outlines) if target_lufs is None else target_lufs
@@ -62,9 +65,7 @@ class Catalog:
         self._refreshing, self._naming = threading.Lock(), threading.Lock()
         self._words: WordSearch | None = None
         self._windows = Windows(folder, layout, OPEN_FILES)
-        self._index = open_index(index, IndexOptions(folder, index_width(layout.embedding_dim), search_device))
-        if not len(self._index):
-            self._index.upsert(step.indexed)
+        bring(self._index, step.indexed, kept)
 
     @classmethod
     def open(
@@ -77,7 +78,8 @@ class Catalog:
     ) -> Self:
         """Load a catalogue. ``bundle`` None: only for questions about its own tracks. ``search_device``: one of
         ``index.gpu.DEVICES``. ``target_lufs``: what candidates' gains bring tracks to (None: ``gain.common_lufs``).
-        ``index``: one of ``index.registry.INDEXES``.
+        ``index``: one of ``index.registry.INDEXES``, or an address; without a bundle all is in memory. What an index
+        has kept is brought up to date.
 
         Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it,
         ``SearchDeviceError`` where a GPU is requested and there is none, ``SearchIndexError`` for an unknown index.
@@ -87,6 +89,7 @@ class Catalog:
         if bundle is not None:
             check_bundle(folder, layout, bundle)
         bank = None if bundle is None or bundle.bank is None else bundle.bank.queries
+        index = index if bundle is not None else IN_MEMORY  # scores without the bank are no good to others
         return cls(folder, layout, everything(folder, layout.embedding_dim), search_device, target_lufs, bank, index)
 
     @classmethod
@@ -118,7 +121,7 @@ class Catalog:
             changes = step.changes
             if not self._measured / GROWN <= len(step.snapshot) <= self._measured * GROWN:
                 loaded = everything(self.folder, dim)
-                step = loaded.first(self._bank)
+                step = loaded.first(self._bank, lambda own: order_for(self._index, self.folder, own, renew=True))
                 self._measured = len(step.snapshot)
                 changes = changes_of(before.standing, step.snapshot.standing)
             self._index.upsert(step.indexed)

@@ -1,6 +1,6 @@
 """What a catalogue reads of its database: everything when it is opened, later what changed since."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from .recordings import best_files
 from .records import Floats
 from .segments import Rows, SegmentTable
 from .snapshot import Snapshot, Step
+from .standing import Order
 from .store import Store, StoredSegments, StoredTrack
 
 
@@ -22,11 +23,12 @@ class Loaded:
     segments: StoredSegments
     gone: frozenset[str] = frozenset()
 
-    def first(self, bank: Floats | None) -> Step:
-        """A snapshot of these alone, measured by themselves (see ``segments.Yardstick``)."""
+    def first(self, bank: Floats | None, order: Callable[[Order], Order] = lambda own: own) -> Step:
+        """A snapshot of these alone, measured by themselves (see ``segments.Yardstick``), and placed by the ``order``
+        that is given for their own one."""
         standing = {stored.track.id: stored for stored in best_files(self.tracks).values()}
         rows = self._rows([standing[id] for id in sorted(standing)])
-        nothing = Snapshot(SegmentTable(rows.yardstick(bank)), {}, {})
+        nothing = Snapshot(SegmentTable(rows.yardstick(bank, order(Order(rows.raw)))), {}, {})
         return nothing.changed((), self.tracks, lambda _: rows)
 
     def next(self, before: Snapshot) -> Step:

@@ -6,6 +6,7 @@ changes, so a table that knows more or fewer tracks is cheap, and shares the res
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
 import numpy as np
@@ -89,9 +90,9 @@ class Rows:
         tempi_bpm = [stored.track.tempo_bpm for stored in tracks]
         self.raw = raw_of([stored.outline for stored in tracks], spans, self.first_clips, tempi_bpm, self.moods)
 
-    def yardstick(self, bank: Floats | None) -> Yardstick:
+    def yardstick(self, bank: Floats | None, order: Order) -> Yardstick:
         """By these as all segments of a catalogue."""
-        return Yardstick(bank, scale_of(self.vectors), Order(self.raw))
+        return Yardstick(bank, scale_of(self.vectors), order)
 
 
 class _Block:
@@ -105,6 +106,17 @@ class _Block:
         self.standings.setflags(write=False)  # every candidate has a view of it
         self.standard: Standard = standard_of(rows.vectors, yardstick.bank, rows.owners, yardstick.scale)
         self._cache: Recent[int, TrackSegments] = Recent(KEPT)
+
+    def stamps(self, tracks: Sequence[StoredTrack]) -> list[str]:
+        """Of each track a text that is another one when what an index holds of it would be."""
+        standard, texts = self.standard, []
+        for stored, first, count in zip(tracks, self.firsts, self.counts, strict=True):
+            own = slice(first, first + count)
+            told = blake2b(repr(stored.track).encode("utf-8", "surrogateescape"), digest_size=9)
+            for part in (self.standings[own], standard.means[own], standard.deviations[own]):
+                told.update(part.tobytes())
+            texts.append(f"{stored.clips}:{told.hexdigest()}")
+        return texts
 
     def of(self, number: int) -> TrackSegments:
         return self._cache.get(number, lambda: self._of(number))
@@ -137,7 +149,7 @@ class SegmentTable:
         places |= {stored.track.id: (block, number) for number, stored in enumerate(rows.tracks)}
         tracks = [stored.track for stored in rows.tracks]
         return SegmentTable(self._yardstick, places), Segments(
-            tracks, rows.counts, block.standard.rows(rows.vectors, block.standings)
+            tracks, rows.counts, block.standard.rows(rows.vectors, block.standings), block.stamps(rows.tracks)
         )
 
     def count(self, track: str) -> int:

@@ -5,9 +5,12 @@ are not comparable between a library of techno and one of piano pieces. Where so
 outline, no mood, no pulse), it stands in the middle of that axis, or the mean of several leaves that out.
 """
 
+import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +20,9 @@ from features.spec import CLIP_S, WINDOW_S
 from .records import LEANS, Floats, Outline
 
 ENERGY, VALENCE, TENSION = range(3)
+ENERGIES: Final = 3  # of which the energy is made
+NAMES: Final = ("loudness", "density", "mood_energy", *LEANS)
+THINNED: Final = 4096
 MOOD_SHARE: Final = 0.5  # a guess counts less than a measurement
 
 
@@ -52,8 +58,35 @@ class Order:
     adding one does not move the others."""
 
     def __init__(self, raw: Raw) -> None:
+        self.segments = len(raw.tempi)  # of which it is made
         self._energies = [Scale(part) for part in _energies(raw)]
         self._axes = [Scale(axis) for axis in self._values(raw)]
+
+    @classmethod
+    def load(cls, path: Path) -> Self | None:
+        """One that was saved; None where there is none, or it is damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                scales = [Scale(held[name]) for name in NAMES]
+                segments = int(held["segments"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        order = cls.__new__(cls)
+        order._energies, order._axes, order.segments = scales[:ENERGIES], scales[ENERGIES:], segments
+        return order
+
+    def save(self, path: Path) -> Self:
+        """Write it; returns what ``load`` gives: of each property at most ``THINNED`` values, evenly spaced. Raises
+        ``OSError``."""
+        scales = zip(NAMES, (*self._energies, *self._axes), strict=True)
+        held = io.BytesIO()
+        np.savez(held, allow_pickle=False, segments=self.segments, **{name: scale.thinned() for name, scale in scales})
+        new = path.with_name(f"{path.name}.new")
+        new.write_bytes(held.getvalue())
+        new.replace(path)
+        order = self.load(path)
+        assert order is not None
+        return order
 
     def standings(self, raw: Raw) -> Floats:
         """(m, 4) in [-1, 1], the axes of ``LEANS``.
@@ -76,6 +109,14 @@ class Scale:
 
     def __init__(self, values: NDArray[np.float64]) -> None:
         self._known = np.sort(values[~np.isnan(values)])
+
+    def thinned(self) -> NDArray[np.float64]:
+        """(at most ``THINNED``,) of the values, from the least to the greatest."""
+        count = len(self._known)
+        if count <= THINNED:
+            return self._known
+        kept: NDArray[np.float64] = self._known[np.linspace(0, count - 1, THINNED).round().astype(np.int64)]
+        return kept
 
     def places(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where ``values`` are in the order: equal ones share a place, NaN stays NaN; all of them where the order has

@@ -12,14 +12,14 @@ more threads than its caller's, or import torch.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.records import Floats, Track
+from catalog.records import Floats, Mask, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,15 @@ class Segments:
         if len(self.stamps) not in (0, len(self.tracks)):
             raise ValueError(f"{len(self.stamps)} stamps for {len(self.tracks)} tracks; give one for each, or none")
 
+    def chosen(self, wanted: Mask) -> Self:
+        """Those of the tracks for which ``wanted`` (tracks,) is true."""
+        picked = np.flatnonzero(wanted).tolist()
+        stamps = [self.stamps[i] for i in picked] if self.stamps else ()
+        return replace(
+            self, tracks=[self.tracks[i] for i in picked], counts=self.counts[wanted],
+            vectors=self.vectors[np.repeat(wanted, self.counts)], stamps=stamps,
+        )  # fmt: skip
+
     def check(self, dim: int) -> None:
         """Raises ``ValueError`` unless an index of vectors (D,) of ``dim`` numbers may take them."""
         if self.vectors.shape[1] != dim:
@@ -111,6 +120,10 @@ class VectorIndex(Protocol):
     @property
     def exact(self) -> bool:
         """Whether a search always finds the best tracks; a class variable where it is known beforehand."""
+        ...
+
+    def keeps(self, segments: int) -> bool:
+        """Whether it keeps that many segments when it is closed."""
         ...
 
     def __len__(self) -> int:

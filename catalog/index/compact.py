@@ -70,6 +70,9 @@ class CompactIndex:
         dead = np.zeros(0 if base is None else len(base.table), np.bool_)
         self._state = State(base, dead, empty_rows(options.dim), sizes)
 
+    def keeps(self, segments: int) -> bool:
+        return segments >= self._sizes.kept
+
     def __len__(self) -> int:
         return len(self._state)
 

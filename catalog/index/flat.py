@@ -37,6 +37,9 @@ class FlatIndex:
         self._writing = threading.Lock()
         self._current = self._open_rows(self._empty)
 
+    def keeps(self, segments: int) -> bool:
+        return False
+
     def __len__(self) -> int:
         return len(self._current.rows)
 

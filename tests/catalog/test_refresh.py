@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from catalog import database
-from catalog.catalog import GROWN, Catalog
+from catalog.catalog import Catalog
 from catalog.errors import SearchIndexError, UnknownTrackError
 from catalog.index.base import Segments
 from catalog.index.flat import FlatIndex
+from catalog.keeping import GROWN
 from catalog.notes import EDIT, Note
 from catalog.records import Analysis, Filters, Track
 from catalog.snapshot import Changes
