@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from rich.table import Table
 from .described import rights_json
 from .edit import BUILT, FILE, WHERE, changes, chosen_now, edit, export, show
 from .errors import CatalogError, NothingChosenError
-from .fields import FIELDS
+from .fields import FIELDS, NO, YES
 from .printing import cells, list_tracks, print_line, track_json
 from .stats import stats
 from .verify import verify
@@ -59,6 +60,19 @@ def parser() -> argparse.ArgumentParser:
     several.add_argument("--unset", action="append", default=[], metavar="FIELD", help="take an edit back")
     several.add_argument("--dry-run", action="store_true", help="only list the tracks")
     several.add_argument("--json", action="store_true", help="print the tracks, one JSON object a line")
+    for name, hidden, about in (
+        (
+            "remove",
+            YES,
+            "Leave tracks out of every search. Their files and analysis stay, also when the music is indexed.",
+        ),
+        ("restore", NO, "Let tracks that were removed be suggested again."),
+    ):
+        several = command(name, partial(_hide, hidden), about)
+        several.add_argument("tracks", nargs="*", metavar="TRACK_ID")
+        several.add_argument(
+            "--where", action="append", default=[], metavar="FIELD=VALUE", help="as for edit; hidden=yes: those removed"
+        )
     whole_command = command("verify", _verify, "Read everything once, and say what is damaged.")
     whole_command.add_argument("--json", action="store_true", help="print one JSON object")
     numbers = command("stats", _stats, "What is in it, in numbers.")
@@ -105,6 +119,16 @@ def _edit(arguments: argparse.Namespace) -> int:
         return list_tracks(chosen_now(arguments.catalog, [track.id for track in chosen], ()), True)
     said = "1 track" if len(chosen) == 1 else f"{len(chosen)} tracks"
     print_line(f"{said} edited; servers that run use it within a second or two")
+    return 0
+
+
+def _hide(hidden: str, arguments: argparse.Namespace) -> int:
+    if bool(arguments.tracks) == bool(arguments.where):
+        raise CatalogError("name tracks by their ids, or choose them by --where")
+    chosen = edit(arguments.catalog, arguments.tracks, arguments.where, {"hidden": hidden}, ())
+    said = "1 track is" if len(chosen) == 1 else f"{len(chosen)} tracks are"
+    done = "left out of every search; segue catalog restore takes that back" if hidden == YES else "suggested again"
+    print_line(f"{said} {done}")
     return 0
 
 

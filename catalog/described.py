@@ -25,6 +25,7 @@ def described(track: Track, said: Said) -> Track:
         moods=as_list(values.get("moods", "")),
         sung=as_answer(values.get("vocals", "")),
         rights=_rights(values),
+        hidden=as_answer(values.get("hidden", "")) is True,
     )
 
 

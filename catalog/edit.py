@@ -39,6 +39,7 @@ _ANSWERS: Final[Mapping[str, Callable[[Track], bool | None]]] = {
     "live_ok": lambda track: track.rights.live_ok,
     "vod_ok": lambda track: track.rights.vod_ok,
     "vocals": lambda track: track.sung,
+    "hidden": lambda track: track.hidden,
 }
 _WORDS: Final[Mapping[str, Callable[[Track], Sequence[str]]]] = {
     "tag": lambda track: track.tags,

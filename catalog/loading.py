@@ -62,7 +62,7 @@ def changed_since(folder: Path, dim: int, revision: int, before: Snapshot) -> Lo
 
 
 def _load(store: Store, dim: int, ids: Collection[str] | None, gone: frozenset[str] = frozenset()) -> Loaded:
-    tracks = store.tracks(ids)
+    tracks = [stored for stored in store.tracks(ids) if not stored.track.hidden]
     said = store.notes.all() if ids is None else store.notes.of_tracks(ids)
     places = store.places_of_tracks(ids) if said else {}
     tracks, segments = apply_notes(tracks, store.segments(dim, ids), said, places)

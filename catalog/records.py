@@ -59,6 +59,8 @@ class Track:
     rating: int | None = field(default=None, metadata=LATER)  # stars, 1 to 5, of a user's library
     playlists: tuple[str, ...] = field(default=(), metadata=LATER)  # names of those that it is in
 
+    hidden: bool = field(default=False, metadata=LATER)  # a user wants it left out of every search
+
     @property
     def attribution(self) -> str:
         """The line to credit it with; empty where too little is known."""

@@ -116,6 +116,21 @@ def test_a_catalogue_of_the_schema_before_is_not_analysed_again(
     assert (report["unchanged"], report["retagged"]) == (3, 0)
 
 
+def test_what_is_removed_is_left_out_until_it_is_restored(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]]
+) -> None:
+    run("index", str(music))
+    every = tracks()
+    name, one = next(iter(every.items()))
+    assert "1 track is left out" in run("catalog", "remove", one.id)
+    run("index", str(music))  # which does not bring it back
+    assert tracks().keys() == every.keys() - {name}
+    assert json.loads(run("catalog", "show", one.id, "--json").splitlines()[0])["said"]["hidden"]["value"] == "yes"
+    assert "1 track is suggested again" in run("catalog", "restore", "--where", "hidden=yes")
+    assert tracks() == every
+    run("catalog", "remove", one.id, "--where", "path=*", code=2)
+
+
 def test_edits_are_taken_away_as_a_sidecar(music: Path, run: Run, tracks: Callable[[], dict[str, Track]]) -> None:
     run("index", str(music))
     run("catalog", "edit", "--where", "path=*/sub/*", "--where", "licence=", "--set", "licence=CC BY-NC 4.0",

@@ -110,6 +110,8 @@ def test_after_any_changes_it_is_as_one_that_is_opened_now(
                     case 5 if len(ids := sorted(store.ids())) > 1:
                         one, other = rng.choice(len(ids), 2, replace=False)
                         store.join_recordings(ids[one], [ids[other]])
+                    case 6 if rng.integers(2):
+                        store.notes.put(EDIT, [Note(path_of(number), 0.0, "hidden", ("yes", "no")[rng.integers(2)])])
                     case _:
                         store.notes.put(EDIT, [Note(path_of(number), 0.0, "licence", f"CC-BY-{rng.integers(9)}")])
             changes = catalog.refresh()
