@@ -161,7 +161,7 @@ def _analyse_track(part: "Part", sound: "Sound", engine: "Engine", alone: bool) 
     from features.spec import MUSIC_RATE_HZ
 
     from .analysis import analyse
-    from .sketch import sketch
+    from .sketch import both_ways
 
     begin = round(part.begin_s * MUSIC_RATE_HZ)
     end = len(sound.samples) if part.end_s is None else round(part.end_s * MUSIC_RATE_HZ)
@@ -171,7 +171,8 @@ def _analyse_track(part: "Part", sound: "Sound", engine: "Engine", alone: bool) 
         if len(own) < MUSIC_RATE_HZ:
             raise AudioError(f"is {len(own) / MUSIC_RATE_HZ:.2f} s long, at least 1 s is needed")
         analysis = analyse(own, engine, part.tags.tempo_bpm, levels)
-        return FileTrack(part, analysis, sketch(own).data, sketch(own[::-1]).data)
+        forward, backward = both_ways(own)
+        return FileTrack(part, analysis, forward.data, backward.data)
     except AudioError as error:
         if alone:
             raise
