@@ -47,6 +47,8 @@ def shares_of(whole: NDArray[np.float64], bass: NDArray[np.float64]) -> Floats:
 def chroma(samples: Floats, clips: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Two (clips, 30, 12) of compressed spectrum by pitch class, C first, every 128 ms of a clip: of the whole range,
     and of the bass. Zeros behind the track's end."""
+    from scipy.fft import rfft  # here, because the live path has no sound and should not wait for it
+
     full, low, window = _tables()
     levels = np.zeros((2, clips, CHROMA_FRAMES, HARMONY_FIELDS))
     for clip in range(clips):
@@ -54,7 +56,7 @@ def chroma(samples: Floats, clips: int) -> tuple[NDArray[np.float64], NDArray[np
         padded = np.pad(piece, (0, max(0, _FFT - len(piece))))
         windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP]
         # Square roots: one loud chord must not drown the rest of a clip.
-        level = np.sqrt(np.abs(np.fft.rfft(windows * window, axis=1)))
+        level = np.sqrt(np.abs(rfft(windows * window, axis=1)))
         levels[:, clip, : len(level)] = level @ full.T, level @ low.T
     return levels[0], levels[1]
 
