@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .errors import FormatError, LockedError
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
@@ -22,15 +22,23 @@ TABLE notes (
 """
 # From an older schema to the next one, without analysing anything again. Tags that have become of use since are read
 # when the folder is indexed the next time: no file has the size -1.
-_STEPS = {5: f"CREATE {_NOTES} UPDATE files SET size = -1;"}
-# What a reader, who changes nothing, lacks in an older schema: empty tables of its own connection.
-_STAND_INS = {5: f"CREATE TEMP {_NOTES}"}
+_STEPS = {
+    5: f"CREATE {_NOTES} UPDATE files SET size = -1;",
+    6: "ALTER TABLE tracks ADD COLUMN musical_key TEXT; ALTER TABLE tracks ADD COLUMN energy REAL;",
+}
+# What a reader, who changes nothing, lacks in an older schema: tables and views of its own connection, which go before
+# those of the file.
+_STAND_INS = {
+    5: f"CREATE TEMP {_NOTES}",
+    6: "CREATE TEMP VIEW tracks AS SELECT *, NULL AS musical_key, NULL AS energy FROM main.tracks;",
+}
 _SCHEMA = f"""
 CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
     beats BLOB NOT NULL, rhythm BLOB NOT NULL, clips TEXT NOT NULL,
     lossless INTEGER NOT NULL, sketch BLOB NOT NULL, recording TEXT NOT NULL,
-    outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB, vocals BLOB
+    outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB, vocals BLOB,
+    musical_key TEXT, energy REAL
 );
 CREATE INDEX tracks_by_duration ON tracks(duration_s);
 CREATE TABLE segments (

@@ -37,12 +37,11 @@ def attacks(samples: NDArray[np.float32], times_s: NDArray[np.float64]) -> NDArr
 
 def _shifts(around: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n,) seconds from the middle of each row to its attack."""
-    from scipy.fft import rfft
     from scipy.ndimage import convolve1d
 
     windows = np.lib.stride_tricks.sliding_window_view(around, _FFT, axis=1)[:, ::_HOP]
-    spectrum = rfft(windows * np.hanning(_FFT + 1)[:-1].astype(np.float32), axis=2)
-    power = np.add.reduceat(np.square(spectrum.real) + np.square(spectrum.imag), _BANDS[:-1], axis=2)
+    spectrum = np.fft.rfft(windows * np.hanning(_FFT + 1)[:-1].astype(np.float32), axis=2)
+    power = np.add.reduceat(np.square(np.abs(spectrum)), _BANDS[:-1], axis=2)
     floor = _FLOOR * power.mean(axis=1, keepdims=True) + 1e-12
     level = np.log(power + floor)
     rise = np.maximum(level[:, _APART:] - level[:, :-_APART], 0.0).mean(axis=2)

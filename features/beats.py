@@ -189,13 +189,11 @@ def _gain(samples: NDArray[np.float32]) -> float:
 
 
 def _power_blocks(samples: NDArray[np.float32], gain: float) -> Iterator[NDArray[np.float32]]:
-    from scipy.fft import rfft  # here, because the live path has no sound and should not wait for it
-
     count = 1 + (len(samples) - BEAT_FFT) // BEAT_HOP
     window = (gain * np.hanning(BEAT_FFT + 1)[:-1]).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(samples, BEAT_FFT)[::BEAT_HOP]
     for start in range(0, count, _BLOCK):
-        spectrum = rfft(windows[start : start + _BLOCK] * window)
+        spectrum = np.fft.rfft(windows[start : start + _BLOCK] * window)
         yield np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
 
 

@@ -47,15 +47,13 @@ def shares_of(whole: NDArray[np.float64], bass: NDArray[np.float64]) -> Floats:
 def chroma(samples: Floats, clips: int, key: KeyMeter | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Two (clips, 30, 12) of compressed spectrum by pitch class, C first, every 128 ms of a clip: of the whole range,
     and of the bass. Zeros behind the track's end. ``key``: is given every spectrum."""
-    from scipy.fft import rfft  # here, because the live path has no sound and should not wait for it
-
     full, low, window = _tables()
     levels = np.zeros((2, clips, CHROMA_FRAMES, HARMONY_FIELDS))
     for clip in range(clips):
         piece = samples[clip * CLIP_SAMPLES : (clip + 1) * CLIP_SAMPLES]
         padded = np.pad(piece, (0, max(0, FFT - len(piece))))
         windows = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::_HOP]
-        magnitude = np.abs(rfft(windows * window, axis=1))
+        magnitude = np.abs(np.fft.rfft(windows * window, axis=1))
         if key is not None:
             key.push(magnitude)
         level = np.sqrt(magnitude)  # one loud chord must not drown the rest of a clip

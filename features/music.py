@@ -103,6 +103,13 @@ def track_features(samples: NDArray[np.floating], names: Collection[str], tagged
     )
 
 
+def track_key(samples: NDArray[np.floating]) -> Key | None:
+    """The ``key`` that ``track_features`` measures, alone."""
+    samples, meter = check_samples(samples), KeyMeter(FFT)
+    chroma(samples, clip_count(len(samples)), meter)
+    return meter.finish()
+
+
 def _clips(samples: Floats, count: int, names: tuple[str, ...], gain: np.float32) -> Iterator[dict[str, Floats]]:
     for clip in range(count):
         piece = gain * _clip(samples, clip)
