@@ -222,9 +222,7 @@ def scores_text(scanned: Scan) -> str:
 def lacking_text(tracks: int) -> str:
     """A note on tracks whose key nobody has measured."""
     which = "1 track was" if tracks == 1 else f"{tracks} tracks were"
-    return (
-        f"{which} analysed before keys were measured; segue index --refresh measures them, in seconds an hour of music"
-    )
+    return f"{which} analysed before keys were measured; segue index --refresh does that alone, an hour of music in seconds"
 
 
 class _Run:
@@ -256,18 +254,8 @@ class _Run:
             if (scanned.files.get(path) == known.stamp or not self._is_inside(path)) and not known.missing
             for id in known.tracks
         }
-        names = (
-            "added",
-            "refreshed",
-            "unchanged",
-            "retagged",
-            "renamed",
-            "returned",
-            "healed",
-            "duplicates",
-            "completed",
-        )
-        self._counts = dict.fromkeys(names, 0)
+        names = "added refreshed unchanged retagged renamed returned healed duplicates completed"
+        self._counts = dict.fromkeys(names.split(), 0)
         self._skipped = scanned.skipped
         self._failed = [FileNote(path, reason) for path, reason in scanned.closed.items()]
         self._notes = [FileNote(path, text) for path, text in scanned.notes]

@@ -189,9 +189,9 @@ class Filters:
     live_ok: bool = field(default=False, metadata=LATER)  # only what is said to be allowed in a live stream
     vod_ok: bool = field(default=False, metadata=LATER)  # only what is said to be allowed in a published recording
     moods: frozenset[str] = field(default_factory=frozenset, metadata=LATER)  # at least one of these; empty: any
-    playlists: frozenset[str] = field(default_factory=frozenset, metadata=LATER)  # in at least one of these; empty: any
-    # In any of these keys (``libraries.keys.KEYS``), or with ``near_keys`` also in one that mixes with them: the relative
-    # key, and a fifth up or down. A track whose key is not known fails. Empty: any.
+    playlists: frozenset[str] = field(default_factory=frozenset, metadata=LATER)  # in any of these; empty: any
+    # In any of these keys (``libraries.keys.KEYS``), or with ``near_keys`` also in one that mixes with them: the
+    # relative key, and a fifth up or down. A track whose key is not known fails. Empty: any.
     keys: frozenset[str] = field(default_factory=frozenset, metadata=LATER)
     near_keys: bool = field(default=False, metadata=LATER)
     min_energy: float | None = field(default=None, metadata=LATER)  # [0, 1]; a track whose energy is not known fails

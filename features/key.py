@@ -1,14 +1,14 @@
 """In which key a track is: its tonic, major or minor, and how sure that is.
 
-Peaks of the spectrum, to a few hundredths of a semitone, are counted by pitch class, in tenths of a semitone: those up to
-1 kHz, and again those of the bass, which dwells on the tonic. Where in a semitone most of them lie is the tuning, from
-which the twelve classes are counted. Their best match among the profiles of C. Krumhansl and E. Kessler (1982) in 24 keys
-is the key.
+Peaks of the spectrum, to a few hundredths of a semitone, are counted by pitch class, in tenths of a semitone: those up
+to 1 kHz, and again those of the bass, which dwells on the tonic. Where in a semitone most of them lie is the tuning,
+from which the twelve classes are counted. Their best match among the profiles of C. Krumhansl and E. Kessler (1982) in
+24 keys is the key.
 
-Of 280 rendered pieces in 14 styles and seven modes, half of them out of tune, the key is right in 161; of the 150 in major
-or minor in 107. A church mode is mostly taken for the major or minor key of the same notes. ``confidence`` is how often
-keys with such a lead over the second best were right, by 210 of the pieces; of the other 70 those below 0.5 were right in
-10 of 25, from 0.75 on in 12 of 14. Noise has no key.
+Of 280 rendered pieces in 14 styles and seven modes, half of them out of tune, the key is right in 161; of the 150 in
+major or minor in 107. A church mode is mostly taken for the major or minor key of the same notes. ``confidence`` is how
+often keys with such a lead over the second best were right, by 210 of the pieces; of the other 70 those below 0.5 were
+right in 10 of 25, from 0.75 on in 12 of 14. Noise has no key.
 """
 
 from dataclasses import dataclass
