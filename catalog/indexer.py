@@ -222,7 +222,7 @@ def scores_text(scanned: Scan) -> str:
 def lacking_text(tracks: int) -> str:
     """A note on tracks whose key nobody has measured."""
     which = "1 track was" if tracks == 1 else f"{tracks} tracks were"
-    return f"{which} analysed before keys were measured; segue index --refresh does that alone, an hour of music in seconds"
+    return f"{which} analysed before keys were measured; segue index --refresh does that alone, an hour in seconds"
 
 
 class _Run:
