@@ -14,15 +14,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import av
 import numpy as np
 from rich.console import Console
 
-from catalog.identity import identify
+from catalog.identity import open_media
 from catalog.scan import scan
 
 from .engines.timing import on_one_core
@@ -93,8 +94,11 @@ def make_music(folder: Path) -> None:
 
 def music_of(folder: Path) -> tuple[list[Path], float]:
     """Its files of sound and their length in seconds. Raises ``BenchError`` where there is none."""
-    found = {path: identify(path) for path in scan(folder, folder / "no catalogue here").files}
-    lengths = {path: identity.duration_s for path, identity in found.items() if identity is not None}
+    lengths: dict[Path, float] = {}
+    for path in scan(folder, folder / "no catalogue here").files:
+        with suppress(OSError, av.error.FFmpegError), open_media(path) as container:
+            if container.streams.audio and container.duration:
+                lengths[path] = container.duration / av.time_base
     if not lengths:
         raise BenchError(f"{folder}: holds no music; name a folder that does")
     return list(lengths), sum(lengths.values())

@@ -42,14 +42,14 @@ STAGES: Final = {
     "loudness": [(r128.LevelMeter, "_measure"), (music, "loudness"), (analysis, "levels_of")],
     "beats": [(music, "course_of"), (music, "find_pulse"), (music, "place_beats")],
     "harmony and key": [(music, "chroma")],
-    "mel": [],  # in a table
+    "tower's input": [],  # in a table
     "tower": [],  # the engine's
     "structure": [(analysis, "outline_of"), (analysis, "starts_of")],
     "vocals": [(analysis, "vocals_by_second")],
     "sketch": [(sketch, "both_ways")],
     "write": [(store.Store, "put")],
 }
-SPECTRA: Final = {"beats": (1024, 256), "harmony and key": (4096, 2048), "mel": (512, 160)}  # samples, and between them
+SPECTRA: Final = {"beats": (1024, 256), "harmony and key": (4096, 2048)}  # samples, and between them
 
 
 class Watch:
@@ -84,7 +84,8 @@ def main(folder: Path) -> None:
     for stage, places in STAGES.items():
         for owner, name in places:
             setattr(owner, name, watch.around(stage, getattr(owner, name)))
-    music.PER_CLIP["clip_mel"] = watch.around("mel", music.PER_CLIP["clip_mel"])  # type: ignore[index]
+    for name, measure in music.PER_CLIP.items():
+        music.PER_CLIP[name] = watch.around("tower's input", measure)  # type: ignore[index]
     plain_decode = sound.decode
 
     def kept(*given: Any, **named: Any) -> sound.Sound:
