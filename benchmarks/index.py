@@ -118,7 +118,7 @@ def measure(
     for number in range(rounds):
         say(f"round {number + 1} of {rounds}")
         with tempfile.TemporaryDirectory(prefix="segue-bench-") as scratch:
-            ours.append(run([sys.executable, "segue.py", "index", folder, "-c", f"{scratch}/c", "--jobs", "1"]))
+            ours.append(run([sys.executable, "segue.py", "index", str(folder), "-c", f"{scratch}/c", "--jobs", "1"]))
         if rival:
             theirs.append(run(rivals(files)))
     for name, took in (("segue", ours), (RIVAL, theirs)):
@@ -143,7 +143,7 @@ def rows_of(name: str, took: Sequence[Took], seconds: float) -> Iterator[Row]:
 
 def stage_rows(folder: Path, seconds: float) -> Iterator[Row]:
     """Seconds of processor of each stage and of its floor, and what is left beside the stages."""
-    command = [sys.executable, "-m", "benchmarks.index_stages", folder]
+    command = [sys.executable, "-m", "benchmarks.index_stages", str(folder)]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchError(f"the stages could not be measured: {done.stderr.strip()[-500:]}")
@@ -156,11 +156,11 @@ def stage_rows(folder: Path, seconds: float) -> Iterator[Row]:
     yield Row("stages_x_real_time", seconds / found["whole"], 1, "", {})
 
 
-def rivals(files: Sequence[Path]) -> list[str | Path]:
-    return [sys.executable, "-W", "ignore", "-c", RIVALS_CALLS, *files]
+def rivals(files: Sequence[Path]) -> list[str]:
+    return [sys.executable, "-W", "ignore", "-c", RIVALS_CALLS, *map(str, files)]
 
 
-def run(command: Sequence[str | Path]) -> Took:
+def run(command: Sequence[str]) -> Took:
     """Run to the end and measure. Raises ``BenchError`` where it fails."""
     import resource
     import time
@@ -176,7 +176,7 @@ def run(command: Sequence[str | Path]) -> Took:
         if process.returncode:
             errors.seek(0)
             said = errors.read().decode("utf-8", "replace").strip()[-500:]
-            raise BenchError(f"{' '.join(map(str, command[:4]))} ended with {process.returncode}: {said}")
+            raise BenchError(f"{' '.join(command[:4])} ended with {process.returncode}: {said}")
     assert isinstance(used, resource.struct_rusage)
     unit = 1 if sys.platform == "darwin" else 1024
     return Took(used.ru_utime + used.ru_stime, wall_s, used.ru_maxrss * unit / 1e6)

@@ -35,7 +35,7 @@ from engines.bundle import default_bundle
 
 Floats = NDArray[np.float32]
 # Stage -> the functions that are it. A stage inside another one is not counted twice.
-STAGES: Final = {
+STAGES: Final[dict[str, list[tuple[Any, str]]]] = {
     "identity": [(identity, "identify")],
     "tags": [(tags, "read_tags")],
     "decode": [(sound, "decode")],
@@ -112,12 +112,12 @@ def main(folder: Path) -> None:
         "identity": took(partial(read_packets, files, False)),
         "decode": took(partial(read_packets, files, True)),
         "tower": took(lambda: [plain_run(*pair) for pair in inputs]),
-        "sketch": took(lambda: [spectra(samples[::2], sketch.FFT, sketch.HOP) for samples in decoded]),
+        "sketch": took(partial(all_spectra, [samples[::2] for samples in decoded], sketch.FFT, sketch.HOP)),
         **{stage: took(partial(all_spectra, decoded, *sizes)) for stage, sizes in SPECTRA.items()},
     }
     if vocals.can_listen():
         floors["vocals"] = took(lambda: [vocals.vocals_by_second(samples) for samples in decoded])
-    stages = {stage: [watch.seconds[stage], floors.get(stage)] for stage in STAGES}
+    stages = {stage: (watch.seconds[stage], floors.get(stage)) for stage in STAGES}
     print(json.dumps({"whole": whole, "stages": stages}))  # noqa: T201
 
 

@@ -32,14 +32,14 @@ _STAND_INS = {
     5: f"CREATE TEMP {_NOTES}",
     6: "CREATE TEMP VIEW tracks AS SELECT *, NULL AS musical_key, NULL AS energy FROM main.tracks;",
 }
+# Columns of later schemas stand where ALTER TABLE puts them.
 _SCHEMA = f"""
 CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
     beats BLOB NOT NULL, rhythm BLOB NOT NULL, clips TEXT NOT NULL,
     lossless INTEGER NOT NULL, sketch BLOB NOT NULL, recording TEXT NOT NULL,
-    outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB, vocals BLOB,
-    musical_key TEXT, energy REAL
-);
+    outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB, vocals BLOB
+, musical_key TEXT, energy REAL);
 CREATE INDEX tracks_by_duration ON tracks(duration_s);
 CREATE TABLE segments (
     track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,

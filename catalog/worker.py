@@ -141,6 +141,7 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
     from .tags import read_tags
 
     try:
+        before = _state(job.path)
         identity = identify(job.path)
         if identity is None:
             decode(job.path)  # which raises the reason
@@ -158,6 +159,8 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
         elif any(part.id in job.lacking for part in parts):
             sound = decode(job.path)
             tracks = [_hear(track, sound) if track.part.id in job.lacking else track for track in tracks]
+        if _state(job.path) != before:
+            raise AudioError("changed while it was read; index again when nothing writes it any more")
         return AnalysedFile(tuple(tracks), identity.lossless, damage, tuple(notes))
     except AudioError as error:
         return RejectedFile(str(error), isinstance(error, ForeignError))
@@ -165,6 +168,15 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
         return RejectedFile("needs more memory than there is; cut it into shorter tracks")
     except Exception as error:  # noqa: BLE001 - shown with its type in the summary, so not lost
         return RejectedFile(f"failed unexpectedly: {type(error).__name__}: {error}")
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file: another one means that its content may have changed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _analyse_track(part: "Part", sound: "Sound", engine: "Engine", alone: bool) -> FileTrack:
