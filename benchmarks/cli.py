@@ -35,6 +35,7 @@ MODULES = {
     "engines": "engines.cli",
     "search": "search",
     "kills": "kills",
+    "index": "index",
     "deblocking": "deblocking",
     "variants": "variants",
     "studio": "studio_like",
@@ -107,6 +108,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .cli_retrieval import add_retrieval
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
+    from .index import add_index
     from .kills import add_kills
     from .obs.first import add_obs_first
     from .obs.play import add_obs_play
@@ -121,6 +123,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_engines(kinds)
     add_search(kinds)
     add_kills(kinds)
+    add_index(kinds)
     add_deblocking(kinds)
     add_variants(kinds)
     add_starts(kinds)

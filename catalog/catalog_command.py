@@ -12,11 +12,13 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from .circle import camelot
 from .described import rights_json
 from .edit import BUILT, FILE, WHERE, changes, chosen_now, edit, export, show
 from .errors import CatalogError, NothingChosenError
 from .fields import FIELDS, NO, YES
 from .printing import cells, list_tracks, print_line, track_json
+from .records import Track
 from .stats import stats
 from .verify import verify
 
@@ -95,11 +97,24 @@ def _show(arguments: argparse.Namespace) -> int:
     for name, field in fields.items():
         others = "; ".join(f"{_ORIGINS.get(origin, origin)}: {value}" for origin, value in field.others)
         table.add_row(*cells(name, field.value or "-", _ORIGINS.get(field.origin, field.origin), others))
+    for name, value in _measured(track):
+        table.add_row(*cells(name, value, "measured", ""))
     table.add_row(*cells("warnings", ", ".join(rights_json(track)["marks"]) or "-", "the licence", ""))
     if duties:
         table.add_row(*cells("it asks for", "; ".join(duties), "the licence", ""))
     Console(highlight=False).print(table)
     return 0
+
+
+def _measured(track: Track) -> list[tuple[str, str]]:
+    """What was measured of a track, in words."""
+    heard = f"{track.heard_key} ({camelot(track.heard_key)}), {100.0 * track.key_confidence:.0f}% sure"
+    return [
+        ("tempo", f"{track.tempo_bpm:.1f} bpm" if track.tempo_bpm else "-"),
+        ("key heard", heard if track.heard_key else "-"),
+        ("energy", "-" if track.energy is None else f"{track.energy:.2f} of 1"),
+        ("sung or spoken", "-" if track.vocals is None else f"{100.0 * track.vocals:.0f}% of its seconds"),
+    ]
 
 
 def _edit(arguments: argparse.Namespace) -> int:

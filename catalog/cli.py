@@ -10,17 +10,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engines.arguments import add_engine_arguments, engine_notice, engine_options
-from engines.bundle import default_bundle, load_bundle
-from engines.choose import choose, with_reserve
+from engines.base import Engine
+from engines.bundle import Bundle, default_bundle, load_bundle
+from engines.choose import CPU, EngineOptions, choose, with_reserve
 from engines.errors import EngineError
+from engines.manifest import PRECISIONS
 from features.spec import FEATURES
 
 from .arguments import add_search_device
 from .catalog import Catalog
 from .catalog_command import main as catalog_main
+from .closed import Closed
 from .errors import CatalogError
 from .indexer import index_folder, printable
 from .libraries.copies import DROP, copy_music
+from .libraries.keys import key_of
 from .libraries.opensubsonic import Server
 from .libraries.prepared import Library
 from .libraries.write_m3u8 import write_playlist
@@ -52,13 +56,10 @@ def index(argv: Sequence[str]) -> int:
     arguments = index_parser().parse_args(argv)
     options = engine_options(arguments)
     bundle = load_bundle(arguments.bundle or default_bundle(), FEATURES)
-    choice = choose(bundle, arguments.engine, options)
-    if text := engine_notice(choice):
-        print(f"segue index: {text}", file=sys.stderr)  # noqa: T201
-    engine = with_reserve(choice, bundle, options)
+    engine, name = _engine(arguments, bundle, options)
     plans = None if options.plans is None else str(options.plans)
     flags = (("device", options.device), ("precision", options.precision), ("triton", options.triton), ("plans", plans))
-    spec = EngineSpec(str(bundle.path), choice.name, flags)
+    spec = EngineSpec(str(bundle.path), name, flags)
     libraries: list[Path | Library] = [*arguments.library]
     try:
         if arguments.copy_from is not None:
@@ -69,7 +70,7 @@ def index(argv: Sequence[str]) -> int:
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
-                libraries, arguments.no_libraries
+                libraries, arguments.no_libraries, arguments.refresh
             )  # fmt: skip
     finally:
         engine.close()
@@ -85,6 +86,20 @@ def index(argv: Sequence[str]) -> int:
             "Mount the disk and run again, or add --forget-missing"
         )
     raise CatalogError(f"{printable(arguments.music)}: no file could be used; nothing is in {arguments.catalog}")
+
+
+def _engine(arguments: argparse.Namespace, bundle: Bundle, options: EngineOptions) -> tuple[Engine, str]:
+    """The engine of this process and its name. Several processes open their own, and this one none, or only until it is
+    known which works best here."""
+    if arguments.jobs > 1 and arguments.engine == CPU and options.precision == PRECISIONS[0]:
+        return Closed(bundle), CPU
+    choice = choose(bundle, arguments.engine, options)
+    if text := engine_notice(choice):
+        print(f"segue index: {text}", file=sys.stderr)  # noqa: T201
+    if arguments.jobs == 1:
+        return with_reserve(choice, bundle, options), choice.name
+    choice.engine.close()
+    return Closed(bundle), choice.name
 
 
 def _server(address: str) -> Server:
@@ -136,6 +151,11 @@ def index_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with --copy-from: remove the copies that the server has not any more, even if these are many",
     )
+    parser.add_argument(
+        "--refresh",
+        action="store_true",
+        help="also measure what tracks lack that an older version analysed (their key), without analysing them again",
+    )
     parser.add_argument("--no-libraries", action="store_true", help="drop what libraries said of the files here before")
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     add_engine_arguments(parser)
@@ -164,6 +184,10 @@ def search(argv: Sequence[str]) -> int:
             vod_ok=arguments.vod_ok,
             moods=frozenset(arguments.mood),
             playlists=frozenset(arguments.playlist),
+            keys=frozenset(arguments.key),
+            near_keys=arguments.near_keys,
+            min_energy=arguments.min_energy,
+            max_energy=arguments.max_energy,
         )
         like, tracks = arguments.like, catalog.tracks() if arguments.text is None else catalog.named(arguments.text)
         listed = [track for track in tracks if filters.passes(track)][: arguments.n] if like is None else []
@@ -217,6 +241,17 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--playlist", action="append", default=[], metavar="NAME", help="may be repeated: in any of them"
     )
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        type=_key,
+        metavar="KEY",
+        help="as F#m, Db or 8A; may be repeated",
+    )
+    parser.add_argument("--near-keys", action="store_true", help="and those that mix with them on the circle of fifths")
+    parser.add_argument("--min-energy", type=_share, metavar="SHARE", help="0 to 1: loudness and density")
+    parser.add_argument("--max-energy", type=_share, metavar="SHARE")
     parser.add_argument("--m3u8", type=Path, metavar="FILE", help="also write what is found as a playlist")
     parser.add_argument("--exclude", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--only", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
@@ -237,4 +272,17 @@ def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
+    return value
+
+
+def _key(text: str) -> str:
+    if key := key_of(text):
+        return key
+    raise argparse.ArgumentTypeError(f"{text!r} is no key; give one as F#m, Db or 8A")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text}: give a number from 0 to 1")
     return value

@@ -12,7 +12,7 @@ from .errors import FormatError, LockedError
 from .packing import pack_segments
 
 Step = Callable[[sqlite3.Connection], None]
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
@@ -52,28 +52,32 @@ TABLE segments (
 # when the folder is indexed the next time: no file has the size -1.
 _STEPS: Mapping[int, Sequence[str | Step]] = {
     5: (f"CREATE {_NOTES}", "UPDATE files SET size = -1"),
-    6: _CHANGES,
-    7: (
+    6: ("ALTER TABLE tracks ADD COLUMN musical_key TEXT", "ALTER TABLE tracks ADD COLUMN energy REAL"),
+    7: _CHANGES,
+    8: (
         "ALTER TABLE segments RENAME TO old_segments",
         f"CREATE {_SEGMENTS}",
         partial(pack_segments, "old_segments"),
         "DROP TABLE old_segments",
     ),
 }
-# What a reader, who changes nothing, lacks in an older schema: empty tables of its own connection.
+# What a reader, who changes nothing, lacks in an older schema: tables and views of its own connection, which go before
+# those of the file.
 _STAND_INS: Mapping[int, Sequence[str | Step]] = {
     5: (f"CREATE TEMP {_NOTES}",),
-    6: ("CREATE TEMP TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",),
-    7: (f"CREATE TEMP {_SEGMENTS.replace(' REFERENCES tracks(id) ON DELETE CASCADE', '')}",
+    6: ("CREATE TEMP VIEW tracks AS SELECT *, NULL AS musical_key, NULL AS energy FROM main.tracks",),
+    7: ("CREATE TEMP TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",),
+    8: (f"CREATE TEMP {_SEGMENTS.replace(' REFERENCES tracks(id) ON DELETE CASCADE', '')}",
         partial(pack_segments, "main.segments")),
 }  # fmt: skip
+# Columns of later schemas stand where ALTER TABLE puts them.
 _SCHEMA = f"""
 CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
     beats BLOB NOT NULL, rhythm BLOB NOT NULL, clips TEXT NOT NULL,
     lossless INTEGER NOT NULL, sketch BLOB NOT NULL, recording TEXT NOT NULL,
     outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB, vocals BLOB
-);
+, musical_key TEXT, energy REAL);
 CREATE INDEX tracks_by_duration ON tracks(duration_s);
 CREATE {_SEGMENTS};
 CREATE TABLE files (

@@ -17,6 +17,7 @@ from engines.base import Engine
 from features.beats import warm_up
 
 from .beside import read_beside
+from .closed import Closed
 from .database import exclusive
 from .errors import CatalogError, MusicFolderError
 from .fields import usable
@@ -48,7 +49,7 @@ from .scan import Scan, named_as_music, scan, scan_playlist
 from .sketch import LENGTHS_S, Sketch, same_recording
 from .store import Entry, FileStamp, Store
 from .tags import one_line, tagged_tempo
-from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file
+from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file, own_engine
 
 MAX_CONTRADICTIONS = 100  # between sidecars that are told
 Progress = Callable[[int, int, str], None]  # files done, files to analyse, what is going on
@@ -79,6 +80,8 @@ class IndexReport:
     renamed: int = 0
     returned: int = 0  # were missing, are there again
     healed: int = 0  # analysed again, since what the catalogue kept of them was lost or damaged
+    completed: int = 0  # whose key was measured afterwards, see ``refresh``
+    incomplete: int = 0  # analysed by a version that measured no keys
     missing: int = 0  # in the catalogue, their files not there now: not suggested
     duplicates: int = 0  # files whose sound another file has as well
     copies: int = 0  # tracks of a recording that is suggested from another file
@@ -101,16 +104,18 @@ def index_folder(
     forget_missing: bool = False,
     libraries: Sequence[Path | Library] = (),
     forget_libraries: bool = False,
+    refresh: bool = False,
 ) -> IndexReport:
     """Add and refresh until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
     ``music`` is a folder, or a playlist (M3U, M3U8) of files anywhere. ``libraries`` of other programs say more of the
     files (see ``libraries/``); ``forget_libraries`` drops what earlier ones said.
 
     ``jobs`` processes with an engine of their own each, opened as ``spec`` says (None: the bundle's on the CPU); 1
-    works in this process with ``engine``. ``forget_missing``: tracks whose files are not in ``music`` any more
-    leave the catalogue. Raises ``MusicFolderError`` for a folder that is missing or without files to try, unless
-    the catalogue knows tracks of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``. A catalogue that is new
-    and would be empty is not left behind.
+    works in this process with ``engine``, of which more processes need no more than the bundle. ``forget_missing``:
+    tracks whose files are not in ``music`` any more leave the catalogue. ``refresh``: also measures what tracks lack
+    that an older version analysed. Raises ``MusicFolderError`` for a folder that is missing or without files to try,
+    unless the catalogue knows tracks of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``. A catalogue that
+    is new and would be empty is not left behind.
     """
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
     scanned = _scan(music, catalog)
@@ -128,7 +133,7 @@ def index_folder(
             check_bundle(catalog, read_layout(catalog), engine.bundle)
             try:
                 with closing(Store(catalog, write=True)) as store:
-                    run = _Run(music, catalog, scanned, store, engine, spec, progress)
+                    run = _Run(music, catalog, scanned, store, engine, spec, progress, refresh)
                     report = run.report(max(1, jobs), forget_missing)
                     return _bring(report, music, scanned, store, opened, forget_libraries)
             finally:
@@ -215,6 +220,12 @@ def scores_text(scanned: Scan) -> str:
     )
 
 
+def lacking_text(tracks: int) -> str:
+    """A note on tracks whose key nobody has measured."""
+    which = "1 track was" if tracks == 1 else f"{tracks} tracks were"
+    return f"{which} analysed before keys were measured; segue index --refresh does that alone, an hour in seconds"
+
+
 class _Run:
     """One run's bookkeeping."""
 
@@ -227,12 +238,16 @@ class _Run:
         engine: Engine,
         spec: EngineSpec,
         progress: Progress,
+        refresh: bool,
     ) -> None:
         self._music, self._scanned, self._store, self._engine, self._progress = music, scanned, store, engine, progress
         self._spec, self._catalog = spec, catalog
         self._lost = store.sweep(row_width(engine.bundle))
+        store.fill_energies()
         self._known = store.files()
         self._ids = store.ids()
+        self._lacking = store.without_key()
+        self._refresh = frozenset(self._lacking) if refresh else frozenset()
         # A known track that is not among these can only have been renamed.
         self._in_place = {
             id
@@ -240,8 +255,8 @@ class _Run:
             if (scanned.files.get(path) == known.stamp or not self._is_inside(path)) and not known.missing
             for id in known.tracks
         }
-        names = ("added", "refreshed", "unchanged", "retagged", "renamed", "returned", "healed", "duplicates")
-        self._counts = dict.fromkeys(names, 0)
+        names = "added refreshed unchanged retagged renamed returned healed duplicates completed"
+        self._counts = dict.fromkeys(names.split(), 0)
         self._skipped = scanned.skipped
         self._failed = [FileNote(path, reason) for path, reason in scanned.closed.items()]
         self._notes = [FileNote(path, text) for path, text in scanned.notes]
@@ -263,12 +278,16 @@ class _Run:
         recordings = len(set(present.values()))
         if self._scanned.scores:
             self._notes.append(FileNote(self._music, scores_text(self._scanned)))
+        incomplete = len(self._lacking & present.keys())
+        if incomplete:
+            self._notes.append(FileNote(self._music, lacking_text(incomplete)))
         return IndexReport(
             **self._counts,
             removed=len(gone),
             failed=tuple(self._failed),
             missing=len(known) - len(present),
             copies=len(present) - recordings,
+            incomplete=incomplete,
             skipped=self._skipped,
             scores=self._scanned.scores.total(),
             described=described,
@@ -282,7 +301,7 @@ class _Run:
     def _is_unchanged(self, path: Path, stamp: FileStamp) -> bool:
         """Whether a file is as it was the last time; one that was marked as missing is back."""
         known = self._known.get(path)
-        if known is None or known.stamp != stamp:
+        if known is None or known.stamp != stamp or not self._refresh.isdisjoint(known.tracks):
             return False
         if known.missing:
             self._store.miss([path], missing=False)
@@ -328,14 +347,19 @@ class _Run:
         return len({(note.path, note.begin_s) for note in said.notes})
 
     def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:
-        work = (Job(path, self._scanned.sheets.get(path)) for path in todo)
+        work = (Job(path, self._scanned.sheets.get(path), self._refresh_of(path)) for path in todo)
         if jobs > 1:
             yield from analyse_all(work, self._spec, self._catalog, jobs)
             return
         for i, job in enumerate(work):
             if i == 0:
                 warm_up()
-            yield job.path, analyse_file(job, self._engine, self._store.knows)
+            engine = own_engine(self._spec) if isinstance(self._engine, Closed) else self._engine
+            yield job.path, analyse_file(job, engine, self._store.knows)
+
+    def _refresh_of(self, path: Path) -> frozenset[str]:
+        known = self._known.get(path)
+        return frozenset() if known is None else self._refresh.intersection(known.tracks)
 
     def _take(self, path: Path, outcome: AnalysedFile | RejectedFile) -> None:
         self._done += 1
@@ -362,10 +386,17 @@ class _Run:
         for entry in entries:
             self._count(path, entry, before)
         self._store.put(path, self._scanned.files[path], entries)
+        for file_track in usable:
+            if file_track.heard is not None and file_track.part.id in self._lacking:
+                self._store.set_key(file_track.part.id, file_track.heard.key)
+                self._lacking.discard(file_track.part.id)
+                self._counts["completed"] += 1
         for entry in entries:
             if entry.analysis is not None and entry.track.id not in self._ids:
                 self._join(entry)
             self._ids.add(entry.track.id)
+            if entry.analysis is not None:
+                self._lacking.discard(entry.track.id)
             self._in_place.add(entry.track.id)
 
     def _entry(self, path: Path, file_track: FileTrack, analysed: AnalysedFile) -> Entry:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .records import Floats, Loop, Outline
+from .records import Floats, Loop, Outline, TrackKey
 
 
 def blob(values: NDArray[np.floating]) -> bytes:
@@ -57,8 +57,18 @@ def pack_outline(outline: Outline | None) -> tuple[str | bytes | None, ...]:
     return text, blob(outline.loudness), peaks, blob(outline.sections_s), blob(outline.downbeats_s), onsets, vocals
 
 
-def unpack_outline(stored: Sequence[Any]) -> Outline | None:
-    """The outline that ``pack_outline`` packed."""
+def pack_key(key: TrackKey | None) -> str:
+    """JSON; ``null`` where nothing has a pitch. A track whose key was never measured has NULL in the database."""
+    return json.dumps(None if key is None else [key.name, round(key.confidence, 3), round(key.tuning_cents, 1)])
+
+
+def unpack_key(stored: str | None) -> TrackKey | None:
+    parts = None if stored is None else json.loads(stored)
+    return None if parts is None else TrackKey(*parts)
+
+
+def unpack_outline(stored: Sequence[Any], key: str | None = None) -> Outline | None:
+    """The outline that ``pack_outline`` packed, with the key that ``pack_key`` did."""
     text, loudness, peaks, sections, downbeats, onsets, vocals = stored
     if text is None:
         return None
@@ -78,4 +88,5 @@ def unpack_outline(stored: Sequence[Any]) -> Outline | None:
         tempi=tuple((bpm, weight) for bpm, weight in small["tempi"]),
         onsets=np.frombuffer(onsets, np.uint8),
         vocals=None if vocals is None else np.frombuffer(vocals, np.uint8),
+        key=unpack_key(key),
     )

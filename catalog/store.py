@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
 from .database import DATABASE, open_to_read, open_to_write, transaction
 from .described import described
+from .energy import energy_of
 from .notes import TAGS, Note, Notes
-from .packing import blob, floats, pack_outline, unpack_outline
-from .records import Analysis, Floats, Outline, Track
+from .packing import blob, floats, pack_key, pack_outline, unpack_outline
+from .records import Analysis, Floats, Outline, Track, TrackKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Store:
         rows = self._db.execute(
             "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
             "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats, "
-            "onsets, vocals FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
+            "onsets, vocals, musical_key, energy FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
             f"WHERE NOT missing {_among('track', ids)} ORDER BY track, path, begin_s",
             _named(ids),
         )
@@ -129,12 +130,15 @@ class Store:
         for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, lufs, peak_db, *rest in rows:
             if id not in by_id:
                 words = tuple(json.loads(tags))
-                beats, rhythm, clips, lossless, recording, *packed_outline = rest
-                outline = unpack_outline(packed_outline)
+                beats, rhythm, clips, lossless, recording, *packed_outline, packed_key, energy = rest
+                outline = unpack_outline(packed_outline, packed_key)
+                key = None if outline is None else outline.key
                 vocals = None if outline is None or outline.vocals is None else float(outline.vocals.mean()) / 100.0
                 track = Track(
-                    id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db, vocals
-                )
+                    id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db, vocals,
+                    heard_key="" if key is None else key.name, key_confidence=0.0 if key is None else key.confidence,
+                    energy=energy_of(outline) if energy is None else energy,
+                )  # fmt: skip
                 by_id[id] = StoredTrack(
                     described(track, said.get((track.path, begin_s), {})),
                     floats(beats),
@@ -249,6 +253,10 @@ class Store:
         ).fetchone()
         return floats(b"" if row is None else row[0])
 
+    def without_key(self) -> set[str]:
+        """The tracks that were analysed before keys were measured."""
+        return {id for (id,) in self._db.execute("SELECT id FROM tracks WHERE musical_key IS NULL")}
+
     def names(self, path: Path) -> list[Track]:
         """The tracks at ``path``, with the names there."""
         rows = self._db.execute(
@@ -311,6 +319,23 @@ class Store:
             self.notes.set_of(path, TAGS, own)
             self.notes.follow(path)
             return self._drop_unplaced()
+
+    def set_key(self, id: str, key: TrackKey | None) -> None:
+        """Keep a track's measured key; None: nothing in it has a pitch."""
+        with transaction(self._db):
+            self._db.execute("UPDATE tracks SET musical_key = ? WHERE id = ?", (pack_key(key), id))
+
+    def fill_energies(self) -> None:
+        """Note the energy of tracks that were analysed before it was kept: it follows from what is kept of them."""
+        rows = self._db.execute(
+            "SELECT id, outline, loudness, peaks, sections, downbeats, onsets, vocals FROM tracks "
+            "WHERE energy IS NULL AND outline IS NOT NULL"
+        ).fetchall()
+        with transaction(self._db):
+            self._db.executemany(
+                "UPDATE tracks SET energy = ? WHERE id = ?",
+                ((energy_of(unpack_outline(packed)), id) for id, *packed in rows),
+            )
 
     def miss(self, paths: Iterable[Path], missing: bool = True) -> None:
         """Mark files as missing (or as back): their tracks stay, but ``tracks`` leaves them out until they are back."""
@@ -390,10 +415,11 @@ class Store:
         assert analysis is not None
         self._db.execute(
             "INSERT INTO tracks (id, duration_s, pulse_bpm, note, beats, rhythm, clips, lossless, sketch, recording, "
-            "outline, loudness, peaks, sections, downbeats, onsets, vocals) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "outline, loudness, peaks, sections, downbeats, onsets, vocals, musical_key, energy) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (id, analysis.duration_s, analysis.tempo_bpm, entry.note, blob(analysis.beats), blob(analysis.rhythm),
-             clips, int(entry.lossless), entry.sketch, id, *pack_outline(analysis.outline)),
+             clips, int(entry.lossless), entry.sketch, id, *pack_outline(analysis.outline),
+             pack_key(None if analysis.outline is None else analysis.outline.key), energy_of(analysis.outline)),
         )  # fmt: skip
         borders = np.zeros(len(analysis.first_clips)) if analysis.borders is None else analysis.borders
         first_clips = analysis.first_clips.astype("<i4").tobytes()

@@ -100,6 +100,8 @@ def _decode(path: Path, mix: Mix, tap: Tap | None = None) -> Sound:
         sound = samples.whole()
         declared = declared_s(container, path)
     if not len(sound):
+        if path.stat().st_size == 0:
+            raise ForeignError("is empty")
         raise AudioError("holds no audio that decodes")
     duration_s = (len(sound) - lead) / MUSIC_RATE_HZ
     if duration_s < MIN_S:

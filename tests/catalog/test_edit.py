@@ -10,7 +10,7 @@ from typing import Any
 
 import mutagen
 import pytest
-from older_catalog import to_schema_5
+from older_catalog import to_schema
 
 import segue
 from catalog import beside, catalog_command
@@ -105,7 +105,7 @@ def test_a_catalogue_of_the_schema_before_is_not_analysed_again(
     file.save()
     run("index", str(music))
     with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as db:
-        to_schema_5(db)
+        to_schema(5, db)
     clips = sorted(path.name for path in (tmp_path / "c" / "clips").iterdir())
     assert tracks()["-90.ogg"].moods == ()  # a reader does without
     report = json.loads(run("index", str(music), "--json").splitlines()[0])

@@ -11,6 +11,7 @@ from catalog.likeness import most_alike
 from catalog.records import Filters, Track
 from catalog.segments import Rows, SegmentTable
 from catalog.standard import index_width
+from catalog.standing import Order
 from catalog.store import StoredSegments, StoredTrack
 
 E = 8
@@ -39,7 +40,7 @@ def made(seed: int, counts: list[int]) -> tuple[SegmentTable, np.ndarray, FlatIn
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     bank = rng.normal(size=(20, E)).astype(np.float32)
     rows = Rows(tracks, segments([stored.track.id for stored in tracks], counts, vectors))
-    yardstick = rows.yardstick(bank / np.linalg.norm(bank, axis=1, keepdims=True))
+    yardstick = rows.yardstick(bank / np.linalg.norm(bank, axis=1, keepdims=True), Order(rows.raw))
     table, indexed = SegmentTable(yardstick).changed((), rows)
     index = FlatIndex(IndexOptions(Path("/nowhere"), index_width(E)))
     index.upsert(indexed)

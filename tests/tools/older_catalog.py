@@ -5,14 +5,16 @@ import sqlite3
 import numpy as np
 
 
-def to_schema_5(db: sqlite3.Connection) -> None:
-    """Undo what came since: notes, the list of changes, a row a track for its segments."""
+def to_schema(version: int, db: sqlite3.Connection) -> None:
+    """Undo what came since 5 (no notes) or 6 (with them): keys and energies, the list of changes, a row a track for its
+    segments."""
     for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         db.execute(f"DROP TRIGGER {name}")
     rows = db.execute("SELECT track, first_clips, starts, borders, moods, vectors FROM segments").fetchall()
     db.executescript(
         """
-        DROP TABLE segments; DROP TABLE changes; DROP TABLE notes; DROP INDEX tracks_by_recording;
+        DROP TABLE segments; DROP TABLE changes; DROP INDEX tracks_by_recording;
+        ALTER TABLE tracks DROP COLUMN musical_key; ALTER TABLE tracks DROP COLUMN energy;
         CREATE TABLE segments (
             track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
             first_clip INTEGER NOT NULL, start_s REAL, border REAL NOT NULL, vector BLOB NOT NULL, mood BLOB,
@@ -32,5 +34,7 @@ def to_schema_5(db: sqlite3.Connection) -> None:
                 "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (track, i, *values, vectors[i * width : (i + 1) * width], mood),
             )
-    db.execute("PRAGMA user_version = 5")
+    if version < 6:
+        db.execute("DROP TABLE notes")
+    db.execute(f"PRAGMA user_version = {version}")
     db.commit()
