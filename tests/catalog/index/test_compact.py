@@ -19,12 +19,12 @@ from catalog.index.compact_build import build
 from catalog.index.compact_files import CODES, CURRENT, MANIFEST, ROWS, current, read_manifest
 from catalog.index.compact_generation import open_generation
 from catalog.index.compact_sizes import Sizes
-from catalog.index.compact_tracks import BOUNDS, NAMES, TRACKS, pack, unpack
+from catalog.index.compact_tracks import BOUNDS, NAMES, OWNERS, TRACKS, pack, unpack
 from catalog.records import Filters, Floats, Track
 from catalog.rights import Rights
 
 D = 24
-SMALL = Sizes(kept=1, coded=300, listed=1000, few=100, few_of_many=100, changed_least=50, changed_most=200)
+SMALL = Sizes(kept=1, coded=300, listed=1000, looked=0.5, few=100, few_of_many=100, changed_least=50, changed_most=200)
 
 
 def track(id: str, tempo_bpm: float = 100.0) -> Track:
@@ -110,6 +110,13 @@ def test_it_finds_the_best_tracks_of_a_catalogue(
     assert np.mean(found) >= 0.98
 
 
+@pytest.mark.parametrize(
+    ("rows", "lists"), [(20_000, (1, 1)), (300_000, (1024, 57)), (1_000_000, (2048, 114)), (10_000_000, (8192, 455))]
+)
+def test_how_many_lists(rows: int, lists: tuple[int, int]) -> None:
+    assert Sizes().lists(rows) == lists
+
+
 def test_what_was_merged_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     index = filled(tmp_path, rng)
@@ -161,7 +168,7 @@ def test_vectors_of_any_length(tmp_path: Path, size: float) -> None:
     assert index.search(given.vectors[-1], 1)[0].score == pytest.approx(size, rel=1e-3)
 
 
-@pytest.mark.parametrize("name", [ROWS, CODES, NAMES, BOUNDS, TRACKS, MANIFEST])
+@pytest.mark.parametrize("name", [ROWS, CODES, NAMES, BOUNDS, OWNERS, TRACKS, MANIFEST])
 @pytest.mark.parametrize("harm", ["cut", "changed", "gone"])
 def test_a_damaged_file_is_named_and_the_index_begins_empty(
     tmp_path: Path, name: str, harm: str, caplog: pytest.LogCaptureFixture
