@@ -37,6 +37,7 @@ QUERIES: Final = 400
 FILTERED: Final = 120  # queries of each filter
 SHARES: Final = (0.5, 0.1, 0.01, 0.001)
 CHANGED: Final = 100  # tracks
+OPENED: Final = 5  # processes
 ROUNDS: Final = 9
 PAUSE_S: Final = 0.002
 Labels = dict[str, str | int | float]
@@ -130,7 +131,7 @@ def in_pairs(
 def fresh(folder: Path, dim: int, query: Floats, labels: Labels) -> Iterator[Row]:
     """Opened in another process, several times."""
     opened, private = [], []
-    for _ in range(5):
+    for _ in range(OPENED):
         command = [sys.executable, "-m", "benchmarks.search_fresh", str(folder), str(dim)]
         done = subprocess.run(command, input=json.dumps(query.tolist()), capture_output=True, text=True, timeout=120)
         if done.returncode:

@@ -155,10 +155,17 @@ def open_generation(folder: Path, dim: int) -> Generation:
         raise SearchIndexError(f"{folder}: is of vectors of {manifest.dim} numbers, not {dim}; {CURE}")
     try:
         table = read_tracks(folder)
-        rows = FAISS.read_index(str(folder / ROWS), FAISS.IO_FLAG_MMAP_IFC)
-        codes = FAISS.read_index(str(folder / CODES), FAISS.IO_FLAG_MMAP_IFC) if manifest.lists else None
+        rows, codes = _read(folder / ROWS), _read(folder / CODES) if manifest.lists else None
         if not len(table.bounds) or rows.ntotal != manifest.rows or int(table.bounds[-1]) != manifest.rows:
             raise ValueError(f"{rows.ntotal} rows, {manifest.rows} were written")
         return Generation(folder, manifest, table, rows, codes)
     except (OSError, ValueError, KeyError, RuntimeError) as error:  # FAISS raises RuntimeError
         raise SearchIndexError(f"{folder}: cannot be read ({str(error).splitlines()[-1][:200]}); {CURE}") from error
+
+
+def _read(path: Path) -> Any:
+    """Mapped, where FAISS can do that: other flags for it read most kinds of index in full, without a word."""
+    try:
+        return FAISS.read_index(str(path), FAISS.IO_FLAG_MMAP_IFC)
+    except RuntimeError:
+        return FAISS.read_index(str(path))

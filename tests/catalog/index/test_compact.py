@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
@@ -20,6 +21,8 @@ from catalog.index.compact_files import CODES, CURRENT, MANIFEST, ROWS, current,
 from catalog.index.compact_generation import open_generation
 from catalog.index.compact_sizes import Sizes
 from catalog.index.compact_tracks import BOUNDS, NAMES, OWNERS, TRACKS, pack, unpack
+from catalog.index.flat import FlatIndex
+from catalog.index.registry import open_index
 from catalog.records import Filters, Floats, Track
 from catalog.rights import Rights
 
@@ -276,6 +279,32 @@ def test_two_processes_have_the_same_folder(tmp_path: Path) -> None:
     one.settle()
     assert len(one) == len(opened(tmp_path)) == 650 and len(other) == 650
     assert set(one.stamps()) == {f"{i:04}" for i in range(100)} | {f"y{i}" for i in range(30)}
+
+
+def test_files_are_read_where_faiss_cannot_map_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(13)
+    filled(tmp_path, rng).close()
+    query = unit(rng, 1)[0]
+    mapped, read = opened(tmp_path).search(query, 9), faiss.read_index
+
+    def no_maps(path: str, *flags: int) -> object:
+        if flags:
+            raise RuntimeError("no maps here")
+        return read(path)
+
+    monkeypatch.setattr(faiss, "read_index", no_maps)
+    assert opened(tmp_path).search(query, 9) == mapped
+
+
+def test_auto_writes_nothing_while_it_is_small(tmp_path: Path) -> None:
+    rng = np.random.default_rng(14)
+    index = open_index("auto", IndexOptions(tmp_path, D))
+    index.upsert(segments(rng, ["a", "b"], 2_500))
+    assert isinstance(index, CompactIndex) and len(index) == 5_000 and not (tmp_path / "index").exists()
+    index.close()
+    on_gpu = open_index("auto", IndexOptions(tmp_path, D, "auto"))
+    assert isinstance(on_gpu, FlatIndex)
+    on_gpu.close()
 
 
 def test_a_process_of_its_own_makes_the_generation(tmp_path: Path) -> None:
