@@ -18,6 +18,7 @@ from .rows import Rows
 
 OVER_FETCH: Final = 5  # rows fetched at first per requested track
 WIDER: Final = 4  # times as many lists, where too few rows were found
+SPREAD: Final = 0.75  # where a share of the rows passes, the best of these are in (1 / share) ** SPREAD as many lists
 EXACT_FROM: Final = 8  # a search that would score a row out of so many compares all
 
 
@@ -97,7 +98,7 @@ class State:
         if base.coded:
             count, probes = max(self.sizes.fetch, n * OVER_FETCH), base.manifest.probes
             if passing is not None:  # fewer of the lists' rows pass
-                probes = min(base.manifest.lists, probes * len(base) // rows)
+                probes = min(base.manifest.lists, round(probes * (len(base) / rows) ** SPREAD))
             barring = barred if where.exclude or self.dead_rows else None
             while count * base.manifest.k_factor * EXACT_FROM < len(base):
                 found = base.nearest(wide, count, probes, passing)
@@ -151,20 +152,21 @@ class State:
         if (scores[1:] >= scores[:-1]).any():  # they come by score, but equal ones by chance
             order = np.lexsort((rows, -scores))
             rows, scores = rows[order], scores[order]
-        owners = base.table.owners(rows)
+        owners = base.table.owners[rows]
         if barred is not None or passing is not None:
             keep = np.ones(len(rows), np.bool_) if barred is None else ~barred[owners]
             if passing is not None:
                 keep &= passing[owners]
             rows, scores, owners = rows[keep], scores[keep], owners[keep]
         # A loop: it ends early, and in a processor's cache that is cold a few calls of NumPy cost more.
-        ids, firsts, hits = base.table.ids, base.table.bounds, dict[int, Hit]()
+        seen, hits, ids, bounds = set[int](), list[Hit](), base.table.ids, base.table.bounds
         for owner, row, score in zip(owners.tolist(), rows.tolist(), scores.tolist(), strict=True):
-            if owner not in hits:
-                hits[owner] = Hit(ids[owner], row - int(firsts[owner]), score)
+            if owner not in seen:
+                seen.add(owner)
+                hits.append(Hit(ids[owner], row - bounds.item(owner), score))
                 if len(hits) == n:
                     break
-        return list(hits.values())
+        return hits
 
 
 def empty_rows(dim: int) -> Rows:
