@@ -8,6 +8,7 @@ searched. So a write takes the time and, for a moment, the memory of all vectors
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,6 +28,8 @@ class _Current:
 
 class FlatIndex:
     """A ``VectorIndex``. Like ``upsert``, raises ``SearchDeviceError`` where a GPU is requested and there is none."""
+
+    exact: ClassVar[bool] = True
 
     def __init__(self, options: IndexOptions) -> None:
         self._device = options.device
@@ -48,6 +51,10 @@ class FlatIndex:
     def vectors(self, tracks: Sequence[str]) -> list[Floats]:
         rows = self._current.rows
         return [rows.of(id) for id in tracks]
+
+    def stamps(self) -> dict[str, str]:
+        rows = self._current.rows
+        return dict(zip(rows.ids, rows.stamps, strict=True))
 
     def blocks(self, where: Where = EVERYWHERE) -> Iterator[Segments]:
         return self._current.rows.blocks(where)

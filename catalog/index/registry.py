@@ -12,11 +12,18 @@ DEFAULT: Final = "flat"
 INDEXES: Final[Mapping[str, Callable[[IndexOptions], VectorIndex]]] = {
     "flat": FlatIndex,
 }
+# By the scheme of an address, which is given whole, with what it may hold of credentials.
+SERVERS: Final[Mapping[str, Callable[[str, IndexOptions], VectorIndex]]] = {}
 
 
 def open_index(name: str, options: IndexOptions) -> VectorIndex:
-    """The index of that name. Raises ``SearchIndexError`` for a name that is not in the table, ``SearchDeviceError``
-    where it cannot use the device."""
-    if name not in INDEXES:
-        raise SearchIndexError(f"index {name!r}: there is none of that name; choose one of {', '.join(INDEXES)}")
-    return INDEXES[name](options)
+    """The index of that name, or at that address. Raises ``SearchIndexError`` for a name that is not in the table,
+    ``SearchDeviceError`` where it cannot use the device."""
+    scheme, colon, _ = name.partition("://")
+    if colon and scheme in SERVERS:
+        return SERVERS[scheme](name, options)
+    if name in INDEXES:
+        return INDEXES[name](options)
+    known = ", ".join([*INDEXES, *(f"{scheme}://..." for scheme in SERVERS)])
+    told = f"{scheme}://..." if colon else name  # an address may hold a password
+    raise SearchIndexError(f"index {told!r}: there is none of that name; choose one of {known}")
