@@ -7,13 +7,19 @@ from catalog.errors import SearchIndexError
 
 from .base import IndexOptions, VectorIndex
 from .flat import FlatIndex
+from .milvus import open_milvus
+from .postgres import open_postgres
 
 DEFAULT: Final = "flat"
 INDEXES: Final[Mapping[str, Callable[[IndexOptions], VectorIndex]]] = {
     "flat": FlatIndex,
 }
 # By the scheme of an address, which is given whole, with what it may hold of credentials.
-SERVERS: Final[Mapping[str, Callable[[str, IndexOptions], VectorIndex]]] = {}
+SERVERS: Final[Mapping[str, Callable[[str, IndexOptions], VectorIndex]]] = {
+    "milvus": open_milvus,
+    "postgres": open_postgres,
+    "postgresql": open_postgres,
+}
 
 
 def open_index(name: str, options: IndexOptions) -> VectorIndex:
