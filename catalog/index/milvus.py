@@ -16,7 +16,7 @@ one. Tested: Milvus 2.3.5 standalone, by pymilvus 3. Other servers, and clusters
 import json
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -31,7 +31,7 @@ from .fields import MOST as MOST_WORDS
 from .fields import Needed, fields_of, word
 from .naming import check_name, name_of
 from .reach import Reach
-from .remote import RemoteIndex, Row, Want
+from .remote import RemoteIndex, Row, Want, in_parts
 from .track_text import read_track, write_track
 
 PORT: Final = 19530
@@ -46,7 +46,7 @@ EF: Final = 256  # at least; more for more rows
 ANSWER_S: Final = 4.0  # a search or a look-up
 WRITE_S: Final = 60.0
 OPEN_S: Final = 60.0  # a new collection takes some seconds until it can be searched
-SEAL_FROM: Final = 10_000  # rows of one write
+SEAL_FROM: Final = 10_000  # rows written since the last time
 ROWS_AT_ONCE: Final = 4096
 KEYS_AT_ONCE: Final = 4096
 
@@ -65,6 +65,7 @@ class Milvus:
     vectors or another schema."""
 
     most = MOST
+    compared_below = 2000
 
     def __init__(self, address: Address, name: str, dim: int) -> None:
         self._address = address
@@ -76,6 +77,7 @@ class Milvus:
         self._opening = threading.Lock()
         self._client: Any = None
         self._closed = False
+        self._unsealed = 0  # rows of this process
         self._prepare()
 
     def heads(self) -> Iterator[Entry]:
@@ -121,11 +123,10 @@ class Milvus:
         return rows
 
     def vectors(self, entries: Sequence[Entry]) -> list[Floats | None]:
-        keys = [_key(entry, number) for entry in entries for number in range(entry.count)]
         rows = {
             row["id"]: row["vector"]
-            for some in _portions(keys, KEYS_AT_ONCE)
-            for row in self._query(self._segments, f"id in {json.dumps(some)}", ["id", "vector"])
+            for some in in_parts(entries, [entry.count for entry in entries], MOST // 4)
+            for row in self._query(self._segments, f"owner in {_owners(each.id for each in some)}", ["id", "vector"])
         }
         return [self._whole([rows.get(_key(entry, number)) for number in range(entry.count)]) for entry in entries]
 
@@ -154,9 +155,11 @@ class Milvus:
         self._query(self._tracks, 'id == ""', ["id"], consistency_level="Strong")  # waits until it is seen
 
     def settle(self, added: int, total: int) -> None:
-        """Rows are indexed once they are sealed; many at once are sealed at once."""
-        if added >= SEAL_FROM:
+        """Rows are indexed once they are sealed, which takes seconds; all others are compared one by one."""
+        self._unsealed += added
+        if self._unsealed >= SEAL_FROM:
             self._write(lambda client: client.flush(self._segments, timeout=WRITE_S))
+            self._unsealed = 0
 
     def sweep(self, entries: Entries, before: int) -> int:
         strays = []
@@ -341,6 +344,10 @@ def _owner(id: str) -> int:
     return word("track", id)
 
 
+def _owners(ids: Iterable[str]) -> list[int]:
+    return sorted(map(_owner, ids))
+
+
 def _expression(want: Want) -> str:
     """In Milvus' language of filters; empty for no filter."""
     needed, parts = want.needed, []
@@ -351,9 +358,9 @@ def _expression(want: Want) -> str:
     parts += [f"duration >= {needed.least_s!r}"] if needed.least_s is not None else []
     parts += [f"array_contains_any(words, {list(group)})" for group in needed.groups]
     if want.among is not None:
-        parts.append(f"owner in {sorted(map(_owner, want.among))}")
+        parts.append(f"owner in {_owners(want.among)}")
     if want.without:
-        parts.append(f"owner not in {sorted(map(_owner, want.without))}")
+        parts.append(f"owner not in {_owners(want.without)}")
     return " and ".join(parts)
 
 

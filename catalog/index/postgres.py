@@ -73,6 +73,7 @@ class Postgres:
     tables of other vectors or another schema."""
 
     most = MOST
+    compared_below = 0
 
     def __init__(self, library: Library, address: Any, name: str, dim: int) -> None:
         self._sql = library.sql

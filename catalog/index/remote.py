@@ -67,6 +67,7 @@ class Server(Protocol):
 
     name: str  # where it is, without credentials
     most: int  # rows that one search returns
+    compared_below: int  # where fewer rows than this pass, its own search is not relied on
 
     def heads(self) -> Iterator[Entry]: ...
 
@@ -153,7 +154,7 @@ class RemoteIndex:
     def blocks(self, where: Where = EVERYWHERE) -> Iterator[Segments]:
         entries = self._directory.entries
         ids = sorted(id for id in self._ids(where, entries) if entries[id].count)
-        for part in _parts(ids, [entries[id].count for id in ids], BLOCK):
+        for part in in_parts(ids, [entries[id].count for id in ids], BLOCK):
             found = self._vectors(part)
             held = [found[id] for id in part if id in found and self._passes(found[id][0], where)]
             if held:
@@ -178,7 +179,7 @@ class RemoteIndex:
                 for track, count, stamp in zip(segments.tracks, segments.counts.tolist(), stamps, strict=True)
             ]
             places = range(len(new))
-            for part in _parts(places, segments.counts.tolist(), BLOCK):
+            for part in in_parts(places, segments.counts.tolist(), BLOCK):
                 some = [new[place] for place in part]
                 vectors = [segments.vectors[ends[place] - new[place].count : ends[place]] for place in part]
                 self._server.put(some, vectors, self._known(entry.id for entry in some))
@@ -241,6 +242,9 @@ class RemoteIndex:
         hits: dict[str, Hit] = {}
         while True:
             rows = self._server.nearest(query, limit, want)
+            if want.rows < self._server.compared_below:
+                self._follow(rows, before)
+                return self._compare(query, n, self._ids(where, self._directory.entries), where)
             found = self._group(rows, where, before, None if last else newest)
             if found is None:
                 return None
@@ -371,7 +375,7 @@ def _best(hits: Iterable[Hit], n: int) -> list[Hit]:
     return sorted(hits, key=lambda hit: (-hit.score, hit.track, hit.segment))[:n]
 
 
-def _parts(items: Sequence[T], counts: Sequence[int], rows: int) -> Iterator[list[T]]:
+def in_parts(items: Sequence[T], counts: Sequence[int], rows: int) -> Iterator[list[T]]:
     """Runs of ``items`` with about so many rows each."""
     part: list[T] = []
     held = 0
