@@ -14,7 +14,7 @@ from engines.choose import choose, with_reserve
 from engines.errors import EngineError
 from features.spec import FEATURES
 
-from .arguments import add_search_device
+from .arguments import add_index, add_search_device
 from .catalog import Catalog
 from .catalog_command import main as catalog_main
 from .errors import CatalogError
@@ -137,7 +137,7 @@ def index_parser() -> argparse.ArgumentParser:
 def search(argv: Sequence[str]) -> int:
     """List the tracks that are like one, or without ``--like`` every track; the filters hold for both."""
     arguments = search_parser().parse_args(argv)
-    with Catalog.open(arguments.catalog, None, arguments.search_device) as catalog:
+    with Catalog.open(arguments.catalog, None, arguments.search_device, index=arguments.index) as catalog:
         filters = Filters(
             min_bpm=arguments.min_bpm,
             max_bpm=arguments.max_bpm,
@@ -201,6 +201,7 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument("--live-ok", action="store_true", help="only what is marked as allowed in a live stream")
     parser.add_argument("--vod-ok", action="store_true", help="only what is marked as allowed in a recording of it")
     add_search_device(parser)
+    add_index(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser
 

@@ -3,12 +3,15 @@
 Nobody's credentials are in what ``str`` or ``repr`` say of an address, nor in any error of this module.
 """
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from catalog.errors import SearchIndexError
+
+from .names import PASSWORD
 
 HIDDEN: Final = "***"
 CURE: Final = "write user and password percent-encoded (@ is %40, / is %2F), a host, and a port up to 65535"
@@ -39,8 +42,11 @@ class Address:
         return text.replace(self.password, HIDDEN) if self.password else text
 
 
-def parse_address(text: str, port: int, options: Collection[str]) -> Address:
-    """``port``: where the address names none; ``options``: the names that it may have. Raises ``SearchIndexError``."""
+def parse_address(
+    text: str, port: int, options: Collection[str], environment: Mapping[str, str] = os.environ
+) -> Address:
+    """``port``: where the address names none; ``options``: the names that it may have. A password that is not in the
+    address may be in the environment. Raises ``SearchIndexError``."""
     scheme = text.partition("://")[0]
     told = f"index {scheme}://..."
     try:
@@ -53,7 +59,7 @@ def parse_address(text: str, port: int, options: Collection[str]) -> Address:
         raise SearchIndexError(f"{told}: the address has {'a fragment (#)' if parts.fragment else 'no host'}; {CURE}")
     if any(name not in options for name, _ in found):
         raise SearchIndexError(f"{told}: the address has an option that is not known; known: {', '.join(options)}")
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "") or environment.get(PASSWORD, "")
     return Address(scheme, host, given or port, unquote(parts.path.strip("/")), found, user, password)
 
 

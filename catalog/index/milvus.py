@@ -1,5 +1,7 @@
 """Milvus as the server of an index: ``milvus://[USER:PASSWORD@]HOST[:PORT][/COLLECTION][?database=NAME&tls=1]``.
 
+The password may come from SEGUE_INDEX_PASSWORD too.
+
 Two collections. ``COLLECTION`` has a row for each segment, whose key is its version, its number and its track's id, and
 the numbers and words that filters look at. ``COLLECTION_tracks`` has a row for each track; written after the rows of
 its segments were acknowledged, it makes them count. So a client that ends at any instant leaves no half track.
@@ -17,6 +19,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -28,7 +31,7 @@ from .address import Address, parse_address
 from .base import IndexOptions
 from .directory import Entries, Entry
 from .fields import MOST as MOST_WORDS
-from .fields import Needed, fields_of, word
+from .fields import fields_of, word
 from .naming import check_name, name_of
 from .reach import Reach
 from .remote import RemoteIndex, Row, Want, in_parts
@@ -187,7 +190,7 @@ class Milvus:
         client.upsert(self._tracks, heads, timeout=WRITE_S)
 
     def _delete(self, client: Any, name: str, keys: Sequence[str]) -> None:
-        client.delete(name, ids=list(keys), timeout=WRITE_S)
+        client.delete(name, filter=f"id in {json.dumps(keys)}", timeout=WRITE_S)  # ``ids=`` breaks at a quote
 
     def _delete_rows(self, old: Sequence[Entry]) -> None:
         keys = [_key(entry, number) for entry in old for number in range(entry.count)]
@@ -256,10 +259,13 @@ class Milvus:
     def _prepare(self) -> None:
         """See that both collections are there, as they must be, and can be searched."""
         for name, fields in ((self._segments, self._segment_fields), (self._tracks, self._track_fields)):
-            if not self._ask(lambda client, name=name: client.has_collection(name, timeout=ANSWER_S)):
-                self._ask(lambda client, name=name, fields=fields: self._create(client, name, fields()))
-            self._check(name, self._ask(lambda client, name=name: client.describe_collection(name, timeout=ANSWER_S)))
-            self._ask(lambda client, name=name: client.load_collection(name, timeout=OPEN_S))
+            self._ask(partial(self._open_collection, name=name, fields=fields))
+
+    def _open_collection(self, client: Any, name: str, fields: Callable[[], Any]) -> None:
+        if not client.has_collection(name, timeout=ANSWER_S):
+            self._create(client, name, fields())
+        self._check(name, client.describe_collection(name, timeout=ANSWER_S))
+        client.load_collection(name, timeout=OPEN_S)
 
     def _create(self, client: Any, name: str, schema: Any) -> None:
         """Of several processes at once one creates it."""

@@ -26,7 +26,7 @@ def check_name(name: str, where: str) -> str:
 
 
 def name_of(folder: Path) -> str:
-    """``segue_`` and the catalogue's identity. Raises ``SearchIndexError`` where it has none and cannot be given one."""
+    """``segue_`` and the catalogue's identity. Raises ``SearchIndexError`` where it has none and can be given none."""
     path = folder / "index" / FILE
     try:
         if not path.exists():

@@ -2,11 +2,13 @@
 ``postgres://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?name=TABLE&sslmode=require]``.
 
 Two tables. ``TABLE`` has a row for each segment, with the numbers and words that filters look at, ``TABLE_tracks`` a
-row for each track. A write is one transaction. User and password may come from PGUSER, PGPASSWORD or ``.pgpass`` too.
+row for each track. A write is one transaction. The password may come from SEGUE_INDEX_PASSWORD, PGPASSWORD or
+``.pgpass`` too.
 
 Below ``INDEX_FROM`` segments, and where so few pass a filter, every segment that passes is compared; beyond, pgvector's
-HNSW goes on until enough rows pass (``hnsw.iterative_scan``). It takes vectors of at most 2,000 numbers: longer ones are
-always compared one by one. Tested: PostgreSQL 18.4 with pgvector 0.8.5, by psycopg 3.3. pgvector before 0.8 is refused.
+HNSW goes on until enough rows pass (``hnsw.iterative_scan``). It takes vectors of at most 2,000 numbers: longer ones
+are always compared one by one. Tested: PostgreSQL 18.4 with pgvector 0.8.5, by psycopg 3.3. pgvector before 0.8 is
+refused.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -76,7 +78,7 @@ class Postgres:
     compared_below = 0
 
     def __init__(self, library: Library, address: Any, name: str, dim: int) -> None:
-        self._sql = library.sql
+        self._sql, self._error = library.sql, library.psycopg.Error
         self._names = {"segments": name, "tracks": f"{name}_tracks", "index": f"{name}_hnsw"}
         self.name = f"{address}?name={name}"
         self._dim = dim
@@ -191,8 +193,8 @@ class Postgres:
                 found = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
             if tuple(map(int, found[0].split(".")[:2])) < LEAST_VERSION:
                 raise SearchIndexError(
-                    f"index {self.name}: pgvector is of version {found[0]}, older than 0.8; update it on the server and "
-                    "run ALTER EXTENSION vector UPDATE"
+                    f"index {self.name}: pgvector is of version {found[0]}, older than 0.8; update it on the server, "
+                    "and run ALTER EXTENSION vector UPDATE"
                 )
             self._check(connection)
             for text in (
@@ -213,7 +215,7 @@ class Postgres:
         try:
             with connection.transaction():
                 connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        except Exception as error:
+        except self._error as error:
             raise SearchIndexError(
                 f"index {self.name}: the database lacks pgvector and it cannot be added "
                 f"({str(error).splitlines()[0]}); install pgvector on the server, and let its administrator run "
@@ -258,7 +260,8 @@ class Postgres:
 
     def _rows(self, query: str, values: Sequence[Any]) -> list[Any]:
         with self._connections.use(ANSWER_S) as connection:
-            return connection.execute(self._text(query), values, binary=True).fetchall()
+            rows: list[Any] = connection.execute(self._text(query), values, binary=True).fetchall()
+            return rows
 
     def _text(self, query: str) -> Any:
         names = {key: self._sql.Identifier(name) for key, name in self._names.items()}

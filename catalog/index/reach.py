@@ -7,6 +7,7 @@ from typing import Final
 from catalog.errors import SearchIndexError
 
 RETRY_S: Final = 0.5
+TRY_S: Final = 10.0  # longer than any try takes
 
 
 class Reach:
@@ -23,7 +24,7 @@ class Reach:
         with self._lock:
             if self._failure and time.monotonic() < self._again_s:
                 raise SearchIndexError(self._failure)
-            self._again_s = time.monotonic() + self._retry_s
+            self._again_s = time.monotonic() + TRY_S  # until it succeeds or fails
 
     def succeed(self) -> None:
         self._failure = ""

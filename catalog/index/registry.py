@@ -8,9 +8,9 @@ from catalog.errors import SearchIndexError
 from .base import IndexOptions, VectorIndex
 from .flat import FlatIndex
 from .milvus import open_milvus
+from .names import DEFAULT as DEFAULT
 from .postgres import open_postgres
 
-DEFAULT: Final = "flat"
 INDEXES: Final[Mapping[str, Callable[[IndexOptions], VectorIndex]]] = {
     "flat": FlatIndex,
 }

@@ -208,14 +208,14 @@ class RemoteIndex:
             if swept:
                 log.info("%s: %d rows of a write that did not end were taken out", self._server.name, swept)
 
-    def _ids(self, where: Where, entries: Entries) -> set[str]:
+    def _ids(self, where: Where, entries: Entries) -> frozenset[str]:
         """The ids of all tracks that are known to pass."""
         only = entries.keys() if where.only is None else where.only & entries.keys()
-        passing = only - where.exclude
+        passing = frozenset(only - where.exclude)
         if where.condition is None:
             return passing
         if where.only is not None:
-            return {id for id in passing if where.condition.passes(entries[id].track)}
+            return frozenset(id for id in passing if where.condition.passes(entries[id].track))
         return passing & self._directory.passing(where.condition, entries)[0]
 
     def _want(self, where: Where, entries: Entries) -> Want:
@@ -244,7 +244,7 @@ class RemoteIndex:
             rows = self._server.nearest(query, limit, want)
             if want.rows < self._server.compared_below:
                 self._follow(rows, before)
-                return self._compare(query, n, self._ids(where, self._directory.entries), where)
+                return self._compare_all(query, n, where, rows)
             found = self._group(rows, where, before, None if last else newest)
             if found is None:
                 return None
@@ -258,9 +258,8 @@ class RemoteIndex:
                 among = None if want.among is None else set(want.among) - seen
                 want = Want(want.needed, among, {*want.without, *seen}, want.rows, want.total)
         if len(hits) < n and want.rows <= SCAN:
-            passing = self._ids(where, before)
-            if len(hits) < len(passing):
-                return self._compare(query, n, passing, where)
+            if len(hits) < len(self._ids(where, before)):
+                return self._compare_all(query, n, where, rows)
         return _best(hits.values(), n)
 
     def _group(self, rows: Sequence[Row], where: Where, before: Entries, newest: int | None) -> dict[str, Hit] | None:
@@ -284,9 +283,7 @@ class RemoteIndex:
                 found[row.track] = (entry, row)
         if lost - found.keys():
             return None
-        return {
-            id: Hit(id, row.segment, row.score) for id, (entry, row) in found.items() if self._passes(entry, where)
-        }
+        return {id: Hit(id, row.segment, row.score) for id, (entry, row) in found.items() if self._passes(entry, where)}
 
     def _follow(self, rows: Iterable[Row], before: Entries) -> None:
         """Ask for the heads of tracks of which there are rows of a newer version than is known, or of one that is not
@@ -308,6 +305,18 @@ class RemoteIndex:
         """Bring the directory up to date for some tracks."""
         asked = self._directory.entries
         self._directory.follow(ids, asked, {entry.id: entry for entry in self._server.heads_of(ids)})
+
+    def _compare_all(self, query: Floats, n: int, where: Where, seen: Iterable[Row]) -> list[Hit]:
+        """Every segment that passes is compared here. Of tracks that the server did not show, it is asked whether they
+        are still there: somebody else may have removed them."""
+        entries = self._directory.entries
+        hits = self._compare(query, n, self._ids(where, entries), where)
+        unseen = {hit.track for hit in hits}.difference(row.track for row in seen)
+        if unseen:
+            self._refresh(unseen)
+            if self._directory.entries is not entries:
+                return self._compare(query, n, self._ids(where, self._directory.entries), where)
+        return hits
 
     def _compare(self, query: Floats, n: int, ids: Collection[str], where: Where) -> list[Hit]:
         """Every segment of these tracks is compared here, if its track passes."""

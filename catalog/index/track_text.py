@@ -27,8 +27,9 @@ def read_track(text: str) -> Track:
     """Raises ``ValueError`` for a text that is no track."""
     values: dict[str, Any] = json.loads(text)
     try:
-        known = {name: tuple(value) if name in _TUPLES else value for name, value in values.items() if name in _OF_TRACK}
-        rights = Rights(**{name: value for name, value in known.pop("rights", {}).items() if name in _OF_RIGHTS})
-        return Track(**(known | {"path": Path(known["path"]), "rights": rights}))
+        known: dict[str, Any] = {name: value for name, value in values.items() if name in _OF_TRACK}
+        rights = {name: value for name, value in known["rights"].items() if name in _OF_RIGHTS}
+        words = {name: tuple(known[name]) for name in _TUPLES if name in known}
+        return Track(**(known | words | {"path": Path(known["path"]), "rights": Rights(**rights)}))
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not a track: {error}") from error

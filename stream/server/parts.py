@@ -51,7 +51,8 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         engines = replace(options.engines, threads=options.threads)
         engine, engine_choice = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
-        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device, options.target_lufs))
+        how = options.search_device, options.target_lufs, options.index
+        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, *how))
         if reason := catalog.search_state.reason:
             log.info("segments are searched on the CPU: %s", reason)
         if not len(catalog):

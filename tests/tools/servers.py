@@ -201,7 +201,12 @@ class PostgresServer:
         )  # fmt: skip
 
     def start(self) -> None:
-        options = [f"port={self._port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=64MB"]
+        options = [
+            f"port={self._port}",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "shared_buffers=64MB",
+        ]
         program = [str(self._programs / "postgres"), "-D", str(self._folder / "data")]
         self._server.start([*program, *(word for option in options for word in ("-c", option))], self._user)
 
@@ -244,7 +249,9 @@ def unpack_milvus(folder: Path) -> None:
 
 def milvus_ports() -> list[str]:
     """The names of all ports in the configuration, in its order."""
-    code = "from milvus import MilvusServerConfig as C\nprint(*(n for n in C().configurable_items if n.endswith('_port')))"
+    code = (
+        "from milvus import MilvusServerConfig as C\nprint(*(n for n in C().configurable_items if n.endswith('_port')))"
+    )
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
 
 

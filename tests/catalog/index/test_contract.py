@@ -1,5 +1,5 @@
-"""What every index must do, against brute force; a row of ``registry.INDEXES`` is tested by being there, and so is every
-server of ``conftest.KINDS``.
+"""What every index must do, against brute force; a row of ``registry.INDEXES`` is tested by being there, and so
+is every server of ``conftest.KINDS``.
 
 An index that is not exact must find .97 of the best tracks in the mean over a test's queries, and all of them where so
 few rows pass that it should compare every one. Its vectors and scores may be rounded, by ``ROUNDED`` of the norms.
