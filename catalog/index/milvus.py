@@ -75,7 +75,8 @@ class Milvus:
         self._segments, self._tracks = name, f"{name}_tracks"
         self.name = str(address) if address.path else f"{address}/{name}"
         self._dim = dim
-        self._library = _library()
+        self._library, rpc_error = _library()
+        self._errors = (self._library.MilvusException, rpc_error)
         self._reach = Reach()
         self._opening = threading.Lock()
         self._client: Any = None
@@ -181,7 +182,7 @@ class Milvus:
     def close(self) -> None:
         with self._opening:
             self._closed = True
-            self._let_go()
+        self._let_go(self._client)
 
     def _insert(self, client: Any, rows: Sequence[Mapping[str, Any]]) -> None:
         client.insert(self._segments, rows, timeout=WRITE_S)
@@ -216,17 +217,23 @@ class Milvus:
 
     def _ask(self, call: Callable[[Any], T]) -> T:
         self._reach.check()
+        client = None
         try:
             client = self._open()
             answer = call(client)
-        except (self._library.MilvusException, OSError, ValueError) as error:
-            self._let_go_of_broken()
+        except SearchIndexError:
+            self._reach.succeed()  # it answered, but not what is asked for
+            raise
+        except (*self._errors, OSError, ValueError) as error:
+            self._let_go(client)
             raise self._failed(error) from None
         self._reach.succeed()
         return answer
 
     def _failed(self, error: Exception) -> SearchIndexError:
-        cause = self._address.hide(str(getattr(error, "message", "") or error))
+        details = getattr(error, "details", None)  # gRPC's errors have the whole call in their text
+        said = details() if callable(details) else getattr(error, "message", "") or error
+        cause = " ".join(self._address.hide(str(said)).split())[:300]
         text = f"index {self.name}: {cause}; see that the Milvus server runs and can be reached, and try again"
         self._reach.fail(text)
         return SearchIndexError(text)
@@ -247,14 +254,12 @@ class Milvus:
                 )
             return self._client
 
-    def _let_go_of_broken(self) -> None:
+    def _let_go(self, client: Any) -> None:
+        """A client that failed is opened anew: the old one would try again at moments of its own."""
         with self._opening:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+            broken, self._client = self._client, None if self._client is client else self._client
+        if broken is client and client is not None:
+            client.close()
 
     def _prepare(self) -> None:
         """See that both collections are there, as they must be, and can be searched."""
@@ -374,13 +379,14 @@ def _portions(items: list[T], most: int) -> Iterator[list[T]]:
     return (items[start : start + most] for start in range(0, len(items), most))
 
 
-def _library() -> Any:
-    """pymilvus. Its own log would repeat what is raised here, with traces."""
+def _library() -> tuple[Any, type[Exception]]:
+    """pymilvus, and the error of gRPC that it lets through. Its own log would repeat what is raised here, with traces."""
     try:
+        import grpc
         import pymilvus
     except ImportError as error:
         raise SearchIndexError(
             f"index milvus://...: the package pymilvus is missing ({error}); pip install 'segue[milvus]'"
         ) from None
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    return pymilvus
+    return pymilvus, grpc.RpcError

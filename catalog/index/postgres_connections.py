@@ -47,6 +47,10 @@ class Connections:
             text = self._told(error)
             self._reach.fail(text)
             raise SearchIndexError(text) from None
+        except SearchIndexError:
+            self._reach.succeed()  # it answered, but not what is asked for
+            self._let_go(connection)
+            raise
         except BaseException:
             self._let_go(connection)
             raise

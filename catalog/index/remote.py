@@ -257,9 +257,8 @@ class RemoteIndex:
                 seen = {row.track for row in rows}
                 among = None if want.among is None else set(want.among) - seen
                 want = Want(want.needed, among, {*want.without, *seen}, want.rows, want.total)
-        if len(hits) < n and want.rows <= SCAN:
-            if len(hits) < len(self._ids(where, before)):
-                return self._compare_all(query, n, where, rows)
+        if len(hits) < n and want.rows <= SCAN and len(hits) < len(self._ids(where, before)):
+            return self._compare_all(query, n, where, rows)
         return _best(hits.values(), n)
 
     def _group(self, rows: Sequence[Row], where: Where, before: Entries, newest: int | None) -> dict[str, Hit] | None:

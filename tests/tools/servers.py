@@ -46,10 +46,12 @@ config.update(**dict(zip(names, map(int, ports))))
 config.set("proxy.timeTickInterval", 20)
 config.set("queryCoord.distPullInterval", 50)
 config.set("queryCoord.checkInterval", 100)
+config.set("common.session.ttl", 8)  # seconds until a server that was killed counts as gone, or one that hangs ends
 config.set("queryNode.segcore.interimIndex.enableIndex", "false")  # as docs/SERVERS.md asks for
-config.resolve()
-with open("etcd.yaml", "w") as etcd:  # the etcd inside listens on two ports that nothing else sets
-    etcd.write(f'''
+if not os.path.exists("configs/milvus.yaml"):  # else it was started before, and keeps its ports
+    config.resolve()
+    with open("etcd.yaml", "w") as etcd:  # the etcd inside listens on two ports that nothing else sets
+        etcd.write(f'''
 name: default
 data-dir: {folder}/data/etcd.data
 log-outputs: [{folder}/logs/etcd.log]
@@ -59,10 +61,10 @@ listen-peer-urls: http://127.0.0.1:{peer}
 initial-advertise-peer-urls: http://127.0.0.1:{peer}
 initial-cluster: default=http://127.0.0.1:{peer}
 ''')
-with open("configs/milvus.yaml") as file:
-    text = file.read()
-with open("configs/milvus.yaml", "w") as file:
-    file.write(text.replace("etcd:\\n", f"etcd:\\n  config:\\n    path: {folder}/etcd.yaml\\n", 1))
+    with open("configs/milvus.yaml") as file:
+        text = file.read()
+    with open("configs/milvus.yaml", "w") as file:
+        file.write(text.replace("etcd:\\n", f"etcd:\\n  config:\\n    path: {folder}/etcd.yaml\\n", 1))
 binary = os.path.join(folder, "bin", "milvus")
 os.environ.update(DEPLOY_MODE="STANDALONE", METRICS_PORT=web, MILVUS_RUN_DIR=os.path.join(folder, "run"))
 os.environ["LD_LIBRARY_PATH"] = os.path.join(folder, "bin")
