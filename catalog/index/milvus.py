@@ -380,7 +380,7 @@ def _portions(items: list[T], most: int) -> Iterator[list[T]]:
 
 
 def _library() -> tuple[Any, type[Exception]]:
-    """pymilvus, and the error of gRPC that it lets through. Its own log would repeat what is raised here, with traces."""
+    """pymilvus, and the error of gRPC that it lets through. Its log would repeat what is raised here, with traces."""
     try:
         import grpc
         import pymilvus

@@ -288,8 +288,8 @@ def make_other(kind: str, address: str) -> None:
     client.close()
 
 
-def test_catalogues_share_a_server_by_their_identities(kind: str, servers: Any, tmp_path: Path) -> None:
-    address = servers.of(kind).address.removesuffix("?name=").removesuffix("/")
+def test_catalogues_share_a_server_by_their_identities(servers: Any, tmp_path: Path) -> None:
+    address = servers.of("postgres").address.removesuffix("?name=")
     query = np.eye(D, dtype=np.float32)[0]
     indexes = [open_index(address, IndexOptions(tmp_path / name, D)) for name in ("one", "two")]
     for index, id in zip(indexes, "ab", strict=True):
@@ -323,18 +323,18 @@ def test_the_password_may_be_in_the_environment(servers: Any, tmp_path: Path, mo
 def test_rows_of_a_write_that_did_not_end_are_taken_out(servers: Any, tmp_path: Path) -> None:
     """Milvus has no transactions: rows are there before the track that they belong to."""
     options = IndexOptions(tmp_path, D)
-    index = servers.empty("milvus", "strays", options)
+    index = servers.empty("milvus", "servers", options)
     index.upsert(segments([track("a")], [np.eye(D, dtype=np.float32)[:2]]))
     server, entry = index._server, index._directory.entries["a"]
     stray = dataclasses.replace(entry, track=track("stray"), version=5)  # of long ago
-    server._tracks, real = f"strays_{D}_none", server._tracks
+    server._tracks, real = "nobody", server._tracks
     with pytest.raises(SearchIndexError):
         server.put([stray], [np.eye(D, dtype=np.float32)[:2]], [])
     server._tracks = real
     until(lambda: soon(server.count) == 4)
     assert [hit.track for hit in index.search(np.eye(D, dtype=np.float32)[0], 5)] == ["a"]
     index.close()
-    index = open_index(f"{servers.of('milvus').address}strays_{D}", options)
+    index = open_index(f"{servers.of('milvus').address}servers_{D}", options)
     until(lambda: bool(index._server.count() == 2))
     assert [hit.track for hit in index.search(np.eye(D, dtype=np.float32)[0], 5)] == ["a"]
     index.close()
