@@ -6,9 +6,9 @@ so an index never holds segments of two versions of it.
 
 An index may answer approximately: sometimes not with the very best tracks, and with scores and vectors that are rounded
 by at most 2e-3 of the norms; ``exact`` tells, its docstring how often and how much. It may look up a condition by an
-expression over fields that it keeps of a track, or by the ids of the tracks that pass. It may not change vectors, answer
-with a track that ``where`` leaves out or with a track twice, look at every track for ``where.only``, search with more
-threads than its caller's, or import torch.
+expression over fields that it keeps of a track, or by the ids of the tracks that pass. It may not change vectors,
+answer with a track that ``where`` leaves out or with a track twice, look at every track for ``where.only``, search with
+more threads than its caller's, or import torch.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence

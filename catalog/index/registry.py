@@ -1,18 +1,33 @@
 """The indexes; a new one is a row here, and passes ``tests/catalog/index``."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from catalog.errors import SearchIndexError
 
 from .base import IndexOptions, VectorIndex
+from .compact import CompactIndex
+from .compact_sizes import DEFAULTS
 from .flat import FlatIndex
 from .milvus import open_milvus
 from .names import DEFAULT as DEFAULT
 from .postgres import open_postgres
 
+COMPACT_FROM: Final = 20_000  # segments; below, comparing all of them in memory takes half a millisecond
+
+
+def auto(options: IndexOptions) -> VectorIndex:
+    """Exact and in memory while it is small or a GPU may be used, else compact."""
+    return (
+        FlatIndex(options) if options.device != "cpu" else CompactIndex(options, replace(DEFAULTS, kept=COMPACT_FROM))
+    )
+
+
 INDEXES: Final[Mapping[str, Callable[[IndexOptions], VectorIndex]]] = {
     "flat": FlatIndex,
+    "compact": CompactIndex,
+    "auto": auto,
 }
 # By the scheme of an address, which is given whole, with what it may hold of credentials.
 SERVERS: Final[Mapping[str, Callable[[str, IndexOptions], VectorIndex]]] = {

@@ -49,6 +49,10 @@ class Rows:
         number = self._numbers.get(id)
         return self.vectors[:0] if number is None else self.vectors[self._bounds[number] : self._bounds[number + 1]]
 
+    def track(self, id: str) -> Track:
+        """A track that is there."""
+        return self.tracks[self._numbers[id]]
+
     def search(self, query: Floats, n: int, where: Where) -> list[Hit]:
         """As ``VectorIndex.search``."""
         if query.shape != (self._flat.d,):

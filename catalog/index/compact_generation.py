@@ -1,0 +1,152 @@
+"""An opened generation: immutable, mapped from its files, for any number of threads; and its searches for rows.
+
+Rows are stored in half precision, and every score is of these. A search looks at short codes first: the vectors are
+turned into the few directions that they vary in, and four bits are kept of each (product quantisation as in Jégou,
+Douze, Schmid, "Product quantization for nearest neighbor search", 2011; the scan in registers is FAISS's, after André,
+Kermarrec, Le Scouarnec, "Quicker ADC", 2019). The best of the codes are scored by their rows.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import faiss as _typed
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import SearchIndexError
+from catalog.recent import Recent
+from catalog.records import Floats, Mask, Track
+
+from .base import Condition
+from .compact_files import CODES, CURE, ROWS, Manifest, read_manifest
+from .compact_rounding import singles
+from .compact_tracks import TrackTable, read_tracks
+
+FAISS: Final[Any] = _typed  # its own types do not know the arguments by name
+KEPT: Final = 64  # conditions
+ONE_BY_ONE: Final = 11  # FAISS's way to look into lists for a single query; a sixth quicker than its default
+Found = tuple[NDArray[np.int64], Floats]  # rows (m,), best first, and their scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passing:
+    """The tracks (tracks,) that pass a condition, how many rows they have, and FAISS's selector of these."""
+
+    tracks: Mask
+    rows: int
+    selector: Any
+
+
+class Generation:
+    """Of ``folder``; ``manifest`` says what it is."""
+
+    def __init__(self, folder: Path, manifest: Manifest, table: TrackTable, rows: Any, codes: Any) -> None:
+        self.folder, self.manifest, self.table = folder, manifest, table
+        self._rows = rows
+        size = manifest.rows * 2 * manifest.width
+        path = folder / ROWS
+        mapped = np.memmap(path, np.uint8, "r", offset=path.stat().st_size - size, shape=(size,)) if size else None
+        self._bytes: NDArray[np.uint8] = (
+            np.zeros((0, 2 * manifest.width), np.uint8)
+            if mapped is None
+            else np.asarray(mapped).reshape(-1, 2 * manifest.width)
+        )
+        if codes is not None:
+            FAISS.downcast_index(codes.index).implem = ONE_BY_ONE
+        self._refined = None if codes is None else FAISS.IndexRefine(codes, rows)
+        self._plain = None if codes is None else self._parameters(manifest.probes, None)
+        self._passing: Recent[Condition, Passing] = Recent(KEPT)
+
+    def __len__(self) -> int:
+        return self.manifest.rows
+
+    @property
+    def coded(self) -> bool:
+        return self._refined is not None
+
+    def padded(self, query: Floats) -> Floats:
+        """(1, width) of a query (D,)."""
+        wide = np.zeros((1, self.manifest.width), np.float32)
+        wide[0, : len(query)] = query
+        return wide
+
+    def nearest(self, query: Floats, count: int, probes: int, passing: Passing | None) -> Found:
+        """About the ``count`` best rows for ``query`` (1, width), by their codes, among those that pass."""
+        assert self._refined is not None
+        plain = passing is None and probes == self.manifest.probes
+        parameters = self._plain if plain else self._parameters(probes, passing)
+        scores, rows = self._refined.search(query, min(count, len(self)), params=parameters)
+        found = rows[0] >= 0
+        return rows[0][found], scores[0][found] / np.float32(self.manifest.scale)
+
+    def exact(self, query: Floats, count: int, allowed: Mask | None) -> Found:
+        """The ``count`` best rows of the tracks ``allowed`` (tracks,), every one compared; None: of all."""
+        parameters = None if allowed is None else FAISS.SearchParameters(sel=self._selector(allowed))
+        scores, rows = self._rows.search(query, min(count, len(self)), params=parameters)
+        found = rows[0] >= 0
+        return rows[0][found], scores[0][found] / np.float32(self.manifest.scale)
+
+    def scan(self, query: Floats, count: int, rows: NDArray[np.int64]) -> Found:
+        """The ``count`` best of ``rows`` (m,), every one compared; the time depends on their number alone."""
+        few = FAISS.IndexScalarQuantizer(self.manifest.width, FAISS.ScalarQuantizer.QT_fp16, FAISS.METRIC_INNER_PRODUCT)
+        few.is_trained = True
+        FAISS.copy_array_to_vector(self._bytes.take(rows, axis=0).reshape(-1), few.codes)
+        few.ntotal = len(rows)
+        scores, places = few.search(query, min(count, len(rows)))
+        return rows[places[0]], scores[0] / np.float32(self.manifest.scale)
+
+    def vectors(self, rows: slice | NDArray[np.int64]) -> Floats:
+        """(m, D), a copy."""
+        packed = self._bytes[rows] if isinstance(rows, slice) else self._bytes.take(rows, axis=0)
+        return singles(np.ascontiguousarray(packed).view(np.float16), self.manifest.scale, self.manifest.dim)
+
+    @cached_property
+    def tracks(self) -> list[Track]:
+        """All of them; decoded when a condition wants to see them the first time."""
+        return [self.table.track(number) for number in range(len(self.table))]
+
+    def passing(self, condition: Condition) -> Passing:
+        return self._passing.get(condition, lambda: self._passing_of(condition))
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """Those whose tracks it knows."""
+        return self._passing.keys()
+
+    def warm(self, other: "Generation") -> None:
+        """Look up what ``other`` has looked up, before searches wait for it."""
+        for condition in other.conditions:
+            self.passing(condition)
+
+    def _passing_of(self, condition: Condition) -> Passing:
+        tracks = np.fromiter(map(condition.passes, self.tracks), np.bool_, len(self.table))
+        return Passing(tracks, int(self.table.counts[tracks].sum()), self._selector(tracks))
+
+    def _selector(self, tracks: Mask) -> Any:
+        return FAISS.IDSelectorBitmap(np.packbits(np.repeat(tracks, self.table.counts), bitorder="little"))
+
+    def _parameters(self, probes: int, passing: Passing | None) -> Any:
+        """The selector has to be here: FAISS ignores one of the refining search without a word."""
+        chosen = {} if passing is None else {"sel": passing.selector}
+        lists = FAISS.SearchParametersIVF(nprobe=probes, **chosen)
+        turned = FAISS.SearchParametersPreTransform(index_params=lists)
+        return FAISS.IndexRefineSearchParameters(k_factor=self.manifest.k_factor, base_index_params=turned)
+
+
+def open_generation(folder: Path, dim: int) -> Generation:
+    """Raises ``SearchIndexError`` for files that are damaged, or of vectors of another number than ``dim``;
+    ``FileNotFoundError`` where the folder is gone."""
+    manifest = read_manifest(folder)
+    if manifest.dim != dim:
+        raise SearchIndexError(f"{folder}: is of vectors of {manifest.dim} numbers, not {dim}; {CURE}")
+    try:
+        table = read_tracks(folder)
+        rows = FAISS.read_index(str(folder / ROWS), FAISS.IO_FLAG_MMAP_IFC)
+        codes = FAISS.read_index(str(folder / CODES), FAISS.IO_FLAG_MMAP_IFC) if manifest.lists else None
+        if not len(table.bounds) or rows.ntotal != manifest.rows or int(table.bounds[-1]) != manifest.rows:
+            raise ValueError(f"{rows.ntotal} rows, {manifest.rows} were written")
+        return Generation(folder, manifest, table, rows, codes)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # FAISS raises RuntimeError
+        raise SearchIndexError(f"{folder}: cannot be read ({str(error).splitlines()[-1][:200]}); {CURE}") from error
