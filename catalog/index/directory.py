@@ -36,12 +36,14 @@ class Entry:
 Entries = Mapping[str, Entry]  # by their tracks' ids; never changed once made
 
 
-@dataclass(slots=True)
-class _Passing:
-    """The ids of a condition's tracks, of the directory's entries ``of``."""
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A condition's tracks among the entries ``of``: their ids, how many segments they have, and the condition as an
+    expression, if it has one."""
 
     of: Entries
     ids: frozenset[str]
+    rows: int
     needed: Needed | None
 
 
@@ -52,7 +54,7 @@ class Directory:
         self._changing = threading.Lock()
         self._entries: Entries = {entry.id: entry for entry in entries}
         self._segments = sum(entry.count for entry in self._entries.values())
-        self._passing: Recent[Condition, list[_Passing]] = Recent(KEPT)
+        self._passing: Recent[Condition, list[Passing]] = Recent(KEPT)
         self._newest = max((entry.version for entry in self._entries.values()), default=0)
 
     @property
@@ -102,22 +104,22 @@ class Directory:
             changed[entry.id] = entry
         self._entries = changed
 
-    def passing(self, condition: Condition, entries: Entries) -> tuple[frozenset[str], Needed | None]:
-        """The ids of the tracks of ``entries`` that pass, and the condition as an expression, if it has one. Kept until
-        the directory changes; then only what changed is asked anew."""
+    def passing(self, condition: Condition, entries: Entries) -> Passing:
+        """Which tracks of ``entries`` pass. Kept until the directory changes; then only what changed is asked anew."""
         kept = self._passing.get(condition, list)
         last = kept[0] if kept else None
         if last is None or last.of is not entries:
-            last = _Passing(entries, *_ask(condition, entries, last))
+            last = _ask(condition, entries, last)
             kept[:] = [last]
-        return last.ids, last.needed
+        return last
 
 
-def _ask(condition: Condition, entries: Entries, last: _Passing | None) -> tuple[frozenset[str], Needed | None]:
+def _ask(condition: Condition, entries: Entries, last: Passing | None) -> Passing:
     if last is None:
         ids = frozenset(id for id, entry in entries.items() if condition.passes(entry.track))
     else:
         changed = [entry for id, entry in entries.items() if last.of.get(id) is not entry]
         gone = last.ids.difference(entries).union(entry.id for entry in changed)
         ids = (last.ids - gone).union(entry.id for entry in changed if condition.passes(entry.track))
-    return ids, needed_by(condition, {entry.track.licence for entry in entries.values()})
+    needed = needed_by(condition, {entry.track.licence for entry in entries.values()})
+    return Passing(entries, ids, sum(entries[id].count for id in ids), needed)

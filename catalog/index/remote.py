@@ -216,7 +216,7 @@ class RemoteIndex:
             return passing
         if where.only is not None:
             return frozenset(id for id in passing if where.condition.passes(entries[id].track))
-        return passing & self._directory.passing(where.condition, entries)[0]
+        return passing & self._directory.passing(where.condition, entries).ids
 
     def _want(self, where: Where, entries: Entries) -> Want:
         total = self._directory.segments
@@ -224,11 +224,11 @@ class RemoteIndex:
         if where.condition is None:
             rows = total - sum(entries[id].count for id in without)
             return Want(Needed(), None, without, rows, total)
-        ids, needed = self._directory.passing(where.condition, entries)
-        rows = sum(entries[id].count for id in ids - without)
-        if needed is not None:
-            return Want(needed, None, without, rows, total)
-        among = None if rows > MANY * total else ids - without
+        passing = self._directory.passing(where.condition, entries)
+        rows = passing.rows - sum(entries[id].count for id in without & passing.ids)
+        if passing.needed is not None:
+            return Want(passing.needed, None, without, rows, total)
+        among = None if rows > MANY * total else passing.ids - without
         return Want(Needed(), among, without if among is None else (), rows, total)
 
     def _search(self, query: Floats, n: int, where: Where, last: bool) -> list[Hit] | None:

@@ -38,21 +38,28 @@ def test_passing_is_asked_anew_of_what_changed_alone() -> None:
             return track.tempo_bpm > 110
 
     directory = Directory([entry("a"), entry("b", tempo_bpm=120.0)])
-    assert directory.passing(Quick(), directory.entries)[0] == {"b"} and asked == ["a", "b"]
+    assert directory.passing(Quick(), directory.entries).ids == {"b"} and asked == ["a", "b"]
     before = directory.entries
     directory.change([entry("a", 2, tempo_bpm=130.0), entry("c", tempo_bpm=90.0)], ["b"])
-    assert directory.passing(Quick(), directory.entries)[0] == {"a"} and asked == ["a", "b", "a", "c"]
-    assert directory.passing(Quick(), before)[0] == {"b"}  # a search that began before
+    assert directory.passing(Quick(), directory.entries).ids == {"a"} and asked == ["a", "b", "a", "c"]
+    assert directory.passing(Quick(), before).ids == {"b"}  # a search that began before
 
 
 def test_a_licence_that_comes_later_is_in_the_expression() -> None:
     directory = Directory([entry("a")])
     free = Filters(licences=frozenset({"CC-BY"}))
-    _, before = directory.passing(free, directory.entries)
+    before = directory.passing(free, directory.entries).needed
     new = entry("b")
     directory.change([dataclasses.replace(new, track=dataclasses.replace(new.track, licence="CC-BY-4.0"))])
-    ids, after = directory.passing(free, directory.entries)
-    assert ids == {"b"} and before is not None and after is not None and len(after.groups[0]) > len(before.groups[0])
+    passing = directory.passing(free, directory.entries)
+    after = passing.needed
+    assert (
+        passing.ids == {"b"}
+        and passing.rows == 2
+        and before is not None
+        and after is not None
+        and len(after.groups[0]) > len(before.groups[0])
+    )
 
 
 def test_an_answer_that_was_overtaken_is_not_taken_over() -> None:
