@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from servers import free_ports
 
+import segue
 from catalog.catalog import Catalog
 from catalog.index.base import IndexOptions
 from catalog.records import Analysis, Candidate, Filters, Track
@@ -78,3 +80,14 @@ def answers(catalog: Catalog, query: np.ndarray, quick: Filters) -> list[object]
 
 def told(candidate: Candidate) -> tuple[object, ...]:
     return candidate.track, round(candidate.similarity, 5), candidate.start_s, candidate.standing.tobytes()
+
+
+@pytest.mark.parametrize("scheme", ["milvus", "postgres"])
+def test_the_command_names_a_server_that_is_not_there(
+    folder: Path, capsys: pytest.CaptureFixture[str], scheme: str
+) -> None:
+    [port] = free_ports(1)
+    address = f"{scheme}://me:secret@127.0.0.1:{port}/somewhere"
+    assert segue.main(["search", "-c", str(folder), "--index", address]) == 2
+    told = capsys.readouterr().err
+    assert f"index {scheme}://127.0.0.1:{port}/somewhere" in told and "try again" in told and "secret" not in told
