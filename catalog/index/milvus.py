@@ -52,6 +52,7 @@ OPEN_S: Final = 60.0  # a new collection takes some seconds until it can be sear
 SEAL_FROM: Final = 10_000  # rows written since the last time
 ROWS_AT_ONCE: Final = 4096
 KEYS_AT_ONCE: Final = 4096
+TRIES: Final = 3
 
 T = TypeVar("T")
 
@@ -85,15 +86,16 @@ class Milvus:
         self._prepare()
 
     def heads(self) -> Iterator[Entry]:
-        after = ""
-        while True:
-            rows = self._query(self._tracks, f"id > {json.dumps(after)}", ["id", "text"], limit=MOST)
-            if not rows:
-                return
-            yield from map(self._entry, rows)
-            after = max(row["id"] for row in rows)
-            if len(rows) < MOST:
-                return
+        count, rows = 0, list[Any]()
+        for _ in range(TRIES):  # somebody may remove tracks meanwhile
+            [counted] = self._query(self._tracks, "", ["count(*)"])
+            count, rows = int(counted["count(*)"]), list(self._pages(self._tracks, ["id", "text"]))
+            if len(rows) >= count:
+                return map(self._entry, rows)
+        raise SearchIndexError(
+            f"index {self.name}: it has {count} tracks and answers with {len(rows)}; "
+            "another version of the Milvus server may do better (2.3.5 was tested)"
+        )
 
     def heads_of(self, ids: Collection[str]) -> list[Entry]:
         return [
@@ -167,14 +169,11 @@ class Milvus:
 
     def sweep(self, entries: Entries, before: int) -> int:
         strays = []
-        after, most = "", before
-        while rows := self._query(self._segments, f"id > {json.dumps(after)}", ["id"], limit=MOST):
-            for row in rows:
-                version, _, track = row["id"].split("/", 2)
-                known = entries.get(track)
-                if int(version) < most and (known is None or known.version != int(version)):
-                    strays.append(row["id"])
-            after = max(row["id"] for row in rows)
+        for row in self._pages(self._segments, ["id"]):
+            version, _, track = row["id"].split("/", 2)
+            known = entries.get(track)
+            if int(version) < before and (known is None or known.version != int(version)):
+                strays.append(row["id"])
         for keys in _portions(strays, KEYS_AT_ONCE):
             self._write(self._delete, self._segments, keys)
         return len(strays)
@@ -200,6 +199,16 @@ class Milvus:
 
     def _write(self, call: Callable[..., None], *arguments: Any) -> None:
         self._ask(lambda client: call(client, *arguments))
+
+    def _pages(self, name: str, fields: Sequence[str]) -> Iterator[Any]:
+        """All rows of a collection, by rising key."""
+        after = ""
+        while True:
+            rows = self._query(name, f"id > {json.dumps(after)}", fields, limit=MOST)
+            yield from rows
+            if len(rows) < MOST:
+                return
+            after = max(row["id"] for row in rows)
 
     def _query(self, name: str, expression: str, fields: Sequence[str], **more: Any) -> list[Any]:
         """Rows of a collection, in no order. Where a server may cut an answer off, ``limit`` says at how many: it then

@@ -41,6 +41,7 @@ EF: Final = 200  # at least; more for more rows
 MOST_EF: Final = 1000
 SCANNED: Final = 200_000  # rows that a search goes through at most, in search of such that pass
 ANSWER_S: Final = 4.0  # a search or a look-up
+READ_S: Final = 60.0  # everything, when it is opened
 WRITE_S: Final = 600.0  # making the index of a million rows takes minutes
 LOCK: Final = 0x5E60E  # beside a hash of the table's name
 
@@ -93,14 +94,14 @@ class Postgres:
         self._connections = Connections(library.psycopg, address, self.name, self._prepare)
 
     def heads(self) -> Iterator[Entry]:
-        yield from self._entries("SELECT id, version, count, stamp, text FROM {tracks}", ())
+        return iter(self._entries("SELECT id, version, count, stamp, text FROM {tracks}", (), READ_S))
 
     def heads_of(self, ids: Collection[str]) -> list[Entry]:
         query: LiteralString = "SELECT id, version, count, stamp, text FROM {tracks} WHERE id = ANY(%s)"
         return self._entries(query, (list(ids),))
 
     def count(self) -> int:
-        return self._rows("SELECT count(*) FROM {segments}", ())[0][0]  # type: ignore[no-any-return]
+        return int(self._rows("SELECT count(*) FROM {segments}", (), READ_S)[0][0])
 
     def nearest(self, query: Floats, limit: int, want: Want) -> list[Row]:
         conditions, values = _conditions(want)
@@ -246,9 +247,9 @@ class Postgres:
         """One writer at a time, until the transaction ends."""
         connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK, self._names["segments"]))
 
-    def _entries(self, query: str, values: Sequence[Any]) -> list[Entry]:
+    def _entries(self, query: str, values: Sequence[Any], answer_s: float = ANSWER_S) -> list[Entry]:
         found = []
-        for id, version, count, stamp, text in self._rows(query, values):
+        for id, version, count, stamp, text in self._rows(query, values, answer_s):
             try:
                 found.append(Entry(read_track(text), version, count, stamp))
             except ValueError as error:
@@ -258,8 +259,8 @@ class Postgres:
                 ) from None
         return found
 
-    def _rows(self, query: str, values: Sequence[Any]) -> list[Any]:
-        with self._connections.use(ANSWER_S) as connection:
+    def _rows(self, query: str, values: Sequence[Any], answer_s: float = ANSWER_S) -> list[Any]:
+        with self._connections.use(answer_s) as connection:
             rows: list[Any] = connection.execute(self._text(query), values, binary=True).fetchall()
             return rows
 
