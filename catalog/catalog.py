@@ -78,8 +78,8 @@ class Catalog:
     ) -> Self:
         """Load a catalogue. ``bundle`` None: only for questions about its own tracks. ``search_device``: one of
         ``index.gpu.DEVICES``. ``target_lufs``: what candidates' gains bring tracks to (None: ``gain.common_lufs``).
-        ``index``: one of ``index.registry.INDEXES``, or an address; without a bundle all is in memory. What an index
-        has kept is brought up to date.
+        ``index``: one of ``index.registry.INDEXES``, or the address of a server of ``index.registry.SERVERS``; without
+        a bundle all is in memory. What an index has kept is brought up to date.
 
         Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it,
         ``SearchDeviceError`` where a GPU is requested and there is none, ``SearchIndexError`` for an unknown index.

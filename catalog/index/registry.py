@@ -10,8 +10,10 @@ from .base import IndexOptions, VectorIndex
 from .compact import CompactIndex
 from .compact_sizes import DEFAULTS
 from .flat import FlatIndex
+from .milvus import open_milvus
+from .names import DEFAULT as DEFAULT
+from .postgres import open_postgres
 
-DEFAULT: Final = "flat"
 COMPACT_FROM: Final = 20_000  # segments; below, comparing all of them in memory takes half a millisecond
 
 
@@ -28,7 +30,11 @@ INDEXES: Final[Mapping[str, Callable[[IndexOptions], VectorIndex]]] = {
     "auto": auto,
 }
 # By the scheme of an address, which is given whole, with what it may hold of credentials.
-SERVERS: Final[Mapping[str, Callable[[str, IndexOptions], VectorIndex]]] = {}
+SERVERS: Final[Mapping[str, Callable[[str, IndexOptions], VectorIndex]]] = {
+    "milvus": open_milvus,
+    "postgres": open_postgres,
+    "postgresql": open_postgres,
+}
 
 
 def open_index(name: str, options: IndexOptions) -> VectorIndex:

@@ -59,6 +59,7 @@ def options_of(values: Values) -> ServeOptions:
             ),
         ),
         search_device=values["search_device"],
+        index=values["index"],
         target_lufs=values["loudness"],
         batch_sizes=None if values["batch_sizes"] is None else rows_of(values["batch_sizes"]),
         origins=tuple(values["allow_origin"] or ()),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.index.names import DEFAULT
 from engines.choose import AUTO, EngineOptions
 from stream.driver.live import LiveOptions
 from stream.recording.header import RecordOptions
@@ -32,6 +33,7 @@ class ServeOptions:
     engine: str = AUTO
     engines: EngineOptions = field(default_factory=EngineOptions)  # except ``threads``
     search_device: str = "cpu"
+    index: str = field(default=DEFAULT, repr=False)  # a name, or an address, which may hold a password
     target_lufs: float | None = None  # None: the catalogue's own
     batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
     origins: tuple[str, ...] = ()

@@ -54,7 +54,8 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         stack.callback(engine.close)
         if options.watch.folders and not is_catalog(options.catalog):
             Catalog.create(options.catalog, bundle).close()
-        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device, options.target_lufs))
+        how = options.search_device, options.target_lufs, options.index
+        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, *how))
         if reason := catalog.search_state.reason:
             log.info("segments are searched on the CPU: %s", reason)
         if not len(catalog) and not options.watch.folders:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from catalog.arguments import LOUDNESS, LOUDNESS_HELP, SEARCH_HELP
+from catalog.arguments import INDEX_HELP, LOUDNESS, LOUDNESS_HELP, SEARCH_HELP
+from catalog.index.address import shown_index
 from catalog.index.gpu import DEVICES
+from catalog.index.names import DEFAULT
 from engines.arguments import HELP
 from engines.choose import AUTO, NAMES
 from engines.manifest import PRECISIONS
@@ -115,6 +117,7 @@ SETTINGS: Final = (
     Setting("engine", "triton", TEXT, HELP["triton"], metavar="URL"),
     Setting("engine", "plans", PATH, HELP["plans"], metavar="FOLDER"),
     Setting("engine", "search_device", choice(*DEVICES), SEARCH_HELP, DEVICES[0]),
+    Setting("engine", "index", TEXT, INDEX_HELP, DEFAULT, "NAME", secret=True, shown=shown_index),
     Setting("engine", "batch_sizes", ROWS, "rows that batches are padded to (default: 1,2,4,8,16,32)", metavar="N,N"),
     Setting("server", "host", TEXT, "address to listen on", "127.0.0.1"),
     Setting("server", "port", integer(0, 65535), "port, 0 for any free one", 8765),

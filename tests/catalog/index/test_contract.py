@@ -1,4 +1,5 @@
-"""What every index must do, against brute force; a row of ``registry.INDEXES`` is tested by being there.
+"""What every index must do, against brute force; a row of ``registry.INDEXES`` is tested by being there, and so
+is every server of ``conftest.KINDS``.
 
 An index that is not exact must find .97 of the best tracks in the mean over a test's queries, and all of them where so
 few rows pass that it should compare every one. Its vectors and scores may be rounded, by ``ROUNDED`` of the norms.
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,13 +40,17 @@ OPEN = dict(INDEXES) | {
 }
 
 
-@pytest.fixture(params=sorted(OPEN))
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[int], VectorIndex]]:
+@pytest.fixture(params=[*sorted(OPEN), "milvus", "postgres"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path, servers: Any) -> Iterator[Callable[[int], VectorIndex]]:
     """Opens an empty index of vectors of so many numbers."""
     every: list[VectorIndex] = []
 
     def make(dim: int = D) -> VectorIndex:
-        every.append(OPEN[request.param](IndexOptions(tmp_path / str(len(every)), dim)))
+        options = IndexOptions(tmp_path / str(len(every)), dim)
+        if request.param in OPEN:
+            every.append(OPEN[request.param](options))
+        else:
+            every.append(servers.empty(request.param, f"contract_{len(every)}", options))
         return every[-1]
 
     yield make

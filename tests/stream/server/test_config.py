@@ -44,6 +44,7 @@ BY_KIND = {
     "triton": WORD,
     "loudness": st.sampled_from([-23, -16, -14.5]),
     "search_device": st.sampled_from(["cpu", "gpu", "auto"]),
+    "index": st.sampled_from(["flat", "milvus://host:1/name"]),
     "port": st.integers(0, 65535),
     "host": WORD,
     "public_url": st.sampled_from(["https://a.example", "http://[::1]:8765"]),
