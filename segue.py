@@ -44,6 +44,7 @@ EXTRAS = {
     "tritonclient": "triton",
     "httpx": "bench",
     "opentimelineio": "otio",
+    "distributed": "dask",
 }
 
 

@@ -14,11 +14,11 @@ from engines.choose import choose, with_reserve
 from engines.errors import EngineError
 from features.spec import FEATURES
 
-from .arguments import add_search_device
+from .arguments import add_dask, add_search_device
 from .catalog import Catalog
 from .catalog_command import main as catalog_main
 from .errors import CatalogError
-from .indexer import index_folder, printable
+from .indexer import Analyse, index_folder, printable
 from .libraries.copies import copy_music
 from .libraries.opensubsonic import Server
 from .libraries.prepared import Library
@@ -66,7 +66,7 @@ def index(argv: Sequence[str]) -> int:
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
-                libraries, arguments.no_libraries
+                libraries, arguments.no_libraries, _elsewhere(arguments.dask)
             )  # fmt: skip
     finally:
         engine.close()
@@ -82,6 +82,16 @@ def index(argv: Sequence[str]) -> int:
             "Mount the disk and run again, or add --forget-missing"
         )
     raise CatalogError(f"{printable(arguments.music)}: no file could be used; nothing is in {arguments.catalog}")
+
+
+def _elsewhere(scheduler: str | None) -> Analyse | None:
+    if scheduler is None:
+        return None
+    import distributed  # noqa: F401 - where it lacks, the command says so before it starts
+
+    from .dask_pool import on_cluster
+
+    return on_cluster(scheduler, lambda text: print(f"segue index: {text}", file=sys.stderr))  # noqa: T201
 
 
 def _server(address: str) -> Server:
@@ -108,6 +118,7 @@ def index_parser() -> argparse.ArgumentParser:
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue, made if missing")
     parser.add_argument("--bundle", type=Path, help="bundle to analyse with (default: the one that ships)")
     parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    add_dask(parser)
     parser.add_argument(
         "--forget-missing",
         action="store_true",
