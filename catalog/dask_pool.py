@@ -5,6 +5,7 @@ comes. A task that fails since its workers died is tried once more, alone, befor
 innocent tasks that wait on a dying worker fail as well.
 """
 
+import logging
 import os
 import random
 import time
@@ -12,14 +13,14 @@ import uuid
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from .dask_team import Team, Tell
-from .dask_worker import BLOCK, Away, Glimpse, NotReady, Order, analyse_here, glimpse, identity_of
+from .dask_worker import BLOCK, Away, Broken, Glimpse, NotReady, Order, analyse_here, glimpse, identity_of
 from .errors import ClusterError
 from .store import Store
 from .worker import AnalysedFile, EngineSpec, Job, RejectedFile
@@ -58,6 +59,7 @@ def on_cluster(address: str, tell: Tell) -> Analyse:
         from distributed import Client
 
         with ExitStack() as stack:
+            stack.enter_context(hushed())
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", UserWarning)  # of versions: the team is asked
@@ -70,6 +72,20 @@ def on_cluster(address: str, tell: Tell) -> Analyse:
             yield from _Run(client, address, jobs, spec, catalog, tell).outcomes()
 
     return analyse_all
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Without Dask's own tracebacks of connections that end: ``ClusterError`` tells of them."""
+    loggers = [logging.getLogger(f"distributed.{name}") for name in ("client", "core", "comm", "batched")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 class _Run:
@@ -137,7 +153,7 @@ class _Run:
         try:
             answer = future.result()
         except Exception as error:  # noqa: BLE001 - whatever ended the task
-            yield from self._failed(task, error)
+            yield from self._failed(task, type(error).__name__, str(error))
             return
         finally:
             future.release()
@@ -150,28 +166,29 @@ class _Run:
             self._team.dismiss(answer.worker, f"{answer.reason}; mount the folder of music there as it is here")
             self._look_around()
             self._todo.appendleft(task)
+        elif isinstance(answer, Broken):
+            yield from self._failed(task, f"on {answer.worker}", answer.reason)
         else:
             yield task.job.path, answer
 
-    def _failed(self, task: Task, error: Exception) -> Generator[tuple[Path, Outcome]]:
+    def _failed(self, task: Task, kind: str, reason: str) -> Generator[tuple[Path, Outcome]]:
         """A task that the cluster could not run: once more, and then no more."""
-        from distributed import KilledWorker
-
         task.failures += 1
-        if isinstance(error, KilledWorker) and task.failures == 1:
+        killed = kind == "KilledWorker"
+        if killed and task.failures == 1:
             self._tell(f"{task.job.path}: its worker died; it is tried again at the end, alone")
             self._suspects.append(task)
-        elif isinstance(error, KilledWorker):
-            reason = "ended the processes that read it (a decoder's crash, or too little memory)"
-            yield task.job.path, RejectedFile(reason)
+        elif killed:
+            text = "ended the processes that read it (a decoder's crash, or too little memory)"
+            yield task.job.path, RejectedFile(text)
         elif task.failures == 1:
             self._look_around()  # a worker that joined just now may lack the program
             self._todo.append(task)
         else:
             raise ClusterError(
-                f"{self._address}: the cluster cannot run {task.job.path} ({type(error).__name__}: {error}); look at "
-                f"its workers' logs; {AGAIN}"
-            ) from error
+                f"{self._address}: the cluster cannot analyse {task.job.path} ({kind}: {reason}); look at its "
+                f"workers' logs; {AGAIN}"
+            )
 
     def _look_around(self) -> None:
         """Ask workers that joined; send anew what only workers may run that have left."""

@@ -58,6 +58,8 @@ class Team:
     def look_around(self) -> None:
         """Who is there now? Those who are new are asked; those who left are forgotten."""
         there = self._client.nthreads()
+        for address in self.fit.keys() - there.keys():
+            self._tell(f"worker {address} has left")
         self.fit = {address: threads for address, threads in there.items() if address in self.fit}
         self.unfit = {address: reason for address, reason in self.unfit.items() if address in there}
         self.ask({address: threads for address, threads in there.items() if address not in self.fit | self.unfit})
@@ -79,6 +81,8 @@ class Team:
                 self.dismiss(address, reasons[address])
             elif address in reasons:
                 self.fit[address] = threads
+                if self._complete:
+                    self._tell(f"worker {address} has joined")
 
     def dismiss(self, address: str, reason: str) -> None:
         """A worker gets no more work."""

@@ -64,7 +64,15 @@ class Away:
     reason: str
 
 
-Answer = AnalysedFile | RejectedFile | NotReady | Away
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The program itself fails on this worker, and how."""
+
+    worker: str
+    reason: str
+
+
+Answer = AnalysedFile | RejectedFile | NotReady | Away | Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +101,18 @@ def analyse_here(job: Job, sizes: tuple[tuple[Path, int], ...], run: str) -> Ans
     them."""
     from distributed import get_worker
 
+    here = get_worker().address
     own = _runs.get(run)
     if own is None:
-        return NotReady(get_worker().address)
-    outcome: AnalysedFile | RejectedFile | None = None
-    if not (reason := differs(sizes)):
-        outcome = analyse_file(job, own.engine, own.known.__contains__)
-        reason = differs(sizes) if isinstance(outcome, RejectedFile) else ""
-    return Away(get_worker().address, reason) if outcome is None or reason else outcome
+        return NotReady(here)
+    try:
+        outcome: AnalysedFile | RejectedFile | None = None
+        if not (reason := differs(sizes)):
+            outcome = analyse_file(job, own.engine, own.known.__contains__)
+            reason = differs(sizes) if isinstance(outcome, RejectedFile) else ""
+    except Exception as error:  # noqa: BLE001 - a client that cannot read an exception waits for its task for ever
+        return Broken(here, f"{type(error).__name__}: {error}")
+    return Away(here, reason) if outcome is None or reason else outcome
 
 
 def differs(sizes: tuple[tuple[Path, int], ...]) -> str:
