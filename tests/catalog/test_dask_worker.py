@@ -1,6 +1,8 @@
 """What stands against a worker: each cause with its cure; and that it analyses nothing unasked."""
 
 import asyncio
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -128,6 +130,23 @@ def test_what_fails_unexpectedly_is_told_in_words(order: Order, song: Path, monk
     complaint(order)
     monkeypatch.setattr(dask_worker, "analyse_file", fails)
     assert analyse_here(Job(song), (), "a run") == Broken("tcp://here", "RecursionError: too deep")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_freed_arrays_are_used_again() -> None:
+    """In spite of what Dask's nanny sets: a process that frees and takes 4 MB a hundred times gets the same pages."""
+    code = (
+        "import resource, sys, numpy as np\nfrom catalog.dask_worker import keep_memory\n"
+        "assert len(sys.argv) == 1 or keep_memory()\n"
+        "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "np.ones(500_000)\nbefore = faults()\nfor _ in range(100): np.ones(500_000)\nprint(faults() - before)"
+    )
+    counts = [
+        int(subprocess.run([sys.executable, "-c", code, *keep], env={**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"},
+                           capture_output=True, text=True, check=True, timeout=60).stdout)
+        for keep in ([], ["keep"])
+    ]  # fmt: skip
+    assert counts[1] * 10 < counts[0], counts
 
 
 def test_what_is_asked_by_text_is_what_is_said_here(monkeypatch: pytest.MonkeyPatch) -> None:
