@@ -47,6 +47,7 @@ EXTRAS = {
     "pymilvus": "milvus",
     "psycopg": "postgres",
     "pgvector": "postgres",
+    "distributed": "dask",
 }
 
 

@@ -46,3 +46,13 @@ def add_search_device(parser: argparse.ArgumentParser) -> None:
         default="cpu",
         help=f"{SEARCH_HELP} (default cpu)",
     )
+
+
+def add_dask(parser: argparse.ArgumentParser) -> None:
+    """``--dask``, whose value ``dask_pool.on_cluster`` takes."""
+    parser.add_argument(
+        "--dask",
+        metavar="tcp://SCHEDULER:8786",
+        help="analyse on the workers of this Dask cluster instead of here (--jobs does not count); they must see MUSIC "
+        "under the same path",
+    )

@@ -17,12 +17,12 @@ from engines.errors import EngineError
 from engines.manifest import PRECISIONS
 from features.spec import FEATURES
 
-from .arguments import add_search_device
+from .arguments import add_dask, add_search_device
 from .catalog import Catalog
 from .catalog_command import main as catalog_main
 from .closed import Closed
 from .errors import CatalogError
-from .indexer import index_folder, printable
+from .indexer import Analyse, index_folder, printable
 from .libraries.copies import DROP, copy_music
 from .libraries.keys import key_of
 from .libraries.opensubsonic import Server
@@ -70,7 +70,7 @@ def index(argv: Sequence[str]) -> int:
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
-                libraries, arguments.no_libraries, arguments.refresh
+                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask)
             )  # fmt: skip
     finally:
         engine.close()
@@ -102,6 +102,16 @@ def _engine(arguments: argparse.Namespace, bundle: Bundle, options: EngineOption
     return Closed(bundle), choice.name
 
 
+def _elsewhere(scheduler: str | None) -> Analyse | None:
+    if scheduler is None:
+        return None
+    import distributed  # noqa: F401 - where it lacks, the command says so before it starts
+
+    from .dask_pool import on_cluster
+
+    return on_cluster(scheduler, lambda text: print(f"segue index: {text}", file=sys.stderr))  # noqa: T201
+
+
 def _server(address: str) -> Server:
     password = os.environ.get(PASSWORD)
     if password is None and sys.stdin.isatty():
@@ -126,6 +136,7 @@ def index_parser() -> argparse.ArgumentParser:
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue, made if missing")
     parser.add_argument("--bundle", type=Path, help="bundle to analyse with (default: the one that ships)")
     parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    add_dask(parser)
     parser.add_argument(
         "--forget-missing",
         action="store_true",

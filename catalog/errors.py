@@ -39,3 +39,7 @@ class SearchIndexError(CatalogError):
 
 class LibraryError(CatalogError):
     """Another program's library (rekordbox, Mixxx) that cannot be read."""
+
+
+class ClusterError(CatalogError):
+    """The Dask cluster is not there, or one of its workers cannot analyse as this machine would."""

@@ -8,7 +8,7 @@ kept: the file is marked as missing, and its tracks come back with it; tracks fr
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +52,8 @@ from .tags import one_line, tagged_tempo
 from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file, own_engine
 
 MAX_CONTRADICTIONS = 100  # between sidecars that are told
+# Analyses files elsewhere: jobs, the engine's spec and the catalogue in, each path with its outcome out.
+Analyse = Callable[[Iterator[Job], EngineSpec, Path], Generator[tuple[Path, AnalysedFile | RejectedFile]]]
 Progress = Callable[[int, int, str], None]  # files done, files to analyse, what is going on
 
 
@@ -105,17 +107,19 @@ def index_folder(
     libraries: Sequence[Path | Library] = (),
     forget_libraries: bool = False,
     refresh: bool = False,
+    analyse: Analyse | None = None,
 ) -> IndexReport:
     """Add and refresh until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
     ``music`` is a folder, or a playlist (M3U, M3U8) of files anywhere. ``libraries`` of other programs say more of the
     files (see ``libraries/``); ``forget_libraries`` drops what earlier ones said.
 
     ``jobs`` processes with an engine of their own each, opened as ``spec`` says (None: the bundle's on the CPU); 1
-    works in this process with ``engine``, of which more processes need no more than the bundle. ``forget_missing``:
-    tracks whose files are not in ``music`` any more leave the catalogue. ``refresh``: also measures what tracks lack
-    that an older version analysed. Raises ``MusicFolderError`` for a folder that is missing or without files to try,
-    unless the catalogue knows tracks of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``. A catalogue that
-    is new and would be empty is not left behind.
+    works in this process with ``engine``, of which more processes need no more than the bundle. ``analyse``: what
+    analyses the files instead (see ``dask_pool.on_cluster``). ``forget_missing``: tracks whose files are not in
+    ``music`` any more leave the catalogue. ``refresh``: also measures what tracks lack that an older version analysed.
+    Raises ``MusicFolderError`` for a folder that is missing or without files to try, unless the catalogue knows tracks
+    of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``, and what ``analyse`` raises. A catalogue that is
+    new and would be empty is not left behind.
     """
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
     scanned = _scan(music, catalog)
@@ -133,7 +137,7 @@ def index_folder(
             check_bundle(catalog, read_layout(catalog), engine.bundle)
             try:
                 with closing(Store(catalog, write=True)) as store:
-                    run = _Run(music, catalog, scanned, store, engine, spec, progress, refresh)
+                    run = _Run(music, catalog, scanned, store, engine, spec, progress, refresh, analyse)
                     report = run.report(max(1, jobs), forget_missing)
                     return _bring(report, music, scanned, store, opened, forget_libraries)
             finally:
@@ -239,9 +243,10 @@ class _Run:
         spec: EngineSpec,
         progress: Progress,
         refresh: bool,
+        analyse: Analyse | None = None,
     ) -> None:
         self._music, self._scanned, self._store, self._engine, self._progress = music, scanned, store, engine, progress
-        self._spec, self._catalog = spec, catalog
+        self._spec, self._catalog, self._analyse = spec, catalog, analyse
         self._lost = store.sweep(row_width(engine.bundle))
         store.fill_energies()
         self._known = store.files()
@@ -348,6 +353,9 @@ class _Run:
 
     def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:
         work = (Job(path, self._scanned.sheets.get(path), self._refresh_of(path)) for path in todo)
+        if self._analyse is not None:
+            yield from self._analyse(work, self._spec, self._catalog)
+            return
         if jobs > 1:
             yield from analyse_all(work, self._spec, self._catalog, jobs)
             return

@@ -45,12 +45,12 @@ EXTRAS = {
     "studio": set(),
     "features": {"cpu"},
     "engines": {"cpu", "tensorrt", "triton", "train"},  # each engine says which extra it lacks
-    "catalog": {"cpu", "milvus", "postgres"},  # each index says which extra it lacks
+    "catalog": {"cpu", "milvus", "postgres", "dask"},  # each index says which extra it lacks
     "stream": {"cpu", "otio"},
     "towers": {"cpu", "train", "clip-clap"},
     "export": {"cpu", "train", "clip-clap"},
     "benchmarks": {"cpu", "train", "bench", "test"},
-    "tests": {"cpu", "train", "clip-clap", "triton", "otio", "bench", "test", "tensorrt", "milvus", "postgres"},
+    "tests": {"cpu", "train", "clip-clap", "triton", "otio", "dask", "bench", "test", "tensorrt", "milvus", "postgres"},
 }
 # Modules whose distribution has another name where it is not installed, or that a declared one brings on purpose.
 BROUGHT = {
@@ -230,7 +230,7 @@ def test_the_live_path_runs_where_torch_is_absent() -> None:
         for path in modules(folder)
         if path.name != "__init__.py"
     ]
-    absent = ("torch", "onnx", "sklearn", "librosa", "numba", "soxr")
+    absent = ("torch", "onnx", "sklearn", "librosa", "numba", "soxr", "dask", "distributed")
     code = f"import sys, importlib\nfor m in {absent}: sys.modules[m] = None\n"
     code += f"for m in {names!r}: importlib.import_module(m)\n"
     done = subprocess.run(
