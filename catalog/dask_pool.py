@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Outcome = AnalysedFile | RejectedFile
 Analyse = Callable[[Iterator[Job], EngineSpec, Path], Generator[tuple[Path, Outcome]]]
+KILLED = "KilledWorker"  # Dask's error
 PER_THREAD = 2  # one at work, one waiting
 GLIMPSES = 16  # files that each worker must see as we do before it starts
 CONNECT_S = 10.0
@@ -45,7 +46,7 @@ class Task:
     job: Job
     failures: int = 0
     sizes: tuple[tuple[Path, int], ...] = ()
-    only: frozenset[str] | None = None
+    only: frozenset[str] = frozenset()
 
 
 def on_cluster(address: str, tell: Tell) -> Analyse:
@@ -118,9 +119,9 @@ class _Run:
     def _step(self) -> Generator[tuple[Path, Outcome]]:
         """Send what there is room for, and take one answer, if one comes soon."""
         room = max(1, self._team.threads) * PER_THREAD
-        while self._todo and len(self._pending) < room:
+        while self._team.fit and self._todo and len(self._pending) < room:
             yield from self._send(self._todo.popleft())
-        if not self._pending and not self._todo and self._suspects:
+        if self._team.fit and not self._pending and not self._todo and self._suspects:
             yield from self._send(self._suspects.popleft())  # alone
         try:
             future = self._done.get(timeout=LOOK_S)
@@ -132,6 +133,7 @@ class _Run:
                 yield from self._take(future, task)
         if time.monotonic() - self._looked >= LOOK_S:
             self._look_around()
+            yield from self._deserted()
 
     def _send(self, task: Task) -> Generator[tuple[Path, Outcome]]:
         try:
@@ -139,11 +141,11 @@ class _Run:
         except OSError as error:
             yield task.job.path, RejectedFile(f"cannot be read: {error.strerror}")
             return
-        task.only = self._team.only()
+        # Only those that are ready: on others a task would end well, and Dask forget how many workers it has ended.
+        task.only = frozenset(self._team.fit)
         future = self._client.submit(
-            analyse_here, task.job, task.sizes, self._order.run, pure=False, retries=0,
-            workers=None if task.only is None else list(task.only),
-        )  # fmt: skip
+            analyse_here, task.job, task.sizes, self._order.run, pure=False, retries=0, workers=list(task.only)
+        )
         self._pending[future] = task
         future.add_done_callback(self._done.put)
 
@@ -174,7 +176,7 @@ class _Run:
     def _failed(self, task: Task, kind: str, reason: str) -> Generator[tuple[Path, Outcome]]:
         """A task that the cluster could not run: once more, and then no more."""
         task.failures += 1
-        killed = kind == "KilledWorker"
+        killed = kind == KILLED
         if killed and task.failures == 1:
             self._tell(f"{task.job.path}: its worker died; it is tried again at the end, alone")
             self._suspects.append(task)
@@ -191,17 +193,19 @@ class _Run:
             )
 
     def _look_around(self) -> None:
-        """Ask workers that joined; send anew what only workers may run that have left."""
+        """Ask workers that joined."""
         self._team.look_around()
         self._looked = time.monotonic()
         if not self._team.fit and not self._waiting:
             self._tell(f"{self._address}: no worker is left; waiting for one to join")
         self._waiting = not self._team.fit
-        if not self._waiting:
-            stuck = [f for f, task in self._pending.items() if task.only and task.only.isdisjoint(self._team.fit)]
-            for future in stuck:
-                self._todo.appendleft(self._pending.pop(future))
-            self._client.cancel(stuck)
+
+    def _deserted(self) -> Generator[tuple[Path, Outcome]]:
+        """Tasks whose workers have all left have failed: one of them may have ended these."""
+        for future in [future for future, task in self._pending.items() if task.only.isdisjoint(self._team.fit)]:
+            task = self._pending.pop(future)
+            self._client.cancel([future])
+            yield from self._failed(task, KILLED, "its workers have left")
 
     def _gone(self, reason: str) -> str:
         return f"{self._address}: the scheduler is gone ({reason}); start it again; {AGAIN}"

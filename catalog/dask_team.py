@@ -92,10 +92,6 @@ class Team:
             if self._complete:  # before that, all of them become one error
                 self._tell(f"worker {address} gets no work: {reason}")
 
-    def only(self) -> frozenset[str] | None:
-        """The workers that a task may go to; None: any."""
-        return frozenset(self.fit) if self.unfit and self.fit else None
-
     def _run(self, workers: list[str], function: Callable[..., object], *arguments: object) -> dict[str, Any]:
         """What each worker answers or raises; those that left meanwhile are not among them."""
         answers = self._client.run(function, *arguments, workers=workers, on_error="return")

@@ -150,9 +150,11 @@ def test_a_worker_that_is_killed_meanwhile(
     holds_both(cluster)
 
 
+@pytest.mark.parametrize("deaths", [0, 1])
 def test_a_file_that_kills_workers_is_the_only_one_refused(
-    music: Path, index: Callable[..., IndexReport], cluster: LocalCluster
+    music: Path, index: Callable[..., IndexReport], cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch, deaths: int
 ) -> None:
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", deaths)
     shutil.copy(music / "a.wav", music / "kills.wav")
     told = Told()
     report = index(music, "there", told)
