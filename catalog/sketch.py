@@ -76,15 +76,18 @@ def both_ways(samples: Floats) -> tuple[Sketch, Sketch]:
         nothing = Sketch(np.zeros(BITS + 1, np.float32), np.empty(0, np.uint16))
         return nothing, nothing
     energy = _bands(samples)
-    level = np.log(energy + FLOOR * energy.mean() + 1e-12)
-    mean_db = 10.0 * np.log10(energy.mean(axis=0) + FLOOR * energy.mean() + 1e-12)
+    floor = FLOOR * energy.mean()
+    mean_db = 10.0 * np.log10(energy.mean(axis=0) + floor + 1e-12)
     levels = (mean_db - mean_db.mean()).astype(np.float32)
+    level = np.log(
+        np.add(np.add(energy, floor, out=energy), 1e-12, out=energy), out=energy
+    )  # in place: hours are large
     growth = np.diff(np.diff(level, axis=1), axis=0)
     return Sketch(levels, _words(growth)), Sketch(levels, _words(-growth[::-1]))
 
 
 def _words(growth: NDArray[np.float64]) -> NDArray[np.uint16]:
-    return ((growth > GROWTH) @ (1 << np.arange(BITS))).astype(np.uint16)
+    return np.asarray((growth > GROWTH) @ (1 << np.arange(BITS)).astype(np.uint16), np.uint16)
 
 
 def _bands(samples: Floats) -> NDArray[np.float64]:
