@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import faiss as _typed
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,11 +21,11 @@ from catalog.records import Floats, Mask, Track
 from .base import Condition
 from .compact_files import CODES, CURE, ROWS, Manifest, read_manifest
 from .compact_rounding import singles
+from .compact_scan import FAISS, Scanner
 from .compact_tracks import TrackTable, read_tracks
 
-FAISS: Final[Any] = _typed  # its own types do not know the arguments by name
 KEPT: Final = 64  # conditions
-AT_ONCE: Final = 1024  # rows that are multiplied in one go; an index of FAISS for them takes longer to make
+AT_ONCE: Final = 512  # rows that are multiplied in one go
 ONE_BY_ONE: Final = 11  # FAISS's way to look into lists for a single query; a sixth quicker than its default
 Found = tuple[NDArray[np.int64], Floats]  # rows (m,), best first, and their scores
 
@@ -54,6 +53,7 @@ class Generation:
             if mapped is None
             else np.asarray(mapped).reshape(-1, 2 * manifest.width)
         )
+        self._scanner = Scanner(self._bytes, manifest.width)
         if codes is not None:
             FAISS.downcast_index(codes.index).implem = ONE_BY_ONE
         self._refined = None if codes is None else FAISS.IndexRefine(codes, rows)
@@ -91,12 +91,8 @@ class Generation:
             every = self.vectors(rows) @ query[0, : self.manifest.dim]
             order = np.argsort(-every, kind="stable")[:count]
             return rows[order], every[order]
-        few = FAISS.IndexScalarQuantizer(self.manifest.width, FAISS.ScalarQuantizer.QT_fp16, FAISS.METRIC_INNER_PRODUCT)
-        few.is_trained = True
-        FAISS.copy_array_to_vector(self._bytes.take(rows, axis=0).reshape(-1), few.codes)
-        few.ntotal = len(rows)
-        scores, places = few.search(query, min(count, len(rows)))
-        return rows[places[0]], scores[0] / np.float32(self.manifest.scale)
+        found, scores = self._scanner.best(query, count, rows)
+        return found, scores / np.float32(self.manifest.scale)
 
     def _search(self, index: Any, query: Floats, count: int, parameters: Any) -> Found:
         """FAISS's own search, without its checks in Python."""
