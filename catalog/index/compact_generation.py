@@ -6,10 +6,12 @@ Douze, Schmid, "Product quantization for nearest neighbor search", 2011; the sca
 Kermarrec, Le Scouarnec, "Quicker ADC", 2019). The best of the codes are scored by their rows.
 """
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +26,13 @@ from .compact_rounding import singles
 from .compact_scan import FAISS, Scanner
 from .compact_tracks import TrackTable, read_tracks
 
+Value = TypeVar("Value")
 KEPT: Final = 64  # conditions
 AT_ONCE: Final = 512  # rows that are multiplied in one go
 ONE_BY_ONE: Final = 11  # FAISS's way to look into lists for a single query; a sixth quicker than its default
+TOUCHED: Final = 4_000_000  # rows that are read once before searches do
+AT_A_TIME: Final = 64  # tracks that are looked at before other threads get their turn
+PAUSE_S: Final = 1e-4
 Found = tuple[NDArray[np.int64], Floats]  # rows (m,), best first, and their scores
 
 
@@ -116,7 +122,10 @@ class Generation:
         return [self.table.track(number) for number in range(len(self.table))]
 
     def passing(self, condition: Condition) -> Passing:
-        return self._passing.get(condition, lambda: self._passing_of(condition))
+        def make() -> Passing:
+            return self._passing_of(np.fromiter(map(condition.passes, self.tracks), np.bool_, len(self.table)))
+
+        return self._passing.get(condition, make)
 
     @property
     def conditions(self) -> list[Condition]:
@@ -124,12 +133,17 @@ class Generation:
         return self._passing.keys()
 
     def warm(self, other: "Generation") -> None:
-        """Look up what ``other`` has looked up, before searches wait for it."""
-        for condition in other.conditions:
-            self.passing(condition)
+        """Before it takes the place of ``other``: touch what is mapped, and look up what ``other`` has looked up."""
+        FAISS.omp_set_num_threads(1)
+        if len(self) <= TOUCHED:
+            self.exact(np.ones((1, self.manifest.width), np.float32), 1, None)
+        if conditions := other.conditions:
+            self.tracks = list(paced(map(self.table.track, range(len(self.table)))))
+            for condition in conditions:
+                tracks = np.fromiter(paced(map(condition.passes, self.tracks)), np.bool_, len(self.table))
+                self._passing.get(condition, partial(self._passing_of, tracks))
 
-    def _passing_of(self, condition: Condition) -> Passing:
-        tracks = np.fromiter(map(condition.passes, self.tracks), np.bool_, len(self.table))
+    def _passing_of(self, tracks: Mask) -> Passing:
         return Passing(tracks, int(self.table.counts[tracks].sum()), self._selector(tracks))
 
     def _selector(self, tracks: Mask) -> Any:
@@ -157,6 +171,14 @@ def open_generation(folder: Path, dim: int) -> Generation:
         return Generation(folder, manifest, table, rows, codes)
     except (OSError, ValueError, KeyError, RuntimeError) as error:  # FAISS raises RuntimeError
         raise SearchIndexError(f"{folder}: cannot be read ({str(error).splitlines()[-1][:200]}); {CURE}") from error
+
+
+def paced(values: Iterator[Value]) -> Iterator[Value]:
+    """The same, with pauses: another thread that wants to run Python waits for 5 ms where one does not pause."""
+    for number, value in enumerate(values):
+        if number % AT_A_TIME == 0:
+            time.sleep(PAUSE_S)
+        yield value
 
 
 def _read(path: Path) -> Any:
