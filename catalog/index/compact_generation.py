@@ -6,12 +6,13 @@ Douze, Schmid, "Product quantization for nearest neighbor search", 2011; the sca
 Kermarrec, Le Scouarnec, "Quicker ADC", 2019). The best of the codes are scored by their rows.
 """
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-import faiss as _typed
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,12 +23,16 @@ from catalog.records import Floats, Mask, Track
 from .base import Condition
 from .compact_files import CODES, CURE, ROWS, Manifest, read_manifest
 from .compact_rounding import singles
+from .compact_scan import FAISS, Scanner
 from .compact_tracks import TrackTable, read_tracks
 
-FAISS: Final[Any] = _typed  # its own types do not know the arguments by name
+Value = TypeVar("Value")
 KEPT: Final = 64  # conditions
-AT_ONCE: Final = 1024  # rows that are multiplied in one go; an index of FAISS for them takes longer to make
+AT_ONCE: Final = 512  # rows that are multiplied in one go
 ONE_BY_ONE: Final = 11  # FAISS's way to look into lists for a single query; a sixth quicker than its default
+TOUCHED: Final = 4_000_000  # rows that are read once before searches do
+AT_A_TIME: Final = 64  # tracks that are looked at before other threads get their turn
+PAUSE_S: Final = 1e-4
 Found = tuple[NDArray[np.int64], Floats]  # rows (m,), best first, and their scores
 
 
@@ -54,6 +59,7 @@ class Generation:
             if mapped is None
             else np.asarray(mapped).reshape(-1, 2 * manifest.width)
         )
+        self._scanner = Scanner(self._bytes, manifest.width)
         if codes is not None:
             FAISS.downcast_index(codes.index).implem = ONE_BY_ONE
         self._refined = None if codes is None else FAISS.IndexRefine(codes, rows)
@@ -91,12 +97,8 @@ class Generation:
             every = self.vectors(rows) @ query[0, : self.manifest.dim]
             order = np.argsort(-every, kind="stable")[:count]
             return rows[order], every[order]
-        few = FAISS.IndexScalarQuantizer(self.manifest.width, FAISS.ScalarQuantizer.QT_fp16, FAISS.METRIC_INNER_PRODUCT)
-        few.is_trained = True
-        FAISS.copy_array_to_vector(self._bytes.take(rows, axis=0).reshape(-1), few.codes)
-        few.ntotal = len(rows)
-        scores, places = few.search(query, min(count, len(rows)))
-        return rows[places[0]], scores[0] / np.float32(self.manifest.scale)
+        found, scores = self._scanner.best(query, count, rows)
+        return found, scores / np.float32(self.manifest.scale)
 
     def _search(self, index: Any, query: Floats, count: int, parameters: Any) -> Found:
         """FAISS's own search, without its checks in Python."""
@@ -120,7 +122,10 @@ class Generation:
         return [self.table.track(number) for number in range(len(self.table))]
 
     def passing(self, condition: Condition) -> Passing:
-        return self._passing.get(condition, lambda: self._passing_of(condition))
+        def make() -> Passing:
+            return self._passing_of(np.fromiter(map(condition.passes, self.tracks), np.bool_, len(self.table)))
+
+        return self._passing.get(condition, make)
 
     @property
     def conditions(self) -> list[Condition]:
@@ -128,12 +133,17 @@ class Generation:
         return self._passing.keys()
 
     def warm(self, other: "Generation") -> None:
-        """Look up what ``other`` has looked up, before searches wait for it."""
-        for condition in other.conditions:
-            self.passing(condition)
+        """Before it takes the place of ``other``: touch what is mapped, and look up what ``other`` has looked up."""
+        FAISS.omp_set_num_threads(1)
+        if len(self) <= TOUCHED:
+            self.exact(np.ones((1, self.manifest.width), np.float32), 1, None)
+        if conditions := other.conditions:
+            self.tracks = list(paced(map(self.table.track, range(len(self.table)))))
+            for condition in conditions:
+                tracks = np.fromiter(paced(map(condition.passes, self.tracks)), np.bool_, len(self.table))
+                self._passing.get(condition, partial(self._passing_of, tracks))
 
-    def _passing_of(self, condition: Condition) -> Passing:
-        tracks = np.fromiter(map(condition.passes, self.tracks), np.bool_, len(self.table))
+    def _passing_of(self, tracks: Mask) -> Passing:
         return Passing(tracks, int(self.table.counts[tracks].sum()), self._selector(tracks))
 
     def _selector(self, tracks: Mask) -> Any:
@@ -161,6 +171,14 @@ def open_generation(folder: Path, dim: int) -> Generation:
         return Generation(folder, manifest, table, rows, codes)
     except (OSError, ValueError, KeyError, RuntimeError) as error:  # FAISS raises RuntimeError
         raise SearchIndexError(f"{folder}: cannot be read ({str(error).splitlines()[-1][:200]}); {CURE}") from error
+
+
+def paced(values: Iterator[Value]) -> Iterator[Value]:
+    """The same, with pauses: another thread that wants to run Python waits for 5 ms where one does not pause."""
+    for number, value in enumerate(values):
+        if number % AT_A_TIME == 0:
+            time.sleep(PAUSE_S)
+        yield value
 
 
 def _read(path: Path) -> Any:

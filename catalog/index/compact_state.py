@@ -92,6 +92,8 @@ class State:
         if where.only is not None:
             return self._scan(base, wide, n, self._named(base, where, barred))
         passing = None if where.condition is None else base.passing(where.condition)
+        if passing is not None and passing.rows == len(base):
+            passing = None  # a selector takes time
         rows = len(base) if passing is None else passing.rows
         if passing is not None and rows <= self.sizes.few_of(len(base)):
             return self._scan(base, wide, n, np.flatnonzero(passing.tracks & ~barred))

@@ -281,6 +281,18 @@ def test_two_processes_have_the_same_folder(tmp_path: Path) -> None:
     assert set(one.stamps()) == {f"{i:04}" for i in range(100)} | {f"y{i}" for i in range(30)}
 
 
+def test_a_new_generation_knows_the_conditions_of_the_old_one(tmp_path: Path) -> None:
+    rng = np.random.default_rng(15)
+    index = filled(tmp_path, rng)
+    quick = Where(condition=Filters(min_bpm=120.0))
+    assert index.search(unit(rng, 1)[0], 3, quick) == []
+    fast = [track(f"fast{i}", 130.0) for i in range(20)]
+    index.upsert(Segments(fast, np.full(20, 5, np.int64), unit(rng, 100)))
+    index.settle()
+    assert index._state.base is not None and index._state.base.conditions == [quick.condition]
+    assert {hit.track for hit in index.search(unit(rng, 1)[0], 30, quick)} == {own.id for own in fast}
+
+
 def test_files_are_read_where_faiss_cannot_map_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(13)
     filled(tmp_path, rng).close()
