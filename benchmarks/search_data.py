@@ -3,8 +3,8 @@
 Two catalogues of the shipped bundle (221 tracks, 2,903 segments, and one of ours) have half of their variance in 4
 directions, 90 % in 16 and 99 % in 36 (5, 18 and 45); segments of a track have cosines of .72, one after the other .86
 to .88, those of two tracks .24 to .26 with a deviation of .22 to .26. Those drawn here have a common direction, a
-track's, and a segment's that changes gradually: 5, 16 and 34 directions, .73, .88, .25, .22. A query lies off the data, as
-footage does: its cosine with the segment it was drawn from is .78, with the nearest about .83.
+track's, and a segment's that changes gradually: 5, 16 and 34 directions, .73, .88, .25, .22. A query lies off the data,
+as footage does: its cosine with the segment it was drawn from is .78, with the nearest about .83.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.records import Floats
+from catalog.records import LEANS, Floats
+from catalog.standard import LEAN_REACH, index_query
 
 TRACK: Final = 45  # segments of a track, in the mean
 COMMON: Final = 0.24  # shares of the squared norm
@@ -24,7 +25,6 @@ SOURCE: Final = 0.78  # cosine of a query with what it was drawn from
 INSIDE: Final = 0.75  # share of a query's deviation that lies as the data do
 FALL: Final = (4.2, 0.8)  # of the spectrum
 BLOCK: Final = 5_000  # tracks
-EXTRA: Final = 5  # numbers that the catalogue's index adds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +81,24 @@ def queries_of(shape: Shape, rng: np.random.Generator, vectors: Floats, count: i
     off += np.sqrt((1 - INSIDE) / shape.dim) * rng.standard_normal((count, shape.dim), np.float32)
     off -= (off * sources).sum(axis=1, keepdims=True) * sources
     return unit(SOURCE * sources + np.sqrt(1 - SOURCE**2) * unit(off))
+
+
+def catalogue_rows(vectors: Floats, counts: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+    """(rows, dim + 5), as ``catalog.standard`` makes of ``vectors``: divided by each track's deviation of .05 to .2,
+    behind them its mean of .1 to .5 by the same, and four standings times two."""
+    deviations = np.repeat(rng.uniform(0.05, 0.2, len(counts)), counts).astype(np.float32)
+    means = np.repeat(rng.uniform(0.1, 0.5, len(counts)), counts).astype(np.float32)
+    standings = LEAN_REACH * rng.uniform(-1, 1, (len(vectors), len(LEANS))).astype(np.float32)
+    return np.concatenate([vectors / deviations[:, None], (-means / deviations)[:, None], standings], axis=1)
+
+
+def catalogue_queries(queries: Floats, rng: np.random.Generator) -> Floats:
+    """(count, dim + 5): every other one leans, by one dial."""
+    leans = [
+        tuple((rng.uniform(-1, 1) if i == number // 2 % 4 and number % 2 else 0.0) for i in range(4))
+        for number in range(len(queries))
+    ]
+    return np.stack([index_query(query, lean) for query, lean in zip(queries, leans, strict=True)])
 
 
 def unit(vectors: Floats) -> Floats:

@@ -78,6 +78,12 @@ class CompactIndex:
         asked = self._options.device != "cpu"
         return SearchState("cpu", "the compact index searches on the CPU" if asked else "")
 
+    @property
+    def generation(self) -> Path | None:
+        """The folder of the generation that is searched; None where all is in memory."""
+        base = self._state.base
+        return None if base is None else base.folder
+
     def search(self, query: Floats, n: int, where: Where = EVERYWHERE) -> list[Hit]:
         return self._state.search(query, n, where)
 

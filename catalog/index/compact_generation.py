@@ -26,6 +26,7 @@ from .compact_tracks import TrackTable, read_tracks
 
 FAISS: Final[Any] = _typed  # its own types do not know the arguments by name
 KEPT: Final = 64  # conditions
+AT_ONCE: Final = 1024  # rows that are multiplied in one go; an index of FAISS for them takes longer to make
 ONE_BY_ONE: Final = 11  # FAISS's way to look into lists for a single query; a sixth quicker than its default
 Found = tuple[NDArray[np.int64], Floats]  # rows (m,), best first, and their scores
 
@@ -77,25 +78,36 @@ class Generation:
         assert self._refined is not None
         plain = passing is None and probes == self.manifest.probes
         parameters = self._plain if plain else self._parameters(probes, passing)
-        scores, rows = self._refined.search(query, min(count, len(self)), params=parameters)
-        found = rows[0] >= 0
-        return rows[0][found], scores[0][found] / np.float32(self.manifest.scale)
+        return self._search(self._refined, query, count, parameters)
 
     def exact(self, query: Floats, count: int, allowed: Mask | None) -> Found:
         """The ``count`` best rows of the tracks ``allowed`` (tracks,), every one compared; None: of all."""
         parameters = None if allowed is None else FAISS.SearchParameters(sel=self._selector(allowed))
-        scores, rows = self._rows.search(query, min(count, len(self)), params=parameters)
-        found = rows[0] >= 0
-        return rows[0][found], scores[0][found] / np.float32(self.manifest.scale)
+        return self._search(self._rows, query, count, parameters)
 
     def scan(self, query: Floats, count: int, rows: NDArray[np.int64]) -> Found:
         """The ``count`` best of ``rows`` (m,), every one compared; the time depends on their number alone."""
+        if len(rows) <= AT_ONCE:
+            every = self.vectors(rows) @ query[0, : self.manifest.dim]
+            order = np.argsort(-every, kind="stable")[:count]
+            return rows[order], every[order]
         few = FAISS.IndexScalarQuantizer(self.manifest.width, FAISS.ScalarQuantizer.QT_fp16, FAISS.METRIC_INNER_PRODUCT)
         few.is_trained = True
         FAISS.copy_array_to_vector(self._bytes.take(rows, axis=0).reshape(-1), few.codes)
         few.ntotal = len(rows)
         scores, places = few.search(query, min(count, len(rows)))
         return rows[places[0]], scores[0] / np.float32(self.manifest.scale)
+
+    def _search(self, index: Any, query: Floats, count: int, parameters: Any) -> Found:
+        """FAISS's own search, without its checks in Python."""
+        count = min(count, len(self))
+        scores, rows = np.empty(count, np.float32), np.empty(count, np.int64)
+        index.search_c(1, FAISS.swig_ptr(query), count, FAISS.swig_ptr(scores), FAISS.swig_ptr(rows), parameters)
+        if count and rows[-1] < 0:  # they come last
+            found = int(np.count_nonzero(rows >= 0))
+            scores, rows = scores[:found], rows[:found]
+        scores /= np.float32(self.manifest.scale)
+        return rows, scores
 
     def vectors(self, rows: slice | NDArray[np.int64]) -> Floats:
         """(m, D), a copy."""
@@ -143,10 +155,17 @@ def open_generation(folder: Path, dim: int) -> Generation:
         raise SearchIndexError(f"{folder}: is of vectors of {manifest.dim} numbers, not {dim}; {CURE}")
     try:
         table = read_tracks(folder)
-        rows = FAISS.read_index(str(folder / ROWS), FAISS.IO_FLAG_MMAP_IFC)
-        codes = FAISS.read_index(str(folder / CODES), FAISS.IO_FLAG_MMAP_IFC) if manifest.lists else None
+        rows, codes = _read(folder / ROWS), _read(folder / CODES) if manifest.lists else None
         if not len(table.bounds) or rows.ntotal != manifest.rows or int(table.bounds[-1]) != manifest.rows:
             raise ValueError(f"{rows.ntotal} rows, {manifest.rows} were written")
         return Generation(folder, manifest, table, rows, codes)
     except (OSError, ValueError, KeyError, RuntimeError) as error:  # FAISS raises RuntimeError
         raise SearchIndexError(f"{folder}: cannot be read ({str(error).splitlines()[-1][:200]}); {CURE}") from error
+
+
+def _read(path: Path) -> Any:
+    """Mapped, where FAISS can do that: other flags for it read most kinds of index in full, without a word."""
+    try:
+        return FAISS.read_index(str(path), FAISS.IO_FLAG_MMAP_IFC)
+    except RuntimeError:
+        return FAISS.read_index(str(path))

@@ -1,7 +1,8 @@
-"""The tracks of a generation in three files: opened fast, with no Python object for a segment.
+"""The tracks of a generation in four files: opened fast, with no Python object for a segment.
 
 ``names.json`` (ids by rising id, and stamps), ``bounds.npy`` (tracks + 1,) int64: the first row of each track and the
-end of the last, ``tracks.jsonl``: a line for each track, decoded when a condition wants to see it.
+end of the last, ``owners.npy`` (rows,) int32: the number of each row's track, mapped, ``tracks.jsonl``: a line for each
+track, decoded when a condition wants to see it.
 """
 
 import json
@@ -19,6 +20,7 @@ from catalog.rights import Rights
 NAMES: Final = "names.json"
 BOUNDS: Final = "bounds.npy"
 TRACKS: Final = "tracks.jsonl"
+OWNERS: Final = "owners.npy"
 _DEFAULTS: Final = {field.name: field.default for field in fields(Track)}
 _WORDS: Final = ("tags", "moods", "playlists")
 
@@ -54,10 +56,13 @@ class TrackTable:
         ids: Sequence[str],
         stamps: Sequence[str],
         bounds: NDArray[np.int64],
+        owners: NDArray[np.int32],
         lines: bytes,
         ends: NDArray[np.int64],
     ) -> None:
-        """``lines``: all of them, each with its end; ``ends`` (tracks,): the places of these ends."""
+        """``owners`` (rows,): the number of each row's track; ``lines``: all of them, each with its end; ``ends``
+        (tracks,): the places of these ends."""
+        self.owners = owners
         self.ids, self.stamps, self.bounds = ids, stamps, bounds
         self.numbers = {id: number for number, id in enumerate(ids)}
         self.counts: NDArray[np.int64] = np.diff(bounds)
@@ -79,17 +84,14 @@ class TrackTable:
         ends = np.cumsum(counts)
         return np.arange(int(counts.sum())) + np.repeat(self.bounds[numbers] - ends + counts, counts)
 
-    def owners(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(m,): the numbers of the tracks of ``rows`` (m,)."""
-        return np.asarray(np.searchsorted(self.bounds, rows, side="right") - 1, np.int64)
-
 
 def write_tracks(
     folder: Path, ids: Sequence[str], stamps: Sequence[str], counts: NDArray[np.int64], lines: Sequence[bytes]
 ) -> None:
-    """Write the three files of a table."""
+    """Write the four files of a table."""
     (folder / NAMES).write_text(json.dumps({"ids": list(ids), "stamps": list(stamps)}), encoding="ascii")
     np.save(folder / BOUNDS, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)]))
+    np.save(folder / OWNERS, np.repeat(np.arange(len(ids), dtype=np.int32), counts))
     with (folder / TRACKS).open("wb") as file:
         file.writelines(line + b"\n" for line in lines)
 
@@ -99,10 +101,11 @@ def read_tracks(folder: Path) -> TrackTable:
     names = json.loads((folder / NAMES).read_text(encoding="ascii"))
     ids, stamps = names["ids"], names["stamps"]
     bounds = np.load(folder / BOUNDS)
+    owners = np.load(folder / OWNERS, mmap_mode="r" if bounds[-1] else None)
     lines = (folder / TRACKS).read_bytes()
     ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == 10)
-    if not len(ids) == len(stamps) == len(ends) == len(bounds) - 1:
+    if not len(ids) == len(stamps) == len(ends) == len(bounds) - 1 or len(owners) != bounds[-1]:
         raise ValueError(
             f"{len(ids)} ids, {len(stamps)} stamps, {len(ends)} tracks, {len(bounds)} bounds: they do not fit"
         )
-    return TrackTable(ids, stamps, bounds, lines, ends)
+    return TrackTable(ids, stamps, bounds, np.asarray(owners), lines, ends)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
@@ -19,12 +20,14 @@ from catalog.index.compact_build import build
 from catalog.index.compact_files import CODES, CURRENT, MANIFEST, ROWS, current, read_manifest
 from catalog.index.compact_generation import open_generation
 from catalog.index.compact_sizes import Sizes
-from catalog.index.compact_tracks import BOUNDS, NAMES, TRACKS, pack, unpack
+from catalog.index.compact_tracks import BOUNDS, NAMES, OWNERS, TRACKS, pack, unpack
+from catalog.index.flat import FlatIndex
+from catalog.index.registry import open_index
 from catalog.records import Filters, Floats, Track
 from catalog.rights import Rights
 
 D = 24
-SMALL = Sizes(kept=1, coded=300, listed=1000, few=100, few_of_many=100, changed_least=50, changed_most=200)
+SMALL = Sizes(kept=1, coded=300, listed=1000, looked=0.5, few=100, few_of_many=100, changed_least=50, changed_most=200)
 
 
 def track(id: str, tempo_bpm: float = 100.0) -> Track:
@@ -110,6 +113,13 @@ def test_it_finds_the_best_tracks_of_a_catalogue(
     assert np.mean(found) >= 0.98
 
 
+@pytest.mark.parametrize(
+    ("rows", "lists"), [(20_000, (1, 1)), (300_000, (1024, 57)), (1_000_000, (2048, 114)), (10_000_000, (8192, 455))]
+)
+def test_how_many_lists(rows: int, lists: tuple[int, int]) -> None:
+    assert Sizes().lists(rows) == lists
+
+
 def test_what_was_merged_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     index = filled(tmp_path, rng)
@@ -161,7 +171,7 @@ def test_vectors_of_any_length(tmp_path: Path, size: float) -> None:
     assert index.search(given.vectors[-1], 1)[0].score == pytest.approx(size, rel=1e-3)
 
 
-@pytest.mark.parametrize("name", [ROWS, CODES, NAMES, BOUNDS, TRACKS, MANIFEST])
+@pytest.mark.parametrize("name", [ROWS, CODES, NAMES, BOUNDS, OWNERS, TRACKS, MANIFEST])
 @pytest.mark.parametrize("harm", ["cut", "changed", "gone"])
 def test_a_damaged_file_is_named_and_the_index_begins_empty(
     tmp_path: Path, name: str, harm: str, caplog: pytest.LogCaptureFixture
@@ -269,6 +279,32 @@ def test_two_processes_have_the_same_folder(tmp_path: Path) -> None:
     one.settle()
     assert len(one) == len(opened(tmp_path)) == 650 and len(other) == 650
     assert set(one.stamps()) == {f"{i:04}" for i in range(100)} | {f"y{i}" for i in range(30)}
+
+
+def test_files_are_read_where_faiss_cannot_map_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(13)
+    filled(tmp_path, rng).close()
+    query = unit(rng, 1)[0]
+    mapped, read = opened(tmp_path).search(query, 9), faiss.read_index
+
+    def no_maps(path: str, *flags: int) -> object:
+        if flags:
+            raise RuntimeError("no maps here")
+        return read(path)
+
+    monkeypatch.setattr(faiss, "read_index", no_maps)
+    assert opened(tmp_path).search(query, 9) == mapped
+
+
+def test_auto_writes_nothing_while_it_is_small(tmp_path: Path) -> None:
+    rng = np.random.default_rng(14)
+    index = open_index("auto", IndexOptions(tmp_path, D))
+    index.upsert(segments(rng, ["a", "b"], 2_500))
+    assert isinstance(index, CompactIndex) and len(index) == 5_000 and not (tmp_path / "index").exists()
+    index.close()
+    on_gpu = open_index("auto", IndexOptions(tmp_path, D, "auto"))
+    assert isinstance(on_gpu, FlatIndex)
+    on_gpu.close()
 
 
 def test_a_process_of_its_own_makes_the_generation(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ Held = dict[str, tuple[Track, np.ndarray]]  # what an index is to hold: id -> tr
 
 
 # So small that the tests' few segments are divided into lists, wait in memory and are merged.
-SMALL = Sizes(kept=1, coded=300, listed=1000, few=200, few_of_many=200, changed_least=20, changed_most=100)
+SMALL = Sizes(kept=1, coded=300, listed=1000, looked=0.5, few=200, few_of_many=200, changed_least=20, changed_most=100)
 OPEN = dict(INDEXES) | {
     "compact": lambda options: CompactIndex(options, make=build),  # without a process, which takes seconds
     "compact, small": lambda options: CompactIndex(options, SMALL, build),
