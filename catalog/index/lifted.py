@@ -2,9 +2,9 @@
 
 A catalogue's vectors have norms from 5 to 20 (``catalog.standard``). A graph that joins neighbours by inner product
 then joins everything to the longest vectors, and a search in it ends early: HNSW found .94 of the best tracks where it
-finds .99 of them once all vectors have one norm. So each gets one more number, ``sqrt(bound^2 - norm^2)``, which a query has
-as 0: inner products stay as they are, and the nearest by inner product are the nearest by angle (Bachrach et al.,
-Speeding up the Xbox recommender system using a Euclidean transformation for inner-product spaces, RecSys 2014).
+finds .99 of them once all vectors have one norm. So each gets one more number, ``sqrt(bound^2 - norm^2)``, which a
+query has as 0: inner products stay as they are, and the nearest by inner product are the nearest by angle (Bachrach et
+al., Speeding up the Xbox recommender system using a Euclidean transformation for inner-product spaces, RecSys 2014).
 """
 
 import numpy as np
