@@ -1,10 +1,13 @@
 """Search on a server, Milvus or PostgreSQL: how fast, and how many of the best tracks are found.
 
-Vectors shaped like those of real catalogues (``search_data``); the exact index answers the same questions in turn, in
+Vectors shaped like those of real catalogues (``search_data``), as a catalogue's index holds them: five numbers longer,
+of unequal norms, every other query leaning. The exact index answers the same questions in turn, in
 the same process. Wall times count: the server works in processes of its own. ``track_recall32``: the share of the 32
 best tracks, by the exact index, that the server's search finds. The collection is filled where it is empty, and left.
 """
 
+import argparse
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from rich.console import Console
 
 from catalog.index.address import shown_index
 from catalog.index.base import EVERYWHERE, IndexOptions, Segments, VectorIndex, Where
@@ -20,9 +24,10 @@ from catalog.index.registry import open_index
 from catalog.records import Filters, Floats, Track
 
 from .errors import BenchError
-from .harness import Row
-from .search_data import queries_of, shape_of, tracks_of
+from .harness import Report, Row, print_rows
+from .search_data import catalogue_queries, catalogue_rows, queries_of, shape_of, tracks_of
 
+VECTORS: Final = 100_000
 BEST: Final = 32
 QUERIES: Final = 100
 TEMPI: Final = 1000  # different ones, of which a filter passes a share
@@ -41,14 +46,26 @@ class Every:
         return int(track.id) % self.step == 0
 
 
+def search_server(options: argparse.Namespace) -> int:
+    """``segue bench search --index ADDRESS [--vectors N]``"""
+    with tempfile.TemporaryDirectory() as folder:
+        console = Console(stderr=True)
+        rows = list(measure_server(options.index, options.vectors or VECTORS, options.dim, Path(folder), console.print))
+    print_rows(rows, Console(), f"{shown_index(options.index)}, {options.vectors or VECTORS} segments")
+    if options.json is not None:
+        Report("search", rows, {"dim": options.dim}).write(options.json)
+    return 0
+
+
 def measure_server(address: str, count: int, dim: int, folder: Path, say: Callable[[str], None]) -> Iterator[Row]:
-    """Rows of the index at ``address`` with ``count`` segments. Raises ``BenchError`` where its collection holds
-    something else, ``SearchIndexError`` where it does not answer."""
+    """Rows of the index at ``address`` with ``count`` segments of ``dim`` numbers and five more. Raises ``BenchError``
+    where its collection holds something else, ``SearchIndexError`` where it does not answer."""
     shape, rng = shape_of(dim), np.random.default_rng(1)
     parts = list(tracks_of(shape, rng, count))
-    counts, vectors = np.concatenate([part for part, _ in parts]), np.concatenate([part for _, part in parts])
+    counts, plain = np.concatenate([part for part, _ in parts]), np.concatenate([part for _, part in parts])
+    vectors = catalogue_rows(plain, counts, rng)
     tracks = [_track(number) for number in range(len(counts))]
-    options = IndexOptions(folder, dim)
+    options = IndexOptions(folder, vectors.shape[1])
     labels: dict[str, str | int | float] = {"index": shown_index(address).partition("://")[0], "vectors": count}
     begun = time.perf_counter()
     index = open_index(address, options)
@@ -62,7 +79,7 @@ def measure_server(address: str, count: int, dim: int, folder: Path, say: Callab
         yield Row("filled_s", time.perf_counter() - begun, 1, "s", labels)
     flat = FlatIndex(options)
     flat.upsert(Segments(tracks, counts, vectors))
-    queries = queries_of(shape, rng, vectors, QUERIES)
+    queries = catalogue_queries(queries_of(shape, rng, plain, QUERIES), rng)
     for share in SHARES:
         where = EVERYWHERE if share == 1.0 else Where(condition=Filters(max_bpm=TEMPI * share))
         yield from _compared(index, flat, queries, where, labels | {"filter": f"{share:.1%}"})

@@ -21,12 +21,13 @@ KEPT: Final = 64  # conditions
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A track with ``count`` segments."""
+    """A track with ``count`` segments, whose vectors were lifted to the norm ``bound`` (see ``lifted.py``)."""
 
     track: Track
     version: int
     count: int
     stamp: str = ""
+    bound: float = 0.0
 
     @property
     def id(self) -> str:
@@ -56,6 +57,7 @@ class Directory:
         self._segments = sum(entry.count for entry in self._entries.values())
         self._passing: Recent[Condition, list[Passing]] = Recent(KEPT)
         self._newest = max((entry.version for entry in self._entries.values()), default=0)
+        self._bound = max((entry.bound for entry in self._entries.values()), default=0.0)
 
     @property
     def entries(self) -> Entries:
@@ -69,6 +71,11 @@ class Directory:
     def newest(self) -> int:
         """No version that is known, or was handed out, is higher."""
         return self._newest
+
+    @property
+    def bound(self) -> float:
+        """The largest of all entries, also of earlier ones."""
+        return self._bound
 
     def next_version(self) -> int:
         """The time in nanoseconds since 1970, or more."""
@@ -100,7 +107,7 @@ class Directory:
         for entry in entries:
             old = changed.get(entry.id)
             self._segments += entry.count - (0 if old is None else old.count)
-            self._newest = max(self._newest, entry.version)
+            self._newest, self._bound = max(self._newest, entry.version), max(self._bound, entry.bound)
             changed[entry.id] = entry
         self._entries = changed
 

@@ -32,6 +32,7 @@ from .base import IndexOptions
 from .directory import Entries, Entry
 from .fields import MOST as MOST_WORDS
 from .fields import fields_of, word
+from .lifted import lift, lift_query
 from .naming import check_name, name_of
 from .reach import Reach
 from .remote import RemoteIndex, Row, Want, in_parts
@@ -45,7 +46,7 @@ ID_BYTES: Final = 256
 TEXT_BYTES: Final = 65_535
 LINKS: Final = 32  # HNSW's M
 EF_BUILD: Final = 200
-EF: Final = 256  # at least; more for more rows
+EF: Final = 1024  # at least; more for more rows
 ANSWER_S: Final = 4.0  # a search or a look-up
 WRITE_S: Final = 60.0
 OPEN_S: Final = 60.0  # a new collection takes some seconds until it can be searched
@@ -113,7 +114,7 @@ class Milvus:
         found = self._ask(
             lambda client: client.search(
                 self._segments,
-                data=[query],
+                data=[lift_query(query)],
                 filter=_expression(want),
                 limit=limit,
                 search_params=search,
@@ -147,7 +148,10 @@ class Milvus:
                 "duration": fields.duration_s,
                 "words": list(fields.words),
             }
-            rows += [{"id": _key(entry, number), "vector": vector, **same} for number, vector in enumerate(own)]
+            rows += [
+                {"id": _key(entry, number), "vector": vector, **same}
+                for number, vector in enumerate(lift(own, entry.bound))
+            ]
         for some in _portions(rows, ROWS_AT_ONCE):
             self._write(self._insert, some)
         for heads_at_once in _portions(heads, ROWS_AT_ONCE):
@@ -305,7 +309,7 @@ class Milvus:
         schema.add_field("tempo", kinds.DOUBLE)
         schema.add_field("duration", kinds.DOUBLE)
         schema.add_field("words", kinds.ARRAY, element_type=kinds.INT64, max_capacity=MOST_WORDS)
-        schema.add_field("vector", kinds.FLOAT_VECTOR, dim=self._dim)
+        schema.add_field("vector", kinds.FLOAT_VECTOR, dim=self._dim + 1)  # lifted
         return schema
 
     def _track_fields(self) -> Any:
@@ -324,14 +328,14 @@ class Milvus:
                 f"(it says {str(found.get('description'))[:60]!r}); {cure}"
             )
         dim = next(int(field["params"]["dim"]) for field in found["fields"] if field["name"] == "vector")
-        if name == self._segments and dim != self._dim:
+        if name == self._segments and dim != self._dim + 1:
             raise SearchIndexError(
-                f"index {self.name}: collection {name} has vectors of {dim} numbers, the catalogue has "
+                f"index {self.name}: collection {name} has vectors of {dim - 1} numbers, the catalogue has "
                 f"{self._dim}: another bundle made it; {cure}"
             )
 
     def _head(self, entry: Entry) -> dict[str, Any]:
-        text = json.dumps([entry.version, entry.count, entry.stamp, write_track(entry.track)])
+        text = json.dumps([entry.version, entry.count, entry.stamp, entry.bound, write_track(entry.track)])
         if len(entry.id.encode()) > ID_BYTES or len(text) > TEXT_BYTES:
             raise SearchIndexError(
                 f"index {self.name}: track {entry.id[:40]!r} takes {len(text)} bytes as text, Milvus keeps at most "
@@ -341,8 +345,8 @@ class Milvus:
 
     def _entry(self, row: Mapping[str, Any]) -> Entry:
         try:
-            version, count, stamp, text = json.loads(row["text"])
-            return Entry(read_track(text), int(version), int(count), str(stamp))
+            version, count, stamp, bound, text = json.loads(row["text"])
+            return Entry(read_track(text), int(version), int(count), str(stamp), float(bound))
         except ValueError as error:
             raise SearchIndexError(
                 f"index {self.name}: what it holds of track {row['id']!r} cannot be read ({error}); "
@@ -352,7 +356,7 @@ class Milvus:
     def _whole(self, rows: Sequence[Any]) -> Floats | None:
         if any(row is None for row in rows):
             return None
-        return np.array(rows, np.float32).reshape(-1, self._dim)
+        return np.ascontiguousarray(np.array(rows, np.float32).reshape(-1, self._dim + 1)[:, :-1])
 
 
 def _key(entry: Entry, number: int) -> str:

@@ -23,6 +23,7 @@ from .address import parse_address
 from .base import IndexOptions
 from .directory import Entries, Entry
 from .fields import fields_of
+from .lifted import lift, lift_query
 from .naming import check_name, name_of
 from .postgres_connections import Connections
 from .remote import RemoteIndex, Row, Want
@@ -35,10 +36,9 @@ LEAST_VERSION: Final = (0, 8)  # of pgvector
 MOST: Final = 65_536  # rows of one search
 INDEX_FROM: Final = 20_000
 MOST_NUMBERS: Final = 2000  # of a vector that HNSW takes
-LINKS: Final = 16  # HNSW's m
-EF_BUILD: Final = 64
-EF: Final = 200  # at least; more for more rows
-MOST_EF: Final = 1000
+LINKS: Final = 32  # HNSW's m
+EF_BUILD: Final = 128
+EF: Final = 1000  # the most that it takes
 SCANNED: Final = 200_000  # rows that a search goes through at most, in search of such that pass
 ANSWER_S: Final = 4.0  # a search or a look-up
 READ_S: Final = 60.0  # everything, when it is opened
@@ -94,10 +94,10 @@ class Postgres:
         self._connections = Connections(library.psycopg, address, self.name, self._prepare)
 
     def heads(self) -> Iterator[Entry]:
-        return iter(self._entries("SELECT id, version, count, stamp, text FROM {tracks}", (), READ_S))
+        return iter(self._entries("SELECT id, version, count, stamp, bound, text FROM {tracks}", (), READ_S))
 
     def heads_of(self, ids: Collection[str]) -> list[Entry]:
-        query: LiteralString = "SELECT id, version, count, stamp, text FROM {tracks} WHERE id = ANY(%s)"
+        query: LiteralString = "SELECT id, version, count, stamp, bound, text FROM {tracks} WHERE id = ANY(%s)"
         return self._entries(query, (list(ids),))
 
     def count(self) -> int:
@@ -105,6 +105,7 @@ class Postgres:
 
     def nearest(self, query: Floats, limit: int, want: Want) -> list[Row]:
         conditions, values = _conditions(want)
+        query = lift_query(query)
         text = (
             "SELECT track, version, segment, -(vector <#> %b) FROM {segments}"
             + (" WHERE " + " AND ".join(conditions) if conditions else "")
@@ -112,7 +113,7 @@ class Postgres:
         )
         exact = want.rows < INDEX_FROM
         with self._connections.use(ANSWER_S) as connection:
-            _set(connection, exact, min(MOST_EF, max(EF, limit)))
+            _set(connection, exact)
             found = connection.execute(self._text(text), (query, *values, query, limit), binary=True).fetchall()
         return [Row(*row) for row in found if np.isfinite(row[3])]
 
@@ -134,14 +135,18 @@ class Postgres:
                 for entry, own in zip(entries, vectors, strict=True):
                     fields = fields_of(entry.track)
                     same = fields.tempo_bpm, fields.duration_s, list(fields.words)
-                    for number, vector in enumerate(own):
+                    for number, vector in enumerate(lift(own, entry.bound)):
                         copy.write_row((entry.id, entry.version, number, *same, vector))
             connection.cursor().executemany(
                 self._text(
-                    "INSERT INTO {tracks} VALUES (%s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET version = "
-                    "EXCLUDED.version, count = EXCLUDED.count, stamp = EXCLUDED.stamp, text = EXCLUDED.text"
+                    "INSERT INTO {tracks} VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET version = "
+                    "EXCLUDED.version, count = EXCLUDED.count, stamp = EXCLUDED.stamp, bound = EXCLUDED.bound, "
+                    "text = EXCLUDED.text"
                 ),
-                [(each.id, each.version, each.count, each.stamp, write_track(each.track)) for each in entries],
+                [
+                    (each.id, each.version, each.count, each.stamp, each.bound, write_track(each.track))
+                    for each in entries
+                ],
             )
 
     def drop(self, old: Sequence[Entry]) -> None:
@@ -156,7 +161,7 @@ class Postgres:
         if total < INDEX_FROM or (self._has_index and added < INDEX_FROM):
             return
         with self._connections.use(WRITE_S) as connection:
-            if self._dim <= MOST_NUMBERS and not self._has_index:
+            if self._dim < MOST_NUMBERS and not self._has_index:
                 with connection.transaction():
                     self._lock(connection)
                     connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
@@ -179,7 +184,8 @@ class Postgres:
     def _prepare(self, connection: Any) -> None:
         self._register(connection)
         connection.execute(
-            f"SET hnsw.iterative_scan = relaxed_order; SET hnsw.max_scan_tuples = {SCANNED}; "
+            f"SET hnsw.ef_search = {EF}; SET hnsw.iterative_scan = relaxed_order; "
+            f"SET hnsw.max_scan_tuples = {SCANNED}; "
             "SET hnsw.scan_mem_multiplier = 4; SET max_parallel_workers_per_gather = 0"
         )
 
@@ -200,10 +206,10 @@ class Postgres:
             self._check(connection)
             for text in (
                 "CREATE TABLE IF NOT EXISTS {tracks} (id text PRIMARY KEY, version bigint NOT NULL, "
-                "count integer NOT NULL, stamp text NOT NULL, text text NOT NULL)",
+                "count integer NOT NULL, stamp text NOT NULL, bound float8 NOT NULL, text text NOT NULL)",
                 "CREATE TABLE IF NOT EXISTS {segments} (track text, version bigint, segment integer, "
                 "tempo float8 NOT NULL, duration float8 NOT NULL, words bigint[] NOT NULL, "
-                f"vector vector({self._dim}) NOT NULL, PRIMARY KEY (track, version, segment))",
+                f"vector vector({self._dim + 1}) NOT NULL, PRIMARY KEY (track, version, segment))",
                 "CREATE INDEX IF NOT EXISTS {tempi} ON {segments} (tempo)",
                 "CREATE INDEX IF NOT EXISTS {words} ON {segments} USING gin (words)",
                 f"COMMENT ON TABLE {{segments}} IS '{SCHEMA}'",
@@ -237,9 +243,9 @@ class Postgres:
             raise SearchIndexError(
                 f"index {self.name}: table {table} is not one of {SCHEMA} (it says {str(comment)[:60]!r}); {cure}"
             )
-        if dim != self._dim:
+        if dim != self._dim + 1:
             raise SearchIndexError(
-                f"index {self.name}: table {table} has vectors of {dim} numbers, the catalogue has {self._dim}: "
+                f"index {self.name}: table {table} has vectors of {dim - 1} numbers, the catalogue has {self._dim}: "
                 f"another bundle made it; {cure}"
             )
 
@@ -249,9 +255,9 @@ class Postgres:
 
     def _entries(self, query: str, values: Sequence[Any], answer_s: float = ANSWER_S) -> list[Entry]:
         found = []
-        for id, version, count, stamp, text in self._rows(query, values, answer_s):
+        for id, version, count, stamp, bound, text in self._rows(query, values, answer_s):
             try:
-                found.append(Entry(read_track(text), version, count, stamp))
+                found.append(Entry(read_track(text), version, count, stamp, bound))
             except ValueError as error:
                 raise SearchIndexError(
                     f"index {self.name}: what it holds of track {id!r} cannot be read ({error}); drop the tables, or "
@@ -276,17 +282,16 @@ class Postgres:
     def _whole(self, rows: dict[int, Any], count: int) -> Floats | None:
         if any(number not in rows for number in range(count)):
             return None
-        return np.array([rows[number] for number in range(count)], np.float32).reshape(-1, self._dim)
+        lifted = np.array([rows[number] for number in range(count)], np.float32).reshape(-1, self._dim + 1)
+        return np.ascontiguousarray(lifted[:, :-1])
 
 
-def _set(connection: Any, exact: bool, ef: int) -> None:
+def _set(connection: Any, exact: bool) -> None:
     """How the connection searches from now on. Only an index scan knows HNSW's order; a bitmap scan of what passes a
     filter stays allowed."""
-    asked = (exact, ef)
-    if getattr(connection, "searches", None) != asked:
-        scan = "off" if exact else "on"
-        connection.execute(f"SET enable_indexscan = {scan}; SET hnsw.ef_search = {ef}")
-        connection.searches = asked
+    if getattr(connection, "exact", None) != exact:
+        connection.execute(f"SET enable_indexscan = {'off' if exact else 'on'}")
+        connection.exact = exact
 
 
 def _conditions(want: Want) -> tuple[list[str], list[Any]]:

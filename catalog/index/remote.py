@@ -26,6 +26,7 @@ from .base import EVERYWHERE, Hit, IndexOptions, SearchState, Segments, Where
 from .directory import Directory, Entries, Entry
 from .fields import Needed
 from .kept_vectors import KeptVectors
+from .lifted import longest
 
 FETCH: Final = 512  # rows of a first search
 FETCH_EACH: Final = 8  # rows for each track asked for, at least
@@ -177,8 +178,9 @@ class RemoteIndex:
         stamps = segments.stamps or [""] * len(segments.tracks)
         with self._writing:
             version = self._directory.next_version()
+            bound = max(self._directory.bound, longest(segments.vectors))
             new = [
-                Entry(track, version, count, stamp)
+                Entry(track, version, count, stamp, bound)
                 for track, count, stamp in zip(segments.tracks, segments.counts.tolist(), stamps, strict=True)
             ]
             places = range(len(new))

@@ -351,7 +351,7 @@ def test_a_servers_own_index_finds_the_best_tracks(
     rng = np.random.default_rng(6)
     address = f"{servers.of('postgres').address}many_{D}"
     index = open_index(address, IndexOptions(tmp_path, D))
-    vectors = [drawn(rng, 20) for _ in range(300)]
+    vectors = [drawn(rng, 20) * np.float32(rng.uniform(1, 4)) for _ in range(300)]  # as different as a catalogue's
     if not len(index):
         index.upsert(segments([track(f"{i:03}", float(i + 1)) for i in range(300)], vectors))
     assert index._server._has_index
