@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
-from .database import DATABASE, open_to_read, open_to_write, transaction
+from .database import DATABASE, identity, is_read_whole, open_to_read, open_to_write, transaction
 from .described import described
 from .notes import TAGS, Note, Notes
 from .packing import blob, floats, pack_outline, unpack_outline
@@ -213,6 +213,14 @@ class Store:
         for track, path, begin_s in rows:
             found.setdefault(track, []).append((_path(path), begin_s))
         return found
+
+    def identity(self) -> tuple[int, ...]:
+        """Another one when the database was replaced, so that revisions tell nothing."""
+        return identity(self.folder / DATABASE, self._db)
+
+    def is_read_whole(self) -> bool:
+        """Whether opening it again takes as long as reading everything, see ``database.py``."""
+        return is_read_whole(self.folder / DATABASE, self._db)
 
     def revision(self) -> int:
         """Rises with every change of a track, of its names, its files or what is noted of it."""
