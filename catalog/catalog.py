@@ -102,6 +102,10 @@ class Catalog:
     def __len__(self) -> int:
         return len(self._now)
 
+    def __contains__(self, id: str) -> bool:
+        """Whether a track can be suggested, be it from another file of its recording."""
+        return id in self._now.by_id
+
     def refresh(self) -> Changes:
         """See what an indexer or an edit committed since; how long that takes depends on how much it is. Tracks whose
         number has grown or shrunk a lot are measured anew, all of them. Blocks.

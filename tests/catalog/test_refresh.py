@@ -154,6 +154,16 @@ def test_a_track_that_went_is_still_known_by_name(store: Store, folder: Path, bu
             catalog.track("nobody")
 
 
+def test_a_better_file_of_a_recording_takes_the_place_of_another(store: Store, folder: Path, bundle: Bundle) -> None:
+    with Catalog.open(folder, bundle) as catalog:
+        better = entry(11, path_of(11))
+        store.put(path_of(11), STAMP, [replace(better, lossless=True)])
+        store.join_recordings(better.track.id, [f"{3:016x}"])
+        changes = catalog.refresh()
+        assert [t.title for t in changes.added] == ["Song 11"] and [t.title for t in changes.removed] == ["Song 3"]
+        assert f"{3:016x}" in catalog and catalog.track(f"{3:016x}").title == "Song 11" and "nobody" not in catalog
+
+
 def test_changes_of_long_ago_are_read_as_if_everything_had_changed(
     store: Store, folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
