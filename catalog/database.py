@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -155,6 +155,16 @@ def stamp_of(path: Path) -> Stamp:
     parts = tuple(map(_stamp, _parts(path)))
     latest_ns = max((part[2] for part in parts if part is not None), default=0)
     return Stamp(parts, time.time_ns() - latest_ns > SETTLED_NS)
+
+
+def missing(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Kinds and names of the tables, indexes and triggers that a database of this schema has and this one has not."""
+    named = "SELECT type, name FROM sqlite_master UNION SELECT type, name FROM sqlite_temp_master"
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as whole:
+        whole.executescript(f"{_SCHEMA} {'; '.join(_CHANGES)}")
+        there = set(db.execute(named))
+        of_readers = {} if _version(Path(), db) == SCHEMA_VERSION else {"trigger", "index"}  # an older one has fewer
+        return sorted(it for it in whole.execute(named) if it not in there and it[0] not in of_readers)
 
 
 def identity(path: Path, db: sqlite3.Connection) -> tuple[int, ...]:

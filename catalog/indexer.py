@@ -230,7 +230,7 @@ class _Run:
     ) -> None:
         self._music, self._scanned, self._store, self._engine, self._progress = music, scanned, store, engine, progress
         self._spec, self._catalog = spec, catalog
-        self._lost = store.sweep(row_width(engine.bundle))
+        self._lost = store.sweep(row_width(engine.bundle), engine.bundle.manifest.embedding_dim)
         self._known = store.files()
         self._ids = store.ids()
         # A known track that is not among these can only have been renamed.
