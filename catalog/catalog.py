@@ -56,8 +56,8 @@ class Catalog:
         self._bank = bank
         step = loaded.first(bank)
         self._now, self._version, self._measured = step.snapshot, loaded.version, len(step.snapshot)
-        outlines = [stored.outline for stored in self._now.by_id.values() if stored.outline is not None]
-        self.target_lufs = common_lufs(outlines) if target_lufs is None else target_lufs
+        self._lufs_given = target_lufs is not None
+        self.target_lufs = common_lufs(_outlines(step.snapshot)) if target_lufs is None else target_lufs
         self._gone: dict[str, StoredTrack] = {}
         self._refreshing, self._swapping, self._naming = threading.Lock(), threading.Lock(), threading.Lock()
         self._words: WordSearch | None = None
@@ -135,6 +135,8 @@ class Catalog:
                     self._index.remove([track.id for track in changes.removed])
                 self._remember(before, changes)
                 with self._naming:
+                    if measured != self._measured and not self._lufs_given:
+                        self.target_lufs = common_lufs(_outlines(step.snapshot))
                     self._now, self._version, self._measured = step.snapshot, loaded.version, measured
                     if self._words is not None:
                         self._words.change((track.id for track in changes.removed), changes.added + changes.changed)
@@ -321,6 +323,10 @@ class Catalog:
             own.standings[best],
             own.zscore(similarity),
         )
+
+
+def _outlines(snapshot: Snapshot) -> list[Outline]:
+    return [stored.outline for stored in snapshot.by_id.values() if stored.outline is not None]
 
 
 def _start(
