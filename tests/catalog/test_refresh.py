@@ -20,7 +20,7 @@ from catalog.index.base import Segments
 from catalog.index.flat import FlatIndex
 from catalog.layout import read_layout
 from catalog.notes import EDIT, Note
-from catalog.records import Analysis, Filters, Track
+from catalog.records import Analysis, Filters, Outline, Track
 from catalog.snapshot import Changes
 from catalog.store import Entry, FileStamp, Store
 from engines.bundle import Bundle
@@ -196,6 +196,28 @@ def test_one_that_grew_a_lot_is_measured_anew(folder: Path, bundle: Bundle) -> N
         with Catalog.open(folder, bundle) as opened:  # a little more does not move the others
             standings = [[c.standing.tolist() for c in each.search(query, 40)] for each in (catalog, opened)]
             assert standings[0] != standings[1]
+
+
+def test_the_common_loudness_of_one_that_began_with_nothing_is_of_what_came(folder: Path, bundle: Bundle) -> None:
+    """A server may begin with an empty catalogue: after its next start, tracks would play at another loudness."""
+    none = np.zeros(0, np.float32)
+    outline = Outline(
+        -30.0, 5.0, -2.0, none, none.astype(np.uint8), (), 0.0, 20.0, none, none, (), (), none.astype(np.uint8)
+    )
+    with (
+        closing(Store(folder, write=True)) as store,
+        Catalog.open(folder, bundle) as catalog,
+        Catalog.open(folder, bundle, target_lufs=-23.0) as given,
+    ):
+        before = catalog.target_lufs
+        for number in range(4):
+            own = entry(number, path_of(number))
+            assert own.analysis is not None
+            store.put(path_of(number), STAMP, [replace(own, analysis=replace(own.analysis, outline=outline))])
+        catalog.refresh()
+        given.refresh()
+        with Catalog.open(folder, bundle) as fresh:
+            assert catalog.target_lufs == fresh.target_lufs < before and given.target_lufs == -23.0
 
 
 def test_an_index_that_fails_leaves_it_as_it_was_and_the_next_time_all_is_seen(
