@@ -17,14 +17,14 @@ import numpy as np
 from engines.bundle import Bundle
 
 from .database import exclusive
-from .errors import SearchIndexError, UnknownTrackError
+from .errors import FormatError, SearchIndexError, UnknownTrackError
 from .gain import common_lufs, gain_db
 from .index.base import Hit, IndexOptions, SearchState
 from .index.registry import DEFAULT, open_index
 from .keeping import GROWN, bring, order_for
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
 from .likeness import most_alike
-from .loading import Loaded, changed_since, everything
+from .loading import Loaded, Version, changed_since, everything
 from .records import Candidate, Filters, Floats, Outline, Places, Track
 from .segments import TrackSegments
 from .snapshot import Changes, Snapshot, changes_of
@@ -58,11 +58,11 @@ class Catalog:
         self._index = open_index(index, IndexOptions(folder, index_width(layout.embedding_dim), search_device))
         kept = self._index.stamps()
         step = loaded.first(bank, lambda own: order_for(self._index, folder, own, renew=not kept))
-        self._now, self._revision, self._measured = step.snapshot, loaded.revision, len(step.snapshot)
-        outlines = [stored.outline for stored in self._now.by_id.values() if stored.outline is not None]
-        self.target_lufs = common_lufs(outlines) if target_lufs is None else target_lufs
+        self._now, self._version, self._measured = step.snapshot, loaded.version, len(step.snapshot)
+        self._lufs_given = target_lufs is not None
+        self.target_lufs = common_lufs(_outlines(step.snapshot)) if target_lufs is None else target_lufs
         self._gone: dict[str, StoredTrack] = {}
-        self._refreshing, self._naming = threading.Lock(), threading.Lock()
+        self._refreshing, self._swapping, self._naming = threading.Lock(), threading.Lock(), threading.Lock()
         self._words: WordSearch | None = None
         self._windows = Windows(folder, layout, OPEN_FILES)
         bring(self._index, step.indexed, kept)
@@ -105,33 +105,44 @@ class Catalog:
     def __len__(self) -> int:
         return len(self._now)
 
+    def __contains__(self, id: str) -> bool:
+        """Whether a track can be suggested, be it from another file of its recording."""
+        return id in self._now.by_id
+
     def refresh(self) -> Changes:
         """See what an indexer or an edit committed since; how long that takes depends on how much it is. Tracks whose
         number has grown or shrunk a lot are measured anew, all of them. Blocks.
 
-        Raises ``FormatError`` where the database cannot be read now, ``SearchIndexError`` where the index cannot; the
-        catalogue is then as before, and the next call tries again.
+        Raises ``FormatError`` where the database cannot be read now, or is of a catalogue that another bundle made,
+        ``SearchIndexError`` where the index cannot; the catalogue is then as before, and the next call tries again.
         """
         with self._refreshing:
-            before, dim = self._now, self.layout.embedding_dim
-            loaded = changed_since(self.folder, dim, self._revision, before)
-            if loaded is None:
+            before, dim, measured = self._now, self.layout.embedding_dim, self._measured
+            loaded = changed_since(self.folder, dim, self._version, before)
+            if isinstance(loaded, Version):
+                self._version = loaded
                 return Changes()
-            step = loaded.next(before)
-            changes = step.changes
-            if not self._measured / GROWN <= len(step.snapshot) <= self._measured * GROWN:
+            if loaded is None:
+                self._check_layout()
+            else:
+                step = loaded.next(before)
+                changes = step.changes
+            if loaded is None or not measured / GROWN <= len(step.snapshot) <= measured * GROWN:
                 loaded = everything(self.folder, dim)
                 step = loaded.first(self._bank, lambda own: order_for(self._index, self.folder, own, renew=True))
-                self._measured = len(step.snapshot)
+                measured = len(step.snapshot)
                 changes = changes_of(before.standing, step.snapshot.standing)
-            self._index.upsert(step.indexed)
-            if changes.removed:
-                self._index.remove([track.id for track in changes.removed])
-            self._remember(before, changes)
-            with self._naming:
-                self._now, self._revision = step.snapshot, loaded.revision
-                if self._words is not None:
-                    self._words.change((track.id for track in changes.removed), changes.added + changes.changed)
+            with self._swapping:
+                self._index.upsert(step.indexed)
+                if changes.removed:
+                    self._index.remove([track.id for track in changes.removed])
+                self._remember(before, changes)
+                with self._naming:
+                    if measured != self._measured and not self._lufs_given:
+                        self.target_lufs = common_lufs(_outlines(step.snapshot))
+                    self._now, self._version, self._measured = step.snapshot, loaded.version, measured
+                    if self._words is not None:
+                        self._words.change((track.id for track in changes.removed), changes.added + changes.changed)
             return changes
 
     def __enter__(self) -> Self:
@@ -226,8 +237,11 @@ class Catalog:
         while True:
             now = self._now
             candidates, whole = self._search(now, query, n, filters or Filters(), keep, lean)
-            if whole or now is self._now:  # hits of tracks that came or went meanwhile are lost
+            if whole:
                 return candidates
+            with self._swapping:  # hits of tracks that come or go meanwhile are lost, until index and snapshot agree
+                if now is self._now:
+                    return candidates
 
     def like(
         self, id: str, n: int, filters: Filters | None = None, from_s: float = 0.0, to_s: float = math.inf
@@ -258,6 +272,10 @@ class Catalog:
             if hits := self._index.search(query, n, where):
                 return hits
         return []
+
+    def _check_layout(self) -> None:
+        if read_layout(self.folder) != self.layout:
+            raise FormatError(f"{self.folder}: replaced by a catalogue that another bundle made; open it anew")
 
     def _remember(self, before: Snapshot, changes: Changes) -> None:
         """Keep the names of tracks that went: one may be on air, or in what a session took."""
@@ -308,6 +326,10 @@ class Catalog:
             own.standings[best],
             own.zscore(similarity),
         )
+
+
+def _outlines(snapshot: Snapshot) -> list[Outline]:
+    return [stored.outline for stored in snapshot.by_id.values() if stored.outline is not None]
 
 
 def _start(

@@ -1,10 +1,13 @@
 """The catalogue's SQLite file: its tables, how it is opened, and the lock that one writer holds."""
 
+import secrets
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +20,7 @@ DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
 TRIES = 3  # to copy a database that is being written
+SETTLED_NS = 2_000_000_000
 _NOTES = """
 TABLE notes (
     path BLOB NOT NULL, begin_s REAL NOT NULL, origin TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL,
@@ -107,6 +111,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
             db.executescript(f"BEGIN; {_SCHEMA} {changes}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
         _migrate(path, db)
         _check(path, db)
+        if identity(path, db)[1] == 0:  # a database that is put in its place later has another
+            db.execute(f"PRAGMA application_id = {secrets.randbelow(2**31 - 1) + 1}")
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("DELETE FROM changes WHERE revision < (SELECT max(revision) FROM changes) - ?", (CHANGES_KEPT,))
@@ -138,6 +144,44 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
         yield db
     finally:
         db.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Of a database and its log. An equal stamp that is ``settled`` says that nothing was written since."""
+
+    parts: tuple[object, ...]
+    settled: bool  # written so long ago that a later write cannot have the same time
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Of the database at ``path``."""
+    parts = tuple(map(_stamp, _parts(path)))
+    latest_ns = max((part[2] for part in parts if part is not None), default=0)
+    return Stamp(parts, time.time_ns() - latest_ns > SETTLED_NS)
+
+
+def missing(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Kinds and names of the tables, indexes and triggers that a database of this schema has and this one has not."""
+    named = "SELECT type, name FROM sqlite_master UNION SELECT type, name FROM sqlite_temp_master"
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as whole:
+        whole.executescript(f"{_SCHEMA} {'; '.join(_CHANGES)}")
+        there = set(db.execute(named))
+        of_readers = {} if _version(Path(), db) == SCHEMA_VERSION else {"trigger", "index"}  # an older one has fewer
+        return sorted(it for it in whole.execute(named) if it not in there and it[0] not in of_readers)
+
+
+def identity(path: Path, db: sqlite3.Connection) -> tuple[int, ...]:
+    """Another one when the database at ``path`` is put in the place of that which ``db`` reads."""
+    stamp = _stamp(path)
+    return (0 if stamp is None else stamp[0], int(db.execute("PRAGMA application_id").fetchone()[0]))
+
+
+def is_read_whole(path: Path, db: sqlite3.Connection) -> bool:
+    """Whether ``db`` is a copy of the database at ``path``, or an older schema seen as this one: opening it again takes
+    as long as reading everything."""
+    [opened] = [file for _, name, file in db.execute("PRAGMA database_list") if name == "main"]
+    return _version(path, db) != SCHEMA_VERSION or not path.samefile(opened)
 
 
 @contextmanager
@@ -186,8 +230,10 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 def _open_copy(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Connection:
     """Open a copy of a database and its log, made while neither changed."""
-    parts = [path, path.with_name(path.name + "-wal")]
+    parts = _parts(path)
     try:
+        if not path.exists():
+            raise FormatError(f"{path}: is gone; {CURE}, or put it back")
         for _ in range(TRIES):
             before = [_stamp(part) for part in parts]
             for part in parts:
@@ -208,12 +254,17 @@ def _open_copy(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Conn
     return db
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _parts(path: Path) -> tuple[Path, Path]:
+    return path, path.with_name(path.name + "-wal")
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    # a reader leaves an empty log
+    return (status.st_ino, status.st_size, status.st_mtime_ns) if status.st_size else None
 
 
 def _version(path: Path, db: sqlite3.Connection) -> int:
@@ -234,13 +285,16 @@ def _migrate(path: Path, db: sqlite3.Connection) -> None:
 
 
 def _stand_in(path: Path, db: sqlite3.Connection) -> None:
-    """Let a reader see an older schema as this one, if that can be done without writing."""
+    """Let a reader see an older schema as this one, if that can be done without writing. Of one state: an indexer may
+    be bringing it up to this schema."""
+    db.execute("BEGIN")
     version = _version(path, db)
     if version not in _STAND_INS:
         _check(path, db)
     for older in range(version, SCHEMA_VERSION):
         for step in _STAND_INS[older]:
             _take(db, step)
+    db.execute("COMMIT")
 
 
 def _take(db: sqlite3.Connection, step: str | Step) -> None:

@@ -247,7 +247,7 @@ class _Run:
     ) -> None:
         self._music, self._scanned, self._store, self._engine, self._progress = music, scanned, store, engine, progress
         self._spec, self._catalog, self._analyse = spec, catalog, analyse
-        self._lost = store.sweep(row_width(engine.bundle))
+        self._lost = store.sweep(row_width(engine.bundle), engine.bundle.manifest.embedding_dim)
         store.fill_energies()
         self._known = store.files()
         self._ids = store.ids()

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from .database import DATABASE, Stamp, stamp_of
 from .libraries.trust import apply_notes
 from .recordings import best_files
 from .records import Floats
@@ -14,11 +15,21 @@ from .standing import Order
 from .store import Store, StoredSegments, StoredTrack
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A state of a database. ``identity``: another one when it was replaced. ``same``: while its stamp is this, nothing
+    was written; None where asking the database takes no time."""
+
+    revision: int = 0
+    identity: tuple[int, ...] = ()
+    same: Stamp | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """Whole recordings as of ``revision``. ``gone``: what a snapshot has to forget before it takes these."""
+    """Whole recordings as of ``version``. ``gone``: what a snapshot has to forget before it takes these."""
 
-    revision: int
+    version: Version
     tracks: list[StoredTrack]
     segments: StoredSegments
     gone: frozenset[str] = frozenset()
@@ -41,29 +52,44 @@ class Loaded:
 
 def everything(folder: Path, dim: int) -> Loaded:
     """All of a catalogue whose vectors have ``dim`` numbers. Raises ``FormatError``."""
+    stamp = stamp_of(folder / DATABASE)
     with closing(Store(folder, write=False)) as store, store.snapshot():
-        return _load(store, dim, None)
+        return _load(store, dim, _version(store, stamp), None)
 
 
-def changed_since(folder: Path, dim: int, revision: int, before: Snapshot) -> Loaded | None:
-    """The recordings that changed since ``revision``, when ``before`` was read; None where none did. Raises
-    ``FormatError``."""
+def changed_since(folder: Path, dim: int, version: Version, before: Snapshot) -> Loaded | Version | None:
+    """The recordings that changed since ``version``, when ``before`` was read; the version now where none did;
+    None where the database was replaced by another. Raises ``FormatError``."""
+    stamp = stamp_of(folder / DATABASE)
+    if stamp == version.same:
+        return version
     with closing(Store(folder, write=False)) as store, store.snapshot():
-        if store.revision() == revision:
+        now = _version(store, stamp)
+        if now.identity != version.identity:
             return None
-        changed = store.changed_since(revision)
+        if now.revision == version.revision:
+            return now
+        changed = store.changed_since(version.revision)
         if changed is None:  # too long ago: as if everything had
-            return _load(store, dim, None, frozenset(before.by_id))
+            return _load(store, dim, now, None, frozenset(before.by_id))
         ids, whole = set[str](), changed
         while ids != whole:  # until all files of each recording are among them, then and now
             ids = whole
             whole = ids | before.mates(ids) | store.mates(ids)
-        return _load(store, dim, ids, frozenset(ids))
+        return _load(store, dim, now, ids, frozenset(ids))
 
 
-def _load(store: Store, dim: int, ids: Collection[str] | None, gone: frozenset[str] = frozenset()) -> Loaded:
+def _version(store: Store, stamp: Stamp) -> Version:
+    """``stamp``: of before ``store`` was opened."""
+    same = stamp if stamp.settled and store.is_read_whole() else None
+    return Version(store.revision(), store.identity(), same)
+
+
+def _load(
+    store: Store, dim: int, version: Version, ids: Collection[str] | None, gone: frozenset[str] = frozenset()
+) -> Loaded:
     tracks = [stored for stored in store.tracks(ids) if not stored.track.hidden]
     said = store.notes.all() if ids is None else store.notes.of_tracks(ids)
     places = store.places_of_tracks(ids) if said else {}
     tracks, segments = apply_notes(tracks, store.segments(dim, ids), said, places)
-    return Loaded(store.revision(), tracks, segments, gone)
+    return Loaded(version, tracks, segments, gone)

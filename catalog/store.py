@@ -19,17 +19,25 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
-from .database import DATABASE, open_to_read, open_to_write, transaction
+from .database import DATABASE, identity, is_read_whole, missing, open_to_read, open_to_write, transaction
 from .described import described
 from .energy import energy_of
 from .notes import TAGS, Note, Notes
 from .packing import blob, floats, pack_key, pack_outline, unpack_outline
 from .records import Analysis, Floats, Outline, Track, TrackKey
+
+# The tracks whose segments fit together: their sizes are known without reading them.
+_FITTING: Final = (
+    "SELECT track FROM segments WHERE {} length(first_clips) > 0 AND length(first_clips) % 4 = 0 "
+    "AND length(starts) = length(first_clips) AND length(borders) = length(first_clips) "
+    "AND (moods IS NULL OR length(moods) = 3 * length(first_clips))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,14 @@ class Store:
             found.setdefault(track, []).append((_path(path), begin_s))
         return found
 
+    def identity(self) -> tuple[int, ...]:
+        """Another one when the database was replaced, so that revisions tell nothing."""
+        return identity(self.folder / DATABASE, self._db)
+
+    def is_read_whole(self) -> bool:
+        """Whether opening it again takes as long as reading everything, see ``database.py``."""
+        return is_read_whole(self.folder / DATABASE, self._db)
+
     def revision(self) -> int:
         """Rises with every change of a track, of its names, its files or what is noted of it."""
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
@@ -275,7 +291,8 @@ class Store:
         """What the database itself finds wrong."""
         rows = [text for (text,) in self._db.execute("PRAGMA integrity_check") if text != "ok"]
         keys = self._db.execute("PRAGMA foreign_key_check").fetchall()
-        return rows + [f"a row of {table} belongs to no row of {parent}" for table, _, parent, _ in keys]
+        rows += [f"a row of {table} belongs to no row of {parent}" for table, _, parent, _ in keys]
+        return rows + [f"its {kind} {name} is gone" for kind, name in missing(self._db)]
 
     def clip_files(self) -> dict[str, tuple[str, int]]:
         """Of every track the name of its clip file, and how many clips it has."""
@@ -359,21 +376,24 @@ class Store:
                 "ON there.path = other.path WHERE other.track = mine.track AND NOT there.missing))"
             )
 
-    def sweep(self, width: int) -> set[str]:
-        """Remove clip files that no track owns, and drop the tracks whose own is lost, cut short or not ``width`` wide.
+    def sweep(self, width: int, dim: int | None = None) -> set[str]:
+        """Remove clip files that no track owns, and drop the tracks whose own is lost, cut short or not ``width`` wide,
+        and those whose segments are lost or do not fit together (with vectors of ``dim`` numbers).
 
         Returns the ids of these; the files that held them count as changed, so that they are analysed again.
         """
         rows = self._db.execute("SELECT id, clips, length(rhythm) / 12 FROM tracks").fetchall()
-        lost = [id for id, name, clips in rows if not is_whole(clip_path(self.folder, name), clips, width)]
+        lost = {id for id, name, clips in rows if not is_whole(clip_path(self.folder, name), clips, width)}
+        fit = f"length(vectors) = length(first_clips) * {dim} AND" if dim is not None else ""
+        lost |= {id for (id,) in self._db.execute(f"SELECT id FROM tracks WHERE id NOT IN ({_FITTING.format(fit)})")}
         with transaction(self._db):
             for id in lost:
                 self._db.execute(
                     "UPDATE files SET size = -1 WHERE path IN (SELECT path FROM places WHERE track = ?)", (id,)
                 )
                 self._db.execute("DELETE FROM tracks WHERE id = ?", (id,))
-        remove_others(self.folder, {name for id, name, _ in rows if id not in set(lost)})
-        return set(lost)
+        remove_others(self.folder, {name for id, name, _ in rows if id not in lost})
+        return lost
 
     def sweep_files(self) -> None:
         """Remove clip files that no track owns."""

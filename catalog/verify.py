@@ -42,21 +42,23 @@ def verify(folder: Path, look_at_music: bool = True) -> Verified:
     layout = read_layout(folder)
     faults: list[str] = []
     tracks = segments = absent = 0
-    names = set[str]()
+    names, held = set[str](), set[str]()
     with closing(Store(folder, write=False)) as store, store.snapshot():
         try:
             for fault in store.check():
                 _add(faults, f"the database: {fault}; {RESTORE}")
-            owned, tracks = store.clip_files(), len(store.tracks())
-            segments = int(store.segments(layout.embedding_dim).counts.sum())
+            owned, tracks = store.clip_files(), len(store.present())
             names = {name for name, _ in owned.values()}
-            for fault in _faults(folder, layout, store, owned):
+            for id, count in _segments(layout, store, faults):
+                segments += count
+                held.add(id)
+            for fault in _faults(folder, layout, store, owned, held):
                 _add(faults, fault)
             absent = sum(not path.is_file() for path in store.files()) if look_at_music else 0
         except sqlite3.Error as error:
             _add(faults, f"the database: cannot be read to its end ({error}); {RESTORE}")
-    held = {path.name for path in (folder / CLIPS).glob("*")}
-    return Verified(tracks, segments, tuple(faults), len(held - names), absent)
+    there = {path.name for path in (folder / CLIPS).glob("*")}
+    return Verified(tracks, segments, tuple(faults), len(there - names), absent)
 
 
 def _add(faults: list[str], fault: str) -> None:
@@ -64,16 +66,33 @@ def _add(faults: list[str], fault: str) -> None:
         faults.append(fault)
 
 
-def _faults(folder: Path, layout: Layout, store: Store, owned: dict[str, tuple[str, int]]) -> Iterator[str]:
+def _segments(layout: Layout, store: Store, faults: list[str]) -> Iterator[tuple[str, int]]:
+    """Of each track that has any, how many."""
+    for id, vectors in store.vectors(layout.embedding_dim):
+        norms = np.linalg.norm(vectors, axis=1)
+        if not len(vectors):
+            _add(faults, f"track {id}: what is kept of its segments is damaged; {AGAIN}")
+        elif not (np.abs(norms - 1.0) <= NORM_WITHIN).all():
+            _add(faults, f"track {id}: the vectors of its segments are damaged; {RESTORE}")
+        yield id, len(vectors)
+
+
+def _faults(
+    folder: Path, layout: Layout, store: Store, owned: dict[str, tuple[str, int]], held: set[str]
+) -> Iterator[str]:
     width = layout.clip_dim + sum(int(np.prod(shape_of(name))) for name in layout.extras)
     for id, (name, clips) in owned.items():
         if not is_whole(clip_path(folder, name), clips, width):
             yield f"track {id}: its clip file {name} is gone or damaged; {AGAIN}"
-    held = set()
-    for id, vectors in store.vectors(layout.embedding_dim):
-        norms = np.linalg.norm(vectors, axis=1)
-        if not len(vectors) or not (np.abs(norms - 1.0) <= NORM_WITHIN).all():
-            yield f"track {id}: what is kept of its segments is damaged; {AGAIN}"
-        held.add(id)
     for id in owned.keys() - held:
         yield f"track {id}: has no segment, so nothing finds it; {AGAIN}"
+    if not _reads(store, None):
+        yield from (f"track {id}: what is kept of it is damaged; {RESTORE}" for id in owned if not _reads(store, {id}))
+
+
+def _reads(store: Store, ids: set[str] | None) -> bool:
+    try:
+        store.tracks(ids)
+    except (ValueError, TypeError, LookupError):  # of bytes, numbers or JSON that are not what they were
+        return False
+    return True

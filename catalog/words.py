@@ -45,7 +45,7 @@ class WordSearch:
 
     def search(self, text: str) -> list[str]:
         """The ids of all tracks that have every word of ``text``, the best first; none for a text without words."""
-        words = folded(text[:MOST_CHARACTERS]).split()
+        words = list(dict.fromkeys(folded(text[:MOST_CHARACTERS]).split()))
         long = [word for word in words if len(word) >= TRIGRAM]
         short = [word for word in words if len(word) < TRIGRAM]
         if not words:
@@ -69,12 +69,11 @@ class WordSearch:
 
 
 def folded(text: str) -> str:
-    """Without case, accents and zero characters."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    """Without case, accents, zero characters, and what is no text (a lone surrogate, such as JSON may hold)."""
+    apart = unicodedata.normalize("NFKD", text.encode("utf-8", "replace").decode().casefold())
     return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c))).replace("\0", "")
 
 
 def _texts(track: Track) -> tuple[str, str, str, str]:
     more = " ".join((*track.tags, *track.moods, *track.playlists))
-    name = track.path.name.encode("utf-8", "replace").decode()
-    return folded(track.title), folded(track.artist), folded(more), folded(name)
+    return folded(track.title), folded(track.artist), folded(more), folded(track.path.name)

@@ -24,10 +24,12 @@ log = logging.getLogger(__name__)
 
 MOST: Final = 16
 RESCAN_S: Final = 300.0
-QUIET_S: Final = 0.7  # without a further change before it begins: files are copied one after another
+GATHER_S: Final = 0.3  # changes that are told together; of one file that grows they are told one after another
+QUIET_S: Final = 1.0  # without a further one before it begins: files are copied one after another, and take their time
 LONGEST_S: Final = 10.0  # and yet not later than this
-AGAIN_S: Final = 15.0  # where another process writes the catalogue
-TAIL: Final = 1 << 20
+AGAIN_S: Final = 15.0  # where another process writes the catalogue, or there is no folder to watch
+LOOK_S: Final = 5.0  # whether the folder that is watched is still the one of that name
+TAIL: Final = 16 << 20  # some hundred thousand files that failed
 END_S: Final = 5.0  # for a process to end by itself
 LOW_PRIORITY: Final = 10
 COUNTED: Final = ("added", "refreshed", "retagged", "renamed", "returned", "healed", "removed")
@@ -57,6 +59,7 @@ class MusicWatch:
         self._due = {folder: asyncio.Event() for folder in folders}
         self._writing = asyncio.Lock()
         self._said: dict[Path, str] = {}
+        self._failed: dict[Path, frozenset[tuple[str, str]]] = {}
         self.state: dict[str, Any] = {"running": False, "runs": 0, "failing": 0}  # for /healthz: without paths
 
     async def run(self) -> None:
@@ -67,7 +70,8 @@ class MusicWatch:
                 tasks.create_task(self._notice(folder))
 
     async def _notice(self, folder: Path) -> None:
-        """Let the folder be indexed when files in it change."""
+        """Let the folder be indexed when files in it change. Where another folder takes its place (a disk that was
+        away), or none could be watched, it is watched anew, and indexed since nobody looked."""
         said = False
         while True:
             try:
@@ -80,7 +84,11 @@ class MusicWatch:
                         folder, error, self._options.rescan_s,
                     )  # fmt: skip
                 said = True
-            await asyncio.sleep(self._options.rescan_s)
+            else:
+                said = False
+            await asyncio.sleep(min(AGAIN_S, self._options.rescan_s))
+            if await asyncio.to_thread(_identity, folder) is not None:
+                self._due[folder].set()
 
     async def _mirror(self, folder: Path) -> None:
         due = self._due[folder]
@@ -95,6 +103,7 @@ class MusicWatch:
             wait_s = AGAIN_S if again else self._options.rescan_s
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(due.wait(), wait_s)
+                await _still(due)
 
     async def _index(self, folder: Path) -> bool:
         """One run of ``segue index``; whether it has to be tried again soon."""
@@ -114,8 +123,10 @@ class MusicWatch:
         counts = ", ".join(f"{report[name]} {name}" for name in COUNTED if report.get(name))
         if counts or report.get("failed"):
             log.info("%s: %s in %.1f s", folder, counts or "nothing new", time.monotonic() - begun_s)
-        for failed in report.get("failed", ()):
-            log.info("%s: %s", failed.get("path"), failed.get("text"))
+        failed = frozenset((str(one.get("path")), str(one.get("text"))) for one in report.get("failed", ()))
+        for path, text in sorted(failed - self._failed.get(folder, frozenset())):
+            log.info("%s: %s", path, text)
+        self._failed[folder] = failed
         return False
 
     def _fail(self, folder: Path, why: str) -> bool:
@@ -130,16 +141,39 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+async def _still(due: asyncio.Event) -> None:
+    """Until nothing changed for ``QUIET_S``, at most ``LONGEST_S``."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_S):
+            while True:
+                due.clear()
+                await asyncio.wait_for(due.wait(), QUIET_S)
+
+
 async def changes_in(folder: Path, catalog: Path) -> AsyncIterator[None]:
     """Yields after files in ``folder`` changed, but for those of the catalogue; both are real paths. By ``watchfiles``:
-    each system's own notices, without polling."""
+    each system's own notices, without polling. Ends when the folder is not there any more, or is another one."""
 
     def counts(_: Change, path: str) -> bool:
         return not Path(path).is_relative_to(catalog)
 
-    quiet_ms, longest_ms = int(QUIET_S * 1000), int(LONGEST_S * 1000)
-    async for _ in awatch(folder, watch_filter=counts, debounce=longest_ms, step=quiet_ms):
-        yield
+    watched = await asyncio.to_thread(_identity, folder)  # a network drive may take its time
+    gather_ms, longest_ms, look_ms = (int(1000 * s) for s in (GATHER_S, LONGEST_S, LOOK_S))
+    async for changes in awatch(
+        folder, watch_filter=counts, debounce=longest_ms, step=gather_ms, rust_timeout=look_ms, yield_on_timeout=True
+    ):
+        if await asyncio.to_thread(_identity, folder) != watched:
+            return
+        if changes:
+            yield
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 async def run_segue(words: Sequence[str]) -> tuple[int, str, str]:
@@ -171,9 +205,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:
-    kept = b""
+    kept = bytearray()
     while part := await stream.read(65_536):
-        kept = (kept + part)[-TAIL:]
+        kept += part
+        del kept[:-TAIL]
     return kept.decode(errors="replace")
 
 

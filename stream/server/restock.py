@@ -26,6 +26,7 @@ class Shelf(Protocol):
     """The part of a ``Catalog`` that changes."""
 
     def __len__(self) -> int: ...
+    def __contains__(self, id: str) -> bool: ...
     def refresh(self) -> Changes: ...
 
 
@@ -66,7 +67,8 @@ class Restock:
         added, changed, removed = len(changes.added), len(changes.changed), len(changes.removed)
         news = Restocked(len(self._shelf), added, changed, removed)
         log.info("the catalogue has %d tracks: %d new, %d changed, %d gone", news.tracks, added, changed, removed)
-        gone = {track.id: track for track in changes.removed}
+        # not those of which there is a better file now
+        gone = {track.id: track for track in changes.removed if track.id not in self._shelf}
         for session in self._sessions():
             if session.ending is not None:
                 continue

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.catalog import Catalog
 from catalog.layout import Layout
-from catalog.loading import Loaded
+from catalog.loading import Loaded, Version
 from catalog.records import Analysis, Filters, Loop, Outline, Track
 from catalog.standard import index_query
 from catalog.store import Entry, FileStamp, Store, StoredSegments, StoredTrack
@@ -132,7 +132,7 @@ def test_a_few_tracks_of_ten_thousand_are_found_without_looking_at_the_others() 
         ids, np.full(count, each), numbers, (4.0 * numbers).astype(np.float32), np.zeros(len(numbers), np.float32),
         vectors, None
     )  # fmt: skip
-    catalog = Catalog(Path("/nowhere"), Layout("", "", C, E), Loaded(0, stored, segments))
+    catalog = Catalog(Path("/nowhere"), Layout("", "", C, E), Loaded(Version(), stored, segments))
     query = index_query(np.eye(E, dtype=np.float32)[0], ())
     for second in range(30):
         only = frozenset(f"{i:05}" for i in rng.choice(count, 8, replace=False))

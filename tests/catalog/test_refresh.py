@@ -1,21 +1,27 @@
 """A catalogue that changes while it is open is as one that is opened anew; searches beside it see one state."""
 
+import os
+import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from older_catalog import to_schema
 
 from catalog import database
 from catalog.catalog import Catalog
-from catalog.errors import SearchIndexError, UnknownTrackError
+from catalog.errors import FormatError, SearchIndexError, UnknownTrackError
 from catalog.index.base import Segments
 from catalog.index.flat import FlatIndex
 from catalog.keeping import GROWN
+from catalog.layout import read_layout
 from catalog.notes import EDIT, Note
-from catalog.records import Analysis, Filters, Track
+from catalog.records import Analysis, Filters, Outline, Track
 from catalog.snapshot import Changes
 from catalog.store import Entry, FileStamp, Store
 from engines.bundle import Bundle
@@ -151,6 +157,16 @@ def test_a_track_that_went_is_still_known_by_name(store: Store, folder: Path, bu
             catalog.track("nobody")
 
 
+def test_a_better_file_of_a_recording_takes_the_place_of_another(store: Store, folder: Path, bundle: Bundle) -> None:
+    with Catalog.open(folder, bundle) as catalog:
+        better = entry(11, path_of(11))
+        store.put(path_of(11), STAMP, [replace(better, lossless=True)])
+        store.join_recordings(better.track.id, [f"{3:016x}"])
+        changes = catalog.refresh()
+        assert [t.title for t in changes.added] == ["Song 11"] and [t.title for t in changes.removed] == ["Song 3"]
+        assert f"{3:016x}" in catalog and catalog.track(f"{3:016x}").title == "Song 11" and "nobody" not in catalog
+
+
 def test_changes_of_long_ago_are_read_as_if_everything_had_changed(
     store: Store, folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +201,28 @@ def test_one_that_grew_a_lot_is_measured_anew(folder: Path, bundle: Bundle) -> N
             assert standings[0] != standings[1]
 
 
+def test_the_common_loudness_of_one_that_began_with_nothing_is_of_what_came(folder: Path, bundle: Bundle) -> None:
+    """A server may begin with an empty catalogue: after its next start, tracks would play at another loudness."""
+    none = np.zeros(0, np.float32)
+    outline = Outline(
+        -30.0, 5.0, -2.0, none, none.astype(np.uint8), (), 0.0, 20.0, none, none, (), (), none.astype(np.uint8)
+    )
+    with (
+        closing(Store(folder, write=True)) as store,
+        Catalog.open(folder, bundle) as catalog,
+        Catalog.open(folder, bundle, target_lufs=-23.0) as given,
+    ):
+        before = catalog.target_lufs
+        for number in range(4):
+            own = entry(number, path_of(number))
+            assert own.analysis is not None
+            store.put(path_of(number), STAMP, [replace(own, analysis=replace(own.analysis, outline=outline))])
+        catalog.refresh()
+        given.refresh()
+        with Catalog.open(folder, bundle) as fresh:
+            assert catalog.target_lufs == fresh.target_lufs < before and given.target_lufs == -23.0
+
+
 def test_an_index_that_fails_leaves_it_as_it_was_and_the_next_time_all_is_seen(
     store: Store, folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +238,87 @@ def test_an_index_that_fails_leaves_it_as_it_was_and_the_next_time_all_is_seen(
         assert len(catalog) == 10 and len(catalog.search(analysis(1).vectors[0], 40)) > 0
         assert len(catalog.refresh().added) == 1
         as_opened(catalog, folder, bundle)
+
+
+def test_a_database_that_was_replaced_is_read_anew(
+    store: Store, folder: Path, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its revision is higher, and it may have got the number of the file that went."""
+    other = tmp_path / "other"
+    Catalog.create(other, bundle).close()
+    with closing(Store(other, write=True)) as second:
+        put(second, *range(100, 112))
+    store.close()
+    with Catalog.open(folder, bundle) as catalog:
+        for part in folder.glob("catalog.sqlite*"):
+            part.unlink()
+        with pytest.raises(FormatError, match="is gone"):
+            catalog.refresh()
+        assert len(catalog) == 10 and catalog.search(analysis(1).vectors[0], 40)
+        for path in other.glob("c*s*/*"):
+            shutil.copyfile(path, folder / "clips" / path.name)
+        shutil.copyfile(other / "catalog.sqlite", folder / "catalog.sqlite")
+        changes = catalog.refresh()
+        assert (len(changes.added), len(changes.removed)) == (12, 10)
+        as_opened(catalog, folder, bundle)
+        shutil.copyfile(other / "catalog.sqlite", folder / "new")
+        (folder / "new").rename(folder / "catalog.sqlite")
+        layout = read_layout(folder)
+        monkeypatch.setattr("catalog.catalog.read_layout", lambda folder: replace(layout, bundle="another"))
+        with pytest.raises(FormatError, match="another bundle"):
+            catalog.refresh()
+        assert len(catalog) == 12
+
+
+def test_one_of_an_older_release_is_read_again_only_when_it_was_written(
+    store: Store, folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.close()
+    with closing(sqlite3.connect(folder / "catalog.sqlite")) as db:
+        to_schema(5, db)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.utime(folder / "catalog.sqlite", (1e9, 1e9))
+    with Catalog.open(folder, bundle) as catalog:
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "__init__", lambda *_, **__: pytest.fail("read again"))
+            assert catalog.refresh() == Changes()
+        with closing(Store(folder, write=True)) as migrated:
+            put(migrated, 11)
+        assert [track.title for track in catalog.refresh().added] == ["Song 11"]
+        as_opened(catalog, folder, bundle)
+
+
+def test_a_search_while_an_index_changes_waits_for_what_it_finds(
+    store: Store, folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index knows a track before the catalogue does: its hit is not lost, and pushes no other out."""
+    found: list[list[str]] = []
+    with Catalog.open(folder, bundle) as catalog:
+
+        def search() -> None:
+            found.append([c.track.title for c in catalog.search(analysis(12).vectors[0], 1, Filters(jingles=True))])
+
+        searching = threading.Thread(target=search)
+        searched, remove = threading.Event(), FlatIndex.remove
+        hits = Catalog._hits
+
+        def note(self: Catalog, *values: object) -> object:
+            answer = hits(self, *values)  # type: ignore[arg-type]
+            searched.set()
+            return answer
+
+        def wait(self: FlatIndex, tracks: list[str]) -> None:
+            searching.start()
+            assert searched.wait(10)
+            remove(self, tracks)
+
+        monkeypatch.setattr(Catalog, "_hits", note)
+        monkeypatch.setattr(FlatIndex, "remove", wait)
+        put(store, 12)
+        store.forget([path_of(1)])
+        catalog.refresh()
+        searching.join(10)
+    assert found == [["Song 12"]]
 
 
 def test_searches_beside_changes_lose_no_track(store: Store, folder: Path, bundle: Bundle) -> None:

@@ -71,7 +71,16 @@ def test_a_whole_one(folder: Path) -> None:
         (cut_clips, "track 0000000000000000: its clip file .* is gone or damaged"),
         (lambda folder: change(folder, "DELETE FROM segments WHERE track LIKE '%1'"), "0001: has no segment"),
         (lambda folder: change(folder, "UPDATE segments SET vectors = x'ff' || 'x'"), "cannot be read to its end"),
-        (lambda folder: change(folder, "UPDATE segments SET vectors = zeroblob(256)"), "of its segments is damaged"),
+        (lambda folder: change(folder, "UPDATE segments SET vectors = zeroblob(256)"), "of its segments are damaged"),
+        (lambda folder: change(folder, "UPDATE segments SET vectors = zeroblob(13)"), "of its segments is damaged"),
+        (lambda folder: change(folder, "UPDATE segments SET first_clips = zeroblob(3)"), "of its segments is damaged"),
+        (lambda folder: change(folder, "UPDATE tracks SET outline = '{' WHERE id LIKE '%1'"), "0001: what is kept"),
+        (lambda folder: change(folder, "UPDATE tracks SET outline = '{}' WHERE id LIKE '%1'"), "0001: what is kept"),
+        (lambda folder: change(folder, "UPDATE tracks SET rhythm = zeroblob(13) WHERE id LIKE '%1'"), "1: what is"),
+        (lambda folder: change(folder, "UPDATE tracks SET beats = 'x' WHERE id LIKE '%1'"), "0001: what is kept"),
+        (lambda folder: change(folder, "UPDATE places SET tags = 'x' WHERE track LIKE '%1'"), "0001: what is kept"),
+        (lambda folder: change(folder, "DROP TRIGGER notes_go"), "its trigger notes_go is gone"),
+        (lambda folder: change(folder, "DROP TABLE changes"), "its table changes is gone"),
         (lambda folder: change(folder, "UPDATE segments SET starts = zeroblob(4)"), "of its segments is damaged"),
         (lambda folder: change(folder, "PRAGMA foreign_keys = OFF; DELETE FROM tracks"), "belongs to no row of tracks"),
     ],
@@ -80,6 +89,23 @@ def test_what_is_damaged_is_named(folder: Path, harm: Callable[[Path], None], sa
     harm(folder)
     faults = verify(folder).faults
     assert any(re.search(says, fault) for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM segments WHERE track LIKE '%1'",
+        "UPDATE segments SET vectors = zeroblob(12) WHERE track LIKE '%1'",
+        "UPDATE segments SET moods = zeroblob(4) WHERE track LIKE '%1'",
+        "UPDATE segments SET first_clips = zeroblob(3) WHERE track LIKE '%1'",
+    ],
+)
+def test_an_index_drops_tracks_whose_segments_are_damaged_to_analyse_them_again(folder: Path, sql: str) -> None:
+    change(folder, sql)
+    with closing(Store(folder, write=True)) as store:
+        assert store.sweep(C, E) == {f"{1:016x}"}
+        assert store.files()[Path("/music/1.ogg")].stamp.size == -1 and store.sweep(C, E) == set()
+    assert verify(folder).faults == ()
 
 
 def test_a_damaged_database(folder: Path) -> None:

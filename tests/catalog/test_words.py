@@ -27,7 +27,7 @@ TRACKS = [
         ("夜", "b"), ("dark", "c"),
         ('"no" and', "c"), ("o'neil", "c"), ("AND", "c"), ("strasse", "d"), ("hop", "ad"), ("night", "ed"),
         ("hop night", "d"), ("tokyo", "b"), ("", ""), ("   ", ""), ("nothing", ""), ("no nothing", ""), ("*", ""),
-        ("title:joga", ""), ("a\0b", ""), ("é" * 300, ""), ("-", "a"),
+        ("title:joga", ""), ("\udcff", ""), ("bjork \ud800", ""), ("a\0b", ""), ("é" * 300, ""), ("-", "a"),
     ],
 )  # fmt: skip
 def test_words(text: str, ids: str) -> None:
@@ -61,6 +61,13 @@ def test_tracks_come_change_and_go() -> None:
     assert search.search("bjork") == [] and search.search("morning") == ["e"] and search.search("night") == ["d"]
     search.change([], TRACKS)
     assert search.search("bjork") == ["a"] and search.search("morning") == []
+
+
+def test_what_is_no_text_does_no_harm() -> None:
+    """JSON may hold half a character, in a note as in a query."""
+    search = WordSearch(TRACKS)
+    search.change([], [replace(TRACKS[0], title="Halves \ud800 here")])
+    assert search.search("halves") == ["a"] and search.search("night") == ["e", "d"]
 
 
 def test_several_threads() -> None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,81 @@ def test_changes_of_the_catalogue_itself_are_none(tmp_path: Path) -> None:
         return before
 
     assert asyncio.run(go()) == []
+
+
+def test_a_folder_in_the_place_of_the_watched_one_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that was away, or a folder that was made again, has another identity under the same name."""
+    monkeypatch.setattr(music_watch, "LOOK_S", 0.1)
+    monkeypatch.setattr(music_watch, "AGAIN_S", 0.1)
+    monkeypatch.setattr(music_watch, "QUIET_S", 0.05)
+    music = tmp_path / "music"
+    music.mkdir()
+    watching, asked = watch(music, monkeypatch, [])
+    watching._look = changes_in
+    watching._options = replace(watching._options, rescan_s=600.0)
+
+    async def runs(count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(asked) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def go() -> None:
+        task = asyncio.create_task(watching.run())
+        await runs(1)
+        await asyncio.sleep(1.0)
+        music.rename(tmp_path / "away")
+        await asyncio.sleep(1.0)
+        music.mkdir()
+        await runs(len(asked) + 1)
+        await asyncio.sleep(1.0)
+        before = len(asked)
+        (music / "a.wav").write_bytes(b"x")
+        await runs(before + 1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(go())
+
+
+def test_a_file_that_takes_its_time_to_come_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(music_watch, "QUIET_S", 0.5)
+    watching, asked = watch(tmp_path, monkeypatch, [])
+    watching._options = replace(watching._options, rescan_s=600.0)
+    runs = []
+
+    async def look(_: Path, __: Path) -> AsyncIterator[None]:
+        while not asked:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+            yield
+        runs.append(len(asked))
+        await asyncio.Event().wait()
+
+    watching._look = look
+    run_until(watching, lambda: len(asked) == 2)
+    assert runs == [1]
+
+
+def test_what_failed_is_told_once_however_much_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = [{"path": f"/m/{number}.wav", "text": "no sound"} for number in range(3)]
+    first, second = (
+        (0, json.dumps(REPORT | {"failed": failed[:2]}), ""),
+        (0, json.dumps(REPORT | {"failed": failed}), ""),
+    )
+    watching, asked = watch(tmp_path, monkeypatch, [first, first, second, second])
+    with caplog.at_level(logging.INFO, "stream.server.music_watch"):
+        run_until(watching, lambda: len(asked) > 5)
+    told = [record.getMessage() for record in caplog.records if "no sound" in record.getMessage()]
+    assert told == [f"/m/{number}.wav: no sound" for number in range(3)]
+
+    monkeypatch.undo()
+    (tmp_path / "segue.py").write_text(f"print({json.dumps(REPORT)!r}[:-1] + ' ' * 3_000_000 + '}}')")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = asyncio.run(run_segue(()))
+    assert code == 0 and json.loads(out) == REPORT
 
 
 def test_an_indexer_ends_with_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,9 @@ class Shelf:
     def __len__(self) -> int:
         return 7
 
+    def __contains__(self, id: str) -> bool:
+        return id == "better"
+
     def refresh(self) -> Changes:
         if not self.answers:
             self.loop.call_soon_threadsafe(self.done.set)
@@ -61,12 +64,12 @@ async def run(sessions: Callable[[], list[Any]], *answers: Changes | Exception) 
 
 
 def test_every_session_is_told_and_those_that_lose_something_what() -> None:
-    changes = Changes((track("a"),), (track("b"), track("c")), (track("d", "Dawn"), track("e")))
-    sessions = [session(), session(air="d", pinned="e"), session(air="b", pinned="a"), session(ending=object())]
+    changes = Changes((track("a"),), (track("b"), track("c")), (track("d", "Dawn"), track("e"), track("better")))
+    sessions = [session(), session(air="d", pinned="e"), session(air="b", pinned="better"), session(ending=object())]
     asyncio.run(run(lambda: sessions, changes))
-    message = {"v": 1, "type": "catalog", "tracks": 7, "added": 1, "changed": 2, "removed": 2}
+    message = {"v": 1, "type": "catalog", "tracks": 7, "added": 1, "changed": 2, "removed": 3}
     assert [one.told for one in sessions] == [[message]] * 3 + [[]]
-    assert [one.noted for one in sessions] == [[Restocked(7, 1, 2, 2)]] * 3 + [[]]
+    assert [one.noted for one in sessions] == [[Restocked(7, 1, 2, 3)]] * 3 + [[]]
     assert sessions[1].said == [
         Warned("“Dawn”, which is on air, is no longer in the catalogue; it plays on"),
         Warned("“e.ogg”, which is pinned, is no longer in the catalogue"),
