@@ -17,6 +17,7 @@ generation that is damaged is not used, which is logged, and the index begins em
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ from .rows import Rows, merge
 
 log = logging.getLogger(__name__)
 
+RETIRED_S = 1.0
 TRIES = 5  # to open what another process replaces
 
 
@@ -177,6 +179,8 @@ class CompactIndex:
             base = self._made(merging.began)
             with self._writing:
                 self._finish(merging, base)
+            del base
+            time.sleep(RETIRED_S)  # then no search has the old generation any more, and none has to take it apart
 
         threading.Thread(target=run, name="index-merge", daemon=True).start()
 

@@ -17,7 +17,7 @@ class Sizes:
     few_of_many: int = 20_000  # the same where there are ``many``
     many: int = 500_000
     fetch: int = 160  # rows that a search asks for, at least; 32 tracks need 90, seldom 121
-    changed: float = 0.02  # share of the rows that may wait in memory,
+    changed: float = 0.01  # share of the rows that may wait in memory,
     changed_least: int = 2_000  # at least so many rows,
     changed_most: int = 20_000  # and at most so many
     dead: float = 0.05  # share of the rows that may be of tracks that were replaced or removed
