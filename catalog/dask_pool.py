@@ -33,6 +33,7 @@ Analyse = Callable[[Iterator[Job], EngineSpec, Path], Generator[tuple[Path, Outc
 KILLED = "KilledWorker"  # Dask's error
 PER_THREAD = 2  # one at work, one waiting
 GLIMPSES = 16  # files that each worker must see as we do before it starts
+UNREADY = 3  # times that a task may come to such a worker before it counts as failed
 CONNECT_S = 10.0
 SETTLED_S = 120.0  # network folders are remembered for up to a minute
 LOOK_S = 2.0  # between two looks at who is there
@@ -41,10 +42,12 @@ AGAIN = "what was analysed is kept, and the same command goes on from there"
 
 @dataclass(slots=True)
 class Task:
-    """A file's way: how often a cluster failed to run it, and the workers that it was limited to."""
+    """A file's way: how often the cluster failed to run it, how often it came to a worker that was not ready, the sizes
+    of its files, and the workers that may run it."""
 
     job: Job
     failures: int = 0
+    unready: int = 0
     sizes: tuple[tuple[Path, int], ...] = ()
     only: frozenset[str] = frozenset()
 
@@ -160,8 +163,14 @@ class _Run:
         finally:
             future.release()
         if isinstance(answer, NotReady):
+            # Started again under its old address, perhaps since this very file had ended it.
+            self._team.fit.pop(answer.worker, None)
             self._look_around()
-            self._todo.appendleft(task)
+            task.unready += 1
+            if task.unready % UNREADY:
+                self._todo.appendleft(task)
+            else:
+                yield from self._failed(task, KILLED, "its workers were started again")
         elif isinstance(answer, Away) and changing(task):
             yield task.job.path, RejectedFile("changes while it is read; index the folder again when it is whole")
         elif isinstance(answer, Away):

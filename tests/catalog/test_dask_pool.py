@@ -166,6 +166,14 @@ def test_a_worker_that_joined_is_asked_before_it_works(outcomes: Callable[..., d
     assert client.asked == ["a", "b", "late"] and told == ["worker late has joined"]
 
 
+def test_a_worker_that_comes_back_under_its_old_address_is_asked_again(outcomes: Callable[..., dict[str, Any]]) -> None:
+    client = Client(answers={"2": [NotReady("a"), DONE]})
+    assert set(outcomes(client).values()) == {DONE} and client.asked == ["a", "b", "a"]
+    # a file that ends it each time is found out
+    found = outcomes(Client(answers={"2": [NotReady("a")]}))
+    assert isinstance(found.pop("2"), RejectedFile) and set(found.values()) == {DONE}
+
+
 def test_a_worker_that_joined_and_is_unfit_is_passed_over(outcomes: Callable[..., dict[str, Any]]) -> None:
     told: list[str] = []
     client = Client(answers={"2": [NotReady("late"), DONE]})
