@@ -40,6 +40,13 @@ class Parts:
     ports: tuple[Port, ...] = ()  # of --listen
 
 
+def make_catalog(options: ServeOptions) -> None:
+    """An empty catalogue where there is none, for --watch to fill; of several workers, before there are any. Raises the
+    errors of bundles and catalogues."""
+    if options.watch.folders and not is_catalog(options.catalog):
+        Catalog.create(options.catalog, load_bundle(options.bundle or default_bundle(), FEATURES)).close()
+
+
 @contextlib.contextmanager
 def open_parts(options: ServeOptions) -> Iterator[Parts]:
     """Engine, catalogue and workers, started in this order and stopped in reverse.
@@ -52,8 +59,7 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         engines = replace(options.engines, threads=options.threads)
         engine, engine_choice = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
-        if options.watch.folders and not is_catalog(options.catalog):
-            Catalog.create(options.catalog, bundle).close()
+        make_catalog(options)
         how = options.search_device, options.target_lufs, options.index
         catalog = stack.enter_context(Catalog.open(options.catalog, bundle, *how))
         if reason := catalog.search_state.reason:

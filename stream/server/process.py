@@ -29,7 +29,7 @@ from .listening import ListenOptions
 from .logs import Logs, guessable
 from .memory import few_heaps
 from .options import ServeOptions
-from .parts import Parts, open_parts
+from .parts import Parts, make_catalog, open_parts
 from .place import Place
 from .shared_acceptor import SharedAcceptor
 from .tls import context_of
@@ -53,6 +53,7 @@ def serve(
         context_of(options.tls)  # reports mistakes before anything slow is started
     options = with_action_token(options)
     if options.workers > 1:
+        make_catalog(options)
         return supervise(options, serve_place, ready)
     with contextlib.closing(bind(options.host, options.port)) as bound:
         url = address_of(bound, options.host, "http" if options.tls is None else "https")
