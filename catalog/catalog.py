@@ -55,7 +55,8 @@ class Catalog:
     ) -> None:
         self.folder, self.layout = folder, layout
         self._bank = bank
-        self._index = open_index(index, IndexOptions(folder, index_width(layout.embedding_dim), search_device))
+        width, segments = index_width(layout.embedding_dim), int(loaded.segments.counts.sum())
+        self._index = open_index(index, IndexOptions(folder, width, search_device, segments))
         kept = self._index.stamps()
         step = loaded.first(bank, lambda own: order_for(self._index, folder, own, renew=not kept))
         self._now, self._version, self._measured = step.snapshot, loaded.version, len(step.snapshot)

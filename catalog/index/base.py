@@ -108,6 +108,7 @@ class IndexOptions:
     folder: Path  # the catalogue's
     dim: int  # D
     device: str = "cpu"
+    segments: int = 0  # how many the catalogue has
 
 
 class VectorIndex(Protocol):

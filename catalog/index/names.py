@@ -2,5 +2,5 @@
 
 from typing import Final
 
-DEFAULT: Final = "flat"
+DEFAULT: Final = "auto"
 PASSWORD: Final = "SEGUE_INDEX_PASSWORD"  # environment variable, for an address without one

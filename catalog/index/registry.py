@@ -1,14 +1,12 @@
 """The indexes; a new one is a row here, and passes ``tests/catalog/index``."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from catalog.errors import SearchIndexError
 
 from .base import IndexOptions, VectorIndex
 from .compact import CompactIndex
-from .compact_sizes import DEFAULTS
 from .flat import FlatIndex
 from .milvus import open_milvus
 from .names import DEFAULT as DEFAULT
@@ -18,10 +16,9 @@ COMPACT_FROM: Final = 20_000  # segments; below, comparing all of them in memory
 
 
 def auto(options: IndexOptions) -> VectorIndex:
-    """Exact and in memory while it is small or a GPU may be used, else compact."""
-    return (
-        FlatIndex(options) if options.device != "cpu" else CompactIndex(options, replace(DEFAULTS, kept=COMPACT_FROM))
-    )
+    """Exact and in memory where the catalogue is small or a GPU may be used, else compact."""
+    small = options.segments < COMPACT_FROM or options.device != "cpu"
+    return FlatIndex(options) if small else CompactIndex(options)
 
 
 INDEXES: Final[Mapping[str, Callable[[IndexOptions], VectorIndex]]] = {

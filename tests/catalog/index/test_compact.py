@@ -22,7 +22,7 @@ from catalog.index.compact_generation import open_generation
 from catalog.index.compact_sizes import Sizes
 from catalog.index.compact_tracks import BOUNDS, NAMES, OWNERS, TRACKS, pack, unpack
 from catalog.index.flat import FlatIndex
-from catalog.index.registry import open_index
+from catalog.index.registry import COMPACT_FROM, open_index
 from catalog.records import Filters, Floats, Track
 from catalog.rights import Rights
 
@@ -308,15 +308,15 @@ def test_files_are_read_where_faiss_cannot_map_them(tmp_path: Path, monkeypatch:
     assert opened(tmp_path).search(query, 9) == mapped
 
 
-def test_auto_writes_nothing_while_it_is_small(tmp_path: Path) -> None:
-    rng = np.random.default_rng(14)
-    index = open_index("auto", IndexOptions(tmp_path, D))
-    index.upsert(segments(rng, ["a", "b"], 2_500))
-    assert isinstance(index, CompactIndex) and len(index) == 5_000 and not (tmp_path / "index").exists()
+@pytest.mark.parametrize(
+    ("count", "device", "kind"),
+    [(0, "cpu", FlatIndex), (COMPACT_FROM - 1, "cpu", FlatIndex), (COMPACT_FROM, "cpu", CompactIndex),
+     (10 * COMPACT_FROM, "auto", FlatIndex)],
+)  # fmt: skip
+def test_auto_is_exact_and_in_memory_while_it_is_small(tmp_path: Path, count: int, device: str, kind: type) -> None:
+    index = open_index("auto", IndexOptions(tmp_path, D, device, count))
+    assert isinstance(index, kind)
     index.close()
-    on_gpu = open_index("auto", IndexOptions(tmp_path, D, "auto"))
-    assert isinstance(on_gpu, FlatIndex)
-    on_gpu.close()
 
 
 def test_a_process_of_its_own_makes_the_generation(tmp_path: Path) -> None:
