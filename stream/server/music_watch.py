@@ -64,6 +64,7 @@ class MusicWatch:
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change
         async with asyncio.TaskGroup() as tasks:
             for folder in self._due:
                 tasks.create_task(self._mirror(folder))
