@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from .engines.timing import in_turns, on_one_core, ratio_of, rows_of
+from .engines.timing import in_turns, keep_memory, on_one_core, ratio_of, rows_of
 from .errors import BenchError
 from .harness import Report, Row
 
@@ -94,6 +94,7 @@ def compact(options: argparse.Namespace) -> int:
     if options.vectors < LEAST_COMPACT:
         raise BenchError(f"--vectors must be at least {LEAST_COMPACT}: fewer are compared exactly")
     console = Console(stderr=True)
+    keep_memory()
     with on_one_core() as core:
         rows = list(measure_compact(options.vectors, options.dim, options.catalogue, console.print))
     print_rows(rows, Console(), f"The compact index, {options.vectors} segments")

@@ -18,7 +18,7 @@ from .rows import Rows
 
 OVER_FETCH: Final = 5  # rows fetched at first per requested track
 WIDER: Final = 4  # times as many lists, where too few rows were found
-SPREAD: Final = 0.75  # where a share of the rows passes, the best of these are in (1 / share) ** SPREAD as many lists
+SPREAD: Final = 0.6  # where a share of the rows passes, the best of these are in (1 / share) ** SPREAD as many lists
 EXACT_FROM: Final = 8  # a search that would score a row out of so many compares all
 
 
