@@ -405,7 +405,7 @@ def _library() -> tuple[Any, type[Exception]]:
         import pymilvus
     except ImportError as error:
         raise SearchIndexError(
-            f"index milvus://...: the package pymilvus is missing ({error}); pip install 'segue[milvus]'"
+            f'index milvus://...: the package pymilvus is missing ({error}); pip install ".[milvus]" brings it'
         ) from None
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     return pymilvus, grpc.RpcError

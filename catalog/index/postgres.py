@@ -66,7 +66,7 @@ class Library:
             import psycopg.sql
         except ImportError as error:
             raise SearchIndexError(
-                f"index postgres://...: a package is missing ({error}); pip install 'segue[postgres]'"
+                f'index postgres://...: a package is missing ({error}); pip install ".[postgres]" brings it'
             ) from None
         self.psycopg, self.sql, self.register = psycopg, psycopg.sql, pgvector.psycopg.register_vector
 
