@@ -8,7 +8,7 @@ from catalog.index.base import IndexOptions
 from catalog.index.registry import open_index
 
 
-@pytest.mark.parametrize(("scheme", "package"), [("milvus", "pymilvus"), ("postgres", "psycopg")])
+@pytest.mark.parametrize(("scheme", "package"), [("milvus", "pymilvus"), ("postgres", "pgvector")])
 def test_a_client_that_is_not_installed_is_named_with_its_cure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scheme: str, package: str
 ) -> None:
