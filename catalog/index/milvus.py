@@ -46,7 +46,8 @@ ID_BYTES: Final = 256
 TEXT_BYTES: Final = 65_535
 LINKS: Final = 32  # HNSW's M
 EF_BUILD: Final = 200
-EF: Final = 1024  # at least; more for more rows
+EF: Final = 1024  # without a filter
+LEAST_SHARE: Final = 0.07  # of rows that pass; below, the server compares them one by one
 ANSWER_S: Final = 4.0  # a search or a look-up
 WRITE_S: Final = 60.0
 OPEN_S: Final = 60.0  # a new collection takes some seconds until it can be searched
@@ -110,7 +111,7 @@ class Milvus:
         return int(rows[0]["count(*)"])
 
     def nearest(self, query: Floats, limit: int, want: Want) -> list[Row]:
-        search = {"metric_type": "IP", "params": {"ef": max(EF, limit)}}
+        search = {"metric_type": "IP", "params": {"ef": max(limit, _ef(want))}}
         found = self._ask(
             lambda client: client.search(
                 self._segments,
@@ -368,6 +369,11 @@ def _owner(id: str) -> int:
     return word("track", id)
 
 
+def _ef(want: Want) -> int:
+    """How many rows a search in the graph keeps in sight: the more, the fewer of those it meets pass."""
+    return int(EF / max(want.rows / max(want.total, 1), LEAST_SHARE) ** 0.5)
+
+
 def _owners(ids: Iterable[str]) -> list[int]:
     return sorted(map(_owner, ids))
 
@@ -399,7 +405,7 @@ def _library() -> tuple[Any, type[Exception]]:
         import pymilvus
     except ImportError as error:
         raise SearchIndexError(
-            f'index milvus://...: the package pymilvus is missing ({error}); pip install ".[milvus]"'
+            f'index milvus://...: the package pymilvus is missing ({error}); pip install ".[milvus]" brings it'
         ) from None
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     return pymilvus, grpc.RpcError

@@ -38,7 +38,7 @@ INDEX_FROM: Final = 20_000
 MOST_NUMBERS: Final = 2000  # of a vector that HNSW takes
 LINKS: Final = 32  # HNSW's m
 EF_BUILD: Final = 128
-EF: Final = 1000  # the most that it takes
+EF: Final = 512  # hnsw.ef_search
 SCANNED: Final = 200_000  # rows that a search goes through at most, in search of such that pass
 ANSWER_S: Final = 4.0  # a search or a look-up
 READ_S: Final = 60.0  # everything, when it is opened
@@ -66,7 +66,7 @@ class Library:
             import psycopg.sql
         except ImportError as error:
             raise SearchIndexError(
-                f'index postgres://...: a package is missing ({error}); pip install ".[postgres]"'
+                f'index postgres://...: a package is missing ({error}); pip install ".[postgres]" brings it'
             ) from None
         self.psycopg, self.sql, self.register = psycopg, psycopg.sql, pgvector.psycopg.register_vector
 

@@ -11,6 +11,7 @@ two that write one track at once, one wins as a whole. Vectors, which never chan
 ones used last.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -30,7 +31,7 @@ from .lifted import longest
 
 FETCH: Final = 512  # rows of a first search
 FETCH_EACH: Final = 8  # rows for each track asked for, at least
-AGAIN: Final = 3  # times that something is asked once more because others write at the same time
+AGAIN: Final = 3  # times that something is asked because others write at the same time
 KNOWN_S: Final = 1.0  # for so long a row that belongs to no track is passed over without asking again
 SCAN: Final = 20_000  # rows: where a server's approximate search falls short of so few, they are compared here
 MANY: Final = 0.15  # of all segments: where more pass a condition without an expression, the rest is dropped here
@@ -115,7 +116,7 @@ class RemoteIndex:
         self._dim = options.dim
         reason = "" if options.device == "cpu" else "the server of the index decides where it searches"
         self._state = SearchState(server.name, reason)
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
         self._kept = KeptVectors()
         self._strays: dict[tuple[str, int], float] = {}  # rows of no track that is known, and when that was found
         self._directory = Directory(server.heads())
@@ -141,11 +142,12 @@ class RemoteIndex:
         query = np.ascontiguousarray(query, np.float32)
         if where.only is not None:
             return self._compare(query, n, [id for id in where.only if id not in where.exclude], where)
-        for tries in range(AGAIN):
-            hits = self._search(query, n, where, last=tries == AGAIN - 1)
+        for _ in range(AGAIN):
+            hits = self._search(query, n, where, last=False)
             if hits is not None:
                 return hits
-        return []
+        with self._writing:  # so that at least nobody in this process writes meanwhile
+            return self._search(query, n, where, last=True) or []
 
     def vectors(self, tracks: Sequence[str]) -> list[Floats]:
         found = self._vectors(set(tracks))
@@ -351,8 +353,18 @@ class RemoteIndex:
         """Each track's entry and the vectors of that version; without tracks that are not there."""
         found: dict[str, tuple[Entry, Floats]] = {}
         missing = list(ids)
-        for _ in range(AGAIN):
-            entries = self._known(missing)
+        for tries in range(AGAIN):
+            with self._writing if tries == AGAIN - 1 else contextlib.nullcontext():
+                missing = self._fetch(missing, found)
+            if not missing:
+                break
+        return found
+
+    def _fetch(self, ids: Collection[str], found: dict[str, tuple[Entry, Floats]]) -> list[str]:
+        """Add to ``found``; returns those that were replaced or removed in the moment between, with their heads asked
+        for anew. With nobody else writing it has all of them after the second time."""
+        for last in (False, True):
+            entries = self._known(ids)
             fetch = []
             for entry in entries:
                 vectors = self._kept.get(entry)
@@ -369,11 +381,11 @@ class RemoteIndex:
                     vectors.setflags(write=False)
                     self._kept.put(entry, vectors)
                     found[entry.id] = (entry, vectors)
-            if not torn:
-                break
+            if not torn or last:
+                return torn
             self._refresh(torn)
-            missing = torn
-        return found
+            ids = torn
+        return []
 
     @staticmethod
     def _passes(entry: Entry, where: Where) -> bool:

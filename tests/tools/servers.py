@@ -96,8 +96,9 @@ class _Guarded:
     def start(self, command: list[str], user: int = 0) -> None:
         with self._log.open("a") as log:
             self._guard = subprocess.Popen(
-                [sys.executable, "-c", GUARD, str(user), *command], stdout=subprocess.PIPE, stderr=log, text=True
-            )
+                [sys.executable, "-c", GUARD, str(user), *command], stdout=subprocess.PIPE, stderr=log, text=True,
+                start_new_session=True,  # what ends the tests' process group must not end the guard alone
+            )  # fmt: skip
         assert self._guard.stdout is not None
         self._pid = int(self._guard.stdout.readline())
 

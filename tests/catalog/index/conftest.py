@@ -67,6 +67,13 @@ def new_server(kind: str, factory: pytest.TempPathFactory) -> Running:
     return MilvusServer(once(factory, "milvus", unpack_milvus) / "bin")
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that tests share may be slow: no answer is too late, but where a test says so."""
+    for kind in KINDS:
+        monkeypatch.setattr(f"catalog.index.{kind}.ANSWER_S", 60.0)
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     shared = Shared(tmp_path_factory)
