@@ -103,8 +103,6 @@ def test_a_catalogue_of_the_schema_before_is_not_analysed_again(
     file.save()
     run("index", str(music))
     with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as db:
-        for column in ("musical_key", "energy"):
-            db.execute(f"ALTER TABLE tracks DROP COLUMN {column}")
         db.executescript("DROP TABLE notes; PRAGMA user_version = 5")
     clips = sorted(path.name for path in (tmp_path / "c" / "clips").iterdir())
     assert tracks()["-90.ogg"].moods == ()  # a reader does without
