@@ -58,16 +58,20 @@ def add_search(kinds: Any) -> None:
     parser.add_argument(
         "--catalogue", action="store_true", help="with --vectors: with the five numbers that a catalogue's index adds"
     )
+    parser.add_argument("--index", metavar="ADDRESS", help="a server's, which is compared with the exact index alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
 def search(options: argparse.Namespace) -> int:
     from .harness import print_rows
+    from .search_servers import search_server
 
     if options.json is not None and not options.json.parent.is_dir():
         raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
     if not 1 <= options.dim <= 4096 or not 1 <= options.together <= 1024:
         raise BenchError("--dim must be from 1 to 4096, --together from 1 to 1024")
+    if options.index is not None:
+        return search_server(options)
     if options.vectors is not None:
         return compact(options)
     sizes, seconds = (QUICK_SIZES, 1.0) if options.quick else (SIZES, options.seconds)

@@ -115,6 +115,10 @@ def filters_object(filters: Filters) -> dict[str, Any]:
         "vod_ok": filters.vod_ok or None,
         "moods": sorted(filters.moods) or None,
         "playlists": sorted(filters.playlists) or None,
+        "keys": sorted(filters.keys) or None,
+        "near_keys": filters.near_keys or None,
+        "min_energy": filters.min_energy,
+        "max_energy": filters.max_energy,
     }
 
 

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from catalog.libraries.keys import key_of
 from catalog.records import Filters
 
-FILTER_VALUES: Final = ("min_bpm", "max_bpm", "licences", "tags", "moods", "playlists", "min_duration_s")
-FILTER_SWITCHES: Final = ("jingles", "instrumental", "live_ok", "vod_ok")
+FILTER_VALUES: Final = (
+    "min_bpm", "max_bpm", "licences", "tags", "moods", "playlists", "min_duration_s", "keys", "min_energy", "max_energy"
+)  # fmt: skip
+FILTER_SWITCHES: Final = ("jingles", "instrumental", "live_ok", "vod_ok", "near_keys")
 MAX_WORDS: Final = 32  # licences, tags, moods, playlists
 MAX_LENGTH: Final = 80  # of one of them, or of a track's id
 MAX_NAME: Final = 300  # of a playlist's name, as ``catalog.tags.one_line`` leaves it
@@ -274,6 +277,9 @@ def _filters(fields: Mapping[str, Any]) -> Filters:
     high = _number(fields, "max_bpm", MAX_BPM)
     if low is not None and high is not None and low > high:
         raise CommandError(f"min_bpm {low:g} is above max_bpm {high:g}")
+    calm, lively = _number(fields, "min_energy", 1.0), _number(fields, "max_energy", 1.0)
+    if calm is not None and lively is not None and calm > lively:
+        raise CommandError(f"min_energy {calm:g} is above max_energy {lively:g}")
     return Filters(
         min_bpm=low,
         max_bpm=high,
@@ -286,7 +292,19 @@ def _filters(fields: Mapping[str, Any]) -> Filters:
         vod_ok=bool(fields.get("vod_ok")),
         moods=_words(fields, "moods"),
         playlists=_words(fields, "playlists", MAX_NAME),
+        keys=_keys(fields),
+        near_keys=bool(fields.get("near_keys")),
+        min_energy=calm,
+        max_energy=lively,
     )
+
+
+def _keys(fields: Mapping[str, Any]) -> frozenset[str]:
+    """Musical keys in one spelling, whichever they are given in."""
+    found = {given: key_of(given) for given in _words(fields, "keys")}
+    if unknown := sorted(given for given, key in found.items() if not key):
+        raise CommandError(f"keys: {unknown[0]!r} is none; give some as F#m, Db or 8A")
+    return frozenset(found.values())
 
 
 def _numbers(fields: Mapping[str, Any], names: tuple[str, ...], least: float, most: float) -> dict[str, float | None]:

@@ -25,6 +25,13 @@ def parts(filters: Filters) -> dict[str, Filters]:
     if filters.playlists:
         names = " or ".join(sorted(filters.playlists))
         alone[f"playlist {names}"] = replace(_NONE, playlists=filters.playlists)
+    if filters.keys:
+        text = f"key {' or '.join(sorted(filters.keys))}{', or near it' if filters.near_keys else ''}"
+        alone[text] = replace(_NONE, keys=filters.keys, near_keys=filters.near_keys)
+    if filters.min_energy is not None:
+        alone[f"energy at least {filters.min_energy:g}"] = replace(_NONE, min_energy=filters.min_energy)
+    if filters.max_energy is not None:
+        alone[f"energy at most {filters.max_energy:g}"] = replace(_NONE, max_energy=filters.max_energy)
     if filters.live_ok:
         alone["live allowed"] = replace(_NONE, live_ok=True)
     if filters.vod_ok:

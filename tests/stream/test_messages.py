@@ -97,8 +97,11 @@ def test_an_item_tells_what_is_said_of_its_rights() -> None:
     assert [first[name] for name in names] == ["by A", True, False, ["NC", "ND"]]
     assert [second[name] for name in names] == ["", None, None, []]
     told = filters_object(Filters(live_ok=True, moods=frozenset({"sad", "calm"}), playlists=frozenset({"b", "a"})))
-    assert told["playlists"] == ["a", "b"]
+    assert told["playlists"] == ["a", "b"] and told["keys"] is told["near_keys"] is told["min_energy"] is None
     assert (told["live_ok"], told["vod_ok"], told["moods"]) == (True, None, ["calm", "sad"])
+    told = filters_object(Filters(keys=frozenset({"F#m", "Am"}), near_keys=True, min_energy=0.0, max_energy=0.5))
+    assert told["keys"] == ["Am", "F#m"] and told["near_keys"] is True
+    assert (told["min_energy"], told["max_energy"]) == (0.0, 0.5)
 
 
 def test_every_message_has_a_type_of_its_own() -> None:

@@ -210,6 +210,9 @@ def test_what_was_told_of_the_wishes_gives_them_back() -> None:
             "live_ok": True,
             "moods": ["dark"],
             "playlists": ["Sets/Friday"],
+            "keys": ["8A", "f#m"],
+            "near_keys": True,
+            "max_energy": 0.5,
         },
     ):
         lost.take(_wish(message), 10.0)

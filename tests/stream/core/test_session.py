@@ -363,6 +363,9 @@ def test_commands_take_effect(fake_runtime: Fake, features: Fake) -> None:
         ({"type": "filters", "licences": ["x"] * 33}, "at most 32"),
         ({"type": "filters", "tags": [""]}, "1 to 80"),
         ({"type": "filters", "min_duration_s": -1}, "min_duration_s must be"),
+        ({"type": "filters", "keys": ["Am", "X"]}, "keys: 'X' is none"),
+        ({"type": "filters", "min_energy": 1.5}, "min_energy must be a number from 0 to 1"),
+        ({"type": "filters", "min_energy": 0.8, "max_energy": 0.2}, "min_energy 0.8 is above max_energy 0.2"),
     ],
 )
 def test_what_is_no_command_is_refused_by_name(fake_runtime: Fake, message: dict[str, Any], reason: str) -> None:
