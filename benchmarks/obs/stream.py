@@ -88,6 +88,7 @@ class Seen:
     scenes: int = 0
     restless_s: float = 0.0  # until then nothing is judged by ear
     right: Counter[tuple[bool, bool]] = field(default_factory=Counter)  # seconds: (should be heard, is heard)
+    in_silence: int = 0  # seconds of music that somebody has begun in the silent scene
     ends: list[str] = field(default_factory=list)
     takes: set[str] = field(default_factory=set)  # tracks that were on air
     samples: list[Sample] = field(default_factory=list)
@@ -193,8 +194,9 @@ class Script:
             await asyncio.sleep(1.0)
             now_s = time.monotonic()
             if self.up.is_set() and now_s > self.seen.restless_s:
-                told = bool(self.player.get("track")) and not self.player.get("paused") and self.scene != SILENT
+                told = bool(self.player.get("track")) and not self.player.get("paused")
                 self.seen.right[told, now_s - self.ear.heard_s < 1.0] += 1
+                self.seen.in_silence += told and self.scene == SILENT
 
     async def sample(self, probe: ServerProbe) -> None:
         said_s = 0.0
@@ -340,6 +342,7 @@ def rows(seen: Seen, cues: list[dict[str, Any]], exports: Mapping[str, int]) -> 
         Row("action_p95", float(np.percentile(seen.action_ms, 95)), len(seen.action_ms), "ms"),
         Row("heard_as_told", right[True, True], right[True, True] + right[True, False], "s"),
         Row("silent_as_told", right[False, False], right[False, False] + right[False, True], "s"),
+        Row("begun_in_the_silent_scene", seen.in_silence, sum(right.values()), "s"),
         Row("tracks_on_air", len(seen.takes), 1, "count"),
         Row("tracks_without_a_cue", len(seen.takes - taken), len(seen.takes), "count"),
         Row("cues", sum(cue["kind"] == "taken" for cue in cues), 1, "count", {"kind": "taken"}),
