@@ -124,8 +124,10 @@ class _Run:
         room = max(1, self._team.threads) * PER_THREAD
         while self._team.fit and self._todo and len(self._pending) < room:
             yield from self._send(self._todo.popleft())
-        if self._team.fit and not self._pending and not self._todo and self._suspects:
-            yield from self._send(self._suspects.popleft())  # alone
+        if not self._pending and not self._todo and self._suspects:
+            self._look_around()  # the one before may have ended workers
+            if self._team.fit:
+                yield from self._send(self._suspects.popleft())  # alone
         try:
             future = self._done.get(timeout=LOOK_S)
         except Empty:
