@@ -44,6 +44,9 @@ EXTRAS = {
     "tritonclient": "triton",
     "httpx": "bench",
     "opentimelineio": "otio",
+    "pymilvus": "milvus",
+    "psycopg": "postgres",
+    "pgvector": "postgres",
     "distributed": "dask",
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-EXTRAS = ("cpu", "train", "clip-clap", "triton", "otio", "dask", "bench", "test")
+EXTRAS = ("cpu", "train", "clip-clap", "triton", "otio", "dask", "bench", "milvus", "postgres", "test")
 
 
 def requirements() -> Iterator[Requirement]:

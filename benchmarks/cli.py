@@ -34,6 +34,8 @@ MODULES = {
     "retrieval": "cli_retrieval",
     "engines": "engines.cli",
     "search": "search",
+    "kills": "kills",
+    "index": "index",
     "deblocking": "deblocking",
     "variants": "variants",
     "studio": "studio_like",
@@ -106,6 +108,8 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     from .cli_retrieval import add_retrieval
     from .deblocking import add_deblocking
     from .engines.cli import add_engines
+    from .index import add_index
+    from .kills import add_kills
     from .obs.first import add_obs_first
     from .obs.play import add_obs_play
     from .obs.stream import add_obs_stream
@@ -118,6 +122,8 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     add_retrieval(kinds)
     add_engines(kinds)
     add_search(kinds)
+    add_kills(kinds)
+    add_index(kinds)
     add_deblocking(kinds)
     add_variants(kinds)
     add_starts(kinds)

@@ -2,7 +2,8 @@
 
 Vectors of unit norm are drawn in clusters, like the segments of tracks. One query at a time, as from a session, and
 ``--together`` of them in one call, as from many sessions; one thread on the CPU. ``recall``: the share of the hundred
-nearest rows, by float64, that a search returns.
+nearest rows, by float64, that a search returns. ``--vectors`` measures the catalogue's compact index instead, see
+``search_compact.py``.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from .harness import Report, Row
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 QUICK_SIZES: Final = (1_000, 10_000, 100_000)
 ROWS: Final = 100  # nearest rows to return
+LEAST_COMPACT: Final = 20_000
 TRACK: Final = 40  # segments of a track
 SPREAD: Final = 0.5  # of the segments of a track around its middle, by norm
 QUERIES: Final = 16  # for recall
@@ -47,6 +49,15 @@ def add_search(kinds: Any) -> None:
     parser.add_argument("--together", type=int, default=8, metavar="N", help="queries in one call (default 8)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each size (default 5)")
     parser.add_argument("--quick", action="store_true", help="up to 100 000 vectors, below 45 s")
+    parser.add_argument(
+        "--vectors",
+        type=int,
+        metavar="N",
+        help="instead: the compact index of a catalogue of N segments (20000 or more)",
+    )
+    parser.add_argument(
+        "--catalogue", action="store_true", help="with --vectors: with the five numbers that a catalogue's index adds"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
@@ -57,6 +68,8 @@ def search(options: argparse.Namespace) -> int:
         raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
     if not 1 <= options.dim <= 4096 or not 1 <= options.together <= 1024:
         raise BenchError("--dim must be from 1 to 4096, --together from 1 to 1024")
+    if options.vectors is not None:
+        return compact(options)
     sizes, seconds = (QUICK_SIZES, 1.0) if options.quick else (SIZES, options.seconds)
     console = Console(stderr=True)
     with on_one_core() as core:
@@ -71,6 +84,23 @@ def search(options: argparse.Namespace) -> int:
     if options.json is not None:
         pinned = "none" if core is None else core
         Report("search", rows, {"dim": options.dim, "rows": ROWS, "pinned to core": pinned}).write(options.json)
+    return 0
+
+
+def compact(options: argparse.Namespace) -> int:
+    from .harness import print_rows
+    from .search_compact import measure_compact
+
+    if options.vectors < LEAST_COMPACT:
+        raise BenchError(f"--vectors must be at least {LEAST_COMPACT}: fewer are compared exactly")
+    console = Console(stderr=True)
+    with on_one_core() as core:
+        rows = list(measure_compact(options.vectors, options.dim, options.catalogue, console.print))
+    print_rows(rows, Console(), f"The compact index, {options.vectors} segments")
+    if options.json is not None:
+        Report("search", rows, {"dim": options.dim, "pinned to core": "none" if core is None else core}).write(
+            options.json
+        )
     return 0
 
 

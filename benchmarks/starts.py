@@ -207,7 +207,7 @@ def signal(rate_hz: int, seconds: float) -> Floats:
 
 def off_s(path: Path, at_s: float, sound: NDArray[np.int16], rate_hz: int) -> float:
     """How much later in the track than ``at_s`` the ``sound`` (n, channels), a second of it, begins; up to 40 s."""
-    whole = _decode_cached(path, path.stat().st_mtime_ns)
+    whole = decoded(path)
     first = max(0, round((at_s - NEAR_S) * MUSIC_RATE_HZ))
     known = whole[first : round((at_s + NEAR_S) * MUSIC_RATE_HZ)]
     mono = sound[:rate_hz].mean(axis=1)
@@ -220,6 +220,11 @@ def off_s(path: Path, at_s: float, sound: NDArray[np.int16], rate_hz: int) -> fl
     best = int(np.argmax(match))
     left, top, right = match[best - 1], match[best], match[(best + 1) % len(match)]
     return float((first + best + (left - right) / (2 * (left - 2 * top + right))) / MUSIC_RATE_HZ - at_s)
+
+
+def decoded(path: Path) -> Floats:
+    """The whole track, (n,) at `MUSIC_RATE_HZ`, decoded once."""
+    return _decode_cached(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=32)

@@ -5,10 +5,15 @@ from typing import Final
 
 from .gain import TARGET_LUFS
 from .index.gpu import AUTO_ROWS, DEVICES
+from .index.names import DEFAULT, PASSWORD
 
 SEARCH_HELP: Final = f"where segments are searched; auto: on a GPU from {AUTO_ROWS} segments"
 
 
+INDEX_HELP: Final = (
+    "what searches segments: an index's name, or the address of a server, as in milvus://HOST/NAME or "
+    f"postgres://USER@HOST/DATABASE; a password better in {PASSWORD} than in the address"
+)
 LOUDNESS_HELP: Final = (
     f"loudness that suggestions' gains bring tracks to, LUFS (default: {TARGET_LUFS:g}, less where peaks forbid it)"
 )
@@ -26,6 +31,11 @@ def _loudness(text: str) -> float:
     if not low <= value <= high:
         raise argparse.ArgumentTypeError(f"{text}: give a loudness from {low:g} to {high:g} LUFS")
     return value
+
+
+def add_index(parser: argparse.ArgumentParser) -> None:
+    """``--index``, whose value ``Catalog.open`` takes."""
+    parser.add_argument("--index", default=DEFAULT, metavar="NAME", help=f"{INDEX_HELP} (default {DEFAULT})")
 
 
 def add_search_device(parser: argparse.ArgumentParser) -> None:

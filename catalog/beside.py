@@ -17,7 +17,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -36,14 +36,17 @@ _OWN: Final = ("title", "artist")
 
 
 Matcher = Callable[[Sequence[str]], bool]
+_Rows = dict[float | None, Row]  # of one name, by ``begin_s``; the latest last
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """``notes`` of places, and ``complaints``: the table, and what is wrong with it."""
+    """``notes`` of places, and ``complaints``: the table, and what is wrong with it. ``closed``: folders in the
+    root of which not all tables could be read, so that there are no notes of what is below."""
 
     notes: tuple[Note, ...]
     complaints: tuple[tuple[Path, str], ...]
+    closed: tuple[Path, ...] = ()
 
 
 def read_beside(root: Path, found: Iterable[Path], places: Collection[Place]) -> Said:
@@ -62,9 +65,14 @@ def read_beside(root: Path, found: Iterable[Path], places: Collection[Place]) ->
             if folder in names:
                 names[folder][_name_in(folder, path)] = path
     folders = {folder: _Folder(folder, own, names[folder]) for folder, own in tables.items()}
-    notes = [note for path, own in begins.items() for note in _of_file(path, sorted(own), folders)]
+    closed = tuple(
+        folder for folder, own in tables.items() if folder.is_relative_to(root) and any(table.closed for table in own)
+    )
+    open_ = {path: own for path, own in begins.items() if not any(map(path.is_relative_to, closed))}
+    notes = [note for path, own in open_.items() for note in _of_file(path, sorted(own), folders)]
     complaints = [pair for folder in folders.values() for pair in folder.complaints(root)]
-    return Said(tuple(notes), tuple(complaints))
+    complaints += [(folder, "what tables said of the files in it before counts") for folder in closed]
+    return Said(tuple(notes), tuple(complaints), closed)
 
 
 def _of_file(path: Path, begins: Sequence[float], folders: Mapping[Path, "_Folder"]) -> Iterator[Note]:
@@ -88,9 +96,9 @@ class _Folder:
 
     def __init__(self, folder: Path, tables: Sequence[Table], names: Collection[str]) -> None:
         self._folder, self._tables, self._names = folder, tables, names
-        self._named: dict[str, list[Row]] = {}
+        self._named: dict[str, _Rows] = {}
         self._patterns: list[tuple[Row, Matcher]] = []
-        self._all: list[Row] = []
+        self._all: _Rows = {}
         self._unread: list[tuple[Path, str]] = []
         self._lost: list[tuple[Path, Row, str]] = []
         for table in tables:
@@ -102,9 +110,9 @@ class _Folder:
         if name not in self._names:
             name = name.strip()  # a blank too many in a cell, since no file is called so
         if name in self._names:
-            self._named.setdefault(name, []).insert(0, row)
-        elif name == WHOLE:
-            self._all.insert(0, row)
+            _add(self._named.setdefault(name, {}), row)
+        elif name == WHOLE and row.begin_s is None:
+            _add(self._all, row)
         elif not _PATTERN.search(name):
             self._lost.append((path, row, name))
         elif len(self._patterns) < MAX_PATTERNS:
@@ -117,10 +125,10 @@ class _Folder:
         """The rows of a file, the one that counts first before the others."""
         name = _name_in(self._folder, path)
         parts = name.split("/")
-        named = self._named.get(name, [])
+        named = list(reversed(self._named.get(name, {}).values()))
         exact = [row for row in named if row.begin_s is not None]
         whole = [row for row in named if row.begin_s is None]
-        return [*exact, *whole, *(row for row, matches in self._patterns if matches(parts)), *self._all]
+        return [*exact, *whole, *(row for row, matches in self._patterns if matches(parts)), *self._all.values()]
 
     def complaints(self, root: Path) -> Iterator[tuple[Path, str]]:
         """What is wrong with the tables; of those in ``root`` also which names are no track's."""
@@ -136,6 +144,12 @@ class _Folder:
             yield path, one_line(f"{_number(path, row)}: {name!r} is no track here; {hint}", 2 * MAX_TEXT)
         if len(self._lost) > MAX_LOST:
             yield self._tables[-1].path, f"and {len(self._lost) - MAX_LOST} more names that are no track here"
+
+
+def _add(rows: _Rows, row: Row) -> None:
+    """A row that counts before those of its place, with what they have beside: however many there are, they are one."""
+    older = rows.pop(row.begin_s, None)
+    rows[row.begin_s] = row if older is None else replace(row, values={**older.values, **row.values})
 
 
 def _number(path: Path, row: Row) -> str:

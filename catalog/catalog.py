@@ -1,11 +1,13 @@
-"""A catalogue opened for searching: a snapshot of what was indexed, safe for any number of threads.
+"""A catalogue opened for searching, safe for any number of threads.
 
 Each recording counts once, however many files hold it: as one track, whose file was there when the folder was indexed.
 Tracks, segment vectors, beats and rhythm are held in memory; clip embeddings stay on disk, memory-mapped, at most
-``OPEN_FILES`` at once. The next ``open`` reads what an indexer writes later.
+``OPEN_FILES`` at once. What an indexer writes later is seen by the next ``open``, or by ``refresh``, which reads only
+what changed; a search under way goes on with what it began with.
 """
 
-from collections import Counter
+import math
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -14,51 +16,57 @@ import numpy as np
 
 from engines.bundle import Bundle
 
-from .choice import Choice
 from .database import exclusive
-from .errors import SearchIndexError, UnknownTrackError
+from .errors import FormatError, SearchIndexError, UnknownTrackError
 from .gain import common_lufs, gain_db
 from .index.base import Hit, IndexOptions, SearchState
 from .index.registry import DEFAULT, open_index
+from .keeping import GROWN, bring, order_for
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
-from .libraries.trust import apply_notes
 from .likeness import most_alike
-from .recordings import best_files
+from .loading import Loaded, Version, changed_since, everything
 from .records import Candidate, Filters, Floats, Outline, Places, Track
-from .segments import SegmentTable
-from .standard import index_query, index_width, share_lean
-from .store import Store, StoredSegment, StoredTrack
+from .segments import TrackSegments
+from .snapshot import Changes, Snapshot, changes_of
+from .standard import index_query, index_width, plain, share_lean, similarities
+from .store import Store, StoredTrack
 from .windows import Windows
+from .words import WordSearch
 
 OPEN_FILES = 256
 LEAN_COSINE = 0.4  # what a fully turned dial is worth when a start in a track is chosen
 BORDER_BONUS = 0.02  # of cosine: for a start where a section surely begins
+IN_MEMORY = "flat"
+KEPT = 1000  # tracks that went while it was open, whose names are still known
 
 
 class Catalog:
     """Made by ``Catalog.open`` or ``Catalog.create``; a context manager."""
 
-    def __init__(self, folder: Path, layout: Layout, tracks: list[StoredTrack], segments: list[StoredSegment],
-                 vectors: Floats, moods: Floats | None, search_device: str = "cpu", target_lufs: float | None = None,
-                 bank: Floats | None = None, index: str = DEFAULT) -> None:  # fmt: skip
-        self.folder = folder
-        self.layout = layout
-        self._tracks = best_files(tracks)
-        outlines = [stored.outline for stored in self._tracks.values() if stored.outline is not None]
-        self.target_lufs = common_lufs(outlines) if target_lufs is None else target_lufs
-        best = {stored.track.id: stored for stored in self._tracks.values()}
-        ordered = [best[id] for id in sorted(best)]
-        rows = [row for row, segment in enumerate(segments) if segment.track in best]
-        if len(rows) < len(segments):
-            segments, vectors = [segments[row] for row in rows], vectors[rows]
-            moods = None if moods is None else moods[rows]
-        self._order = [stored.track for stored in ordered]
-        self._segments = SegmentTable(ordered, segments, vectors, moods, bank)
-        self._choice = Choice(self._tracks)
+    def __init__(
+        self,
+        folder: Path,
+        layout: Layout,
+        loaded: Loaded,
+        search_device: str = "cpu",
+        target_lufs: float | None = None,
+        bank: Floats | None = None,
+        index: str = DEFAULT,
+    ) -> None:
+        self.folder, self.layout = folder, layout
+        self._bank = bank
+        width, segments = index_width(layout.embedding_dim), int(loaded.segments.counts.sum())
+        self._index = open_index(index, IndexOptions(folder, width, search_device, segments))
+        kept = self._index.stamps()
+        step = loaded.first(bank, lambda own: order_for(self._index, folder, own, renew=not kept))
+        self._now, self._version, self._measured = step.snapshot, loaded.version, len(step.snapshot)
+        self._lufs_given = target_lufs is not None
+        self.target_lufs = common_lufs(_outlines(step.snapshot)) if target_lufs is None else target_lufs
+        self._gone: dict[str, StoredTrack] = {}
+        self._refreshing, self._swapping, self._naming = threading.Lock(), threading.Lock(), threading.Lock()
+        self._words: WordSearch | None = None
         self._windows = Windows(folder, layout, OPEN_FILES)
-        self._index = open_index(index, IndexOptions(folder, index_width(layout.embedding_dim), search_device))
-        if not len(self._index):
-            self._index.upsert(self._segments.indexed(vectors))
+        bring(self._index, step.indexed, kept)
 
     @classmethod
     def open(
@@ -71,7 +79,8 @@ class Catalog:
     ) -> Self:
         """Load a catalogue. ``bundle`` None: only for questions about its own tracks. ``search_device``: one of
         ``index.gpu.DEVICES``. ``target_lufs``: what candidates' gains bring tracks to (None: ``gain.common_lufs``).
-        ``index``: one of ``index.registry.INDEXES``.
+        ``index``: one of ``index.registry.INDEXES``, or the address of a server of ``index.registry.SERVERS``; without
+        a bundle all is in memory. What an index has kept is brought up to date.
 
         Raises ``FormatError`` for a folder that is no catalogue, ``BundleMismatchError`` when another bundle made it,
         ``SearchDeviceError`` where a GPU is requested and there is none, ``SearchIndexError`` for an unknown index.
@@ -80,16 +89,9 @@ class Catalog:
         layout = read_layout(folder)
         if bundle is not None:
             check_bundle(folder, layout, bundle)
-        store = Store(folder, write=False)
-        try:
-            with store.snapshot():
-                tracks = store.tracks()
-                segments, vectors, moods = store.segments(layout.embedding_dim)
-                tracks, segments = apply_notes(tracks, segments, store.notes.all(), store.places_of_tracks())
-        finally:
-            store.close()
         bank = None if bundle is None or bundle.bank is None else bundle.bank.queries
-        return cls(folder, layout, tracks, segments, vectors, moods, search_device, target_lufs, bank, index)
+        index = index if bundle is not None else IN_MEMORY  # scores without the bank are no good to others
+        return cls(folder, layout, everything(folder, layout.embedding_dim), search_device, target_lufs, bank, index)
 
     @classmethod
     def create(cls, folder: Path | str, bundle: Bundle) -> Self:
@@ -102,7 +104,47 @@ class Catalog:
         return cls.open(folder, bundle)
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._now)
+
+    def __contains__(self, id: str) -> bool:
+        """Whether a track can be suggested, be it from another file of its recording."""
+        return id in self._now.by_id
+
+    def refresh(self) -> Changes:
+        """See what an indexer or an edit committed since; how long that takes depends on how much it is. Tracks whose
+        number has grown or shrunk a lot are measured anew, all of them. Blocks.
+
+        Raises ``FormatError`` where the database cannot be read now, or is of a catalogue that another bundle made,
+        ``SearchIndexError`` where the index cannot; the catalogue is then as before, and the next call tries again.
+        """
+        with self._refreshing:
+            before, dim, measured = self._now, self.layout.embedding_dim, self._measured
+            loaded = changed_since(self.folder, dim, self._version, before)
+            if isinstance(loaded, Version):
+                self._version = loaded
+                return Changes()
+            if loaded is None:
+                self._check_layout()
+            else:
+                step = loaded.next(before)
+                changes = step.changes
+            if loaded is None or not measured / GROWN <= len(step.snapshot) <= measured * GROWN:
+                loaded = everything(self.folder, dim)
+                step = loaded.first(self._bank, lambda own: order_for(self._index, self.folder, own, renew=True))
+                measured = len(step.snapshot)
+                changes = changes_of(before.standing, step.snapshot.standing)
+            with self._swapping:
+                self._index.upsert(step.indexed)
+                if changes.removed:
+                    self._index.remove([track.id for track in changes.removed])
+                self._remember(before, changes)
+                with self._naming:
+                    if measured != self._measured and not self._lufs_given:
+                        self.target_lufs = common_lufs(_outlines(step.snapshot))
+                    self._now, self._version, self._measured = step.snapshot, loaded.version, measured
+                    if self._words is not None:
+                        self._words.change((track.id for track in changes.removed), changes.added + changes.changed)
+            return changes
 
     def __enter__(self) -> Self:
         return self
@@ -113,6 +155,9 @@ class Catalog:
     def close(self) -> None:
         """Let go of the mapped files and of the index. May be called twice."""
         self._windows.close()
+        if self._words is not None:
+            self._words.close()
+            self._words = None
         self._index.close()
 
     @property
@@ -122,31 +167,42 @@ class Catalog:
 
     def tracks(self) -> list[Track]:
         """All tracks, by artist and title; of a recording that several files hold, the best file's."""
-        return sorted(self._order, key=lambda track: (track.artist.casefold(), track.title.casefold(), track.id))
+        tracks = (stored.track for stored in self._now.standing.values())
+        return sorted(tracks, key=lambda track: (track.artist.casefold(), track.title.casefold(), track.id))
 
     def track(self, id: str) -> Track:
-        """A track by its id, or by that of another file of the same recording. Raises ``UnknownTrackError``."""
+        """A track by its id, or by that of another file of the same recording; also one that went since the catalogue
+        was opened. Raises ``UnknownTrackError``."""
         return self._stored(id).track
+
+    def named(self, text: str) -> list[Track]:
+        """The tracks that have all words of ``text``, see ``words.py``; the best first."""
+        with self._naming:
+            if self._words is None:  # most processes never ask
+                self._words = WordSearch(stored.track for stored in self._now.standing.values())
+        standing = self._now.standing
+        return [standing[id].track for id in self._words.search(text) if id in standing]
 
     def playlists(self) -> dict[str, int]:
         """The names of all playlists that tracks are in, in alphabetical order, and how many tracks each has."""
-        counts = Counter(name for track in self._order for name in track.playlists)
-        return dict(sorted(counts.items(), key=lambda pair: (pair[0].casefold(), pair[0])))
+        return self._now.playlists()
 
     def beats(self, id: str) -> Floats:
         """(m,) float32, the track's beats in seconds. Raises ``UnknownTrackError``."""
         return self._stored(id).beats
 
-    def vector(self, id: str) -> Floats:
-        """(E,) float32 of unit norm: the mean of a track's segments, a query for similar tracks. Raises
-        ``UnknownTrackError``."""
+    def vector(self, id: str, from_s: float = 0.0, to_s: float = math.inf) -> Floats:
+        """(E,) float32 of unit norm: the mean of a track's segments, a query for similar tracks; of those that play
+        between the two times, or of the nearest one. Raises ``UnknownTrackError``."""
         own = self.track(id).id
+        segments = self._now.table.of_track(own)
         [vectors] = self._index.vectors([own])
-        if len(vectors) != self._segments.count(own):
+        if segments is None or len(vectors) != len(segments):
             raise SearchIndexError(
                 f"{self.folder}: the index does not hold track {own} as it is; index the music again"
             )
-        mean: Floats = self._segments.standard.plain(vectors, self._segments.first_row(own)).mean(axis=0)
+        some = segments.between(from_s, to_s)
+        mean: Floats = plain(vectors[some], segments.deviation).mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
     def outline(self, id: str) -> Outline | None:
@@ -179,65 +235,83 @@ class Catalog:
         """
         if query.shape != (self.layout.embedding_dim,):
             raise ValueError(f"a query has shape {(self.layout.embedding_dim,)}, not {query.shape}")
-        index_vector = index_query(query, lean)
-        candidates = self._candidates(self._hits(index_vector, n, filters or Filters()), query, lean)
-        if missing := keep - {candidate.track.id for candidate in candidates}:
-            hits = self._hits(index_vector, len(missing), Filters(only=missing))
-            candidates += self._candidates(hits, query, lean)
-        return candidates
+        while True:
+            now = self._now
+            candidates, whole = self._search(now, query, n, filters or Filters(), keep, lean)
+            if whole:
+                return candidates
+            with self._swapping:  # hits of tracks that come or go meanwhile are lost, until index and snapshot agree
+                if now is self._now:
+                    return candidates
 
-    def like(self, id: str, n: int, filters: Filters | None = None) -> list[Candidate]:
-        """The ``n`` tracks that are most like one of the catalogue, best first: by plain similarity, since nearness to
-        footage says nothing here. Compares every segment. Raises ``UnknownTrackError``."""
-        query = self.vector(id)
-        for where in self._choice.places(filters or Filters()):
-            if hits := most_alike(self._index, self._segments, query, n, where):
-                return self._candidates(hits, query, ())
+    def like(
+        self, id: str, n: int, filters: Filters | None = None, from_s: float = 0.0, to_s: float = math.inf
+    ) -> list[Candidate]:
+        """The ``n`` tracks that are most like one of the catalogue, or like what plays in it between two times, best
+        first: by plain similarity, since nearness to footage says nothing here. Compares every segment. Raises
+        ``UnknownTrackError``."""
+        query, now = self.vector(id, from_s, to_s), self._now
+        for where in now.choice.places(filters or Filters()):
+            if hits := most_alike(self._index, now.table, query, n, where):
+                return self._candidates(now, hits, query, ())
         return []
 
-    def _hits(self, query: Floats, n: int, filters: Filters) -> list[Hit]:
-        for where in self._choice.places(filters):
+    def _search(
+        self, now: Snapshot, query: Floats, n: int, filters: Filters, keep: frozenset[str], lean: Sequence[float]
+    ) -> tuple[list[Candidate], bool]:
+        """The candidates, and whether every hit is among them."""
+        index_vector = index_query(query, lean)
+        hits = self._hits(now, index_vector, n, filters)
+        candidates = self._candidates(now, hits, query, lean)
+        if missing := keep - {candidate.track.id for candidate in candidates}:
+            more = self._hits(now, index_vector, len(missing), Filters(only=missing))
+            hits, candidates = hits + more, candidates + self._candidates(now, more, query, lean)
+        return candidates, len(candidates) == len(hits)
+
+    def _hits(self, now: Snapshot, query: Floats, n: int, filters: Filters) -> list[Hit]:
+        for where in now.choice.places(filters):
             if hits := self._index.search(query, n, where):
                 return hits
         return []
+
+    def _check_layout(self) -> None:
+        if read_layout(self.folder) != self.layout:
+            raise FormatError(f"{self.folder}: replaced by a catalogue that another bundle made; open it anew")
+
+    def _remember(self, before: Snapshot, changes: Changes) -> None:
+        """Keep the names of tracks that went: one may be on air, or in what a session took."""
+        gone = self._gone | {track.id: before.by_id[track.id] for track in changes.removed}
+        self._gone = dict(list(gone.items())[-KEPT:])
 
     def _gain(self, outline: Outline | None) -> float | None:
         return None if outline is None else gain_db(outline, self.target_lufs)
 
     def _stored(self, id: str) -> StoredTrack:
-        try:
-            return self._tracks[id]
-        except KeyError:
-            raise UnknownTrackError(
-                f"{id!r}: no such track in {self.folder}; segue search -c {self.folder} lists them"
-            ) from None
+        stored = self._now.by_id.get(id) or self._gone.get(id)
+        if stored is None:
+            raise UnknownTrackError(f"{id!r}: no such track in {self.folder}; segue search -c {self.folder} lists them")
+        return stored
 
-    def _candidates(self, hits: Sequence[Hit], query: Floats, lean: Sequence[float]) -> list[Candidate]:
+    def _candidates(self, now: Snapshot, hits: Sequence[Hit], query: Floats, lean: Sequence[float]) -> list[Candidate]:
         vectors = self._index.vectors([hit.track for hit in hits])
-        candidates = (self._candidate(hit, own, query, lean) for hit, own in zip(hits, vectors, strict=True))
+        candidates = (self._candidate(now, hit, own, query, lean) for hit, own in zip(hits, vectors, strict=True))
         return [candidate for candidate in candidates if candidate is not None]
 
-    def _candidate(self, hit: Hit, vectors: Floats, query: Floats, lean: Sequence[float]) -> Candidate | None:
+    def _candidate(
+        self, now: Snapshot, hit: Hit, vectors: Floats, query: Floats, lean: Sequence[float]
+    ) -> Candidate | None:
         """The candidate of a hit and its track's ``vectors`` (k, D). None where its clips cannot be read, and where the
-        index holds another version of the track than this snapshot."""
-        table = self._segments
-        own = table.of_track(hit.track)
-        if own is None or not hit.segment < len(vectors) == own.count:
+        index holds another version of the track than the snapshot."""
+        own = now.table.of_track(hit.track)
+        if own is None or not hit.segment < len(vectors) == len(own):
             return None
-        stored, width = self._tracks[hit.track], len(query)
-        places, row, start_s = None, own.first + hit.segment, 0.0
-        if len(own.rows):
-            fits = table.standard.similarities(vectors[own.segments, :width], own.first, query)
-            if lean:
-                fits += LEAN_COSINE * (table.standings[own.rows] @ share_lean(lean))
-            places = Places(own.starts_s, fits, own.borders)
-            best = int(np.argmax(fits + BORDER_BONUS * own.borders))
-            row, start_s = int(own.rows[best]), float(own.starts_s[best])
+        stored = now.by_id[hit.track]
+        places, best, start_s = _start(own, vectors, hit.segment, query, lean)
         try:
-            window = self._windows.window(stored, table.first_clip(row))
+            window = self._windows.window(stored, int(own.first_clips[best]))
         except (OSError, ValueError):
             return None
-        similarity = float(table.standard.similarities(vectors[hit.segment : hit.segment + 1], own.first, query)[0])
+        similarity = float(similarities(vectors[hit.segment : hit.segment + 1], own.deviation, query)[0])
         return Candidate(
             stored.track,
             start_s,
@@ -245,11 +319,28 @@ class Catalog:
             window.clips,
             window.mask,
             window.rhythm,
-            None if table.moods is None else table.moods[row],
+            None if own.moods is None else own.moods[best],
             window.extras,
             places,
             stored.outline,
             self._gain(stored.outline),
-            table.standings[row],
-            table.standard.zscore(similarity, own.first + hit.segment),
+            own.standings[best],
+            own.zscore(similarity),
         )
+
+
+def _outlines(snapshot: Snapshot) -> list[Outline]:
+    return [stored.outline for stored in snapshot.by_id.values() if stored.outline is not None]
+
+
+def _start(
+    own: TrackSegments, vectors: Floats, nearest: int, query: Floats, lean: Sequence[float]
+) -> tuple[Places | None, int, float]:
+    """A track's starts, the segment of the best one, and its time; where it has none, the ``nearest`` segment."""
+    if not len(own.segments):
+        return None, nearest, 0.0
+    fits = similarities(vectors[own.segments, : len(query)], own.deviation, query)
+    if lean:
+        fits += LEAN_COSINE * (own.standings[own.segments] @ share_lean(lean))
+    best = int(np.argmax(fits + BORDER_BONUS * own.borders))
+    return Places(own.starts_s, fits, own.borders), int(own.segments[best]), float(own.starts_s[best])

@@ -3,23 +3,28 @@
 import argparse
 import getpass
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from engines.arguments import add_engine_arguments, engine_notice, engine_options
-from engines.bundle import default_bundle, load_bundle
-from engines.choose import choose, with_reserve
+from engines.base import Engine
+from engines.bundle import Bundle, default_bundle, load_bundle
+from engines.choose import CPU, EngineOptions, choose, with_reserve
 from engines.errors import EngineError
+from engines.manifest import PRECISIONS
 from features.spec import FEATURES
 
 from .arguments import add_dask, add_search_device
 from .catalog import Catalog
 from .catalog_command import main as catalog_main
+from .closed import Closed
 from .errors import CatalogError
 from .indexer import Analyse, index_folder, printable
-from .libraries.copies import copy_music
+from .libraries.copies import DROP, copy_music
+from .libraries.keys import key_of
 from .libraries.opensubsonic import Server
 from .libraries.prepared import Library
 from .libraries.write_m3u8 import write_playlist
@@ -51,22 +56,21 @@ def index(argv: Sequence[str]) -> int:
     arguments = index_parser().parse_args(argv)
     options = engine_options(arguments)
     bundle = load_bundle(arguments.bundle or default_bundle(), FEATURES)
-    choice = choose(bundle, arguments.engine, options)
-    if text := engine_notice(choice):
-        print(f"segue index: {text}", file=sys.stderr)  # noqa: T201
-    engine = with_reserve(choice, bundle, options)
+    engine, name = _engine(arguments, bundle, options)
     plans = None if options.plans is None else str(options.plans)
     flags = (("device", options.device), ("precision", options.precision), ("triton", options.triton), ("plans", plans))
-    spec = EngineSpec(str(bundle.path), choice.name, flags)
+    spec = EngineSpec(str(bundle.path), name, flags)
     libraries: list[Path | Library] = [*arguments.library]
     try:
         if arguments.copy_from is not None:
             with show_progress() as progress:
-                libraries.append(copy_music(_server(arguments.copy_from), arguments.music, progress))
+                libraries.append(
+                    copy_music(_server(arguments.copy_from), arguments.music, progress, arguments.drop_copies)
+                )
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
-                libraries, arguments.no_libraries, _elsewhere(arguments.dask)
+                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask)
             )  # fmt: skip
     finally:
         engine.close()
@@ -82,6 +86,20 @@ def index(argv: Sequence[str]) -> int:
             "Mount the disk and run again, or add --forget-missing"
         )
     raise CatalogError(f"{printable(arguments.music)}: no file could be used; nothing is in {arguments.catalog}")
+
+
+def _engine(arguments: argparse.Namespace, bundle: Bundle, options: EngineOptions) -> tuple[Engine, str]:
+    """The engine of this process and its name. Several processes open their own, and this one none, or only until it is
+    known which works best here."""
+    if arguments.jobs > 1 and arguments.engine == CPU and options.precision == PRECISIONS[0]:
+        return Closed(bundle), CPU
+    choice = choose(bundle, arguments.engine, options)
+    if text := engine_notice(choice):
+        print(f"segue index: {text}", file=sys.stderr)  # noqa: T201
+    if arguments.jobs == 1:
+        return with_reserve(choice, bundle, options), choice.name
+    choice.engine.close()
+    return Closed(bundle), choice.name
 
 
 def _elsewhere(scheduler: str | None) -> Analyse | None:
@@ -139,6 +157,16 @@ def index_parser() -> argparse.ArgumentParser:
         help="first copy what an OpenSubsonic server (Navidrome, Ampache...) has into MUSIC, a folder of its own; the "
         f"password is asked for, or in {PASSWORD}",
     )
+    parser.add_argument(
+        DROP,
+        action="store_true",
+        help="with --copy-from: remove the copies that the server has not any more, even if these are many",
+    )
+    parser.add_argument(
+        "--refresh",
+        action="store_true",
+        help="also measure what tracks lack that an older version analysed (their key), without analysing them again",
+    )
     parser.add_argument("--no-libraries", action="store_true", help="drop what libraries said of the files here before")
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     add_engine_arguments(parser)
@@ -148,6 +176,10 @@ def index_parser() -> argparse.ArgumentParser:
 def search(argv: Sequence[str]) -> int:
     """List the tracks that are like one, or without ``--like`` every track; the filters hold for both."""
     arguments = search_parser().parse_args(argv)
+    if arguments.like is not None and arguments.text is not None:
+        raise CatalogError("--like and --text are two searches; give one of them")
+    if not 0.0 <= arguments.from_s < arguments.to_s:
+        raise CatalogError(f"--from {arguments.from_s:g} --to {arguments.to_s:g}: must be from 0 on, and rise")
     with Catalog.open(arguments.catalog, None, arguments.search_device) as catalog:
         filters = Filters(
             min_bpm=arguments.min_bpm,
@@ -163,10 +195,16 @@ def search(argv: Sequence[str]) -> int:
             vod_ok=arguments.vod_ok,
             moods=frozenset(arguments.mood),
             playlists=frozenset(arguments.playlist),
+            keys=frozenset(arguments.key),
+            near_keys=arguments.near_keys,
+            min_energy=arguments.min_energy,
+            max_energy=arguments.max_energy,
         )
-        like, tracks = arguments.like, catalog.tracks()
+        like, tracks = arguments.like, catalog.tracks() if arguments.text is None else catalog.named(arguments.text)
         listed = [track for track in tracks if filters.passes(track)][: arguments.n] if like is None else []
-        candidates = [] if like is None else catalog.like(like, arguments.n or LIKE, filters)
+        candidates = (
+            [] if like is None else catalog.like(like, arguments.n or LIKE, filters, arguments.from_s, arguments.to_s)
+        )
     if not listed and not candidates:
         print(f"segue search: {no_match_text(tracks, filters)}", file=sys.stderr)  # noqa: T201
     if arguments.m3u8 is not None:
@@ -187,6 +225,20 @@ def search_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="segue search", description="One-off search of a catalogue.")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="folder of the catalogue")
     parser.add_argument("--like", metavar="TRACK_ID", help="find what is like this track (default: list all)")
+    parser.add_argument(
+        "--from",
+        dest="from_s",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="with --like: what plays from there",
+    )
+    parser.add_argument(
+        "--to", dest="to_s", type=float, default=math.inf, metavar="SECONDS", help="with --like: what plays until then"
+    )
+    parser.add_argument(
+        "--text", metavar="WORDS", help="list the tracks that have all these words in their names or tags"
+    )
     parser.add_argument("-n", type=positive, help=f"tracks wanted (default: with --like {LIKE}, else all)")
     parser.add_argument("--min-bpm", type=float, metavar="BPM")
     parser.add_argument("--max-bpm", type=float, metavar="BPM")
@@ -200,6 +252,17 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--playlist", action="append", default=[], metavar="NAME", help="may be repeated: in any of them"
     )
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        type=_key,
+        metavar="KEY",
+        help="as F#m, Db or 8A; may be repeated",
+    )
+    parser.add_argument("--near-keys", action="store_true", help="and those that mix with them on the circle of fifths")
+    parser.add_argument("--min-energy", type=_share, metavar="SHARE", help="0 to 1: loudness and density")
+    parser.add_argument("--max-energy", type=_share, metavar="SHARE")
     parser.add_argument("--m3u8", type=Path, metavar="FILE", help="also write what is found as a playlist")
     parser.add_argument("--exclude", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
     parser.add_argument("--only", action="append", default=[], metavar="TRACK_ID", help="may be repeated")
@@ -220,4 +283,17 @@ def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
+    return value
+
+
+def _key(text: str) -> str:
+    if key := key_of(text):
+        return key
+    raise argparse.ArgumentTypeError(f"{text!r} is no key; give one as F#m, Db or 8A")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text}: give a number from 0 to 1")
     return value

@@ -1,43 +1,89 @@
 """The catalogue's SQLite file: its tables, how it is opened, and the lock that one writer holds."""
 
+import secrets
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from .errors import FormatError, LockedError
+from .packing import pack_segments
 
-SCHEMA_VERSION = 6
+Step = Callable[[sqlite3.Connection], None]
+SCHEMA_VERSION = 9
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
 TRIES = 3  # to copy a database that is being written
+SETTLED_NS = 2_000_000_000
 _NOTES = """
 TABLE notes (
     path BLOB NOT NULL, begin_s REAL NOT NULL, origin TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (path, begin_s, origin, field)
 ) WITHOUT ROWID;
 """
+# Which tracks changed, in order: what a catalogue that is open has to read again. The triggers see every writer.
+_CHANGES = (
+    "CREATE TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",
+    "CREATE INDEX tracks_by_recording ON tracks(recording)",
+    *(
+        f"CREATE TRIGGER {table}_{name} AFTER {event} ON {table} BEGIN "
+        f"INSERT INTO changes (track) {source.format(row=row)}; END"
+        for table, source in (
+            ("tracks", "VALUES ({row}.id)"),
+            ("places", "VALUES ({row}.track)"),
+            ("notes", "SELECT track FROM places WHERE path = {row}.path"),
+        )
+        for name, event, row in (("come", "INSERT", "NEW"), ("differ", "UPDATE", "NEW"), ("go", "DELETE", "OLD"))
+    ),
+    "CREATE TRIGGER files_differ AFTER UPDATE OF missing ON files WHEN OLD.missing <> NEW.missing BEGIN "
+    "INSERT INTO changes (track) SELECT track FROM places WHERE path = NEW.path; END",
+)
+CHANGES_KEPT = 200_000
+# A track's segments in one row: a million rows take seconds to read. int32, then float32 (NaN: no start there).
+_SEGMENTS = """
+TABLE segments (
+    track TEXT PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
+    first_clips BLOB NOT NULL, starts BLOB NOT NULL, borders BLOB NOT NULL, moods BLOB, vectors BLOB NOT NULL
+)
+"""
 # From an older schema to the next one, without analysing anything again. Tags that have become of use since are read
 # when the folder is indexed the next time: no file has the size -1.
-_STEPS = {5: f"CREATE {_NOTES} UPDATE files SET size = -1;"}
-# What a reader, who changes nothing, lacks in an older schema: empty tables of its own connection.
-_STAND_INS = {5: f"CREATE TEMP {_NOTES}"}
+_STEPS: Mapping[int, Sequence[str | Step]] = {
+    5: (f"CREATE {_NOTES}", "UPDATE files SET size = -1"),
+    6: ("ALTER TABLE tracks ADD COLUMN musical_key TEXT", "ALTER TABLE tracks ADD COLUMN energy REAL"),
+    7: _CHANGES,
+    8: (
+        "ALTER TABLE segments RENAME TO old_segments",
+        f"CREATE {_SEGMENTS}",
+        partial(pack_segments, "old_segments"),
+        "DROP TABLE old_segments",
+    ),
+}
+# What a reader, who changes nothing, lacks in an older schema: tables and views of its own connection, which go before
+# those of the file.
+_STAND_INS: Mapping[int, Sequence[str | Step]] = {
+    5: (f"CREATE TEMP {_NOTES}",),
+    6: ("CREATE TEMP VIEW tracks AS SELECT *, NULL AS musical_key, NULL AS energy FROM main.tracks",),
+    7: ("CREATE TEMP TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",),
+    8: (f"CREATE TEMP {_SEGMENTS.replace(' REFERENCES tracks(id) ON DELETE CASCADE', '')}",
+        partial(pack_segments, "main.segments")),
+}  # fmt: skip
+# Columns of later schemas stand where ALTER TABLE puts them.
 _SCHEMA = f"""
 CREATE TABLE tracks (
     id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
     beats BLOB NOT NULL, rhythm BLOB NOT NULL, clips TEXT NOT NULL,
     lossless INTEGER NOT NULL, sketch BLOB NOT NULL, recording TEXT NOT NULL,
     outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB, vocals BLOB
-);
+, musical_key TEXT, energy REAL);
 CREATE INDEX tracks_by_duration ON tracks(duration_s);
-CREATE TABLE segments (
-    track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
-    first_clip INTEGER NOT NULL, start_s REAL, border REAL NOT NULL, vector BLOB NOT NULL, mood BLOB,
-    PRIMARY KEY (track, ordinal)
-) WITHOUT ROWID;
+CREATE {_SEGMENTS};
 CREATE TABLE files (
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, beside TEXT NOT NULL,
     missing INTEGER NOT NULL DEFAULT 0
@@ -61,11 +107,15 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     try:
         if _version(path, db) == 0:
             db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
+            changes = "; ".join(_CHANGES)
+            db.executescript(f"BEGIN; {_SCHEMA} {changes}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
         _migrate(path, db)
         _check(path, db)
+        if identity(path, db)[1] == 0:  # a database that is put in its place later has another
+            db.execute(f"PRAGMA application_id = {secrets.randbelow(2**31 - 1) + 1}")
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("DELETE FROM changes WHERE revision < (SELECT max(revision) FROM changes) - ?", (CHANGES_KEPT,))
     except BaseException:
         db.close()
         raise
@@ -94,6 +144,44 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
         yield db
     finally:
         db.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Of a database and its log. An equal stamp that is ``settled`` says that nothing was written since."""
+
+    parts: tuple[object, ...]
+    settled: bool  # written so long ago that a later write cannot have the same time
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Of the database at ``path``."""
+    parts = tuple(map(_stamp, _parts(path)))
+    latest_ns = max((part[2] for part in parts if part is not None), default=0)
+    return Stamp(parts, time.time_ns() - latest_ns > SETTLED_NS)
+
+
+def missing(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Kinds and names of the tables, indexes and triggers that a database of this schema has and this one has not."""
+    named = "SELECT type, name FROM sqlite_master UNION SELECT type, name FROM sqlite_temp_master"
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as whole:
+        whole.executescript(f"{_SCHEMA} {'; '.join(_CHANGES)}")
+        there = set(db.execute(named))
+        of_readers = {} if _version(Path(), db) == SCHEMA_VERSION else {"trigger", "index"}  # an older one has fewer
+        return sorted(it for it in whole.execute(named) if it not in there and it[0] not in of_readers)
+
+
+def identity(path: Path, db: sqlite3.Connection) -> tuple[int, ...]:
+    """Another one when the database at ``path`` is put in the place of that which ``db`` reads."""
+    stamp = _stamp(path)
+    return (0 if stamp is None else stamp[0], int(db.execute("PRAGMA application_id").fetchone()[0]))
+
+
+def is_read_whole(path: Path, db: sqlite3.Connection) -> bool:
+    """Whether ``db`` is a copy of the database at ``path``, or an older schema seen as this one: opening it again takes
+    as long as reading everything."""
+    [opened] = [file for _, name, file in db.execute("PRAGMA database_list") if name == "main"]
+    return _version(path, db) != SCHEMA_VERSION or not path.samefile(opened)
 
 
 @contextmanager
@@ -142,8 +230,10 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 def _open_copy(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Connection:
     """Open a copy of a database and its log, made while neither changed."""
-    parts = [path, path.with_name(path.name + "-wal")]
+    parts = _parts(path)
     try:
+        if not path.exists():
+            raise FormatError(f"{path}: is gone; {CURE}, or put it back")
         for _ in range(TRIES):
             before = [_stamp(part) for part in parts]
             for part in parts:
@@ -164,12 +254,17 @@ def _open_copy(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Conn
     return db
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _parts(path: Path) -> tuple[Path, Path]:
+    return path, path.with_name(path.name + "-wal")
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    # a reader leaves an empty log
+    return (status.st_ino, status.st_size, status.st_mtime_ns) if status.st_size else None
 
 
 def _version(path: Path, db: sqlite3.Connection) -> int:
@@ -184,18 +279,29 @@ def _migrate(path: Path, db: sqlite3.Connection) -> None:
     while (version := _version(path, db)) in _STEPS:
         with transaction(db):
             if _version(path, db) == version:  # nobody was faster
-                for statement in filter(str.strip, _STEPS[version].split(";")):
-                    db.execute(statement)
+                for step in _STEPS[version]:
+                    _take(db, step)
                 db.execute(f"PRAGMA user_version = {version + 1}")
 
 
 def _stand_in(path: Path, db: sqlite3.Connection) -> None:
-    """Let a reader see an older schema as this one, if that can be done without writing."""
+    """Let a reader see an older schema as this one, if that can be done without writing. Of one state: an indexer may
+    be bringing it up to this schema."""
+    db.execute("BEGIN")
     version = _version(path, db)
     if version not in _STAND_INS:
         _check(path, db)
     for older in range(version, SCHEMA_VERSION):
-        db.executescript(_STAND_INS[older])
+        for step in _STAND_INS[older]:
+            _take(db, step)
+    db.execute("COMMIT")
+
+
+def _take(db: sqlite3.Connection, step: str | Step) -> None:
+    if isinstance(step, str):
+        db.execute(step)
+    else:
+        step(db)
 
 
 def _check(path: Path, db: sqlite3.Connection) -> None:

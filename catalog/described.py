@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .circle import camelot
 from .fields import as_answer, as_list
 from .notes import Said, counting
 from .records import Track, sings
@@ -25,6 +26,7 @@ def described(track: Track, said: Said) -> Track:
         moods=as_list(values.get("moods", "")),
         sung=as_answer(values.get("vocals", "")),
         rights=_rights(values),
+        hidden=as_answer(values.get("hidden", "")) is True,
     )
 
 
@@ -59,4 +61,15 @@ def rights_json(track: Track) -> dict[str, Any]:
         "moods": list(track.moods),
         "vocals": sings(track),
         "marks": list(track.marks),
+    }
+
+
+def heard_json(track: Track) -> dict[str, Any]:
+    """What was measured of a track's key and energy: the key that was heard, null where it is not known, how sure that
+    is, and where it is on Camelot's wheel; its energy, [0, 1]."""
+    return {
+        "heard_key": track.heard_key or None,
+        "key_confidence": round(track.key_confidence, 2) if track.heard_key else None,
+        "camelot": camelot(track.usual_key) or None,
+        "energy": None if track.energy is None else round(track.energy, 3),
     }

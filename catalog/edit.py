@@ -1,9 +1,11 @@
 """What a user says of tracks, kept in the catalogue apart from what their files and sidecars say."""
 
 import contextlib
+import difflib
 import fnmatch
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,15 +14,16 @@ from typing import Final
 
 from .database import exclusive
 from .described import said_value
-from .errors import CatalogError, UnknownTrackError
-from .fields import FIELDS, FieldError, as_answer, parse, shown
+from .errors import CatalogError, NothingChosenError, UnknownTrackError
+from .fields import FIELDS, NO, UNKNOWN, YES, FieldError, as_answer, parse, shown
 from .layout import read_layout
-from .licence import duties, matches
+from .licence import duties, matches, normalise
 from .notes import EDIT, Note, Said, counting
 from .recordings import best_files
 from .records import Track
 from .sidecar import write_rows
 from .store import Store, StoredTrack
+from .tags import one_line
 
 FILE: Final = "file"  # the origin of what the file's own tags, or its name, say
 BUILT: Final = "built"  # of a credit line that nobody gave
@@ -36,12 +39,16 @@ _ANSWERS: Final[Mapping[str, Callable[[Track], bool | None]]] = {
     "live_ok": lambda track: track.rights.live_ok,
     "vod_ok": lambda track: track.rights.vod_ok,
     "vocals": lambda track: track.sung,
+    "hidden": lambda track: track.hidden,
 }
 _WORDS: Final[Mapping[str, Callable[[Track], Sequence[str]]]] = {
     "tag": lambda track: track.tags,
     "mood": lambda track: track.moods,
 }
 WHERE: Final = ("licence", *_TEXTS, *_ANSWERS, *_WORDS)
+NEAREST: Final = 3  # values that an error names, which come nearest to the one that nothing has
+COMMON: Final = 5  # and which most tracks have
+MAX_COMPARED: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +63,51 @@ class Shown:
 
 def choose(tracks: Mapping[str, StoredTrack], ids: Collection[str], where: Sequence[str]) -> list[Track]:
     """Tracks by their ids, or those that pass every ``FIELD=VALUE`` of ``where``, in order. Raises
-    ``UnknownTrackError`` and ``CatalogError``."""
+    ``UnknownTrackError``, ``NothingChosenError`` and ``CatalogError``."""
     for id in ids:
         if id not in tracks:
             raise UnknownTrackError(f"{id!r}: no such track; segue search lists them")
     tests = [_test(text) for text in where]
     named = {tracks[id].track.id for id in ids}
+    every = {stored.track.id: stored.track for stored in tracks.values()}
     found = {
-        stored.track.id: stored.track
-        for stored in tracks.values()
-        if (stored.track.id in named or not ids) and all(test(stored.track) for test in tests)
+        id: track for id, track in every.items() if (id in named or not ids) and all(test(track) for test in tests)
     }
+    if not found:
+        raise NothingChosenError(_why_none(list(every.values()), where))
     return [found[id] for id in sorted(found)]
+
+
+def _why_none(tracks: Sequence[Track], where: Sequence[str]) -> str:
+    """What was looked for in vain, and which values there are."""
+    alone = [text for text in where if not any(map(_test(text), tracks))]
+    if not tracks:
+        return "the catalogue holds no track that is there; segue index fills it"
+    if not alone:
+        return f"each of {', '.join(where)} holds of some tracks, but of none all of them do; leave one out"
+    return "; ".join(f"--where {text!r} holds of none of {len(tracks)} tracks{_near(tracks, text)}" for text in alone)
+
+
+def _near(tracks: Sequence[Track], text: str) -> str:
+    name, _, wanted = text.partition("=")
+    wanted = (normalise(wanted) if name == "licence" else wanted).casefold().strip("*?")
+    counts = Counter(value for track in tracks for value in _values(name, track))
+    if not any(counts):
+        return f": none has a {name}"
+    some = {value.casefold(): value for value, _ in counts.most_common(MAX_COMPARED)}
+    near = [some[it] for it in difflib.get_close_matches(wanted, some, NEAREST)]
+    common = [value for value, _ in counts.most_common(COMMON) if value not in near]
+    named = ", ".join(f"{one_line(value) or 'no ' + name} ({counts[value]})" for value in (*near, *common))
+    return f"; there are {named}" + (", ..." if len(counts) > len(near) + len(common) else "")
+
+
+def _values(name: str, track: Track) -> Sequence[str]:
+    """A track's values of a field of ``WHERE``, as text."""
+    if name in _WORDS:
+        return _WORDS[name](track)
+    if name in _ANSWERS:
+        return [{True: YES, False: NO, None: UNKNOWN}[_ANSWERS[name](track)]]
+    return [track.licence if name == "licence" else _TEXTS[name](track)]
 
 
 def _test(text: str) -> Callable[[Track], bool]:
@@ -99,6 +139,8 @@ def changes(sets: Sequence[str], unsets: Sequence[str]) -> tuple[dict[str, str],
             raise CatalogError(f"--set {text!r}: give FIELD=VALUE, such as vod_ok=no")
         if name not in FIELDS:
             raise CatalogError(f"--set {name!r}: there is no such field; there are {', '.join(FIELDS)}")
+        if name in values:
+            raise CatalogError(f"{name} is set twice; give one value")
         if not given.strip():
             raise CatalogError(f"--set {text!r}: has no value; --unset {name} takes an edit back")
         try:

@@ -25,6 +25,10 @@ class UnknownTrackError(CatalogError):
     """No track of that id."""
 
 
+class NothingChosenError(CatalogError):
+    """No track passes what was asked for."""
+
+
 class SearchDeviceError(CatalogError):
     """Segments cannot be searched on the requested device."""
 

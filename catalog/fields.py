@@ -123,6 +123,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "rating": Field("stars, 1 to 5", rating),
     "title": Field("instead of the file's", text),
     "artist": Field("instead of the file's", text),
+    "hidden": Field("left out of every search, though the file is there: yes or no", answer),
 }
 
 

@@ -71,9 +71,12 @@ def _identity_of(container: InputContainer) -> Identity:
         last, ticks = data, ticks + duration
     hasher.update(strip_tags(last))
     measured_s = float(ticks * stream.time_base) if stream.time_base else 0.0
+    declared_s = (container.duration or 0) / av.time_base
+    if "ogg" in container.format.name:  # FFmpeg does not know how long some packets of Vorbis are, up to a tenth of all
+        measured_s = max(measured_s, declared_s)
     return Identity(
         id=hasher.hexdigest()[:ID_DIGITS],
-        duration_s=measured_s or (container.duration or 0) / av.time_base,
+        duration_s=measured_s or declared_s,
         lossless=codec.codec.lossless,
         chapters=tuple(_chapters(container)),
     )

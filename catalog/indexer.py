@@ -17,6 +17,7 @@ from engines.base import Engine
 from features.beats import warm_up
 
 from .beside import read_beside
+from .closed import Closed
 from .database import exclusive
 from .errors import CatalogError, MusicFolderError
 from .fields import usable
@@ -48,8 +49,9 @@ from .scan import Scan, named_as_music, scan, scan_playlist
 from .sketch import LENGTHS_S, Sketch, same_recording
 from .store import Entry, FileStamp, Store
 from .tags import one_line, tagged_tempo
-from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file
+from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file, own_engine
 
+MAX_CONTRADICTIONS = 100  # between sidecars that are told
 # Analyses files elsewhere: jobs, the engine's spec and the catalogue in, each path with its outcome out.
 Analyse = Callable[[Iterator[Job], EngineSpec, Path], Generator[tuple[Path, AnalysedFile | RejectedFile]]]
 Progress = Callable[[int, int, str], None]  # files done, files to analyse, what is going on
@@ -80,6 +82,8 @@ class IndexReport:
     renamed: int = 0
     returned: int = 0  # were missing, are there again
     healed: int = 0  # analysed again, since what the catalogue kept of them was lost or damaged
+    completed: int = 0  # whose key was measured afterwards, see ``refresh``
+    incomplete: int = 0  # analysed by a version that measured no keys
     missing: int = 0  # in the catalogue, their files not there now: not suggested
     duplicates: int = 0  # files whose sound another file has as well
     copies: int = 0  # tracks of a recording that is suggested from another file
@@ -102,6 +106,7 @@ def index_folder(
     forget_missing: bool = False,
     libraries: Sequence[Path | Library] = (),
     forget_libraries: bool = False,
+    refresh: bool = False,
     analyse: Analyse | None = None,
 ) -> IndexReport:
     """Add and refresh until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
@@ -109,11 +114,12 @@ def index_folder(
     files (see ``libraries/``); ``forget_libraries`` drops what earlier ones said.
 
     ``jobs`` processes with an engine of their own each, opened as ``spec`` says (None: the bundle's on the CPU); 1
-    works in this process with ``engine``. ``analyse``: what analyses the files instead (see ``dask_pool.on_cluster``).
-    ``forget_missing``: tracks whose files are not in ``music`` any more leave the catalogue. Raises
-    ``MusicFolderError`` for a folder that is missing or without files to try, unless the catalogue knows tracks of it,
-    ``BundleMismatchError``, ``FormatError``, ``LockedError``, and what ``analyse`` raises. A catalogue that is new and
-    would be empty is not left behind.
+    works in this process with ``engine``, of which more processes need no more than the bundle. ``analyse``: what
+    analyses the files instead (see ``dask_pool.on_cluster``). ``forget_missing``: tracks whose files are not in
+    ``music`` any more leave the catalogue. ``refresh``: also measures what tracks lack that an older version analysed.
+    Raises ``MusicFolderError`` for a folder that is missing or without files to try, unless the catalogue knows tracks
+    of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``, and what ``analyse`` raises. A catalogue that is
+    new and would be empty is not left behind.
     """
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
     scanned = _scan(music, catalog)
@@ -131,7 +137,7 @@ def index_folder(
             check_bundle(catalog, read_layout(catalog), engine.bundle)
             try:
                 with closing(Store(catalog, write=True)) as store:
-                    run = _Run(music, catalog, scanned, store, engine, spec, progress, analyse)
+                    run = _Run(music, catalog, scanned, store, engine, spec, progress, refresh, analyse)
                     report = run.report(max(1, jobs), forget_missing)
                     return _bring(report, music, scanned, store, opened, forget_libraries)
             finally:
@@ -218,6 +224,12 @@ def scores_text(scanned: Scan) -> str:
     )
 
 
+def lacking_text(tracks: int) -> str:
+    """A note on tracks whose key nobody has measured."""
+    which = "1 track was" if tracks == 1 else f"{tracks} tracks were"
+    return f"{which} analysed before keys were measured; segue index --refresh does that alone, an hour in seconds"
+
+
 class _Run:
     """One run's bookkeeping."""
 
@@ -230,13 +242,17 @@ class _Run:
         engine: Engine,
         spec: EngineSpec,
         progress: Progress,
+        refresh: bool,
         analyse: Analyse | None = None,
     ) -> None:
         self._music, self._scanned, self._store, self._engine, self._progress = music, scanned, store, engine, progress
         self._spec, self._catalog, self._analyse = spec, catalog, analyse
-        self._lost = store.sweep(row_width(engine.bundle))
+        self._lost = store.sweep(row_width(engine.bundle), engine.bundle.manifest.embedding_dim)
+        store.fill_energies()
         self._known = store.files()
         self._ids = store.ids()
+        self._lacking = store.without_key()
+        self._refresh = frozenset(self._lacking) if refresh else frozenset()
         # A known track that is not among these can only have been renamed.
         self._in_place = {
             id
@@ -244,8 +260,8 @@ class _Run:
             if (scanned.files.get(path) == known.stamp or not self._is_inside(path)) and not known.missing
             for id in known.tracks
         }
-        names = ("added", "refreshed", "unchanged", "retagged", "renamed", "returned", "healed", "duplicates")
-        self._counts = dict.fromkeys(names, 0)
+        names = "added refreshed unchanged retagged renamed returned healed duplicates completed"
+        self._counts = dict.fromkeys(names.split(), 0)
         self._skipped = scanned.skipped
         self._failed = [FileNote(path, reason) for path, reason in scanned.closed.items()]
         self._notes = [FileNote(path, text) for path, text in scanned.notes]
@@ -267,12 +283,16 @@ class _Run:
         recordings = len(set(present.values()))
         if self._scanned.scores:
             self._notes.append(FileNote(self._music, scores_text(self._scanned)))
+        incomplete = len(self._lacking & present.keys())
+        if incomplete:
+            self._notes.append(FileNote(self._music, lacking_text(incomplete)))
         return IndexReport(
             **self._counts,
             removed=len(gone),
             failed=tuple(self._failed),
             missing=len(known) - len(present),
             copies=len(present) - recordings,
+            incomplete=incomplete,
             skipped=self._skipped,
             scores=self._scanned.scores.total(),
             described=described,
@@ -286,7 +306,7 @@ class _Run:
     def _is_unchanged(self, path: Path, stamp: FileStamp) -> bool:
         """Whether a file is as it was the last time; one that was marked as missing is back."""
         known = self._known.get(path)
-        if known is None or known.stamp != stamp:
+        if known is None or known.stamp != stamp or not self._refresh.isdisjoint(known.tracks):
             return False
         if known.missing:
             self._store.miss([path], missing=False)
@@ -306,15 +326,33 @@ class _Run:
         return self._store.forget(absent + self._bad) if forget else set()
 
     def _describe(self) -> int:
-        """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything."""
-        places = [place for place in self._store.places() if self._is_inside(place[0])]
+        """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything. A
+        playlist is not where its files are, so what the tables of their folders said stays; so does what was said in
+        folders, and by tables, that cannot be read now."""
+        if self._scanned.listed is not None:
+            return 0
+        hidden = tuple(self._scanned.closed)
+        places = [
+            (path, begin_s)
+            for path, begin_s in self._store.places()
+            if self._is_inside(path) and not any(map(path.is_relative_to, hidden))
+        ]
         said = read_beside(self._music, self._scanned.sidecars, places)
         self._notes += [FileNote(path, text) for path, text in said.complaints]
-        self._store.notes.replace(SIDECAR, said.notes, under=self._music)
+        self._store.notes.replace(SIDECAR, said.notes, self._music, (*hidden, *said.closed))
+        against = [it for it in self._store.notes.contradictions(SIDECAR) if any(map(self._is_inside, it[::2]))]
+        self._notes += [
+            FileNote(
+                path, f"{field} is yes here, but no for {printable(other)}, which is the same music: the no counts"
+            )
+            for path, field, other in against[:MAX_CONTRADICTIONS]
+        ]
+        if len(against) > MAX_CONTRADICTIONS:
+            self._notes.append(FileNote(self._music, f"and {len(against) - MAX_CONTRADICTIONS} more such tracks"))
         return len({(note.path, note.begin_s) for note in said.notes})
 
     def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:
-        work = (Job(path, self._scanned.sheets.get(path)) for path in todo)
+        work = (Job(path, self._scanned.sheets.get(path), self._refresh_of(path)) for path in todo)
         if self._analyse is not None:
             yield from self._analyse(work, self._spec, self._catalog)
             return
@@ -324,7 +362,12 @@ class _Run:
         for i, job in enumerate(work):
             if i == 0:
                 warm_up()
-            yield job.path, analyse_file(job, self._engine, self._store.knows)
+            engine = own_engine(self._spec) if isinstance(self._engine, Closed) else self._engine
+            yield job.path, analyse_file(job, engine, self._store.knows)
+
+    def _refresh_of(self, path: Path) -> frozenset[str]:
+        known = self._known.get(path)
+        return frozenset() if known is None else self._refresh.intersection(known.tracks)
 
     def _take(self, path: Path, outcome: AnalysedFile | RejectedFile) -> None:
         self._done += 1
@@ -351,10 +394,17 @@ class _Run:
         for entry in entries:
             self._count(path, entry, before)
         self._store.put(path, self._scanned.files[path], entries)
+        for file_track in usable:
+            if file_track.heard is not None and file_track.part.id in self._lacking:
+                self._store.set_key(file_track.part.id, file_track.heard.key)
+                self._lacking.discard(file_track.part.id)
+                self._counts["completed"] += 1
         for entry in entries:
             if entry.analysis is not None and entry.track.id not in self._ids:
                 self._join(entry)
             self._ids.add(entry.track.id)
+            if entry.analysis is not None:
+                self._lacking.discard(entry.track.id)
             self._in_place.add(entry.track.id)
 
     def _entry(self, path: Path, file_track: FileTrack, analysed: AnalysedFile) -> Entry:

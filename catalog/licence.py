@@ -37,6 +37,12 @@ _PUBLIC = re.compile(r"\bpublic[\s-]domain\b", re.IGNORECASE)
 _NOT_PUBLIC = re.compile(r"\b(?:not|no|isn't|never|nor)\b[^.;]{0,20}\bpublic[\s-]domain\b", re.IGNORECASE)
 # A line that says who owns a track, not what others may do with it.
 _OWNED = re.compile(r"[^\w(©℗]*(?:©|℗|\([cp]\)|copyright\b|all rights reserved|\d{4}\b)", re.IGNORECASE)
+# Words of somebody who does not know, or knows of none.
+_UNSTATED = re.compile(
+    r"\W*(?:(?:unknown|unclear|unspecified|none|not (?:known|stated|specified|given)|no|n/a|na|tbd)"
+    r"(?: licen[cs]e)?)?\W*",
+    re.IGNORECASE,
+)
 _NOT_COMMERCIAL = re.compile(r"\bnon[\s-]?commercial\b", re.IGNORECASE)
 _VERSIONED = re.compile(r"(.+?)-\d+(?:\.\d+)*$")
 
@@ -86,9 +92,9 @@ def family(licence: str) -> str:
 def marks(licence: str) -> tuple[str, ...]:
     """What to warn of: "NC" (no commercial use, so perhaps not in a stream that earns money), "ND" (no changed
     versions; whether music under a picture is one differs by country and by who is asked), "licence unknown" (none is
-    stated, or only who owns the track)."""
+    stated, or only that it is not known, or who owns the track)."""
     name = normalise(licence)
-    if not name.strip() or (name == licence and _OWNED.match(licence)):
+    if _UNSTATED.fullmatch(name) or (name == licence and _OWNED.match(licence)):
         return (UNKNOWN,)
     codes = name.split("-") if name.startswith("CC-BY") else []
     found = [code for code in (NON_COMMERCIAL, NO_DERIVATIVES) if code in codes]

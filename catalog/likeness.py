@@ -6,6 +6,7 @@ import numpy as np
 from .index.base import Hit, Segments, VectorIndex, Where
 from .records import Floats
 from .segments import SegmentTable
+from .standard import similarities
 
 
 def most_alike(index: VectorIndex, table: SegmentTable, query: Floats, n: int, where: Where) -> list[Hit]:
@@ -17,7 +18,7 @@ def most_alike(index: VectorIndex, table: SegmentTable, query: Floats, n: int, w
         if not block.tracks:
             continue
         ids, counts = [track.id for track in block.tracks], block.counts
-        cosines = table.standard.similarities(block.vectors, table.rows_of(ids, counts), query)
+        cosines = similarities(block.vectors, table.deviations(ids, counts), query)
         firsts = np.cumsum(counts) - counts
         best = np.maximum.reduceat(cosines, firsts)
         as_good = np.flatnonzero(cosines == np.repeat(best, counts))
@@ -32,7 +33,7 @@ def most_alike(index: VectorIndex, table: SegmentTable, query: Floats, n: int, w
 
 def known_part(block: Segments, table: SegmentTable) -> Segments:
     """The tracks of a block that ``table`` knows with as many segments."""
-    known = np.array([table.count(track.id) for track in block.tracks]) == block.counts
+    known = table.known([track.id for track in block.tracks], block.counts)
     if known.all():
         return block
     tracks = [track for track, is_known in zip(block.tracks, known.tolist(), strict=True) if is_known]

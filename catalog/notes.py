@@ -6,13 +6,15 @@ the origin that stands first in ``ORIGINS`` counts, so what a user edits is kept
 indexed again. ``value`` is text; a field that is a list holds a JSON array of texts.
 
 What a user edits goes along with the sound: to other places of the same track, wherever its file is moved or copied,
-and to other files of the same recording.
+and to other files of the same recording. So does what is forbidden: who says of one file that it may not be heard in a
+stream, or in a recording of it, says so of the music, and goes before those of the same origin who allow it elsewhere.
 """
 
 import itertools
+import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,7 +27,20 @@ TAGS: Final = "tags"
 # ``edit``: by ``segue catalog edit``; ``sidecar``: a table beside the music; then libraries of other programs;
 # ``tags``: those of the file that have no column of their own.
 ORIGINS: Final = (EDIT, SIDECAR, "rekordbox", "mixxx", "opensubsonic", "m3u8", TAGS)
+REFUSALS: Final = ("live_ok", "vod_ok")
+REFUSED: Final = "no"
 _ANY: Final = "SELECT path, begin_s, origin, field, value FROM notes ORDER BY path, begin_s, origin, field"
+_OF_TRACKS: Final = (
+    "SELECT path, begin_s, origin, field, value FROM notes WHERE path IN "
+    "(SELECT path FROM places WHERE track IN (SELECT value FROM json_each(?))) ORDER BY path, begin_s, origin, field"
+)
+# Every place of the recordings of which something is refused somewhere.
+_REFUSED: Final = (
+    "FROM notes AS no JOIN places AS here ON here.path = no.path AND here.begin_s = no.begin_s "
+    "JOIN tracks AS mine ON mine.id = here.track JOIN tracks AS same ON same.recording = mine.recording "
+    f"JOIN places AS there ON there.track = same.id {{}} WHERE no.field IN {REFUSALS} AND no.value = '{REFUSED}'"
+)
+_REFUSALS: Final = f"SELECT DISTINCT there.path, there.begin_s, origin, no.field {_REFUSED.format('')}"
 
 Place = tuple[Path, float]  # a file, and where in it a track begins, seconds
 Said = Mapping[str, Mapping[str, str]]  # origin -> field -> value
@@ -48,13 +63,41 @@ class Notes:
         self._db = db
 
     def all(self) -> dict[Place, dict[str, dict[str, str]]]:
-        """Place -> origin -> field -> value."""
+        """Place -> origin -> field -> value; a refusal also at the other places of its recording."""
+        return self._grouped(self._db.execute(_ANY), self._db.execute(_REFUSALS))
+
+    def of_tracks(self, ids: Iterable[str]) -> dict[Place, dict[str, dict[str, str]]]:
+        """The same, of the files that hold some of the tracks ``ids``."""
+        some = (json.dumps(sorted(ids)),)
+        among = f"{_REFUSALS} AND same.id IN (SELECT value FROM json_each(?))"
+        return self._grouped(self._db.execute(_OF_TRACKS, some), self._db.execute(among, some))
+
+    def _grouped(
+        self, notes: Iterable[tuple[bytes, float, str, str, str]], refusals: Iterable[tuple[bytes, float, str, str]]
+    ) -> dict[Place, dict[str, dict[str, str]]]:
         found: dict[Place, dict[str, dict[str, str]]] = {}
-        for (path, begin_s), rows in itertools.groupby(self._db.execute(_ANY), lambda row: row[:2]):
+        for (path, begin_s), rows in itertools.groupby(notes, lambda row: row[:2]):
             by_origin = found.setdefault((Path(os.fsdecode(path)), begin_s), {})
             for _, _, origin, field, value in rows:
                 by_origin.setdefault(origin, {})[field] = value
+        for path, begin_s, origin, field in refusals:
+            place = Path(os.fsdecode(path)), begin_s
+            found.setdefault(place, {}).setdefault(origin, {})[field] = REFUSED
         return found
+
+    def contradictions(self, origin: str) -> list[tuple[Path, str, Path]]:
+        """Files of which ``origin`` allows what it refuses of another file of the same recording: file, field, and the
+        other file."""
+        theirs = (
+            "JOIN notes AS yes ON yes.path = there.path AND yes.begin_s = there.begin_s AND yes.field = no.field "
+            "AND yes.origin = no.origin AND yes.value = 'yes'"
+        )
+        rows = self._db.execute(
+            f"SELECT yes.path, yes.field, min(no.path) {_REFUSED.format(theirs)} AND no.origin = ? "
+            "GROUP BY yes.path, yes.field ORDER BY yes.path, yes.field",
+            (origin,),
+        )
+        return [(Path(os.fsdecode(path)), field, Path(os.fsdecode(other))) for path, field, other in rows]
 
     def of(self, path: Path, origin: str) -> dict[float, dict[str, str]]:
         """What an origin says of a file: begin_s -> field -> value."""
@@ -66,16 +109,20 @@ class Notes:
             found.setdefault(begin_s, {})[field] = value
         return found
 
-    def replace(self, origin: str, notes: Iterable[Note], under: Path | None = None) -> int:
-        """Let ``notes`` be all that ``origin`` says (of files in the folder ``under``, if that is given); returns how
-        many notes are new, gone or other than they were. One transaction."""
+    def replace(
+        self, origin: str, notes: Iterable[Note], under: Path | None = None, closed: Collection[Path] = ()
+    ) -> int:
+        """Let ``notes`` be all that ``origin`` says (of files in the folder ``under``, if that is given, and not of
+        those in the folders ``closed``); returns how many notes are new, gone or other than they were. One
+        transaction."""
         new = {(os.fsencode(note.path), note.begin_s, note.field): note.value for note in notes}
         with transaction(self._db):
             rows = self._db.execute("SELECT path, begin_s, field, value FROM notes WHERE origin = ?", (origin,))
             old = {
                 (path, begin_s, field): value
                 for path, begin_s, field, value in rows
-                if under is None or Path(os.fsdecode(path)).is_relative_to(under)
+                if (under is None or Path(os.fsdecode(path)).is_relative_to(under))
+                and not any(map(Path(os.fsdecode(path)).is_relative_to, closed))
             }
             gone = old.keys() - new.keys()
             changed = {key: value for key, value in new.items() if old.get(key) != value}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.bar_lines import BarLines, bar_lines, beat_features
+from features.key import Key
 from features.loops import loops
 from features.music import TrackFeatures
 from features.onsets import onsets_by_second
@@ -16,7 +17,8 @@ from features.r128 import NOTHING_LUFS, Levels
 from features.sections import borders, settle
 from features.stretches import Stretch, stretches_of
 
-from .records import Floats, Loop, Outline
+from .libraries.keys import KEYS
+from .records import Floats, Loop, Outline, TrackKey
 
 PEAKS: Final = 1600  # of the waveform, at most
 BORDER_S: Final = 3.0
@@ -65,8 +67,14 @@ def outline_of(duration_s: float, levels: Levels, features: TrackFeatures) -> Co
         loops=_loops(bars, beats_s, bands, features.chroma, intro_s, outro_s),
         tempi=tuple((tempo.bpm, tempo.weight) for tempo in features.beats.tempi),
         onsets=onsets_by_second(features.course.envelope, duration_s),
+        key=key_of_track(features.key),
     )
     return Course(outline, parts, strengths.astype(np.float32), grid_s.astype(np.float32))
+
+
+def key_of_track(key: Key | None) -> TrackKey | None:
+    """A measured key, by its name."""
+    return None if key is None else TrackKey(KEYS[key.number], key.confidence, 100.0 * key.tuning)
 
 
 def waveform(levels: Levels) -> NDArray[np.uint8]:

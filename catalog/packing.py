@@ -1,6 +1,8 @@
 """Arrays and outlines as the database keeps them: curves as bytes, the small parts of an outline as one JSON text."""
 
+import itertools
 import json
+import sqlite3
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .records import Floats, Loop, Outline
+from .records import Floats, Loop, Outline, TrackKey
 
 
 def blob(values: NDArray[np.floating]) -> bytes:
@@ -17,6 +19,21 @@ def blob(values: NDArray[np.floating]) -> bytes:
 
 def floats(stored: bytes) -> Floats:
     return np.frombuffer(stored, dtype="<f4").astype(np.float32)
+
+
+def pack_segments(old: str, db: sqlite3.Connection) -> None:
+    """Fill the table ``segments``, a row a track, from ``old``, a row a segment, as it was until schema 7."""
+    rows = db.execute(f"SELECT track, first_clip, start_s, border, mood, vector FROM {old} ORDER BY track, ordinal")
+    for track, own in itertools.groupby(rows, lambda row: row[0]):
+        _, firsts, starts, borders, moods, vectors = zip(*own, strict=True)
+        values = (
+            np.array(firsts, "<i4").tobytes(),
+            np.array([np.nan if start is None else start for start in starts], "<f4").tobytes(),
+            np.array(borders, "<f4").tobytes(),
+            None if None in moods else b"".join(moods),
+            b"".join(vectors),
+        )
+        db.execute("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)", (track, *values))
 
 
 def pack_outline(outline: Outline | None) -> tuple[str | bytes | None, ...]:
@@ -40,8 +57,18 @@ def pack_outline(outline: Outline | None) -> tuple[str | bytes | None, ...]:
     return text, blob(outline.loudness), peaks, blob(outline.sections_s), blob(outline.downbeats_s), onsets, vocals
 
 
-def unpack_outline(stored: Sequence[Any]) -> Outline | None:
-    """The outline that ``pack_outline`` packed."""
+def pack_key(key: TrackKey | None) -> str:
+    """JSON; ``null`` where nothing has a pitch. A track whose key was never measured has NULL in the database."""
+    return json.dumps(None if key is None else [key.name, round(key.confidence, 3), round(key.tuning_cents, 1)])
+
+
+def unpack_key(stored: str | None) -> TrackKey | None:
+    parts = None if stored is None else json.loads(stored)
+    return None if parts is None else TrackKey(*parts)
+
+
+def unpack_outline(stored: Sequence[Any], key: str | None = None) -> Outline | None:
+    """The outline that ``pack_outline`` packed, with the key that ``pack_key`` did."""
     text, loudness, peaks, sections, downbeats, onsets, vocals = stored
     if text is None:
         return None
@@ -61,4 +88,5 @@ def unpack_outline(stored: Sequence[Any]) -> Outline | None:
         tempi=tuple((bpm, weight) for bpm, weight in small["tempi"]),
         onsets=np.frombuffer(onsets, np.uint8),
         vocals=None if vocals is None else np.frombuffer(vocals, np.uint8),
+        key=unpack_key(key),
     )

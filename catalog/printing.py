@@ -2,19 +2,27 @@
 
 import json
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
-from .described import rights_json
+from .described import heard_json, rights_json
 from .indexer import FileNote, IndexReport, printable
 from .indexer import Progress as Report
 from .records import Candidate, Filters, Track
@@ -28,17 +36,34 @@ def show_progress() -> Iterator[Report]:
     """A bar on standard error where that is a terminal, else a line for each tenth of the work."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield plain_progress
+        yield PlainProgress()
         return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TextColumn("left"), TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("looking for music", total=None)
         yield lambda done, total, text: bar.update(task, completed=done, total=total, description=text[:50])
 
 
-def plain_progress(done: int, total: int, text: str) -> None:
-    if not done or done == total or done * 10 // total != (done - 1) * 10 // total:
-        print(f"{done}/{total} {text}", file=sys.stderr, flush=True)  # noqa: T201
+class PlainProgress:
+    """A line for each tenth of the work, with the time that is left at the pace so far."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begin = clock()
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        if done and done != total and done * 10 // total == (done - 1) * 10 // total:
+            return
+        left = f", {left_text((total - done) * (self._clock() - self._begin) / done)} left" if 0 < done < total else ""
+        print(f"{done}/{total}{left} {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def left_text(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def print_line(text: str) -> None:
@@ -75,6 +100,7 @@ def track_json(track: Track) -> dict[str, Any]:
         "tags": list(track.tags),
         **rights_json(track),
         "key": track.key,
+        **heard_json(track),
         "rating": track.rating,
         "playlists": list(track.playlists),
     }
@@ -102,6 +128,7 @@ def show_report(catalog: Path, report: IndexReport) -> None:
         "renamed": report.renamed,
         "back again": report.returned,
         "analysed again": report.healed,
+        "key measured": report.completed,
         "forgotten": report.removed,
         "duplicates": report.duplicates,
         "other files of a recording": report.copies,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from features.spec import MOOD_AXES
 
+from .circle import mixes
 from .licence import marks, matches
 from .rights import NOTHING_SAID, Rights, credit
 from .vocal_tags import tells_of_vocals
@@ -27,6 +28,9 @@ VOCAL_SHARE: Final = 0.15  # of a track: less may be a voice-like instrument
 # Marks a field that a record did not have from the beginning. As long as it has its default, a hash of the record, and
 # what is kept of it, are as they were without it (``stream.recording.values``): so recordings stay of use.
 LATER: Final[MappingProxyType[str, Any]] = MappingProxyType({"later": True})
+# The same of a field that is measured: tracks get a value as soon as they are analysed again. No hash counts it.
+MEASURED_LATER: Final[MappingProxyType[str, Any]] = MappingProxyType({"later": True, "measured": True})
+KEY_SURE: Final = 0.5  # confidence from which on a measured key counts where nobody says the key
 LEANS: Final = (*MOOD_AXES, "tempo")  # the ways in which a search may lean
 
 
@@ -58,6 +62,17 @@ class Track:
     key: str = field(default="", metadata=LATER)  # as ``libraries.keys`` spells them; empty: nobody says
     rating: int | None = field(default=None, metadata=LATER)  # stars, 1 to 5, of a user's library
     playlists: tuple[str, ...] = field(default=(), metadata=LATER)  # names of those that it is in
+    # The key that was measured, spelled as ``key``, empty where it is not known, and how sure that is, [0, 1].
+    heard_key: str = field(default="", metadata=MEASURED_LATER, compare=False)
+    key_confidence: float = field(default=0.0, metadata=MEASURED_LATER, compare=False)
+    energy: float | None = field(default=None, metadata=MEASURED_LATER, compare=False)  # [0, 1], see ``energy.py``
+
+    @property
+    def usual_key(self) -> str:
+        """The key as somebody says, else as measured, if that is sure enough; else empty."""
+        return self.key or (self.heard_key if self.key_confidence >= KEY_SURE else "")
+
+    hidden: bool = field(default=False, metadata=LATER)  # a user wants it left out of every search
 
     @property
     def attribution(self) -> str:
@@ -80,6 +95,16 @@ class Loop:
     likeness: float  # [0, 1]
 
 
+@dataclass(frozen=True, slots=True)
+class TrackKey:
+    """A key that was measured: as ``libraries.keys`` spells it; how sure that is, [0, 1]; the tuning in cents above
+    A = 440 Hz."""
+
+    name: str
+    confidence: float
+    tuning_cents: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
     """The course of a track: how loud it is and where, and where its parts begin. Loudness as in EBU R 128, of the
@@ -99,6 +124,7 @@ class Outline:
     tempi: tuple[tuple[float, float], ...] = ()  # other possible tempi: beats per minute, weight
     onsets: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))  # (ceil(duration_s),) each second
     vocals: NDArray[np.uint8] | None = None  # (ceil(duration_s),) percent of each second that is sung or spoken
+    key: TrackKey | None = field(default=None, metadata=MEASURED_LATER)  # None: not measured, or nothing has a pitch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +191,13 @@ class Filters:
     live_ok: bool = field(default=False, metadata=LATER)  # only what is said to be allowed in a live stream
     vod_ok: bool = field(default=False, metadata=LATER)  # only what is said to be allowed in a published recording
     moods: frozenset[str] = field(default_factory=frozenset, metadata=LATER)  # at least one of these; empty: any
-    playlists: frozenset[str] = field(default_factory=frozenset, metadata=LATER)  # in at least one of these; empty: any
+    playlists: frozenset[str] = field(default_factory=frozenset, metadata=LATER)  # in any of these; empty: any
+    # In any of these keys (``libraries.keys.KEYS``), or with ``near_keys`` also in one that mixes with them: the
+    # relative key, and a fifth up or down. A track whose key is not known fails. Empty: any.
+    keys: frozenset[str] = field(default_factory=frozenset, metadata=LATER)
+    near_keys: bool = field(default=False, metadata=LATER)
+    min_energy: float | None = field(default=None, metadata=LATER)  # [0, 1]; a track whose energy is not known fails
+    max_energy: float | None = field(default=None, metadata=LATER)
 
     def passes(self, track: Track) -> bool:
         """Whether ``track`` may be suggested, apart from ``jingles``, which depends on the other tracks. A track
@@ -177,6 +209,12 @@ class Filters:
         if self.min_bpm is not None or self.max_bpm is not None:
             low, high = self.min_bpm or 0.0, float("inf") if self.max_bpm is None else self.max_bpm
             if track.tempo_bpm <= 0 or not low <= track.tempo_bpm <= high:
+                return False
+        if self.keys and not mixes(track.usual_key, self.keys, self.near_keys):
+            return False
+        if self.min_energy is not None or self.max_energy is not None:
+            low, high = self.min_energy or 0.0, 1.0 if self.max_energy is None else self.max_energy
+            if track.energy is None or not low <= track.energy <= high:
                 return False
         if self.licences and not any(matches(requested, track.licence) for requested in self.licences):
             return False

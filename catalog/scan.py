@@ -139,16 +139,17 @@ class _Walk:
 
     def _take(self, path: Path) -> None:
         ending = extension(path)
+        # Opening a pipe would wait for ever.
         if path.name.casefold() in SIDECARS:
-            self.sidecars.append(path)
+            if _is_plain(path):
+                self.sidecars.append(path)
             return
-        if ending == "cue" and not path.name.startswith("."):
+        if ending == "cue" and not path.name.startswith(".") and _is_plain(path):
             self.sheets.append(path)
-        elif is_playlist(path) and not path.name.startswith("."):
+        elif is_playlist(path) and not path.name.startswith(".") and _is_plain(path):
             self.playlists.append(path)
         hidden_or_other = path.name.startswith(".") or ending in OTHER
         status = None if hidden_or_other or ending in SCORES else _status(path)
-        # Opening a pipe would wait for ever.
         if ending in SCORES and not path.name.startswith("."):
             self.scores[ending] += 1
         elif status is None or not stat.S_ISREG(status.st_mode):
@@ -182,6 +183,11 @@ def _entries(folder: Path) -> list[Path]:
         return [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError:
         return []
+
+
+def _is_plain(path: Path) -> bool:
+    status = _status(path)
+    return status is not None and stat.S_ISREG(status.st_mode)
 
 
 def _status(path: Path) -> os.stat_result | None:

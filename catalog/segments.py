@@ -1,104 +1,173 @@
-"""All about a catalogue's segments beside their vectors, by row: the rows of a track lie together."""
+"""All about a catalogue's segments beside their vectors, by track.
 
-from collections.abc import Sequence
+Tracks come in blocks: those that were there when the catalogue was opened, then those that came since. A block never
+changes, so a table that knows more or fewer tracks is cheap, and shares the rest with the one before.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.spec import CLIP_S, WINDOW_S
+
 from .index.base import Segments
 from .recent import Recent
-from .records import Floats
-from .standard import standard_of
-from .standing import standings
-from .store import StoredSegment, StoredTrack
+from .records import Floats, Mask
+from .standard import Standard, scale_of, standard_of
+from .standing import Order, raw_of
+from .store import StoredSegments, StoredTrack
 
-KEPT = 2048  # tracks
+KEPT: Final = 2048  # tracks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackSegments:
-    """A track's ``count`` rows from ``first`` on, and where it may be started, (m,) each: the numbers of the segments
-    there, their rows, the times, and how surely a section begins at each."""
+    """A track's k segments: ``first_clips`` (k,), ``standings`` (k, 4) and ``moods`` (k, 3) or None; the ``mean`` and
+    ``deviation`` of its standard scores. And where it may be started, (m,) each: the numbers of the segments there, the
+    times, and how surely a section begins at each."""
 
-    first: int
-    count: int
+    first_clips: NDArray[np.int64]
+    standings: Floats
+    moods: Floats | None
+    mean: np.float32
+    deviation: np.float32
+    known: bool  # by a bank
     segments: NDArray[np.int64]
-    rows: NDArray[np.int64]
     starts_s: Floats
     borders: Floats
 
+    def __len__(self) -> int:
+        return len(self.first_clips)
 
-class SegmentTable:
-    """Of ``tracks`` by rising id, and ``segments`` by their track's id and their place in it; ``vectors`` (rows, E),
-    ``moods`` (rows, 3) or None, ``bank`` (n, E) or None."""
+    def between(self, from_s: float, to_s: float) -> NDArray[np.int64]:
+        """The numbers of the segments whose middle plays between two times; else the nearest one's."""
+        if not len(self):
+            return np.zeros(0, np.int64)
+        middles_s = self.first_clips * CLIP_S + WINDOW_S / 2
+        inside = np.flatnonzero((middles_s >= from_s) & (middles_s <= to_s))
+        nearest = np.abs(middles_s - np.clip((from_s + min(to_s, 1e9)) / 2, 0.0, 1e9)).argmin(keepdims=True)
+        return inside if len(inside) else nearest
 
-    def __init__(
-        self,
-        tracks: Sequence[StoredTrack],
-        segments: Sequence[StoredSegment],
-        vectors: Floats,
-        moods: Floats | None,
-        bank: Floats | None,
-    ) -> None:
-        self._tracks = tracks
-        self._numbers = {stored.track.id: number for number, stored in enumerate(tracks)}
-        owners = np.array([self._numbers[segment.track] for segment in segments], np.int64)
-        if (np.diff(owners) < 0).any():
+    def zscore(self, similarity: float) -> float | None:
+        """A similarity to the track, standardised; None without a bank."""
+        return float((similarity - self.mean) / self.deviation) if self.known else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Yardstick:
+    """What segments are measured by: the bundle's ``bank`` (n, E), or where it has none ``scale``; and the ``order`` of
+    those that the catalogue had when it was opened."""
+
+    bank: Floats | None
+    scale: float
+    order: Order
+
+
+class Rows:
+    """The segments of some tracks by row, those of a track together: as they come from the store."""
+
+    def __init__(self, tracks: Sequence[StoredTrack], segments: StoredSegments) -> None:
+        """``tracks`` by rising id; the segments of others are left out."""
+        self.tracks = tracks
+        numbers = {stored.track.id: number for number, stored in enumerate(tracks)}
+        owners = np.repeat(np.array([numbers.get(id, -1) for id in segments.tracks], np.int64), segments.counts)
+        kept: NDArray[np.intp] | slice = (
+            slice(None) if len(owners) and owners.min() >= 0 else np.flatnonzero(owners >= 0)
+        )
+        self.owners = owners[kept]
+        if (np.diff(self.owners) < 0).any():
             raise ValueError("segments must come by their track's id")
-        self._counts = np.bincount(owners, minlength=len(tracks)).astype(np.int64)
-        firsts = np.cumsum(self._counts) - self._counts
-        self._firsts: list[int] = firsts.tolist()  # a look-up in a list is quicker than in an array
-        self._lengths: list[int] = self._counts.tolist()
-        self._first_clips = np.array([segment.first_clip for segment in segments], np.int64)
-        self._starts_s = np.array([np.nan if s.start_s is None else s.start_s for s in segments], np.float32)
-        self._borders = np.array([segment.border for segment in segments], np.float32)
-        spans = np.stack([firsts, firsts + self._counts], axis=1)
-        self.moods = moods
-        self.standings = standings(
-            [stored.outline for stored in tracks], spans, self._first_clips,
-            [stored.track.tempo_bpm for stored in tracks], moods
-        )  # fmt: skip
+        self.vectors, self.moods = segments.vectors[kept], None if segments.moods is None else segments.moods[kept]
+        self.counts = np.bincount(self.owners, minlength=len(tracks)).astype(np.int64)
+        self.first_clips, self.starts_s = segments.first_clips[kept], segments.starts_s[kept]
+        self.borders = segments.borders[kept]
+        ends = np.cumsum(self.counts)
+        spans = np.stack([ends - self.counts, ends], axis=1)
+        tempi_bpm = [stored.track.tempo_bpm for stored in tracks]
+        self.raw = raw_of([stored.outline for stored in tracks], spans, self.first_clips, tempi_bpm, self.moods)
+
+    def yardstick(self, bank: Floats | None, order: Order) -> Yardstick:
+        """By these as all segments of a catalogue."""
+        return Yardstick(bank, scale_of(self.vectors), order)
+
+
+class _Block:
+    """Rows without their vectors, measured."""
+
+    def __init__(self, rows: Rows, yardstick: Yardstick) -> None:
+        self.firsts: list[int] = (np.cumsum(rows.counts) - rows.counts).tolist()  # quicker to look up than an array
+        self.counts: list[int] = rows.counts.tolist()
+        self._rows = (rows.first_clips, rows.starts_s, rows.borders, rows.moods)
+        self.standings = yardstick.order.standings(rows.raw)
         self.standings.setflags(write=False)  # every candidate has a view of it
-        self.standard = standard_of(vectors, bank, owners)
+        self.standard: Standard = standard_of(rows.vectors, yardstick.bank, rows.owners, yardstick.scale)
         self._cache: Recent[int, TrackSegments] = Recent(KEPT)
 
-    def __len__(self) -> int:
-        return len(self._first_clips)
+    def stamps(self, tracks: Sequence[StoredTrack]) -> list[str]:
+        """Of each track a text that is another one when what an index holds of it would be."""
+        standard, texts = self.standard, []
+        for stored, first, count in zip(tracks, self.firsts, self.counts, strict=True):
+            own = slice(first, first + count)
+            told = blake2b(repr(stored.track).encode("utf-8", "surrogateescape"), digest_size=9)
+            for part in (self.standings[own], standard.means[own], standard.deviations[own]):
+                told.update(part.tobytes())
+            texts.append(f"{stored.clips}:{told.hexdigest()}")
+        return texts
 
-    def indexed(self, vectors: Floats) -> Segments:
-        """What an index holds of the segments' ``vectors`` (rows, E): see ``standard.py``."""
-        tracks = [stored.track for stored in self._tracks]
-        return Segments(tracks, self._counts, self.standard.rows(vectors, self.standings))
+    def of(self, number: int) -> TrackSegments:
+        return self._cache.get(number, lambda: self._of(number))
+
+    def _of(self, number: int) -> TrackSegments:
+        first, count = self.firsts[number], self.counts[number]
+        own = slice(first, first + count)
+        first_clips, starts_s, borders, moods = self._rows
+        segments = np.flatnonzero(~np.isnan(starts_s[own]))
+        parts = segments, starts_s[own][segments], borders[own][segments]
+        for part in parts:
+            part.setflags(write=False)
+        standard, mood = self.standard, None if moods is None else moods[own]
+        mean, deviation = (standard.means[first], standard.deviations[first]) if count else (np.float32(0),) * 2
+        return TrackSegments(first_clips[own], self.standings[own], mood, mean, deviation, standard.known, *parts)
+
+
+class SegmentTable:
+    """Of some tracks, by their ids; never changed once made."""
+
+    def __init__(self, yardstick: Yardstick, places: Mapping[str, tuple[_Block, int]] | None = None) -> None:
+        self._yardstick = yardstick
+        self._places = places or {}
+
+    def changed(self, gone: Collection[str], rows: Rows) -> "tuple[SegmentTable, Segments]":
+        """The table without ``gone`` and with the tracks of ``rows``, and what an index holds of these (see
+        ``standard.py``)."""
+        block = _Block(rows, self._yardstick)
+        places = {id: place for id, place in self._places.items() if id not in gone} if gone else dict(self._places)
+        places |= {stored.track.id: (block, number) for number, stored in enumerate(rows.tracks)}
+        tracks = [stored.track for stored in rows.tracks]
+        return SegmentTable(self._yardstick, places), Segments(
+            tracks, rows.counts, block.standard.rows(rows.vectors, block.standings), block.stamps(rows.tracks)
+        )
 
     def count(self, track: str) -> int:
         """How many segments a track has; 0 for an id that is not known."""
-        number = self._numbers.get(track)
-        return 0 if number is None else self._lengths[number]
-
-    def first_row(self, track: str) -> int:
-        """The row of a track's first segment."""
-        return self._firsts[self._numbers[track]]
-
-    def rows_of(self, tracks: Sequence[str], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(m,): the rows of whole tracks that have so many segments each."""
-        firsts = np.array([self.first_row(track) for track in tracks], np.int64)
-        rows: NDArray[np.int64] = np.arange(int(counts.sum())) + np.repeat(firsts - np.cumsum(counts) + counts, counts)
-        return rows
-
-    def first_clip(self, row: int) -> int:
-        return int(self._first_clips[row])
+        block, number = self._places.get(track, (None, 0))
+        return 0 if block is None else block.counts[number]
 
     def of_track(self, track: str) -> TrackSegments | None:
-        """A track's rows and starts; None for an id that is not known."""
-        number = self._numbers.get(track)
-        return None if number is None else self._cache.get(number, lambda: self._of_number(number))
+        """All about a track's segments; None for an id that is not known."""
+        block, number = self._places.get(track, (None, 0))
+        return None if block is None else block.of(number)
 
-    def _of_number(self, number: int) -> TrackSegments:
-        first, count = self._firsts[number], self._lengths[number]
-        segments = np.flatnonzero(~np.isnan(self._starts_s[first : first + count]))
-        rows = first + segments
-        parts = segments, rows, self._starts_s[rows], self._borders[rows]
-        for part in parts:
-            part.setflags(write=False)
-        return TrackSegments(first, count, *parts)
+    def deviations(self, tracks: Iterable[str], counts: NDArray[np.int64]) -> Floats:
+        """(m,): of the segments of tracks that have so many each."""
+        own = [block.standard.deviations[block.firsts[n]] for block, n in map(self._places.__getitem__, tracks)]
+        return np.repeat(np.array(own, np.float32), counts)
+
+    def known(self, tracks: Sequence[str], counts: NDArray[np.int64]) -> Mask:
+        """(tracks,): whether each is known with so many segments."""
+        known: Mask = np.array([self.count(track) for track in tracks], np.int64) == counts
+        return known

@@ -57,11 +57,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A sidecar: its rows in order, and what is wrong with it, one line each."""
+    """A sidecar: its rows in order, and what is wrong with it, one line each. ``closed``: it could not be read as a
+    table at all, so nobody knows what it says."""
 
     path: Path
     rows: tuple[Row, ...] = ()
     complaints: tuple[str, ...] = ()
+    closed: bool = False
+
+
+class _ClosedError(ValueError):
+    """What was read is no table at all: a complaint's number and text."""
+
+    def __init__(self, number: int, text: str) -> None:
+        super().__init__(text)
+        self.number, self.text = number, text
 
 
 @dataclass(slots=True)
@@ -91,19 +101,24 @@ def read_table(path: Path) -> Table:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        return Table(path, complaints=(f"cannot be read ({error.strerror}); mend its permissions",))
+        text = f"cannot be read ({error.strerror}); mend its permissions"
+        return Table(path, complaints=(text,), closed=True)
     if len(data) > MAX_BYTES:
         text = f"is larger than {MAX_BYTES >> 20} MB; split it, one table for each folder"
-        return Table(path, complaints=(text,))
+        return Table(path, complaints=(text,), closed=True)
     read = _json_cells if is_json else _csv_cells
-    for number, cells in read(decode_text(data), complaints.add):
-        if len(rows) >= MAX_ROWS:
-            complaints.add(
-                number, f"from here on not read: at most {MAX_ROWS} rows; split it, one table for each folder"
-            )
-            break
-        if (row := _row(number, cells, complaints.add)) is not None:
-            rows.append(row)
+    try:
+        for number, cells in read(decode_text(data), complaints.add):
+            if len(rows) >= MAX_ROWS:
+                complaints.add(
+                    number, f"from here on not read: at most {MAX_ROWS} rows; split it, one table for each folder"
+                )
+                break
+            if (row := _row(number, cells, complaints.add)) is not None:
+                rows.append(row)
+    except _ClosedError as error:
+        complaints.add(error.number, error.text)
+        return Table(path, complaints=complaints.texts(), closed=True)
     return Table(path, tuple(rows), complaints.texts())
 
 
@@ -146,8 +161,6 @@ def _csv_cells(text: str, complain: Complain) -> Iterator[tuple[int, dict[str, s
         return
     separator = max(_SEPARATORS, key=lambda mark: sum(name in COLUMNS for name in _names(header, mark)))
     names = _columns(_names(header, separator), lines.number, complain)
-    if names is None:
-        return
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     while True:
         begin = lines.number + 1
@@ -219,16 +232,14 @@ def _name(text: str) -> str:
     return _ALIASES.get(plain, plain)
 
 
-def _columns(names: list[str], number: int, complain: Complain) -> list[str] | None:
-    """The columns' names, empty for one that is not read. None without a column for files."""
+def _columns(names: list[str], number: int, complain: Complain) -> list[str]:
+    """The columns' names, empty for one that is not read. Raises ``_ClosedError`` without a column for files."""
     while names and not names[-1]:
         names.pop()
     if len(names) > MAX_COLUMNS:
-        complain(number, f"has {len(names)} columns, at most {MAX_COLUMNS} are read; remove the others")
-        return None
+        raise _ClosedError(number, f"has {len(names)} columns, at most {MAX_COLUMNS} are read; remove the others")
     if FILE not in names:
-        complain(number, f"has no column {FILE}; there are {', '.join(COLUMNS)}")
-        return None
+        raise _ClosedError(number, f"has no column {FILE}; there are {', '.join(COLUMNS)}")
     used: list[str] = []
     for name in names:
         if name in used:
@@ -247,11 +258,9 @@ def _json_cells(text: str, complain: Complain) -> Iterator[tuple[int, dict[str, 
     try:
         entries: Any = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
-        complain(0, f"is not JSON ({error}); mend it there")
-        return
+        raise _ClosedError(0, f"is not JSON ({error}); mend it there") from error
     if not isinstance(entries, list):
-        complain(0, f'is no list; write one of objects such as [{{"{FILE}": "*", "licence": "CC0"}}]')
-        return
+        raise _ClosedError(0, f'is no list; write one of objects such as [{{"{FILE}": "*", "licence": "CC0"}}]')
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry, dict) or len(entry) > MAX_COLUMNS:
             complain(

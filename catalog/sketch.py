@@ -38,6 +38,8 @@ APART_DB: Final = 4.0  # of the mean levels of a band; a copy that clips was 2 a
 MOST: Final = 0.15  # share of the bits that differ in a block of one recording
 PROBES: Final = 256  # words by which the offset is sought
 FEWEST: Final = BLOCK // 2  # words with any bit set that a decision needs
+AT_ONCE: Final = 32  # spectra
+BLOCKS: Final = 16  # of these that are filtered together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,21 +63,62 @@ class Sketch:
 
 def sketch(samples: Floats) -> Sketch:
     """The sketch of mono 16 kHz samples."""
+    return both_ways(samples)[0]
+
+
+def both_ways(samples: Floats) -> tuple[Sketch, Sketch]:
+    """The sketch of mono 16 kHz samples, and that of the same played from its end to its begin.
+
+    A spectrum has the same levels in both directions, so the second is made of the first one's bands. Its words lie up
+    to 16 ms beside those of the reversed samples, as those of a copy do from which something was cut off.
+    """
     if len(samples) < 4 * FFT:
-        return Sketch(np.zeros(BITS + 1, np.float32), np.empty(0, np.uint16))
-    slow = np.convolve(samples, TAPS, "same")[::2]
-    frames = np.lib.stride_tricks.sliding_window_view(slow, FFT)[::HOP]
+        nothing = Sketch(np.zeros(BITS + 1, np.float32), np.empty(0, np.uint16))
+        return nothing, nothing
+    energy = _bands(samples)
+    floor = FLOOR * energy.mean()
+    mean_db = 10.0 * np.log10(energy.mean(axis=0) + floor + 1e-12)
+    levels = (mean_db - mean_db.mean()).astype(np.float32)
+    level = np.log(
+        np.add(np.add(energy, floor, out=energy), 1e-12, out=energy), out=energy
+    )  # in place: hours are large
+    growth = np.diff(np.diff(level, axis=1), axis=0)
+    return Sketch(levels, _words(growth)), Sketch(levels, _words(-growth[::-1]))
+
+
+def _words(growth: NDArray[np.float64]) -> NDArray[np.uint16]:
+    return np.asarray((growth > GROWTH) @ (1 << np.arange(BITS)).astype(np.uint16), np.uint16)
+
+
+def _bands(samples: Floats) -> NDArray[np.float64]:
+    """(n, 17) the energy of each band, every 32 ms."""
+    from scipy.fft import rfft  # here, because the live path should not wait for it
+
     edges = np.round(np.geomspace(LOW_HZ, HIGH_HZ, BITS + 2) * FFT / RATE_HZ).astype(int)
     window = np.hanning(FFT).astype(np.float32)
-    energy = np.empty((len(frames), BITS + 1))
-    for at in range(0, len(frames), 1024):  # an hour at once would take gigabytes
-        power = np.abs(np.fft.rfft(frames[at : at + 1024] * window, axis=1)) ** 2
-        energy[at : at + 1024] = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
-    level = np.log(energy + FLOOR * energy.mean() + 1e-12)
-    grown = np.diff(np.diff(level, axis=1), axis=0) > GROWTH
-    mean_db = 10.0 * np.log10(energy.mean(axis=0) + FLOOR * energy.mean() + 1e-12)
-    levels = (mean_db - mean_db.mean()).astype(np.float32)
-    return Sketch(levels, (grown @ (1 << np.arange(BITS))).astype(np.uint16))
+    length = -(-len(samples) // 2)
+    energy = np.empty((1 + (length - FFT) // HOP, BITS + 1))
+    for first in range(0, len(energy), BLOCKS * AT_ONCE):  # an hour at once would take gigabytes
+        count = min(BLOCKS * AT_ONCE, len(energy) - first)
+        slow = _slowed(samples, first * HOP, first * HOP + (count - 1) * HOP + FFT)
+        frames = np.lib.stride_tricks.sliding_window_view(slow, FFT)[::HOP]
+        for at in range(0, count, AT_ONCE):  # few, because they fit a cache
+            spectrum = rfft(frames[at : at + AT_ONCE] * window, axis=1)[:, edges[0] : edges[-1]]
+            power = np.square(spectrum.real) + np.square(spectrum.imag)
+            rows = energy[first + at : first + at + len(power)]
+            rows[:] = np.add.reduceat(power, edges[:-1] - edges[0], axis=1)
+    return energy
+
+
+def _slowed(samples: Floats, begin: int, end: int) -> Floats:
+    """The samples from ``begin`` to ``end`` of those at half the rate."""
+    from scipy.signal import upfirdn
+
+    reach = len(TAPS) // 2
+    first, last = 2 * begin - reach - 1, 2 * end + reach  # one more, so that the filter's middle is on an even sample
+    cut = samples[max(0, first) : last]
+    padded = np.pad(cut, (max(0, -first), max(0, last - max(0, first) - len(cut))))
+    return np.asarray(upfirdn(TAPS, padded, 1, 2)[len(TAPS) // 2 + 1 :][: end - begin], np.float32)
 
 
 def same_recording(first: Sketch, second: Sketch) -> bool:

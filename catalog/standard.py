@@ -45,32 +45,35 @@ class Standard:
         np.multiply(standings, LEAN_REACH, out=stored[:, width + 1 :])
         return stored
 
-    def plain(self, stored: Floats, first: int) -> Floats:
-        """The vectors (m, E) that the index's ``stored`` (m, E + 5) were made of, of the rows from ``first`` on."""
-        vectors: Floats = stored[:, : -(1 + len(LEANS))]
-        return vectors * self.deviations[first : first + len(stored), None]
 
-    def similarities(self, stored: Floats, rows: NDArray[np.int64] | int, query: Floats) -> Floats:
-        """(m,): cosines of ``query`` (E,) with the vectors of ``rows`` (m,), of which the index has ``stored`` (m, E or
-        more). One row is enough for segments of one track."""
-        near: Floats = stored[:, : len(query)] @ query
-        near *= self.deviations[rows]
-        return near
-
-    def zscore(self, similarity: float, row: int) -> float | None:
-        """A similarity to segment ``row``, standardised; None without a bank."""
-        return float((similarity - self.means[row]) / self.deviations[row]) if self.known else None
+def plain(stored: Floats, deviations: Floats | np.float32) -> Floats:
+    """The vectors (m, E) that the index's ``stored`` (m, E + 5) were made of, with each row's deviation (m, 1), or that
+    of all of them."""
+    vectors: Floats = stored[:, : -(1 + len(LEANS))]
+    return vectors * deviations
 
 
-def standard_of(vectors: Floats, bank: Floats | None, owners: NDArray[np.int64]) -> Standard:
+def similarities(stored: Floats, deviations: Floats | np.float32, query: Floats) -> Floats:
+    """(m,): cosines of ``query`` (E,) with the vectors of which the index has ``stored`` (m, E or more); each row's
+    deviation (m,), or that of all of them."""
+    near: Floats = stored[:, : len(query)] @ query
+    near *= deviations
+    return near
+
+
+def scale_of(vectors: Floats) -> float:
+    """All tracks' deviation where the bundle has no bank: that of the similarities among ``vectors`` (rows, E)."""
+    few = vectors[:: max(1, -(-len(vectors) // SAMPLED))]
+    return max(LEAST, float((few @ few.T).std())) if len(vectors) else LEAST
+
+
+def standard_of(vectors: Floats, bank: Floats | None, owners: NDArray[np.int64], scale: float) -> Standard:
     """Compare ``vectors`` (rows, E) of the tracks ``owners`` (rows,), whose rows lie together, with ``bank`` (n, E).
 
-    Without a bank, similarities only get a scale that is the same for all.
+    Without a bank, similarities only get the same ``scale`` (see ``scale_of``).
     """
     count = len(vectors)
     if bank is None:
-        few = vectors[:: max(1, -(-count // SAMPLED))]
-        scale = max(LEAST, float((few @ few.T).std())) if count else LEAST
         return Standard(np.zeros(count, np.float32), np.full(count, scale, np.float32), known=False)
     best = np.full((int(owners.max(initial=-1)) + 1, len(bank)), -np.inf, np.float32)
     for at in range(0, count, BLOCK):

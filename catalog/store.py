@@ -5,10 +5,11 @@ killed, or a power cut, leaves a consistent catalogue, and at worst a clip file 
 those, and drops tracks whose clip file was lost or damaged later, so that they are analysed again. Paths are stored as
 bytes, because a file name need not be text.
 
-Tables: ``tracks`` (one row per distinct sound: its analysis), ``segments`` (their vectors), ``files`` (every known
-path, with a stamp that tells an unchanged file without reading it, and whether it was there the last time), ``places``
-(which part of which file holds which track, and its names there), ``notes`` (what is said of these beside, see
-``notes.py``). Tracks of one recording have one ``recording``.
+Tables: ``tracks`` (one row per distinct sound: its analysis), ``segments`` (their vectors, a row a track), ``files``
+(every known path, with a stamp that tells an unchanged file without reading it, and whether it was there the last
+time), ``places`` (which part of which file holds which track, and its names there), ``notes`` (what is said of these
+beside, see ``notes.py``), ``changes`` (which tracks changed, for catalogues that are open). Tracks of one recording
+have one ``recording``.
 """
 
 import json
@@ -18,15 +19,25 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
-from .database import DATABASE, open_to_read, open_to_write, transaction
+from .database import DATABASE, identity, is_read_whole, missing, open_to_read, open_to_write, transaction
 from .described import described
+from .energy import energy_of
 from .notes import TAGS, Note, Notes
-from .packing import blob, floats, pack_outline, unpack_outline
-from .records import Analysis, Floats, Outline, Track
+from .packing import blob, floats, pack_key, pack_outline, unpack_outline
+from .records import Analysis, Floats, Outline, Track, TrackKey
+
+# The tracks whose segments fit together: their sizes are known without reading them.
+_FITTING: Final = (
+    "SELECT track FROM segments WHERE {} length(first_clips) > 0 AND length(first_clips) % 4 = 0 "
+    "AND length(starts) = length(first_clips) AND length(borders) = length(first_clips) "
+    "AND (moods IS NULL OR length(moods) = 3 * length(first_clips))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +84,18 @@ class StoredTrack:
     outline: Outline | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSegment:
-    """One segment's place; its vector and mood are returned beside it as arrays."""
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredSegments:
+    """The segments of some tracks, those of a track together: ``tracks`` by id, ``counts`` (tracks,) of their rows;
+    the arrays have one row a segment."""
 
-    track: str
-    first_clip: int
-    start_s: float | None  # None: no start there
-    border: float = 0.0
+    tracks: list[str]
+    counts: NDArray[np.int64]
+    first_clips: NDArray[np.int64]
+    starts_s: Floats  # NaN: no start there
+    borders: Floats
+    vectors: Floats  # (rows, E)
+    moods: Floats | None  # (rows, 3); None where a track has none
 
 
 class Store:
@@ -108,26 +123,30 @@ class Store:
 
     # -- reading
 
-    def tracks(self) -> list[StoredTrack]:
-        """The tracks of files that are present, by id, each with the names at its first path and with what is noted of
-        it there."""
+    def tracks(self, ids: Collection[str] | None = None) -> list[StoredTrack]:
+        """The tracks of files that are present (of ``ids``, if these are given), by id, each with the names at its
+        first path and with what is noted of it there."""
         rows = self._db.execute(
             "SELECT track, title, artist, path, duration_s, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, "
             "tagged_peak_db, beats, rhythm, clips, lossless, recording, outline, loudness, peaks, sections, downbeats, "
-            "onsets, vocals FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
-            "WHERE NOT missing ORDER BY track, path, begin_s"
+            "onsets, vocals, musical_key, energy FROM places JOIN files USING (path) JOIN tracks ON tracks.id = track "
+            f"WHERE NOT missing {_among('track', ids)} ORDER BY track, path, begin_s",
+            _named(ids),
         )
-        said = self.notes.all()
+        said = self.notes.all() if ids is None else self.notes.of_tracks(ids)
         by_id: dict[str, StoredTrack] = {}
         for id, title, artist, path, length, bpm, licence, tags, begin_s, end_s, lufs, peak_db, *rest in rows:
             if id not in by_id:
                 words = tuple(json.loads(tags))
-                beats, rhythm, clips, lossless, recording, *packed_outline = rest
-                outline = unpack_outline(packed_outline)
+                beats, rhythm, clips, lossless, recording, *packed_outline, packed_key, energy = rest
+                outline = unpack_outline(packed_outline, packed_key)
+                key = None if outline is None else outline.key
                 vocals = None if outline is None or outline.vocals is None else float(outline.vocals.mean()) / 100.0
                 track = Track(
-                    id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db, vocals
-                )
+                    id, title, artist, _path(path), length, bpm, licence, words, begin_s, end_s, lufs, peak_db, vocals,
+                    heard_key="" if key is None else key.name, key_confidence=0.0 if key is None else key.confidence,
+                    energy=energy_of(outline) if energy is None else energy,
+                )  # fmt: skip
                 by_id[id] = StoredTrack(
                     described(track, said.get((track.path, begin_s), {})),
                     floats(beats),
@@ -139,21 +158,23 @@ class Store:
                 )
         return list(by_id.values())
 
-    def segments(self, dim: int) -> tuple[list[StoredSegment], Floats, Floats | None]:
-        """All segments by track and place, their vectors (n, ``dim``), and moods (n, 3) or None."""
-        places: list[StoredSegment] = []
-        vectors: list[bytes] = []
-        moods: list[bytes] = []
+    def segments(self, dim: int, ids: Collection[str] | None = None) -> StoredSegments:
+        """All segments (of the tracks ``ids``, if these are given), with vectors of ``dim`` numbers."""
         rows = self._db.execute(
-            "SELECT track, first_clip, start_s, border, vector, mood FROM segments ORDER BY track, ordinal"
+            "SELECT track, first_clips, starts, borders, moods, vectors FROM segments "
+            f"WHERE TRUE {_among('track', ids)} ORDER BY track",
+            _named(ids),
+        ).fetchall()
+        tracks, firsts, starts, borders, moods, vectors = zip(*rows, strict=True) if rows else ((),) * 6
+        return StoredSegments(
+            list(tracks),
+            np.array([len(first) // 4 for first in firsts], np.int64),
+            np.frombuffer(b"".join(firsts), "<i4").astype(np.int64),
+            floats(b"".join(starts)),
+            floats(b"".join(borders)),
+            floats(b"".join(vectors)).reshape(-1, dim),
+            None if None in moods or not moods else floats(b"".join(moods)).reshape(-1, 3),
         )
-        for track, first_clip, start_s, border, vector, mood in rows:
-            places.append(StoredSegment(track, first_clip, start_s, border))
-            vectors.append(vector)
-            if mood is not None:
-                moods.append(mood)
-        matrix = floats(b"".join(vectors)).reshape(-1, dim)
-        return places, matrix, floats(b"".join(moods)).reshape(-1, 3) if moods else None
 
     def files(self) -> dict[Path, KnownFile]:
         """Every path known."""
@@ -192,15 +213,47 @@ class Store:
             )
         )
 
-    def places_of_tracks(self) -> dict[str, list[tuple[Path, float]]]:
-        """Where each track of files that are present is: the file, and where in it the track begins."""
+    def places_of_tracks(self, ids: Collection[str] | None = None) -> dict[str, list[tuple[Path, float]]]:
+        """Where each track of files that are present (of ``ids``, if these are given) is: the file, and where in it the
+        track begins."""
         found: dict[str, list[tuple[Path, float]]] = {}
         rows = self._db.execute(
-            "SELECT track, path, begin_s FROM places JOIN files USING (path) WHERE NOT missing ORDER BY path, begin_s"
+            "SELECT track, path, begin_s FROM places JOIN files USING (path) "
+            f"WHERE NOT missing {_among('track', ids)} ORDER BY path, begin_s",
+            _named(ids),
         )
         for track, path, begin_s in rows:
             found.setdefault(track, []).append((_path(path), begin_s))
         return found
+
+    def identity(self) -> tuple[int, ...]:
+        """Another one when the database was replaced, so that revisions tell nothing."""
+        return identity(self.folder / DATABASE, self._db)
+
+    def is_read_whole(self) -> bool:
+        """Whether opening it again takes as long as reading everything, see ``database.py``."""
+        return is_read_whole(self.folder / DATABASE, self._db)
+
+    def revision(self) -> int:
+        """Rises with every change of a track, of its names, its files or what is noted of it."""
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+        return 0 if row is None else int(row[0])
+
+    def changed_since(self, revision: int) -> set[str] | None:
+        """The ids of the tracks that changed, came or went since; None where that is too long ago to be known."""
+        known, latest = self._db.execute("SELECT min(revision) FROM changes").fetchone()[0], self.revision()
+        if revision > latest or (revision < latest and (known is None or revision < known - 1)):
+            return None
+        rows = self._db.execute("SELECT DISTINCT track FROM changes WHERE revision > ?", (revision,))
+        return {id for (id,) in rows}
+
+    def mates(self, ids: Collection[str]) -> set[str]:
+        """The ids of all tracks of the recordings of ``ids``."""
+        rows = self._db.execute(
+            f"SELECT id FROM tracks WHERE recording IN (SELECT recording FROM tracks WHERE TRUE {_among('id', ids)})",
+            _named(ids),
+        )
+        return {id for (id,) in rows}
 
     def knows(self, id: str) -> bool:
         return self._db.execute("SELECT 1 FROM tracks WHERE id = ?", (id,)).fetchone() is not None
@@ -208,6 +261,17 @@ class Store:
     def pulse_bpm(self, id: str) -> float:
         """The measured tempo of a track, 0 for none, whatever its tags say."""
         return float(self._db.execute("SELECT pulse_bpm FROM tracks WHERE id = ?", (id,)).fetchone()[0])
+
+    def beats(self, path: Path) -> Floats:
+        """The measured beats of the track that ``path`` begins with, s; none where it is not known."""
+        row = self._db.execute(
+            "SELECT beats FROM places JOIN tracks ON tracks.id = track WHERE path = ? AND begin_s = 0", (_bytes(path),)
+        ).fetchone()
+        return floats(b"" if row is None else row[0])
+
+    def without_key(self) -> set[str]:
+        """The tracks that were analysed before keys were measured."""
+        return {id for (id,) in self._db.execute("SELECT id FROM tracks WHERE musical_key IS NULL")}
 
     def names(self, path: Path) -> list[Track]:
         """The tracks at ``path``, with the names there."""
@@ -220,6 +284,31 @@ class Store:
             Track(id, title, artist, path, length, bpm, licence, tuple(json.loads(tags)), *rest)
             for id, title, artist, length, bpm, licence, tags, *rest in rows
         ]
+
+    # -- is it whole
+
+    def check(self) -> list[str]:
+        """What the database itself finds wrong."""
+        rows = [text for (text,) in self._db.execute("PRAGMA integrity_check") if text != "ok"]
+        keys = self._db.execute("PRAGMA foreign_key_check").fetchall()
+        rows += [f"a row of {table} belongs to no row of {parent}" for table, _, parent, _ in keys]
+        return rows + [f"its {kind} {name} is gone" for kind, name in missing(self._db)]
+
+    def clip_files(self) -> dict[str, tuple[str, int]]:
+        """Of every track the name of its clip file, and how many clips it has."""
+        rows = self._db.execute("SELECT id, clips, length(rhythm) / 12 FROM tracks ORDER BY id")
+        return {id: (name, clips) for id, name, clips in rows}
+
+    def vectors(self, dim: int) -> Iterator[tuple[str, Floats]]:
+        """(track, vectors (k, ``dim``)) of each track, one after another; (0, ``dim``) where what is kept of its
+        segments does not fit together."""
+        rows = self._db.execute(
+            "SELECT track, vectors, length(first_clips), length(starts), length(borders), length(moods) FROM segments "
+            "ORDER BY track"
+        )
+        for track, vectors, size, starts, borders, moods in rows:
+            whole = starts == borders == size and moods in (None, 3 * size) and len(vectors) == size * dim
+            yield track, floats(vectors if whole else b"").reshape(-1, dim)
 
     # -- writing
 
@@ -248,6 +337,23 @@ class Store:
             self.notes.follow(path)
             return self._drop_unplaced()
 
+    def set_key(self, id: str, key: TrackKey | None) -> None:
+        """Keep a track's measured key; None: nothing in it has a pitch."""
+        with transaction(self._db):
+            self._db.execute("UPDATE tracks SET musical_key = ? WHERE id = ?", (pack_key(key), id))
+
+    def fill_energies(self) -> None:
+        """Note the energy of tracks that were analysed before it was kept: it follows from what is kept of them."""
+        rows = self._db.execute(
+            "SELECT id, outline, loudness, peaks, sections, downbeats, onsets, vocals FROM tracks "
+            "WHERE energy IS NULL AND outline IS NOT NULL"
+        ).fetchall()
+        with transaction(self._db):
+            self._db.executemany(
+                "UPDATE tracks SET energy = ? WHERE id = ?",
+                ((energy_of(unpack_outline(packed)), id) for id, *packed in rows),
+            )
+
     def miss(self, paths: Iterable[Path], missing: bool = True) -> None:
         """Mark files as missing (or as back): their tracks stay, but ``tracks`` leaves them out until they are back."""
         with transaction(self._db):
@@ -270,21 +376,24 @@ class Store:
                 "ON there.path = other.path WHERE other.track = mine.track AND NOT there.missing))"
             )
 
-    def sweep(self, width: int) -> set[str]:
-        """Remove clip files that no track owns, and drop the tracks whose own is lost, cut short or not ``width`` wide.
+    def sweep(self, width: int, dim: int | None = None) -> set[str]:
+        """Remove clip files that no track owns, and drop the tracks whose own is lost, cut short or not ``width`` wide,
+        and those whose segments are lost or do not fit together (with vectors of ``dim`` numbers).
 
         Returns the ids of these; the files that held them count as changed, so that they are analysed again.
         """
         rows = self._db.execute("SELECT id, clips, length(rhythm) / 12 FROM tracks").fetchall()
-        lost = [id for id, name, clips in rows if not is_whole(clip_path(self.folder, name), clips, width)]
+        lost = {id for id, name, clips in rows if not is_whole(clip_path(self.folder, name), clips, width)}
+        fit = f"length(vectors) = length(first_clips) * {dim} AND" if dim is not None else ""
+        lost |= {id for (id,) in self._db.execute(f"SELECT id FROM tracks WHERE id NOT IN ({_FITTING.format(fit)})")}
         with transaction(self._db):
             for id in lost:
                 self._db.execute(
                     "UPDATE files SET size = -1 WHERE path IN (SELECT path FROM places WHERE track = ?)", (id,)
                 )
                 self._db.execute("DELETE FROM tracks WHERE id = ?", (id,))
-        remove_others(self.folder, {name for id, name, _ in rows if id not in set(lost)})
-        return set(lost)
+        remove_others(self.folder, {name for id, name, _ in rows if id not in lost})
+        return lost
 
     def sweep_files(self) -> None:
         """Remove clip files that no track owns."""
@@ -326,26 +435,33 @@ class Store:
         assert analysis is not None
         self._db.execute(
             "INSERT INTO tracks (id, duration_s, pulse_bpm, note, beats, rhythm, clips, lossless, sketch, recording, "
-            "outline, loudness, peaks, sections, downbeats, onsets, vocals) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "outline, loudness, peaks, sections, downbeats, onsets, vocals, musical_key, energy) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (id, analysis.duration_s, analysis.tempo_bpm, entry.note, blob(analysis.beats), blob(analysis.rhythm),
-             clips, int(entry.lossless), entry.sketch, id, *pack_outline(analysis.outline)),
+             clips, int(entry.lossless), entry.sketch, id, *pack_outline(analysis.outline),
+             pack_key(None if analysis.outline is None else analysis.outline.key), energy_of(analysis.outline)),
         )  # fmt: skip
         borders = np.zeros(len(analysis.first_clips)) if analysis.borders is None else analysis.borders
-        starts = [None if np.isnan(start) else float(start) for start in analysis.starts_s]
-        self._db.executemany(
-            "INSERT INTO segments (track, ordinal, first_clip, start_s, border, vector, mood) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                (id, i, int(first), starts[i], float(borders[i]), blob(analysis.vectors[i]), mood)
-                for i, (first, mood) in enumerate(zip(analysis.first_clips, _moods(analysis), strict=True))
-            ),
+        first_clips = analysis.first_clips.astype("<i4").tobytes()
+        arrays = (blob(analysis.starts_s), blob(borders), None if analysis.moods is None else blob(analysis.moods))
+        self._db.execute(
+            "INSERT INTO segments (track, first_clips, starts, borders, moods, vectors) VALUES (?, ?, ?, ?, ?, ?)",
+            (id, first_clips, *arrays, blob(analysis.vectors)),
         )
 
     def _drop_unplaced(self) -> set[str]:
         gone = {id for (id,) in self._db.execute("SELECT id FROM tracks WHERE id NOT IN (SELECT track FROM places)")}
         self._db.executemany("DELETE FROM tracks WHERE id = ?", ((id,) for id in gone))
         return gone
+
+
+def _among(column: str, ids: Collection[str] | None) -> str:
+    """A condition that ``column`` is one of ``ids``, which ``_named`` gives as a value; nothing for None."""
+    return "" if ids is None else f"AND {column} IN (SELECT value FROM json_each(?))"
+
+
+def _named(ids: Collection[str] | None) -> tuple[str, ...]:
+    return () if ids is None else (json.dumps(sorted(ids)),)
 
 
 def _place(path: Path, track: Track) -> tuple[object, ...]:
@@ -360,9 +476,3 @@ def _bytes(path: Path) -> bytes:
 
 def _path(stored: bytes) -> Path:
     return Path(os.fsdecode(stored))
-
-
-def _moods(analysis: Analysis) -> list[bytes | None]:
-    if analysis.moods is None:
-        return [None] * len(analysis.first_clips)
-    return [blob(mood) for mood in analysis.moods]

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from features.decode.sound import Sound
 
     from .parts import Part
-    from .records import Analysis
+    from .records import Analysis, Floats, TrackKey
     from .store import Store
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -44,6 +44,7 @@ class Job:
 
     path: Path
     sheet: Path | None = None
+    lacking: frozenset[str] = frozenset()  # tracks that are known, but not their key: only that is measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class FileTrack:
     sketch: bytes = b""
     backwards: bytes = b""  # the sketch of the same played from its end to its begin
     reason: str = ""
+    heard: "Heard | None" = None  # what was measured of a known track that lacked it
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What tracks lack that an older version analysed."""
+
+    key: "TrackKey | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,7 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
     from .tags import read_tags
 
     try:
+        before = _state(job.path)
         identity = identify(job.path)
         if identity is None:
             decode(job.path)  # which raises the reason
@@ -146,6 +156,11 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
                 track if known(track.part.id) else _analyse_track(track.part, sound, engine, len(parts) == 1)
                 for track in tracks
             ]
+        elif any(part.id in job.lacking for part in parts):
+            sound = decode(job.path)
+            tracks = [_hear(track, sound) if track.part.id in job.lacking else track for track in tracks]
+        if _state(job.path) != before:
+            raise AudioError("changed while it was read; index again when nothing writes it any more")
         return AnalysedFile(tuple(tracks), identity.lossless, damage, tuple(notes))
     except AudioError as error:
         return RejectedFile(str(error), isinstance(error, ForeignError))
@@ -155,24 +170,49 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
         return RejectedFile(f"failed unexpectedly: {type(error).__name__}: {error}")
 
 
+def _state(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file: another one means that its content may have changed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
 def _analyse_track(part: "Part", sound: "Sound", engine: "Engine", alone: bool) -> FileTrack:
     """One track of a file, analysed; an error in one of several becomes its ``reason``."""
     from features.errors import AudioError
     from features.spec import MUSIC_RATE_HZ
 
     from .analysis import analyse
-    from .sketch import sketch
+    from .sketch import both_ways
 
-    begin = round(part.begin_s * MUSIC_RATE_HZ)
-    end = len(sound.samples) if part.end_s is None else round(part.end_s * MUSIC_RATE_HZ)
-    own = sound.samples[begin:end]
+    own = _samples_of(part, sound)
     levels = None if sound.levels is None else sound.levels.part(part.begin_s, part.end_s)
     try:
         if len(own) < MUSIC_RATE_HZ:
             raise AudioError(f"is {len(own) / MUSIC_RATE_HZ:.2f} s long, at least 1 s is needed")
         analysis = analyse(own, engine, part.tags.tempo_bpm, levels)
-        return FileTrack(part, analysis, sketch(own).data, sketch(own[::-1]).data)
+        forward, backward = both_ways(own)
+        return FileTrack(part, analysis, forward.data, backward.data)
     except AudioError as error:
         if alone:
             raise
         return FileTrack(part, reason=str(error))
+
+
+def _hear(track: FileTrack, sound: "Sound") -> FileTrack:
+    """A known track with what it lacks."""
+    from features.music import track_key
+
+    from .outline import key_of_track
+
+    samples = _samples_of(track.part, sound)
+    return replace(track, heard=Heard(key_of_track(track_key(samples)) if len(samples) else None))
+
+
+def _samples_of(part: "Part", sound: "Sound") -> "Floats":
+    from features.spec import MUSIC_RATE_HZ
+
+    end = len(sound.samples) if part.end_s is None else round(part.end_s * MUSIC_RATE_HZ)
+    return sound.samples[round(part.begin_s * MUSIC_RATE_HZ) : end]

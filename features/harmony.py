@@ -11,19 +11,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .key import KeyMeter
+from .profiles import MAJOR, MINOR
 from .spec import CLIP_SAMPLES, HARMONY_FIELDS, MUSIC_RATE_HZ
 
 Floats = NDArray[np.float32]
 
-_FFT: Final = 4096
+FFT: Final = 4096
 _HOP: Final = 2048
-CHROMA_FRAMES: Final = (CLIP_SAMPLES - _FFT) // _HOP + 1  # of a clip, 30
+CHROMA_FRAMES: Final = (CLIP_SAMPLES - FFT) // _HOP + 1  # of a clip, 30
 CHROMA_S: Final = _HOP / MUSIC_RATE_HZ  # between them
 _RANGE_HZ: Final = (55.0, 2000.0)
 _BASS_HZ: Final = 220.0
 _BASS_WEIGHT: Final = 1.0
-_MAJOR: Final = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
-_MINOR: Final = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 _SILENCE: Final = 1e-8
 
 
@@ -44,17 +44,19 @@ def shares_of(whole: NDArray[np.float64], bass: NDArray[np.float64]) -> Floats:
     return np.roll(shares, -tonic, axis=1).astype(np.float32)
 
 
-def chroma(samples: Floats, clips: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def chroma(samples: Floats, clips: int, key: KeyMeter | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Two (clips, 30, 12) of compressed spectrum by pitch class, C first, every 128 ms of a clip: of the whole range,
-    and of the bass. Zeros behind the track's end."""
+    and of the bass. Zeros behind the track's end. ``key``: is given every spectrum."""
     full, low, window = _tables()
     levels = np.zeros((2, clips, CHROMA_FRAMES, HARMONY_FIELDS))
     for clip in range(clips):
         piece = samples[clip * CLIP_SAMPLES : (clip + 1) * CLIP_SAMPLES]
-        padded = np.pad(piece, (0, max(0, _FFT - len(piece))))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP]
-        # Square roots: one loud chord must not drown the rest of a clip.
-        level = np.sqrt(np.abs(np.fft.rfft(windows * window, axis=1)))
+        padded = np.pad(piece, (0, max(0, FFT - len(piece))))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::_HOP]
+        magnitude = np.abs(np.fft.rfft(windows * window, axis=1))
+        if key is not None:
+            key.push(magnitude)
+        level = np.sqrt(magnitude)  # one loud chord must not drown the rest of a clip
         levels[:, clip, : len(level)] = level @ full.T, level @ low.T
     return levels[0], levels[1]
 
@@ -66,7 +68,7 @@ def find_tonic(whole: NDArray[np.float64], bass: NDArray[np.float64]) -> int:
         return 0
     centred = (level - level.mean()) / level.std()
     best = [
-        max(float(np.roll(_unit(profile), tonic) @ centred) for profile in (_MAJOR, _MINOR))
+        max(float(np.roll(_unit(profile), tonic) @ centred) for profile in (MAJOR, MINOR))
         for tonic in range(HARMONY_FIELDS)
     ]
     return int(np.argmax(best))
@@ -80,9 +82,9 @@ def _unit(profile: tuple[float, ...]) -> NDArray[np.float64]:
 @cache
 def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64], Floats]:
     """Filter banks (12, 2049) that count each bin to its nearest pitch class, and the window."""
-    frequencies = np.fft.rfftfreq(_FFT, 1.0 / MUSIC_RATE_HZ)
+    frequencies = np.fft.rfftfreq(FFT, 1.0 / MUSIC_RATE_HZ)
     in_range = (frequencies >= _RANGE_HZ[0]) & (frequencies <= _RANGE_HZ[1])
     pitch = 12.0 * np.log2(np.maximum(frequencies, 1.0) / 440.0) + 9.0  # 0 is C
     apart = np.abs((pitch[None] - np.arange(HARMONY_FIELDS)[:, None] + 6.0) % 12.0 - 6.0)
     bank = np.exp(-0.5 * np.square(apart / 0.35)) * in_range / np.maximum(frequencies, 1.0)
-    return bank, bank * (frequencies <= _BASS_HZ), np.hanning(_FFT + 1)[:-1].astype(np.float32)
+    return bank, bank * (frequencies <= _BASS_HZ), np.hanning(FFT + 1)[:-1].astype(np.float32)

@@ -78,7 +78,17 @@ def resample(samples: Floats, rate_hz: int) -> Floats:
     from scipy.signal import resample_poly
 
     divisor = gcd(rate_hz, MUSIC_RATE_HZ)
-    return np.asarray(resample_poly(samples, rate_hz // divisor, MUSIC_RATE_HZ // divisor), np.float32)
+    up, down = rate_hz // divisor, MUSIC_RATE_HZ // divisor
+    return np.asarray(resample_poly(samples, up, down, window=_anti_aliasing(up, down)), np.float32)
+
+
+@cache
+def _anti_aliasing(up: int, down: int) -> Floats:
+    """The filter that SciPy would design anew for every clip."""
+    from scipy.signal import firwin
+
+    most = max(up, down)
+    return np.asarray(firwin(20 * most + 1, 1.0 / most, window=("kaiser", 5.0)), np.float32)
 
 
 def low_level(samples: Floats) -> Floats:

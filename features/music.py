@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from .beats import NOTHING, BeatTrack, Course, clip_rhythm, course_of, find_pulse, place_beats
 from .clap_mel import clap_mel
 from .errors import FeatureError
-from .harmony import chroma, shares_of
+from .harmony import FFT, chroma, shares_of
+from .key import Key, KeyMeter
 from .loudness import level_gain, loudness
 from .low_level import low_level
 from .mel import MelMeter, check_samples
@@ -34,7 +35,8 @@ class TrackFeatures:
     """Features that need the whole track. ``arrays``: feature name -> (n, ...) float32, a row a clip; ``loudness`` (n,)
     float32, RMS of each clip's samples, full scale 1, padding not counted; ``lufs``: integrated loudness of the track
     (``features.loudness``), -inf for silence. ``course``: onsets and bands; ``chroma`` (n, 30, 24)
-    float32, by pitch class, of the whole range and of the bass, every 128 ms of each clip (``features.harmony``).
+    float32, by pitch class, of the whole range and of the bass, every 128 ms of each clip (``features.harmony``);
+    ``key``: None where nothing has a pitch.
     """
 
     arrays: Mapping[str, Floats]
@@ -43,6 +45,7 @@ class TrackFeatures:
     lufs: float
     course: Course
     chroma: Floats
+    key: Key | None = None
 
 
 def clip_count(samples: int) -> int:
@@ -87,7 +90,8 @@ def track_features(samples: NDArray[np.floating], names: Collection[str], tagged
     pulse = find_pulse(samples, course.envelope)
     untagged = NOTHING if pulse is None else place_beats(samples, pulse)
     beats = untagged if pulse is None or not tagged_bpm else place_beats(samples, pulse, tagged_bpm)
-    whole = _Whole(untagged, count, *chroma(samples, count))
+    meter = KeyMeter(FFT)
+    whole = _Whole(untagged, count, *chroma(samples, count, meter))
     return TrackFeatures(
         arrays={name: PER_TRACK[name](whole) for name in names},
         beats=beats,
@@ -95,7 +99,15 @@ def track_features(samples: NDArray[np.floating], names: Collection[str], tagged
         chroma=np.concatenate([whole.chroma, whole.bass], axis=2).astype(np.float32),
         loudness=np.array([_rms(_clip(samples, clip)) for clip in range(count)], dtype=np.float32),
         lufs=loudness(samples),
+        key=meter.finish(),
     )
+
+
+def track_key(samples: NDArray[np.floating]) -> Key | None:
+    """The ``key`` that ``track_features`` measures, alone."""
+    samples, meter = check_samples(samples), KeyMeter(FFT)
+    chroma(samples, clip_count(len(samples)), meter)
+    return meter.finish()
 
 
 def _clips(samples: Floats, count: int, names: tuple[str, ...], gain: np.float32) -> Iterator[dict[str, Floats]]:

@@ -138,6 +138,8 @@ class LevelMeter:
 
     def _begin(self, block: int) -> int:
         """Where a block begins, both counted from the first that is not done: a tenth of the rate need not be whole."""
+        if self._rate_hz % BLOCKS_PER_S == 0:
+            return block * self._size
         first, end = (number * self._rate_hz // BLOCKS_PER_S for number in (self._blocks, self._blocks + block))
         return end - first
 
@@ -154,15 +156,13 @@ class LevelMeter:
         end = int(starts[-1]) + self._size
         if samples.shape[1] < end:
             samples = np.pad(samples, ((0, 0), (0, end - samples.shape[1])))
-        high, low = float(samples.max()), float(samples.min())
-        if not (low >= -_MOST and high <= _MOST):  # NaN is neither
-            samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -_MOST, _MOST)
-        if self._rate_hz % BLOCKS_PER_S:
-            cut = np.lib.stride_tricks.sliding_window_view(samples, self._size, axis=1)[:, starts]
-        else:
-            cut = samples[:, :end].reshape(len(samples), blocks, self._size)
-        self._power.append(self._weights @ self._weigh(cut))
+        cut = self._cut(samples, starts)
         highest = _highest(cut)
+        if not float(highest.max()) <= _MOST:  # nor is NaN
+            samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -_MOST, _MOST)
+            cut = self._cut(samples, starts)
+            highest = _highest(cut)
+        self._power.append(self._weights @ self._weigh(cut))
         peaks, own = highest.max(axis=0), highest.reshape(len(cut), blocks, -1).max(axis=2)
         true = own.max(axis=0)
         after = np.concatenate([self._before, samples[:, : self._begin(blocks)]], axis=1)
@@ -175,6 +175,12 @@ class LevelMeter:
         self._peaks.append(peaks)
         self._true.append(true)
         self._blocks += blocks
+
+    def _cut(self, samples: Floats, starts: NDArray[np.int64]) -> Floats:
+        """(channels, n) -> (channels, blocks, size)."""
+        if self._rate_hz % BLOCKS_PER_S:
+            return np.lib.stride_tricks.sliding_window_view(samples, self._size, axis=1)[:, starts]
+        return samples[:, : len(starts) * self._size].reshape(len(samples), len(starts), self._size)
 
     def _weigh(self, cut: Floats) -> NDArray[np.float64]:
         """(channels, blocks, size) -> (channels, blocks), K-weighted mean squares."""

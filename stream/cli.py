@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from catalog.arguments import add_loudness, add_search_device
+from catalog.arguments import add_index, add_loudness, add_search_device
 from catalog.errors import CatalogError
 from engines.arguments import add_engine_arguments, engine_notice, engine_options
 from engines.errors import EngineError
@@ -62,6 +62,7 @@ def watch_parser() -> argparse.ArgumentParser:
     parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page of what was proposed, at the end")
     add_engine_arguments(parser)
     add_search_device(parser)
+    add_index(parser)
     add_loudness(parser)
     return parser
 
@@ -95,7 +96,8 @@ def watch(argv: Sequence[str]) -> int:
 
     with Pull(arguments.source, arguments.threads or 0) if obs is None else nullcontext() as pull:
         bundle = load_bundle(arguments.bundle or default_bundle(), FEATURES)
-        with Catalog.open(arguments.catalog, bundle, arguments.search_device, arguments.loudness) as catalog:
+        how = arguments.search_device, arguments.loudness, arguments.index
+        with Catalog.open(arguments.catalog, bundle, *how) as catalog:
             if len(catalog) == 0:
                 raise CatalogError(
                     f"{arguments.catalog}: holds no track; fill it with segue index MUSIC_DIR -c {arguments.catalog}"

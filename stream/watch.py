@@ -12,16 +12,15 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from functools import partial
 
 import av
 
 from features.frame import FrameFeatures
-from stream.core.events import End, Failed, Notice, Warned
+from stream.core.events import End, Notice, Warned
 from stream.core.session import SessionOptions
 from stream.driver.immediate import ImmediateDriver
-from stream.driver.live import LiveDriver, LiveOptions
+from stream.driver.live import LiveDriver
 from stream.driver.runtime import Runtime
 from stream.driver.stopwatch import DECODE, SILENT, Stopwatch
 from stream.recording.recorder import Recorder
@@ -31,9 +30,9 @@ from stream.sources.pull.playback_clock import PlaybackClock, stands_s
 from stream.sources.pull.pull import Pull, Telling, is_live
 from stream.sources.pull.reconnect import Backoff, reconnecting
 
-Frames = Generator[av.VideoFrame, None, None]
+from .watch_live import watch_live
 
-WORKERS: Final = 2  # one for pixels, one for answers
+Frames = Generator[av.VideoFrame, None, None]
 
 
 def watch_fast(
@@ -47,7 +46,7 @@ def watch_fast(
 ) -> None:
     """Send ``sink`` all notices of the input. ``late_ms`` stays None: the same input gives the same events.
     ``analysed`` gets the features of each sampled frame."""
-    sinks = _sinks(pull, sink, recorder)
+    sinks = _WarnedBeforeEnd(pull, Sinks(() if recorder is None else (recorder,), needed=[sink]))
     driver = ImmediateDriver(runtime, options, sinks.put, stopwatch=stopwatch, recorder=recorder, held_s=pull.held_s)
     session, sampler = driver.session, driver.sampler
 
@@ -87,48 +86,19 @@ async def watch_paced(
 
     Raises SourceError when the input has no video; a failure inside the session raises RuntimeError.
     """
-    loop = asyncio.get_running_loop()
-    outcome = _Outcome(sink)
-    sinks = _sinks(pull, outcome, recorder)
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="watch") as workers:
-        live = LiveDriver(
-            runtime, LiveOptions(session=options), sinks, workers=workers, stopwatch=stopwatch, recorder=recorder
-        )
-        running = loop.create_task(live.run())
-        stop = threading.Event()
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+
+    async def feed(live: LiveDriver, sinks: Sink) -> None:
         frames = _time_frames(_frames(pull, source, stop, loop, sinks), stopwatch)
-        reader = loop.create_task(asyncio.to_thread(_read, frames, not is_live(source), loop, live, stop, pull.held_s))
+        reading = loop.create_task(asyncio.to_thread(_read, frames, not is_live(source), loop, live, stop, pull.held_s))
         try:
-            await asyncio.wait({running, reader}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.shield(reading)
         finally:
             stop.set()
-            await live.close()
-            await asyncio.gather(running, reader, return_exceptions=True)
-    if (error := reader.exception()) is not None:
-        raise error
-    if outcome.gone is not None:
-        raise outcome.gone
-    if outcome.failure:
-        raise RuntimeError(outcome.failure)
+            await asyncio.gather(reading, return_exceptions=True)
 
-
-class _Outcome:
-    """``sink``, and what to raise at the end: why the session failed, or that the reader of our lines went away, which
-    is no failure of the session."""
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self.failure = ""
-        self.gone: OSError | None = None
-
-    def put(self, notice: Notice) -> None:
-        if isinstance(notice, Failed):
-            self.failure = self.failure or notice.reason
-        try:
-            self._sink.put(notice)
-        except OSError as error:
-            self.gone = self.gone or error
-            raise
+    warned = partial(_WarnedBeforeEnd, pull)
+    await watch_live(feed, runtime, options, sink, recorder, stopwatch=stopwatch, around=warned)
 
 
 class _WarnedBeforeEnd:
@@ -141,11 +111,6 @@ class _WarnedBeforeEnd:
         if isinstance(notice, End) and self._pull.warning is not None:
             self._sink.put(Warned(self._pull.warning))
         self._sink.put(notice)
-
-
-def _sinks(pull: Pull, sink: Sink, recorder: Recorder | None) -> Sink:
-    recorders = () if recorder is None else (recorder,)
-    return _WarnedBeforeEnd(pull, Sinks(recorders, needed=[sink]))
 
 
 def _frames(pull: Pull, source: str, stop: threading.Event, loop: asyncio.AbstractEventLoop, sink: Sink) -> Frames:

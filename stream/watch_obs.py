@@ -2,23 +2,22 @@
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any
 
 from stream.core.commands import MAX_LENGTH
-from stream.core.events import Failed, Notice, Warned
+from stream.core.events import Warned
 from stream.core.session import SessionOptions
-from stream.driver.live import LiveDriver, LiveOptions
+from stream.driver.live import LiveDriver
 from stream.driver.runtime import Runtime
 from stream.obs.address import ObsAddress
 from stream.obs.client import ObsClient
 from stream.obs.link import ObsLink
 from stream.obs.program import Program
 from stream.recording.recorder import Recorder
-from stream.sinks.base import Sink, Sinks
+from stream.sinks.base import Sink
 from stream.sources.obs.pictures import Pictures
 
-WORKERS: Final = 2  # one for pixels, one for answers
+from .watch_live import watch_live
 
 
 async def watch_obs(
@@ -28,43 +27,15 @@ async def watch_obs(
 
     Raises ObsError where OBS is there and cannot be used, RuntimeError for a failure inside the session.
     """
-    outcome = _Outcome(sink)
-    sinks = Sinks(() if recorder is None else (recorder,), needed=[outcome])
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="watch") as workers:
-        live = LiveDriver(runtime, LiveOptions(session=options), sinks, workers=workers, recorder=recorder)
-        running = asyncio.create_task(live.run())
+
+    async def feed(live: LiveDriver, sinks: Sink) -> None:
         feed = _Feed(address, live, sinks)
-        linking = asyncio.create_task(feed.link.run())
         try:
-            await asyncio.wait({running, linking}, return_when=asyncio.FIRST_COMPLETED)
+            await feed.link.run()
         finally:
-            linking.cancel()
-            await live.close()
-            await asyncio.gather(running, linking, *feed.asking, return_exceptions=True)
-    if outcome.gone is not None:
-        raise outcome.gone
-    if not linking.cancelled() and (error := linking.exception()) is not None:
-        raise error
-    if outcome.failure:
-        raise RuntimeError(outcome.failure)
+            await asyncio.gather(*feed.asking, return_exceptions=True)
 
-
-class _Outcome:
-    """``sink``, and what to raise at the end: why the session failed, or that the reader of our lines went away."""
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self.failure = ""
-        self.gone: OSError | None = None
-
-    def put(self, notice: Notice) -> None:
-        if isinstance(notice, Failed):
-            self.failure = self.failure or notice.reason
-        try:
-            self._sink.put(notice)
-        except OSError as error:
-            self.gone = self.gone or error
-            raise
+    await watch_live(feed, runtime, options, sink, recorder)
 
 
 class _Feed:

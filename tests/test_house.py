@@ -45,12 +45,12 @@ EXTRAS = {
     "studio": set(),
     "features": {"cpu"},
     "engines": {"cpu", "tensorrt", "triton", "train"},  # each engine says which extra it lacks
-    "catalog": {"cpu", "dask"},
+    "catalog": {"cpu", "milvus", "postgres", "dask"},  # each index says which extra it lacks
     "stream": {"cpu", "otio"},
     "towers": {"cpu", "train", "clip-clap"},
     "export": {"cpu", "train", "clip-clap"},
     "benchmarks": {"cpu", "train", "bench", "test"},
-    "tests": {"cpu", "train", "clip-clap", "triton", "otio", "dask", "bench", "test", "tensorrt"},
+    "tests": {"cpu", "train", "clip-clap", "triton", "otio", "dask", "bench", "test", "tensorrt", "milvus", "postgres"},
 }
 # Modules whose distribution has another name where it is not installed, or that a declared one brings on purpose.
 BROUGHT = {

@@ -4,21 +4,22 @@
 its track's id and its number in that track, from 0 on. A track is added and removed as a whole, with all its segments:
 so an index never holds segments of two versions of it.
 
-An index may answer approximately: with fewer tracks, or sometimes not the very best (its docstring says how often). It
-may look up a condition by an expression over fields that it keeps of a track, or by the ids of the tracks that pass. It
-may not change vectors, answer with a track that ``where`` leaves out or with a track twice, look at every track for
-``where.only``, search with more threads than its caller's, or import torch.
+An index may answer approximately: sometimes not with the very best tracks, and with scores and vectors that are rounded
+by at most 2e-3 of the norms; ``exact`` tells, its docstring how often and how much. It may look up a condition by an
+expression over fields that it keeps of a track, or by the ids of the tracks that pass. It may not change vectors,
+answer with a track that ``where`` leaves out or with a track twice, look at every track for ``where.only``, search with
+more threads than its caller's, or import torch.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.records import Floats, Track
+from catalog.records import Floats, Mask, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Hit:
 
     track: str  # the track's id
     segment: int  # its number in the track
-    score: float  # the inner product with the vector as it was added, to 1e-5 of the product of both norms
+    score: float  # the inner product with the vector as the index keeps it, to 1e-5 of the product of both norms
 
 
 class Condition(Hashable, Protocol):
@@ -53,11 +54,13 @@ EVERYWHERE = Where()
 @dataclass(frozen=True, slots=True, eq=False)
 class Segments:
     """Whole tracks with their vectors: ``vectors`` (m, D) float32 has the segments of the first track, then those of
-    the second; ``counts`` (tracks,) int64 tells how many each has. Raises ``ValueError`` where these do not fit."""
+    the second; ``counts`` (tracks,) int64 tells how many each has. ``stamps``: for each track a short text that says
+    which version of it this is, "" for none; empty: none has any. Raises ``ValueError`` where these do not fit."""
 
     tracks: Sequence[Track]
     counts: NDArray[np.int64]
     vectors: Floats
+    stamps: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         counts, vectors = self.counts, self.vectors
@@ -65,6 +68,17 @@ class Segments:
             raise ValueError(f"vectors must be (m, D) float32, not {vectors.shape} {vectors.dtype}")
         if len(counts) != len(self.tracks) or (counts < 0).any() or int(counts.sum()) != len(vectors):
             raise ValueError(f"{len(vectors)} vectors for {len(self.tracks)} tracks whose counts are {counts}")
+        if len(self.stamps) not in (0, len(self.tracks)):
+            raise ValueError(f"{len(self.stamps)} stamps for {len(self.tracks)} tracks; give one for each, or none")
+
+    def chosen(self, wanted: Mask) -> Self:
+        """Those of the tracks for which ``wanted`` (tracks,) is true."""
+        picked = np.flatnonzero(wanted).tolist()
+        stamps = [self.stamps[i] for i in picked] if self.stamps else ()
+        return replace(
+            self, tracks=[self.tracks[i] for i in picked], counts=self.counts[wanted],
+            vectors=self.vectors[np.repeat(wanted, self.counts)], stamps=stamps,
+        )  # fmt: skip
 
     def check(self, dim: int) -> None:
         """Raises ``ValueError`` unless an index of vectors (D,) of ``dim`` numbers may take them."""
@@ -94,6 +108,7 @@ class IndexOptions:
     folder: Path  # the catalogue's
     dim: int  # D
     device: str = "cpu"
+    segments: int = 0  # how many the catalogue has
 
 
 class VectorIndex(Protocol):
@@ -102,6 +117,15 @@ class VectorIndex(Protocol):
 
     A server that does not answer, or a file that cannot be read, raises ``catalog.errors.SearchIndexError``.
     """
+
+    @property
+    def exact(self) -> bool:
+        """Whether a search always finds the best tracks; a class variable where it is known beforehand."""
+        ...
+
+    def keeps(self, segments: int) -> bool:
+        """Whether it keeps that many segments when it is closed."""
+        ...
 
     def __len__(self) -> int:
         """How many segments it holds; 0: nothing was added yet, or it keeps nothing when it is closed."""
@@ -117,13 +141,20 @@ class VectorIndex(Protocol):
         ...
 
     def vectors(self, tracks: Sequence[str]) -> list[Floats]:
-        """For each id the vectors (k, D) of its segments, as they were added, not to be written to; (0, D) for an id
-        that is not there. The time grows with the number of ids; pass all at once."""
+        """For each id the vectors (k, D) of its segments, as they were added (rounded where the index is not exact),
+        not to be written to; (0, D) for an id that is not there. The time grows with the number of ids; pass all at
+        once."""
+        ...
+
+    def stamps(self) -> dict[str, str]:
+        """The ids of all tracks that it holds, also of those without segments, each with its stamp ("" for none). An
+        index that was kept while it was closed tells so what it still holds; whatever differs from that is upserted
+        or removed by whoever opens it."""
         ...
 
     def blocks(self, where: Where = EVERYWHERE) -> Iterator[Segments]:
         """Everything that passes, whole tracks by rising id, each with at least one segment, some ten thousand segments
-        at a time: for what no search can answer, and to build another index. Slow."""
+        at a time, with their stamps: for what no search can answer, and to build another index. Slow."""
         ...
 
     def upsert(self, segments: Segments) -> None:

@@ -8,6 +8,7 @@ searched. So a write takes the time and, for a moment, the memory of all vectors
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,11 +29,16 @@ class _Current:
 class FlatIndex:
     """A ``VectorIndex``. Like ``upsert``, raises ``SearchDeviceError`` where a GPU is requested and there is none."""
 
+    exact: ClassVar[bool] = True
+
     def __init__(self, options: IndexOptions) -> None:
         self._device = options.device
         self._empty = Segments([], np.zeros(0, np.int64), np.zeros((0, options.dim), np.float32))
         self._writing = threading.Lock()
         self._current = self._open_rows(self._empty)
+
+    def keeps(self, segments: int) -> bool:
+        return False
 
     def __len__(self) -> int:
         return len(self._current.rows)
@@ -48,6 +54,10 @@ class FlatIndex:
     def vectors(self, tracks: Sequence[str]) -> list[Floats]:
         rows = self._current.rows
         return [rows.of(id) for id in tracks]
+
+    def stamps(self) -> dict[str, str]:
+        rows = self._current.rows
+        return dict(zip(rows.ids, rows.stamps, strict=True))
 
     def blocks(self, where: Where = EVERYWHERE) -> Iterator[Segments]:
         return self._current.rows.blocks(where)

@@ -30,6 +30,7 @@ class Rows:
         """Takes a copy of the vectors; the tracks must come by rising id."""
         self.tracks: Sequence[Track] = list(segments.tracks)
         self.ids = [track.id for track in self.tracks]
+        self.stamps: Sequence[str] = list(segments.stamps) or [""] * len(self.ids)
         ends = np.cumsum(segments.counts, dtype=np.int64)
         self._bounds: list[int] = [0, *ends.tolist()]  # of the rows of each track
         self._numbers = {id: number for number, id in enumerate(self.ids)}
@@ -47,6 +48,10 @@ class Rows:
         """(k, D): a track's vectors; (0, D) for an unknown id."""
         number = self._numbers.get(id)
         return self.vectors[:0] if number is None else self.vectors[self._bounds[number] : self._bounds[number + 1]]
+
+    def track(self, id: str) -> Track:
+        """A track that is there."""
+        return self.tracks[self._numbers[id]]
 
     def search(self, query: Floats, n: int, where: Where) -> list[Hit]:
         """As ``VectorIndex.search``."""
@@ -73,7 +78,8 @@ class Rows:
             tracks = [self.tracks[number] for number in numbers[part].tolist()]
             end = at + int(counts[part].sum())
             if tracks:
-                yield Segments(tracks, counts[part], self.vectors.take(rows[at:end], axis=0))
+                stamps = [self.stamps[number] for number in numbers[part].tolist()]
+                yield Segments(tracks, counts[part], self.vectors.take(rows[at:end], axis=0), stamps)
             at = end
 
     def _scan(self, query: Floats, n: int, rows: NDArray[np.int64]) -> list[Hit]:
@@ -138,11 +144,21 @@ def merge(rows: Rows, new: Segments, gone: Iterable[str] = ()) -> Segments:
     if not len(rows) and all(a.id < b.id for a, b in zip(new.tracks, new.tracks[1:], strict=False)):
         return new
     dropped = {*gone, *(track.id for track in new.tracks)}
-    by_id = {track.id: (track, rows.of(track.id)) for track in rows.tracks if track.id not in dropped}
+    by_id = {
+        track.id: (track, rows.of(track.id), stamp)
+        for track, stamp in zip(rows.tracks, rows.stamps, strict=True)
+        if track.id not in dropped
+    }
     ends = np.cumsum(new.counts)
-    for track, count, end in zip(new.tracks, new.counts.tolist(), ends.tolist(), strict=True):
-        by_id[track.id] = (track, new.vectors[end - count : end])
+    stamps = new.stamps or [""] * len(new.tracks)
+    for track, count, end, stamp in zip(new.tracks, new.counts.tolist(), ends.tolist(), stamps, strict=True):
+        by_id[track.id] = (track, new.vectors[end - count : end], stamp)
     ordered = [by_id[id] for id in sorted(by_id)]
-    parts = [vectors for _, vectors in ordered]
+    parts = [vectors for _, vectors, _ in ordered]
     counts = np.array([len(vectors) for vectors in parts], np.int64)
-    return Segments([track for track, _ in ordered], counts, np.concatenate([new.vectors[:0], *parts]))
+    return Segments(
+        [track for track, *_ in ordered],
+        counts,
+        np.concatenate([new.vectors[:0], *parts]),
+        [stamp for *_, stamp in ordered],
+    )

@@ -9,6 +9,7 @@ from catalog.errors import LibraryError
 from catalog.notes import Note
 from catalog.store import Store
 
+from .agreement import agreement
 from .delay import mixxx_shift_s, rekordbox_shift_s
 from .locations import Finder, candidates
 from .m3u8 import Playlist, PlaylistError, read_playlist
@@ -110,6 +111,9 @@ def bring_libraries(
                 new |= _notes(file, track, origin, old.get((file, CLOCK), ""))
             known |= fresh.keys()
             brought.notes.append((library.path, f"knows {len(found)} of the files here ({len(library.tracks)} tracks)"))
+            if origin == "rekordbox":
+                own = {key: value for key, value in new.items() if key[0] in fresh}
+                brought.notes += [(library.path, text) for text in agreement(own, store.beats)]
         new = {key: value for key, value in new.items() if key[1]}
         _replace(store, origin, new, old)
     brought.tracks = len(known)

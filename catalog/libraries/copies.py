@@ -1,12 +1,14 @@
 """A folder of copies of what a server has, so that it can be indexed, and played without the server.
 
 Files that came once are not fetched again, and those that the server does not have any more are removed; other files
-in the folder are never touched, and a folder that holds some before the first copy is refused.
+in the folder are never touched, and a folder that holds some before the first copy is refused. A server that suddenly
+has nothing, or far less, has rather lost sight of its music: then nothing is done unless the user says so.
 """
 
 import json
 import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +23,12 @@ INDEX: Final = ".segue-copies.json"  # which file is which song's
 PARTIAL: Final = ".segue-copy.part"
 ORIGIN: Final = "opensubsonic"
 MOST_FAILURES: Final = 20  # one behind the other
+SAVE_S = 5.0  # at most so many seconds of copies are not known any more when the program is killed
+FEW, SHARE = 10, 0.25  # of the copies: so many may be gone from the server at once without a question
+DROP: Final = "--drop-copies"
 MAX_NAME: Final = 120  # characters of a folder's or file's name
-_ODD: Final = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
+MAX_BYTES: Final = 240  # of it in UTF-8: file systems take 255, and a number may be added
+_ODD: Final = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
 Progress = Callable[[int, int, str], None]
 
 
@@ -38,12 +44,23 @@ class Copy:
 Copies = dict[str, Copy]  # by the song's id
 
 
-def copy_music(server: Server, folder: Path, progress: Progress) -> Library:
-    """Make ``folder`` hold what ``server`` has; returns what it knows of the files. Raises ``LibraryError``."""
+def copy_music(server: Server, folder: Path, progress: Progress, drop: bool = False) -> Library:
+    """Make ``folder`` hold what ``server`` has; returns what it knows of the files. ``drop``: however many copies it
+    does not have any more. Raises ``LibraryError``."""
     known = _read_index(server, folder)
     songs = list(server.songs())
-    for id in known.keys() - {song.id for song in songs}:
-        (folder / known.pop(id).file).unlink(missing_ok=True)
+    gone = known.keys() - {song.id for song in songs}
+    if gone and not drop and (not songs or len(gone) > max(FEW, SHARE * len(known))):
+        raise LibraryError(
+            f"{server.name}: lists {len(songs)} songs, without {len(gone)} of the {len(known)} that were copied from "
+            f"it; nothing was changed. Look whether the server sees all of its music; {DROP} removes these copies"
+        )
+    try:
+        for id in gone:
+            (folder / known[id].file).unlink(missing_ok=True)
+            del known[id]
+    except OSError as error:
+        raise LibraryError(f"{folder}: cannot be written ({error.strerror}); mend its permissions") from error
     names = _names(songs, known, folder)
     notes: list[str] = []
     try:
@@ -63,7 +80,7 @@ def _fetch_all(
     server: Server, folder: Path, songs: list[Song], names: dict[str, str], known: Copies, notes: list[str],
     progress: Progress,
 ) -> None:  # fmt: skip
-    failures = 0
+    failures, saved_s = 0, time.monotonic()
     for done, song in enumerate(songs):
         if _is_here(folder, known.get(song.id), song):
             continue
@@ -76,16 +93,25 @@ def _fetch_all(
             notes.append(f"{names[song.id]!r} {error}")
             if failures >= MOST_FAILURES:
                 raise LibraryError(f"{server.name}: {failures} songs one behind the other failed: {error}") from error
+        if time.monotonic() - saved_s >= SAVE_S:
+            _write_index(server, folder, known)
+            saved_s = time.monotonic()
 
 
 def safe_name(song: Song) -> str:
     """A song's path as names that any file system takes, below the folder."""
     parts = [_ODD.sub("_", part).strip(" .") for part in song.path.split("/")]
     kept = [part for part in parts if part][-3:] or ["song"]
-    *folders, last = [part[:MAX_NAME].rstrip(" .") for part in kept[:-1]] + [kept[-1]]
+    *folders, last = [_cut(part).rstrip(" .") for part in kept[:-1]] + [kept[-1]]
     stem, dot, ending = last.rpartition(".")
     ending = f"{dot}{ending[:8]}" if stem else ""
-    return "/".join([*folders, (stem or last)[: MAX_NAME - len(ending)] + ending])
+    return "/".join([*folders, _cut(stem or last, ending)])
+
+
+def _cut(name: str, ending: str = "") -> str:
+    """A name cut, at a character's border, so that it is within the bounds with its ending."""
+    room = MAX_BYTES - len(ending.encode())
+    return name[: MAX_NAME - len(ending)].encode()[:room].decode(errors="ignore") + ending
 
 
 def _names(songs: list[Song], known: Copies, folder: Path) -> dict[str, str]:
@@ -177,7 +203,7 @@ def _write_index(server: Server, folder: Path, known: Copies) -> None:
     partial = folder / (INDEX + ".tmp")
     stored = {"server": server.name, "songs": {id: asdict(copy) for id, copy in known.items()}}
     try:
-        partial.write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
+        partial.write_text(json.dumps(stored), encoding="utf-8")
         os.replace(partial, folder / INDEX)  # noqa: PTH105
     except OSError as error:
         raise LibraryError(f"{folder}: cannot be written ({error.strerror}); free some space") from error

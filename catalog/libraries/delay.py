@@ -8,10 +8,9 @@ its decoder does otherwise, whichever that was. Measured with Mixxx 2.3.3 (docs/
 tag, 26.12 the other way without one, 0.00 for FLAC, Ogg, Opus and M4A.
 
 *rekordbox* stores no such place. It counts an MP3's encoder delay as music, and, if LAME's tag has a valid checksum,
-the frame with the tag as well. That follows from two tables that Mixxx ships for its import of rekordbox's drives (one
-for a decoder that drops the delay: 50 ms with a valid tag, 26 with a broken one; one for another: 26 and 0,
-mixxxdj/mixxx#2119) and from what that other decoder was measured to do; it was not tried with rekordbox itself. Other
-formats are taken as they are.
+the frame with the tag as well. That is derived (docs/LIBRARIES.md has the sources and what they leave open) and was not
+tried with rekordbox itself; ``agreement.py`` compares the outcome with the beats that were measured. Other formats are
+taken as they are.
 """
 
 from pathlib import Path

@@ -69,19 +69,25 @@ class Server:
         self._may_send_password = parts.scheme == "https" or host in ("localhost", "127.0.0.1", "::1")
 
     def songs(self) -> Iterator[Song]:
-        """Every song of every album, each once."""
+        """Every song of every album, each once. A server may give fewer albums than it is asked for, or the same ones
+        again: only a page with no new one is the last."""
         seen: set[str] = set()
-        for page in range(MAX_SONGS // PAGE):
-            given = self._ask("getAlbumList2", type="alphabeticalByName", size=PAGE, offset=page * PAGE)
+        known: set[str] = set()
+        offset = 0
+        while offset < MAX_SONGS:
+            given = self._ask("getAlbumList2", type="alphabeticalByName", size=PAGE, offset=offset)
             albums = _list(given, "albumList2", "album")
-            for album in albums:
-                for entry in _list(self._ask("getAlbum", id=_text(album.get("id"))), "album", "song"):
+            fresh = list(dict.fromkeys(id for album in albums if (id := _text(album.get("id"))) not in known))
+            for id in fresh:
+                for entry in _list(self._ask("getAlbum", id=id), "album", "song"):
                     song = _song(entry)
                     if song is not None and song.id not in seen:
                         seen.add(song.id)
                         yield song
-            if len(albums) < PAGE or len(seen) > MAX_SONGS:
+            if not fresh or len(seen) > MAX_SONGS:
                 return
+            known.update(fresh)
+            offset += len(albums)
 
     def playlists(self) -> dict[str, list[str]]:
         """The ids of songs by the playlist's name."""

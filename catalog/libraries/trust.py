@@ -14,7 +14,7 @@ import numpy as np
 from catalog.notes import EDIT, SIDECAR, Place, Said, counting
 from catalog.records import Floats, Loop, Outline, Track
 from catalog.starts import APART_S, REACH_S, ROOM_S
-from catalog.store import StoredSegment, StoredTrack
+from catalog.store import StoredSegments, StoredTrack
 from catalog.tags import tagged_tempo
 from features.spec import CLIP_S
 
@@ -37,21 +37,32 @@ class _Preparation:
     cues: tuple[Cue, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment of a track."""
+
+    first_clip: int
+    start_s: float | None  # None: no start there
+    border: float = 0.0
+
+
 def apply_notes(
     tracks: Sequence[StoredTrack],
-    segments: Sequence[StoredSegment],
+    segments: StoredSegments,
     said: Mapping[Place, Said],
     places: Mapping[str, Sequence[Place]],
-) -> tuple[list[StoredTrack], list[StoredSegment]]:
-    """Tracks and their segments (those of a track together) with what notes say. ``places``: of each track."""
+) -> tuple[list[StoredTrack], StoredSegments]:
+    """Tracks and their segments with what notes say. ``places``: of each track."""
     if not said:
-        return list(tracks), list(segments)
+        return list(tracks), segments
     named = [_named(stored, said, places.get(stored.track.id, ())) for stored in tracks]
     named = _shared(named)
-    by_track: dict[str, list[int]] = {}
-    for row, segment in enumerate(segments):
-        by_track.setdefault(segment.track, []).append(row)
-    moved = list(segments)
+    ends = np.cumsum(segments.counts)
+    spans = {
+        id: slice(end - count, end)
+        for id, count, end in zip(segments.tracks, segments.counts.tolist(), ends.tolist(), strict=True)
+    }
+    starts_s, borders = segments.starts_s.copy(), segments.borders.copy()
     result: list[StoredTrack] = []
     for stored in named:
         preparation = _preparation(stored.track, said, places.get(stored.track.id, ()))
@@ -59,11 +70,19 @@ def apply_notes(
             result.append(stored)
             continue
         prepared = _with(stored, preparation)
-        rows = by_track.get(stored.track.id, [])
-        for row, segment in zip(rows, _starts([segments[row] for row in rows], prepared, preparation), strict=True):
-            moved[row] = segment
+        own = spans.get(stored.track.id, slice(0, 0))
+        moved = _starts(_segments(segments, own), prepared, preparation)
+        starts_s[own] = [np.nan if segment.start_s is None else segment.start_s for segment in moved]
+        borders[own] = [segment.border for segment in moved]
         result.append(prepared)
-    return result, moved
+    return result, replace(segments, starts_s=starts_s, borders=borders)
+
+
+def _segments(segments: StoredSegments, own: slice) -> list[Segment]:
+    columns = (segments.first_clips[own].tolist(), segments.starts_s[own].tolist(), segments.borders[own].tolist())
+    return [
+        Segment(first, None if start != start else start, border) for first, start, border in zip(*columns, strict=True)
+    ]
 
 
 def _named(stored: StoredTrack, said: Mapping[Place, Said], places: Sequence[Place]) -> StoredTrack:
@@ -183,7 +202,7 @@ def _bounded(outline: Outline, cues: Sequence[Cue], duration_s: float) -> Outlin
     return replace(outline, intro_s=intro_s, outro_s=outro_s, loops=(*own, *outline.loops)[: max(3, len(own))])
 
 
-def _starts(segments: list[StoredSegment], stored: StoredTrack, preparation: _Preparation) -> list[StoredSegment]:
+def _starts(segments: list[Segment], stored: StoredTrack, preparation: _Preparation) -> list[Segment]:
     """The segments with starts on the user's beats, and at the user's cues. A track keeps at least one start."""
     starts = [segment.start_s for segment in segments]
     if preparation.grid is not None:
@@ -195,7 +214,7 @@ def _starts(segments: list[StoredSegment], stored: StoredTrack, preparation: _Pr
     cued = _cued(segments, stored, preparation.cues)
     taken = sorted(cued.values())
     last = -APART_S
-    result: list[StoredSegment] = []
+    result: list[Segment] = []
     for i, segment in enumerate(segments):
         start, border = (cued[i], 1.0) if i in cued else (starts[i], segment.border)
         if start is not None and (start < last + APART_S or (i not in cued and _is_near(start, taken))):
@@ -205,11 +224,11 @@ def _starts(segments: list[StoredSegment], stored: StoredTrack, preparation: _Pr
         else:
             last = start
         same = start == segment.start_s and border == segment.border
-        result.append(segment if same else StoredSegment(segment.track, segment.first_clip, start, border))
+        result.append(segment if same else Segment(segment.first_clip, start, border))
     return result if any(segment.start_s is not None for segment in result) else segments
 
 
-def _cued(segments: list[StoredSegment], stored: StoredTrack, cues: Sequence[Cue]) -> dict[int, float]:
+def _cued(segments: list[Segment], stored: StoredTrack, cues: Sequence[Cue]) -> dict[int, float]:
     """By the number of the segment nearest to it, each cue that may be a start: enough music follows, and the outro has
     not begun. Of two in one segment the one that ranks higher, then the earlier."""
     duration_s = stored.track.duration_s

@@ -5,6 +5,7 @@ its bass alone, or its first minute. Then one channel alone is better than the m
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -46,9 +47,9 @@ class Balance:
         """(channels, n) float32 -> (n,), at 16 kHz; pieces of about a second."""
         mixed = mean(both)
         if len(both) == 2 and both.shape[1] >= _BLOCK and np.isfinite(both).all():
-            powers = _powers(np.concatenate([mixed[None], both]))
-            self._mixed.append(powers[0])
-            self._channels.append(powers[1:])
+            mixed_power, channels = _powers(both)
+            self._mixed.append(mixed_power)
+            self._channels.append(channels)
         return mixed
 
     def better(self) -> int | None:
@@ -68,12 +69,25 @@ class Balance:
         return int(np.argmax(channels.sum(axis=(0, 2))))
 
 
-def _powers(rows: Floats) -> NDArray[np.float64]:
-    """(rows, bands)."""
-    cut = rows[:, : rows.shape[1] // _BLOCK * _BLOCK].reshape(len(rows), -1, _BLOCK)
-    power = np.square(np.abs(np.fft.rfft(cut * np.hanning(_BLOCK).astype(np.float32), axis=2))).sum(axis=1)
+def _powers(both: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(bands,) the power of the mean of two channels (2, n), whose spectrum is the mean of theirs; and (2, bands) that
+    of each."""
+    from scipy.fft import rfft  # here, because the live path should not wait for it
+
+    window, edges = _tables()
+    cut = both[:, : both.shape[1] // _BLOCK * _BLOCK].reshape(2, -1, _BLOCK)
+    spectra = rfft(cut * window, axis=2)[:, :, edges[0] :]
+    mixed = np.float32(0.5) * (spectra[0] + spectra[1])
+    power = [(np.square(part.real) + np.square(part.imag)).sum(axis=0) for part in (mixed, *spectra)]
+    bands = np.add.reduceat(np.asarray(power, np.float64), edges - edges[0], axis=1)
+    return bands[0], bands[1:]
+
+
+@cache
+def _tables() -> tuple[Floats, NDArray[np.int64]]:
+    """The window, and the first bin of each band."""
     edges = np.searchsorted(np.fft.rfftfreq(_BLOCK, 1.0 / MUSIC_RATE_HZ), _EDGES_HZ)
-    return np.add.reduceat(power.astype(np.float64), edges, axis=1)
+    return np.hanning(_BLOCK).astype(np.float32), edges
 
 
 def _ratio(decibels: float) -> float:

@@ -31,6 +31,7 @@ Floats = NDArray[np.float32]
 MIN_S = 1.0
 MAX_S = 4 * 3600.0  # 921 MB of samples
 SHORTFALL = 0.9  # less than this share of the declared duration is worth a note
+MORE_S = 300  # seconds by which room for samples grows at most: NumPy fills it with zeros, so that it takes memory
 PIECE = MUSIC_RATE_HZ  # samples that leave the resampler at once, a second: codecs' own frames are tiny
 MAX_BAD_PACKETS = 10_000  # a file that is noise from some point on
 SIDES: Final = ("left", "right")
@@ -100,6 +101,8 @@ def _decode(path: Path, mix: Mix, tap: Tap | None = None) -> Sound:
         sound = samples.whole()
         declared = declared_s(container, path)
     if not len(sound):
+        if path.stat().st_size == 0:
+            raise ForeignError("is empty")
         raise AudioError("holds no audio that decodes")
     duration_s = (len(sound) - lead) / MUSIC_RATE_HZ
     if duration_s < MIN_S:
@@ -124,14 +127,15 @@ class _Samples:
         if end > MAX_S * MUSIC_RATE_HZ:
             raise AudioError(f"is more than {MAX_S / 3600:g} h long; cut it into tracks")
         if end > len(self._array):
-            self._array.resize(max(end, len(self._array) * 3 // 2), refcheck=False)
+            more = min(len(self._array) // 2, MORE_S * MUSIC_RATE_HZ)
+            self._array.resize(max(end, len(self._array) + more), refcheck=False)
         self._array[self.length : end] = piece
         self.length = end
 
     def whole(self) -> Floats:
         self._array.resize(self.length, refcheck=False)
         # Float files may hold anything; NaN would spread through every spectrum.
-        if not np.isfinite(self._array).all():
+        if self.length and not np.isfinite([self._array.max(), self._array.min()]).all():
             np.nan_to_num(self._array, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         return np.clip(self._array, -8.0, 8.0, out=self._array)
 

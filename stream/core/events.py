@@ -324,6 +324,17 @@ class Aired:
 
 
 @dataclass(frozen=True, slots=True)
+class Restocked:
+    """The catalogue changed while the session runs, which a replay cannot repeat: it has ``tracks`` now. For sinks:
+    viewers get a message of the server."""
+
+    tracks: int
+    added: int
+    changed: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The last event of a session. ``dropped`` counts frames lost to overload or bad timestamps; frames that the
     sampler had no use for count in ``frames`` only.
@@ -338,6 +349,6 @@ class End:
 
 Question = Infer | Search | Beats
 Message = Suggestions | Cut | Scene | Reset | Refused | Accepted | Failed | Warned | End  # what viewers get
-Inner = GivenUp | Opened | Aired  # what they do not get
+Inner = GivenUp | Opened | Aired | Restocked  # what they do not get
 Notice = Message | Inner
 Event = Question | Notice

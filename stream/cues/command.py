@@ -45,9 +45,9 @@ def parser() -> argparse.ArgumentParser:
     making.add_argument("--start", default=START, metavar="TIMECODE", help=f"of the timeline's first frame ({START})")
     making.add_argument(
         "--clock",
-        choices=CLOCKS,
         default=CLOCKS[0],
-        help="place cues by media time, or by OBS's stream or recording",
+        metavar="CLOCK",
+        help=f"{', '.join(CLOCKS)}: media time, or that of OBS's stream or recording (record-2: of the second one)",
     )
     making.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of printing")
     return arguments
@@ -117,6 +117,10 @@ def notes(sheet: Sheet, format: str) -> list[str]:
     found = []
     if sheet.left_out:
         found.append(f"{sheet.left_out} cues are left out: the {sheet.options.clock} did not run then")
+    if len(others := [clock for clock in sheet.session.clocks if clock.startswith(f"{sheet.options.clock}-")]) > 1:
+        found.append(
+            f"there are {', '.join(others)}: this is {sheet.options.take or 'the newest'}; --clock names another"
+        )
     if not sheet.spans:
         names = ", ".join(sheet.options.names)
         found.append(f"there are no cues ({names}) in this session; --kinds asks for others: {', '.join(NAMED)}")

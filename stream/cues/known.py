@@ -26,6 +26,9 @@ class Known:
     licence: str = ""
     attribution: str = ""
     usage: str = ""  # VOCAL or INSTRUMENTAL, empty where it is not known
+    source: str = ""
+    live_ok: bool | None = None  # as ``catalog.rights`` has them
+    vod_ok: bool | None = None
 
 
 Lookup = Callable[[str], Known | None]
@@ -48,9 +51,12 @@ def of_catalog(shelf: Shelf, place: Callable[[Track], tuple[str, float]]) -> Loo
         where, begin_s = place(track)
         measured = track.vocals is not None or is_vocal(track)
         usage = (VOCAL if is_vocal(track) else INSTRUMENTAL) if measured else ""
-        title, artist, licence = map(bounded, (track.title, track.artist, track.licence))
-        attribution = bounded(getattr(track, "attribution", ""))
-        return Known(where, begin_s, track.duration_s, title, artist, licence, attribution, usage)
+        said = (track.title, track.artist, track.licence, track.attribution, track.rights.source)
+        title, artist, licence, attribution, source = map(bounded, said)
+        return Known(
+            where, begin_s, track.duration_s, title, artist, licence, attribution, usage, source, track.rights.live_ok,
+            track.rights.vod_ok,
+        )  # fmt: skip
 
     return look_up
 

@@ -7,18 +7,20 @@ no new cue, but a jump of more than ``playing.JUMP_S``, a pause and its end are.
 *Bounds*: ``CUES`` cues a session; later ones are counted only. Texts are cut at ``model.TEXT_CHARACTERS``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from stream.core.events import Accepted, Aired, End, Item, Notice, Opened, Reset, Scene, Suggestions
 
-from .lines import VERSION, cue_object, moment_object
-from .model import WHY_CHARACTERS, Cue, Moment, Session, bounded
+from .lines import VERSION, cue_object, moment_object, run_object
+from .model import TAKEN_BACK, WHY_CHARACTERS, Cue, Moment, Session, bounded
 from .playing import Playing
 from .proposals import proposed, reasons
+from .runs import Run, Runs
 from .timecodes import Clock, no_timecodes
+from .wishes import BACK, KINDS, Wishes
 
 CUES: Final = 5000
 ALIVE_S: Final = 10.0
@@ -54,6 +56,8 @@ class CueLog:
         self.timecodes = timecodes
         self._session = Session(id, _iso(utc()), label=bounded(label))
         self._cues: list[Cue] = []
+        self._runs = Runs()
+        self._wishes = Wishes()
         self._items: dict[str, Item] = {}
         self._proposal: tuple[int, str] | None = None  # cue, track
         self._playing: Playing | None = None
@@ -66,7 +70,7 @@ class CueLog:
     @property
     def session(self) -> Session:
         """The session so far; safe to read in another thread."""
-        return replace(self._session, cues=tuple(self._cues))
+        return replace(self._session, cues=tuple(self._cues), runs=tuple(self._runs.all))
 
     @property
     def empty(self) -> bool:
@@ -86,6 +90,8 @@ class CueLog:
                 self._aired(notice)
             case Accepted(command="like" | "skip", track=str() as track):
                 self._wished(notice.command, track)
+            case Accepted() if notice.command in BACK:
+                self._wishes.doubt(notice.command, notice.track, self._moment())
             case Scene():
                 self._add("scene", self._moment(self._before_s + notice.pts_s))
             case Reset():
@@ -103,6 +109,9 @@ class CueLog:
             self._items[item.track] = item
         while len(self._items) > ITEMS:
             del self._items[next(iter(self._items))]
+        if notice.asked is not None:
+            for number, since in self._wishes.settle(notice.asked):
+                self._take_back(number, since)
         if not notice.stale:
             self._propose(proposed(notice), now)
         self._session = replace(self._session, last=now)
@@ -145,10 +154,19 @@ class CueLog:
             self._conclude("taken", now)
 
     def _wished(self, command: str, track: str) -> None:
-        now = self._moment()
-        self._add("liked" if command == "like" else "skipped", now, track)
+        now, kind = self._moment(), KINDS[command]
+        if command == "skip" or not self._wishes.stands(kind, track):
+            number = self._add(kind, now, track)
+            if number is not None:
+                self._wishes.add(kind, track, number)
         if command == "skip" and self._proposal is not None and self._proposal[1] == track:
             self._conclude("skipped", now)
+
+    def _take_back(self, number: int, since: Moment | None) -> None:
+        if since is not None:
+            return self._close(number, since, outcome=TAKEN_BACK)
+        self._cues[number] = replace(self._cues[number], end=None, outcome="")  # it stands again
+        return self._keep({"cue": cue_object(self._cues[number])})
 
     def _restart(self) -> None:
         """Media time begins anew at 0: it goes on here from the last time that was read."""
@@ -175,6 +193,7 @@ class CueLog:
             self._begun = True
             one = self._session
             self._keep({"v": VERSION, "id": one.id, "started": one.started, "session": one.session, "label": one.label})
+            self._keep_runs(self._runs.all)
 
     def _add(
         self, kind: str, start: Moment, track: str = "", *, from_s: float | None = None, how: str = ""
@@ -187,7 +206,7 @@ class CueLog:
         item = self._items.get(track)
         cue = Cue(len(self._cues), kind, start, track, from_s=_ms(from_s), how=how)
         if item is not None:
-            texts = (item.title, item.artist, item.licence, getattr(item, "attribution", ""))
+            texts = (item.title, item.artist, item.licence, item.attribution)
             title, artist, licence, attribution = map(bounded, texts)
             cue = replace(
                 cue, title=title, artist=artist, licence=licence, attribution=attribution, score=round(item.score, 4),
@@ -218,12 +237,19 @@ class CueLog:
         if self._media_s is not None:
             self._newest_s = self._media_s(), self._clock()
         now_s, codes = self._before_s + self._newest_s[0], self.timecodes()
+        changed = self._runs.look(codes, now_s, self._clock())
+        if self._begun:
+            self._keep_runs(changed)
         ago_s = 0.0 if pts_s is None else now_s - pts_s
         stream_s, record_s = (
             None if seconds is None else round(max(0.0, seconds - ago_s), 3)
             for seconds in (codes.stream_s, codes.record_s)
         )
         return Moment(round(now_s - ago_s, 3), _iso(self._utc() - timedelta(seconds=ago_s)), stream_s, record_s)
+
+    def _keep_runs(self, runs: Iterable[Run]) -> None:
+        for run in runs:
+            self._keep({"run": run_object(run)})
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -7,8 +7,11 @@ in a track count from where the track begins.
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from .runs import OUTPUTS, Run
+
 KINDS: Final = ("taken", "proposed", "liked", "skipped", "scene")
 OUTCOMES: Final = ("taken", "ignored", "skipped")
+TAKEN_BACK: Final = "taken back"  # the outcome of a like or skip that does not stand any more
 NAMED: Final = ("taken", "proposed", "ignored", "liked", "skipped", "scene")  # what an export may hold
 TEXT_CHARACTERS: Final = 500
 WHY_CHARACTERS: Final = 1000
@@ -42,7 +45,8 @@ class Cue:
     ``taken``: the track was on air from ``start`` to ``end`` without a break, from ``from_s`` to ``to_s`` of the track;
     a pause or a jump ends it, and ``how`` says of the next one "resumed" or "jumped". ``proposed``: it stood first, or
     the advice was to switch to it, from ``start`` to ``end``, to be started at ``from_s``; ``outcome`` is one of
-    ``OUTCOMES``, empty while it stands. The others have no end. ``score`` and ``why`` are those of the newest list.
+    ``OUTCOMES``, empty while it stands. The others have no end, but for a wish that was ``TAKEN_BACK``. ``score`` and
+    ``why`` are those of the newest list.
     """
 
     number: int
@@ -67,6 +71,11 @@ class Cue:
         return "ignored" if self.kind == "proposed" and self.outcome in ("ignored", "skipped") else self.kind
 
     @property
+    def stands(self) -> bool:
+        """False for a wish that was taken back."""
+        return self.outcome != TAKEN_BACK
+
+    @property
     def words(self) -> str:
         """Title and artist in one line; the id of a track that nothing is known of."""
         return " - ".join(filter(None, (self.artist, self.title))) or self.track or self.kind
@@ -83,6 +92,7 @@ class Session:
     session: str = ""
     label: str = ""
     cues: tuple[Cue, ...] = ()
+    runs: tuple[Run, ...] = ()  # of OBS's stream and recording
     last: Moment | None = None
     ended: bool = False
     left_out: int = 0  # cues beyond the bound
@@ -94,14 +104,33 @@ class Session:
         return max((moment.pts_s for moment in moments if moment is not None), default=0.0)
 
     def of(self, *names: str) -> list[Cue]:
-        """The cues that go by these words of ``NAMED``; all proposals go by "proposed"."""
-        return [cue for cue in self.cues if cue.name in names or cue.kind in names]
+        """The cues that go by these words of ``NAMED``, without wishes that were taken back; all proposals go by
+        "proposed"."""
+        return [cue for cue in self.cues if cue.stands and (cue.name in names or cue.kind in names)]
+
+    @property
+    def clocks(self) -> list[str]:
+        """What its cues can be placed by: media time, and each stream and recording of OBS; with its number where there
+        was more than one."""
+        found = ["pts"]
+        for output in OUTPUTS:
+            takes = sorted({run.take for run in self.runs if run.output == output})
+            found += [output] if len(takes) == 1 else [f"{output}-{take}" for take in takes]
+        return found
+
+    def runs_of(self, output: str, take: int | None) -> list[Run]:
+        """Those of one stream or recording; of the newest one for None."""
+        runs = [run for run in self.runs if run.output == output]
+        wanted = max((run.take for run in runs), default=None) if take is None else take
+        return [run for run in runs if run.take == wanted]
 
     def closed(self) -> "Session":
-        """Every cue with an end: what was open ends with the last known moment."""
-        if self.last is None or all(cue.end is not None for cue in self.cues):
+        """Everything with an end: what was open ends with the last known moment."""
+        last = self.last
+        if last is None:
             return self
-        return replace(self, cues=tuple(_closed(cue, self.last) for cue in self.cues))
+        cues = tuple(_closed(cue, last) for cue in self.cues)
+        return replace(self, cues=cues, runs=tuple(run.closed(last.pts_s) for run in self.runs))
 
     def summary(self) -> dict[str, Any]:
         """What a list of sessions shows of it."""

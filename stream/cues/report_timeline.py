@@ -36,7 +36,7 @@ def timeline(session: Session, watched: bool) -> str:
     made += [
         f'<text x="8" y="{y:g}">{name}</text>' for name, y in lanes if not watched or name in ("proposed", "scenes")
     ]
-    for cue in session.cues:
+    for cue in filter(lambda cue: cue.stands, session.cues):
         match cue.kind:
             case "scene":
                 place = f"M{x(cue.start.pts_s):.1f} {scenes - 8:g}V{scenes + 2:g}"

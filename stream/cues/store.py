@@ -1,7 +1,8 @@
 """The sessions of a folder, a file each, and those that run in this program.
 
-*Bounds*: ``SESSIONS`` files and ``BYTES`` together; the oldest go when a new session begins. ``IN_MEMORY`` sessions
-whose files could not be written are kept until the program ends.
+Several programs may write to one folder: each has files of its own. *Bounds*: ``SESSIONS`` files and ``BYTES``
+together; those that were written to the longest ago go when a new session begins. ``IN_MEMORY`` sessions whose files
+could not be written are kept until the program ends.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ NAME: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 SESSIONS: Final = 1000
 BYTES: Final = 256 * 1024**2
 IN_MEMORY: Final = 16
+RECENT: Final = 100  # sessions that are looked through for the id that viewers knew
 NEWEST: Final = "newest"
 
 
@@ -78,6 +80,9 @@ class CueStore:
             for log in list(self._logs.values()):
                 if log.session.session == id:
                     return log.session
+            for summary in self.summaries(RECENT):  # of another worker
+                if summary["session"] == id:
+                    return self._load(summary["id"])
         why = f"{len(matches)} sessions begin so" if matches else "no session of that name is kept"
         raise CueError(f"{id[:60]!r}: {why} in {self.folder}; segue cues list names them")
 
@@ -148,13 +153,19 @@ class CueStore:
         return self.folder / f"{id}{SUFFIX}"
 
     def _prune(self) -> None:
-        """Remove the oldest files beyond the bounds; in the writer's thread."""
+        """Remove the files beyond the bounds that were written to the longest ago, none that is being written here; in
+        the writer's thread. Another program may do the same, in the same folder."""
+        found: list[tuple[int, str, int, Path]] = []
         with contextlib.suppress(OSError):
-            files = sorted((path for path in self.folder.iterdir() if _is_session(path)), reverse=True)
-            total = 0
-            for place, path in enumerate(files):
-                total += path.stat().st_size
-                if place >= SESSIONS - 1 or total > BYTES:
+            for path in filter(_is_session, self.folder.iterdir()):
+                with contextlib.suppress(OSError):
+                    status = path.stat()
+                    found.append((status.st_mtime_ns, path.name, status.st_size, path))
+        total = 0
+        for place, (*_, size, path) in enumerate(sorted(found, reverse=True)):
+            total += size
+            if (place >= SESSIONS - 1 or total > BYTES) and not self._writer.writes(path):
+                with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
 
 

@@ -49,6 +49,10 @@ class Writer:
         self._whole.discard(path)
         return whole
 
+    def writes(self, path: Path) -> bool:
+        """Whether this file has begun and not ended; for ``before_new``."""
+        return path in self._open
+
     def close(self, wait_s: float) -> None:
         """Write what waits, for at most so long."""
         if self._thread is not None:

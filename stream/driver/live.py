@@ -21,9 +21,22 @@ from typing import Any, Final
 
 import av
 
+from catalog.errors import SearchIndexError
 from engines.errors import EngineBusy, EngineFailed
 from features.spec import MOTION_FPS
-from stream.core.events import End, Event, Failed, GivenUp, Infer, Notice, Question, Suggestions, ViewerState
+from stream.core.events import (
+    End,
+    Event,
+    Failed,
+    GivenUp,
+    Infer,
+    Notice,
+    Question,
+    Search,
+    Suggestions,
+    ViewerState,
+    Warned,
+)
 from stream.core.quality_level import FULL, QualityLevel
 from stream.core.session import SessionOptions
 from stream.recording.recorder import Recorder
@@ -90,6 +103,7 @@ class LiveDriver:
     """``sink`` gets every notice on the event loop, the last of them ``End``.
 
     A failure (a broken picture, an engine's error) ends this session alone: ``Failed`` with a reason, then ``End``.
+    An index that does not answer costs lists, never the session: ``Warned`` tells it once, and once that it is back.
     ``recorder`` keeps every call of the session; it must be among its sinks as well.
     """
 
@@ -127,6 +141,7 @@ class LiveDriver:
         self._speech_task: asyncio.Task[None] | None = None
         self._hop_s = FULL.hop_s
         self._failures = 0  # of the engine since the newest list
+        self._index_away = False  # the newest search failed
         self._patience = 1  # how many times ``useful_hops`` the next hop is given
         self._hop_begun_s = self._deadline_s = 0.0  # of the hop under way
         self._running = self._stop = False
@@ -303,7 +318,12 @@ class LiveDriver:
                 self._skip_late_hop(question, error)
             except EngineFailed as error:
                 self._skip_failed_hop(question, error)
+            except SearchIndexError as error:
+                self._skip_unsearched_hop(question, error)
             else:
+                if self._index_away and isinstance(question, Search):
+                    self._index_away = False
+                    self._publish(Warned("the index of the music answers again"))
                 self._driver.answer(question, answer)
         except Exception as error:  # noqa: BLE001 - ends this session, with the reason
             self._fail(error)
@@ -337,6 +357,14 @@ class LiveDriver:
                 raise error
             logger.warning("an engine failed, its hop is skipped: %s", error)
         self._handle(events)
+
+    def _skip_unsearched_hop(self, question: Question, error: SearchIndexError) -> None:
+        """The last list stays; each hop asks the index anew."""
+        if not self._index_away:
+            self._index_away = True
+            logger.warning("no search, the last list stays: %s", error)
+            self._publish(Warned(f"the last list stays, since the music cannot be searched: {error}"))
+        self._handle(self._session.give_up(question.id))
 
     def _publish(self, notice: Notice) -> None:
         if isinstance(notice, Suggestions):

@@ -20,9 +20,11 @@ STATES: Final = "OBS_WEBSOCKET_OUTPUT_"
 
 
 class OutputClock:
-    """How far one output of OBS is. Times are by any clock that does not go back."""
+    """How far one output of OBS is. Times are by any clock that does not go back. ``ended_s``: how far the one that
+    ended last had come, if its end was seen."""
 
     def __init__(self) -> None:
+        self.ended_s: float | None = None
         self._begun_s: float | None = None
         self._paused_s: float | None = None  # since when
 
@@ -44,13 +46,14 @@ class OutputClock:
                     self._begun_s += now_s - self._paused_s
                 self._paused_s = None
             case "STOPPED":
+                self.ended_s = self.place_s(now_s)
                 self._begun_s = self._paused_s = None
 
     def status(self, active: bool, paused: bool, duration_s: float, now_s: float) -> None:
         """OBS was asked just now. What was seen of the same output is kept: it is more exact."""
         own_s = self.place_s(now_s)
         if not active:
-            self._begun_s = self._paused_s = None
+            self._begun_s = self._paused_s = self.ended_s = None
         elif own_s is None or abs(own_s - duration_s) > AGREES_S or paused != (self._paused_s is not None):
             self._begun_s = now_s - duration_s
             self._paused_s = now_s if paused else None
@@ -69,7 +72,8 @@ class ObsClock:
         if not self._known:
             return Timecodes()
         now_s = self._clock()
-        return Timecodes(self._stream.place_s(now_s), self._record.place_s(now_s))
+        stream, record = self._stream, self._record
+        return Timecodes(stream.place_s(now_s), record.place_s(now_s), stream.ended_s, record.ended_s)
 
     async def connected(self, client: ObsClient) -> None:
         for output, request in ((self._stream, "GetStreamStatus"), (self._record, "GetRecordStatus")):

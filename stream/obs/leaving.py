@@ -3,8 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 LAST_S: Final = 3.0  # before its end, a track makes way
 SOONEST_S: Final = 5.0  # after its start a track is not left yet
+SHORT_S: Final = 0.25  # of fade, where a jump within a track or a bar leaves no time for more
+BAR_S: Final = 3.0  # at most so long a bar is waited for
 NEAR_S: Final = 2.0  # further behind a loop it was passed on purpose
 
 Item = Mapping[str, Any]  # one of the suggestions, as on the wire
@@ -26,6 +31,16 @@ def leave_at(
     if leave_s is not None and leave_s > start_s + SOONEST_S:
         return min(float(leave_s) - fade_s, last_s)
     return last_s
+
+
+def before_bar(bars_s: NDArray[np.floating], earliest_s: float, fade_s: float) -> tuple[float, float]:
+    """Where to begin a fall, not before ``earliest_s``, and how long it takes, so that it ends on a bar of what plays;
+    where no bar comes soon, at once."""
+    later = bars_s[(bars_s >= earliest_s + SHORT_S) & (bars_s <= earliest_s + fade_s + BAR_S)]
+    if not len(later):
+        return earliest_s, fade_s
+    fade_s = min(fade_s, float(later[0]) - earliest_s)
+    return float(later[0]) - fade_s, fade_s
 
 
 def loop_of(track: str, on_air: Item | None, item: Item | None) -> tuple[float, float] | None:

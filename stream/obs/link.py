@@ -74,7 +74,6 @@ class ObsLink:
                 log.exception("OBS's event %s was not dealt with", kind)
 
     async def _connected(self, client: ObsClient) -> None:
-        log.info("%s: connected (%s)", client.address, client.version)
         self._logged = ""
         for part in self._parts:
             try:

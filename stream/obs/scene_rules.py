@@ -86,7 +86,7 @@ class RuledScenes:
 
     def _carry_out(self) -> None:
         deck, rule = self._deck, self.rule
-        deck.sources.level("rule", rule.volume_db)
+        deck.sources.media.level("rule", rule.volume_db)
         if deck.host is None:
             return
         self._wish(rule)

@@ -58,6 +58,8 @@ def main(argv: Sequence[str]) -> int:
                     *engine_differences(reader.header, engine),
                     *differences(reader.header, current_facts(catalog)),
                 ]
+                if outcome.restocked:
+                    causes.append(f"the catalogue changed meanwhile, {outcome.restocked} times")
                 causes = causes if outcome.first is not None else []
             finally:
                 engine.close()

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.catalog import Catalog
-from stream.core.events import End, Event, Failed, Notice, Suggestions, Warned
+from stream.core.events import End, Event, Failed, Notice, Restocked, Suggestions, Warned
 from stream.core.model import Model
 from stream.core.session import Session, SessionOptions
 from stream.driver.runtime import Runtime
@@ -111,6 +111,8 @@ class Recorder:
             own_notice = {"type": type(notice).__name__, "reason": notice.reason}
         elif isinstance(notice, Suggestions) and notice.late_ms is not None:
             own_notice = {"type": "late", "pts_s": notice.pts_s, "late_ms": notice.late_ms}
+        elif isinstance(notice, Restocked):
+            own_notice = {"type": "Restocked", **asdict(notice)}
         if own_notice is not None and self._started:
             fields = {"kind": "heard", "at_s": self._at_s(), "notice": own_notice}
             self.writer.put(lambda: Record(fields))

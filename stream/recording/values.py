@@ -112,7 +112,7 @@ def digest(value: object) -> str:
     """SHA-256, in hex, of arrays, plain values, sequences, mappings, sets and dataclasses of them.
 
     Types, lengths, dtypes and shapes count; file paths do not, so a catalogue may move; nor do fields that came later,
-    as long as they have their defaults (``catalog.records.LATER``).
+    as long as they have their defaults (``catalog.records.LATER``), nor what is measured since (``MEASURED_LATER``).
     """
     hasher = hashlib.sha256()
     for part in _canonical(value):
@@ -152,13 +152,15 @@ def _canonical(value: object) -> list[bytes]:
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass, without those that came later and have their defaults."""
+    """The fields of a dataclass, without those that came later and have their defaults or are measured."""
     return {field.name: getattr(value, field.name) for field in fields(value) if not _is_unused(value, field)}
 
 
 def _is_unused(value: object, field: Field[Any]) -> bool:
     if not field.metadata.get("later"):
         return False
+    if field.metadata.get("measured"):
+        return True
     default = field.default if field.default_factory is MISSING else field.default_factory()
     return bool(getattr(value, field.name) == default)
 

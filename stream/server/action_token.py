@@ -1,15 +1,17 @@
 """The token that stands in the addresses of actions, kept beside the catalogue so that they stay the same."""
 
+import contextlib
 import logging
 import os
 import secrets
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from .errors import ServeError
 from .options import ServeOptions
-from .settings import TOKEN
+from .setting_kinds import TOKEN
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +33,29 @@ def with_action_token(options: ServeOptions) -> ServeOptions:
 
 
 def kept(path: Path) -> str:
-    """The token in a file, made for its owner alone if it is not there; empty if it cannot be made or read."""
+    """The token in a file, made for its owner alone if it is not there, or is empty: a crash could leave it so. Empty
+    if it cannot be made or read."""
+    with contextlib.suppress(OSError):  # not there: it is made; what else is wrong, making it says
+        if path.stat().st_size:
+            return read(path)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return read(path)
+        make(path)
     except OSError as error:
         log.info("%s: cannot be written (%s): actions are taken by POST alone", path, error.strerror)
         return ""
-    token = secrets.token_urlsafe(BYTES)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(f"{token}\n")
-    return token
+    return read(path)
+
+
+def make(path: Path) -> None:
+    """Write a new token, whole or not at all. Raises OSError."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # its owner's alone
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(f"{secrets.token_urlsafe(BYTES)}\n")
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def read(path: Path) -> str:

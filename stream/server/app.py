@@ -30,6 +30,7 @@ from .address import public_origins, resolved
 from .cues import cue_routes
 from .drain import Drain
 from .engine import degraded, engine_state
+from .find import find_routes
 from .hand_pages import hand_pages
 from .health import health_routes
 from .hub import Hub
@@ -39,6 +40,7 @@ from .kits import Kits, kit_routes
 from .listening import Listener, listening
 from .memory import give_back, glibc_trim
 from .metrics import HubCollector, Metrics, metrics_routes
+from .music_watch import MusicWatch
 from .now import now_of, now_routes
 from .now_file import NowFile
 from .now_text import text_of
@@ -51,6 +53,7 @@ from .place import Place
 from .playlists import playlist_routes
 from .preview import preview_routes
 from .pulls import pull_routes
+from .restock import Restock
 from .security import Guard, is_loopback
 from .viewer_routes import viewer_routes
 from .whip import whip_routes
@@ -87,6 +90,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         obs = ObsInput(hub, options.obs)
         if parts.cues is not None:
             parts.cues.timecodes = obs.clock.timecodes
+    watch = None
+    if options.watch.folders and (place is None or place.first):
+        watch = MusicWatch(options.watch, options.catalog)
     obs_play = None
     if obs is not None and options.obs_play is not None:
         obs_play = ObsPlay(parts.catalog, options.obs_play, kits.get)
@@ -107,6 +113,9 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
             stack.push_async_callback(hub.close)
             if trim is not None:
                 await stack.enter_async_context(background(give_back(lambda: len(hub.sessions), trim)))
+            await stack.enter_async_context(background(Restock(parts.catalog, lambda: hub.sessions).run()))
+            if watch is not None:
+                await stack.enter_async_context(background(watch.run()))
             if now_file is not None:
                 await stack.enter_async_context(background(now_file.run()))
             if obs is not None:
@@ -136,6 +145,8 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
         fields |= {"listen": [listener.state for listener in listeners]} if listeners else {}
         if obs is not None:
             fields["obs"] = obs.state
+        if watch is not None:
+            fields["watch"] = watch.state
         return {**fields, "engine_state": engine_state(engine)}
 
     def degradation() -> str:
@@ -159,6 +170,7 @@ def create_app(parts: Parts, options: ServeOptions, base_url: str = "", place: P
     lister = partial(list_sessions, hub, base_url, options.public_url, place)
     app.include_router(viewer_routes(hub, options.access, lister, redirect))
     app.include_router(playlist_routes(parts.catalog, options.access))
+    app.include_router(find_routes(parts.catalog, options.access))
     app.include_router(preview_routes(parts.catalog, options.access))
     pick = Pick(hub, redirect, place, options.public_url)
     app.include_router(now_routes(pick, parts.catalog, options.access))

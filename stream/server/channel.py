@@ -11,7 +11,7 @@ import av
 
 from stream import messages
 from stream.core.commands import CommandError
-from stream.core.events import Accepted, Aired, Notice, Opened, Refused, ViewerState
+from stream.core.events import Accepted, Aired, Inner, Notice, Opened, Refused, ViewerState
 from stream.core.quality_level import FULL, QualityLevel
 from stream.driver.live import LiveStats
 from stream.sinks.base import Sink, Sinks
@@ -124,6 +124,10 @@ class Channel:
     def publish(self, notice: Notice) -> None:
         """Send every viewer a notice of the server; never blocks."""
         self.viewers.put(notice)
+
+    def note(self, notice: Inner) -> None:
+        """Let the sinks, such as a recording, know what viewers get otherwise; never blocks."""
+        self._sinks.put(notice)
 
     def command(self, viewer: Viewer, message: dict[str, Any]) -> None:
         """Carry out a viewer's command. Commands about the player are handled here, all others by the core."""

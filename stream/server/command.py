@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 from .action_token import with_action_token
 from .actions import NAMES
 from .address import named
-from .config import Values, add_flags, as_toml, from_environment, from_flags, merge, options_of, read_file
+from .assemble import options_of
+from .config import Values, add_flags, as_toml, from_environment, from_flags, merge, read_file
 from .errors import ServeError
 from .options import ServeOptions
 from .process import serve
 
 EXAMPLES: Final = {"take": "n=1&", "pin": "n=1&", "duck": "on=1&", "auto": "on=1&", "kit": "name=NAME&"}
-NOT_OF_DEMO: Final = ("catalog", "workers", "worker_ports", "record", "record_pictures", "record_limit")
+NOT_OF_DEMO: Final = ("catalog", "workers", "worker_ports", "record", "record_pictures", "record_limit", "watch")
 
 
 def parser() -> argparse.ArgumentParser:

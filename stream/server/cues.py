@@ -1,9 +1,11 @@
 """The kept sessions by HTTP: lists, a session's cues, its exports, its page, and the history of all.
 
-Exports name the files of tracks only for clients that may control; others get addresses of this server.
+Exports name the files of tracks only for clients that may control; others get addresses of this server. *Bounds*:
+``THREADS`` exports and pages at a time and ``WAITING`` behind them; as many lists, and ``LISTS_WAITING``.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -22,9 +24,13 @@ from stream.cues.store import CueStore
 
 from .access import AccessOptions, refusal, require
 from .address import resolved
+from .turns import Turns
 
 LISTED: Final = 200
 MOST: Final = 1000
+THREADS: Final = 2  # that make exports and pages, and as many that read lists: one of a long session takes seconds
+WAITING: Final = 16  # exports and pages; more get 503
+LISTS_WAITING: Final = 1000  # every page asks for the history when it opens, and all do when a server is back
 RATES: Final = ("23.976", "24", "25", "29.97", "30", "50", "59.94", "60")
 WORDS: Final = {"pts": "this session", "stream": "OBS's stream", "record": "OBS's recording"}
 MISSING: Final = 'pip install ".[otio]" brings what makes .otio files'
@@ -35,6 +41,7 @@ def cue_routes(store: CueStore, shelf: Shelf, access: AccessOptions | None = Non
     ``base_url``: see `address.resolved`."""
     rights = access or AccessOptions()
     router = APIRouter(dependencies=[Depends(require(rights, "view"))])
+    making, listing = Turns(THREADS, WAITING), Turns(THREADS, LISTS_WAITING)
 
     def look_up(request: Request) -> Lookup:
         if refusal(request, rights, "control") is None:
@@ -52,48 +59,61 @@ def cue_routes(store: CueStore, shelf: Shelf, access: AccessOptions | None = Non
         except CueError as error:
             raise HTTPException(404, "no session of that name is kept; /api/cues lists them") from error
 
+    async def as_json(turns: Turns, make: Callable[[], dict[str, Any]]) -> Response:
+        """Made and written in a thread: a long session would hold the event loop."""
+        text = await turns.run(lambda: json.dumps(make(), ensure_ascii=False).encode("utf-8", "replace"))
+        return Response(text, media_type="application/json")
+
     @router.get("/api/cues")
-    def sessions(limit: int = LISTED) -> dict[str, Any]:
-        return {"v": 1, "sessions": [*store.summaries(max(0, min(limit, MOST)))]}
+    async def sessions(limit: int = LISTED) -> Response:
+        most = max(0, min(limit, MOST))
+        return await as_json(listing, lambda: {"v": 1, "sessions": [*store.summaries(most)]})
 
     @router.get("/api/history")
-    def history(limit: int = 50) -> dict[str, Any]:
-        return {"v": 1, "history": store.history(max(0, min(limit, MOST)))}
+    async def history(limit: int = 50) -> Response:
+        most = max(0, min(limit, MOST))
+        return await as_json(listing, lambda: {"v": 1, "history": store.history(most)})
 
     @router.get("/api/cues/{id}")
-    def session(request: Request, id: str) -> dict[str, Any]:
-        return session_object(complete(load(id).closed(), look_up(request)))
+    async def session(request: Request, id: str) -> Response:
+        return await as_json(making, lambda: session_object(complete(load(id).closed(), look_up(request))))
 
     @router.get("/api/cues/{id}/{file}")
-    def exported(
+    async def exported(
         request: Request, id: str, file: str, fps: str = FPS, drop: bool | None = None, start: str = START,
         clock: str = CLOCKS[0], kinds: str = "taken",
     ) -> Response:  # fmt: skip
-        kept = load(id)
-        if file not in BY_FILE:
-            raise HTTPException(404, f"no such file; there are {', '.join(BY_FILE)}")
-        format = find(file)
-        try:
-            text, _ = export(kept, format, read_options(fps, drop, start, clock, kinds), look_up(request))
-        except CueError as error:
-            raise HTTPException(422, str(error)) from error
-        except ModuleNotFoundError as error:
-            raise HTTPException(501, MISSING) from error
-        name = f"segue-{kept.id}-{format.file}"
-        headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
-        return Response(text.encode("utf-8", "replace"), media_type=format.kind, headers=headers)
+        def make() -> Response:
+            kept = load(id)
+            if file not in BY_FILE:
+                raise HTTPException(404, f"no such file; there are {', '.join(BY_FILE)}")
+            format = find(file)
+            try:
+                text, _ = export(kept, format, read_options(fps, drop, start, clock, kinds), look_up(request))
+            except CueError as error:
+                raise HTTPException(422, str(error)) from error
+            except ModuleNotFoundError as error:
+                raise HTTPException(501, MISSING) from error
+            name = f"segue-{kept.id}-{format.file}"
+            headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+            return Response(text.encode("utf-8", "replace"), media_type=format.kind, headers=headers)
+
+        return await making.run(make)
 
     @router.get("/cues/{id}")
-    def shown(request: Request, id: str, fps: str = FPS, clock: str = CLOCKS[0]) -> HTMLResponse:
-        kept = load(id)
-        try:
-            read_options(fps, clock=clock)
-        except CueError as error:
-            raise HTTPException(422, str(error)) from error
-        asked = {"fps": fps, "clock": clock, "token": request.query_params.get("token", "")}
-        headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
-        text = page(kept, look_up(request), _links(kept, asked), _choices(kept, asked))
-        return HTMLResponse(text, headers=headers)
+    async def shown(request: Request, id: str, fps: str = FPS, clock: str = CLOCKS[0]) -> Response:
+        def make() -> Response:
+            kept = load(id)
+            try:
+                read_options(fps, clock=clock)
+            except CueError as error:
+                raise HTTPException(422, str(error)) from error
+            asked = {"fps": fps, "clock": clock, "token": request.query_params.get("token", "")}
+            headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
+            text = page(kept, look_up(request), _links(kept, asked), _choices(kept, asked))
+            return HTMLResponse(text, headers=headers)
+
+        return await making.run(make)
 
     return router
 
@@ -110,12 +130,19 @@ def _links(session: Session, asked: Mapping[str, str]) -> list[Link]:
 def _choices(session: Session, asked: Mapping[str, str]) -> list[Choice]:
     """Frame rates; and clocks, where a cue has a time by another one."""
     rates = tuple((name, f"/cues/{session.id}{_query({**asked, 'fps': name})}") for name in RATES)
-    clocks = [clock for clock in CLOCKS if any(cue.start.by(clock) is not None for cue in session.cues)]
+    clocks = session.clocks
     found = [Choice("Frames a second", rates, asked["fps"])]
     if len(clocks) > 1:
-        times = tuple((WORDS[clock], f"/cues/{session.id}{_query({**asked, 'clock': clock})}") for clock in clocks)
-        found.append(Choice("Time of", times, WORDS[asked["clock"]]))
+        times = tuple((_words(clock), f"/cues/{session.id}{_query({**asked, 'clock': clock})}") for clock in clocks)
+        meant = [clock for clock in clocks if clock.partition("-")[0] == asked["clock"]]  # without a number: the newest
+        found.append(Choice("Time of", times, _words(meant[-1] if meant else asked["clock"])))
     return found
+
+
+def _words(clock: str) -> str:
+    """A clock for people: "OBS's recording 2" for "record-2"."""
+    name, _, take = clock.partition("-")
+    return f"{WORDS[name]} {take}".strip()
 
 
 def _query(asked: Mapping[str, str]) -> str:

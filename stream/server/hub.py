@@ -40,7 +40,8 @@ JUDGE_S: Final = 1.0  # between checks of the lateness of all sessions
 class HubOptions:
     """The hub's limits.
 
-    ``grace_s``: how long a session with a key waits for a lost publisher; 0 ends it at once. ``late_ms``: no session is
+    ``grace_s``: how long a session with a key waits for a lost publisher, longer where that one is known to be away for
+    a while (`Ended.away_s`); 0 ends it at once. ``late_ms``: no session is
     added while the newest messages are later than this; 0: no limit. ``max_session_s``: 0: no limit.
     """
 
@@ -273,6 +274,7 @@ class Hub:
     def _leave(self, session: Channel, source: Input, ended: Ended) -> None:
         """A publisher is gone; the session waits for it, or for the one that is coming."""
         grace_s = 0.0 if ended.stopped else self.options.grace_s
+        grace_s = max(grace_s, ended.away_s) if grace_s else 0.0
         session.inputs.release(source)
         session.live.blank()
         session.lost = ended

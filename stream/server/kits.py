@@ -92,9 +92,13 @@ class Kits:
         self._lock = threading.Lock()
 
     def all(self) -> dict[str, Kit]:
-        """Name -> kit, in the order of names."""
+        """Name -> kit, in the order of names; none where the file cannot be read."""
         with self._lock:
-            return self._read()
+            try:
+                return self._read()
+            except OSError as error:
+                log.warning("%s: cannot be read (%s): there are no kits", self._path, error.strerror)
+                return {}
 
     def get(self, name: str) -> Kit:
         """Raises `NoKitError` for a name that is not there."""
@@ -107,7 +111,7 @@ class Kits:
         """Keep a kit, over another one of that name. Returns whether it is new. Raises `FullError`,
         `NotWrittenError`."""
         with self._lock:
-            kits = self._read()
+            kits = self._read_to_change()
             new = name not in kits
             if new and len(kits) >= MOST:
                 raise FullError(f"there are {MOST} kits already; delete one first")
@@ -117,22 +121,27 @@ class Kits:
     def remove(self, name: str) -> None:
         """Raises `NoKitError`, `NotWrittenError`."""
         with self._lock:
-            kits = self._read()
+            kits = self._read_to_change()
             if kits.pop(name, None) is None:
                 raise NoKitError(f"there is no kit {name[:NAME_CHARACTERS]!r}; GET /api/kits lists them")
             self._write(kits)
 
+    def _read_to_change(self) -> dict[str, Kit]:
+        """Raises `NotWrittenError` where the kits cannot be read: to write would lose them."""
+        try:
+            return self._read()
+        except OSError as error:
+            raise not_kept(f"{FILE} cannot be read", "read it", error) from error
+
     def _read(self) -> dict[str, Kit]:
+        """Raises OSError."""
         try:
             with self._path.open("rb") as file:
                 data = file.read(2 * FILE_BYTES)
         except FileNotFoundError:
             return {}
-        except OSError as error:
-            log.warning("%s: cannot be read (%s): there are no kits", self._path, error.strerror)
-            return {}
         try:
-            kits = json.loads(data)["kits"]
+            kits = json.loads(data, parse_constant=no_constant)["kits"]
             if not all(isinstance(kit, dict) for kit in kits.values()):
                 raise ValueError("a kit is no object")
             return dict(sorted(kits.items()))
@@ -155,11 +164,7 @@ class Kits:
         try:
             write_whole(self._path, data)
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise NotWrittenError(
-                f"the kit is not kept: the catalogue's folder cannot be written ({reason}); give the server's user the "
-                "right to write there"
-            ) from error
+            raise not_kept("the catalogue's folder cannot be written", "write there", error) from error
 
 
 def kit_routes(kits: Kits, access: AccessOptions | None = None) -> APIRouter:
@@ -208,14 +213,20 @@ def shown(name: str, kit: Kit) -> dict[str, Any]:
 
 def parsed(body: bytes) -> Any:
     """Raises `KitError`."""
-
-    def no_constant(name: str) -> None:
-        raise ValueError(f"{name} is not JSON")
-
     try:
         return json.loads(body, parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
         raise KitError(f"the kit is not JSON ({str(error)[:80]}); send one object") from error
+
+
+def no_constant(name: str) -> None:
+    """For NaN and the infinities."""
+    raise ValueError(f"{name} is not JSON")
+
+
+def not_kept(what: str, to: str, error: OSError) -> NotWrittenError:
+    reason = error.strerror or type(error).__name__
+    return NotWrittenError(f"the kit is not kept: {what} ({reason}); give the server's user the right to {to}")
 
 
 def refused(error: KitError, status: int | None = None) -> JSONResponse:

@@ -21,19 +21,27 @@ MASK: Final = "***"
 
 session_id: contextvars.ContextVar[str] = contextvars.ContextVar("session_id", default="")
 
-# the text before a secret, and the secret
+_NAMES: Final = r"\b(?:\w*_)?(?:token|secret|passphrase|password|key|streamkey|streamid)[\"']?\s*[=:]\s*"
+# the text before a secret, in the first group, and the secret
 PLACES: Final = (
     re.compile(r"(/whip/)([^\s/?#\"'<>]+)"),
     re.compile(r"(\b(?:bearer|basic)\s+)([^\s\"',;]+)", re.IGNORECASE),
-    re.compile(
-        r"(\b(?:\w*_)?(?:token|secret|passphrase|password|key|streamkey|streamid)[\"']?\s*[=:]\s*[\"']?)([^\s&\"',;]+)",
-        re.IGNORECASE,
-    ),
-    re.compile(r"(\b[a-z][a-z0-9+.-]*://)([^\s/@\"']+)(?=@)", re.IGNORECASE),  # a URL's user and password
+    re.compile(rf"({_NAMES}([\"']))(?:\\.|(?!\2).)+", re.IGNORECASE),  # in quotes it may hold anything
+    re.compile(r"(\bstreamid=)[^\s&\"']+", re.IGNORECASE),  # of SRT: fields with commas
+    re.compile(rf"({_NAMES})[^\s&\"',;]+", re.IGNORECASE),
+    re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/\"']+(?=@)", re.IGNORECASE),  # a URL's user and password
     re.compile(r"(\brtmps?://[^\s/\"']+/[^\s/\"']+/)([^\s\"']+)", re.IGNORECASE),  # the key follows the application
 )
 
+ORDINARY: Final = re.compile(r"[a-z]{1,8}")  # a word that a sentence may hold
+
 Secrets = Callable[[], Iterable[str]]
+
+
+def guessable(password: str) -> bool:
+    """Whether a password of another program is an ordinary short word. It is then no secret to mask everywhere, only in
+    a secret's place: "the password is ***" would tell everybody that it is "wrong"."""
+    return ORDINARY.fullmatch(password) is not None
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

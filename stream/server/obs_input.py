@@ -1,8 +1,8 @@
 """``--obs``: OBS's program as a session of this server, by screenshots, for as long as the server runs.
 
-One session with a key of its own: when OBS goes, the session waits for it as for any lost publisher with a key; when
-OBS is back, it goes on, or a new one begins. OBS may be absent when the server starts. Neither a wrong password nor an
-old protocol ends the server: they are logged with their cure, and tried again now and then.
+One session with a key of its own: when OBS goes, the session waits for it, longer than for others (`AWAY_S`);
+when OBS is back, it goes on, or a new one begins. OBS may be absent when the server starts. Neither a wrong password
+nor an old protocol ends the server: they are logged with their cure, and tried again now and then.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 LABEL: Final = "OBS"
 KEY: Final = "obs"
+AWAY_S: Final = 600.0  # that a session with its wishes and cues waits for OBS, unless --grace is longer, or 0
 AGAIN_S: Final = 2.0  # where there is no place for the session, or another publisher feeds it
 MEND_S: Final = 15.0  # for a password or an OBS to be changed
 
@@ -76,7 +77,7 @@ class ObsPublisher:
         """OBS has gone."""
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
-            on_end(lost(reason))
+            on_end(lost(reason, AWAY_S))
         self.connected = False
         self.ended.set()
 
@@ -120,6 +121,9 @@ class ObsInput:
 
     async def connected(self, client: ObsClient) -> None:
         self.board.set(connected=True)
+        where = f"scene {self.program.scene!r}" if self.program.scene else "no scene known yet"
+        back = "is back" if client.connections > 1 else "is there"
+        log.warning("%s: OBS %s: %s, %s", client.address, back, client.version, where)  # as what is lost is told
         self._feeding = asyncio.get_running_loop().create_task(self._feed(client))
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ CLOSE_S: Final = 8.0  # for the music to fade out
 
 @dataclass(frozen=True)
 class ObsPlayOptions:
-    """``cuts``: the folder for the sound that OBS plays, None for a temporary one."""
+    """``cuts``: where the folder for the sound that OBS plays is made; None: in the system's for temporary files."""
 
     deck: DeckOptions = field(default_factory=DeckOptions)
     cuts: Path | None = None
@@ -39,7 +39,7 @@ class ObsPlay:
         kit: Callable[[str], Mapping[str, Any]] | None = None,
     ) -> None:
         self.deck = ObsDeck(shelf, Cuts(options.cuts), options.deck, time.monotonic, kit)
-        self.deck.on_ready = self._ready
+        self.deck.in_obs.on_ready = self._ready
         self._own_key, self._over = "", False
         self._meters = 0 if options.deck.microphone else int(Subscription.INPUT_VOLUME_METERS)
         self._seats: dict[Seat, asyncio.Task[None]] = {}
@@ -48,7 +48,7 @@ class ObsPlay:
     def join(self, hub: Hub, obs: ObsInput) -> None:
         """Use OBS's connection, before it starts, and take a seat in each new session."""
         self._own_key = obs.key
-        obs.link.add(self.deck, self._meters)
+        obs.link.add(self.deck.in_obs, self._meters)
         obs.on_scene = self.deck.enter
         obs.also = self.sessions
         self.deck.on_change = lambda: obs.board.set(**self.deck.state)

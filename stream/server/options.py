@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.index.names import DEFAULT
 from engines.choose import AUTO, EngineOptions
 from stream.driver.live import LiveOptions
 from stream.recording.header import RecordOptions
@@ -11,6 +12,7 @@ from stream.sources.webrtc.ports import PortRange
 from .access import AccessOptions
 from .hub import HubOptions
 from .listening import ListenOptions
+from .music_watch import WatchOptions
 from .now_text import FORMAT
 from .obs_input import ObsOptions
 from .obs_play import ObsPlayOptions
@@ -31,6 +33,7 @@ class ServeOptions:
     engine: str = AUTO
     engines: EngineOptions = field(default_factory=EngineOptions)  # except ``threads``
     search_device: str = "cpu"
+    index: str = field(default=DEFAULT, repr=False)  # a name, or an address, which may hold a password
     target_lufs: float | None = None  # None: the catalogue's own
     batch_sizes: tuple[int, ...] | None = None  # None: those of ``engines.batcher``
     origins: tuple[str, ...] = ()
@@ -54,6 +57,7 @@ class ServeOptions:
     obs: ObsOptions | None = None
     now_file: Path | None = None  # one line that says what is on air
     now_format: str = FORMAT
+    watch: WatchOptions = field(default_factory=WatchOptions)  # folders that the catalogue mirrors
     record: Path | None = None  # a folder for a recording of each session
     recording: RecordOptions = field(default_factory=RecordOptions)
     cues: Path | None = None  # a folder for the cues of each session; None: in the catalogue

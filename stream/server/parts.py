@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from catalog.catalog import Catalog
+from catalog.layout import is_catalog
 from engines.bundle import default_bundle, load_bundle
 from features.spec import FEATURES
 from stream.cues.store import FOLDER, CueStore
@@ -39,6 +40,13 @@ class Parts:
     ports: tuple[Port, ...] = ()  # of --listen
 
 
+def make_catalog(options: ServeOptions) -> None:
+    """An empty catalogue where there is none, for --watch to fill; of several workers, before there are any. Raises the
+    errors of bundles and catalogues."""
+    if options.watch.folders and not is_catalog(options.catalog):
+        Catalog.create(options.catalog, load_bundle(options.bundle or default_bundle(), FEATURES)).close()
+
+
 @contextlib.contextmanager
 def open_parts(options: ServeOptions) -> Iterator[Parts]:
     """Engine, catalogue and workers, started in this order and stopped in reverse.
@@ -51,11 +59,16 @@ def open_parts(options: ServeOptions) -> Iterator[Parts]:
         engines = replace(options.engines, threads=options.threads)
         engine, engine_choice = open_batched(bundle, options.engine, engines, options.batch_sizes)
         stack.callback(engine.close)
-        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, options.search_device, options.target_lufs))
+        make_catalog(options)
+        how = options.search_device, options.target_lufs, options.index
+        catalog = stack.enter_context(Catalog.open(options.catalog, bundle, *how))
         if reason := catalog.search_state.reason:
             log.info("segments are searched on the CPU: %s", reason)
-        if not len(catalog):
-            raise ServeError(f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it")
+        if not len(catalog) and not options.watch.folders:
+            raise ServeError(
+                f"{options.catalog}: the catalogue is empty; segue index MUSIC_DIR -c CATALOG fills it, "
+                "or --watch MUSIC_DIR does"
+            )
         # threads wait while the engine computes, so there are more of them than cores
         count = max(2, min(options.hub.max_sessions, 2 * (os.cpu_count() or 1)))
         workers = stack.enter_context(SessionPool(count))

@@ -45,9 +45,9 @@ class Pick:
 
 def newest(sessions: Iterable[Channel]) -> Channel | None:
     """The newest session in which somebody plays, else that has a player, else the newest; None if there is none that
-    goes on. OBS is the player of its session before anything is on air there."""
+    goes on. OBS is the player of its session before anything is on air there, and no player while it is away."""
     going = [session for session in sessions if session.ending is None]
-    played = [session for session in going if session.role.player is not None]
+    played = [session for session in going if session.role.player is not None and session.role.player.ready]
     on_air = [session for session in played if session.role.air is not None]
     return max(on_air or played or going, key=lambda session: session.started_s, default=None)
 

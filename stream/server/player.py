@@ -67,12 +67,14 @@ class RoleSession(Protocol):
 
 class PlayerRole:
     """The player role of one session. On the event loop only; ``clock`` counts seconds and never goes back, ``wall`` is
-    the time of day. ``duck``: what the player was last asked for; None: to duck as it decides itself."""
+    the time of day. ``duck``: what the player was last asked for; None: to duck as it decides itself. ``level_db``: the
+    level that the player has told, beside the common loudness; None: it has not."""
 
     def __init__(self, session: RoleSession, clock: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
         self._session = session
         self._clock, self._wall = clock, wall
         self.duck: bool | None = None
+        self.level_db: float | None = None
         self.player: Viewer | None = None
         self.air: Air | None = None
         self.auto = False
@@ -89,7 +91,7 @@ class PlayerRole:
         """A viewer left. If it was the player, the music stops where it is."""
         if viewer is not self.player:
             return
-        self.player = self.duck = None
+        self.player = self.duck = self.level_db = None
         if self.air is not None:
             place_s = self.air.place_s(self._clock())
             self.air = replace(self.air, position_s=place_s, paused=True)
@@ -123,7 +125,7 @@ class PlayerRole:
     def _take(self, viewer: Viewer, take: bool) -> None:
         if take:
             if viewer is not self.player:
-                self.duck = None
+                self.duck = self.level_db = None
             self.player = viewer
             self._send_state()
         else:
@@ -137,14 +139,20 @@ class PlayerRole:
         return found
 
     def _play(self, viewer: Viewer, message: Mapping[str, Any]) -> None:
+        message = dict(message)
+        level_db = message.pop("level_db", None)  # no affair of the core's
+        if level_db is not None:
+            _check_db("level_db", level_db)
         command = read_command(message)
         assert isinstance(command, Playing)
         if self.player is None and command.track is not None:
             self.player = viewer
         elif self.player not in (None, viewer):
             raise CommandError(ANOTHER)
+        if viewer is self.player:
+            self.level_db = level_db
         self.air = self._next_air(command)
-        self._session.command_core(dict(message))
+        self._session.command_core(message)
         self._send_state()
 
     def _next_air(self, command: Playing) -> Air | None:
@@ -180,12 +188,18 @@ class PlayerRole:
             "track": None if air is None else air.track,
             "position_s": place_s,
             "paused": air is not None and air.paused,
+            "level_db": self.level_db,
         }
 
     @staticmethod
     def _playing_command(air: Air) -> dict[str, Any]:
         place_s = None if air.position_s is None else min(air.position_s, MAX_S)
         return {"type": "playing", "track": air.track, "position_s": place_s, "paused": air.paused}
+
+
+def _check_db(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_DB <= value <= 0:
+        raise CommandError(f"{name} must be a number from {LEAST_DB:g} to 0")
 
 
 def _flag(fields: Mapping[str, Any], name: str) -> bool:
@@ -208,8 +222,7 @@ def _action(fields: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(value, str) or not 0 < len(value) <= MAX_LENGTH:
                 raise CommandError(f"track must be an id of at most {MAX_LENGTH} characters")
         elif name == "db":
-            if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_DB <= value <= 0:
-                raise CommandError(f"db must be a number from {LEAST_DB:g} to 0")
+            _check_db(name, value)
         elif name == "on":
             if name not in fields or not (value is None or isinstance(value, bool)):
                 raise CommandError("on must be true, false, or null for as the player itself decides")

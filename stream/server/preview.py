@@ -9,7 +9,8 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
-from catalog.described import rights_json
+from catalog.described import heard_json, rights_json
+from catalog.energy import energy_curve
 from catalog.errors import UnknownTrackError
 from catalog.records import Outline, Track
 
@@ -72,6 +73,7 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
             "audio": f"/tracks/{track.id}/audio",
             **rights_json(track),
             "key": track.key,
+            **heard_json(track),
             "rating": track.rating,
             "playlists": list(track.playlists),
             **course_of(shelf.outline(track_id)),
@@ -111,12 +113,14 @@ def preview_routes(shelf: Shelf, access: AccessOptions | None = None, excerpts: 
 
 def course_of(outline: Outline | None) -> dict[str, Any]:
     """What a page draws of a track's course: ``peaks`` of its waveform, evenly spaced, 0 to 255; where sections and
-    bars begin, in seconds to 1 ms; its integrated loudness. None for what is not known."""
+    bars begin, in seconds to 1 ms; its integrated loudness; its energy in each second, to a hundredth. None for what is
+    not known."""
     if outline is None:
-        return {"peaks": None, "sections_s": None, "downbeats_s": None, "lufs": None}
+        return {"peaks": None, "sections_s": None, "downbeats_s": None, "lufs": None, "energies": None}
     return {
         "peaks": outline.peaks.tolist(),
         "sections_s": [round(float(place_s), 3) for place_s in outline.sections_s],
         "downbeats_s": [round(float(place_s), 3) for place_s in outline.downbeats_s],
         "lufs": round(outline.lufs, 1) if isfinite(outline.lufs) else None,
+        "energies": [round(float(energy), 2) for energy in energy_curve(outline)],
     }

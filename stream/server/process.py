@@ -26,10 +26,10 @@ from .drain import Drain, Phase
 from .head_timeout import HeadTimeoutProtocol
 from .health import starting
 from .listening import ListenOptions
-from .logs import Logs
+from .logs import Logs, guessable
 from .memory import few_heaps
 from .options import ServeOptions
-from .parts import Parts, open_parts
+from .parts import Parts, make_catalog, open_parts
 from .place import Place
 from .shared_acceptor import SharedAcceptor
 from .tls import context_of
@@ -53,6 +53,7 @@ def serve(
         context_of(options.tls)  # reports mistakes before anything slow is started
     options = with_action_token(options)
     if options.workers > 1:
+        make_catalog(options)
         return supervise(options, serve_place, ready)
     with contextlib.closing(bind(options.host, options.port)) as bound:
         url = address_of(bound, options.host, "http" if options.tls is None else "https")
@@ -80,7 +81,8 @@ def serve_socket(
     few_heaps()  # before threads begin
     with contextlib.ExitStack() as stack:
         password = options.obs.address.password if options.obs else ""
-        tokens = (access.publish, access.view, access.control, access.action, password)
+        own = (access.publish, access.view, access.control, access.action)
+        tokens = own if guessable(password) else (*own, password)
         logs = stack.enter_context(Logs(options.log_format, options.log_level, tokens))
         if access.lack and (place is None or place.first):
             log.warning("%s", access.lack)

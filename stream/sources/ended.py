@@ -13,10 +13,11 @@ class Cause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """``text``: in words, for viewers."""
+    """``text``: in words, for viewers. ``away_s``: for how long it may well come back; 0 where nobody can say."""
 
     cause: Cause
     text: str
+    away_s: float = 0.0
 
     @property
     def stopped(self) -> bool:
@@ -30,5 +31,5 @@ def silent(waited_s: float) -> Ended:
     return Ended(Cause.SILENT, f"no video for {waited_s:g} s")
 
 
-def lost(text: str) -> Ended:
-    return Ended(Cause.LOST, text)
+def lost(text: str, away_s: float = 0.0) -> Ended:
+    return Ended(Cause.LOST, text, away_s)

@@ -1,5 +1,9 @@
 // Which camera, where there are several: a webcam and OBS's virtual camera, say. Names are known once one was allowed.
 
+import { button, heading, make } from "./make.js";
+
+const KEPT = "segue camera";
+
 /** The chosen camera's id; null if none was. `current`: the one that the browser gave; it is proposed. */
 export async function chosen(current) {
   const all = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind, deviceId }) => kind === "videoinput" && deviceId);
@@ -8,28 +12,13 @@ export async function chosen(current) {
 }
 
 function ask(all, proposed) {
-  const dialog = document.createElement("dialog");
-  dialog.id = "cameras";
+  const dialog = Object.assign(make("dialog"), { id: "cameras" });
   dialog.setAttribute("aria-labelledby", "cameras-name");
-  const name = document.createElement("h2");
-  name.id = "cameras-name";
-  name.textContent = "Which camera?";
-  dialog.append(name);
-  for (const [place, { deviceId, label }] of all.entries()) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.dir = "auto";
-    button.textContent = label || `Camera ${place + 1}`;
-    button.autofocus = deviceId === proposed;
-    button.addEventListener("click", () => dialog.close(deviceId));
-    dialog.append(button);
-  }
-  const none = document.createElement("button");
-  none.type = "button";
-  none.className = "quiet";
-  none.textContent = "Cancel";
-  none.addEventListener("click", () => dialog.close());
-  dialog.append(none);
+  const cameras = all.map(({ deviceId, label }, place) => {
+    const camera = button("", label || `Camera ${place + 1}`, "", () => dialog.close(deviceId));
+    return Object.assign(camera, { dir: "auto", autofocus: deviceId === proposed });
+  });
+  dialog.append(heading(dialog, "Which camera?"), ...cameras, button("quiet", "Cancel", "", () => dialog.close()));
   document.body.append(dialog);
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
@@ -42,9 +31,9 @@ function ask(all, proposed) {
 }
 
 function remembered() {
-  try { return localStorage.getItem("segue camera"); } catch { return null; } // storage may be forbidden
+  try { return localStorage.getItem(KEPT); } catch { return null; } // storage may be forbidden
 }
 
 function remember(id) {
-  try { localStorage.setItem("segue camera", id); } catch { /* then it is asked anew */ }
+  try { localStorage.setItem(KEPT, id); } catch { /* then it is asked anew */ }
 }

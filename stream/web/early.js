@@ -1,5 +1,5 @@
-// Before the first paint: which view this is, and how it is to look. A plain script, so that nothing flashes or moves.
-// What was chosen is kept by the browser; ?theme= and ?size= go before it, for docks, which lose what they keep.
+// Before the first paint: which view this is, and how it looks. A plain script, so that nothing flashes or moves.
+// ?theme= and ?size= are for docks, which lose what they keep.
 (() => {
   const root = document.documentElement;
   const light = matchMedia("(prefers-color-scheme: light)");

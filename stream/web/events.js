@@ -13,9 +13,8 @@ const NOT_FOUND = 4404;
 
 /**
  * `path`: of a session, or `/events?key=KEY` if `patient`. `on` has message(object), open(), waiting(),
- * absent(reason, regular), closed(reason, regular); `regular`: the stream was ended, it was not lost; and, if `patient`,
- * reached(): the server is there, which may yet say that no such stream is.
- * Returns {send(object), close()}.
+ * closed(reason, regular); `regular`: the stream was ended, not lost; and, if `patient`, absent(reason, regular, never),
+ * and reached(): the server is there, but the stream may not be. Returns {send(object), close()}.
  */
 export function listen(path, on, patient = false) {
   let socket = null;
@@ -34,17 +33,14 @@ export function listen(path, on, patient = false) {
     moved = "";
     let heard = false;
     socket = new WebSocket(address);
-    socket.onopen = () => {
-      if (patient) return on.reached?.();
-      tries = 0;
-      return on.open?.();
-    };
+    const opened = () => { tries = 0; on.open(); };
+    socket.onopen = patient ? on.reached : opened;
     socket.onmessage = ({ data }) => {
       let message;
       try { message = JSON.parse(data); } catch { return; }
       if (message?.v !== 1) return;
       if (message.type === "moved") { moved = message.events; return; }
-      if (patient && !heard) { tries = 0; on.open?.(); } // an open socket may yet say that there is no such stream
+      if (patient && !heard) opened(); // an open socket may yet say that there is no such stream
       heard = true;
       on.message(message);
     };
@@ -52,15 +48,16 @@ export function listen(path, on, patient = false) {
       if (over) return;
       if (code === MOVED && moved) return connect();
       const words = reason || (code === OVER ? "The session ended." : "The server cannot be reached any more.");
+      const none = code === OVER || code === NOT_FOUND;
       if (patient && code !== DENIED) {
-        on.absent?.(words, code === OVER || code === NOT_FOUND, code === NOT_FOUND);
-        return later(code === NOT_FOUND || code === OVER ? ABSENT_MS : RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+        on.absent(words, none, code === NOT_FOUND);
+        return later(none ? ABSENT_MS : RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
       }
-      if ([OVER, DENIED, NOT_FOUND].includes(code) || tries >= RETRY_MS.length) {
+      if (none || code === DENIED || tries >= RETRY_MS.length) {
         over = true;
         return on.closed(words, code === OVER || code === DENIED);
       }
-      on.waiting?.();
+      on.waiting();
       return later(RETRY_MS[tries++]);
     };
   };

@@ -2,6 +2,7 @@
 // lost and is back.
 
 import { given, streamKey } from "./key.js";
+import { sleep } from "./make.js";
 import { publish } from "./socket.js";
 
 const AGAIN_MS = [300, 500, 1000, 2000, 3000, 5000];
@@ -56,7 +57,7 @@ export class Input {
           this.on.ended(error.message);
           break;
         }
-        await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]); });
+        await sleep(AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]);
       }
     }
     this.returning = false;

@@ -1,10 +1,14 @@
 // Kits: filters, dials and weights that were saved under a name, for a show or a part of it. The server keeps them.
 
-import { button, make } from "./make.js";
+import { ask } from "./ask.js";
+import { button, input, make } from "./make.js";
 import { authorised } from "./token.js";
 
+const SURE_MS = 4000;
+const NONE = "No kit is saved yet. A kit is the present filters, dials and weights under a name.";
+
 /** The command that makes the session's wishes those of a kit: one, so one undo takes it back. */
-export function wish({ filters, steer, weights }) {
+function wish({ filters, steer, weights }) {
   return { type: "wishes", filters: filters ?? {}, ...(steer && { steer }), ...(weights && { weights }) };
 }
 
@@ -13,12 +17,10 @@ export class Kits {
   constructor(box, send, asked, say) {
     Object.assign(this, { send, asked, say, may: false });
     this.list = make("ul", "kits");
-    this.none = make("p", "hint", "No kit is saved yet. A kit is the present filters, dials and weights under a name.");
-    const form = make("form", "save");
-    this.name = Object.assign(make("input"), { type: "text", maxLength: 60, placeholder: "Name, for example: boss fight", required: true, id: "kit-name", dir: "auto" });
-    this.name.setAttribute("aria-label", "Name of the kit");
+    this.none = make("p", "hint");
+    this.name = input({ type: "text", maxLength: 60, placeholder: "Name, for example: boss fight", required: true, id: "kit-name", dir: "auto", ariaLabel: "Name of the kit" });
     this.save = Object.assign(make("button", "quiet", "Save as a kit"), { type: "submit" });
-    form.append(this.name, this.save);
+    const form = make("form", "save", this.name, this.save);
     form.addEventListener("submit", (event) => { event.preventDefault(); this.#save(); });
     box.append(this.list, this.none, form);
   }
@@ -30,24 +32,20 @@ export class Kits {
   }
 
   async load() {
-    const response = await fetch("/api/kits", { headers: authorised("view") }).catch(() => null);
-    if (!response?.ok) {
-      this.none.hidden = false;
-      this.none.textContent = response?.status === 404 ? "This server keeps no kits." : "The kits cannot be read now.";
-      return;
-    }
-    const { kits = [] } = await response.json();
+    const { status, told } = await ask("/api/kits");
+    const kits = told?.kits ?? [];
     this.none.hidden = kits.length > 0;
+    this.none.textContent = told ? NONE : status === 404 ? "This server keeps no kits." : "The kits cannot be read now.";
+    if (!told) return;
     this.list.replaceChildren(...kits.map((kit) => this.#row(kit)));
     this.show(this.may);
   }
 
   #row(kit) {
-    const row = make("li");
     const apply = button("quiet name", kit.name, "", () => this.send(wish(kit)));
     apply.dir = "auto";
-    row.append(apply, button("small", "×", `Delete the kit ${kit.name}`, () => this.#drop(kit)));
-    return row;
+    const drop = button("small", "×", `Delete the kit ${kit.name}`, () => (drop.textContent === "×" ? sure(drop) : this.#drop(kit)));
+    return make("li", "", apply, drop);
   }
 
   async #save() {
@@ -71,6 +69,13 @@ export class Kits {
     }
     await this.load();
   }
+}
+
+/** A kit is deleted for good: the button asks for a second press, and soon is as it was. */
+function sure(button) {
+  const { ariaLabel } = button;
+  Object.assign(button, { textContent: "?", ariaLabel: `Press again: ${ariaLabel}` });
+  setTimeout(() => Object.assign(button, { textContent: "×", ariaLabel }), SURE_MS);
 }
 
 function address(name) { return `/api/kits/${encodeURIComponent(name)}`; }

@@ -39,7 +39,7 @@ export class Moment {
   /** When, in words, for a kind of move (see `move`): "in 3 bars · 0:06". */
   words(kind, now_ms = performance.now()) {
     if (kind === "start") return "now";
-    if (kind === "none") return "";
+    if (kind === "none" || kind === "paused") return ""; // no bar comes nearer
     const leave_s = this.leave_ms === null ? null : (this.leave_ms - now_ms) / 1000;
     if (kind === "stay") return leave_s === null ? "" : leave_s <= 0 ? "now is a good place" : this.#counted(leave_s);
     if (leave_s !== null && leave_s > 0.5 && leave_s < 4 * this.bar_s) return this.#counted(leave_s);

@@ -1,15 +1,14 @@
 // OBS, where the session's picture comes from it or it plays: its scene, what it warns of, and its part as the player.
 
-import { press, set } from "./make.js";
+import { $, press, set } from "./make.js";
 
-const DUCKS = [null, true, false]; // by itself, always, never
-const WORDS = ["Duck: auto", "Duck: on", "Duck: off"];
+const DUCKS = [["Duck: auto", null], ["Duck: on", true], ["Duck: off", false]]; // auto: when somebody speaks
 
 export class Obs {
-  constructor(find, session) {
-    Object.assign(this, { find, session, told: null, duck: 0 });
-    find("play-in-obs").addEventListener("click", () => session.send({ type: "player", take: true, name: "OBS" }));
-    find("duck").addEventListener("click", () => this.next());
+  constructor(session) {
+    Object.assign(this, { session, told: null, duck: 0 });
+    $("play-in-obs").addEventListener("click", () => session.send({ type: "player", take: true, name: "OBS" }));
+    $("duck").addEventListener("click", () => this.next());
   }
 
   hear(message) { this.told = message; this.show(); }
@@ -19,24 +18,26 @@ export class Obs {
   /** The next of: ducking by itself, on, off. */
   next() {
     this.duck = (this.duck + 1) % DUCKS.length;
-    this.session.send({ type: "do", do: "duck", on: DUCKS[this.duck] });
+    this.session.send({ type: "do", do: "duck", on: DUCKS[this.duck][1] });
     this.show();
   }
 
   show() {
-    const { find, told, session: { role } } = this;
+    const { told, session: { role } } = this;
     const plays = role.name === "OBS" && role.player !== null;
-    find("obs").hidden = !told;
-    find("duck").hidden = !plays;
-    find("duck").disabled = !role.may;
-    set(find("duck"), told?.ducked_db && this.duck === 0 ? `Ducked ${Math.round(told.ducked_db)} dB` : WORDS[this.duck]);
-    press(find("duck"), DUCKS[this.duck] === true);
-    find("play-in-obs").hidden = !told?.connected || plays;
-    find("play-in-obs").disabled = !role.may;
+    const [word, on] = DUCKS[this.duck];
+    $("obs").hidden = !told;
+    $("duck").hidden = !plays;
+    $("play-in-obs").hidden = !told?.connected || plays;
+    $("duck").disabled = $("play-in-obs").disabled = !role.may;
+    set($("duck"), told?.ducked_db && on === null ? `Ducked ${Math.round(told.ducked_db)} dB` : word);
+    press($("duck"), on === true);
     if (!told) return;
-    const states = [told.streaming ? "live" : "", told.recording ? "recording" : "", told.studio ? "studio mode: the program is followed, not the preview" : "", told.rule ? `rule: ${told.rule}` : "", told.note];
-    set(find("obs-text"), told.connected ? [told.scene, ...states].filter(Boolean).join(" · ") : told.note || "not there; waiting for it");
-    find("obs").title = find("obs-text").textContent;
-    find("obs").dataset.state = !told.connected || told.note || told.studio ? "warn" : told.streaming ? "live" : "";
+    const { connected, scene, streaming, recording, studio, rule, note } = told;
+    // in a dock the line is cut: the scene's rule comes first
+    const states = [note, rule, scene, streaming && "live", recording && "recording", studio && "studio mode: the program is followed, not the preview"];
+    set($("obs-text"), connected ? states.filter(Boolean).join(" · ") : note || "not there; waiting for it");
+    $("obs").title = $("obs-text").textContent;
+    $("obs").dataset.state = !connected || note || studio ? "warn" : streaming ? "live" : "";
   }
 }

@@ -1,7 +1,8 @@
-// The preview player: two decks, each an <audio> behind a gain, so that one can fade into the other. What a deck plays
-// is cut out by the server, to the sample, and rises from silence there: no browser's idea of a place in a file counts.
+// The player: two decks, each an <audio> behind a gain, so that one can fade into the other. What a deck plays is cut
+// out by the server, to the sample: no browser's idea of a place in a file counts.
 
 import { DRIFT_S, nudge } from "./fade.js";
+import { sleep } from "./make.js";
 import { addressed } from "./token.js";
 
 // A track is begun so much before its place, and rises meanwhile: its first beat is heard like any other.
@@ -20,33 +21,25 @@ const RISE = FALL.slice().reverse();
 export class Player {
   /** `on` has change(now, playing), ended(now), error(text). `now` is {track, title, artist, start_s, duration_s, gain_db} or null. */
   constructor(on) {
-    this.on = on;
-    this.now = null;
-    this.level = 0.8;
-    this.context = this.analyser = null;
-    this.decks = [];
-    this.current = 0;
-    this.turn = 0; // the newest call of play wins
-    this.sought = 0; // and the newest of seek
+    Object.assign(this, { on, now: null, level: 0.8, context: null, analyser: null, decks: [], current: 0, mends: 0 });
+    this.turn = this.sought = 0; // the newest call of play wins, and of seek
     this.goes = false; // it is to play: sound that breaks off is begun again
-    this.mends = 0;
   }
 
   /** Browsers give sound only after a gesture: call from one. Resolves to whether there is sound. */
   async unlock() {
-    if (!this.context) {
-      this.context = new AudioContext();
-      this.master = this.context.createGain();
+    const context = this.context ??= new AudioContext();
+    if (!this.decks.length) {
+      this.master = context.createGain();
       this.master.gain.value = this.level ** 2;
-      this.analyser = this.context.createAnalyser();
+      this.analyser = context.createAnalyser();
       this.master.connect(this.analyser);
-      this.master.connect(this.context.destination);
+      this.master.connect(context.destination);
       this.decks = [0, 1].map((index) => this.#deck(index));
     }
-    const { context } = this;
     if (context.state === "running") return true;
     // without a sound device Firefox never answers
-    await Promise.race([context.resume().catch(() => {}), new Promise((resolve) => { setTimeout(resolve, AUDIO_MS); })]);
+    await Promise.race([context.resume().catch(() => {}), sleep(AUDIO_MS)]);
     return context.state === "running";
   }
 
@@ -69,9 +62,7 @@ export class Player {
   get position_s() { return this.deck ? this.deck.begin_s + this.deck.audio.currentTime : 0; }
   get length_s() { return this.now?.duration_s || 0; }
 
-  /**
-   * Start a suggestion at its place, as `how` says (see fade.js) where something plays. Resolves to whether it plays.
-   */
+  /** Start a suggestion at its place, as `how` says (see fade.js) where something plays. Resolves to whether it plays. */
   async play(item, how = () => ({ way: "cut" })) {
     const turn = ++this.turn;
     if (!(await this.#sounds(turn)) || turn !== this.turn) return false;
@@ -97,10 +88,8 @@ export class Player {
     return true;
   }
 
-  /**
-   * Bring a track to the beat of what plays, silently, and let it rise so that its start sounds at `plan.at_ms`.
-   * Resolves, when it rises, to whether all of that went well.
-   */
+  /** Bring a track to the beat of what plays, silently, then let it rise, so that its start sounds at `plan.at_ms`.
+   * Resolves, when it rises, to whether all of that went well. */
   async #onBeat(item, deck, { fade_s, run_s, rate, at_ms, place_s }, wanted) {
     const out = this.deck;
     const lead_s = (fade_s + run_s) * rate;
@@ -204,14 +193,12 @@ export class Player {
   async #sounds(turn) {
     const { context } = this;
     if (await this.unlock()) return true;
-    if (turn === this.turn) this.on.error(
-      navigator.userActivation && !navigator.userActivation.hasBeenActive
-        ? "The browser gives sound only after a click: click anywhere in this page, then play again."
-        : "There is no sound: the browser opens no sound device. Connect one, then click again.");
+    if (turn === this.turn) this.on.error(navigator.userActivation?.hasBeenActive === false
+      ? "The browser gives sound only after a click: click anywhere in this page, then play again."
+      : "There is no sound: the browser opens no sound device. Connect one, then click again.");
     if (!this.now && this.context === context) {
-      this.context?.close().catch(() => {});
-      this.context = this.analyser = null;
-      this.decks = [];
+      context?.close().catch(() => {});
+      Object.assign(this, { context: null, analyser: null, decks: [] });
     }
     return false;
   }
@@ -243,19 +230,9 @@ export class Player {
   }
 }
 
-function sleep(ms) { return new Promise((resolve) => { setTimeout(resolve, Math.max(0, ms)); }); }
-
 function loaded(audio) {
   return new Promise((resolve, reject) => {
-    const done = (settle) => () => {
-      audio.removeEventListener("loadedmetadata", good);
-      audio.removeEventListener("error", bad);
-      settle();
-    };
-    const good = done(resolve);
-    const bad = done(() => reject(new Error("not playable")));
-    audio.addEventListener("loadedmetadata", good);
-    audio.addEventListener("error", bad);
+    Object.assign(audio, { onloadedmetadata: resolve, onerror: reject });
     audio.load();
   });
 }

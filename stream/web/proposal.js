@@ -1,25 +1,24 @@
 // The large block: the next move, from where, why and when, and the button that makes it. It holds still under the
 // pointer as the list does.
 
-import { set } from "./make.js";
+import { $, set } from "./make.js";
 import { showBadges } from "./rights.js";
 import { clock, move, reason } from "./words.js";
 import { Wave } from "./wave.js";
 
 export class Proposal {
-  /** `find(id)` gives the page's elements; `on` has play(item), listen(item). */
-  constructor(find, moment, announcer, on) {
-    Object.assign(this, { find, moment, announcer, on, shown: null, place_s: null, pointed: false, pending: false });
-    this.wave = new Wave(find("advice-wave"));
-    const go = find("go");
-    go.addEventListener("click", () => { if (this.item) on.play(this.item); });
-    find("go-listen").addEventListener("click", () => { if (this.item) on.listen(this.item); });
-    const deeds = go.parentElement;
+  /** `on` has play(item), listen(item). */
+  constructor(moment, announcer, on) {
+    Object.assign(this, { moment, announcer, shown: null, place_s: null, pointed: false, pending: false });
+    this.wave = new Wave($("advice-wave"));
+    $("go").addEventListener("click", () => { if (this.item) on.play(this.item); });
+    $("go-listen").addEventListener("click", () => { if (this.item) on.listen(this.item); });
+    const deeds = $("go").parentElement;
     deeds.addEventListener("pointermove", () => { this.pointed = true; });
     deeds.addEventListener("pointerleave", () => { this.pointed = false; this.#thaw(); });
-    find("advice").addEventListener("focusout", () => setTimeout(() => this.#thaw()));
-    find("place").addEventListener("input", ({ target }) => this.choose(Number(target.value)));
-    find("place-back").addEventListener("click", () => { this.choose(null); find("go").focus({ focusVisible: false }); });
+    $("advice").addEventListener("focusout", () => setTimeout(() => this.#thaw()));
+    $("place").addEventListener("input", ({ target }) => this.choose(Number(target.value)));
+    $("place-back").addEventListener("click", () => { this.choose(null); $("go").focus({ focusVisible: false }); });
   }
 
   /** What the button plays, from where the block says. */
@@ -28,15 +27,17 @@ export class Proposal {
     return item && this.place_s !== null ? { ...item, start_s: this.place_s } : item ?? null;
   }
 
+  get #held() { return this.pointed || $("go").matches(":focus-visible"); }
+
   /** `list`: the newest message, or null; `words`: what to say before there is any. */
   show({ list, items, onAir, now, may, words }) {
-    const next = list ? { ...move(list.advice, items, onAir, now), items, seen: list.seen } : { ...words, item: null };
-    const held = this.pointed || this.find("go").matches(":focus-visible");
-    const news = this.shown?.item && next.item && `${next.item.track} ${next.item.start_s}` !== `${this.shown.item.track} ${this.shown.item.start_s}`;
+    const next = list ? { ...move(list.advice, items, onAir, now), items } : { ...words, item: null };
+    const was = this.shown?.item;
+    const news = was && next.item && (next.item.track !== was.track || next.item.start_s !== was.start_s);
+    const there = was && now?.track !== was.track && (!list || list.items.some(({ track }) => track === was.track));
     this.may = may;
-    const gone = list && this.shown?.item && !list.items.some((item) => item.track === this.shown.item.track);
-    this.waiting = held && news && this.may && (!now || now.track !== this.shown.item.track) && !gone ? next : null;
-    this.find("advice-waiting").hidden = !this.waiting;
+    this.waiting = this.#held && news && may && there ? next : null;
+    $("advice-waiting").hidden = !this.waiting;
     if (!this.waiting) this.#lay(next);
     this.tick();
     this.announcer.say(list && next.item ? [next.word, next.lead, next.item.title || "Untitled"].filter(Boolean).join(" ") : list ? next.word : "");
@@ -51,46 +52,42 @@ export class Proposal {
 
   /** Time passes. */
   tick() {
-    const { find, shown } = this;
-    if (!shown) return;
-    set(find("advice-when"), this.pending ? "on its way…" : this.moment.words(shown.kind));
+    if (this.shown) set($("advice-when"), this.pending ? "on its way…" : this.moment.words(this.shown.kind));
   }
 
   #thaw() {
-    if (this.waiting && !this.pointed && !this.find("go").matches(":focus-visible")) {
-      this.#lay(this.waiting);
-      this.waiting = null;
-      this.find("advice-waiting").hidden = true;
-    }
+    if (!this.waiting || this.#held) return;
+    this.#lay(this.waiting);
+    this.waiting = null;
+    $("advice-waiting").hidden = true;
   }
 
   #lay(next) {
-    const { find } = this;
     if (next.item?.track !== this.shown?.item?.track) this.place_s = null;
     this.shown = next;
     const { item } = this;
-    const kinds = { start: "start", switch: "switch", could: "could", stay: "stay", wait: "wait" };
-    find("advice").dataset.advice = kinds[next.kind] ?? "none";
-    set(find("advice-word"), next.word);
-    set(find("advice-lead"), next.item ? next.lead : "");
-    const text = item ? [item.title || "Untitled", item.artist].filter(Boolean).join(" · ") : next.lead;
-    set(find("advice-text"), item ? item.title || "Untitled" : text);
-    find("advice-text").title = text;
-    set(find("advice-from"), item ? `from ${clock(item.start_s)}` : "");
-    const why = item ? reason(next.item, next.items, next.seen) : "";
-    set(find("advice-why"), why);
-    find("advice-why").title = why;
-    find("go").disabled = !item || !this.may;
-    find("go-listen").disabled = !item;
-    set(find("go-text"), item ? `Play from ${clock(item.start_s)}` : "Play");
-    find("go").setAttribute("aria-label", item ? `Play from ${clock(item.start_s)}: ${item.title || "Untitled"}. ${why}` : "Play");
-    find("place-back").hidden = this.place_s === null;
-    showBadges(find("advice-rights"), next.item);
-    const place = find("place");
+    const name = item ? item.title || "Untitled" : next.lead;
+    const from = item ? `from ${clock(item.start_s)}` : "";
+    const why = item ? reason(item) : "";
+    $("advice").dataset.advice = next.kind === "paused" ? "stay" : next.kind;
+    set($("advice-word"), next.word);
+    set($("advice-lead"), item ? next.lead : "");
+    set($("advice-text"), name);
+    $("advice-text").title = [name, item?.artist].filter(Boolean).join(" · ");
+    set($("advice-from"), from);
+    set($("advice-why"), why);
+    $("advice-why").title = why;
+    $("go").disabled = !item || !this.may;
+    $("go-listen").disabled = !item;
+    set($("go-text"), `Play ${from}`.trim());
+    $("go").ariaLabel = item ? `Play ${from}: ${name}. ${why}` : "Play";
+    $("place-back").hidden = this.place_s === null;
+    showBadges($("advice-rights"), item);
+    const place = $("place");
     place.disabled = !item || !this.may;
     place.max = String(item?.duration_s || 1);
     if (!place.matches(":active")) place.value = String(item?.start_s ?? 0);
-    place.setAttribute("aria-valuetext", item ? `from ${clock(item.start_s)} of ${clock(item.duration_s)}` : "");
+    place.ariaValueText = item ? `${from} of ${clock(item.duration_s)}` : "";
     this.wave.show(item?.track ?? null, { start_s: item?.start_s, leave_s: item?.leave_s, loop: item?.loop, length_s: item?.duration_s });
   }
 }

@@ -1,5 +1,4 @@
-// What the server says of the session, as this page knows it: the newest list, what was asked, who plays. Nothing here
-// is the page's own: each message replaces what was known.
+// What the server says of the session: the newest list, what was asked, who plays. Nothing here is the page's own.
 
 import { listen } from "./events.js";
 
@@ -8,11 +7,9 @@ export const NEUTRAL = { steer: { energy: 0, valence: 0, tension: 0, tempo: 0 },
 const KEPT_MS = 10 * 60_000; // for so long wishes of a session that was lost may be given back
 
 export class Session {
-  /** `on` has a function for each type of message, and open(), waiting(), reached(), absent(reason, regular), closed(reason, regular). */
+  /** `on` has a function for each type of message, and those of events.js. */
   constructor(on) {
-    this.on = on;
-    this.events = null;
-    this.kept = null;
+    Object.assign(this, { on, events: null, kept: null });
     this.#forget();
   }
 
@@ -34,8 +31,7 @@ export class Session {
     this.events = listen(path, {
       open: () => { this.#role(NOBODY); this.on.open(); },
       message: (message) => this.#hear(message),
-      waiting: () => this.on.waiting(),
-      reached: () => this.on.reached(),
+      waiting: this.on.waiting, reached: this.on.reached,
       absent: (reason, regular, never) => { this.#over(regular && !never); this.on.absent(reason, regular); },
       closed: (reason, regular) => { this.events = null; this.#over(regular); this.on.closed(reason, regular); },
     }, patient);
@@ -59,9 +55,9 @@ export class Session {
     if (regular) this.kept = null;
     else if (this.asked) this.kept = { asked: this.asked, auto: this.role.auto, since_ms: performance.now() };
     const { role } = this;
-    const since_s = role.paused || role.position_s === null ? 0 : (performance.now() - this.heard_ms) / 1000;
-    this.#forget();
+    const since_s = role.paused ? 0 : (performance.now() - this.heard_ms) / 1000;
     const position_s = role.position_s === null ? null : role.position_s + since_s;
+    this.#forget();
     this.#role(regular ? NOBODY : { ...role, player: null, auto: false, paused: true, position_s });
   }
 
@@ -72,19 +68,16 @@ export class Session {
   }
 
   #hear(message) {
-    if (message.type === "suggestions") {
-      this.newest = message;
-      this.asked = message.asked ?? null;
+    const { type, command, asked = null } = message;
+    if (type === "suggestions") {
+      Object.assign(this, { newest: message, asked });
       this.#giveBack();
-    } else if (message.type === "player") {
-      this.#role(message);
-    } else if (message.type === "accepted") {
-      this.#change(message);
-    } else if (message.type === "reset") {
-      this.newest = null;
     }
-    if (message.command === "auto") this.turned = null;
-    this.on[message.type]?.(message);
+    if (type === "player") this.#role(message);
+    if (type === "accepted") this.#change(message);
+    if (type === "reset") this.newest = null;
+    if (command === "auto") this.turned = null;
+    this.on[type]?.(message);
   }
 
   /** What was accepted shows at once; the next list says all of it again. */
@@ -110,7 +103,7 @@ export class Session {
     if (wished(asked) || !(wished(kept.asked) || kept.auto)) return;
     const { filters, liked, pinned, skipped, steer, weights } = kept.asked;
     if (kept.auto && !this.auto) this.turn(true);
-    if (filters && Object.values(filters).some((limit) => limit !== null)) this.send({ type: "filters", ...filters });
+    if (limited(filters)) this.send({ type: "filters", ...filters });
     if (skipped.length) this.send({ type: "wishes", skipped: skipped.map(({ track, left_s }) => ({ track, left_s })) });
     if (!wished({ ...kept.asked, skipped: [], filters: null })) return;
     this.send({ type: "wishes", steer, weights, pinned, liked: liked.map((each) => each.track) });

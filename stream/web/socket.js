@@ -1,7 +1,7 @@
 // Publishing where WebRTC does not get through: the same picture over a websocket, which any network lets pass.
 
 import { addressed } from "./token.js";
-import { publish as publishByWhip, WhipError } from "./whip.js";
+import { publish as publishByWhip, WhipError, WORDS } from "./whip.js";
 
 const CONNECT_MS = 5000; // what WebRTC may take, from the server's answer to a connection
 const READY_MS = 10_000;
@@ -39,7 +39,7 @@ export async function publish(stream, label, key, onState) {
 /** Publish by the socket. Resolves to {events, stop} once the server is ready; `onState` hears "connected", "failed". */
 export async function publishBySocket(stream, label, key, onState) {
   const [track] = stream.getVideoTracks();
-  if (!track) throw new WhipError("There is no picture in this source.");
+  if (!track) throw new WhipError(...WORDS.empty);
   const kind = window.MediaRecorder && KINDS.find((type) => MediaRecorder.isTypeSupported(type));
   let socket = null;
   let sending = null;
@@ -92,9 +92,8 @@ function hello(socket, message) {
     };
     socket.onclose = ({ code, reason }) => {
       clearTimeout(timer);
-      if (code === 4401) reject(new WhipError("This server asks for a token: open the page with #publish=TOKEN behind its address."));
-      else if (code === 4503) reject(new WhipError("The server is busy with other streams. Try again in a moment.", false));
-      else reject(new WhipError(reason ? `The server did not take the stream: ${reason}` : "The server cannot be reached. Is it still running?", Boolean(reason)));
+      const known = { 4401: WORDS.token, 4503: WORDS.busy }[code];
+      reject(new WhipError(...(known ?? (reason ? [`The server did not take the stream: ${reason}`] : WORDS.gone))));
     };
   });
 }

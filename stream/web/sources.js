@@ -2,8 +2,6 @@
 
 import { chosen } from "./cameras.js";
 
-export class SourceError extends Error {}
-
 const CAMERA_WORDS = {
   NotAllowedError: "The camera was not allowed. Allow it beside the address bar, then try again.",
   NotFoundError: "No camera was found. Share the screen or choose a video file instead.",
@@ -12,7 +10,7 @@ const CAMERA_WORDS = {
 };
 
 export async function camera(video) {
-  if (!navigator.mediaDevices?.getUserMedia) throw new SourceError(insecure("camera"));
+  if (!navigator.mediaDevices?.getUserMedia) throw new Error(insecure("camera"));
   let stream = await opened({});
   const current = stream.getVideoTracks()[0].getSettings().deviceId;
   let wanted = null;
@@ -21,7 +19,7 @@ export async function camera(video) {
   } finally {
     if (wanted !== current) for (const track of stream.getTracks()) track.stop();
   }
-  if (wanted === null) throw new SourceError("No camera was chosen.");
+  if (wanted === null) throw new Error("No camera was chosen.");
   if (wanted !== current) stream = await opened({ deviceId: { exact: wanted } });
   return show(video, stream, "Camera");
 }
@@ -31,19 +29,18 @@ async function opened(which) {
     return await navigator.mediaDevices.getUserMedia({
       video: { ...which, width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 24 } }, audio: false,
     });
-  } catch (error) {
-    throw new SourceError(CAMERA_WORDS[error.name] ?? `The camera cannot be used (${error.message}).`);
+  } catch ({ name, message }) {
+    throw new Error(CAMERA_WORDS[name] ?? `The camera cannot be used (${message}).`);
   }
 }
 
 export async function screen(video) {
-  if (!navigator.mediaDevices?.getDisplayMedia) throw new SourceError(insecure("screen"));
+  if (!navigator.mediaDevices?.getDisplayMedia) throw new Error(insecure("screen"));
   let stream;
   try {
     stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15 } }, audio: false });
-  } catch (error) {
-    if (error.name === "NotAllowedError") throw new SourceError("The screen was not shared. Choose a window to go on.");
-    throw new SourceError(`The screen cannot be shared (${error.message}).`);
+  } catch ({ name, message }) {
+    throw new Error(name === "NotAllowedError" ? "The screen was not shared. Choose a window to go on." : `The screen cannot be shared (${message}).`);
   }
   return show(video, stream, "Screen");
 }
@@ -60,7 +57,7 @@ export async function file(video, chosen) {
     if (!video.videoWidth) throw new Error("there is no picture in it");
   } catch (error) {
     forget();
-    throw new SourceError(`This browser cannot play ${chosen.name}: ${plain(error)}. MP4 (H.264) and WebM work.`);
+    throw new Error(`This browser cannot play ${chosen.name}: ${plain(error)}. MP4 (H.264) and WebM work.`);
   }
   const copy = capture(video);
   return { stream: copy.stream, label: chosen.name, stop: () => { copy.stop(); forget(); } };

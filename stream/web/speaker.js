@@ -1,21 +1,18 @@
 // This page's part in who plays: the session has one player. Where that is this page, it plays what it and the others
 // ask for, and says where it is; elsewhere the page is a remote of it.
 
-import { details, titleOf } from "./titles.js";
+import { details } from "./titles.js";
 
 const REPORT_MS = 5000;
 const SOON_MS = 60; // changes that come together are told once
 const CLAIM_MS = 3000;
+const LEVEL_MS = 200; // a volume that is dragged is told so a few times a second
+const SILENT_DB = -60;
 
 export class Speaker {
   /** `how(item)`: how a track gives way to that one. `on` has change(). */
   constructor(player, session, how, on) {
-    this.player = player;
-    this.how = how;
-    this.session = session;
-    this.on = on;
-    this.soon = 0;
-    this.claims = new Set();
+    Object.assign(this, { player, session, how, on, soon: 0, claims: new Set(), levels: 0, asked: 0 });
     setInterval(() => { if (this.here && player.playing) this.#report(); }, REPORT_MS);
   }
 
@@ -31,11 +28,22 @@ export class Speaker {
     if (!role.track) return null;
     const playing = this.elsewhere && !role.paused;
     const since_s = playing ? (performance.now() - heard_ms) / 1000 : 0;
-    const known = this.known?.track === role.track ? this.known : null;
-    if (!known) details(role.track).then((found) => { this.known = found ?? { track: role.track }; this.on.change(); });
-    const length_s = known?.duration_s || 0;
-    const position_s = Math.min((role.position_s ?? 0) + since_s, length_s || Infinity);
-    return { ...known, track: role.track, title: titleOf(role.track), position_s, length_s, playing, here: false };
+    const { duration_s = 0, ...facts } = this.#facts(role.track);
+    const position_s = Math.min((role.position_s ?? 0) + since_s, duration_s || Infinity);
+    return { ...facts, position_s, length_s: duration_s, playing, here: false };
+  }
+
+  /** What is known of a track; asked for once, until it is another one or the connection is a new one. */
+  #facts(track) {
+    if (this.known?.track !== track) {
+      const mine = this.known = { track };
+      details(track).then((found) => {
+        if (!found || this.known !== mine) return;
+        this.known = found;
+        this.on.change();
+      });
+    }
+    return this.known;
   }
 
   /** Play a track from `item.start_s` on where the session plays; here, if it plays nowhere. */
@@ -68,6 +76,23 @@ export class Speaker {
     return this.player.seek(seconds).then(() => this.#tell());
   }
 
+  /** How loud it is where it plays, as a place of the slider, 0 to 1; null where who plays does not tell. */
+  get part() {
+    if (!this.elsewhere) return this.player.level;
+    const { level_db } = this.session.role;
+    return typeof level_db === "number" ? partOf(level_db) : null;
+  }
+
+  louder(part) {
+    if (!this.elsewhere) this.player.volume = part;
+    this.wanted = part;
+    this.levels ||= setTimeout(() => {
+      this.levels = 0;
+      if (this.elsewhere) this.#ask({ do: "level", db: decibels(this.wanted) });
+      else if (this.here) this.#report();
+    }, LEVEL_MS);
+  }
+
   /** Nothing plays any more. */
   silence() {
     if (this.elsewhere) return this.#ask({ do: "stop" });
@@ -77,6 +102,7 @@ export class Speaker {
 
   /** The session's connection is there, maybe again: who has sound plays. */
   opened() {
+    this.known = null;
     if (!this.player.now) return;
     this.player.mend(true);
     this.#report();
@@ -102,13 +128,18 @@ export class Speaker {
   async obey(message) {
     if (!this.here) return;
     if (message.do === "play") {
+      const turn = ++this.asked;
       const facts = await details(message.track);
-      if (facts && this.here && await this.#start({ ...facts, start_s: message.start_s })) this.#tell();
+      if (facts && this.here && turn === this.asked && await this.#start({ ...facts, start_s: message.start_s })) this.#tell();
     } else if (message.do === "seek") {
       await this.seek(message.position_s);
     } else if (message.do === "stop") {
+      this.asked += 1;
       this.silence();
-    } else if ((message.do === "pause") === this.player.playing) {
+    } else if (message.do === "level") {
+      this.player.volume = partOf(message.db);
+      this.changed();
+    } else if (message.do === (this.player.playing ? "pause" : "resume")) {
       await this.player.toggle();
     }
   }
@@ -138,7 +169,14 @@ export class Speaker {
   }
 
   #report() {
-    const { now, playing, position_s } = this.player;
-    if (now) this.session.send({ type: "playing", track: now.track, position_s: Math.max(0, position_s), paused: !playing });
+    const { now, playing, position_s, level } = this.player;
+    if (!now) return;
+    const heard = "level_db" in this.session.role ? { level_db: decibels(level) } : {}; // where the server knows of levels
+    this.session.send({ type: "playing", track: now.track, position_s: Math.max(0, position_s), paused: !playing, ...heard });
   }
 }
+
+/** A place of the slider in dB, and back: see `Player.volume`. */
+function decibels(part) { return part > 0 ? Math.max(SILENT_DB, Math.round(400 * Math.log10(part)) / 10) : SILENT_DB; }
+
+function partOf(db) { return db > SILENT_DB ? 10 ** (db / 40) : 0; }

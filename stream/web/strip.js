@@ -64,22 +64,22 @@ export class Strip {
     const time = now();
     const across = (at) => width * (1 - (time - at) / SPAN_S);
     const style = getComputedStyle(canvas);
-    pen.fillStyle = style.getPropertyValue("--grid");
+    pen.fillStyle = style.getPropertyValue("--edge");
     pen.fillRect(0, height - 1, width, 1);
     if (this.points.length > 1) {
       pen.beginPath();
       pen.moveTo(across(this.points[0][0]), height);
       for (const [at, value] of this.points) pen.lineTo(across(at), height - 1 - value * (height - 6));
       pen.lineTo(across(this.points.at(-1)[0]), height);
-      pen.fillStyle = style.getPropertyValue("--area");
+      pen.fillStyle = style.getPropertyValue("--mint-wash");
       pen.fill();
       pen.beginPath();
       this.points.forEach(([at, value], index) => pen[index ? "lineTo" : "moveTo"](across(at), height - 1 - value * (height - 6)));
-      pen.strokeStyle = style.getPropertyValue("--line");
+      pen.strokeStyle = style.getPropertyValue("--mint");
       pen.lineWidth = 1.5;
       pen.stroke();
     }
-    pen.fillStyle = style.getPropertyValue("--cut");
+    pen.fillStyle = style.getPropertyValue("--amber");
     for (const [at, strength] of this.cuts) {
       pen.globalAlpha = 0.45 + 0.55 * Math.min(1, strength);
       pen.fillRect(across(at) - 1, 2, 2, height - 3);

@@ -2,7 +2,7 @@
 // what a row says is what a click on it does. A list that came meanwhile waits. Rows are put in their places by
 // transforms: then nothing shifts when they change them.
 
-import { make, press, set } from "./make.js";
+import { $, button, make, press, set } from "./make.js";
 import { showBadges } from "./rights.js";
 import { ago, clock, held, reason } from "./words.js";
 
@@ -13,16 +13,9 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 export class Suggestions {
   /** `on` has play, listen, skip, unskip (item), like, pin (item, whether), waits(whether). */
   constructor(list, on) {
-    this.list = list;
-    this.on = on;
-    this.rows = new Map();
-    this.items = [];
-    this.told = {};
-    this.waiting = null;
-    this.pointed = false;
-    this.timer = 0;
+    Object.assign(this, { list, on, rows: new Map(), items: [], told: {}, waiting: null, pointed: false, timer: 0 });
     this.heard = null; // in headphones
-    this.air = [null, false];
+    this.air = [null, false]; // the track on air, and whether it plays
     const point = () => { this.pointed = true; clearTimeout(this.timer); };
     list.addEventListener("pointermove", point);
     list.addEventListener("pointerdown", point);
@@ -37,17 +30,14 @@ export class Suggestions {
   get frozen() { return this.items.length > 0 && (this.pointed || Boolean(this.list.querySelector(":focus-visible"))); }
 
   /**
-   * Show `items`, best first. `seen`: what the server saw in the picture, if it says; `pinned`: a track or null;
-   * `skipped`: a set of tracks; `may`: whether this page may ask for anything; `used`: when a track was last on air.
+   * Show `items`, best first. `pinned`: a track or null; `skipped`, `liked`: sets of tracks; `may`: whether this page may
+   * ask for anything; `used(track)`: when it was last on air.
    */
-  show(items, told = {}) {
-    this.told = { seen: null, pinned: null, skipped: new Set(), may: true, used: () => "", ...told };
-    const { frozen } = this;
-    if (frozen && items.length) {
-      const news = changed(this.items, items);
-      this.waiting = news ? items : null;
-    } else {
-      this.waiting = null;
+  show(items, told) {
+    this.told = told;
+    const holds = this.frozen && items.length > 0;
+    this.waiting = holds && changed(this.items, items) ? items : null;
+    if (!holds) {
       this.pointed &&= items.length > 0;
       this.#lay(items);
     }
@@ -62,8 +52,7 @@ export class Suggestions {
       row.element.classList.toggle("on-air", id === track);
       row.element.classList.toggle("paused", id === track && !playing);
       row.air.hidden = id !== track;
-      if (id === track) row.play.setAttribute("aria-current", "true");
-      else row.play.removeAttribute("aria-current");
+      row.play.ariaCurrent = id === track ? "true" : null;
     }
   }
 
@@ -90,7 +79,7 @@ export class Suggestions {
     items.forEach((item, place) => {
       let row = this.rows.get(item.track);
       if (!row) { row = this.#row(item.track); this.rows.set(item.track, row); }
-      fill(row, item, reason(item, items, this.told.seen), this.told.used(item.track));
+      fill(row, item, this.told.used(item.track));
       row.place = place;
       row.element.style.setProperty("--place", String(place));
       if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place] ?? null);
@@ -102,7 +91,7 @@ export class Suggestions {
 
   /** What may change even while the list holds still. */
   #mend() {
-    const { pinned, may, skipped, liked = new Set() } = this.told;
+    const { pinned, may, skipped, liked } = this.told;
     for (const [id, row] of this.rows) {
       const gone = skipped.has(id);
       row.element.classList.toggle("gone", gone);
@@ -112,8 +101,8 @@ export class Suggestions {
       const name = row.title.textContent;
       set(row.skip, gone ? "↶" : "×");
       row.skip.title = gone ? "Take it back" : "Leave this track out for this stream";
-      row.skip.setAttribute("aria-label", gone ? `Take back: ${name}` : `Leave out ${name}`);
-      for (const button of [row.play, row.like, row.pin, row.skip]) button.disabled = !may || (gone && button !== row.skip);
+      row.skip.ariaLabel = gone ? `Take back: ${name}` : `Leave out ${name}`;
+      for (const each of [row.play, row.like, row.pin, row.skip]) each.disabled = !may || (gone && each !== row.skip);
     }
   }
 
@@ -128,63 +117,41 @@ export class Suggestions {
   }
 
   #row(track) {
-    const element = make("li", "row");
-    const latest = () => this.items.find((item) => item.track === track);
-    const play = make("button", "play");
-    play.type = "button";
-    play.append(make("span", "rank"), glyph());
-    play.addEventListener("click", () => { const item = latest(); if (item) this.on.play(item); });
-    const acts = make("div", "acts");
     const act = (kind, mark, title, what) => {
-      const made = make("button", kind, mark);
-      made.type = "button";
+      const made = button(kind, mark, "", () => {
+        const item = this.items.find((each) => each.track === track); // as it is now
+        if (item) what(item);
+      });
       made.title = title;
-      made.addEventListener("click", () => { const item = latest(); if (item) what(item); });
-      acts.append(made);
       return made;
     };
-    const pressed = (made) => made.getAttribute("aria-pressed") === "true";
-    const listen = act("listen", "", "Listen in headphones", (item) => this.on.listen(item));
-    listen.append(phones());
-    const like = act("like", "♥", "More like this", (item) => this.on.like(item, !pressed(like)));
-    const pin = act("pin", "▲", "Keep it first", (item) => this.on.pin(item, !pressed(pin)));
-    const skip = act("drop-it", "×", "", (item) => (pressed(skip) ? this.on.unskip(item) : this.on.skip(item)));
-    press(listen, track === this.heard);
-    const air = make("span", "air", "On air");
-    air.hidden = true;
-    const head = make("p", "head");
-    const title = make("span", "title");
-    const artist = make("span", "artist");
-    title.dir = artist.dir = "auto";
-    head.append(title, artist, air);
-    const from = make("p", "from");
-    const start = make("span");
-    from.append(make("small", "", "from"), start);
-    const facts = make("p", "facts");
-    const pace = make("span");
-    const used = make("span", "used");
-    const rights = make("span", "rights");
-    facts.append(pace, used, rights);
-    const sentence = make("p", "why");
-    sentence.dir = "auto";
-    const text = make("div", "text");
-    text.append(head, facts, sentence);
-    const parts = make("dl", "parts");
-    const bars = Object.fromEntries(PARTS.map(([key, label]) => {
-      const bar = make("i", key);
+    const pressed = (made) => made.ariaPressed === "true";
+    const row = {
+      play: act("play", "", "", this.on.play),
+      listen: act("listen", "", "Listen in headphones", this.on.listen),
+      like: act("like", "♥", "More like this", (item) => this.on.like(item, !pressed(row.like))),
+      pin: act("pin", "▲", "Keep it first", (item) => this.on.pin(item, !pressed(row.pin))),
+      skip: act("drop-it", "×", "", (item) => (pressed(row.skip) ? this.on.unskip(item) : this.on.skip(item))),
+      air: make("span", "air", "On air"), start: make("span"), why: make("p", "why"), score: make("p", "score"), bars: {},
+    };
+    for (const name of ["rank", "title", "artist", "tempo", "used", "rights", "held"]) row[name] = make("span", name);
+    row.air.hidden = true;
+    row.title.dir = row.artist.dir = row.why.dir = "auto";
+    row.play.append(row.rank, sign("M8 5v14l11-7Z"));
+    row.listen.append(sign("M4 15v-2a8 8 0 0 1 16 0v2M4 14h3v6H4Zm13 0h3v6h-3Z"));
+    press(row.listen, track === this.heard);
+    row.head = make("p", "head", row.title, row.artist, row.air);
+    const facts = make("p", "facts", row.tempo, row.used, row.rights);
+    const parts = make("dl", "parts", ...PARTS.map(([key, label]) => {
+      const [bar, said] = [make("i", key), make("span", "unseen")];
       bar.ariaHidden = "true";
-      const said = make("span", "unseen");
-      const value = make("dd");
-      value.append(bar, said);
-      const line = make("div");
-      line.append(make("dt", "", label), value);
-      parts.append(line);
-      return [key, { bar, value, said }];
+      const value = make("dd", "", bar, said);
+      row.bars[key] = { bar, said, value };
+      return make("div", "", make("dt", "", label), value);
     }));
-    const score = make("p", "score");
-    const hold = make("span", "held");
-    element.append(play, from, text, parts, score, acts, hold);
-    return { element, play, listen, skip, like, pin, hold, head, title, artist, air, start, facts, pace, used, rights, sentence, bars, score, rank: play.firstChild };
+    row.element = make("li", "row", row.play, make("p", "from", make("small", "", "from"), row.start),
+      make("div", "text", row.head, facts, row.why), parts, row.score, make("div", "acts", row.listen, row.like, row.pin, row.skip), row.held);
+    return row;
   }
 
   #glide(before) {
@@ -204,47 +171,42 @@ function changed(before, after) {
   return key(before) !== key(after);
 }
 
-function fill(row, item, sentence, used) {
+function fill(row, item, used) {
   const name = item.title || "Untitled";
+  const why = reason(item);
+  const fits = String(Math.round(100 * item.score));
+  const stays = held(item);
   set(row.rank, String(item.rank));
   set(row.title, name);
   set(row.artist, item.artist || "");
   set(row.start, ` ${clock(item.start_s)}`);
   const pace = item.tempo_bpm > 0 ? `${Math.round(item.tempo_bpm)} bpm` : "free tempo";
-  set(row.pace, [pace, clock(item.duration_s), item.licence].filter(Boolean).join(" · "));
+  set(row.tempo, [pace, clock(item.duration_s), item.licence].filter(Boolean).join(" · "));
   set(row.used, used ? `on air ${ago(used)}` : "");
   showBadges(row.rights, item);
-  set(row.sentence, sentence);
+  set(row.why, why);
   row.head.title = [name, item.artist].filter(Boolean).join(" · ");
-  row.sentence.title = sentence;
+  row.why.title = why;
   for (const [key, label] of PARTS) {
-    const percent = Math.round(100 * item.reasons[key]);
-    row.bars[key].bar.style.transform = `scaleX(${item.reasons[key]})`;
-    set(row.bars[key].said, `${percent} of 100`);
-    row.bars[key].value.title = `${label}: ${percent} of 100`;
+    const { bar, said, value } = row.bars[key];
+    bar.style.transform = `scaleX(${item.reasons[key]})`;
+    set(said, `${Math.round(100 * item.reasons[key])} of 100`);
+    value.title = `${label}: ${said.textContent}`;
   }
-  set(row.score, String(Math.round(100 * item.score)));
-  row.score.title = ["How well it fits, out of 100", held(item)].filter(Boolean).join("; ");
-  set(row.hold, item.held ? (item.held === "pinned" ? "pinned" : "held") : "");
+  set(row.score, fits);
+  row.score.title = ["How well it fits, out of 100", stays].filter(Boolean).join("; ");
+  set(row.held, item.held && (item.held === "pinned" ? "pinned" : "held"));
   const by = item.artist ? ` by ${item.artist}` : "";
-  const fits = [`rank ${item.rank}, fits ${row.score.textContent} of 100`, held(item)].filter(Boolean).join(", ");
-  row.play.setAttribute("aria-label", `Play ${name}${by} from ${clock(item.start_s)}; ${fits}. ${sentence}`);
-  row.listen.setAttribute("aria-label", `Listen to ${name} in headphones`);
-  row.like.setAttribute("aria-label", `Like ${name}`);
-  row.pin.setAttribute("aria-label", `Keep ${name} first`);
+  const rank = [`rank ${item.rank}, fits ${fits} of 100`, stays].filter(Boolean).join(", ");
+  row.play.ariaLabel = `Play ${name}${by} from ${clock(item.start_s)}; ${rank}. ${why}`;
+  row.listen.ariaLabel = `Listen to ${name} in headphones`;
+  row.like.ariaLabel = `Like ${name}`;
+  row.pin.ariaLabel = `Keep ${name} first`;
 }
 
-function drawn(d) {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(space, "path");
-  path.setAttribute("d", d);
-  svg.append(path);
+/** A sign as in the large button, of another path. */
+function sign(path) {
+  const svg = $("go").firstElementChild.cloneNode(true);
+  svg.firstElementChild.setAttribute("d", path);
   return svg;
 }
-
-function glyph() { return drawn("M8 5v14l11-7Z"); }
-
-function phones() { return drawn("M4 15v-2a8 8 0 0 1 16 0v2M4 14h3v6H4Zm13 0h3v6h-3Z"); }

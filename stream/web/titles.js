@@ -1,22 +1,29 @@
 // Tracks by their ids: what lists said of them, else what the server says when asked.
 
-import { authorised } from "./token.js";
+import { ask } from "./ask.js";
+import { sleep } from "./make.js";
 
-const MOST = 500;
+const MOST = 500; // tracks that are remembered, by what lists say
+const OUTLINES = 60; // and with all that the server knows
+const AGAIN_MS = [1000, 3000, 9000, 27_000]; // after a question that failed
 const known = new Map();
-const asking = new Map();
-const OUTLINES = 60;
-const outlines = new Map(); // by track, what the server says of it when asked: waveform, sections, bars, rights
+const outlines = new Map();
 
 /** Remember what a list says. */
 export function learn(items) {
-  for (const item of items) keep(item.track, item);
+  for (const item of items) keep(known, item.track, item, MOST);
 }
 
-function keep(track, facts) {
-  known.delete(track);
-  known.set(track, { ...facts, track });
-  if (known.size > MOST) known.delete(known.keys().next().value);
+/** The catalogue has changed: ask anew. */
+export function renew() {
+  known.clear();
+  outlines.clear();
+}
+
+function keep(map, track, what, most) {
+  map.delete(track);
+  map.set(track, what);
+  if (map.size > most) map.delete(map.keys().next().value);
 }
 
 /** The name of a track; where it is not known yet, `later` is called once it is. */
@@ -27,27 +34,28 @@ export function titleOf(track, later) {
 }
 
 /** {track, title, artist, duration_s, licence, ...} or null for a track that the catalogue does not have. */
-export function details(track) {
-  if (known.has(track)) return Promise.resolve(known.get(track));
-  if (!asking.has(track)) asking.set(track, ask(track).finally(() => asking.delete(track)));
-  return asking.get(track);
+export async function details(track) {
+  return known.get(track) ?? outline(track);
 }
 
-async function ask(track) {
-  const response = await fetch(`/api/tracks/${encodeURIComponent(track)}`, { headers: authorised("view") }).catch(() => null);
-  if (!response?.ok) return null;
-  keep(track, await response.json());
-  return known.get(track);
-}
-
-/** All that the server knows of a track: waveform, sections, bars, rights; null where it knows no such track. */
+/** All that the server knows of a track: waveform, sections, bars, rights; null where it knows no such track, or does
+ * not answer for most of a minute. */
 export function outline(track) {
-  if (!outlines.has(track)) {
-    const found = fetch(`/api/tracks/${encodeURIComponent(track)}`, { headers: authorised("view") })
-      .then((response) => (response.ok ? response.json() : null))
-      .catch(() => { outlines.delete(track); return null; });
-    outlines.set(track, found);
-    if (outlines.size > OUTLINES) outlines.delete(outlines.keys().next().value);
-  }
+  if (!outlines.has(track)) keep(outlines, track, found(track), OUTLINES);
   return outlines.get(track);
+}
+
+async function found(track) {
+  for (const wait_ms of [...AGAIN_MS, 0]) {
+    const { status, told } = await ask(`/api/tracks/${encodeURIComponent(track)}`);
+    if (status === 404) return null;
+    if (told) {
+      told.track = track;
+      if (!known.has(track)) keep(known, track, told, MOST);
+      return told;
+    }
+    await sleep(wait_ms);
+  }
+  outlines.delete(track); // the next time anew
+  return null;
 }

@@ -47,7 +47,7 @@ export class Wave {
     const style = getComputedStyle(canvas);
     const colour = (name) => style.getPropertyValue(name).trim();
     if (!this.track || !length_s) {
-      pen.fillStyle = colour("--mark");
+      pen.fillStyle = colour("--faint");
       return pen.fillRect(0, height / 2 - 1, width, 2);
     }
     const known = (place) => typeof place === "number";
@@ -57,16 +57,16 @@ export class Wave {
     }
     const from = across(known(places.start_s) ? places.start_s : 0);
     const played = known(places.at_s) ? across(places.at_s) : from;
-    this.#peaks(width, height, (x) => colour(x < Math.min(from, played) ? "--past" : known(places.at_s) && x < played ? "--played" : "--ahead"));
-    pen.fillStyle = colour("--mark");
+    this.#peaks(width, height, (x) => colour(x < Math.min(from, played) ? "--past" : known(places.at_s) && x < played ? "--mint" : "--ahead"));
+    pen.fillStyle = colour("--faint");
     for (const section of facts?.sections_s ?? []) pen.fillRect(across(section), height - 4, 1, 4);
     if (known(places.leave_s)) {
-      pen.fillStyle = colour("--leave");
+      pen.fillStyle = colour("--amber");
       pen.fillRect(across(places.leave_s) - 1, 0, 2, height);
     }
-    if (known(places.start_s)) flag(pen, from, height, colour("--start"));
+    if (known(places.start_s)) flag(pen, from, height, colour("--mint"));
     if (known(places.at_s)) {
-      pen.fillStyle = colour("--needle");
+      pen.fillStyle = colour("--ink");
       pen.fillRect(played - 1, 0, 2, height);
     }
     return undefined;

@@ -1,5 +1,6 @@
 // A WHIP publisher (RFC 9725): one offer with all candidates in it, one answer, DELETE to stop.
 
+import { sleep } from "./make.js";
 import { authorised } from "./token.js";
 
 const GATHER_MS = 1500;
@@ -16,6 +17,13 @@ export class WhipError extends Error {
   }
 }
 
+export const WORDS = {
+  token: ["This server asks for a token: open the page with #publish=TOKEN behind its address."],
+  busy: ["The server is busy with other streams. Try again in a moment.", false],
+  gone: ["The server cannot be reached. Is it still running?", false],
+  empty: ["There is no picture in this source."],
+};
+
 /** Publish the first video track of `stream`; who comes again with the same `key` goes on with its session. Resolves to {events, stop}; `onState` hears "connected", "lost", "failed". */
 export async function publish(stream, label, key, onState) {
   const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
@@ -27,7 +35,7 @@ export async function publish(stream, label, key, onState) {
     stopped = true;
     // First the request: once the peer has said goodbye, the session and its address are gone.
     const asked = resource ? fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {}) : null;
-    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, GOODBYE_MS))]);
+    await Promise.race([asked, sleep(GOODBYE_MS)]);
     peer.close();
   };
 
@@ -38,7 +46,7 @@ export async function publish(stream, label, key, onState) {
 
   try {
     const track = stream.getVideoTracks()[0];
-    if (!track) throw new WhipError("There is no picture in this source.");
+    if (!track) throw new WhipError(...WORDS.empty);
     const sender = peer.addTransceiver(track, { direction: "sendonly", streams: [stream] }).sender;
     await limit(sender, track);
     await peer.setLocalDescription(await peer.createOffer());
@@ -86,11 +94,11 @@ async function post(sdp, label, key) {
       method: "POST", headers: authorised("publish", { "Content-Type": "application/sdp" }), body: sdp,
     });
   } catch {
-    throw new WhipError("The server cannot be reached. Is it still running?", false);
+    throw new WhipError(...WORDS.gone);
   }
   const text = await response.text();
-  if (response.status === 401) throw new WhipError("This server asks for a token: open the page with #publish=TOKEN behind its address.");
-  if (response.status === 503) throw new WhipError("The server is busy with other streams. Try again in a moment.", false);
+  if (response.status === 401) throw new WhipError(...WORDS.token);
+  if (response.status === 503) throw new WhipError(...WORDS.busy);
   if (!response.ok) throw new WhipError(`The server did not take the stream: ${text}`);
   return { sdp: text, resource: response.headers.get("Location"), events: response.headers.get("Segue-Events") };
 }

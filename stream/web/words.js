@@ -8,33 +8,6 @@ export function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** Why an item stands where it does: a sentence from the part in which it leads `others`, with figures if there are. */
-export function why(item, others, seen) {
-  const lead = (part) => {
-    const mean = others.reduce((sum, other) => sum + other.reasons[part], 0) / Math.max(1, others.length);
-    return item.reasons[part] - mean + 0.2 * item.reasons[part];
-  };
-  const { content, rhythm, mood } = item.reasons;
-  const [best] = ["content", "rhythm", "mood"].sort((a, b) => lead(b) - lead(a));
-  const pace = paceWords(item.tempo_bpm, seen);
-  if (pace && rhythm >= 0.5) return pace;
-  if (best === "content") return `${content >= 0.75 ? "Fits" : "Goes with"} pictures like this${company(rhythm, mood)}`;
-  if (best === "rhythm") return `${degree(rhythm)} the movement of the picture`;
-  return `${degree(mood)} the mood of the picture${rhythm >= 0.7 ? " and its pace" : ""}`;
-}
-
-function paceWords(bpm, seen) {
-  const heard = Math.round(bpm);
-  if (!heard || !pulse(seen)) return null;
-  const steps = Math.round(seen.tempo_bpm);
-  const near = (factor) => Math.abs(heard * factor - steps) <= 0.08 * steps;
-  const against = `${heard} bpm against about ${steps} seen`;
-  if (near(1)) return `Matches the pace: ${against}`;
-  if (near(2)) return `Half the pace of the picture: ${against}`;
-  if (near(0.5)) return `Twice the pace of the picture: ${against}`;
-  return null;
-}
-
 /** The pulse of the picture in whole bpm, or 0 where there is none to speak of. */
 export function pulse(seen) {
   return seen && seen.tempo_bpm > 0 && seen.confidence >= TRUST ? Math.round(seen.tempo_bpm) : 0;
@@ -44,16 +17,6 @@ export function pulse(seen) {
 export function movement(seen) {
   if (!seen) return "";
   return seen.speed < 0.01 ? "almost still" : seen.speed < 0.06 ? "gentle movement" : seen.speed < 0.15 ? "lively movement" : "fast movement";
-}
-
-function degree(value) {
-  return value >= 0.75 ? "Fits" : value >= 0.5 ? "Goes with" : "Close to";
-}
-
-function company(rhythm, mood) {
-  if (rhythm >= 0.7 && mood >= 0.7) return ", in pace and mood";
-  if (rhythm >= 0.7) return ", at their pace";
-  return mood >= 0.7 ? ", in their mood" : "";
 }
 
 /** A time to come, in words: "8 minutes". */
@@ -89,8 +52,8 @@ export function cue(onAir, title) {
 }
 
 /**
- * The next move: {kind, word, lead, item}. `kind`: "start", "switch", "could", "stay" or "none"; `item`: what to play
- * next, null where there is nothing; `lead`: what comes before its title. `now`: what is on air, or null.
+ * The next move: {kind, word, lead, item}. `kind`: "start", "switch", "could", "stay", "paused" or "none"; `item`: what
+ * to play next, null where there is nothing; `lead`: what comes before its title. `now`: what is on air, or null.
  */
 export function move(advice, items, onAir, now) {
   if (!items.length) return { kind: "none", word: "Nothing fits", lead: "The catalogue has no track that passes.", item: null };
@@ -98,7 +61,7 @@ export function move(advice, items, onAir, now) {
   if (!now) return { kind: "start", word: "Start with", lead: "", item: top };
   const other = items.find((item) => item.track !== now.track) ?? null;
   const name = now.title || "Untitled";
-  if (!now.playing) return { kind: "stay", word: "Paused", lead: other ? `${name}. Next:` : name, item: other };
+  if (!now.playing) return { kind: "paused", word: "Paused", lead: other ? `${name}. Next:` : name, item: other };
   if (advice === "switch" && top.track !== now.track) return { kind: "switch", word: "Switch to", lead: "", item: top };
   if (advice === "could switch" && other) return { kind: "could", word: "Could switch to", lead: "", item: other };
   const next = items.find((item) => item.track === onAir?.next && item.track !== now.track) ?? other;
@@ -115,7 +78,11 @@ export function ago(at, now_ms = Date.now()) {
   return `${Math.round(seconds / 86_400)} days ago`;
 }
 
-/** Why, in words: the facts that the server gives, else the page's own sentence. */
-export function reason(item, others, seen) {
-  return item.facts?.length ? item.facts.map((fact) => fact.text).join(" · ") : why(item, others, seen);
+const FIRST = { first_content: "picture", first_rhythm: "picture's pace", first_mood: "picture's mood" };
+
+/** Why, in words: the facts that the server gives, else the parts of the score. */
+export function reason({ facts, reasons }) {
+  if (facts?.length) return facts.map(({ kind, text }) => (kind in FIRST ? `closest in the list to the ${FIRST[kind]}` : text)).join(" · ");
+  const [picture, rhythm, mood] = ["content", "rhythm", "mood"].map((name) => Math.round(100 * reasons[name]));
+  return `fits: picture ${picture}, rhythm ${rhythm}, mood ${mood} of 100`;
 }

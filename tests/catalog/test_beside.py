@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog import beside
 from catalog.beside import MAX_LOST, MAX_PATTERNS, read_beside
 from catalog.notes import EDIT, ORIGINS, SIDECAR, counting
+from catalog.sidecar import read_table
 
 Tell = Callable[..., dict[str, dict[str, str]]]
 HEAD = "file,source,list_at\n"
@@ -48,6 +50,34 @@ def test_each_field_comes_from_the_nearest_and_most_exact_row(tmp_path: Path) ->
         "sub/deep/b.ogg": {"source": "exact", "list_at": "everything"},
     }
     assert complaints == []
+
+
+def test_what_cannot_be_read_says_nothing_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = beside.read_table
+    refused = tmp_path / "sub" / "segue.csv"
+    monkeypatch.setattr(beside, "read_table", lambda path: real(path if path != refused else tmp_path / "none" / "x"))
+    (tmp_path / "sub").mkdir()
+    for folder in (tmp_path, tmp_path / "sub"):
+        (folder / "segue.csv").write_text(HEAD + "*,all,\n")
+    places = [(tmp_path / name, 0.0) for name in ("a.mp3", "sub/b.mp3", "sub/deep/c.mp3")]
+    said = read_beside(tmp_path, [tmp_path / "segue.csv", refused], places)
+    assert [note.path.name for note in said.notes] == ["a.mp3"] and said.closed == (tmp_path / "sub",)
+    assert "cannot be read" in said.complaints[0][1]
+    assert said.complaints[1] == (tmp_path / "sub", "what tables said of the files in it before counts")
+    above = read_beside(tmp_path / "sub" / "deep", [], [(tmp_path / "sub" / "deep" / "c.mp3", 0.0)])
+    assert [note.value for note in above.notes] == ["all"] and above.closed == ()  # not of this index
+
+
+def test_many_rows_of_one_name_cost_no_more_than_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "MAX_PATTERNS", 2)
+    rows = 500 * ["*,all,\n", "a.mp3,a,\n", "b.mp3,b,\n"] + ["*,,last\n"] + 5 * ["b*,b*,\n"]
+    places = [(tmp_path / name, 0.0) for name in ("a.mp3", "b.mp3", "c.mp3")]
+    (tmp_path / "segue.csv").write_text(HEAD + "".join(rows))
+    folder = beside._Folder(tmp_path, [read_table(tmp_path / "segue.csv")], [path.name for path, _ in places])
+    assert [len(folder.rows_of(path)) for path, _ in places] == [2, 4, 1]
+    found, _ = told(tmp_path, {"segue.csv": HEAD + "".join(rows)}, ["a.mp3", "b.mp3", "c.mp3"])
+    assert {name: said["source"] for name, said in found.items()} == {"a.mp3": "a", "b.mp3": "b", "c.mp3": "all"}
+    assert {said["list_at"] for said in found.values()} == {"last"}
 
 
 def test_of_two_alike_the_later_counts_and_json_comes_last(tmp_path: Path) -> None:

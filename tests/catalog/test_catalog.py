@@ -1,8 +1,10 @@
 """The facade: what a search answers, what opening refuses, what several threads may do at once."""
 
 import json
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,10 +68,12 @@ def test_a_search_that_leans_is_as_a_scan_of_everything(folder: Path, bundle: Bu
     with Catalog.open(folder, bundle) as catalog:
         found = catalog.search(query, 5, lean=lean)
         vectors = np.concatenate([made_up(n, clips=3 if n == 7 else 12)[1].vectors for n in range(20)])
-        scores = vectors @ query / catalog._segments.standard.deviations  # no bank: nothing but a scale
+        own = [catalog._now.table.of_track(made_up(n)[0].id) for n in range(20)]
+        scores = vectors @ query / own[0].deviation  # no bank: nothing but a scale
         if lean:
             turned = np.abs(lean)
-            scores += LEAN_REACH * catalog._segments.standings @ (np.array(lean) * turned.max() / turned.sum())
+            standings = np.concatenate([segments.standings for segments in own])
+            scores += LEAN_REACH * standings @ (np.array(lean) * turned.max() / turned.sum())
         best: dict[str, float] = {}
         counts = [len(made_up(n, clips=3 if n == 7 else 12)[1].vectors) for n in range(20)]
         for number, score in zip(np.repeat(np.arange(20), counts).tolist(), scores.tolist(), strict=True):
@@ -81,32 +85,60 @@ def test_a_search_that_leans_is_as_a_scan_of_everything(folder: Path, bundle: Bu
         assert candidate.similarity <= plain[candidate.track.id].similarity + 1e-5
 
 
-def test_an_index_that_keeps_what_the_records_do_not_know(
-    folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+def test_an_index_that_kept_something_is_brought_up_to_date(
+    folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """It was filled before: one track has gone from the records since, another has fewer segments in them."""
+    """One track has gone from the records since, another has fewer segments in them, a third has another name."""
     query = made_up(3)[1].vectors[2]
-    with Catalog.open(folder, bundle) as catalog:
+    own = tmp_path / "own"
+    shutil.copytree(folder, own)
+    held: list[FlatIndex] = []
+    given: list[list[str]] = []
+
+    class Kept(FlatIndex):
+        """Keeps everything, beside this process."""
+
+        def __init__(self, options: IndexOptions) -> None:
+            super().__init__(options)
+            for block in held[-1].blocks() if held else ():
+                FlatIndex.upsert(self, block)
+            held.append(self)
+
+        def keeps(self, segments: int) -> bool:
+            return True
+
+        def upsert(self, segments: Segments) -> None:
+            given.append([track.id for track in segments.tracks])
+            super().upsert(segments)
+
+    monkeypatch.setitem(INDEXES, "kept", Kept)
+    with Catalog.open(own, bundle, index="kept") as catalog:
         everything = [candidate.track.id for candidate in catalog.search(query, 20)]
-        held = list(catalog._index.blocks())
+    assert [len(ids) for ids in given] == [20]
+    with Catalog.open(own, bundle, index="kept") as catalog:
+        assert [candidate.track.id for candidate in catalog.search(query, 21)] == everything
+    assert len(given) == 1  # nothing was given again
 
-    def kept(options: IndexOptions) -> FlatIndex:
-        index = FlatIndex(options)
-        for block in held:
-            index.upsert(block)
-        [longer] = index.vectors([everything[1]])
-        more = np.concatenate([longer, longer])
-        for id in ("nobody", everything[1]):
-            index.upsert(Segments([replace(made_up(0)[0], id=id)], np.array([len(more)]), more))
-        return index
+    index = held[-1]
+    [longer] = index.vectors([everything[1]])
+    strange = Segments([replace(made_up(0)[0], id="nobody")], np.array([1]), longer[:1], ["x"])
+    FlatIndex.upsert(index, strange)
+    FlatIndex.upsert(index, replace(strange, tracks=[replace(made_up(0)[0], id=everything[1])]))
+    with closing(Store(own, write=True)) as store:
+        track = made_up(5)[0]
+        store.put(track.path, FileStamp(1, 1), [Entry(replace(track, title="Renamed"))])
+    with Catalog.open(own, bundle, index="kept") as catalog:
+        assert [candidate.track.id for candidate in catalog.search(query, 21)] == everything
+        assert {candidate.track.id for candidate in catalog.like(everything[0], 21)} == set(everything)
+        assert "nobody" not in catalog._index.stamps()
+    assert given[1:] == [sorted([everything[1], made_up(5)[0].id])]
 
-    monkeypatch.setitem(INDEXES, "kept", kept)  # type: ignore[arg-type]
-    with Catalog.open(folder, bundle, index="kept") as catalog:
-        known = [id for id in everything if id != everything[1]]
-        assert [candidate.track.id for candidate in catalog.search(query, 21)] == known
-        assert {candidate.track.id for candidate in catalog.like(known[0], 21)} == set(known)
-        with pytest.raises(SearchIndexError, match="does not hold track"):
-            catalog.vector(everything[1])
+    (own / "order.npz").write_bytes(b"damaged")  # everything is placed, and given, anew
+    with Catalog.open(own, bundle, index="kept") as catalog:
+        assert [candidate.track.id for candidate in catalog.search(query, 21)] == everything
+    with Catalog.open(own, None, index="kept"):  # scores without the bundle's bank are not for keeping
+        pass
+    assert len(held) == 4
 
 
 def test_an_index_of_no_known_name_is_refused(folder: Path, bundle: Bundle) -> None:

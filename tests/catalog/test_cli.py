@@ -129,6 +129,21 @@ def test_a_title_is_no_markup(made: Path, capsys: pytest.CaptureFixture[str], mo
     assert "[bold]120" in capsys.readouterr().out
 
 
+def test_search_by_words_and_by_a_part_of_a_track(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def found(*words: str) -> list[dict[str, object]]:
+        assert segue.main(["search", "-c", str(made / "catalogue"), "--json", *words]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    every = found()
+    title = str(every[0]["title"])
+    assert every[0] in found("--text", title.upper()) and found("--text", "nothing has this") == []
+    whole, part = (found("--like", str(every[0]["track"]), *span) for span in ((), ("--from", "0", "--to", "5")))
+    assert {one["track"] for one in whole} == {one["track"] for one in part}
+    for bad, says in ((("--like", "x", "--text", "y"), "two searches"), (("--from", "9", "--to", "2"), "and rise")):
+        assert segue.main(["search", "-c", str(made / "catalogue"), *bad]) == 2
+        assert says in capsys.readouterr().err
+
+
 def test_search_lists_as_many_as_asked_for(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert segue.main(["search", "-c", str(made / "catalogue"), "-n", "2", "--json"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2

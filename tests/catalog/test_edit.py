@@ -10,13 +10,15 @@ from typing import Any
 
 import mutagen
 import pytest
+from older_catalog import to_schema
 
 import segue
-from catalog import catalog_command
+from catalog import beside, catalog_command
 from catalog.catalog import Catalog
 from catalog.database import DATABASE, exclusive
 from catalog.notes import Notes
 from catalog.records import Track
+from catalog.sidecar import read_table
 from engines.bundle import load_bundle
 from features.spec import FEATURES
 
@@ -103,7 +105,7 @@ def test_a_catalogue_of_the_schema_before_is_not_analysed_again(
     file.save()
     run("index", str(music))
     with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as db:
-        db.executescript("DROP TABLE notes; PRAGMA user_version = 5")
+        to_schema(5, db)
     clips = sorted(path.name for path in (tmp_path / "c" / "clips").iterdir())
     assert tracks()["-90.ogg"].moods == ()  # a reader does without
     report = json.loads(run("index", str(music), "--json").splitlines()[0])
@@ -112,6 +114,21 @@ def test_a_catalogue_of_the_schema_before_is_not_analysed_again(
     assert tracks()["-90.ogg"].moods == ("dark",)
     report = json.loads(run("index", str(music), "--json").splitlines()[0])
     assert (report["unchanged"], report["retagged"]) == (3, 0)
+
+
+def test_what_is_removed_is_left_out_until_it_is_restored(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]]
+) -> None:
+    run("index", str(music))
+    every = tracks()
+    name, one = next(iter(every.items()))
+    assert "1 track is left out" in run("catalog", "remove", one.id)
+    run("index", str(music))  # which does not bring it back
+    assert tracks().keys() == every.keys() - {name}
+    assert json.loads(run("catalog", "show", one.id, "--json").splitlines()[0])["said"]["hidden"]["value"] == "yes"
+    assert "1 track is suggested again" in run("catalog", "restore", "--where", "hidden=yes")
+    assert tracks() == every
+    run("catalog", "remove", one.id, "--where", "path=*", code=2)
 
 
 def test_edits_are_taken_away_as_a_sidecar(music: Path, run: Run, tracks: Callable[[], dict[str, Track]]) -> None:
@@ -169,6 +186,7 @@ def test_search_by_rights_and_moods(
         (["edit", "x", "--set", "colour=red"], "there are licence"),
         (["edit", "x", "--unset", "colour"], "there is no such field"),
         (["edit", "x", "--set", "vod_ok=no", "--unset", "vod_ok"], "both set and unset"),
+        (["edit", "x", "--set", "vod_ok=no", "--set", "vod_ok=yes"], "vod_ok is set twice"),
         (["edit", "--where", "colour=red", "--set", "vod_ok=no"], "there are licence, title"),
         (["edit", "--where", "vod_ok=perhaps", "--set", "vod_ok=no"], "give yes, no or unknown"),
         (["edit", "x", "--set", "vodok=no"], "--set 'vodok': there is no such field; there are licence, "),
@@ -184,12 +202,89 @@ def test_what_the_user_has_to_mend(
     assert error.startswith("segue catalog: ") and says in error
 
 
+@pytest.mark.parametrize("named", ["a", "z"])  # before the file that is suggested, or behind it
+def test_what_one_copy_forbids_is_forbidden_of_all(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]], named: str
+) -> None:
+    other = music / named
+    other.mkdir()
+    (other / "copy.ogg").write_bytes((music / "sub" / "-90.ogg").read_bytes())
+    (music / "sub" / "segue.csv").write_text("file,vod_ok,live_ok,licence\n*,yes,yes,CC0\n")
+    (other / "segue.csv").write_text("file,vod_ok,live_ok\n*,no,unknown\n")
+    notes = json.loads(run("index", str(music), "--json").splitlines()[0])["notes"]
+    [told] = [note for note in notes if "vod_ok" in note["text"]]
+    assert told["path"].endswith("sub/-90.ogg") and f"no for {other / 'copy.ogg'}, which is" in told["text"]
+    first = min(music / "sub" / "-90.ogg", other / "copy.ogg")
+    track = tracks()[first.name]
+    assert (track.rights.vod_ok, tracks()["-120.ogg"].rights.vod_ok) == (False, True)
+    shown = json.loads(run("catalog", "show", track.id, "--json").splitlines()[0])["said"]["vod_ok"]
+    assert (shown["value"], shown["origin"]) == ("no", "sidecar")
+    run("catalog", "edit", track.id, "--set", "vod_ok=yes")  # who looks at it goes before both tables
+    assert tracks()[first.name].rights.vod_ok is True
+    run("catalog", "edit", track.id, "--unset", "vod_ok")
+    (other / "segue.csv").write_text("file,vod_ok\n*,yes\n")
+    notes = json.loads(run("index", str(music), "--json").splitlines()[0])["notes"]
+    assert not any("vod_ok" in note["text"] for note in notes)
+    assert tracks()[first.name].rights.vod_ok is True
+
+
+def test_a_table_that_cannot_be_read_takes_nothing_back(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (music / "sub" / "segue.csv").write_text("file,vod_ok\n*,no\n")
+    run("index", str(music))
+    with monkeypatch.context() as patched:
+        patched.setattr(beside, "read_table", lambda path: read_table(path.with_name("none")))
+        assert "what tables said of the files in it before counts" in run("index", str(music))
+    assert {track.rights.vod_ok for track in tracks().values()} == {False}
+    (music / "sub" / "segue.csv").unlink()
+    run("index", str(music))
+    assert {track.rights.vod_ok for track in tracks().values()} == {None}
+
+
+def test_an_index_of_a_playlist_leaves_what_the_tables_of_its_files_said(
+    music: Path, run: Run, tracks: Callable[[], dict[str, Track]]
+) -> None:
+    (music / "segue.csv").write_text("file,licence\n*,CC BY 4.0\n")
+    (music / "sub" / "segue.csv").write_text("file,licence\n*,CC0\n")
+    (music / "list.m3u8").write_text("sub/-90.ogg\nsub/-120.ogg\n")
+    run("index", str(music))
+    before = tracks()
+    assert {track.licence for track in before.values()} == {"CC0-1.0"}
+    run("index", str(music / "list.m3u8"))
+    assert tracks() == before
+
+
 def test_a_pattern_chooses_by_licence(music: Path, run: Run) -> None:
     (music / "segue.csv").write_text("file,licence\n*,CC BY 4.0\n*-90.ogg,CC BY-SA 4.0\n")
     run("index", str(music))
     for wanted, found in (("CC-BY", 2), ("CC-BY*", 3), ("cc-by-?a-4.0", 1), ("CC-BY-N*", 0)):
         said = run("catalog", "edit", "--where", f"licence={wanted}", "--dry-run", "--json")
-        assert len(said.splitlines()) == found, wanted
+        listed = [line for line in said.splitlines() if line.startswith("{")]
+        assert len(listed) == found, wanted
+        assert ("holds of none" in said) is (found == 0), wanted
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        (["licence=CC BY-ND"], "--where 'licence=CC BY-ND' holds of none of 3 tracks; there are CC-BY-4.0 (1), "),
+        (["licence=CC0"], "no licence (2)"),
+        (["vod_ok=yes"], "there are unknown (2), no (1)"),
+        (["mood=clam*"], "there are Calm (1), dark (1)"),
+        (["tag=x"], "--where 'tag=x' holds of none of 3 tracks: none has a tag"),
+        (["path=*/sub/-91.ogg"], "/sub/-90.ogg (1)"),
+        (["vod_ok=no", "licence="], "each of vod_ok=no, licence= holds of some tracks, but of none all of them do"),
+        (["vod_ok=no", "source=shop"], "--where 'source=shop' holds of none of 3 tracks: none has a source"),
+    ],
+)
+def test_what_holds_of_no_track_is_told_with_what_there_is(music: Path, run: Run, where: list[str], says: str) -> None:
+    (music / "segue.csv").write_text("file,licence,vod_ok,moods\nsub/-90.ogg,CC BY 4.0,no,Calm;dark\n")
+    run("index", str(music))
+    words = [word for text in where for word in ("--where", text)]
+    said = run("catalog", "edit", *words, "--set", "vod_ok=no", code=2)
+    assert said.startswith("segue catalog: ") and says in said
+    assert says in run("catalog", "edit", *words, "--dry-run")
 
 
 def test_an_edit_waits_for_no_indexer(music: Path, run: Run, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from catalog.index.base import EVERYWHERE, IndexOptions, Where
 from catalog.index.flat import FlatIndex
 from catalog.likeness import most_alike
 from catalog.records import Filters, Track
-from catalog.segments import SegmentTable
+from catalog.segments import Rows, SegmentTable
 from catalog.standard import index_width
-from catalog.store import StoredSegment, StoredTrack
+from catalog.standing import Order
+from catalog.store import StoredSegments, StoredTrack
 
 E = 8
 NOTHING = np.zeros(0, np.float32)
@@ -22,23 +23,27 @@ def stored(id: str, tempo_bpm: float) -> StoredTrack:
     return StoredTrack(track, NOTHING, NOTHING, "", False, id)
 
 
+def segments(ids: list[str], counts: list[int], vectors: np.ndarray) -> StoredSegments:
+    """A segment each 4 s; every third one but the first cannot be started."""
+    numbers = np.concatenate([np.arange(count) for count in counts])
+    starts_s = np.where(numbers % 3 == 1, np.nan, 4.0 * numbers).astype(np.float32)
+    return StoredSegments(ids, np.array(counts), numbers, starts_s, np.zeros(len(numbers), np.float32), vectors, None)
+
+
 def made(seed: int, counts: list[int]) -> tuple[SegmentTable, np.ndarray, FlatIndex]:
     """Tracks 00, 01, 02 ... of so many segments, every second one as the one before; their tempi are their numbers."""
     rng = np.random.default_rng(seed)
     tracks = [stored(f"{i:02}", float(i)) for i in range(len(counts))]
-    segments = [
-        StoredSegment(f"{i:02}", j, None if j % 3 == 1 else 4.0 * j)
-        for i, count in enumerate(counts)
-        for j in range(count)
-    ]
-    vectors = rng.normal(size=(len(segments), E)).astype(np.float32)
+    vectors = rng.normal(size=(sum(counts), E)).astype(np.float32)
     for own in np.split(vectors, np.cumsum(counts)[:-1]):
         own[1::2] = own[0::2][: len(own[1::2])]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     bank = rng.normal(size=(20, E)).astype(np.float32)
-    table = SegmentTable(tracks, segments, vectors, None, bank / np.linalg.norm(bank, axis=1, keepdims=True))
+    rows = Rows(tracks, segments([stored.track.id for stored in tracks], counts, vectors))
+    yardstick = rows.yardstick(bank / np.linalg.norm(bank, axis=1, keepdims=True), Order(rows.raw))
+    table, indexed = SegmentTable(yardstick).changed((), rows)
     index = FlatIndex(IndexOptions(Path("/nowhere"), index_width(E)))
-    index.upsert(table.indexed(vectors))
+    index.upsert(indexed)
     return table, vectors, index
 
 
@@ -69,16 +74,27 @@ def test_the_most_alike_of_all_that_passes(seed: int, where: Where, monkeypatch:
 def test_rows_and_starts_of_a_track() -> None:
     table, *_ = made(0, [2, 0, 5])
     assert (table.count("00"), table.count("01"), table.count("02"), table.count("zz")) == (2, 0, 5, 0)
-    assert table.first_row("02") == 2
-    assert table.rows_of(["02", "00"], np.array([5, 2])).tolist() == [2, 3, 4, 5, 6, 0, 1]
-    own = table.of_track("02")
-    assert own is not None and (own.first, own.count) == (2, 5)
-    assert own.segments.tolist() == [0, 2, 3] and own.rows.tolist() == [2, 4, 5]
+    own, other = table.of_track("02"), table.of_track("00")
+    assert own is not None and len(own) == 5 and own.first_clips.tolist() == [0, 1, 2, 3, 4]
+    assert other is not None and own.deviation != other.deviation
+    deviations = table.deviations(["02", "00"], np.array([5, 2]))
+    assert deviations.tolist() == [own.deviation] * 5 + [other.deviation] * 2
+    assert table.known(["00", "zz", "02"], np.array([2, 1, 4])).tolist() == [True, False, False]
+    assert own.segments.tolist() == [0, 2, 3]
     assert own.starts_s.tolist() == [0.0, 8.0, 12.0]
     assert table.of_track("zz") is None
 
 
 def test_segments_out_of_order_are_refused() -> None:
-    segments = [StoredSegment("01", 0, None), StoredSegment("00", 0, None)]
+    turned = segments(["01", "00"], [1, 1], np.eye(2, dtype=np.float32))
     with pytest.raises(ValueError, match="by their track's id"):
-        SegmentTable([stored("00", 1.0), stored("01", 1.0)], segments, np.eye(2, dtype=np.float32), None, None)
+        Rows([stored("00", 1.0), stored("01", 1.0)], turned)
+
+
+def test_the_segments_of_a_part_of_a_track() -> None:
+    own = made(0, [9])[0].of_track("00")
+    assert own is not None  # segments of 28 s begin every 4 s: their middles are at 14, 18, 22 ... 46 s
+    assert own.between(0.0, float("inf")).tolist() == list(range(9))
+    assert own.between(18.0, 26.0).tolist() == [1, 2, 3]
+    assert own.between(0.0, 5.0).tolist() == [0] and own.between(200.0, 210.0).tolist() == [8]
+    assert own.between(19.0, 21.0).tolist() in ([1], [2])

@@ -86,7 +86,7 @@ def test_a_catalogue_of_the_schema_before_is_brought_up_to_this_one(tmp_path: Pa
     make_older(tmp_path)
     with closing(Store(tmp_path, write=True)) as store:
         assert [stored.track.title for stored in store.tracks()] == ["A"]
-        assert len(store.segments(2)[0]) == 1
+        assert store.segments(2).vectors.tolist() == [[1.0, 0.0]]
         assert store.notes.all() == {}
         store.notes.put(EDIT, [Note(Path("/m/a.ogg"), 0.0, "licence", "CC-BY-4.0")])
         assert store.files()[Path("/m/a.ogg")].stamp.size == -1  # its tags are read again, its sound is not analysed
@@ -102,7 +102,8 @@ def test_a_reader_reads_the_schema_before_and_leaves_it(tmp_path: Path) -> None:
     before = (tmp_path / DATABASE).read_bytes()
     with closing(Store(tmp_path, write=False)) as store, store.snapshot():
         assert [stored.track.title for stored in store.tracks()] == ["A"]
-        assert store.notes.all() == {}
+        assert store.segments(2).vectors.tolist() == [[1.0, 0.0]] and store.segments(2).starts_s.tolist() == [0.0]
+        assert store.notes.all() == {} and store.revision() == 0
     assert (tmp_path / DATABASE).read_bytes() == before
 
 
@@ -128,6 +129,9 @@ def test_notes_of_an_origin_are_replaced_below_a_folder(store: Store) -> None:
         (inside, 0.0): {"sidecar": {"source": "S"}, EDIT: {"licence": "Z"}},
         (outside, 0.0): {"sidecar": {"licence": "Y"}},
     }
+    assert store.notes.replace("sidecar", [], Path("/m"), [Path("/m")]) == 0  # nobody knows what is said there now
+    assert store.notes.replace("sidecar", [], Path("/"), [Path("/m/sub")]) == 2
+    store.notes.put("sidecar", [Note(inside, 0.0, "source", "S"), Note(outside, 0.0, "licence", "Y")])
     store.notes.remove(EDIT, [(inside, 0.0, "licence")])
     assert store.notes.replace("sidecar", []) == 2
     assert store.notes.all() == {}
@@ -169,3 +173,20 @@ def test_an_edit_is_of_the_recording(store: Store) -> None:
     assert edited(store, "/m/b.flac") == {}
     store.join_recordings("bb", {"aa"})
     assert edited(store, "/m/b.flac") == {"licence": "X"}
+
+
+def test_a_refusal_is_of_the_recording_and_of_its_origin(store: Store) -> None:
+    a, b, c = Path("/m/a.mp3"), Path("/m/b.flac"), Path("/m/c.flac")
+    for id, path in (("aa", a), ("bb", b), ("cc", c)):
+        store.put(path, STAMP, [entry(id, path)])
+    store.join_recordings("bb", {"aa"})
+    said = [Note(a, 0.0, "vod_ok", "no"), Note(b, 0.0, "vod_ok", "yes"), Note(b, 0.0, "live_ok", "yes")]
+    store.notes.put("sidecar", [*said, Note(c, 0.0, "vod_ok", "yes")])
+    store.notes.put("tags", [Note(b, 0.0, "live_ok", "no")])
+    found = store.notes.all()
+    assert found[b, 0.0] == {"sidecar": {"vod_ok": "no", "live_ok": "yes"}, "tags": {"live_ok": "no"}}
+    assert found[a, 0.0] == {"sidecar": {"vod_ok": "no"}, "tags": {"live_ok": "no"}}
+    assert found[c, 0.0] == {"sidecar": {"vod_ok": "yes"}}
+    assert counting(found[b, 0.0])["live_ok"] == ("yes", "sidecar")  # a table counts before the file's own tags
+    assert store.notes.contradictions("sidecar") == [(b, "vod_ok", a)]
+    assert store.notes.of(b, "sidecar") == {0.0: {"vod_ok": "yes", "live_ok": "yes"}}  # what was said is kept as it was

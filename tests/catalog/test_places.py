@@ -8,9 +8,10 @@ import pytest
 
 from catalog.catalog import Catalog
 from catalog.layout import Layout
+from catalog.loading import Loaded, Version
 from catalog.records import Analysis, Filters, Loop, Outline, Track
 from catalog.standard import index_query
-from catalog.store import Entry, FileStamp, Store, StoredSegment, StoredTrack
+from catalog.store import Entry, FileStamp, Store, StoredSegments, StoredTrack
 from engines.bundle import Bundle
 
 C, E = 16, 32
@@ -125,12 +126,18 @@ def test_a_few_tracks_of_ten_thousand_are_found_without_looking_at_the_others() 
         StoredTrack(Track(f"{i:05}", "", "", Path("a"), 90.0, 100.0, "", ()), nothing, nothing, "gone", False, f"{i}")
         for i in range(count)
     ]
-    segments = [StoredSegment(f"{i:05}", j, 4.0 * j) for i in range(count) for j in range(each)]
     vectors = rng.normal(size=(count * each, E)).astype(np.float32)
-    catalog = Catalog(Path("/nowhere"), Layout("", "", C, E), stored, segments, vectors, None)
+    ids, numbers = [one.track.id for one in stored], np.tile(np.arange(each), count)
+    segments = StoredSegments(
+        ids, np.full(count, each), numbers, (4.0 * numbers).astype(np.float32), np.zeros(len(numbers), np.float32),
+        vectors, None
+    )  # fmt: skip
+    catalog = Catalog(Path("/nowhere"), Layout("", "", C, E), Loaded(Version(), stored, segments))
     query = index_query(np.eye(E, dtype=np.float32)[0], ())
     for second in range(30):
         only = frozenset(f"{i:05}" for i in rng.choice(count, 8, replace=False))
-        hits = catalog._hits(query, 8, Watched(only=only, exclude=frozenset({f"{second:05}"}), max_bpm=200.0))
+        hits = catalog._hits(
+            catalog._now, query, 8, Watched(only=only, exclude=frozenset({f"{second:05}"}), max_bpm=200.0)
+        )
         assert {hit.track for hit in hits} == only - {f"{second:05}"} == set(seen)
         seen.clear()

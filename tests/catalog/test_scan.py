@@ -1,5 +1,6 @@
 """Which files of a folder are tried, by their names."""
 
+import os
 from pathlib import Path
 
 from catalog.scan import extension, named_as_music, scan
@@ -20,3 +21,15 @@ def test_a_cue_sheet_in_capitals_is_found(tmp_path: Path) -> None:
     (tmp_path / "DISC.CUE").write_text(sheet)
     found = scan(tmp_path, tmp_path / "catalogue")
     assert found.sheets == {tmp_path / "DISC.WAV": tmp_path / "DISC.CUE"}
+
+
+def test_what_lies_beside_is_read_only_from_plain_files(tmp_path: Path) -> None:
+    for name in ("segue.csv", "a.cue", "b.m3u8"):
+        os.mkfifo(tmp_path / name)
+    found = scan(tmp_path, tmp_path / "catalogue")
+    assert (found.sidecars, found.sheets, found.playlists, found.skipped) == ([], {}, [], 2)
+    for path in tmp_path.iterdir():
+        path.unlink()
+        path.touch()
+    found = scan(tmp_path, tmp_path / "catalogue")
+    assert (len(found.sidecars), len(found.playlists)) == (1, 1)

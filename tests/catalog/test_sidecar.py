@@ -120,7 +120,17 @@ def test_what_is_no_table(read: Callable[..., tuple[list[Row], str]], name: str,
 
 def test_one_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "segue.csv").mkdir()
-    assert "cannot be read" in read_table(tmp_path / "segue.csv").complaints[0]
+    table = read_table(tmp_path / "segue.csv")
+    assert "cannot be read" in table.complaints[0] and table.closed
+    (tmp_path / "segue.csv").rmdir()
+    for name, text, closed in (
+        ("segue.csv", "datei,vod_ok\n*,no\n", True), ("segue.csv", ",".join(["file"] * 65), True),
+        ("segue.json", '[{"file": "*"},]', True), ("segue.json", '{"file": "*"}', True),
+        ("segue.csv", "", False), ("segue.csv", "file\n", False), ("segue.json", "[]", False),
+    ):  # fmt: skip
+        (tmp_path / name).write_text(text)
+        table = read_table(tmp_path / name)
+        assert (table.rows, table.closed) == ((), closed), text
 
 
 def test_a_quote_that_is_not_closed_costs_what_it_swallows(read: Callable[..., tuple[list[Row], str]]) -> None:

@@ -1,6 +1,7 @@
 """Where segments stand among the others, by value and by property; what a lean of the search brings."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.records import Outline
-from catalog.standing import places, standings
+from catalog.standing import Order, Scale, raw_of
 
 NOTHING = np.zeros(0, np.float32)
 
@@ -20,6 +21,12 @@ def outline(lufs: float, onsets: int, seconds: int = 40) -> Outline:
                    (), dense)  # fmt: skip
 
 
+def standings(*of: Any) -> np.ndarray:
+    """Of segments as all that a catalogue has."""
+    raw = raw_of(*of)
+    return Order(raw).standings(raw)
+
+
 def stand(outlines: list[Outline | None], bpm: list[float], moods: np.ndarray | None = None) -> np.ndarray:
     count = len(outlines)
     spans = np.stack([np.arange(count), np.arange(1, count + 1)], axis=1)
@@ -29,7 +36,7 @@ def stand(outlines: list[Outline | None], bpm: list[float], moods: np.ndarray | 
 @given(st.lists(st.one_of(st.just(np.nan), st.floats(-1e6, 1e6)), max_size=40))
 def test_places_rise_with_the_values_and_are_centred(values: list[float]) -> None:
     array = np.array(values, np.float64)
-    found, known = places(array), ~np.isnan(array)
+    found, known = Scale(array).places(array), ~np.isnan(array)
     assert (np.isnan(found) == ~known).all()
     assert (np.abs(found[known]) <= 1.0).all() and (not known.any() or abs(found[known].mean()) < 1e-9)
     for one in np.flatnonzero(known):

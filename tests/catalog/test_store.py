@@ -55,10 +55,11 @@ def test_a_track_comes_back_as_it_went_in(store: Store) -> None:
     assert stored.track == track("aa", Path("/m/a.ogg"))
     np.testing.assert_array_equal(stored.beats, given.beats)
     np.testing.assert_array_equal(stored.rhythm, given.rhythm)
-    places, vectors, moods = store.segments(4)
-    assert [(place.track, place.first_clip, place.start_s) for place in places] == [("aa", 0, 0.0), ("aa", 1, 4.0)]
-    np.testing.assert_array_equal(vectors, given.vectors)
-    assert moods is None
+    segments = store.segments(4)
+    assert (segments.tracks, segments.counts.tolist(), segments.first_clips.tolist()) == (["aa"], [2], [0, 1])
+    assert segments.starts_s.tolist() == [0.0, 4.0] and segments.borders.tolist() == [0.0, 0.0]
+    np.testing.assert_array_equal(segments.vectors, given.vectors)
+    assert segments.moods is None
     np.testing.assert_array_equal(np.load(clip_path(store.folder, stored.clips)), given.clips)
     assert store.files() == {Path("/m/a.ogg"): KnownFile(STAMP, False, ("aa",))}
 
@@ -76,7 +77,7 @@ def test_a_track_moves_to_its_other_path_and_goes_with_the_last(store: Store) ->
     assert store.forget([Path("/m/1.ogg")]) == set()
     assert store.tracks()[0].track.path == Path("/m/2.ogg")
     assert store.forget([Path("/m/2.ogg")]) == {"aa"}
-    assert store.tracks() == [] and store.segments(4)[0] == []
+    assert store.tracks() == [] and store.segments(4).tracks == []
 
 
 def test_a_path_with_new_content_drops_the_old_track(store: Store) -> None:
@@ -114,7 +115,7 @@ def test_a_run_that_dies_while_adding_leaves_the_track_out(store: Store, monkeyp
         put(store, "bb", Path("/m/2.ogg"), 1)
     monkeypatch.undo()
     assert clip_files(store.folder) == ["aa", "bb"]  # written before: an orphan now
-    assert store.ids() == {"aa"} and len(store.segments(4)[0]) == 2
+    assert store.ids() == {"aa"} and len(store.segments(4).vectors) == 2
     store.sweep(6)
     assert clip_files(store.folder) == ["aa"]
 
@@ -181,7 +182,7 @@ def test_reading_goes_on_while_a_writer_writes(store: Store) -> None:
     with reader.snapshot():
         assert len(reader.tracks()) == 1
         put(store, "bb", Path("/m/2.ogg"), 1)
-        assert len(reader.tracks()) == 1 and len(reader.segments(4)[0]) == 2
+        assert len(reader.tracks()) == 1 and len(reader.segments(4).vectors) == 2
     assert len(reader.tracks()) == 2
     reader.close()
 

@@ -19,6 +19,7 @@ import needs
 from playwright.sync_api import sync_playwright
 from stub_page import HOST, Stub, item, on_air, suggestions
 
+KINDS = (".js", ".css", ".html", ".svg")
 PAINTED = """
 window.painted = [];
 const Real = window.WebSocket;
@@ -67,7 +68,7 @@ def percentile(values: list[float], part: float) -> float:
 
 def sizes() -> dict[str, int]:
     folder = Path(str(resources.files("stream.web")))
-    return {path.name: path.stat().st_size for path in folder.iterdir() if path.suffix in (".js", ".css")}
+    return {path.name: path.stat().st_size for path in folder.iterdir() if path.suffix in KINDS}
 
 
 def tell(figures: dict[str, Any]) -> None:
@@ -93,7 +94,7 @@ def main(seconds: int) -> None:
             page.context.close()
         every = sizes()
         opened = sum(size for name, size in every.items() if name in loaded)
-        tell({"script_and_style_bytes": sum(every.values()), "loaded_when_opened_bytes": opened})
+        tell({"code_and_style_bytes": sum(every.values()), "loaded_when_opened_bytes": opened})
         tell({"first_paint_ms": {"n": len(paints), "median": statistics.median(paints), "max": max(paints)}})
         for path, size in (("/?session=one", (1280, 800)), ("/dock", (400, 800))):
             page = browser.new_context(viewport={"width": size[0], "height": size[1]}).new_page()

@@ -17,8 +17,7 @@ def make(sheet: Sheet) -> str:
         if round(1000 * end_s) <= round(1000 * span.begin_s):
             continue  # two of them in one millisecond
         times = " --> ".join(clock_text(float(at), milliseconds=True) for at in (span.begin_s, end_s))
-        words = span.cue.words if span.is_music else f"{span.cue.name}: {span.cue.words}"
-        blocks.append(f"{number + 1}\n{times}\n{_escape(one_line(words))}\n")
+        blocks.append(f"{number + 1}\n{times}\n{_escape(one_line(span.label))}\n")
     return "\n".join(blocks)
 
 

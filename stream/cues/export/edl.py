@@ -64,5 +64,4 @@ def _comment(span: Span) -> str:
 
 
 def _locator(sheet: Sheet, span: Span) -> str:
-    words = span.cue.words if span.is_music else f"{span.cue.name}: {span.cue.words}"
-    return f"* LOC: {sheet.timecode(span.begin)} {COLOURS[span.cue.name]:<7} {ascii_only(words)}"
+    return f"* LOC: {sheet.timecode(span.begin)} {COLOURS[span.cue.name]:<7} {ascii_only(span.label)}"

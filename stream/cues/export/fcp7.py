@@ -30,9 +30,8 @@ def make(sheet: Sheet) -> str:
         _clip(sheet, track, number, span, files)
     for span in sheet.spans:
         marker = element("marker", sequence)
-        words = span.cue.words if span.is_music else f"{span.cue.name}: {span.cue.words}"
-        element("name", marker, one_line(words))
-        element("comment", marker, one_line(_comment(span)))
+        element("name", marker, one_line(span.label))
+        element("comment", marker, one_line(span.note))
         element("in", marker, str(span.begin))
         element("out", marker, "-1")
     return document(root, "xmeml")
@@ -62,15 +61,10 @@ def _clip(sheet: Sheet, track: ET.Element, number: int, span: Span, files: dict[
     element("mediatype", source, "audio")
     element("trackindex", source, "1")
     comments = element("comments", clip)
-    element("mastercomment1", comments, one_line(_comment(span)))
+    element("mastercomment1", comments, one_line(span.note))
 
 
 def _rate(sheet: Sheet, parent: ET.Element) -> None:
     rate = element("rate", parent)
     element("timebase", rate, str(sheet.options.rate.nominal))
     element("ntsc", rate, "FALSE" if sheet.options.rate.exact else "TRUE")
-
-
-def _comment(span: Span) -> str:
-    cue = span.cue
-    return "; ".join(filter(None, (cue.attribution, cue.licence and f"licence {cue.licence}", cue.why)))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..timecode import exactly
-from .sheet import Sheet, Span
+from .sheet import Sheet
 from .texts import one_line, url_of
 from .xml_text import document, element
 
@@ -51,13 +51,12 @@ def make(sheet: Sheet) -> str:
             start=time(span.source), duration=time(span.end - span.begin), name=one_line(span.cue.words),
             audioRole="music",
         )  # fmt: skip
-        element("note", clip, one_line(_note(span)))
+        element("note", clip, one_line(span.note))
     for span in sheet.spans:
         at = {"start": time(options.start + span.begin), "duration": time(1)}
-        words = span.cue.words if span.is_music else f"{span.cue.name}: {span.cue.words}"
-        element("marker", gap, **at, value=one_line(words), note=one_line(_note(span)))
+        element("marker", gap, **at, value=one_line(span.label), note=one_line(span.note))
         if span.is_music:
-            element("chapter-marker", gap, **at, value=one_line(words), posterOffset="0s")
+            element("chapter-marker", gap, **at, value=one_line(span.label), posterOffset="0s")
     return document(root, "fcpxml")
 
 
@@ -77,8 +76,3 @@ def _assets(sheet: Sheet, resources: ET.Element, time: Callable[[int], str]) -> 
             duration=time(frames), hasAudio=1, audioSources=1, audioChannels=2, audioRate=48000,
         )  # fmt: skip
     return ids
-
-
-def _note(span: Span) -> str:
-    cue = span.cue
-    return "; ".join(filter(None, (cue.attribution, cue.licence and f"licence {cue.licence}", cue.why)))

@@ -45,9 +45,8 @@ def make(sheet: Sheet) -> str:
         track.append(clip)
         at = span.end
     for span in sheet.spans:
-        words = span.cue.words if span.is_music else f"{span.cue.name}: {span.cue.words}"
         colour = COLOURS[span.cue.name]
-        marker = otio.schema.Marker(one_line(words), part(span.begin, span.end - span.begin), colour)
+        marker = otio.schema.Marker(one_line(span.label), part(span.begin, span.end - span.begin), colour)
         marker.metadata["segue"] = _fields(span)
         timeline.tracks.markers.append(marker)
     text: str = timeline.to_json_string(indent=1)

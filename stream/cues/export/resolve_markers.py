@@ -23,8 +23,7 @@ def make(sheet: Sheet) -> str:
     lines = [f"TITLE: {ascii_only(sheet.title)[:70]}", f"FCM: {drop}", ""]
     for number, span in enumerate(sheet.spans, 1):
         times = " ".join(2 * [sheet.timecode(span.begin), sheet.timecode(span.begin + 1)])
-        words = span.cue.words if span.is_music else f"{span.cue.name}: {span.cue.words}"
-        name = one_line(words).replace("|", "/")
+        name = one_line(span.label).replace("|", "/")
         lines.append(f"{number:03}  {'001':<8} {'V':<4}  {'C':<8} {times}")
         lines += [f" |C:ResolveColor{COLOURS[span.cue.name]} |M:{name} |D:{span.end - span.begin}", ""]
     return "\n".join(lines)

@@ -8,8 +8,7 @@ anew for the next part. All that it opens comes through here, so its position an
 import io
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import av
 from av.error import FFmpegError
@@ -19,34 +18,16 @@ from stream.errors import SourceError
 from .fetch import request_headers
 from .opened import CHANGED, LIVE_OPTIONS, Opened, cause_of
 from .parts import Deciphered, Forgiving, Reader
-from .playlist import Master, Media, Segment, Variant, is_master, read_master, read_media, write_media
+from .playlist import Master, Media, Segment, Variant, is_master, read_master, write_media
+from .playlists import Client, Playlists
 from .transport import SIZES, Layout
 
-TEXT_BYTES: Final = 8 * 1024**2
 MISSES: Final = 3  # missing segments, or failed reloads of a playlist, in a row: then the variant is gone
 STALLED: Final = 4  # target durations without a new segment, while another variant has some
-WAIT_S: Final = 10.0  # for the first segment of a live stream
 HEAD_BYTES: Final = 12 * SIZES[-1]  # of a segment: its tables are among them
 TIMEOUT_S: Final = 30.0  # for a packet; opening has only those of each request, since PyAV fails with one there
 # FFmpeg gets everything by HTTP from the client, with any name
 ANY_NAME: Final = {"extension_picky": "0", "allowed_extensions": "ALL", "allowed_segment_extensions": "ALL"}
-
-
-class Place(Reader, Protocol):
-    """What a `Client` opens; ``url`` is its final address."""
-
-    url: str
-
-    def read_all(self, limit: int) -> bytes: ...
-
-
-class Client(Protocol):
-    """Opens addresses. Raises SourceError if it cannot. ``join``: the full address of an entry in a file."""
-
-    def join(self, base: str, place: str) -> str: ...
-    def open(
-        self, url: str, begin: int = 0, end: int | None = None, headers: Mapping[str, str] | None = None
-    ) -> Place: ...
 
 
 class Hls:
@@ -64,9 +45,8 @@ class Hls:
             if not self._variants:
                 raise SourceError(f"{url}: is a playlist without any stream; check the address")
             text = ""
-        self._fresh = text  # of the one playlist, to be used once
+        self._playlists = Playlists(client, text)
         self._variant = self._variants[0]
-        self._known: dict[str, Media] = {}
         self._live = False
         self._begin: int | None = None  # the number of the part's first segment
         self._opening = False
@@ -98,7 +78,7 @@ class Hls:
 
     def _following(self) -> Opened | None:
         """Open what comes after a container's end. Raises SourceError if the stream is lost."""
-        media = self._known.get(self._variant.url)
+        media = self._playlists.known.get(self._variant.url)
         if self._stopped or media is None:
             return None
         note = None
@@ -131,7 +111,7 @@ class Hls:
                 return None
             try:
                 if reason is not None:
-                    media = self._load(self._variant.url)
+                    media = self._playlists.load(self._variant.url)
                     here = number if self._live else media.at(seconds)
                     within = media.segments and media.segments[0].number <= here <= media.segments[-1].number + 1
                     self._begin = here if within else media.live_edge()
@@ -152,7 +132,7 @@ class Hls:
 
     def _after(self, number: int, cut: bool) -> int | None:
         """The number of a later segment to try: that of the next part, or, within one that was cut, the next."""
-        media = self._known.get(self._variant.url)
+        media = self._playlists.known.get(self._variant.url)
         segments, more = media.part(number) if media is not None else ((), False)
         if cut and len(segments) > 1:
             return segments[1].number
@@ -174,7 +154,7 @@ class Hls:
             if variant is self._variant:
                 continue
             try:
-                other = self._load(variant.url)
+                other = self._playlists.load(variant.url)
             except (SourceError, OSError):
                 continue
             if self._live and media.segments and other.segments:
@@ -223,7 +203,7 @@ class Hls:
         if self._gone is not None:
             container.close()
             raise SourceError(self._gone)
-        media = self._known[self._variant.url]
+        media = self._playlists.known[self._variant.url]
         return Opened(
             container,
             self._stop,
@@ -262,37 +242,20 @@ class Hls:
     def _over(self) -> bool:
         return self._stopped or self._gone is not None
 
-    def _load(self, url: str) -> Media:
-        """A media playlist as it is now."""
-        text, self._fresh = self._fresh, ""
-        place = url
-        if not text:
-            reader = self._client.open(url)
-            try:
-                text, place = reader.read_all(TEXT_BYTES).decode(errors="replace"), reader.url
-            finally:
-                reader.close()
-        media = read_media(text, lambda written: self._client.join(place, written))
-        if not url.startswith("http"):
-            media = replace(media, ended=True)  # a file: the recording is complete
-        if not media.segments and (media.ended or not text.lstrip("\ufeff \r\n").startswith("#EXTM3U")):
-            raise SourceError(f"{url}: is no playlist of a stream; check the address")
-        self._known[url] = media
-        return media
-
     def _playlist(self) -> str:
         """The playlist of the present part; ended if the variant is gone. Empty text without a segment: FFmpeg fails on
         such a playlist."""
         if not self._over:
             try:
                 if self._opening:
-                    self._live = not self._first(self._variant.url).ended or self._live
+                    begun = self._playlists.begun(self._variant.url, self._begin or 0, lambda: self._stopped)
+                    self._live = self._live or not begun.ended
                     self._opening = False
                 else:
                     self._reload(self._variant.url)
             except (SourceError, OSError) as error:
                 self._gone = cause_of(error)
-        media = self._known.get(self._variant.url)
+        media = self._playlists.known.get(self._variant.url)
         if media is None:
             return ""
         if self._begin is None:
@@ -309,19 +272,10 @@ class Hls:
             segments, over = self._served, True
         return write_media(segments, media.target_s, over) if segments else ""
 
-    def _first(self, url: str) -> Media:
-        """A playlist with a first segment; for a live stream this waits, at most `WAIT_S`."""
-        until_s = time.monotonic() + WAIT_S
-        while True:
-            media = self._load(url)
-            if self._stopped or media.part(self._begin or 0)[0] or media.ended or time.monotonic() > until_s:
-                return media
-            time.sleep(min(2.0, max(0.2, media.target_s / 2)))
-
     def _reload(self, url: str) -> None:
         """Load the playlist again; after a failure the old one stays, up to `MISSES` times."""
         try:
-            media = self._load(url)
+            media = self._playlists.load(url)
             self._failed = 0
         except (SourceError, OSError) as error:
             self._failed += 1
@@ -339,9 +293,9 @@ class Hls:
     def _sound(self, url: str) -> str:
         """The playlist of the sound, from about where the pictures begin; empty if it is missing."""
         try:
-            media = self._load(url)
+            media = self._playlists.load(url)
         except (SourceError, OSError):
-            media = self._known.get(url) or Media((), 1.0, True)
+            media = self._playlists.known.get(url) or Media((), 1.0, True)
         begin = self._begin or 0
         if not media.segments or not media.segments[0].number <= begin <= media.segments[-1].number:
             begin = media.live_edge()
@@ -383,7 +337,7 @@ class Hls:
 
     def _number(self, url: str, begin: int) -> int | None:
         """The number of the segment that FFmpeg opens; None if it is none of the variant's."""
-        media = self._known.get(self._variant.url)
+        media = self._playlists.known.get(self._variant.url)
         numbers = [s.number for s in media.segments if s.url == url and s.begin == begin] if media is not None else []
         return next((number for number in numbers if number >= self._next), numbers[-1] if numbers else None)
 

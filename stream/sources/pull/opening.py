@@ -14,10 +14,11 @@ from stream.sources.listen.opening import open_listening
 from .external import srt_pipe
 from .fetch import HttpClient
 from .files import Files
-from .hls import TEXT_BYTES, Hls
+from .hls import Hls
 from .opened import LIVE_OPTIONS, Opened, cause_of, open_parts
 from .parts import Part
 from .playlist import is_playlist
+from .playlists import TEXT_BYTES
 from .transport import IN_A_ROW, SIZES, Layout, find_packets
 from .web import open_http
 

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 import av
 
 from .fetch import Fetch, HttpClient, request_headers
-from .hls import TEXT_BYTES, Hls
+from .hls import Hls
 from .opened import LIVE_OPTIONS, Kind, Opened, open_parts
 from .parts import Part
 from .playlist import is_playlist
+from .playlists import TEXT_BYTES
 from .transport import IN_A_ROW, SIZES, Layout, find_packets
 
 HEAD_BYTES: Final = (IN_A_ROW + 1) * SIZES[-1]  # enough to recognise a transport stream, and short to wait for

@@ -13,7 +13,7 @@ from catalog import indexer
 from catalog.catalog import Catalog
 from catalog.errors import LibraryError, MusicFolderError
 from catalog.indexer import IndexReport, index_folder
-from catalog.libraries import bring
+from catalog.libraries import agreement, bring
 from catalog.libraries.delay import first_sound
 from catalog.records import Filters, Track
 from catalog.worker import Job, RejectedFile
@@ -106,6 +106,23 @@ def test_a_library_of_another_machine(shelf: Shelf, tmp_path: Path, monkeypatch:
     assert (shelf.tracks()["a.wav"].rating, shelf.tracks()["a.wav"].key) == (5, "")
     shelf.index(forget=True)
     assert shelf.tracks()["a.wav"] == before
+
+
+def test_grids_are_compared_with_the_beats_that_were_measured(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agreement, "LOSSY", {".wav": "WAV"})
+    monkeypatch.setattr(agreement, "LEAST_FILES", 1)
+    monkeypatch.setattr(agreement, "LEAST_BEATS", 4)
+    shelf.index()
+    track = shelf.tracks()["a.wav"]
+    with shelf.open() as catalog:
+        beats_s = catalog.beats(track.id)
+    bpm, first = np.polyfit(np.arange(len(beats_s)), beats_s, 1)
+    tempo = f'<TEMPO Inizio="{first + 0.02:.4f}" Bpm="{60.0 / bpm:.4f}" Metro="4/4" Battito="1"/>'
+    report = shelf.index(rekordbox(tmp_path / "r.xml", entry(1, str(track.path), tempo)))
+    _, told = [note.text for note in report.notes]
+    assert told.startswith("beats were measured -2") and "ms behind the grids of 1 WAVs moved by 0 ms" in told
 
 
 def test_the_sound_of_a_file_is_looked_for_once(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

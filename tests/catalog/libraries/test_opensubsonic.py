@@ -35,6 +35,7 @@ class Fake:
         self.asked: list[str] = []
         self.tokens = True
         self.cut = False
+        self.page = 2
 
     def entry(self, id: str) -> dict[str, Any]:
         path, data = self.songs[id]
@@ -49,7 +50,8 @@ class Fake:
         match view:
             case "getAlbumList2":
                 offset = int(query["offset"])
-                body: dict[str, Any] = {"albumList2": {"album": [{"id": id} for id in ids][offset : offset + 2]}}
+                page = [{"id": id} for id in ids][offset : offset + self.page]
+                body: dict[str, Any] = {"albumList2": {"album": page}}
             case "getAlbum":
                 body = {"album": {"id": query["id"], "song": [self.entry(query["id"])]}}
             case "getPlaylists":
@@ -119,8 +121,8 @@ def files(folder: Path) -> dict[str, bytes]:
             if path.is_file() and path.name != INDEX}  # fmt: skip
 
 
-def copy(address: str, folder: Path) -> Any:
-    return copy_music(Server(address, PASSWORD), folder, lambda *_: None)
+def copy(address: str, folder: Path, drop: bool = False) -> Any:
+    return copy_music(Server(address, PASSWORD), folder, lambda *_: None, drop)
 
 
 def test_what_a_server_has_is_copied_once(fake: Fake, address: str, tmp_path: Path) -> None:
@@ -143,6 +145,35 @@ def test_what_a_server_has_is_copied_once(fake: Fake, address: str, tmp_path: Pa
     assert (
         files(tmp_path / "copies") == {path: data for path, data in fake.songs.values() if "Other" not in path} | kept
     )
+
+
+@pytest.mark.parametrize("left", [0, 5])
+def test_a_server_that_lost_sight_of_its_music_costs_no_copy(
+    fake: Fake, address: str, tmp_path: Path, left: int
+) -> None:
+    fake.songs = {f"id{i}": (f"{i}.mp3", bytes([i])) for i in range(16 if left else 1)}
+    copy(address, tmp_path)
+    before, index = files(tmp_path), (tmp_path / INDEX).read_bytes()
+    everything = dict(fake.songs)
+    fake.songs = {id: song for id, song in everything.items() if int(id[2:]) >= 16 - left}
+    fake.songs |= {"new": ("new.mp3", b"n")} if left else {}
+    with pytest.raises(LibraryError, match=r"without \d+ of the \d+ .* nothing was changed.*--drop-copies"):
+        copy(address, tmp_path)
+    assert (files(tmp_path), (tmp_path / INDEX).read_bytes()) == (before, index)
+    copy(address, tmp_path, drop=True)
+    assert files(tmp_path) == dict(fake.songs.values())
+    fake.songs = everything
+    assert len(copy(address, tmp_path, drop=True).tracks) == len(everything)
+
+
+@pytest.mark.parametrize("page", [1, 3])
+def test_a_server_may_give_other_pages_than_it_is_asked_for(
+    fake: Fake, address: str, tmp_path: Path, page: int
+) -> None:
+    fake.page, fake.songs = page, {f"id{i}": (f"{i}.mp3", bytes([i])) for i in range(5)}
+    copy(address, tmp_path)
+    assert files(tmp_path) == dict(fake.songs.values())
+    assert fake.asked.count("getAlbum") == 5
 
 
 def test_a_server_that_only_takes_passwords(fake: Fake, address: str, tmp_path: Path) -> None:
@@ -226,6 +257,19 @@ def test_many_failures_end_it_and_keep_what_came(
     assert fake.asked.count("download") == 3
 
 
+def test_a_copy_that_is_killed_knows_what_came(
+    fake: Fake, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "SAVE_S", 0.0)
+    fake.songs = {f"id{i}": (f"{i}.mp3", bytes([i])) for i in range(4)}
+    known: list[int] = []
+    copy_music(
+        Server(address, PASSWORD), tmp_path / "copies",
+        lambda *_: known.append(len(json.loads((tmp_path / "copies" / INDEX).read_text())["songs"])),
+    )  # fmt: skip
+    assert known == [0, 1, 2, 3]
+
+
 def test_folders_that_are_used_otherwise(fake: Fake, address: str, tmp_path: Path) -> None:
     fake.songs = {"a": ("a.mp3", b"x")}
     (tmp_path / "own.mp3").write_bytes(b"mine")
@@ -270,6 +314,8 @@ def test_songs_of_one_name(fake: Fake, address: str, tmp_path: Path) -> None:
         ("x/ .. /con\0trol?.mp3", "x/con_trol_.mp3"),
         ("..", "song"),
         (f"{'n' * 300}.mp3", f"{'n' * 116}.mp3"),
+        (f"{'音' * 100}/{'楽' * 100}.mp3", f"{'音' * 80}/{'楽' * 78}.mp3"),
+        ("a\ud800.mp3", "a_.mp3"),
         (".segue-copies.json", "segue-copies.json"),
     ],
 )
@@ -283,6 +329,7 @@ def test_any_path_is_made_one_below_the_folder(path: str) -> None:
     name = safe_name(Song("1", path, 0, 0.0, 0.0, None))
     parts = name.split("/")
     assert 1 <= len(parts) <= 3 and not any(part in ("", ".", "..") or len(part) > 120 for part in parts)
+    assert all(len(part.encode()) <= 240 for part in parts)
     assert "\\" not in name and "\0" not in name and not name.startswith("/")
 
 

@@ -1,5 +1,6 @@
 """What libraries say goes before what was measured, where it is of this track."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from catalog.libraries.prepared import Cue, Prepared, Tempo
 from catalog.libraries.trust import apply_notes
 from catalog.notes import Place
 from catalog.records import Floats, Loop, Outline, Track
-from catalog.store import StoredSegment, StoredTrack
+from catalog.store import StoredSegments, StoredTrack
 
 LENGTH_S = 120.0
 FILE = Path("/m/a.mp3")
@@ -33,9 +34,18 @@ def stored(id: str = "aa", path: Path = FILE, recording: str = "aa", begin_s: fl
     return StoredTrack(track, seconds(0.2, 0.7), np.zeros((30, 3), np.float32), "c", False, recording, outline)
 
 
-def segments(starts: Mapping[int, float], id: str = "aa") -> list[StoredSegment]:
+def segments(starts: Mapping[int, float]) -> StoredSegments:
     """A segment each 4 s; some may be started."""
-    return [StoredSegment(id, i, starts.get(i), 0.7 if i in starts else 0.0) for i in range(27)]
+    numbers = np.arange(27)
+    starts_s = np.array([starts.get(i, np.nan) for i in range(27)], np.float32)
+    borders = np.array([0.7 if i in starts else 0.0 for i in range(27)], np.float32)
+    return StoredSegments(["aa"], np.array([27]), numbers, starts_s, borders, np.zeros((27, 2), np.float32), None)
+
+
+def started(segments: StoredSegments) -> dict[int, tuple[float, float]]:
+    """By the number of a segment, where it may be started, and how surely a section begins there."""
+    pairs = enumerate(zip(segments.starts_s.tolist(), segments.borders.tolist(), strict=True))
+    return {i: (round(start, 4), round(border, 4)) for i, (start, border) in pairs if not math.isnan(start)}
 
 
 def said(prepared: Prepared, path: Path = FILE, origin: str = "rekordbox") -> Said:
@@ -48,7 +58,7 @@ def apply(
     track = track or stored()
     places = {track.track.id: [(track.track.path, track.track.begin_s)]}
     [result], moved = apply_notes([track], segments(starts), notes, places)
-    return result, {i: (s.start_s, s.border) for i, s in enumerate(moved) if s.start_s is not None}
+    return result, started(moved)
 
 
 GRID = Prepared("", length_s=121.0, tempo_bpm=120.0, tempi=(Tempo(0.5, 120.0, 1, 4),))
@@ -167,7 +177,7 @@ def test_files_of_a_recording_share_names_and_not_beats() -> None:
     tracks = [stored(), stored("bb", Path("/m/a.flac"))]
     notes = said(replace(GRID, key="Am", rating=4, playlists=("P",)))
     places: dict[str, list[Place]] = {"aa": [(FILE, 0.0)], "bb": [(Path("/m/a.flac"), 0.0)]}
-    own, other = apply_notes(tracks, [], notes, places)[0]
+    own, other = apply_notes(tracks, segments({}), notes, places)[0]
     assert (other.track.key, other.track.rating, other.track.playlists) == ("Am", 4, ("P",))
     assert len(other.beats) == 2 and len(own.beats) > 200
 

@@ -1,59 +1,27 @@
 """What the source calls what is on air: a certain cut, and a hint that leans gently and says so."""
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from answered import Show
 
 from stream.core.commands import CommandError, SetPlace, read_command
-from stream.core.events import Accepted, Beats, Cut, Event, Infer, Refused, Scene, Search, Steer, Suggestions
+from stream.core.events import Accepted, Cut, Event, Refused, Scene, Search, Steer, Suggestions
 from stream.core.place import MOST, WORDS, Place, in_words, place_of
-from stream.core.session import Session, SessionOptions
 
 Fake = Callable[..., Any]
 
 
-class Show:
-    """A session whose questions are answered at once; ``hop`` plays a second of one picture, which never changes."""
-
-    def __init__(self, runtime: Any, features: Fake) -> None:
-        self.runtime, self.features, self.slot = runtime, features, 0
-        self.session = Session(runtime.model, SessionOptions(suggestions=12))
-
-    def drive(self, events: list[Event]) -> list[Event]:
-        said, waiting = [], deque(events)
-        while waiting:
-            event = waiting.popleft()
-            if isinstance(event, Infer | Search | Beats):
-                waiting.extend(self.session.result(event.id, self.runtime.answer(event)))
-            else:
-                said.append(event)
-        return said
-
-    def hop(self) -> list[Event]:
-        said: list[Event] = []
-        for _ in range(8):
-            said += self.drive(self.session.push(self.features(1), self.slot))
-            self.slot += 1
-        return said
-
-    def listed(self) -> Suggestions:
-        return next(event for event in self.hop() if isinstance(event, Suggestions))
-
-    def place(self, name: Any, **fields: Any) -> Event:
-        (answer,) = self.drive(self.session.command({"type": "place", "name": name, **fields}))
-        return answer
-
-    @property
-    def leans(self) -> list[tuple[float, ...]]:
-        """Of every search so far."""
-        return [asked.lean for asked in self.runtime.asked if isinstance(asked, Search)]
-
-
 @pytest.fixture
 def show(fake_runtime: Fake, features: Fake) -> Show:
-    return Show(fake_runtime(), features)
+    """One picture, which never changes."""
+    return Show(fake_runtime(), lambda slot: features(1))
+
+
+def leans(show: Show) -> list[tuple[float, ...]]:
+    """Of every search so far."""
+    return [asked.lean for asked in show.runtime.asked if isinstance(asked, Search)]
 
 
 def facts(told: Suggestions) -> list[str]:
@@ -87,49 +55,50 @@ def test_a_dial_that_viewers_turned_is_theirs() -> None:
 
 
 def test_the_next_picture_begins_a_scene_and_the_window_is_what_came_since(show: Show) -> None:
-    assert show.place("Game") == Accepted("place") and not starts(show.hop())
+    assert show.command(type="place", name="Game") == Accepted("place") and not starts(show.second())
     assert show.listed().window_s == 2.0
-    show.place("Other")
-    said = show.hop()
+    show.command(type="place", name="Other")
+    said = show.second()
     assert starts(said) == [2.0]
     assert [event for event in said if isinstance(event, Cut)] == [Cut(2.0, 1.0)]
     assert next(event for event in said if isinstance(event, Suggestions)).window_s == 1.0
-    assert not starts(show.hop())
+    assert not starts(show.second())
 
 
 def test_the_same_name_another_name_for_it_and_none_are_no_new_scene(show: Show) -> None:
-    show.place("Game")
-    show.hop()
+    show.command(type="place", name="Game")
+    show.second()
     for name, fields in (("Game", {}), ("Spiel", {"cut": False}), ("", {})):
-        show.place(name, **fields)
-        assert not starts(show.hop())
-    show.place("Game")
-    assert starts(show.hop()) == [4.0]
+        show.command(type="place", name=name, **fields)
+        assert not starts(show.second())
+    show.command(type="place", name="Game")
+    assert starts(show.second()) == [4.0]
 
 
 def test_it_leans_the_search_and_a_fact_says_so_until_it_is_forgotten(show: Show) -> None:
     plain = show.listed()
     assert not facts(plain)
-    assert show.place("BRB", cut=False) == Accepted("place")  # without an effect, which viewers could undo
+    told = show.command(type="place", name="BRB", cut=False)
+    assert told == Accepted("place")  # without an effect, which viewers could undo
     leant = show.listed()
-    assert show.leans == [(), (-0.3, 0.0, 0.0, -0.15)]
+    assert leans(show) == [(), (-0.3, 0.0, 0.0, -0.15)]
     assert facts(leant) and set(facts(leant)) == {"scene 'BRB': calmer"}
     assert [item.track for item in leant.items] != [item.track for item in plain.items]
     assert leant.asked is not None and leant.asked.steer == Steer() and leant.asked.undo == 0
     show.session.command({"type": "steer", "energy": 0.5, "tempo": 0.5})
-    assert not facts(show.listed()) and show.leans[-1] == (0.5, 0.0, 0.0, 0.5)
+    assert not facts(show.listed()) and leans(show)[-1] == (0.5, 0.0, 0.0, 0.5)
     show.session.command({"type": "undo"})
-    show.place("")
-    assert not facts(show.listed()) and show.leans[-1] == ()
+    show.command(type="place", name="")
+    assert not facts(show.listed()) and leans(show)[-1] == ()
 
 
 def test_it_outlives_a_jump_of_time(show: Show) -> None:
-    show.place("BRB")
-    show.hop()
+    show.command(type="place", name="BRB")
+    show.second()
     show.session.reset("time jumped")
     show.slot = 0
-    show.hop()
-    assert show.leans[-1] == (-0.3, 0.0, 0.0, -0.15)
+    show.second()
+    assert leans(show)[-1] == (-0.3, 0.0, 0.0, -0.15)
 
 
 @pytest.mark.parametrize(

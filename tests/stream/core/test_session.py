@@ -1,34 +1,22 @@
 """Same calls, same events: hops, one at a time, with questions answered late, never, or twice."""
 
 import itertools
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from answered import answered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.records import Filters
-from stream.core.events import Accepted, Beats, Cut, End, Event, Infer, Refused, Reset, Scene, Search, Suggestions
+from stream.core.events import Accepted, Cut, End, Event, Infer, Refused, Reset, Scene, Suggestions
 from stream.core.hysteresis import HysteresisOptions
 from stream.core.session import Session, SessionOptions
 
 Fake = Callable[..., Any]
-
-
-def answered(session: Session, runtime: Any, events: list[Event]) -> list[Event]:
-    """Everything that follows when each question is answered at once."""
-    waiting, said = deque(events), []
-    while waiting:
-        event = waiting.popleft()
-        if isinstance(event, Beats | Infer | Search):
-            waiting.extend(session.result(event.id, runtime.answer(event)))
-        else:
-            said.append(event)
-    return said
 
 
 def play(runtime: Any, features: Fake, slots: list[int], every: int = 0, **options: Any) -> list[Event]:

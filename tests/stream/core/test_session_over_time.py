@@ -1,12 +1,12 @@
 """A whole session over time: scenes, what is on air, taste, steering and speech, the same for the same calls."""
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from answered import answered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,6 @@ from stream.core.events import (
     Accepted,
     Beats,
     Event,
-    Infer,
     Refused,
     Scene,
     Search,
@@ -62,13 +61,7 @@ class Show:
         return self.said[first]
 
     def drive(self, events: list[Event]) -> None:
-        waiting = deque(events)
-        while waiting:
-            event = waiting.popleft()
-            if isinstance(event, Infer | Search | Beats):
-                waiting.extend(self.session.result(event.id, self.runtime.answer(event)))
-            else:
-                self.said.append(event)
+        self.said += answered(self.session, self.runtime, events)
 
 
 def frame(slot: int, grey: float, colourful: float, cut: float = 0.0) -> FrameFeatures:

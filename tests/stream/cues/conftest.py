@@ -8,6 +8,7 @@ import pytest
 
 from stream.cues.known import Known
 from stream.cues.model import Cue, Moment, Session
+from stream.cues.runs import Run
 
 TITLES = (
     "Night Bus", "Überfahrt", "夜のバス", "my song.mp3", "AC/DC & <friends>", "a --> b", '"Quoted", twice', "=1+1",
@@ -48,13 +49,22 @@ def hour(count: int = 60, seed: int = 1) -> Session:
             )
         )  # fmt: skip
     return Session(
-        "20261130T180000Z-0123abcd", "2026-11-30T18:00:00.000Z", "abc", "Show", tuple(cues), moment(3600.0), True
+        "20261130T180000Z-0123abcd",
+        "2026-11-30T18:00:00.000Z",
+        "abc",
+        "Show",
+        tuple(cues),
+        (Run(0, "record", 1, 12.5, 0.0, 3600.0, 3587.5),),
+        moment(3600.0),
+        True,
     )
 
 
 def known(track: str) -> Known:
     """Every track has a file with a blank in its name."""
-    return Known(f"/music/tune {track}.mp3", 0.0, 181.3, usage="instrumental")
+    return Known(
+        f"/music/tune {track}.mp3", 0.0, 181.3, usage="instrumental", source="jamendo.com", live_ok=True, vod_ok=False
+    )
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from stream.cues.export.sheet import Sheet
 from stream.cues.known import Known
 from stream.cues.model import KINDS, NAMED, OUTCOMES, Cue, Moment, Session, bounded
 from stream.cues.report import page
+from stream.cues.runs import Run
 from stream.cues.timecode import DROPPED, RATES, Rate
 
 SECONDS = st.floats(0, 90_000).map(lambda seconds: round(seconds, 3))
@@ -45,7 +46,11 @@ def sessions(draw: Callable[..., object]) -> Session:
         if kind == "proposed":
             cue = replace(cue, outcome=str(draw(st.sampled_from(OUTCOMES))))
         cues.append(cue)
-    return Session("x", "2026-11-30T18:00:00.000Z", label=str(draw(TEXT)), cues=tuple(cues))
+    runs = [
+        Run(number, "stream", take, begin, place, begin + 50 * take, place + 50 * take)
+        for number, (take, begin, place) in enumerate(draw(st.lists(st.tuples(st.integers(1, 2), SECONDS, SECONDS))))  # type: ignore[call-overload]
+    ]
+    return Session("x", "2026-11-30T18:00:00.000Z", label=str(draw(TEXT)), cues=tuple(cues), runs=tuple(runs))
 
 
 def look_up(track: str) -> Known | None:

@@ -1,9 +1,12 @@
 """``segue cues`` and ``segue watch --html``."""
 
+import base64
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 
 import segue
 from catalog.catalog import Catalog
-from stream.core.events import Notice, Suggestions
+from stream.core.events import Notice, Scene, Suggestions
 from stream.cues import lines
 from stream.cues.model import Session
 from stream.cues.watched import WatchReport
@@ -123,12 +126,28 @@ def test_the_page_of_a_film(
     film, page = write_video(tmp_path / "v.mp4", frames=60, fps=12), tmp_path / "page.html"
     given = ["watch", str(film), "-c", str(catalog), "--bundle", str(tiny_bundle), "--json", "--fast"]
     assert segue.main([*given, "--html", str(page)]) == 0
-    with_page = capsys.readouterr().out
+    with_page, told = capsys.readouterr()
+    assert f"segue watch: {page} is written" in told
     assert segue.main(given) == 0 and capsys.readouterr().out == with_page
     text = page.read_text()
     assert "v.mp4" in text and "tune " in text and text.count("data:") == 5
     assert segue.main([*given, "--html", str(tmp_path / "no" / "page.html")]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "cannot be written" in told and "is written" not in told
+
+
+def test_the_files_of_a_film_have_its_frame_rate(catalog: Path, tmp_path: Path, write_video: Any) -> None:
+    for fps, name in ((24, "24"), (12, "30"), (Fraction(30000, 1001), "29.97")):
+        film = write_video(tmp_path / "v.mp4", frames=100, fps=fps)
+        with Catalog.open(catalog, None) as shelf:
+            report = WatchReport(tmp_path / "page.html", str(film), shelf)
+        report.put(Scene(0.5))
+        report.save()
+        text = (tmp_path / "page.html").read_text()
+        [edl] = re.findall(r'base64,([^"]*)" download="cues.edl"', text)
+        locators = [line for line in base64.b64decode(edl).decode().splitlines() if "LOC" in line]
+        assert f"<b>{name}</b>" in text and len(locators) == 1
+        assert locators[0].replace(";", ":") == f"* LOC: 01:00:00:{12 if name == '24' else 15} YELLOW  scene"
 
 
 def test_a_page_of_what_was_interrupted(

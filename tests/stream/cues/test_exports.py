@@ -27,6 +27,7 @@ from stream.cues.export.sheet import Sheet
 from stream.cues.export.youtube import CHARACTERS, chapters
 from stream.cues.known import Known
 from stream.cues.model import Session
+from stream.cues.runs import Run
 
 Hour = Callable[..., Session]
 LookUp = Callable[[str], Known]
@@ -282,17 +283,91 @@ def test_music_cue_sheet(make_hour: Hour, look_up: LookUp) -> None:
     rows = [*csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))]
     assert [row["Timecode in"] for row in rows] == [sheet.timecode(span.begin) for span in sheet.music]
     assert {row["Usage"] for row in rows} == {"background instrumental"} and {row["Composer"] for row in rows} == {""}
+    assert {(row["Source"], row["Live OK"], row["VOD OK"]) for row in rows} == {("jamendo.com", "yes", "no")}
+    unknown = made(make_hour(1), lambda id: Known("/music/x.mp3"), "cuesheet")[0].splitlines()
+    assert unknown[1].endswith(",,unknown,unknown") and unknown[0].endswith("UTC,Source,Live OK,VOD OK")
     printed = made(make_hour(), look_up, "cuesheet-txt", "25")[0]
+    assert printed.count("Allowed:    live yes, VOD no\n     Source:     jamendo.com\n") == 60
     assert printed.count("Duration:") == 60
 
 
 def test_by_the_clock_of_the_recording(make_hour: Hour, look_up: LookUp) -> None:
-    """12.5 s into the session it begins: what came before is left out, and said."""
+    """12.5 s into the session it begins: what was over is left out, and said; what was under way is in it from 0 on."""
     _, sheet = made(make_hour(), look_up, "csv", clock="record", names=NAMES)
-    assert sheet.left_out == sum(cue.start.pts_s < 12.5 for cue in make_hour().cues) > 0
+    ends = [cue.end.pts_s for cue in make_hour().cues if cue.end is not None]
+    assert sheet.left_out == sum(end < 12.5 for end in ends) > 0
     for span in sheet.spans:
-        assert span.begin_s == Fraction(round(1000 * (span.cue.start.pts_s - 12.5)), 1000)
+        assert span.begin_s == max(0, Fraction(round(1000 * (span.cue.start.pts_s - 12.5)), 1000))
+    assert sheet.spans[0].begin_s == 0 and sheet.length_s == Fraction(7175, 2)
     assert made(make_hour(), look_up, "csv", clock="stream")[1].left_out == 60
+
+
+def test_music_ends_where_the_recording_does(make_hour: Hour, make_moment: Any, look_up: LookUp) -> None:
+    """A recording of two parts, a pause between them, and a second one: each has what was heard in it, at its place."""
+    [taken] = make_hour(1).of("taken")
+    cue = replace(taken, start=make_moment(10.0, 0.0), end=replace(make_moment(110.0), record_s=4.0), from_s=5.0,
+                  to_s=105.0)  # fmt: skip
+    first = Run(0, "record", 1, 20.0, 0.0, 40.0, 20.0), Run(1, "record", 1, 50.0, 20.0, 70.0, 40.0)
+    second = Run(2, "record", 2, 106.0, 0.0, 120.0, 14.0)
+    session = replace(make_hour(1), cues=(cue,), runs=(*first, second), last=make_moment(130.0))
+    assert session.clocks == ["pts", "record-1", "record-2"]
+
+    def spans(clock: str) -> list[tuple[float, ...]]:
+        _, sheet = made(session, look_up, "cuesheet", clock=clock)
+        return [(float(s.begin_s), float(s.end_s), s.source / 25, s.cue.from_s, s.cue.to_s) for s in sheet.spans]
+
+    assert spans("record-1") == [(0, 20, 15, 15, 35), (20, 40, 45, 45, 65)]
+    assert spans("record") == spans("record-2") == [(0, 4, 101, 101, 105)]
+    assert spans("record-3") == [] and spans("pts") == [(10, 110, 5, 5, 105)]
+    assert made(session, look_up, "fcpxml", clock="record-1")[1].frames == 40 * 25
+
+
+def test_a_track_that_was_started_again_is_two_rows(make_hour: Hour, make_moment: Any, look_up: LookUp) -> None:
+    """Each with its own place in the track, in every report of what was heard."""
+    [taken] = make_hour(1).of("taken")
+    one = replace(taken, number=0, start=make_moment(10.0), end=make_moment(40.0), from_s=60.0, to_s=90.0)
+    two = replace(taken, number=1, start=make_moment(40.0), end=make_moment(55.0), from_s=0.0, to_s=15.0, how="jumped")
+    session = replace(make_hour(1), cues=(one, two))
+    rows = [*csv.DictReader(io.StringIO(made(session, look_up, "cuesheet")[0].removeprefix("\ufeff")))]
+    found = [
+        [row[name] for name in ("Title", "Timecode in", "Timecode out", "Duration", "From in track")] for row in rows
+    ]
+    assert found == [
+        ["Night Bus 0", "01:00:10:00", "01:00:40:00", "0:00:30", "0:01:00"],
+        ["Night Bus 0", "01:00:40:00", "01:00:55:00", "0:00:15", "0:00:00"],
+    ]
+    edits = [event.edits[0] for event in pycmx.parse_cmx3600(io.StringIO(made(session, look_up, "edl")[0])).events]
+    assert [(edit.source_in, edit.source_out) for edit in edits] == [
+        ("00:01:00:00", "00:01:30:00"), ("00:00:00:00", "00:00:15:00"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fps", ["29.97df", "59.94df"])
+def test_nothing_and_one_cue_without_an_end(
+    make_hour: Hour, make_moment: Any, look_up: LookUp, otio_reads: Any, fps: str
+) -> None:
+    """A session that is running: the cue goes on until now. One whose program was killed at once: it lasts a frame."""
+    [taken] = make_hour(1).of("taken")
+    cue = replace(taken, start=make_moment(3599.0), end=None, to_s=None, title="\u202eodd\x00 | ; 'n\u00e4me' \\ %s")
+    running = replace(make_hour(1), cues=(cue,), last=make_moment(3630.0), ended=False)
+    hertz = 30000 / 1001 if fps == "29.97df" else 60000 / 1001
+    for session, lasts_s in ((running, 31), (replace(running, last=None), 0), (replace(running, cues=()), None)):
+        sheets = [made(session, look_up, name, fps) for name in ("edl", "xml", "otio")]
+        rates = (hertz, None, None)
+        adapters = ("cmx_3600", "fcp_xml", "otio_json")
+        read = otio_reads(*((text, *how) for (text, _), *how in zip(sheets, adapters, rates, strict=True)))
+        for (_, sheet), name, found in zip(sheets, adapters, read, strict=True):
+            clips = next((track["clips"] for track in found["tracks"] if track["kind"] == "Audio"), [])
+            if lasts_s is None:
+                assert not clips and sheet.spans == []
+                continue
+            [clip] = clips
+            assert clip["frames"] == max(1, round(lasts_s * hertz)) and clip["source"] == sheet.music[0].source
+            if name != "cmx_3600":  # its tracks begin with the first event
+                assert clip["begin"] == round(3599 * hertz)
+    edl = made(running, look_up, "edl", fps)[0]
+    # an hour later drop-frame is with the clock; 30 s of pictures are 0.9 or 1.8 numbers less
+    assert f" 01:59:59;00 02:00:29;{29 if fps == '29.97df' else 58}\n" in edl
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "cue"])

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from stream.cues import lines
 from stream.cues.model import WHY_CHARACTERS, Session
+from stream.cues.runs import Run
 
 MOMENT = {"pts_s": 3.0, "wall": "2026-11-30T18:00:03.000Z", "stream_s": None, "record_s": 1.5}
 FILE = [
     '{"v":1,"id":"x","started":"2026-11-30T18:00:00.000Z","session":"abc","label":"Show"}',
     json.dumps({"cue": {"number": 0, "kind": "taken", "start": MOMENT, "track": "a", "from_s": 48.2}}),
     json.dumps({"of": 0, "end": {**MOMENT, "pts_s": 9.0}, "to_s": 54.2, "from_s": 48.2, "outcome": ""}),
+    json.dumps({"run": {"number": 0, "output": "record", "take": 1, "pts_s": 1.5, "at_s": 0.0}}),
     json.dumps({"ended": {**MOMENT, "pts_s": 10.0}, "left_out": 2}),
 ]
 
@@ -23,6 +25,7 @@ def test_whole() -> None:
     [cue] = session.cues
     assert cue.end is not None and (cue.end.pts_s, cue.to_s, cue.start.record_s) == (9.0, 54.2, 1.5)
     assert (session.label, session.ended, session.left_out, session.length_s) == ("Show", True, 2, 10.0)
+    assert session.runs == (Run(0, "record", 1, 1.5, 0.0),) and session.closed().runs[0].end_at_s == 8.5
 
 
 def test_every_torn_end_leaves_the_lines_before_it() -> None:
@@ -30,7 +33,7 @@ def test_every_torn_end_leaves_the_lines_before_it() -> None:
     for end in range(len(text)):
         whole = text[:end].count("\n")
         session = lines.read("x", text[:end].split("\n"))
-        assert len(session.cues) in ({0, 1} if whole < 2 else {1}) and session.ended <= (whole >= 3)
+        assert len(session.cues) in ({0, 1} if whole < 2 else {1}) and session.ended <= (whole >= 4)
         assert (session.cues[0].end is not None) == (whole >= 3) if whole not in (1, 2) and session.cues else True
 
 
@@ -40,7 +43,24 @@ def test_anything_is_read(texts: list[str]) -> None:
     assert isinstance(lines.read("x", texts), Session)
 
 
-WORDS = ("cue", "of", "at", "end", "ended", "number", "kind", "start", "pts_s", "wall", "label", "left_out")
+WORDS = (
+    "cue",
+    "run",
+    "output",
+    "take",
+    "at_s",
+    "of",
+    "at",
+    "end",
+    "ended",
+    "number",
+    "kind",
+    "start",
+    "pts_s",
+    "wall",
+    "label",
+    "left_out",
+)
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
     lambda inner: (

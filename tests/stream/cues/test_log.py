@@ -18,7 +18,11 @@ from stream.core.events import (
     Reasons,
     Reset,
     Scene,
+    Steer,
     Suggestions,
+    ViewerState,
+    Weights,
+    Wished,
 )
 from stream.cues import lines
 from stream.cues import log as logs
@@ -151,6 +155,78 @@ def test_a_skipped_proposal_and_a_like() -> None:
         ("proposed", "a", 1, 2, "skipped"), ("liked", "b", 2, None, ""), ("skipped", "a", 2, None, "")
     ]  # fmt: skip
     assert played.cues[0].name == "ignored" and played.cues[1].title == "B"
+
+
+def asked(liked: str = "", skipped: str = "", unlisted: int = 0) -> ViewerState:
+    wished = (tuple(Wished(track) for track in tracks.split()) for tracks in (liked, skipped))
+    return ViewerState(Steer(), Weights(), None, 1, *wished, unlisted)
+
+
+def test_what_is_taken_back_is_no_like_any_more() -> None:
+    played = Played()
+
+    def listed(seconds: float, state: ViewerState) -> None:
+        played.at(seconds, Suggestions(seconds, 4.0, "stay", (), asked=state))
+
+    played.at(1, Accepted("like", "a"), Accepted("like", "b"), Accepted("skip", "c"), Accepted("skip", "d"))
+    played.at(1.5, Accepted("like", "a"))  # it is liked already
+    listed(2, asked("a b", "c d"))
+    played.at(2.5, Accepted("pin", "a"), Accepted("undo", "a"))  # of the pin
+    listed(3, asked("a b", "c d"))
+    assert played.words() == [
+        (kind, track, 1, None, "") for kind, track in zip(("liked",) * 2 + ("skipped",) * 2, "abcd", strict=True)
+    ]
+    played.at(3.5, Accepted("undo", "b"), Accepted("unskip", "d"))
+    listed(4, asked("a", ""))  # the time of c is over
+    back = "taken back"
+    assert played.words("liked") == [("liked", "a", 1, None, ""), ("liked", "b", 1, 3.5, back)]
+    assert played.words("skipped") == [("skipped", "c", 1, None, ""), ("skipped", "d", 1, 3.5, back)]
+    played.at(5, Accepted("reset"))
+    listed(6, asked(""))
+    played.at(7, Accepted("undo"))
+    listed(8, asked("a"))
+    played.at(9, Accepted("like", "b"))
+    played.at(10, End(0, 0, 0, 0))
+    assert played.words("liked") == [
+        ("liked", "a", 1, None, ""),
+        ("liked", "b", 1, 3.5, back),
+        ("liked", "b", 9, None, ""),
+    ]
+    session = played.log.session
+    assert session == played.read and session.summary()["liked"] == 2 and session.summary()["skipped"] == 1
+    assert [cue.track for cue in session.of("liked", "skipped")] == ["a", "c", "b"]
+
+
+def test_of_likes_that_a_list_leaves_out_nothing_is_concluded() -> None:
+    played = Played()
+    played.at(1, Accepted("like", "a"), Accepted("like", "b"), Accepted("undo", None))
+    played.at(2, Suggestions(2.0, 4.0, "stay", (), asked=asked("", unlisted=2)))
+    assert [cue.outcome for cue in played.cues] == ["", ""]
+    played.at(3, Accepted("unlike", "a"))
+    played.at(4, Suggestions(4.0, 4.0, "stay", (), asked=asked("", unlisted=1)))
+    assert [cue.outcome for cue in played.cues] == ["taken back", ""]
+
+
+def test_where_a_recording_began_and_ended_is_kept() -> None:
+    played = Played()
+    played.codes = Timecodes(record_s=30.0)
+    played.at(1, Aired("a", 10.0))
+    played.codes = Timecodes(record_s=31.0)
+    played.listed(1.96, "a", on_air="a")
+    played.codes = Timecodes(record_ended_s=31.6)
+    played.listed(2.96, "a", on_air="a")
+    played.at(9, Aired(None))
+    [run] = played.log.session.runs
+    assert (run.output, run.take, run.pts_s, run.at_s, run.end_pts_s, run.end_at_s) == ("record", 1, 0, 29, 2.6, 31.6)
+    played.at(10, End(0, 0, 0, 0))
+    assert played.read == played.log.session
+
+
+def test_a_recording_alone_makes_no_session() -> None:
+    played = Played()
+    played.codes = Timecodes(record_s=30.0)
+    played.at(1, Aired(None), End(0, 0, 0, 0))
+    assert played.kept == []
 
 
 def test_a_scene_stands_where_it_began() -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +70,37 @@ def test_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store.close()
     assert len([*tmp_path.glob("*.jsonl")]) == 3 and ids[0] in store.ids() and other.exists()
     assert {path.stem for path in tmp_path.glob("2020*")} == {f"2020010{number}T000000Z-00000000" for number in (3, 4)}
+
+
+def test_two_programs_write_to_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reads what the other writes, and neither removes what is being written, however old its name is."""
+    monkeypatch.setattr(stores, "SESSIONS", 2)
+    one, two = CueStore(tmp_path), CueStore(tmp_path)
+    long = one.begin(lambda: MEDIA_S)
+    long.put(Opened("long", "Show"))
+    long.put(Aired("t", 1.0))
+    until(lambda: [*tmp_path.glob("*.jsonl")])
+    os.utime(tmp_path / f"{long.session.id}.jsonl", (2e9, 2e9))  # written to just now
+    for number in range(4):
+        run(two, f"two {number}")
+    two.close()
+    assert two.load("long").id == long.session.id and not two.load("long").ended
+    assert two.load("two 3").ended
+    os.utime(tmp_path / f"{long.session.id}.jsonl", (0, 0))  # nothing came for long
+    for number in range(4):
+        run(one, f"one {number}")
+    long.put(Aired(None))
+    long.put(End(0, 0, 0, 0))
+    one.close()
+    read = CueStore(tmp_path).load(long.session.id)
+    assert read.ended and read.cues[0].end is not None and len([*tmp_path.glob("*.jsonl")]) <= 3
+
+
+def until(check: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not check():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.005)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

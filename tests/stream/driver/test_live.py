@@ -12,8 +12,23 @@ import av
 import numpy as np
 import pytest
 
+from catalog.errors import SearchIndexError
 from engines.errors import EngineBusy, EngineFailed, EngineLate
-from stream.core.events import Accepted, Beats, Effect, End, Failed, GivenUp, Infer, Notice, Refused, Reset, Suggestions
+from stream.core.events import (
+    Accepted,
+    Beats,
+    Effect,
+    End,
+    Failed,
+    GivenUp,
+    Infer,
+    Notice,
+    Refused,
+    Reset,
+    Search,
+    Suggestions,
+    Warned,
+)
 from stream.driver.live import FAILURES, SOUND_FRAMES, LiveDriver, LiveOptions
 from stream.sinks.base import FunctionSink
 from stream.sources.arrival import Arrival
@@ -228,6 +243,34 @@ def test_a_failed_run_costs_a_list_and_only_an_engine_that_goes_on_failing_the_s
     else:
         assert [notice.pts_s for notice in lists(said)] == [1.0, *(2.0 + failures + k for k in range(3))]
         assert not ended and said[-1].skipped_hops == failures
+
+
+def test_an_index_that_is_away_costs_lists_and_is_told_once(play: Fake, fake_runtime: Fake) -> None:
+    """From the second search on it is away for a while, twice; the session ends as usual."""
+    runtime, searches = fake_runtime(), []
+    answer = runtime.answer
+
+    def away(question: Any) -> Any:
+        if isinstance(question, Search):
+            searches.append(question)
+            if len(searches) in (2, 3, 4, 6):
+                raise SearchIndexError("index milvus://host: gone; start it")
+        return answer(question)
+
+    runtime.answer = away
+
+    async def scenario(live: LiveDriver, clock: Clock) -> None:
+        for i, pts in enumerate(range(0, 7000, 125), start=1):
+            clock.now_s += 0.125
+            live.offer(Arrival(frame(pts)))
+            await settled(live, i)
+
+    said, live = play(scenario, runtime)
+    told = [notice.reason for notice in said if isinstance(notice, Warned)]
+    gone, back = "the music cannot be searched: index milvus://host: gone; start it", "answers again"
+    assert [gone in text for text in told] == [True, False, True, False] and back in told[1] and back in told[3]
+    assert [notice.pts_s for notice in lists(said)] == [1.0, 5.0, 7.0] and not any(isinstance(n, Failed) for n in said)
+    assert isinstance(said[-1], End) and said[-1].skipped_hops == 4 == live.stats.skipped_hops
 
 
 def test_a_hop_that_the_engine_is_late_for_is_skipped_and_the_session_goes_on(play: Fake, fake_runtime: Fake) -> None:

@@ -33,7 +33,7 @@ def test_time_runs_from_started_and_stands_while_paused() -> None:
     clock.state("STOPPING", 116.0)
     assert clock.place_s(116.5) == 13.5
     clock.state("STOPPED", 117.0)
-    assert clock.place_s(118.0) is None
+    assert clock.place_s(118.0) is None and clock.ended_s == 14.0
 
 
 def test_a_pause_without_a_beginning_is_none() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import shutil
 import threading
 import wave
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from stream.obs import cut as cuts_module
+from stream.obs import cuts as cuts_folder
 from stream.obs.cut import Cut, Piece
 from stream.obs.cuts import STUB_BYTES, Cuts
 from stream.server.track_pcm import TrackPcm
@@ -31,6 +33,10 @@ def excerpting() -> Any:
 
 def piece(path: Path, start_s: float, gain_db: float = 0.0, rise_s: float = 0.0, length_s: float = SECONDS) -> Piece:
     return Piece(path, length_s, 0.0, length_s, start_s, rise_s, gain_db)
+
+
+def within(folder: Path) -> set[Path]:
+    return set(folder.iterdir())
 
 
 def read(file: Path) -> tuple[int, np.ndarray]:
@@ -181,6 +187,62 @@ def test_silence_takes_the_place_of_an_unwanted_cut_while_nobody_waits_for_the_d
         assert first.file.stat().st_size == STUB_BYTES and threading.get_ident() not in threads
         cuts.drop(second)  # by a task that hears late of the end
         assert second.file.stat().st_size == STUB_BYTES
-        assert len(list(cuts.folder.iterdir())) == 2
+        assert len(list(first.file.parent.iterdir())) == 2
+
+    asyncio.run(scene())
+
+
+def test_each_process_has_a_folder_of_its_own_and_clears_what_others_left_behind(tmp_path: Path, flac: Path) -> None:
+    async def scene() -> None:
+        gone, there = Cuts(tmp_path), Cuts(tmp_path)
+        left, kept = await gone.make(piece(flac, 1.0)), await there.make(piece(flac, 2.0))
+        old = left.file.parent
+        old.joinpath("segue-9-0123abcd.part").write_bytes(b"half")
+        old.joinpath("mine.wav").write_bytes(b"a person's")
+        left.close()
+        gone._own.let_go()  # as when a process is killed
+        cuts = Cuts(tmp_path)
+        first, second = await asyncio.gather(cuts.make(piece(flac, 3.0)), cuts.make(piece(flac, 4.0)))
+        folders = {cut.file.parent for cut in (left, kept, first)}
+        assert len(folders) == 3 and folders == within(tmp_path) and second.file.parent == first.file.parent
+        assert {file.name: file.stat().st_size for file in old.iterdir()} == {
+            left.file.name: STUB_BYTES,
+            "mine.wav": 10,
+        }
+        assert kept.file.stat().st_size > STUB_BYTES  # its process is there
+        for cut in (kept, first, second):
+            cut.close()
+        for each in (there, cuts):
+            each.close(True)
+        assert within(tmp_path) == {old}
+
+    asyncio.run(scene())
+
+
+def test_obs_gets_a_whole_path(tmp_path: Path, flac: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        cuts = Cuts(Path("here"))
+        cut = await cuts.make(piece(flac, 39.0))
+        cut.close()
+        assert cut.file.is_absolute() and cut.file.parents[1] == tmp_path / "here"
+        cuts.close(True)
+
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(scene())
+
+
+def test_folders_that_were_left_behind_do_not_grow_in_number(tmp_path: Path, flac: Path) -> None:
+    async def scene() -> None:
+        for _ in range(cuts_folder.MOST_LEFT + 3):
+            cuts = Cuts(tmp_path)
+            (await cuts.make(piece(flac, 39.0))).close()
+            cuts.close(False)
+        assert len(within(tmp_path)) == cuts_folder.MOST_LEFT + 1
+        cuts = Cuts(tmp_path)
+        for _ in range(2):
+            cut = await cuts.make(piece(flac, 39.0))
+            cut.close()
+            shutil.rmtree(cut.file.parent)  # somebody tidies up
+        cuts.close(True)
 
     asyncio.run(scene())

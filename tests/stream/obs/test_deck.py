@@ -33,10 +33,10 @@ PATIENCE_S = 20.0
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that OBS's own speed asks for are short."""
-    monkeypatch.setattr("stream.obs.sources.TICK_S", 0.001)
+    monkeypatch.setattr("stream.obs.media.TICK_S", 0.001)
     monkeypatch.setattr("stream.obs.sources.AFTER_S", 0.05)
     monkeypatch.setattr("stream.obs.sources.READ_AHEAD_S", 0.1)
-    monkeypatch.setattr("stream.obs.deck.TICK_S", 0.05)
+    monkeypatch.setattr("stream.obs.deck_in_obs.TICK_S", 0.05)
     monkeypatch.setattr("stream.obs.auto.FADE_S", 0.2)
 
 
@@ -109,10 +109,11 @@ class Stage:
     async def __aenter__(self) -> "Stage":
         await self.obs.start()
         program = Program(lambda scene, cut: self.deck.enter(scene), lambda: None)
-        self.link = ObsLink(parse_address(self.obs.url), [program, self.deck], Subscription.INPUT_VOLUME_METERS)
+        self.link = ObsLink(parse_address(self.obs.url), [program, self.deck.in_obs], Subscription.INPUT_VOLUME_METERS)
         self._running = asyncio.create_task(self.link.run())
         await until(lambda: self.deck.ready and "SetInputVolume" in self.obs.kinds())
         self.deck.sit(self.host, None, None, False)
+        assert self.host.sent.pop() == {"type": "playing", "track": None, "level_db": 0.0}
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -186,7 +187,7 @@ def test_a_name_that_is_taken_is_told_and_nothing_is_touched(tmp_path: Path, mus
         stage = Stage(tmp_path, music)
         stage.obs.add(SOURCES[0], "browser_source", "Game")
         async with stage.obs:
-            link = ObsLink(parse_address(stage.obs.url), [stage.deck])
+            link = ObsLink(parse_address(stage.obs.url), [stage.deck.in_obs])
             running = asyncio.create_task(link.run())
             await until(lambda: "GetInputList" in stage.obs.kinds() and not stage.deck.ready)
             await until(lambda: "is no media source" in stage.deck.rig.note)
@@ -290,7 +291,7 @@ def test_a_track_that_obs_was_about_to_begin_makes_way_at_once(tmp_path: Path, m
         await stage.plays("b")
         source = asked[1]
         assert asked == [source, source]
-        await until(lambda: len(stage.deck._tasks) == 0)  # the first one's does not wait for OBS any more
+        await until(lambda: len(stage.deck.errands.running) == 0)  # the first one's does not wait for OBS any more
         assert not stage.deck.state["music"]
         stage.deck.pause()
         await until(lambda: not stage.obs.playing())
@@ -338,6 +339,7 @@ def test_levels_take_small_steps(tmp_path: Path, music: Path) -> None:
         stage.obs.event("InputVolumeMeters", {"inputs": [voice]}, 1 << 16)
         await until(lambda: stage.obs.inputs[source]["volume"] == -12.0)
         stage.deck.obey({"do": "level", "db": -20.0})
+        assert (stage.told["track"], stage.told["level_db"]) == ("a", -20.0)
         await until(lambda: stage.obs.inputs[source]["volume"] == -32.0)
         stage.deck.obey({"do": "stop"})
         await until(lambda: not stage.obs.playing())
@@ -345,6 +347,10 @@ def test_levels_take_small_steps(tmp_path: Path, music: Path) -> None:
         down = [db for db in heard if db > MUTE_DB]
         assert max(abs(b - a) for a, b in pairwise(down)) <= STEP_DB + 1e-9
         assert heard[-1] == MUTE_DB
+        stage.deck.rise(stage.host)  # the level was this session's wish
+        other = Host()
+        stage.deck.sit(other, None, None, False)
+        assert other.sent == [{"type": "playing", "track": None, "level_db": 0.0}]
 
     stage = Stage(tmp_path, music)
     stage.obs.microphones = ["Mic"]
@@ -446,7 +452,8 @@ def test_obs_comes_back_and_the_music_goes_on(tmp_path: Path, music: Path) -> No
         await stage.plays("a")
         assert len(stage.obs.files) == files
         stage.deck.obey({"do": "duck", "on": True})
-        await until(lambda: stage.obs.levels[-1][1] == -12.0)
+        stage.deck.obey({"do": "level", "db": -6.0})
+        await until(lambda: stage.obs.levels[-1][1] == -18.0)
         await stage.obs.stop()
         await until(lambda: not stage.deck.ready)
         place_s = stage.told["position_s"]
@@ -458,7 +465,7 @@ def test_obs_comes_back_and_the_music_goes_on(tmp_path: Path, music: Path) -> No
         await stage.plays("a")
         assert place_s - 0.5 < stage.told["position_s"] < place_s + 2
         assert len(stage.obs.files) == files + 1 and "made again" in stage.deck.state["music"]
-        assert {stage.obs.inputs[source]["volume"] for source in SOURCES} == {-12.0}
+        assert {stage.obs.inputs[source]["volume"] for source in SOURCES} == {-18.0}
 
     run(Stage(tmp_path, music), scene)
 
@@ -486,7 +493,7 @@ def test_a_source_that_was_deleted_is_made_again_and_goes_on(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(stage: Stage) -> None:
-        monkeypatch.setattr("stream.obs.deck.CHECK_S", 0.05)
+        monkeypatch.setattr("stream.obs.deck_in_obs.CHECK_S", 0.05)
         stage.deck.begin("a", 10.0)
         await stage.plays("a")
         files = len(stage.obs.files)
@@ -503,7 +510,7 @@ def test_silence_that_is_asked_for_while_a_source_is_made_again_stays(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(stage: Stage) -> None:
-        monkeypatch.setattr("stream.obs.deck.CHECK_S", 0.05)
+        monkeypatch.setattr("stream.obs.deck_in_obs.CHECK_S", 0.05)
         stage.deck.begin("a", 10.0)
         await stage.plays("a")
         usual = stage.obs.do_GetSceneList
@@ -537,7 +544,7 @@ def test_collections_of_scenes_that_change_quickly_are_set_up_one_after_another(
 
         obs.handlers["CreateScene"] = slow
         obs.event("CurrentSceneCollectionChanged")
-        await until(lambda: stage.deck.ready and not stage.deck._tasks)
+        await until(lambda: stage.deck.ready and not stage.deck.errands.running)
         assert made == [SCENE]
 
     run(Stage(tmp_path, music), scene)
@@ -547,7 +554,7 @@ def test_what_somebody_does_to_the_source_in_obs_is_told(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(stage: Stage) -> None:
-        monkeypatch.setattr("stream.obs.deck.CHECK_S", 0.05)
+        monkeypatch.setattr("stream.obs.deck_in_obs.CHECK_S", 0.05)
         stage.deck.begin("a", 10.0)
         await stage.plays("a")
         source = stage.obs.playing()[0]
@@ -599,21 +606,6 @@ def test_takes_are_chapters_of_the_recording_where_obs_can(tmp_path: Path, music
     run(Stage(tmp_path, music, fade_s=0.1), scene)
 
 
-def test_a_scenes_rule_keeps_the_music_silent_and_leaving_it_goes_on(tmp_path: Path, music: Path) -> None:
-    async def scene(stage: Stage) -> None:
-        stage.deck.begin("a", 10.0)
-        await stage.plays("a")
-        stage.obs.switch("BRB")
-        await until(lambda: stage.told["paused"] and not stage.obs.playing())
-        assert stage.deck.state["rule"] == "silent"
-        place_s = stage.told["position_s"]
-        stage.obs.switch("Game")
-        await stage.plays("a")
-        assert place_s - 0.3 < stage.told["position_s"] < place_s + 3
-
-    run(Stage(tmp_path, music, rules={"BRB": {"music": "silent"}}), scene)
-
-
 def test_a_long_track_goes_on_behind_its_first_file(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -636,9 +628,10 @@ def test_the_folder_of_cuts_stays_small(tmp_path: Path, music: Path) -> None:
         for number in range(5):
             stage.deck.begin(f"t{number}", 10.0, 0.01)
             await stage.plays(f"t{number}")
-        await until(lambda: sum(file.stat().st_size for file in stage.folder.iterdir()) < 20_000)
+        (cuts,) = stage.folder.iterdir()
+        await until(lambda: sum(file.stat().st_size for file in cuts.iterdir()) < 20_000)
 
     stage = Stage(tmp_path, music)
     run(stage, scene)
-    assert not stage.folder.exists()
+    assert not list(stage.folder.iterdir())
     assert all(stage.obs.inputs[source]["settings"]["local_file"] == "" for source in SOURCES)

@@ -54,7 +54,7 @@ class Deck:
     host: Any = None
 
     def __post_init__(self) -> None:
-        self.host = self.sources = self
+        self.host = self.sources = self.media = self
 
     @property
     def asked(self) -> dict[str, Any] | None:

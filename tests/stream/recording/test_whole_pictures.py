@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from features.frame import FrameFeatures, FrameMeter
+from features.keep import Keep
+from stream.recording.calls import BadRecordError
+from stream.recording.pictures import Pictures
 from stream.recording.values import Packer, Unpacker
 
 
@@ -33,3 +36,14 @@ def test_a_picture_of_another_size_is_refused() -> None:
     parts["scene"] = packer.pack(np.zeros((9, 16, 3), np.uint8))
     with pytest.raises(ValueError, match="whole picture"):
         Unpacker(packer.blob).unpack([kind, parts])
+
+
+def test_only_what_the_bundle_takes_may_not_be_missing() -> None:
+    """One that takes whole pictures needs no small ones, and the other way round."""
+    picture, whole = np.zeros((90, 160, 3), np.uint8), Pictures(Keep.WHOLE)
+    whole.check(FrameMeter(small=Keep.WHOLE).push(picture, 0.0))
+    with pytest.raises(BadRecordError, match="without the whole picture"):
+        whole.check(FrameMeter(small=Keep.SMALL).push(picture, 0.0))
+    with pytest.raises(BadRecordError, match="without the small colour picture"):
+        Pictures(Keep.ALL).check(FrameMeter(small=Keep.WHOLE).push(picture, 0.0))
+    Pictures(Keep.NOTHING).check(FrameMeter().push(picture, 0.0))

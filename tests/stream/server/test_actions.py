@@ -114,6 +114,9 @@ def test_without_a_key_it_is_the_session_that_plays_else_the_newest(
     stages[0].plays(None)
     ask(("POST", "/actions/pin?n=4"), stages=stages[1:])
     assert [each.state.pinned for each in stages] == [f"{3:016x}", f"{4:016x}", f"{1:016x}"]
+    obs.role.player.ready = False  # OBS is away, and its session waits for it
+    ask(("POST", "/actions/pin?n=2"), stages=stages[1:])
+    assert [each.state.pinned for each in stages] == [f"{3:016x}", f"{4:016x}", f"{2:016x}"]
 
 
 # A page of another origin can make a browser send a GET, and no more than that.
@@ -222,6 +225,24 @@ def test_the_token_is_kept_beside_the_catalogue(tmp_path: Path) -> None:
     with pytest.raises(ServeError, match="holds no token; delete the file") as refused:
         with_action_token(options)
     assert str(tmp_path / FILE) in str(refused.value)
+
+
+def test_an_empty_file_of_a_token_is_mended_and_a_crash_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ServeOptions(tmp_path)
+    (tmp_path / FILE).touch()
+    made = with_action_token(options).access.action
+    assert len(made) >= 24 and with_action_token(options).access.action == made
+    (tmp_path / FILE).unlink()
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("secrets.token_urlsafe", crash)
+    with pytest.raises(KeyboardInterrupt):
+        with_action_token(options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_where_no_token_can_be_kept_there_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 
 from engines.errors import EngineError
+from stream.server.assemble import options_of
 from stream.server.command import main, parser
 from stream.server.config import (
     add_flags,
@@ -19,7 +20,6 @@ from stream.server.config import (
     from_environment,
     from_flags,
     merge,
-    options_of,
     read_file,
 )
 from stream.server.errors import ServeError
@@ -44,6 +44,7 @@ BY_KIND = {
     "triton": WORD,
     "loudness": st.sampled_from([-23, -16, -14.5]),
     "search_device": st.sampled_from(["cpu", "gpu", "auto"]),
+    "index": st.sampled_from(["flat", "milvus://host:1/name"]),
     "port": st.integers(0, 65535),
     "host": WORD,
     "public_url": st.sampled_from(["https://a.example", "http://[::1]:8765"]),
@@ -88,6 +89,7 @@ BY_KIND = {
     "obs_key": WORD,
     "listen": st.lists(st.sampled_from(["srt://127.0.0.1:9001", "udp://[::1]:9000"]), max_size=2),
     "listen_public": st.booleans(),
+    "watch": st.lists(WORD.map(lambda text: "/" + text), max_size=2),
     "record": WORD.map(lambda text: "/" + text),
     "record_pictures": st.booleans(),
     "record_limit": st.integers(1, 10**6),
@@ -352,6 +354,17 @@ def test_the_password_of_obs_comes_from_a_file_or_the_environment(
     found = options_of(merge(asked("-c=x", "--obs=ws://h", f"--obs-password-file={tmp_path / 'password'}"))).obs
     assert found is not None and found.address.password == "of the file"
     assert options_of(merge(asked("-c=x"))).obs is None
+
+
+def test_folders_to_mirror(tmp_path: Path) -> None:
+    values = merge(asked("-c", "x", "--watch", str(tmp_path), "--bundle", "b"))
+    found = options_of(values).watch
+    assert found.folders == (tmp_path,) and found.arguments[0] == "--jobs" and found.arguments[2:] == ("--bundle", "b")
+    assert options_of(merge(asked("-c=x"))).watch.folders == ()
+    with pytest.raises(ServeError, match=r"--watch .*nowhere: no such folder"):
+        options_of(merge(asked("-c=x", "--watch", str(tmp_path / "nowhere"))))
+    with pytest.raises(ServeError, match="17 times; at most 16"):
+        options_of(merge(asked("-c=x", *["--watch", str(tmp_path)] * 17)))
 
 
 def test_addresses_to_listen_on_and_their_passphrase() -> None:

@@ -1,8 +1,11 @@
 """Cues by HTTP, from a player's word to a file."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from websockets.sync.client import connect
 
 from catalog.catalog import Catalog
+from stream.server import cues
 from stream.server.access import AccessOptions
 
 SDP = {"content-type": "application/sdp"}
@@ -115,6 +119,33 @@ def test_what_is_asked_wrongly(client: httpx.Client, played: dict[str, Any]) -> 
         assert answer.status_code == status and text in answer.text, path
 
 
+def test_a_viewer_cannot_hold_the_server_by_exports(
+    server: Any, client: httpx.Client, played: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While as many as may are made or wait, one more is told when to come again, and all else is answered."""
+    go, begun = threading.Event(), threading.Semaphore(0)
+    make = cues.export
+
+    def slow(*arguments: Any) -> Any:
+        begun.release()
+        assert go.wait(30)
+        return make(*arguments)
+
+    monkeypatch.setattr(cues, "export", slow)
+    address = f"{server.url}api/cues/{played['id']}/cues.edl?token={VIEW}"
+    with ThreadPoolExecutor(60) as pool:
+        asked = [pool.submit(httpx.get, address, timeout=60) for _ in range(cues.THREADS + cues.WAITING + 30)]
+        try:
+            refused = [answer.result() for answer in islice(as_completed(asked, 30), 30)]
+            assert {answer.status_code for answer in refused} == {503} and "retry-after" in refused[0].headers
+            assert client.get("/api/history").status_code == client.get("/").status_code == 200
+            assert begun.acquire(timeout=30) and begun.acquire(timeout=30) and not begun.acquire(blocking=False)
+        finally:
+            go.set()
+        codes = [answer.result().status_code for answer in asked]
+    assert codes.count(200) == cues.THREADS + cues.WAITING
+
+
 def test_without_cues(serving: Callable[..., Any]) -> None:
     with serving(no_cues=True) as running:
         assert httpx.get(f"{running.url}api/cues").status_code == 404
@@ -125,12 +156,18 @@ def test_the_page_asks_for_the_frame_rate_and_the_clock(
 ) -> None:
     other = folder / "20200101T000000Z-00000000.jsonl"
     path = until(lambda: [one for one in folder.glob("*.jsonl") if one != other])[0]
-    other.write_text(path.read_text().replace('"record_s":null', '"record_s":1.5'))
+    run = {"number": 0, "output": "record", "take": 1, "pts_s": 0.0, "at_s": 1.5}
+    other.write_text(f"{path.read_text()}{json.dumps({'run': run})}\n")
     here = f"/cues/{played['id']}"
     text = client.get(f"{here}?fps=29.97").text
     assert f'href="/api/cues/{played["id"]}/cues.edl?fps=29.97"' in text and "<b>29.97</b>" in text
     assert f'href="{here}?fps=25"' in text and f'href="{here}"' in text and "OBS&#x27;s" not in text
     text = client.get(f"/cues/{other.stem}?clock=record").text
     assert "<b>OBS&#x27;s recording</b>" in text and "clock=record" in text and "clock=stream" not in text
+    assert "tune" in client.get(f"/api/cues/{other.stem}/cues.edl?clock=record").text
+    again = {**run, "number": 1, "take": 2}
+    other.write_text(f"{other.read_text()}{json.dumps({'run': again})}\n")
+    for asked, chosen in (("record-1", "1"), ("record-2", "2"), ("record", "2")):
+        assert f"<b>OBS&#x27;s recording {chosen}</b>" in client.get(f"/cues/{other.stem}?clock={asked}").text
     assert client.get(f"{here}?fps=29").status_code == client.get(f"{here}?clock=x").status_code == 422
     other.unlink()

@@ -120,7 +120,9 @@ def test_bounds(ask: Callable[..., Any], tmp_path: Path) -> None:
     assert full.status_code == 409
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"v":1}', b'{"kits":{"a":3}}', b"\xff\x00", b"[" * 9000])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b'{"v":1}', b'{"kits":{"a":3}}', b'{"kits":{"a":{"x":NaN}}}', b"\xff", b"[" * 9000]
+)
 def test_a_damaged_file_is_put_aside(tmp_path: Path, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / FILE).write_bytes(data)
     kits = Kits(tmp_path)
@@ -150,6 +152,22 @@ def test_a_folder_that_cannot_be_written(
     assert kits.all() == {"a": CALM} and {each.name for each in tmp_path.iterdir()} == {FILE}
     with pytest.raises(NotWrittenError, match="No such file"):
         Kits(tmp_path / "gone").put("a", CALM)
+
+
+def test_kits_that_cannot_be_read_are_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kits = Kits(tmp_path)
+    kits.put("a", CALM)
+
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    assert kits.all() == {}
+    for change in (lambda: kits.put("b", CALM), lambda: kits.remove("a")):
+        with pytest.raises(NotWrittenError, match=r"Permission denied.*right to read it"):
+            change()
+    monkeypatch.undo()
+    assert kits.all() == {"a": CALM}
 
 
 def test_who_may(ask: Callable[..., Any]) -> None:

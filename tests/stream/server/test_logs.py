@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.server.logs import FORMATS, MASK, Logs, handler, redact, session_id
+from stream.server.logs import FORMATS, MASK, Logs, guessable, handler, redact, session_id
 from stream.server.pool import SessionPool
 
 # what secrets are made of; no letter of the alphabet is spared
@@ -93,6 +93,39 @@ def test_what_stands_in_a_secrets_place_is_masked_without_being_known(secret: st
     ):
         assert secret not in redact(text), text
         assert MASK in redact(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('{"password": "two words, \\" and more", "x": 1}', '{"password": "***", "x": 1}'),
+        ("{'view_token': 'a b;c', 'y': 'z'}", "{'view_token': '***', 'y': 'z'}"),
+        ("srt://h:9000?streamid=#!::u=ann,s=word&latency=1", "srt://h:9000?streamid=***&latency=1"),
+        ("rtsp://ann:w@rd@10.0.0.9/stream and a@b", "rtsp://***@10.0.0.9/stream and a@b"),
+        ("token=abc, then def", "token=***, then def"),
+    ],
+)
+def test_a_secret_ends_where_its_place_does(text: str, written: str) -> None:
+    assert redact(text) == written
+
+
+@pytest.mark.parametrize("word", ["wrong", "password", "is"])
+def test_a_password_that_is_an_ordinary_word_is_masked_in_its_place_alone(word: str) -> None:
+    assert guessable(word)
+    said = "127.0.0.1:4455: OBS says that the password is wrong"
+    assert redact(said) == said
+    for text in (
+        f"obs://:{word}@127.0.0.1:4455",
+        f"password={word}",
+        f'{{"obs_password": "{word}"}}',
+        f"key={word}&x=1",
+    ):
+        assert word not in redact(text).replace("password", ""), text
+
+
+@pytest.mark.parametrize("secret", ["wrong-horse", "Wrong", "wr0ng", "correcthorse", "geheim ", "größer", ""])
+def test_any_other_password_is_a_secret_everywhere(secret: str) -> None:
+    assert not guessable(secret)
 
 
 @pytest.mark.parametrize("text", ["publisher ended: no video for 15 s", "https://host:80/sessions/abc/events", "a@b"])

@@ -121,7 +121,7 @@ def test_a_session_begins_with_obs_and_viewers_hear_how_it_stands(serving: Servi
     asyncio.run(scene())
 
 
-def test_the_session_waits_while_obs_is_gone_and_goes_on(serving: Serving) -> None:
+def test_the_session_waits_while_obs_is_gone_and_goes_on(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         async with FakeObs() as obs:
             program = FakeProgram(obs, "Game", "Other")
@@ -132,7 +132,7 @@ def test_the_session_waits_while_obs_is_gone_and_goes_on(serving: Serving) -> No
                     for round_ in range(1, 3):
                         await obs.stop()
                         await heard.until(lambda: not heard.of("obs")[-1]["connected"], "gone")
-                        assert "waiting 30 s for the publisher" in heard.of("warning")[-1]["reason"]
+                        assert "waiting 600 s for the publisher" in heard.of("warning")[-1]["reason"]
                         assert (await health(server))["connected"] is False
                         program.scene = ("Game", "Other")[round_ % 2]
                         await obs.start()
@@ -143,7 +143,16 @@ def test_the_session_waits_while_obs_is_gone_and_goes_on(serving: Serving) -> No
                         assert not heard.of("reset") and not heard.of("end")
                     assert server.hub.counters.resumed == 2 and server.hub.counters.opened == 1
 
-    asyncio.run(scene())
+    with caplog.at_level(logging.WARNING, "stream"):  # what is printed unless another level is asked for
+        asyncio.run(scene())
+    told = [line.partition(": ")[2] for line in caplog.messages if line.startswith("ws://")]
+    obs = "OBS 29.0.2, obs-websocket 5.1.0, scene"
+    assert [line for line in told if "trying again" not in line] == [
+        f"OBS is there: {obs} 'Game'",
+        f"OBS is back: {obs} 'Other'",
+        f"OBS is back: {obs} 'Game'",
+    ]
+    assert sum("connection" in line or "closed" in line for line in told) >= 2
 
 
 def test_the_server_serves_without_obs_and_says_what_to_do(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:

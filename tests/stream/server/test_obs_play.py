@@ -29,7 +29,7 @@ Serving = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(obs_input, "AGAIN_S", 0.02)
-    monkeypatch.setattr("stream.obs.sources.TICK_S", 0.001)
+    monkeypatch.setattr("stream.obs.media.TICK_S", 0.001)
 
 
 class Viewer:
@@ -104,18 +104,24 @@ def test_obs_plays_in_its_own_session_and_every_page_is_its_remote(serving: Serv
             program = FakeProgram(obs, "Game", "BRB")
             asked = options(obs, tmp_path, BRB={"music": "silent"})
             async with running(serving, **asked) as server, viewing(server) as page:
-                await page.hears("player", player="elsewhere", name="OBS")
+                await page.hears("player", player="elsewhere", name="OBS", level_db=-10.0)
                 track = await page.track()
+                await page.tell(type="do", do="level", db=-6)
+                await page.hears("player", level_db=-6.0)
                 await page.tell(type="do", do="play", track=track, start_s=3.0)
-                await page.hears("player", track=track, paused=False)
+                await page.hears("player", track=track, paused=False, level_db=-6.0)
+                await page.until(lambda: obs.inputs[obs.playing()[0]]["volume"] == -6.0)
                 assert 2.7 < page.last("player")["position_s"] < 6 and len(obs.files) == 1
                 await page.hears("obs", plays=True, rule="", scene="Game")
                 await page.until(lambda: (page.last("suggestions")["on_air"] or {}).get("track") == track)
                 program.show("BRB")
                 await page.hears("player", paused=True)
                 await page.hears("obs", plays=False, rule="silent", scene="BRB")
+                await page.until(lambda: not obs.playing())
+                place_s = page.last("player")["position_s"]
                 program.show("Game")
-                await page.hears("player", paused=False)
+                await page.hears("player", track=track, paused=False)
+                assert place_s - 0.3 < page.last("player")["position_s"] < place_s + 3
                 await page.tell(type="do", do="duck", on=True)
                 await page.hears("obs", ducked_db=-12.0)
                 await page.tell(type="do", do="stop")
@@ -208,27 +214,26 @@ def test_obs_plays_in_its_own_session_once_the_other_one_has_ended(serving: Serv
     asyncio.run(scene())
 
 
-def test_obs_goes_and_comes_back_and_the_music_goes_on(serving: Serving, tmp_path: Path) -> None:
+def test_an_obs_that_is_away_does_not_become_the_player_and_the_servers_end_ends_its_music(
+    serving: Serving, tmp_path: Path
+) -> None:
     async def scene() -> None:
         async with MusicObs("Game") as obs:
             FakeProgram(obs, "Game")
             asked = options(obs, tmp_path)
             async with running(serving, **asked) as server, viewing(server) as page:
                 await page.hears("player", name="OBS")
-                track = await page.track()
-                await page.tell(type="do", do="play", track=track, start_s=3.0)
-                await page.hears("player", track=track, paused=False)
                 await obs.stop()
-                await page.hears("player", paused=True)
                 await page.hears("obs", connected=False)
                 await page.tell(type="player", take=True, name="OBS")
                 await page.until(lambda: "OBS cannot play here" in page.last("refused").get("reason", ""))
-                for source in ("Segue A", "Segue B"):
-                    obs.inputs[source]["state"] = "OBS_MEDIA_STATE_ENDED"
                 await obs.start()
+                await page.hears("obs", connected=True)
+                track = await page.track()
+                await page.tell(type="do", do="play", track=track, start_s=3.0)
                 await page.hears("player", track=track, paused=False, name="OBS")
                 assert len(obs.playing()) == 1
-            assert not obs.playing()  # the server ended, and its music with it
+            assert not obs.playing()
 
     asyncio.run(scene())
 

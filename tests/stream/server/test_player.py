@@ -81,8 +81,20 @@ def test_who_comes_late_sees_what_all_see(join: Callable[..., Any]) -> None:
     late = hear(join(), "player")
     assert late == {
         "v": 1, "type": "player", "player": "elsewhere", "name": "", "may": True, "auto": True,
-        "track": TRACK, "position_s": 10.0, "paused": True,
+        "track": TRACK, "position_s": 10.0, "paused": True, "level_db": None,
     }  # fmt: skip
+
+
+def test_the_level_that_the_player_tells_is_that_of_all_until_another_one_plays(join: Callable[..., Any]) -> None:
+    one, two = join(), join()
+    tell(one, type="playing", track=TRACK, level_db=-6)
+    assert hear(two, "player")["level_db"] == -6
+    tell(two, type="do", do="level", db=-8.5)
+    assert hear(one, "do") == {"v": 1, "type": "do", "do": "level", "db": -8.5}
+    tell(one, type="playing", track=TRACK, level_db=-8.5)
+    assert hear(two, "player")["level_db"] == hear(join(), "player")["level_db"] == -8.5
+    tell(two, type="player", take=True)
+    assert hear(two, "player")["level_db"] is None
 
 
 def test_a_pause_without_a_place_stands_where_the_music_was(join: Callable[..., Any]) -> None:
@@ -154,6 +166,9 @@ BAD = (
     {"type": "do", "do": "seek", "position_s": True},
     {"type": "do", "do": "seek", "position_s": 1e300},
     {"type": "do", "do": "pause", "position_s": 1},
+    {"type": "do", "do": "level"},
+    {"type": "do", "do": "level", "db": None},
+    {"type": "do", "do": "level", "db": 0.5},
     {"type": "do", "do": "duck"},
     {"type": "do", "do": "duck", "on": 1},
     {"type": "do", "do": "duck", "on": None, "track": "a"},
@@ -161,6 +176,7 @@ BAD = (
     {"type": "playing", "track": 7},
     {"type": "playing", "track": "a", "position_s": -1},
     {"type": "playing", "track": "a", "paused": "yes"},
+    {"type": "playing", "track": "a", "level_db": -61},
 )
 
 

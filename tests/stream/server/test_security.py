@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream.server.origin import Origin, host_of, origin_of
 from stream.server.security import hostname, is_loopback, of_ports, origin_allowed
-from stream.server.settings import URL
+from stream.server.setting_kinds import URL
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,13 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from catalog.layout import is_catalog
 from stream.client import FrameClient
+from stream.server import process as serving_process
 from stream.server.address import base_url, public_origins
 from stream.server.errors import ServeError
+from stream.server.music_watch import WatchOptions
+from stream.server.options import ServeOptions
 from stream.server.security import content_policy, of_ports
 from stream.server.worker_status import BYTES, STALE_S, Status, WorkerStatuses, entry
 from stream.server.workers import BACKOFF_MAX_S, BACKOFF_S, backoff_s, own_ports
@@ -219,6 +223,15 @@ def test_a_mistake_is_one_line_and_2(tmp_path: Path, tiny_bundle: Path) -> None:
 
 def status(port: int, count: int = 0, serving: bool = True, room: bool = True) -> Status:
     return Status(port, serving, room, tuple({"id": f"{port}-{number}"} for number in range(count)))
+
+
+def test_workers_may_begin_with_nothing(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A catalogue that --watch shall fill is there before they are: each would make it, and find another's half."""
+    options = ServeOptions(catalog=tmp_path / "new", bundle=tiny_bundle, workers=2, watch=WatchOptions((tmp_path,)))
+    began: list[bool] = []
+    monkeypatch.setattr(serving_process, "supervise", lambda *_: began.append(is_catalog(options.catalog)))
+    serving_process.serve(options, lambda _: None)
+    assert began == [True]
 
 
 def test_a_board_shows_the_others_while_they_are_fresh(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from until import until
 
 from stream.server.address import bind, port_of
 
@@ -63,6 +65,27 @@ def test_the_server_comes_goes_and_comes_back(
         page.wait_for_url(there, timeout=20_000)
 
 
+def test_a_server_that_takes_the_request_and_never_answers_is_asked_anew(page: Any, tmp_path: Path) -> None:
+    path = tmp_path / "dock.html"
+    text = resources.files("stream.web").joinpath("waiting.html").read_text("utf-8")
+    path.write_text(text.replace('data-address=""', 'data-address="http://127.0.0.1:1"'), "utf-8")
+    asked: list[Any] = []
+    there: list[bool] = []
+
+    def answer(route: Any) -> None:
+        asked.append(route)
+        if there:
+            route.fulfill(body="<svg xmlns='http://www.w3.org/2000/svg'/>", content_type="image/svg+xml")
+
+    page.route("**/icon.svg?*", answer)
+    page.route("**/dock", lambda route: route.fulfill(body=DOCK, content_type="text/html"))
+    page.goto(path.as_uri())
+    until(page, lambda: asked)
+    there.append(True)
+    page.wait_for_url("http://127.0.0.1:1/dock", timeout=20_000)
+    assert len(asked) == 2
+
+
 def test_what_stands_in_the_file(server: Any) -> None:
     with httpx.Client(base_url=server.url) as client:
 
@@ -83,8 +106,6 @@ def test_what_stands_in_the_file(server: Any) -> None:
 
 
 def test_it_can_be_read_in_both_themes(page: Any, tmp_path: Path) -> None:
-    from importlib import resources
-
     path = tmp_path / "dock.html"
     path.write_text(resources.files("stream.web").joinpath("waiting.html").read_text("utf-8"), "utf-8")
     seen = set()

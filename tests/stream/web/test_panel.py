@@ -12,6 +12,7 @@ from stub_page import HOST, Stub, item, on_air, stubbed, suggestions
 from until import until
 
 ELSEWHERE = {"type": "player", "player": "elsewhere", "may": True, "auto": False, "track": "track0", "position_s": 48.0}
+ELSEWHERE |= {"level_db": -3.9}
 ORDER = "() => [...document.querySelectorAll('.row .title')].map((each) => each.textContent).join()"
 SEEN = """(selector) => {
   const element = document.querySelector(selector);
@@ -159,6 +160,11 @@ def test_the_next_move_is_named_with_its_moment(opened: Opener) -> None:
     assert page.inner_text("#advice-lead") == "Night Bus still fits. Next:"
     assert page.inner_text("#advice-text") == "Glass Orbit"
     assert re.fullmatch(r"in 0:\d\d", page.inner_text("#advice-when"))
+    stub.tell({**ELSEWHERE, "paused": True})
+    page.wait_for_selector("#advice-word:has-text('Paused')")
+    assert page.inner_text("#advice-when") == ""  # nothing comes nearer
+    stub.tell(ELSEWHERE)
+    page.wait_for_selector("#advice-word:has-text('Stay')")
     stub.tell(suggestions(advice="switch", items=[item(1, rank=1), item(0, rank=2)], **on_air(next_in_s=None)))
     page.wait_for_selector("#advice-word:has-text('Switch to')")
     assert page.inner_text("#advice-when").startswith("next bar · 0:0")
@@ -280,9 +286,25 @@ def test_kits_are_saved_applied_by_one_wish_and_deleted(opened: Opener) -> None:
     page.click(".kits .name")
     until(page, lambda: stub.commands("wishes"))
     assert stub.commands("wishes")[-1]["steer"]["energy"] == 0.4
+    page.click(".kits .small")  # one press alone deletes nothing
+    assert page.get_attribute(".kits .small", "aria-label") == "Press again: Delete the kit boss fight"
+    assert list(stub.kits) == ["boss%20fight"]
     page.click(".kits .small")
     page.wait_for_selector(".kits li", state="detached")
     assert stub.kits == {}
+
+
+def test_what_a_wish_did_does_not_go_while_the_focus_is_on_it(opened: Opener) -> None:
+    page, stub = opened(suggestions())
+    page.clock.install()
+    stub.tell({"type": "accepted", "command": "skip", "track": "track4", "effect": {"text": "is left out"}})
+    page.wait_for_selector("#told:visible")
+    page.focus("#told-undo")
+    page.clock.run_for(20_000)
+    assert page.is_visible("#told") and page.evaluate("document.activeElement.id") == "told-undo"
+    page.focus("#volume")
+    page.clock.run_for(2000)
+    assert page.is_hidden("#told")
 
 
 def test_history_and_when_a_track_was_last_on_air_are_shown(opened: Opener) -> None:
@@ -320,6 +342,12 @@ def test_rights_are_badges_and_the_credit_can_be_copied(opened: Opener) -> None:
     assert page.evaluate("window.kept") == '"Night Bus" by A. Name (CC BY 4.0)'
 
 
+def test_first_in_a_part_is_said_in_plain_words(opened: Opener) -> None:
+    first = [{"kind": "first_mood", "value": 0.7, "unit": "", "text": "nearest to its mood of these"}]
+    page, _ = opened(suggestions([item(0, facts=first)]))
+    assert page.inner_text(".row .why") == "closest in the list to the picture's mood"
+
+
 def test_nothing_is_called_safe() -> None:
     folder = Path(str(resources.files("stream.web")))
     for path in [*folder.glob("*.js"), folder / "index.html"]:
@@ -348,6 +376,80 @@ def test_obs_is_shown_warned_of_and_asked_to_play_and_to_duck(opened: Opener) ->
         assert stub.commands("do")[-1]["do"] == "duck" and stub.commands("do")[-1]["on"] is on
 
 
+def test_the_volume_is_that_of_who_plays(opened: Opener) -> None:
+    page, stub = opened(suggestions(**on_air()), ELSEWHERE | {"name": "OBS", "level_db": -10.0})
+    page.wait_for_function("() => document.getElementById('volume').value === '0.56'")
+    assert page.is_enabled("#volume") and page.get_attribute("#volume", "aria-valuetext") == "56 %"
+    for key, level_db in (("m", -60.0), ("m", -10.1), ("+", -8.6), ("-", -10.1)):
+        before = len(stub.commands("do"))
+        page.keyboard.press(key)
+        until(page, lambda before=before: len(stub.commands("do")) > before)
+        assert stub.commands("do")[-1] == {"v": 1, "type": "do", "do": "level", "db": level_db}
+    page.wait_for_timeout(1100)  # what is told at once is older than the key
+    stub.tell(ELSEWHERE | {"name": "OBS", "level_db": -60.0})
+    page.wait_for_selector("#mute[aria-pressed=true]")
+    assert page.input_value("#volume") == "0"
+    stub.tell(ELSEWHERE | {"name": "OBS", "level_db": None})
+    page.wait_for_selector("#volume:disabled")
+    assert page.is_disabled("#mute") and "does not tell" in page.get_attribute("#volume", "title")
+    count = len(stub.said)
+    page.keyboard.press("m")
+    stub.tell(ELSEWHERE | {"level_db": -10.0, "may": False})
+    page.wait_for_function("() => document.getElementById('volume').value === '0.56'")
+    assert page.is_disabled("#volume") and len(stub.said) == count
+
+
+OBEYS = """async () => {
+  const { Speaker } = await import("/speaker.js");
+  const said = [];
+  const session = { role: { player: "here", level_db: null }, send: (message) => said.push(message) };
+  const player = { now: { track: "a" }, playing: false, position_s: 1, level: 0.8, toggle: () => said.push("toggled") };
+  Object.defineProperty(player, "volume", { set(part) { player.level = part; } });
+  const speaker = new Speaker(player, session, null, { change() {} });
+  for (const db of [0, -10, -60]) { await speaker.obey({ do: "level", db }); said.push(player.level); }
+  await speaker.obey({ do: "duck", on: true });
+  await new Promise((resolve) => { setTimeout(resolve, 300); });
+  session.role = { player: "here" };
+  speaker.louder(1);
+  await new Promise((resolve) => { setTimeout(resolve, 300); });
+  return said;
+}"""
+
+
+def test_a_page_that_plays_obeys_and_tells_its_volume(opened: Opener) -> None:
+    page, _ = opened(suggestions())
+    loud, less, silent, told, unknown = page.evaluate(OBEYS)
+    assert (loud, silent) == (1, 0) and less == pytest.approx(0.562, abs=1e-3)
+    assert told == {"type": "playing", "track": "a", "position_s": 1, "paused": True, "level_db": -60}
+    assert "level_db" not in unknown  # a server that knows of no levels refuses them
+
+
+def test_a_title_that_could_not_be_asked_for_is_asked_for_again(opened: Opener) -> None:
+    page, stub = opened(suggestions([item(1)]))
+    failed: list[Any] = []
+
+    def fail(route: Any) -> None:
+        failed.append(route)
+        route.fulfill(status=503)
+
+    page.route("**/api/tracks/track3", fail, times=1)
+    stub.tell(ELSEWHERE | {"track": "track3"})
+    page.wait_for_function("() => document.getElementById('now-title').textContent === 'Minds Wide Open'")
+    assert len(failed) == 1
+
+
+def test_a_catalogue_that_changed_is_asked_anew(opened: Opener) -> None:
+    page, stub = opened(suggestions([item(1)]))
+    stub.tell(ELSEWHERE | {"track": "track3"})
+    page.wait_for_function("() => document.getElementById('now-title').textContent === 'Minds Wide Open'")
+    page.route("**/api/tracks/track3", lambda route: route.fulfill(json={"v": 1, "track": "track3", "title": "Edited"}))
+    stub.tell({"type": "catalog", "tracks": 9, "added": 0, "changed": 1, "removed": 0})
+    stub.tell(ELSEWHERE | {"track": "track1"})
+    page.wait_for_function("() => document.getElementById('now-title').textContent !== 'Minds Wide Open'")
+    stub.tell(ELSEWHERE | {"track": "track3"})
+    page.wait_for_function("() => document.getElementById('now-title').textContent === 'Edited'")
+
+
 @pytest.mark.parametrize("width", [300, 400])
 def test_a_long_rule_leaves_the_status_whole(opened: Opener, width: int) -> None:
     obs = {"type": "obs", "connected": True, "scene": "BRB", "studio": False, "streaming": False, "recording": True}
@@ -357,6 +459,7 @@ def test_a_long_rule_leaves_the_status_whole(opened: Opener, width: int) -> None
     page.wait_for_selector("#status[data-state='live']")
     cut = "(part) => part.scrollWidth > part.clientWidth"
     assert page.eval_on_selector("#obs-text", cut) and not page.eval_on_selector("#status-text", cut)
+    assert page.inner_text("#obs-text").startswith(obs["rule"])  # what is cut is the rest
 
 
 KEYS = [

@@ -98,6 +98,20 @@ def test_one_page_plays_and_the_other_is_its_remote(pages: tuple[Any, Any]) -> N
     one.wait_for_function("() => Math.abs(document.querySelector('#seek').value - 4) < 2.5", timeout=SOON_MS)
 
 
+def test_a_remote_sets_the_volume_of_the_page_that_plays(pages: tuple[Any, Any]) -> None:
+    one, two = pages
+    play(one)
+    state(two, "playing")
+    two.wait_for_selector("#volume:enabled", timeout=SOON_MS)
+    assert two.input_value("#volume") == "0.8"
+    two.click("#mute")
+    one.wait_for_selector("#mute[aria-pressed=true]", timeout=SOON_MS)
+    assert one.input_value("#volume") == "0"
+    one.fill("#volume", "0.5")
+    two.wait_for_function("() => document.querySelector('#volume').value === '0.5'", timeout=SOON_MS)
+    assert two.get_attribute("#mute", "aria-pressed") == "false"
+
+
 def test_the_sound_moves_over_to_the_page_that_asks(pages: tuple[Any, Any]) -> None:
     one, two = pages
     title = play(one)

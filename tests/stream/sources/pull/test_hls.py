@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from stream.errors import SourceError
-from stream.sources.pull import hls
+from stream.sources.pull import playlists
 from stream.sources.pull.pull import Pull
 from stream.sources.sandbox.addresses import networks
 from stream.sources.sandbox.guarded import guarded
@@ -281,7 +281,7 @@ def test_ciphered_segments(site: Site, clip: Clip, opener: Any) -> None:
 def test_a_playlist_of_nothing_is_named(
     site: Site, tmp_path: Path, text: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hls, "WAIT_S", 0.5)
+    monkeypatch.setattr(playlists, "WAIT_S", 0.5)
     there = site({"/i.m3u8": text})
     with pytest.raises(SourceError, match=r"i\.m3u8"):
         Pull(f"{there.url}/i.m3u8")

@@ -1,0 +1,95 @@
+"""What a catalogue reads of its database: everything when it is opened, later what changed since."""
+
+from collections.abc import Callable, Collection
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from .database import DATABASE, Stamp, stamp_of
+from .libraries.trust import apply_notes
+from .recordings import best_files
+from .records import Floats
+from .segments import Rows, SegmentTable
+from .snapshot import Snapshot, Step
+from .standing import Order
+from .store import Store, StoredSegments, StoredTrack
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A state of a database. ``identity``: another one when it was replaced. ``same``: while its stamp is this, nothing
+    was written; None where asking the database takes no time."""
+
+    revision: int = 0
+    identity: tuple[int, ...] = ()
+    same: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """Whole recordings as of ``version``. ``gone``: what a snapshot has to forget before it takes these."""
+
+    version: Version
+    tracks: list[StoredTrack]
+    segments: StoredSegments
+    gone: frozenset[str] = frozenset()
+
+    def first(self, bank: Floats | None, order: Callable[[Order], Order] = lambda own: own) -> Step:
+        """A snapshot of these alone, measured by themselves (see ``segments.Yardstick``), and placed by the ``order``
+        that is given for their own one."""
+        standing = {stored.track.id: stored for stored in best_files(self.tracks).values()}
+        rows = self._rows([standing[id] for id in sorted(standing)])
+        nothing = Snapshot(SegmentTable(rows.yardstick(bank, order(Order(rows.raw)))), {}, {})
+        return nothing.changed((), self.tracks, lambda _: rows)
+
+    def next(self, before: Snapshot) -> Step:
+        """What follows ``before``, measured as that."""
+        return before.changed(self.gone, self.tracks, self._rows)
+
+    def _rows(self, tracks: list[StoredTrack]) -> Rows:
+        return Rows(tracks, self.segments)
+
+
+def everything(folder: Path, dim: int) -> Loaded:
+    """All of a catalogue whose vectors have ``dim`` numbers. Raises ``FormatError``."""
+    stamp = stamp_of(folder / DATABASE)
+    with closing(Store(folder, write=False)) as store, store.snapshot():
+        return _load(store, dim, _version(store, stamp), None)
+
+
+def changed_since(folder: Path, dim: int, version: Version, before: Snapshot) -> Loaded | Version | None:
+    """The recordings that changed since ``version``, when ``before`` was read; the version now where none did;
+    None where the database was replaced by another. Raises ``FormatError``."""
+    stamp = stamp_of(folder / DATABASE)
+    if stamp == version.same:
+        return version
+    with closing(Store(folder, write=False)) as store, store.snapshot():
+        now = _version(store, stamp)
+        if now.identity != version.identity:
+            return None
+        if now.revision == version.revision:
+            return now
+        changed = store.changed_since(version.revision)
+        if changed is None:  # too long ago: as if everything had
+            return _load(store, dim, now, None, frozenset(before.by_id))
+        ids, whole = set[str](), changed
+        while ids != whole:  # until all files of each recording are among them, then and now
+            ids = whole
+            whole = ids | before.mates(ids) | store.mates(ids)
+        return _load(store, dim, now, ids, frozenset(ids))
+
+
+def _version(store: Store, stamp: Stamp) -> Version:
+    """``stamp``: of before ``store`` was opened."""
+    same = stamp if stamp.settled and store.is_read_whole() else None
+    return Version(store.revision(), store.identity(), same)
+
+
+def _load(
+    store: Store, dim: int, version: Version, ids: Collection[str] | None, gone: frozenset[str] = frozenset()
+) -> Loaded:
+    tracks = [stored for stored in store.tracks(ids) if not stored.track.hidden]
+    said = store.notes.all() if ids is None else store.notes.of_tracks(ids)
+    places = store.places_of_tracks(ids) if said else {}
+    tracks, segments = apply_notes(tracks, store.segments(dim, ids), said, places)
+    return Loaded(version, tracks, segments, gone)

@@ -1,0 +1,145 @@
+"""Damage of every kind is found and named, and what a killed indexer leaves is none; the numbers of a catalogue."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import segue
+from catalog.catalog import Catalog
+from catalog.clips import CLIPS
+from catalog.database import DATABASE
+from catalog.errors import FormatError
+from catalog.records import Analysis, Track
+from catalog.stats import stats
+from catalog.store import Entry, FileStamp, Store
+from catalog.verify import verify
+from engines.bundle import Bundle
+
+C, E = 16, 32
+
+
+def entry(number: int, licence: str) -> Entry:
+    rng = np.random.default_rng(number)
+    vectors = rng.normal(size=(2, E)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    ones = np.ones((5, 3), np.float32)
+    clips = np.ones((5, C), np.float32)
+    analysis = Analysis(40.0, 90.0, ones[:, 0], clips, ones, np.arange(2), np.zeros(2, np.float32), vectors, None)
+    path = Path(f"/music/{number}.ogg")
+    track = Track(f"{number:016x}", f"Song {number}", "", path, 40.0, 90.0 + 10 * number, licence, ("x",))
+    return Entry(track, analysis)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, bundle: Bundle) -> Path:
+    folder = tmp_path / "c"
+    Catalog.create(folder, bundle).close()
+    with closing(Store(folder, write=True)) as store:
+        for number, licence in enumerate(("CC0-1.0", "CC0-1.0", "")):
+            one = entry(number, licence)
+            store.put(one.track.path, FileStamp(1, 1), [one])
+        store.miss([Path("/music/2.ogg")])
+    return folder
+
+
+def change(folder: Path, sql: str) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+        db.executescript(sql)
+
+
+def cut_clips(folder: Path) -> None:
+    one = min((folder / CLIPS).iterdir())
+    one.write_bytes(one.read_bytes()[:-4])
+
+
+def test_a_whole_one(folder: Path) -> None:
+    found = verify(folder)
+    assert (found.tracks, found.segments, found.faults, found.unowned, found.absent) == (2, 6, (), 0, 3)
+    (folder / CLIPS / "left.npy").write_bytes(b"")
+    assert verify(folder).unowned == 1 and verify(folder, look_at_music=False).absent == 0
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (cut_clips, "track 0000000000000000: its clip file .* is gone or damaged"),
+        (lambda folder: change(folder, "DELETE FROM segments WHERE track LIKE '%1'"), "0001: has no segment"),
+        (lambda folder: change(folder, "UPDATE segments SET vectors = x'ff' || 'x'"), "cannot be read to its end"),
+        (lambda folder: change(folder, "UPDATE segments SET vectors = zeroblob(256)"), "of its segments are damaged"),
+        (lambda folder: change(folder, "UPDATE segments SET vectors = zeroblob(13)"), "of its segments is damaged"),
+        (lambda folder: change(folder, "UPDATE segments SET first_clips = zeroblob(3)"), "of its segments is damaged"),
+        (lambda folder: change(folder, "UPDATE tracks SET outline = '{' WHERE id LIKE '%1'"), "0001: what is kept"),
+        (lambda folder: change(folder, "UPDATE tracks SET outline = '{}' WHERE id LIKE '%1'"), "0001: what is kept"),
+        (lambda folder: change(folder, "UPDATE tracks SET rhythm = zeroblob(13) WHERE id LIKE '%1'"), "1: what is"),
+        (lambda folder: change(folder, "UPDATE tracks SET beats = 'x' WHERE id LIKE '%1'"), "0001: what is kept"),
+        (lambda folder: change(folder, "UPDATE places SET tags = 'x' WHERE track LIKE '%1'"), "0001: what is kept"),
+        (lambda folder: change(folder, "DROP TRIGGER notes_go"), "its trigger notes_go is gone"),
+        (lambda folder: change(folder, "DROP TABLE changes"), "its table changes is gone"),
+        (lambda folder: change(folder, "UPDATE segments SET starts = zeroblob(4)"), "of its segments is damaged"),
+        (lambda folder: change(folder, "PRAGMA foreign_keys = OFF; DELETE FROM tracks"), "belongs to no row of tracks"),
+    ],
+)
+def test_what_is_damaged_is_named(folder: Path, harm: Callable[[Path], None], says: str) -> None:
+    harm(folder)
+    faults = verify(folder).faults
+    assert any(re.search(says, fault) for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM segments WHERE track LIKE '%1'",
+        "UPDATE segments SET vectors = zeroblob(12) WHERE track LIKE '%1'",
+        "UPDATE segments SET moods = zeroblob(4) WHERE track LIKE '%1'",
+        "UPDATE segments SET first_clips = zeroblob(3) WHERE track LIKE '%1'",
+    ],
+)
+def test_an_index_drops_tracks_whose_segments_are_damaged_to_analyse_them_again(folder: Path, sql: str) -> None:
+    change(folder, sql)
+    with closing(Store(folder, write=True)) as store:
+        assert store.sweep(C, E) == {f"{1:016x}"}
+        assert store.files()[Path("/music/1.ogg")].stamp.size == -1 and store.sweep(C, E) == set()
+    assert verify(folder).faults == ()
+
+
+def test_a_damaged_database(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray((folder / DATABASE).read_bytes())
+    data[4096 * 3 : 4096 * 3 + 2000] = b"\xff" * 2000
+    (folder / DATABASE).write_bytes(bytes(data))
+    assert any(fault.startswith("the database: ") for fault in verify(folder).faults)
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    for look in (verify, stats):
+        with pytest.raises(FormatError):
+            look(tmp_path)  # type: ignore[operator]
+
+
+def test_numbers(folder: Path) -> None:
+    found = stats(folder)
+    assert (found.tracks, found.copies, found.missing, found.files, found.segments) == (2, 0, 1, 3, 6)
+    assert found.hours == pytest.approx(80 / 3600) and found.licences == {"CC0-1.0": 2} and found.tags == {"x": 2}
+    assert found.tempi == {"90": 1, "100": 1} and found.known["licence"] == 2 and found.known["key"] == 0
+    assert found.database_bytes > 4096 and found.clip_bytes > 3 * 5 * C * 4 and found.index_bytes == 0
+
+
+def test_the_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert segue.main(["catalog", "verify", "-c", str(folder)]) == 0
+    assert "whole; 2 tracks, 6 segments, 3 files of music are not there now" in capsys.readouterr().out
+    assert segue.main(["catalog", "stats", "-c", str(folder)]) == 0
+    assert "CC0-1.0 2" in capsys.readouterr().out
+    assert segue.main(["catalog", "stats", "-c", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tracks"] == 2
+    cut_clips(folder)
+    assert segue.main(["catalog", "verify", "-c", str(folder), "--json"]) == 1
+    assert len(json.loads(capsys.readouterr().out)["faults"]) == 1
+    assert segue.main(["catalog", "verify", "-c", str(folder)]) == 1
+    assert "1 faults" in capsys.readouterr().out
