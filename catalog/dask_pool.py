@@ -37,17 +37,19 @@ UNREADY = 3  # times that a task may come to such a worker before it counts as f
 CONNECT_S = 10.0
 SETTLED_S = 120.0  # network folders are remembered for up to a minute
 LOOK_S = 2.0  # between two looks at who is there
+ANSWER_S = 10.0  # for an answer that is there to come here; twice as long the next time
 AGAIN = "what was analysed is kept, and the same command goes on from there"
 
 
 @dataclass(slots=True)
 class Task:
-    """A file's way: how often the cluster failed to run it, how often it came to a worker that was not ready, the sizes
-    of its files, and the workers that may run it."""
+    """A file's way: how often the cluster failed to run it, how often it came to a worker that was not ready, how often
+    its answer was waited for in vain, the sizes of its files, and the workers that may run it."""
 
     job: Job
     failures: int = 0
     unready: int = 0
+    vain: int = 0
     sizes: tuple[tuple[Path, int], ...] = ()
     only: frozenset[str] = frozenset()
 
@@ -151,19 +153,28 @@ class _Run:
         future = self._client.submit(
             analyse_here, task.job, task.sizes, self._order.run, pure=False, retries=0, workers=list(task.only)
         )
+        self._await(future, task)
+
+    def _await(self, future: "Future", task: Task) -> None:
         self._pending[future] = task
         future.add_done_callback(self._done.put)
 
     def _take(self, future: "Future", task: Task) -> Generator[tuple[Path, Outcome]]:
-        if future.status in ("cancelled", "lost"):
-            raise ClusterError(self._gone("it was restarted, or the connection ended"))
         try:
-            answer = future.result()
+            answer = None if future.status == "cancelled" else future.result(timeout=ANSWER_S * 2**task.vain)
         except Exception as error:  # noqa: BLE001 - whatever ended the task
-            yield from self._failed(task, type(error).__name__, str(error))
+            if future.status in ("pending", "lost", "finished") and isinstance(error, TimeoutError):
+                # Lost with its worker. Dask runs the task again where it may, but that can be nowhere.
+                task.vain += 1
+                self._await(future, task)
+                return
+            answer = error
+        if future.status == "cancelled":
+            raise ClusterError(self._gone("it was restarted, or the connection ended"))
+        future.release()
+        if isinstance(answer, Exception):
+            yield from self._failed(task, type(answer).__name__, str(answer))
             return
-        finally:
-            future.release()
         if isinstance(answer, NotReady):
             # Started again under its old address, perhaps since this very file had ended it.
             self._team.fit.pop(answer.worker, None)

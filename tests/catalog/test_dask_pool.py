@@ -34,7 +34,7 @@ class Future:
     def add_done_callback(self, call: Callable[[Any], None]) -> None:
         call(self)
 
-    def result(self) -> Any:
+    def result(self, timeout: float) -> Any:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -233,6 +233,98 @@ def test_workers_that_leave(outcomes: Callable[..., dict[str, Any]], fails: int)
     assert client.cancelled[: len(lost)] == lost and len(lost) == fails
     assert isinstance(found.pop("1"), AnalysedFile if fails == 1 else RejectedFile)
     assert set(found.values()) == {DONE} and "worker a has left" in told and "worker b has joined" in told
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_an_answer_that_is_lost_with_its_worker(outcomes: Callable[..., dict[str, Any]], leaves: bool) -> None:
+    """Dask takes the task for pending again then, and the answer never comes unless it may run elsewhere."""
+    told, waited = list[str](), list[float]()
+    client = Client(["a"])
+    submit = client.submit
+
+    def loses(function: object, job: Job, *words: Any, **options: Any) -> Future:
+        future = submit(function, job, *words, **options)
+        if job.path.name == "1" and not waited:
+
+            def result(timeout: float) -> Any:
+                waited.append(timeout)
+                if leaves:
+                    client.workers = {"b": 1}
+                    future.add_done_callback = lambda call: None  # type: ignore[method-assign]
+                if leaves or len(waited) < 3:
+                    raise TimeoutError
+                return DONE
+
+            future.result = result  # type: ignore[method-assign]
+        return future
+
+    client.submit = loses  # type: ignore[method-assign]
+    assert set(outcomes(client, told=told).values()) == {DONE}
+    if leaves:
+        assert len(waited) == 1 and [name for name, _ in client.sent].count("1") == 2 and "worker b has joined" in told
+    else:
+        assert waited == [10.0, 20.0, 40.0] and len(client.sent) == 6
+
+
+def test_what_a_task_itself_calls_a_timeout(outcomes: Callable[..., dict[str, Any]]) -> None:
+    client = Client(answers={"1": [TimeoutError("slow")]})
+    submit = client.submit
+
+    def errs(*words: Any, **options: Any) -> Future:
+        future = submit(*words, **options)
+        future.status = "error" if isinstance(future.answer, Exception) else future.status
+        return future
+
+    client.submit = errs  # type: ignore[method-assign]
+    with pytest.raises(ClusterError, match=r"cannot analyse .*TimeoutError: slow"):
+        outcomes(client)
+
+
+def test_no_worker_joins_again(outcomes: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_team, "JOIN_S", 0.05)
+    client = Client(["a"], answers={"2": [KilledWorker("2")]})
+    client.at["2"] = client.workers.clear
+    with pytest.raises(ClusterError, match=r"no worker has joined for .* start some .* what was analysed is kept"):
+        outcomes(client)
+
+
+def test_those_that_are_started_again_are_waited_for(outcomes: Callable[..., dict[str, Any]]) -> None:
+    """Though all that are there now are unfit."""
+    told: list[str] = []
+    client = Client(["a", "b"], answers={"1": [Away("a", "cannot read it"), DONE], "2": [KilledWorker("2"), DONE]})
+    client.at["2"] = lambda: client.workers.pop("b")
+    looks, nthreads = [], client.nthreads
+
+    def later() -> dict[str, int]:
+        looks.append(1)
+        if len(looks) == 5:
+            client.workers["late"] = 1
+        return nthreads()
+
+    client.nthreads = later  # type: ignore[method-assign]
+    assert set(outcomes(client, told=told).values()) == {DONE}
+    assert "worker b has left" in told and "worker late has joined" in told
+    assert any("no worker is left; waiting" in text for text in told)
+
+
+def test_one_that_does_not_answer_is_asked_again(outcomes: Callable[..., dict[str, Any]]) -> None:
+    """It may have ended just now, or be started again."""
+    client = Client(["a"])
+    client.versions["a"] = OSError("closed")  # type: ignore[assignment]
+    asked, run = [], client.run
+
+    def answers(*words: Any, **options: Any) -> dict[str, Any]:
+        asked.append(1)
+        if len(asked) == 3:
+            client.versions["a"] = OWN
+        return run(*words, **options)
+
+    client.run = answers  # type: ignore[method-assign]
+    assert set(outcomes(client).values()) == {DONE} and client.asked == ["a"]
+    client = Client(["a"])
+    client.versions["a"] = OSError("closed")  # type: ignore[assignment]
+    with pytest.raises(ClusterError, match=r"worker a cannot be asked \(OSError: closed\)"):
+        outcomes(client)
 
 
 def test_no_worker_is_left_for_a_while(outcomes: Callable[..., dict[str, Any]]) -> None:
