@@ -82,8 +82,10 @@ def on_cluster(address: str, tell: Tell) -> Analyse:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Without Dask's own tracebacks of connections that end: ``ClusterError`` tells of them."""
-    loggers = [logging.getLogger(f"distributed.{name}") for name in ("client", "core", "comm", "batched")]
+    """Without Dask's own tracebacks of connections that end, and of its tasks that nobody waits for any more:
+    ``ClusterError`` tells of what counts."""
+    names = ("distributed.client", "distributed.core", "distributed.comm", "distributed.batched", "asyncio")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)

@@ -16,6 +16,7 @@ from catalog.database import DATABASE, open_to_write
 from catalog.errors import ClusterError
 from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile
 
+pytestmark = pytest.mark.timeout(30)  # what hangs fails
 OWN = {"Python": "3.11", "system": "posix", "segue": "code 1", "distributed": "2", "dask": "2", "cloudpickle": "3",
        "PyAV": "18"}  # fmt: skip
 DONE = AnalysedFile(())
