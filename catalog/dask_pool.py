@@ -5,6 +5,7 @@ comes. A task that fails since its workers died is tried once more, alone, befor
 innocent tasks that wait on a dying worker fail as well.
 """
 
+import asyncio
 import logging
 import os
 import random
@@ -17,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .dask_team import Team, Tell
 from .dask_worker import BLOCK, Away, Broken, Glimpse, NotReady, Order, analyse_here, glimpse, identity_of
@@ -37,19 +38,17 @@ UNREADY = 3  # times that a task may come to such a worker before it counts as f
 CONNECT_S = 10.0
 SETTLED_S = 120.0  # network folders are remembered for up to a minute
 LOOK_S = 2.0  # between two looks at who is there
-ANSWER_S = 10.0  # for an answer that is there to come here; twice as long the next time
 AGAIN = "what was analysed is kept, and the same command goes on from there"
 
 
 @dataclass(slots=True)
 class Task:
-    """A file's way: how often the cluster failed to run it, how often it came to a worker that was not ready, how often
-    its answer was waited for in vain, the sizes of its files, and the workers that may run it."""
+    """A file's way: how often the cluster failed to run it, how often it came to a worker that was not ready, the sizes
+    of its files, and the workers that may run it."""
 
     job: Job
     failures: int = 0
     unready: int = 0
-    vain: int = 0
     sizes: tuple[tuple[Path, int], ...] = ()
     only: frozenset[str] = frozenset()
 
@@ -82,10 +81,8 @@ def on_cluster(address: str, tell: Tell) -> Analyse:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Without Dask's own tracebacks of connections that end, and of its tasks that nobody waits for any more:
-    ``ClusterError`` tells of what counts."""
-    names = ("distributed.client", "distributed.core", "distributed.comm", "distributed.batched", "asyncio")
-    loggers = [logging.getLogger(name) for name in names]
+    """Without Dask's own tracebacks of connections that end: ``ClusterError`` tells of them."""
+    loggers = [logging.getLogger(f"distributed.{name}") for name in ("client", "core", "comm", "batched")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
@@ -104,7 +101,7 @@ class _Run:
         self._todo = deque(Task(job) for job in jobs)
         self._suspects: deque[Task] = deque()
         self._pending: dict[Future, Task] = {}
-        self._done: SimpleQueue[Future] = SimpleQueue()
+        self._done: SimpleQueue[tuple[Future, Any]] = SimpleQueue()
         self._order = order_of(jobs, spec, catalog)
         self._team = Team(client, self._order, tell)
         self._looked = 0.0
@@ -133,13 +130,13 @@ class _Run:
             if self._team.fit:
                 yield from self._send(self._suspects.popleft())  # alone
         try:
-            future = self._done.get(timeout=LOOK_S)
+            future, answer = self._done.get(timeout=LOOK_S)
         except Empty:
             pass
         else:
             task = self._pending.pop(future, None)
             if task is not None:
-                yield from self._take(future, task)
+                yield from self._take(future, task, answer)
         if time.monotonic() - self._looked >= LOOK_S:
             self._look_around()
             yield from self._deserted()
@@ -155,26 +152,23 @@ class _Run:
         future = self._client.submit(
             analyse_here, task.job, task.sizes, self._order.run, pure=False, retries=0, workers=list(task.only)
         )
-        self._await(future, task)
-
-    def _await(self, future: "Future", task: Task) -> None:
         self._pending[future] = task
-        future.add_done_callback(self._done.put)
+        self._client.loop.add_callback(self._fetch, future)
 
-    def _take(self, future: "Future", task: Task) -> Generator[tuple[Path, Outcome]]:
+    async def _fetch(self, future: "Future") -> None:
+        """On the client's loop: an answer may be lost with its worker after Dask has said that it is there, and is then
+        waited for until the task has run again, which can be never. So nobody else waits for it."""
         try:
-            answer = None if future.status == "cancelled" else future.result(timeout=ANSWER_S * 2**task.vain)
-        except Exception as error:  # noqa: BLE001 - whatever ended the task
-            if future.status in ("pending", "lost", "finished") and isinstance(error, TimeoutError):
-                # Lost with its worker. Dask runs the task again where it may, but that can be nowhere.
-                task.vain += 1
-                self._await(future, task)
-                return
+            answer = await future
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever ended the task
             answer = error
+        self._done.put((future, answer))
+
+    def _take(self, future: "Future", task: Task, answer: Any) -> Generator[tuple[Path, Outcome]]:
         if future.status == "cancelled":
             raise ClusterError(self._gone("it was restarted, or the connection ended"))
         future.release()
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             yield from self._failed(task, type(answer).__name__, str(answer))
             return
         if isinstance(answer, NotReady):

@@ -1,7 +1,8 @@
 """The indexer's side of a cluster, against a client that answers as a test says: who may work, what is tried again."""
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,11 +32,10 @@ class Future:
         self.answer = answer
         self.status = "cancelled" if answer is None else "pending"
         self.released = False
+        self.lost = False  # its answer never comes
 
-    def add_done_callback(self, call: Callable[[Any], None]) -> None:
-        call(self)
-
-    def result(self, timeout: float) -> Any:
+    def __await__(self) -> Generator[None, None, Any]:
+        yield from ()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -61,6 +61,14 @@ class Client:
         self.status = "running"
         self.scheduler = SimpleNamespace(address="tcp://s:1")
         self.at: dict[str, Callable[[], None]] = {}  # what happens when a file is sent
+
+    @property
+    def loop(self) -> "Client":
+        return self
+
+    def add_callback(self, fetch: Callable[[Future], Coroutine[None, None, None]], future: Future) -> None:
+        if not future.lost:
+            asyncio.run(fetch(future))
 
     def __enter__(self) -> "Client":
         return self
@@ -226,7 +234,7 @@ def test_workers_that_leave(outcomes: Callable[..., dict[str, Any]], fails: int)
         if job.path.name == "1" and len(lost) < fails:
             lost.append(future)
             client.workers = {("b", "late")[len(lost) - 1]: 1}  # another one, as a nanny starts it
-            future.add_done_callback = lambda call: None  # type: ignore[method-assign]
+            future.lost = True
         return future
 
     client.submit = loses  # type: ignore[method-assign]
@@ -234,51 +242,6 @@ def test_workers_that_leave(outcomes: Callable[..., dict[str, Any]], fails: int)
     assert client.cancelled[: len(lost)] == lost and len(lost) == fails
     assert isinstance(found.pop("1"), AnalysedFile if fails == 1 else RejectedFile)
     assert set(found.values()) == {DONE} and "worker a has left" in told and "worker b has joined" in told
-
-
-@pytest.mark.parametrize("leaves", [False, True])
-def test_an_answer_that_is_lost_with_its_worker(outcomes: Callable[..., dict[str, Any]], leaves: bool) -> None:
-    """Dask takes the task for pending again then, and the answer never comes unless it may run elsewhere."""
-    told, waited = list[str](), list[float]()
-    client = Client(["a"])
-    submit = client.submit
-
-    def loses(function: object, job: Job, *words: Any, **options: Any) -> Future:
-        future = submit(function, job, *words, **options)
-        if job.path.name == "1" and not waited:
-
-            def result(timeout: float) -> Any:
-                waited.append(timeout)
-                if leaves:
-                    client.workers = {"b": 1}
-                    future.add_done_callback = lambda call: None  # type: ignore[method-assign]
-                if leaves or len(waited) < 3:
-                    raise TimeoutError
-                return DONE
-
-            future.result = result  # type: ignore[method-assign]
-        return future
-
-    client.submit = loses  # type: ignore[method-assign]
-    assert set(outcomes(client, told=told).values()) == {DONE}
-    if leaves:
-        assert len(waited) == 1 and [name for name, _ in client.sent].count("1") == 2 and "worker b has joined" in told
-    else:
-        assert waited == [10.0, 20.0, 40.0] and len(client.sent) == 6
-
-
-def test_what_a_task_itself_calls_a_timeout(outcomes: Callable[..., dict[str, Any]]) -> None:
-    client = Client(answers={"1": [TimeoutError("slow")]})
-    submit = client.submit
-
-    def errs(*words: Any, **options: Any) -> Future:
-        future = submit(*words, **options)
-        future.status = "error" if isinstance(future.answer, Exception) else future.status
-        return future
-
-    client.submit = errs  # type: ignore[method-assign]
-    with pytest.raises(ClusterError, match=r"cannot analyse .*TimeoutError: slow"):
-        outcomes(client)
 
 
 def test_no_worker_joins_again(outcomes: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
