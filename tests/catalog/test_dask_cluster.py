@@ -219,19 +219,21 @@ def test_an_outcome_is_small(music: Path, tiny_bundle: Path, cluster: LocalClust
     assert isinstance(outcome.tracks[0].analysis.vectors, np.ndarray)
 
 
-def test_a_worker_that_is_killed_meanwhile(
-    tmp_path: Path, music: Path, index: Callable[..., IndexReport], cluster: LocalCluster
+@pytest.mark.parametrize("number", [1, 2])
+def test_workers_that_are_killed_meanwhile(
+    tmp_path: Path, music: Path, index: Callable[..., IndexReport], cluster: LocalCluster, number: int
 ) -> None:
+    """One, or all of them: until their nannies have started them again there is none."""
     told, killed = Told(), list[str]()
 
     def kill(done: int, total: int, text: str) -> None:
         if done == 1:
-            address, process = next(iter(process_ids(cluster).items()))
-            os.kill(process, signal.SIGKILL)
-            killed.append(address)
+            for address, process in list(process_ids(cluster).items())[:number]:
+                os.kill(process, signal.SIGKILL)
+                killed.append(address)
 
     there = index(music, "there", told, kill)
-    assert killed
+    assert len(killed) == number
     assert (there.added, len(there.failed)) == (7, 1)
     index(music, "here", None)
     assert held(tmp_path / "here") == held(tmp_path / "there")
