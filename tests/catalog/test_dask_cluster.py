@@ -11,7 +11,9 @@ import signal
 import sqlite3
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +110,24 @@ def held(catalogue: Path) -> dict[str, Any]:
     return found | {path.name.partition("-")[0]: path.read_bytes() for path in (catalogue / CLIPS).iterdir()}
 
 
+@contextmanager
+def client_of(cluster: LocalCluster) -> Iterator[Client]:
+    """Dask warns of versions that differ, also where a package was installed since the cluster was started."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        client = Client(cluster.scheduler_address, set_as_default=False)
+    with client:
+        yield client
+
+
 def process_ids(cluster: LocalCluster) -> dict[str, int]:
-    with Client(cluster.scheduler_address, set_as_default=False) as client:
+    with client_of(cluster) as client:
         return dict(client.run(os.getpid))
 
 
 def holds_both(cluster: LocalCluster) -> None:
     """Until Dask has started again what died."""
-    with Client(cluster.scheduler_address, set_as_default=False) as client:
+    with client_of(cluster) as client:
         client.wait_for_workers(2, timeout=60)
 
 
@@ -160,7 +172,7 @@ def test_a_worker_that_lacks_a_module(
     hide = "(lambda held: held.update({'hidden': held.pop('features.beats'), 'features.beats': None}))"
     show = "(lambda held: held.update({'features.beats': held.pop('hidden')}))"
     forget = "__import__('catalog.dask_worker').dask_worker._warm_up.cache_clear()"
-    with Client(cluster.scheduler_address, set_as_default=False) as client:
+    with client_of(cluster) as client:
         client.run(eval, f"__import__('features.beats') and {hide}(__import__('sys').modules)", workers=[first])
         client.run(eval, forget, workers=[first])
         try:
