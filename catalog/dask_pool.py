@@ -5,6 +5,7 @@ comes. A task that fails since its workers died is tried once more, alone, befor
 innocent tasks that wait on a dying worker fail as well.
 """
 
+import asyncio
 import logging
 import os
 import random
@@ -17,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .dask_team import Team, Tell
 from .dask_worker import BLOCK, Away, Broken, Glimpse, NotReady, Order, analyse_here, glimpse, identity_of
@@ -100,7 +101,7 @@ class _Run:
         self._todo = deque(Task(job) for job in jobs)
         self._suspects: deque[Task] = deque()
         self._pending: dict[Future, Task] = {}
-        self._done: SimpleQueue[Future] = SimpleQueue()
+        self._done: SimpleQueue[tuple[Future, Any]] = SimpleQueue()
         self._order = order_of(jobs, spec, catalog)
         self._team = Team(client, self._order, tell)
         self._looked = 0.0
@@ -124,16 +125,18 @@ class _Run:
         room = max(1, self._team.threads) * PER_THREAD
         while self._team.fit and self._todo and len(self._pending) < room:
             yield from self._send(self._todo.popleft())
-        if self._team.fit and not self._pending and not self._todo and self._suspects:
-            yield from self._send(self._suspects.popleft())  # alone
+        if not self._pending and not self._todo and self._suspects:
+            self._look_around()  # the one before may have ended workers
+            if self._team.fit:
+                yield from self._send(self._suspects.popleft())  # alone
         try:
-            future = self._done.get(timeout=LOOK_S)
+            future, answer = self._done.get(timeout=LOOK_S)
         except Empty:
             pass
         else:
             task = self._pending.pop(future, None)
             if task is not None:
-                yield from self._take(future, task)
+                yield from self._take(future, task, answer)
         if time.monotonic() - self._looked >= LOOK_S:
             self._look_around()
             yield from self._deserted()
@@ -150,18 +153,24 @@ class _Run:
             analyse_here, task.job, task.sizes, self._order.run, pure=False, retries=0, workers=list(task.only)
         )
         self._pending[future] = task
-        future.add_done_callback(self._done.put)
+        self._client.loop.add_callback(self._fetch, future)
 
-    def _take(self, future: "Future", task: Task) -> Generator[tuple[Path, Outcome]]:
-        if future.status in ("cancelled", "lost"):
-            raise ClusterError(self._gone("it was restarted, or the connection ended"))
+    async def _fetch(self, future: "Future") -> None:
+        """On the client's loop: an answer may be lost with its worker after Dask has said that it is there, and is then
+        waited for until the task has run again, which can be never. So nobody else waits for it."""
         try:
-            answer = future.result()
-        except Exception as error:  # noqa: BLE001 - whatever ended the task
-            yield from self._failed(task, type(error).__name__, str(error))
+            answer = await future
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever ended the task
+            answer = error
+        self._done.put((future, answer))
+
+    def _take(self, future: "Future", task: Task, answer: Any) -> Generator[tuple[Path, Outcome]]:
+        if future.status == "cancelled":
+            raise ClusterError(self._gone("it was restarted, or the connection ended"))
+        future.release()
+        if isinstance(answer, BaseException):
+            yield from self._failed(task, type(answer).__name__, str(answer))
             return
-        finally:
-            future.release()
         if isinstance(answer, NotReady):
             # Started again under its old address, perhaps since this very file had ended it.
             self._team.fit.pop(answer.worker, None)

@@ -4,6 +4,8 @@ Dask itself lets workers of other releases work with no more than a warning (``g
 raise), and says of one that lacks a module only that a task could not be read.
 """
 
+import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str], None]
 
-START_S = 15.0  # for the first worker to be there
+START_S = 30.0  # for the first worker to be there
+JOIN_S = 600.0  # for one to be there again
+SILENT = 3  # times that a worker may not answer before it counts as unfit
 NAMED = 3  # workers that an error names
 # What the scheduler, which reads the tasks but analyses nothing, must have in common with us.
 SCHEDULERS = ("Python", "system", dask_probe.PROGRAM, "distributed", "dask", "cloudpickle")
@@ -34,6 +38,9 @@ class Team:
         self._own = dask_probe.look()["versions"]
         self.fit: dict[str, int] = {}  # how many threads each has
         self.unfit: dict[str, str] = {}
+        self._silent: Counter[str] = Counter()
+        self._missing = 0  # how many left, less those that joined
+        self._last = time.monotonic()  # when a fit one was there
         self._complete = False
 
     @property
@@ -60,11 +67,12 @@ class Team:
         there = self._client.nthreads()
         for address in self.fit.keys() - there.keys():
             self._tell(f"worker {address} has left")
+            self._missing += 1
         self.fit = {address: threads for address, threads in there.items() if address in self.fit}
         self.unfit = {address: reason for address, reason in self.unfit.items() if address in there}
+        self._silent = Counter({address: times for address, times in self._silent.items() if address in there})
         self.ask({address: threads for address, threads in there.items() if address not in self.fit | self.unfit})
-        if there and not self.fit and self.unfit:
-            raise ClusterError(self._complaint())
+        self._hope()
 
     def ask(self, workers: Mapping[str, int]) -> None:
         """Get ``workers`` ready; one that cannot be is among the unfit from now on."""
@@ -77,9 +85,13 @@ class Team:
             answers = self._run(able, get_ready, self._order)
             reasons |= {address: ready_reason(answer) for address, answer in answers.items()}
         for address, threads in workers.items():
-            if reasons.get(address):
+            if address not in reasons:
+                continue
+            self._silent.pop(address, None)
+            self._missing = max(0, self._missing - 1)
+            if reasons[address]:
                 self.dismiss(address, reasons[address])
-            elif address in reasons:
+            else:
                 self.fit[address] = threads
                 if self._complete:
                     self._tell(f"worker {address} has joined")
@@ -93,12 +105,26 @@ class Team:
                 self._tell(f"worker {address} gets no work: {reason}")
 
     def _run(self, workers: list[str], function: Callable[..., object], *arguments: object) -> dict[str, Any]:
-        """What each worker answers or raises; those that left meanwhile are not among them."""
+        """What each worker answers or raises; those that left meanwhile, or may be about to, are not among them."""
         answers = self._client.run(function, *arguments, workers=workers, on_error="return")
-        if any(isinstance(answer, OSError) for answer in answers.values()):
+        if silent := [address for address, answer in answers.items() if isinstance(answer, OSError)]:
             there = self._client.nthreads()
-            answers = {address: answer for address, answer in answers.items() if address in there}
+            self._silent.update(silent)
+            passed = {address for address in silent if address not in there or self._silent[address] < SILENT}
+            answers = {address: answer for address, answer in answers.items() if address not in passed}
         return dict(answers)
+
+    def _hope(self) -> None:
+        """Raises ``ClusterError`` where nobody is fit, and nobody will be."""
+        if self.fit:
+            self._last = time.monotonic()
+        elif self.unfit and not self._missing and not self._silent:
+            raise ClusterError(self._complaint())
+        elif time.monotonic() - self._last > JOIN_S:
+            raise ClusterError(
+                f"{self._address()}: no worker has joined for {JOIN_S / 60:.0f} minutes; start some (dask worker "
+                f"{self._address()} --nthreads 1), and run the command again: what was analysed is kept"
+            )
 
     def _ask_scheduler(self) -> None:
         told = self._client.run_on_scheduler(eval, LOOK)

@@ -1,7 +1,8 @@
 """The indexer's side of a cluster, against a client that answers as a test says: who may work, what is tried again."""
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from catalog.database import DATABASE, open_to_write
 from catalog.errors import ClusterError
 from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile
 
+pytestmark = pytest.mark.timeout(30)  # what hangs fails
 OWN = {"Python": "3.11", "system": "posix", "segue": "code 1", "distributed": "2", "dask": "2", "cloudpickle": "3",
        "PyAV": "18"}  # fmt: skip
 DONE = AnalysedFile(())
@@ -30,11 +32,10 @@ class Future:
         self.answer = answer
         self.status = "cancelled" if answer is None else "pending"
         self.released = False
+        self.lost = False  # its answer never comes
 
-    def add_done_callback(self, call: Callable[[Any], None]) -> None:
-        call(self)
-
-    def result(self) -> Any:
+    def __await__(self) -> Generator[None, None, Any]:
+        yield from ()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -60,6 +61,14 @@ class Client:
         self.status = "running"
         self.scheduler = SimpleNamespace(address="tcp://s:1")
         self.at: dict[str, Callable[[], None]] = {}  # what happens when a file is sent
+
+    @property
+    def loop(self) -> "Client":
+        return self
+
+    def add_callback(self, fetch: Callable[[Future], Coroutine[None, None, None]], future: Future) -> None:
+        if not future.lost:
+            asyncio.run(fetch(future))
 
     def __enter__(self) -> "Client":
         return self
@@ -225,7 +234,7 @@ def test_workers_that_leave(outcomes: Callable[..., dict[str, Any]], fails: int)
         if job.path.name == "1" and len(lost) < fails:
             lost.append(future)
             client.workers = {("b", "late")[len(lost) - 1]: 1}  # another one, as a nanny starts it
-            future.add_done_callback = lambda call: None  # type: ignore[method-assign]
+            future.lost = True
         return future
 
     client.submit = loses  # type: ignore[method-assign]
@@ -233,6 +242,53 @@ def test_workers_that_leave(outcomes: Callable[..., dict[str, Any]], fails: int)
     assert client.cancelled[: len(lost)] == lost and len(lost) == fails
     assert isinstance(found.pop("1"), AnalysedFile if fails == 1 else RejectedFile)
     assert set(found.values()) == {DONE} and "worker a has left" in told and "worker b has joined" in told
+
+
+def test_no_worker_joins_again(outcomes: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_team, "JOIN_S", 0.05)
+    client = Client(["a"], answers={"2": [KilledWorker("2")]})
+    client.at["2"] = client.workers.clear
+    with pytest.raises(ClusterError, match=r"no worker has joined for .* start some .* what was analysed is kept"):
+        outcomes(client)
+
+
+def test_those_that_are_started_again_are_waited_for(outcomes: Callable[..., dict[str, Any]]) -> None:
+    """Though all that are there now are unfit."""
+    told: list[str] = []
+    client = Client(["a", "b"], answers={"1": [Away("a", "cannot read it"), DONE], "2": [KilledWorker("2"), DONE]})
+    client.at["2"] = lambda: client.workers.pop("b")
+    looks, nthreads = [], client.nthreads
+
+    def later() -> dict[str, int]:
+        looks.append(1)
+        if len(looks) == 5:
+            client.workers["late"] = 1
+        return nthreads()
+
+    client.nthreads = later  # type: ignore[method-assign]
+    assert set(outcomes(client, told=told).values()) == {DONE}
+    assert "worker b has left" in told and "worker late has joined" in told
+    assert any("no worker is left; waiting" in text for text in told)
+
+
+def test_one_that_does_not_answer_is_asked_again(outcomes: Callable[..., dict[str, Any]]) -> None:
+    """It may have ended just now, or be started again."""
+    client = Client(["a"])
+    client.versions["a"] = OSError("closed")  # type: ignore[assignment]
+    asked, run = [], client.run
+
+    def answers(*words: Any, **options: Any) -> dict[str, Any]:
+        asked.append(1)
+        if len(asked) == 3:
+            client.versions["a"] = OWN
+        return run(*words, **options)
+
+    client.run = answers  # type: ignore[method-assign]
+    assert set(outcomes(client).values()) == {DONE} and client.asked == ["a"]
+    client = Client(["a"])
+    client.versions["a"] = OSError("closed")  # type: ignore[assignment]
+    with pytest.raises(ClusterError, match=r"worker a cannot be asked \(OSError: closed\)"):
+        outcomes(client)
 
 
 def test_no_worker_is_left_for_a_while(outcomes: Callable[..., dict[str, Any]]) -> None:

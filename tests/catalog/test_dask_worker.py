@@ -19,6 +19,7 @@ from catalog.dask_team import LOOK
 from catalog.dask_worker import Away, Broken, NotReady, Order, analyse_here, differs, get_ready, glimpse, identity_of
 from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile
 
+pytestmark = pytest.mark.timeout(120)  # what hangs fails
 NANNY = SimpleNamespace(nanny="tcp://nanny")
 
 
