@@ -8,8 +8,8 @@ hash would let too much through, never too little: what comes back from a server
 import hashlib
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from catalog.licence import matches
 from catalog.records import Filters, Track, is_vocal
@@ -46,6 +46,14 @@ def word(kind: str, text: str = "") -> int:
     return int.from_bytes(digest) >> 1
 
 
+_ANY: Final = Filters()
+_EXPRESSED: Final[dict[str, Any]] = {  # the filters that have an expression, and jingles, which says nothing of a track
+    name: getattr(_ANY, name)
+    for name in (
+        "min_bpm", "max_bpm", "min_duration_s", "licences", "tags", "moods", "playlists", "live_ok", "vod_ok",
+        "instrumental", "jingles"
+    )
+}  # fmt: skip
 TOO_MANY: Final = word("too many")
 LIVE, VOD, INSTRUMENTAL = word("live"), word("vod"), word("instrumental")
 
@@ -65,7 +73,7 @@ def needed_by(condition: Condition | None, licences: Iterable[str]) -> Needed | 
     """The expression of a condition; None for one that has none. ``licences``: all that tracks have."""
     if condition is None:
         return Needed()
-    if not isinstance(condition, Filters) or condition.only is not None or condition.exclude:
+    if not isinstance(condition, Filters) or replace(condition, **_EXPRESSED) != _ANY:
         return None
     groups = [
         _words(kind, some)

@@ -14,11 +14,8 @@ export function learn(items) {
   for (const item of items) keep(known, item.track, item, MOST);
 }
 
-/** The catalogue has changed: ask anew. */
-export function renew() {
-  known.clear();
-  outlines.clear();
-}
+/** Ask anew. */
+export const renew = () => { known.clear(); outlines.clear(); };
 
 function keep(map, track, what, most) {
   map.delete(track);

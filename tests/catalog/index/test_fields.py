@@ -82,3 +82,5 @@ def test_conditions_without_an_expression() -> None:
     assert needed_by(Odd(), ()) is None and needed_by(None, ()) == Needed()
     assert needed_by(Filters(exclude=frozenset({"a"})), ()) is None
     assert needed_by(dataclasses.replace(Filters(), only=frozenset()), ()) is None
+    for other in (Filters(keys=frozenset({"Am"})), Filters(min_energy=0.5), Filters(max_energy=0.5)):
+        assert needed_by(other, ()) is None  # a server would answer with tracks that do not pass, and none that do
