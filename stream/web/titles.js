@@ -3,7 +3,7 @@
 import { ask } from "./ask.js";
 import { sleep } from "./make.js";
 
-const MOST = 500; // tracks that are remembered, by what lists say
+const MOST = 500; // tracks that are remembered
 const OUTLINES = 60; // and with all that the server knows
 const AGAIN_MS = [1000, 3000, 9000, 27_000]; // after a question that failed
 const known = new Map();
