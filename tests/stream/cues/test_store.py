@@ -79,13 +79,15 @@ def test_two_programs_write_to_one_folder(tmp_path: Path, monkeypatch: pytest.Mo
     long = one.begin(lambda: MEDIA_S)
     long.put(Opened("long", "Show"))
     long.put(Aired("t", 1.0))
-    until(lambda: [*tmp_path.glob("*.jsonl")])
-    os.utime(tmp_path / f"{long.session.id}.jsonl", (2e9, 2e9))  # written to just now
+    file = tmp_path / f"{long.session.id}.jsonl"
+    until(lambda: file.exists() and '"cue"' in file.read_text())  # all of it: a later line dates it anew
+    os.utime(file, (2e9, 2e9))  # written to just now
+    assert two.load("long").id == long.session.id
     for number in range(4):
         run(two, f"two {number}")
     two.close()
-    assert two.load("long").id == long.session.id and not two.load("long").ended
-    assert two.load("two 3").ended
+    assert two.load(long.session.id).session == "long" and not two.load(long.session.id).ended
+    assert any(one.session == "two 3" and one.ended for one in map(two.load, two.ids()))
     os.utime(tmp_path / f"{long.session.id}.jsonl", (0, 0))  # nothing came for long
     for number in range(4):
         run(one, f"one {number}")

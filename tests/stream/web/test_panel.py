@@ -772,6 +772,7 @@ def test_what_two_tabs_choose_stands_beside_each_other(browser: Any) -> None:
         two.goto(HOST)
         choose = "async ([name, value]) => (await import('/look.js')).choose(name, value)"
         one.evaluate(choose, ["headphones", "phones"])
+        two.wait_for_function("() => JSON.parse(localStorage['segue-look'] || '{}').headphones === 'phones'")
         two.evaluate(choose, ["theme", "light"])
         one.wait_for_function("() => document.documentElement.dataset.theme === 'light'")
         chose = (
