@@ -363,7 +363,8 @@ class LiveDriver:
         if not self._index_away:
             self._index_away = True
             logger.warning("no search, the last list stays: %s", error)
-            self._publish(Warned(f"the last list stays, since the music cannot be searched: {error}"))
+            # the reason names an address, which is for the log
+            self._publish(Warned("the last list stays, since the music cannot be searched now"))
         self._handle(self._session.give_up(question.id))
 
     def _publish(self, notice: Notice) -> None:
