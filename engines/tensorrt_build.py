@@ -13,119 +13,105 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from .bundle import Bundle
+from .bundle import FLOAT32, Bundle
 from .errors import EngineError, EngineUnavailable
 from .manifest import GraphSpec
 from .onnx_engine import choose_precisions
-from .plan_cache import ANY_GPU, PlanCache, PlanDamaged, PlanKey
-from .tensorrt_runtime import Gpu, Libraries, first_line, last_error, make_logger
+from .plan_cache import PlanCache, PlanDamaged, PlanKey
+from .tensorrt_flavour import PLAIN, Flavour, Gpu
+from .tensorrt_network import NetworkFacts, check_network, read_network
+from .tensorrt_recipe import PRECISIONS, Recipe
+from .tensorrt_runtime import Libraries, first_line, last_error, make_logger
 
 if TYPE_CHECKING:
     import tensorrt
 
-# (fewest, best, most) rows of each profile: one session alone, and a batch of many. Kernels are chosen for the best.
-PROFILES: Final = ((1, 1, 1), (8, 16, 32))
-PRECISIONS: Final = ("float32", "float16", "bfloat16")  # int8 is made for the CPU, with operators that TensorRT lacks
 PATIENCE_S: Final = 1800.0  # how long to wait for another process that builds in the same folder
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How plans are built. All of it but ``minutes`` is part of a plan's key.
-
-    ``same_capability``: the plan runs on every GPU of the same compute capability, without kernels of cuBLAS and
-    without those tuned to one GPU only. ``version_compatible``: later versions of TensorRT run it too; it carries a
-    small runtime of its own (tens of MB) whose code runs when it is loaded, and leaves out kernels. Both cost speed.
-    ``effort``: 0 to 5, how long TensorRT searches; its own default is 3.
-    """
-
-    profiles: tuple[tuple[int, int, int], ...] = PROFILES
-    effort: int = 3
-    tf32: bool = False
-    same_capability: bool = False
-    version_compatible: bool = False
-    workspace_bytes: int = 1 << 30
-    minutes: float = 15.0
-
-    def __post_init__(self) -> None:
-        if not self.profiles or any(not 1 <= low <= best <= high for low, best, high in self.profiles):
-            raise EngineError(f"profiles are {self.profiles}, must be (fewest, best, most) rows, each at least 1")
-        if not 0 <= self.effort <= 5:
-            raise EngineError(f"effort is {self.effort}, must be between 0 and 5")
-        if self.minutes <= 0 or self.workspace_bytes < 0:
-            raise EngineError(f"minutes is {self.minutes}, workspace {self.workspace_bytes}; both must be positive")
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """The part of a plan's key that describes the recipe, beside the profiles."""
-        named = ("tf32", "same_capability", "version_compatible")
-        return (
-            *(name for name in named if getattr(self, name)),
-            f"effort={self.effort}",
-            f"mem={self.workspace_bytes}",
-        )
-
-
-@dataclass(frozen=True)
 class Plan:
-    """A graph's plan, ready to load. ``build_s`` is None for one from the cache."""
+    """A graph's plan, ready to load. ``build_s`` is None for one that was there; ``capability``: what it runs on;
+    ``facts``: of the network that it was built from, None where that was not told."""
 
     graph: str
     precision: str
     data: bytes
     build_s: float | None
+    capability: str = ""
+    facts: NetworkFacts | None = None
 
 
-def plan_key(bundle: Bundle, graph: str, precision: str, recipe: Recipe, version: str, gpu: Gpu) -> PlanKey:
+def plan_key(
+    bundle: Bundle,
+    graph: str,
+    precision: str,
+    recipe: Recipe,
+    version: str,
+    gpu: Gpu | None,
+    flavour: Flavour = PLAIN,
+) -> PlanKey:
     """The key that the plan is stored under: wider for plans that run on other GPUs or versions too."""
+    name, capability = flavour.target(recipe, precision, gpu)
     return PlanKey(
         graph=graph,
         onnx_sha256=bundle.file(graph, precision)[1],
         precision=precision,
-        tensorrt=version.partition(".")[0] if recipe.version_compatible else version,
-        gpu=ANY_GPU if recipe.same_capability else gpu.name,
-        capability=gpu.capability,
+        tensorrt=flavour.cache_name(version.partition(".")[0] if recipe.version_compatible else version),
+        gpu=name,
+        capability=capability,
         profiles=recipe.profiles,
-        flags=recipe.flags,
+        flags=flavour.key_flags(recipe),
     )
 
 
 def plans_for(
     libraries: Libraries,
     bundle: Bundle,
-    gpu: Gpu,
+    gpu: Gpu | None,
     cache: PlanCache,
     recipe: Recipe,
     precision: str = "float32",
     build: bool = False,
     progress: Progress = lambda step: None,
 ) -> dict[str, Plan]:
-    """A plan for every graph of ``bundle``: from the cache, or where ``build`` is true built now and stored there.
+    """A plan for every graph of ``bundle``: from the bundle itself, from the cache, or where ``build`` is true built
+    now and stored there. ``gpu``: the one that runs them; None where they are only built, for GPUs elsewhere.
 
     Graphs that the bundle lacks in ``precision`` come in float32. Raises ``EngineUnavailable`` for a plan that is
-    missing or damaged and may not be built, and for one that TensorRT cannot build.
+    missing or damaged and may not be built, for one that TensorRT cannot build, and for a GPU that runs none.
     """
     if precision not in PRECISIONS:
         raise EngineError(f"precision is {precision}; TensorRT takes {', '.join(PRECISIONS)}")
-    version = str(libraries.trt.__version__)
+    version, flavour = str(libraries.trt.__version__), libraries.flavour
     chosen = choose_precisions(bundle, precision)
-    keys = {graph: plan_key(bundle, graph, used, recipe, version, gpu) for graph, used in chosen.items()}
-    plans = {graph: cached_plan(cache, key, version, build, progress) for graph, key in keys.items()}
+    if gpu is not None:
+        flavour.check_gpu(gpu, chosen)
+    keys = {graph: plan_key(bundle, graph, used, recipe, version, gpu, flavour) for graph, used in chosen.items()}
+
+    def there(key: PlanKey) -> Plan | None:
+        travelled = flavour.bundled(bundle, key, version, gpu)
+        if travelled is not None:
+            return Plan(key.graph, key.precision, travelled, None, key.capability)
+        return cached_plan(cache, key, version, build, progress)
+
+    plans = {graph: there(key) for graph, key in keys.items()}
     missing = [graph for graph, plan in plans.items() if plan is None]
     if missing and not build:
+        where = f" on {gpu.name}" if gpu is not None else ""
         raise EngineUnavailable(
-            f"plan folder {cache.folder}: has no plan of {', '.join(missing)} ({precision}) for TensorRT {version} on "
-            f"{gpu.name}; build them with segue export --plans {bundle.path}"
+            f"plan folder {cache.folder}: has no plan of {', '.join(missing)} ({precision}) for {flavour.title} "
+            f"{version}{where}{flavour.left_behind(bundle, version)}; build them with segue export --plans "
+            f"{bundle.path}{flavour.option}{'' if precision == FLOAT32 else f' --precision {precision}'}"
         )
     if missing:
         with cache.lock(PATIENCE_S):
             for graph in missing:
-                key = keys[graph]
                 # Another process may have built it while this one waited.
-                plans[graph] = cached_plan(cache, key, version, build, progress) or build_plan(
-                    libraries, bundle, key, cache, recipe, progress
+                plans[graph] = there(keys[graph]) or build_plan(
+                    libraries, bundle, keys[graph], cache, recipe, progress
                 )
     return {graph: plan for graph, plan in plans.items() if plan is not None}
 
@@ -139,7 +125,7 @@ def cached_plan(cache: PlanCache, key: PlanKey, version: str, build: bool, progr
             raise
         progress(f"{damage}; building it now")
         return None
-    return None if data is None else Plan(key.graph, key.precision, data, None)
+    return None if data is None else Plan(key.graph, key.precision, data, None, key.capability)
 
 
 def build_plan(
@@ -150,61 +136,73 @@ def build_plan(
     where = (version, key.gpu, key.capability)
     start_s = time.monotonic()
     progress(f"building {key.graph} ({key.precision})")
-    data, timing = build(
-        libraries.trt,
+    data, timing, facts = build(
+        libraries,
         bundle.spec(key.graph),
         bundle.read(key.graph, key.precision),
         recipe,
+        key.precision,
         cache.load_timing(*where),
         progress,
     )
     seconds = time.monotonic() - start_s
     cache.store(key, data, version, seconds)
     cache.store_timing(*where, timing)
-    return Plan(key.graph, key.precision, data, seconds)
+    return Plan(key.graph, key.precision, data, seconds, key.capability, facts)
 
 
 def build(
-    trt: Any, spec: GraphSpec, onnx: bytes, recipe: Recipe, timing: bytes, progress: Progress
-) -> tuple[bytes, bytes]:
-    """The plan and the timing cache as it is after the build, on the current GPU.
+    libraries: Libraries,
+    spec: GraphSpec,
+    onnx: bytes,
+    recipe: Recipe,
+    precision: str,
+    timing: bytes,
+    progress: Progress,
+) -> tuple[bytes, bytes, NetworkFacts]:
+    """The plan, the timing cache as it is after the build, and what the network looked like.
 
-    Raises ``EngineUnavailable`` with TensorRT's own reason when it refuses the graph or gives up, or time is over.
+    Raises ``EngineUnavailable`` with TensorRT's own reason when it refuses the graph or gives up, or time is over; and
+    for a network that is not what the manifest says.
     """
+    trt, flavour = libraries.trt, libraries.flavour
     listener = make_logger(trt)
     monitor = make_monitor(trt, time.monotonic() + recipe.minutes * 60, spec.name, progress)
     try:
         builder = trt.Builder(listener)
         # Strongly typed without a flag, as all networks are since version 11.
         network: tensorrt.INetworkDefinition = require(builder.create_network(), "no network", listener)
-        parser = read_onnx(trt, network, listener, spec, onnx)
+        parser = read_onnx(libraries, network, listener, spec, onnx)
+        facts = read_network(trt, network)
+        check_network(facts, spec, precision)
         config: tensorrt.IBuilderConfig = require(builder.create_builder_config(), "no configuration", listener)
         config.progress_monitor = monitor
-        set_up(trt, config, recipe)
+        flavour.set_up(trt, config, recipe, precision)
         add_profiles(builder, config, spec, recipe, listener)
-        cache: tensorrt.ITimingCache | None = use_timing(config, timing)
+        cache: tensorrt.ITimingCache | None = flavour.use_timing(config, timing)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
             late = f"it took longer than {recipe.minutes:g} minutes" if monitor._late else last_error(listener)
-            raise EngineUnavailable(f"graph {spec.name}: TensorRT built no plan: {late}; use another engine")
+            raise EngineUnavailable(f"graph {spec.name}: {flavour.title} built no plan: {late}; use another engine")
         # Parser and cache must live until here: the parser holds the network's weights, the builder wrote to the cache.
         del parser
-        return bytes(plan), b"" if cache is None else bytes(cache.serialize())
+        return bytes(plan), b"" if cache is None else bytes(cache.serialize()), facts
     except (RuntimeError, TypeError, ValueError, MemoryError) as error:
         if isinstance(error, EngineError):
             raise
         raise EngineUnavailable(
-            f"graph {spec.name}: TensorRT cannot build it: {first_line(error)}; use another engine"
+            f"graph {spec.name}: {flavour.title} cannot build it: {first_line(error)}; use another engine"
         ) from error
 
 
 def read_onnx(
-    trt: Any, network: "tensorrt.INetworkDefinition", listener: Any, spec: GraphSpec, onnx: bytes
+    libraries: Libraries, network: "tensorrt.INetworkDefinition", listener: Any, spec: GraphSpec, onnx: bytes
 ) -> "tensorrt.OnnxParser":
     """Fill the network from the ONNX file; the caller must keep the parser until the network is built.
 
     ``EngineUnavailable`` with the parser's first complaint.
     """
+    trt = libraries.trt
     parser: tensorrt.OnnxParser = trt.OnnxParser(network, listener)
     if parser.parse(onnx):
         return parser
@@ -212,20 +210,9 @@ def read_onnx(
     if parser.num_errors > 0:
         error: tensorrt.ParserError = parser.get_error(0)
         reason = f"{error.desc()} (operator {error.node_operator() or 'unknown'})"
-    raise EngineUnavailable(f"graph {spec.name}: TensorRT's parser refuses {spec.file}: {reason}; use another engine")
-
-
-def set_up(trt: Any, config: "tensorrt.IBuilderConfig", recipe: Recipe) -> None:
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, recipe.workspace_bytes)
-    config.builder_optimization_level = recipe.effort
-    if recipe.tf32:
-        config.set_flag(trt.BuilderFlag.TF32)
-    else:
-        config.clear_flag(trt.BuilderFlag.TF32)
-    if recipe.same_capability:
-        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.SAME_COMPUTE_CAPABILITY
-    if recipe.version_compatible:
-        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    raise EngineUnavailable(
+        f"graph {spec.name}: {libraries.flavour.title}'s parser refuses {spec.file}: {reason}; use another engine"
+    )
 
 
 def add_profiles(
@@ -240,16 +227,6 @@ def add_profiles(
             profile.set_shape(tensor.name, (low, *rest), (best, *rest), (high, *rest))
         if config.add_optimization_profile(profile) < 0:
             raise EngineUnavailable(f"graph {spec.name}: TensorRT refuses {low} to {high} rows; use another engine")
-
-
-def use_timing(config: "tensorrt.IBuilderConfig", timing: bytes) -> "tensorrt.ITimingCache | None":
-    """Start from earlier measurements, or from none where TensorRT refuses those of another version or GPU. The caller
-    must keep the cache until the network is built; None where TensorRT takes none at all."""
-    for measured in (timing, b""):
-        cache: tensorrt.ITimingCache | None = config.create_timing_cache(measured)
-        if cache is not None and config.set_timing_cache(cache, False):
-            return cache
-    return None
 
 
 def require(thing: Any, complaint: str, listener: Any) -> Any:

@@ -1,9 +1,9 @@
 """TensorRT and CUDA as Python modules: loading them, the GPU that they find, and what their errors mean.
 
-Written for TensorRT 11 and cuda-python 13 against their published signatures, which tests hold; it never ran on a GPU.
-Throughout these files ``trt`` is the module ``tensorrt`` and ``cuda`` is ``cuda.bindings.runtime``, loaded on demand.
-Their objects are annotated with a class where the modules do not tell it, and a test follows these annotations to
-compare every name and every call with the real modules.
+Written for TensorRT 11, TensorRT for RTX 1.7 and cuda-python 13 against their signatures, which tests hold; it never
+ran on a GPU. Throughout these files ``trt`` is the module ``tensorrt`` or ``tensorrt_rtx_bindings``, and ``cuda`` is
+``cuda.bindings.runtime``, loaded on demand. Their objects are annotated with a class where the modules do not tell it,
+and a test follows these annotations to compare every name and every call with the real modules.
 """
 
 import importlib
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .errors import EngineFailed, EngineUnavailable
 from .plan_cache import version_tuple
+from .tensorrt_flavour import PLAIN, Flavour, Gpu
 
 if TYPE_CHECKING:
     import tensorrt
     from cuda.bindings import runtime as cudart
 
-MAJOR: Final = 11
-EXTRA: Final = 'pip install ".[tensorrt]" brings it'
+LISTENER: Final = "_segue_listener"  # what our logger is called in the module of TensorRT
 MESSAGES: Final = 8  # how many of TensorRT's errors are kept for an error's text
 
 log = logging.getLogger("segue.engines")
@@ -28,19 +28,12 @@ log = logging.getLogger("segue.engines")
 
 @dataclass(frozen=True)
 class Libraries:
-    """The two modules; tests put stand-ins here."""
+    """The two modules, and which TensorRT it is; tests put stand-ins here. ``cuda`` is None where plans are only
+    built, for GPUs that are elsewhere."""
 
     trt: Any
     cuda: Any
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """``name`` as the driver gives it, ``capability`` as in ``9.0``."""
-
-    index: int
-    name: str
-    capability: str
+    flavour: Flavour = PLAIN
 
 
 class CudaFault(EngineFailed):
@@ -52,32 +45,55 @@ class CudaFault(EngineFailed):
         self.lasting = lasting
 
 
-def load_libraries() -> Libraries:
+def load_libraries(flavour: Flavour = PLAIN) -> Libraries:
     """Import both; raises ``EngineUnavailable`` that says which one is missing or too old, and how to get it."""
-    trt = load_module("tensorrt", "tensorrt")
+    return Libraries(load_builder(flavour).trt, load_cuda(flavour), flavour)
+
+
+def load_builder(flavour: Flavour) -> Libraries:
+    """TensorRT alone, without CUDA: enough to build plans for GPUs that are elsewhere."""
+    trt = load_module(flavour.module, flavour.package, flavour)
     version = str(trt.__version__)
-    if version_tuple(version)[0] < MAJOR:
-        raise EngineUnavailable(f"TensorRT {version} is installed, this segue needs {MAJOR} or later; {EXTRA}")
-    return Libraries(trt=trt, cuda=load_module("cuda.bindings.runtime", "cuda-python"))
+    if version_tuple(version)[: len(flavour.least)] < flavour.least:
+        least = ".".join(map(str, flavour.least))
+        raise EngineUnavailable(
+            f"{flavour.title} {version} is installed, this segue needs {least} or later; {flavour.cure}"
+        )
+    return Libraries(trt, None, flavour)
 
 
-def load_module(name: str, package: str) -> Any:
+def load_cuda(flavour: Flavour) -> Any:
+    return load_module("cuda.bindings.runtime", "cuda-python", flavour)
+
+
+def load_module(name: str, package: str, flavour: Flavour) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
-        raise EngineUnavailable(f"the package {package} is not installed; {EXTRA}") from None
+        raise EngineUnavailable(f"the package {package} is not installed; {flavour.cure}") from None
     except Exception as error:  # each cause raises another kind: a library that the package lacks, a driver too old
-        raise EngineUnavailable(f"the package {package} cannot be loaded: {first_line(error)}; {EXTRA}") from error
+        raise EngineUnavailable(
+            f"the package {package} cannot be loaded: {first_line(error)}; {flavour.cure}"
+        ) from error
 
 
 def find_gpu(libraries: Libraries, device: int) -> Gpu:
-    """The GPU of this number; ``EngineUnavailable`` where there is none or no driver."""
+    """The GPU of this number, chosen; ``EngineUnavailable`` where there is none or no driver."""
     cuda = libraries.cuda
+    gpu = describe_gpu(cuda, device)
+    try:
+        unwrap(cuda, cuda.cudaSetDevice(device), f"choosing GPU {device}")
+    except CudaFault as fault:
+        raise EngineUnavailable(str(fault)) from fault
+    return gpu
+
+
+def describe_gpu(cuda: Any, device: int) -> Gpu:
+    """The GPU of this number, asked without being chosen; ``EngineUnavailable`` where there is none or no driver."""
     try:
         count = int(unwrap(cuda, cuda.cudaGetDeviceCount(), "counting GPUs"))
         if not 0 <= device < count:
             raise EngineUnavailable(f"GPU {device} is not there: this machine has {count}; name another device")
-        unwrap(cuda, cuda.cudaSetDevice(device), f"choosing GPU {device}")
         properties: cudart.cudaDeviceProp = unwrap(
             cuda, cuda.cudaGetDeviceProperties(device), f"describing GPU {device}"
         )
@@ -124,7 +140,18 @@ def text_of(result: tuple[Any, ...]) -> str:
 
 
 def make_logger(trt: Any) -> Any:
-    """A logger for TensorRT: errors and warnings to ours, the last errors kept (``.text()``) for an exception."""
+    """A logger for TensorRT: errors and warnings to ours, the last errors kept (``last_error``) for an exception.
+
+    One for a loaded library, which goes with it: TensorRT keeps the first logger that it is given for as long as any
+    of its objects lives, and sends the words of all of them there.
+    """
+    listener = vars(trt).get(LISTENER) or vars(trt).setdefault(LISTENER, make_listener(trt))
+    listener._errors.clear()
+    return listener
+
+
+def make_listener(trt: Any) -> Any:
+    """A logger of TensorRT's own class, which is known only once it is loaded."""
 
     class Listener(trt.ILogger):  # type: ignore[misc]  # the base class is known only once TensorRT is loaded
         def __init__(self) -> None:
