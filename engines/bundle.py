@@ -6,6 +6,7 @@ The engine that opens a graph's file checks that it really has the manifest's in
 
 import hashlib
 import json
+import lzma
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from .bank import read as read_bank
 from .contract import check_graphs
 from .errors import BundleError
 from .graphs import Graphs
-from .manifest import PRECISIONS, GraphSpec, Manifest, parse_manifest
+from .manifest import MAX_PLAN_BYTES, PLANS_AGAIN, PRECISIONS, GraphSpec, Manifest, PlanSpec, parse_manifest
 from .wiring import graphs_of
 
 MANIFEST: Final = "manifest.json"
@@ -25,7 +26,8 @@ FLOAT32: Final = PRECISIONS[0]
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle. ``identity`` is the SHA-256 of ``manifest.json`` in hex, which covers every graph's hash;
+    """A checked bundle. ``identity`` is the SHA-256 of ``manifest.json`` without its plans, in hex, which covers
+    every graph's hash;
     ``graphs``: which graph takes its inputs from which, in the order of running."""
 
     path: Path
@@ -76,6 +78,32 @@ class Bundle:
         which = "" if precision == FLOAT32 else f" in {precision}"
         return read_checked(self.path, *self.file(graph, precision), f"graph {graph}{which}")
 
+    def read_plan(self, graph: str, plan: PlanSpec) -> bytes:
+        """The plan, its hash compared with the manifest's, unpacked; ``BundleError`` for one that is damaged."""
+        packed = read_checked(self.path, plan.file, plan.sha256, f"a plan of graph {graph}")
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_PLAN_BYTES)
+        try:
+            data = unpacker.decompress(packed, plan.size + 1)
+        except (lzma.LZMAError, EOFError) as error:
+            raise BundleError(f"bundle {self.path}: {plan.file}: is not in XZ ({error}); {PLANS_AGAIN}") from None
+        if len(data) != plan.size or not unpacker.eof:
+            raise BundleError(
+                f"bundle {self.path}: {plan.file}: is not the {plan.size} bytes that {MANIFEST} says; {PLANS_AGAIN}"
+            )
+        return data
+
+
+def identity_of(text: bytes) -> str:
+    """The SHA-256 of a manifest without its plans. They change nothing of what the bundle computes, so a catalogue
+    that was indexed with it stays valid when they come and go."""
+    data = json.loads(text)
+    graphs = data.get("graphs") if isinstance(data, dict) else None
+    if isinstance(graphs, dict) and any(isinstance(entry, dict) and "plans" in entry for entry in graphs.values()):
+        for entry in graphs.values():
+            entry.pop("plans", None)
+        text = (json.dumps(data, indent=2, allow_nan=False) + "\n").encode()
+    return hashlib.sha256(text).hexdigest()
+
 
 def default_bundle() -> Path:
     """Folder of the bundle that ships with the program; ``BundleError`` where this installation has none."""
@@ -112,10 +140,12 @@ def load_bundle(folder: Path | str, offered: Mapping[str, Mapping[str, object]])
     if manifest.bank is not None:
         data = read_checked(path, manifest.bank.file, manifest.bank.sha256, "the bank")
         bank = read_bank(data, manifest.embedding_dim, f"bundle {path}: {manifest.bank.file}")
-    bundle = Bundle(path, manifest, graphs, hashlib.sha256(text).hexdigest(), bank)
+    bundle = Bundle(path, manifest, graphs, identity_of(text), bank)
     for graph in manifest.graphs:
         for precision in bundle.precisions(graph):
             bundle.read(graph, precision)
+        for plan in manifest.graphs[graph].plans:
+            read_checked(path, plan.file, plan.sha256, f"a plan of graph {graph}")
     return bundle
 
 

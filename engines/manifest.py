@@ -12,6 +12,9 @@ DTYPES: Final = ("float32", "uint8", "bool")
 # Every graph has the first one. They name the arithmetic inside: inputs and outputs keep the manifest's dtypes.
 PRECISIONS: Final = ("float32", "float16", "bfloat16", "int8")
 
+MAX_PLAN_BYTES: Final = 256 << 20  # unpacked
+PLANS_AGAIN: Final = "build its plans again with segue export --plans BUNDLE --rtx --with-plans"
+
 Shape = tuple[int | str, ...]
 
 
@@ -37,11 +40,27 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class PlanSpec:
+    """The graph compiled ahead for ``engine`` (its name) in ``version``, for the compute capabilities of GPUs in
+    ``capabilities``. ``profiles``: (fewest, best, most) rows. ``file`` is the plan in XZ, ``size`` its bytes
+    unpacked."""
+
+    engine: str
+    version: str
+    precision: str
+    capabilities: tuple[str, ...]
+    profiles: tuple[tuple[int, int, int], ...]
+    size: int
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class GraphSpec:
     """One graph of a bundle; ``file`` is a plain name inside the bundle's folder, ``sha256`` is in hex.
 
-    ``variants`` are what an export added to the float32 file, none in most bundles. ``of`` and ``takes``: what it works
-    on, and which inputs take the vectors of which graph (``wiring.py``); None where its name says so.
+    ``variants`` and ``plans`` are what an export added to the float32 file, none in most bundles. ``of`` and ``takes``:
+    what it works on, and which inputs take the vectors of which graph (``wiring.py``); None where its name says so.
     """
 
     name: str
@@ -52,6 +71,7 @@ class GraphSpec:
     variants: tuple[Variant, ...] = ()
     of: str | None = None
     takes: Mapping[str, str] | None = None
+    plans: tuple[PlanSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +164,10 @@ def parse_graph(name: str, data: object, where: str) -> GraphSpec:
     takes = field(data, "takes", dict, where) if "takes" in data else None
     for key in takes or {}:
         field(takes or {}, key, str, f"{where}: takes")
-    return GraphSpec(name, file, digest, inputs, outputs, variants, of, takes)
+    digests = {PRECISIONS[0]: digest} | {variant.precision: variant.sha256 for variant in variants}
+    entries = field(data, "plans", list, where) if "plans" in data else []
+    plans = tuple(parse_plan(entry, digests, f"{where}: plans") for entry in entries)
+    return GraphSpec(name, file, digest, inputs, outputs, variants, of, takes, plans)
 
 
 def parse_file(data: Mapping[str, Any], where: str) -> tuple[str, str]:
@@ -173,6 +196,34 @@ def parse_variant(precision: str, data: object, where: str) -> Variant:
         raise BundleError(f"{where}: is {kind(data)}, not an object; export the bundle again")
     file, digest = parse_file(data, where)
     return Variant(precision=precision, file=file, sha256=digest)
+
+
+def parse_plan(data: object, digests: Mapping[str, str], where: str) -> PlanSpec:
+    """``digests``: the SHA-256 of the graph's files by precision, one of which the plan must be made of."""
+    if not isinstance(data, Mapping):
+        raise BundleError(f"{where}: hold {kind(data)}, not an object; {PLANS_AGAIN}")
+    precision = field(data, "precision", str, where)
+    if precision not in digests:
+        raise BundleError(f"{where}: of {precision!r}, the graph is there in {', '.join(digests)}; {PLANS_AGAIN}")
+    onnx = field(data, "onnx", str, where)
+    if onnx != digests[precision]:
+        raise BundleError(
+            f"{where}: made of another graph (its file in {precision} had SHA-256 {onnx[:12]}..., here it has "
+            f"{digests[precision][:12]}...); {PLANS_AGAIN}"
+        )
+    capabilities = tuple(field(data, "capabilities", list, where))
+    profiles = tuple(tuple(rows) if isinstance(rows, list) else () for rows in field(data, "profiles", list, where))
+    if not all(isinstance(one, str) for one in capabilities) or not all(map(is_profile, profiles)):
+        raise BundleError(f"{where}: capabilities are no texts, or profiles no three numbers of rows; {PLANS_AGAIN}")
+    size = positive(data, "size", where)
+    if size > MAX_PLAN_BYTES:
+        raise BundleError(f"{where}: a plan of {size} bytes, may have {MAX_PLAN_BYTES}; {PLANS_AGAIN}")
+    engine, version = field(data, "engine", str, where), field(data, "version", str, where)
+    return PlanSpec(engine, version, precision, capabilities, profiles, size, *parse_file(data, where))
+
+
+def is_profile(rows: tuple[Any, ...]) -> bool:
+    return len(rows) == 3 and all(type(count) is int and count > 0 for count in rows)
 
 
 def parse_tensor(data: object, where: str) -> TensorSpec:

@@ -1,13 +1,14 @@
 """Plans that TensorRT built, kept on this machine between runs.
 
-A plan is machine code for one GPU and one version of TensorRT: loading one runs it. So plans are only loaded from a
-folder that this user alone can write and read, and never from a bundle, which may come from anywhere. The hashes detect
+A plan is machine code for one GPU and one version of TensorRT: loading one runs it. So they are only loaded from a
+folder that this user alone can write and read. (Those of TensorRT for RTX may also lie in a bundle.) The hashes detect
 damage. Nothing protects against somebody who can write to the folder, so its permissions are checked each time.
 
 ``KEY.json``, the sidecar, says what the plan was built from and names ``KEY-HASH.plan``; it is renamed into place last,
 so that a reader gets a whole plan or none, and two processes that build the same plan do not mix their parts.
 
-*Bounds*: 64 plans (the ones longest unused go), 2 GiB a plan, 64 KiB a sidecar, 64 MiB a timing cache.
+*Bounds*: 64 plans (the ones longest unused go), 2 GiB a plan, 64 KiB a sidecar, 64 MiB a timing cache; 64 caches of
+what a runtime compiled (those longest unwritten go), 64 MiB each.
 """
 
 import fcntl
@@ -140,20 +141,39 @@ class PlanCache:
 
     def load_timing(self, tensorrt: str, gpu: str, capability: str) -> bytes:
         """TensorRT's measurements of its kernels from earlier builds here; empty where there are none of use."""
-        self._check()
-        data = self._read(self._timing(tensorrt, gpu, capability), MAX_TIMING + 32)
-        if data is None:
-            return b""
-        if hashlib.sha256(data[32:]).digest() != data[:32]:
-            log.warning("the timing cache in %s is damaged; measuring anew", self.folder)
-            return b""
-        return data[32:]
+        return self._load_extra("timing", (tensorrt, gpu, capability))
 
     def store_timing(self, tensorrt: str, gpu: str, capability: str, data: bytes) -> None:
         """Store the measurements, unless they are beyond the bound; without them a build only takes longer."""
+        self._store_extra("timing", (tensorrt, gpu, capability), data)
+
+    def load_runtime(self, *key: str) -> bytes:
+        """What a runtime compiled when it ran the plan of ``key`` before; empty where there is nothing of use."""
+        return self._load_extra("runtime", key)
+
+    def store_runtime(self, data: bytes, *key: str) -> None:
+        """Store what a runtime compiled, unless it is beyond the bound, then drop those beyond the bound that were
+        stored longest ago."""
+        self._store_extra("runtime", key, data)
+        aged = sorted(((mtime(file), file) for file in self.folder.glob("*.runtime")), reverse=True)
+        for _, file in aged[LIMIT:]:
+            file.unlink(missing_ok=True)
+
+    def _load_extra(self, kind: str, key: tuple[str, ...]) -> bytes:
+        """A file that only saves time: damage counts as absence."""
+        self._check()
+        data = self._read(self._extra(kind, key), MAX_TIMING + 32)
+        if data is None:
+            return b""
+        if hashlib.sha256(data[32:]).digest() != data[:32]:
+            log.warning("the %s cache in %s is damaged; beginning anew", kind, self.folder)
+            return b""
+        return data[32:]
+
+    def _store_extra(self, kind: str, key: tuple[str, ...], data: bytes) -> None:
         if 0 < len(data) <= MAX_TIMING:
             self._check()
-            self._write(self._timing(tensorrt, gpu, capability), hashlib.sha256(data).digest() + data)
+            self._write(self._extra(kind, key), hashlib.sha256(data).digest() + data)
 
     @contextmanager
     def lock(self, patience_s: float) -> Iterator[None]:
@@ -197,8 +217,8 @@ class PlanCache:
     def _sidecar(self, key: PlanKey) -> Path:
         return self.folder / f"{key.digest}.json"
 
-    def _timing(self, *parts: str) -> Path:
-        return self.folder / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.timing"
+    def _extra(self, kind: str, key: tuple[str, ...]) -> Path:
+        return self.folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.{kind}"
 
     def _entry(self, text: bytes, key: PlanKey, sidecar: Path) -> dict[str, Any]:
         """The sidecar's entry, checked: of the right types and about this key."""

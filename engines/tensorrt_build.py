@@ -110,9 +110,7 @@ def plans_for(
         with cache.lock(PATIENCE_S):
             for graph in missing:
                 # Another process may have built it while this one waited.
-                plans[graph] = there(keys[graph]) or build_plan(
-                    libraries, bundle, keys[graph], cache, recipe, progress
-                )
+                plans[graph] = there(keys[graph]) or build_plan(libraries, bundle, keys[graph], cache, recipe, progress)
     return {graph: plan for graph, plan in plans.items() if plan is not None}
 
 

@@ -1,13 +1,16 @@
-"""TensorRT 11 as an engine: a plan a graph, a slot a batch size, one stream for all of them.
+"""TensorRT 11, or TensorRT for RTX, as an engine: a plan a graph, a slot a batch size, one stream for all of them.
 
-Plans come from the cache alone (``plan_cache.py``); they are built by ``segue export --plans BUNDLE``, or here with
-``build=True``. A request is cut into slices of at most the largest size, each padded to the next size.
+Plans come from the cache (``plan_cache.py``), those of TensorRT for RTX also from the bundle; they are built by ``segue
+export --plans BUNDLE``, or here with ``build=True``. A request is cut into slices of at most the largest size, each
+padded to the next size.
 
 **This engine never ran on a GPU.** A test compares every name and call in these files with the signatures of TensorRT
-11.4 and cuda-python, and tests run the logic on a strict stand-in. Only a GPU can show the speed, and whether TensorRT
-accepts the graphs: ``benchmarks/gpu.sh`` does build, parity and benchmark in one run.
+11.4, TensorRT for RTX 1.7 and cuda-python, and tests run the logic on a strict stand-in. The graphs are built in CI by
+TensorRT for RTX alone. Only a GPU can show the speed, and whether TensorRT itself accepts them: ``benchmarks/gpu.sh``
+does build, parity and benchmark in one run.
 """
 
+import hashlib
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,13 +22,15 @@ from numpy.typing import NDArray
 from .base import Arrays, check_inputs, check_outputs, example_inputs
 from .bundle import FLOAT32, Bundle
 from .errors import EngineClosed, EngineError, EngineFailed, EngineUnavailable
-from .manifest import BATCH, GraphSpec, TensorSpec, shape_text
+from .manifest import GraphSpec, TensorSpec
 from .plan_cache import PlanCache, default_folder
 from .rows import join, padded_size
-from .tensorrt_build import Plan, Progress, Recipe, plans_for
+from .tensorrt_build import Plan, Progress, plans_for
+from .tensorrt_flavour import PLAIN, Flavour, Gpu
+from .tensorrt_network import check_sides, tensor_spec, type_names
+from .tensorrt_recipe import Recipe
 from .tensorrt_runtime import (
     CudaFault,
-    Gpu,
     Libraries,
     find_gpu,
     first_line,
@@ -46,7 +51,7 @@ SIZES: Final = (1, 8, 16, 32)
 
 class TensorrtEngine:
     """``plans`` is the cache's folder, the user's own by default; ``sizes``, ascending, are the batch sizes that are
-    made ready, each within a profile of ``recipe``.
+    made ready, each within a profile of ``recipe``. ``flavour``: which TensorRT, where ``libraries`` do not say it.
 
     Raises ``EngineUnavailable`` where TensorRT, a GPU, the plans or enough memory are missing.
     """
@@ -62,6 +67,7 @@ class TensorrtEngine:
         build: bool = False,
         libraries: Libraries | None = None,
         progress: Progress = lambda step: None,
+        flavour: Flavour = PLAIN,
     ) -> None:
         recipe = recipe or Recipe()
         self._bundle = bundle
@@ -71,16 +77,16 @@ class TensorrtEngine:
         self._profiles = {size: profile_for(recipe, size) for size in sizes}
         if not sizes or list(sizes) != sorted(set(sizes)):
             raise EngineError(f"sizes are {list(sizes)}, must be positive and ascend")
-        self._libraries = libraries or load_libraries()
+        self._libraries = libraries or load_libraries(flavour)
+        self._flavour = self._libraries.flavour
         self._lock = threading.Lock()
         self._lost: str = ""  # why the device is lost; empty while it works
         self._slots: dict[str, dict[int, Slot]] | None = {}
         self._owner = ExitStack()
         self._stream: cudart.cudaStream_t | None = None
         self._gpu: Gpu = find_gpu(self._libraries, device)
-        graph_plans = plans_for(
-            self._libraries, bundle, self._gpu, PlanCache(plans or default_folder()), recipe, precision, build, progress
-        )
+        self._cache = PlanCache(plans or default_folder())
+        graph_plans = plans_for(self._libraries, bundle, self._gpu, self._cache, recipe, precision, build, progress)
         self._precisions = {graph: plan.precision for graph, plan in graph_plans.items()}
         try:
             self._open(graph_plans, recipe)
@@ -95,7 +101,7 @@ class TensorrtEngine:
 
     @property
     def name(self) -> str:
-        name = f"tensorrt-{self._device}"
+        name = f"{self._flavour.name}-{self._device}"
         return name if self._precision == FLOAT32 else f"{name}-{self._precision}"
 
     @property
@@ -114,14 +120,15 @@ class TensorrtEngine:
         """What a report says of this engine: GPU, versions, and how many of its slots replay a CUDA graph."""
         trt, cuda = self._libraries.trt, self._libraries.cuda
         slots = [slot for sizes in (self._slots or {}).values() for slot in sizes.values()]
+        captured = sum(slot.captured for slot in slots)
         return {
             "gpu": self._gpu.name,
             "capability": self._gpu.capability,
-            "tensorrt": str(trt.__version__),
+            self._flavour.name: str(trt.__version__),
             "cuda_driver": str(unwrap(cuda, cuda.cudaDriverGetVersion(), "asking for the driver's version")),
             "cuda_runtime": str(unwrap(cuda, cuda.cudaRuntimeGetVersion(), "asking for the runtime's version")),
             "sizes": ", ".join(map(str, self._sizes)),
-            "captured": f"{sum(slot.captured for slot in slots)} of {len(slots)}",
+            "captured": "by the runtime" if self._flavour.captures else f"{captured} of {len(slots)}",
         }
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
@@ -167,6 +174,7 @@ class TensorrtEngine:
     def _open(self, plans: dict[str, Plan], recipe: Recipe) -> None:
         """Open stream, runtime, engines and slots; the owner gives them back in reverse order."""
         trt, cuda, own = self._libraries.trt, self._libraries.cuda, self._owner
+        title, version = self._flavour.title, str(trt.__version__)
         unwrap(cuda, cuda.cudaSetDevice(self._device), f"choosing GPU {self._device}")
         stream = unwrap(cuda, cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking), "making a stream")
         own.callback(lambda: release(cuda, cuda.cudaStreamDestroy(stream), "destroying a stream"))
@@ -179,20 +187,26 @@ class TensorrtEngine:
         assert self._slots is not None
         for graph, plan in plans.items():
             spec = self.spec(graph)
+            if refusal := self._flavour.refusal(trt, runtime, plan.data, self._gpu):
+                raise EngineUnavailable(f"graph {graph}: {title} refuses its plan: {refusal}")
             engine: tensorrt.ICudaEngine | None = runtime.deserialize_cuda_engine(plan.data)
             if engine is None:
                 raise EngineUnavailable(
-                    f"graph {graph}: TensorRT does not load its plan: {last_error(listener)}; remove it from the plan "
-                    f"folder and build it again with segue export --plans {self._bundle.path}"
+                    f"graph {graph}: {title} does not load its plan: {last_error(listener)}; remove it from the plan "
+                    f"folder and build it again with segue export --plans {self._bundle.path}{self._flavour.option}"
                 )
             keep(own, engine)
             check_engine(trt, engine, spec, len(recipe.profiles))
+            kept = (version, self._gpu.name, self._gpu.capability, hashlib.sha256(plan.data).hexdigest())
+            contexts = self._flavour.contexts(trt, engine, self._cache, kept)
+            keep(own, contexts)
             slots = self._slots[graph] = {}
             for (
                 size,
                 profile,
             ) in self._profiles.items():  # no comprehension: after a fault its closure would keep engine
-                slots[size] = Slot(self._libraries, engine, spec, profile, size, stream, listener, own)
+                slots[size] = Slot(self._libraries, contexts, spec, profile, size, stream, listener, own)
+            contexts.save()
 
     def _give_back(self) -> None:
         """Wait for the GPU, since nothing may be freed while work is under way, then give back all, in reverse
@@ -211,10 +225,11 @@ def probe(
     plans: Path | None = None,
     precision: str = FLOAT32,
     libraries: Libraries | None = None,
+    flavour: Flavour = PLAIN,
 ) -> str | None:
     """Why TensorRT cannot run ``bundle`` here; None where every graph ran at every size. Builds nothing."""
     try:
-        engine = TensorrtEngine(bundle, device, plans, precision, libraries=libraries)
+        engine = TensorrtEngine(bundle, device, plans, precision, libraries=libraries, flavour=flavour)
     except EngineUnavailable as error:
         return str(error)
     try:
@@ -243,24 +258,14 @@ def profile_for(recipe: Recipe, size: int) -> int:
 
 def check_engine(trt: Any, engine: "tensorrt.ICudaEngine", spec: GraphSpec, profiles: int) -> None:
     """Compare the plan's inputs, outputs and profiles with the manifest's; ``EngineUnavailable`` names both sides."""
-    dtypes = {trt.DataType.FLOAT: "float32", trt.DataType.UINT8: "uint8", trt.DataType.BOOL: "bool"}
-    by_direction: dict[bool, list[TensorSpec]] = {True: [], False: []}
+    names = type_names(trt)
+    sides: tuple[list[TensorSpec], list[TensorSpec]] = ([], [])
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)
-        shape = tuple(engine.get_tensor_shape(name))
-        dtype = engine.get_tensor_dtype(name)
-        free = (BATCH, *shape[1:]) if shape and shape[0] == -1 else shape
-        tensor = TensorSpec(name, dtypes.get(dtype, str(dtype)), free)
-        by_direction[engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT].append(tensor)
-    for side, expected, actual in (
-        ("inputs", spec.inputs, by_direction[True]),
-        ("outputs", spec.outputs, by_direction[False]),
-    ):
-        if sorted(map(str, expected)) != sorted(map(str, actual)):
-            ours, theirs = (", ".join(sorted(map(str, tensors))) or shape_text(()) for tensors in (expected, actual))
-            raise EngineUnavailable(
-                f"graph {spec.name}: the plan's {side} are {theirs}, manifest.json says {ours}; build the plan again"
-            )
+        shape, dtype = tuple(engine.get_tensor_shape(name)), engine.get_tensor_dtype(name)
+        is_output = engine.get_tensor_mode(name) != trt.TensorIOMode.INPUT
+        sides[is_output].append(tensor_spec(name, dtype, shape, names))
+    check_sides(spec, tuple(sides[0]), tuple(sides[1]), "the plan's")
     if engine.num_optimization_profiles != profiles:
         raise EngineUnavailable(
             f"graph {spec.name}: the plan has {engine.num_optimization_profiles} profiles, {profiles} were asked for; "

@@ -92,9 +92,7 @@ class Flavour:
         """Why this plan cannot run here, found before it is loaded; empty where nothing speaks against it."""
         return ""
 
-    def contexts(
-        self, trt: Any, engine: "tensorrt.ICudaEngine", cache: PlanCache, key: tuple[str, ...]
-    ) -> "Contexts":
+    def contexts(self, trt: Any, engine: "tensorrt.ICudaEngine", cache: PlanCache, key: tuple[str, ...]) -> "Contexts":
         """What makes an engine's contexts. ``key`` names what the runtime may keep of it between runs."""
         return Contexts(engine)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import EngineUnavailable
-from .manifest import BATCH, GraphSpec, TensorSpec, shape_text
+from .manifest import BATCH, GraphSpec, Shape, TensorSpec, shape_text
 
 if TYPE_CHECKING:
     import tensorrt
@@ -56,9 +56,7 @@ def check_network(facts: NetworkFacts, spec: GraphSpec, precision: str) -> None:
         )
 
 
-def check_sides(
-    spec: GraphSpec, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], whose: str
-) -> None:
+def check_sides(spec: GraphSpec, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], whose: str) -> None:
     """Compare inputs and outputs with the manifest's; ``EngineUnavailable`` names both sides."""
     for side, expected, actual in (("inputs", spec.inputs, inputs), ("outputs", spec.outputs, outputs)):
         if sorted(map(str, expected)) != sorted(map(str, actual)):
@@ -70,7 +68,7 @@ def check_sides(
 
 def tensor_spec(name: str, dtype: Any, shape: tuple[int, ...], names: dict[Any, str]) -> TensorSpec:
     """A tensor as the manifest spells it: a free first axis is the batch."""
-    free = (BATCH, *shape[1:]) if shape and shape[0] == -1 else shape
+    free: Shape = (BATCH, *shape[1:]) if shape and shape[0] == -1 else shape
     return TensorSpec(name, names.get(dtype, str(dtype)), free)
 
 

@@ -50,9 +50,7 @@ class RtxFlavour(Flavour):
     def key_flags(self, recipe: Recipe) -> tuple[str, ...]:
         return ("tf32",) if recipe.tf32 else ()
 
-    def set_up(
-        self, trt: Any, config: "tensorrt_rtx_bindings.IBuilderConfig", recipe: Recipe, precision: str
-    ) -> None:
+    def set_up(self, trt: Any, config: "tensorrt_rtx_bindings.IBuilderConfig", recipe: Recipe, precision: str) -> None:
         set_tf32(trt, config, recipe)
         wanted = capabilities_of(precision)
         config.num_compute_capabilities = len(wanted)
@@ -75,7 +73,9 @@ class RtxFlavour(Flavour):
                 "--precision float16, or use engine onnx-cuda"
             )
         if gpu.capability in DATA_CENTRE:
-            raise EngineUnavailable(f"{card}, a data-centre card, for which {self.title} has no code; use engine tensorrt")
+            raise EngineUnavailable(
+                f"{card}, a data-centre card, for which {self.title} has no code; use engine tensorrt"
+            )
         if tuple(map(int, gpu.capability.split("."))) < (7, 5):
             raise EngineUnavailable(
                 f"{card}, too old for {self.title}, which begins at 7.5 (RTX 20, in float16) and runs float32 from 8.0 "
@@ -112,7 +112,10 @@ class RtxFlavour(Flavour):
         causes = (
             (kinds.OLD_CUDA_DRIVER, "the driver is too old for it; install a driver for CUDA 13"),
             (kinds.OLD_CUDA_RUNTIME, f"CUDA's libraries are too old for it; {self.cure}"),
-            (kinds.CUDA_ERROR, "CUDA does not work here; install a driver for CUDA 13 and see that nvidia-smi lists it"),
+            (
+                kinds.CUDA_ERROR,
+                "CUDA does not work here; install a driver for CUDA 13 and see that nvidia-smi lists it",
+            ),
             (kinds.VERSION_MISMATCH, f"another version built it; {REBUILD}"),
             (kinds.UNSUPPORTED_CC, f"it was not built for compute capability {gpu.capability} ({gpu.name}); {REBUILD}"),
             (kinds.INSUFFICIENT_GPU_MEMORY, "the GPU's memory is too small for it; end other programs"),

@@ -2,7 +2,8 @@
 
 A run is: copy the inputs in, the network's kernels, copy the outputs out. Captured once with fixed addresses, it is
 launched as a whole; that is why the host's side is pinned memory, the only kind that may be copied asynchronously. A
-network that cannot be captured is enqueued step by step instead, and a warning is logged. Never ran on a GPU.
+network that cannot be captured is enqueued step by step instead, and a warning is logged. A runtime that records CUDA
+graphs itself (``Flavour.captures``) is always enqueued: its graph holds the kernels alone. Never ran on a GPU.
 """
 
 import ctypes
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from .base import Arrays, example_inputs
 from .errors import EngineFailed, EngineUnavailable
 from .manifest import GraphSpec, TensorSpec
+from .tensorrt_flavour import Contexts
 from .tensorrt_runtime import CudaFault, Libraries, last_error, release, unwrap
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ class Buffer:
 
 
 class Slot:
-    """Runs ``spec`` with up to ``rows`` rows, padded to just that many. Not thread-safe: its engine runs one request at
-    a time.
+    """Runs ``spec`` with up to ``rows`` rows, padded to just that many, in a context of ``contexts``. Not thread-safe:
+    its engine runs one request at a time.
 
     ``owner`` gives back everything that it takes from the GPU, in reverse order. Raises ``EngineUnavailable`` when
     TensorRT refuses the size, ``CudaFault`` for what CUDA refuses.
@@ -51,7 +53,7 @@ class Slot:
     def __init__(
         self,
         libraries: Libraries,
-        engine: "tensorrt.ICudaEngine",
+        contexts: Contexts,
         spec: GraphSpec,
         profile: int,
         rows: int,
@@ -67,10 +69,13 @@ class Slot:
         self._executable: cudart.cudaGraphExec_t | None = None
         self._inputs = [allocate(libraries.cuda, tensor, rows, owner) for tensor in spec.inputs]
         self._outputs = [allocate(libraries.cuda, tensor, rows, owner) for tensor in spec.outputs]
-        self._context: tensorrt.IExecutionContext = self._require(engine.create_execution_context(), "no context")
+        self._context: tensorrt.IExecutionContext = self._require(contexts.make(), "no context")
         owner.callback(self._drop_context)
         self._prepare(self._context, profile)
-        self._try_capture(owner)
+        if libraries.flavour.captures:
+            self._settle()
+        else:
+            self._try_capture(owner)
 
     @property
     def captured(self) -> bool:
@@ -124,6 +129,15 @@ class Slot:
                 raise self._refusal(f"output {tensor.name} is {shape}, manifest.json says {tensor}")
         for buffer in (*self._inputs, *self._outputs):
             self._require(context.set_tensor_address(buffer.name, buffer.device), f"no address for {buffer.name}")
+
+    def _settle(self) -> None:
+        """Run twice where the runtime records CUDA graphs itself: it compiles in the first run, and records."""
+        example = example_inputs(self._spec, self._rows)
+        for buffer in self._inputs:
+            buffer.host[:] = example[buffer.name]
+        plain, replay = self._answer(self._rows, None), self._answer(self._rows, None)
+        if not all(np.allclose(replay[name], plain[name], atol=REPLAY_TOLERANCE, equal_nan=True) for name in plain):
+            raise self._refusal("its second run gives other numbers than its first")
 
     def _try_capture(self, owner: ExitStack) -> None:
         """Run once plainly, which finishes TensorRT's own set-up, then capture, and use the capture only if it

@@ -16,8 +16,9 @@ from engines.bundle import FLOAT32, Bundle
 from engines.onnx_engine import OnnxEngine
 from engines.parity import Row, compare, fault, flat, worst
 from engines.plan_cache import PlanCache, default_folder
-from engines.tensorrt_build import PRECISIONS, Plan, Recipe, plans_for
+from engines.tensorrt_build import Plan, plans_for
 from engines.tensorrt_engine import TensorrtEngine
+from engines.tensorrt_recipe import PRECISIONS, Recipe
 from engines.tensorrt_runtime import Libraries, find_gpu, load_libraries
 
 from .errors import ExportError

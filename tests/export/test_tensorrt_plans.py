@@ -12,7 +12,7 @@ import pytest
 
 import segue
 from engines.bundle import Bundle, load_bundle
-from engines.tensorrt_build import Recipe
+from engines.tensorrt_recipe import Recipe
 from engines.tensorrt_runtime import Libraries
 from export import cli, tensorrt
 from export.errors import ExportError

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-ROOTS = {"trt": "trt", "cuda": "cuda", "tensorrt": "trt", "cudart": "cuda"}  # how our files call the two modules
+# How our files call the two modules; TensorRT for RTX stands in TensorRT's place.
+ROOTS = {"trt": "trt", "cuda": "cuda", "tensorrt": "trt", "tensorrt_rtx_bindings": "trt", "cudart": "cuda"}
 PYTHON = {"str": str, "typing.SupportsInt": int, "int": int, "bool": bool}
 
 
@@ -88,7 +89,8 @@ def signatures(function: Any, name: str) -> tuple[str, ...]:
 def plain(text: str) -> str:
     """A signature as Python's own grammar reads it, with the module called ``trt``."""
     text = re.sub(r"<[^<>]*>", "...", text).replace("::", ".")
-    return re.sub(r"\b(tensorrt_lean_bindings\.tensorrt_lean|tensorrt_bindings\.tensorrt)\b", "trt", text)
+    modules = r"tensorrt_lean_bindings\.tensorrt_lean|tensorrt_bindings\.tensorrt|tensorrt_rtx_bindings\.tensorrt_rtx"
+    return re.sub(rf"\b({modules})\b", "trt", text)
 
 
 def read_cuda(module: ModuleType, version: str) -> Api:

@@ -407,7 +407,8 @@ def make_trt(machine: Machine) -> Any:
     BuilderFlag = enumeration("BuilderFlag", "TF32", "VERSION_COMPATIBLE")
     MemoryPoolType = enumeration("MemoryPoolType", "WORKSPACE")
     HardwareCompatibilityLevel = enumeration("HardwareCompatibilityLevel", "NONE", "SAME_COMPUTE_CAPABILITY")
-    DataType = enumeration("DataType", "FLOAT", "HALF", "INT32", "BOOL", "UINT8")
+    DataType = enumeration("DataType", "FLOAT", "HALF", "INT32", "BOOL", "UINT8", "BF16")
+    LayerType = enumeration("LayerType", "MATRIX_MULTIPLY", "CONVOLUTION", "DECONVOLUTION")
     TensorIOMode = enumeration("TensorIOMode", "NONE", "INPUT", "OUTPUT")
 
     def fallible(failure: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -451,10 +452,44 @@ def make_trt(machine: Machine) -> Any:
         def __bytes__(self) -> bytes:
             return self._data
 
+    class ITensor(Strict):
+        def __init__(self, node: Any) -> None:
+            self._machine, self._node = machine, node
+
+        @property
+        def name(self) -> str:
+            return str(self._node.name)
+
+        @property
+        def dtype(self) -> Any:
+            return DataType[TYPES[self._node.type][0]]
+
+        @property
+        def shape(self) -> Any:
+            return [size if isinstance(size, int) else -1 for size in self._node.shape]
+
     class INetworkDefinition(Strict):
+        """Its layers are not known here: the real parser's are looked at elsewhere."""
+
+        num_layers = 0
+
         def __init__(self) -> None:
             self._machine, self._onnx = machine, b""
             self._parser: Callable[[], Any] = lambda: None
+
+        @property
+        def num_inputs(self) -> int:
+            return len(session_of(self._onnx).get_inputs())
+
+        @property
+        def num_outputs(self) -> int:
+            return len(session_of(self._onnx).get_outputs())
+
+        def get_input(self, index: int) -> ITensor:
+            return ITensor(session_of(self._onnx).get_inputs()[index])
+
+        def get_output(self, index: int) -> ITensor:
+            return ITensor(session_of(self._onnx).get_outputs()[index])
 
     class ParserError(Strict):
         def __init__(self, text: str) -> None:
@@ -816,7 +851,7 @@ def make_trt(machine: Machine) -> Any:
     made = dict(locals())
     public = (
         "ILogger IProgressMonitor OnnxParser Builder Runtime BuilderFlag MemoryPoolType HardwareCompatibilityLevel "
-        "DataType TensorIOMode"
+        "DataType LayerType TensorIOMode"
     )
     for name in public.split():
         setattr(Trt, name, made[name])

@@ -43,6 +43,9 @@ CLASSES = (
     "Builder",
     "IBuilderConfig",
     "INetworkDefinition",
+    "ILayer",
+    "ITensor",
+    "LayerType",
     "OnnxParser",
     "ParserError",
     "IOptimizationProfile",
@@ -59,6 +62,17 @@ CLASSES = (
     "DataType",
     "TensorIOMode",
     "ExecutionContextAllocationStrategy",
+)
+# And what TensorRT for RTX alone has.
+RTX_CLASSES = (
+    *CLASSES,
+    "ComputeCapability",
+    "CudaGraphStrategy",
+    "DynamicShapesKernelSpecializationStrategy",
+    "EngineInvalidityDiagnostics",
+    "EngineValidity",
+    "IRuntimeCache",
+    "IRuntimeConfig",
 )
 
 

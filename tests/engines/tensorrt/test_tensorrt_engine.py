@@ -19,7 +19,7 @@ from engines.base import Engine
 from engines.bundle import Bundle, load_bundle
 from engines.errors import EngineClosed, EngineError, EngineFailed, EngineUnavailable
 from engines.onnx_engine import OnnxEngine
-from engines.tensorrt_build import Recipe
+from engines.tensorrt_recipe import Recipe
 from engines.tensorrt_engine import TensorrtEngine, probe
 from engines.tensorrt_runtime import Libraries, load_libraries
 from features.spec import FEATURES
