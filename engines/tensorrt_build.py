@@ -193,6 +193,19 @@ def build(
         ) from error
 
 
+def network_of(libraries: Libraries, spec: GraphSpec, onnx: bytes, precision: str) -> NetworkFacts:
+    """What TensorRT makes of the file, compared with the manifest; nothing is built. Raises as ``build`` does."""
+    trt = libraries.trt
+    listener = make_logger(trt)
+    builder = trt.Builder(listener)
+    network: tensorrt.INetworkDefinition = require(builder.create_network(), "no network", listener)
+    parser = read_onnx(libraries, network, listener, spec, onnx)
+    facts = read_network(trt, network)
+    del parser  # after the network was read, whose weights it holds
+    check_network(facts, spec, precision)
+    return facts
+
+
 def read_onnx(
     libraries: Libraries, network: "tensorrt.INetworkDefinition", listener: Any, spec: GraphSpec, onnx: bytes
 ) -> "tensorrt.OnnxParser":

@@ -1,6 +1,7 @@
 """``segue export RUN -o BUNDLE``: a trained run becomes a bundle that the runtime can load without torch.
 
-``segue export --plans BUNDLE`` builds TensorRT plans for a bundle; it needs a GPU, but neither torch nor the run.
+``segue export --plans BUNDLE`` builds TensorRT plans for a bundle; it needs a GPU, but neither torch nor the run. With
+``--rtx`` it builds those of TensorRT for RTX, which needs no GPU either.
 ``--triton FOLDER`` writes the bundle as a model repository as well; ``RUN`` may be a bundle then.
 """
 
@@ -13,11 +14,15 @@ from rich.console import Console
 
 from engines.bundle import load_bundle
 from engines.errors import EngineError
+from engines.tensorrt_rtx import RTX
+from engines.tensorrt_runtime import load_builder
 from features.spec import FEATURES
 from towers.errors import TowersError
 
 from .errors import ExportError
+from .rtx_plans import add_plans, make_rtx_plans, rtx_json, table_lines
 from .tensorrt import (
+    EFFORT,
     add_options,
     check_faults,
     check_machine,
@@ -25,6 +30,7 @@ from .tensorrt import (
     plan_precisions,
     recipe_of,
     report_lines,
+    write_json,
     write_report,
 )
 
@@ -74,16 +80,22 @@ def main(command: str, argv: Sequence[str]) -> int:
     flags = parser()
     options = flags.parse_args(argv)
     console = Console(highlight=False, soft_wrap=True)
+    if problem := misfit(options):
+        flags.error(problem)
     if options.plans is not None:
         if options.run is not None or options.output is not None or options.tensorrt or options.triton is not None:
             flags.error("--plans BUNDLE takes neither RUN nor --output, --tensorrt or --triton")
-        return build_plans(options, options.plans, console)
+        return (
+            build_rtx(options, options.plans, console) if options.rtx else build_plans(options, options.plans, console)
+        )
     if options.run is None or options.output is None:
         if options.run is None or options.triton is None:
             flags.error("name RUN and --output BUNDLE, or --plans BUNDLE, or BUNDLE and --triton FOLDER")
         return write_triton(options.run, options.triton, console)
     if options.tensorrt:
         check_machine(options.device)
+    if options.rtx:
+        load_builder(RTX)
     # Torch takes seconds to import, so after parsing: --help and a mistyped option answer at once.
     from towers.run import load_run
 
@@ -113,7 +125,37 @@ def main(command: str, argv: Sequence[str]) -> int:
     )
     if options.triton is not None:
         write_triton(output, options.triton, console)
+    if options.rtx:
+        build_rtx(options, output, console)
     return build_plans(options, output, console) if options.tensorrt else 0
+
+
+def misfit(options: argparse.Namespace) -> str:
+    """Why options for plans do not go together; empty where they do."""
+    if options.with_plans and not options.rtx:
+        return "--with-plans needs --rtx: other plans run on one GPU alone and stay out of bundles"
+    if options.rtx and options.plan_report is not None and options.tensorrt:
+        return "--plan-report takes the plans of --rtx or of --tensorrt; build the others with --plans BUNDLE"
+    plain = options.same_capability or options.version_compatible or options.effort != EFFORT
+    if options.rtx and plain and not options.tensorrt:
+        return "--effort, --same-capability and --version-compatible are TensorRT's; leave them out with --rtx"
+    return ""
+
+
+def build_rtx(options: argparse.Namespace, folder: Path, console: Console) -> int:
+    """Plans of TensorRT for RTX for the bundle in ``folder``, kept in the plan folder or in the bundle, in a table."""
+    bundle = load_bundle(folder, FEATURES)
+    precisions = plan_precisions(bundle, options.precision)
+    with console.status("loading TensorRT for RTX") as status:
+        made = make_rtx_plans(bundle, precisions, options.device, options.plan_folder, status.update)
+    for line in table_lines(made):
+        console.print(line, markup=False)
+    if options.plan_report is not None:
+        write_json(rtx_json(made), options.plan_report)
+    check_faults(made.compared)
+    if options.with_plans:
+        console.print(add_plans(bundle, made), markup=False)
+    return 0
 
 
 def build_plans(options: argparse.Namespace, folder: Path, console: Console) -> int:

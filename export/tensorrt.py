@@ -1,4 +1,5 @@
 """``segue export --plans BUNDLE`` and ``--tensorrt``: TensorRT plans for this machine's GPU, built, kept and compared.
+``--rtx`` builds those of TensorRT for RTX (``rtx_plans.py``).
 
 Needs a bundle, a GPU and TensorRT; neither torch nor the run that the bundle came from. Each engine made from the plans
 is opened as a server would open it and compared with ONNX Runtime on the CPU. Not yet run on a GPU: the tests use a
@@ -7,7 +8,7 @@ stand-in.
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from engines.tensorrt_runtime import Libraries, find_gpu, load_libraries
 from .errors import ExportError
 
 BATCHES: Final = (1, 2, 3, 7, 8, 16, 32, 33)  # every slot, padded and full, and more rows than the largest takes
+EFFORT: Final = Recipe().effort
 
 Progress = Callable[[str], None]
 
@@ -43,12 +45,14 @@ class PlanReport:
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
-    group = options.add_argument_group("TensorRT", "plans for this machine's GPU; they are kept apart from the bundle")
+    group = options.add_argument_group("TensorRT", "plans for this machine's GPU, or with --rtx for any RTX card")
     group.add_argument("--tensorrt", action="store_true", help="build plans for the bundle that is written")
     group.add_argument("--plans", type=Path, metavar="BUNDLE", help="build plans for a bundle that is there, no RUN")
+    group.add_argument("--rtx", action="store_true", help="plans of TensorRT for RTX, for all RTX cards; no GPU needed")
+    group.add_argument("--with-plans", action="store_true", help="with --rtx: put the plans into the bundle")
     group.add_argument("--device", type=int, default=0, metavar="N", help="which GPU (default 0)")
     group.add_argument("--plan-folder", type=Path, metavar="FOLDER", help="where plans are kept (default: your cache)")
-    group.add_argument("--effort", type=int, default=3, choices=range(6), help="how long to search (default 3)")
+    group.add_argument("--effort", type=int, default=EFFORT, choices=range(6), help="how long to search (default 3)")
     group.add_argument("--same-capability", action="store_true", help="plans for every GPU of this capability; slower")
     group.add_argument("--version-compatible", action="store_true", help="plans for later TensorRTs too; slower")
     group.add_argument("--plan-report", type=Path, metavar="FILE", help="write what was built and compared as JSON")
@@ -145,8 +149,12 @@ def as_json(reports: Sequence[PlanReport]) -> dict[str, Any]:
 
 def write_report(reports: Sequence[PlanReport], file: Path) -> None:
     """``ExportError`` where it cannot be written."""
+    write_json(as_json(reports), file)
+
+
+def write_json(report: Mapping[str, Any], file: Path) -> None:
     try:
-        file.write_text(json.dumps(as_json(reports), indent=1) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ExportError(f"report {file}: cannot be written ({error.strerror}); name another") from error
 

@@ -190,9 +190,7 @@ def test_kinds_of_mistakes(contract: Any, recorded: Any, cuda: Any, source: str,
     assert len(problems) == 1 and said in str(problems[0]), [str(problem) for problem in problems]
 
 
-def test_what_runs_was_checked(
-    contract: Any, apis_of: Any, fake: Any, open_engine: Any, tiny_bundle: Path
-) -> None:
+def test_what_runs_was_checked(contract: Any, apis_of: Any, fake: Any, open_engine: Any, tiny_bundle: Path) -> None:
     """The stand-in notes every name that our code asks it for. All of them are among those that the check saw, in the
     same place: no call escapes it by coming from where the check cannot follow."""
     machine = fake.Machine()
