@@ -1,9 +1,9 @@
 """Which engine runs a bundle here: the one that is named, or by ``auto`` the fastest that really works.
 
 That an engine works is tested: it is opened and warmed up, its output for one clip is compared with the CPU's, and it
-is timed. ``auto`` tries them in the order of ``ORDER`` and takes the first unless a later one is clearly faster. It
-keeps the reason why each of the others was passed over. A named engine that cannot be opened is an error; no other
-engine takes its place.
+is timed. ``auto`` tries them in the order of ``ORDER``, on graphics cards of ``CONSUMER_ORDER``, and takes the first
+unless a later one is clearly faster. It keeps the reason why each of the others was passed over. A named engine that
+cannot be opened is an error; no other engine takes its place.
 """
 
 import logging
@@ -29,8 +29,10 @@ from .timeout_worker import TimeoutWorker
 
 AUTO: Final = "auto"
 CPU: Final = "onnx-cpu"
-ORDER: Final = ("tensorrt", "onnx-cuda", "triton", CPU)
-NAMES: Final = (AUTO, CPU, "onnx-cuda", "tensorrt", "triton")
+ORDER: Final = ("tensorrt", "tensorrt-rtx", "onnx-cuda", "triton", CPU)
+CONSUMER_ORDER: Final = ("tensorrt-rtx", "tensorrt", "onnx-cuda", "triton", CPU)  # where the GPU is a graphics card
+NAMES: Final = (AUTO, CPU, "onnx-cuda", "tensorrt", "tensorrt-rtx", "triton")
+LOOK_S: Final = 5.0  # how long a driver may take to say which GPU it has
 RUNS: Final = 10
 RUNS_S: Final = 0.5  # no further run after so long
 CLEARLY: Final = 0.9  # of the time of an earlier engine
@@ -104,6 +106,13 @@ def open_tensorrt(bundle: Bundle, options: EngineOptions) -> Engine:
     return TensorrtEngine(bundle, options.device, options.plans, options.precision)
 
 
+def open_tensorrt_rtx(bundle: Bundle, options: EngineOptions) -> Engine:
+    from .tensorrt_engine import TensorrtEngine
+    from .tensorrt_rtx import RTX
+
+    return TensorrtEngine(bundle, options.device, options.plans, options.precision, flavour=RTX)
+
+
 def open_triton(bundle: Bundle, options: EngineOptions) -> Engine:
     if options.triton is None:
         raise EngineUnavailable("no server was named; --triton URL names one")
@@ -114,10 +123,44 @@ def open_triton(bundle: Bundle, options: EngineOptions) -> Engine:
 
 OPENERS: Final[Mapping[str, Opener]] = {
     "tensorrt": open_tensorrt,
+    "tensorrt-rtx": open_tensorrt_rtx,
     "onnx-cuda": open_cuda,
     "triton": open_triton,
     CPU: open_cpu,
 }
+
+
+@dataclass(frozen=True)
+class Preference:
+    """The order in which ``auto`` tries engines, and why."""
+
+    order: tuple[str, ...]
+    reason: str
+
+
+def preference(device: int = 0) -> Preference:
+    """TensorRT for RTX before TensorRT on graphics cards, the other way round on data-centre cards and where no GPU can
+    be asked. It loads CUDA's binding and asks the driver, for ``LOOK_S`` at most."""
+    from .tensorrt_flavour import PLAIN, Gpu
+    from .tensorrt_rtx import is_consumer
+    from .tensorrt_runtime import describe_gpu, load_cuda
+
+    def look() -> Gpu:
+        return describe_gpu(load_cuda(PLAIN), device)
+
+    worker = TimeoutWorker("which GPU")
+    try:
+        gpu = worker.post(look).result(LOOK_S)
+    except TimeoutError:
+        return Preference(ORDER, f"the driver did not say within {LOOK_S:g} s which GPU it has")
+    except Exception as error:  # noqa: BLE001 - whatever a driver's library raises, it is the reason
+        return Preference(ORDER, f"which GPU this is cannot be asked: {first_line(error)}")
+    finally:
+        worker.close(lambda: None, 0.0)
+    card = f"{gpu.name} has compute capability {gpu.capability}"
+    if is_consumer(gpu.capability):
+        return Preference(CONSUMER_ORDER, f"{card}, a graphics card: TensorRT for RTX before TensorRT")
+    return Preference(ORDER, f"{card}, no graphics card of the RTX series: TensorRT before TensorRT for RTX")
 
 
 def open_engine(
@@ -159,6 +202,7 @@ def choose(
     options: EngineOptions | None = None,
     openers: Mapping[str, Opener] = OPENERS,
     clock: Clock = time.perf_counter,
+    prefer: Callable[[int], Preference] = preference,
 ) -> Choice:
     """The engine to use. Raises ``EngineError`` for an unknown name, ``EngineUnavailable`` for an engine that cannot
     be opened here, ``BundleError`` for a bundle that cannot be run at all."""
@@ -168,11 +212,13 @@ def choose(
     if name != AUTO:
         engine = open_warm(name, bundle, options, openers)
         return Choice(engine, name, (Trial(name, engine.name, None, "taken, as asked for"),))
-    return fastest(bundle, options, openers, clock)
+    return fastest(bundle, options, openers, clock, prefer(options.device).order)
 
 
-def fastest(bundle: Bundle, options: EngineOptions, openers: Mapping[str, Opener], clock: Clock) -> Choice:
-    """The first of ``ORDER`` that works here, unless a later one is clearly faster. All others are closed."""
+def fastest(
+    bundle: Bundle, options: EngineOptions, openers: Mapping[str, Opener], clock: Clock, order: tuple[str, ...]
+) -> Choice:
+    """The first of ``order`` that works here, unless a later one is clearly faster. All others are closed."""
     working: dict[str, tuple[Engine, float]] = {}
     reasons: dict[str, str] = {}
     # The CPU in float32 first: others are compared with it, and a bundle that it cannot open is for the user to mend.
@@ -182,7 +228,7 @@ def fastest(bundle: Bundle, options: EngineOptions, openers: Mapping[str, Opener
         expected = plain.run(timed_graph(bundle), inputs)
         if options.precision == FLOAT32:
             working[CPU] = plain, clip_ms(plain, inputs, clock)
-        for name in ORDER:
+        for name in order:
             if name in working or (name == "triton" and options.triton is None):
                 continue
             try:
@@ -191,7 +237,7 @@ def fastest(bundle: Bundle, options: EngineOptions, openers: Mapping[str, Opener
                 )
             except Exception as error:  # noqa: BLE001 - whatever a runtime raises, it is the reason
                 reasons[name] = first_line(error)
-        best = preferred({name: working[name][1] for name in ORDER if name in working})
+        best = preferred({name: working[name][1] for name in order if name in working})
         if best is None:
             raise EngineUnavailable("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
     except BaseException:
@@ -203,7 +249,7 @@ def fastest(bundle: Bundle, options: EngineOptions, openers: Mapping[str, Opener
     for engine in (plain, *(engine for engine, _ in working.values())):
         if engine is not chosen:
             engine.close()
-    return Choice(chosen, best, tuple(report(working, reasons, best)))
+    return Choice(chosen, best, tuple(report(working, reasons, best, order)))
 
 
 def preferred(times_ms: Mapping[str, float]) -> str | None:
@@ -215,10 +261,12 @@ def preferred(times_ms: Mapping[str, float]) -> str | None:
     return best
 
 
-def report(working: Mapping[str, tuple[Engine, float]], reasons: Mapping[str, str], best: str) -> list[Trial]:
+def report(
+    working: Mapping[str, tuple[Engine, float]], reasons: Mapping[str, str], best: str, order: tuple[str, ...]
+) -> list[Trial]:
     """A trial for each engine that was tried, in order."""
     trials = []
-    for name in ORDER:
+    for name in order:
         if name in reasons:
             trials.append(Trial(name, "", None, f"passed over: {reasons[name]}"))
         elif name in working:

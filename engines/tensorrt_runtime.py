@@ -98,9 +98,22 @@ def describe_gpu(cuda: Any, device: int) -> Gpu:
             cuda, cuda.cudaGetDeviceProperties(device), f"describing GPU {device}"
         )
     except CudaFault as fault:
-        raise EngineUnavailable(str(fault)) from fault
+        raise EngineUnavailable(driver_text(cuda, fault)) from fault
     name = bytes(properties.name).split(b"\0")[0].decode("utf-8", "replace")
     return Gpu(index=device, name=name, capability=f"{int(properties.major)}.{int(properties.minor)}")
+
+
+def driver_text(cuda: Any, fault: CudaFault) -> str:
+    """The text of a fault; where CUDA finds the driver insufficient, whether there is none or an old one."""
+    if fault.code != cuda.cudaError_t.cudaErrorInsufficientDriver.name:
+        return str(fault)
+    status, version = cuda.cudaDriverGetVersion()
+    if status != cuda.cudaError_t.cudaSuccess or not version:
+        return (
+            f"there is no NVIDIA driver ({fault.code}); install one for CUDA 13 and see that nvidia-smi lists the GPU"
+        )
+    known = f"{int(version) // 1000}.{int(version) % 1000 // 10}"
+    return f"the NVIDIA driver is for CUDA {known}, too old ({fault.code}); install one for CUDA 13"
 
 
 def unwrap(cuda: Any, result: tuple[Any, ...], doing: str) -> Any:

@@ -102,7 +102,7 @@ def table_lines(made: RtxPlans) -> list[str]:
     """The table of plans, and below it what they leave out and why."""
     lines = [f"TensorRT for RTX {made.version}"]
     lines.append(
-        f"{'graph':<16} {'precision':<9} {'compute capabilities':<29} {'bytes':>10} {'built':>9} {'layers':>6}  products"
+        f"{'graph':<16} {'precision':<9} {'capabilities':<29} {'bytes':>10} {'built':>9} {'layers':>6}  products"
     )
     for plan in made.plans:
         network = made.networks[plan.graph, plan.precision]
@@ -118,8 +118,8 @@ def table_lines(made: RtxPlans) -> list[str]:
     )
     if any(plan.precision != "float16" for plan in made.plans):
         lines.append(
-            f"{', '.join(HALF_ONLY)} (RTX 20) is left out of plans in other precisions than float16, since TensorRT for "
-            "RTX has no float32 products for it; export the bundle with --precision float16"
+            f"{', '.join(HALF_ONLY)} (RTX 20) is left out of plans in other precisions than float16: TensorRT for RTX "
+            "has no float32 products for it; export the bundle with --precision float16"
         )
     if made.reason:
         lines.append(f"not run here: {made.reason}")

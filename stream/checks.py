@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from engines.choose import CPU, NAMES, EngineOptions
+from engines.choose import CPU, NAMES, EngineOptions, preference
 
 OK, ABSENT, BROKEN = "ok", "absent", "broken"
 PACKAGES: Final = (
@@ -31,7 +31,14 @@ PACKAGES: Final = (
     "prometheus-client",
 )
 RIVALS: Final = (("onnxruntime", "onnxruntime-gpu"), ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12", "faiss-gpu-cu13"))
-EXTRAS: Final = ("tensorrt", "tensorrt-lean-cu13-bindings", "cuda-python", "tritonclient", "torch")
+EXTRAS: Final = (
+    "tensorrt",
+    "tensorrt-lean-cu13-bindings",
+    "tensorrt-rtx-cu13-bindings",
+    "cuda-python",
+    "tritonclient",
+    "torch",
+)
 VIDEO_DECODERS: Final = ("h264", "vp8", "vp9", "hevc", "av1")
 AUDIO_DECODERS: Final = ("mp3", "aac", "flac", "vorbis", "opus", "alac", "pcm_s16le")
 PORT: Final = 8765  # the default of segue serve
@@ -147,6 +154,8 @@ def engines(options: CheckOptions) -> Iterator[Finding]:
     from .engine_trial import trial
 
     folder = options.bundle or default_bundle()
+    wish = preference(options.engines.device)
+    yield Finding("engine auto", OK, f"tries {', '.join(wish.order)}: {wish.reason}", {"order": list(wish.order)})
     for name in NAMES[1:]:
         result = trial(name, folder, options.engines, options.limit_s)
         part = f"engine {name}"

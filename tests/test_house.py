@@ -44,7 +44,7 @@ CORE_MAY_NOT = {
 EXTRAS = {
     "studio": set(),
     "features": {"cpu"},
-    "engines": {"cpu", "tensorrt", "triton", "train"},  # each engine says which extra it lacks
+    "engines": {"cpu", "tensorrt", "rtx", "triton", "train"},  # each engine says which extra it lacks
     "catalog": {"cpu", "milvus", "postgres", "dask"},  # each index says which extra it lacks
     "stream": {"cpu", "otio"},
     "towers": {"cpu", "train", "clip-clap"},
@@ -58,6 +58,7 @@ BROUGHT = {
     "cuda": "cuda-python",
     "tensorrt": "tensorrt-cu13",
     "tensorrt_lean_bindings": "tensorrt-lean-cu13-bindings",
+    "tensorrt_rtx_bindings": "tensorrt-rtx-cu13-bindings",
     "grpc": "tritonclient",
     "google": "tritonclient",
 }

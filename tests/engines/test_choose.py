@@ -12,13 +12,30 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from engines import choose as choosing
+from engines import tensorrt_runtime
 from engines.base import Arrays
 from engines.bundle import Bundle, load_bundle
-from engines.choose import CLEARLY, CPU, NAMES, ORDER, RUNS, EngineOptions, choose, least_cosine, open_engine, preferred
+from engines.choose import (
+    CLEARLY,
+    CONSUMER_ORDER,
+    CPU,
+    NAMES,
+    ORDER,
+    RUNS,
+    EngineOptions,
+    Preference,
+    choose,
+    least_cosine,
+    open_engine,
+    preference,
+    preferred,
+)
 from engines.errors import BundleError, EngineError, EngineUnavailable
 from engines.fallback import FallbackEngine
 from engines.manifest import GraphSpec
 from engines.onnx_engine import OnnxEngine
+from engines.tensorrt_flavour import Gpu
 from features.spec import FEATURES
 
 
@@ -62,9 +79,9 @@ class Shop:
     """Openers of fakes; what was opened is kept. ``stock``: what each name costs in ms, or why it cannot be had."""
 
     def __init__(self, cpu: OnnxEngine, **stock: Any) -> None:
-        self.clock, self.made = Clock(), {}  # type: ignore[var-annotated]
+        self.clock, self.made, self.order = Clock(), {}, ORDER  # type: ignore[var-annotated]
         self._cpu = cpu
-        self._stock = {"tensorrt": None, "onnx-cuda": None, "triton": None, CPU: 10.0}
+        self._stock = {"tensorrt": None, "tensorrt-rtx": None, "onnx-cuda": None, "triton": None, CPU: 10.0}
         self._stock |= {name.replace("_", "-"): value for name, value in stock.items()}
         self.openers: Mapping[str, Callable[..., Any]] = {name: self._opener(name) for name in ORDER}
 
@@ -83,7 +100,8 @@ class Shop:
         return make
 
     def choose(self, asked: str = "auto", **options: Any) -> Any:
-        return choose(self._cpu.bundle, asked, EngineOptions(**options), self.openers, self.clock)
+        wish = Preference(self.order, "")
+        return choose(self._cpu.bundle, asked, EngineOptions(**options), self.openers, self.clock, lambda device: wish)
 
     @property
     def open(self) -> list[str]:
@@ -101,6 +119,7 @@ def test_the_only_one_that_works_is_taken_and_the_reasons_are_kept(cpu: OnnxEngi
     assert (choice.name, choice.engine) == (CPU, shop.made[CPU][0]) and choice.engine.warmed == 1
     assert [trial.line() for trial in choice.trials] == [
         "tensorrt: passed over: engine tensorrt: no NVIDIA driver; install one",
+        "tensorrt-rtx: passed over: engine tensorrt-rtx: no NVIDIA driver; install one",
         "onnx-cuda: passed over: engine onnx-cuda: no NVIDIA driver; install one",
         "onnx-cpu (10.00 ms a clip): taken, the only one that works here",
     ]
@@ -112,11 +131,12 @@ def test_the_fastest_is_taken_and_the_others_closed(cpu: OnnxEngine) -> None:
     assert choice.name == "onnx-cuda" and shop.open == ["onnx-cuda"] and "triton" not in shop.made
     assert [(trial.name, trial.clip_ms) for trial in choice.trials] == [
         ("tensorrt", pytest.approx(2)),
+        ("tensorrt-rtx", None),
         ("onnx-cuda", pytest.approx(1)),
         ("onnx-cpu", pytest.approx(10)),
     ]
     assert choice.trials[0].reason == "passed over: not clearly faster than onnx-cuda (1.00 ms)"
-    assert choice.trials[1].reason == "taken, the fastest that works here"
+    assert choice.trials[2].reason == "taken, the fastest that works here"
 
 
 def test_a_server_is_looked_at_only_where_one_is_named(cpu: OnnxEngine) -> None:
@@ -145,7 +165,7 @@ def test_one_that_does_not_work_after_all_is_passed_over(cpu: OnnxEngine, fault:
 def test_one_that_hangs_is_left_and_closed_when_it_comes_back(cpu: OnnxEngine) -> None:
     shop = Shop(cpu, onnx_cuda=(0.1, "hang"))
     choice = shop.choose(open_s=0.05)
-    assert choice.name == CPU and "not ready within 0.05 s" in choice.trials[1].reason
+    assert choice.name == CPU and "not ready within 0.05 s" in choice.trials[2].reason
     (late,) = shop.made["onnx-cuda"]
     late.hang.set()
     for _ in range(1000):
@@ -162,7 +182,7 @@ def test_whatever_an_opener_raises_is_a_reason(cpu: OnnxEngine, error: Exception
     assert choice.name == CPU and said[type(error).__name__] in choice.trials[0].reason
 
 
-@pytest.mark.parametrize("name", ["onnx-cuda", "tensorrt", "triton"])
+@pytest.mark.parametrize("name", ["onnx-cuda", "tensorrt", "tensorrt-rtx", "triton"])
 def test_a_name_is_never_another_engine(cpu: OnnxEngine, name: str) -> None:
     shop = Shop(cpu)
     with pytest.raises(EngineUnavailable, match=f"engine {name}: no NVIDIA driver; install one"):
@@ -226,7 +246,7 @@ def test_the_preferred_one_is_never_clearly_slower_than_another(times: list[floa
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.fixed_dictionaries({}, optional={name: st.sampled_from([None, 0.5, 5.0, 50.0]) for name in ORDER[:3]}))
+@given(st.fixed_dictionaries({}, optional={name: st.sampled_from([None, 0.5, 5.0, 50.0]) for name in ORDER[:4]}))
 def test_the_same_machine_gives_the_same_choice_and_one_engine_stays_open(
     cpu: OnnxEngine, stock: dict[str, Any]
 ) -> None:
@@ -264,6 +284,45 @@ def test_without_a_cpu_engine_nothing_stays_open(cpu: OnnxEngine) -> None:
     with pytest.raises(EngineUnavailable, match="no"):
         open_engine(cpu.bundle, "onnx-cuda", openers=shop.openers)
     assert shop.open == []
+
+
+@pytest.mark.parametrize(
+    ("capability", "first", "said"),
+    [
+        ("7.5", "tensorrt-rtx", "a graphics card: TensorRT for RTX before TensorRT"),
+        ("8.6", "tensorrt-rtx", "a graphics card"),
+        ("8.9", "tensorrt-rtx", "a graphics card"),
+        ("12.0", "tensorrt-rtx", "a graphics card"),
+        ("7.0", "tensorrt", "no graphics card of the RTX series: TensorRT before TensorRT for RTX"),
+        ("8.0", "tensorrt", "no graphics card"),
+        ("9.0", "tensorrt", "no graphics card"),
+        ("10.0", "tensorrt", "no graphics card"),
+    ],
+)
+def test_which_tensorrt_is_tried_first(
+    monkeypatch: pytest.MonkeyPatch, cpu: OnnxEngine, capability: str, first: str, said: str
+) -> None:
+    monkeypatch.setattr(tensorrt_runtime, "load_cuda", lambda flavour: None)
+    monkeypatch.setattr(tensorrt_runtime, "describe_gpu", lambda cuda, device: Gpu(device, "NVIDIA X", capability))
+    wish = preference()
+    assert wish.order[0] == first and set(wish.order) == set(ORDER) and said in wish.reason
+    shop = Shop(cpu, tensorrt=2.0, tensorrt_rtx=2.0)
+    shop.order = wish.order
+    assert shop.choose().name == first
+
+
+def test_a_gpu_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(flavour: object) -> None:
+        raise EngineUnavailable("no driver; install one")
+
+    monkeypatch.setattr(tensorrt_runtime, "load_cuda", fails)
+    assert preference() == Preference(ORDER, "which GPU this is cannot be asked: no driver; install one")
+    stuck = threading.Event()
+    monkeypatch.setattr(tensorrt_runtime, "load_cuda", lambda flavour: stuck.wait(10))
+    monkeypatch.setattr(choosing, "LOOK_S", 0.05)
+    assert preference() == Preference(ORDER, "the driver did not say within 0.05 s which GPU it has")
+    stuck.set()
+    assert sorted(CONSUMER_ORDER) == sorted(ORDER) == sorted(NAMES[1:])
 
 
 def test_here(tiny_bundle: Path) -> None:

@@ -33,11 +33,12 @@ def test_each_check_finds_something_and_names_the_state(check: checks.Check) -> 
 
 def test_every_engine_is_tried_and_the_cpu_runs_the_bundle(tiny_bundle: Path) -> None:
     found = list(checks.engines(CheckOptions(limit_s=60, bundle=tiny_bundle)))
-    assert [finding.part for finding in found] == [f"engine {name}" for name in NAMES[1:]]
-    cpu = found[0]
+    assert [finding.part for finding in found] == [f"engine {name}" for name in NAMES]
+    auto, cpu = found[:2]
+    assert auto.state == "ok" and set(auto.data["order"]) == set(NAMES[1:]) and auto.text.startswith("tries tensorrt")
     assert cpu.state == "ok" and cpu.data["engine"] == "onnx-cpu-1" and cpu.data["clip_ms"] > 0
     assert "a clip of video in" in cpu.text
-    for finding in found[1:]:
+    for finding in found[2:]:
         assert finding.state in ("ok", "absent") and finding.text
     assert found[-1].part == "engine triton" and "--triton URL" in found[-1].text
 

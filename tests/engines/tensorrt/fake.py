@@ -79,7 +79,7 @@ class Machine:
         count: int = 1,
         memory: int = 1 << 30,
         version: str = VERSION,
-        driver: bool = True,
+        driver: int = 13000,
     ) -> None:
         self.gpu, self.capability, self.count, self.memory, self.version = gpu, capability, count, memory, version
         self.driver = driver
@@ -203,7 +203,7 @@ def make_cuda(machine: Machine) -> Any:
                 if not quiet:
                     if machine.fails(function.__name__) or machine.lost:
                         code = CudaError[machine.error]
-                    elif not machine.driver:
+                    elif machine.driver < 13000 and function.__name__ != "cudaDriverGetVersion":
                         code = CudaError.cudaErrorInsufficientDriver
                     elif device:
                         need(getattr(machine.device, "index", None) is not None, f"{function.__name__}: no GPU chosen")
@@ -252,7 +252,7 @@ def make_cuda(machine: Machine) -> Any:
 
         @guarded(1, device=False)
         def cudaDriverGetVersion(self) -> Any:
-            return 13000
+            return machine.driver
 
         @guarded(1, device=False)
         def cudaRuntimeGetVersion(self) -> Any:

@@ -19,8 +19,8 @@ from engines.base import Engine
 from engines.bundle import Bundle, load_bundle
 from engines.errors import EngineClosed, EngineError, EngineFailed, EngineUnavailable
 from engines.onnx_engine import OnnxEngine
-from engines.tensorrt_recipe import Recipe
 from engines.tensorrt_engine import TensorrtEngine, probe
+from engines.tensorrt_recipe import Recipe
 from engines.tensorrt_runtime import Libraries, load_libraries
 from features.spec import FEATURES
 
@@ -373,7 +373,8 @@ def test_a_build_that_takes_too_long(open_engine: Open, bundle: Bundle) -> None:
     [
         ({"count": 0}, 0, "GPU 0 is not there: this machine has 0"),
         ({"count": 2}, 2, "GPU 2 is not there: this machine has 2"),
-        ({"driver": False}, 0, "cudaErrorInsufficientDriver.*install a driver"),
+        ({"driver": 0}, 0, r"there is no NVIDIA driver \(cudaErrorInsufficientDriver\); install one for CUDA 13"),
+        ({"driver": 12040}, 0, r"the NVIDIA driver is for CUDA 12\.4, too old .*; install one for CUDA 13"),
     ],
 )
 def test_no_gpu(open_engine: Open, fake: Any, bundle: Bundle, machine_options: Any, device: int, said: str) -> None:
