@@ -105,7 +105,7 @@ def describe_gpu(cuda: Any, device: int) -> Gpu:
 
 def driver_text(cuda: Any, fault: CudaFault) -> str:
     """The text of a fault; where CUDA finds the driver insufficient, whether there is none or an old one."""
-    if fault.code != cuda.cudaError_t.cudaErrorInsufficientDriver.name:
+    if fault.code != text_of(cuda.cudaGetErrorName(cuda.cudaError_t.cudaErrorInsufficientDriver)):
         return str(fault)
     status, version = cuda.cudaDriverGetVersion()
     if status != cuda.cudaError_t.cudaSuccess or not version:

@@ -33,6 +33,17 @@ def fake() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def fakes(fake: ModuleType) -> tuple[ModuleType, ModuleType]:
+    """The stand-in, and what TensorRT for RTX has more."""
+    return fake, load("fake_rtx")
+
+
+@pytest.fixture
+def rtx_machine(fakes: tuple[ModuleType, ModuleType]) -> Any:
+    return fakes[1].make_machine(fakes[0])
+
+
+@pytest.fixture(scope="session")
 def contract() -> ModuleType:
     return load("contract")
 
