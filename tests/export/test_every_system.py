@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from rtx_builds import HERE, check_builds
 
 import segue
 from engines.bundle import load_bundle
@@ -72,6 +73,8 @@ def test_it_becomes_a_bundle_that_suggests(
     report = write_bundle(run, system, tmp_path / "bundle", f"tiny {system}")  # parity is checked in here
     assert all(graph.difference < 1e-4 for graph in report.graphs)
     bundle = load_bundle(report.path, FEATURES)
+    if HERE:
+        check_builds(bundle)
     assert bundle.features_of("video_clip") == run.video.inputs
     assert bundle.features_of("music_clip") == run.music.inputs
     assert bundle.features_of("video_sequence") == run.system.video_extras
