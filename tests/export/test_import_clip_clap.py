@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import small_clip_clap
 import torch
+from rtx_builds import check_builds, rtx_builds
 
 import segue
 from engines.bundle import Bundle, load_bundle
@@ -241,3 +242,8 @@ def test_a_tag_with_labels_has_its_curve_and_no_other_has() -> None:
     assert words.slope[at] > 2 and np.delete(words.slope, at).tolist() == [1.0] * (TAGS - 1)
     assert not np.delete(words.offset, at).any()  # three pianos teach nothing
     assert fit_curves(words, rows, {}) is words
+
+
+@rtx_builds
+def test_tensorrt_for_rtx_builds_its_graphs(made: Bundle) -> None:
+    assert len(check_builds(made)) == 2 * len(made.manifest.graphs)

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from rtx_builds import check_builds, rtx_builds
 
 import segue
 from catalog.catalog import Catalog
@@ -395,3 +396,8 @@ def test_heads_are_trained_and_written(
     argv[6] = tmp_path / "file"
     assert segue.main(list(map(str, argv))) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+@rtx_builds
+def test_tensorrt_for_rtx_builds_its_graphs(bundle: Bundle) -> None:
+    assert len(check_builds(bundle)) == 2 * len(bundle.manifest.graphs)

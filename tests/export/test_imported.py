@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rtx_builds import check_builds, rtx_builds
 from torch import Tensor, nn
 
 from engines.bundle import Bundle, load_bundle
@@ -206,3 +207,8 @@ def test_a_base_that_changed_is_noticed(made: Bundle, tmp_path: Path, write_tiny
     other = load_bundle(write_tiny_bundle(tmp_path / "other", seed=5), FEATURES)
     with pytest.raises(ExportError, match="differs by"):
         check_base(other, made, SHARE)
+
+
+@rtx_builds
+def test_tensorrt_for_rtx_builds_its_graphs(made: Bundle) -> None:
+    assert len(check_builds(made)) == 2 * len(made.manifest.graphs)
