@@ -20,6 +20,12 @@ import pytest
 
 import engines.tensorrt_engine
 from engines.bundle import load_bundle
+from engines.plan_cache import PlanCache
+from engines.tensorrt_build import plan_key
+from engines.tensorrt_engine import TensorrtEngine
+from engines.tensorrt_recipe import Recipe
+from engines.tensorrt_rtx import RTX
+from engines.tensorrt_runtime import Libraries
 from features.spec import FEATURES
 
 FOLDER = Path(engines.tensorrt_engine.__file__).parent
@@ -190,10 +196,12 @@ def test_kinds_of_mistakes(contract: Any, recorded: Any, cuda: Any, source: str,
     assert len(problems) == 1 and said in str(problems[0]), [str(problem) for problem in problems]
 
 
-def test_what_runs_was_checked(contract: Any, apis_of: Any, fake: Any, open_engine: Any, tiny_bundle: Path) -> None:
-    """The stand-in notes every name that our code asks it for. All of them are among those that the check saw, in the
+def test_what_runs_was_checked(
+    contract: Any, apis_of: Any, fake: Any, fakes: Any, open_engine: Any, plans: Path, tiny_bundle: Path
+) -> None:
+    """The stand-ins note every name that our code asks them for. All of them are among those that the check saw, in the
     same place: no call escapes it by coming from where the check cannot follow."""
-    machine = fake.Machine()
+    machine, card = fake.Machine(), fakes[1].make_machine(fake)
     bundle = load_bundle(tiny_bundle, FEATURES)
     for capture in (True, False):
         machine.capture_works = capture
@@ -204,12 +212,22 @@ def test_what_runs_was_checked(contract: Any, apis_of: Any, fake: Any, open_engi
     machine.fail_at = len(machine.calls) + 1
     with pytest.raises(ValueError, match="CUDA"):
         open_engine(bundle, on=machine)
+    cache = PlanCache(plans)
+    for graph, spec in bundle.manifest.graphs.items():
+        inputs = {tensor.name: tensor.shape[1:] for tensor in spec.inputs}
+        key = plan_key(bundle, graph, "float32", Recipe(), card.version, None, RTX)
+        cache.store(key, fakes[1].plan_of(fake, bundle.read(graph), inputs), card.version, 1.0)
+    rtx_engine = TensorrtEngine(bundle, plans=plans, sizes=(1, 8), libraries=Libraries(card.trt, card.cuda, RTX))
+    rtx_engine.close()
+    card.diagnosis = 64
+    with pytest.raises(ValueError, match="CUDA"):
+        TensorrtEngine(bundle, plans=plans, libraries=Libraries(card.trt, card.cuda, RTX))
     seen: dict[tuple[str, str], set[int]] = {}
     for file in SPEAKING:
         for site in check(contract, apis_of(file), file.read_text(), file.name).sites:
             seen.setdefault((file.name, site.name), set()).add(site.line)
-    assert len(machine.touched) >= 70
-    for file_name, line, name in sorted(machine.touched):
+    assert len(machine.touched) >= 70 and sum(file == RTX_FILE.name for file, _, _ in card.touched) >= 10
+    for file_name, line, name in sorted(machine.touched | card.touched):
         lines = seen.get((file_name, name), set())
         assert any(abs(line - other) <= 4 for other in lines), f"{file_name}:{line}: {name} was not checked"
 
@@ -218,9 +236,39 @@ def test_the_stand_in_has_real_names_alone(fake: Any, recorded: Any, cuda: Any, 
     """Each method of the stand-in is one of the real class, with the same parameters in the same order, or without
     its last, optional ones."""
     machine = fake.Machine()
+    compared = compare_classes(contract, vars(machine.classes), recorded)
+    for key, value in vars(type(machine.cuda)).items():
+        if key.startswith("cuda") and callable(value) and not isinstance(value, type):
+            mine = list(parameters(value))[1:]
+            theirs = [p.name for p in contract.parse(cuda.functions[key][0]).parameters]
+            assert mine == theirs, f"{key}{mine}: {theirs}"
+            compared += 1
+        elif isinstance(value, type):
+            assert set(value.__members__) <= set(cuda.classes[key].members)
+            real_values = vars(sys.modules["cuda.bindings.runtime"])[key]
+            assert all(int(getattr(real_values, member)) == int(value[member]) for member in value.__members__)
+    assert compared >= 45
+
+
+@wheels
+def test_the_stand_in_of_tensorrt_for_rtx_too(fake: Any, fakes: Any, rtx: Any, contract: Any) -> None:
+    """And the numbers of its enumerations, which are bits, are the real ones."""
+    import tensorrt_rtx_bindings
+
+    machine = fakes[1].make_machine(fake)
+    assert compare_classes(contract, vars(machine.classes), rtx) >= 35
+    for name in ("EngineValidity", "EngineInvalidityDiagnostics"):
+        real = getattr(tensorrt_rtx_bindings, name)
+        assert {key: int(value) for key, value in real.__members__.items()} == {
+            key: int(value) for key, value in getattr(machine.classes, name).__members__.items()
+        }
+
+
+def compare_classes(contract: Any, classes: Any, api: Any) -> int:
+    """Hold a stand-in's classes against the real ones; how many methods were compared."""
     compared = 0
-    for name, kind in vars(machine.classes).items():
-        real = recorded.classes[name]
+    for name, kind in classes.items():
+        real = api.classes[name]
         if real.members or hasattr(kind, "__members__"):
             assert set(kind.__members__) <= set(real.members)
             continue
@@ -239,17 +287,7 @@ def test_the_stand_in_has_real_names_alone(fake: Any, recorded: Any, cuda: Any, 
                     for real_one in real_ones
                 ), f"{name}.{key}{mine}: {real.methods[key]}"
                 compared += 1
-    for key, value in vars(type(machine.cuda)).items():
-        if key.startswith("cuda") and callable(value) and not isinstance(value, type):
-            mine = list(parameters(value))[1:]
-            theirs = [p.name for p in contract.parse(cuda.functions[key][0]).parameters]
-            assert mine == theirs, f"{key}{mine}: {theirs}"
-            compared += 1
-        elif isinstance(value, type):
-            assert set(value.__members__) <= set(cuda.classes[key].members)
-            real_values = vars(sys.modules["cuda.bindings.runtime"])[key]
-            assert all(int(getattr(real_values, member)) == int(value[member]) for member in value.__members__)
-    assert compared >= 45
+    return compared
 
 
 def parameters(function: Any) -> tuple[str, ...]:
