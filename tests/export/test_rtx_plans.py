@@ -32,15 +32,8 @@ def export(*argv: object) -> int:
 
 
 def test_a_table_and_plans_in_the_bundle(own: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = [
-        "--plans",
-        own.path,
-        "--rtx",
-        "--plan-folder",
-        tmp_path / "plans",
-        "--plan-report",
-        tmp_path / "report.json",
-    ]
+    file = tmp_path / "report.json"
+    argv = ["--plans", own.path, "--rtx", "--plan-folder", tmp_path / "plans", "--plan-report", file]
     assert export(*argv, "--with-plans") == 0
     printed = capsys.readouterr().out
     lines = [line.split() for line in printed.splitlines()]
