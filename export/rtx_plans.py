@@ -153,30 +153,32 @@ def rtx_json(made: RtxPlans) -> dict[str, Any]:
 
 
 def add_plans(bundle: Bundle, made: RtxPlans) -> str:
-    """Put the plans into the bundle, in the place of those that it has for this engine; a line that says so.
+    """Put the plans into the bundle, in the place of those that it has of another version or in the same precision; a
+    line that says so.
 
     Whatever happens, either the old plans or the new ones are there. ``ExportError`` where the bundle would grow beyond
     ``MAX_BUNDLE`` or cannot be written.
     """
     path = bundle.path / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8"))
+    before = {plan.file for spec in bundle.manifest.graphs.values() for plan in spec.plans}
     files: dict[str, bytes] = {}
-    before = {plan.file for spec in bundle.manifest.graphs.values() for plan in spec.plans if plan.engine == RTX.name}
     for graph, entry in manifest["graphs"].items():
-        kept = [old for old in entry.get("plans", []) if old["engine"] != RTX.name]
-        entry["plans"] = kept
+        entry["plans"] = [old for old in entry.get("plans", []) if stays(old, made)]
         for plan in (plan for plan in made.plans if plan.graph == graph):
             packed = lzma.compress(plan.data, lzma.FORMAT_XZ, preset=PRESET)
             digest = hashlib.sha256(packed).hexdigest()
             name = f"{graph}.{plan.precision}.rtx-{digest[:8]}.plan.xz"
             files[name] = packed
-            kept.append(plan_entry(bundle, plan, made.version) | {"file": name, "sha256": digest})
+            entry["plans"].append(plan_entry(bundle, plan, made.version) | {"file": name, "sha256": digest})
+    named = {plan["file"] for entry in manifest["graphs"].values() for plan in entry["plans"]}
     size = sum(map(len, files.values()))
-    others = sum(file.stat().st_size for file in bundle.path.iterdir() if file.is_file() and file.name not in before)
-    if others + size > MAX_BUNDLE:
+    rest = [file for file in bundle.path.iterdir() if file.is_file() and file.name not in {*files, *(before - named)}]
+    total = size + sum(file.stat().st_size for file in rest)
+    if total > MAX_BUNDLE:
         raise ExportError(
-            f"bundle {bundle.path}: would have {(others + size) / 1e6:.1f} MB with its plans, may have "
-            f"{MAX_BUNDLE / 1e6:.0f}; leave --with-plans out: the plans are in the plan folder"
+            f"bundle {bundle.path}: would have {total / 1e6:.1f} MB with its plans, may have {MAX_BUNDLE / 1e6:.0f}; "
+            "leave --with-plans out: the plans are in the plan folder"
         )
     part = path.with_name(f".{MANIFEST}.part")
     try:
@@ -191,12 +193,19 @@ def add_plans(bundle: Bundle, made: RtxPlans) -> str:
         raise ExportError(
             f"bundle {bundle.path}: its plans cannot be written ({error.strerror}); make room, or mend its permissions"
         ) from error
-    for name in before - set(files):
+    for name in before - named:
         with suppress(OSError):
             (bundle.path / name).unlink(missing_ok=True)
     after = load_bundle(bundle.path, FEATURES)
     same = "as before" if after.identity == bundle.identity else f"it was {bundle.identity[:12]}: index again"
     return f"{bundle.path}: holds {len(files)} plans ({size / 1e6:.2f} MB), identity {after.identity[:12]} ({same})"
+
+
+def stays(old: Mapping[str, Any], made: RtxPlans) -> bool:
+    """Whether a plan in the manifest stays beside the new ones: another engine's, or one in another precision."""
+    if old["engine"] != RTX.name:
+        return True
+    return bool(old["version"] == made.version and old["precision"] not in {plan.precision for plan in made.plans})
 
 
 def plan_entry(bundle: Bundle, plan: Plan, version: str) -> dict[str, Any]:

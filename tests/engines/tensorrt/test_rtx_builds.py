@@ -20,7 +20,7 @@ import segue
 from engines import tensorrt_rtx
 from engines.bundle import Bundle, default_bundle, load_bundle
 from engines.errors import EngineUnavailable
-from engines.tensorrt_build import network_of
+from engines.tensorrt_build import build, network_of
 from engines.tensorrt_flavour import Gpu
 from engines.tensorrt_recipe import Recipe
 from engines.tensorrt_rtx import RTX, capabilities_of
@@ -126,6 +126,13 @@ def test_arithmetic_that_is_not_what_the_manifest_says(shipped: Bundle) -> None:
         build_graph(shipped.spec("mood"), shipped.read("mood"), "float16")
     facts = network_of(builder(), shipped.spec("mood"), shipped.read("mood"), "float32")
     assert facts.products == {"float32": 2}
+
+
+def test_a_build_tells_its_phases(shipped: Bundle) -> None:
+    """The real builder calls our monitor from threads of its own."""
+    said: list[str] = []
+    build(builder(), shipped.spec("mood"), shipped.read("mood"), Recipe(), "float32", b"", said.append)
+    assert said and all(text.startswith("building mood: ") for text in said)
 
 
 def test_a_build_that_takes_too_long(shipped: Bundle) -> None:

@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,8 +28,9 @@ from engines.tensorrt_network import NetworkFacts
 from engines.tensorrt_recipe import Recipe
 from engines.tensorrt_rtx import RTX
 from engines.tensorrt_runtime import Libraries, load_builder
+from export import rtx_plans
 from export.errors import ExportError
-from export.rtx_plans import RtxPlans, add_plans
+from export.rtx_plans import RtxPlans, add_plans, stays
 from features.spec import FEATURES
 
 VERSION = "1.7.1.116"
@@ -331,14 +333,18 @@ def test_a_bundles_plan_that_unpacks_to_something_else(fakes: Any, bundle: Bundl
             again.read_plan(graph, again.spec(graph).plans[0])
 
 
-def test_a_bundle_takes_32_mb(fakes: Any, bundle: Bundle, tmp_path: Path) -> None:
+def test_a_bundle_takes_32_mb(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rtx_plans.MAX_BUNDLE == 32_000_000
     copy = load_bundle(shutil.copytree(bundle.path, tmp_path / "bundle"), FEATURES)
     before = sorted(copy.path.iterdir())
-    noise = np.random.default_rng(0).bytes(33_000_000)
+    monkeypatch.setattr(rtx_plans, "MAX_BUNDLE", sum(file.stat().st_size for file in before) + 900_000)
+    noise = np.random.default_rng(0).bytes(1_000_000)
     made = RtxPlans(VERSION, (Plan("mood", "float32", noise, 1.0, "8.9"),), {}, (), "")
-    with pytest.raises(ExportError, match=r"would have 33\.\d MB with its plans, may have 32; leave --with-plans out"):
+    with pytest.raises(ExportError, match=r"would have \d\.\d MB with its plans, may have \d; leave --with-plans out"):
         add_plans(copy, made)
     assert sorted(copy.path.iterdir()) == before
+    monkeypatch.setattr(rtx_plans, "MAX_BUNDLE", sum(file.stat().st_size for file in before) + 1_100_000)
+    add_plans(copy, made)
 
 
 def test_new_plans_take_the_place_of_old_ones(fakes: Any, bundle: Bundle, tmp_path: Path) -> None:
@@ -352,6 +358,11 @@ def test_new_plans_take_the_place_of_old_ones(fakes: Any, bundle: Bundle, tmp_pa
     assert not first & {file.name for file in whole.path.glob("*.xz")} and len(list(whole.path.glob("*.xz"))) == 6
     assert {spec.plans[0].version for spec in after.manifest.graphs.values()} == {"2"}
     assert after.identity == bundle.identity
+    half = tuple(replace(plan, precision="float16") for plan in made if plan.graph == "mood")
+    entry = {"precision": "float32", "engine": "tensorrt-rtx", "version": "2"}
+    beside = RtxPlans("2", half, {}, (), "")
+    assert stays(entry, beside) and not stays(entry | {"version": "1"}, beside)
+    assert not stays(entry | {"precision": "float16"}, beside) and stays(entry | {"engine": "another"}, beside)
 
 
 def test_the_package_is_not_installed(bundle: Bundle, plans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
