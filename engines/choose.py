@@ -32,7 +32,6 @@ CPU: Final = "onnx-cpu"
 ORDER: Final = ("tensorrt", "tensorrt-rtx", "onnx-cuda", "triton", CPU)
 CONSUMER_ORDER: Final = ("tensorrt-rtx", "tensorrt", "onnx-cuda", "triton", CPU)  # where the GPU is a graphics card
 NAMES: Final = (AUTO, CPU, "onnx-cuda", "tensorrt", "tensorrt-rtx", "triton")
-LOOK_S: Final = 5.0  # how long a driver may take to say which GPU it has
 RUNS: Final = 10
 RUNS_S: Final = 0.5  # no further run after so long
 CLEARLY: Final = 0.9  # of the time of an earlier engine
@@ -140,27 +139,11 @@ class Preference:
 
 def preference(device: int = 0) -> Preference:
     """TensorRT for RTX before TensorRT on graphics cards, the other way round on data-centre cards and where no GPU can
-    be asked. It loads CUDA's binding and asks the driver, for ``LOOK_S`` at most."""
-    from .tensorrt_flavour import PLAIN, Gpu
-    from .tensorrt_rtx import is_consumer
-    from .tensorrt_runtime import describe_gpu, load_cuda
+    be asked."""
+    from .graphics_card import graphics_card
 
-    def look() -> Gpu:
-        return describe_gpu(load_cuda(PLAIN), device)
-
-    worker = TimeoutWorker("which GPU")
-    try:
-        gpu = worker.post(look).result(LOOK_S)
-    except TimeoutError:
-        return Preference(ORDER, f"the driver did not say within {LOOK_S:g} s which GPU it has")
-    except Exception as error:  # noqa: BLE001 - whatever a driver's library raises, it is the reason
-        return Preference(ORDER, f"which GPU this is cannot be asked: {first_line(error)}")
-    finally:
-        worker.close(lambda: None, 0.0)
-    card = f"{gpu.name} has compute capability {gpu.capability}"
-    if is_consumer(gpu.capability):
-        return Preference(CONSUMER_ORDER, f"{card}, a graphics card: TensorRT for RTX before TensorRT")
-    return Preference(ORDER, f"{card}, no graphics card of the RTX series: TensorRT before TensorRT for RTX")
+    is_card, reason = graphics_card(device)
+    return Preference(CONSUMER_ORDER if is_card else ORDER, reason)
 
 
 def open_engine(

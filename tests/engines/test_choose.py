@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engines import choose as choosing
-from engines import tensorrt_runtime
+from engines import graphics_card
 from engines.base import Arrays
 from engines.bundle import Bundle, load_bundle
 from engines.choose import (
@@ -302,8 +301,8 @@ def test_without_a_cpu_engine_nothing_stays_open(cpu: OnnxEngine) -> None:
 def test_which_tensorrt_is_tried_first(
     monkeypatch: pytest.MonkeyPatch, cpu: OnnxEngine, capability: str, first: str, said: str
 ) -> None:
-    monkeypatch.setattr(tensorrt_runtime, "load_cuda", lambda flavour: None)
-    monkeypatch.setattr(tensorrt_runtime, "describe_gpu", lambda cuda, device: Gpu(device, "NVIDIA X", capability))
+    monkeypatch.setattr(graphics_card, "load_cuda", lambda flavour: None)
+    monkeypatch.setattr(graphics_card, "describe_gpu", lambda cuda, device: Gpu(device, "NVIDIA X", capability))
     wish = preference()
     assert wish.order[0] == first and set(wish.order) == set(ORDER) and said in wish.reason
     shop = Shop(cpu, tensorrt=2.0, tensorrt_rtx=2.0)
@@ -315,11 +314,11 @@ def test_a_gpu_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(flavour: object) -> None:
         raise EngineUnavailable("no driver; install one")
 
-    monkeypatch.setattr(tensorrt_runtime, "load_cuda", fails)
+    monkeypatch.setattr(graphics_card, "load_cuda", fails)
     assert preference() == Preference(ORDER, "which GPU this is cannot be asked: no driver; install one")
     stuck = threading.Event()
-    monkeypatch.setattr(tensorrt_runtime, "load_cuda", lambda flavour: stuck.wait(10))
-    monkeypatch.setattr(choosing, "LOOK_S", 0.05)
+    monkeypatch.setattr(graphics_card, "load_cuda", lambda flavour: stuck.wait(10))
+    monkeypatch.setattr(graphics_card, "LOOK_S", 0.05)
     assert preference() == Preference(ORDER, "the driver did not say within 0.05 s which GPU it has")
     stuck.set()
     assert sorted(CONSUMER_ORDER) == sorted(ORDER) == sorted(NAMES[1:])
