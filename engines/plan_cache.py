@@ -162,7 +162,11 @@ class PlanCache:
     def _load_extra(self, kind: str, key: tuple[str, ...]) -> bytes:
         """A file that only saves time: damage counts as absence."""
         self._check()
-        data = self._read(self._extra(kind, key), MAX_TIMING + 32)
+        try:
+            data = self._read(self._extra(kind, key), MAX_TIMING + 32)
+        except PlanDamaged as damage:
+            log.warning("%s", damage)
+            return b""
         if data is None:
             return b""
         if hashlib.sha256(data[32:]).digest() != data[:32]:
@@ -171,7 +175,9 @@ class PlanCache:
         return data[32:]
 
     def _store_extra(self, kind: str, key: tuple[str, ...], data: bytes) -> None:
-        if 0 < len(data) <= MAX_TIMING:
+        if len(data) > MAX_TIMING:
+            log.warning("the %s cache has %d bytes, may have %d: it is not kept", kind, len(data), MAX_TIMING)
+        elif data:
             self._check()
             self._write(self._extra(kind, key), hashlib.sha256(data).digest() + data)
 

@@ -201,6 +201,28 @@ def test_timing(cache: PlanCache) -> None:
     assert cache.load_timing(*where) == b""
 
 
+def test_what_a_runtime_compiled(
+    cache: PlanCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Found under its own key, damage counts as absence, and the number of files is bounded."""
+    assert cache.load_runtime("1.7", "NVIDIA X", "8.9", "a") == b""
+    for number in range(LIMIT + 3):
+        cache.store_runtime(b"compiled %d" % number, "1.7", "NVIDIA X", "8.9", str(number))
+        (file,) = [file for file in cache.folder.glob("*.runtime") if file.read_bytes().endswith(b" %d" % number)]
+        os.utime(file, (number, number))
+    kept = [n for n in range(LIMIT + 3) if cache.load_runtime("1.7", "NVIDIA X", "8.9", str(n))]
+    assert kept == list(range(3, LIMIT + 3))
+    last = ("1.7", "NVIDIA X", "8.9", str(LIMIT + 2))
+    assert cache.load_runtime("1.8", *last[1:]) == b"" and cache.load_runtime(*last) == b"compiled %d" % (LIMIT + 2)
+    (file,) = [file for file in cache.folder.glob("*.runtime") if file.read_bytes().endswith(b" %d" % (LIMIT + 2))]
+    file.write_bytes(file.read_bytes()[:-1])
+    assert cache.load_runtime(*last) == b""
+    monkeypatch.setattr(plan_cache, "MAX_TIMING", 5)
+    cache.store_runtime(b"too much", *last)
+    assert cache.load_runtime(*last) == b""
+    assert "has 8 bytes, may have 5: it is not kept" in caplog.text
+
+
 def test_one_builder_at_a_time(cache: PlanCache) -> None:
     order: list[str] = []
     inside = threading.Event()

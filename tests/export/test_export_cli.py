@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rtx_builds import HERE
 
 import segue
 from engines.base import example_inputs
@@ -20,7 +21,8 @@ def test_a_run_of_the_towers(tower_run: Path, tmp_path: Path, capsys: pytest.Cap
     """All five graphs of UT-CMVMR: exported, in parity, runnable, silent about this machine."""
     output = tmp_path / "bundle"
     argv = ["export", str(tower_run), "-o", str(output), "--name", "trial", "--precision", "float16"]
-    assert segue.main(argv) == 0
+    rtx = ["--rtx", "--plan-folder", str(tmp_path / "plans")] if HERE else []
+    assert segue.main([*argv, *rtx]) == 0
     printed = capsys.readouterr()
     bundle = load_bundle(output, FEATURES)
     assert set(bundle.manifest.graphs) == {
@@ -35,6 +37,8 @@ def test_a_run_of_the_towers(tower_run: Path, tmp_path: Path, capsys: pytest.Cap
     assert f"identity {bundle.identity[:12]}" in printed.out and "differs from torch by at most" in printed.out
     assert "torchvision" not in printed.err
     assert "left out" not in printed.out
+    if HERE:
+        assert printed.out.count("7.5 8.0 8.6 8.9 12.0 12.1") == len(list((tmp_path / "plans").glob("*.plan"))) == 5
     assert {bundle.precisions(graph) for graph in bundle.manifest.graphs} == {("float32", "float16")}
     for file in output.iterdir():
         for trace in (str(ROOT).encode(), b"site-packages", b".py"):

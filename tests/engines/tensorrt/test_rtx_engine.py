@@ -213,6 +213,30 @@ def test_cards_that_it_does_not_run_on(
         open_rtx(bundle, on=fakes[1].make_machine(fakes[0], capability=capability))
 
 
+def test_turing_runs_float16(open_rtx: Open, fakes: Any, bundle: Bundle, tmp_path: Path, plans: Path) -> None:
+    """Where the bundle has every graph in it; where it lacks one, that one is named."""
+    folder = Path(shutil.copytree(bundle.path, tmp_path / "bundle"))
+    file = folder / "manifest.json"
+    manifest = json.loads(file.read_text())
+    for graph, entry in manifest["graphs"].items():
+        shutil.copy(folder / entry["file"], folder / f"{graph}.half.onnx")
+        entry["variants"] = {"float16": {"file": f"{graph}.half.onnx", "sha256": entry["sha256"]}}
+    file.write_text(json.dumps(manifest))
+    both = load_bundle(folder, FEATURES)
+    for graph, plan in plans_of(fakes, bundle, capabilities=RTX.target(Recipe(), "float16", None)[1].split()).items():
+        key = plan_key(both, graph, "float16", Recipe(), VERSION, None, RTX)
+        PlanCache(plans).store(key, plan, VERSION, 1.0)
+    turing = fakes[1].make_machine(fakes[0], capability=(7, 5))
+    engine = open_rtx(both, on=turing, precision="float16")
+    assert engine.name == "tensorrt-rtx-0-float16" and engine.precision_of("mood") == "float16"
+    engine.warmup()
+    engine.close()
+    del manifest["graphs"]["mood"]["variants"]
+    file.write_text(json.dumps(manifest))
+    with pytest.raises(EngineUnavailable, match="runs in float16 alone, and mood would run in float32"):
+        open_rtx(load_bundle(folder, FEATURES), on=turing, precision="float16")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
