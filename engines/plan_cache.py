@@ -108,12 +108,12 @@ class PlanCache:
         file = self.folder / entry["plan"]
         plan = self._read(file, MAX_PLAN)
         if plan is None:
-            raise PlanDamaged(f"plan {file}: is missing though {sidecar.name} names it; {CURE}")
+            raise PlanDamaged(f"plan {file}: is missing though {sidecar.name} names it; {cure_of(key)}")
         actual = hashlib.sha256(plan).hexdigest()
         if len(plan) != entry["bytes"] or actual != entry["sha256"]:
             raise PlanDamaged(
                 f"plan {file}: has {len(plan)} bytes and SHA-256 {actual[:12]}..., {sidecar.name} says "
-                f"{entry['bytes']} and {entry['sha256'][:12]}...; {CURE}"
+                f"{entry['bytes']} and {entry['sha256'][:12]}...; {cure_of(key)}"
             )
         with suppress(OSError):
             os.utime(sidecar)  # when it was last used, for the bound
@@ -231,16 +231,20 @@ class PlanCache:
         try:
             entry = json.loads(text)
         except (ValueError, RecursionError):
-            raise PlanDamaged(f"plan sidecar {sidecar}: is not JSON; {CURE}") from None
+            raise PlanDamaged(f"plan sidecar {sidecar}: is not JSON; {cure_of(key)}") from None
         kinds = {"format": int, "key": dict, "plan": str, "sha256": str, "bytes": int, "built_with": str}
         if not isinstance(entry, dict) or any(type(entry.get(name)) is not kind for name, kind in kinds.items()):
-            raise PlanDamaged(f"plan sidecar {sidecar}: lacks one of {', '.join(kinds)}; {CURE}")
+            raise PlanDamaged(f"plan sidecar {sidecar}: lacks one of {', '.join(kinds)}; {cure_of(key)}")
         if entry["format"] != FORMAT:
-            raise PlanDamaged(f"plan sidecar {sidecar}: format is {entry['format']}, this segue reads {FORMAT}; {CURE}")
+            raise PlanDamaged(
+                f"plan sidecar {sidecar}: format is {entry['format']}, this segue reads {FORMAT}; {cure_of(key)}"
+            )
         if entry["key"] != json.loads(json.dumps(asdict(key))):
-            raise PlanDamaged(f"plan sidecar {sidecar}: was written for another graph, GPU or version; {CURE}")
+            raise PlanDamaged(f"plan sidecar {sidecar}: was written for another graph, GPU or version; {cure_of(key)}")
         if not _PLAN_NAME.fullmatch(entry["plan"]):
-            raise PlanDamaged(f"plan sidecar {sidecar}: names {entry['plan']!r}, which is no plan of ours; {CURE}")
+            raise PlanDamaged(
+                f"plan sidecar {sidecar}: names {entry['plan']!r}, which is no plan of ours; {cure_of(key)}"
+            )
         return entry
 
     def _read(self, file: Path, limit: int) -> bytes | None:
@@ -300,6 +304,12 @@ class PlanCache:
 
 
 CURE: Final = "build it again with segue export --plans BUNDLE"
+RTX_KEY: Final = "rtx-"  # before the version, in keys of plans of TensorRT for RTX
+
+
+def cure_of(key: PlanKey) -> str:
+    """How the plan is built again."""
+    return f"{CURE} --rtx" if key.tensorrt.startswith(RTX_KEY) else CURE
 
 
 def try_lock(handle: int) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .bundle import Bundle
 from .errors import EngineUnavailable
-from .plan_cache import ANY_GPU, PlanCache, PlanKey
+from .plan_cache import ANY_GPU, CURE, RTX_KEY, PlanCache, PlanKey
 from .tensorrt_flavour import Contexts, Flavour, Gpu, set_tf32
 from .tensorrt_recipe import Recipe
 
@@ -42,7 +42,7 @@ class RtxFlavour(Flavour):
     captures = True
 
     def cache_name(self, version: str) -> str:
-        return f"rtx-{version}"
+        return f"{RTX_KEY}{version}"
 
     def target(self, recipe: Recipe, precision: str, gpu: Gpu | None) -> tuple[str, str]:
         return ANY_GPU, " ".join(capabilities_of(precision))
@@ -166,7 +166,7 @@ class RtxContexts(Contexts):
             log.warning("what was compiled is not kept, the next start compiles again: %s", error)
 
 
-REBUILD: Final = "build it again with segue export --plans BUNDLE --rtx"
+REBUILD: Final = f"{CURE} --rtx"
 RTX: Final = RtxFlavour()
 
 

@@ -165,6 +165,16 @@ def test_a_plan_for_other_cards(open_rtx: Open, fakes: Any, bundle: Bundle, plan
         open_rtx(bundle)
 
 
+@pytest.mark.usefixtures("filled")
+def test_a_damaged_plan_in_the_folder(open_rtx: Open, bundle: Bundle, plans: Path) -> None:
+    file = next(iter(plans.glob("*.plan")))
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(
+        EngineUnavailable, match=r"has \d+ bytes and SHA-256 .* build it again .* --plans BUNDLE --rtx$"
+    ):
+        open_rtx(bundle)
+
+
 def test_no_plan_at_all(open_rtx: Open, fakes: Any, bundle: Bundle, plans: Path) -> None:
     fill(PlanCache(plans), bundle, dict.fromkeys(bundle.manifest.graphs, b"PLAN" + b"x" * 100))
     with pytest.raises(EngineUnavailable, match="refuses its plan: it is no plan; build it again with segue export"):
