@@ -228,22 +228,23 @@ class PlanCache:
 
     def _entry(self, text: bytes, key: PlanKey, sidecar: Path) -> dict[str, Any]:
         """The sidecar's entry, checked: of the right types and about this key."""
+        cure = cure_of(key)
         try:
             entry = json.loads(text)
         except (ValueError, RecursionError):
-            raise PlanDamaged(f"plan sidecar {sidecar}: is not JSON; {cure_of(key)}") from None
+            raise PlanDamaged(f"plan sidecar {sidecar}: is not JSON; {cure}") from None
         kinds = {"format": int, "key": dict, "plan": str, "sha256": str, "bytes": int, "built_with": str}
         if not isinstance(entry, dict) or any(type(entry.get(name)) is not kind for name, kind in kinds.items()):
-            raise PlanDamaged(f"plan sidecar {sidecar}: lacks one of {', '.join(kinds)}; {cure_of(key)}")
+            raise PlanDamaged(f"plan sidecar {sidecar}: lacks one of {', '.join(kinds)}; {cure}")
         if entry["format"] != FORMAT:
             raise PlanDamaged(
-                f"plan sidecar {sidecar}: format is {entry['format']}, this segue reads {FORMAT}; {cure_of(key)}"
+                f"plan sidecar {sidecar}: format is {entry['format']}, this segue reads {FORMAT}; {cure}"
             )
         if entry["key"] != json.loads(json.dumps(asdict(key))):
-            raise PlanDamaged(f"plan sidecar {sidecar}: was written for another graph, GPU or version; {cure_of(key)}")
+            raise PlanDamaged(f"plan sidecar {sidecar}: was written for another graph, GPU or version; {cure}")
         if not _PLAN_NAME.fullmatch(entry["plan"]):
             raise PlanDamaged(
-                f"plan sidecar {sidecar}: names {entry['plan']!r}, which is no plan of ours; {cure_of(key)}"
+                f"plan sidecar {sidecar}: names {entry['plan']!r}, which is no plan of ours; {cure}"
             )
         return entry
 
