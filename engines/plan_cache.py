@@ -237,15 +237,11 @@ class PlanCache:
         if not isinstance(entry, dict) or any(type(entry.get(name)) is not kind for name, kind in kinds.items()):
             raise PlanDamaged(f"plan sidecar {sidecar}: lacks one of {', '.join(kinds)}; {cure}")
         if entry["format"] != FORMAT:
-            raise PlanDamaged(
-                f"plan sidecar {sidecar}: format is {entry['format']}, this segue reads {FORMAT}; {cure}"
-            )
+            raise PlanDamaged(f"plan sidecar {sidecar}: format is {entry['format']}, this segue reads {FORMAT}; {cure}")
         if entry["key"] != json.loads(json.dumps(asdict(key))):
             raise PlanDamaged(f"plan sidecar {sidecar}: was written for another graph, GPU or version; {cure}")
         if not _PLAN_NAME.fullmatch(entry["plan"]):
-            raise PlanDamaged(
-                f"plan sidecar {sidecar}: names {entry['plan']!r}, which is no plan of ours; {cure}"
-            )
+            raise PlanDamaged(f"plan sidecar {sidecar}: names {entry['plan']!r}, which is no plan of ours; {cure}")
         return entry
 
     def _read(self, file: Path, limit: int) -> bytes | None:
