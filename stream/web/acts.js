@@ -4,7 +4,7 @@ import { choose } from "./look.js";
 import { $ } from "./make.js";
 
 /** The page's parts in, its deeds out: {next, turn, theme, keys}. */
-export function acts({ session, speaker, proposal, list, audition, auto, player, obs, volume, tabs, parts, start, skip, send }) {
+export function acts({ session, speaker, proposal, list, audition, auto, player, obs, volume, parts, start, skip, send }) {
   const may = (act) => (...given) => (session.role.may ? act(...given) : undefined);
   const some = (act) => (item) => { if (item) act(item); };
   const listen = some((item) => audition.toggle(item));
@@ -35,7 +35,8 @@ export function acts({ session, speaker, proposal, list, audition, auto, player,
     m: () => volume.mute(), "+": louder(0.05), "-": louder(-0.05), "[": shift(-5), "]": shift(5),
     u: may(() => { if (session.asked?.undo) send({ type: "undo" }); }),
     t: theme,
-    f: async () => { await tabs.open("filters"); $("filter-min_bpm")?.focus(); },
+    f: async () => { await parts.open("filters"); $("filter-min_bpm")?.focus(); },
+    "/": () => parts.find(),
     "?": () => parts.dialog("keys"),
   };
   return { next, turn, theme, keys };

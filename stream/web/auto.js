@@ -23,13 +23,11 @@ export class Auto {
 
   get #acts() { return this.wants() && (this.speaker.here || (!this.speaker.elsewhere && this.began)); }
 
-  /** Who plays, or the switch, has changed. */
   heard() {
     const { before, role } = this.session;
     if (role.player === "elsewhere" || (before.auto && !role.auto)) this.began = false;
   }
 
-  /** A new list came. */
   follow() {
     if (!this.#acts || !this.session.newest) return;
     const { now } = this.speaker.player;
@@ -39,7 +37,6 @@ export class Auto {
     else if (this.session.newest.advice === "switch" && first.track !== now.track && this.speaker.player.playing) this.start(first);
   }
 
-  /** Time passes: is it time to leave? */
   watch() {
     const { player } = this.speaker;
     if (!this.#acts || !player.playing || this.starting || !player.length_s) return;

@@ -2,7 +2,7 @@
 // unless it was asked for by its key: then it waits for the next stream of that key.
 
 import { page } from "./key.js";
-import { addressed } from "./token.js";
+import { socketAddress } from "./token.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 const ABSENT_MS = 1000; // between questions whether the stream of a key has begun
@@ -26,9 +26,7 @@ export function listen(path, on, patient = false) {
   const later = (ms) => { timer = setTimeout(connect, ms); };
 
   const connect = () => {
-    const address = new URL(addressed(path), location.href);
-    if (moved) address.host = new URL(moved).host;
-    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    const address = socketAddress(path, "view", moved);
     address.searchParams.set("page", page);
     moved = "";
     let heard = false;

@@ -2,7 +2,7 @@
 
 import { ask } from "./ask.js";
 import { make } from "./make.js";
-import { ago, clock } from "./words.js";
+import { ago, clock, dots, titled } from "./words.js";
 
 const LIMIT = 50;
 
@@ -14,7 +14,6 @@ export class History {
     box.append(this.list, this.none);
   }
 
-  /** When a track was last on air, or an empty text. */
   used(track) { return this.last.get(track) ?? ""; }
 
   async load() {
@@ -25,9 +24,9 @@ export class History {
     if (!told) return;
     this.last = new Map(history.map(({ track, at }) => [track, at]).reverse());
     this.list.replaceChildren(...history.map(({ title, artist, at, played_s }) => {
-      const name = make("span", "name", [title || "Untitled", artist].filter(Boolean).join(" · "));
+      const name = make("span", "name", dots(titled({ title }), artist));
       name.dir = "auto";
-      return make("li", "", name, make("span", "when", [ago(at), played_s ? `for ${clock(played_s)}` : ""].filter(Boolean).join(", ")));
+      return make("li", "", name, make("span", "when", `${ago(at)}${played_s ? `, for ${clock(played_s)}` : ""}`));
     }));
   }
 }

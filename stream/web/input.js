@@ -2,7 +2,7 @@
 // lost and is back.
 
 import { given, streamKey } from "./key.js";
-import { sleep } from "./make.js";
+import { sleep, when } from "./make.js";
 import { publish } from "./socket.js";
 
 const AGAIN_MS = [300, 500, 1000, 2000, 3000, 5000];
@@ -17,7 +17,6 @@ export class Input {
     this.returning = false;
   }
 
-  /** Open a source and publish it. A second choice while one is being opened replaces it. */
   async begin(open, picture) {
     const turn = ++this.turn;
     this.on.status("wait", "Waiting for the picture…");
@@ -27,7 +26,7 @@ export class Input {
       this.source = source;
       this.on.shown(source);
       for (const track of source.stream.getVideoTracks()) {
-        track.addEventListener("ended", () => { if (this.source === source) this.on.ended(""); });
+        when(track, "ended", () => { if (this.source === source) this.on.ended(""); });
       }
       this.on.status("wait", "Connecting…");
       await this.#publish(turn);

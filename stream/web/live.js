@@ -1,9 +1,9 @@
 // The stream that this page is about: one that it sends, one of others, that of a key, or none yet.
 
-import { ask } from "./ask.js";
+import { ask, UNREACHED } from "./ask.js";
 import { given } from "./key.js";
 import { chose, dock } from "./look.js";
-import { $, button, make, refill, set } from "./make.js";
+import { $, button, make, refill, set, when } from "./make.js";
 import { clock } from "./words.js";
 
 const ANSWER_MS = 5000; // a server that has not answered by then cannot be reached
@@ -18,7 +18,7 @@ export class Live {
     this.waits = false; // for the stream of the key to begin
     this.asking = false; // for what is live now
     this.input = this.strip = null; // what this page sends, if it does, and the movement in it
-    $("stop").addEventListener("click", () => { this.end(); $("use-camera").focus({ focusVisible: false }); });
+    when("stop", "click", () => { this.end(); $("use-camera").focus({ focusVisible: false }); });
     addEventListener("pagehide", () => this.input?.whip?.stop());
     addEventListener("segue-look", () => this.#mode($("stage").dataset.mode));
   }
@@ -38,8 +38,6 @@ export class Live {
 
   tick() { if (this.began) set($("clock"), clock((performance.now() - this.began) / 1000)); }
 
-  // ---- what the session's connection says ----
-
   opened() {
     this.status("live", this.session.newest ? "Live" : "Connected");
     if (given && !this.input?.source) this.#waitsFor(false);
@@ -54,7 +52,6 @@ export class Live {
     this.on.show();
   }
 
-  /** The connection is over for good. */
   closed(reason, regular) {
     if (this.input?.source && !regular) {
       this.input.again();
@@ -65,9 +62,6 @@ export class Live {
     return this.on.say(`The stream ended: ${reason.replace(/\.$/, "")}.`);
   }
 
-  // ---- beginning and end ----
-
-  /** Send something: what it takes is loaded now. */
   async send(kind, chosen) {
     this.on.unlock(); // the click that started this is the gesture that sound needs
     await this.end();
@@ -83,7 +77,7 @@ export class Live {
       });
       await this.input.begin((video) => sources[kind](video, chosen), $("picture"));
     } catch {
-      this.on.say("The server cannot be reached. Is it still running?");
+      this.on.say(UNREACHED);
     }
   }
 

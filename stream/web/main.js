@@ -1,7 +1,6 @@
 // Wiring: the session, what the page shows of it, and what it plays.
 
 import { acts } from "./acts.js";
-import { Announcer } from "./announce.js";
 import { Audition } from "./audition.js";
 import { Auto } from "./auto.js";
 import { Credit, showWhip } from "./credit.js";
@@ -10,9 +9,10 @@ import { leadOf, plan } from "./fade.js";
 import { History } from "./history.js";
 import { hotkeys } from "./hotkeys.js";
 import { given } from "./key.js";
+import { limited } from "./limits.js";
 import { Live } from "./live.js";
 import { chose, dock, giveFocusBack } from "./look.js";
-import { $, press, set } from "./make.js";
+import { $, press, set, when } from "./make.js";
 import { Media } from "./media.js";
 import { Meter } from "./meter.js";
 import { Moment } from "./moment.js";
@@ -20,16 +20,15 @@ import { Obs } from "./obs.js";
 import { Parts } from "./parts.js";
 import { Player } from "./player.js";
 import { Proposal } from "./proposal.js";
-import { leans, limited, Session, weighs } from "./session.js";
+import { leans, Session, weighs } from "./session.js";
 import { Speaker } from "./speaker.js";
 import { Steer } from "./steer.js";
 import { Suggestions } from "./suggestions.js";
-import { Tabs } from "./tabs.js";
 import { learn, renew, titleOf } from "./titles.js";
 import { Transport } from "./transport.js";
 import { Volume } from "./volume.js";
 import { Wishes } from "./wishes.js";
-import { cue, movement, note, pulse } from "./words.js";
+import { cue, dots, movement, note, pulse } from "./words.js";
 
 const NOTE_MS = 6000; // a change of the list is told for so long
 const HISTORY_MS = 20_000; // after a change on air it is in the history
@@ -67,8 +66,8 @@ const transport = new Transport(speaker, session);
 const auto = new Auto(speaker, session, () => (session.open ? session.auto : $("auto").checked), () => leadOf(fades()));
 const wishes = new Wishes($("wishes"), $("told"), send);
 const obs = new Obs(session);
-const audition = new Audition(() => player.playing, { change: (track) => { list.listens(track); audible(track); }, say: complain });
-const proposal = new Proposal(moment, new Announcer($("advice-said")), { play: start, listen: (item) => audition.toggle(item) });
+const audition = new Audition(() => player.playing, { change: (track) => { list.listens(track); audible(track); parts.show(); }, say: complain });
+const proposal = new Proposal(moment, { play: start, listen: (item) => audition.toggle(item) });
 const list = new Suggestions($("list"), {
   play: start,
   listen: (item) => audition.toggle(item),
@@ -81,13 +80,10 @@ const list = new Suggestions($("list"), {
 const credit = new Credit(complain);
 const steer = new Steer($("tool-steer"), send);
 const history = new History($("tool-history"));
-const parts = new Parts(session, complain);
-const tabs = new Tabs($("tools"), dock ? "none" : "steer", (name) => (name === "history" ? history.load() : parts.tool(name)));
-const deed = acts({ session, speaker, proposal, list, audition, auto, player, obs, volume, tabs, parts, start, skip, send });
+const parts = new Parts(session, { say: complain, history, audition, play: start, listen: (item) => audition.toggle(item) }, dock ? "none" : "steer");
+const deed = acts({ session, speaker, proposal, list, audition, auto, player, obs, volume, parts, start, skip, send });
 const media = new Media(speaker, deed.next);
 new Meter($("meter"), player);
-
-// ---- showing ----
 
 function complain(text) {
   $("toast-text").textContent = text;
@@ -104,12 +100,11 @@ function show() {
   wishes.show(asked, role.may);
   steer.show(asked, role.may);
   parts.show();
-  tabs.mark("steer", Boolean(asked) && (leans(asked.steer) || weighs(asked.weights)));
-  tabs.mark("filters", limited(asked?.filters));
+  parts.mark("steer", Boolean(asked) && (leans(asked.steer) || weighs(asked.weights)));
+  parts.mark("filters", limited(asked?.filters));
   showPlayer();
 }
 
-/** Who plays what, and what follows for the list. */
 function showPlayer() {
   const { newest, items, onAir, role } = session;
   const now = transport.show();
@@ -139,7 +134,6 @@ function showNote() {
   $("list-note").dataset.kind = stale ? "stale" : "";
 }
 
-/** What was said of the stream that is gone. */
 function forget() {
   moment.forget();
   obs.forget();
@@ -155,18 +149,16 @@ setInterval(() => {
   auto.watch();
 }, 250);
 
-// ---- the session ----
-
 function heardList(message) {
   learn(message.items);
   moment.hear(message);
   const beat = pulse(message.seen);
-  set($("facts"), [
+  set($("facts"), dots(
     movement(message.seen),
-    beat ? `pulse about ${beat} bpm` : "",
+    beat && `pulse about ${beat} bpm`,
     `last ${Math.round(message.window_s)} s`,
-    message.late_ms === null ? "" : `${Math.round(message.late_ms)} ms behind`,
-  ].filter(Boolean).join(" · "));
+    message.late_ms !== null && `${Math.round(message.late_ms)} ms behind`,
+  ));
   live.status("live", "Live");
   showNote();
   show();
@@ -187,13 +179,10 @@ function refused({ command, reason }) {
   if (command !== "playing") complain(`The server did not ${command}: ${reason}.`);
 }
 
-// ---- deeds ----
-
 function start(item) { if (item && session.role.may) auto.start(item); }
 
 function skip(track) { send({ type: "skip", track }); }
 
-/** How what plays gives way to `item`. */
 function how(item) {
   const { newest } = session;
   const out = player.now && { tempo_bpm: 0, ...newest?.items.find((each) => each.track === player.now.track), track: player.now.track };
@@ -214,12 +203,13 @@ const clicks = {
   "clear-filters": () => send({ type: "reset", what: ["filters"] }),
   theme: deed.theme,
   "open-settings": () => parts.dialog("settings"),
+  "open-find": () => parts.find(),
   "open-keys": () => parts.dialog("keys"),
   "toast-close": () => complain(""),
 };
-for (const [id, act] of Object.entries(clicks)) $(id).addEventListener("click", () => act());
-$("seek").addEventListener("change", ({ target }) => speaker.seek(Number(target.value)));
-$("auto").addEventListener("change", ({ target }) => deed.turn(target.checked));
+for (const [id, act] of Object.entries(clicks)) when(id, "click", () => act());
+when("seek", "change", ({ target }) => speaker.seek(Number(target.value)));
+when("auto", "change", ({ target }) => deed.turn(target.checked));
 addEventListener("keydown", ({ key }) => { if (key === "Escape") complain(""); });
 
 hotkeys(deed.keys);

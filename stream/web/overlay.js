@@ -59,7 +59,6 @@ function fill(now) {
   at("licence").textContent = now.licence || "";
 }
 
-/** Show this airing: the card of the one before fades first. */
 async function change(now) {
   const mine = ++turn;
   if (card.dataset.seen === "yes") {

@@ -2,7 +2,7 @@
 // out by the server, to the sample: no browser's idea of a place in a file counts.
 
 import { DRIFT_S, nudge } from "./fade.js";
-import { sleep } from "./make.js";
+import { sleep, when } from "./make.js";
 import { addressed } from "./token.js";
 
 // A track is begun so much before its place, and rises meanwhile: its first beat is heard like any other.
@@ -50,10 +50,10 @@ export class Player {
     const level = this.context.createGain(); // brings the track to the common loudness, and no higher
     this.context.createMediaElementSource(audio).connect(level).connect(gain).connect(this.master);
     const mine = () => index === this.current && this.now;
-    audio.addEventListener("ended", () => { if (mine()) this.on.ended(this.now); });
-    audio.addEventListener("error", () => { if (mine()) setTimeout(() => this.mend(), 1000); });
-    audio.addEventListener("playing", () => { if (mine()) this.mends = 0; });
-    for (const kind of ["play", "pause"]) audio.addEventListener(kind, () => { if (mine()) this.#tell(); });
+    when(audio, "ended", () => { if (mine()) this.on.ended(this.now); });
+    when(audio, "error", () => { if (mine()) setTimeout(() => this.mend(), 1000); });
+    when(audio, "playing", () => { if (mine()) this.mends = 0; });
+    for (const kind of ["play", "pause"]) when(audio, kind, () => { if (mine()) this.#tell(); });
     return { audio, gain, level, begin_s: 0 };
   }
 
@@ -78,7 +78,6 @@ export class Player {
     return this.#turn(next, item, fade_s);
   }
 
-  /** From now on the other deck is what is heard. */
   #turn(next, item, fade_s) {
     this.#fall(this.decks[this.current], fade_s);
     this.current = next;
@@ -115,7 +114,6 @@ export class Player {
     return true;
   }
 
-  /** After the fade a track goes back to its own tempo, little by little. */
   async #drift(deck, rate, fade_s, wanted) {
     await sleep(1000 * (fade_s + 1));
     for (let part = 0; part <= 1 && wanted(); part += 0.05) {
@@ -156,7 +154,6 @@ export class Player {
     else if (await this.#sounds(this.turn)) await this.deck.audio.play().catch(() => {});
   }
 
-  /** Fade out and forget. */
   stop() {
     this.turn += 1;
     if (!this.now) return;
@@ -165,7 +162,6 @@ export class Player {
     this.#tell();
   }
 
-  /** Go on from another place of the track. */
   async seek(seconds) {
     if (!this.now) return;
     const sought = ++this.sought;
@@ -203,7 +199,6 @@ export class Player {
     return false;
   }
 
-  /** Fade a deck out, then let go of its file. */
   #fall({ audio, gain }, seconds) {
     const source = audio.src;
     gain.gain.cancelScheduledValues(0);

@@ -17,13 +17,3 @@ export function showBadges(box, item) {
   const wanted = item ? badges(item) : [];
   refill(box, wanted, () => wanted.map(([text, kind]) => make("span", `badge-${kind}`, text)));
 }
-
-/** Put a text on the clipboard. Returns whether that worked. */
-export async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
-}

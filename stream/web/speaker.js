@@ -33,7 +33,6 @@ export class Speaker {
     return { ...facts, position_s, length_s: duration_s, playing, here: false };
   }
 
-  /** What is known of a track; asked for once, until it is another one or the connection is a new one. */
   #facts(track) {
     if (this.known?.track !== track) {
       const mine = this.known = { track };
@@ -93,7 +92,6 @@ export class Speaker {
     }, LEVEL_MS);
   }
 
-  /** Nothing plays any more. */
   silence() {
     if (this.elsewhere) return this.#ask({ do: "stop" });
     this.player.stop();
@@ -108,7 +106,6 @@ export class Speaker {
     this.#report();
   }
 
-  /** Who plays has changed, or where it is. */
   roleChanged() {
     const { player } = this.session.role;
     if (player === "elsewhere") {
@@ -124,7 +121,6 @@ export class Speaker {
     if (command === "player") for (const settle of this.claims) settle(false);
   }
 
-  /** Another page asks for something. */
   async obey(message) {
     if (!this.here) return;
     if (message.do === "play") {
@@ -144,7 +140,6 @@ export class Speaker {
     }
   }
 
-  /** The sound here has changed. */
   changed() {
     if (this.here) this.#tell();
     this.on.change();

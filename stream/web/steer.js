@@ -1,7 +1,8 @@
 // Dials: where to lean, and what counts. They are positions of the session, the same on every page.
 
-import { button, input, make, set } from "./make.js";
+import { button, input, make, set, when } from "./make.js";
 import { leans, NEUTRAL, weighs } from "./session.js";
+import { percent } from "./words.js";
 
 export const DIALS = { energy: ["Energy", "calmer", "livelier"], valence: ["Mood", "darker", "brighter"], tension: ["Tension", "more relaxed", "tenser"], tempo: ["Tempo", "slower", "quicker"] };
 export const WEIGHTS = { content: "Picture", rhythm: "Rhythm", mood: "Mood" };
@@ -33,15 +34,15 @@ export class Steer {
     const said = make("output", "amount");
     const say = () => {
       const value = Number(slider.value);
-      const percent = `${Math.round(100 * Math.abs(value))} %`;
-      const text = kind === "weights" ? percent : value ? `${value < 0 ? less : more} ${percent}` : "as it fits";
+      const amount = percent(Math.abs(value));
+      const text = kind === "weights" ? amount : value ? `${value < 0 ? less : more} ${amount}` : "as it fits";
       set(said, text);
       slider.ariaValueText = text;
       slider.style.setProperty("--part", String((value - min) / (1 - min)));
     };
     const turned = () => { say(); this.#later(key, kind, name, slider); };
-    slider.addEventListener("input", turned);
-    if (kind === "steer") slider.addEventListener("dblclick", () => { slider.value = "0"; turned(); });
+    when(slider, "input", turned);
+    if (kind === "steer") when(slider, "dblclick", () => { slider.value = "0"; turned(); });
     this.dials[key] = { slider, say };
     return make("label", kind === "steer" ? "dial centred" : "dial", make("span", "name", label), slider, said);
   }

@@ -2,9 +2,9 @@
 // what a row says is what a click on it does. A list that came meanwhile waits. Rows are put in their places by
 // transforms: then nothing shifts when they change them.
 
-import { $, button, make, press, set } from "./make.js";
+import { button, make, press, set, sign, when } from "./make.js";
 import { showBadges } from "./rights.js";
-import { ago, clock, held, reason } from "./words.js";
+import { ago, clock, dots, held, reason, titled } from "./words.js";
 
 const PARTS = [["content", "Picture"], ["rhythm", "Rhythm"], ["mood", "Mood"]];
 const TOUCH_MS = 1500; // after a finger is lifted
@@ -17,16 +17,15 @@ export class Suggestions {
     this.heard = null; // in headphones
     this.air = [null, false]; // the track on air, and whether it plays
     const point = () => { this.pointed = true; clearTimeout(this.timer); };
-    list.addEventListener("pointermove", point);
-    list.addEventListener("pointerdown", point);
-    list.addEventListener("pointerleave", ({ pointerType }) => {
+    when(list, "pointermove", point);
+    when(list, "pointerdown", point);
+    when(list, "pointerleave", ({ pointerType }) => {
       this.timer = setTimeout(() => { this.pointed = false; this.#thaw(); }, pointerType === "mouse" ? 0 : TOUCH_MS);
     });
-    list.addEventListener("focusout", () => setTimeout(() => this.#thaw()));
-    list.addEventListener("keydown", (event) => this.#step(event));
+    when(list, "focusout", () => setTimeout(() => this.#thaw()));
+    when(list, "keydown", (event) => this.#step(event));
   }
 
-  /** Whether the list holds still. */
   get frozen() { return this.items.length > 0 && (this.pointed || Boolean(this.list.querySelector(":focus-visible"))); }
 
   /**
@@ -45,7 +44,6 @@ export class Suggestions {
     this.#mend();
   }
 
-  /** Mark what plays. */
   mark(track, playing) {
     this.air = [track, playing];
     for (const [id, row] of this.rows) {
@@ -56,7 +54,6 @@ export class Suggestions {
     }
   }
 
-  /** Mark what is heard in headphones. */
   listens(track) {
     this.heard = track;
     for (const [id, row] of this.rows) press(row.listen, id === track);
@@ -106,7 +103,6 @@ export class Suggestions {
     }
   }
 
-  /** Up and down go from row to row. */
   #step(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const row = event.target.closest?.(".row");
@@ -172,7 +168,7 @@ function changed(before, after) {
 }
 
 function fill(row, item, used) {
-  const name = item.title || "Untitled";
+  const name = titled(item);
   const why = reason(item);
   const fits = String(Math.round(100 * item.score));
   const stays = held(item);
@@ -181,11 +177,11 @@ function fill(row, item, used) {
   set(row.artist, item.artist || "");
   set(row.start, ` ${clock(item.start_s)}`);
   const pace = item.tempo_bpm > 0 ? `${Math.round(item.tempo_bpm)} bpm` : "free tempo";
-  set(row.tempo, [pace, clock(item.duration_s), item.licence].filter(Boolean).join(" · "));
+  set(row.tempo, dots(pace, clock(item.duration_s), item.licence));
   set(row.used, used ? `on air ${ago(used)}` : "");
   showBadges(row.rights, item);
   set(row.why, why);
-  row.head.title = [name, item.artist].filter(Boolean).join(" · ");
+  row.head.title = dots(name, item.artist);
   row.why.title = why;
   for (const [key, label] of PARTS) {
     const { bar, said, value } = row.bars[key];
@@ -202,11 +198,4 @@ function fill(row, item, used) {
   row.listen.ariaLabel = `Listen to ${name} in headphones`;
   row.like.ariaLabel = `Like ${name}`;
   row.pin.ariaLabel = `Keep ${name} first`;
-}
-
-/** A sign as in the large button, of another path. */
-function sign(path) {
-  const svg = $("go").firstElementChild.cloneNode(true);
-  svg.firstElementChild.setAttribute("d", path);
-  return svg;
 }

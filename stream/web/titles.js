@@ -2,6 +2,7 @@
 
 import { ask } from "./ask.js";
 import { sleep } from "./make.js";
+import { titled } from "./words.js";
 
 const MOST = 500; // tracks that are remembered
 const OUTLINES = 60; // and with all that the server knows
@@ -9,12 +10,10 @@ const AGAIN_MS = [1000, 3000, 9000, 27_000]; // after a question that failed
 const known = new Map();
 const outlines = new Map();
 
-/** Remember what a list says. */
 export function learn(items) {
   for (const item of items) keep(known, item.track, item, MOST);
 }
 
-/** Ask anew. */
 export const renew = () => { known.clear(); outlines.clear(); };
 
 function keep(map, track, what, most) {
@@ -27,7 +26,7 @@ function keep(map, track, what, most) {
 export function titleOf(track, later) {
   const facts = known.get(track);
   if (!facts) details(track).then((found) => { if (found) later?.(); });
-  return facts ? facts.title || "Untitled" : "";
+  return facts ? titled(facts) : "";
 }
 
 /** {track, title, artist, duration_s, licence, ...} or null for a track that the catalogue does not have. */

@@ -11,6 +11,14 @@ export function authorised(right, headers = {}) {
   return token ? { ...headers, Authorization: `Bearer ${token}` } : headers;
 }
 
+/** A websocket's address, of `there` if another host is named. */
+export function socketAddress(path, right, there = "") {
+  const address = new URL(addressed(path, right), location.href);
+  if (there) address.host = new URL(there, location.href).host;
+  address.protocol = address.protocol.replace("http", "ws");
+  return address;
+}
+
 /** An address with the token in its query, for what can send no headers: websockets and <audio>. */
 export function addressed(path, right = "view") {
   const token = (right === "publish" && given("publish")) || given("token");

@@ -1,14 +1,15 @@
 // The volume: of this page's sound, or, where it is a remote, of who plays.
 
-import { $, press } from "./make.js";
+import { $, press, when } from "./make.js";
+import { percent } from "./words.js";
 
 const HOLD_MS = 1000; // what is told so soon after a change is older than that
 
 export class Volume {
   constructor(speaker) {
     Object.assign(this, { speaker, slider: $("volume"), loud: 0.8, chosen_ms: -HOLD_MS });
-    this.slider.addEventListener("input", () => this.choose(this.part));
-    $("mute").addEventListener("click", () => this.mute());
+    when(this.slider, "input", () => this.choose(this.part));
+    when("mute", "click", () => this.mute());
     this.#lay(speaker.part);
   }
 
@@ -27,7 +28,6 @@ export class Volume {
     this.choose(part > 0 ? 0 : this.loud);
   }
 
-  /** As it is where it plays. */
   show() {
     const { part, session: { role } } = this.speaker;
     const silent = part === null;
@@ -41,7 +41,7 @@ export class Volume {
     const { slider } = this;
     slider.value = String(part);
     slider.style.setProperty("--part", slider.value);
-    slider.ariaValueText = `${Math.round(100 * part)} %`;
+    slider.ariaValueText = percent(part);
     press($("mute"), this.part === 0);
   }
 }

@@ -1,18 +1,12 @@
 // A track's waveform, with places in it: where to start, where the sound is, where to leave, what can be looped. The
 // slider over it is what is touched, read out and moved by keys.
 
+import { blank } from "./make.js";
 import { outline } from "./titles.js";
 
 export class Wave {
-  /** `box` holds a canvas. */
   constructor(box) {
-    this.box = box;
-    this.canvas = box.querySelector("canvas");
-    this.pen = this.canvas.getContext("2d");
-    this.track = null;
-    this.facts = null;
-    this.places = {};
-    this.drawn = "";
+    Object.assign(this, { canvas: box.querySelector("canvas"), track: null, facts: null, places: {}, drawn: "" });
     new ResizeObserver(() => this.#draw()).observe(this.canvas);
     addEventListener("segue-look", () => { this.drawn = ""; this.#draw(); });
   }
@@ -29,23 +23,15 @@ export class Wave {
   }
 
   #draw() {
-    const { canvas, pen, places, facts } = this;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    const { places, facts } = this;
+    const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return undefined;
     const length_s = places.length_s || facts?.duration_s || 0;
     const across = (seconds) => Math.round((seconds / length_s) * width * 2) / 2;
     const key = JSON.stringify([this.track, Boolean(facts), width, height, length_s, across(places.at_s ?? -1), places.start_s, places.leave_s, places.loop]);
     if (key === this.drawn) return undefined;
     this.drawn = key;
-    const scale = devicePixelRatio || 1;
-    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
-      canvas.width = Math.round(width * scale);
-      canvas.height = Math.round(height * scale);
-    }
-    pen.setTransform(scale, 0, 0, scale, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    const style = getComputedStyle(canvas);
-    const colour = (name) => style.getPropertyValue(name).trim();
+    const { pen, colour } = blank(this.canvas);
     if (!this.track || !length_s) {
       pen.fillStyle = colour("--faint");
       return pen.fillRect(0, height / 2 - 1, width, 2);
@@ -57,7 +43,7 @@ export class Wave {
     }
     const from = across(known(places.start_s) ? places.start_s : 0);
     const played = known(places.at_s) ? across(places.at_s) : from;
-    this.#peaks(width, height, (x) => colour(x < Math.min(from, played) ? "--past" : known(places.at_s) && x < played ? "--mint" : "--ahead"));
+    this.#peaks(pen, width, height, (x) => colour(x < Math.min(from, played) ? "--past" : known(places.at_s) && x < played ? "--mint" : "--ahead"));
     pen.fillStyle = colour("--faint");
     for (const section of facts?.sections_s ?? []) pen.fillRect(across(section), height - 4, 1, 4);
     if (known(places.leave_s)) {
@@ -73,7 +59,7 @@ export class Wave {
   }
 
   /** Bars of two pixels with one between; a plain line where no waveform is known. */
-  #peaks(width, height, colour) {
+  #peaks(pen, width, height, colour) {
     const peaks = this.facts?.peaks ?? [];
     const middle = height / 2;
     let last = "";
@@ -83,8 +69,8 @@ export class Wave {
       for (let place = from; place < to && place < peaks.length; place += 1) most = Math.max(most, peaks[place]);
       const half = peaks.length ? Math.max(0.75, (most / 255) * (middle - 3)) : 1;
       const wanted = colour(x);
-      if (wanted !== last) { this.pen.fillStyle = wanted; last = wanted; }
-      this.pen.fillRect(x, middle - half, 2, 2 * half);
+      if (wanted !== last) pen.fillStyle = last = wanted;
+      pen.fillRect(x, middle - half, 2, 2 * half);
     }
   }
 }

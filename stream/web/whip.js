@@ -1,6 +1,7 @@
 // A WHIP publisher (RFC 9725): one offer with all candidates in it, one answer, DELETE to stop.
 
-import { sleep } from "./make.js";
+import { UNREACHED } from "./ask.js";
+import { sleep, when } from "./make.js";
 import { authorised } from "./token.js";
 
 const GATHER_MS = 1500;
@@ -20,7 +21,7 @@ export class WhipError extends Error {
 export const WORDS = {
   token: ["This server asks for a token: open the page with #publish=TOKEN behind its address."],
   busy: ["The server is busy with other streams. Try again in a moment.", false],
-  gone: ["The server cannot be reached. Is it still running?", false],
+  gone: [UNREACHED, false],
   empty: ["There is no picture in this source."],
 };
 
@@ -39,7 +40,7 @@ export async function publish(stream, label, key, onState) {
     peer.close();
   };
 
-  peer.addEventListener("connectionstatechange", () => {
+  when(peer, "connectionstatechange", () => {
     const word = { connected: "connected", disconnected: "lost", failed: "failed" }[peer.connectionState];
     if (word && !stopped) onState(word);
   });
@@ -82,7 +83,7 @@ function gathered(peer) {
     const done = () => { clearTimeout(timer); peer.removeEventListener("icegatheringstatechange", look); resolve(); };
     const look = () => { if (peer.iceGatheringState === "complete") done(); };
     const timer = setTimeout(done, GATHER_MS);
-    peer.addEventListener("icegatheringstatechange", look);
+    when(peer, "icegatheringstatechange", look);
     look();
   });
 }

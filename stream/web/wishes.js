@@ -1,11 +1,12 @@
 // What was asked for, by whomever: each wish with its way back, and what the newest one did.
 
 import { writes } from "./hotkeys.js";
-import { $, button, make, refill } from "./make.js";
+import { filtered } from "./limits.js";
+import { $, button, make, refill, when } from "./make.js";
 import { leans, weighs } from "./session.js";
 import { DIALS, WEIGHTS } from "./steer.js";
 import { titleOf } from "./titles.js";
-import { minutes } from "./words.js";
+import { minutes, percent } from "./words.js";
 
 const TOLD_MS = 9000;
 const SHORT_S = 600;
@@ -14,13 +15,12 @@ export class Wishes {
   /** `box` holds the list; `told` says what a wish did. `send(command)`. */
   constructor(box, told, send) {
     Object.assign(this, { box, told, send, list: box.querySelector("ul"), timer: 0 });
-    $("undo").addEventListener("click", () => send({ type: "undo" }));
-    $("told-undo").addEventListener("click", () => { this.hush(); send({ type: "undo" }); });
-    $("told-short").addEventListener("click", () => send({ type: "skip", track: this.track, for_s: SHORT_S }));
+    when("undo", "click", () => send({ type: "undo" }));
+    when("told-undo", "click", () => { this.hush(); send({ type: "undo" }); });
+    when("told-short", "click", () => send({ type: "skip", track: this.track, for_s: SHORT_S }));
     addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Show what is asked; `may`: whether this page may change it. */
   show(asked, may) {
     this.asked = asked;
     this.may = may;
@@ -33,7 +33,6 @@ export class Wishes {
     if (anew && focused) this.list.querySelector(`[data-wish="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
-  /** Say what a wish did, for a while. */
   tell({ command, track, effect }) {
     if (!effect) return;
     this.track = track;
@@ -95,21 +94,10 @@ export class Wishes {
 
 function steered(steer) {
   const leaning = Object.entries(DIALS).filter(([axis]) => steer[axis]);
-  return leaning.map(([axis, [, less, more]]) => `${steer[axis] < 0 ? less : more} (${Math.round(100 * Math.abs(steer[axis]))} %)`).join(", ");
+  return leaning.map(([axis, [, less, more]]) => `${steer[axis] < 0 ? less : more} (${percent(Math.abs(steer[axis]))})`).join(", ");
 }
 
 function weighed(weights) {
   const sum = Object.values(weights).reduce((all, each) => all + each, 0);
-  return Object.entries(WEIGHTS).map(([part, word]) => `${word.toLowerCase()} ${Math.round(100 * weights[part] / sum)} %`).join(", ");
-}
-
-function filtered(filters) {
-  if (!filters) return "";
-  const { min_bpm, max_bpm, licences, tags, min_duration_s, jingles, instrumental, moods, playlists, live_ok, vod_ok } = filters;
-  const pace = min_bpm && max_bpm ? `${min_bpm} to ${max_bpm} bpm` : min_bpm ? `from ${min_bpm} bpm` : max_bpm ? `up to ${max_bpm} bpm` : "";
-  return [
-    pace, licences?.join(" or "), tags?.join(" or "), min_duration_s && `of ${Math.round(min_duration_s)} s or more`,
-    jingles && "jingles too", instrumental && "instrumental", moods?.join(" or "), playlists?.length && `in ${playlists.join(" or ")}`,
-    live_ok && "marked live ok", vod_ok && "marked VOD ok",
-  ].filter(Boolean).join("; ");
+  return Object.entries(WEIGHTS).map(([part, word]) => `${word.toLowerCase()} ${percent(weights[part] / sum)}`).join(", ");
 }
