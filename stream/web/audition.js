@@ -1,8 +1,8 @@
-// Listening in headphones, apart from what is on air: on a second output, and the session is never told of it.
+// Listening in headphones, apart from what is on air; the session is never told of it.
 
 import { chose } from "./look.js";
 import { when } from "./make.js";
-import { addressed } from "./token.js";
+import { addressed } from "./ask.js";
 
 const LOW = 0.25; // of full level, where there is no second output
 
@@ -33,7 +33,7 @@ export class Audition {
     } catch {
       if (this.busy()) return this.on.say("The headphones that were chosen are not there. Choose again in the settings.");
     }
-    if (turn !== this.turn) return undefined;
+    if (turn !== this.turn) return;
     const gain = Math.min(1, 10 ** ((item.gain_db ?? 0) / 20));
     audio.volume = own ? gain : LOW * gain;
     audio.src = addressed(`/tracks/${encodeURIComponent(item.track)}/audio?start=${item.start_s.toFixed(3)}&fade=0.020`);
@@ -43,11 +43,10 @@ export class Audition {
       await audio.play();
       if (!own) this.on.say("Played softly on the usual output. Headphones can be chosen in the settings.");
     } catch (error) {
-      if (turn !== this.turn) return undefined;
+      if (turn !== this.turn) return;
       this.stop();
       this.on.say(error.name === "NotAllowedError" ? "The browser wants a click on the page before it gives sound." : `${item.title || "This track"} cannot be played: its file may be gone.`);
     }
-    return undefined;
   }
 
   stop() {

@@ -1,6 +1,6 @@
-// What was on air, in this and earlier sessions, newest first; and when a track was last used.
+// What was on air, in all sessions, newest first.
 
-import { ask } from "./ask.js";
+import { ask, missing } from "./ask.js";
 import { make } from "./make.js";
 import { ago, clock, dots, titled } from "./words.js";
 
@@ -20,7 +20,7 @@ export class History {
     const { status, told } = await ask(`/api/history?limit=${LIMIT}`);
     const history = told?.history ?? [];
     this.none.hidden = history.length > 0 || (!told && this.list.children.length > 0);
-    this.none.textContent = told ? "Nothing was on air yet." : status === 404 ? "This server keeps no history." : "The history cannot be read now.";
+    this.none.textContent = told ? "Nothing was on air yet." : missing(status, "history");
     if (!told) return;
     this.last = new Map(history.map(({ track, at }) => [track, at]).reverse());
     this.list.replaceChildren(...history.map(({ title, artist, at, played_s }) => {

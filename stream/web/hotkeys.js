@@ -1,4 +1,4 @@
-// Keys of the page; a dock has none of single letters, for these are the program's around it.
+// Keys of the page. In a dock they are the program's around it.
 
 import { chose, dock } from "./look.js";
 

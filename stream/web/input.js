@@ -1,5 +1,4 @@
-// What this page sends: a camera, the screen or a file, published with a key, and published again when the server was
-// lost and is back.
+// What this page sends, published with a key, and published again when the server was lost and is back.
 
 import { given, streamKey } from "./key.js";
 import { sleep, when } from "./make.js";
@@ -33,10 +32,8 @@ export class Input {
     } catch (error) {
       if (turn === this.turn) this.on.ended(error.message);
     }
-    return undefined;
   }
 
-  /** The server has lost the stream: publish it again, as long as there is a source and hope. */
   async again() {
     if (!this.source || this.returning) return;
     const turn = ++this.turn;
@@ -77,7 +74,6 @@ export class Input {
     if (turn !== this.turn) return whip.stop();
     this.whip = whip;
     this.on.attend(whip.events);
-    return undefined;
   }
 
   #link(word) {

@@ -1,6 +1,6 @@
-// Kits: filters, dials and weights that were saved under a name, for a show or a part of it. The server keeps them.
+// Kits: filters, dials and weights under a name, kept by the server.
 
-import { ask } from "./ask.js";
+import { ask, missing } from "./ask.js";
 import { button, input, make, when } from "./make.js";
 
 const SURE_MS = 4000;
@@ -28,7 +28,7 @@ export class Kits {
     const { status, told } = await ask("/api/kits");
     const kits = told?.kits ?? [];
     this.none.hidden = kits.length > 0;
-    this.none.textContent = told ? NONE : status === 404 ? "This server keeps no kits." : "The kits cannot be read now.";
+    this.none.textContent = told ? NONE : missing(status, "kits");
     if (!told) return;
     this.list.replaceChildren(...kits.map((kit) => this.#row(kit)));
     this.show();

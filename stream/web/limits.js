@@ -1,4 +1,4 @@
-// The session's filters: what each is called where it is asked for, and where it is told.
+// What the session's filters are called.
 
 export const WORDS = {
   licences: ["Licences", "CC0, CC-BY"], tags: ["Tags", "ambient, piano"], moods: ["Moods", "calm, dark"], playlists: ["Playlists", "Late show"], keys: ["Keys", "8A, F#m"],

@@ -23,7 +23,6 @@ export class Live {
     addEventListener("segue-look", () => this.#mode($("stage").dataset.mode));
   }
 
-  /** Begin with what the page's address asks for; `id`: of a session. */
   start(id) {
     if (id) this.#watch({ label: "A live stream", events: `/sessions/${encodeURIComponent(id)}/events`, age_s: 0 });
     else if (given) this.#attendKey();
@@ -108,7 +107,6 @@ export class Live {
     this.on.show();
   }
 
-  /** Ask for the stream of the key that the page was opened with, for as long as it takes. */
   #attendKey() {
     this.#mode("remote");
     this.session.attend(`/events?key=${encodeURIComponent(given)}`, true);

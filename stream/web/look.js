@@ -31,7 +31,7 @@ function told(now) {
   dispatchEvent(new Event("segue-look"));
 }
 
-/** In a dock a click keeps the focus, and the program around it no longer gets its hotkeys: give it back. */
+/** In a dock a click keeps the focus, and the program's own hotkeys do nothing: give it back. */
 export function giveFocusBack() {
   if (!dock) return;
   addEventListener("click", ({ detail, target }) => {

@@ -13,7 +13,7 @@ export function make(tag, kind = "", ...children) {
   return element;
 }
 
-/** A button that does something. `label`: what it is called where its text does not say it. */
+/** `label`: what it is called where its text does not say it. */
 export function button(kind, text, label, act) {
   const made = Object.assign(make("button", kind, text), { type: "button", title: label });
   if (label) made.ariaLabel = label;
@@ -23,7 +23,7 @@ export function button(kind, text, label, act) {
 
 export function input(facts) { return Object.assign(make("input"), facts); }
 
-/** Fill a dialog: its name, what is in it, and the button that closes it. */
+/** Fill a dialog, with a button that closes it. */
 export function furnish(dialog, name, children, close = "Close") {
   dialog.ariaLabel = name;
   dialog.append(make("h2", "", name), ...children, button("quiet", close, "", () => dialog.close()));
@@ -36,7 +36,7 @@ export function sign(path) {
   return svg;
 }
 
-/** A canvas anew, for as many pixels as the screen has: {pen, colour(name)}. */
+/** A canvas anew, for as many pixels as the screen has: {pen, colour(name), fill(name, x, y, width, height)}. */
 export function blank(canvas) {
   const scale = devicePixelRatio || 1;
   canvas.width = Math.round(canvas.clientWidth * scale);
@@ -44,7 +44,9 @@ export function blank(canvas) {
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
   const style = getComputedStyle(canvas);
-  return { pen, colour: (name) => style.getPropertyValue(name).trim() };
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const fill = (name, ...box) => { pen.fillStyle = colour(name); pen.fillRect(...box); };
+  return { pen, colour, fill };
 }
 
 /** Change a text only if it is another one: nothing is painted or read out again for nothing. */

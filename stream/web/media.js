@@ -1,4 +1,4 @@
-// Media keys, lock screens, and programs that show what the system plays: what is on air on this page.
+// Media keys, lock screens, and programs that show what the system plays.
 
 import { titled } from "./words.js";
 

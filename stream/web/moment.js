@@ -1,4 +1,4 @@
-// When to make the next move: the bars of what plays and its last good place to leave, as times of this page's clock.
+// When to make the next move: bars of what plays and its place to leave, by this page's clock.
 
 import { clock } from "./words.js";
 

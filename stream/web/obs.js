@@ -1,4 +1,4 @@
-// OBS, where the session's picture comes from it or it plays: its scene, what it warns of, and its part as the player.
+// OBS: its scene, what it warns of, and its part as the player.
 
 import { $, press, set, when } from "./make.js";
 import { dots } from "./words.js";

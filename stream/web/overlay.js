@@ -53,10 +53,8 @@ async function ask() {
 const see = (seen) => { card.dataset.seen = seen ? "yes" : "no"; };
 
 function fill(now) {
-  at("title").textContent = now.title || (now.artist ? "" : now.track);
-  at("artist").textContent = now.artist || "";
-  at("attribution").textContent = now.attribution || "";
-  at("licence").textContent = now.licence || "";
+  for (const part of ["title", "artist", "attribution", "licence"]) at(part).textContent = now[part] || "";
+  if (!now.title && !now.artist) at("title").textContent = now.track;
 }
 
 async function change(now) {

@@ -1,5 +1,4 @@
-// What few need at once is loaded when it is wanted: the tools behind the tabs, of which one is open or none, and the
-// dialogs. Which tool is open is kept by this page.
+// What few need at once is loaded when it is wanted: the tools, of which one is open or none, and the dialogs.
 
 import { UNREACHED } from "./ask.js";
 import { choose, chose } from "./look.js";
@@ -8,7 +7,7 @@ import { $, button } from "./make.js";
 const TOOLS = { steer: "Steer", filters: "Filters", kits: "Kits", history: "History" };
 
 export class Parts {
-  /** `deeds`: what the parts do, see main.js; `usual`: the tool that is open at first. */
+  /** `usual`: the tool that is open at first. */
   constructor(session, deeds, usual) {
     Object.assign(this, { session, deeds, loaded: {} });
     for (const [name, label] of Object.entries(TOOLS)) {
@@ -33,7 +32,6 @@ export class Parts {
     await part?.load?.();
   }
 
-  /** A mark at a tool's tab: something is asked for by it. */
   mark(name, on) { $(`tab-${name}`).classList.toggle("marked", on); }
 
   async dialog(name) {

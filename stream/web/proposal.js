@@ -1,8 +1,7 @@
-// The large block: the next move, from where, why and when, and the button that makes it. It holds still under the
-// pointer as the list does.
+// The large block: the next move, and the button that makes it. It holds still under the pointer, as the list does.
 
 import { $, set, when } from "./make.js";
-import { showBadges } from "./rights.js";
+import { showBadges } from "./track.js";
 import { clock, dots, move, reason, titled } from "./words.js";
 import { Wave } from "./wave.js";
 
@@ -30,8 +29,8 @@ export class Proposal {
 
   get #held() { return this.pointed || $("go").matches(":focus-visible"); }
 
-  /** `list`: the newest message, or null; `words`: what to say before there is any. */
-  show({ list, items, onAir, now, may, words }) {
+  /** `now`: what is on air; `words`: what to say before there is any list. */
+  show({ newest: list, items, onAir, role: { may } }, now, words) {
     const next = list ? { ...move(list.advice, items, onAir, now), items } : { ...words, item: null };
     const was = this.shown?.item;
     const news = was && next.item && (next.item.track !== was.track || next.item.start_s !== was.start_s);

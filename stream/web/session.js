@@ -115,7 +115,7 @@ function wished({ filters, liked, pinned, skipped, steer, weights }) {
 
 export function leans(steer) { return Object.values(steer).some((lean) => lean !== 0); }
 
-/** Whether the relation of the weights is another than the usual one. */
+/** Whether the ratio of the weights is another than the usual one. */
 export function weighs(weights) {
   const sum = Object.values(weights).reduce((all, each) => all + each, 0);
   return Object.entries(NEUTRAL.weights).some(([name, usual]) => Math.abs(weights[name] / sum - usual) > 1e-3);

@@ -1,4 +1,4 @@
-// The dialog of what is this page's own: looks, fades, headphones, keys.
+// The dialog of what is this page's own.
 
 import { Audition } from "./audition.js";
 import { choose, chose, dock } from "./look.js";
@@ -69,7 +69,7 @@ function headphones() {
   return make("div", "headphones", row("Headphones", list), ask, said);
 }
 
-/** The outputs that the browser names, after it was asked: [{id, name}]; throws in words. */
+/** The outputs that the browser names; throws in words. */
 async function outputs() {
   const { mediaDevices } = navigator;
   if (!mediaDevices) throw new Error(window.isSecureContext ? "This browser names no outputs." : "Outputs are named on https or localhost only.");

@@ -1,8 +1,8 @@
-// Publishing where WebRTC does not get through: the same picture over a websocket, which any network lets pass.
+// Publishing where WebRTC does not get through: over a websocket, which any network lets pass.
 
 import { make, sleep } from "./make.js";
 import { small } from "./sources.js";
-import { socketAddress } from "./token.js";
+import { socketAddress } from "./ask.js";
 import { publish as publishByWhip, WhipError, WORDS } from "./whip.js";
 
 const CONNECT_MS = 5000; // what WebRTC may take, from the server's answer to a connection
@@ -12,10 +12,10 @@ const BITRATE = 900_000;
 const MOVES = 3; // from one of a server's processes to another
 const FPS = 8; // of single pictures: as many as the server looks at
 const QUALITY = 0.7;
-const BACKLOG = 512 * 1024; // bytes that wait to be sent; a recording cannot leave any out, so beyond it the way is too slow
+const BACKLOG = 512 * 1024; // bytes that wait; a recording cannot leave any out: beyond it the way is too slow
 const KINDS = ["video/webm;codecs=vp8", "video/webm;codecs=h264", "video/webm;codecs=vp9", "video/webm"];
 
-/** Publish the first video track of `stream`, under a key, by WebRTC, or by the socket if that does not connect. As in whip.js. */
+/** As in whip.js: by WebRTC, or by the socket if that does not connect. */
 export async function publish(stream, label, key, onState) {
   if (window.RTCPeerConnection) {
     let settled = false;
@@ -34,7 +34,6 @@ export async function publish(stream, label, key, onState) {
   return publishBySocket(stream, label, key, onState);
 }
 
-/** Publish by the socket. Resolves to {events, stop} once the server is ready; `onState` hears "connected", "failed". */
 export async function publishBySocket(stream, label, key, onState) {
   const [track] = stream.getVideoTracks();
   if (!track) throw new WhipError(...WORDS.empty);
@@ -123,7 +122,7 @@ async function draw(track, socket) {
   return () => { stop(); video.srcObject = null; };
 }
 
-/** The header (version, codec 1 = JPEG, reserved, microseconds; network order), then the image. */
+/** Version, codec (1 = JPEG), reserved, microseconds in network order; then the image. */
 function message(timeMs, image) {
   const bytes = new Uint8Array(12 + image.byteLength);
   bytes.set([1, 1]);

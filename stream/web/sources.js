@@ -1,7 +1,7 @@
 // Where the picture comes from. Each source resolves to {stream, label, stop} and shows itself in the <video> given.
 
-import { chosen } from "./cameras.js";
-import { make } from "./make.js";
+import { choose, chose } from "./look.js";
+import { button, furnish, make, when } from "./make.js";
 
 const CAMERA_WORDS = {
   NotAllowedError: "The camera was not allowed. Allow it beside the address bar, then try again.",
@@ -19,6 +19,28 @@ export async function camera(video) {
   if (wanted === null) throw new Error("No camera was chosen.");
   if (wanted !== current) stream = await opened({ deviceId: { exact: wanted } });
   return show(video, stream, "Camera");
+}
+
+/** Of several cameras (a webcam and OBS's virtual one, say) the chosen one's id, or null; `current` is the browser's. Their
+ * names are known once one was allowed. */
+async function chosen(current) {
+  const all = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind, deviceId }) => kind === "videoinput" && deviceId);
+  if (all.length < 2) return current;
+  const proposed = all.some(({ deviceId }) => deviceId === chose("camera")) ? chose("camera") : current;
+  const dialog = Object.assign(make("dialog"), { id: "cameras" });
+  furnish(dialog, "Which camera?", all.map(({ deviceId, label }, place) => {
+    const camera = button("", label || `Camera ${place + 1}`, "", () => dialog.close(deviceId));
+    return Object.assign(camera, { dir: "auto", autofocus: deviceId === proposed });
+  }), "Cancel");
+  document.body.append(dialog);
+  return new Promise((resolve) => {
+    when(dialog, "close", () => {
+      dialog.remove();
+      if (dialog.returnValue) choose("camera", dialog.returnValue);
+      resolve(dialog.returnValue || null);
+    });
+    dialog.showModal();
+  });
 }
 
 async function opened(which) {
@@ -42,8 +64,8 @@ export async function screen(video) {
   return show(video, stream, "Screen");
 }
 
-export async function file(video, chosen) {
-  const address = URL.createObjectURL(chosen);
+export async function file(video, given) {
+  const address = URL.createObjectURL(given);
   Object.assign(video, { srcObject: null, src: address, loop: true, muted: true });
   const forget = () => { video.pause(); video.removeAttribute("src"); video.load(); URL.revokeObjectURL(address); };
   try {
@@ -51,10 +73,10 @@ export async function file(video, chosen) {
     if (!video.videoWidth) throw new Error("there is no picture in it");
   } catch (error) {
     forget();
-    throw new Error(`This browser cannot play ${chosen.name}: ${plain(error)}. MP4 (H.264) and WebM work.`);
+    throw new Error(`This browser cannot play ${given.name}: ${plain(error)}. MP4 (H.264) and WebM work.`);
   }
   const copy = capture(video);
-  return { stream: copy.stream, label: chosen.name, stop: () => { copy.stop(); forget(); } };
+  return { stream: copy.stream, label: given.name, stop: () => { copy.stop(); forget(); } };
 }
 
 function show(video, stream, label) {
@@ -74,7 +96,7 @@ function capture(video) {
   return { stream, stop: () => { drawn.stop(); halt(stream); } };
 }
 
-/** A canvas that shows a video so often, small: the server looks at 160x90. `drawn(canvas)` hears of it. Returns {canvas, stop}. */
+/** A small copy of a video, for the server looks at 160x90; `drawn(canvas)` hears of each picture. */
 export function small(video, fps, drawn = () => {}) {
   const canvas = make("canvas");
   const pen = canvas.getContext("2d", { alpha: false });

@@ -1,4 +1,4 @@
-// Dials: where to lean, and what counts. They are positions of the session, the same on every page.
+// Dials: where to lean, and what counts. Their positions are the session's.
 
 import { button, input, make, set, when } from "./make.js";
 import { leans, NEUTRAL, weighs } from "./session.js";
@@ -9,15 +9,16 @@ export const WEIGHTS = { content: "Picture", rhythm: "Rhythm", mood: "Mood" };
 const APART_MS = 200;
 
 export class Steer {
-  constructor(box, send) {
-    Object.assign(this, { send, dials: {}, waiting: {} });
+  constructor(box, session) {
+    Object.assign(this, { session, dials: {}, waiting: {} });
     const steers = Object.entries(DIALS).map(([name, dial]) => this.#dial("steer", name, dial, -1));
     const counts = Object.entries(WEIGHTS).map(([name, label]) => this.#dial("weights", name, [label], 0));
-    this.back = button("quiet", "Set back", "Set back dials and weights", () => send({ type: "reset", what: ["steer", "weights"] }));
+    this.back = button("quiet", "Set back", "Set back dials and weights", () => session.send({ type: "reset", what: ["steer", "weights"] }));
     box.append(group("Where to lean", steers), make("h3", "", "What counts"), group("What counts", counts), this.back);
   }
 
-  show(asked, may) {
+  show() {
+    const { asked, role: { may } } = this.session;
     for (const [key, dial] of Object.entries(this.dials)) {
       const [kind, name] = key.split(" ");
       dial.slider.disabled = !may || !asked;
@@ -50,19 +51,16 @@ export class Steer {
   /** A dial that is being turned says so a few times a second, not for each pixel. */
   #later(key, kind, name, slider) {
     clearTimeout(this.waiting[key]?.settle);
-    this.waiting[key] ??= {};
-    this.waiting[key].send ??= setTimeout(() => {
-      this.waiting[key].send = undefined;
-      this.send({ type: kind, [name]: Number(slider.value) });
-      this.waiting[key].settle = setTimeout(() => { delete this.waiting[key]; }, 4 * APART_MS); // what comes until then is older
+    const waits = this.waiting[key] ??= {};
+    waits.send ??= setTimeout(() => {
+      waits.send = null;
+      this.session.send({ type: kind, [name]: Number(slider.value) });
+      waits.settle = setTimeout(() => { delete this.waiting[key]; }, 4 * APART_MS); // what comes until then is older
     }, APART_MS);
   }
 }
 
 /** Two dials have one name; their groups tell them apart. */
 function group(name, dials) {
-  const box = make("div", "dials", ...dials);
-  box.setAttribute("role", "group");
-  box.ariaLabel = name;
-  return box;
+  return Object.assign(make("div", "dials", ...dials), { role: "group", ariaLabel: name });
 }

@@ -1,4 +1,4 @@
-// Movement in the picture over the last minute, measured here from the shown video, with the cuts that the server saw.
+// Movement in the shown video over the last minute, with the cuts that the server saw.
 
 import { blank, make } from "./make.js";
 
@@ -51,11 +51,10 @@ export class Strip {
   #draw() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width) return;
-    const { pen, colour } = blank(this.canvas);
+    const { pen, colour, fill } = blank(this.canvas);
     const time = now();
     const across = (at) => width * (1 - (time - at) / SPAN_S);
-    pen.fillStyle = colour("--edge");
-    pen.fillRect(0, height - 1, width, 1);
+    fill("--edge", 0, height - 1, width, 1);
     if (this.points.length > 1) {
       pen.beginPath();
       pen.moveTo(across(this.points[0][0]), height);
@@ -69,10 +68,9 @@ export class Strip {
       pen.lineWidth = 1.5;
       pen.stroke();
     }
-    pen.fillStyle = colour("--amber");
     for (const [at, strength] of this.cuts) {
       pen.globalAlpha = 0.45 + 0.55 * Math.min(1, strength);
-      pen.fillRect(across(at) - 1, 2, 2, height - 3);
+      fill("--amber", across(at) - 1, 2, 2, height - 3);
     }
   }
 }

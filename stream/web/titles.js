@@ -29,13 +29,12 @@ export function titleOf(track, later) {
   return facts ? titled(facts) : "";
 }
 
-/** {track, title, artist, duration_s, licence, ...} or null for a track that the catalogue does not have. */
+/** What a list says of a track, else all of it, else null. */
 export async function details(track) {
   return known.get(track) ?? outline(track);
 }
 
-/** All that the server knows of a track: waveform, sections, bars, rights; null where it knows no such track, or does
- * not answer for most of a minute. */
+/** All that the server knows of a track; null where it knows none, or does not answer for most of a minute. */
 export function outline(track) {
   if (!outlines.has(track)) keep(outlines, track, found(track), OUTLINES);
   return outlines.get(track);

@@ -1,4 +1,4 @@
-// The panel of what is on air: here, or on another page or in OBS, of which this page is a remote.
+// The panel of what is on air.
 
 import { $, set } from "./make.js";
 import { clock, dots, titled } from "./words.js";

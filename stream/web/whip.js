@@ -1,8 +1,7 @@
 // A WHIP publisher (RFC 9725): one offer with all candidates in it, one answer, DELETE to stop.
 
-import { UNREACHED } from "./ask.js";
+import { authorised, UNREACHED } from "./ask.js";
 import { sleep, when } from "./make.js";
-import { authorised } from "./token.js";
 
 const GATHER_MS = 1500;
 const GOODBYE_MS = 500;
@@ -25,7 +24,8 @@ export const WORDS = {
   empty: ["There is no picture in this source."],
 };
 
-/** Publish the first video track of `stream`; who comes again with the same `key` goes on with its session. Resolves to {events, stop}; `onState` hears "connected", "lost", "failed". */
+/** Publish the first video track; with the same `key` a session goes on. Resolves to {events, stop}; `onState` hears
+ * "connected", "lost", "failed". */
 export async function publish(stream, label, key, onState) {
   const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
   let resource = null;

@@ -1,4 +1,4 @@
-// What was asked for, by whomever: each wish with its way back, and what the newest one did.
+// What was asked for, by whomever, and what the newest wish did.
 
 import { writes } from "./hotkeys.js";
 import { filtered } from "./limits.js";
@@ -12,18 +12,17 @@ const TOLD_MS = 9000;
 const SHORT_S = 600;
 
 export class Wishes {
-  /** `box` holds the list; `told` says what a wish did. `send(command)`. */
-  constructor(box, told, send) {
-    Object.assign(this, { box, told, send, list: box.querySelector("ul"), timer: 0 });
+  constructor(session) {
+    Object.assign(this, { session, box: $("wishes"), told: $("told"), list: $("wishes").querySelector("ul"), timer: 0 });
+    const send = this.send = (command) => session.send(command);
     when("undo", "click", () => send({ type: "undo" }));
     when("told-undo", "click", () => { this.hush(); send({ type: "undo" }); });
     when("told-short", "click", () => send({ type: "skip", track: this.track, for_s: SHORT_S }));
     addEventListener("keydown", (event) => this.#key(event));
   }
 
-  show(asked, may) {
-    this.asked = asked;
-    this.may = may;
+  show() {
+    const { asked, role: { may } } = this.session;
     const entries = asked ? this.#entries(asked) : [];
     this.box.hidden = !entries.length && !asked?.undo;
     $("undo").disabled = !may || !asked?.undo;
@@ -38,8 +37,8 @@ export class Wishes {
     this.track = track;
     const name = track ? titleOf(track, () => { if (!this.told.hidden && this.track === track) this.tell({ command, track, effect }); }) : "";
     this.told.querySelector("p").textContent = name ? `${name}: ${effect.text}.` : `${effect.text[0].toUpperCase()}${effect.text.slice(1)}.`;
-    $("told-short").hidden = command !== "skip" || effect.text.includes("minutes") || !this.may;
-    $("told-undo").hidden = command === "undo" || !this.may;
+    $("told-short").hidden = command !== "skip" || effect.text.includes("minutes") || !this.session.role.may;
+    $("told-undo").hidden = command === "undo" || !this.session.role.may;
     this.told.hidden = false;
     this.#wait(TOLD_MS);
   }
@@ -56,9 +55,9 @@ export class Wishes {
     this.told.hidden = true;
   }
 
-  /** What is asked: its name here, its text, the word for its way back, and the command that is that way. */
+  /** The word and the command are each wish's way back. */
   #entries(asked) {
-    const again = () => { this.list.dataset.key = ""; this.show(this.asked, this.may); };
+    const again = () => { this.list.dataset.key = ""; this.show(); };
     const name = ({ track, title }) => title || titleOf(track, again) || "A track";
     const entries = [];
     const add = (id, text, word, command) => entries.push({ id, text, word, command });

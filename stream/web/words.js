@@ -14,7 +14,7 @@ export function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** The pulse of the picture in whole bpm, or 0 where there is none to speak of. */
+/** In whole bpm; 0 where there is none to speak of. */
 export function pulse(seen) {
   return seen && seen.tempo_bpm > 0 && seen.confidence >= TRUST ? Math.round(seen.tempo_bpm) : 0;
 }
@@ -41,13 +41,11 @@ export function held(item) {
 
 const CHANGED = { scene: "New scene", lead: "Another one has fitted better for a while", wish: "As you asked", start: "A better place to start", gone: "A track is gone" };
 
-/** What became of the list: why it is an older one, or why it has changed. */
 export function note(list) {
   if (list?.stale) return `An older list: ${list.stale}`;
   return CHANGED[list?.changed] ?? list?.changed ?? "";
 }
 
-/** What comes after what is on air, and when; `title` of the next track. */
 export function cue(onAir, title) {
   if (!onAir) return "";
   const { next, next_in_s } = onAir;
@@ -74,7 +72,7 @@ export function move(advice, items, onAir, now) {
 /** How long ago something was, in words: "5 minutes ago". */
 export function ago(at, now_ms = Date.now()) {
   const seconds = Math.max(0, (now_ms - Date.parse(at)) / 1000);
-  if (!Number.isFinite(seconds)) return "";
+  if (Number.isNaN(seconds)) return "";
   if (seconds < 90) return "just now";
   if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
   if (seconds < 129_600) return `${Math.round(seconds / 3600)} h ago`;

@@ -105,9 +105,13 @@ def facts(track: str) -> dict[str, Any]:
 def found(query: dict[str, list[str]]) -> dict[str, Any]:
     """What the server says of tracks by words: of six, numbers 0 to 5."""
     words = query["q"][0].casefold().split()
-    named = [number for number in range(6) if all(word in f"{TITLES[number]} {ARTISTS[number]}".casefold() for word in words)]
+    named = [
+        number for number in range(6) if all(word in f"{TITLES[number]} {ARTISTS[number]}".casefold() for word in words)
+    ]
     told = [facts(f"track{number}") | {"camelot": f"{number + 4}A", "vocals": None} for number in named]
-    kept = [{name: value for name, value in each.items() if name not in ("start_s", "gain_db", "peaks")} for each in told]
+    kept = [
+        {name: value for name, value in each.items() if name not in ("start_s", "gain_db", "peaks")} for each in told
+    ]
     return {"v": 1, "found": len(kept), "tracks": kept[: int(query["limit"][0])]}
 
 
