@@ -43,12 +43,8 @@ export function outline(track) {
 async function found(track) {
   for (const wait_ms of [...AGAIN_MS, 0]) {
     const { status, told } = await ask(`/api/tracks/${encodeURIComponent(track)}`);
-    if (status === 404) return null;
-    if (told) {
-      told.track = track;
-      if (!known.has(track)) keep(known, track, told, MOST);
-      return told;
-    }
+    if (told && !known.has(track)) keep(known, track, told, MOST);
+    if (told || status === 404) return told;
     await sleep(wait_ms);
   }
   outlines.delete(track); // the next time anew
