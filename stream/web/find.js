@@ -22,8 +22,8 @@ export class Find {
       ariaLabel: "Find a track", ariaAutoComplete: "list", ariaHasPopup: "grid", ariaExpanded: "false",
     });
     this.field.setAttribute("aria-controls", "found");
-    this.said = Object.assign(make("p", "hint", HINT), { role: "status" });
-    this.found = Object.assign(make("div", "hits"), { id: "found", role: "grid", ariaLabel: "Tracks found" });
+    this.said = make("p", { className: "hint", role: "status" }, HINT);
+    this.found = make("div", { className: "hits", id: "found", role: "grid", ariaLabel: "Tracks found" });
     box.ariaLabel = "Find a track";
     box.append(make("div", "search", this.field, button("small", "×", "Close", () => box.close())), this.said, this.found);
     when(this.field, "input", () => {
@@ -32,7 +32,7 @@ export class Find {
       this.timer = setTimeout(() => this.#ask(), PAUSE_MS);
     });
     when(this.field, "keydown", (event) => this.#key(event));
-    addEventListener("keydown", ({ key }) => { if (key === "Escape") box.close(); });
+    addEventListener("keydown", ({ key, isComposing }) => { if (key === "Escape" && !isComposing) box.close(); });
     when(box, "close", () => { if (dock) document.activeElement?.blur(); });
   }
 
@@ -44,7 +44,7 @@ export class Find {
 
   /** What may be done with the tracks, and what was. */
   show() {
-    const { asked, items, open, role } = this.session;
+    const { asked, items, role } = this.session;
     for (const row of this.rows) {
       const { facts, play, listen, pin, like, rights, against } = row;
       const id = facts.track;
@@ -54,8 +54,8 @@ export class Find {
       const known = dots(...[...rights.children, against].map((each) => each.textContent));
       play.ariaLabel = `Play ${dots(titled(facts), facts.artist)} from ${clock(facts.start_s)}${known && `; ${known}`}`;
       press(listen, id === this.deeds.audition.track);
-      play.disabled = !open || !role.may;
-      pin.disabled = like.disabled = !asked || !role.may || gone;
+      play.disabled = !asked || !role.may;
+      pin.disabled = like.disabled = play.disabled || gone;
     }
   }
 
@@ -101,7 +101,7 @@ export class Find {
     }
     const cells = [make("div", "", row.play), make("div", "text", row.head, row.line), make("div", "acts", row.listen, row.like, row.pin)];
     for (const cell of cells) cell.role = "gridcell";
-    row.element = Object.assign(make("div", "hit", ...cells), { role: "row" });
+    row.element = make("div", { className: "hit", role: "row" }, ...cells);
     return row;
   }
 

@@ -24,8 +24,7 @@ export class History {
     if (!told) return;
     this.last = new Map(history.map(({ track, at }) => [track, at]).reverse());
     this.list.replaceChildren(...history.map(({ title, artist, at, played_s }) => {
-      const name = make("span", "name", dots(titled({ title }), artist));
-      name.dir = "auto";
+      const name = make("span", { className: "name", dir: "auto" }, dots(titled({ title }), artist));
       return make("li", "", name, make("span", "when", `${ago(at)}${played_s ? `, for ${clock(played_s)}` : ""}`));
     }));
   }

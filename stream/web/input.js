@@ -53,7 +53,7 @@ export class Input {
           this.on.ended(error.message);
           break;
         }
-        await sleep(AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]);
+        await sleep(AGAIN_MS[tries] ?? AGAIN_MS.at(-1));
       }
     }
     this.returning = false;

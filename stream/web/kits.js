@@ -12,7 +12,7 @@ export class Kits {
     this.list = make("ul", "kits");
     this.none = make("p", "hint");
     this.name = input({ type: "text", maxLength: 60, placeholder: "Name, for example: boss fight", required: true, id: "kit-name", dir: "auto", ariaLabel: "Name of the kit" });
-    this.save = Object.assign(make("button", "quiet", "Save as a kit"), { type: "submit" });
+    this.save = make("button", { className: "quiet", type: "submit" }, "Save as a kit");
     const form = make("form", "save", this.name, this.save);
     when(form, "submit", (event) => { event.preventDefault(); this.#save(); });
     box.append(this.list, this.none, form);

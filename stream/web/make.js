@@ -5,23 +5,23 @@ export const $ = (id) => document.getElementById(id);
 /** Act when that happens to an element, or to the one of that id. */
 export function when(target, kind, act) { (target.addEventListener ? target : $(target)).addEventListener(kind, act); }
 
-/** An element with a class, and texts or elements in it; texts are never markup. */
+/** An element with a class, or with properties, and texts or elements in it; texts are never markup. */
 export function make(tag, kind = "", ...children) {
   const element = document.createElement(tag);
-  if (kind) element.className = kind;
+  if (kind) Object.assign(element, kind.trim ? { className: kind } : kind);
   element.append(...children);
   return element;
 }
 
 /** `label`: what it is called where its text does not say it. */
 export function button(kind, text, label, act) {
-  const made = Object.assign(make("button", kind, text), { type: "button", title: label });
+  const made = make("button", { className: kind, type: "button", title: label }, text);
   if (label) made.ariaLabel = label;
   when(made, "click", act);
   return made;
 }
 
-export function input(facts) { return Object.assign(make("input"), facts); }
+export const input = (facts) => make("input", facts);
 
 /** Fill a dialog, with a button that closes it. */
 export function furnish(dialog, name, children, close = "Close") {

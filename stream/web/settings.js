@@ -21,7 +21,7 @@ export function fill(dialog) {
 function row(label, control) { return make("label", "row-of", make("span", "", label), control); }
 
 function select(name, options) {
-  const made = Object.assign(make("select", "", ...choices(options)), { id: `set-${name}` });
+  const made = make("select", { id: `set-${name}` }, ...choices(options));
   const show = () => { made.value = chose(name); };
   show();
   addEventListener("segue-look", show);
@@ -50,8 +50,7 @@ function flag(name, text) {
 function headphones() {
   const kept = chose("headphones");
   const list = select("headphones", { ...NO_OUTPUT, ...(kept && { [kept]: "The output that was chosen" }) });
-  const said = make("p", "hint");
-  said.setAttribute("role", "status");
+  const said = make("p", { className: "hint", role: "status" });
   const ask = button("quiet", "Name outputs…", "", async () => {
     try {
       const found = await outputs();

@@ -105,7 +105,7 @@ function record(track, mimeType, socket, fail) {
 
 /** Send the track as single JPEG pictures; one that would have to wait is left out. Returns what stops it. */
 async function draw(track, socket) {
-  const video = Object.assign(make("video"), { muted: true, playsInline: true, srcObject: new MediaStream([track]) });
+  const video = make("video", { muted: true, playsInline: true, srcObject: new MediaStream([track]) });
   await video.play();
   const began = performance.now();
   let busy = false;

@@ -27,7 +27,7 @@ async function chosen(current) {
   const all = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind, deviceId }) => kind === "videoinput" && deviceId);
   if (all.length < 2) return current;
   const proposed = all.some(({ deviceId }) => deviceId === chose("camera")) ? chose("camera") : current;
-  const dialog = Object.assign(make("dialog"), { id: "cameras" });
+  const dialog = make("dialog", { id: "cameras" });
   furnish(dialog, "Which camera?", all.map(({ deviceId, label }, place) => {
     const camera = button("", label || `Camera ${place + 1}`, "", () => dialog.close(deviceId));
     return Object.assign(camera, { dir: "auto", autofocus: deviceId === proposed });

@@ -62,5 +62,5 @@ export class Steer {
 
 /** Two dials have one name; their groups tell them apart. */
 function group(name, dials) {
-  return Object.assign(make("div", "dials", ...dials), { role: "group", ariaLabel: name });
+  return make("div", { className: "dials", role: "group", ariaLabel: name }, ...dials);
 }

@@ -10,7 +10,7 @@ const HEIGHT = 18;
 export class Strip {
   constructor(canvas) {
     this.canvas = canvas;
-    const small = Object.assign(make("canvas"), { width: WIDTH, height: HEIGHT });
+    const small = make("canvas", { width: WIDTH, height: HEIGHT });
     this.reader = small.getContext("2d", { willReadFrequently: true });
     this.clear();
   }

@@ -32,7 +32,8 @@ SHIFTS = """
 localStorage.clear();
 window.shifted = [];
 new PerformanceObserver((list) => {
-  for (const { sources } of list.getEntries()) window.shifted.push(sources.map(({ node }) => node?.id || node?.className || node?.nodeName));
+  const name = ({ node }) => node?.id || node?.className || node?.nodeName;
+  for (const { sources } of list.getEntries()) window.shifted.push(sources.map(name));
 }).observe({ type: "layout-shift", buffered: true });
 """
 
