@@ -89,14 +89,9 @@ function gathered(peer) {
 }
 
 async function post(sdp, label, key) {
-  let response;
-  try {
-    response = await fetch(`/whip?label=${encodeURIComponent(label)}&key=${encodeURIComponent(key)}`, {
-      method: "POST", headers: authorised("publish", { "Content-Type": "application/sdp" }), body: sdp,
-    });
-  } catch {
-    throw new WhipError(...WORDS.gone);
-  }
+  const response = await fetch(`/whip?${new URLSearchParams({ label, key })}`, {
+    method: "POST", headers: authorised("publish", { "Content-Type": "application/sdp" }), body: sdp,
+  }).catch(() => { throw new WhipError(...WORDS.gone); });
   const text = await response.text();
   if (response.status === 401) throw new WhipError(...WORDS.token);
   if (response.status === 503) throw new WhipError(...WORDS.busy);

@@ -1,6 +1,7 @@
 """A track found by words: what is asked and when, what the rows say and do, and all of it by keys. Filters for key and
 energy. Against a websocket that says what each test tells it to."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -318,3 +319,20 @@ def test_the_key_of_what_is_on_air_is_a_click_away(opened: Opener) -> None:
     page.click("#tab-filters")
     page.click("#tool-filters .quiet:text('Fits what is on air')")
     page.wait_for_selector("#toast:has-text('The key of what is on air is not known.')")
+
+
+def test_on_a_real_server_a_track_is_found_and_played(page: Any) -> None:
+    page.click("#use-camera")
+    page.wait_for_selector(".row", timeout=40_000)
+    page.keyboard.press("/")
+    page.wait_for_selector("#find-words:focus")
+    page.type("#find-words", "tune 1")
+    page.wait_for_selector(".hit")
+    assert re.fullmatch(r"\d+ bpm · 0:\d\d.*", page.locator(".hit .facts").first.inner_text().split("\n")[0])
+    title = page.locator(".hit .title").first.inner_text()
+    page.keyboard.press("ArrowDown")
+    with page.expect_request("**/audio?start=*") as asked:
+        page.keyboard.press("Enter")
+    page.wait_for_selector('#player[data-state="playing"]', timeout=20_000)
+    assert page.inner_text("#now-title") == title and "/tracks/" in asked.value.url
+    page.wait_for_selector("#find", state="hidden")
