@@ -26,14 +26,13 @@ import { learn, renew, titleOf } from "./titles.js";
 import { Transport } from "./transport.js";
 import { Meter, Volume } from "./volume.js";
 import { Wishes } from "./wishes.js";
-import { cue, dots, movement, note, pulse } from "./words.js";
+import { capital, cue, dots, movement, note, pulse } from "./words.js";
 
 const NOTE_MS = 6000; // a change of the list is told for so long
 const HISTORY_MS = 20_000; // after a change on air it is in the history
 
 let noted = 0; // when the list's last change was told
 
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const fades = () => ({ fade: chose("fade"), fade_s: chose("fade_s") });
 const send = (command) => session.send(command);
 const audible = (track) => press($("go-listen"), Boolean(track) && track === proposal.item?.track);

@@ -210,14 +210,10 @@ export class Player {
   #tell() { this.on.change(this.now, this.playing); }
 
   async #reason(address, item) {
-    const name = item.title || "This track";
-    try {
-      const response = await fetch(address, { headers: { Range: "bytes=0-0" } });
-      if (response.ok) return `${name} cannot be played by this browser.`;
-      return `${name} cannot be played: ${(await response.json()).detail}.`;
-    } catch {
-      return `${name} cannot be played: the server cannot be reached.`;
-    }
+    const response = await fetch(address, { headers: { Range: "bytes=0-0" } }).catch(() => null);
+    const said = response?.ok ? null : await response?.json().catch(() => null);
+    const why = response?.ok ? " by this browser" : `: ${said?.detail ?? "the server cannot be reached"}`;
+    return `${item.title || "This track"} cannot be played${why}.`;
   }
 }
 

@@ -6,7 +6,7 @@ import { $, button, make, refill, when } from "./make.js";
 import { leans, weighs } from "./session.js";
 import { DIALS, WEIGHTS } from "./steer.js";
 import { titleOf } from "./titles.js";
-import { minutes, percent } from "./words.js";
+import { capital, minutes, percent } from "./words.js";
 
 const TOLD_MS = 9000;
 const SHORT_S = 600;
@@ -36,7 +36,7 @@ export class Wishes {
     if (!effect) return;
     this.track = track;
     const name = track ? titleOf(track, () => { if (!this.told.hidden && this.track === track) this.tell({ command, track, effect }); }) : "";
-    this.told.querySelector("p").textContent = name ? `${name}: ${effect.text}.` : `${effect.text[0].toUpperCase()}${effect.text.slice(1)}.`;
+    this.told.querySelector("p").textContent = name ? `${name}: ${effect.text}.` : `${capital(effect.text)}.`;
     $("told-short").hidden = command !== "skip" || effect.text.includes("minutes") || !this.session.role.may;
     $("told-undo").hidden = command === "undo" || !this.session.role.may;
     this.told.hidden = false;

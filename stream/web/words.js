@@ -7,6 +7,8 @@ export const titled = ({ title }) => title || "Untitled";
 /** Words of one line, those that there are. */
 export const dots = (...words) => words.filter(Boolean).join(" · ");
 
+export const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
 export const percent = (part) => `${Math.round(100 * part)} %`;
 
 export function clock(seconds) {
