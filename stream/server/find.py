@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends, Query
 
-from catalog.described import rights_json
+from catalog.described import heard_json, rights_json
 from catalog.records import Track
 from catalog.words import MOST_CHARACTERS
 
@@ -41,4 +41,6 @@ def _facts(track: Track) -> dict[str, Any]:
         "tempo_bpm": round(track.tempo_bpm, 1),
         "licence": track.licence,
         **rights_json(track),
+        "key": track.key,
+        **heard_json(track),
     }

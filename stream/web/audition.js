@@ -1,7 +1,8 @@
-// Listening in headphones, apart from what is on air: on a second output, and the session is never told of it.
+// Listening in headphones, apart from what is on air; the session is never told of it.
 
-import { chose, choose } from "./look.js";
-import { addressed } from "./token.js";
+import { chose } from "./look.js";
+import { when } from "./make.js";
+import { addressed } from "./ask.js";
 
 const LOW = 0.25; // of full level, where there is no second output
 
@@ -10,7 +11,7 @@ export class Audition {
   constructor(busy, on) {
     Object.assign(this, { busy, on, track: null, turn: 0 });
     this.audio = new Audio();
-    this.audio.addEventListener("ended", () => this.stop());
+    when(this.audio, "ended", () => this.stop());
   }
 
   /** Whether this browser can play to an output that is chosen. */
@@ -32,7 +33,7 @@ export class Audition {
     } catch {
       if (this.busy()) return this.on.say("The headphones that were chosen are not there. Choose again in the settings.");
     }
-    if (turn !== this.turn) return undefined;
+    if (turn !== this.turn) return;
     const gain = Math.min(1, 10 ** ((item.gain_db ?? 0) / 20));
     audio.volume = own ? gain : LOW * gain;
     audio.src = addressed(`/tracks/${encodeURIComponent(item.track)}/audio?start=${item.start_s.toFixed(3)}&fade=0.020`);
@@ -42,11 +43,10 @@ export class Audition {
       await audio.play();
       if (!own) this.on.say("Played softly on the usual output. Headphones can be chosen in the settings.");
     } catch (error) {
-      if (turn !== this.turn) return undefined;
+      if (turn !== this.turn) return;
       this.stop();
       this.on.say(error.name === "NotAllowedError" ? "The browser wants a click on the page before it gives sound." : `${item.title || "This track"} cannot be played: its file may be gone.`);
     }
-    return undefined;
   }
 
   stop() {
@@ -56,24 +56,4 @@ export class Audition {
     this.track = null;
     this.on.change(null);
   }
-}
-
-/** The outputs that the browser names, after it was asked: [{id, name}]; throws in words. */
-export async function outputs() {
-  const { mediaDevices } = navigator;
-  if (!mediaDevices) throw new Error(window.isSecureContext ? "This browser names no outputs." : "Outputs are named on https or localhost only.");
-  if (mediaDevices.selectAudioOutput) { // its own list
-    const { deviceId, label } = await mediaDevices.selectAudioOutput().catch(() => { throw new Error("No output was chosen."); });
-    choose("headphones", deviceId);
-    return [{ id: deviceId, name: label || "The chosen output" }];
-  }
-  const named = async () => (await mediaDevices.enumerateDevices()).filter(({ kind, deviceId }) => kind === "audiooutput" && deviceId);
-  let found = await named();
-  if (!found.some(({ label }) => label)) {
-    const stream = await mediaDevices.getUserMedia({ audio: true }).catch(() => null); // browsers name outputs only then
-    for (const track of stream?.getTracks() ?? []) track.stop(); // nothing is recorded
-    found = await named();
-  }
-  if (!found.length) throw new Error("The browser names no outputs: allow the microphone once (nothing is recorded), and connect headphones.");
-  return found.map(({ deviceId, label }, place) => ({ id: deviceId, name: label || `Output ${place + 1}` }));
 }

@@ -1,7 +1,7 @@
 // Auto: what the player does by itself. The switch is the session's; only the page that plays acts on it.
 
 const LEAVE_S = 3; // before its end, a track makes way
-const FADE_S = 2.5; // in which the next one rises, so that it is there at the place to leave
+const FADE_S = 2.5; // in which the next one rises before that
 const SOONEST_S = 5; // after its start a track is not left yet
 const NEAR_S = 2; // further behind a loop it was passed on purpose
 
@@ -23,13 +23,11 @@ export class Auto {
 
   get #acts() { return this.wants() && (this.speaker.here || (!this.speaker.elsewhere && this.began)); }
 
-  /** Who plays, or the switch, has changed. */
   heard() {
     const { before, role } = this.session;
     if (role.player === "elsewhere" || (before.auto && !role.auto)) this.began = false;
   }
 
-  /** A new list came. */
   follow() {
     if (!this.#acts || !this.session.newest) return;
     const { now } = this.speaker.player;
@@ -39,7 +37,6 @@ export class Auto {
     else if (this.session.newest.advice === "switch" && first.track !== now.track && this.speaker.player.playing) this.start(first);
   }
 
-  /** Time passes: is it time to leave? */
   watch() {
     const { player } = this.speaker;
     if (!this.#acts || !player.playing || this.starting || !player.length_s) return;
@@ -53,17 +50,15 @@ export class Auto {
     if (over_s >= 0 && over_s < NEAR_S) this.speaker.seek(from_s + over_s); // in time: the two places are alike
   }
 
-  /** What plays was skipped: on with the next, in auto mode or not. */
+  /** On with the next, in auto mode or not. */
   next(track) {
     const next = this.session.top(track);
     if (next) this.start(next);
     else this.speaker.silence();
   }
 
-  /** A track came to its end: another one follows, else it is quiet and the session knows. */
   ended(track) {
-    const next = this.session.top(track);
-    if (this.#acts && next) this.start(next);
+    if (this.#acts) this.next(track);
     else this.speaker.silence();
   }
 

@@ -1,7 +1,6 @@
 // Who is to be named for what is on air, to be copied.
 
-import { $, set } from "./make.js";
-import { copy } from "./rights.js";
+import { $, set, when } from "./make.js";
 import { outline } from "./titles.js";
 
 const SAID_MS = 1500;
@@ -9,14 +8,13 @@ const SAID_MS = 1500;
 export class Credit {
   constructor(say) {
     Object.assign(this, { track: "", text: "" });
-    $("credit").addEventListener("click", async () => {
+    when("credit", "click", async () => {
       const copied = await copy(this.text);
       told($("credit"), copied ? "Copied" : "Not copied");
       if (!copied) say(`The browser copies nothing here. The credit is: ${this.text}`);
     });
   }
 
-  /** Returns whether it is another track. */
   show(track) {
     if (track === this.track) return false;
     Object.assign(this, { track, text: "" });
@@ -36,15 +34,19 @@ export class Credit {
 export function showWhip(key) {
   const address = new URL(`/whip?key=${encodeURIComponent(key || "studio")}`, location.href).href;
   $("whip-address").textContent = key ? address.replace(/=.*/, "=…") : address;
-  $("copy").addEventListener("click", async () => {
+  when("copy", "click", async () => {
     if (await copy(address)) told($("copy"), "Copied");
     else getSelection().selectAllChildren($("whip-address")); // no clipboard here: at least it is selected
   });
 }
 
-/** Say what became of a click, for a moment, in the button itself. */
 function told(button, text) {
   button.dataset.text ??= button.textContent;
   set(button, text);
   setTimeout(() => set(button, button.dataset.text), SAID_MS);
+}
+
+async function copy(text) {
+  try { await navigator.clipboard.writeText(text); } catch { return false; }
+  return true;
 }

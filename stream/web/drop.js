@@ -1,12 +1,11 @@
 // A video that is chosen, or dropped on the page.
 
-import { $ } from "./make.js";
+import { $, when } from "./make.js";
 
-/** `take(file)` gets it. */
 export function takeFiles(take) {
   const still = () => $("stage").classList.remove("dropping");
-  $("use-file").addEventListener("click", () => $("file").click());
-  $("file").addEventListener("change", ({ target }) => {
+  when("use-file", "click", () => $("file").click());
+  when("file", "change", ({ target }) => {
     const [chosen] = target.files;
     target.value = "";
     if (chosen) take(chosen);

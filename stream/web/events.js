@@ -2,7 +2,7 @@
 // unless it was asked for by its key: then it waits for the next stream of that key.
 
 import { page } from "./key.js";
-import { addressed } from "./token.js";
+import { socketAddress } from "./ask.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 const ABSENT_MS = 1000; // between questions whether the stream of a key has begun
@@ -11,24 +11,15 @@ const MOVED = 4307;
 const DENIED = 4401;
 const NOT_FOUND = 4404;
 
-/**
- * `path`: of a session, or `/events?key=KEY` if `patient`. `on` has message(object), open(), waiting(),
- * closed(reason, regular); `regular`: the stream was ended, not lost; and, if `patient`, absent(reason, regular, never),
- * and reached(): the server is there, but the stream may not be. Returns {send(object), close()}.
- */
+/** `path`: of a session, or `/events?key=KEY` if `patient`. `on` has message(object), open(), waiting(), closed(reason,
+ * regular); `regular`: ended, not lost; if `patient`, absent(reason, regular, never), and reached(): the server is. */
 export function listen(path, on, patient = false) {
-  let socket = null;
-  let moved = "";
-  let tries = 0;
-  let over = false;
-  let timer = 0;
+  let [socket, moved, tries, over, timer] = [null, "", 0, false, 0];
 
   const later = (ms) => { timer = setTimeout(connect, ms); };
 
   const connect = () => {
-    const address = new URL(addressed(path), location.href);
-    if (moved) address.host = new URL(moved).host;
-    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    const address = socketAddress(path, "view", moved);
     address.searchParams.set("page", page);
     moved = "";
     let heard = false;

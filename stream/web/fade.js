@@ -1,12 +1,12 @@
-// How one track gives way to the next: by a plain fade at once, or on a bar, in one tempo while both are heard.
+// How one track gives way to the next: by a fade at once, or on a bar, in one tempo while both are heard.
 
-export const WITHIN = 0.06; // a tempo is changed by no more than this
+const WITHIN = 0.06; // a tempo is changed by no more than this
 const PREPARE_S = 0.9; // to fetch the next track
 const RUN_S = 1.2; // it runs silently so long, and is brought to the beat
 const LEAST_S = 0.4;
 export const DRIFT_S = 8; // in which it goes back to its own tempo afterwards
 
-/** The rate at which a track of `bpm` has the beat of one of `wanted`, or 0 where none is near. Half and double count. */
+/** The rate at which `bpm` has the beat of `wanted`, half and double too; 0 where none is near. */
 export function rateFor(bpm, wanted) {
   if (!(bpm > 0) || !(wanted > 0)) return 0;
   const rates = [1, 2, 0.5].map((factor) => (wanted * factor) / bpm);
@@ -14,7 +14,7 @@ export function rateFor(bpm, wanted) {
   return Math.abs(best - 1) <= WITHIN + 1e-9 ? best : 0;
 }
 
-/** How long a change takes, about: from its beginning to the start of the next track. */
+/** How long before its start the next track is begun, about. */
 export function leadOf({ fade, fade_s }) { return fade === "off" ? 0.25 : fade === "beat" ? PREPARE_S + RUN_S + fade_s + 1 : fade_s; }
 
 /**

@@ -1,29 +1,38 @@
 // Limits of the session: only tracks that pass all of them are suggested.
 
-import { button, input, make } from "./make.js";
-import { limited } from "./session.js";
+import { FLAGS, limited, WORDS } from "./limits.js";
+import { button, input, make, when } from "./make.js";
+import { outline } from "./titles.js";
 
-const WORDS = { licences: ["Licences", "CC0, CC-BY"], tags: ["Tags", "ambient, piano"], moods: ["Moods", "calm, dark"], playlists: ["Playlists", "Late show"] };
-const FLAGS = { instrumental: "Instrumental only", live_ok: "Marked live ok", vod_ok: "Marked VOD ok", jingles: "Jingles too" };
-const NUMBERS = { min_bpm: ["from", "bpm", "1000"], max_bpm: ["to", "bpm", "1000"], min_duration_s: ["at least", "s", "86400"] };
+const NUMBERS = {
+  min_bpm: ["from", "bpm", 1000], max_bpm: ["to", "bpm", 1000], min_duration_s: ["at least", "s", 86400],
+  min_energy: ["energy from", "%", 100], max_energy: ["to", "%", 100],
+};
+const percents = (name) => name.endsWith("energy");
 
 export class Filters {
-  constructor(box, send) {
-    Object.assign(this, { send, inputs: {} });
+  constructor(box, session, { say }) {
+    Object.assign(this, { session, say, inputs: {} });
+    const label = (kind, ...parts) => make("label", kind, ...parts.map((part) => (typeof part === "string" ? make("span", "", part) : part)));
     const pace = Object.entries(NUMBERS).map(([name, [before, unit, most]]) =>
-      make("label", "", make("span", "", before), this.#input(name, { type: "number", min: "0", max: most, inputMode: "numeric" }), make("span", "", unit)));
-    const words = Object.entries(WORDS).map(([name, [label, example]]) =>
-      make("label", "words", make("span", "", label), this.#input(name, { type: "text", placeholder: example, maxLength: 600, autocomplete: "off", spellcheck: false, dir: "auto" })));
-    const flags = Object.entries(FLAGS).map(([name, text]) => make("label", "flag", this.#input(name, { type: "checkbox" }), make("span", "", text)));
-    this.clear = button("quiet", "Clear filters", "", () => send({ type: "reset", what: ["filters"] }));
-    const form = make("form", "limits", make("fieldset", "pace", make("legend", "", "Tempo and length"), ...pace), ...words, make("div", "flags", ...flags), this.clear);
-    form.addEventListener("submit", (event) => { event.preventDefault(); this.#ask(); });
-    form.addEventListener("change", () => this.#ask());
+      label("", before, this.#input(name, { type: "number", min: "0", max: String(most), inputMode: "numeric" }), unit));
+    const words = Object.entries(WORDS).map(([name, [text, example]]) =>
+      label("words", text, this.#input(name, { type: "text", placeholder: example, maxLength: 600, autocomplete: "off", spellcheck: false, dir: "auto" })));
+    const flags = Object.entries(FLAGS).map(([name, text]) => label("flag", this.#input(name, { type: "checkbox" }), text));
+    this.fit = button("quiet", "Fits what is on air", "Only tracks whose key mixes with that of what is on air", () => this.#fit());
+    this.fit.ariaLabel = null;
+    this.clear = button("quiet", "Clear filters", "", () => session.send({ type: "reset", what: ["filters"] }));
+    const form = make("form", "limits", make("fieldset", "pace", make("legend", "", "Tempo, length and energy"), ...pace), ...words,
+      make("div", "flags", ...flags), make("div", "save", this.fit, this.clear));
+    when(form, "submit", (event) => { event.preventDefault(); this.#ask(); });
+    when(form, "change", () => this.#ask());
     box.append(form);
   }
 
-  show(filters, may) {
-    this.filters = filters;
+  show() {
+    const { asked, onAir, role: { may } } = this.session;
+    const filters = asked?.filters;
+    this.fit.disabled = !may || !filters || !onAir;
     const key = JSON.stringify([filters ?? null, may]);
     if (key === this.key) return;
     this.key = key;
@@ -31,13 +40,22 @@ export class Filters {
       field.disabled = !may || !filters;
       const value = filters?.[name];
       if (field.type === "checkbox") field.checked = value === true;
-      else if (field !== document.activeElement) field.value = Array.isArray(value) ? value.join(", ") : value || ""; // else somebody writes there
+      else if (field === document.activeElement) continue; // somebody writes there
+      else if (Array.isArray(value)) field.value = value.join(", ");
+      else field.value = value ? (percents(name) ? Math.round(100 * value) : value) : "";
     }
     this.clear.disabled = !may || !limited(filters);
   }
 
-  #input(name, facts) {
-    return this.inputs[name] = input({ ...facts, id: `filter-${name}` });
+  #input(name, facts) { return this.inputs[name] = input({ ...facts, id: `filter-${name}` }); }
+
+  /** The key of what is on air, and those that mix with it. */
+  async #fit() {
+    const { camelot } = await outline(this.session.onAir.track) ?? {};
+    if (!camelot) return this.say("The key of what is on air is not known.");
+    this.inputs.keys.value = camelot;
+    this.inputs.near_keys.checked = true;
+    return this.#ask();
   }
 
   /** All of the filters at once, as the server wants them; a limit that is not set is left out. */
@@ -47,10 +65,10 @@ export class Filters {
       const text = value.trim();
       if (type === "checkbox" ? !checked : !text) continue;
       if (type === "checkbox") said[name] = true;
-      else if (type === "number") said[name] = Number(text);
+      else if (type === "number") said[name] = Number(text) / (percents(name) ? 100 : 1);
       else said[name] = text.split(/[,;]/).map((word) => word.trim()).filter(Boolean).slice(0, 32);
     }
     this.key = "";
-    this.send(said);
+    this.session.send(said);
   }
 }

@@ -1,8 +1,8 @@
-// What was on air, in this and earlier sessions, newest first; and when a track was last used.
+// What was on air, in all sessions, newest first.
 
-import { ask } from "./ask.js";
+import { ask, missing } from "./ask.js";
 import { make } from "./make.js";
-import { ago, clock } from "./words.js";
+import { ago, clock, dots, titled } from "./words.js";
 
 const LIMIT = 50;
 
@@ -14,20 +14,18 @@ export class History {
     box.append(this.list, this.none);
   }
 
-  /** When a track was last on air, or an empty text. */
   used(track) { return this.last.get(track) ?? ""; }
 
   async load() {
     const { status, told } = await ask(`/api/history?limit=${LIMIT}`);
     const history = told?.history ?? [];
     this.none.hidden = history.length > 0 || (!told && this.list.children.length > 0);
-    this.none.textContent = told ? "Nothing was on air yet." : status === 404 ? "This server keeps no history." : "The history cannot be read now.";
+    this.none.textContent = told ? "Nothing was on air yet." : missing(status, "history");
     if (!told) return;
     this.last = new Map(history.map(({ track, at }) => [track, at]).reverse());
     this.list.replaceChildren(...history.map(({ title, artist, at, played_s }) => {
-      const name = make("span", "name", [title || "Untitled", artist].filter(Boolean).join(" · "));
-      name.dir = "auto";
-      return make("li", "", name, make("span", "when", [ago(at), played_s ? `for ${clock(played_s)}` : ""].filter(Boolean).join(", ")));
+      const name = make("span", { className: "name", dir: "auto" }, dots(titled({ title }), artist));
+      return make("li", "", name, make("span", "when", `${ago(at)}${played_s ? `, for ${clock(played_s)}` : ""}`));
     }));
   }
 }

@@ -1,4 +1,4 @@
-// Keys of the page; a dock has none of single letters, for these are the program's around it.
+// Keys of the page. In a dock they are the program's around it.
 
 import { chose, dock } from "./look.js";
 
@@ -6,13 +6,13 @@ import { chose, dock } from "./look.js";
 export function hotkeys(acts) {
   addEventListener("keydown", (event) => {
     if (dock || !chose("keys") || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (document.querySelector("dialog[open]") || writes(event.target)) return;
+    if (document.querySelector("dialog[open]:not(#find)") || writes(event.target)) return;
     const element = event.target;
     const acted = element.closest?.("button, a, summary, label");
     const slides = element.matches?.("input[type=range]");
     if ([" ", "Enter"].includes(event.key) && (acted || slides || element.matches?.("input"))) return;
     if (slides && /^[0-9+-]$/.test(event.key)) return;
-    const digit = /^Digit([1-9])$/.exec(event.code);
+    const digit = event.key !== "/" && /^Digit([1-9])$/.exec(event.code); // in places / is Shift + 7
     const act = digit ? acts[event.shiftKey ? "hear" : "rank"] : acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act || event.repeat && !["+", "-", "[", "]"].includes(event.key)) return;
     event.preventDefault();
@@ -20,7 +20,6 @@ export function hotkeys(acts) {
   });
 }
 
-/** Whether keys are text there. */
 export function writes(element) {
   if (element.isContentEditable || ["TEXTAREA", "SELECT"].includes(element.tagName)) return true;
   return element.tagName === "INPUT" && !["range", "checkbox", "radio", "button", "file"].includes(element.type);

@@ -1,8 +1,7 @@
-// What this page sends: a camera, the screen or a file, published with a key, and published again when the server was
-// lost and is back.
+// What this page sends, published with a key, and published again when the server was lost and is back.
 
 import { given, streamKey } from "./key.js";
-import { sleep } from "./make.js";
+import { sleep, when } from "./make.js";
 import { publish } from "./socket.js";
 
 const AGAIN_MS = [300, 500, 1000, 2000, 3000, 5000];
@@ -17,7 +16,6 @@ export class Input {
     this.returning = false;
   }
 
-  /** Open a source and publish it. A second choice while one is being opened replaces it. */
   async begin(open, picture) {
     const turn = ++this.turn;
     this.on.status("wait", "Waiting for the picture…");
@@ -27,17 +25,15 @@ export class Input {
       this.source = source;
       this.on.shown(source);
       for (const track of source.stream.getVideoTracks()) {
-        track.addEventListener("ended", () => { if (this.source === source) this.on.ended(""); });
+        when(track, "ended", () => { if (this.source === source) this.on.ended(""); });
       }
       this.on.status("wait", "Connecting…");
       await this.#publish(turn);
     } catch (error) {
       if (turn === this.turn) this.on.ended(error.message);
     }
-    return undefined;
   }
 
-  /** The server has lost the stream: publish it again, as long as there is a source and hope. */
   async again() {
     if (!this.source || this.returning) return;
     const turn = ++this.turn;
@@ -57,7 +53,7 @@ export class Input {
           this.on.ended(error.message);
           break;
         }
-        await sleep(AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]);
+        await sleep(AGAIN_MS[tries] ?? AGAIN_MS.at(-1));
       }
     }
     this.returning = false;
@@ -78,7 +74,6 @@ export class Input {
     if (turn !== this.turn) return whip.stop();
     this.whip = whip;
     this.on.attend(whip.events);
-    return undefined;
   }
 
   #link(word) {

@@ -1,10 +1,11 @@
-// Names: the key of the stream, and by what the server knows this page again on another connection.
+// Names: the stream's key, and by what the server knows this page again.
+
+import { given as asked } from "./ask.js";
 
 const KEPT = "segue-key";
 
-/** The key that the page was opened with: ?key=studio, or #key=studio, which no server and no log sees. */
-export const given = new URLSearchParams(location.search).get("key")
-  || new URLSearchParams(location.hash.slice(1)).get("key") || "";
+/** The key that the page was opened with, ?key=studio or #key=studio. */
+export const given = asked("key", location.search) || asked("key");
 
 /** This page's own word, as long as it is open. */
 export const page = random();
@@ -24,13 +25,13 @@ export async function streamKey() {
 
 let mine = "";
 
-/** Whether no other tab has that key: a tab that is duplicated takes what it keeps along. */
+/** Whether no other tab has that key: a duplicate of a tab does. */
 function alone(key) {
   if (!navigator.locks || mine === key) return true;
   return new Promise((resolve) => {
     navigator.locks.request(`segue-${key}`, { ifAvailable: true }, (lock) => {
       resolve(Boolean(lock));
-      if (!lock) return undefined;
+      if (!lock) return;
       mine = key;
       return new Promise(() => {}); // as long as the page is open
     }).catch(() => resolve(true));

@@ -1,7 +1,7 @@
 // The dialog that names the keys.
 
 import { dock } from "./look.js";
-import { button, heading, make } from "./make.js";
+import { furnish, make } from "./make.js";
 
 const KEYS = {
   Space: "Play or pause",
@@ -21,6 +21,7 @@ const KEYS = {
   "U, Ctrl+Z": "Undo",
   T: "Light or dark",
   F: "Filters",
+  "/": "Find a track",
   "↑ and ↓": "From row to row, in the list",
   "?": "This list",
   Esc: "Close",
@@ -29,5 +30,5 @@ const KEYS = {
 export function fill(dialog) {
   const lines = Object.entries(KEYS).map(([key, what]) => make("div", "", make("dt", "", make("kbd", "", key)), make("dd", "", what)));
   const hint = dock ? "Docks have no keys of their own: these work in the page." : "Single keys can be turned off in the settings. Media keys work too.";
-  dialog.append(heading(dialog, "Keys"), make("p", "hint", hint), make("dl", "keys", ...lines), button("quiet", "Close", "", () => dialog.close()));
+  furnish(dialog, "Keys", [make("p", "hint", hint), make("dl", "keys", ...lines)]);
 }

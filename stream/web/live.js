@@ -1,9 +1,9 @@
 // The stream that this page is about: one that it sends, one of others, that of a key, or none yet.
 
-import { ask } from "./ask.js";
+import { ask, UNREACHED } from "./ask.js";
 import { given } from "./key.js";
 import { chose, dock } from "./look.js";
-import { $, button, make, refill, set } from "./make.js";
+import { $, button, make, refill, set, when } from "./make.js";
 import { clock } from "./words.js";
 
 const ANSWER_MS = 5000; // a server that has not answered by then cannot be reached
@@ -18,12 +18,11 @@ export class Live {
     this.waits = false; // for the stream of the key to begin
     this.asking = false; // for what is live now
     this.input = this.strip = null; // what this page sends, if it does, and the movement in it
-    $("stop").addEventListener("click", () => { this.end(); $("use-camera").focus({ focusVisible: false }); });
+    when("stop", "click", () => { this.end(); $("use-camera").focus({ focusVisible: false }); });
     addEventListener("pagehide", () => this.input?.whip?.stop());
     addEventListener("segue-look", () => this.#mode($("stage").dataset.mode));
   }
 
-  /** Begin with what the page's address asks for; `id`: of a session. */
   start(id) {
     if (id) this.#watch({ label: "A live stream", events: `/sessions/${encodeURIComponent(id)}/events`, age_s: 0 });
     else if (given) this.#attendKey();
@@ -37,8 +36,6 @@ export class Live {
   }
 
   tick() { if (this.began) set($("clock"), clock((performance.now() - this.began) / 1000)); }
-
-  // ---- what the session's connection says ----
 
   opened() {
     this.status("live", this.session.newest ? "Live" : "Connected");
@@ -54,7 +51,6 @@ export class Live {
     this.on.show();
   }
 
-  /** The connection is over for good. */
   closed(reason, regular) {
     if (this.input?.source && !regular) {
       this.input.again();
@@ -65,9 +61,6 @@ export class Live {
     return this.on.say(`The stream ended: ${reason.replace(/\.$/, "")}.`);
   }
 
-  // ---- beginning and end ----
-
-  /** Send something: what it takes is loaded now. */
   async send(kind, chosen) {
     this.on.unlock(); // the click that started this is the gesture that sound needs
     await this.end();
@@ -83,7 +76,7 @@ export class Live {
       });
       await this.input.begin((video) => sources[kind](video, chosen), $("picture"));
     } catch {
-      this.on.say("The server cannot be reached. Is it still running?");
+      this.on.say(UNREACHED);
     }
   }
 
@@ -114,7 +107,6 @@ export class Live {
     this.on.show();
   }
 
-  /** Ask for the stream of the key that the page was opened with, for as long as it takes. */
   #attendKey() {
     this.#mode("remote");
     this.session.attend(`/events?key=${encodeURIComponent(given)}`, true);

@@ -1,9 +1,9 @@
-// What is this page's own and not the session's: how it looks, how it fades, where headphones are. Kept by the browser.
+// What is this page's own and not the session's: looks, fades, headphones, the camera. Kept by the browser.
 
 const KEPT = "segue-look";
-const USUAL = { theme: "", size: "", fade: "gentle", fade_s: 2.5, keys: true, strip: true, headphones: "", tool: "" };
+const USUAL = { theme: "", size: "", fade: "gentle", fade_s: 2.5, keys: true, strip: true, headphones: "", camera: "", tool: "" };
 
-let chosen = { ...USUAL };
+let chosen = USUAL;
 chosen = kept();
 
 /** What is kept now: another tab may have chosen meanwhile. */
@@ -17,23 +17,26 @@ export const dock = document.documentElement.dataset.view === "dock";
 export function chose(name) { return chosen[name]; }
 
 export function choose(name, value) {
-  chosen = { ...kept(), [name]: value };
-  try { localStorage.setItem(KEPT, JSON.stringify(chosen)); } catch { /* then it is forgotten with the page */ }
-  dispatchEvent(new Event("segue-look"));
+  const now = { ...kept(), [name]: value };
+  try { localStorage.setItem(KEPT, JSON.stringify(now)); } catch { /* then it is forgotten with the page */ }
+  told(now);
 }
 
 addEventListener("storage", ({ key }) => {
-  if (key !== KEPT) return;
-  chosen = kept();
-  dispatchEvent(new Event("segue-look"));
+  if (key === KEPT) told(kept());
 });
 
-/** In a dock a click keeps the focus, and the program around it no longer gets its hotkeys: give it back. */
+function told(now) {
+  chosen = now;
+  dispatchEvent(new Event("segue-look"));
+}
+
+/** In a dock a click keeps the focus, and the program's own hotkeys do nothing: give it back. */
 export function giveFocusBack() {
   if (!dock) return;
   addEventListener("click", ({ detail, target }) => {
     const writes = target.closest?.("dialog, select, input:not([type=range]):not([type=checkbox])");
-    if (detail > 0 && !writes) document.activeElement?.blur?.();
+    if (detail > 0 && !writes && !document.activeElement?.closest("dialog")) document.activeElement?.blur?.();
   });
   addEventListener("change", ({ target }) => { if (target.matches("[type=range], [type=checkbox], select") && !target.matches(":focus-visible")) target.blur(); });
 }

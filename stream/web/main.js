@@ -1,7 +1,5 @@
 // Wiring: the session, what the page shows of it, and what it plays.
 
-import { acts } from "./acts.js";
-import { Announcer } from "./announce.js";
 import { Audition } from "./audition.js";
 import { Auto } from "./auto.js";
 import { Credit, showWhip } from "./credit.js";
@@ -10,33 +8,31 @@ import { leadOf, plan } from "./fade.js";
 import { History } from "./history.js";
 import { hotkeys } from "./hotkeys.js";
 import { given } from "./key.js";
+import { limited } from "./limits.js";
 import { Live } from "./live.js";
-import { chose, dock, giveFocusBack } from "./look.js";
-import { $, press, set } from "./make.js";
+import { choose, chose, dock, giveFocusBack } from "./look.js";
+import { $, press, set, when } from "./make.js";
 import { Media } from "./media.js";
-import { Meter } from "./meter.js";
 import { Moment } from "./moment.js";
 import { Obs } from "./obs.js";
 import { Parts } from "./parts.js";
 import { Player } from "./player.js";
 import { Proposal } from "./proposal.js";
-import { leans, limited, Session, weighs } from "./session.js";
+import { leans, Session, weighs } from "./session.js";
 import { Speaker } from "./speaker.js";
 import { Steer } from "./steer.js";
 import { Suggestions } from "./suggestions.js";
-import { Tabs } from "./tabs.js";
 import { learn, renew, titleOf } from "./titles.js";
 import { Transport } from "./transport.js";
-import { Volume } from "./volume.js";
+import { Meter, Volume } from "./volume.js";
 import { Wishes } from "./wishes.js";
-import { cue, movement, note, pulse } from "./words.js";
+import { capital, cue, dots, movement, note, pulse } from "./words.js";
 
 const NOTE_MS = 6000; // a change of the list is told for so long
 const HISTORY_MS = 20_000; // after a change on air it is in the history
 
 let noted = 0; // when the list's last change was told
 
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const fades = () => ({ fade: chose("fade"), fade_s: chose("fade_s") });
 const send = (command) => session.send(command);
 const audible = (track) => press($("go-listen"), Boolean(track) && track === proposal.item?.track);
@@ -65,29 +61,22 @@ const speaker = new Speaker(player, session, how, { change: showPlayer });
 const volume = new Volume(speaker);
 const transport = new Transport(speaker, session);
 const auto = new Auto(speaker, session, () => (session.open ? session.auto : $("auto").checked), () => leadOf(fades()));
-const wishes = new Wishes($("wishes"), $("told"), send);
+const wishes = new Wishes(session);
 const obs = new Obs(session);
-const audition = new Audition(() => player.playing, { change: (track) => { list.listens(track); audible(track); }, say: complain });
-const proposal = new Proposal(moment, new Announcer($("advice-said")), { play: start, listen: (item) => audition.toggle(item) });
-const list = new Suggestions($("list"), {
-  play: start,
-  listen: (item) => audition.toggle(item),
-  skip: (item) => skip(item.track),
-  unskip: (item) => send({ type: "unskip", track: item.track }),
-  like: (item, whether) => send({ type: whether ? "like" : "unlike", track: item.track }),
-  pin: (item, whether) => send({ type: "pin", track: whether ? item.track : null }),
+const audition = new Audition(() => player.playing, { change: (track) => { list.listens(track); audible(track); parts.show(); }, say: complain });
+const does = { play: start, listen: (item) => audition.toggle(item), send };
+const proposal = new Proposal(moment, does);
+const list = new Suggestions(session, {
+  ...does,
+  used: (track) => history.used(track),
   waits: (whether) => { $("list-waiting").hidden = !whether; },
 });
 const credit = new Credit(complain);
-const steer = new Steer($("tool-steer"), send);
+const steer = new Steer($("tool-steer"), session);
 const history = new History($("tool-history"));
-const parts = new Parts(session, complain);
-const tabs = new Tabs($("tools"), dock ? "none" : "steer", (name) => (name === "history" ? history.load() : parts.tool(name)));
-const deed = acts({ session, speaker, proposal, list, audition, auto, player, obs, volume, tabs, parts, start, skip, send });
-const media = new Media(speaker, deed.next);
+const parts = new Parts(session, { ...does, say: complain, history, audition }, dock ? "none" : "steer");
+const media = new Media(speaker, () => next());
 new Meter($("meter"), player);
-
-// ---- showing ----
 
 function complain(text) {
   $("toast-text").textContent = text;
@@ -95,37 +84,30 @@ function complain(text) {
 }
 
 function show() {
-  const { items, newest, asked, role } = session;
-  list.show(items, {
-    seen: newest?.seen, pinned: asked?.pinned ?? null, may: role.may, used: (track) => history.used(track),
-    skipped: new Set(asked?.skipped?.map((each) => each.track)), liked: new Set(items.filter((item) => item.liked).map((item) => item.track)),
-  });
+  const { asked, role } = session;
+  list.show();
   $("ghosts").hidden = list.items.length > 0;
-  wishes.show(asked, role.may);
-  steer.show(asked, role.may);
-  parts.show();
-  tabs.mark("steer", Boolean(asked) && (leans(asked.steer) || weighs(asked.weights)));
-  tabs.mark("filters", limited(asked?.filters));
+  wishes.show();
+  steer.show();
+  parts.mark("steer", Boolean(asked) && (leans(asked.steer) || weighs(asked.weights)));
+  parts.mark("filters", limited(asked?.filters));
   showPlayer();
 }
 
-/** Who plays what, and what follows for the list. */
 function showPlayer() {
-  const { newest, items, onAir, role } = session;
+  const { onAir, role } = session;
   const now = transport.show();
   volume.show();
+  parts.show();
   list.mark(now?.track, now?.playing);
   if (session.open) $("auto").checked = session.auto;
   $("auto").disabled = !role.may;
   set($("cue"), now ? cue(onAir, onAir?.next ? titleOf(onAir.next) : "") : "");
   media.show(now);
   if (credit.show(now?.track ?? "") && now) setTimeout(() => history.load(), HISTORY_MS);
-  proposal.show({
-    list: newest, items, onAir, now, may: role.may,
-    words: session.open && !live.waits
-      ? { kind: "wait", word: "Looking", lead: "The first suggestions come after a second or two of picture." }
-      : { kind: "none", word: "Suggestions", lead: live.waits ? "They appear here as soon as the stream begins." : "They appear here once a picture comes in." },
-  });
+  proposal.show(session, now, session.open && !live.waits
+    ? { kind: "wait", word: "Looking", lead: "The first suggestions come after a second or two of picture." }
+    : { kind: "none", word: "Suggestions", lead: `They appear here ${live.waits ? "as soon as the stream begins" : "once a picture comes in"}.` });
   audible(audition.track);
 }
 
@@ -139,7 +121,6 @@ function showNote() {
   $("list-note").dataset.kind = stale ? "stale" : "";
 }
 
-/** What was said of the stream that is gone. */
 function forget() {
   moment.forget();
   obs.forget();
@@ -155,18 +136,16 @@ setInterval(() => {
   auto.watch();
 }, 250);
 
-// ---- the session ----
-
 function heardList(message) {
   learn(message.items);
   moment.hear(message);
   const beat = pulse(message.seen);
-  set($("facts"), [
+  set($("facts"), dots(
     movement(message.seen),
-    beat ? `pulse about ${beat} bpm` : "",
+    beat && `pulse about ${beat} bpm`,
     `last ${Math.round(message.window_s)} s`,
-    message.late_ms === null ? "" : `${Math.round(message.late_ms)} ms behind`,
-  ].filter(Boolean).join(" · "));
+    message.late_ms !== null && `${Math.round(message.late_ms)} ms behind`,
+  ));
   live.status("live", "Live");
   showNote();
   show();
@@ -187,13 +166,10 @@ function refused({ command, reason }) {
   if (command !== "playing") complain(`The server did not ${command}: ${reason}.`);
 }
 
-// ---- deeds ----
-
 function start(item) { if (item && session.role.may) auto.start(item); }
 
 function skip(track) { send({ type: "skip", track }); }
 
-/** How what plays gives way to `item`. */
 function how(item) {
   const { newest } = session;
   const out = player.now && { tempo_bpm: 0, ...newest?.items.find((each) => each.track === player.now.track), track: player.now.track };
@@ -205,24 +181,59 @@ function how(item) {
   return made;
 }
 
+const may = (act) => (...given) => (session.role.may ? act(...given) : undefined);
+const some = (act) => (item) => { if (item) act(item); };
+const listen = some((item) => audition.toggle(item));
+const proposed = (act) => may(() => some(act)(proposal.item));
+const shift = (by_s) => may(() => some((now) => speaker.seek(Math.max(0, now.position_s + by_s)))(speaker.now));
+const louder = (by) => () => volume.choose(volume.part + by);
+const liked = () => (speaker.now ? session.items.find(({ track }) => track === speaker.now.track) ?? { track: speaker.now.track } : proposal.item);
+const next = may(() => some((now) => skip(now.track))(speaker.now));
+const theme = () => choose("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+const play = () => start(proposal.item);
+const turn = (on) => {
+  player.unlock();
+  auto.began = on && !speaker.elsewhere;
+  if (session.open) session.turn(on);
+};
+const keys = {
+  " ": may(() => (speaker.now ? speaker.toggle() : play())),
+  Enter: play, g: play,
+  rank: (place) => start(list.items[place - 1]),
+  hear: (place) => listen(list.items[place - 1]),
+  h: () => listen(proposal.item),
+  n: next,
+  l: may(() => some(({ track, liked: was }) => send({ type: was ? "unlike" : "like", track }))(liked())),
+  p: proposed(({ track }) => send({ type: "pin", track: session.asked?.pinned ? null : track })),
+  x: proposed(({ track }) => skip(track)),
+  a: may(() => { $("auto").checked = !$("auto").checked; turn($("auto").checked); }),
+  d: may(() => { if (!$("duck").hidden) obs.next(); }),
+  m: () => volume.mute(), "+": louder(0.05), "-": louder(-0.05), "[": shift(-5), "]": shift(5),
+  u: may(() => { if (session.asked?.undo) send({ type: "undo" }); }),
+  t: theme,
+  f: async () => { await parts.open("filters"); $("filter-min_bpm")?.focus(); },
+  "/": () => parts.find(),
+  "?": () => parts.dialog("keys"),
+};
 const clicks = {
   "use-camera": () => live.send("camera"),
   "use-screen": () => live.send("screen"),
   toggle: () => speaker.toggle(),
   take: () => speaker.take(),
-  skip: deed.next,
+  skip: next,
   "clear-filters": () => send({ type: "reset", what: ["filters"] }),
-  theme: deed.theme,
+  theme,
   "open-settings": () => parts.dialog("settings"),
+  "open-find": () => parts.find(),
   "open-keys": () => parts.dialog("keys"),
   "toast-close": () => complain(""),
 };
-for (const [id, act] of Object.entries(clicks)) $(id).addEventListener("click", () => act());
-$("seek").addEventListener("change", ({ target }) => speaker.seek(Number(target.value)));
-$("auto").addEventListener("change", ({ target }) => deed.turn(target.checked));
+for (const [id, act] of Object.entries(clicks)) when(id, "click", () => act());
+when("seek", "change", ({ target }) => speaker.seek(Number(target.value)));
+when("auto", "change", ({ target }) => turn(target.checked));
 addEventListener("keydown", ({ key }) => { if (key === "Escape") complain(""); });
 
-hotkeys(deed.keys);
+hotkeys(keys);
 showWhip(given);
 if (!dock) takeFiles((file) => live.send("file", file));
 giveFocusBack();

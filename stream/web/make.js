@@ -2,30 +2,51 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** An element with a class, and texts or elements in it; texts are never markup. */
+/** Act when that happens to an element, or to the one of that id. */
+export function when(target, kind, act) { (target.addEventListener ? target : $(target)).addEventListener(kind, act); }
+
+/** An element with a class, or with properties, and texts or elements in it; texts are never markup. */
 export function make(tag, kind = "", ...children) {
   const element = document.createElement(tag);
-  if (kind) element.className = kind;
+  if (kind) Object.assign(element, kind.trim ? { className: kind } : kind);
   element.append(...children);
   return element;
 }
 
-/** A button that does something. `label`: what it is called where its text does not say it. */
+/** `label`: what it is called where its text does not say it. */
 export function button(kind, text, label, act) {
-  const made = Object.assign(make("button", kind, text), { type: "button", title: label });
+  const made = make("button", { className: kind, type: "button", title: label }, text);
   if (label) made.ariaLabel = label;
-  made.addEventListener("click", act);
+  when(made, "click", act);
   return made;
 }
 
-/** An <input> with these properties. */
-export function input(facts) { return Object.assign(make("input"), facts); }
+export const input = (facts) => make("input", facts);
 
-/** The heading by which a dialog is called. */
-export function heading(dialog, text) {
-  const made = make("h2", "", text);
-  made.id = `${dialog.id}-name`;
-  return made;
+/** Fill a dialog, with a button that closes it. */
+export function furnish(dialog, name, children, close = "Close") {
+  dialog.ariaLabel = name;
+  dialog.append(make("h2", "", name), ...children, button("quiet", close, "", () => dialog.close()));
+}
+
+/** A sign as in the large button, of another path. */
+export function sign(path) {
+  const svg = $("go").firstElementChild.cloneNode(true);
+  svg.firstElementChild.setAttribute("d", path);
+  return svg;
+}
+
+/** A canvas anew, for as many pixels as the screen has: {pen, colour(name), fill(name, x, y, width, height)}. */
+export function blank(canvas) {
+  const scale = devicePixelRatio || 1;
+  canvas.width = Math.round(canvas.clientWidth * scale);
+  canvas.height = Math.round(canvas.clientHeight * scale);
+  const pen = canvas.getContext("2d");
+  pen.scale(scale, scale);
+  const style = getComputedStyle(canvas);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const fill = (name, ...box) => { pen.fillStyle = colour(name); pen.fillRect(...box); };
+  return { pen, colour, fill };
 }
 
 /** Change a text only if it is another one: nothing is painted or read out again for nothing. */

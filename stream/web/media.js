@@ -1,4 +1,6 @@
-// Media keys, lock screens, and programs that show what the system plays: what is on air on this page.
+// Media keys, lock screens, and programs that show what the system plays.
+
+import { titled } from "./words.js";
 
 const COVER = [{ src: new URL("icon.svg", location.href).href, type: "image/svg+xml", sizes: "any" }];
 
@@ -16,7 +18,7 @@ export class Media {
   }
 
   show(now) {
-    document.title = now ? `${now.playing ? "▶ " : ""}${now.title || "Untitled"} · Segue` : "Segue";
+    document.title = now ? `${now.playing ? "▶ " : ""}${titled(now)} · Segue` : "Segue";
     const { mediaSession } = navigator;
     if (!mediaSession) return;
     const mine = now?.here ? now : null;
@@ -24,7 +26,7 @@ export class Media {
     const key = mine ? `${mine.track} ${mine.title}` : "";
     if (key !== this.key) {
       this.key = key;
-      mediaSession.metadata = mine ? new MediaMetadata({ title: mine.title || "Untitled", artist: mine.artist || "", album: mine.licence || "", artwork: COVER }) : null;
+      mediaSession.metadata = mine ? new MediaMetadata({ title: titled(mine), artist: mine.artist || "", album: mine.licence || "", artwork: COVER }) : null;
     }
     if (!mine?.length_s) return;
     try {

@@ -1,4 +1,4 @@
-// When to make the next move: the bars of what plays and its last good place to leave, as times of this page's clock.
+// When to make the next move: bars of what plays and its place to leave, by this page's clock.
 
 import { clock } from "./words.js";
 
@@ -8,7 +8,6 @@ const COUNTED = 16; // more bars than that nobody counts
 export class Moment {
   constructor() { this.forget(); }
 
-  /** The server's newest word on it, `heard_ms` by the page's clock. */
   hear({ switch: points, on_air: air, late_ms }, heard_ms = performance.now()) {
     const at_ms = heard_ms - Math.min(1000, late_ms ?? 0);
     this.bars_ms = [];

@@ -1,21 +1,21 @@
-// OBS, where the session's picture comes from it or it plays: its scene, what it warns of, and its part as the player.
+// OBS: its scene, what it warns of, and its part as the player.
 
-import { $, press, set } from "./make.js";
+import { $, press, set, when } from "./make.js";
+import { dots } from "./words.js";
 
 const DUCKS = [["Duck: auto", null], ["Duck: on", true], ["Duck: off", false]]; // auto: when somebody speaks
 
 export class Obs {
   constructor(session) {
     Object.assign(this, { session, told: null, duck: 0 });
-    $("play-in-obs").addEventListener("click", () => session.send({ type: "player", take: true, name: "OBS" }));
-    $("duck").addEventListener("click", () => this.next());
+    when("play-in-obs", "click", () => session.send({ type: "player", take: true, name: "OBS" }));
+    when("duck", "click", () => this.next());
   }
 
   hear(message) { this.told = message; this.show(); }
 
   forget() { this.told = null; this.duck = 0; this.show(); }
 
-  /** The next of: ducking by itself, on, off. */
   next() {
     this.duck = (this.duck + 1) % DUCKS.length;
     this.session.send({ type: "do", do: "duck", on: DUCKS[this.duck][1] });
@@ -36,7 +36,7 @@ export class Obs {
     const { connected, scene, streaming, recording, studio, rule, note } = told;
     // in a dock the line is cut: the scene's rule comes first
     const states = [note, rule, scene, streaming && "live", recording && "recording", studio && "studio mode: the program is followed, not the preview"];
-    set($("obs-text"), connected ? states.filter(Boolean).join(" · ") : note || "not there; waiting for it");
+    set($("obs-text"), connected ? dots(...states) : note || "not there; waiting for it");
     $("obs").title = $("obs-text").textContent;
     $("obs").dataset.state = !connected || note || studio ? "warn" : streaming ? "live" : "";
   }

@@ -53,13 +53,10 @@ async function ask() {
 const see = (seen) => { card.dataset.seen = seen ? "yes" : "no"; };
 
 function fill(now) {
-  at("title").textContent = now.title || (now.artist ? "" : now.track);
-  at("artist").textContent = now.artist || "";
-  at("attribution").textContent = now.attribution || "";
-  at("licence").textContent = now.licence || "";
+  for (const part of ["title", "artist", "attribution", "licence"]) at(part).textContent = now[part] || "";
+  if (!now.title && !now.artist) at("title").textContent = now.track;
 }
 
-/** Show this airing: the card of the one before fades first. */
 async function change(now) {
   const mine = ++turn;
   if (card.dataset.seen === "yes") {

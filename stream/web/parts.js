@@ -1,31 +1,51 @@
-// What few need at once is loaded when it is wanted: the tools behind the tabs, and the dialogs.
+// What few need at once is loaded when it is wanted: the tools, of which one is open or none, and the dialogs.
 
-import { $ } from "./make.js";
+import { UNREACHED } from "./ask.js";
+import { choose, chose } from "./look.js";
+import { $, button } from "./make.js";
+
+const TOOLS = { steer: "Steer", filters: "Filters", kits: "Kits", history: "History" };
 
 export class Parts {
-  constructor(session, say) { Object.assign(this, { session, say, loaded: {} }); }
+  /** `usual`: the tool that is open at first. */
+  constructor(session, deeds, usual) {
+    Object.assign(this, { session, deeds, loaded: {} });
+    for (const [name, label] of Object.entries(TOOLS)) {
+      const tab = Object.assign(button("tab", label, "", () => this.open($(`tool-${name}`).hidden ? name : "none")), { id: `tab-${name}` });
+      tab.setAttribute("aria-controls", `tool-${name}`);
+      $("tools").querySelector(".tabs").append(tab);
+    }
+    this.open(chose("tool") || usual, false);
+  }
 
-  /** A tool that is open is filled the first time, and shown anew. */
-  async tool(name) {
+  /** Open a tool, filled the first time. */
+  async open(name, keep = true) {
+    if (keep) choose("tool", name);
+    for (const each of Object.keys(TOOLS)) {
+      $(`tool-${each}`).hidden = each !== name;
+      $(`tab-${each}`).ariaExpanded = String(each === name);
+    }
+    if (name === "history") await this.deeds.history.load();
     if (name !== "filters" && name !== "kits") return;
-    const { session } = this;
-    const send = (command) => session.send(command);
-    const part = await this.#get(name, ({ Filters, Kits }) => (Filters ? new Filters($("tool-filters"), send) : new Kits($("tool-kits"), send, () => session.asked, this.say)));
+    const part = await this.#get(name, ({ Filters, Kits }) => new (Filters ?? Kits)($(`tool-${name}`), this.session, this.deeds));
     this.show();
     await part?.load?.();
   }
 
-  /** Open a dialog, filled the first time. */
+  mark(name, on) { $(`tab-${name}`).classList.toggle("marked", on); }
+
   async dialog(name) {
     const dialog = $(name);
-    if (await this.#get(name, ({ fill }) => fill(dialog) ?? dialog) && !dialog.open) dialog.showModal();
+    if (await this.#get(name, ({ fill }) => fill(dialog) ?? {}) && !dialog.open) dialog.showModal();
   }
 
-  /** What is asked, where a part shows it. */
+  async find() {
+    const part = await this.#get("find", ({ Find }) => new Find($("find"), this.session, this.deeds));
+    part?.open();
+  }
+
   show() {
-    const { asked, role } = this.session;
-    this.loaded.filters?.show(asked?.filters, role.may);
-    this.loaded.kits?.show(role.may);
+    for (const part of Object.values(this.loaded)) part.show?.();
   }
 
   /** The part of that name; null, and said, where it cannot be fetched. */
@@ -34,7 +54,7 @@ export class Parts {
       const part = await import(`./${name}.js`);
       return this.loaded[name] ??= made(part);
     } catch {
-      this.say("The server cannot be reached. Is it still running?");
+      this.deeds.say(UNREACHED);
       return null;
     }
   }

@@ -1,11 +1,11 @@
-// The player: two decks, each an <audio> behind a gain, so that one can fade into the other. What a deck plays is cut
-// out by the server, to the sample: no browser's idea of a place in a file counts.
+// Two decks, each an <audio> behind a gain, so that one can fade into the other. What a deck plays is cut out by the
+// server, to the sample: no browser's idea of a place in a file counts.
 
 import { DRIFT_S, nudge } from "./fade.js";
-import { sleep } from "./make.js";
-import { addressed } from "./token.js";
+import { sleep, when } from "./make.js";
+import { addressed } from "./ask.js";
 
-// A track is begun so much before its place, and rises meanwhile: its first beat is heard like any other.
+// A track is begun so much before its place, and rises meanwhile.
 const ALONE_S = 0.08;
 const QUICK_S = 0.25;
 const FULL_S = 0.02; // before the beat it is at its full level
@@ -19,7 +19,7 @@ const FALL = Float32Array.from({ length: 65 }, (_, step) => Math.cos((step / 64)
 const RISE = FALL.slice().reverse();
 
 export class Player {
-  /** `on` has change(now, playing), ended(now), error(text). `now` is {track, title, artist, start_s, duration_s, gain_db} or null. */
+  /** `on` has change(now, playing), ended(now), error(text); `now`: a suggestion, or null. */
   constructor(on) {
     Object.assign(this, { on, now: null, level: 0.8, context: null, analyser: null, decks: [], current: 0, mends: 0 });
     this.turn = this.sought = 0; // the newest call of play wins, and of seek
@@ -50,10 +50,10 @@ export class Player {
     const level = this.context.createGain(); // brings the track to the common loudness, and no higher
     this.context.createMediaElementSource(audio).connect(level).connect(gain).connect(this.master);
     const mine = () => index === this.current && this.now;
-    audio.addEventListener("ended", () => { if (mine()) this.on.ended(this.now); });
-    audio.addEventListener("error", () => { if (mine()) setTimeout(() => this.mend(), 1000); });
-    audio.addEventListener("playing", () => { if (mine()) this.mends = 0; });
-    for (const kind of ["play", "pause"]) audio.addEventListener(kind, () => { if (mine()) this.#tell(); });
+    when(audio, "ended", () => { if (mine()) this.on.ended(this.now); });
+    when(audio, "error", () => { if (mine()) setTimeout(() => this.mend(), 1000); });
+    when(audio, "playing", () => { if (mine()) this.mends = 0; });
+    for (const kind of ["play", "pause"]) when(audio, kind, () => { if (mine()) this.#tell(); });
     return { audio, gain, level, begin_s: 0 };
   }
 
@@ -62,7 +62,7 @@ export class Player {
   get position_s() { return this.deck ? this.deck.begin_s + this.deck.audio.currentTime : 0; }
   get length_s() { return this.now?.duration_s || 0; }
 
-  /** Start a suggestion at its place, as `how` says (see fade.js) where something plays. Resolves to whether it plays. */
+  /** Start a suggestion, `how` (see fade.js) where something plays. Resolves to whether it plays. */
   async play(item, how = () => ({ way: "cut" })) {
     const turn = ++this.turn;
     if (!(await this.#sounds(turn)) || turn !== this.turn) return false;
@@ -78,26 +78,22 @@ export class Player {
     return this.#turn(next, item, fade_s);
   }
 
-  /** From now on the other deck is what is heard. */
-  #turn(next, item, fade_s) {
+  #turn(current, now, fade_s) {
     this.#fall(this.decks[this.current], fade_s);
-    this.current = next;
-    this.now = item;
-    this.goes = true;
+    Object.assign(this, { current, now, goes: true });
     this.#tell();
     return true;
   }
 
-  /** Bring a track to the beat of what plays, silently, then let it rise, so that its start sounds at `plan.at_ms`.
-   * Resolves, when it rises, to whether all of that went well. */
+  /** Bring a track to the beat of what plays, silently, then let it rise; its start sounds at `at_ms`. Resolves, when it
+   * rises, to whether that went well. */
   async #onBeat(item, deck, { fade_s, run_s, rate, at_ms, place_s }, wanted) {
     const out = this.deck;
     const lead_s = (fade_s + run_s) * rate;
     const begins_ms = at_ms - 1000 * (fade_s + run_s);
     if (!(await this.#begin(deck, item, Math.max(0, item.start_s - lead_s), LEAST_S, false, wanted))) return false;
     deck.gain.gain.setValueAtTime(0, this.context.currentTime);
-    deck.audio.preservesPitch = true;
-    deck.audio.playbackRate = rate;
+    Object.assign(deck.audio, { preservesPitch: true, playbackRate: rate });
     await sleep(begins_ms - performance.now());
     const left_s = () => place_s - (out.begin_s + out.audio.currentTime); // until the bar, as it is heard
     try { if (wanted()) await deck.audio.play(); } catch { return false; }
@@ -115,7 +111,6 @@ export class Player {
     return true;
   }
 
-  /** After the fade a track goes back to its own tempo, little by little. */
   async #drift(deck, rate, fade_s, wanted) {
     await sleep(1000 * (fade_s + 1));
     for (let part = 0; part <= 1 && wanted(); part += 0.05) {
@@ -136,8 +131,7 @@ export class Player {
       gain.gain.setValueAtTime(1, this.context.currentTime);
       level.gain.setValueAtTime(10 ** (Math.min(LOUDEST_DB, item.gain_db ?? 0) / 20), this.context.currentTime);
       deck.begin_s = begin_s;
-      audio.playbackRate = 1;
-      audio.src = address;
+      Object.assign(audio, { playbackRate: 1, src: address });
       await loaded(audio);
       if (!wanted()) return false;
       if (goes) await audio.play();
@@ -156,7 +150,6 @@ export class Player {
     else if (await this.#sounds(this.turn)) await this.deck.audio.play().catch(() => {});
   }
 
-  /** Fade out and forget. */
   stop() {
     this.turn += 1;
     if (!this.now) return;
@@ -165,7 +158,6 @@ export class Player {
     this.#tell();
   }
 
-  /** Go on from another place of the track. */
   async seek(seconds) {
     if (!this.now) return;
     const sought = ++this.sought;
@@ -189,7 +181,7 @@ export class Player {
     if (this.master) this.master.gain.setTargetAtTime(level ** 2, this.context.currentTime, 0.02); // loudness is not linear
   }
 
-  /** Whether there is sound; says so if not, and lets the next try begin anew. */
+  /** Whether there is sound; if not, the next try begins anew. */
   async #sounds(turn) {
     const { context } = this;
     if (await this.unlock()) return true;
@@ -203,7 +195,6 @@ export class Player {
     return false;
   }
 
-  /** Fade a deck out, then let go of its file. */
   #fall({ audio, gain }, seconds) {
     const source = audio.src;
     gain.gain.cancelScheduledValues(0);
@@ -219,14 +210,10 @@ export class Player {
   #tell() { this.on.change(this.now, this.playing); }
 
   async #reason(address, item) {
-    const name = item.title || "This track";
-    try {
-      const response = await fetch(address, { headers: { Range: "bytes=0-0" } });
-      if (response.ok) return `${name} cannot be played by this browser.`;
-      return `${name} cannot be played: ${(await response.json()).detail}.`;
-    } catch {
-      return `${name} cannot be played: the server cannot be reached.`;
-    }
+    const response = await fetch(address, { headers: { Range: "bytes=0-0" } }).catch(() => null);
+    const said = response?.ok ? null : await response?.json().catch(() => null);
+    const why = response?.ok ? " by this browser" : `: ${said?.detail ?? "the server cannot be reached"}`;
+    return `${item.title || "This track"} cannot be played${why}.`;
   }
 }
 

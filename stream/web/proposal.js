@@ -1,24 +1,24 @@
-// The large block: the next move, from where, why and when, and the button that makes it. It holds still under the
-// pointer as the list does.
+// The large block: the next move, and the button that makes it. It holds still under the pointer, as the list does.
 
-import { $, set } from "./make.js";
-import { showBadges } from "./rights.js";
-import { clock, move, reason } from "./words.js";
+import { $, set, when } from "./make.js";
+import { showBadges } from "./track.js";
+import { clock, dots, move, reason, titled } from "./words.js";
 import { Wave } from "./wave.js";
 
+const APART_MS = 5000; // a screen reader is told at most once in that time; of several changes the newest
+
 export class Proposal {
-  /** `on` has play(item), listen(item). */
-  constructor(moment, announcer, on) {
-    Object.assign(this, { moment, announcer, shown: null, place_s: null, pointed: false, pending: false });
+  constructor(moment, on) {
+    Object.assign(this, { moment, shown: null, place_s: null, pointed: false, pending: false, told_ms: -APART_MS, timer: 0 });
     this.wave = new Wave($("advice-wave"));
-    $("go").addEventListener("click", () => { if (this.item) on.play(this.item); });
-    $("go-listen").addEventListener("click", () => { if (this.item) on.listen(this.item); });
+    when("go", "click", () => { if (this.item) on.play(this.item); });
+    when("go-listen", "click", () => { if (this.item) on.listen(this.item); });
     const deeds = $("go").parentElement;
-    deeds.addEventListener("pointermove", () => { this.pointed = true; });
-    deeds.addEventListener("pointerleave", () => { this.pointed = false; this.#thaw(); });
-    $("advice").addEventListener("focusout", () => setTimeout(() => this.#thaw()));
-    $("place").addEventListener("input", ({ target }) => this.choose(Number(target.value)));
-    $("place-back").addEventListener("click", () => { this.choose(null); $("go").focus({ focusVisible: false }); });
+    when(deeds, "pointermove", () => { this.pointed = true; });
+    when(deeds, "pointerleave", () => { this.pointed = false; this.#thaw(); });
+    when("advice", "focusout", () => setTimeout(() => this.#thaw()));
+    when("place", "input", ({ target }) => this.choose(Number(target.value)));
+    when("place-back", "click", () => { this.choose(null); $("go").focus({ focusVisible: false }); });
   }
 
   /** What the button plays, from where the block says. */
@@ -29,8 +29,8 @@ export class Proposal {
 
   get #held() { return this.pointed || $("go").matches(":focus-visible"); }
 
-  /** `list`: the newest message, or null; `words`: what to say before there is any. */
-  show({ list, items, onAir, now, may, words }) {
+  /** `now`: what is on air; `words`: what to say before there is any list. */
+  show({ newest: list, items, onAir, role: { may } }, now, words) {
     const next = list ? { ...move(list.advice, items, onAir, now), items } : { ...words, item: null };
     const was = this.shown?.item;
     const news = was && next.item && (next.item.track !== was.track || next.item.start_s !== was.start_s);
@@ -40,7 +40,17 @@ export class Proposal {
     $("advice-waiting").hidden = !this.waiting;
     if (!this.waiting) this.#lay(next);
     this.tick();
-    this.announcer.say(list && next.item ? [next.word, next.lead, next.item.title || "Untitled"].filter(Boolean).join(" ") : list ? next.word : "");
+    this.said = list ? [next.word, ...(next.item ? [next.lead, titled(next.item)] : [])].filter(Boolean).join(" ") : "";
+    this.#announce();
+  }
+
+  #announce() {
+    if (this.said === $("advice-said").textContent) return;
+    this.timer ||= setTimeout(() => {
+      this.timer = 0;
+      this.told_ms = performance.now();
+      set($("advice-said"), this.said);
+    }, Math.max(0, this.told_ms + APART_MS - performance.now()));
   }
 
   /** Start from another place than the one proposed; null: from that one. */
@@ -50,7 +60,6 @@ export class Proposal {
     this.#lay(this.shown);
   }
 
-  /** Time passes. */
   tick() {
     if (this.shown) set($("advice-when"), this.pending ? "on its way…" : this.moment.words(this.shown.kind));
   }
@@ -66,14 +75,14 @@ export class Proposal {
     if (next.item?.track !== this.shown?.item?.track) this.place_s = null;
     this.shown = next;
     const { item } = this;
-    const name = item ? item.title || "Untitled" : next.lead;
+    const name = item ? titled(item) : next.lead;
     const from = item ? `from ${clock(item.start_s)}` : "";
     const why = item ? reason(item) : "";
     $("advice").dataset.advice = next.kind === "paused" ? "stay" : next.kind;
     set($("advice-word"), next.word);
     set($("advice-lead"), item ? next.lead : "");
     set($("advice-text"), name);
-    $("advice-text").title = [name, item?.artist].filter(Boolean).join(" · ");
+    $("advice-text").title = dots(name, item?.artist);
     set($("advice-from"), from);
     set($("advice-why"), why);
     $("advice-why").title = why;

@@ -1,6 +1,7 @@
 // What the server says of the session: the newest list, what was asked, who plays. Nothing here is the page's own.
 
 import { listen } from "./events.js";
+import { limited } from "./limits.js";
 
 const NOBODY = { player: null, name: "", may: true, auto: false, track: null, position_s: null, paused: false };
 export const NEUTRAL = { steer: { energy: 0, valence: 0, tension: 0, tempo: 0 }, weights: { content: 0.5, rhythm: 0.25, mood: 0.25 } };
@@ -17,13 +18,11 @@ export class Session {
   get onAir() { return this.newest?.on_air ?? null; }
   get auto() { return this.turned ?? this.role.auto; }
 
-  /** The suggestions, best first, without what is skipped since. */
   get items() {
     const skipped = new Set(this.asked?.skipped?.map((each) => each.track));
     return (this.newest?.items ?? []).filter((item) => !skipped.has(item.track));
   }
 
-  /** The best suggestion beside `besides`. */
   top(besides = null) { return this.items.find((item) => item.track !== besides) ?? null; }
 
   attend(path, patient = false) {
@@ -110,19 +109,13 @@ export class Session {
   }
 }
 
-/** Whether anything was asked for. */
 function wished({ filters, liked, pinned, skipped, steer, weights }) {
   return Boolean(limited(filters) || pinned || liked?.length || skipped?.length) || leans(steer) || weighs(weights);
 }
 
-/** Whether any limit is set. */
-export function limited(filters) {
-  return Object.values(filters ?? {}).some((limit) => limit !== null && limit !== false && limit?.length !== 0);
-}
-
 export function leans(steer) { return Object.values(steer).some((lean) => lean !== 0); }
 
-/** Whether the relation of the weights is another than the usual one. */
+/** Whether the ratio of the weights is another than the usual one. */
 export function weighs(weights) {
   const sum = Object.values(weights).reduce((all, each) => all + each, 0);
   return Object.entries(NEUTRAL.weights).some(([name, usual]) => Math.abs(weights[name] / sum - usual) > 1e-3);

@@ -1,8 +1,8 @@
-// The dialog of what is this page's own: looks, fades, headphones, keys.
+// The dialog of what is this page's own.
 
-import { Audition, outputs } from "./audition.js";
+import { Audition } from "./audition.js";
 import { choose, chose, dock } from "./look.js";
-import { button, heading, input, make } from "./make.js";
+import { button, furnish, input, make, when } from "./make.js";
 
 const CHOICES = {
   theme: ["Colours", { "": "As the system", light: "Light", dark: "Dark" }],
@@ -15,18 +15,17 @@ export function fill(dialog) {
   const form = make("div", "form", ...Object.entries(CHOICES).map(([name, [label, options]]) => row(label, select(name, options))));
   form.append(row("Seconds of a fade", seconds()), headphones());
   if (!dock) form.append(flag("keys", "Single keys (Space, 1 to 9, …)"), flag("strip", "Movement of the picture"));
-  dialog.append(heading(dialog, "Settings"), make("p", "hint", "These are this page's own; all else is the session's, the same on every page."), form,
-    button("quiet", "Close", "", () => dialog.close()));
+  furnish(dialog, "Settings", [make("p", "hint", "These are this page's own; all else is the session's, the same on every page."), form]);
 }
 
 function row(label, control) { return make("label", "row-of", make("span", "", label), control); }
 
 function select(name, options) {
-  const made = Object.assign(make("select", "", ...choices(options)), { id: `set-${name}` });
+  const made = make("select", { id: `set-${name}` }, ...choices(options));
   const show = () => { made.value = chose(name); };
   show();
   addEventListener("segue-look", show);
-  made.addEventListener("change", () => choose(name, made.value));
+  when(made, "change", () => choose(name, made.value));
   return made;
 }
 
@@ -34,7 +33,7 @@ function choices(options) { return Object.entries(options).map(([value, text]) =
 
 function seconds() {
   const made = input({ type: "number", min: "0.3", max: "10", step: "0.1", value: String(chose("fade_s")), id: "set-fade-s" });
-  made.addEventListener("change", () => {
+  when(made, "change", () => {
     const value = Math.min(10, Math.max(0.3, Number(made.value) || 2.5));
     made.value = String(value);
     choose("fade_s", value);
@@ -44,15 +43,14 @@ function seconds() {
 
 function flag(name, text) {
   const made = input({ type: "checkbox", checked: chose(name), id: `set-${name}` });
-  made.addEventListener("change", () => choose(name, made.checked));
+  when(made, "change", () => choose(name, made.checked));
   return make("label", "flag", made, make("span", "", text));
 }
 
 function headphones() {
   const kept = chose("headphones");
   const list = select("headphones", { ...NO_OUTPUT, ...(kept && { [kept]: "The output that was chosen" }) });
-  const said = make("p", "hint");
-  said.setAttribute("role", "status");
+  const said = make("p", { className: "hint", role: "status" });
   const ask = button("quiet", "Name outputs…", "", async () => {
     try {
       const found = await outputs();
@@ -68,4 +66,24 @@ function headphones() {
     said.textContent = "This browser plays to one output only.";
   }
   return make("div", "headphones", row("Headphones", list), ask, said);
+}
+
+/** The outputs that the browser names; throws in words. */
+async function outputs() {
+  const { mediaDevices } = navigator;
+  if (!mediaDevices) throw new Error(window.isSecureContext ? "This browser names no outputs." : "Outputs are named on https or localhost only.");
+  if (mediaDevices.selectAudioOutput) { // its own list
+    const { deviceId, label } = await mediaDevices.selectAudioOutput().catch(() => { throw new Error("No output was chosen."); });
+    choose("headphones", deviceId);
+    return [{ id: deviceId, name: label || "The chosen output" }];
+  }
+  const named = async () => (await mediaDevices.enumerateDevices()).filter(({ kind, deviceId }) => kind === "audiooutput" && deviceId);
+  let found = await named();
+  if (!found.some(({ label }) => label)) {
+    const stream = await mediaDevices.getUserMedia({ audio: true }).catch(() => null); // browsers name outputs only then
+    for (const track of stream?.getTracks() ?? []) track.stop(); // nothing is recorded
+    found = await named();
+  }
+  if (!found.length) throw new Error("The browser names no outputs: allow the microphone once (nothing is recorded), and connect headphones.");
+  return found.map(({ deviceId, label }, place) => ({ id: deviceId, name: label || `Output ${place + 1}` }));
 }

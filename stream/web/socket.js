@@ -1,42 +1,39 @@
-// Publishing where WebRTC does not get through: the same picture over a websocket, which any network lets pass.
+// Publishing where WebRTC does not get through: over a websocket, which any network lets pass.
 
-import { addressed } from "./token.js";
+import { make, sleep } from "./make.js";
+import { small } from "./sources.js";
+import { socketAddress } from "./ask.js";
 import { publish as publishByWhip, WhipError, WORDS } from "./whip.js";
 
 const CONNECT_MS = 5000; // what WebRTC may take, from the server's answer to a connection
 const READY_MS = 10_000;
 const SLICE_MS = 200;
 const BITRATE = 900_000;
-const MAX_HEIGHT = 360; // the server looks at 160x90
 const MOVES = 3; // from one of a server's processes to another
 const FPS = 8; // of single pictures: as many as the server looks at
 const QUALITY = 0.7;
-const BACKLOG = 512 * 1024; // bytes that wait to be sent; a recording cannot leave any out, so beyond it the way is too slow
+const BACKLOG = 512 * 1024; // bytes that wait; a recording cannot leave any out: beyond it the way is too slow
 const KINDS = ["video/webm;codecs=vp8", "video/webm;codecs=h264", "video/webm;codecs=vp9", "video/webm"];
 
-/** Publish the first video track of `stream`, under a key, by WebRTC, or by the socket if that does not connect. As in whip.js. */
+/** As in whip.js: by WebRTC, or by the socket if that does not connect. */
 export async function publish(stream, label, key, onState) {
-  if (!window.RTCPeerConnection) return publishBySocket(stream, label, key, onState);
-  let settled = false;
-  let decide;
-  const connected = new Promise((resolve) => { decide = resolve; });
-  const whip = await publishByWhip(stream, label, key, (word) => {
-    if (settled) return onState(word);
-    return word === "lost" ? undefined : decide(word === "connected");
-  });
-  const timer = setTimeout(() => decide(false), CONNECT_MS);
-  const works = await connected;
-  clearTimeout(timer);
-  settled = true;
-  if (works) {
-    onState("connected");
-    return whip;
+  if (window.RTCPeerConnection) {
+    let settled = false;
+    let decide;
+    const connected = new Promise((resolve) => { decide = resolve; });
+    const whip = await publishByWhip(stream, label, key, (word) => {
+      if (settled) onState(word);
+      else if (word !== "lost") decide(word === "connected");
+    });
+    const works = await Promise.race([connected, sleep(CONNECT_MS)]);
+    settled = true;
+    if (works) onState("connected");
+    if (works) return whip;
+    await whip.stop();
   }
-  await whip.stop();
   return publishBySocket(stream, label, key, onState);
 }
 
-/** Publish by the socket. Resolves to {events, stop} once the server is ready; `onState` hears "connected", "failed". */
 export async function publishBySocket(stream, label, key, onState) {
   const [track] = stream.getVideoTracks();
   if (!track) throw new WhipError(...WORDS.empty);
@@ -54,7 +51,8 @@ export async function publishBySocket(stream, label, key, onState) {
     const said = { v: 1, type: "hello", kind: kind ? "webm" : "frames", label, key };
     let ready = { type: "moved", ingest: "/ingest" };
     for (let moves = 0; ready.type === "moved" && moves <= MOVES; moves += 1) {
-      socket = new WebSocket(ingestAddress(ready.ingest));
+      const there = new URL(ready.ingest, location.href); // another port of this host, at most
+      socket = new WebSocket(socketAddress("/ingest", "publish", there.hostname === location.hostname && there.href));
       ready = await hello(socket, said);
     }
     const fail = () => { if (!over) { stop(); onState("failed"); } };
@@ -68,16 +66,6 @@ export async function publishBySocket(stream, label, key, onState) {
   }
 }
 
-/** On this server, or on the port of the same host that has the key's session. */
-function ingestAddress(told) {
-  const address = new URL(addressed("/ingest", "publish"), location.href);
-  const there = new URL(told, location.href);
-  if (there.hostname === address.hostname) address.host = there.host;
-  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  return address;
-}
-
-/** Say hello and wait for the answer: that the server is ready, or where to go. */
 function hello(socket, message) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new WhipError("The server does not answer. Try again in a moment.", false)), READY_MS);
@@ -117,37 +105,28 @@ function record(track, mimeType, socket, fail) {
 
 /** Send the track as single JPEG pictures; one that would have to wait is left out. Returns what stops it. */
 async function draw(track, socket) {
-  const video = document.createElement("video");
-  video.muted = true;
-  video.playsInline = true;
-  video.srcObject = new MediaStream([track]);
+  const video = make("video", { muted: true, playsInline: true, srcObject: new MediaStream([track]) });
   await video.play();
-  const canvas = document.createElement("canvas");
-  const pen = canvas.getContext("2d", { alpha: false });
   const began = performance.now();
   let busy = false;
-  const timer = setInterval(() => {
-    if (busy || !video.videoWidth || socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > 0) return;
+  const open = () => socket.readyState === WebSocket.OPEN;
+  const { stop } = small(video, FPS, (canvas) => {
+    if (busy || !open() || socket.bufferedAmount > 0) return;
     busy = true;
     const time = performance.now() - began;
-    canvas.height = Math.min(MAX_HEIGHT, video.videoHeight);
-    canvas.width = Math.max(1, Math.round((canvas.height * video.videoWidth) / video.videoHeight));
-    pen.drawImage(video, 0, 0, canvas.width, canvas.height);
     canvas.toBlob(async (image) => {
-      if (image && socket.readyState === WebSocket.OPEN) socket.send(message(time, await image.arrayBuffer()));
+      if (image && open()) socket.send(message(time, await image.arrayBuffer()));
       busy = false;
     }, "image/jpeg", QUALITY);
-  }, 1000 / FPS);
-  return () => { clearInterval(timer); video.srcObject = null; };
+  });
+  return () => { stop(); video.srcObject = null; };
 }
 
-/** The header (version, codec 1 = JPEG, reserved, microseconds; network order), then the image. */
+/** Version, codec (1 = JPEG), reserved, microseconds in network order; then the image. */
 function message(timeMs, image) {
   const bytes = new Uint8Array(12 + image.byteLength);
-  const head = new DataView(bytes.buffer);
-  head.setUint8(0, 1);
-  head.setUint8(1, 1);
-  head.setBigUint64(4, BigInt(Math.round(timeMs * 1000)));
+  bytes.set([1, 1]);
+  new DataView(bytes.buffer).setBigUint64(4, BigInt(Math.round(timeMs * 1000)));
   bytes.set(new Uint8Array(image), 12);
   return bytes;
 }

@@ -1,5 +1,5 @@
-// This page's part in who plays: the session has one player. Where that is this page, it plays what it and the others
-// ask for, and says where it is; elsewhere the page is a remote of it.
+// Who plays: the session has one player. Where that is this page, it plays what it and the others ask for, and says where
+// it is; elsewhere the page is a remote of it.
 
 import { details } from "./titles.js";
 
@@ -33,7 +33,6 @@ export class Speaker {
     return { ...facts, position_s, length_s: duration_s, playing, here: false };
   }
 
-  /** What is known of a track; asked for once, until it is another one or the connection is a new one. */
   #facts(track) {
     if (this.known?.track !== track) {
       const mine = this.known = { track };
@@ -76,7 +75,7 @@ export class Speaker {
     return this.player.seek(seconds).then(() => this.#tell());
   }
 
-  /** How loud it is where it plays, as a place of the slider, 0 to 1; null where who plays does not tell. */
+  /** How loud it is where it plays, as a place of the slider; null where who plays does not tell. */
   get part() {
     if (!this.elsewhere) return this.player.level;
     const { level_db } = this.session.role;
@@ -93,7 +92,6 @@ export class Speaker {
     }, LEVEL_MS);
   }
 
-  /** Nothing plays any more. */
   silence() {
     if (this.elsewhere) return this.#ask({ do: "stop" });
     this.player.stop();
@@ -108,7 +106,6 @@ export class Speaker {
     this.#report();
   }
 
-  /** Who plays has changed, or where it is. */
   roleChanged() {
     const { player } = this.session.role;
     if (player === "elsewhere") {
@@ -124,27 +121,23 @@ export class Speaker {
     if (command === "player") for (const settle of this.claims) settle(false);
   }
 
-  /** Another page asks for something. */
   async obey(message) {
     if (!this.here) return;
-    if (message.do === "play") {
+    const deed = message.do;
+    if (deed === "play") {
       const turn = ++this.asked;
       const facts = await details(message.track);
       if (facts && this.here && turn === this.asked && await this.#start({ ...facts, start_s: message.start_s })) this.#tell();
-    } else if (message.do === "seek") {
-      await this.seek(message.position_s);
-    } else if (message.do === "stop") {
+    } else if (deed === "seek") await this.seek(message.position_s);
+    else if (deed === "stop") {
       this.asked += 1;
       this.silence();
-    } else if (message.do === "level") {
+    } else if (deed === "level") {
       this.player.volume = partOf(message.db);
       this.changed();
-    } else if (message.do === (this.player.playing ? "pause" : "resume")) {
-      await this.player.toggle();
-    }
+    } else if (deed === (this.player.playing ? "pause" : "resume")) await this.player.toggle();
   }
 
-  /** The sound here has changed. */
   changed() {
     if (this.here) this.#tell();
     this.on.change();

@@ -1,22 +1,24 @@
-// Dials: where to lean, and what counts. They are positions of the session, the same on every page.
+// Dials: where to lean, and what counts. Their positions are the session's.
 
-import { button, input, make, set } from "./make.js";
+import { button, input, make, set, when } from "./make.js";
 import { leans, NEUTRAL, weighs } from "./session.js";
+import { percent } from "./words.js";
 
 export const DIALS = { energy: ["Energy", "calmer", "livelier"], valence: ["Mood", "darker", "brighter"], tension: ["Tension", "more relaxed", "tenser"], tempo: ["Tempo", "slower", "quicker"] };
 export const WEIGHTS = { content: "Picture", rhythm: "Rhythm", mood: "Mood" };
 const APART_MS = 200;
 
 export class Steer {
-  constructor(box, send) {
-    Object.assign(this, { send, dials: {}, waiting: {} });
+  constructor(box, session) {
+    Object.assign(this, { session, dials: {}, waiting: {} });
     const steers = Object.entries(DIALS).map(([name, dial]) => this.#dial("steer", name, dial, -1));
     const counts = Object.entries(WEIGHTS).map(([name, label]) => this.#dial("weights", name, [label], 0));
-    this.back = button("quiet", "Set back", "Set back dials and weights", () => send({ type: "reset", what: ["steer", "weights"] }));
+    this.back = button("quiet", "Set back", "Set back dials and weights", () => session.send({ type: "reset", what: ["steer", "weights"] }));
     box.append(group("Where to lean", steers), make("h3", "", "What counts"), group("What counts", counts), this.back);
   }
 
-  show(asked, may) {
+  show() {
+    const { asked, role: { may } } = this.session;
     for (const [key, dial] of Object.entries(this.dials)) {
       const [kind, name] = key.split(" ");
       dial.slider.disabled = !may || !asked;
@@ -33,15 +35,15 @@ export class Steer {
     const said = make("output", "amount");
     const say = () => {
       const value = Number(slider.value);
-      const percent = `${Math.round(100 * Math.abs(value))} %`;
-      const text = kind === "weights" ? percent : value ? `${value < 0 ? less : more} ${percent}` : "as it fits";
+      const amount = percent(Math.abs(value));
+      const text = kind === "weights" ? amount : value ? `${value < 0 ? less : more} ${amount}` : "as it fits";
       set(said, text);
       slider.ariaValueText = text;
       slider.style.setProperty("--part", String((value - min) / (1 - min)));
     };
     const turned = () => { say(); this.#later(key, kind, name, slider); };
-    slider.addEventListener("input", turned);
-    if (kind === "steer") slider.addEventListener("dblclick", () => { slider.value = "0"; turned(); });
+    when(slider, "input", turned);
+    if (kind === "steer") when(slider, "dblclick", () => { slider.value = "0"; turned(); });
     this.dials[key] = { slider, say };
     return make("label", kind === "steer" ? "dial centred" : "dial", make("span", "name", label), slider, said);
   }
@@ -49,19 +51,16 @@ export class Steer {
   /** A dial that is being turned says so a few times a second, not for each pixel. */
   #later(key, kind, name, slider) {
     clearTimeout(this.waiting[key]?.settle);
-    this.waiting[key] ??= {};
-    this.waiting[key].send ??= setTimeout(() => {
-      this.waiting[key].send = undefined;
-      this.send({ type: kind, [name]: Number(slider.value) });
-      this.waiting[key].settle = setTimeout(() => { delete this.waiting[key]; }, 4 * APART_MS); // what comes until then is older
+    const waits = this.waiting[key] ??= {};
+    waits.send ??= setTimeout(() => {
+      waits.send = null;
+      this.session.send({ type: kind, [name]: Number(slider.value) });
+      waits.settle = setTimeout(() => { delete this.waiting[key]; }, 4 * APART_MS); // what comes until then is older
     }, APART_MS);
   }
 }
 
 /** Two dials have one name; their groups tell them apart. */
 function group(name, dials) {
-  const box = make("div", "dials", ...dials);
-  box.setAttribute("role", "group");
-  box.ariaLabel = name;
-  return box;
+  return make("div", { className: "dials", role: "group", ariaLabel: name }, ...dials);
 }

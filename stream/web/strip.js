@@ -1,4 +1,6 @@
-// Movement in the picture over the last minute, measured here from the shown video, with the cuts that the server saw.
+// Movement in the shown video over the last minute, with the cuts that the server saw.
+
+import { blank, make } from "./make.js";
 
 const SPAN_S = 60;
 const RATE = 8;
@@ -8,11 +10,8 @@ const HEIGHT = 18;
 export class Strip {
   constructor(canvas) {
     this.canvas = canvas;
-    this.pen = canvas.getContext("2d");
-    this.small = document.createElement("canvas");
-    this.small.width = WIDTH;
-    this.small.height = HEIGHT;
-    this.reader = this.small.getContext("2d", { willReadFrequently: true });
+    const small = make("canvas", { width: WIDTH, height: HEIGHT });
+    this.reader = small.getContext("2d", { willReadFrequently: true });
     this.clear();
   }
 
@@ -50,41 +49,29 @@ export class Strip {
   }
 
   #draw() {
-    const { canvas, pen } = this;
-    const scale = devicePixelRatio || 1;
-    const width = canvas.clientWidth;
-    const height = canvas.clientHeight;
+    const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width) return;
-    if (canvas.width !== Math.round(width * scale)) {
-      canvas.width = Math.round(width * scale);
-      canvas.height = Math.round(height * scale);
-    }
-    pen.setTransform(scale, 0, 0, scale, 0, 0);
-    pen.clearRect(0, 0, width, height);
+    const { pen, colour, fill } = blank(this.canvas);
     const time = now();
     const across = (at) => width * (1 - (time - at) / SPAN_S);
-    const style = getComputedStyle(canvas);
-    pen.fillStyle = style.getPropertyValue("--edge");
-    pen.fillRect(0, height - 1, width, 1);
+    fill("--edge", 0, height - 1, width, 1);
     if (this.points.length > 1) {
       pen.beginPath();
       pen.moveTo(across(this.points[0][0]), height);
       for (const [at, value] of this.points) pen.lineTo(across(at), height - 1 - value * (height - 6));
       pen.lineTo(across(this.points.at(-1)[0]), height);
-      pen.fillStyle = style.getPropertyValue("--mint-wash");
+      pen.fillStyle = colour("--mint-wash");
       pen.fill();
       pen.beginPath();
       this.points.forEach(([at, value], index) => pen[index ? "lineTo" : "moveTo"](across(at), height - 1 - value * (height - 6)));
-      pen.strokeStyle = style.getPropertyValue("--mint");
+      pen.strokeStyle = colour("--mint");
       pen.lineWidth = 1.5;
       pen.stroke();
     }
-    pen.fillStyle = style.getPropertyValue("--amber");
     for (const [at, strength] of this.cuts) {
       pen.globalAlpha = 0.45 + 0.55 * Math.min(1, strength);
-      pen.fillRect(across(at) - 1, 2, 2, height - 3);
+      fill("--amber", across(at) - 1, 2, 2, height - 3);
     }
-    pen.globalAlpha = 1;
   }
 }
 

@@ -1,40 +1,34 @@
-// The list: one row a suggestion, kept by track. While somebody points at it, or is in it by keyboard, it holds still:
-// what a row says is what a click on it does. A list that came meanwhile waits. Rows are put in their places by
-// transforms: then nothing shifts when they change them.
+// The list: one row a suggestion, kept by track. While somebody points at it, or is in it by keyboard, it holds still,
+// so a click does what the row says. Rows are put in their places by transforms: nothing shifts when they change.
 
-import { $, button, make, press, set } from "./make.js";
-import { showBadges } from "./rights.js";
-import { ago, clock, held, reason } from "./words.js";
+import { $, make, press, set, when } from "./make.js";
+import { label, parts, state } from "./track.js";
+import { ago, clock, held, reason, titled } from "./words.js";
 
 const PARTS = [["content", "Picture"], ["rhythm", "Rhythm"], ["mood", "Mood"]];
 const TOUCH_MS = 1500; // after a finger is lifted
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Suggestions {
-  /** `on` has play, listen, skip, unskip (item), like, pin (item, whether), waits(whether). */
-  constructor(list, on) {
-    Object.assign(this, { list, on, rows: new Map(), items: [], told: {}, waiting: null, pointed: false, timer: 0 });
+  /** `on` has play(item), listen(item), send(command), used(track): when it was last on air, waits(whether). */
+  constructor(session, on) {
+    const list = $("list");
+    Object.assign(this, { session, list, on, rows: new Map(), items: [], waiting: null, pointed: false, timer: 0 });
     this.heard = null; // in headphones
     this.air = [null, false]; // the track on air, and whether it plays
     const point = () => { this.pointed = true; clearTimeout(this.timer); };
-    list.addEventListener("pointermove", point);
-    list.addEventListener("pointerdown", point);
-    list.addEventListener("pointerleave", ({ pointerType }) => {
+    when(list, "pointermove", point);
+    when(list, "pointerdown", point);
+    when(list, "pointerleave", ({ pointerType }) => {
       this.timer = setTimeout(() => { this.pointed = false; this.#thaw(); }, pointerType === "mouse" ? 0 : TOUCH_MS);
     });
-    list.addEventListener("focusout", () => setTimeout(() => this.#thaw()));
-    list.addEventListener("keydown", (event) => this.#step(event));
+    when(list, "focusout", () => setTimeout(() => this.#thaw()));
+    when(list, "keydown", (event) => this.#step(event));
   }
 
-  /** Whether the list holds still. */
   get frozen() { return this.items.length > 0 && (this.pointed || Boolean(this.list.querySelector(":focus-visible"))); }
 
-  /**
-   * Show `items`, best first. `pinned`: a track or null; `skipped`, `liked`: sets of tracks; `may`: whether this page may
-   * ask for anything; `used(track)`: when it was last on air.
-   */
-  show(items, told) {
-    this.told = told;
+  show(items = this.session.items) {
     const holds = this.frozen && items.length > 0;
     this.waiting = holds && changed(this.items, items) ? items : null;
     if (!holds) {
@@ -45,7 +39,6 @@ export class Suggestions {
     this.#mend();
   }
 
-  /** Mark what plays. */
   mark(track, playing) {
     this.air = [track, playing];
     for (const [id, row] of this.rows) {
@@ -56,7 +49,6 @@ export class Suggestions {
     }
   }
 
-  /** Mark what is heard in headphones. */
   listens(track) {
     this.heard = track;
     for (const [id, row] of this.rows) press(row.listen, id === track);
@@ -64,7 +56,7 @@ export class Suggestions {
 
   #thaw() {
     if (this.frozen || !this.waiting) return;
-    this.show(this.waiting, this.told);
+    this.show(this.waiting);
     this.mark(...this.air);
   }
 
@@ -79,7 +71,7 @@ export class Suggestions {
     items.forEach((item, place) => {
       let row = this.rows.get(item.track);
       if (!row) { row = this.#row(item.track); this.rows.set(item.track, row); }
-      fill(row, item, this.told.used(item.track));
+      fill(row, item, this.on.used(item.track));
       row.place = place;
       row.element.style.setProperty("--place", String(place));
       if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place] ?? null);
@@ -91,12 +83,10 @@ export class Suggestions {
 
   /** What may change even while the list holds still. */
   #mend() {
-    const { pinned, may, skipped, liked } = this.told;
+    const { role: { may } } = this.session;
     for (const [id, row] of this.rows) {
-      const gone = skipped.has(id);
+      const gone = state(row, id, this.session);
       row.element.classList.toggle("gone", gone);
-      press(row.pin, id === pinned);
-      press(row.like, liked.has(id));
       press(row.skip, gone);
       const name = row.title.textContent;
       set(row.skip, gone ? "↶" : "×");
@@ -106,7 +96,6 @@ export class Suggestions {
     }
   }
 
-  /** Up and down go from row to row. */
   #step(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const row = event.target.closest?.(".row");
@@ -117,32 +106,14 @@ export class Suggestions {
   }
 
   #row(track) {
-    const act = (kind, mark, title, what) => {
-      const made = button(kind, mark, "", () => {
-        const item = this.items.find((each) => each.track === track); // as it is now
-        if (item) what(item);
-      });
-      made.title = title;
-      return made;
-    };
-    const pressed = (made) => made.ariaPressed === "true";
-    const row = {
-      play: act("play", "", "", this.on.play),
-      listen: act("listen", "", "Listen in headphones", this.on.listen),
-      like: act("like", "♥", "More like this", (item) => this.on.like(item, !pressed(row.like))),
-      pin: act("pin", "▲", "Keep it first", (item) => this.on.pin(item, !pressed(row.pin))),
-      skip: act("drop-it", "×", "", (item) => (pressed(row.skip) ? this.on.unskip(item) : this.on.skip(item))),
-      air: make("span", "air", "On air"), start: make("span"), why: make("p", "why"), score: make("p", "score"), bars: {},
-    };
-    for (const name of ["rank", "title", "artist", "tempo", "used", "rights", "held"]) row[name] = make("span", name);
+    const row = parts(() => this.items.find((each) => each.track === track), this.on);
+    Object.assign(row, { start: make("span"), why: make("p", "why"), score: make("p", "score"), bars: {} });
+    set(row.air, "On air");
     row.air.hidden = true;
-    row.title.dir = row.artist.dir = row.why.dir = "auto";
-    row.play.append(row.rank, sign("M8 5v14l11-7Z"));
-    row.listen.append(sign("M4 15v-2a8 8 0 0 1 16 0v2M4 14h3v6H4Zm13 0h3v6h-3Z"));
+    row.why.dir = "auto";
+    row.play.prepend(row.rank);
     press(row.listen, track === this.heard);
-    row.head = make("p", "head", row.title, row.artist, row.air);
-    const facts = make("p", "facts", row.tempo, row.used, row.rights);
-    const parts = make("dl", "parts", ...PARTS.map(([key, label]) => {
+    const reasons = make("dl", "parts", ...PARTS.map(([key, label]) => {
       const [bar, said] = [make("i", key), make("span", "unseen")];
       bar.ariaHidden = "true";
       const value = make("dd", "", bar, said);
@@ -150,7 +121,7 @@ export class Suggestions {
       return make("div", "", make("dt", "", label), value);
     }));
     row.element = make("li", "row", row.play, make("p", "from", make("small", "", "from"), row.start),
-      make("div", "text", row.head, facts, row.why), parts, row.score, make("div", "acts", row.listen, row.like, row.pin, row.skip), row.held);
+      make("div", "text", row.head, row.line, row.why), reasons, row.score, make("div", "acts", row.listen, row.like, row.pin, row.skip), row.held);
     return row;
   }
 
@@ -165,48 +136,30 @@ export class Suggestions {
   }
 }
 
-/** Whether a list says something else: other tracks, another order, another place to start. */
 function changed(before, after) {
   const key = (items) => items.map((item) => `${item.track} ${item.start_s}`).join();
   return key(before) !== key(after);
 }
 
 function fill(row, item, used) {
-  const name = item.title || "Untitled";
   const why = reason(item);
   const fits = String(Math.round(100 * item.score));
   const stays = held(item);
+  label(row, item);
   set(row.rank, String(item.rank));
-  set(row.title, name);
-  set(row.artist, item.artist || "");
   set(row.start, ` ${clock(item.start_s)}`);
-  const pace = item.tempo_bpm > 0 ? `${Math.round(item.tempo_bpm)} bpm` : "free tempo";
-  set(row.tempo, [pace, clock(item.duration_s), item.licence].filter(Boolean).join(" · "));
   set(row.used, used ? `on air ${ago(used)}` : "");
-  showBadges(row.rights, item);
   set(row.why, why);
-  row.head.title = [name, item.artist].filter(Boolean).join(" · ");
   row.why.title = why;
-  for (const [key, label] of PARTS) {
+  for (const [key, word] of PARTS) {
     const { bar, said, value } = row.bars[key];
     bar.style.transform = `scaleX(${item.reasons[key]})`;
     set(said, `${Math.round(100 * item.reasons[key])} of 100`);
-    value.title = `${label}: ${said.textContent}`;
+    value.title = `${word}: ${said.textContent}`;
   }
   set(row.score, fits);
-  row.score.title = ["How well it fits, out of 100", stays].filter(Boolean).join("; ");
+  row.score.title = `How well it fits, out of 100${stays && `; ${stays}`}`;
   set(row.held, item.held && (item.held === "pinned" ? "pinned" : "held"));
   const by = item.artist ? ` by ${item.artist}` : "";
-  const rank = [`rank ${item.rank}, fits ${fits} of 100`, stays].filter(Boolean).join(", ");
-  row.play.ariaLabel = `Play ${name}${by} from ${clock(item.start_s)}; ${rank}. ${why}`;
-  row.listen.ariaLabel = `Listen to ${name} in headphones`;
-  row.like.ariaLabel = `Like ${name}`;
-  row.pin.ariaLabel = `Keep ${name} first`;
-}
-
-/** A sign as in the large button, of another path. */
-function sign(path) {
-  const svg = $("go").firstElementChild.cloneNode(true);
-  svg.firstElementChild.setAttribute("d", path);
-  return svg;
+  row.play.ariaLabel = `Play ${titled(item)}${by} from ${clock(item.start_s)}; rank ${item.rank}, fits ${fits} of 100${stays && `, ${stays}`}. ${why}`;
 }

@@ -2,6 +2,7 @@
 
 import { ask } from "./ask.js";
 import { sleep } from "./make.js";
+import { titled } from "./words.js";
 
 const MOST = 500; // tracks that are remembered
 const OUTLINES = 60; // and with all that the server knows
@@ -9,12 +10,10 @@ const AGAIN_MS = [1000, 3000, 9000, 27_000]; // after a question that failed
 const known = new Map();
 const outlines = new Map();
 
-/** Remember what a list says. */
 export function learn(items) {
   for (const item of items) keep(known, item.track, item, MOST);
 }
 
-/** Ask anew. */
 export const renew = () => { known.clear(); outlines.clear(); };
 
 function keep(map, track, what, most) {
@@ -27,16 +26,15 @@ function keep(map, track, what, most) {
 export function titleOf(track, later) {
   const facts = known.get(track);
   if (!facts) details(track).then((found) => { if (found) later?.(); });
-  return facts ? facts.title || "Untitled" : "";
+  return facts ? titled(facts) : "";
 }
 
-/** {track, title, artist, duration_s, licence, ...} or null for a track that the catalogue does not have. */
+/** What a list says of a track, else all of it, else null. */
 export async function details(track) {
   return known.get(track) ?? outline(track);
 }
 
-/** All that the server knows of a track: waveform, sections, bars, rights; null where it knows no such track, or does
- * not answer for most of a minute. */
+/** All that the server knows of a track; null where it knows none, or does not answer for most of a minute. */
 export function outline(track) {
   if (!outlines.has(track)) keep(outlines, track, found(track), OUTLINES);
   return outlines.get(track);
@@ -45,12 +43,8 @@ export function outline(track) {
 async function found(track) {
   for (const wait_ms of [...AGAIN_MS, 0]) {
     const { status, told } = await ask(`/api/tracks/${encodeURIComponent(track)}`);
-    if (status === 404) return null;
-    if (told) {
-      told.track = track;
-      if (!known.has(track)) keep(known, track, told, MOST);
-      return told;
-    }
+    if (told && !known.has(track)) keep(known, track, told, MOST);
+    if (told || status === 404) return told;
     await sleep(wait_ms);
   }
   outlines.delete(track); // the next time anew

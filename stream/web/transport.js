@@ -1,20 +1,18 @@
-// The panel of what is on air: here, or on another page or in OBS, of which this page is a remote.
+// The panel of what is on air.
 
 import { $, set } from "./make.js";
-import { clock } from "./words.js";
+import { clock, dots, titled } from "./words.js";
 import { Wave } from "./wave.js";
 
 export class Transport {
-  /** `speaker` tells what is on air. */
   constructor(speaker, session) {
     Object.assign(this, { speaker, session, wave: new Wave($("now-wave")) });
   }
 
-  /** All of it. Returns what is on air. */
   show() {
     const { speaker, session: { role } } = this;
     const { now } = speaker;
-    const title = now ? now.title || "Untitled" : "Nothing playing";
+    const title = now ? titled(now) : "Nothing playing";
     const where = this.#where(now, role);
     $("player").dataset.state = now ? (now.playing ? "playing" : "paused") : "empty";
     $("player").dataset.away = String(Boolean(where));
@@ -22,7 +20,7 @@ export class Transport {
     $("toggle").ariaLabel = now?.playing ? "Pause" : "Play";
     set($("now-title"), title);
     $("now-title").title = title;
-    set($("now-sub"), now ? this.#sub(now) : "Choose a suggestion to hear it from its best place.");
+    set($("now-sub"), now ? dots(now.artist, now.here && `started at ${clock(now.start_s)}`, now.licence) : "Choose a suggestion to hear it from its best place.");
     set($("where-text"), where);
     $("where").hidden = !where;
     $("take").hidden = !role.may;
@@ -31,7 +29,6 @@ export class Transport {
     return now;
   }
 
-  /** Where in the track the sound is, how long the track is, and how much of it is left. */
   place(now = this.speaker.now) {
     const { onAir } = this.session;
     const length_s = now?.length_s ?? 0;
@@ -51,10 +48,6 @@ export class Transport {
     const { onAir } = this.session;
     const known = onAir?.track === now.track && typeof onAir.left_s === "number" && typeof onAir.position_s === "number";
     return known ? Math.min(now.length_s, onAir.position_s + onAir.left_s) : now.length_s;
-  }
-
-  #sub({ artist, here, start_s, licence }) {
-    return [artist, here && `started at ${clock(start_s)}`, licence].filter(Boolean).join(" · ");
   }
 
   #where(now, role) {

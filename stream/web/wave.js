@@ -1,18 +1,11 @@
-// A track's waveform, with places in it: where to start, where the sound is, where to leave, what can be looped. The
-// slider over it is what is touched, read out and moved by keys.
+// A track's waveform, with places in it. The slider over it is what is touched, read out and moved by keys.
 
+import { blank } from "./make.js";
 import { outline } from "./titles.js";
 
 export class Wave {
-  /** `box` holds a canvas. */
   constructor(box) {
-    this.box = box;
-    this.canvas = box.querySelector("canvas");
-    this.pen = this.canvas.getContext("2d");
-    this.track = null;
-    this.facts = null;
-    this.places = {};
-    this.drawn = "";
+    Object.assign(this, { canvas: box.querySelector("canvas"), track: null, facts: null, places: {}, drawn: "" });
     new ResizeObserver(() => this.#draw()).observe(this.canvas);
     addEventListener("segue-look", () => { this.drawn = ""; this.#draw(); });
   }
@@ -29,51 +22,29 @@ export class Wave {
   }
 
   #draw() {
-    const { canvas, pen, places, facts } = this;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width || !height) return undefined;
+    const { places, facts } = this;
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    if (!width || !height) return;
     const length_s = places.length_s || facts?.duration_s || 0;
     const across = (seconds) => Math.round((seconds / length_s) * width * 2) / 2;
     const key = JSON.stringify([this.track, Boolean(facts), width, height, length_s, across(places.at_s ?? -1), places.start_s, places.leave_s, places.loop]);
-    if (key === this.drawn) return undefined;
+    if (key === this.drawn) return;
     this.drawn = key;
-    const scale = devicePixelRatio || 1;
-    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
-      canvas.width = Math.round(width * scale);
-      canvas.height = Math.round(height * scale);
-    }
-    pen.setTransform(scale, 0, 0, scale, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    const style = getComputedStyle(canvas);
-    const colour = (name) => style.getPropertyValue(name).trim();
-    if (!this.track || !length_s) {
-      pen.fillStyle = colour("--faint");
-      return pen.fillRect(0, height / 2 - 1, width, 2);
-    }
+    const { pen, colour, fill } = blank(this.canvas);
+    if (!this.track || !length_s) return fill("--faint", 0, height / 2 - 1, width, 2);
     const known = (place) => typeof place === "number";
-    if (Array.isArray(places.loop)) {
-      pen.fillStyle = colour("--loop");
-      pen.fillRect(across(places.loop[0]), 0, across(places.loop[1]) - across(places.loop[0]), height);
-    }
+    if (Array.isArray(places.loop)) fill("--loop", across(places.loop[0]), 0, across(places.loop[1]) - across(places.loop[0]), height);
     const from = across(known(places.start_s) ? places.start_s : 0);
     const played = known(places.at_s) ? across(places.at_s) : from;
-    this.#peaks(width, height, (x) => colour(x < Math.min(from, played) ? "--past" : known(places.at_s) && x < played ? "--mint" : "--ahead"));
-    pen.fillStyle = colour("--faint");
-    for (const section of facts?.sections_s ?? []) pen.fillRect(across(section), height - 4, 1, 4);
-    if (known(places.leave_s)) {
-      pen.fillStyle = colour("--amber");
-      pen.fillRect(across(places.leave_s) - 1, 0, 2, height);
-    }
+    this.#peaks(pen, width, height, (x) => colour(x < Math.min(from, played) ? "--past" : known(places.at_s) && x < played ? "--mint" : "--ahead"));
+    for (const section of facts?.sections_s ?? []) fill("--faint", across(section), height - 4, 1, 4);
+    if (known(places.leave_s)) fill("--amber", across(places.leave_s) - 1, 0, 2, height);
     if (known(places.start_s)) flag(pen, from, height, colour("--mint"));
-    if (known(places.at_s)) {
-      pen.fillStyle = colour("--ink");
-      pen.fillRect(played - 1, 0, 2, height);
-    }
-    return undefined;
+    return known(places.at_s) && fill("--ink", played - 1, 0, 2, height);
   }
 
   /** Bars of two pixels with one between; a plain line where no waveform is known. */
-  #peaks(width, height, colour) {
+  #peaks(pen, width, height, colour) {
     const peaks = this.facts?.peaks ?? [];
     const middle = height / 2;
     let last = "";
@@ -83,8 +54,8 @@ export class Wave {
       for (let place = from; place < to && place < peaks.length; place += 1) most = Math.max(most, peaks[place]);
       const half = peaks.length ? Math.max(0.75, (most / 255) * (middle - 3)) : 1;
       const wanted = colour(x);
-      if (wanted !== last) { this.pen.fillStyle = wanted; last = wanted; }
-      this.pen.fillRect(x, middle - half, 2, 2 * half);
+      if (wanted !== last) pen.fillStyle = last = wanted;
+      pen.fillRect(x, middle - half, 2, 2 * half);
     }
   }
 }

@@ -1,7 +1,7 @@
 // A WHIP publisher (RFC 9725): one offer with all candidates in it, one answer, DELETE to stop.
 
-import { sleep } from "./make.js";
-import { authorised } from "./token.js";
+import { authorised, UNREACHED } from "./ask.js";
+import { sleep, when } from "./make.js";
 
 const GATHER_MS = 1500;
 const GOODBYE_MS = 500;
@@ -20,11 +20,12 @@ export class WhipError extends Error {
 export const WORDS = {
   token: ["This server asks for a token: open the page with #publish=TOKEN behind its address."],
   busy: ["The server is busy with other streams. Try again in a moment.", false],
-  gone: ["The server cannot be reached. Is it still running?", false],
+  gone: [UNREACHED, false],
   empty: ["There is no picture in this source."],
 };
 
-/** Publish the first video track of `stream`; who comes again with the same `key` goes on with its session. Resolves to {events, stop}; `onState` hears "connected", "lost", "failed". */
+/** Publish the first video track; with the same `key` a session goes on. Resolves to {events, stop}; `onState` hears
+ * "connected", "lost", "failed". */
 export async function publish(stream, label, key, onState) {
   const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
   let resource = null;
@@ -39,7 +40,7 @@ export async function publish(stream, label, key, onState) {
     peer.close();
   };
 
-  peer.addEventListener("connectionstatechange", () => {
+  when(peer, "connectionstatechange", () => {
     const word = { connected: "connected", disconnected: "lost", failed: "failed" }[peer.connectionState];
     if (word && !stopped) onState(word);
   });
@@ -82,20 +83,15 @@ function gathered(peer) {
     const done = () => { clearTimeout(timer); peer.removeEventListener("icegatheringstatechange", look); resolve(); };
     const look = () => { if (peer.iceGatheringState === "complete") done(); };
     const timer = setTimeout(done, GATHER_MS);
-    peer.addEventListener("icegatheringstatechange", look);
+    when(peer, "icegatheringstatechange", look);
     look();
   });
 }
 
 async function post(sdp, label, key) {
-  let response;
-  try {
-    response = await fetch(`/whip?label=${encodeURIComponent(label)}&key=${encodeURIComponent(key)}`, {
-      method: "POST", headers: authorised("publish", { "Content-Type": "application/sdp" }), body: sdp,
-    });
-  } catch {
-    throw new WhipError(...WORDS.gone);
-  }
+  const response = await fetch(`/whip?${new URLSearchParams({ label, key })}`, {
+    method: "POST", headers: authorised("publish", { "Content-Type": "application/sdp" }), body: sdp,
+  }).catch(() => { throw new WhipError(...WORDS.gone); });
   const text = await response.text();
   if (response.status === 401) throw new WhipError(...WORDS.token);
   if (response.status === 503) throw new WhipError(...WORDS.busy);

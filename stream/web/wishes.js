@@ -1,29 +1,28 @@
-// What was asked for, by whomever: each wish with its way back, and what the newest one did.
+// What was asked for, by whomever, and what the newest wish did.
 
 import { writes } from "./hotkeys.js";
-import { $, button, make, refill } from "./make.js";
+import { filtered } from "./limits.js";
+import { $, button, make, refill, when } from "./make.js";
 import { leans, weighs } from "./session.js";
 import { DIALS, WEIGHTS } from "./steer.js";
 import { titleOf } from "./titles.js";
-import { minutes } from "./words.js";
+import { capital, minutes, percent } from "./words.js";
 
 const TOLD_MS = 9000;
 const SHORT_S = 600;
 
 export class Wishes {
-  /** `box` holds the list; `told` says what a wish did. `send(command)`. */
-  constructor(box, told, send) {
-    Object.assign(this, { box, told, send, list: box.querySelector("ul"), timer: 0 });
-    $("undo").addEventListener("click", () => send({ type: "undo" }));
-    $("told-undo").addEventListener("click", () => { this.hush(); send({ type: "undo" }); });
-    $("told-short").addEventListener("click", () => send({ type: "skip", track: this.track, for_s: SHORT_S }));
+  constructor(session) {
+    Object.assign(this, { session, box: $("wishes"), told: $("told"), list: $("wishes").querySelector("ul"), timer: 0 });
+    const send = this.send = (command) => session.send(command);
+    when("undo", "click", () => send({ type: "undo" }));
+    when("told-undo", "click", () => { this.hush(); send({ type: "undo" }); });
+    when("told-short", "click", () => send({ type: "skip", track: this.track, for_s: SHORT_S }));
     addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Show what is asked; `may`: whether this page may change it. */
-  show(asked, may) {
-    this.asked = asked;
-    this.may = may;
+  show() {
+    const { asked, role: { may } } = this.session;
     const entries = asked ? this.#entries(asked) : [];
     this.box.hidden = !entries.length && !asked?.undo;
     $("undo").disabled = !may || !asked?.undo;
@@ -33,14 +32,13 @@ export class Wishes {
     if (anew && focused) this.list.querySelector(`[data-wish="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
-  /** Say what a wish did, for a while. */
   tell({ command, track, effect }) {
     if (!effect) return;
     this.track = track;
     const name = track ? titleOf(track, () => { if (!this.told.hidden && this.track === track) this.tell({ command, track, effect }); }) : "";
-    this.told.querySelector("p").textContent = name ? `${name}: ${effect.text}.` : `${effect.text[0].toUpperCase()}${effect.text.slice(1)}.`;
-    $("told-short").hidden = command !== "skip" || effect.text.includes("minutes") || !this.may;
-    $("told-undo").hidden = command === "undo" || !this.may;
+    this.told.querySelector("p").textContent = name ? `${name}: ${effect.text}.` : `${capital(effect.text)}.`;
+    $("told-short").hidden = command !== "skip" || effect.text.includes("minutes") || !this.session.role.may;
+    $("told-undo").hidden = command === "undo" || !this.session.role.may;
     this.told.hidden = false;
     this.#wait(TOLD_MS);
   }
@@ -57,9 +55,9 @@ export class Wishes {
     this.told.hidden = true;
   }
 
-  /** What is asked: its name here, its text, the word for its way back, and the command that is that way. */
+  /** The word and the command are each wish's way back. */
   #entries(asked) {
-    const again = () => { this.list.dataset.key = ""; this.show(this.asked, this.may); };
+    const again = () => { this.list.dataset.key = ""; this.show(); };
     const name = ({ track, title }) => title || titleOf(track, again) || "A track";
     const entries = [];
     const add = (id, text, word, command) => entries.push({ id, text, word, command });
@@ -95,21 +93,10 @@ export class Wishes {
 
 function steered(steer) {
   const leaning = Object.entries(DIALS).filter(([axis]) => steer[axis]);
-  return leaning.map(([axis, [, less, more]]) => `${steer[axis] < 0 ? less : more} (${Math.round(100 * Math.abs(steer[axis]))} %)`).join(", ");
+  return leaning.map(([axis, [, less, more]]) => `${steer[axis] < 0 ? less : more} (${percent(Math.abs(steer[axis]))})`).join(", ");
 }
 
 function weighed(weights) {
   const sum = Object.values(weights).reduce((all, each) => all + each, 0);
-  return Object.entries(WEIGHTS).map(([part, word]) => `${word.toLowerCase()} ${Math.round(100 * weights[part] / sum)} %`).join(", ");
-}
-
-function filtered(filters) {
-  if (!filters) return "";
-  const { min_bpm, max_bpm, licences, tags, min_duration_s, jingles, instrumental, moods, playlists, live_ok, vod_ok } = filters;
-  const pace = min_bpm && max_bpm ? `${min_bpm} to ${max_bpm} bpm` : min_bpm ? `from ${min_bpm} bpm` : max_bpm ? `up to ${max_bpm} bpm` : "";
-  return [
-    pace, licences?.join(" or "), tags?.join(" or "), min_duration_s && `of ${Math.round(min_duration_s)} s or more`,
-    jingles && "jingles too", instrumental && "instrumental", moods?.join(" or "), playlists?.length && `in ${playlists.join(" or ")}`,
-    live_ok && "marked live ok", vod_ok && "marked VOD ok",
-  ].filter(Boolean).join("; ");
+  return Object.entries(WEIGHTS).map(([part, word]) => `${word.toLowerCase()} ${percent(weights[part] / sum)}`).join(", ");
 }

@@ -2,18 +2,25 @@
 
 const TRUST = 0.3; // below this, a pulse in the picture is not worth a word
 
-/** Seconds as m:ss. */
+export const titled = ({ title }) => title || "Untitled";
+
+/** Words of one line, those that there are. */
+export const dots = (...words) => words.filter(Boolean).join(" · ");
+
+export const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
+export const percent = (part) => `${Math.round(100 * part)} %`;
+
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds || 0));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** The pulse of the picture in whole bpm, or 0 where there is none to speak of. */
+/** In whole bpm; 0 where there is none to speak of. */
 export function pulse(seen) {
   return seen && seen.tempo_bpm > 0 && seen.confidence >= TRUST ? Math.round(seen.tempo_bpm) : 0;
 }
 
-/** How much moves, in a word; speed in picture widths a second. */
 export function movement(seen) {
   if (!seen) return "";
   return seen.speed < 0.01 ? "almost still" : seen.speed < 0.06 ? "gentle movement" : seen.speed < 0.15 ? "lively movement" : "fast movement";
@@ -36,19 +43,15 @@ export function held(item) {
 
 const CHANGED = { scene: "New scene", lead: "Another one has fitted better for a while", wish: "As you asked", start: "A better place to start", gone: "A track is gone" };
 
-/** What became of the list: why it is an older one, or why it has changed. */
 export function note(list) {
   if (list?.stale) return `An older list: ${list.stale}`;
-  return list?.changed ? `${CHANGED[list.changed] ?? list.changed}` : "";
+  return CHANGED[list?.changed] ?? list?.changed ?? "";
 }
 
-/** What comes after what is on air, and when; `title` of the next track. */
 export function cue(onAir, title) {
   if (!onAir) return "";
-  const parts = [];
-  if (onAir.next) parts.push(`Then ${title || "the next one"}`);
-  if (onAir.next_in_s !== null && onAir.next_in_s !== undefined && onAir.next_in_s >= 0) parts.push(`${parts.length ? "good" : "Good"} place to leave in ${clock(onAir.next_in_s)}`);
-  return parts.join(" · ");
+  const { next, next_in_s } = onAir;
+  return dots(next && `Then ${title || "the next one"}`, next_in_s >= 0 && next_in_s !== null && `${next ? "good" : "Good"} place to leave in ${clock(next_in_s)}`);
 }
 
 /**
@@ -60,7 +63,7 @@ export function move(advice, items, onAir, now) {
   const [top] = items;
   if (!now) return { kind: "start", word: "Start with", lead: "", item: top };
   const other = items.find((item) => item.track !== now.track) ?? null;
-  const name = now.title || "Untitled";
+  const name = titled(now);
   if (!now.playing) return { kind: "paused", word: "Paused", lead: other ? `${name}. Next:` : name, item: other };
   if (advice === "switch" && top.track !== now.track) return { kind: "switch", word: "Switch to", lead: "", item: top };
   if (advice === "could switch" && other) return { kind: "could", word: "Could switch to", lead: "", item: other };
@@ -71,7 +74,7 @@ export function move(advice, items, onAir, now) {
 /** How long ago something was, in words: "5 minutes ago". */
 export function ago(at, now_ms = Date.now()) {
   const seconds = Math.max(0, (now_ms - Date.parse(at)) / 1000);
-  if (!Number.isFinite(seconds)) return "";
+  if (Number.isNaN(seconds)) return "";
   if (seconds < 90) return "just now";
   if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
   if (seconds < 129_600) return `${Math.round(seconds / 3600)} h ago`;
@@ -82,7 +85,7 @@ const FIRST = { first_content: "picture", first_rhythm: "picture's pace", first_
 
 /** Why, in words: the facts that the server gives, else the parts of the score. */
 export function reason({ facts, reasons }) {
-  if (facts?.length) return facts.map(({ kind, text }) => (kind in FIRST ? `closest in the list to the ${FIRST[kind]}` : text)).join(" · ");
+  if (facts?.length) return dots(...facts.map(({ kind, text }) => (kind in FIRST ? `closest in the list to the ${FIRST[kind]}` : text)));
   const [picture, rhythm, mood] = ["content", "rhythm", "mood"].map((name) => Math.round(100 * reasons[name]));
   return `fits: picture ${picture}, rhythm ${rhythm}, mood ${mood} of 100`;
 }

@@ -102,6 +102,19 @@ def facts(track: str) -> dict[str, Any]:
     }
 
 
+def found(query: dict[str, list[str]]) -> dict[str, Any]:
+    """What the server says of tracks by words: of six, numbers 0 to 5."""
+    words = query["q"][0].casefold().split()
+    named = [
+        number for number in range(6) if all(word in f"{TITLES[number]} {ARTISTS[number]}".casefold() for word in words)
+    ]
+    told = [facts(f"track{number}") | {"camelot": f"{number + 4}A", "vocals": None} for number in named]
+    kept = [
+        {name: value for name, value in each.items() if name not in ("start_s", "gain_db", "peaks")} for each in told
+    ]
+    return {"v": 1, "found": len(kept), "tracks": kept[: int(query["limit"][0])]}
+
+
 class Stub:
     """``tell(message)`` sends to the page; ``said`` is what the page sent. ``answers``: by path, what requests get."""
 
@@ -154,6 +167,8 @@ class Stub:
             elif request.method == "DELETE":
                 self.kits.pop(name, None)
             return route.fulfill(json={"v": 1})
+        if path == "/api/tracks":
+            return route.fulfill(json=found(parse_qs(urlsplit(request.url).query)))
         if path.startswith("/api/tracks/"):
             return route.fulfill(json=facts(path.rpartition("/")[2]))
         if path.endswith("/audio"):
