@@ -30,7 +30,7 @@ from .timeout_worker import TimeoutWorker
 AUTO: Final = "auto"
 CPU: Final = "onnx-cpu"
 ORDER: Final = ("tensorrt", "onnx-cuda", "triton", CPU)
-NAMES: Final = (AUTO, CPU, "onnx-cuda", "tensorrt", "triton")
+NAMES: Final = (AUTO, CPU, "onnx-cuda", "onnx-rtx", "tensorrt", "triton")  # onnx-rtx by its name alone
 RUNS: Final = 10
 RUNS_S: Final = 0.5  # no further run after so long
 CLEARLY: Final = 0.9  # of the time of an earlier engine
@@ -98,6 +98,12 @@ def open_cuda(bundle: Bundle, options: EngineOptions) -> Engine:
     return OnnxCudaEngine(bundle, options.device, options.precision, options.sizes or SIZES)
 
 
+def open_rtx_plugin(bundle: Bundle, options: EngineOptions) -> Engine:
+    from .onnx_rtx import OnnxRtxEngine
+
+    return OnnxRtxEngine(bundle, options.device, options.precision)
+
+
 def open_tensorrt(bundle: Bundle, options: EngineOptions) -> Engine:
     from .tensorrt_engine import TensorrtEngine
 
@@ -115,6 +121,7 @@ def open_triton(bundle: Bundle, options: EngineOptions) -> Engine:
 OPENERS: Final[Mapping[str, Opener]] = {
     "tensorrt": open_tensorrt,
     "onnx-cuda": open_cuda,
+    "onnx-rtx": open_rtx_plugin,
     "triton": open_triton,
     CPU: open_cpu,
 }

@@ -38,8 +38,14 @@ class OnnxEngine:
         self._precisions = choose_precisions(bundle, precision)
         self._lock = threading.Lock()
         self._sessions: dict[str, ort.InferenceSession] | None = {
-            graph: open_session(bundle, graph, threads, used) for graph, used in self._precisions.items()
+            graph: self._open(graph, used) for graph, used in self._precisions.items()
         }
+
+    def _open(self, graph: str, precision: str) -> Any:
+        return open_session(self._bundle, graph, self._threads, precision)
+
+    def _failure(self, error: Exception, where: str) -> EngineFailed:
+        return EngineFailed(f"{where}: {first_line(error)}; try fewer rows, or export again")
 
     @property
     def name(self) -> str:
@@ -69,9 +75,7 @@ class OnnxEngine:
         try:
             values = sessions[graph].run(names, dict(inputs))
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-            raise EngineFailed(
-                f"engine {self.name}: graph {graph}, batch {rows}: {first_line(error)}; try fewer rows, or export again"
-            ) from error
+            raise self._failure(error, f"engine {self.name}: graph {graph}, batch {rows}") from error
         outputs: dict[str, NDArray[Any]] = dict(zip(names, values, strict=True))
         check_outputs(spec, outputs, rows)
         return outputs
@@ -130,12 +134,17 @@ def open_session(bundle: Bundle, graph: str, threads: int, precision: str = FLOA
         raise EngineError(
             f"graph {graph}: ONNX Runtime uses {', '.join(used)}, was asked for {PROVIDER}; reinstall onnxruntime"
         )
-    for side, expected, actual in (
-        ("input", spec.inputs, session.get_inputs()),
-        ("output", spec.outputs, session.get_outputs()),
-    ):
-        check_tensors(expected, [tensor_spec(node) for node in actual], f"bundle {bundle.path}: {file}: {side}")
+    check_session(session, spec.inputs, spec.outputs, f"bundle {bundle.path}: {file}")
     return session
+
+
+def check_session(session: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], where: str) -> None:
+    """Compare what a session takes and gives with the manifest's; ``BundleError``."""
+    for side, expected, actual in (
+        ("input", inputs, session.get_inputs()),
+        ("output", outputs, session.get_outputs()),
+    ):
+        check_tensors(expected, [tensor_spec(node) for node in actual], f"{where}: {side}")
 
 
 def check_tensors(expected: tuple[TensorSpec, ...], actual: list[TensorSpec], where: str) -> None:

@@ -88,6 +88,12 @@ def onnx_cuda(setting: Setting, precision: str) -> Engine:
     return OnnxCudaEngine(setting.bundle, 0, precision, sizes=setting.sizes)
 
 
+def onnx_rtx(setting: Setting, precision: str) -> Engine:
+    from engines.onnx_rtx import OnnxRtxEngine
+
+    return OnnxRtxEngine(setting.bundle, 0, precision)
+
+
 def tensorrt(setting: Setting, precision: str) -> Engine:
     from engines.tensorrt_engine import TensorrtEngine
 
@@ -118,6 +124,7 @@ KINDS: Final = (
     Kind("torch-eager", torch_opener("cpu", "eager"), torch=True),
     Kind("torch-compile", torch_opener("cpu", "compile"), torch=True),
     Kind("onnx-cuda", onnx_cuda, ("float32", "float16"), gpu=True),
+    Kind("onnx-rtx", onnx_rtx, ("float32", "float16"), gpu=True),
     Kind("tensorrt", tensorrt, ("float32", "float16"), gpu=True),
     Kind("torch-cuda-eager", torch_opener("cuda:0", "eager"), gpu=True, torch=True),
     Kind("torch-cuda-compile", torch_opener("cuda:0", "compile"), gpu=True, torch=True),
