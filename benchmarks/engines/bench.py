@@ -16,7 +16,7 @@ from .cold import REPEATS, cold_rows
 from .contenders import FLOAT32, GPU_SIZES, REFERENCE, Contender, Kind, Setting, choose_kinds, open_contenders
 from .gpu import gpu_environment, gpu_rows, missing
 from .material import Twins, trained_twins, untrained_twins
-from .parity import overlap_rows, parity_rows
+from .parity import parity_rows
 from .speed import speed_rows
 from .timing import OwnLabels, on_one_core
 
@@ -105,6 +105,8 @@ def cpu_part(
         say(f"parity: {contender.title}")
         rows += parity_rows(contender, twin.ready if twin is not None and contender.torch else reference)
     if options.catalog is not None:
+        from .overlap import overlap_rows
+
         say(f"the tracks that engines find in {options.catalog}")
         same = [contender for contender in ready if not (apart and contender.torch)]
         rows += overlap_rows(same, reference, options.catalog, options.scenes)

@@ -21,7 +21,8 @@ from benchmarks.engines.bench import EngineBenchOptions, measure
 from benchmarks.engines.cli import parse_batches
 from benchmarks.engines.cold import start
 from benchmarks.engines.contenders import KINDS, Setting, choose_kinds, open_contenders
-from benchmarks.engines.material import draw_inputs, draw_scenes, embeddings, trained_twins
+from benchmarks.engines.material import draw_inputs, trained_twins
+from benchmarks.engines.overlap import draw_scenes, embeddings
 from benchmarks.engines.parity import parity_rows
 from benchmarks.engines.report import grids, markdown, show
 from benchmarks.engines.timing import Times, in_turns, median_row, on_one_core, ratio_of, rows_of
