@@ -28,7 +28,7 @@ for words in sys.argv[2].split(","):
 
 
 def said(absent: str, *words: str) -> dict[str, str]:
-    """Kind -> exit code and what was said, for each ``segue bench WORDS`` where the modules ``absent`` are not there."""
+    """Kind -> exit code and what was said, for each ``segue bench WORDS`` without the modules ``absent``."""
     argv = [sys.executable, "-W", "ignore", "-c", SAID, absent, ",".join(words)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
