@@ -3,22 +3,24 @@
 Apart from the rest since it needs the whole program, while engines are also measured where little else is installed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness import Row
 from catalog.catalog import Catalog
-from engines.base import Engine
+from engines.base import Arrays, Engine
 from engines.bundle import Bundle
 from engines.graphs import Kind
 from features.frame import FrameFeatures, FrameMeter
 from features.spec import MOTION_FPS, WINDOW_S
 from stream.core.hop import Hop
+from stream.core.model import Model
+from stream.core.window import Window
 from stream.driver.runtime import model_of, needs_small
 from studio.pairs import draw_latent, video_recipe
 from studio.video.render import frames
@@ -27,6 +29,8 @@ from .contenders import Contender
 from .timing import OwnLabels
 
 TOP: Final = 10
+
+Run = Callable[[str, Arrays], dict[str, NDArray[Any]]]
 
 
 def overlap_rows(field: Sequence[Contender], reference: Engine, folder: Path, scenes: int) -> list[Row]:
@@ -67,12 +71,19 @@ def embeddings(engine: Engine, scenes: Sequence[Sequence[FrameFeatures]]) -> NDA
     """(scenes, E): each scene's window embedded by ``engine``."""
     model, vectors = model_of(engine.bundle), []
     for scene in scenes:
-        window, ids = model.window(), count(1)
+        window = model.window()
         for slot, features in enumerate(scene):
             window.push(slot, features)
-        hop = Hop(WINDOW_S, float(WINDOW_S), 0, model.graphs.of(Kind.VIDEO_CLIP, Kind.VIDEO_WINDOW))
-        while questions := hop.ready(window, ids):
-            for question in questions:
-                hop.take(model.graphs[question.graph], engine.run(question.graph, question.inputs), window)
-        vectors.append(hop.vectors[model.graphs.query.name][0])
+        vectors.append(embed(model, engine.run, window, WINDOW_S))
     return np.stack(vectors)
+
+
+def embed(model: Model, run: Run, window: Window, end: int) -> NDArray[np.float32]:
+    """(E,): the window that ends at second ``end``, by the graphs of one hop; clips that it knows are not run again."""
+    ids = count(1)
+    hop = Hop(end, float(end), 0, model.graphs.of(Kind.VIDEO_CLIP, Kind.VIDEO_WINDOW))
+    while questions := hop.ready(window, ids):
+        for question in questions:
+            hop.take(model.graphs[question.graph], run(question.graph, question.inputs), window)
+    vector: NDArray[np.float32] = hop.vectors[model.graphs.query.name][0]
+    return vector
