@@ -30,6 +30,7 @@ FAULTS = (
     "network",
     "blackout",
 )  # as in faults.run, which is imported only when needed
+PEERS = ("afresh", "torch", "faiss", "decode")  # as in peers.py, which is imported only when needed
 # kind -> the module with the function of its name, opened only when it is asked for
 MODULES = {
     "retrieval": "cli_retrieval",
@@ -93,6 +94,9 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     latency_kind.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
     latency_kind.add_argument("--seconds", type=float, default=60.0, help="play in real time this long (default 60)")
     latency_kind.add_argument("--threads", type=int, default=1, help="threads within one graph's run (default 1)")
+    latency_kind.add_argument(
+        "--peers", default="all", metavar="NAMES", help=f"beside {', '.join(PEERS)}, with commas; or none (default all)"
+    )
     latency_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     capacity_kind = kinds.add_parser("capacity", help="what a live stream costs, and how many a core holds")
     capacity_kind.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
@@ -204,23 +208,36 @@ def faults(options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def chosen_peers(names: str) -> tuple[str, ...]:
+    """``all``, ``none``, or names with commas between. ``BenchError`` for an unknown name."""
+    if names in ("all", "none"):
+        return PEERS if names == "all" else ()
+    chosen = tuple(name.strip() for name in names.split(",") if name.strip())
+    if unknown := [name for name in chosen if name not in PEERS]:
+        raise BenchError(f"--peers {names}: there is no {', '.join(unknown)}; there are {', '.join(PEERS)}, all, none")
+    return chosen
+
+
 def latency(options: argparse.Namespace) -> int:
     from engines.bundle import default_bundle, load_bundle
     from features.spec import FEATURES
 
-    from .harness import print_percentiles
+    from .harness import print_percentiles, print_rows
     from .latency import LatencyOptions, measure
 
     check_folder(options.json)
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-    settings = LatencyOptions(seconds=options.seconds, threads=options.threads)
-    report = measure(options.source, options.catalog, bundle, settings)
+    peers = chosen_peers(options.peers)
+    settings = LatencyOptions(seconds=options.seconds, threads=options.threads, peers=peers)
+    report = measure(options.source, options.catalog, bundle, settings, Console(stderr=True).print)
     console = Console()
     title = f"{report.settings['source']}, {report.settings['tracks']} tracks, {report.settings['engine']}"
     print_percentiles(report.rows, "stage", console, title)
     for row in report.rows:
         if row.metric == "speed_x":
             console.print(f"{row.labels['stage']}: {row.value:.1f} times real time")
+    if peers:
+        print_rows([row for row in report.rows if "stage" not in row.labels], console, "by processor time, in turns")
     if options.json is not None:
         report.write(options.json)
     return 0

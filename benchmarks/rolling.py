@@ -42,11 +42,14 @@ class Costs:
     rolling: list[float] = field(default_factory=list)
     afresh: list[float] = field(default_factory=list)
 
-    def rows(self, of: str) -> list[Row]:
-        """``hop_cpu_ms`` of both ways; ``rolling_speedup``: how many times the rolling way's cost the other has."""
+    def rows(self, of: str, asked: float = 0.0) -> list[Row]:
+        """``hop_cpu_ms`` of both ways; ``rolling_speedup``: how many times the rolling way's cost the other has, and
+        how many were ``asked`` for."""
         ratios = np.asarray(self.afresh) / np.maximum(self.rolling, 1e-6)
         lower, middle, upper = np.percentile(ratios, (25, 50, 75))
-        spread = {"lower": round(float(lower), 3), "upper": round(float(upper), 3), "asked": ASKED}
+        spread = {"lower": round(float(lower), 3), "upper": round(float(upper), 3)} | (
+            {"asked": asked} if asked else {}
+        )
         count = len(ratios)
         return [
             Row("hop_cpu_ms", float(np.median(self.rolling)), count, "ms", {"of": of, "way": "rolling"}),
@@ -103,7 +106,7 @@ def rolling_rows(source: str, engine: Engine, hops: int = HOPS, measured: int = 
         [ours + other for ours, other in zip(pixels.rolling, graphs.rolling, strict=False)],
         [ours + other for ours, other in zip(pixels.afresh, graphs.afresh, strict=False)],
     )
-    rows = graphs.rows("graphs") + pixels.rows("pictures") + both.rows("pictures and graphs")
+    rows = graphs.rows("graphs", ASKED) + pixels.rows("pictures") + both.rows("pictures and graphs")
     return [*rows, Row("rolling_difference", difference, hops, "", {"of": "vectors"})]
 
 
