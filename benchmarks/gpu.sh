@@ -105,7 +105,8 @@ step() {
   esac
   if ((status)); then
     failed=1
-    reason=$(grep -v '^[[:space:]]*$' "$(log "$name")" | tail -n 1 | tr '\t|' '  ' | cut -c 1-300 || true)
+    reason=$({ grep -m 1 -E '[[:space:]]broken[[:space:]]' "$(log "$name")" ||
+      grep -v '^[[:space:]]*$' "$(log "$name")" | tail -n 1; } | tr -s ' ' | tr '\t|' '  ' | cut -c 1-300 || true)
     printf '   %s: %s\n' "$result" "$reason" >&2
   fi
   record "$name" "$result" "$((SECONDS - started))" "$limit" "$reason"
@@ -165,6 +166,11 @@ carried() {
     "$python_here" -m pip install --quiet --no-index --no-deps --no-compile --upgrade --target "$work/site" \
       "$whole/${name#\*}" || { bad=1; printf '%s cannot be installed\n' "${name#\*}"; }
   done <"$wheels/SHA256SUMS"
+  # ONNX Runtime looks for CUDA's libraries beside itself: those that came with torch.
+  if [[ ! -e $work/site/nvidia ]]; then
+    name=$("$python_here" -c 'import importlib.util as u; s = u.find_spec("nvidia"); print(*(s.submodule_search_locations if s else ()))')
+    [[ -z $name ]] || ln -s "${name%% *}" "$work/site/nvidia"
+  fi
   return "$bad"
 }
 export -f environment versions carried

@@ -286,6 +286,11 @@ def test_the_floor_counts_weights_activations_and_products() -> None:
     assert floors == {"floor_bytes_ms": pytest.approx(moved / 1e6), "floor_ops_ms": pytest.approx(operations / 2e9)}
 
 
+def test_a_mode_of_torch_that_nobody_asked_for_is_not_timed() -> None:
+    """Compiling takes minutes, and there is no GPU here to do anything else by mistake."""
+    assert list(gpu.event_rows("mood", None, 1, 1.0, ["tensorrt", "onnx-cuda"])) == []  # type: ignore[arg-type]
+
+
 def test_a_profile_is_split_by_what_moves_and_what_computes() -> None:
     assert gpu.split_times([("Memcpy HtoD (Pinned -> Device)", 2.0), ("gemm", 5.0), ("Memset (Device)", 1.0)]) == (5, 3)
     assert gpu.parts("NVIDIA X, 1.0, 3 MHz\n") == ["NVIDIA X", "1.0", "3 MHz"] and gpu.parts("") == []
