@@ -68,7 +68,11 @@ def measure(options: EngineBenchOptions, say: Say) -> Report:
     ready = [contender for contender in field if contender.engine is not None]
     rows += wide_rows(bundle, options, say)
     rows += cold_rows(
-        [contender for contender in ready if not (options.quick and contender.torch)], options.run, REPEATS, say
+        [contender for contender in ready if not (options.quick and contender.torch)],
+        options.run,
+        REPEATS,
+        say,
+        options.plans,
     )
     settings: dict[str, str | int | float] = {
         "bundle": f"{bundle.manifest.name} {bundle.identity[:12]}",

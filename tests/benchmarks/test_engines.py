@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from benchmarks.engines.batching import by_batcher, by_hand, hop_inputs, join_re
 from benchmarks.engines.bench import EngineBenchOptions, measure
 from benchmarks.engines.cli import parse_batches
 from benchmarks.engines.cold import start
+from benchmarks.engines.cold_start import RUNTIMES
 from benchmarks.engines.contenders import KINDS, Setting, choose_kinds, open_contenders
 from benchmarks.engines.material import draw_inputs, trained_twins
 from benchmarks.engines.overlap import draw_scenes, embeddings
@@ -32,6 +34,7 @@ from benchmarks.search import clustered, exact, near, recall, ways
 from engines.base import check_inputs
 from engines.batcher import MicroBatcher
 from engines.bundle import Bundle, default_bundle, load_bundle
+from engines.choose import OPENERS
 from engines.errors import EngineFailed
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
@@ -250,6 +253,13 @@ def test_page_faults_are_told_where_there_are_any() -> None:
     }
     assert told[0.0][0].lines == [["torch-eager", "1.5, 2 (3), x1.25"]]
     assert told[1504.0][0].lines == [["torch-eager", "1.5, 2 (3), x1.25, 1504 faults"]]
+
+
+def test_every_engine_of_the_program_takes_part_and_starts_cold() -> None:
+    named = {kind.name for kind in KINDS if not kind.torch}
+    assert named == set(OPENERS) and named - {"triton"} <= set(RUNTIMES)
+    for module in RUNTIMES.values():
+        assert find_spec(f"engines.{module}") is not None
 
 
 def test_brackets_of_a_reason_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
