@@ -38,14 +38,8 @@ class OnnxEngine:
         self._precisions = choose_precisions(bundle, precision)
         self._lock = threading.Lock()
         self._sessions: dict[str, ort.InferenceSession] | None = {
-            graph: self._open(graph, used) for graph, used in self._precisions.items()
+            graph: open_session(bundle, graph, threads, used) for graph, used in self._precisions.items()
         }
-
-    def _open(self, graph: str, precision: str) -> Any:
-        return open_session(self._bundle, graph, self._threads, precision)
-
-    def _failure(self, error: Exception, where: str) -> EngineFailed:
-        return EngineFailed(f"{where}: {first_line(error)}; try fewer rows, or export again")
 
     @property
     def name(self) -> str:
@@ -75,7 +69,9 @@ class OnnxEngine:
         try:
             values = sessions[graph].run(names, dict(inputs))
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-            raise self._failure(error, f"engine {self.name}: graph {graph}, batch {rows}") from error
+            raise EngineFailed(
+                f"engine {self.name}: graph {graph}, batch {rows}: {first_line(error)}; try fewer rows, or export again"
+            ) from error
         outputs: dict[str, NDArray[Any]] = dict(zip(names, values, strict=True))
         check_outputs(spec, outputs, rows)
         return outputs

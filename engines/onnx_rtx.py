@@ -18,12 +18,12 @@ from typing import Any, Final
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from .base import Arrays, check_inputs
+from .base import Arrays, check_inputs, check_outputs, example_inputs
 from .bundle import FLOAT32, Bundle
 from .cuda_errors import brief, cuda_failure
-from .errors import EngineError, EngineFailed, EngineUnavailable
+from .errors import EngineClosed, EngineError, EngineUnavailable
 from .manifest import GraphSpec
-from .onnx_engine import OnnxEngine, check_session, session_options
+from .onnx_engine import check_session, choose_precisions, session_options
 from .rows import cut, join
 
 PROVIDER: Final = "NvTensorRTRTXExecutionProvider"
@@ -36,36 +36,33 @@ _registering = threading.Lock()
 _registered: Final[set[str]] = set()  # libraries; ONNX Runtime refuses one that it has
 
 
-class OnnxRtxEngine(OnnxEngine):
+class OnnxRtxEngine:
     """``device``: the place among the cards that the plugin lists, which are those that it can use.
 
     ``provider`` is for tests: another provider, of which ONNX Runtime knows a device.
 
     Raises ``EngineUnavailable``, with the cause and the cure, where the plugin or a card for it is missing, or refuses
-    a graph. Nothing ever runs on the CPU instead.
+    a graph. Nothing ever runs on the CPU instead. One run at a time, other callers wait.
     """
 
     def __init__(self, bundle: Bundle, device: int = 0, precision: str = FLOAT32, provider: str = PROVIDER) -> None:
         if device < 0:
             raise EngineError(f"device is {device}, must be a card's number, from 0")
-        self._label = f"onnx-rtx-{device}"
-        self._provider = provider
-        self._device = find_device(provider, device, self._label)
-        super().__init__(bundle, 1, precision)
+        self._bundle = bundle
+        self._number = device
+        self._precision = precision
+        self._precisions = choose_precisions(bundle, precision)
+        card = find_device(provider, device, self.name)
+        self._lock = threading.Lock()
+        self._sessions: dict[str, Any] | None = {
+            graph: self._open(graph, used, card) for graph, used in self._precisions.items()
+        }
 
-    @property
-    def name(self) -> str:
-        return self._label if self._precision == FLOAT32 else f"{self._label}-{self._precision}"
-
-    def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        check_inputs(self.spec(graph), inputs)
-        return join([super(OnnxRtxEngine, self).run(graph, part) for part, _ in cut(inputs, LARGEST)])
-
-    def _open(self, graph: str, precision: str) -> Any:
-        spec = self.spec(graph)
+    def _open(self, graph: str, precision: str, card: Any) -> Any:
+        spec, ours = self.spec(graph), card.ep_name == PROVIDER
         options = session_options(threads=1)
-        options.add_provider_for_devices([self._device], profile(spec) if self._provider == PROVIDER else {})
-        if self._provider == PROVIDER:
+        options.add_provider_for_devices([card], profile(spec) if ours else {})
+        if ours:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:
             session = ort.InferenceSession(self._bundle.read(graph, precision), options)
@@ -73,7 +70,7 @@ class OnnxRtxEngine(OnnxEngine):
             raise EngineUnavailable(
                 f"engine {self.name}: graph {graph}: the plugin refuses it ({brief(error)}); use another engine"
             ) from error
-        if (used := session.get_providers())[0] != self._provider:
+        if (used := session.get_providers())[0] != card.ep_name:
             raise EngineUnavailable(
                 f"engine {self.name}: graph {graph}: ONNX Runtime uses {', '.join(used)}; use another engine"
             )
@@ -81,8 +78,47 @@ class OnnxRtxEngine(OnnxEngine):
         check_session(session, spec.inputs, spec.outputs, f"bundle {self._bundle.path}: {file}")
         return session
 
-    def _failure(self, error: Exception, where: str) -> EngineFailed:
-        return cuda_failure(error, where)
+    @property
+    def name(self) -> str:
+        name = f"onnx-rtx-{self._number}"
+        return name if self._precision == FLOAT32 else f"{name}-{self._precision}"
+
+    def precision_of(self, graph: str) -> str:
+        """The arithmetic that ``graph`` really runs in."""
+        self.spec(graph)
+        return self._precisions[graph]
+
+    @property
+    def bundle(self) -> Bundle:
+        return self._bundle
+
+    def spec(self, graph: str) -> GraphSpec:
+        return self._bundle.spec(graph)
+
+    def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        spec = self.spec(graph)
+        rows = check_inputs(spec, inputs)
+        outputs = join([self._run_part(spec, part, count) for part, count in cut(inputs, LARGEST)])
+        check_outputs(spec, outputs, rows)
+        return outputs
+
+    def _run_part(self, spec: GraphSpec, inputs: Arrays, rows: int) -> dict[str, NDArray[Any]]:
+        names = [tensor.name for tensor in spec.outputs]
+        with self._lock:
+            if self._sessions is None:
+                raise EngineClosed(f"engine {self.name} is closed; open another")
+            try:
+                return dict(zip(names, self._sessions[spec.name].run(names, dict(inputs)), strict=True))
+            except Exception as error:  # as above
+                raise cuda_failure(error, f"engine {self.name}: graph {spec.name}, batch {rows}") from error
+
+    def warmup(self) -> None:
+        for graph in self._bundle.manifest.graphs:
+            self.run(graph, example_inputs(self.spec(graph)))
+
+    def close(self) -> None:
+        with self._lock:
+            self._sessions = None
 
 
 def profile(spec: GraphSpec) -> dict[str, str]:
