@@ -134,15 +134,6 @@ def open_session(bundle: Bundle, graph: str, threads: int, precision: str = FLOA
     return session
 
 
-def check_session(session: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], where: str) -> None:
-    """Compare what a session takes and gives with the manifest's; ``BundleError``."""
-    for side, expected, actual in (
-        ("input", inputs, session.get_inputs()),
-        ("output", outputs, session.get_outputs()),
-    ):
-        check_tensors(expected, [tensor_spec(node) for node in actual], f"{where}: {side}")
-
-
 def check_tensors(expected: tuple[TensorSpec, ...], actual: list[TensorSpec], where: str) -> None:
     """Compare the manifest's tensors with the file's, in any order, since both are used by name; ``BundleError``."""
     names = [tensor.name for tensor in actual]
@@ -165,6 +156,15 @@ def tensor_spec(node: Any) -> TensorSpec:
     if shape and not isinstance(shape[0], int):
         shape[0] = BATCH
     return TensorSpec(node.name, _DTYPES.get(node.type, node.type), tuple(shape))
+
+
+def check_session(session: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], where: str) -> None:
+    """Compare what a session takes and gives with the manifest's; ``BundleError``."""
+    for side, expected, actual in (
+        ("input", inputs, session.get_inputs()),
+        ("output", outputs, session.get_outputs()),
+    ):
+        check_tensors(expected, [tensor_spec(node) for node in actual], f"{where}: {side}")
 
 
 def cure(error: Exception) -> str:
