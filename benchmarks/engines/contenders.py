@@ -83,7 +83,9 @@ def named(name: str) -> Opener:
     """The program's own engine of that name, opened as the program opens it."""
 
     def open_engine(setting: Setting, precision: str) -> Engine:
-        options = EngineOptions(1, 0, precision, setting.url, setting.plans, tuple(setting.sizes))
+        options = EngineOptions(
+            precision=precision, triton=setting.url, plans=setting.plans, sizes=tuple(setting.sizes)
+        )
         return OPENERS[name](setting.bundle, options)
 
     return open_engine
