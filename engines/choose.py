@@ -30,7 +30,8 @@ from .timeout_worker import TimeoutWorker
 AUTO: Final = "auto"
 CPU: Final = "onnx-cpu"
 ORDER: Final = ("tensorrt", "onnx-cuda", "triton", CPU)
-NAMES: Final = (AUTO, CPU, "onnx-cuda", "onnx-rtx", "tensorrt", "triton")  # onnx-rtx by its name alone
+BY_NAME: Final = ("onnx-rtx",)  # compiles every graph at each start, so only where it is asked for
+NAMES: Final = (AUTO, CPU, "onnx-cuda", *BY_NAME, "tensorrt", "triton")
 RUNS: Final = 10
 RUNS_S: Final = 0.5  # no further run after so long
 CLEARLY: Final = 0.9  # of the time of an earlier engine

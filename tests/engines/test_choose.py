@@ -14,7 +14,21 @@ from numpy.typing import NDArray
 
 from engines.base import Arrays
 from engines.bundle import Bundle, load_bundle
-from engines.choose import CLEARLY, CPU, NAMES, ORDER, RUNS, EngineOptions, choose, least_cosine, open_engine, preferred
+from engines.choose import (
+    AUTO,
+    BY_NAME,
+    CLEARLY,
+    CPU,
+    NAMES,
+    OPENERS,
+    ORDER,
+    RUNS,
+    EngineOptions,
+    choose,
+    least_cosine,
+    open_engine,
+    preferred,
+)
 from engines.errors import BundleError, EngineError, EngineUnavailable
 from engines.fallback import FallbackEngine
 from engines.manifest import GraphSpec
@@ -264,6 +278,10 @@ def test_without_a_cpu_engine_nothing_stays_open(cpu: OnnxEngine) -> None:
     with pytest.raises(EngineUnavailable, match="no"):
         open_engine(cpu.bundle, "onnx-cuda", openers=shop.openers)
     assert shop.open == []
+
+
+def test_auto_tries_all_but_those_that_want_to_be_asked_for() -> None:
+    assert set(NAMES) == {AUTO, *ORDER, *BY_NAME} == {AUTO, *OPENERS} and not {*ORDER} & {*BY_NAME}
 
 
 def test_here(tiny_bundle: Path) -> None:
