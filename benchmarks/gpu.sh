@@ -214,8 +214,8 @@ fi
 began=$SECONDS # the eight minutes; the limits below add up to 460 s, and the last step has what is left
 step 15 environment bash -c environment
 step 20 versions bash -c versions
-step 60 doctor "${segue[@]}" doctor
-step 45 plans-rtx "${segue[@]}" export --plans "$bundle" --rtx --plan-folder "$plans" \
+step 45 doctor "${segue[@]}" doctor
+step 40 plans-rtx "${segue[@]}" export --plans "$bundle" --rtx --plan-folder "$plans" \
   --plan-report "$results/plans-rtx.json"
 gpu_step 90 plans "${segue[@]}" export --plans "$bundle" --precision all --device "$device" --plan-folder "$plans" \
   --plan-report "$results/plans.json"
@@ -232,7 +232,7 @@ common=(bench engines -b "$bundle" --plans "$plans" --batches 1,8,32,128 --threa
 watch_start
 step 120 engines "${segue[@]}" "${common[@]}" --engines "${exported:-all}" --quick \
   ${html[@]+"${html[@]}"} --json "$results/engines.json" --markdown "$results/engines.md"
-step 60 engines-torch "${segue[@]}" "${common[@]}" --engines onnx-cpu,torch-cuda-eager,torch-cuda-graphs --seconds 1.5 \
+step 80 engines-torch "${segue[@]}" "${common[@]}" --engines onnx-cpu,torch-cuda-eager,torch-cuda-graphs --seconds 1.5 \
   ${twins[@]+"${twins[@]}"} --json "$results/engines-torch.json" --markdown "$results/engines-torch.md"
 step 30 search "${segue[@]}" bench search --quick --json "$results/search.json"
 left=$((budget - (SECONDS - began)))
