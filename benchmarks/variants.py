@@ -305,7 +305,7 @@ def add_variants(kinds: Any) -> None:
     parser.add_argument("videos", metavar="VIDEO", type=Path, nargs="*", help="without bars of their own")
     parser.add_argument("-c", "--catalog", type=Path, required=True, help="catalogue made by segue index")
     parser.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
-    parser.add_argument("--only", action="append", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
+    parser.add_argument("--only", action="append", choices=known, metavar="NAME", help="one of %(choices)s")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each video (default 15)")
     parser.add_argument("--tracks", type=int, default=12, help="of the catalogue, for the masters (default 12)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")

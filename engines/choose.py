@@ -31,7 +31,8 @@ AUTO: Final = "auto"
 CPU: Final = "onnx-cpu"
 ORDER: Final = ("tensorrt", "tensorrt-rtx", "onnx-cuda", "triton", CPU)
 CONSUMER_ORDER: Final = ("tensorrt-rtx", "tensorrt", "onnx-cuda", "triton", CPU)  # where the GPU is a graphics card
-NAMES: Final = (AUTO, CPU, "onnx-cuda", "tensorrt", "tensorrt-rtx", "triton")
+BY_NAME: Final = ("onnx-rtx",)  # compiles every graph at each start, so only where it is asked for
+NAMES: Final = (AUTO, CPU, "onnx-cuda", *BY_NAME, "tensorrt", "tensorrt-rtx", "triton")
 RUNS: Final = 10
 RUNS_S: Final = 0.5  # no further run after so long
 CLEARLY: Final = 0.9  # of the time of an earlier engine
@@ -99,6 +100,12 @@ def open_cuda(bundle: Bundle, options: EngineOptions) -> Engine:
     return OnnxCudaEngine(bundle, options.device, options.precision, options.sizes or SIZES)
 
 
+def open_rtx_plugin(bundle: Bundle, options: EngineOptions) -> Engine:
+    from .onnx_rtx import OnnxRtxEngine
+
+    return OnnxRtxEngine(bundle, options.device, options.precision)
+
+
 def open_tensorrt(bundle: Bundle, options: EngineOptions) -> Engine:
     from .tensorrt_engine import TensorrtEngine
 
@@ -124,6 +131,7 @@ OPENERS: Final[Mapping[str, Opener]] = {
     "tensorrt": open_tensorrt,
     "tensorrt-rtx": open_tensorrt_rtx,
     "onnx-cuda": open_cuda,
+    "onnx-rtx": open_rtx_plugin,
     "triton": open_triton,
     CPU: open_cpu,
 }

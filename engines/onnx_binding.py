@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .base import Arrays
 from .errors import EngineUnavailable
 from .manifest import BATCH, GraphSpec, TensorSpec
-from .onnx_engine import check_tensors, session_options, tensor_spec
+from .onnx_engine import check_session, session_options
 
 MIB: Final = 1 << 20
 
@@ -65,7 +65,7 @@ class BoundGraph:
         self._binding = self._session.io_binding()
         self._inputs = {tensor.name: device_value(tensor, size, place) for tensor in spec.inputs}
         self._outputs = {tensor.name: device_value(tensor, size, place) for tensor in spec.outputs}
-        self._staging = {tensor.name: HostBuffer(tensor, size, place) for tensor in spec.inputs}
+        self._staging = {tensor.name: np.zeros(sized(tensor, size), tensor.dtype) for tensor in spec.inputs}
         for name, value in self._inputs.items():
             self._binding.bind_ortvalue_input(name, value)
         for name, value in self._outputs.items():
@@ -78,7 +78,7 @@ class BoundGraph:
         """The outputs for 1 to ``size`` rows. The last row, a valid one, fills up the rest."""
         rows = len(next(iter(inputs.values())))
         for name, value in self._inputs.items():
-            host = self._staging[name].array
+            host = self._staging[name]
             host[:rows] = inputs[name]
             host[rows:] = inputs[name][-1]
             value.update_inplace(host)  # the address stays, as a recorded CUDA graph needs it
@@ -87,34 +87,6 @@ class BoundGraph:
         self._binding.synchronize_outputs()
         # A copy: on the CPU numpy() is a view of the buffer that the next run writes into.
         return {name: np.array(value.numpy()[:rows], copy=True) for name, value in self._outputs.items()}
-
-
-class HostBuffer:
-    """An array to gather a batch in: in pinned memory where ONNX Runtime offers it, or else in ordinary memory.
-
-    ONNX Runtime's Python package offers pinned memory through a provider's ``OrtEpDevice`` alone (from 1.23 on). The
-    CUDA provider built into onnxruntime-gpu 1.31 registers none (tried on a machine without a GPU).
-    """
-
-    def __init__(self, tensor: TensorSpec, size: int, place: Place) -> None:
-        shape = sized(tensor, size)
-        self._owner = pinned_value(shape, tensor, place)
-        self.array: NDArray[Any] = np.zeros(shape, tensor.dtype)
-        if self._owner is not None:
-            view = self._owner.numpy()
-            if view.ctypes.data == self._owner.data_ptr():  # what is written into a copy would be lost
-                self.array = view
-
-
-def pinned_value(shape: tuple[int, ...], tensor: TensorSpec, place: Place) -> Any:
-    """An ``OrtValue`` in host memory that the device reads directly, or None where there is no such memory."""
-    if place.device == "cpu" or not hasattr(ort, "get_ep_devices"):
-        return None
-    for device in ort.get_ep_devices():
-        memory = device.memory_info(ort.OrtDeviceMemoryType.HOST_ACCESSIBLE)
-        if device.ep_name == place.provider and memory is not None:
-            return ort.OrtValue.ortvalue_from_shape_and_type(shape, np.dtype(tensor.dtype).type, memory_info=memory)
-    return None
 
 
 def device_value(tensor: TensorSpec, size: int, place: Place) -> Any:
@@ -138,10 +110,9 @@ def open_sized(data: bytes, spec: GraphSpec, size: int, place: Place, where: str
     used = session.get_providers()
     if used[0] != place.provider:
         raise EngineUnavailable(f"ONNX Runtime uses {', '.join(used)}, was asked for {place.provider}")
-    for side, expected, actual in (
-        ("input", spec.inputs, session.get_inputs()),
-        ("output", spec.outputs, session.get_outputs()),
-    ):
-        fixed = tuple(TensorSpec(tensor.name, tensor.dtype, sized(tensor, size)) for tensor in expected)
-        check_tensors(fixed, [tensor_spec(node) for node in actual], f"{where}: {side}")
+    inputs, outputs = (
+        tuple(TensorSpec(tensor.name, tensor.dtype, sized(tensor, size)) for tensor in tensors)
+        for tensors in (spec.inputs, spec.outputs)
+    )
+    check_session(session, inputs, outputs, where)
     return session

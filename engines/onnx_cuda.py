@@ -15,7 +15,6 @@ import io
 import sys
 import threading
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +29,7 @@ from .errors import BundleError, EngineClosed, EngineError, EngineUnavailable
 from .manifest import BATCH, GraphSpec, TensorSpec
 from .onnx_binding import BoundGraph, Place, cuda
 from .onnx_engine import choose_precisions
-from .rows import SIZES, cut, join, padded_size
+from .rows import SIZES, checked_sizes, cut, join, padded_size
 
 MEMORY_MB: Final = 1024
 
@@ -65,15 +64,13 @@ class OnnxCudaEngine:
             raise EngineError(f"device is {device}, must be CUDA's number of a GPU, from 0")
         if memory_mb < 1:
             raise EngineError(f"memory_mb is {memory_mb}, must be at least 1")
-        if not sizes or sizes[0] < 1 or any(low >= high for low, high in pairwise(sizes)):
-            raise EngineError(f"sizes are {list(sizes)}, must be positive and ascend")
+        self._sizes = checked_sizes(sizes)
         if place is None and (reason := missing()):
             raise EngineUnavailable(f"engine onnx-cuda-{device}: {reason}")
         self._bundle = bundle
         self._place = place or cuda(device, memory_mb)
         self._precision = precision
         self._precisions = choose_precisions(bundle, precision)
-        self._sizes = tuple(sizes)
         self._lock = threading.Lock()
         self._graphs: dict[str, dict[int, BoundGraph]] | None = {
             graph: {size: self._open(graph, used, size) for size in self._sizes}

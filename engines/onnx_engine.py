@@ -130,11 +130,7 @@ def open_session(bundle: Bundle, graph: str, threads: int, precision: str = FLOA
         raise EngineError(
             f"graph {graph}: ONNX Runtime uses {', '.join(used)}, was asked for {PROVIDER}; reinstall onnxruntime"
         )
-    for side, expected, actual in (
-        ("input", spec.inputs, session.get_inputs()),
-        ("output", spec.outputs, session.get_outputs()),
-    ):
-        check_tensors(expected, [tensor_spec(node) for node in actual], f"bundle {bundle.path}: {file}: {side}")
+    check_session(session, spec.inputs, spec.outputs, f"bundle {bundle.path}: {file}")
     return session
 
 
@@ -160,6 +156,15 @@ def tensor_spec(node: Any) -> TensorSpec:
     if shape and not isinstance(shape[0], int):
         shape[0] = BATCH
     return TensorSpec(node.name, _DTYPES.get(node.type, node.type), tuple(shape))
+
+
+def check_session(session: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], where: str) -> None:
+    """Compare what a session takes and gives with the manifest's; ``BundleError``."""
+    for side, expected, actual in (
+        ("input", inputs, session.get_inputs()),
+        ("output", outputs, session.get_outputs()),
+    ):
+        check_tensors(expected, [tensor_spec(node) for node in actual], f"{where}: {side}")
 
 
 def cure(error: Exception) -> str:

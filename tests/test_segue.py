@@ -53,6 +53,25 @@ def test_what_is_not_installed_is_named_with_its_cure(module: str, cure: str) ->
     assert segue.missing(module).endswith(f"pip install {cure} brings it")
 
 
+def test_every_package_of_an_extra_is_named_with_one_that_brings_it() -> None:
+    """But for servers, readers and tools of the tests, and what only brings others along."""
+    import re
+    import tomllib
+    from importlib.metadata import packages_distributions
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    spelt = {extra: {re.split(r"[^\w.-]", line)[0].lower() for line in lines} for extra, lines in extras.items()}
+    pairs = [
+        (owner.lower().replace("_", "-"), module)
+        for module, owners in packages_distributions().items()
+        for owner in owners
+    ]
+    for extra in ("cpu", "train", "clip-clap", "otio", "dask", "bench", "milvus", "postgres"):
+        for package in spelt[extra] - {"segue", "grpcio"}:  # grpcio: of two extras, each client asks for its own first
+            named = {segue.EXTRAS[module] for owner, module in pairs if owner == package and module in segue.EXTRAS}
+            assert named and all(package in spelt[other] for other in named), f"{package} of {extra}"
+
+
 def test_nothing_is_noted_down_to_be_sent(tmp_path: Path) -> None:
     """ONNX Runtime's Linux wheels would, at their import; and in child processes, which have the same environment."""
     words = "import segue, os, sys; segue.main(['doctor']); assert 'onnxruntime' in sys.modules;"

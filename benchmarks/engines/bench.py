@@ -16,7 +16,7 @@ from .cold import REPEATS, cold_rows
 from .contenders import FLOAT32, GPU_SIZES, REFERENCE, Contender, Kind, Setting, choose_kinds, open_contenders
 from .gpu import gpu_environment, gpu_rows, missing
 from .material import Twins, trained_twins, untrained_twins
-from .parity import overlap_rows, parity_rows
+from .parity import parity_rows
 from .speed import speed_rows
 from .timing import OwnLabels, on_one_core
 
@@ -68,7 +68,11 @@ def measure(options: EngineBenchOptions, say: Say) -> Report:
     ready = [contender for contender in field if contender.engine is not None]
     rows += wide_rows(bundle, options, say)
     rows += cold_rows(
-        [contender for contender in ready if not (options.quick and contender.torch)], options.run, REPEATS, say
+        [contender for contender in ready if not (options.quick and contender.torch)],
+        options.run,
+        REPEATS,
+        say,
+        options.plans,
     )
     settings: dict[str, str | int | float] = {
         "bundle": f"{bundle.manifest.name} {bundle.identity[:12]}",
@@ -105,6 +109,8 @@ def cpu_part(
         say(f"parity: {contender.title}")
         rows += parity_rows(contender, twin.ready if twin is not None and contender.torch else reference)
     if options.catalog is not None:
+        from .overlap import overlap_rows
+
         say(f"the tracks that engines find in {options.catalog}")
         same = [contender for contender in ready if not (apart and contender.torch)]
         rows += overlap_rows(same, reference, options.catalog, options.scenes)

@@ -1,10 +1,11 @@
 """One cold start, in a process of its own: ``python -m benchmarks.engines.cold_start JSON``; a line of JSON comes out.
 
-Times in milliseconds: ``import`` (the runtime and what it needs), ``open`` (bundle read, every session opened; with
-TensorRT the plans are built here, or loaded if the folder has them), ``first`` and ``steady`` run of the clip tower of
+Times in milliseconds: ``import`` (the runtime and what it needs), ``open`` (bundle read, every session opened; plans
+are loaded, not built), ``first`` and ``steady`` run of the clip tower of
 the video with one row. Nothing else may be imported before: this file itself imports only the standard library.
 """
 
+import importlib
 import json
 import sys
 import time
@@ -13,6 +14,13 @@ from pathlib import Path
 from typing import Any
 
 STEADY_RUNS = 20
+RUNTIMES = {  # engine -> its module, which imports what it runs on
+    "onnx-cpu": "onnx_engine",
+    "onnx-cuda": "onnx_cuda",
+    "onnx-rtx": "onnx_rtx",
+    "tensorrt": "tensorrt_engine",
+    "tensorrt-rtx": "tensorrt_engine",
+}
 
 
 def main(options: dict[str, Any]) -> dict[str, float]:
@@ -52,18 +60,16 @@ def main(options: dict[str, Any]) -> dict[str, float]:
 
 def load_opener(name: str) -> Callable[[Any, Any, dict[str, Any]], Any]:
     """Import the engine's runtime; return a function that opens it from (bundle, modules, options)."""
-    if name == "onnx-cpu":
-        from engines.onnx_engine import OnnxEngine
+    if not name.startswith("torch-"):
+        from engines.choose import OPENERS, EngineOptions
 
-        return lambda bundle, modules, options: OnnxEngine(bundle, 1, options["precision"])
-    if name == "onnx-cuda":
-        from engines.onnx_cuda import OnnxCudaEngine
+        importlib.import_module(f"engines.{RUNTIMES[name]}")
 
-        return lambda bundle, modules, options: OnnxCudaEngine(bundle, 0, options["precision"])
-    if name == "tensorrt":
-        from engines.tensorrt_engine import TensorrtEngine
+        def open_named(bundle: Any, modules: Any, options: dict[str, Any]) -> Any:
+            plans = Path(options["plans"]) if options.get("plans") else None
+            return OPENERS[name](bundle, EngineOptions(precision=options["precision"], plans=plans))
 
-        return lambda bundle, modules, options: TensorrtEngine(bundle, 0, Path(options["plans"]), options["precision"])
+        return open_named
     import torch
 
     from .torch_engine import TorchEngine

@@ -1,9 +1,9 @@
-"""Every engine and precision there is, opened if it runs here, else with the reason. None is left out silently.
+"""Every engine and precision there is, opened if it runs here, else with the reason. None is left out silently: the
+program's own engines are those of its list.
 
 The runtimes are imported when they are opened: a machine without torch or CUDA can still run the rest.
 """
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,17 @@ from typing import Any, Final
 from benchmarks.errors import BenchError
 from engines.base import Engine
 from engines.bundle import Bundle
+from engines.choose import AUTO, CPU, NAMES, OPENERS, EngineOptions
 from engines.errors import EngineError
 from engines.manifest import PRECISIONS
 
 from .material import Twins
 
-REFERENCE: Final = "onnx-cpu"
+REFERENCE: Final = CPU
 FLOAT32: Final = PRECISIONS[0]
 GPU_SIZES: Final = (1, 8, 32, 128)
+TRITON: Final = "triton"  # the server knows the precision
+FOR_GPUS: Final = (FLOAT32, "float16")
 NO_RUN: Final = "needs the weights in torch; name the run with --run"
 
 
@@ -76,22 +79,16 @@ class Contender:
         return self.name if self.precision == FLOAT32 else f"{self.name} {self.precision}"
 
 
-def onnx_cpu(setting: Setting, precision: str) -> Engine:
-    from engines.onnx_engine import OnnxEngine
+def named(name: str) -> Opener:
+    """The program's own engine of that name, opened as the program opens it."""
 
-    return OnnxEngine(setting.bundle, 1, precision)
+    def open_engine(setting: Setting, precision: str) -> Engine:
+        options = EngineOptions(
+            precision=precision, triton=setting.url, plans=setting.plans, sizes=tuple(setting.sizes)
+        )
+        return OPENERS[name](setting.bundle, options)
 
-
-def onnx_cuda(setting: Setting, precision: str) -> Engine:
-    from engines.onnx_cuda import OnnxCudaEngine
-
-    return OnnxCudaEngine(setting.bundle, 0, precision, sizes=setting.sizes)
-
-
-def tensorrt(setting: Setting, precision: str) -> Engine:
-    from engines.tensorrt_engine import TensorrtEngine
-
-    return TensorrtEngine(setting.bundle, 0, setting.plans, precision)
+    return open_engine
 
 
 def torch_opener(device: str, mode: str) -> Opener:
@@ -105,24 +102,15 @@ def torch_opener(device: str, mode: str) -> Opener:
     return open_engine
 
 
-def triton(setting: Setting, precision: str) -> Engine:
-    if setting.url is None:
-        raise BenchError("needs a server; name it with --triton URL")
-    module = importlib.import_module("engines.triton_engine")
-    engine: Engine = module.TritonEngine(setting.bundle, setting.url)
-    return engine
-
-
+EXPORTED: Final = tuple(name for name in NAMES if name not in (AUTO, REFERENCE))  # on a GPU, or a server that has one
 KINDS: Final = (
-    Kind(REFERENCE, onnx_cpu, PRECISIONS),
+    Kind(REFERENCE, named(REFERENCE), PRECISIONS),
     Kind("torch-eager", torch_opener("cpu", "eager"), torch=True),
     Kind("torch-compile", torch_opener("cpu", "compile"), torch=True),
-    Kind("onnx-cuda", onnx_cuda, ("float32", "float16"), gpu=True),
-    Kind("tensorrt", tensorrt, ("float32", "float16"), gpu=True),
+    *(Kind(name, named(name), (FLOAT32,) if name == TRITON else FOR_GPUS, gpu=True) for name in EXPORTED),
     Kind("torch-cuda-eager", torch_opener("cuda:0", "eager"), gpu=True, torch=True),
     Kind("torch-cuda-compile", torch_opener("cuda:0", "compile"), gpu=True, torch=True),
     Kind("torch-cuda-graphs", torch_opener("cuda:0", "cuda-graphs"), gpu=True, torch=True),
-    Kind("triton", triton, gpu=True),
 )
 
 

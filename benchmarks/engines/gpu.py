@@ -53,7 +53,7 @@ def gpu_rows(
             say(f"GPU: {graph}")
             for batch in batches:
                 yield from floor_rows(graph, module, batch, peaks)
-                yield from event_rows(graph, module, batch, seconds)
+                yield from event_rows(graph, module, batch, seconds, [contender.name for contender in field])
     for contender in field:
         say(f"GPU: {contender.title}")
         yield from profiled_rows(contender, batches)
@@ -139,8 +139,11 @@ def draw_tensors(module: "GraphModule", batch: int, device: str = "cpu") -> list
     ]
 
 
-def event_rows(graph: str, module: "GraphModule", batch: int, seconds: float) -> Iterator[Row]:
-    """``device_p50_ms`` and ``device_p99_ms`` of torch's three modes, inputs and outputs on the device."""
+def event_rows(graph: str, module: "GraphModule", batch: int, seconds: float, names: Sequence[str]) -> Iterator[Row]:
+    """``device_p50_ms`` and ``device_p99_ms`` of those of torch's three modes that are among ``names``, inputs and
+    outputs on the device. Compiling takes minutes, so a mode that nobody asked for is not made."""
+    if not any(name.startswith("torch-cuda-") for name in names):
+        return
     import copy
 
     import torch
@@ -155,6 +158,8 @@ def event_rows(graph: str, module: "GraphModule", batch: int, seconds: float) ->
         "torch-cuda-graphs": lambda: Recorded(placed, inputs),
     }
     for name, make in makers.items():
+        if name not in names:
+            continue
         labels: OwnLabels = {"graph": graph, "engine": name, "batch": batch, "precision": "float32"}
         try:
             with torch.inference_mode():

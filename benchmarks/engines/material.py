@@ -1,10 +1,9 @@
-"""What engines run on: inputs of every graph, a run in torch with the weights of a bundle, scenes to find music for."""
+"""What engines run on: inputs of every graph, and a run in torch with the weights of a bundle."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,16 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BenchError
-from engines.base import Engine
 from engines.bundle import Bundle, load_bundle
-from engines.graphs import Kind
 from engines.manifest import GraphSpec, TensorSpec
-from features.frame import FrameFeatures, FrameMeter
-from features.spec import FEATURES, MOTION_FPS, WINDOW_S
-from stream.core.hop import Hop
-from stream.driver.runtime import model_of, needs_small
-from studio.pairs import draw_latent, video_recipe
-from studio.video.render import frames
+from features.spec import FEATURES
 
 if TYPE_CHECKING:
     from towers.system import GraphModule
@@ -139,30 +131,3 @@ def untrained_run(folder: Path) -> Any:
     for module in (system.module(), video, music):
         module.eval()
     return Run(folder, system, video, music, {"corpus": "none", "pairs": 0, "seed": 0, "commit": "", "metrics": {}})
-
-
-def draw_scenes(bundle: Bundle, scenes: int, seed: int = 0) -> list[list[FrameFeatures]]:
-    """``scenes`` studio scenes, measured as in a live session: a window's features, one a motion slot."""
-    keep = needs_small(model_of(bundle))
-    windows = []
-    for number in range(scenes):
-        rng = np.random.default_rng((seed, number))
-        recipe = video_recipe(draw_latent(rng), rng)
-        meter, pictures = FrameMeter(small=keep), frames(recipe, WINDOW_S, MOTION_FPS)
-        windows.append([meter.push(picture, at / MOTION_FPS) for at, picture in enumerate(pictures)])
-    return windows
-
-
-def embeddings(engine: Engine, scenes: Sequence[Sequence[FrameFeatures]]) -> NDArray[np.float32]:
-    """(scenes, E): each scene's window embedded by ``engine``."""
-    model, vectors = model_of(engine.bundle), []
-    for scene in scenes:
-        window, ids = model.window(), count(1)
-        for slot, features in enumerate(scene):
-            window.push(slot, features)
-        hop = Hop(WINDOW_S, float(WINDOW_S), 0, model.graphs.of(Kind.VIDEO_CLIP, Kind.VIDEO_WINDOW))
-        while questions := hop.ready(window, ids):
-            for question in questions:
-                hop.take(model.graphs[question.graph], engine.run(question.graph, question.inputs), window)
-        vectors.append(hop.vectors[model.graphs.query.name][0])
-    return np.stack(vectors)

@@ -1,23 +1,20 @@
-"""How far each engine's answers are from the reference's, and whether that changes the tracks found."""
+"""How far each engine's answers are from the reference's."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness import Row
-from catalog.catalog import Catalog
 from engines.base import Engine
 from engines.errors import EngineError
 
 from .contenders import Contender
-from .material import draw_inputs, draw_scenes, embeddings
+from .material import draw_inputs
 from .timing import OwnLabels
 
 BATCHES: Final = (1, 2, 3, 7, 32)
-TOP: Final = 10
 
 
 def parity_rows(contender: Contender, reference: Engine) -> Iterator[Row]:
@@ -51,25 +48,3 @@ def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float6
     a64, b64 = a.reshape(len(a), -1).astype(np.float64), b.reshape(len(b), -1).astype(np.float64)
     lengths = np.linalg.norm(a64, axis=1) * np.linalg.norm(b64, axis=1)
     return np.asarray((a64 * b64).sum(axis=1) / np.maximum(lengths, 1e-12))
-
-
-def overlap_rows(field: Sequence[Contender], reference: Engine, folder: Path, scenes: int) -> list[Row]:
-    """``top10_overlap``: of the ten tracks that the reference finds in the catalogue for a scene of the studio, how
-    many each other engine finds as well; the lowest of all scenes and the mean. Raises the errors of catalogues."""
-    windows = draw_scenes(reference.bundle, scenes)
-    rows: list[Row] = []
-    with Catalog.open(folder, reference.bundle) as catalog:
-        expected = [top_tracks(catalog, vector) for vector in embeddings(reference, windows)]
-        for contender in field:
-            vectors = embeddings(contender.ready, windows)
-            shares = [len(top_tracks(catalog, vector) & ids) for vector, ids in zip(vectors, expected, strict=True)]
-            labels: OwnLabels = {"engine": contender.name, "precision": contender.precision, "tracks": len(catalog)}
-            rows += [
-                Row("top10_overlap_lowest", float(min(shares)), scenes, f"of {TOP}", labels),
-                Row("top10_overlap_mean", float(np.mean(shares)), scenes, f"of {TOP}", labels),
-            ]
-    return rows
-
-
-def top_tracks(catalog: Catalog, vector: NDArray[np.float32]) -> set[str]:
-    return {candidate.track.id for candidate in catalog.search(vector, TOP)}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,8 +21,10 @@ from benchmarks.engines.batching import by_batcher, by_hand, hop_inputs, join_re
 from benchmarks.engines.bench import EngineBenchOptions, measure
 from benchmarks.engines.cli import parse_batches
 from benchmarks.engines.cold import start
+from benchmarks.engines.cold_start import RUNTIMES
 from benchmarks.engines.contenders import KINDS, Setting, choose_kinds, open_contenders
-from benchmarks.engines.material import draw_inputs, draw_scenes, embeddings, trained_twins
+from benchmarks.engines.material import draw_inputs, trained_twins
+from benchmarks.engines.overlap import draw_scenes, embeddings
 from benchmarks.engines.parity import parity_rows
 from benchmarks.engines.report import grids, markdown, show
 from benchmarks.engines.timing import Times, in_turns, median_row, on_one_core, ratio_of, rows_of
@@ -31,6 +34,7 @@ from benchmarks.search import clustered, exact, near, recall, ways
 from engines.base import check_inputs
 from engines.batcher import MicroBatcher
 from engines.bundle import Bundle, default_bundle, load_bundle
+from engines.choose import OPENERS
 from engines.errors import EngineFailed
 from engines.onnx_engine import OnnxEngine
 from features.spec import FEATURES
@@ -251,6 +255,13 @@ def test_page_faults_are_told_where_there_are_any() -> None:
     assert told[1504.0][0].lines == [["torch-eager", "1.5, 2 (3), x1.25, 1504 faults"]]
 
 
+def test_every_engine_of_the_program_takes_part_and_starts_cold() -> None:
+    named = {kind.name for kind in KINDS if not kind.torch}
+    assert named == set(OPENERS) and named - {"triton"} <= set(RUNTIMES)
+    for module in RUNTIMES.values():
+        assert find_spec(f"engines.{module}") is not None
+
+
 def test_brackets_of_a_reason_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     labels = {"engine": "tensorrt", "precision": "float32", "reason": 'pip install ".[tensorrt]" brings it'}
     show([Row("available", 0.0, 1, "", labels)], Console(width=200))
@@ -283,6 +294,11 @@ def test_the_floor_counts_weights_activations_and_products() -> None:
     peaks = {"copy": Row("", 1.0, 1, "GB/s"), "float32": Row("", 2.0, 1, "TFLOP/s")}
     floors = {row.metric: row.value for row in gpu.floor_rows("g", module, 5, peaks)}
     assert floors == {"floor_bytes_ms": pytest.approx(moved / 1e6), "floor_ops_ms": pytest.approx(operations / 2e9)}
+
+
+def test_a_mode_of_torch_that_nobody_asked_for_is_not_timed() -> None:
+    """Compiling takes minutes, and there is no GPU here to do anything else by mistake."""
+    assert list(gpu.event_rows("mood", None, 1, 1.0, ["tensorrt", "onnx-cuda"])) == []  # type: ignore[arg-type]
 
 
 def test_a_profile_is_split_by_what_moves_and_what_computes() -> None:

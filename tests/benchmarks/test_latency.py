@@ -6,12 +6,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import soundfile
 
 from benchmarks.cli import main
 from benchmarks.errors import BenchError
 from benchmarks.latency import STAGES, Durations
-from catalog.cli import main as catalog_main
 
 FPS, SECONDS = 12, 3
 
@@ -30,20 +28,10 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
-    folder = tmp_path_factory.mktemp("music")
-    rng = np.random.default_rng(4)
-    for number in range(3):
-        soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.1, 16_000 * 5), 16_000)
-    target = folder / "catalogue"
-    assert catalog_main("index", [str(folder), "-c", str(target), "--bundle", str(tiny_bundle), "--jobs", "1"]) == 0
-    return target
-
-
 def test_every_stage_of_the_path_is_timed(video: Path, catalogue: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "latency.json"
     words = ["latency", str(video), "-c", str(catalogue), "--bundle", str(tiny_bundle), "--seconds", "0.1"]
+    words += ["--peers", "none"]
     assert main("bench", [*words, "--json", str(out)]) == 0
     report = json.loads(out.read_text())
     counts = {row["stage"]: row["n"] for row in report["rows"] if row["metric"] == "p95_ms"}

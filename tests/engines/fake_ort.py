@@ -23,19 +23,17 @@ class Strict(BaseException):
 
 class FakeOrt:
     """Stands in for the module. ``fault`` is raised by the next run, ``open_fault`` by the next session;
-    ``poison`` is written over the outputs; ``pinned``: the provider offers host memory; ``devices``: the GPUs there."""
+    ``poison`` is written over the outputs; ``devices``: the GPUs there."""
 
     __version__ = real.__version__
     __file__ = real.__file__
     ExecutionMode = real.ExecutionMode
-    OrtDeviceMemoryType = real.OrtDeviceMemoryType
 
     def __init__(self) -> None:
         self.fault: Exception | None = None
         self.open_fault: Exception | None = None
         self.silent_fallback = False
         self.poison: float | None = None
-        self.pinned = False
         self.devices = 1
         self.captured: list[tuple[str, int]] = []
         self.replayed: list[tuple[str, int]] = []
@@ -70,19 +68,6 @@ class FakeOrt:
 
     def preload_dlls(self) -> None:
         print("Failed to load libcublasLt.so.13")  # noqa: T201 - the real one prints as well, and must not be heard
-
-    def get_ep_devices(self) -> list[Any]:
-        return [EpDevice("CPUExecutionProvider", None)] + (
-            [EpDevice("CUDAExecutionProvider", "pinned")] if self.pinned else []
-        )
-
-
-class EpDevice:
-    def __init__(self, name: str, memory: object) -> None:
-        self.ep_name, self._memory = name, memory
-
-    def memory_info(self, kind: object) -> object:
-        return self._memory if kind is real.OrtDeviceMemoryType.HOST_ACCESSIBLE else "default"
 
 
 class Known:
@@ -134,13 +119,7 @@ class OrtValue:
         element_type: Any,
         device_type: str = "cpu",
         device_id: int = 0,
-        vendor_id: int = -1,
-        memory_info: object = None,
     ) -> "OrtValue":
-        if memory_info is not None:
-            if memory_info != "pinned" or device_type != "cpu":
-                raise Strict(f"memory {memory_info} beside {device_type}")
-            return cls(shape, element_type, "pinned")
         if device_type != "cuda":
             raise Strict(f"a buffer on {device_type}")
         if device_id >= cls.ort.devices:
@@ -154,8 +133,6 @@ class OrtValue:
         self.copying = True
 
     def numpy(self) -> Any:
-        if self.device == "pinned":
-            return self.memory
         if self.computing:
             raise Strict("an output was read before synchronize_outputs")
         return self.memory.copy()

@@ -16,10 +16,13 @@ from engines import graphics_card
 from engines.base import Arrays
 from engines.bundle import Bundle, load_bundle
 from engines.choose import (
+    AUTO,
+    BY_NAME,
     CLEARLY,
     CONSUMER_ORDER,
     CPU,
     NAMES,
+    OPENERS,
     ORDER,
     RUNS,
     EngineOptions,
@@ -285,6 +288,10 @@ def test_without_a_cpu_engine_nothing_stays_open(cpu: OnnxEngine) -> None:
     assert shop.open == []
 
 
+def test_auto_tries_all_but_those_that_want_to_be_asked_for() -> None:
+    assert set(NAMES) == {AUTO, *ORDER, *BY_NAME} == {AUTO, *OPENERS} and not {*ORDER} & {*BY_NAME}
+
+
 @pytest.mark.parametrize(
     ("capability", "first", "said"),
     [
@@ -321,7 +328,7 @@ def test_a_gpu_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graphics_card, "LOOK_S", 0.05)
     assert preference() == Preference(ORDER, "the driver did not say within 0.05 s which GPU it has")
     stuck.set()
-    assert sorted(CONSUMER_ORDER) == sorted(ORDER) == sorted(NAMES[1:])
+    assert sorted(CONSUMER_ORDER) == sorted(ORDER)
 
 
 def test_here(tiny_bundle: Path) -> None:
