@@ -57,12 +57,14 @@ def check_inputs(spec: GraphSpec, inputs: Arrays) -> int:
             raise EngineError(f"{where} has shape {shape_text(array.shape)}, must be {shape_text(tensor.shape)}")
         if array.shape[0] == 0:
             raise EngineError(f"{where} has batch 0, must have at least one row")
+        rows[tensor.name] = array.shape[0]
+        if array.strides[0] == 0:  # its rows are one
+            array = array[:1]
         if tensor.dtype == "float32" and not np.isfinite(array).all():
             raise EngineError(f"{where} holds NaN or infinity, must be finite")
         if tensor.dtype == "bool" and not array.any(axis=tuple(range(1, array.ndim))).all():
             row = int(np.flatnonzero(~array.any(axis=tuple(range(1, array.ndim))))[0])
             raise EngineError(f"{where} has no true value in row {row}, must have at least one valid clip in each")
-        rows[tensor.name] = array.shape[0]
     if len(set(rows.values())) > 1:
         sizes = ", ".join(f"{name} {count}" for name, count in rows.items())
         raise EngineError(f"graph {spec.name}: inputs differ in batch ({sizes}), must have as many rows each")

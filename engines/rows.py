@@ -27,9 +27,21 @@ def padded_size(rows: int, sizes: Sequence[int] = SIZES) -> int:
     return next(size for size in sizes if size >= rows)
 
 
+def share(row: NDArray[Any], rows: int) -> NDArray[Any]:
+    """A view of one row (1, ...) as so many: no copy, and an engine may read it once."""
+    return np.broadcast_to(row, (rows, *row.shape[1:]))
+
+
+def is_shared(array: NDArray[Any]) -> bool:
+    """Whether all rows are the same memory."""
+    return array.strides[0] == 0 and len(array) > 1
+
+
 def pad(array: NDArray[Any], size: int) -> NDArray[Any]:
     """``array`` with its last row repeated up to ``size`` rows: a valid row, so that no mask is all false."""
     missing = size - len(array)
+    if is_shared(array):
+        return share(array[:1], size)
     return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
 
