@@ -92,7 +92,7 @@ class OnnxEngine:
             self.run(graph, example_inputs(self.spec(graph)))
 
     def shares(self, graph: str) -> bool:
-        """Whether ``graph`` reads inputs that all rows share only once (``rows.is_shared``)."""
+        """Whether ``graph`` reads inputs that all rows share only once (``shared_rows.py``)."""
         return graph in self._shared
 
     def close(self) -> None:

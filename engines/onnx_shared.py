@@ -10,14 +10,14 @@ from .base import Arrays
 from .graph_cut import Cut, cut
 from .manifest import BATCH, GraphSpec
 from .onnx_wire import TYPES
-from .rows import is_shared
+from .shared_rows import is_shared
 
 AGREES: Final = 1e-3  # of a score: a wrong cut is off by tenths, float16 by less than this
 ROWS: Final = 3  # of the trial
 
 
 class SharedSessions:
-    """``names``: the inputs that must be one row for the whole batch, a view that repeats it (``rows.is_shared``)."""
+    """``names``: the inputs that must be one row for the whole batch, a view that repeats it (``shared_rows.is_shared``)."""
 
     def __init__(self, parts: Cut, names: Set[str], lone: Any, rest: Any) -> None:
         self._parts, self._names = parts, names

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .base import Arrays
 from .errors import EngineError
+from .shared_rows import is_shared, share
 
 SIZES: Final = (1, 2, 4, 8, 16, 32)
 
@@ -25,16 +26,6 @@ def checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
 def padded_size(rows: int, sizes: Sequence[int] = SIZES) -> int:
     """The smallest of ``sizes`` that holds ``rows``; ``rows`` is at most the last of them."""
     return next(size for size in sizes if size >= rows)
-
-
-def share(row: NDArray[Any], rows: int) -> NDArray[Any]:
-    """A view of one row (1, ...) as so many: no copy, and an engine may read it once."""
-    return np.broadcast_to(row, (rows, *row.shape[1:]))
-
-
-def is_shared(array: NDArray[Any]) -> bool:
-    """Whether all rows are the same memory."""
-    return array.strides[0] == 0 and len(array) > 1
 
 
 def pad(array: NDArray[Any], size: int) -> NDArray[Any]:

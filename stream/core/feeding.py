@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from catalog.records import Candidate
 from engines.graphs import Feature, Graph, Kind, Mask, Source
-from engines.rows import share
+from engines.shared_rows import share
 from features.spec import MUSIC_FEATURES
 
 from .window import View, Window
@@ -32,7 +32,7 @@ def window_inputs(graph: Graph, view: View, vectors: Mapping[str, Floats]) -> In
 
 
 def pair_inputs(graph: Graph, view: View, vectors: Mapping[str, Floats], candidates: Sequence[Candidate]) -> Inputs:
-    """The window against each candidate, a row each; what is of the window is one row for all (``rows.is_shared``)."""
+    """The window against each candidate, a row each; what is of the window is one row for all (``shared_rows.is_shared``)."""
     return {
         name: _of_music(source, candidates)
         if _is_music(source, view, vectors)

@@ -4,7 +4,7 @@ A row's result depends on the batch that it is run in: on how many rows that has
 units in the last place (a runtime picks other kernels for other shapes, and its vector loops end elsewhere). It does
 not depend on what the other rows hold. A server joins the requests of several sessions. So the recorded hash is
 searched for among the few ways in which its batcher can have run the request: each fixed size, each place. Rows that
-all candidates share (``engines.rows.is_shared``) are read once where a request was run alone, which gives other last
+all candidates share (``engines.shared_rows``) are read once where a request was run alone, which gives other last
 digits than reading them for each; so both count as ways. Recordings from before that have the second alone.
 """
 
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.rows import SIZES, is_shared, padded_size, share
+from engines.rows import SIZES, padded_size
+from engines.shared_rows import is_shared, share
 from stream.core.events import Answer, Infer, Question
 from stream.driver.runtime import Runtime
 

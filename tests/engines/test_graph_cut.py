@@ -18,7 +18,8 @@ from engines.manifest import BATCH, GraphSpec, TensorSpec
 from engines.onnx_engine import OnnxEngine
 from engines.onnx_shared import open_shared, trial_inputs
 from engines.onnx_wire import fields, read_model, varint
-from engines.rows import is_shared, pad, share
+from engines.rows import pad
+from engines.shared_rows import is_shared, share
 from features.spec import FEATURES
 
 Inputs = dict[str, NDArray[Any]]

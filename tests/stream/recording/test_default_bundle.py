@@ -18,7 +18,8 @@ from engines.batcher import MicroBatcher
 from engines.bundle import default_bundle, load_bundle
 from engines.graph_cut import shared_inputs
 from engines.onnx_engine import OnnxEngine
-from engines.rows import SIZES, pad, share
+from engines.rows import SIZES, pad
+from engines.shared_rows import share
 from features.spec import FEATURES
 from stream.core.events import Accepted, End, Infer, Notice, Reset, Suggestions
 from stream.core.session import SessionOptions
