@@ -17,7 +17,7 @@ ROWS: Final = 3  # of the trial
 
 
 class SharedSessions:
-    """``names``: the inputs that must be one row for the whole batch, a view that repeats it (``shared_rows.is_shared``)."""
+    """``names``: the inputs that must be one row for the whole batch (``shared_rows.py``)."""
 
     def __init__(self, parts: Cut, names: Set[str], lone: Any, rest: Any) -> None:
         self._parts, self._names = parts, names

@@ -32,7 +32,7 @@ def window_inputs(graph: Graph, view: View, vectors: Mapping[str, Floats]) -> In
 
 
 def pair_inputs(graph: Graph, view: View, vectors: Mapping[str, Floats], candidates: Sequence[Candidate]) -> Inputs:
-    """The window against each candidate, a row each; what is of the window is one row for all (``shared_rows.is_shared``)."""
+    """The window against each candidate, a row each; what is of the window is one row for all, shared."""
     return {
         name: _of_music(source, candidates)
         if _is_music(source, view, vectors)

@@ -117,16 +117,16 @@ def weighted(reasons: Reasons, weights: Weights) -> float:
 
 
 def scored(
-    candidate: Candidate, reasons: Reasons, weights: Weights, adjust: float, share: float, steer_score: float
+    candidate: Candidate,
+    reasons: Reasons,
+    weights: Weights,
+    adjust: float = 0.0,
+    share: float = 0.0,
+    steer_score: float = 0.0,
 ) -> Ranked:
     """A candidate with its score: the mean of the parts and what is added to it, kept in [0, 1]."""
     mean = weighted(reasons, weights)
     return Ranked(candidate, _unit(mean + (adjust + share * (steer_score - mean))), reasons, adjust, share, steer_score)
-
-
-def with_score(ranked: Ranked, weights: Weights) -> Ranked:
-    """``ranked`` with the score of its parts and of what is added."""
-    return scored(ranked.candidate, ranked.reasons, weights, ranked.adjust, ranked.share, ranked.steer_score)
 
 
 def content(similarities: Sequence[float], zscores: Sequence[float | None], matches: Floats | None) -> Floats:
