@@ -62,8 +62,8 @@ def check_inputs(spec: GraphSpec, inputs: Arrays) -> int:
             array = array[:1]
         if tensor.dtype == "float32" and not np.isfinite(array).all():
             raise EngineError(f"{where} holds NaN or infinity, must be finite")
-        if tensor.dtype == "bool" and not array.any(axis=tuple(range(1, array.ndim))).all():
-            row = int(np.flatnonzero(~array.any(axis=tuple(range(1, array.ndim))))[0])
+        if tensor.dtype == "bool" and not (known := array.any(axis=tuple(range(1, array.ndim)))).all():
+            row = int(np.flatnonzero(~known)[0])
             raise EngineError(f"{where} has no true value in row {row}, must have at least one valid clip in each")
     if len(set(rows.values())) > 1:
         sizes = ", ".join(f"{name} {count}" for name, count in rows.items())

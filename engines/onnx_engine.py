@@ -66,8 +66,12 @@ class OnnxEngine:
         return self._bundle.spec(graph)
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        spec = self.spec(graph)
-        rows = check_inputs(spec, inputs)
+        check_inputs(self.spec(graph), inputs)
+        return self.run_checked(graph, inputs)
+
+    def run_checked(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """``run`` for inputs that ``check_inputs`` has passed, and for rows joined of such."""
+        spec, rows = self.spec(graph), len(next(iter(inputs.values())))
         with self._lock:  # guards close() alone; a session's own run is thread-safe and happens outside
             sessions, shared_of = self._sessions, self._shared
         if sessions is None:
