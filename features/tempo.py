@@ -35,9 +35,9 @@ def best_tempo(acf: NDArray[np.float64], rate_hz: float, min_bpm: float, max_bpm
     """
     first = max(1, int(60.0 * rate_hz / max_bpm))
     last = min(len(acf) - 2, int(np.ceil(60.0 * rate_hz / min_bpm)))
-    peaks = []
+    peaks, heights = [], acf.tolist()
     for lag in range(first, last + 1):
-        if acf[lag] > 0.0 and acf[lag] >= acf[lag - 1] and acf[lag] > acf[lag + 1]:
+        if heights[lag] > 0.0 and heights[lag] >= heights[lag - 1] and heights[lag] > heights[lag + 1]:
             place, height = _parabola(acf, lag)
             bpm = 60.0 * rate_hz / place
             if min_bpm <= bpm <= max_bpm:
