@@ -6,7 +6,7 @@ that by itself it reads the video once for each candidate. The cut is made when 
 was shipped: ``lone`` gives the values that the rest needs of the shared inputs, ``rest`` takes them beside the others.
 
 Everything between stays as it is, but the last digits of a row's result depend on the batch that it was computed in
-(by 1e-6 of a score), so that a recording tells whether its answers came this way.
+(by some 1e-7 of a score), so that a recording tells whether its answers came this way.
 """
 
 from collections.abc import Iterable, Set

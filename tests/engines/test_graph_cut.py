@@ -56,10 +56,11 @@ def test_the_default_matcher_is_cut_by_what_is_of_the_video(engine: OnnxEngine, 
 
 @pytest.mark.parametrize("rows", [2, 5, 20, 32])
 def test_scores_are_those_of_the_whole_graph(engine: OnnxEngine, rows: int) -> None:
+    """On random numbers, far from anything that is measured; on what is measured see ``test_default_bundle.py``."""
     for seed in range(10):
         inputs = pairs(engine, rows, seed)
         once, each = (engine.run("matcher", given)["score"] for given in (inputs, apart(inputs)))
-        assert np.abs(once - each).max() < 1e-6 and len(set(once.tolist())) > 1
+        assert np.abs(once - each).max() < 1e-5 and len(set(once.tolist())) > 1
         assert engine.run("matcher", inputs)["score"].tobytes() == once.tobytes()
 
 
@@ -83,7 +84,7 @@ def test_a_batcher_hands_shared_rows_on(engine: OnnxEngine) -> None:
     batcher = MicroBatcher(Watching(), window_ms=0)
     for rows in (32, 20):
         inputs = pairs(engine, rows)
-        assert np.abs(batcher.run("matcher", inputs)["score"] - engine.run("matcher", inputs)["score"]).max() < 1e-6
+        assert np.abs(batcher.run("matcher", inputs)["score"] - engine.run("matcher", inputs)["score"]).max() < 1e-5
     batcher.close()
     assert seen == [True, True]
 
