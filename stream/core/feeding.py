@@ -60,20 +60,18 @@ def _is_music(source: Source, view: View, vectors: Mapping[str, Floats]) -> bool
 def _of_music(source: Source, candidates: Sequence[Candidate]) -> NDArray[Any]:
     if isinstance(source, Mask):
         return _stacked([candidate.mask for candidate in candidates])
-    if isinstance(source, Feature):
-        return _stacked([_feature(candidate, source.name) for candidate in candidates])
-    return _stacked([candidate.clips for candidate in candidates]).astype(np.float32, copy=False)
+    if not isinstance(source, Feature):
+        values = [candidate.clips for candidate in candidates]
+    elif source.name == "rhythm":
+        values = [candidate.rhythm for candidate in candidates]
+    else:
+        values = [candidate.extras[source.name] for candidate in candidates]
+    return _stacked(values).astype(np.float32, copy=False)
 
 
 def _stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """(n, 7, ...) of n arrays (7, ...); joined end to end, it takes a third of what ``np.stack`` does."""
     return np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape)
-
-
-def _feature(candidate: Candidate, feature: str) -> Floats:
-    """(7, ...) of a candidate's segment."""
-    value = candidate.rhythm if feature == "rhythm" else candidate.extras[feature]
-    return value.astype(np.float32, copy=False)
 
 
 def _graph(source: Source) -> str:

@@ -59,7 +59,7 @@ class Window:
     def clips_at(self, end: int, start: int = 0) -> list[int]:
         """The clips of the window that ends at second ``end``, oldest first, without those that have no frame."""
         ends = range(end, max(0, end - WINDOW_S), -CLIP_S)
-        return [k for k in reversed(ends) if any(slot in self._frames for slot in _slots(k, start))]
+        return [k for k in reversed(ends) if not self._frames.keys().isdisjoint(_slots(k, start))]
 
     def missing(self, tower: str, end: int, start: int = 0) -> list[int]:
         """The clips of that window whose vector is still to be computed by ``tower``: one a hop, more after a skipped
