@@ -16,6 +16,7 @@ import numpy as np
 
 from engines.bundle import Bundle
 
+from .candidates import candidates_of
 from .database import exclusive
 from .errors import FormatError, SearchIndexError, UnknownTrackError
 from .gain import common_lufs, gain_db
@@ -25,17 +26,14 @@ from .keeping import GROWN, bring, order_for
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
 from .likeness import most_alike
 from .loading import Loaded, Version, changed_since, everything
-from .records import Candidate, Filters, Floats, Outline, Places, Track
-from .segments import TrackSegments
+from .records import Candidate, Filters, Floats, Outline, Track
 from .snapshot import Changes, Snapshot, changes_of
-from .standard import index_query, index_width, plain, share_lean, similarities
+from .standard import index_query, index_width, plain
 from .store import Store, StoredTrack
 from .windows import Windows
 from .words import WordSearch
 
 OPEN_FILES = 256
-LEAN_COSINE = 0.4  # what a fully turned dial is worth when a start in a track is chosen
-BORDER_BONUS = 0.02  # of cosine: for a start where a section surely begins
 IN_MEMORY = "flat"
 KEPT = 1000  # tracks that went while it was open, whose names are still known
 
@@ -294,53 +292,8 @@ class Catalog:
 
     def _candidates(self, now: Snapshot, hits: Sequence[Hit], query: Floats, lean: Sequence[float]) -> list[Candidate]:
         vectors = self._index.vectors([hit.track for hit in hits])
-        candidates = (self._candidate(now, hit, own, query, lean) for hit, own in zip(hits, vectors, strict=True))
-        return [candidate for candidate in candidates if candidate is not None]
-
-    def _candidate(
-        self, now: Snapshot, hit: Hit, vectors: Floats, query: Floats, lean: Sequence[float]
-    ) -> Candidate | None:
-        """The candidate of a hit and its track's ``vectors`` (k, D). None where its clips cannot be read, and where the
-        index holds another version of the track than the snapshot."""
-        own = now.table.of_track(hit.track)
-        if own is None or not hit.segment < len(vectors) == len(own):
-            return None
-        stored = now.by_id[hit.track]
-        places, best, start_s = _start(own, vectors, hit.segment, query, lean)
-        try:
-            window = self._windows.window(stored, int(own.first_clips[best]))
-        except (OSError, ValueError):
-            return None
-        similarity = float(similarities(vectors[hit.segment : hit.segment + 1], own.deviation, query)[0])
-        return Candidate(
-            stored.track,
-            start_s,
-            similarity,
-            window.clips,
-            window.mask,
-            window.rhythm,
-            None if own.moods is None else own.moods[best],
-            window.extras,
-            places,
-            stored.outline,
-            self._gain(stored.outline),
-            own.standings[best],
-            own.zscore(similarity),
-        )
+        return candidates_of(now, self._windows, hits, vectors, query, lean, self.target_lufs)
 
 
 def _outlines(snapshot: Snapshot) -> list[Outline]:
     return [stored.outline for stored in snapshot.by_id.values() if stored.outline is not None]
-
-
-def _start(
-    own: TrackSegments, vectors: Floats, nearest: int, query: Floats, lean: Sequence[float]
-) -> tuple[Places | None, int, float]:
-    """A track's starts, the segment of the best one, and its time; where it has none, the ``nearest`` segment."""
-    if not len(own.segments):
-        return None, nearest, 0.0
-    fits = similarities(vectors[own.segments, : len(query)], own.deviation, query)
-    if lean:
-        fits += LEAN_COSINE * (own.standings[own.segments] @ share_lean(lean))
-    best = int(np.argmax(fits + BORDER_BONUS * own.borders))
-    return Places(own.starts_s, fits, own.borders), int(own.segments[best]), float(own.starts_s[best])

@@ -4,6 +4,7 @@ It follows from measured loudness, not from tags (docs/CATALOGUE.md says why).
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from math import isfinite
 from typing import Final
 
@@ -30,7 +31,11 @@ def common_lufs(outlines: Iterable[Outline]) -> float:
 def gain_db(outline: Outline, target_lufs: float = TARGET_LUFS, ceiling_db: float = CEILING_DB) -> float:
     """The gain that brings a track to ``target_lufs``, in [-24, 12] dB, and its true peak never above ``ceiling_db``; 0
     for a track too soft to be measured."""
-    if not isfinite(outline.lufs):
+    return _gain_db(outline.lufs, outline.true_peak_db, target_lufs, ceiling_db)
+
+
+@lru_cache(maxsize=4096)
+def _gain_db(lufs: float, true_peak_db: float, target_lufs: float, ceiling_db: float) -> float:
+    if not isfinite(lufs):
         return 0.0
-    gain = min(target_lufs - outline.lufs, ceiling_db - outline.true_peak_db)
-    return min(max(gain, LEAST_DB), MOST_DB)
+    return min(max(min(target_lufs - lufs, ceiling_db - true_peak_db), LEAST_DB), MOST_DB)

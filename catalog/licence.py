@@ -67,6 +67,7 @@ def recognise(text: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=1024)
 def normalise(text: str) -> str:
     """``recognise(text)``, or ``text`` itself where that is empty."""
     return recognise(text) or text
@@ -110,6 +111,7 @@ def duties(licence: str) -> tuple[str, ...]:
     return tuple(words for code, words in _DUTIES.items() if code in codes)
 
 
+@lru_cache(maxsize=1024)
 def address(licence: str) -> str:
     """Where the text of a licence of Creative Commons is, empty for another one, or without a version."""
     name = normalise(licence)
@@ -123,6 +125,7 @@ def address(licence: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=1024)
 def readable(licence: str) -> str:
     """A licence as people write it: CC BY-SA 4.0."""
     name = normalise(licence)

@@ -22,6 +22,7 @@ from .standing import Order, raw_of
 from .store import StoredSegments, StoredTrack
 
 KEPT: Final = 2048  # tracks
+BORDER_BONUS: Final = 0.02  # of cosine: for a start where a section surely begins
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +40,7 @@ class TrackSegments:
     segments: NDArray[np.int64]
     starts_s: Floats
     borders: Floats
+    bonus: Floats  # what those borders are worth, of cosine
 
     def __len__(self) -> int:
         return len(self.first_clips)
@@ -51,10 +53,6 @@ class TrackSegments:
         inside = np.flatnonzero((middles_s >= from_s) & (middles_s <= to_s))
         nearest = np.abs(middles_s - np.clip((from_s + min(to_s, 1e9)) / 2, 0.0, 1e9)).argmin(keepdims=True)
         return inside if len(inside) else nearest
-
-    def zscore(self, similarity: float) -> float | None:
-        """A similarity to the track, standardised; None without a bank."""
-        return float((similarity - self.mean) / self.deviation) if self.known else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +124,7 @@ class _Block:
         own = slice(first, first + count)
         first_clips, starts_s, borders, moods = self._rows
         segments = np.flatnonzero(~np.isnan(starts_s[own]))
-        parts = segments, starts_s[own][segments], borders[own][segments]
+        parts = segments, starts_s[own][segments], borders[own][segments], BORDER_BONUS * borders[own][segments]
         for part in parts:
             part.setflags(write=False)
         standard, mood = self.standard, None if moods is None else moods[own]

@@ -54,9 +54,9 @@ def plain(stored: Floats, deviations: Floats | np.float32) -> Floats:
 
 
 def similarities(stored: Floats, deviations: Floats | np.float32, query: Floats) -> Floats:
-    """(m,): cosines of ``query`` (E,) with the vectors of which the index has ``stored`` (m, E or more); each row's
-    deviation (m,), or that of all of them."""
-    near: Floats = stored[:, : len(query)] @ query
+    """(..., m): cosines of ``query`` (E,) with the vectors of which the index has ``stored`` (..., m, E or more); each
+    row's deviation (..., m), or that of all of them."""
+    near: Floats = stored[..., : len(query)] @ query
     near *= deviations
     return near
 

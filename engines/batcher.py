@@ -14,7 +14,7 @@ dropped: its future fails with ``EngineLate``, the engine does not run it, and i
 import bisect
 import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final
@@ -30,6 +30,7 @@ from .rows import SIZES, Outputs, checked_sizes, cut, join, pad, padded_size
 QUEUEING_EDGES_S: Final = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 Sizes = Sequence[int] | Mapping[str, Sequence[int]]
+Run = Callable[[str, Arrays], Outputs]
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class MicroBatcher:
         if limit < 1:
             raise EngineError(f"limit is {limit}, must be at least 1")
         self._engine = engine
+        self._run_checked: Run = getattr(engine, "run_checked", engine.run)  # requests were checked as they came
         by_graph = sizes if isinstance(sizes, Mapping) else dict.fromkeys(engine.bundle.manifest.graphs, sizes)
         self._sizes = {graph: checked_sizes(of_graph) for graph, of_graph in by_graph.items()}
         self._window_s = window_ms / 1000
@@ -215,19 +217,21 @@ class MicroBatcher:
         counts = list(before.queueing)
         for wait_s in waits_s:
             counts[bisect.bisect_left(QUEUEING_EDGES_S, wait_s)] += 1
-        self._stats = replace(
-            before,
-            requests=before.requests + len(batch),
-            queueing_s=before.queueing_s + sum(waits_s),
-            queueing=tuple(counts),
-        )
+        if batch:
+            self._stats = replace(
+                before,
+                requests=before.requests + len(batch),
+                queueing_s=before.queueing_s + sum(waits_s),
+                queueing=tuple(counts),
+            )
         return batch
 
     def _drop_late(self, now_s: float) -> list[_Request]:
         """Remove the requests whose deadline has passed; with the lock. Their futures fail outside it."""
         gone = self._queue.drop(lambda request: request.deadline_s is not None and now_s >= request.deadline_s)
         late = [request for request in gone if request.future.set_running_or_notify_cancel()]
-        self._stats = replace(self._stats, late=self._stats.late + len(late))
+        if late:
+            self._stats = replace(self._stats, late=self._stats.late + len(late))
         return late
 
     def _fail_late(self, late: Sequence[_Request]) -> None:
@@ -270,7 +274,7 @@ class MicroBatcher:
             with self._changed:
                 s = self._stats
                 self._stats = replace(s, runs=s.runs + 1, rows=s.rows + count, padded_rows=s.padded_rows + size - count)
-            outputs = self._engine.run(graph, part)
+            outputs = self._run_checked(graph, part)
             for name, array in outputs.items():
                 if array.shape[:1] != (size,):
                     raise EngineError(f"graph {graph}: output {name} has shape {array.shape} for a batch of {size}")

@@ -2,7 +2,7 @@
 
 One session a graph, made from bytes whose hash was checked. An idle pool that spins makes the rest of the process
 several times slower, so spinning is off. The provider is set by name and read back, since ONNX Runtime falls back
-silently.
+silently. A graph of pairs has two sessions more, for a window and its candidates (``onnx_shared.py``).
 """
 
 import threading
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from .base import Arrays, check_inputs, check_outputs, example_inputs
 from .bundle import FLOAT32, Bundle
 from .errors import BundleError, EngineClosed, EngineError, EngineFailed, EngineUnavailable
+from .graph_cut import shared_inputs
 from .manifest import BATCH, PRECISIONS, GraphSpec, TensorSpec
+from .onnx_shared import SharedSessions, open_shared
 
 PROVIDER: Final = "CPUExecutionProvider"
 TOO_NEW: Final = ("is till opset", "Unsupported model IR version")  # its words for an operator set and a format
@@ -40,6 +42,11 @@ class OnnxEngine:
         self._sessions: dict[str, ort.InferenceSession] | None = {
             graph: open_session(bundle, graph, threads, used) for graph, used in self._precisions.items()
         }
+        self._shared = {
+            graph: shared
+            for graph, session in self._sessions.items()
+            if (shared := self._open_shared(graph, session)) is not None
+        }
 
     @property
     def name(self) -> str:
@@ -59,15 +66,23 @@ class OnnxEngine:
         return self._bundle.spec(graph)
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        spec = self.spec(graph)
-        rows = check_inputs(spec, inputs)
+        check_inputs(self.spec(graph), inputs)
+        return self.run_checked(graph, inputs)
+
+    def run_checked(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """``run`` for inputs that ``check_inputs`` has passed, and for rows joined of such."""
+        spec, rows = self.spec(graph), len(next(iter(inputs.values())))
         with self._lock:  # guards close() alone; a session's own run is thread-safe and happens outside
-            sessions = self._sessions
+            sessions, shared_of = self._sessions, self._shared
         if sessions is None:
             raise EngineClosed(f"engine {self.name} is closed; open another")
         names = [tensor.name for tensor in spec.outputs]
+        shared = shared_of.get(graph)
         try:
-            values = sessions[graph].run(names, dict(inputs))
+            if shared is not None and rows > 1 and shared.fits(inputs):
+                values = shared.run(names, inputs, rows)
+            else:
+                values = sessions[graph].run(names, dict(inputs))
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
             raise EngineFailed(
                 f"engine {self.name}: graph {graph}, batch {rows}: {first_line(error)}; try fewer rows, or export again"
@@ -80,9 +95,20 @@ class OnnxEngine:
         for graph in self._bundle.manifest.graphs:
             self.run(graph, example_inputs(self.spec(graph)))
 
+    def shares(self, graph: str) -> bool:
+        """Whether ``graph`` reads inputs that all rows share only once (``shared_rows.py``)."""
+        return graph in self._shared
+
     def close(self) -> None:
         with self._lock:
-            self._sessions = None
+            self._sessions, self._shared = None, {}
+
+    def _open_shared(self, graph: str, session: Any) -> SharedSessions | None:
+        names = shared_inputs(self._bundle.graphs, graph)
+        if not names:
+            return None
+        data = self._bundle.read(graph, self._precisions[graph])
+        return open_shared(data, names, self.spec(graph), session, lambda part: _session(part, self._threads))
 
 
 def choose_precisions(bundle: Bundle, precision: str) -> dict[str, str]:
@@ -120,7 +146,7 @@ def open_session(bundle: Bundle, graph: str, threads: int, precision: str = FLOA
     ort.disable_telemetry_events()  # nothing that runs here is reported to anybody
     data = bundle.read(graph, precision)
     try:
-        session = ort.InferenceSession(data, session_options(threads), providers=[PROVIDER])
+        session = _session(data, threads)
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this
         raise BundleError(
             f"bundle {bundle.path}: ONNX Runtime cannot open {file}: {first_line(error)}; {cure(error)}"
@@ -132,6 +158,10 @@ def open_session(bundle: Bundle, graph: str, threads: int, precision: str = FLOA
         )
     check_session(session, spec.inputs, spec.outputs, f"bundle {bundle.path}: {file}")
     return session
+
+
+def _session(data: bytes, threads: int) -> Any:
+    return ort.InferenceSession(data, session_options(threads), providers=[PROVIDER])
 
 
 def check_tensors(expected: tuple[TensorSpec, ...], actual: list[TensorSpec], where: str) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .base import Arrays
 from .errors import EngineError
+from .shared_rows import is_shared, share
 
 SIZES: Final = (1, 2, 4, 8, 16, 32)
 
@@ -30,6 +31,8 @@ def padded_size(rows: int, sizes: Sequence[int] = SIZES) -> int:
 def pad(array: NDArray[Any], size: int) -> NDArray[Any]:
     """``array`` with its last row repeated up to ``size`` rows: a valid row, so that no mask is all false."""
     missing = size - len(array)
+    if is_shared(array):
+        return share(array[:1], size)
     return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
 

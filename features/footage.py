@@ -4,6 +4,7 @@ Half of all clips move less than a fiftieth of a frame width a second, and some 
 all of them would be still.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,7 @@ SPEEDS: Final = (
 _SHARES, _VALUES = (np.array(column) for column in zip(*SPEEDS, strict=True))
 
 
+@lru_cache(maxsize=64)  # of a hop's pictures it is asked for each candidate
 def speed_place(speed: float) -> float:
     """The share of real clips, [0, 1], that move less than ``speed`` (frame widths a second, 0 or more)."""
     return float(np.interp(speed, _VALUES, _SHARES))

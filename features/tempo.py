@@ -35,16 +35,20 @@ def best_tempo(acf: NDArray[np.float64], rate_hz: float, min_bpm: float, max_bpm
     """
     first = max(1, int(60.0 * rate_hz / max_bpm))
     last = min(len(acf) - 2, int(np.ceil(60.0 * rate_hz / min_bpm)))
-    peaks = []
+    peaks: list[tuple[float, float, float]] = []  # bpm, height, place
+    heights = acf.tolist()
     for lag in range(first, last + 1):
-        if acf[lag] > 0.0 and acf[lag] >= acf[lag - 1] and acf[lag] > acf[lag + 1]:
+        if heights[lag] > 0.0 and heights[lag] >= heights[lag - 1] and heights[lag] > heights[lag + 1]:
             place, height = _parabola(acf, lag)
             bpm = 60.0 * rate_hz / place
             if min_bpm <= bpm <= max_bpm:
-                peaks.append((height * float(prior(np.array(bpm))), height, place))
+                peaks.append((bpm, height, place))
     if not peaks:
         return 0.0, 0.0
-    _, height, place = max(peaks)
+    likely = prior(np.array([bpm for bpm, *_ in peaks])).tolist()
+    _, height, place = max(
+        (height * share, height, place) for share, (_, height, place) in zip(likely, peaks, strict=True)
+    )
     refined = _refine(acf, place, height)
     return float(np.clip(60.0 * rate_hz / refined, min_bpm, max_bpm)), float(min(height, 1.0))
 

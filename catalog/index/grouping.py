@@ -1,9 +1,13 @@
 """Segments that a search returned -> tracks: a track is as good as its best segment (max-pooling)."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.records import Floats
+
+BLOCK: Final = 1024  # segments
 
 
 def best_of_each(owners: NDArray[np.int64], scores: Floats, places: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -12,7 +16,11 @@ def best_of_each(owners: NDArray[np.int64], scores: Floats, places: NDArray[np.i
     For each segment: the number of its track ``owners`` (m,), ``scores`` (m,), and ``places`` (m,), which decide
     between equal scores, the lower one first.
     """
-    order = np.lexsort((places, -scores))
-    _, firsts = np.unique(owners[order], return_index=True)
-    best: NDArray[np.int64] = order[np.sort(firsts)[: max(n, 0)]]
-    return best
+    order: NDArray[np.int64] = np.lexsort((places, -scores))
+    firsts: dict[int, int] = {}  # owner -> its first place in the order
+    for begin in range(0, len(order), BLOCK):  # mostly the first block has them all
+        for at, owner in enumerate(owners[order[begin : begin + BLOCK]].tolist(), begin):
+            if len(firsts) >= n:
+                break
+            firsts.setdefault(owner, at)
+    return order[list(firsts.values())]

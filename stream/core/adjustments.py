@@ -50,6 +50,9 @@ class Adjustments:
     ) -> Floats:
         """(n,) at ``now_s`` seconds since the session began; ``speaks``: somebody speaks; ``begins_s``: where each
         track would start to play, if not at ``start_s``."""
+        if not (len(self.history) or speaks or wishes.liked or wishes.skipped):
+            self.alike = {}
+            return np.zeros(len(candidates))
         begins_s = begins_s or {}
         tastes = pull(candidates, self.profiles, wishes.liked, wishes.skipped)
         self._update_alike(candidates, wishes, tastes)

@@ -7,6 +7,7 @@ show the same as a row above it shows another fact, if there is one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -89,24 +90,32 @@ def _pulse(row: Ranked, now: Pictures, setting: Setting) -> tuple[float, Fact] |
     bpm = row.candidate.track.tempo_bpm
     if bpm <= 0:
         return None
-    cuts = np.asarray(setting.cuts_s)
-    if len(cuts) >= MIN_CUTS and cuts.std() <= REGULAR * cuts.mean():
-        every_s = float(cuts.mean())
-        if tempo_fit(60.0 / every_s, bpm) >= FITS:
-            return 0.95, words.cut_pulse(bpm, every_s)
+    every_s = _cut_pulse(setting.cuts_s)
+    if every_s is not None and tempo_fit(60.0 / every_s, bpm) >= FITS:
+        return 0.95, words.cut_pulse(bpm, every_s)
     if now.tempo.confidence >= CONFIDENT and tempo_fit(now.tempo.bpm, bpm) >= FITS:
         return 0.6 + 0.4 * now.tempo.confidence, words.picture_pulse(bpm, now.tempo.bpm)
     return None
 
 
+@lru_cache(maxsize=16)  # one for all rows
+def _cut_pulse(cuts_s: tuple[float, ...]) -> float | None:
+    """The mean time between the latest cuts, where they are a pulse."""
+    if len(cuts_s) < MIN_CUTS:
+        return None
+    cuts = np.asarray(cuts_s)
+    return float(cuts.mean()) if cuts.std() <= REGULAR * cuts.mean() else None
+
+
 def _energy(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
     """The amount of motion against how loud and dense the music is, where they agree."""
-    motion, beats = speed_place(now.speed), beats_per_s(row.candidate)
+    motion = speed_place(now.speed)
     lufs = None if row.candidate.outline is None else row.candidate.outline.lufs
     if lufs is not None and motion <= CALM and lufs <= SOFT_LUFS:
         return 0.7, words.soft(now.speed, lufs)
     if lufs is not None and motion >= FAST and lufs >= LOUD_LUFS:
         return 0.65, words.loud(now.speed, lufs)
+    beats = beats_per_s(row.candidate)
     if beats > 0.0 and abs(motion - beats / DENSE) <= AGREES:
         return 0.4 + 0.3 * abs(2.0 * motion - 1.0), words.beats(now.speed, beats)
     return None
@@ -167,7 +176,7 @@ def _firsts(rows: Sequence[Ranked]) -> list[list[tuple[float, Fact]]]:
     if len(rows) > 1:
         for part in ("content", "rhythm", "mood"):
             values = [float(getattr(row.reasons, part)) for row in rows]
-            best = int(np.argmax(values))
+            best = values.index(max(values))
             lead = values[best] - sorted(values)[-2]
             if lead >= AHEAD:
                 firsts[best].append((min(0.6, 0.42 + lead), words.first(part, values[best])))
@@ -177,7 +186,7 @@ def _firsts(rows: Sequence[Ranked]) -> list[list[tuple[float, Fact]]]:
 def beats_per_s(candidate: Candidate) -> float:
     """Mean beats a second over the valid clips of the segment."""
     valid = candidate.rhythm[candidate.mask]
-    return float(valid[:, 0].mean()) / CLIP_S if len(valid) else 0.0
+    return float(np.add.reduce(valid[:, 0]) / len(valid)) / CLIP_S if len(valid) else 0.0
 
 
 def _steady(fact: Fact, before: Fact | None) -> Fact:

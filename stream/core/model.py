@@ -49,9 +49,14 @@ class Model:
         is not known."""
         if mood is None or not self.moods:
             return None
-        return np.array(
-            [np.interp(at, axis, np.linspace(0.0, 1.0, len(axis))) for at, axis in zip(mood, self.moods, strict=True)]
-        )
+        shares, axes = self._footage
+        return np.array([np.interp(at, axis, shares) for at, axis in zip(mood, axes, strict=True)])
+
+    @cached_property
+    def _footage(self) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+        """``moods`` as arrays, and the share of the footage below each of them."""
+        axes = [np.array(axis) for axis in self.moods]
+        return np.linspace(0.0, 1.0, len(axes[0])), axes
 
     def _on_windows(self) -> dict[str, None]:
         graphs = self.graphs.of(Kind.VIDEO_WINDOW, Kind.PAIR)

@@ -59,6 +59,8 @@ class Place:
 
     def part(self, wished: Steer) -> Steer:
         """What of the lean counts beside the viewers' wishes: the dials that they left at 0."""
+        if not self.lean.lean:
+            return self.lean
         return Steer(**{dial: 0.0 if getattr(wished, dial) else getattr(self.lean, dial) for dial in DIALS})
 
     def steer(self, wished: Steer) -> Steer:

@@ -26,7 +26,7 @@ Everything here is a pure function; ties are broken by track id.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,15 +92,17 @@ def rank(
     if not candidates:
         return []
     weights = weights or Weights()
+    stands = np.concatenate([c.standing for c in candidates]).reshape(len(candidates), -1)
+    contents = content([c.similarity for c in candidates], [c.zscore for c in candidates], matches).tolist()
+    rhythms = _rhythms(now, candidates, stands)
+    moods = _moods(now, candidates, stands)
+    added = [0.0] * len(candidates) if adjusts is None else adjusts.tolist()
     lean = () if steer is None else steer.lean
-    contents = content([c.similarity for c in candidates], [c.zscore for c in candidates], matches)
-    added = np.zeros(len(candidates)) if adjusts is None else adjusts
-    ranked = []
-    for candidate, part, adjust in zip(candidates, contents.tolist(), added.tolist(), strict=True):
-        energy = place(float(candidate.standing[0]))
-        reasons = Reasons(part, rhythm(now, candidate.track.tempo_bpm, energy), mood(now, candidate))
-        ranked.append(with_score(Ranked(candidate, 0.0, reasons, adjust, *steering(lean, candidate.standing)), weights))
-    return sorted(ranked, key=order)
+    steered = [steering(lean, stand) for stand in stands] if lean else [(0.0, 0.0)] * len(candidates)
+    parts = zip(candidates, map(Reasons, contents, rhythms, moods), added, steered, strict=True)
+    return sorted(
+        (scored(candidate, reasons, weights, add, *steer) for candidate, reasons, add, steer in parts), key=order
+    )
 
 
 def order(ranked: Ranked) -> tuple[float, str]:
@@ -114,9 +116,17 @@ def weighted(reasons: Reasons, weights: Weights) -> float:
     return (weights.content * reasons.content + weights.rhythm * reasons.rhythm + weights.mood * reasons.mood) / mass
 
 
-def with_score(ranked: Ranked, weights: Weights) -> Ranked:
-    """``ranked`` with its score: the mean of the parts and what is added to it, kept in [0, 1]."""
-    return replace(ranked, score=_unit(weighted(ranked.reasons, weights) + ranked.added(weights)))
+def scored(
+    candidate: Candidate,
+    reasons: Reasons,
+    weights: Weights,
+    adjust: float = 0.0,
+    share: float = 0.0,
+    steer_score: float = 0.0,
+) -> Ranked:
+    """A candidate with its score: the mean of the parts and what is added to it, kept in [0, 1]."""
+    mean = weighted(reasons, weights)
+    return Ranked(candidate, _unit(mean + (adjust + share * (steer_score - mean))), reasons, adjust, share, steer_score)
 
 
 def content(similarities: Sequence[float], zscores: Sequence[float | None], matches: Floats | None) -> Floats:
@@ -161,13 +171,24 @@ def place(standing: float) -> float:
 def rhythm(now: Pictures, tempo_bpm: float, energy: float) -> float:
     """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy, each by
     its place. Music without a pulse stays nearer to the middle."""
-    fit = 1.0 - abs(speed_place(now.speed) - energy)
+    return _rhythm(now, speed_place(now.speed), tempo_bpm, energy)
+
+
+def _rhythm(now: Pictures, motion: float, tempo_bpm: float, energy: float) -> float:
+    fit = 1.0 - abs(motion - energy)
     if tempo_bpm <= 0:
         return 0.5 + NO_PULSE * (fit - 0.5)
     if now.tempo.bpm <= 0:
         return fit
     trust = TEMPO_SHARE * min(1.0, max(0.0, now.tempo.confidence))
     return trust * tempo_fit(now.tempo.bpm, tempo_bpm) + (1.0 - trust) * fit
+
+
+def _rhythms(now: Pictures, candidates: Sequence[Candidate], stands: NDArray[np.float32]) -> list[float]:
+    """``rhythm`` of each candidate; ``stands`` (n, 4): where each stands."""
+    motion = speed_place(now.speed)
+    energies = [place(stand) for stand in stands[:, 0].tolist()]
+    return [_rhythm(now, motion, c.track.tempo_bpm, energy) for c, energy in zip(candidates, energies, strict=True)]
 
 
 def tempo_fit(first_bpm: float, second_bpm: float) -> float:
@@ -178,19 +199,29 @@ def tempo_fit(first_bpm: float, second_bpm: float) -> float:
 
 def mood(now: Pictures, music: Candidate) -> float:
     """In [0, 1]; energy stands in where one side has no mood."""
-    if now.mood is None or music.mood is None:
-        return 1.0 - abs(scene_energy(now) - place(float(music.standing[0])))
+    return _moods(now, [music], music.standing[None])[0]
+
+
+def _moods(now: Pictures, candidates: Sequence[Candidate], stands: NDArray[np.float32]) -> list[float]:
+    """``mood`` of each candidate; ``stands`` (n, 4): where each stands."""
+    energy = scene_energy(now)
+    by_energy = [1.0 - abs(energy - place(stand)) for stand in stands[:, 0].tolist()]
+    if now.mood is None:
+        return by_energy
     if now.mood_places is None:
-        return _near(now.mood, music.mood, MOOD_REACH)
-    return _near(now.mood_places, (1.0 + music.standing[: len(now.mood_places)]) / 2.0, PLACES_REACH)
+        here, reach = now.mood.tolist(), MOOD_REACH
+        points = [[] if c.mood is None else c.mood.tolist() for c in candidates]
+    else:
+        here, reach = now.mood_places.tolist(), PLACES_REACH
+        points = ((1.0 + stands[:, : len(here)]) / 2.0).tolist()
+    rows = zip(candidates, points, by_energy, strict=True)
+    return [other if c.mood is None else _near(here, point, reach) for c, point, other in rows]
 
 
-def _near(pictures: NDArray[np.floating], music: NDArray[np.floating], reach: float) -> float:
+def _near(pictures: Sequence[float], music: Sequence[float], reach: float) -> float:
     """1 where two points are one, 0.5 at the distance ``reach`` (root-mean-square over the axes)."""
-    # few: no need for arrays
-    pairs: list[tuple[float, float]] = list(zip(pictures.tolist(), music.tolist(), strict=True))
-    distance = math.sqrt(sum((left - right) ** 2 for left, right in pairs) / len(pairs))
-    return 1.0 / (1.0 + (distance / reach) ** 2)
+    squares = [(left - right) ** 2 for left, right in zip(pictures, music, strict=True)]
+    return 1.0 / (1.0 + (math.sqrt(sum(squares) / len(squares)) / reach) ** 2)
 
 
 def scene_energy(now: Pictures) -> float:

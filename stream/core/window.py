@@ -59,7 +59,7 @@ class Window:
     def clips_at(self, end: int, start: int = 0) -> list[int]:
         """The clips of the window that ends at second ``end``, oldest first, without those that have no frame."""
         ends = range(end, max(0, end - WINDOW_S), -CLIP_S)
-        return [k for k in reversed(ends) if any(slot in self._frames for slot in _slots(k, start))]
+        return [k for k in reversed(ends) if not self._frames.keys().isdisjoint(_slots(k, start))]
 
     def missing(self, tower: str, end: int, start: int = 0) -> list[int]:
         """The clips of that window whose vector is still to be computed by ``tower``: one a hop, more after a skipped
@@ -107,12 +107,11 @@ class Window:
         """The pulse of the pictures over the window; confidence 0 below 4 s and where too many frames are missing."""
         first = max(start, (end - WINDOW_S) * MOTION_FPS)
         slots = range(first, end * MOTION_FPS)
-        filled = [slot for slot in slots if slot in self._frames]
-        if len(filled) < TEMPO_MIN_S * MOTION_FPS or len(filled) < TEMPO_COVER * len(slots):
+        frames = [self._frames.get(slot) for slot in slots]
+        filled = len([frame for frame in frames if frame is not None])
+        if filled < TEMPO_MIN_S * MOTION_FPS or filled < TEMPO_COVER * len(slots):
             return VisualTempo(0.0, 0.0)
-        onsets = np.zeros(len(slots), np.float32)
-        for slot in filled:
-            onsets[slot - first] = self._frames[slot].onset
+        onsets = np.array([0.0 if frame is None else frame.onset for frame in frames], np.float32)
         return visual_tempo(onsets)
 
     def speed(self, end: int, start: int = 0) -> float:

@@ -15,7 +15,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from catalog.errors import SearchIndexError
 from engines.errors import EngineBusy, EngineFailed
 from features.spec import MOTION_FPS
 from stream.core.events import (
+    Answer,
     End,
     Event,
     Failed,
@@ -43,7 +44,7 @@ from stream.recording.recorder import Recorder
 from stream.sinks.base import Sink, Sinks
 from stream.sources.arrival import Arrival
 
-from .answers import answer_async
+from .asking import Asking
 from .driver import SessionDriver
 from .due_times import DueTimes
 from .runtime import Runtime
@@ -132,7 +133,7 @@ class LiveDriver:
         self._slot: tuple[av.VideoFrame, float, float] | None = None  # capacity 1, newest wins
         self._wake = asyncio.Event()
         self._done = asyncio.Event()
-        self._answering: set[asyncio.Task[None]] = set()
+        self._answering = Asking(runtime, workers, stopwatch, self._take_answer)
         self._due = DueTimes()
         self._offered_s = 0.0  # when the newest frame with a usable time was offered
         self._picture_held = True  # its picture is still on the screen
@@ -224,8 +225,9 @@ class LiveDriver:
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not take other sessions along
             self._fail(error)
         finally:
-            for task in (*self._answering, *filter(None, (self._speech_task,))):
-                task.cancel()
+            self._answering.cancel()
+            if self._speech_task is not None:
+                self._speech_task.cancel()
             self._end()
             self._driver.close()
             self._sink = Sinks()  # a sink may hold its driver: breaks that cycle too
@@ -304,16 +306,12 @@ class LiveDriver:
                 self._speech_task = None
 
     def _ask(self, question: Question) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(question))
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+        self._answering.ask(self._add_deadline(question) if isinstance(question, Infer) else question)
 
-    async def _answer(self, question: Question) -> None:
+    def _take_answer(self, question: Question, future: "Future[Answer]") -> None:
         try:
-            if isinstance(question, Infer):
-                question = self._add_deadline(question)
             try:
-                answer = await answer_async(self._runtime, question, self._workers, self._stopwatch)
+                answer = future.result()
             except EngineBusy as error:
                 self._skip_late_hop(question, error)
             except EngineFailed as error:
@@ -387,7 +385,7 @@ class LiveDriver:
         self._handle(self._session.finish(self._stats.frames, self.stats.dropped))
         until = self._clock() + self._options.finish_s
         while self._answering and self._failure is None and (left := until - self._clock()) > 0:
-            await asyncio.wait(self._answering, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            await self._answering.wait(left)
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:

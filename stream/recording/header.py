@@ -65,6 +65,7 @@ def make_header(
             "batched": isinstance(runtime.engine, MicroBatcher),
             **own_sizes(runtime.engine),
         },
+        "shared_rows": True,
         "session": asdict(session),
         "pictures": record.pictures,
         "platform": {
@@ -135,6 +136,11 @@ def sizes_of(path: Path, header: Mapping[str, Any]) -> tuple[int, ...]:
             f"{path}: its batch sizes are {str(sizes)[:80]}; the header is damaged: copy the file again"
         )
     return tuple(sizes)
+
+
+def shares_rows(header: Mapping[str, Any]) -> bool:
+    """Whether the engine was given what all candidates share as one row; in older recordings it was one for each."""
+    return header.get("shared_rows") is True
 
 
 def engine_differences(header: Mapping[str, Any], engine: Engine) -> list[str]:

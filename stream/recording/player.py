@@ -23,7 +23,7 @@ from .calls import BadRecordError, answered, arguments_of, method_of
 from .comparison import as_then, asked, difference, score_gap
 from .errors import RecordingError
 from .format import Reader, Record
-from .header import engine_of, session_options, sizes_of
+from .header import engine_of, session_options, shares_rows, sizes_of
 from .pictures import Pictures
 from .recorder import complaint
 from .values import event_record
@@ -75,7 +75,9 @@ class _Player:
         self._driver = SessionDriver(runtime, options, self._count_and_publish, self._keep_open)
         self._session = self._driver.session
         _, batched = engine_of(reader.path, reader.header)
-        self._batch_search = BatchSearch(runtime, batched, sizes_of(reader.path, reader.header))
+        self._batch_search = BatchSearch(
+            runtime, batched, sizes_of(reader.path, reader.header), shares_rows(reader.header)
+        )
         self._publish = publish
         self._open: dict[int, Question] = {}
         self._media_s = 0.0  # of media time, for messages

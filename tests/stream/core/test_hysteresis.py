@@ -8,7 +8,7 @@ import pytest
 
 from stream.core.events import Reasons, Weights
 from stream.core.hysteresis import Hysteresis, HysteresisOptions
-from stream.core.ranking import Ranked, order, with_score
+from stream.core.ranking import Ranked, order, scored
 
 Fake = Callable[..., Any]
 OPTIONS = HysteresisOptions(
@@ -139,7 +139,7 @@ def test_scores_and_parts_are_smoothed_alike(candidate: Fake) -> None:
 def test_under_a_full_dial_a_score_rises_with_its_parts(candidate: Fake) -> None:
     hysteresis, shown = Hysteresis(replace(OPTIONS, past=0.5), 5), []
     for part in (0.5, 0.9, 0.9):
-        steered = with_score(Ranked(candidate(1), 0.0, Reasons(part, part, part), 0.0, 0.7, 0.75), Weights())
+        steered = scored(candidate(1), Reasons(part, part, part), Weights(), 0.0, 0.7, 0.75)
         shown.append(hysteresis.place([steered], False).rows[0].score)
     assert shown == pytest.approx([0.675, 0.735, 0.765])  # 0.3 of 0.5, 0.7, 0.8 and 0.7 of 0.75
 
@@ -190,7 +190,7 @@ def test_weights_and_what_is_added_count_at_once(candidate: Fake) -> None:
 
     def score(mood: float, weights: Weights, adjust: float) -> float:
         reasons = Reasons(0.0, 0.0, mood)
-        ranked = [with_score(Ranked(candidate(1), 0.0, reasons, adjust), weights)]
+        ranked = [scored(candidate(1), reasons, weights, adjust)]
         return hysteresis.place(ranked, False, weights=weights).rows[0].score
 
     assert score(1.0, Weights(1, 0, 1), 0.0) == 0.5

@@ -16,11 +16,14 @@ from catalog.catalog import Catalog
 from catalog.indexer import index_folder
 from engines.batcher import MicroBatcher
 from engines.bundle import default_bundle, load_bundle
+from engines.graph_cut import shared_inputs
 from engines.onnx_engine import OnnxEngine
-from engines.rows import SIZES
+from engines.rows import SIZES, pad
+from engines.shared_rows import share
 from features.spec import FEATURES
 from stream.core.events import Accepted, End, Infer, Notice, Reset, Suggestions
 from stream.core.session import SessionOptions
+from stream.driver.immediate import ImmediateDriver
 from stream.driver.live import LiveDriver, LiveOptions
 from stream.driver.runtime import Runtime
 from stream.recording.batch_search import BatchSearch, place, plain_way, ways
@@ -203,3 +206,56 @@ def test_an_answer_that_nothing_explains_is_the_plain_one_and_ends_the_search(pa
     asker.give_up()
     asker.answer(question, "0" * 64)
     assert len(counted) == 64
+
+
+@pytest.mark.parametrize("rows", [5, 32])
+@pytest.mark.parametrize("shares", [True, False])
+def test_shared_rows_are_read_as_they_were(parts: Parts, rows: int, shares: bool) -> None:
+    """Once by an engine of today that ran a request alone; for each row before, and where requests were joined."""
+    engine, catalog = parts
+    each = request(engine, "matcher", rows, 1)
+    once = {name: share(a[:1], rows) if name in shared_inputs(engine.bundle.graphs, "matcher") else a
+            for name, a in each.items()}  # fmt: skip
+    question = Infer(1, "matcher", once)
+    size, before = plain_way(rows)
+    placed = {name: place(np.ascontiguousarray(a), size, before) for name, a in once.items()}
+    whole = {name: a[:rows] for name, a in engine.run("matcher", placed).items()}
+    alone = {name: a[:rows] for name, a in engine.run("matcher", {n: pad(a, size) for n, a in once.items()}).items()}
+    alike = answer_digest(alone) == answer_digest(whole)  # on some processors
+    for answers, known in ((whole, True), (alone, shares or alike)):
+        asker = BatchSearch(Runtime(engine, catalog), batched=True, shares=shares)
+        assert asker.answer(question, answer_digest(answers))[1] is known
+    direct = BatchSearch(Runtime(engine, catalog), batched=False, shares=shares)
+    given = once if shares else {name: np.ascontiguousarray(a) for name, a in once.items()}
+    assert direct.answer(question, answer_digest(engine.run("matcher", given)))[1]
+
+
+def test_a_window_that_is_read_once_scores_its_candidates_as_before(parts: Parts) -> None:
+    """Of rendered films and tracks, to 1e-6; the lists have the same tracks."""
+    engine, catalog = parts
+    gaps: list[float] = []
+
+    class Comparing(Borrowed):
+        def __init__(self, once: bool) -> None:
+            super().__init__(engine)
+            self.once = once
+            self.run = self.compare
+
+        def compare(self, graph: str, inputs: dict[str, Any]) -> dict[str, Any]:
+            each = engine.run(graph, {name: np.ascontiguousarray(array) for name, array in inputs.items()})
+            if graph != "matcher":
+                return each
+            once = engine.run(graph, inputs)
+            gaps.append(float(np.abs(once["score"] - each["score"]).max()))
+            return once if self.once else each
+
+    for seed in (0, 2):
+        lists = []
+        for once in (True, False):
+            said: list[Notice] = []
+            driver = ImmediateDriver(Runtime(Comparing(once), catalog), SessionOptions(), said.append)
+            for slot, frame in enumerate(film(seed, 8.0)):
+                driver.push(driver.analyzer.analyze(frame, slot / 8), slot)
+            lists.append([[i.track for i in one.items] for one in said if isinstance(one, Suggestions)])
+        assert lists[0] == lists[1] and len(lists[0]) >= 8
+    assert len(gaps) >= 32 and max(gaps) < 1e-6
