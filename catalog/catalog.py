@@ -16,6 +16,7 @@ import numpy as np
 
 from engines.bundle import Bundle
 
+from .damaged import Damaged
 from .database import exclusive
 from .errors import FormatError, SearchIndexError, UnknownTrackError
 from .gain import common_lufs, gain_db
@@ -29,7 +30,8 @@ from .records import Candidate, Filters, Floats, Outline, Places, Track
 from .segments import TrackSegments
 from .snapshot import Changes, Snapshot, changes_of
 from .standard import index_query, index_width, plain, share_lean, similarities
-from .store import Store, StoredTrack
+from .store import Store
+from .stored import StoredTrack
 from .windows import Windows
 from .words import WordSearch
 
@@ -66,6 +68,8 @@ class Catalog:
         self._refreshing, self._swapping, self._naming = threading.Lock(), threading.Lock(), threading.Lock()
         self._words: WordSearch | None = None
         self._windows = Windows(folder, layout, OPEN_FILES)
+        self._damaged = Damaged(folder)
+        self._damaged.tell(loaded)
         bring(self._index, step.indexed, kept)
 
     @classmethod
@@ -142,6 +146,7 @@ class Catalog:
                     if measured != self._measured and not self._lufs_given:
                         self.target_lufs = common_lufs(_outlines(step.snapshot))
                     self._now, self._version, self._measured = step.snapshot, loaded.version, measured
+                    self._damaged.tell(loaded)
                     if self._words is not None:
                         self._words.change((track.id for track in changes.removed), changes.added + changes.changed)
             return changes

@@ -21,6 +21,7 @@ LOCK = "index.lock"
 CURE = "index the music again into a new folder"
 TRIES = 3  # to copy a database that is being written
 SETTLED_NS = 2_000_000_000
+WAIT_S = 30.0  # for another process to end its transaction
 _NOTES = """
 TABLE notes (
     path BLOB NOT NULL, begin_s REAL NOT NULL, origin TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL,
@@ -103,7 +104,7 @@ CREATE {_NOTES}
 def open_to_write(path: Path) -> sqlite3.Connection:
     """The database at ``path``, made where there is none; one of an older schema is brought up to this one, if a way is
     known (see ``_STEPS``). Raises ``FormatError``."""
-    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    db = _connect(path)
     try:
         if _version(path, db) == 0:
             db.execute("PRAGMA journal_mode = WAL")
@@ -215,8 +216,15 @@ def exclusive(folder: Path) -> Iterator[None]:
         lock.close()
 
 
+def _connect(place: Path | str, uri: bool = False) -> sqlite3.Connection:
+    """Text that is damaged reads as far as it can, so that one row does not end the reading of all."""
+    db = sqlite3.connect(place, uri=uri, timeout=WAIT_S, isolation_level=None)
+    db.text_factory = lambda stored: stored.decode("utf-8", "replace")
+    return db
+
+
 def _read_only(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
+    db = _connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
@@ -243,7 +251,7 @@ def _open_copy(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Conn
                 break
         else:
             raise FormatError(f"{path}: is being written, and its folder cannot be; try again when that has ended")
-        db = sqlite3.connect(folder / path.name, isolation_level=None)
+        db = _connect(folder / path.name)
     except OSError as error:
         raise FormatError(f"{path}: cannot be opened ({failure}; {error}); {CURE}") from error
     try:

@@ -22,7 +22,8 @@ from .notes import EDIT, Note, Said, counting
 from .recordings import best_files
 from .records import Track
 from .sidecar import write_rows
-from .store import Store, StoredTrack
+from .store import Store
+from .stored import StoredTrack
 from .tags import one_line
 
 FILE: Final = "file"  # the origin of what the file's own tags, or its name, say

@@ -47,7 +47,8 @@ from .pool import analyse_all
 from .records import Track
 from .scan import Scan, named_as_music, scan, scan_playlist
 from .sketch import LENGTHS_S, Sketch, same_recording
-from .store import Entry, FileStamp, Store
+from .store import Store
+from .stored import Entry, FileStamp
 from .tags import one_line, tagged_tempo
 from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file, own_engine
 

@@ -11,7 +11,7 @@ from .cuesheet import match_sheets
 from .libraries.locations import candidates
 from .libraries.m3u8 import Playlist, is_playlist, on_disk, read_playlist
 from .sidecar import NAMES as SIDECARS
-from .store import FileStamp
+from .stored import FileStamp
 
 _MUSIC = (
     "aac ac3 aif aifc aiff alac amr ape au caf dsf dts eac3 flac gsm m4a m4b m4r mka mp1 mp2 mp3 mpc oga ogg "

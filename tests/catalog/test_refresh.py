@@ -23,7 +23,8 @@ from catalog.layout import read_layout
 from catalog.notes import EDIT, Note
 from catalog.records import Analysis, Filters, Outline, Track
 from catalog.snapshot import Changes
-from catalog.store import Entry, FileStamp, Store
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp
 from engines.bundle import Bundle
 
 C, E = 16, 32
@@ -135,7 +136,7 @@ def test_only_what_changed_is_read(store: Store, folder: Path, bundle: Bundle, m
     with Catalog.open(folder, bundle) as catalog:
         read: list[object] = []
         tracks = Store.tracks
-        monkeypatch.setattr(Store, "tracks", lambda self, ids=None: read.append(ids) or tracks(self, ids))
+        monkeypatch.setattr(Store, "tracks", lambda self, ids=None, *rest: read.append(ids) or tracks(self, ids, *rest))
         assert catalog.refresh() == Changes() and read == []
         put(store, 11)
         assert [track.title for track in catalog.refresh().added] == ["Song 11"]

@@ -15,7 +15,8 @@ from catalog.clips import CLIPS, clip_path, is_whole, write_clips
 from catalog.database import SCHEMA_VERSION, exclusive
 from catalog.errors import FormatError, LockedError
 from catalog.records import Analysis, Track
-from catalog.store import Entry, FileStamp, KnownFile, Store
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp, KnownFile
 
 STAMP = FileStamp(10, 20)
 
@@ -23,6 +24,7 @@ STAMP = FileStamp(10, 20)
 def analysis(seed: int = 0) -> Analysis:
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(2, 4)).astype(np.float32)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
     rhythm = rng.random((5, 3), dtype=np.float32)
     beats = np.arange(9, dtype=np.float32)
     clips = rng.normal(size=(5, 6)).astype(np.float32)
