@@ -70,7 +70,8 @@ def index(argv: Sequence[str]) -> int:
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
-                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask)
+                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask),
+                arguments.unattended,
             )  # fmt: skip
     finally:
         engine.close()
@@ -141,6 +142,11 @@ def index_parser() -> argparse.ArgumentParser:
         "--forget-missing",
         action="store_true",
         help="drop the tracks whose files are not in MUSIC any more (default: keep their analysis)",
+    )
+    parser.add_argument(
+        "--unattended",
+        action="store_true",
+        help="for programs that mirror a folder: tracks stay where the whole folder is away, as a network drive may be",
     )
     parser.add_argument(
         "--library",
