@@ -198,14 +198,24 @@ class Catalog:
 
     def vector(self, id: str, from_s: float = 0.0, to_s: float = math.inf) -> Floats:
         """(E,) float32 of unit norm: the mean of a track's segments, a query for similar tracks; of those that play
-        between the two times, or of the nearest one. Raises ``UnknownTrackError``."""
-        own = self.track(id).id
-        segments = self._now.table.of_track(own)
-        [vectors] = self._index.vectors([own])
-        if segments is None or len(vectors) != len(segments):
-            raise SearchIndexError(
-                f"{self.folder}: the index does not hold track {own} as it is; index the music again"
-            )
+        between the two times, or of the nearest one. Raises ``UnknownTrackError``, also for a track that went."""
+        while True:
+            now, track = self._now, self.track(id)
+            segments = now.table.of_track(track.id)
+            if segments is None and now is self._now:
+                raise UnknownTrackError(
+                    f"{id!r} ({track.title or track.path.name}) is no longer in {self.folder}: its file is gone, or it "
+                    f"was removed; segue search -c {self.folder} lists what is there"
+                )
+            [vectors] = self._index.vectors([track.id])
+            if segments is not None and len(vectors) == len(segments):
+                break
+            with self._swapping:  # the track comes, goes or changes meanwhile, until index and snapshot agree
+                if now is self._now:
+                    raise SearchIndexError(
+                        f"{self.folder}: the index does not hold track {track.id} as it is; open the catalogue again, "
+                        "which brings it up to date"
+                    )
         some = segments.between(from_s, to_s)
         mean: Floats = plain(vectors[some], segments.deviation).mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)

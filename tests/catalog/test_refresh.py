@@ -148,6 +148,9 @@ def test_a_track_that_went_is_still_known_by_name(store: Store, folder: Path, bu
         store.forget([path_of(3)])
         [gone] = catalog.refresh().removed
         assert catalog.track(gone.id).title == "Song 3" and len(catalog.beats(gone.id)) == 8
+        for ask in (catalog.vector, lambda id: catalog.like(id, 3)):
+            with pytest.raises(UnknownTrackError, match=r"\(Song 3\) is no longer in .*: its file is gone, or it was"):
+                ask(gone.id)
         assert gone.id not in {track.id for track in catalog.tracks()}
         assert gone.id not in {
             c.track.id for c in catalog.search(analysis(3).vectors[0], 40, keep=frozenset({gone.id}))

@@ -128,6 +128,8 @@ ONE_ROW = {
     "UPDATE places SET tags = '7'": "tags",
     "UPDATE places SET title = x'ff'": "title",
     "UPDATE places SET tempo_bpm = 'fast'": "tempo",
+    "UPDATE places SET begin_s = -1": "place",
+    "UPDATE places SET begin_s = 30, end_s = 20": "place",
     "UPDATE segments SET vectors = zeroblob(13)": "segments",
     "UPDATE segments SET vectors = x'ff' || 'x'": "segments",
     "UPDATE segments SET vectors = zeroblob(256)": "vectors",
