@@ -155,8 +155,6 @@ def test_a_track_that_went_is_still_known_by_name(store: Store, folder: Path, bu
         assert gone.id not in {
             c.track.id for c in catalog.search(analysis(3).vectors[0], 40, keep=frozenset({gone.id}))
         }
-        with pytest.raises(SearchIndexError, match="does not hold track"):
-            catalog.vector(gone.id)
         with pytest.raises(UnknownTrackError):
             catalog.track("nobody")
 
