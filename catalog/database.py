@@ -103,20 +103,21 @@ CREATE {_NOTES}
 
 def open_to_write(path: Path) -> sqlite3.Connection:
     """The database at ``path``, made where there is none; one of an older schema is brought up to this one, if a way is
-    known (see ``_STEPS``). Raises ``FormatError``."""
+    known (see ``_STEPS``). Raises ``FormatError``, and ``LockedError`` where another process writes it for too long."""
     db = _connect(path)
     try:
-        if _version(path, db) == 0:
-            db.execute("PRAGMA journal_mode = WAL")
-            changes = "; ".join(_CHANGES)
-            db.executescript(f"BEGIN; {_SCHEMA} {changes}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
-        _migrate(path, db)
-        _check(path, db)
-        if identity(path, db)[1] == 0:  # a database that is put in its place later has another
-            db.execute(f"PRAGMA application_id = {secrets.randbelow(2**31 - 1) + 1}")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("DELETE FROM changes WHERE revision < (SELECT max(revision) FROM changes) - ?", (CHANGES_KEPT,))
+        with free(path):
+            if _version(path, db) == 0:
+                db.execute("PRAGMA journal_mode = WAL")
+                changes = "; ".join(_CHANGES)
+                db.executescript(f"BEGIN; {_SCHEMA} {changes}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
+            _migrate(path, db)
+            _check(path, db)
+            if identity(path, db)[1] == 0:  # a database that is put in its place later has another
+                db.execute(f"PRAGMA application_id = {secrets.randbelow(2**31 - 1) + 1}")
+            db.execute("PRAGMA foreign_keys = ON")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("DELETE FROM changes WHERE revision < (SELECT max(revision) FROM changes) - ?", (CHANGES_KEPT,))
     except BaseException:
         db.close()
         raise
@@ -131,7 +132,8 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     nor read what a killed writer left in the ``-wal`` file. Then it reads a copy of the database and its log.
     """
     try:
-        db = _read_only(path)
+        with free(path):
+            db = _read_only(path)
     except sqlite3.OperationalError as error:
         with tempfile.TemporaryDirectory(prefix="segue-", ignore_cleanup_errors=True) as folder:
             db = _open_copy(path, Path(folder), error)
@@ -141,7 +143,8 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
                 db.close()
         return
     try:
-        _stand_in(path, db)
+        with free(path):
+            _stand_in(path, db)
         yield db
     finally:
         db.close()
@@ -187,8 +190,9 @@ def is_read_whole(path: Path, db: sqlite3.Connection) -> bool:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """What is written inside is written whole or not at all."""
-    db.execute("BEGIN IMMEDIATE")
+    """What is written inside is written whole or not at all. Raises ``LockedError``."""
+    with free(Path(DATABASE)):
+        db.execute("BEGIN IMMEDIATE")
     try:
         yield
     except BaseException:
@@ -198,12 +202,27 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the catalogue for one writer; freed by the system when the process dies. Raises ``LockedError``.
+def free(path: Path) -> Iterator[None]:
+    """What waits inside for another process longer than ``WAIT_S`` raises ``LockedError``."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
+        raise LockedError(
+            f"{path}: another program has been writing it for {WAIT_S:.0f} s, perhaps to bring it up to this version; "
+            "wait for it to end and try again"
+        ) from error
+
+
+@contextmanager
+def exclusive(folder: Path, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the catalogue for one writer, once no other does, which is waited for; freed by the system when the process
+    dies. Raises ``LockedError``.
 
     An SQLite transaction on a file of its own is a lock that works alike on every system.
     """
-    lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None)
+    lock = sqlite3.connect(folder / LOCK, timeout=wait_s, isolation_level=None)
     try:
         try:
             lock.execute("BEGIN EXCLUSIVE")

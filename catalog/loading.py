@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .database import CURE, DATABASE, Stamp, stamp_of
+from .database import CURE, DATABASE, Stamp, free, stamp_of
 from .errors import FormatError
 from .libraries.trust import apply_notes
 from .recordings import best_files
@@ -113,7 +113,7 @@ def _load(
 def _reading(folder: Path) -> Iterator[Store]:
     """One state of a database. One that is damaged as a whole is a ``FormatError``."""
     try:
-        with closing(Store(folder, write=False)) as store, store.snapshot():
+        with free(folder / DATABASE), closing(Store(folder, write=False)) as store, store.snapshot():
             yield store
     except sqlite3.DatabaseError as error:
         raise FormatError(
