@@ -56,6 +56,20 @@ def open_postgres(text: str, options: IndexOptions) -> RemoteIndex:
     return RemoteIndex(Postgres(Library(), address, name, options.dim), options)
 
 
+def probe_postgres(text: str) -> str:
+    """The server at an address in words, if it answers; nothing is made there. Raises ``SearchIndexError``."""
+    address = parse_address(text, PORT, OPTIONS)
+    connections = Connections(Library().psycopg, address, str(address), lambda connection: None)
+    query = "SELECT current_setting('server_version'), (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
+    try:
+        with connections.use(ANSWER_S) as connection:
+            [(server, extension)] = connection.execute(query).fetchall()
+    finally:
+        connections.close()
+    vector = f"pgvector {extension}" if extension else "without pgvector, which is added with the first catalogue"
+    return f"PostgreSQL {server} answers at {address}, {vector}"
+
+
 class Library:
     """psycopg and pgvector's types for it. Raises ``SearchIndexError`` where they are missing."""
 

@@ -1,6 +1,7 @@
 """Indexes on servers beyond the contract: what they keep, who else writes, servers that die, hang or hold others."""
 
 import dataclasses
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from catalog.errors import SearchIndexError
 from catalog.index.base import IndexOptions, Segments, VectorIndex, Where
-from catalog.index.registry import open_index
+from catalog.index.registry import open_index, probe_index
 from catalog.records import Filters, Track
 from catalog.rights import Rights
 
@@ -305,6 +306,31 @@ def test_catalogues_share_a_server_by_their_identities(servers: Any, tmp_path: P
     assert len({index.state.device for index in indexes}) == 2
     for index in indexes:
         index.close()
+
+
+def test_a_server_is_asked_whether_it_is_there_and_keeps_nothing_of_it(kind: str, servers: Any) -> None:
+    address = servers.of(kind).address
+    before = collections(kind, address)
+    said = probe_index(address)
+    assert re.match({"milvus": r"Milvus v?2\.", "postgres": r"PostgreSQL \d+.* answers at"}[kind], said), said
+    assert collections(kind, address) == before
+
+
+def collections(kind: str, address: str) -> set[str]:
+    """The collections or tables of a server."""
+    if kind == "postgres":
+        import psycopg
+
+        with psycopg.connect(address.partition("?")[0]) as connection:
+            rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        return {name for (name,) in rows}
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(address.replace("milvus", "http", 1))
+    try:
+        return set(client.list_collections())
+    finally:
+        client.close()
 
 
 def test_a_password_is_told_to_nobody(servers: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
