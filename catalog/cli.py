@@ -12,7 +12,7 @@ from pathlib import Path
 from engines.arguments import add_engine_arguments, engine_notice, engine_options
 from engines.base import Engine
 from engines.bundle import Bundle, default_bundle, load_bundle
-from engines.choose import CPU, EngineOptions, choose, with_reserve
+from engines.choose import AUTO, CPU, EngineOptions, choose, with_reserve
 from engines.errors import EngineError
 from engines.manifest import PRECISIONS
 from features.spec import FEATURES
@@ -91,7 +91,10 @@ def index(argv: Sequence[str]) -> int:
 
 def _engine(arguments: argparse.Namespace, bundle: Bundle, options: EngineOptions) -> tuple[Engine, str]:
     """The engine of this process and its name. Several processes open their own, and this one none, or only until it is
-    known which works best here."""
+    known which works best here. Workers of a cluster have other machines, so for these nothing is tried here: they open
+    the engine that is named, else the CPU's."""
+    if arguments.dask is not None:
+        return Closed(bundle), CPU if arguments.engine == AUTO else arguments.engine
     if arguments.jobs > 1 and arguments.engine == CPU and options.precision == PRECISIONS[0]:
         return Closed(bundle), CPU
     choice = choose(bundle, arguments.engine, options)

@@ -14,6 +14,7 @@ import pytest
 
 from catalog.errors import SearchIndexError
 from catalog.index.base import IndexOptions, Segments, VectorIndex, Where
+from catalog.index.postgres_graph import Graph
 from catalog.index.registry import open_index, probe_index
 from catalog.records import Filters, Track
 from catalog.rights import Rights
@@ -274,7 +275,7 @@ def test_a_collection_of_other_vectors_is_refused(again: Open) -> None:
 
 def test_something_else_of_that_name_is_refused(kind: str, servers: Any, again: Open) -> None:
     make_other(kind, servers.of(kind).address)
-    with pytest.raises(SearchIndexError, match=r"schema 1.*another"):
+    with pytest.raises(SearchIndexError, match=r"schema \d.*another"):
         again(D, "others")
 
 
@@ -378,14 +379,14 @@ def test_a_servers_own_index_finds_the_best_tracks(
     servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     """pgvector's, which is made from a number of rows on, here of few."""
-    monkeypatch.setattr("catalog.index.postgres.INDEX_FROM", 2000)
+    monkeypatch.setattr("catalog.index.postgres_graph.INDEX_FROM", 2000)
     rng = np.random.default_rng(6)
     address = f"{servers.of('postgres').address}many_{D}"
     index = open_index(address, IndexOptions(tmp_path, D))
     vectors = [drawn(rng, 20) * np.float32(rng.uniform(1, 4)) for _ in range(300)]  # as different as a catalogue's
     if not len(index):
         index.upsert(segments([track(f"{i:03}", float(i + 1)) for i in range(300)], vectors))
-    assert index._server._has_index
+    assert index._server._graph.there
     where = Where(condition=Filters(max_bpm=300.0 * share))
     passing = vectors[: round(300 * share)]
     found = []
@@ -394,3 +395,80 @@ def test_a_servers_own_index_finds_the_best_tracks(
         found.append(len({f"{i:03}" for i in best} & {hit.track for hit in index.search(query, 10, where)}) / len(best))
     index.close()
     assert np.mean(found) >= 0.97
+
+
+def test_what_is_written_beside_the_servers_own_index_is_found_at_once_and_put_into_it_later(
+    servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("INDEX_FROM", 2000), ("FRESH", 100), ("AT_ONCE", 40)):
+        monkeypatch.setattr(f"catalog.index.postgres_graph.{name}", value)
+    rng = np.random.default_rng(7)
+    index = servers.empty("postgres", "fresh", IndexOptions(tmp_path, D))
+    try:
+        held = {f"{i:03}": drawn(rng, 20) for i in range(200)}
+        index.upsert(segments([track(id) for id in held], list(held.values())))
+        graph = index._server._graph
+        assert graph.there and fresh(graph) == 0
+        few = {f"{i:03}": drawn(rng, 20) for i in range(0, 200, 50)}  # replaced: they wait
+        index.upsert(segments([track(id) for id in few], list(few.values())))
+        assert fresh(graph) == 80
+        check_found(index, held | few, rng)
+        more = {f"{i:03}": drawn(rng, 20) for i in range(198, 206)}  # some replaced, some new: too many to wait
+        index.upsert(segments([track(id) for id in more], list(more.values())))
+        graph._merging.join()
+        assert fresh(graph) == 0
+        check_found(index, held | few | more, rng)
+        many = {f"{i:03}": drawn(rng, 20) for i in range(120)}  # more than half: made anew
+        index.upsert(segments([track(id) for id in many], list(many.values())))
+        assert graph.there and fresh(graph) == 0
+        held |= few | more | many
+        index.remove([f"{i:03}" for i in range(60)])
+        check_found(index, {id: own for id, own in held.items() if int(id) >= 60}, rng)
+    finally:
+        index.close()
+
+
+def fresh(graph: Any) -> int:
+    with graph._connections.use(60.0) as connection:
+        return int(graph._count(connection))
+
+
+def test_tables_of_the_schema_before_are_taken_over(servers: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    index = servers.empty("postgres", "older", IndexOptions(tmp_path, D))
+    held = {f"{i}": drawn(rng, 3) for i in range(5)}
+    index.upsert(segments([track(id) for id in held], list(held.values())))
+    with index._server._connections.use(60.0) as connection:
+        connection.execute(f"ALTER TABLE older_{D} DROP fresh; COMMENT ON TABLE older_{D} IS 'segue index, schema 1'")
+    index.close()
+    index = open_index(f"{servers.of('postgres').address}older_{D}", IndexOptions(tmp_path, D))
+    check_found(index, held, rng)
+    index.upsert(segments([track("0")], [held["1"]]))
+    check_found(index, held | {"0": held["1"]}, rng)
+    index.close()
+
+
+def test_an_index_is_made_where_a_server_has_no_shared_memory(
+    servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container with 64 MB of it: several processes cannot make it together."""
+    monkeypatch.setattr("catalog.index.postgres_graph.INDEX_FROM", 100)
+    workers, create = [], Graph._create
+
+    def created(self: Graph, connection: Any, total: int, anew: bool, count: int) -> None:
+        workers.append(count)
+        if count:
+            with connection.transaction():
+                connection.execute("SELECT 1 / 0")
+        create(self, connection, total, anew, count)
+
+    monkeypatch.setattr(Graph, "_create", created)
+    rng = np.random.default_rng(9)
+    index = servers.empty("postgres", "alone", IndexOptions(tmp_path, D))
+    with index._server._connections.use(60.0) as connection:
+        connection.execute(f"DROP INDEX IF EXISTS alone_{D}_hnsw")
+    held = {f"{i}": drawn(rng, 10) for i in range(12)}
+    index.upsert(segments([track(id) for id in held], list(held.values())))
+    assert workers == [4, 0] and index._server._graph.there
+    check_found(index, held, rng)
+    index.close()
