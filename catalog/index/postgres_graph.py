@@ -1,6 +1,6 @@
 """The vectors' index of a PostgreSQL collection: pgvector's HNSW, made from a number of rows on.
 
-Putting one row into it takes a millisecond or several, making it anew for many a third of that. So a first load comes
+Putting one row into it takes a millisecond or several, making it for many less than one each. So a first load comes
 before the index; what is written later is ``fresh``: compared one by one, and put in by a thread once that are many.
 """
 
@@ -19,9 +19,8 @@ INDEX_FROM: Final = 20_000  # rows
 MOST_NUMBERS: Final = 2000  # of a vector that HNSW takes
 LINKS: Final = 32  # HNSW's m; with 24 and 16 fewer of the best tracks are found
 EF_BUILD: Final = 128
-FRESH: Final = 10_000  # rows that are compared one by one, at most for long
+FRESH: Final = 5000  # rows: so many may wait; comparing them takes some ms a search
 AT_ONCE: Final = 500  # of these are put in within one transaction, which keeps writers waiting for a second
-ANEW: Final = 0.3  # of all rows: where more are fresh, making the index anew takes less time
 WORKERS: Final = 4  # beside the connection's own process, as far as the server lets it
 MEMORY_MB: Final = (64, 2048)
 WRITE_S: Final = 600.0  # making the index of a million rows takes minutes
@@ -52,9 +51,7 @@ class Graph:
             if self._dim < MOST_NUMBERS:
                 if not self.is_there(connection):
                     self._make(connection, total)
-                elif (fresh := self._count(connection)) > ANEW * total:
-                    self._make(connection, total, anew=True)
-                elif fresh > FRESH:
+                elif self._count(connection) > FRESH:
                     self._merge_beside()
             if added >= INDEX_FROM or not self.there:
                 connection.execute(self._tables.text("ANALYZE {segments}"))
@@ -92,18 +89,18 @@ class Graph:
         found = connection.execute(self._tables.text("SELECT count(*) FROM {segments} WHERE fresh")).fetchone()
         return int(found[0])
 
-    def _make(self, connection: Any, total: int, anew: bool = False) -> None:
+    def _make(self, connection: Any, total: int) -> None:
         """By several processes; where the server has no shared memory for these (a container's 64 MB), by one."""
         try:
-            self._create(connection, total, anew, WORKERS)
+            self._create(connection, total, WORKERS)
         except self._error as error:
             if connection.closed:
                 raise
             log.info("the index of vectors is made by one process: %s", str(error).splitlines()[0])
-            self._create(connection, total, anew, 0)
+            self._create(connection, total, 0)
         self.there = True
 
-    def _create(self, connection: Any, total: int, anew: bool, workers: int) -> None:
+    def _create(self, connection: Any, total: int, workers: int) -> None:
         low, high = MEMORY_MB
         memory_mb = min(max(total * (8 * self._dim + 2048) >> 20, low), high)
         with connection.transaction():
@@ -112,9 +109,7 @@ class Graph:
                 f"SET LOCAL maintenance_work_mem = '{memory_mb}MB'; "
                 f"SET LOCAL max_parallel_maintenance_workers = {workers}"
             )
-            if anew:
-                connection.execute(self._tables.text("DROP INDEX IF EXISTS {index}"))
-            elif self.is_there(connection):  # another process was faster
+            if self.is_there(connection):  # another process was faster
                 return
             connection.execute(self._tables.text("UPDATE {segments} SET fresh = false WHERE fresh"))
             connection.execute(

@@ -418,8 +418,10 @@ def test_what_is_written_beside_the_servers_own_index_is_found_at_once_and_put_i
         graph._merging.join()
         assert fresh(graph) == 0
         check_found(index, held | few | more, rng)
-        many = {f"{i:03}": drawn(rng, 20) for i in range(120)}  # more than half: made anew
+        many = {f"{i:03}": drawn(rng, 20) for i in range(120)}  # more than half
         index.upsert(segments([track(id) for id in many], list(many.values())))
+        check_found(index, held | few | more | many, rng)
+        graph._merging.join()
         assert graph.there and fresh(graph) == 0
         held |= few | more | many
         index.remove([f"{i:03}" for i in range(60)])
@@ -455,12 +457,12 @@ def test_an_index_is_made_where_a_server_has_no_shared_memory(
     monkeypatch.setattr("catalog.index.postgres_graph.INDEX_FROM", 100)
     workers, create = [], Graph._create
 
-    def created(self: Graph, connection: Any, total: int, anew: bool, count: int) -> None:
+    def created(self: Graph, connection: Any, total: int, count: int) -> None:
         workers.append(count)
         if count:
             with connection.transaction():
                 connection.execute("SELECT 1 / 0")
-        create(self, connection, total, anew, count)
+        create(self, connection, total, count)
 
     monkeypatch.setattr(Graph, "_create", created)
     rng = np.random.default_rng(9)
