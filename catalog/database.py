@@ -19,6 +19,14 @@ SCHEMA_VERSION = 9
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
+# What says nothing of the database itself: the disk is full or read-only, or another process holds it.
+NOT_ITS_FAULT = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+)
 TRIES = 3  # to copy a database that is being written
 SETTLED_NS = 2_000_000_000
 WAIT_S = 30.0  # for another process to end its transaction
@@ -298,6 +306,8 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
     try:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in NOT_ITS_FAULT:
+            raise
         raise FormatError(f"{path}: cannot be read ({error}); {CURE}") from error
 
 

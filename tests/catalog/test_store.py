@@ -226,6 +226,21 @@ def test_a_reader_of_a_database_without_a_log_waits_and_says_so(
             Store(tmp_path, write=False)
 
 
+def test_a_disk_that_cannot_be_written_is_not_taken_for_a_damaged_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store(tmp_path, write=True).close()
+    connect = sqlite3.connect
+
+    def read_only(place: object, **more: object) -> sqlite3.Connection:
+        """Of a disk that is mounted so: the log that writers share cannot be made."""
+        return connect(f"{(tmp_path / 'catalog.sqlite').as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+    monkeypatch.setattr(database.sqlite3, "connect", read_only)
+    with pytest.raises(sqlite3.OperationalError, match="readonly database"):
+        Store(tmp_path, write=True)
+
+
 def test_a_second_writer_may_wait_for_the_first(tmp_path: Path) -> None:
     with exclusive(tmp_path), pytest.raises(LockedError), exclusive(tmp_path, 0.05):
         pass
