@@ -97,11 +97,12 @@ class Milvus:
             "another version of the Milvus server may do better (2.3.5 was tested)"
         )
 
-    def heads_of(self, ids: Collection[str]) -> list[Entry]:
+    def heads_of(self, ids: Collection[str], newest: bool = False) -> list[Entry]:
+        level = "Strong" if newest else "Session"
         return [
             self._entry(row)
             for keys in _portions(list(ids), KEYS_AT_ONCE)
-            for row in self._query(self._tracks, f"id in {json.dumps(keys)}", ["id", "text"])
+            for row in self._query(self._tracks, f"id in {json.dumps(keys)}", ["id", "text"], consistency_level=level)
         ]
 
     def count(self) -> int:
@@ -153,15 +154,20 @@ class Milvus:
             ]
         for some in _portions(rows, ROWS_AT_ONCE):
             self._write(self._insert, some)
+        known = {(entry.id, entry.version) for entry in old}
+        since = self.heads_of([entry.id for entry in entries], newest=True)  # rows take a while: others wrote too
         for heads_at_once in _portions(heads, ROWS_AT_ONCE):
             self._write(self._upsert, heads_at_once)
-        self._delete_rows(old)
+        self._delete_rows([*old, *(entry for entry in since if (entry.id, entry.version) not in known)])
 
     def drop(self, old: Sequence[Entry]) -> None:
         for ids in _portions([entry.id for entry in old], KEYS_AT_ONCE):
             self._write(self._delete, self._tracks, ids)
         self._delete_rows(old)
         self._query(self._tracks, 'id == ""', ["id"], consistency_level="Strong")  # waits until it is seen
+
+    def discard(self, lost: Sequence[Entry]) -> None:
+        self._delete_rows(lost)
 
     def settle(self, added: int, total: int) -> None:
         """Rows are indexed once they are sealed, which takes seconds; all others are compared one by one."""

@@ -103,7 +103,7 @@ class Postgres:
     def heads(self) -> Iterator[Entry]:
         return iter(self._entries("SELECT id, version, count, stamp, bound, text FROM {tracks}", (), READ_S))
 
-    def heads_of(self, ids: Collection[str]) -> list[Entry]:
+    def heads_of(self, ids: Collection[str], newest: bool = False) -> list[Entry]:
         query: LiteralString = "SELECT id, version, count, stamp, bound, text FROM {tracks} WHERE id = ANY(%s)"
         return self._entries(query, (list(ids),))
 
@@ -170,6 +170,9 @@ class Postgres:
             self._tables.lock(connection)
             connection.execute(self._tables.text("DELETE FROM {segments} WHERE track = ANY(%s)"), ids)
             connection.execute(self._tables.text("DELETE FROM {tracks} WHERE id = ANY(%s)"), ids)
+
+    def discard(self, lost: Sequence[Entry]) -> None:
+        """Whoever wrote last took the rows out."""
 
     def settle(self, added: int, total: int) -> None:
         """Make the vectors' index once it is worth it, which keeps other writers waiting, but no search."""

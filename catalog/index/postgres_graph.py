@@ -64,15 +64,18 @@ class Graph:
 
     def merge(self) -> None:
         """Put all fresh rows into the index, a portion at a time. Raises ``SearchIndexError``."""
-        query = self._tables.text(
-            "UPDATE {segments} SET fresh = false WHERE (track, version, segment) IN "
-            "(SELECT track, version, segment FROM {segments} WHERE fresh LIMIT %s)"
+        query = self._tables.text(  # by places: a join might look through the table for each
+            "UPDATE {segments} SET fresh = false "
+            "WHERE ctid = ANY(ARRAY(SELECT ctid FROM {segments} WHERE fresh LIMIT %s))"
         )
         moved = AT_ONCE
         while moved == AT_ONCE and not self._closed:
             with self._connections.use(WRITE_S) as connection, connection.transaction():
                 self._tables.lock(connection)
                 moved = connection.execute(query, (AT_ONCE,)).rowcount
+        if not self._closed:
+            with self._connections.use(WRITE_S) as connection:  # else searches go through what was there before
+                connection.execute(self._tables.text("VACUUM (ANALYZE) {segments}"))
 
     def _merge_beside(self) -> None:
         if self._merging is None or not self._merging.is_alive():

@@ -176,6 +176,21 @@ def test_of_two_that_write_one_track_one_wins_as_a_whole(again: Open) -> None:
     assert len(reader) == sum(len(vectors) for vectors in reader.vectors(list("abc")))
 
 
+def test_several_that_fill_an_empty_collection_at_once_leave_no_doubles(again: Open) -> None:
+    """As the workers of a server do, which open one catalogue."""
+    rng = np.random.default_rng(11)
+    held = {f"{i:02}": drawn(rng, 4) for i in range(40)}
+    whole = segments([track(id) for id in held], list(held.values()))
+    whole = dataclasses.replace(whole, stamps=[f"stamp {id}" for id in held])
+    clients = [again(name=f"doubles_{D}") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda client: client.upsert(whole), clients))
+    until(lambda: bool(clients[0]._server.count() == 160))
+    for client in (*clients, again(name=f"doubles_{D}")):
+        assert len(client) == 160
+        check_found(client, held, rng)
+
+
 def test_a_server_that_is_killed_in_mid_write(kind: str, servers: Any, again: Open) -> None:
     """While it is away every call says so, in a bounded time. Started again, it answers to those who held on to it.
     Each track is there whole, as it was acknowledged or as it was to be."""
