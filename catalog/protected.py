@@ -14,5 +14,5 @@ def is_protected(path: Path) -> bool:
     try:
         with av.open(str(path)) as container:
             return any(stream.codec_context.codec_tag in ENTRIES for stream in container.streams.audio)
-    except (OSError, ValueError):  # FFmpeg's errors are among these
+    except (av.FFmpegError, OSError, ValueError):
         return False
