@@ -196,7 +196,7 @@ class _Player:
         self.outcome.different += 1
         try:
             gap = score_gap(recorded, now)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BadRecordError("a list of suggestions without tracks") from error
         if gap is None:
             self.outcome.moved += 1
